@@ -1,0 +1,107 @@
+// Command pulumi-language-loop is a Pulumi language host for the end-to-end tests: it "runs" programs that
+// register one resource for each worker in a loop, as a program in TypeScript or Go would.
+// It is not for use outside the tests.
+//
+// A program is a folder with `runtime: loop` in its Pulumi.yaml and a loop.yaml, which [Program] describes.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+func main() {
+	// The engine passes flags of its own, such as -root; the last argument is its address.
+	flags := flag.NewFlagSet("pulumi-language-loop", flag.ExitOnError)
+	flags.String("root", "", "ignored")
+	flags.String("tracing", "", "ignored")
+	_ = flags.Parse(os.Args[1:]) // exits by itself
+	if err := serve(context.Background(), flags.Arg(0)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// serve serves the engine at that address until it is gone.
+func serve(ctx context.Context, engine string) error {
+	if engine == "" {
+		return fmt.Errorf("no engine address: this program is started by Pulumi")
+	}
+	cancel := make(chan bool)
+	if err := rpcutil.Healthcheck(ctx, engine, time.Minute, func() { close(cancel) }); err != nil {
+		return fmt.Errorf("watch the engine: %w", err)
+	}
+	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: cancel,
+		Init: func(server *grpc.Server) error {
+			pulumirpc.RegisterLanguageRuntimeServer(server, &host{engine: engine})
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	fmt.Println(handle.Port) // what the engine waits for
+	return <-handle.Done
+}
+
+// host is the part of a language host that an update needs.
+type host struct {
+	pulumirpc.UnimplementedLanguageRuntimeServer
+	engine string
+}
+
+// Run runs a program. A mistake in it is a failed update, not a failed call.
+func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
+	program, err := ReadProgram(req.GetInfo().GetProgramDirectory())
+	if err != nil {
+		return &pulumirpc.RunResponse{Error: err.Error()}, nil
+	}
+	pctx, err := pulumi.NewContext(ctx, pulumi.RunInfo{
+		EngineAddr:       h.engine,
+		MonitorAddr:      req.GetMonitorAddress(),
+		Config:           req.GetConfig(),
+		ConfigSecretKeys: req.GetConfigSecretKeys(),
+		Project:          req.GetProject(),
+		Stack:            req.GetStack(),
+		Parallel:         req.GetParallel(),
+		DryRun:           req.GetDryRun(),
+		Organization:     req.GetOrganization(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer pctx.Close()
+	if err := pulumi.RunWithContext(pctx, program.Register); err != nil {
+		return &pulumirpc.RunResponse{Error: err.Error()}, nil
+	}
+	return &pulumirpc.RunResponse{}, nil
+}
+
+// GetRequiredPackages asks for nothing to be installed: the provider is on PATH.
+func (*host) GetRequiredPackages(
+	context.Context, *pulumirpc.GetRequiredPackagesRequest,
+) (*pulumirpc.GetRequiredPackagesResponse, error) {
+	return &pulumirpc.GetRequiredPackagesResponse{}, nil
+}
+
+// GetPluginInfo gives the host a version.
+func (*host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+	return &pulumirpc.PluginInfo{Version: "0.1.0"}, nil
+}
+
+// InstallDependencies has nothing to install.
+func (*host) InstallDependencies(
+	*pulumirpc.InstallDependenciesRequest, grpc.ServerStreamingServer[pulumirpc.InstallDependenciesResponse],
+) error {
+	return nil
+}

@@ -1,0 +1,156 @@
+package scale
+
+import (
+	"fmt"
+	"time"
+)
+
+// Pool is what is known of one pool when an intent is decided.
+type Pool struct {
+	// Count is the present count: the rule's Current where it has one, else the configured count. Nil where nothing
+	// says what it is: the configuration holds no value and the rule no Current.
+	Count *int
+	// Configured is the count in the configuration of the last successful update; nil where that holds none.
+	Configured *int
+	// LastUp and LastDown are when the last scaling in each direction completed; zero where there was none.
+	LastUp, LastDown time.Time
+	// Busy says that an update of the pool is running: a signal then counts as within the cooldown.
+	Busy bool
+}
+
+// Outcome says what becomes of an intent.
+type Outcome string
+
+const (
+	// Scale changes the pool to the decision's To.
+	Scale Outcome = "scale"
+	// NoChange has nothing to do: the pool is at the wanted count already.
+	NoChange Outcome = "no-change"
+	// CoolingDown holds the intent off because the pool has just been scaled, or is being scaled.
+	CoolingDown Outcome = "cooldown"
+	// Paused refuses the intent because the rule says so.
+	Paused Outcome = "paused"
+	// Cleared has nothing to do: the alert has ended and its trigger has no onClear.
+	Cleared Outcome = "cleared"
+	// Superseded has nothing to do: another signal for the pool, decided with this one, needs more capacity.
+	Superseded Outcome = "superseded"
+	// Guarded refuses the scaling because its preview shows what the rule's guard forbids.
+	Guarded Outcome = "guarded"
+	// Refused says that the intent cannot be decided: something it needs is not known.
+	Refused Outcome = "refused"
+)
+
+// Decision is what becomes of an intent, and why.
+type Decision struct {
+	Intent  Intent
+	Outcome Outcome
+	// From is the count before; nil where it is not known.
+	From *int
+	// Wanted is the count that the intent asks for, before the guardrails; To is the count inside them.
+	// Both are zero where Outcome is Paused by a rule paused in both directions, Cleared or Refused.
+	Wanted, To int
+	// Clamped says that the guardrails moved Wanted.
+	Clamped bool
+	// Until is when a cooldown ends; zero for other outcomes, and for a pool that is busy.
+	Until time.Time
+	// Reason says why the outcome is not Scale, or what the guardrails did, for people.
+	Reason string
+	// Err is the cause of a refusal that callers tell apart: [*UnknownPoolError], [*ValueError] or [*TargetError]; or nil.
+	Err error
+}
+
+// Decide says what becomes of an intent for a pool: paused, the wanted count, the guardrails, no change, the cooldown, scale,
+// in this order. It is pure. The intent must be valid and the rule must be the pool's.
+func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
+	d := Decision{Intent: intent, From: pool.Count}
+	if rule.Paused == PauseBoth && !intent.Force {
+		return d.end(Paused, "the rule is paused")
+	}
+	wanted, stop := want(rule, pool.Count, intent)
+	if stop != nil {
+		return d.end(stop.outcome, stop.reason)
+	}
+	d.Wanted, d.To = wanted, min(max(wanted, rule.Min), rule.Max)
+	if d.Clamped = d.To != d.Wanted; d.Clamped {
+		d.Reason = clampReason(rule, wanted)
+	}
+	direction := d.direction()
+	if rule.pauses(direction) && !intent.Force {
+		return d.end(Paused, fmt.Sprintf("the rule is paused for scaling %s", direction))
+	}
+	if direction == 0 && equal(pool.Configured, d.To) {
+		return d.end(NoChange, d.noChangeReason())
+	}
+	if intent.Signal != nil && pool.Busy {
+		return d.end(CoolingDown, "an update of the pool is running")
+	}
+	if until := holdUntil(rule.Cooldown, pool, direction, now); now.Before(until) && !intent.Force {
+		d.Until = until
+		return d.end(CoolingDown, fmt.Sprintf("cooling down for another %s", until.Sub(now).Round(time.Second)))
+	}
+	d.Outcome = Scale
+	return d
+}
+
+// end closes the decision with an outcome other than Scale.
+func (d Decision) end(outcome Outcome, reason string) Decision {
+	d.Outcome, d.Reason = outcome, reason
+	return d
+}
+
+// direction is the way the decision moves the pool. A pool whose count is not known is moved neither way.
+func (d Decision) direction() Direction {
+	switch {
+	case d.From == nil || *d.From == d.To:
+		return 0
+	case *d.From < d.To:
+		return Up
+	}
+	return Down
+}
+
+func (d Decision) noChangeReason() string {
+	if d.Clamped {
+		return fmt.Sprintf("already at %d; %s", d.To, d.Reason)
+	}
+	return fmt.Sprintf("already at %d", d.To)
+}
+
+func clampReason(rule Rule, wanted int) string {
+	if wanted > rule.Max {
+		return fmt.Sprintf("clamped from %d to max %d", wanted, rule.Max)
+	}
+	return fmt.Sprintf("clamped from %d to min %d", wanted, rule.Min)
+}
+
+func (r Rule) pauses(d Direction) bool {
+	return r.Paused == PauseUp && d == Up || r.Paused == PauseDown && d == Down
+}
+
+// holdUntil is when the cooldown lets a change in the direction through. A scaling that seems to lie in the future, because
+// this machine's clock was set back or the backend's is ahead, holds for no longer than one that completed now.
+func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
+	last, hold := latest(pool.LastUp, pool.LastDown), c.Down
+	if direction == Up {
+		hold = c.Up
+		if c.Split {
+			last = pool.LastUp
+		}
+	}
+	if direction == 0 || last.IsZero() {
+		return time.Time{}
+	}
+	if last.After(now) {
+		last = now
+	}
+	return last.Add(hold)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func equal(known *int, n int) bool { return known != nil && *known == n }

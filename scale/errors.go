@@ -1,0 +1,227 @@
+package scale
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// UsageError is a request that makes no sense whatever the stack says: the caller's mistake.
+type UsageError struct {
+	// Field is the name of the flag or field at fault.
+	Field string
+	// Problem says what is wrong with it and what is expected.
+	Problem string
+	// Hint says what to do; it may be empty.
+	Hint string
+}
+
+func (e *UsageError) Error() string { return e.Field + ": " + e.Problem }
+
+// RulesError is a stack output that does not hold valid rules. It lists every mistake at once.
+type RulesError struct {
+	Problems []Problem
+}
+
+// Problem is one mistake in the rules.
+type Problem struct {
+	// Pool is the pool's name; empty where the output as a whole is at fault.
+	Pool string `json:"pool,omitempty"`
+	// Field is the path of the field inside the rule, such as "cooldown.up" or "strategy.steps[1].above".
+	Field string `json:"field,omitempty"`
+	// Found is what stands there, as JSON, shortened; empty where nothing does.
+	Found string `json:"found,omitempty"`
+	// Expected says what should stand there.
+	Expected string `json:"expected"`
+	// Suggestion is the nearest name that exists, for a misspelt one; it may be empty.
+	Suggestion string `json:"suggestion,omitempty"`
+}
+
+func (p Problem) String() string {
+	var s strings.Builder
+	where := OutputName
+	if p.Pool != "" {
+		where = p.Pool
+	}
+	s.WriteString(where)
+	if p.Field != "" {
+		s.WriteString(": " + p.Field)
+	}
+	if p.Found != "" {
+		s.WriteString(" is " + p.Found)
+	}
+	s.WriteString(": " + p.Expected)
+	if p.Suggestion != "" {
+		fmt.Fprintf(&s, " (did you mean %q?)", p.Suggestion)
+	}
+	return s.String()
+}
+
+func (e *RulesError) Error() string {
+	lines := make([]string, 0, len(e.Problems)+1)
+	lines = append(lines, fmt.Sprintf("the stack output %q has %s", OutputName, plural(len(e.Problems), "mistake")))
+	for _, p := range e.Problems {
+		lines = append(lines, "  "+p.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// UnknownPoolError is an intent for a pool that no rule names.
+type UnknownPoolError struct {
+	Pool string
+	// Nearest is the most similar pool that exists; empty where none is similar.
+	Nearest string
+	// Known are the pools that exist, sorted.
+	Known []string
+}
+
+func (e *UnknownPoolError) Error() string {
+	return fmt.Sprintf("no pool %q in the stack output %q", e.Pool, OutputName)
+}
+
+// LockedError says that somebody else's update holds the stack.
+type LockedError struct {
+	Stack string
+	// Holders are those who hold a lock, as far as the backend tells; it may be empty.
+	Holders []Holder
+}
+
+// Holder is one holder of a stack's lock.
+type Holder struct {
+	// User, Host and PID identify the process that took the lock.
+	User, Host string
+	PID        int
+	// Since is when the lock was taken.
+	Since time.Time
+	// Dead says that the process was on this machine and is gone: the lock is stale.
+	Dead bool
+}
+
+func (h Holder) String() string {
+	s := fmt.Sprintf("%s@%s (pid %d) since %s", h.User, h.Host, h.PID, h.Since.Format(time.RFC3339))
+	if h.Dead {
+		s += ", a process that is no longer running"
+	}
+	return s
+}
+
+func (e *LockedError) Error() string {
+	if len(e.Holders) == 0 {
+		return fmt.Sprintf("stack %s is locked by another update", e.Stack)
+	}
+	holders := make([]string, len(e.Holders))
+	for i, h := range e.Holders {
+		holders[i] = h.String()
+	}
+	return fmt.Sprintf("stack %s is locked by %s", e.Stack, strings.Join(holders, "; "))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// UnavailableError says that the backend could not be reached; trying again may help.
+type UnavailableError struct {
+	// Detail is what the engine said.
+	Detail string
+}
+
+func (e *UnavailableError) Error() string { return "the backend cannot be reached: " + e.Detail }
+
+// SetupError says that something PulumiScale needs in order to work at all is missing or wrong on this machine.
+type SetupError struct {
+	// Problem says what is wrong, Hint what to do about it.
+	Problem, Hint string
+	// Err is the cause; it may be nil.
+	Err error
+}
+
+func (e *SetupError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %v", e.Problem, e.Err)
+	}
+	return e.Problem
+}
+
+func (e *SetupError) Unwrap() error { return e.Err }
+
+// EngineError says that an update or a preview failed in the engine, the program or a provider.
+type EngineError struct {
+	// Operation is "update" or "preview".
+	Operation string
+	// Diagnostics are the engine's errors, as it gave them.
+	Diagnostics []Diagnostic
+	// Done are the steps that were completed before the failure.
+	Done []ResourceStep
+	// Interrupted says that the user interrupted the update.
+	Interrupted bool
+}
+
+func (e *EngineError) Error() string {
+	if e.Interrupted {
+		return fmt.Sprintf("the %s was interrupted after %s", e.Operation, plural(len(e.Done), "step"))
+	}
+	messages := make([]string, 0, len(e.Diagnostics)+1)
+	messages = append(messages, fmt.Sprintf("the %s failed", e.Operation))
+	for _, d := range e.Diagnostics {
+		messages = append(messages, strings.TrimSpace(d.Message))
+	}
+	return strings.Join(messages, ": ")
+}
+
+// TargetError says that a target of a pool stands for no resource.
+type TargetError struct {
+	// Pool may be empty where the engine does not say whose target it is.
+	Pool, Target string
+}
+
+func (e *TargetError) Error() string {
+	if e.Pool == "" {
+		return fmt.Sprintf("target %s matches no resource of the stack", e.Target)
+	}
+	return fmt.Sprintf("pool %s: target %s matches no resource of the stack, and would match none after the scaling", e.Pool, e.Target)
+}
+
+// ValueError says that a pool's key holds something that is not a count.
+type ValueError struct {
+	Pool, Key string
+	// Found is what stands there.
+	Found string
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("pool %s: config %q is %s: it must be a whole number, 0 or more", e.Pool, e.Key, e.Found)
+}
+
+// DriftError says that the configuration file differs from the last successful update, where the user asked to be told so.
+type DriftError struct {
+	Drifts []Drift
+}
+
+func (e *DriftError) Error() string {
+	lines := make([]string, len(e.Drifts))
+	for i, d := range e.Drifts {
+		lines[i] = d.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// WriteError says that a scaling was done and only the configuration file does not say so yet.
+type WriteError struct {
+	File string
+	Err  error
+}
+
+func (e *WriteError) Error() string {
+	return fmt.Sprintf("the scaling is done, but %s could not be written: %v", e.File, e.Err)
+}
+
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// ChangedError says that what would be done is no longer what was approved: the stack has changed in between.
+type ChangedError struct{}
+
+func (e *ChangedError) Error() string { return "the stack has changed since the preview" }

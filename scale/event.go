@@ -1,0 +1,69 @@
+package scale
+
+import "time"
+
+// Observe is told what goes on while a stack is scaled. It must not block for long and may be called from several
+// goroutines, one at a time. A nil Observe is not valid; use [Unobserved].
+type Observe func(Event)
+
+// Unobserved is an Observe that lets everything pass.
+func Unobserved(Event) {}
+
+// Event is something that happened on the way.
+type Event interface{ event() }
+
+type (
+	// Waiting says that another PulumiScale process works in the directory and is waited for.
+	Waiting struct{ Lock string }
+	// Retrying says that an attempt met a passing trouble, and another one follows after Delay.
+	Retrying struct {
+		// Attempt is the number of the retry that follows, from 1, of at most Of.
+		Attempt, Of int
+		Delay       time.Duration
+		Err         error
+	}
+	// Drifted says that a key in the configuration file is not what the last successful update had, and what was done.
+	Drifted struct {
+		Drift
+		// Restored says that the file was put right.
+		Restored bool
+	}
+	// EngineStarted says that the engine works on the stack, and holds its lock where Preview is false.
+	EngineStarted struct {
+		Preview bool
+		Message string
+	}
+	// StepStarted and StepDone follow the engine through the resources that it changes.
+	StepStarted struct {
+		Step ResourceStep
+		At   time.Time
+	}
+	StepDone struct {
+		Step   ResourceStep
+		At     time.Time
+		Failed bool
+	}
+	// Diagnosed is something that the engine says: Severity is "info", "warning" or "error".
+	Diagnosed struct{ Diagnostic }
+	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
+	Overtaken struct{ Pools []string }
+	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
+	PendingOperations struct{ URNs []string }
+)
+
+// Diagnostic is a message of the engine or the program, as it gave it.
+type Diagnostic struct {
+	Severity string `json:"severity"`
+	URN      string `json:"urn,omitempty"`
+	Message  string `json:"message"`
+}
+
+func (Waiting) event()           {}
+func (Retrying) event()          {}
+func (Drifted) event()           {}
+func (EngineStarted) event()     {}
+func (StepStarted) event()       {}
+func (StepDone) event()          {}
+func (Diagnosed) event()         {}
+func (Overtaken) event()         {}
+func (PendingOperations) event() {}

@@ -1,0 +1,85 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// prove previews a plan where a rule's guard asks for it, or where a target matches nothing in the state: that is a pool at zero or
+// a mistake, and the engine takes both for success. Pools that fail are taken out of the plan.
+func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error) {
+	needed := slices.ContainsFunc(p.Moves, func(m Move) bool {
+		rule := snap.Rules[m.Pool]
+		return len(rule.Guard) > 0 || len(unmatched(rule, snap.Resources)) > 0
+	})
+	if !needed {
+		return p, nil
+	}
+	result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
+	if err != nil {
+		return p, nameTarget(snap, p, err)
+	}
+	return judge(snap, p, result), nil
+}
+
+// judge takes those pools out of the plan that its preview shows must not be scaled.
+func judge(snap *Snapshot, p Plan, result *Result) Plan {
+	return p.without(snap, func(d Decision) (Decision, bool) {
+		rule := snap.Rules[d.Intent.Pool]
+		if missing := unmatched(rule, snap.Resources, result.Seen); len(missing) > 0 {
+			err := &TargetError{Pool: rule.Pool, Target: missing[0]}
+			d.Err = err
+			return d.end(Refused, err.Error()), true
+		}
+		if broken := rule.violations(p, result.Steps); len(broken) > 0 {
+			return d.end(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true
+		}
+		return d, false
+	})
+}
+
+// violations are the steps of a preview that the rule's guard forbids, in words.
+func (r Rule) violations(p Plan, steps []ResourceStep) []string {
+	targeted := matcher(p.Change.Targets...)
+	var out []string
+	for _, step := range steps {
+		for _, guard := range r.Guard {
+			if guard.forbids(step, targeted(step.URN), p.Change.TargetDependents) {
+				out = append(out, fmt.Sprintf("%s of %s (guard %q)", step.Op, step.Name, guard))
+				break
+			}
+		}
+	}
+	return out
+}
+
+// forbids says whether a step is what the guard is there to prevent.
+func (g Guard) forbids(step ResourceStep, targeted, dependents bool) bool {
+	switch g {
+	case GuardReplace:
+		return strings.Contains(step.Op, "replace")
+	case GuardDelete:
+		return !targeted && step.Op == "delete"
+	case GuardUntargeted:
+		// With --target-dependents the engine touches nothing but targets and what depends on them.
+		return !targeted && !dependents
+	}
+	return false
+}
+
+// nameTarget adds to an engine's complaint about a target the pool that it belongs to.
+func nameTarget(snap *Snapshot, p Plan, err error) error {
+	var target *TargetError
+	if !errors.As(err, &target) || target.Pool != "" {
+		return err
+	}
+	for _, m := range p.Moves {
+		if slices.Contains(snap.Rules[m.Pool].Targets, target.Target) {
+			return &TargetError{Pool: m.Pool, Target: target.Target}
+		}
+	}
+	return err
+}

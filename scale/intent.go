@@ -1,0 +1,72 @@
+package scale
+
+import "fmt"
+
+// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta and Signal is set.
+type Intent struct {
+	// Pool is the name of the pool in the rules.
+	Pool string
+	// Count asks for an absolute capacity.
+	Count *int
+	// Delta asks for so many units more, or fewer where it is negative.
+	Delta *int
+	// Signal asks for what the pool's rule makes of an alert.
+	Signal *Signal
+
+	// Source says where the intent came from, in one word: "cli", "prometheus", "cloudwatch", "http".
+	Source string
+	// Reason is for people: the alert's name, the user's message. It may be empty.
+	Reason string
+	// Key makes the intent idempotent: two with the same key are the same event. Empty: every intent is its own.
+	Key string
+	// Force passes the cooldown and a pause. It never passes the guardrails.
+	Force bool
+}
+
+// Signal is an alert's wish for more or less capacity, before the pool's rule has said how much.
+type Signal struct {
+	// Alert is the name of the alert or alarm, by which the rule's triggers know it.
+	Alert string
+	// Cleared says that the alert has ended.
+	Cleared bool
+	// Direction, Delta and Count are what the request or the alert itself asks for, and win over the rule's triggers.
+	Direction Direction
+	Delta     *int
+	Count     *int
+	// Comparison is the direction that the alarm's comparison operator suggests; it is asked after the rule's triggers.
+	Comparison Direction
+	// Value is the metric's value, and Threshold the value at which the alert fires; nil where the sender gave none.
+	Value, Threshold *float64
+}
+
+// Validate says what is wrong with the intent itself, before any rule is asked. The error is a [*UsageError].
+func (i Intent) Validate() error {
+	set := 0
+	for _, is := range []bool{i.Count != nil, i.Delta != nil, i.Signal != nil} {
+		if is {
+			set++
+		}
+	}
+	switch {
+	case i.Pool == "":
+		return &UsageError{Field: "pool", Problem: "is missing"}
+	case set != 1:
+		return &UsageError{Field: "count, delta", Problem: fmt.Sprintf("exactly one must be given, not %d", set)}
+	case i.Count != nil && *i.Count < 0:
+		return &UsageError{Field: "count", Problem: fmt.Sprintf("is %d; it must be 0 or more", *i.Count)}
+	}
+	return nil
+}
+
+// Ask describes what the intent asks for, as a person would type it.
+func (i Intent) Ask() string {
+	switch {
+	case i.Count != nil:
+		return fmt.Sprintf("count %d", *i.Count)
+	case i.Delta != nil:
+		return fmt.Sprintf("delta %+d", *i.Delta)
+	case i.Signal != nil && i.Signal.Alert != "":
+		return "signal " + i.Signal.Alert
+	}
+	return "signal"
+}

@@ -1,0 +1,229 @@
+package scale
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// MaxNumber is the largest count, change or number of seconds that a rule may hold. Twice as much still fits an int32.
+const MaxNumber = 1_000_000_000
+
+// The patterns of the strings in a rule. The JSON schema in docs/ holds the same ones, and a test says so.
+//
+// A config key is `name`, `namespace:name` or `namespace:config:name`, as Pulumi's config.ParseKey reads it; a path is
+// what `pulumi config set --path` takes: names divided by dots, with ["quoted names"] and [indexes].
+var (
+	poolPattern    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+	targetPattern  = regexp.MustCompile(`^(urn:pulumi:.+|.*\*.*)$`)
+	keyPattern     = regexp.MustCompile(`^([^:\s]+:(config:)?)?[^:\s]+$`)
+	keyPathPattern = regexp.MustCompile(`^([^:\s.\[\]"]+:(config:)?)?([^:\s.\[\]"]+|\["(\\"|[^":\\])+"\])` +
+		`(\.[^:\s.\[\]"]+|\[([0-9]{1,9}|"(\\"|[^"\\])+")\])*$`)
+	durationPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
+)
+
+// ParseRules reads the rules from the JSON of the stack output named [OutputName]; empty or null says that the stack has
+// no such output. The error is always a [*RulesError] with every mistake in the output, ordered by pool and then as the
+// fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a mistake.
+//
+// A value that Pulumi holds as a secret is a mistake, and its content does not appear in the error.
+func ParseRules(output []byte) (Rules, error) {
+	r := &reader{}
+	rules := r.rules(output)
+	if len(r.problems) > 0 {
+		return nil, &RulesError{Problems: r.problems}
+	}
+	return rules, nil
+}
+
+func (r *reader) rules(output []byte) Rules {
+	var document any
+	if len(bytes.TrimSpace(output)) > 0 {
+		if err := json.Unmarshal(output, &document); err != nil {
+			r.add(Problem{Expected: fmt.Sprintf("must be JSON: %v", err)})
+			return nil
+		}
+	}
+	if document == nil {
+		r.add(Problem{Expected: "the stack has no such output; export a map from pool name to rule under this name, such as " +
+			"{worker-pool: {urn: ${pool.urn}, configKey: workerCount, min: 1, max: 10}}, and run `pulumi up`"})
+		return nil
+	}
+	root := node{reader: r, json: withhold(document)}
+	pools, ok := root.json.(map[string]any)
+	if !ok {
+		root.mustBe("a map from pool name to rule")
+		return nil
+	}
+	rules := make(Rules, len(pools))
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		r.pool = name
+		if !poolPattern.MatchString(name) {
+			r.add(Problem{Pool: name, Expected: "the name of a pool must be 1 to 63 letters, digits, -, _ or ."})
+		}
+		rules[name] = readRule(name, node{reader: r, json: pools[name]})
+	}
+	return rules
+}
+
+func readRule(pool string, v node) Rule {
+	o, ok := v.object("a rule: an object with urn or targets, configKey, min and max")
+	if !ok {
+		return Rule{}
+	}
+	rule := ruleFields(o)
+	rule.Pool = pool
+	o.end("a rule")
+	return rule
+}
+
+// ruleFields reads the fields of a rule, in the order of docs/rules.md: it is the order of the mistakes.
+func ruleFields(o *object) Rule {
+	var rule Rule
+	rule.Targets = readTargets(o)
+	rule.TargetDependents = withDefault(o, "targetDependents", boolForm(), false)
+	rule.ConfigKey, rule.ConfigPath = readConfigKey(o)
+	rule.Min, rule.Max = readGuardrails(o)
+	rule.Current = optional(o, "current", intForm(0, MaxNumber))
+	rule.Cooldown = readCooldown(o)
+	rule.OnCooldown = withDefault(o, "onCooldown", wordForm(Ignore, Defer), Ignore)
+	rule.Strategy = defaultStrategy()
+	if v, ok := o.take("strategy"); ok {
+		rule.Strategy = readStrategy(v)
+	}
+	if v, ok := o.take("triggers"); ok {
+		rule.Triggers = readTriggers(v)
+	}
+	rule.Paused = withDefault(o, "paused", pauseForm(), PauseNone)
+	rule.Refresh = withDefault(o, "refresh", boolForm(), false)
+	if v, ok := o.take("guard"); ok {
+		rule.Guard = readGuard(v)
+	}
+	return rule
+}
+
+func readTargets(o *object) []string {
+	target := textForm(targetPattern, "a URN (urn:pulumi:...), or a pattern with * or **")
+	urn := optional(o, "urn", target)
+	many, hasMany := o.take("targets")
+	var targets []string
+	if urn != nil {
+		targets = []string{*urn}
+	}
+	if hasMany {
+		for _, item := range many.list(1, "a list of at least one URN; a single one may stand in urn instead") {
+			one, _ := as(item, target)
+			targets = append(targets, one)
+		}
+	}
+	switch {
+	case !o.has("urn") && !hasMany:
+		o.missing("urn", "a URN here, or a list of them in targets")
+	case o.has("urn") && hasMany:
+		many.wrong("must be left out where urn is given: the two exclude each other")
+	}
+	return targets
+}
+
+// readConfigKey looks at the key only after configPath, which says what is a valid one.
+func readConfigKey(o *object) (key string, path bool) {
+	kind := "the key of a stack config value, such as workerCount or namespace:workerCount"
+	got, ok := required(o, "configKey", textForm(nil, kind))
+	isPath := optional(o, "configPath", boolForm())
+	switch {
+	case !ok || o.has("configPath") && isPath == nil:
+	case isPath != nil && *isPath:
+		path = true
+		as(o.field("configKey"), textForm(keyPathPattern, "a path in the stack config, such as pools.worker.count or "+
+			`namespace:pools["my worker"].sizes[0]`))
+	default:
+		as(o.field("configKey"), textForm(keyPattern, kind))
+	}
+	return got, path
+}
+
+func readGuardrails(o *object) (lowest, highest int) {
+	lowest, hasLowest := required(o, "min", intForm(0, MaxNumber))
+	highest, hasHighest := required(o, "max", intForm(0, MaxNumber))
+	if hasLowest && hasHighest && lowest > highest {
+		o.field("min").wrong(fmt.Sprintf("must not be above max, which is %d", highest))
+	}
+	return lowest, highest
+}
+
+func readCooldown(o *object) Cooldown {
+	v, ok := o.take("cooldown")
+	if !ok {
+		return Cooldown{Up: DefaultCooldown, Down: DefaultCooldown}
+	}
+	if _, isObject := v.json.(map[string]any); !isObject {
+		form := durationForm()
+		form.expected += ", or an object with up and down"
+		both, _ := as(v, form)
+		return Cooldown{Up: both, Down: both}
+	}
+	split, _ := v.object("")
+	cooldown := cooldownFields(split)
+	split.end("a cooldown")
+	split.needsOneOf("up", "down")
+	return cooldown
+}
+
+func cooldownFields(o *object) Cooldown {
+	return Cooldown{
+		Up:    withDefault(o, "up", durationForm(), DefaultCooldown),
+		Down:  withDefault(o, "down", durationForm(), DefaultCooldown),
+		Split: true,
+	}
+}
+
+func readGuard(v node) []Guard {
+	var guards []Guard
+	for _, item := range v.list(0, "a list of replace, delete and untargeted") {
+		guard, ok := as(item, wordForm(GuardReplace, GuardDelete, GuardUntargeted))
+		if ok && slices.Contains(guards, guard) {
+			item.wrong("must be left out: it stands in the list already")
+		}
+		guards = append(guards, guard)
+	}
+	return guards
+}
+
+// pauseForm is how a rule writes a [Pause]: true is both directions, false is none.
+func pauseForm() form[Pause] {
+	directions := wordForm(PauseUp, PauseDown)
+	return form[Pause]{
+		expected: "true, false, up or down",
+		words:    directions.words,
+		read: func(json any) (Pause, bool) {
+			switch json {
+			case true:
+				return PauseBoth, true
+			case false:
+				return PauseNone, true
+			}
+			return directions.read(json)
+		},
+	}
+}
+
+// durationForm is a string such as "5m" or "1h30m", or a number of seconds.
+func durationForm() form[time.Duration] {
+	return form[time.Duration]{
+		expected: fmt.Sprintf("a duration such as 5m or 90s, or a number of seconds, from 0 to %d s", MaxNumber),
+		read: func(json any) (time.Duration, bool) {
+			switch got := json.(type) {
+			case float64:
+				return time.Duration(got * float64(time.Second)), got >= 0 && got <= MaxNumber
+			case string:
+				d, err := time.ParseDuration(got)
+				return d, err == nil && durationPattern.MatchString(got) && d <= MaxNumber*time.Second
+			}
+			return 0, false
+		},
+	}
+}

@@ -1,0 +1,174 @@
+package scale
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// DefaultTolerance is the tolerance of a target-tracking strategy that names none: that of Kubernetes'
+// HorizontalPodAutoscaler.
+const DefaultTolerance = 0.1
+
+// defaultStrategy is the strategy of a rule that names none.
+func defaultStrategy() Strategy {
+	return Strategy{Type: Step, Up: new(1), Down: new(1)}
+}
+
+func readStrategy(v node) Strategy {
+	o, ok := v.object("a strategy: an object with a type, which is step, percent, exact or targetTracking")
+	if !ok {
+		return Strategy{}
+	}
+	kind, ok := required(o, "type", wordForm(Step, Percent, Exact, TargetTracking))
+	if !ok {
+		// Which fields are right depends on the type, so only those that no type has are mistakes.
+		for _, t := range []StrategyType{Step, Percent, Exact, TargetTracking} {
+			every := &object{node: node{reader: &reader{}}}
+			strategyFields(t)(every)
+			o.known = append(o.known, every.known...)
+		}
+		o.end("a strategy")
+		return Strategy{}
+	}
+	strategy := strategyFields(kind)(o)
+	strategy.Type = kind
+	o.end("a strategy of type " + string(kind))
+	return strategy
+}
+
+// strategyFields reads the fields that a strategy of the type has beside the type itself.
+func strategyFields(t StrategyType) func(*object) Strategy {
+	switch t {
+	case Step:
+		return stepFields
+	case Percent:
+		return percentFields
+	case Exact:
+		return exactFields
+	default:
+		return targetTrackingFields
+	}
+}
+
+func stepFields(o *object) Strategy {
+	units := intForm(1, MaxNumber)
+	strategy := Strategy{
+		Up:   new(withDefault(o, "up", units, 1)),
+		Down: new(withDefault(o, "down", units, 1)),
+	}
+	if v, ok := o.take("steps"); ok {
+		strategy.Steps = readSteps(v)
+	}
+	return strategy
+}
+
+func readSteps(v node) []StepAdjustment {
+	var steps []StepAdjustment
+	var highest *float64 // the last valid "above"
+	for _, item := range v.list(1, "a list of at least one step, each with above and change") {
+		o, ok := item.object("a step: an object with above and change")
+		if !ok {
+			continue
+		}
+		step, hasAbove := stepAdjustmentFields(o)
+		o.end("a step")
+		if hasAbove && highest != nil && step.Above <= *highest {
+			o.field("above").wrong(fmt.Sprintf("must be more than in the step before, where it is %v", *highest))
+		}
+		if hasAbove {
+			highest = &step.Above
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+func stepAdjustmentFields(o *object) (step StepAdjustment, hasAbove bool) {
+	step.Above, hasAbove = required(o, "above", floatForm("a number, 0 or more", func(f float64) bool { return f >= 0 }))
+	step.Change, _ = required(o, "change", intForm(1, MaxNumber))
+	return step, hasAbove
+}
+
+func percentFields(o *object) Strategy {
+	strategy := Strategy{
+		Up:        optional(o, "up", intForm(1, MaxNumber)),
+		Down:      optional(o, "down", intForm(1, 100)),
+		MinChange: withDefault(o, "minChange", intForm(1, MaxNumber), 1),
+	}
+	o.needsOneOf("up", "down")
+	return strategy
+}
+
+func exactFields(o *object) Strategy {
+	size := intForm(0, MaxNumber)
+	strategy := Strategy{Up: optional(o, "up", size), Down: optional(o, "down", size)}
+	o.needsOneOf("up", "down")
+	return strategy
+}
+
+func targetTrackingFields(o *object) Strategy {
+	var strategy Strategy
+	strategy.Target, _ = required(o, "target", floatForm("a number above 0", func(f float64) bool { return f > 0 }))
+	strategy.Tolerance = withDefault(o, "tolerance",
+		floatForm("a number from 0 to below 1", func(f float64) bool { return f >= 0 && f < 1 }), DefaultTolerance)
+	return strategy
+}
+
+func readTriggers(v node) map[string]Trigger {
+	alerts, ok := v.json.(map[string]any)
+	if !ok {
+		v.mustBe("a map from the name of an alert or alarm to what it does")
+		return nil
+	}
+	var triggers map[string]Trigger
+	for _, alert := range slices.Sorted(maps.Keys(alerts)) {
+		if alert == "" {
+			v.child(alert, alerts[alert]).wrong("must stand under the name of an alert, which is not empty")
+		}
+		if triggers == nil {
+			triggers = make(map[string]Trigger, len(alerts))
+		}
+		triggers[alert] = readTrigger(v.child(alert, alerts[alert]), true)
+	}
+	return triggers
+}
+
+// readTrigger reads a trigger, which may have an onClear, or the onClear of one, which may not.
+func readTrigger(v node, mayClear bool) Trigger {
+	kind := "a trigger"
+	if !mayClear {
+		kind = "an onClear"
+	}
+	o, ok := v.object(kind + ": an object with direction, delta, count or strategy")
+	if !ok {
+		return Trigger{}
+	}
+	trigger := triggerFields(o)
+	if mayClear {
+		if v, ok := o.take("onClear"); ok {
+			trigger.OnClear = new(readTrigger(v, false))
+		}
+	}
+	o.end(kind)
+	return trigger
+}
+
+// triggerFields reads the fields that a trigger and its onClear share.
+func triggerFields(o *object) Trigger {
+	var trigger Trigger
+	if word := optional(o, "direction", wordForm("up", "down")); word != nil {
+		trigger.Direction = map[string]Direction{"up": Up, "down": Down}[*word]
+	}
+	trigger.Delta = optional(o, "delta", nonZeroForm())
+	trigger.Count = optional(o, "count", intForm(0, MaxNumber))
+	if v, ok := o.take("strategy"); ok {
+		trigger.Strategy = new(readStrategy(v))
+	}
+	// A negative delta is a direction of its own; a positive one is so many units in the trigger's direction.
+	if trigger.Direction == Up && trigger.Delta != nil && *trigger.Delta < 0 {
+		o.field("delta").wrong("must be above 0, as the direction is up")
+	}
+	o.atMostOneOf("delta", "count", "strategy")
+	return trigger
+}

@@ -1,0 +1,179 @@
+package scale
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Move is a pool's way from one count to another in an update.
+type Move struct {
+	Pool string
+	// From is nil where the count before is not known.
+	From *int
+	To   int
+	// Why names the sources and reasons of the intents behind the move.
+	Why string
+}
+
+func (m Move) String() string {
+	from := "?"
+	if m.From != nil {
+		from = strconv.Itoa(*m.From)
+	}
+	return fmt.Sprintf("%s %s -> %d", m.Pool, from, m.To)
+}
+
+// Plan is what is to be done for some intents: a decision on each, in their order, and one change that carries out all of them.
+type Plan struct {
+	Decisions []Decision
+	// Moves are the pools to scale, by name; where it is empty there is nothing to do.
+	Moves  []Move
+	Change Change
+}
+
+// plan decides every intent on the snapshot, and puts all pools with work into one change.
+func plan(snap *Snapshot, intents []Intent, now time.Time) Plan {
+	p := Plan{Decisions: make([]Decision, len(intents))}
+	byPool := map[string][]int{}
+	for i, intent := range intents {
+		byPool[intent.Pool] = append(byPool[intent.Pool], i)
+	}
+	for _, name := range slices.Sorted(maps.Keys(byPool)) {
+		at := byPool[name]
+		decisions, move := planPool(snap, name, pick(intents, at), now)
+		for j, i := range at {
+			p.Decisions[i] = decisions[j]
+		}
+		if move != nil {
+			p.Moves = append(p.Moves, *move)
+		}
+	}
+	p.Change = change(snap, p.Moves)
+	return p
+}
+
+// planPool decides the intents of one pool; the move is nil where nothing needs to be done.
+func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]Decision, *Move) {
+	rule, err := snap.Rules.Find(name)
+	if err != nil {
+		return refuseAll(intents, err), nil
+	}
+	pool, err := snap.Pool(rule)
+	if err == nil {
+		err = snap.checkFile(rule)
+	}
+	if err != nil {
+		return refuseAll(intents, err), nil
+	}
+	decisions, after := decidePool(rule, pool, intents, now)
+	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {
+		return decisions, nil
+	}
+	if equal(pool.Count, *after.Count) && equal(pool.Configured, *after.Count) {
+		return decisions, nil // intents that cancel each other out
+	}
+	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
+}
+
+// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw away.
+func (s *Snapshot) checkFile(rule Rule) error {
+	text := s.File[rule.Pool]
+	if text == nil {
+		return nil
+	}
+	if n, err := strconv.Atoi(*text); err != nil || n < 0 {
+		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Found: fmt.Sprintf("%q in the configuration file", *text)}
+	}
+	return nil
+}
+
+func refuseAll(intents []Intent, err error) []Decision {
+	out := make([]Decision, len(intents))
+	for i, intent := range intents {
+		out[i] = Decision{Intent: intent, Outcome: Refused, Reason: err.Error(), Err: err}
+	}
+	return out
+}
+
+// why names what led to a move, as "cli: deploy day, prometheus: HighCPU".
+func why(decisions []Decision) string {
+	var out []string
+	for _, d := range decisions {
+		text := d.Intent.Source
+		if d.Intent.Reason != "" {
+			text += ": " + d.Intent.Reason
+		}
+		if d.Outcome == Scale && text != "" && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update: a stale or
+// unfinished value in the file must not slip into the stack's configuration on the back of another pool's scaling.
+func change(snap *Snapshot, moves []Move) Change {
+	c := Change{Head: snap.Head}
+	values := map[string]*string{}
+	for _, name := range snap.Rules.Names() {
+		values[name] = snap.Configured(name)
+	}
+	var messages []string
+	for _, m := range moves {
+		rule := snap.Rules[m.Pool]
+		text := strconv.Itoa(m.To)
+		values[m.Pool] = &text
+		c.Targets = append(c.Targets, rule.Targets...)
+		c.TargetDependents = c.TargetDependents || rule.TargetDependents
+		c.Refresh = c.Refresh || rule.Refresh
+		message := m.String()
+		if m.Why != "" {
+			message += " (" + m.Why + ")"
+		}
+		messages = append(messages, message)
+	}
+	for _, name := range snap.Rules.Names() {
+		rule := snap.Rules[name]
+		c.Settings = append(c.Settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: values[name]})
+	}
+	c.Message = "pulumiscale: " + strings.Join(messages, "; ")
+	return c
+}
+
+// without is the plan less some pools, whose decisions to scale become what end makes of them.
+func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan {
+	dropped := map[string]bool{}
+	out := Plan{Decisions: slices.Clone(p.Decisions)}
+	for i, d := range out.Decisions {
+		if d.Outcome != Scale {
+			continue
+		}
+		if ended, ok := end(d); ok {
+			out.Decisions[i], dropped[d.Intent.Pool] = ended, true
+		}
+	}
+	for _, m := range p.Moves {
+		if !dropped[m.Pool] {
+			out.Moves = append(out.Moves, m)
+		}
+	}
+	out.Change = change(snap, out.Moves)
+	return out
+}
+
+// sameMoves says whether two plans do the same.
+func (p Plan) sameMoves(q Plan) bool {
+	return slices.EqualFunc(p.Moves, q.Moves, func(a, b Move) bool { return a.String() == b.String() })
+}
+
+func pick(intents []Intent, at []int) []Intent {
+	out := make([]Intent, len(at))
+	for i, j := range at {
+		out[i] = intents[j]
+	}
+	return out
+}

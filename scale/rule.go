@@ -1,0 +1,172 @@
+package scale
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// OutputName is the stack output from which the rules are read.
+const OutputName = "pulumiscale"
+
+// DefaultCooldown is the cooldown of a rule that names none: the default of AWS's simple scaling policies.
+const DefaultCooldown = 300 * time.Second
+
+// Rules maps the name of a pool to its rule.
+type Rules map[string]Rule
+
+// Rule says how one pool may be scaled. A Rule that came out of [ParseRules] is valid; the zero Rule is not.
+type Rule struct {
+	// Pool is the name of the pool: the key of the rule in the stack output.
+	Pool string
+	// Targets are the URNs to update, as `pulumi up --target` takes them: literal, or with the wildcards `*` and `**`.
+	Targets []string
+	// TargetDependents also updates what depends on the targets.
+	TargetDependents bool
+	// ConfigKey is the key of the stack's configuration that holds the count, with or without a namespace.
+	ConfigKey string
+	// ConfigPath says that ConfigKey is a path into a structured value, as in `pulumi config set --path`.
+	ConfigPath bool
+	// Min and Max are the guardrails: the count is never set outside them.
+	Min, Max int
+	// Current is the pool's real size as the program exports it from the resource; nil where the rule has none.
+	Current *int
+	// Cooldown is how long scaling is held off after a completed scaling.
+	Cooldown Cooldown
+	// OnCooldown says what becomes of a signal that arrives in the cooldown. The zero value is not valid.
+	OnCooldown OnCooldown
+	// Strategy turns a signal into a count.
+	Strategy Strategy
+	// Triggers are overrides for single alerts, by the name of the alert or alarm.
+	Triggers map[string]Trigger
+	// Paused refuses scaling, in one direction or both. The zero value pauses nothing.
+	Paused Pause
+	// Refresh reads the real state of the targets before the update.
+	Refresh bool
+	// Guard lists what a preview must not show for the scaling to go on.
+	Guard []Guard
+}
+
+// Cooldown is how long a pool is left alone after a completed scaling.
+//
+// With Split false, Up and Down are equal and every change is held off for so long after any scaling. With Split true a
+// scale-out is held off for Up after a scale-out alone, and a scale-in for Down after any scaling.
+type Cooldown struct {
+	Up, Down time.Duration
+	Split    bool
+}
+
+// OnCooldown says what becomes of a signal that arrives while its pool cools down.
+type OnCooldown string
+
+const (
+	// Ignore drops the signal.
+	Ignore OnCooldown = "ignore"
+	// Defer keeps the newest signal until the cooldown ends or its alarm clears.
+	Defer OnCooldown = "defer"
+)
+
+// Pause says in which directions a pool must not be scaled.
+type Pause string
+
+const (
+	// PauseNone pauses nothing.
+	PauseNone Pause = ""
+	// PauseBoth refuses every scaling.
+	PauseBoth Pause = "both"
+	// PauseUp refuses to scale out.
+	PauseUp Pause = "up"
+	// PauseDown refuses to scale in.
+	PauseDown Pause = "down"
+)
+
+// Guard names something that a scaling's preview must not contain.
+type Guard string
+
+const (
+	// GuardReplace refuses a scaling that would replace a resource.
+	GuardReplace Guard = "replace"
+	// GuardDelete refuses a scaling that would delete a resource outside the targets.
+	GuardDelete Guard = "delete"
+	// GuardUntargeted refuses a scaling that would touch a resource outside the targets and their dependents.
+	GuardUntargeted Guard = "untargeted"
+)
+
+// Direction is the way a pool is scaled. The zero value says that nobody has chosen one yet.
+type Direction int
+
+const (
+	// Up is scaling out: more capacity.
+	Up Direction = 1
+	// Down is scaling in: less capacity.
+	Down Direction = -1
+)
+
+func (d Direction) String() string {
+	switch d {
+	case Up:
+		return "up"
+	case Down:
+		return "down"
+	}
+	return "none"
+}
+
+// StrategyType names a way of turning a signal into a count.
+type StrategyType string
+
+const (
+	// Step adds or removes a number of units: AWS's ChangeInCapacity.
+	Step StrategyType = "step"
+	// Percent adds or removes a share of the current count: AWS's PercentChangeInCapacity.
+	Percent StrategyType = "percent"
+	// Exact sets the count: AWS's ExactCapacity.
+	Exact StrategyType = "exact"
+	// TargetTracking keeps a metric, counted per unit, at a target value, as Kubernetes' HorizontalPodAutoscaler does.
+	TargetTracking StrategyType = "targetTracking"
+)
+
+// Strategy turns a signal into a count. Which fields count depends on Type; the others are zero.
+type Strategy struct {
+	Type StrategyType
+	// Up and Down are units (Step), percent (Percent) or sizes (Exact). Nil where the rule gives none.
+	Up, Down *int
+	// Steps refine Step: the change of the last step whose Above is not above the metric's breach.
+	Steps []StepAdjustment
+	// MinChange is the least number of units that a Percent change moves; 0 and 1 both mean 1.
+	MinChange int
+	// Target is the value at which TargetTracking keeps the metric.
+	Target float64
+	// Tolerance is how far, as a fraction of Target, the metric may be off before TargetTracking acts.
+	Tolerance float64
+}
+
+// StepAdjustment is one step of a step strategy: for a metric past its threshold by Above or more, move by Change units.
+type StepAdjustment struct {
+	// Above is the distance from the threshold, in the metric's unit, in the direction of the signal.
+	Above float64
+	// Change is the number of units, in the direction of the signal.
+	Change int
+}
+
+// Trigger overrides how one alert scales the pool. Fields left out fall back to what the alert itself and the rule say.
+type Trigger struct {
+	Direction Direction
+	Delta     *int
+	Count     *int
+	Strategy  *Strategy
+	// OnClear is what happens when the alert clears; nil does nothing. Its own OnClear is always nil.
+	OnClear *Trigger
+}
+
+// Names are the names of the pools, sorted.
+func (r Rules) Names() []string { return slices.Sorted(maps.Keys(r)) }
+
+// Find returns the rule of a pool; the error is an [*UnknownPoolError].
+func (r Rules) Find(pool string) (Rule, error) {
+	if rule, ok := r[pool]; ok {
+		return rule, nil
+	}
+	names := r.Names()
+	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: nearest(pool, names), Known: names}
+}

@@ -1,0 +1,273 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/avast/retry-go/v4"
+)
+
+// Scaler carries out intents on one stack. It is the only way to change a stack. It is safe for concurrent use: the stack's
+// lock lets one update through at a time.
+type Scaler struct {
+	Stack Stack
+	// Observe is told what goes on.
+	Observe Observe
+	// OnDrift says what is done about a configuration file that is not what the last successful update had.
+	OnDrift OnDrift
+	// Retries is how often a locked stack or an unreachable backend is tried again.
+	Retries uint
+	// RetryDelay is the wait before the first retry; each further one waits twice as long, plus up to half of RetryDelay by chance.
+	RetryDelay time.Duration
+	// Now is the time.
+	Now func() time.Time
+}
+
+// Report is what was done for some intents.
+type Report struct {
+	// Plan is what was decided.
+	Plan
+	// Results are what became of the moves of the plan, in their order.
+	Results []MoveResult
+	// Steps are the changes to resources that the update made.
+	Steps []ResourceStep
+	// Restored are the keys that were put right in the configuration file beforehand.
+	Restored []Drift
+	// Duration is how long the engine ran.
+	Duration time.Duration
+}
+
+// MoveResult is what became of a move.
+type MoveResult struct {
+	Move
+	// Current is the real size of the pool after the update, where the rule exports it.
+	Current *int
+	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty where it is.
+	Unverified string
+}
+
+// Preview decides the intents and runs the change in the engine without doing it. The result is nil where there is nothing to do.
+// It changes nothing, anywhere: no file, no state, no history, no cooldown.
+func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result, error) {
+	if err := validate(intents); err != nil {
+		return nil, nil, err
+	}
+	var p Plan
+	result, err := withRetries(ctx, s, func() (*Result, error) {
+		snap, err := s.Stack.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p = plan(snap, intents, s.Now())
+		if len(p.Moves) == 0 {
+			return nil, nil
+		}
+		result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
+		if err != nil {
+			return nil, nameTarget(snap, p, err)
+		}
+		p = judge(snap, p, result)
+		return result, nil
+	})
+	return &p, result, err
+}
+
+// Scale carries out the intents: every pool with work in one update. Where approved is not nil and what would be done has changed
+// since, nothing is done and the error is a [*ChangedError]. A [*WriteError] comes with a report: the scaling itself is done.
+// After any other error nothing was scaled, as far as PulumiScale and the engine can tell.
+func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
+	if err := validate(intents); err != nil {
+		return nil, err
+	}
+	unlock, err := s.Stack.Lock(ctx, s.Observe)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return withRetries(ctx, s, func() (*Report, error) { return s.attempt(ctx, intents, approved) })
+}
+
+func validate(intents []Intent) error {
+	if len(intents) == 0 {
+		return &UsageError{Field: "intents", Problem: "there are none"}
+	}
+	for _, intent := range intents {
+		if err := intent.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withRetries calls do until it succeeds, or fails for a reason that waiting does not mend, or the retries are used up.
+func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T, error) {
+	backoff := retry.CombineDelay(retry.BackOffDelay, retry.RandomDelay)
+	return retry.DoWithData(do,
+		retry.Context(ctx),
+		retry.Attempts(s.Retries+1),
+		retry.Delay(s.RetryDelay),
+		retry.MaxJitter(s.RetryDelay/2+1),
+		retry.LastErrorOnly(true),
+		retry.RetryIf(passing),
+		retry.DelayType(func(n uint, err error, config *retry.Config) time.Duration {
+			delay := backoff(n, err, config)
+			s.Observe(Retrying{Attempt: int(n) + 1, Of: int(s.Retries), Delay: delay, Err: err})
+			return delay
+		}),
+	)
+}
+
+// passing says whether an error may go away by itself. Neither kind is returned once an update has begun.
+func passing(err error) bool {
+	var locked *LockedError
+	var unavailable *UnavailableError
+	return errors.As(err, &locked) || errors.As(err, &unavailable)
+}
+
+// attempt reads, decides and updates once. It holds the lock.
+func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
+	snap, err := s.Stack.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(snap.Pending) > 0 {
+		s.Observe(PendingOperations{URNs: snap.Pending})
+	}
+	restored, err := settle(ctx, s.Stack, snap, s.OnDrift, s.Observe)
+	if err != nil {
+		return nil, err
+	}
+	p := plan(snap, intents, s.Now())
+	if approved != nil && !p.sameMoves(*approved) {
+		return nil, &ChangedError{}
+	}
+	p, err = s.prove(ctx, snap, p)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Plan: p, Restored: restored}
+	if len(p.Moves) == 0 {
+		return report, nil
+	}
+	result, err := s.Stack.Update(ctx, p.Change, s.Observe)
+	if err != nil {
+		return nil, nameTarget(snap, p, err)
+	}
+	if result.Overtaken {
+		if p, result, err = s.decideAgain(ctx, intents, p, result); err != nil {
+			return nil, err
+		}
+		report.Plan = p
+	}
+	report.Steps, report.Duration = result.Steps, result.Duration
+	report.Results = verify(snap, p.Moves, result)
+	return report, s.writeBack(snap, p.Moves)
+}
+
+// writeBack puts the new counts into the configuration file.
+func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
+	settings := make([]Setting, len(moves))
+	for i, m := range moves {
+		rule, text := snap.Rules[m.Pool], fmt.Sprint(m.To)
+		settings[i] = Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text}
+	}
+	if err := s.Stack.Write(settings); err != nil {
+		return &WriteError{File: s.Stack.ConfigFile(), Err: err}
+	}
+	return nil
+}
+
+// verify holds what the update did against what was decided.
+func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
+	after, err := ParseRules(result.Output)
+	out := make([]MoveResult, len(moves))
+	for i, m := range moves {
+		rule := snap.Rules[m.Pool]
+		out[i] = MoveResult{Move: m}
+		if rule.Current != nil && err != nil {
+			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", err)
+			continue
+		}
+		out[i].Current = after[m.Pool].Current
+		out[i].Unverified = doubt(rule, m, out[i].Current, result)
+	}
+	return out
+}
+
+// doubt says why a move is not proved; empty where it is.
+func doubt(rule Rule, m Move, current *int, result *Result) string {
+	touched := slices.ContainsFunc(result.Steps, func(step ResourceStep) bool { return matcher(rule.Targets...)(step.URN) })
+	switch {
+	case rule.Current != nil && current == nil:
+		return `the update took "current" out of the rule`
+	case current != nil && *current != m.To:
+		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To)
+	case current == nil && !touched && !equal(m.From, m.To):
+		return "the update changed none of the pool's targets"
+	}
+	return ""
+}
+
+// decideAgain mends what an update did that was decided before, and ran after, somebody else's: it decides once more on top of the
+// other update, and updates again unless that comes to the same. The other update may have changed any rule's key, so the whole
+// configuration is compared.
+func (s *Scaler) decideAgain(ctx context.Context, intents []Intent, p Plan, result *Result) (Plan, *Result, error) {
+	for result.Overtaken {
+		pools := make([]string, len(p.Moves))
+		for i, m := range p.Moves {
+			pools[i] = m.Pool
+		}
+		s.Observe(Overtaken{Pools: pools})
+		snap, err := s.Stack.Read(ctx)
+		if err != nil {
+			return p, nil, err
+		}
+		base := snap.before(result.ID)
+		again := plan(base, intents, s.Now())
+		again.Moves = keepMoves(base, p.Moves, again.Moves)
+		again.Change = change(base, again.Moves)
+		if sameSettings(again.Change.Settings, p.Change.Settings) {
+			return again, result, nil
+		}
+		if result, err = s.Stack.Update(context.WithoutCancel(ctx), again.Change, s.Observe); err != nil {
+			return p, nil, err
+		}
+		p = again
+	}
+	return p, result, nil
+}
+
+// before is the snapshot less the update with the id, as if that had never been: the counts are those of the configuration, for
+// "current" is already the work of that update. The head stays.
+func (s *Snapshot) before(id string) *Snapshot {
+	out := *s
+	out.Updates = slices.DeleteFunc(slices.Clone(s.Updates), func(u Update) bool { return u.ID == id })
+	out.Rules = Rules{}
+	for name, rule := range s.Rules {
+		rule.Current = nil
+		out.Rules[name] = rule
+	}
+	return &out
+}
+
+// keepMoves adds to the new moves those pools that were moved before and now should not be: they go back to their configured count.
+func keepMoves(snap *Snapshot, before, now []Move) []Move {
+	for _, m := range before {
+		if slices.ContainsFunc(now, func(n Move) bool { return n.Pool == m.Pool }) {
+			continue
+		}
+		if n := countOf(snap.Configured(m.Pool)); n != nil {
+			now = append(now, Move{Pool: m.Pool, From: &m.To, To: *n, Why: m.Why})
+		}
+	}
+	return now
+}
+
+func sameSettings(a, b []Setting) bool {
+	return slices.EqualFunc(a, b, func(x, y Setting) bool {
+		return x.Key == y.Key && x.Path == y.Path && sameText(x.Value, y.Value)
+	})
+}

@@ -1,0 +1,104 @@
+package scale
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// kindUpdate is the kind of update that carries configuration to resources. A refresh or a destroy records the
+// configuration too, but does nothing with it.
+const kindUpdate = "update"
+
+// applied are the successful updates, newest first.
+func applied(updates []Update) []Update {
+	var out []Update
+	for _, u := range updates {
+		if u.Succeeded && u.Kind == kindUpdate {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// Configured is the text of the pool's key in the last successful update, which is the truth about it; nil where it has none.
+func (s *Snapshot) Configured(pool string) *string {
+	for _, u := range s.Updates {
+		if u.Succeeded && u.Kind == kindUpdate {
+			return u.Values[pool]
+		}
+	}
+	return nil
+}
+
+// Pool gathers what is known of one pool. The error is a [*ValueError].
+func (s *Snapshot) Pool(rule Rule) (Pool, error) {
+	pool := Pool{Count: rule.Current}
+	if text := s.Configured(rule.Pool); text != nil {
+		n, err := strconv.Atoi(*text)
+		if err != nil || n < 0 {
+			return pool, &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Found: fmt.Sprintf("%q", *text)}
+		}
+		pool.Configured = &n
+		if pool.Count == nil {
+			pool.Count = &n
+		}
+	}
+	pool.LastUp, pool.LastDown = lastScalings(s.Updates, rule.Pool)
+	return pool, nil
+}
+
+// lastScalings finds when the last scaling of a pool in each direction completed.
+func lastScalings(updates []Update, pool string) (up, down time.Time) {
+	for _, s := range Scalings(updates, pool) {
+		switch {
+		case !s.Succeeded:
+		case s.To > s.From && up.IsZero():
+			up = s.End
+		case s.To < s.From && down.IsZero():
+			down = s.End
+		}
+	}
+	return up, down
+}
+
+// Scaling is an update that changed a pool's count, whoever made it.
+type Scaling struct {
+	Pool     string
+	From, To int
+	Update
+}
+
+// Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one before it.
+// The update that first gave the pool a count is none.
+func Scalings(updates []Update, pool string) []Scaling {
+	var out []Scaling
+	var last *int
+	for i := len(updates) - 1; i >= 0; i-- {
+		u := updates[i]
+		if u.Kind != kindUpdate {
+			continue
+		}
+		n := countOf(u.Values[pool])
+		if last != nil && n != nil && *n != *last {
+			out = append(out, Scaling{Pool: pool, From: *last, To: *n, Update: u})
+		}
+		if u.Succeeded {
+			last = n
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+func countOf(text *string) *int {
+	if text == nil {
+		return nil
+	}
+	n, err := strconv.Atoi(*text)
+	if err != nil {
+		return nil
+	}
+	return &n
+}

@@ -1,0 +1,128 @@
+package scale
+
+import (
+	"context"
+	"time"
+)
+
+// Stack is a Pulumi stack in its program's directory. scale/stack implements it with the Pulumi CLI.
+//
+// Every method may be called at any time; Update and Write only by who holds Lock. Errors are, where they apply, one of
+// [*LockedError], [*UnavailableError], [*EngineError], [*TargetError], [*RulesError] and [*SetupError].
+type Stack interface {
+	// Name is the stack's name as the user gave it or selected it.
+	Name() string
+	// ConfigFile is the path of the stack's configuration file, for messages.
+	ConfigFile() string
+	// Lock keeps other PulumiScale processes on this machine from changing the stack from this directory. It waits for one
+	// that does, and says so, until ctx ends.
+	Lock(ctx context.Context, observe Observe) (unlock func(), err error)
+	// TryLock is Lock without the wait: ok is false where somebody else holds it.
+	TryLock() (unlock func(), ok bool, err error)
+	// Read reads the stack afresh.
+	Read(ctx context.Context) (*Snapshot, error)
+	// History reads every completed update of the stack, newest first, and the counts that each had for the rules' keys.
+	History(ctx context.Context, rules Rules) ([]Update, error)
+	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
+	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
+	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun.
+	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
+	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
+	Write(settings []Setting) error
+}
+
+// Snapshot is what was read of a stack at one moment.
+type Snapshot struct {
+	// Rules are the rules in the stack's outputs.
+	Rules Rules
+	// Resources are the URNs of the stack's resources.
+	Resources []string
+	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
+	Pending []string
+	// Updates are the newest completed updates, newest first: at least so many that the last successful one and every one
+	// inside the longest cooldown of the rules are among them. Complete says that there are no older ones.
+	Updates  []Update
+	Complete bool
+	// File holds, by pool, the text of each rule's key in the stack's configuration file; nil where it is not there.
+	File map[string]*string
+	// Head identifies the newest completed update; empty where there is none.
+	Head string
+}
+
+// Update is one completed update in the backend's history.
+type Update struct {
+	// Kind is Pulumi's: "update", "refresh", "destroy", ...
+	Kind string
+	// Succeeded says whether the update as a whole did.
+	Succeeded bool
+	// Start and End have the resolution of the backend: a second.
+	Start, End time.Time
+	// Message is the update's message.
+	Message string
+	// By is who ran it, as far as the backend knows: empty on most self-managed backends.
+	By string
+	// ID is the [Result.ID] of an update that PulumiScale made; empty, or something else, for others.
+	ID string
+	// Values holds, by pool, the text of each rule's key in the update's configuration; nil where it was not set.
+	Values map[string]*string
+}
+
+// Setting is a value for one key of the stack's configuration.
+type Setting struct {
+	// Key and Path are the rule's ConfigKey and ConfigPath.
+	Key  string
+	Path bool
+	// Value is the value as text; nil takes the key away.
+	Value *string
+}
+
+// Change is what an update or a preview is to do.
+type Change struct {
+	// Settings are the values of every rule's key during the update.
+	Settings []Setting
+	// Targets are URNs, or patterns of them. There is at least one.
+	Targets                   []string
+	TargetDependents, Refresh bool
+	// Message is the update's message.
+	Message string
+	// Head is that of the snapshot on which the change was decided.
+	Head string
+}
+
+// Result is what a preview or an update did.
+type Result struct {
+	// Steps are the changes to resources, in the order in which the engine began them; unchanged resources are left out.
+	Steps []ResourceStep
+	// Seen are the URNs of all resources that the engine worked through, changed or not.
+	Seen []string
+	// Output is the JSON of the stack output of the rules afterwards; nil where there is none.
+	Output []byte
+	// Duration is how long the engine ran.
+	Duration time.Duration
+	// ID is the update's own mark in the history; empty for a preview.
+	ID string
+	// Overtaken says that another update completed after the change was decided and before this update began.
+	Overtaken bool
+}
+
+// ResourceStep is what the engine does to one resource.
+type ResourceStep struct {
+	// Op is Pulumi's word: "create", "update", "delete", "replace", "create-replacement", "delete-replaced", ...
+	Op   string `json:"op"`
+	URN  string `json:"urn"`
+	Type string `json:"type"`
+	Name string `json:"name"`
+	// Diffs are the changed properties; empty for a creation or deletion.
+	Diffs []PropertyDiff `json:"diffs,omitempty"`
+}
+
+// PropertyDiff is the change of one property of a resource.
+type PropertyDiff struct {
+	// Path is the property's path in the resource's inputs.
+	Path string `json:"path"`
+	// Old and New are the values before and after; nil where the property is not set.
+	Old any `json:"old,omitempty"`
+	New any `json:"new,omitempty"`
+	// Replaces says that this property's change is why the resource is replaced.
+	Replaces bool `json:"replaces,omitempty"`
+}

@@ -1,0 +1,144 @@
+package stack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/natefinch/atomic"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// configFile is a stack's configuration file, Pulumi.<stack>.yaml.
+type configFile struct {
+	path    string
+	project *project
+}
+
+// read returns the file's bytes; none where there is no file.
+func (f configFile) read() ([]byte, error) {
+	doc, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return doc, err
+}
+
+// values returns, by pool, what the working files say of each rule's key: the stack's file, else the project's default.
+func (f configFile) values(rules scale.Rules) (map[string]*string, error) {
+	doc, err := f.read()
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "read " + f.path, Err: err}
+	}
+	var content struct {
+		Config map[string]any `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(doc, &content); err != nil {
+		return nil, &scale.SetupError{Problem: "read " + f.path, Err: err, Hint: "mend the file, or check it out again"}
+	}
+	out := make(map[string]*string, len(rules))
+	for name, rule := range rules {
+		key, err := parseKey(string(f.project.Name), rule.ConfigKey, rule.ConfigPath)
+		if err != nil {
+			return nil, badKey(rule, err)
+		}
+		value := f.project.defaultValue(key)
+		for _, spelling := range f.spellings(key) {
+			if v, ok := content.Config[spelling]; ok {
+				value = v
+				break
+			}
+		}
+		out[name] = key.lookup(value)
+	}
+	return out, nil
+}
+
+// badKey reports a key that the rules' own check let through and Pulumi's rules do not.
+func badKey(rule scale.Rule, err error) error {
+	return &scale.RulesError{Problems: []scale.Problem{{Pool: rule.Pool, Field: "configKey", Found: fmt.Sprintf("%q", rule.ConfigKey), Expected: err.Error()}}}
+}
+
+// spellings are the names under which a key may stand in the file: in full, bare in the project's own namespace, and as of old.
+func (f configFile) spellings(key configKey) []string {
+	out := []string{key.name}
+	namespace, name, _ := strings.Cut(key.name, ":")
+	if namespace == string(f.project.Name) {
+		out = append(out, name)
+	}
+	return append(out, namespace+":config:"+name)
+}
+
+// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte where it can.
+func (f configFile) write(settings []scale.Setting) error {
+	doc, err := f.read()
+	if err != nil {
+		return err
+	}
+	edited, err := f.edit(doc, settings)
+	if err != nil || bytes.Equal(edited, doc) {
+		return err
+	}
+	path := f.path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // a link stays a link
+	}
+	return atomic.WriteFile(path, bytes.NewReader(edited))
+}
+
+// copyWith writes a private copy of the file with the settings into a new folder, readable by this user alone, for `--config-file`.
+func (f configFile) copyWith(settings []scale.Setting) (path string, remove func(), err error) {
+	doc, err := f.read()
+	if err != nil {
+		return "", nil, err
+	}
+	edited, err := f.edit(doc, settings)
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp("", "pulumiscale-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	path = filepath.Join(dir, filepath.Base(f.path))
+	if err := os.WriteFile(path, edited, 0o600); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return path, remove, nil
+}
+
+// edit returns the document with the settings in it.
+func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
+	for _, s := range settings {
+		key, err := parseKey(string(f.project.Name), s.Key, s.Path)
+		if err != nil {
+			return nil, err
+		}
+		if doc, err = setValue(doc, f.spellings(key), key.path, s.Value); err != nil {
+			return nil, fmt.Errorf("set config %q in %s: %w", s.Key, f.path, err)
+		}
+	}
+	return doc, nil
+}
+
+// writable says early whether write will be able to replace the file: its folder must take new files.
+func (f configFile) writable() error {
+	probe, err := os.CreateTemp(filepath.Dir(f.path), ".pulumiscale-*")
+	if err == nil {
+		_ = probe.Close()
+		err = os.Remove(probe.Name())
+	}
+	if err != nil {
+		return &scale.SetupError{Problem: f.path + " cannot be written", Err: err,
+			Hint: "nothing was changed; give pulumiscale write access to the program's directory"}
+	}
+	return nil
+}

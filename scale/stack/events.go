@@ -1,0 +1,219 @@
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+const (
+	stackType = "pulumi:pulumi:Stack"
+	// pollInterval is how often a running engine's event log is looked at. The end of the engine ends the wait at once.
+	pollInterval = 50 * time.Millisecond
+)
+
+// follower turns the engine's events into ours, and gathers what a result needs of them.
+type follower struct {
+	operation string
+	message   string
+	observe   scale.Observe
+	// began is called when the engine has the stack's lock and its configuration.
+	began func()
+
+	hasBegun    bool
+	result      scale.Result
+	open        map[string]scale.ResourceStep
+	done        []scale.ResourceStep
+	diagnostics []scale.Diagnostic
+	// summary is the engine's word for how it ended; empty where it did not get so far.
+	summary string
+}
+
+// follow reads the event log as it grows, until ended is closed and all of it is read.
+func (f *follower) follow(path string, ended <-chan struct{}) error {
+	var file *os.File
+	var pending []byte
+	for last := false; ; {
+		if file == nil {
+			opened, err := os.Open(path)
+			switch {
+			case err == nil:
+				file = opened
+				defer opened.Close()
+			case !errors.Is(err, fs.ErrNotExist):
+				return err
+			}
+		}
+		if file != nil {
+			more, err := io.ReadAll(file)
+			if err != nil {
+				return err
+			}
+			pending = f.consume(append(pending, more...))
+		}
+		if last {
+			return nil
+		}
+		select {
+		case <-ended:
+			last = true
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// consume handles every whole line and returns the rest. A line that is no event is passed over: newer engines have newer ones.
+func (f *follower) consume(text []byte) []byte {
+	scanner := bufio.NewReader(bytes.NewReader(text))
+	for {
+		line, err := scanner.ReadBytes('\n')
+		if err != nil {
+			return line
+		}
+		var event apitype.EngineEvent
+		if json.Unmarshal(line, &event) == nil {
+			f.handle(event)
+		}
+	}
+}
+
+func (f *follower) handle(event apitype.EngineEvent) {
+	switch {
+	case event.PreludeEvent != nil && !f.hasBegun:
+		f.hasBegun = true
+		f.observe(scale.EngineStarted{Preview: f.operation == "preview", Message: f.message})
+		if f.began != nil {
+			f.began()
+		}
+	case event.ResourcePreEvent != nil:
+		f.started(event.ResourcePreEvent.Metadata)
+	case event.ResOutputsEvent != nil:
+		f.finished(event.ResOutputsEvent.Metadata, false)
+	case event.ResOpFailedEvent != nil:
+		f.finished(event.ResOpFailedEvent.Metadata, true)
+	case event.DiagnosticEvent != nil:
+		f.diagnosed(*event.DiagnosticEvent)
+	case event.SummaryEvent != nil:
+		f.summary = string(event.SummaryEvent.Result)
+	}
+}
+
+func (f *follower) started(m apitype.StepEventMetadata) {
+	f.result.Seen = append(f.result.Seen, m.URN)
+	if unchanged(m.Op) || m.Type == stackType {
+		return
+	}
+	step := resourceStep(m)
+	f.result.Steps = append(f.result.Steps, step)
+	f.open[step.Op+" "+step.URN] = step
+	f.observe(scale.StepStarted{Step: step, At: time.Now()})
+}
+
+func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
+	if m.Type == stackType && m.New != nil {
+		f.outputs(m.New.Outputs)
+	}
+	key := string(m.Op) + " " + m.URN
+	step, ok := f.open[key]
+	if !ok {
+		return
+	}
+	delete(f.open, key)
+	if !failed {
+		f.done = append(f.done, step)
+	}
+	f.observe(scale.StepDone{Step: step, At: time.Now(), Failed: failed})
+}
+
+func (f *follower) outputs(outputs map[string]any) {
+	f.result.Output = nil
+	if rules, ok := outputs[scale.OutputName]; ok {
+		f.result.Output = []byte(asJSON(rules))
+	}
+}
+
+func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
+	severity, _, _ := strings.Cut(d.Severity, "#")
+	if severity == "debug" || d.Ephemeral {
+		return
+	}
+	diagnostic := scale.Diagnostic{Severity: severity, URN: d.URN, Message: strings.TrimSpace(colors.Never.Colorize(d.Message))}
+	if diagnostic.Message == "" {
+		return
+	}
+	if severity == "error" {
+		f.diagnostics = append(f.diagnostics, diagnostic)
+	}
+	f.observe(scale.Diagnosed{Diagnostic: diagnostic})
+}
+
+// unchanged says whether an operation leaves its resource as it is.
+func unchanged(op apitype.OpType) bool {
+	return slices.Contains([]apitype.OpType{apitype.OpSame, apitype.OpRead, apitype.OpRefresh, apitype.OpReadDiscard}, op)
+}
+
+func resourceStep(m apitype.StepEventMetadata) scale.ResourceStep {
+	return scale.ResourceStep{
+		Op: string(m.Op), URN: m.URN, Type: m.Type,
+		Name:  m.URN[strings.LastIndex(m.URN, "::")+2*min(1, strings.Count(m.URN, "::")):],
+		Diffs: propertyDiffs(m),
+	}
+}
+
+// operation is one run of the engine whose events are followed.
+type operation struct {
+	name    string
+	args    []string
+	message string
+	began   func()
+}
+
+// run runs an update or a preview in the engine with a private copy of the configuration, and follows it.
+func (s *Stack) run(ctx context.Context, op operation, change scale.Change, observe scale.Observe) (*follower, error) {
+	config, remove, err := s.file.copyWith(change.Settings)
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	log := config + ".events"
+	f := &follower{operation: op.name, message: op.message, observe: observe, began: op.began, open: map[string]scale.ResourceStep{}}
+	args := append(op.args, "--stack", s.Name(), "--config-file", config, "--event-log", log, "--suppress-outputs", "--suppress-progress")
+	for _, target := range change.Targets {
+		args = append(args, "--target", target)
+	}
+	if change.TargetDependents {
+		args = append(args, "--target-dependents")
+	}
+	if change.Refresh {
+		args = append(args, "--refresh")
+	}
+	if s.options.Parallel > 0 {
+		args = append(args, "--parallel", asJSON(s.options.Parallel))
+	}
+	ended, followed := make(chan struct{}), make(chan error, 1)
+	go func() { followed <- f.follow(log, ended) }()
+	start := time.Now()
+	stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, nil, nil, nil, []string{"PULUMI_DEBUG_COMMANDS=true"}, args...)
+	close(ended)
+	if followErr := <-followed; followErr != nil && err == nil {
+		return f, followErr
+	}
+	f.result.Duration = time.Since(start)
+	if err != nil {
+		return f, s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
+	}
+	return f, nil
+}

@@ -1,0 +1,133 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// failure is how a run of the CLI failed.
+type failure struct {
+	stdout, stderr string
+	code           int
+	err            error
+	interrupted    bool
+}
+
+// engineError tells what a failed update or preview means. Once the engine has begun its work, no failure is one that passes: what is
+// half done must not be done again blindly.
+func (s *Stack) engineError(f *follower, fail failure) error {
+	if err := s.locked(fail); err != nil {
+		return err
+	}
+	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil {
+		return &scale.TargetError{Target: target[1]}
+	}
+	if !f.hasBegun {
+		return s.commandError("run `pulumi "+f.operation+"`", fail)
+	}
+	if len(f.diagnostics) == 0 {
+		for _, message := range errorLines(fail) {
+			f.diagnostics = append(f.diagnostics, scale.Diagnostic{Severity: "error", Message: message})
+		}
+	}
+	return &scale.EngineError{Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Interrupted: fail.interrupted}
+}
+
+// commandError tells what a failed command means that has not touched the stack.
+func (s *Stack) commandError(attempted string, fail failure) error {
+	if fail.interrupted || errors.Is(fail.err, context.Canceled) || errors.Is(fail.err, context.DeadlineExceeded) {
+		return fail.err
+	}
+	if err := s.locked(fail); err != nil {
+		return err
+	}
+	text := strings.Join(errorLines(fail), "; ")
+	for _, known := range setupFailures {
+		if known.pattern.MatchString(fail.stderr) {
+			return &scale.SetupError{Problem: known.problem, Hint: known.hint, Err: errors.New(text)}
+		}
+	}
+	if unreachable.MatchString(fail.stderr) {
+		return &scale.UnavailableError{Detail: text}
+	}
+	if text == "" {
+		text = fail.err.Error()
+	}
+	return &scale.SetupError{Problem: attempted, Err: errors.New(text)}
+}
+
+// What the engine says, in the words of v3.250.0; the end-to-end tests hold each against the real engine.
+var (
+	// lockedStack and conflict are also what [auto.IsConcurrentUpdateError] looks for.
+	lockedStack   = regexp.MustCompile(`the stack is currently locked by`)
+	conflict      = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress`)
+	lockHolder    = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
+	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
+	// unreachable is trouble on the way to the backend, by the words of Go's net package and of HTTP.
+	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|no such host|network is unreachable|no route to host|` +
+		`i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|\[(429|500|502|503|504)\]|SlowDown|ServiceUnavailable`)
+)
+
+// setupFailures are what the user must put right before anything can work, the first that fits.
+var setupFailures = []struct {
+	pattern       *regexp.Regexp
+	problem, hint string
+}{
+	{regexp.MustCompile(`incorrect passphrase`), "the passphrase is wrong",
+		"set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
+	{regexp.MustCompile(`passphrase must be set`), "no passphrase is set",
+		"set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"},
+	{regexp.MustCompile(`no stack named`), "there is no such stack", "`pulumi stack ls` lists the stacks; name one with --stack"},
+	{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
+		"name one with --stack, or run `pulumi stack select`"},
+	{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
+	{regexp.MustCompile(`unable to open bucket|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied`),
+		"the backend's storage cannot be used", "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
+}
+
+// locked tells who holds the stack; nil where nobody does.
+func (s *Stack) locked(fail failure) error {
+	if !lockedStack.MatchString(fail.stderr) && !conflict.MatchString(fail.stderr) {
+		return nil
+	}
+	err := &scale.LockedError{Stack: s.Name()}
+	host, _ := os.Hostname()
+	for _, m := range lockHolder.FindAllStringSubmatch(fail.stderr, -1) {
+		pid, _ := strconv.Atoi(m[3])
+		since, _ := time.Parse(time.RFC3339, m[4])
+		err.Holders = append(err.Holders, scale.Holder{User: m[1], Host: m[2], PID: pid, Since: since, Dead: m[2] == host && !alive(pid)})
+	}
+	return err
+}
+
+// errorLines are the CLI's own error messages, without its usual prefix.
+func errorLines(fail failure) []string {
+	var out []string
+	for _, line := range strings.Split(fail.stderr, "\n") {
+		if message, ok := strings.CutPrefix(strings.TrimSpace(line), "error: "); ok {
+			out = append(out, message)
+		}
+	}
+	if len(out) == 0 {
+		if text := strings.TrimSpace(fail.stderr); text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// notFound turns the failure to find or run the CLI into ours.
+func notFound(err error) error {
+	if errors.Is(err, exec.ErrNotFound) {
+		return &scale.SetupError{Problem: "there is no `pulumi` on PATH", Hint: "install the Pulumi CLI: https://www.pulumi.com/docs/install/"}
+	}
+	return &scale.SetupError{Problem: "run `pulumi version`", Err: err}
+}

@@ -1,0 +1,97 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// configKey is a rule's key, taken apart: the full name of a value in the configuration, and the way to the count inside it.
+type configKey struct {
+	// name is "namespace:name".
+	name string
+	// path are the property names and indices inside a structured value; empty where the value itself is the count.
+	path resource.PropertyPath
+}
+
+// parseKey reads a key as `pulumi config set`, with or without `--path`, does.
+func parseKey(projectName, key string, path bool) (configKey, error) {
+	name := key
+	var rest resource.PropertyPath
+	if path {
+		parsed, err := resource.ParsePropertyPath(key)
+		if err != nil {
+			return configKey{}, fmt.Errorf("config path %q: %w", key, err)
+		}
+		first, ok := parsed[0].(string)
+		if !ok {
+			return configKey{}, fmt.Errorf("config path %q must begin with a name", key)
+		}
+		name, rest = first, parsed[1:]
+	}
+	switch parts := strings.Split(name, ":"); {
+	case len(parts) == 1:
+		name = projectName + ":" + name
+	case len(parts) == 3 && parts[1] == "config":
+		name = parts[0] + ":" + parts[2]
+	}
+	return configKey{name: name, path: rest}, nil
+}
+
+// secretText stands for a value that is a secret: no count, and not to be shown.
+const secretText = "[secret]"
+
+// lookup follows the path into a value and returns what is there as text; nil where nothing is.
+func (k configKey) lookup(value any) *string {
+	for _, step := range k.path {
+		switch at := value.(type) {
+		case map[string]any:
+			name, _ := step.(string)
+			value = at[name]
+		case []any:
+			i, ok := step.(int)
+			if !ok || i < 0 || i >= len(at) {
+				return nil
+			}
+			value = at[i]
+		default:
+			return nil
+		}
+	}
+	return asText(value)
+}
+
+// asText is a configuration value as the text that Pulumi hands to a program; nil for none.
+func asText(value any) *string {
+	var text string
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case string:
+		text = v
+	case json.Number:
+		text = v.String()
+	case int:
+		text = strconv.Itoa(v)
+	case map[string]any:
+		if _, ok := v["secure"]; ok && len(v) == 1 {
+			text = secretText
+			break
+		}
+		text = asJSON(v)
+	default:
+		text = asJSON(v)
+	}
+	return &text
+}
+
+func asJSON(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(text)
+}

@@ -1,0 +1,65 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// lockInterval is how often a held lock is tried again.
+const lockInterval = 100 * time.Millisecond
+
+// Lock takes the directory's lock, waiting for it until ctx ends.
+func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (func(), error) {
+	unlock, ok, err := s.TryLock()
+	if err != nil || ok {
+		return unlock, err
+	}
+	lock := s.newLock()
+	observe(scale.Waiting{Lock: lock.Path()})
+	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
+		return nil, s.lockError(err)
+	}
+	return func() { _ = lock.Unlock() }, nil
+}
+
+// TryLock takes the directory's lock if it is free.
+func (s *Stack) TryLock() (func(), bool, error) {
+	if err := s.makeStateDir(); err != nil {
+		return nil, false, s.lockError(err)
+	}
+	lock := s.newLock()
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, false, s.lockError(err)
+	}
+	return func() { _ = lock.Unlock() }, ok, nil
+}
+
+func (s *Stack) newLock() *flock.Flock { return flock.New(filepath.Join(s.stateDir, "lock")) }
+
+func (s *Stack) lockError(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &scale.SetupError{Problem: "lock the program's directory", Err: err,
+		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
+}
+
+// makeStateDir makes the folder for PulumiScale's own files, and keeps it out of version control.
+func (s *Stack) makeStateDir() error {
+	if err := os.MkdirAll(s.stateDir, 0o755); err != nil {
+		return err
+	}
+	ignore := filepath.Join(s.stateDir, ".gitignore")
+	if _, err := os.Stat(ignore); err == nil {
+		return nil
+	}
+	return os.WriteFile(ignore, []byte("*\n"), 0o644)
+}

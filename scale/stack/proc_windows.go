@@ -1,0 +1,30 @@
+//go:build windows
+
+package stack
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/iwdgo/sigintwindows"
+)
+
+// detach puts the process into a group of its own, so that a Ctrl-C in the terminal reaches PulumiScale alone, which decides what
+// becomes of a running update.
+func detach(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}
+
+// interrupt asks the process to end gently, as the Automation API does on Windows.
+func interrupt(p *os.Process) error { return sigintwindows.SendCtrlBreak(p.Pid) }
+
+// alive says whether a process with the id runs on this machine.
+func alive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	_ = p.Release()
+	return true
+}

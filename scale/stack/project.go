@@ -1,0 +1,70 @@
+package stack
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// project is a Pulumi program's directory.
+type project struct {
+	dir, path string
+	*workspace.Project
+}
+
+// findProject finds the project that the directory is in.
+func findProject(dir string) (*project, error) {
+	if dir == "" {
+		dir = "."
+	}
+	abs, err := filepath.Abs(dir)
+	if err == nil {
+		_, err = os.Stat(abs)
+	}
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "the directory " + dir + " cannot be read", Err: err,
+			Hint: "name a Pulumi program's directory with --cwd"}
+	}
+	path, err := workspace.DetectProjectPathFrom(abs)
+	if errors.Is(err, workspace.ErrProjectNotFound) {
+		return nil, &scale.SetupError{Problem: "no Pulumi.yaml in " + abs + " or above it",
+			Hint: "run pulumiscale in a Pulumi program's directory, or name it with --cwd"}
+	}
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "find the Pulumi project", Err: err}
+	}
+	loaded, err := workspace.LoadProject(path)
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
+	}
+	return &project{dir: filepath.Dir(path), path: path, Project: loaded}, nil
+}
+
+// configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and project.
+func (p *project) configFile(stack string) string {
+	name := stack[strings.LastIndex(stack, "/")+1:]
+	return workspace.ProjectStackPath(p.path, p.Project, tokens.QName(name))
+}
+
+// defaultValue is the value that the project file itself gives a key, for every stack that sets none.
+func (p *project) defaultValue(key configKey) any {
+	for name, declared := range p.Config {
+		if !strings.Contains(name, ":") {
+			name = string(p.Name) + ":" + name
+		}
+		if name != key.name {
+			continue
+		}
+		if declared.Value != nil {
+			return declared.Value
+		}
+		return declared.Default
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// askVersion asks the CLI for its version, by the Automation API's own check.
+func (s *Stack) askVersion() error {
+	found, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Version: minimumVersion})
+	var exit *exec.Error
+	switch {
+	case err == nil:
+		s.command.version = found.Version()
+		return nil
+	case errors.As(err, &exit):
+		return notFound(err)
+	}
+	return &scale.SetupError{Problem: "the Pulumi CLI cannot be used", Err: err, Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
+}
+
+// askName finds the stack's name: the one asked for, else the selected one.
+func (s *Stack) askName(ctx context.Context) error {
+	s.name = s.options.Stack
+	if s.name != "" {
+		return nil
+	}
+	out, err := s.ask(ctx, "find the selected stack", "stack", "--show-name")
+	if err == nil {
+		s.name = strings.TrimSpace(string(out))
+	}
+	return err
+}
+
+// ask runs a CLI command that changes nothing.
+func (s *Stack) ask(ctx context.Context, attempted string, args ...string) ([]byte, error) {
+	stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, nil, nil, nil, nil, args...)
+	if err != nil {
+		return nil, s.commandError(attempted, failure{stdout: stdout, stderr: stderr, code: code, err: err})
+	}
+	return []byte(stdout), nil
+}
+
+// Read reads the stack's state, its history and its configuration file, the first two beside each other.
+func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
+	var state state
+	var entries []entry
+	var complete bool
+	var stateErr, historyErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { state, stateErr = s.readState(ctx) })
+	wait.Go(func() { entries, complete, historyErr = s.readPages(ctx, 1, pageSize) })
+	wait.Wait()
+	if stateErr != nil {
+		return nil, stateErr
+	}
+	if historyErr != nil {
+		return nil, historyErr
+	}
+	rules, err := scale.ParseRules(state.rules)
+	if err != nil {
+		return nil, err
+	}
+	for page := 2; !complete && !reachesBack(entries, rules); page++ {
+		var more []entry
+		if more, complete, err = s.readPages(ctx, page, pageSize); err != nil {
+			return nil, err
+		}
+		entries = append(entries, more...)
+	}
+	snap := &scale.Snapshot{Rules: rules, Resources: state.resources, Pending: state.pending, Complete: complete}
+	if snap.Updates, err = s.updates(entries, rules); err != nil {
+		return nil, err
+	}
+	snap.Head = head(entries)
+	snap.File, err = s.file.values(rules)
+	return snap, err
+}
+
+// History reads every completed update.
+func (s *Stack) History(ctx context.Context, rules scale.Rules) ([]scale.Update, error) {
+	entries, _, err := s.readPages(ctx, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s.updates(entries, rules)
+}
+
+// state is what is needed of an exported stack. Reading it takes no passphrase: secrets stay encrypted in it.
+type state struct {
+	resources, pending []string
+	rules              []byte
+}
+
+func (s *Stack) readState(ctx context.Context) (state, error) {
+	out, err := s.ask(ctx, "read the stack's state", "stack", "export", "--stack", s.name)
+	if err != nil {
+		return state{}, err
+	}
+	var exported struct {
+		Deployment struct {
+			Resources []struct {
+				URN     string                     `json:"urn"`
+				Type    string                     `json:"type"`
+				Outputs map[string]json.RawMessage `json:"outputs"`
+			} `json:"resources"`
+			Pending []struct {
+				Resource struct {
+					URN string `json:"urn"`
+				} `json:"resource"`
+			} `json:"pending_operations"`
+		} `json:"deployment"`
+	}
+	if err := json.Unmarshal(out, &exported); err != nil {
+		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
+	}
+	var st state
+	for _, r := range exported.Deployment.Resources {
+		st.resources = append(st.resources, r.URN)
+		if r.Type == stackType {
+			st.rules = r.Outputs[scale.OutputName]
+		}
+	}
+	for _, p := range exported.Deployment.Pending {
+		st.pending = append(st.pending, p.Resource.URN)
+	}
+	return st, nil
+}
+
+// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks.
+const pageSize = 20
+
+// agentKey is where the history keeps the `--exec-agent` of an update, by which ours know themselves.
+const agentKey = "exec.agent"
+
+// entry is one update as `pulumi stack history --json` shows it.
+type entry struct {
+	Kind        string            `json:"kind"`
+	StartTime   time.Time         `json:"startTime"`
+	EndTime     time.Time         `json:"endTime"`
+	Message     string            `json:"message"`
+	Result      string            `json:"result"`
+	Environment map[string]string `json:"environment"`
+	Config      map[string]struct {
+		Value  *string `json:"value"`
+		Object any     `json:"objectValue"`
+		Secret bool    `json:"secret"`
+	} `json:"config"`
+	raw string
+}
+
+// readPages reads one page of the history, newest first, or all of it for page 0, and says whether there is nothing older. Updates that
+// still run are left out.
+func (s *Stack) readPages(ctx context.Context, page, size int) (entries []entry, complete bool, err error) {
+	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name,
+		"--page", strconv.Itoa(max(page, 1)), "--page-size", strconv.Itoa(size))
+	if err != nil {
+		return nil, false, err
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(out, &raw); err != nil {
+		return nil, false, fmt.Errorf("read the output of `pulumi stack history`: %w", err)
+	}
+	for _, text := range raw {
+		e := entry{raw: string(text)}
+		decoder := json.NewDecoder(strings.NewReader(e.raw))
+		decoder.UseNumber()
+		if err := decoder.Decode(&e); err != nil {
+			return nil, false, fmt.Errorf("read an entry of `pulumi stack history`: %w", err)
+		}
+		if e.Result != "in-progress" {
+			entries = append(entries, e)
+		}
+	}
+	return entries, len(raw) < size || size == 0, nil
+}
+
+// reachesBack says whether the entries hold the last successful update, and one older than any running cooldown.
+func reachesBack(entries []entry, rules scale.Rules) bool {
+	var longest time.Duration
+	for _, rule := range rules {
+		longest = max(longest, rule.Cooldown.Up, rule.Cooldown.Down)
+	}
+	horizon := time.Now().Add(-longest)
+	for _, e := range entries {
+		if e.Result == "succeeded" && e.Kind == "update" && e.EndTime.Before(horizon) {
+			return true
+		}
+	}
+	return false
+}
+
+// head identifies the newest completed update. Self-managed backends number none, so that the whole entry serves.
+func head(entries []entry) string {
+	if len(entries) == 0 {
+		return ""
+	}
+	return entries[0].raw
+}
+
+func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, error) {
+	keys := make(map[string]configKey, len(rules))
+	for name, rule := range rules {
+		key, err := parseKey(string(s.project.Name), rule.ConfigKey, rule.ConfigPath)
+		if err != nil {
+			return nil, badKey(rule, err)
+		}
+		keys[name] = key
+	}
+	out := make([]scale.Update, len(entries))
+	for i, e := range entries {
+		values := make(map[string]*string, len(keys))
+		for name, key := range keys {
+			values[name] = e.value(key)
+		}
+		out[i] = scale.Update{
+			Kind: e.Kind, Succeeded: e.Result == "succeeded", Start: e.StartTime, End: e.EndTime,
+			Message: e.Message, By: e.Environment["git.author"], ID: e.Environment[agentKey], Values: values,
+		}
+	}
+	return out, nil
+}
+
+func (e entry) value(key configKey) *string {
+	found, ok := e.Config[key.name]
+	switch {
+	case !ok:
+		return nil
+	case found.Secret:
+		return asText(secretText)
+	case found.Object != nil:
+		return key.lookup(found.Object)
+	case found.Value != nil:
+		return key.lookup(*found.Value)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package stack
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"github.com/blang/semver"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// minimumVersion is the oldest CLI that PulumiScale works with.
+var minimumVersion = semver.MustParse("3.200.0")
+
+// Options say which stack to open, and how to work on it.
+type Options struct {
+	// Dir is the program's directory or one below it; empty is the working directory.
+	Dir string
+	// Stack is the stack's name, with or without organisation and project; empty is the selected stack.
+	Stack string
+	// StateDir is where the lock is kept; empty is .pulumiscale in the program's directory.
+	StateDir string
+	// Parallel is how many resource operations may run at once; 0 is the engine's default.
+	Parallel int
+	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. Nil never does.
+	Interrupt <-chan struct{}
+}
+
+// Stack is a stack in its program's directory. It is safe for concurrent use.
+type Stack struct {
+	options  Options
+	name     string
+	stateDir string
+	project  *project
+	file     configFile
+	command  *command
+}
+
+var _ scale.Stack = (*Stack)(nil)
+
+// Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error is a
+// [*scale.SetupError], or that of ctx.
+func Open(ctx context.Context, options Options) (*Stack, error) {
+	project, err := findProject(options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	path, err := exec.LookPath("pulumi")
+	if err != nil {
+		return nil, notFound(err)
+	}
+	s := &Stack{options: options, project: project, command: &command{path: path}, stateDir: options.StateDir}
+	if s.stateDir == "" {
+		s.stateDir = filepath.Join(project.dir, ".pulumiscale")
+	}
+	// Neither question waits for the other's answer.
+	var wait sync.WaitGroup
+	var versionErr, nameErr error
+	wait.Go(func() { versionErr = s.askVersion() })
+	wait.Go(func() { nameErr = s.askName(ctx) })
+	wait.Wait()
+	if versionErr != nil {
+		return nil, versionErr
+	}
+	if nameErr != nil {
+		return nil, nameErr
+	}
+	s.file = configFile{path: project.configFile(s.name), project: project}
+	return s, nil
+}
+
+// Name is the stack's name.
+func (s *Stack) Name() string { return s.name }
+
+// ConfigFile is the path of the stack's configuration file.
+func (s *Stack) ConfigFile() string { return s.file.path }
+
+// Write puts the settings into the stack's configuration file, atomically.
+func (s *Stack) Write(settings []scale.Setting) error { return s.file.write(settings) }

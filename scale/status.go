@@ -1,0 +1,194 @@
+package scale
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Status is a pool as it stands.
+type Status struct {
+	Rule Rule
+	// Count is the present count; nil where it is not known.
+	Count *int
+	// Configured is the count in the last successful update; nil where there is none.
+	Configured *int
+	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or past where it does already.
+	UpUntil, DownUntil time.Time
+	// Last is the last successful scaling; nil where there was none.
+	Last *Scaling
+	// Drift is the difference to the configuration file, and Restored says that it has just been put right; nil where there is none.
+	Drift    *Drift
+	Restored bool
+	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
+	Err error
+}
+
+// Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless somebody else
+// is at work in the directory.
+func (s *Scaler) Pools(ctx context.Context) ([]Status, error) {
+	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	found, restored, err := s.settleIfFree(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	statuses := make([]Status, 0, len(snap.Rules))
+	for _, name := range snap.Rules.Names() {
+		status := snap.status(snap.Rules[name], s.Now())
+		if i := slices.IndexFunc(found, func(d Drift) bool { return d.Pool == name }); i >= 0 {
+			status.Drift = &found[i]
+			status.Restored = slices.ContainsFunc(restored, func(d Drift) bool { return d.Pool == name })
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, nil
+}
+
+// settleIfFree deals with drift if no other process holds the lock: one that does may be about to write the file itself.
+func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, restored []Drift, err error) {
+	found, err = drifts(ctx, s.Stack, snap)
+	if err != nil || len(found) == 0 {
+		return nil, nil, err
+	}
+	unlock, ok, err := s.Stack.TryLock()
+	if err != nil || !ok {
+		return found, nil, err
+	}
+	defer unlock()
+	// Between the reading and the lock somebody may have finished a scaling.
+	if snap, err = s.Stack.Read(ctx); err != nil {
+		return found, nil, err
+	}
+	restored, err = settle(ctx, s.Stack, snap, s.OnDrift, s.Observe)
+	return found, restored, err
+}
+
+func (s *Snapshot) status(rule Rule, now time.Time) Status {
+	pool, err := s.Pool(rule)
+	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
+	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
+	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
+	for _, scaling := range Scalings(s.Updates, rule.Pool) {
+		if scaling.Succeeded {
+			status.Last = &scaling
+			break
+		}
+	}
+	return status
+}
+
+// Restore writes the counts of the last successful update into the configuration file, and returns what it changed. Edits that no
+// update ever had are kept, and reported to the observer.
+func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
+	unlock, err := s.Stack.Lock(ctx, s.Observe)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	return settle(ctx, s.Stack, snap, Restore, s.Observe)
+}
+
+// History lists past scalings, newest first: those of one pool, or of all where pool is empty. Failed ones are among them.
+func (s *Scaler) History(ctx context.Context, pool string) ([]Scaling, error) {
+	return withRetries(ctx, s, func() ([]Scaling, error) {
+		snap, err := s.Stack.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		names := snap.Rules.Names()
+		if pool != "" {
+			if _, err := snap.Rules.Find(pool); err != nil {
+				return nil, err
+			}
+			names = []string{pool}
+		}
+		updates := snap.Updates
+		if !snap.Complete {
+			if updates, err = s.Stack.History(ctx, snap.Rules); err != nil {
+				return nil, err
+			}
+		}
+		var out []Scaling
+		for _, name := range names {
+			out = append(out, Scalings(updates, name)...)
+		}
+		slices.SortStableFunc(out, func(a, b Scaling) int { return b.End.Compare(a.End) })
+		return out, nil
+	})
+}
+
+// Proof is what `rules --verify` found out about one pool.
+type Proof struct {
+	Pool string
+	// To is the count that was tried in a preview.
+	To int
+	// Steps are the targets' steps in that preview.
+	Steps []ResourceStep
+	// Problem says what is wrong with the rule; empty where the engine proves it right.
+	Problem string
+}
+
+// Verify proves each rule against the engine, by a preview of its pool one unit away from the present count: each target must
+// stand for a resource, and the changed key must change a target. Nothing is changed.
+func (s *Scaler) Verify(ctx context.Context) ([]Proof, error) {
+	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	var proofs []Proof
+	for _, name := range snap.Rules.Names() {
+		proof, err := s.verifyRule(ctx, snap, snap.Rules[name])
+		if err != nil {
+			return proofs, err
+		}
+		proofs = append(proofs, proof)
+	}
+	return proofs, nil
+}
+
+func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Proof, error) {
+	proof := Proof{Pool: rule.Pool}
+	pool, err := snap.Pool(rule)
+	if err != nil {
+		proof.Problem = err.Error()
+		return proof, nil
+	}
+	proof.To = oneAway(rule, pool.Count)
+	result, err := s.Stack.Preview(ctx, change(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
+	if err != nil {
+		proof.Problem = nameTarget(snap, Plan{Moves: []Move{{Pool: rule.Pool}}}, err).Error()
+		return proof, ctx.Err()
+	}
+	match := matcher(rule.Targets...)
+	for _, step := range result.Steps {
+		if match(step.URN) {
+			proof.Steps = append(proof.Steps, step)
+		}
+	}
+	if missing := unmatched(rule, snap.Resources, result.Seen); len(missing) > 0 {
+		proof.Problem = fmt.Sprintf("target %s matches no resource of the stack", missing[0])
+	} else if len(proof.Steps) == 0 {
+		proof.Problem = fmt.Sprintf("changing config %q to %d changes none of the targets", rule.ConfigKey, proof.To)
+	}
+	return proof, nil
+}
+
+// oneAway is a count next to the present one that the guardrails allow; where min equals max there is none, and it is one past max.
+func oneAway(rule Rule, count *int) int {
+	at := rule.Min
+	if count != nil {
+		at = min(max(*count, rule.Min), rule.Max)
+	}
+	if at > rule.Min {
+		return at - 1
+	}
+	return at + 1
+}

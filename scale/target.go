@@ -1,0 +1,38 @@
+package scale
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// isPattern says whether a target has wildcards, as `pulumi up --target` decides it: by an asterisk.
+func isPattern(target string) bool { return strings.Contains(target, "*") }
+
+// matcher reports whether a URN is one that the targets stand for, by the rules of `pulumi up --target`: `*` stands for
+// anything without a colon, `**` for anything.
+func matcher(targets ...string) func(urn string) bool {
+	patterns := make([]*regexp.Regexp, len(targets))
+	for i, target := range targets {
+		parts := strings.Split(regexp.QuoteMeta(target), `\*\*`)
+		for j, part := range parts {
+			parts[j] = strings.ReplaceAll(part, `\*`, `[^:]*`)
+		}
+		patterns[i] = regexp.MustCompile("^(?s:" + strings.Join(parts, ".*") + ")$")
+	}
+	return func(urn string) bool {
+		return slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(urn) })
+	}
+}
+
+// unmatched are the targets of a rule that stand for none of the resources.
+func unmatched(rule Rule, resources ...[]string) []string {
+	var out []string
+	for _, target := range rule.Targets {
+		match := matcher(target)
+		if !slices.ContainsFunc(resources, func(urns []string) bool { return slices.ContainsFunc(urns, match) }) {
+			out = append(out, target)
+		}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package scale
+
+import (
+	"fmt"
+	"math"
+)
+
+// stopped says why no count can, or need, be computed for an intent.
+type stopped struct {
+	outcome Outcome
+	reason  string
+}
+
+func refuse(format string, args ...any) *stopped {
+	return &stopped{Refused, fmt.Sprintf(format, args...)}
+}
+
+// want is the count that an intent asks for, before the guardrails. Sums that overflow stay at the largest or smallest int.
+func want(rule Rule, count *int, intent Intent) (int, *stopped) {
+	if intent.Count != nil {
+		return *intent.Count, nil
+	}
+	if intent.Signal != nil {
+		return wantSignal(rule, count, *intent.Signal)
+	}
+	if count == nil {
+		return 0, unknownCount(rule)
+	}
+	return add(*count, *intent.Delta), nil
+}
+
+func unknownCount(rule Rule) *stopped {
+	return refuse("the present count is not known: the configuration has no %q and the rule no \"current\"; "+
+		"give a start value with --count, or export \"current\"", rule.ConfigKey)
+}
+
+// wantSignal finds a signal's direction and size. Each comes from the first of: the request or the alert itself, the rule's
+// trigger of the alert's name, the alarm's comparison operator (a direction only), and at last up and the rule's strategy.
+func wantSignal(rule Rule, count *int, signal Signal) (int, *stopped) {
+	trigger := rule.Triggers[signal.Alert]
+	asked := Trigger{Direction: signal.Direction, Delta: signal.Delta, Count: signal.Count}
+	fallback := signal.Comparison
+	if fallback == 0 {
+		fallback = Up
+	}
+	if signal.Cleared {
+		if trigger.OnClear == nil {
+			return 0, &stopped{Cleared, "the alert has cleared"}
+		}
+		if d := trigger.ownDirection(); d != 0 {
+			fallback = d
+		}
+		// What is asked of the alert is asked of its firing: only onClear speaks for its end, by default the other way.
+		trigger, asked, fallback = *trigger.OnClear, Trigger{}, -fallback
+	}
+	direction := firstDirection(asked.ownDirection(), trigger.ownDirection(), fallback)
+	for _, t := range []Trigger{asked, trigger} {
+		switch {
+		case t.Count != nil:
+			return *t.Count, nil
+		case t.Delta != nil && count == nil:
+			return 0, unknownCount(rule)
+		case t.Delta != nil:
+			return move(*count, direction, magnitude(*t.Delta)), nil
+		}
+	}
+	strategy := rule.Strategy
+	if trigger.Strategy != nil {
+		strategy = *trigger.Strategy
+	}
+	if count == nil && strategy.Type != Exact {
+		return 0, unknownCount(rule)
+	}
+	return strategy.want(count, direction, signal)
+}
+
+// ownDirection is the direction that a trigger names, or that the sign of its delta does.
+func (t Trigger) ownDirection() Direction {
+	switch {
+	case t.Direction != 0 || t.Delta == nil:
+		return t.Direction
+	case *t.Delta < 0:
+		return Down
+	}
+	return Up
+}
+
+func firstDirection(of ...Direction) Direction {
+	for _, d := range of {
+		if d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+// want applies the strategy to a signal. count is nil only for Exact.
+func (s Strategy) want(count *int, direction Direction, signal Signal) (int, *stopped) {
+	switch s.Type {
+	case Step:
+		return s.wantStep(*count, direction, signal)
+	case Percent:
+		size := s.size(direction)
+		if size == nil {
+			return 0, s.refuseDirection(direction)
+		}
+		// Towards zero, but at least one unit, as AWS's MinAdjustmentMagnitude has it.
+		units := int(math.Min(math.Trunc(float64(*count)*float64(*size)/100), math.MaxInt32))
+		return move(*count, direction, max(units, s.MinChange, 1)), nil
+	case Exact:
+		size := s.size(direction)
+		if size == nil {
+			return 0, s.refuseDirection(direction)
+		}
+		return *size, nil
+	case TargetTracking:
+		return s.wantTarget(*count, signal)
+	}
+	return 0, refuse("unknown strategy %q", s.Type)
+}
+
+func (s Strategy) wantStep(count int, direction Direction, signal Signal) (int, *stopped) {
+	size := s.size(direction)
+	if len(s.Steps) > 0 {
+		if !finite(signal.Value) || !finite(signal.Threshold) {
+			return 0, refuse("the strategy's steps need the metric's value and threshold, and the signal does not carry both")
+		}
+		breach := (*signal.Value - *signal.Threshold) * float64(direction)
+		if breach < 0 {
+			return 0, refuse("the metric's value %g is not past its threshold %g", *signal.Value, *signal.Threshold)
+		}
+		for _, step := range s.Steps {
+			if breach >= step.Above {
+				size = &step.Change
+			}
+		}
+	}
+	if size == nil {
+		return 0, s.refuseDirection(direction)
+	}
+	return move(count, direction, *size), nil
+}
+
+// wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: ceil(count * value / target), inside the tolerance nothing.
+func (s Strategy) wantTarget(count int, signal Signal) (int, *stopped) {
+	if !finite(signal.Value) || *signal.Value < 0 {
+		return 0, refuse("target tracking needs the metric's value, 0 or more, and the signal does not carry one")
+	}
+	ratio := *signal.Value / s.Target
+	if math.Abs(ratio-1) <= s.Tolerance {
+		return count, nil
+	}
+	// Less a hair, so that a product that should be whole is not rounded up for its last binary digit.
+	units := math.Ceil(float64(count)*ratio - 1e-9)
+	return int(math.Min(units, math.MaxInt32)), nil
+}
+
+func (s Strategy) size(d Direction) *int {
+	if d == Down {
+		return s.Down
+	}
+	return s.Up
+}
+
+func (s Strategy) refuseDirection(d Direction) *stopped {
+	return refuse("the %s strategy has no %q", s.Type, d)
+}
+
+func finite(f *float64) bool {
+	return f != nil && !math.IsNaN(*f) && !math.IsInf(*f, 0)
+}
+
+func move(count int, d Direction, units int) int {
+	if d == Down {
+		return add(count, -units)
+	}
+	return add(count, units)
+}
+
+// magnitude is the absolute value; that of the smallest int is the largest one.
+func magnitude(n int) int {
+	switch {
+	case n == math.MinInt:
+		return math.MaxInt
+	case n < 0:
+		return -n
+	}
+	return n
+}
+
+// add is a + b, kept at the ends of int where it overflows.
+func add(a, b int) int {
+	switch sum := a + b; {
+	case b > 0 && sum < a:
+		return math.MaxInt
+	case b < 0 && sum > a:
+		return math.MinInt
+	default:
+		return sum
+	}
+}

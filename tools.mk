@@ -1,0 +1,29 @@
+# The pinned toolchain, built from Go modules into .tools/bin: nothing is downloaded but modules.
+# Each tool has a module of its own below tools/, since their dependencies do not agree. Pins change there:
+#   go -C tools/pulumi get -tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@VERSION
+
+TOOLS_BIN := .tools/bin
+BUILD_TOOL := go run ./tools/build
+
+# The version that the CLI reports, from its pin; read only when the CLI is built.
+PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/pulumi/go.mod)
+
+.PHONY: tools tools-test tools-lint
+tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
+tools-test: tools $(TOOLS_BIN)/pulumi-language-loop ## Build what the end-to-end tests need besides
+tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
+
+$(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
+	@$(BUILD_TOOL) -o $@ -ldflags '-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' tools/pulumi tool
+
+$(TOOLS_BIN)/pulumi-language-yaml: tools/language-yaml/go.mod tools/language-yaml/go.sum
+	@$(BUILD_TOOL) -o $@ tools/language-yaml tool
+
+$(TOOLS_BIN)/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum
+	@$(BUILD_TOOL) -o $@ tools/golangci-lint tool
+
+$(TOOLS_BIN)/pulumi-resource-localcloud: $(filter-out %_test.go,$(wildcard examples/provider/*.go)) examples/provider/go.mod examples/provider/go.sum
+	@$(BUILD_TOOL) -o $@ examples/provider .
+
+$(TOOLS_BIN)/pulumi-language-loop: $(filter-out %_test.go,$(wildcard e2e/loop/*.go)) go.mod go.sum
+	@$(BUILD_TOOL) -o $@ . ./e2e/loop
