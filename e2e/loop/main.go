@@ -10,6 +10,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
@@ -25,21 +27,29 @@ func main() {
 	flags.String("root", "", "ignored")
 	flags.String("tracing", "", "ignored")
 	_ = flags.Parse(os.Args[1:]) // exits by itself
-	if err := serve(context.Background(), flags.Arg(0)); err != nil {
+
+	// The engine ends its plugins with SIGINT and then waits. A process started in the background of a script
+	// ignores SIGINT, and would keep the engine waiting, unless it asks for it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := serve(ctx, flags.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// serve serves the engine at that address until it is gone.
+// serve serves the engine at that address until the engine is gone or the context is cancelled.
 func serve(ctx context.Context, engine string) error {
 	if engine == "" {
 		return fmt.Errorf("no engine address: this program is started by Pulumi")
 	}
-	cancel := make(chan bool)
-	if err := rpcutil.Healthcheck(ctx, engine, time.Minute, func() { close(cancel) }); err != nil {
+	ctx, gone := context.WithCancel(ctx)
+	defer gone()
+	if err := rpcutil.Healthcheck(ctx, engine, 2*time.Second, gone); err != nil {
 		return fmt.Errorf("watch the engine: %w", err)
 	}
+	cancel := make(chan bool)
+	context.AfterFunc(ctx, func() { close(cancel) })
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
 		Cancel: cancel,
 		Init: func(server *grpc.Server) error {
@@ -80,7 +90,7 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 	if err != nil {
 		return nil, err
 	}
-	defer pctx.Close()
+	defer func() { _ = pctx.Close() }()
 	if err := pulumi.RunWithContext(pctx, program.Register); err != nil {
 		return &pulumirpc.RunResponse{Error: err.Error()}, nil
 	}

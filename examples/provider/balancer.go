@@ -15,7 +15,7 @@ import (
 )
 
 // Balancer is what stands beside the workers: a neighbour that scaling must not touch, or something that depends on
-// them. `<cloud>/<name>.json` holds its fields and how often it was created and updated.
+// them. `<cloud>/<name>.json` holds its fields and how often it was updated.
 type Balancer struct{}
 
 // BalancerArgs is what a program says about a balancer.
@@ -74,7 +74,7 @@ func (Balancer) Create(
 	if _, err := os.Stat(balancerPath(ctx, req.Inputs.Name)); err == nil {
 		return resp, fmt.Errorf("balancer %s already exists", req.Inputs.Name)
 	}
-	return resp, write(ctx, resp.Output)
+	return resp, write(ctx, "create", resp.Output)
 }
 
 // Read reads the file.
@@ -106,7 +106,7 @@ func (Balancer) Update(
 	if req.DryRun {
 		return resp, nil
 	}
-	return resp, write(ctx, resp.Output)
+	return resp, write(ctx, "update", resp.Output)
 }
 
 // Delete removes the file.
@@ -116,9 +116,12 @@ func (Balancer) Delete(ctx context.Context, req infer.DeleteRequest[BalancerStat
 	}
 	err := os.Remove(balancerPath(ctx, req.State.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+		return infer.DeleteResponse{}, nil
 	}
-	return infer.DeleteResponse{}, err
+	if err != nil {
+		return infer.DeleteResponse{}, err
+	}
+	return infer.DeleteResponse{}, record(folder(ctx), "delete", req.State.Name)
 }
 
 func balancerPath(ctx context.Context, name string) string {
@@ -126,7 +129,7 @@ func balancerPath(ctx context.Context, name string) string {
 }
 
 // write writes a balancer's file, subject to the cloud's faults.
-func write(ctx context.Context, state BalancerState) error {
+func write(ctx context.Context, operation string, state BalancerState) error {
 	if err := pause(ctx, state.Name); err != nil {
 		return err
 	}
@@ -137,7 +140,10 @@ func write(ctx context.Context, state BalancerState) error {
 	if err := os.MkdirAll(folder(ctx), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(balancerPath(ctx, state.Name), append(data, '\n'), 0o644)
+	if err := os.WriteFile(balancerPath(ctx, state.Name), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return record(folder(ctx), operation, state.Name)
 }
 
 // pause applies the cloud's faults to an operation on a balancer.

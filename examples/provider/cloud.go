@@ -77,7 +77,7 @@ func (c *Cloud) add(ctx context.Context, cloud, pool, worker string) error {
 		if err != nil {
 			return err
 		}
-		return file.Close()
+		return errors.Join(file.Close(), record(cloud, "create", pool+"/"+worker))
 	})
 }
 
@@ -105,7 +105,10 @@ func (c *Cloud) remove(ctx context.Context, cloud, pool, worker string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return record(cloud, "delete", pool+"/"+worker)
 	})
 }
 
@@ -128,6 +131,19 @@ func (c *Cloud) change(ctx context.Context, cloud, pool string, apply func(Fault
 	}
 	c.changes[pool]++
 	return nil
+}
+
+// LogFile is the file in the cloud's folder that gets a line for each worker or balancer created, updated or deleted:
+// proof of what was touched, and of what was not.
+const LogFile = "operations.log"
+
+func record(cloud, operation, name string) error {
+	file, err := os.OpenFile(filepath.Join(cloud, LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "%s %s\n", operation, name)
+	return errors.Join(err, file.Close())
 }
 
 // resize adds or removes workers one by one until there are size, the highest names going first. It returns

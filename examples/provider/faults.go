@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -53,6 +54,11 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 func readFaults(cloud, name string) (Faults, error) {
 	path := filepath.Join(cloud, FaultsFile)
 	data, err := os.ReadFile(path)
+	for tries := 0; err == nil && len(data) == 0 && tries < 50; tries++ {
+		// Somebody is just writing it: a shell's redirection empties the file first.
+		time.Sleep(10 * time.Millisecond)
+		data, err = os.ReadFile(path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Faults{}, nil
 	}
@@ -63,7 +69,7 @@ func readFaults(cloud, name string) (Faults, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&faults); err != nil {
-		return Faults{}, fmt.Errorf("%s: %w", path, err)
+		return Faults{}, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return Faults{}, fmt.Errorf("%s: text after the object", path)

@@ -36,7 +36,7 @@ func main() {
 	output := flag.String("o", "", "`file` to write")
 	ldflags := flag.String("ldflags", "", "linker flags added to -s -w")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: build -o FILE [-ldflags FLAGS] FOLDER PACKAGE")
+		fmt.Fprintln(os.Stderr, "usage: build -o FILE [-ldflags FLAGS] FOLDER PACKAGE")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -85,7 +85,7 @@ func build(ctx context.Context, p *progress, folder, pkg, output, ldflags string
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	built := filepath.Join(temp, filepath.Base(output))
 	if _, err := run(ctx, folder, p.line, append(append([]string{"build", "-v", "-o", built}, flags...), pkg)...); err != nil {
 		return err
@@ -120,7 +120,7 @@ func run(ctx context.Context, folder string, line func(string) bool, args ...str
 		}
 	}()
 	err := cmd.Run()
-	writer.Close()
+	_ = writer.Close() // never fails
 	<-read
 	if err != nil {
 		return "", fmt.Errorf("go %s in %s: %w\n%s", args[0], folder, err, strings.TrimSpace(rest.String()))
@@ -204,15 +204,20 @@ func (p *progress) show() {
 			next = time.After(every)
 		}
 		if p.terminal {
-			fmt.Fprintf(p.out, "\r\x1b[K%.*s", columns, p.state())
+			p.print("\r\x1b[K%.*s", columns, p.state())
 		} else {
-			fmt.Fprintln(p.out, p.state())
+			p.print("%s\n", p.state())
 		}
 	}
 }
 
 // columns keeps the updating line from wrapping on a terminal of the usual width.
 const columns = 79
+
+// print writes to the terminal or log; that it cannot be written to is no reason to fail a build.
+func (p *progress) print(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, format, args...)
+}
 
 func (p *progress) state() string {
 	p.mu.Lock()
@@ -239,10 +244,10 @@ func (p *progress) close(err error) {
 		return
 	}
 	if p.terminal {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		p.print("\r\x1b[K")
 	}
 	if err == nil {
-		fmt.Fprintf(p.out, "%s: built in %s, %d modules downloaded, %d packages compiled\n",
+		p.print("%s: built in %s, %d modules downloaded, %d packages compiled\n",
 			p.name, took.Round(time.Second), p.modules, p.begun)
 	}
 }

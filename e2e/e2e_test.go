@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binaries are what the scripts run, by their place in the repository.
+var binaries = []string{
+	".tools/bin/pulumi", ".tools/bin/pulumi-language-yaml", ".tools/bin/pulumi-language-loop", ".tools/bin/pulumi-resource-localcloud",
+	"bin/pulumiscale", "bin/pulumi-tool-pulumiscale",
+}
+
+func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range binaries {
+		if _, err := os.Stat(filepath.Join(root, name)); err == nil {
+			continue
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is missing: run these tests by `make e2e`", name)
+		}
+		t.Skipf("%s is missing: run these tests by `make e2e`", name)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			return setup(env, root)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"agree":     agree,
+			"await":     await,
+			"deploy":    deploy,
+			"exits":     exits,
+			"samesteps": samesteps,
+			"workers":   workers,
+		},
+	})
+}
+
+// setup gives a script an engine of its own: nothing of the user's Pulumi, of other scripts or of the network is in reach.
+func setup(env *testscript.Env, root string) error {
+	path := filepath.Join(root, "bin") + string(os.PathListSeparator) + filepath.Join(root, ".tools/bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+	for name, value := range map[string]string{
+		"PATH":                     path,
+		"ROOT":                     root,
+		"HOME":                     filepath.Join(env.WorkDir, "home"),
+		"PULUMI_HOME":              filepath.Join(env.WorkDir, "home", ".pulumi"),
+		"PULUMI_BACKEND_URL":       "file://" + filepath.Join(env.WorkDir, "backend"),
+		"PULUMI_CONFIG_PASSPHRASE": "end to end",
+		"PULUMI_SKIP_UPDATE_CHECK": "true",
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+		"PULUMISCALE_RETRY_DELAY":                     "100ms",
+		"NO_COLOR":                                    "1",
+		"GIT_CONFIG_COUNT":                            "2",
+		"GIT_CONFIG_KEY_0":                            "user.name",
+		"GIT_CONFIG_VALUE_0":                          "e2e",
+		"GIT_CONFIG_KEY_1":                            "user.email",
+		"GIT_CONFIG_VALUE_1":                          "e2e@example.com",
+	} {
+		env.Setenv(name, value)
+	}
+	for _, dir := range []string{"home", "backend"} {
+		if err := os.MkdirAll(filepath.Join(env.WorkDir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
