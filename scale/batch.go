@@ -38,7 +38,8 @@ func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decisi
 
 // counts says whether a signal's decision has a say in what the pool needs.
 func counts(d Decision) bool {
-	return d.Outcome == Scale || d.Outcome == NoChange || d.Outcome == CoolingDown
+	pausedOneWay := d.Outcome == Paused && d.To > 0
+	return d.Outcome == Scale || d.Outcome == NoChange || d.Outcome == CoolingDown || pausedOneWay
 }
 
 // after is the pool as a decision leaves it, once it is carried out.

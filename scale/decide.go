@@ -74,7 +74,7 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
 		d.Reason = clampReason(rule, wanted)
 	}
-	direction := d.direction()
+	direction := d.direction(pool.Configured)
 	if rule.pauses(direction) && !intent.Force {
 		return d.end(Paused, fmt.Sprintf("the rule is paused for scaling %s", direction))
 	}
@@ -98,12 +98,20 @@ func (d Decision) end(outcome Outcome, reason string) Decision {
 	return d
 }
 
-// direction is the way the decision moves the pool. A pool whose count is not known is moved neither way.
-func (d Decision) direction() Direction {
+// direction is the way the decision moves the pool's present count or, where that stays, its configured one: to take back what a
+// scaling under way has configured is a scaling too. Where neither is known it is neither way.
+func (d Decision) direction(configured *int) Direction {
+	if way := wayTo(d.From, d.To); way != 0 {
+		return way
+	}
+	return wayTo(configured, d.To)
+}
+
+func wayTo(from *int, to int) Direction {
 	switch {
-	case d.From == nil || *d.From == d.To:
+	case from == nil || *from == to:
 		return 0
-	case *d.From < d.To:
+	case *from < to:
 		return Up
 	}
 	return Down

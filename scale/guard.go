@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// prove previews a plan where a rule's guard asks for it, or where a target matches nothing in the state: that is a pool at zero or
-// a mistake, and the engine takes both for success. Pools that fail are taken out of the plan.
+// prove previews a plan where a rule's guard asks for it, and where the engine might take for success what is none: a target that
+// matches nothing in the state (a pool at zero, or a mistake), and a scale-in of resources on which others depend, which it keeps
+// without a word unless those are targets too. Pools that fail are taken out of the plan.
 func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error) {
 	needed := slices.ContainsFunc(p.Moves, func(m Move) bool {
 		rule := snap.Rules[m.Pool]
-		return len(rule.Guard) > 0 || len(unmatched(rule, snap.Resources)) > 0
+		return len(rule.Guard) > 0 || len(unmatched(rule, snap.Resources)) > 0 || snap.mayKeep(rule, m)
 	})
 	if !needed {
 		return p, nil
@@ -33,6 +34,9 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 			err := &TargetError{Pool: rule.Pool, Target: missing[0]}
 			d.Err = err
 			return d.end(Refused, err.Error()), true
+		}
+		if left, want := snap.leftOver(rule, p.move(rule.Pool), result.Steps); left != want {
+			return d.end(Refused, keptReason(left, want)), true
 		}
 		if broken := rule.violations(p, result.Steps); len(broken) > 0 {
 			return d.end(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -59,15 +60,26 @@ func (r *reader) rules(output []byte) Rules {
 		root.mustBe("a map from pool name to rule")
 		return nil
 	}
-	rules := make(Rules, len(pools))
+	rules, owner := make(Rules, len(pools)), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		r.pool = name
 		if !poolPattern.MatchString(name) {
 			r.add(Problem{Pool: name, Expected: "the name of a pool must be 1 to 63 letters, digits, -, _ or ."})
 		}
 		rules[name] = readRule(name, node{reader: r, json: pools[name]})
+		r.ownKey(rules[name], owner)
 	}
 	return rules
+}
+
+// ownKey checks that no pool before holds its count in the same key: scaling one would change what the other is configured to be.
+func (r *reader) ownKey(rule Rule, owner map[string]string) {
+	first, taken := owner[rule.ConfigKey]
+	if taken && rule.ConfigKey != "" {
+		r.add(Problem{Pool: rule.Pool, Field: "configKey", Found: strconv.Quote(rule.ConfigKey), Expected: "must be the pool's own: it is also the key of " + first})
+		return
+	}
+	owner[rule.ConfigKey] = rule.Pool
 }
 
 func readRule(pool string, v node) Rule {

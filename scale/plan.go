@@ -165,6 +165,14 @@ func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan 
 	return out
 }
 
+// move is the plan's move of a pool; zero where it has none.
+func (p Plan) move(pool string) Move {
+	if i := slices.IndexFunc(p.Moves, func(m Move) bool { return m.Pool == pool }); i >= 0 {
+		return p.Moves[i]
+	}
+	return Move{}
+}
+
 // sameMoves says whether two plans do the same.
 func (p Plan) sameMoves(q Plan) bool {
 	return slices.EqualFunc(p.Moves, q.Moves, func(a, b Move) bool { return a.String() == b.String() })

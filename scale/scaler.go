@@ -114,7 +114,7 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 		retry.RetryIf(passing),
 		retry.DelayType(func(n uint, err error, config *retry.Config) time.Duration {
 			delay := backoff(n, err, config)
-			s.Observe(Retrying{Attempt: int(n) + 1, Of: int(s.Retries), Delay: delay, Err: err})
+			s.Observe(Retrying{Attempt: int(n), Of: int(s.Retries), Delay: delay, Err: err})
 			return delay
 		}),
 	)
@@ -132,9 +132,6 @@ func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) 
 	snap, err := s.Stack.Read(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if len(snap.Pending) > 0 {
-		s.Observe(PendingOperations{URNs: snap.Pending})
 	}
 	restored, err := settle(ctx, s.Stack, snap, s.OnDrift, s.Observe)
 	if err != nil {
@@ -161,6 +158,9 @@ func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) 
 			return nil, err
 		}
 		report.Plan = p
+	}
+	if len(snap.Pending) > 0 {
+		s.Observe(PendingOperations{URNs: snap.Pending})
 	}
 	report.Steps, report.Duration = result.Steps, result.Duration
 	report.Results = verify(snap, p.Moves, result)
@@ -192,19 +192,22 @@ func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 			continue
 		}
 		out[i].Current = after[m.Pool].Current
-		out[i].Unverified = doubt(rule, m, out[i].Current, result)
+		out[i].Unverified = doubt(snap, rule, m, out[i].Current, result)
 	}
 	return out
 }
 
 // doubt says why a move is not proved; empty where it is.
-func doubt(rule Rule, m Move, current *int, result *Result) string {
+func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) string {
+	left, want := snap.leftOver(rule, m, result.Steps)
 	touched := slices.ContainsFunc(result.Steps, func(step ResourceStep) bool { return matcher(rule.Targets...)(step.URN) })
 	switch {
 	case rule.Current != nil && current == nil:
 		return `the update took "current" out of the rule`
 	case current != nil && *current != m.To:
 		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To)
+	case left != want:
+		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want)
 	case current == nil && !touched && !equal(m.From, m.To):
 		return "the update changed none of the pool's targets"
 	}

@@ -37,6 +37,8 @@ type Snapshot struct {
 	Rules Rules
 	// Resources are the URNs of the stack's resources.
 	Resources []string
+	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
+	DependsOn map[string][]string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
 	Pending []string
 	// Updates are the newest completed updates, newest first: at least so many that the last successful one and every one

@@ -10,7 +10,7 @@ import (
 func isPattern(target string) bool { return strings.Contains(target, "*") }
 
 // matcher reports whether a URN is one that the targets stand for, by the rules of `pulumi up --target`: `*` stands for
-// anything without a colon, `**` for anything.
+// anything without a colon, `**` for anything on one line.
 func matcher(targets ...string) func(urn string) bool {
 	patterns := make([]*regexp.Regexp, len(targets))
 	for i, target := range targets {
@@ -18,7 +18,7 @@ func matcher(targets ...string) func(urn string) bool {
 		for j, part := range parts {
 			parts[j] = strings.ReplaceAll(part, `\*`, `[^:]*`)
 		}
-		patterns[i] = regexp.MustCompile("^(?s:" + strings.Join(parts, ".*") + ")$")
+		patterns[i] = regexp.MustCompile("^" + strings.Join(parts, ".*") + "$")
 	}
 	return func(urn string) bool {
 		return slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(urn) })

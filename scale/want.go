@@ -47,9 +47,7 @@ func wantSignal(rule Rule, count *int, signal Signal) (int, *stopped) {
 		if trigger.OnClear == nil {
 			return 0, &stopped{Cleared, "the alert has cleared"}
 		}
-		if d := trigger.ownDirection(); d != 0 {
-			fallback = d
-		}
+		fallback = firstDirection(asked.ownDirection(), trigger.ownDirection(), fallback)
 		// What is asked of the alert is asked of its firing: only onClear speaks for its end, by default the other way.
 		trigger, asked, fallback = *trigger.OnClear, Trigger{}, -fallback
 	}
@@ -146,7 +144,7 @@ func (s Strategy) wantTarget(count int, signal Signal) (int, *stopped) {
 	if !finite(signal.Value) || *signal.Value < 0 {
 		return 0, refuse("target tracking needs the metric's value, 0 or more, and the signal does not carry one")
 	}
-	ratio := *signal.Value / s.Target
+	ratio := math.Min(*signal.Value/s.Target, math.MaxInt32) // finite, so that no pool of zero makes it no number
 	if math.Abs(ratio-1) <= s.Tolerance {
 		return count, nil
 	}

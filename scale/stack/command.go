@@ -1,21 +1,21 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"os/exec"
-	"slices"
 
 	"github.com/blang/semver"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 )
 
-// command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in two ways on which a
-// running update depends: the engine has a process group of its own, so that a terminal's Ctrl-C does not reach it, and a context
-// that ends interrupts it but never kills it, for a killed engine leaves the stack locked and its state unfinished.
+// command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a running update
+// depends on. The engine has a process group of its own, so that a terminal's Ctrl-C does not reach it. A context that ends interrupts
+// it but never kills it, for a killed engine leaves the stack locked and its state unfinished. And it writes into files rather than
+// pipes, so that it outlives PulumiScale: a pipe whose reader has died would kill it at its next word.
 type command struct {
 	path    string
 	version semver.Version
@@ -26,40 +26,76 @@ var _ auto.PulumiCommand = (*command)(nil)
 // Version is the version of the CLI; zero until it has been asked for.
 func (c *command) Version() semver.Version { return c.version }
 
-// Run runs the CLI with the arguments and returns what it printed and its exit code, -1 where it did not run to its end.
+// Run runs the CLI with the arguments and returns what it printed and its exit code, -1 where it did not run to its end. The extra
+// writers get the output when it has ended.
 func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
 ) (string, string, int, error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", -1, err
 	}
-	var out, errs bytes.Buffer
-	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), env...)
-	cmd.Stdin = stdin
-	cmd.Stdout = io.MultiWriter(append(slices.Clone(stdout), &out)...)
-	cmd.Stderr = io.MultiWriter(append(slices.Clone(stderr), &errs)...)
-	detach(cmd)
-	if err := cmd.Start(); err != nil {
+	out, err := newCapture()
+	if err != nil {
 		return "", "", -1, err
 	}
-	ended := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-ctx.Done():
-			_ = interrupt(cmd.Process) // it may just have ended by itself
-		case <-ended:
-		}
-	}()
-	err := cmd.Wait()
-	close(ended)
-	<-watched
-	code := cmd.ProcessState.ExitCode()
-	var exit *exec.ExitError
-	if ctx.Err() != nil && errors.As(err, &exit) {
-		err = errors.Join(ctx.Err(), err)
+	defer out.close()
+	errs, err := newCapture()
+	if err != nil {
+		return "", "", -1, err
 	}
-	return out.String(), errs.String(), code, err
+	defer errs.close()
+	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, stdin, out.file, errs.file
+	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), env...)
+	detach(cmd)
+	err = runInterruptibly(ctx, cmd)
+	code := -1
+	if cmd.ProcessState != nil {
+		code = cmd.ProcessState.ExitCode()
+	}
+	return out.text(stdout), errs.text(stderr), code, err
+}
+
+// runInterruptibly runs the command to its end and interrupts it when ctx ends. The error then names that cause as well.
+func runInterruptibly(ctx context.Context, cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		_ = interrupt(cmd.Process) // it may just have ended by itself
+	})
+	defer stop()
+	err := cmd.Wait()
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return err
+}
+
+// capture is a file that takes what a process prints.
+type capture struct{ file *os.File }
+
+func newCapture() (capture, error) {
+	file, err := os.CreateTemp("", "pulumiscale-output-")
+	if err == nil {
+		// Its name is not needed, and nothing is left behind if we are killed. Windows keeps open files; there close removes it.
+		_ = os.Remove(file.Name())
+	}
+	return capture{file}, err
+}
+
+func (c capture) close() {
+	_ = c.file.Close()
+	_ = os.Remove(c.file.Name())
+}
+
+// text is what was printed; the writers get it too.
+func (c capture) text(also []io.Writer) string {
+	text, err := io.ReadAll(io.NewSectionReader(c.file, 0, math.MaxInt64))
+	if err != nil {
+		return ""
+	}
+	for _, w := range also {
+		_, _ = w.Write(text)
+	}
+	return string(text)
 }

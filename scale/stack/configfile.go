@@ -92,8 +92,9 @@ func (f configFile) write(settings []scale.Setting) error {
 	return atomic.WriteFile(path, bytes.NewReader(edited))
 }
 
-// copyWith writes a private copy of the file with the settings into a new folder, readable by this user alone, for `--config-file`.
-func (f configFile) copyWith(settings []scale.Setting) (path string, remove func(), err error) {
+// copyWith writes a private copy of the file with the settings into a new folder below parent, readable by this user alone, for
+// `--config-file`. An empty parent is the system's folder for temporary files.
+func (f configFile) copyWith(settings []scale.Setting, parent string) (path string, remove func(), err error) {
 	doc, err := f.read()
 	if err != nil {
 		return "", nil, err
@@ -102,7 +103,7 @@ func (f configFile) copyWith(settings []scale.Setting) (path string, remove func
 	if err != nil {
 		return "", nil, err
 	}
-	dir, err := os.MkdirTemp("", "pulumiscale-")
+	dir, err := os.MkdirTemp(parent, copyPrefix)
 	if err != nil {
 		return "", nil, err
 	}
@@ -114,6 +115,9 @@ func (f configFile) copyWith(settings []scale.Setting) (path string, remove func
 	}
 	return path, remove, nil
 }
+
+// copyPrefix begins the names of the folders of private copies.
+const copyPrefix = "pulumiscale-"
 
 // edit returns the document with the settings in it.
 func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {

@@ -179,11 +179,13 @@ type operation struct {
 	args    []string
 	message string
 	began   func()
+	// dir takes the private copy; empty is the system's folder for temporary files.
+	dir string
 }
 
 // run runs an update or a preview in the engine with a private copy of the configuration, and follows it.
 func (s *Stack) run(ctx context.Context, op operation, change scale.Change, observe scale.Observe) (*follower, error) {
-	config, remove, err := s.file.copyWith(change.Settings)
+	config, remove, err := s.file.copyWith(change.Settings, op.dir)
 	if err != nil {
 		return nil, err
 	}

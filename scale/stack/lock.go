@@ -39,6 +39,9 @@ func (s *Stack) TryLock() (func(), bool, error) {
 	if err != nil {
 		return nil, false, s.lockError(err)
 	}
+	if ok {
+		s.removeLeftovers()
+	}
 	return func() { _ = lock.Unlock() }, ok, nil
 }
 
@@ -50,6 +53,20 @@ func (s *Stack) lockError(err error) error {
 	}
 	return &scale.SetupError{Problem: "lock the program's directory", Err: err,
 		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
+}
+
+// leftoverAge is how old a private copy must be to have been left behind. An engine that outlived its PulumiScale reads its copy at its
+// very start.
+const leftoverAge = time.Hour
+
+// removeLeftovers removes the private copies of updates whose PulumiScale was killed.
+func (s *Stack) removeLeftovers() {
+	found, _ := filepath.Glob(filepath.Join(s.stateDir, copyPrefix+"*"))
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > leftoverAge {
+			_ = os.RemoveAll(path)
+		}
+	}
 }
 
 // makeStateDir makes the folder for PulumiScale's own files, and keeps it out of version control.

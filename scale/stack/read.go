@@ -79,7 +79,7 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 		}
 		entries = append(entries, more...)
 	}
-	snap := &scale.Snapshot{Rules: rules, Resources: state.resources, Pending: state.pending, Complete: complete}
+	snap := &scale.Snapshot{Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete}
 	if snap.Updates, err = s.updates(entries, rules); err != nil {
 		return nil, err
 	}
@@ -100,6 +100,7 @@ func (s *Stack) History(ctx context.Context, rules scale.Rules) ([]scale.Update,
 // state is what is needed of an exported stack. Reading it takes no passphrase: secrets stay encrypted in it.
 type state struct {
 	resources, pending []string
+	dependsOn          map[string][]string
 	rules              []byte
 }
 
@@ -111,9 +112,12 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	var exported struct {
 		Deployment struct {
 			Resources []struct {
-				URN     string                     `json:"urn"`
-				Type    string                     `json:"type"`
-				Outputs map[string]json.RawMessage `json:"outputs"`
+				URN          string                     `json:"urn"`
+				Type         string                     `json:"type"`
+				Outputs      map[string]json.RawMessage `json:"outputs"`
+				Parent       string                     `json:"parent"`
+				Dependencies []string                   `json:"dependencies"`
+				DeletedWith  string                     `json:"deletedWith"`
 			} `json:"resources"`
 			Pending []struct {
 				Resource struct {
@@ -125,9 +129,10 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	if err := json.Unmarshal(out, &exported); err != nil {
 		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
 	}
-	var st state
+	st := state{dependsOn: map[string][]string{}}
 	for _, r := range exported.Deployment.Resources {
 		st.resources = append(st.resources, r.URN)
+		st.dependsOn[r.URN] = append(r.Dependencies, r.Parent, r.DeletedWith)
 		if r.Type == stackType {
 			st.rules = r.Outputs[scale.OutputName]
 		}

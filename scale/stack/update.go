@@ -43,7 +43,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		wait.Go(func() { previous, previousErr = s.newestBut(running, id) })
 	}
 	args := []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", id}
-	f, err := s.run(running, operation{name: "update", args: args, message: change.Message, began: began}, change, observe)
+	f, err := s.run(running, operation{name: "update", args: args, message: change.Message, began: began, dir: s.stateDir}, change, observe)
 	wait.Wait()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,63 @@
+package scale
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A pool of one resource for each unit, made in a loop, is scaled in by deleting resources. The engine keeps a targeted resource that
+// the program no longer has, without an error or a word, as long as an untargeted resource of the state depends on it; the program's
+// own count, and so "current", does not show it. Therefore the resources themselves are counted.
+
+// mayKeep says whether the engine could keep resources that a move should delete.
+func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
+	if m.From == nil || m.To >= *m.From || !slices.ContainsFunc(rule.Targets, isPattern) {
+		return false
+	}
+	targeted := matcher(rule.Targets...)
+	for urn, others := range s.DependsOn {
+		if !targeted(urn) && slices.ContainsFunc(others, targeted) {
+			return true
+		}
+	}
+	return false
+}
+
+// leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as before. Where that
+// cannot be said, both are zero: targets without a wildcard, a count that is a property of the targets, a number that is no multiple of
+// the count before.
+func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want int) {
+	if m.From == nil || *m.From == 0 || !slices.ContainsFunc(rule.Targets, isPattern) {
+		return 0, 0
+	}
+	targeted := matcher(rule.Targets...)
+	before := 0
+	for _, urn := range s.Resources {
+		if targeted(urn) {
+			before++
+		}
+	}
+	left = before
+	for _, step := range steps {
+		if !targeted(step.URN) {
+			continue
+		}
+		switch step.Op {
+		case "create":
+			left++
+		case "delete":
+			left--
+		case "update", "replace":
+			return 0, 0
+		}
+	}
+	if before%*m.From != 0 || left == m.To {
+		return 0, 0
+	}
+	return left, before / *m.From * m.To
+}
+
+func keptReason(left, want int) string {
+	return fmt.Sprintf("the pool would be left with %d resources and not %d: the engine keeps a resource on which an untargeted one depends; "+
+		`"targetDependents: true" in the rule updates those as well`, left, want)
+}
