@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -185,6 +186,80 @@ func samesteps(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if diff := cmp.Diff(docs[0].Steps, docs[1].Steps); diff != "" {
 		ts.Fatalf("steps (-%s +%s):\n%s", args[0], args[1], diff)
+	}
+}
+
+// terminal runs a command on a pseudo-terminal of its own, types a file's content when the command asks a question, and writes what a person
+// would have seen to the file "screen":
+//
+//	terminal yes.txt pulumiscale scale worker-pool --delta 2
+func terminal(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] terminal INPUT COMMAND [ARGS]")
+	}
+	input := ts.ReadFile(args[0])
+	cmd := exec.Command(args[1], args[2:]...)
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, args[1]); exists(path) {
+			cmd.Path, cmd.Err = path, nil
+			break
+		}
+	}
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_SKIP_UPDATE_CHECK"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 30, Cols: 100})
+	ts.Check(err)
+	defer screen.Close()
+	var seen strings.Builder
+	buffer := make([]byte, 4096)
+	for asked := false; ; {
+		n, err := screen.Read(buffer)
+		seen.Write(buffer[:n])
+		if !asked && strings.Contains(seen.String(), "? ") {
+			asked = true
+			_, err := screen.WriteString(input)
+			ts.Check(err)
+		}
+		if err != nil { // Linux says EIO when the command has ended
+			break
+		}
+	}
+	err = cmd.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("../screen"), []byte(seen.String()), 0o644))
+	if (err != nil) != neg {
+		ts.Fatalf("%s: %v\n%s", strings.Join(args[1:], " "), err, seen.String())
+	}
+}
+
+// readonly makes a folder and all in it read-only, and with ! writable again. It works for root as well, whom no mode bits stop.
+//
+//	readonly ../backend
+func readonly(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] readonly DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	command := func(on bool) []string {
+		switch root := os.Geteuid() == 0; {
+		case root && on:
+			return []string{"chattr", "-R", "+i", dir}
+		case root:
+			return []string{"chattr", "-R", "-i", dir}
+		case on:
+			return []string{"chmod", "-R", "a-w", dir}
+		}
+		return []string{"chmod", "-R", "u+w", dir}
+	}
+	run := command(!neg)
+	if err := ts.Exec(run[0], run[1:]...); err != nil {
+		ts.Fatalf("%s: %v", strings.Join(run, " "), err)
+	}
+	if !neg {
+		undo := command(false)
+		ts.Defer(func() { _ = exec.Command(undo[0], undo[1:]...).Run() })
 	}
 }
 

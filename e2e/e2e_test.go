@@ -40,7 +40,9 @@ func TestScripts(t *testing.T) {
 			"await":     await,
 			"deploy":    deploy,
 			"exits":     exits,
+			"readonly":  readonly,
 			"samesteps": samesteps,
+			"terminal":  terminal,
 			"workers":   workers,
 		},
 	})

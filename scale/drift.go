@@ -41,14 +41,14 @@ func textOr(text *string, or string) string {
 	return *text
 }
 
-// drifts compares the configuration file with the last successful update, pool by pool in their order. It reads the whole
-// history only where the part in the snapshot cannot tell an edit from an old value.
+// drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. It reads
+// the whole history only where the part in the snapshot cannot tell an edit from an old value.
 func drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 	var out []Drift
 	updates, complete := snap.Updates, snap.Complete
 	for _, name := range snap.Rules.Names() {
 		rule, file, configured := snap.Rules[name], snap.File[name], snap.Configured(name)
-		if configured == nil || sameText(file, configured) {
+		if countOf(configured) == nil || sameText(file, configured) {
 			continue
 		}
 		edit := file != nil && !everHad(updates, name, *file)

@@ -221,6 +221,18 @@ func (e *WriteError) Error() string {
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
+// OvertakenError says that an update ran after another one that it did not know of, and that it could not be decided again: the
+// pools have a count that fits the stack as it was before that other one. It hides its cause, for nothing may be done again because of it.
+type OvertakenError struct {
+	Pools []string
+	Err   error
+}
+
+func (e *OvertakenError) Error() string {
+	return fmt.Sprintf("another update came in between while %s was scaled, and it could not be decided again: %v",
+		strings.Join(e.Pools, ", "), e.Err)
+}
+
 // ChangedError says that what would be done is no longer what was approved: the stack has changed in between.
 type ChangedError struct{}
 

@@ -29,7 +29,7 @@ func FuzzDecide(f *testing.F) {
 		if bit(6) {
 			pool.Count = &count
 		}
-		if bit(7) {
+		if bit(7) && pool.Count != nil { // a configured count stands for an unknown one
 			pool.Configured = &configured
 		}
 		if bit(8) {

@@ -30,6 +30,9 @@ func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error
 func judge(snap *Snapshot, p Plan, result *Result) Plan {
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		rule := snap.Rules[d.Intent.Pool]
+		if p.move(rule.Pool).Pool == "" {
+			return d, false // its intents cancel each other out
+		}
 		if missing := unmatched(rule, snap.Resources, result.Seen); len(missing) > 0 {
 			err := &TargetError{Pool: rule.Pool, Target: missing[0]}
 			d.Err = err
@@ -45,11 +48,15 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 	})
 }
 
-// violations are the steps of a preview that the rule's guard forbids, in words.
+// violations are the steps of a preview that the rule's guard forbids, in words. What is done to the targets of another pool alone is
+// for that pool's guard.
 func (r Rule) violations(p Plan, steps []ResourceStep) []string {
-	targeted := matcher(p.Change.Targets...)
+	targeted, own := matcher(p.Change.Targets...), matcher(r.Targets...)
 	var out []string
 	for _, step := range steps {
+		if targeted(step.URN) && !own(step.URN) {
+			continue
+		}
 		for _, guard := range r.Guard {
 			if guard.forbids(step, targeted(step.URN), p.Change.TargetDependents) {
 				out = append(out, fmt.Sprintf("%s of %s (guard %q)", step.Op, step.Name, guard))

@@ -138,6 +138,9 @@ func change(snap *Snapshot, moves []Move) Change {
 	}
 	for _, name := range snap.Rules.Names() {
 		rule := snap.Rules[name]
+		if values[name] != nil && countOf(values[name]) == nil {
+			continue // no count, perhaps a secret that is not told: the file knows better
+		}
 		c.Settings = append(c.Settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: values[name]})
 	}
 	c.Message = "pulumiscale: " + strings.Join(messages, "; ")

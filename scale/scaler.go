@@ -102,10 +102,15 @@ func validate(intents []Intent) error {
 	return nil
 }
 
-// withRetries calls do until it succeeds, or fails for a reason that waiting does not mend, or the retries are used up.
+// withRetries calls do until it succeeds, or fails for a reason that waiting does not mend, or the retries are used up. What the last
+// call returned comes with its error.
 func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T, error) {
 	backoff := retry.CombineDelay(retry.BackOffDelay, retry.RandomDelay)
-	return retry.DoWithData(do,
+	var out T
+	err := retry.Do(func() (err error) {
+		out, err = do()
+		return err
+	},
 		retry.Context(ctx),
 		retry.Attempts(s.Retries+1),
 		retry.Delay(s.RetryDelay),
@@ -118,6 +123,7 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 			return delay
 		}),
 	)
+	return out, err
 }
 
 // passing says whether an error may go away by itself. Neither kind is returned once an update has begun.
@@ -138,12 +144,12 @@ func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) 
 		return nil, err
 	}
 	p := plan(snap, intents, s.Now())
-	if approved != nil && !p.sameMoves(*approved) {
-		return nil, &ChangedError{}
-	}
 	p, err = s.prove(ctx, snap, p)
 	if err != nil {
 		return nil, err
+	}
+	if approved != nil && !p.sameMoves(*approved) { // what was approved has passed its proof too
+		return nil, &ChangedError{}
 	}
 	report := &Report{Plan: p, Restored: restored}
 	if len(p.Moves) == 0 {
@@ -217,37 +223,47 @@ func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) stri
 // decideAgain mends what an update did that was decided before, and ran after, somebody else's: it decides once more on top of the
 // other update, and updates again unless that comes to the same. The other update may have changed any rule's key, so the whole
 // configuration is compared.
+//
+// It retries by itself and not with ctx: an update of ours has been done, so that neither may the intents be taken for new ones nor
+// may it stay as it is.
 func (s *Scaler) decideAgain(ctx context.Context, intents []Intent, p Plan, result *Result) (Plan, *Result, error) {
+	ctx = context.WithoutCancel(ctx)
+	var ours []string
 	for result.Overtaken {
 		pools := make([]string, len(p.Moves))
 		for i, m := range p.Moves {
 			pools[i] = m.Pool
 		}
 		s.Observe(Overtaken{Pools: pools})
-		snap, err := s.Stack.Read(ctx)
+		snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 		if err != nil {
-			return p, nil, err
+			return p, nil, &OvertakenError{Pools: pools, Err: err}
 		}
-		base := snap.before(result.ID)
+		ours = append(ours, result.ID)
+		base := snap.before(ours)
 		again := plan(base, intents, s.Now())
 		again.Moves = keepMoves(base, p.Moves, again.Moves)
 		again.Change = change(base, again.Moves)
 		if sameSettings(again.Change.Settings, p.Change.Settings) {
 			return again, result, nil
 		}
-		if result, err = s.Stack.Update(context.WithoutCancel(ctx), again.Change, s.Observe); err != nil {
-			return p, nil, err
+		if len(again.Moves) == 0 {
+			again.Change.Targets = p.Change.Targets // without one the engine would update everything
+		}
+		result, err = withRetries(ctx, s, func() (*Result, error) { return s.Stack.Update(ctx, again.Change, s.Observe) })
+		if err != nil {
+			return p, nil, &OvertakenError{Pools: pools, Err: err}
 		}
 		p = again
 	}
 	return p, result, nil
 }
 
-// before is the snapshot less the update with the id, as if that had never been: the counts are those of the configuration, for
-// "current" is already the work of that update. The head stays.
-func (s *Snapshot) before(id string) *Snapshot {
+// before is the snapshot less the updates with the ids, as if they had never been: the counts are those of the configuration, for
+// "current" is already the work of those updates. The head stays.
+func (s *Snapshot) before(ids []string) *Snapshot {
 	out := *s
-	out.Updates = slices.DeleteFunc(slices.Clone(s.Updates), func(u Update) bool { return u.ID == id })
+	out.Updates = slices.DeleteFunc(slices.Clone(s.Updates), func(u Update) bool { return slices.Contains(ids, u.ID) })
 	out.Rules = Rules{}
 	for name, rule := range s.Rules {
 		rule.Current = nil
@@ -256,15 +272,21 @@ func (s *Snapshot) before(id string) *Snapshot {
 	return &out
 }
 
-// keepMoves adds to the new moves those pools that were moved before and now should not be: they go back to their configured count.
+// keepMoves adds to the new moves those pools that were moved before and now should not be: they go back to their configured count,
+// or stay where they are if they had none.
 func keepMoves(snap *Snapshot, before, now []Move) []Move {
 	for _, m := range before {
 		if slices.ContainsFunc(now, func(n Move) bool { return n.Pool == m.Pool }) {
 			continue
 		}
-		if n := countOf(snap.Configured(m.Pool)); n != nil {
-			now = append(now, Move{Pool: m.Pool, From: &m.To, To: *n, Why: m.Why})
+		if _, known := snap.Rules[m.Pool]; !known {
+			continue
 		}
+		back := m.To
+		if n := countOf(snap.Configured(m.Pool)); n != nil {
+			back = *n
+		}
+		now = append(now, Move{Pool: m.Pool, From: &m.To, To: back, Why: m.Why})
 	}
 	return now
 }

@@ -61,7 +61,7 @@ func (l *lab) program(w way) string { return l.path(w.id) }
 
 // exec runs a command line in a way's program, with the folders in front on PATH, and returns what it printed.
 func (l *lab) exec(ctx context.Context, w way, front []string, args ...string) (string, error) {
-	path := append(front, filepath.Join(l.root, "bin"), filepath.Join(l.root, ".tools", "bin"), os.Getenv("PATH"))
+	path := slices.Concat(front, []string{filepath.Join(l.root, "bin"), filepath.Join(l.root, ".tools", "bin"), os.Getenv("PATH")})
 	// env finds the program on the new PATH.
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", args...)
 	cmd.Env = append(slices.Clone(l.env), "PATH="+strings.Join(path, string(os.PathListSeparator)))

@@ -31,7 +31,7 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 		return &scale.TargetError{Target: target[1]}
 	}
 	if !f.hasBegun {
-		return s.commandError("run `pulumi "+f.operation+"`", fail)
+		return s.commandError("start the "+f.operation, fail)
 	}
 	if len(f.diagnostics) == 0 {
 		for _, message := range errorLines(fail) {
@@ -89,7 +89,7 @@ var setupFailures = []struct {
 	{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
 		"name one with --stack, or run `pulumi stack select`"},
 	{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
-	{regexp.MustCompile(`unable to open bucket|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied`),
+	{regexp.MustCompile(`unable to open bucket|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied|operation not permitted|no space left on device`),
 		"the backend's storage cannot be used", "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
 }
 
@@ -108,18 +108,22 @@ func (s *Stack) locked(fail failure) error {
 	return err
 }
 
-// errorLines are the CLI's own error messages, without its usual prefix.
+// errorLines are the CLI's own error messages, without its usual prefix; what it says on several lines is brought onto one.
 func errorLines(fail failure) []string {
 	var out []string
 	for _, line := range strings.Split(fail.stderr, "\n") {
-		if message, ok := strings.CutPrefix(strings.TrimSpace(line), "error: "); ok {
+		message, first := strings.CutPrefix(line, "error: ")
+		message = strings.TrimSpace(message)
+		switch {
+		case message == "":
+		case first:
 			out = append(out, message)
+		case len(out) > 0 && strings.TrimLeft(line, " \t") != line:
+			out[len(out)-1] += " " + message
 		}
 	}
-	if len(out) == 0 {
-		if text := strings.TrimSpace(fail.stderr); text != "" {
-			out = append(out, text)
-		}
+	if text := strings.TrimSpace(fail.stderr); len(out) == 0 && text != "" {
+		out = append(out, text)
 	}
 	return out
 }

@@ -1,0 +1,142 @@
+package scale
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// step is a scaling in short.
+type step struct {
+	From, To  int
+	Age       time.Duration
+	Succeeded bool
+}
+
+func TestScalings(t *testing.T) {
+	const minute = time.Minute
+	for _, c := range []struct {
+		name    string
+		updates []Update
+		want    []step
+	}{
+		{"no update is none", nil, nil},
+		{"the first count is no scaling", []Update{update(minute, "worker", "3")}, nil},
+		{"a count given later for the first time is no scaling", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "-")}, nil},
+		{
+			"each change of the count is one, newest first", []Update{update(minute, "worker", "4"), update(2*minute, "worker", "5"), update(3*minute, "worker", "3")},
+			[]step{{5, 4, minute, true}, {3, 5, 2 * minute, true}},
+		},
+		{"an update that keeps the count is none", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "3")}, nil},
+		{"another pool's change is none", []Update{update(minute, "worker", "3", "api", "9"), update(2*minute, "worker", "3", "api", "1")}, nil},
+		{
+			"a failed one is one that did not succeed", []Update{update(minute, "worker", "5").failed(), update(2*minute, "worker", "3")},
+			[]step{{3, 5, minute, false}},
+		},
+		{
+			"one after a failure is compared with the last success",
+			[]Update{update(minute, "worker", "5"), update(2*minute, "worker", "5").failed(), update(3*minute, "worker", "3")},
+			[]step{{3, 5, minute, true}, {3, 5, 2 * minute, false}},
+		},
+		{
+			"one back to the last success is none", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "5").failed(), update(3*minute, "worker", "3")},
+			[]step{{3, 5, 2 * minute, false}},
+		},
+		{
+			"a refresh or a destroy carries no count to a resource",
+			[]Update{update(minute, "worker", "9").of("refresh"), update(2*minute, "worker", "8").of("destroy"), update(3*minute, "worker", "3")}, nil,
+		},
+		{"what is no count is no scaling", []Update{update(minute, "worker", "many"), update(2*minute, "worker", "3")}, nil},
+		{"a count after none is no scaling", []Update{update(minute, "worker", "5"), update(2*minute, "worker", "-"), update(3*minute, "worker", "3")}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []step
+			for _, s := range Scalings(c.updates, "worker") {
+				got = append(got, step{s.From, s.To, noon.Sub(s.End), s.Succeeded})
+				if s.Pool != "worker" {
+					t.Errorf("pool %q", s.Pool)
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSnapshotPool(t *testing.T) {
+	const minute = time.Minute
+	for _, c := range []struct {
+		name    string
+		rule    ruleEdit
+		updates []Update
+		want    Pool
+	}{
+		{"without an update nothing is known", nil, nil, Pool{}},
+		{"the configured count stands for the present one", nil, []Update{update(minute, "worker", "3")}, at(3)},
+		{
+			`"current" is the present count`, func(r *Rule) { r.Current = new(4) }, []Update{update(minute, "worker", "3")},
+			Pool{Count: new(4), Configured: new(3)},
+		},
+		{`"current" may be all that is known`, func(r *Rule) { r.Current = new(4) }, nil, Pool{Count: new(4)}},
+		{"a failed update configures nothing", nil, []Update{update(minute, "worker", "25").failed(), update(2*minute, "worker", "3")}, at(3)},
+		{"a refresh configures nothing", nil, []Update{update(minute, "worker", "25").of("refresh"), update(2*minute, "worker", "3")}, at(3)},
+		{"a last update without the key leaves nothing", nil, []Update{update(minute, "worker", "-"), update(2*minute, "worker", "3")}, Pool{}},
+		{
+			"the last scaling of each direction counts", nil,
+			[]Update{update(minute, "worker", "4"), update(2*minute, "worker", "3"), update(3*minute, "worker", "6"), update(4*minute, "worker", "5"), update(5*minute, "worker", "1")},
+			at(4).scaledAt(minute, 2*minute),
+		},
+		{"a failed scaling starts no cooldown", nil, []Update{update(minute, "worker", "9").failed(), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, at(3).scaledAt(2*minute, never)},
+		{"the first count starts no cooldown", nil, []Update{update(0, "worker", "3")}, at(3)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			snap := &Snapshot{Updates: c.updates}
+			got, err := snap.Pool(ruleWith(c.rule))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSnapshotPoolRefusesWhatIsNoCount(t *testing.T) {
+	for _, text := range []string{"many", "-1", "2.5", "", `{"a":1}`, "[secret]"} {
+		snap := &Snapshot{Updates: []Update{{Kind: kindUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
+		_, err := snap.Pool(leastRule())
+		want := &ValueError{Pool: "worker", Key: "workerCount", Found: `"` + text + `"`}
+		if text == `{"a":1}` {
+			want.Found = `"{\"a\":1}"`
+		}
+		if diff := cmp.Diff(error(want), err); diff != "" {
+			t.Errorf("%q: -want +got:\n%s", text, diff)
+		}
+	}
+}
+
+func TestOneAway(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		min, max int
+		count    *int
+		want     int
+	}{
+		{"inside it is one less", 1, 10, new(5), 4},
+		{"at max it is one less", 1, 10, new(10), 9},
+		{"at min it is one more", 1, 10, new(1), 2},
+		{"above max it is one below max", 1, 10, new(50), 9},
+		{"below min it is one above min", 3, 10, new(0), 4},
+		{"an unknown count stands at min", 3, 10, nil, 4},
+		{"without room it is one past max", 4, 4, new(4), 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := oneAway(Rule{Min: c.min, Max: c.max}, c.count); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
