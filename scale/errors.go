@@ -188,6 +188,8 @@ func (e *TargetError) Error() string {
 // ValueError says that a pool's key holds something that is not a count.
 type ValueError struct {
 	Pool, Key string
+	// Path is the rule's ConfigPath.
+	Path bool
 	// Found is what stands there.
 	Found string
 }

@@ -86,7 +86,7 @@ func (s *Snapshot) checkFile(rule Rule) error {
 		return nil
 	}
 	if n, err := strconv.Atoi(*text); err != nil || n < 0 {
-		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Found: fmt.Sprintf("%q in the configuration file", *text)}
+		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Found: fmt.Sprintf("%q in the configuration file", *text)}
 	}
 	return nil
 }

@@ -128,9 +128,10 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 
 // passing says whether an error may go away by itself. Neither kind is returned once an update has begun.
 func passing(err error) bool {
+	var done *WriteError
 	var locked *LockedError
 	var unavailable *UnavailableError
-	return errors.As(err, &locked) || errors.As(err, &unavailable)
+	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable))
 }
 
 // attempt reads, decides and updates once. It holds the lock.

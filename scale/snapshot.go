@@ -38,7 +38,7 @@ func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 	if text := s.Configured(rule.Pool); text != nil {
 		n, err := strconv.Atoi(*text)
 		if err != nil || n < 0 {
-			return pool, &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Found: fmt.Sprintf("%q", *text)}
+			return pool, &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Found: fmt.Sprintf("%q", *text)}
 		}
 		pool.Configured = &n
 		if pool.Count == nil {

@@ -17,7 +17,7 @@ import (
 //
 // A value that is there already is replaced in place, and a new one gets a line of its own, so that every other byte of the file stays:
 // people keep comments, blank lines and an order of their own in it. Only a document of an unusual form is written anew from its nodes,
-// which keeps the comments.
+// which keeps the comments. Whichever way it is done, the result must say what the document said but for the one value.
 func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *string) ([]byte, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(doc, &root); err != nil {
@@ -30,7 +30,7 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 		if found.node.Kind != yaml.ScalarNode {
 			return nil, errors.New("there is a structure where the count should be")
 		}
-		if out, ok := replaceScalar(doc, found.node, *text); ok {
+		if out, ok := replaceScalar(doc, found.node, *text); ok && sameBut(doc, out, steps, text) {
 			return out, nil
 		}
 	}
@@ -38,11 +38,15 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 		return doc, nil
 	}
 	if found.missing > 0 {
-		if out, ok := insertLines(doc, found, names(steps[len(steps)-found.missing:]), inStyle(*text, path)); ok {
+		if out, ok := insertLines(doc, found, names(steps[len(steps)-found.missing:]), inStyle(*text, path)); ok && sameBut(doc, out, steps, text) {
 			return out, nil
 		}
 	}
-	return rewrite(&root, found, names(steps[len(steps)-found.missing:]), text)
+	out, err := rewrite(&root, found, names(steps[len(steps)-found.missing:]), text)
+	if err == nil && !sameBut(doc, out, steps, text) {
+		return nil, errors.New("it cannot be changed without changing something else in the file")
+	}
+	return out, err
 }
 
 // place is how far a path leads into a document.
@@ -198,7 +202,11 @@ func insertLines(doc []byte, found place, missing []any, text string) ([]byte, b
 		}
 	}
 	lines.WriteString(" " + text + "\n")
-	return slices.Concat(doc[:at], []byte(lines.String()), doc[at:]), true
+	added := lines.String()
+	if bytes.Contains(doc, []byte("\r\n")) {
+		added = strings.ReplaceAll(added, "\n", "\r\n")
+	}
+	return slices.Concat(doc[:at], []byte(added), doc[at:]), true
 }
 
 // inStyle writes a new count as Pulumi does: a value of its own as a string, one inside a structured value bare.
@@ -228,6 +236,7 @@ func rewrite(root *yaml.Node, found place, missing []any, text *string) ([]byte,
 		return nil, errors.New("the document is empty")
 	}
 	node := found.node
+	flow := node.Style&yaml.FlowStyle != 0 || found.parent != nil && found.parent.Style&yaml.FlowStyle != 0
 	for _, name := range missing {
 		key, ok := name.(string)
 		if !ok {
@@ -240,7 +249,7 @@ func rewrite(root *yaml.Node, found place, missing []any, text *string) ([]byte,
 			return nil, fmt.Errorf("there is no mapping to put %q into", key)
 		}
 		keyNode, value := &yaml.Node{Kind: yaml.ScalarNode, Value: key}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
-		if node.Style&yaml.FlowStyle != 0 {
+		if flow {
 			keyNode.Style = yaml.DoubleQuotedStyle // the file may be JSON
 		}
 		node.Content = append(node.Content, keyNode, value)

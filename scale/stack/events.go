@@ -151,13 +151,23 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 		return
 	}
 	diagnostic := scale.Diagnostic{Severity: severity, URN: d.URN, Message: strings.TrimSpace(colors.Never.Colorize(d.Message))}
-	if diagnostic.Message == "" {
+	if diagnostic.Message == "" || repeats(diagnostic) {
 		return
 	}
 	if severity == "error" {
 		f.diagnostics = append(f.diagnostics, diagnostic)
 	}
 	f.observe(scale.Diagnosed{Diagnostic: diagnostic})
+}
+
+// repeats says whether a message of the engine's own, about no resource, is said elsewhere too: its closing "update failed", which the error
+// is about, and warnings of the CLI, which it sends once more as information.
+func repeats(d scale.Diagnostic) bool {
+	if d.URN != "" {
+		return false
+	}
+	return d.Severity == "error" && (d.Message == "update failed" || d.Message == "preview failed") ||
+		d.Severity == "info" && strings.HasPrefix(d.Message, "warning: ")
 }
 
 // unchanged says whether an operation leaves its resource as it is.

@@ -1,0 +1,143 @@
+// Package cmd is PulumiScale's command line: it turns flags and settings into one call of the domain, package scale, and what comes
+// of it into output and an exit code.
+//
+// Each command is a file: its options, the flags that fill them, and what it does with them. It must not know a rule of scaling, and
+// it never exits: [Main] returns the exit code.
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+)
+
+// Main runs the program with the arguments that follow its name, and returns its exit code. An empty version is read from the build.
+func Main(args []string, in, out, errs *os.File, version string) int {
+	a := &app{
+		streams: standard(in, out, errs), version: version, now: time.Now, open: openStack,
+		notify: func(c chan<- os.Signal) func() {
+			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			return func() { signal.Stop(c) }
+		},
+	}
+	return a.execute(args)
+}
+
+// app is what the commands share.
+type app struct {
+	streams
+	version  string
+	settings settings
+	// sources say for each flag that is set how it was.
+	sources map[string]source
+
+	// The seams: tests put something else here.
+	open   func(context.Context, stack.Options) (scale.Stack, error)
+	notify func(chan<- os.Signal) (stop func())
+	now    func() time.Time
+
+	// answers is where the terminal's lines are read from.
+	answers *bufio.Reader
+	// stack is the name of the stack, once it is open, and said tells which of the engine's messages have been shown.
+	stack string
+	said  func(scale.Diagnostic) bool
+	// begun says that a command has taken over from cobra, and written that the JSON document is out.
+	begun, written bool
+}
+
+// openStack opens the stack with the Pulumi CLI.
+func openStack(ctx context.Context, options stack.Options) (scale.Stack, error) {
+	opened, err := stack.Open(ctx, options)
+	if err != nil {
+		return nil, err // and not a nil *stack.Stack, which is no nil scale.Stack
+	}
+	return opened, nil
+}
+
+func (a *app) execute(args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errs)
+	cmd, err := root.ExecuteContextC(context.Background())
+	if err != nil && !a.begun {
+		err = usageOf(cmd, err)
+		a.settings.json = a.settings.json || wantsJSON(args)
+	}
+	return a.end(err)
+}
+
+// end says what went wrong, if anything did, and returns the exit code.
+func (a *app) end(err error) int {
+	if err == nil {
+		return exitCode(nil)
+	}
+	if a.settings.json && !a.written {
+		if writing := a.write(&output.Failed{}, "", err); writing != nil {
+			err = errors.Join(err, writing)
+		}
+	}
+	_, _ = io.WriteString(a.errs, a.errStyle().Trouble(a.trouble(err))) // there is nowhere left to report it
+	return exitCode(err)
+}
+
+// write writes a command's result to stdout, as text or as a document together with the error that the command ends with.
+func (a *app) write(doc output.Document, text string, err error) error {
+	if a.settings.json {
+		if err != nil {
+			doc.Fail(a.errorOf(err))
+		}
+		var problem error
+		if text, problem = output.Marshal(doc); problem != nil {
+			return fmt.Errorf("encode the result: %w", problem)
+		}
+		a.written = true
+	}
+	if _, problem := io.WriteString(a.out, text); problem != nil {
+		return fmt.Errorf("write the result: %w", problem)
+	}
+	return nil
+}
+
+// conclude writes a command's result, and returns the error that the command ends with.
+func (a *app) conclude(doc output.Document, text string, err error) error {
+	if writing := a.write(doc, text, err); writing != nil {
+		return errors.Join(err, writing)
+	}
+	return err
+}
+
+// root is the command that holds all others.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pulumiscale",
+		Short: "Scale Pulumi stacks without leaving infrastructure as code",
+		Long: "PulumiScale scales the infrastructure of a Pulumi stack. It changes the stack's configuration and updates just the\n" +
+			"resources of one pool, so that code, configuration, state and infrastructure agree afterwards.\n\n" +
+			"The rules are the program's own, exported as the stack output \"pulumiscale\".\n\n" +
+			"Every flag can also be set by PULUMISCALE_<NAME>, and in pulumiscale.yaml in the program directory.",
+		Version:       versionOf(a.version).Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("pulumiscale {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	a.settings.flags(root)
+	root.AddCommand(
+		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), versionCommand(a),
+	)
+	return root
+}

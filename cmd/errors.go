@@ -1,0 +1,104 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// decisionError is a decision that does not let a scaling through and is no error of the domain.
+type decisionError struct{ scale.Decision }
+
+func (e *decisionError) Error() string {
+	if e.Outcome == scale.CoolingDown || e.Outcome == scale.Guarded {
+		return fmt.Sprintf("%s: %s", scale.Move{Pool: e.Intent.Pool, From: e.From, To: e.To}, e.Reason)
+	}
+	return fmt.Sprintf("pool %s: %s", e.Intent.Pool, e.Reason)
+}
+
+// unverifiedError says that an update succeeded and is not proved to have had its effect.
+type unverifiedError struct{ scale.MoveResult }
+
+func (e *unverifiedError) Error() string {
+	return fmt.Sprintf("%s is done but not verified: %s", e.Move, e.Unverified)
+}
+
+// unprovedError says that rules were found wrong by `rules --verify`.
+type unprovedError struct{ pools []string }
+
+func (e *unprovedError) Error() string {
+	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
+}
+
+// interruptedError says that the user interrupted a command before it scaled anything.
+type interruptedError struct{}
+
+func (e *interruptedError) Error() string { return "interrupted: nothing was scaled" }
+
+// declinedError says that the user said no.
+type declinedError struct{}
+
+func (e *declinedError) Error() string { return "declined: nothing was changed" }
+
+// verdict is the error that a decision ends a command with; nil where it is done or has nothing to do.
+func verdict(d scale.Decision) error {
+	switch d.Outcome {
+	case scale.Scale, scale.NoChange, scale.Cleared, scale.Superseded:
+		return nil
+	}
+	if d.Err != nil {
+		return d.Err
+	}
+	return &decisionError{d}
+}
+
+// outcome is the error that a report ends a command with.
+func outcome(report *scale.Report) error {
+	for _, r := range report.Results {
+		if r.Unverified != "" {
+			return &unverifiedError{r}
+		}
+	}
+	for _, d := range report.Decisions {
+		if err := verdict(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trouble is an error in words for people.
+func (a *app) trouble(err error) output.Trouble {
+	t := output.Trouble{HeldOff: heldOff(err), Message: err.Error(), Hint: explain(err, a.stack).hint}
+	if e, ok := errors.AsType[*scale.EngineError](err); ok && !e.Interrupted {
+		t.Message = fmt.Sprintf("the %s failed", e.Operation)
+		for _, d := range e.Diagnostics {
+			if a.said == nil || !a.said(d) {
+				t.Diagnostics = append(t.Diagnostics, d)
+			}
+		}
+	}
+	return t
+}
+
+// errorOf is an error as a part of a document.
+func (a *app) errorOf(err error) *output.Error {
+	about := explain(err, a.stack)
+	out := &output.Error{Kind: about.kind, Message: err.Error(), Hint: about.hint, ExitCode: exitCode(err)}
+	if e, ok := errors.AsType[*scale.RulesError](err); ok {
+		out.Problems = e.Problems
+	}
+	if e, ok := errors.AsType[*scale.LockedError](err); ok {
+		out.Holders = output.Holders(e.Holders)
+	}
+	if e, ok := errors.AsType[*scale.UnknownPoolError](err); ok {
+		out.Pools = e.Known
+	}
+	if e, ok := errors.AsType[*scale.EngineError](err); ok {
+		out.Diagnostics = e.Diagnostics
+	}
+	return out
+}

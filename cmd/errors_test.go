@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
+	decided := func(outcome scale.Outcome) error {
+		return &decisionError{scale.Decision{Intent: scale.Intent{Pool: "w", Delta: num(1)}, Outcome: outcome, Reason: "why"}}
+	}
+	dead := scale.Holder{User: "ada", Host: "here", PID: 7, Dead: true}
+	alive := scale.Holder{User: "bob", Host: "there", PID: 8}
+	for name, test := range map[string]struct {
+		err  error
+		code int
+		kind string
+		hint string
+	}{
+		"usage":              {&scale.UsageError{Field: "--count", Hint: "do"}, 2, "usage", "do"},
+		"rules":              {&scale.RulesError{}, 2, "rules", "`pulumi up --stack dev`"},
+		"unknown pool":       {&scale.UnknownPoolError{Pool: "wroker", Nearest: "worker", Known: []string{"a", "worker"}}, 2, "unknown-pool", `did you mean "worker"? the pools are a, worker`},
+		"nothing like it":    {&scale.UnknownPoolError{Pool: "x", Known: []string{"a"}}, 2, "unknown-pool", "the pools are a"},
+		"no pools":           {&scale.UnknownPoolError{Pool: "x"}, 2, "unknown-pool", "no pools"},
+		"locked by somebody": {&scale.LockedError{Stack: "dev", Holders: []scale.Holder{dead, alive}}, 4, "locked", "wait for the update to end, or"},
+		"locked by the dead": {&scale.LockedError{Stack: "dev", Holders: []scale.Holder{dead}}, 4, "locked", "the lock is stale: `pulumi cancel --stack dev`"},
+		"locked by unknown":  {&scale.LockedError{Stack: "dev"}, 4, "locked", "only if it was killed, `pulumi cancel --stack dev`"},
+		"cooldown":           {decided(scale.CoolingDown), 3, "cooldown", "--force"},
+		"paused":             {decided(scale.Paused), 3, "paused", "--force"},
+		"guarded":            {decided(scale.Guarded), 3, "guarded", "pulumiscale preview"},
+		"refused":            {decided(scale.Refused), 1, "refused", "`pulumiscale scale w --count N`"},
+		"engine":             {&scale.EngineError{Operation: "update"}, 1, "engine", "config file is as it was; mend"},
+		"engine, half done": {
+			&scale.EngineError{Operation: "update", Done: []scale.ResourceStep{{Op: "create", Name: "a"}}}, 1, "engine",
+			"done before that: create of a; ",
+		},
+		"interrupted update": {&scale.EngineError{Operation: "update", Interrupted: true}, 1, "engine", "what ran may be half done"},
+		"preview":            {&scale.EngineError{Operation: "preview"}, 1, "engine", "nothing was changed"},
+		"target":             {&scale.TargetError{Pool: "w", Target: "urn:x"}, 1, "target", "`pulumi stack --show-urns --stack dev`"},
+		"value":              {&scale.ValueError{Pool: "w", Key: "n", Found: "x"}, 1, "value", "`pulumi config set n N --stack dev`"},
+		"setup":              {&scale.SetupError{Problem: "p", Hint: "install it"}, 1, "setup", "install it"},
+		"unavailable":        {&scale.UnavailableError{}, 1, "unavailable", "network"},
+		"write":              {&scale.WriteError{Err: errors.New("full")}, 1, "write", "`pulumiscale restore --stack dev`"},
+		"drift":              {&scale.DriftError{}, 1, "drift", "`pulumiscale restore --stack dev`"},
+		"overtaken":          {&scale.OvertakenError{Pools: []string{"w"}, Err: &scale.LockedError{}}, 1, "overtaken", "`pulumiscale rules --stack dev`"},
+		"changed":            {&scale.ChangedError{}, 1, "changed", "pulumiscale preview"},
+		"unverified":         {&unverifiedError{}, 1, "unverified", "`pulumiscale rules --verify --stack dev`"},
+		"unproved":           {&unprovedError{[]string{"w"}}, 1, "unproved", "`pulumi up --stack dev`"},
+		"interrupted":        {&interruptedError{}, 1, "interrupted", ""},
+		"declined":           {&declinedError{}, 1, "declined", ""},
+		"anything":           {errors.New("x"), 1, "failed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := fmt.Errorf("wrapped: %w", test.err)
+			about := explain(err, "dev")
+			if code := exitCode(err); code != test.code || about.kind != test.kind {
+				t.Errorf("got %d %s, want %d %s", code, about.kind, test.code, test.kind)
+			}
+			if !strings.Contains(about.hint, test.hint) || (test.hint == "") != (about.hint == "") {
+				t.Errorf("the hint is %q, want %q", about.hint, test.hint)
+			}
+		})
+	}
+	if exitCode(nil) != 0 {
+		t.Error("success is not 0")
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for outcome, code := range map[scale.Outcome]int{
+		scale.Scale: 0, scale.NoChange: 0, scale.Cleared: 0, scale.Superseded: 0,
+		scale.CoolingDown: 3, scale.Paused: 3, scale.Guarded: 3, scale.Refused: 1,
+	} {
+		if got := exitCode(verdict(scale.Decision{Outcome: outcome})); got != code {
+			t.Errorf("%s: exit code %d, want %d", outcome, got, code)
+		}
+	}
+	if got := exitCode(verdict(scale.Decision{Outcome: scale.Refused, Err: &scale.UnknownPoolError{}})); got != 2 {
+		t.Errorf("unknown pool: exit code %d", got)
+	}
+}
+
+func TestEngineDiagnosticsAreShownOnce(t *testing.T) {
+	said := scale.Diagnostic{Severity: "error", Message: "said"}
+	a := &app{said: func(d scale.Diagnostic) bool { return d == said }}
+	got := a.trouble(&scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{said, {Severity: "error", Message: "new"}}})
+	if got.Message != "the update failed" || len(got.Diagnostics) != 1 || got.Diagnostics[0].Message != "new" {
+		t.Errorf("got %+v", got)
+	}
+}

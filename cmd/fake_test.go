@@ -1,0 +1,172 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+const poolURN = "urn:pulumi:dev::demo::localcloud:index:Pool::worker-pool"
+
+func num(n int) *int       { return &n }
+func str(s string) *string { return &s }
+
+// fake is a stack with one pool that is updated without an engine.
+type fake struct {
+	count  int
+	rule   scale.Rule
+	file   *string
+	before []scale.Update
+	// changes are what was updated.
+	changes []scale.Change
+	written []scale.Setting
+
+	// What goes wrong, and what happens on the way.
+	readErr, previewErr, updateErr, writeErr error
+	// short makes an update end one short of what it should.
+	short               int
+	onPreview, onUpdate func(context.Context)
+	steps               []scale.ResourceStep
+}
+
+func newFake() *fake {
+	return &fake{count: 3, file: str("3"), rule: scale.Rule{
+		Pool: "worker-pool", Targets: []string{poolURN}, ConfigKey: "workerCount", Min: 1, Max: 50,
+		Strategy: scale.Strategy{Type: scale.Step, Up: num(1), Down: num(1)},
+	}}
+}
+
+func (f *fake) Name() string       { return "dev" }
+func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }
+
+func (f *fake) Lock(context.Context, scale.Observe) (func(), error) { return func() {}, nil }
+func (f *fake) TryLock() (func(), bool, error)                      { return func() {}, true, nil }
+
+func (f *fake) updates() []scale.Update {
+	values := map[string]*string{"worker-pool": str(strconv.Itoa(f.count))}
+	return append([]scale.Update{{Kind: "update", Succeeded: true, Start: noon.Add(-2 * time.Hour), End: noon.Add(-2 * time.Hour), Values: values}}, f.before...)
+}
+
+func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if f.readErr != nil {
+		return nil, f.readErr
+	}
+	rule := f.rule
+	current := f.count
+	rule.Current = &current
+	return &scale.Snapshot{
+		Rules: scale.Rules{"worker-pool": rule}, Resources: []string{poolURN}, Updates: f.updates(), Complete: true,
+		File: map[string]*string{"worker-pool": f.file},
+	}, nil
+}
+
+func (f *fake) History(context.Context, scale.Rules) ([]scale.Update, error) { return f.updates(), nil }
+
+// result is what the engine makes of a change.
+func (f *fake) result(change scale.Change) (*scale.Result, int) {
+	to, _ := strconv.Atoi(*change.Settings[0].Value)
+	to -= f.short
+	step := scale.ResourceStep{
+		Op: "update", URN: poolURN, Type: "localcloud:index:Pool", Name: "worker-pool",
+		Diffs: []scale.PropertyDiff{{Path: "size", Old: f.count, New: to}},
+	}
+	rule := fmt.Sprintf(`{"worker-pool": {"urn": %q, "configKey": "workerCount", "min": 1, "max": 50, "current": %d}}`, poolURN, to)
+	return &scale.Result{
+		Steps: append([]scale.ResourceStep{step}, f.steps...), Seen: []string{poolURN}, Output: []byte(rule), Duration: 1500 * time.Millisecond,
+	}, to
+}
+
+func (f *fake) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
+	observe(scale.EngineStarted{Preview: true, Message: change.Message})
+	if f.onPreview != nil {
+		f.onPreview(ctx)
+	}
+	result, _ := f.result(change)
+	return result, f.previewErr
+}
+
+func (f *fake) Update(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if isA[*scale.LockedError](f.updateErr) {
+		return nil, f.updateErr
+	}
+	observe(scale.EngineStarted{Message: change.Message})
+	if f.onUpdate != nil {
+		f.onUpdate(ctx)
+	}
+	if f.updateErr != nil {
+		return nil, f.updateErr
+	}
+	result, to := f.result(change)
+	f.count = to
+	f.changes = append(f.changes, change)
+	return result, nil
+}
+
+func (f *fake) Write(settings []scale.Setting) error {
+	if f.writeErr != nil {
+		return f.writeErr
+	}
+	f.written = append(f.written, settings...)
+	return nil
+}
+
+// terminal is a run of the program with streams that can be looked at.
+type terminal struct {
+	*app
+	stdout, stderr bytes.Buffer
+	signals        chan<- os.Signal
+	options        stack.Options
+}
+
+// newTerminal prepares a run on the stack; with input there is a person to answer questions.
+func newTerminal(s scale.Stack, input string) *terminal {
+	t := &terminal{}
+	t.app = &app{
+		streams: streams{in: strings.NewReader(input), out: &t.stdout, errs: &t.stderr},
+		version: "v1.2.3", now: func() time.Time { return noon },
+		open: func(_ context.Context, o stack.Options) (scale.Stack, error) {
+			t.options = o
+			return s, nil
+		},
+		notify: func(c chan<- os.Signal) func() {
+			t.signals = c
+			return func() {}
+		},
+	}
+	if input != "" {
+		t.inTTY, t.errTTY, t.dumb = true, true, true
+	}
+	return t
+}
+
+// run runs a command line, split at its spaces, and wants the exit code.
+func (t *terminal) run(test *testing.T, line string, code int) {
+	test.Helper()
+	args := append(strings.Fields(line), "--retry-delay", "1ns")
+	if got := t.execute(args); got != code {
+		test.Errorf("%s: exit code %d, want %d; stderr:\n%s", line, got, code, t.stderr.String())
+	}
+}
+
+// silent is a reader on which nothing ever arrives.
+func silent() io.Reader {
+	r, _ := io.Pipe()
+	return r
+}

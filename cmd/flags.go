@@ -1,0 +1,174 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// whole is a flag that takes a whole number inside bounds.
+type whole struct {
+	n        *int
+	min, max int
+}
+
+func (w whole) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < w.min || n > w.max {
+		return errors.New("out of bounds")
+	}
+	*w.n = n
+	return nil
+}
+
+func (w whole) String() string { return strconv.Itoa(*w.n) }
+func (w whole) Type() string   { return "int" }
+
+func (w whole) expects() string {
+	return fmt.Sprintf("a whole number from %d to %d", w.min, w.max)
+}
+
+// choice is a flag that takes one of some words.
+type choice[T ~string] struct {
+	to *T
+	of []T
+}
+
+func (c choice[T]) Set(text string) error {
+	if !slices.Contains(c.of, T(text)) {
+		return errors.New("no such choice")
+	}
+	*c.to = T(text)
+	return nil
+}
+
+func (c choice[T]) String() string { return string(*c.to) }
+func (c choice[T]) Type() string   { return "string" }
+
+func (c choice[T]) expects() string {
+	words := c.words()
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func (c choice[T]) words() []string {
+	words := make([]string, len(c.of))
+	for i, word := range c.of {
+		words[i] = string(word)
+	}
+	return words
+}
+
+// complete offers the words to the shell.
+func (c choice[T]) complete(cmd *cobra.Command, flag string) {
+	// It fails only where there is no such flag.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(c.words(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// wait is a flag that takes a duration, 0 or more.
+type wait struct{ d *time.Duration }
+
+func (w wait) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return errors.New("no duration")
+	}
+	*w.d = d
+	return nil
+}
+
+func (w wait) String() string  { return w.d.String() }
+func (w wait) Type() string    { return "duration" }
+func (w wait) expects() string { return "a duration of 0 or more, such as 1s or 500ms" }
+
+// malformed is the usage error for a value that a flag does not take; field names the flag, or where else the value came from.
+func malformed(field, text string, flag *pflag.Flag, hint string) error {
+	expected := "a " + flag.Value.Type()
+	if e, ok := flag.Value.(interface{ expects() string }); ok {
+		expected = e.expects()
+	} else if flag.Value.Type() == "bool" {
+		expected = "true or false"
+	}
+	return &scale.UsageError{Field: field, Problem: fmt.Sprintf("must be %s, not %q", expected, text), Hint: hint}
+}
+
+// flagError turns an error of the flag parser into a usage error.
+func flagError(cmd *cobra.Command, err error) error {
+	help := "`" + cmd.CommandPath() + " --help` explains the flags"
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return malformed("--"+e.GetFlag().Name, e.GetValue(), e.GetFlag(), help)
+	}
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := e.GetSpecifiedName()
+		if e.GetSpecifiedShortnames() != "" {
+			name = "-" + name
+		} else {
+			name = "--" + name
+		}
+		return &scale.UsageError{Field: name, Problem: "no such flag", Hint: help}
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return &scale.UsageError{Field: "--" + e.GetFlag().Name, Problem: "needs a value", Hint: help}
+	}
+	return &scale.UsageError{Field: "flags", Problem: err.Error(), Hint: help}
+}
+
+// usageOf turns an error with which cobra itself ends into a usage error.
+func usageOf(cmd *cobra.Command, err error) error {
+	if _, ok := errors.AsType[*scale.UsageError](err); ok {
+		return err
+	}
+	hint := "`" + cmd.CommandPath() + " --help` lists what there is"
+	// Cobra has no type for this; the name is read to suggest a better one.
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	if rest, ok := strings.CutPrefix(message, "unknown command "); ok {
+		quoted, _ := strconv.QuotedPrefix(rest)
+		name, _ := strconv.Unquote(quoted)
+		if near := cmd.Root().SuggestionsFor(name); len(near) > 0 {
+			hint = fmt.Sprintf("did you mean %q? %s", near[0], hint)
+		}
+		return &scale.UsageError{Field: name, Problem: "no such command", Hint: hint}
+	}
+	return &scale.UsageError{Field: cmd.Name(), Problem: message, Hint: hint}
+}
+
+// wantsJSON says whether arguments that could not be parsed as a whole ask for JSON.
+func wantsJSON(args []string) bool {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.Usage = func() {}
+	wanted := flags.BoolP("json", "j", false, "")
+	_ = flags.Parse(args) // that they are wrong has been said already
+	fromEnv, _ := strconv.ParseBool(os.Getenv(envPrefix + "_JSON"))
+	return *wanted || fromEnv
+}
+
+// onePool is the argument of a command that works on one pool.
+func onePool(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0 || args[0] == "":
+		return &scale.UsageError{Field: "POOL", Problem: "the name of a pool must be given", Hint: "`pulumiscale rules` lists the pools; usage: " + cmd.UseLine()}
+	case len(args) > 1:
+		return &scale.UsageError{Field: "POOL", Problem: fmt.Sprintf("only one can be given, not %s", strings.Join(args, " ")),
+			Hint: "usage: " + cmd.UseLine()}
+	}
+	return nil
+}
+
+// atMost is the argument check of a command that takes up to so many.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return &scale.UsageError{Field: args[n], Problem: "unexpected argument", Hint: "usage: " + cmd.UseLine()}
+		}
+		return nil
+	}
+}

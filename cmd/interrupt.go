@@ -1,0 +1,102 @@
+package cmd
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// interrupts answers the signals that want a command to end. The first one lets a running update finish and stops everything else;
+// the second one interrupts the update, of which the engine ends the operations that run; further ones change nothing.
+type interrupts struct {
+	cancel context.CancelFunc
+	note   func(string)
+	// engine is closed by the second signal.
+	engine chan struct{}
+
+	mu       sync.Mutex
+	signals  int
+	updating bool
+	// asking says that a question is open, where a note would be in the way.
+	asking bool
+}
+
+func newInterrupts(cancel context.CancelFunc, note func(string)) *interrupts {
+	return &interrupts{cancel: cancel, note: note, engine: make(chan struct{})}
+}
+
+// watch answers signals until stop is called.
+func (i *interrupts) watch(notify func(chan<- os.Signal) (stop func())) (stop func()) {
+	signals, done := make(chan os.Signal, 4), make(chan struct{})
+	quiet := notify(signals)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for {
+			select {
+			case <-signals:
+				i.signal()
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		quiet()
+		close(done)
+		ended.Wait()
+	}
+}
+
+// observe keeps track of whether an update runs. A retry is never of an update that has begun.
+func (i *interrupts) observe(event scale.Event) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch e := event.(type) {
+	case scale.EngineStarted:
+		i.updating = i.updating || !e.Preview
+	case scale.Retrying:
+		i.updating = false
+	}
+}
+
+// ask notes that a question is open, or no longer.
+func (i *interrupts) ask(open bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.asking = open
+}
+
+// signal answers a signal.
+func (i *interrupts) signal() {
+	i.mu.Lock()
+	i.signals++
+	n, updating, asking := i.signals, i.updating, i.asking
+	i.mu.Unlock()
+	switch {
+	case n == 1 && updating:
+		i.note("the update goes on and will be finished; press Ctrl-C again to interrupt it")
+		i.cancel()
+	case n == 1:
+		if !asking {
+			i.note("stopping")
+		}
+		i.cancel()
+	case n == 2:
+		i.note("interrupting the update; operations that run are still finished")
+		close(i.engine)
+	default:
+		i.note("already interrupting; killing the engine would leave the stack locked")
+	}
+}
+
+// explain is what an error means where the user interrupted: before an update had begun, that nothing was scaled.
+func (i *interrupts) explain(err error) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if err == nil || i.signals == 0 || i.updating {
+		return err
+	}
+	return &interruptedError{}
+}

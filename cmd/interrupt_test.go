@@ -1,0 +1,104 @@
+package cmd
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func TestTheFirstSignalLetsARunningUpdateFinish(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "")
+	f.onUpdate = func(ctx context.Context) {
+		term.signals <- os.Interrupt
+		<-ctx.Done()
+	}
+	term.run(t, "scale worker-pool --count 5", 0)
+	wantText(t, term.stdout.String(), "worker-pool 3 -> 5 done in 1.5s\n")
+	wantPart(t, term.stderr.String(), "note: the update goes on and will be finished; press Ctrl-C again to interrupt it\n")
+}
+
+func TestTheSecondSignalInterruptsTheEngine(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "")
+	f.updateErr = &scale.EngineError{Operation: "update", Interrupted: true}
+	f.onUpdate = func(context.Context) {
+		for range 3 {
+			term.signals <- os.Interrupt
+		}
+		<-term.options.Interrupt
+	}
+	term.run(t, "scale worker-pool --count 5", 1)
+	wantPart(t, term.stderr.String(), "note: interrupting the update; operations that run are still finished\n")
+	wantPart(t, term.stderr.String(), "error: the update was interrupted after 0 steps\n")
+}
+
+func TestASignalBeforeAnUpdateEndsTheCommand(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "yes\n")
+	f.onPreview = func(ctx context.Context) {
+		term.signals <- os.Interrupt
+		<-ctx.Done()
+		f.previewErr = ctx.Err()
+	}
+	term.run(t, "scale worker-pool --count 5", 1)
+	wantPart(t, term.stderr.String(), "error: interrupted: nothing was scaled\n")
+	if len(f.changes) > 0 {
+		t.Error("scaled all the same")
+	}
+}
+
+func TestASignalAtTheQuestionEndsTheCommand(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "-")
+	term.in = silent()
+	asked := make(chan struct{})
+	term.errs = writer(func(text string) {
+		if strings.Contains(text, "[yes/no]") {
+			close(asked)
+		}
+		term.stderr.WriteString(text)
+	})
+	go func() {
+		<-asked
+		term.signals <- os.Interrupt
+	}()
+	term.run(t, "scale worker-pool --count 5", 1)
+	wantPart(t, term.stderr.String(), "error: interrupted: nothing was scaled\n")
+	if len(f.changes) > 0 {
+		t.Error("scaled all the same")
+	}
+}
+
+// writer is a function that is told what is written.
+type writer func(string)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(string(b))
+	return len(b), nil
+}
+
+func TestAThirdSignalChangesNothing(t *testing.T) {
+	var notes []string
+	i := newInterrupts(func() {}, func(text string) { notes = append(notes, text) })
+	i.observe(scale.EngineStarted{Preview: true})
+	for range 3 {
+		i.signal()
+	}
+	if len(notes) != 3 || notes[0] != "stopping" || !strings.HasPrefix(notes[2], "already") {
+		t.Errorf("got %q", notes)
+	}
+}
+
+func TestARetryIsNoRunningUpdate(t *testing.T) {
+	i := newInterrupts(func() {}, func(string) {})
+	i.observe(scale.EngineStarted{})
+	i.observe(scale.Retrying{})
+	i.signal()
+	if err := i.explain(context.Canceled); !isA[*interruptedError](err) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,109 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// previewOptions are the options of `pulumiscale preview`.
+type previewOptions struct {
+	app    *app
+	intent scale.Intent
+}
+
+// previewCommand is `pulumiscale preview`; run takes the place of what it does in tests of its flags.
+func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
+	o := &previewOptions{app: a}
+	w := &wish{}
+	cmd := &cobra.Command{
+		Use:   "preview POOL (--count N | --delta N)",
+		Short: "Show what scaling a pool would change",
+		Long: "Show what scaling a pool would come to, and what the engine would change. It changes nothing, anywhere.\n\n" +
+			"The exit code is the one that `pulumiscale scale` would have, as far as that can be known.",
+		Example:           "  pulumiscale preview worker-pool --delta 2",
+		Args:              onePool,
+		ValidArgsFunction: a.completePools,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := a.begin(cmd, true)
+			if err != nil {
+				return err
+			}
+			if o.intent, err = w.intent(args[0], a.sources); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	w.flags(cmd)
+	return cmd
+}
+
+func (o *previewOptions) run(ctx context.Context) error {
+	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		return s.preview(ctx, []scale.Intent{o.intent})
+	})
+}
+
+// preview shows what the intents would come to.
+func (s *session) preview(ctx context.Context, intents []scale.Intent) error {
+	plan, result, err := s.scaler.Preview(ctx, intents)
+	if err != nil {
+		return err
+	}
+	return s.previewed(plan, result, true)
+}
+
+// previewed writes a preview. Where the decision ends the command with an error, that is for stderr, and only the diff is a result.
+func (s *session) previewed(plan *scale.Plan, result *scale.Result, dryRun bool) error {
+	err := verdict(plan.Decisions[0])
+	if refusal(err) {
+		return err
+	}
+	text := ""
+	switch {
+	case err == nil:
+		text = s.outStyle().Preview(*plan, result)
+	case result != nil:
+		text = s.outStyle().Diff(result.Steps)
+	}
+	doc := output.NewScaling(s.stack, plan.Decisions[0]).Previewed(result)
+	doc.DryRun = dryRun
+	return s.conclude(doc, text, err)
+}
+
+// wish is the part of the options that asks for a change: one of --count and --delta.
+type wish struct {
+	count, delta int
+	force        bool
+	message      string
+}
+
+func (w *wish) flags(cmd *cobra.Command) {
+	cmd.Flags().Var(whole{&w.count, 0, scale.MaxNumber}, "count", "the count to scale to")
+	cmd.Flags().Var(whole{&w.delta, -scale.MaxNumber, scale.MaxNumber}, "delta", "how many more, or fewer where it is negative")
+	cmd.Flags().BoolVar(&w.force, "force", false, "pass the cooldown and a pause; never the guardrails")
+}
+
+// intent is what was asked for. Of --count and --delta the one that was set by a stronger means counts.
+func (w *wish) intent(pool string, from map[string]source) (scale.Intent, error) {
+	intent := scale.Intent{Pool: pool, Source: "cli", Reason: w.message, Force: w.force}
+	hint := "--count N scales to N, --delta N by N more or, with -N, fewer"
+	switch count, delta := from["count"], from["delta"]; {
+	case count == unset && delta == unset:
+		return intent, &scale.UsageError{Field: "--count, --delta", Problem: "one of the two must be given", Hint: hint}
+	case count == delta:
+		return intent, &scale.UsageError{Field: "--count, --delta", Problem: "only one of the two can be given", Hint: hint}
+	case count > delta:
+		intent.Count = &w.count
+	default:
+		intent.Delta = &w.delta
+	}
+	return intent, nil
+}

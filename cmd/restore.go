@@ -1,0 +1,51 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// restoreOptions are the options of `pulumiscale restore`.
+type restoreOptions struct{ app *app }
+
+// restoreCommand is `pulumiscale restore`; run takes the place of what it does in tests of its flags.
+func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
+	o := &restoreOptions{app: a}
+	return &cobra.Command{
+		Use:   "restore",
+		Short: "Write the last scaled counts into the stack's config file",
+		Long: "Write the counts of the last successful update into the stack's config file, for a CI job before its `pulumi up`.\n\n" +
+			"A count that no update ever had is somebody's edit: it is reported and left alone. So is everything but the counts.",
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.begin(cmd, true); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+}
+
+func (o *restoreOptions) run(ctx context.Context) error {
+	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		s.mute = isRestored // it is the result
+		restored, err := s.scaler.Restore(ctx)
+		if err != nil {
+			return err
+		}
+		file := s.scaler.Stack.ConfigFile()
+		return s.conclude(output.NewRestored(s.stack, file, restored), s.outStyle().Restored(restored, file), nil)
+	})
+}
+
+func isRestored(event scale.Event) bool {
+	d, ok := event.(scale.Drifted)
+	return ok && d.Restored
+}

@@ -1,0 +1,89 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// rulesOptions are the options of `pulumiscale rules`.
+type rulesOptions struct {
+	app    *app
+	verify bool
+}
+
+// rulesCommand is `pulumiscale rules`; run takes the place of what it does in tests of its flags.
+func rulesCommand(a *app, run func(*rulesOptions) error) *cobra.Command {
+	o := &rulesOptions{app: a}
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "Show the pools, their rules and how they stand",
+		Long: "Show the pools that the program exports: how large they are, their guardrails, what is left of a cooldown, and the last scaling.\n\n" +
+			"With --verify each rule is proved against the engine, by a preview: its targets exist, and its config key changes them.",
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.begin(cmd, true); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "prove each rule against the engine")
+	return cmd
+}
+
+func (o *rulesOptions) run(ctx context.Context) error {
+	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		s.mute = isDrift // told below, once for each pool and also where nothing was done about it
+		pools, err := s.scaler.Pools(ctx)
+		if err != nil {
+			return err
+		}
+		s.remark(pools)
+		doc, text := output.NewRules(s.stack, pools, s.now()), s.outStyle().Pools(pools, s.now())
+		if !o.verify {
+			return s.conclude(doc, text, nil)
+		}
+		proofs, err := s.scaler.Verify(ctx)
+		if err != nil {
+			return err
+		}
+		return s.conclude(doc.Proved(proofs), text+"\n"+s.outStyle().Proofs(proofs), unproved(proofs))
+	})
+}
+
+func isDrift(event scale.Event) bool {
+	_, ok := event.(scale.Drifted)
+	return ok
+}
+
+// remark says on stderr what a table has no room for.
+func (s *session) remark(pools []scale.Status) {
+	for _, pool := range pools {
+		if pool.Drift != nil {
+			s.note(output.DriftNote(*pool.Drift, pool.Restored))
+		}
+		if pool.Err != nil {
+			s.progress.Print(s.errStyle().Trouble(s.trouble(pool.Err)))
+		}
+	}
+}
+
+func unproved(proofs []scale.Proof) error {
+	var pools []string
+	for _, p := range proofs {
+		if p.Problem != "" {
+			pools = append(pools, p.Pool)
+		}
+	}
+	if len(pools) == 0 {
+		return nil
+	}
+	return &unprovedError{pools}
+}

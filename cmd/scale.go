@@ -1,0 +1,114 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// scaleOptions are the options of `pulumiscale scale`.
+type scaleOptions struct {
+	app    *app
+	intent scale.Intent
+	dryRun bool
+	yes    bool
+}
+
+// scaleCommand is `pulumiscale scale`; run takes the place of what it does in tests of its flags.
+func scaleCommand(a *app, run func(*scaleOptions) error) *cobra.Command {
+	o := &scaleOptions{app: a}
+	w := &wish{}
+	cmd := &cobra.Command{
+		Use:   "scale POOL (--count N | --delta N)",
+		Short: "Scale a pool",
+		Long: "Scale a pool to a count, or by so many units more or fewer, inside the guardrails of its rule.\n\n" +
+			"On a terminal it shows what would change and asks first; elsewhere, or with --yes, it goes ahead.",
+		Example: "  pulumiscale scale worker-pool --count 5\n" +
+			"  pulumiscale scale worker-pool --delta -2 --yes --message \"night shift\"",
+		Args:              onePool,
+		ValidArgsFunction: a.completePools,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := a.begin(cmd, true)
+			if err != nil {
+				return err
+			}
+			if o.intent, err = w.intent(args[0], a.sources); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	w.flags(cmd)
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would change, and change nothing")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().StringVarP(&w.message, "message", "m", "", "why; it stands in the stack's update history")
+	return cmd
+}
+
+func (o *scaleOptions) run(ctx context.Context) error {
+	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		intents := []scale.Intent{o.intent}
+		switch {
+		case o.dryRun:
+			return s.preview(ctx, intents)
+		case o.yes || !s.asks():
+			report, err := s.scaler.Scale(ctx, intents, nil)
+			return s.scaled(report, err)
+		}
+		return s.ask(ctx, intents)
+	})
+}
+
+// ask shows what would change, asks, and does what was approved; where that has changed in between it begins again.
+func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
+	for {
+		plan, result, err := s.scaler.Preview(ctx, intents)
+		if err != nil {
+			return err
+		}
+		switch {
+		case len(plan.Moves) > 0:
+			s.progress.Rest()
+			s.progress.Print(s.errStyle().Preview(*plan, result) + "\n")
+			if err := s.confirm(ctx, "do you want to perform this update?"); err != nil {
+				return err
+			}
+		case result != nil || isRefused(plan):
+			return s.previewed(plan, result, false)
+		}
+		// With no moves there is nothing to approve, but the configuration file may have to be put right.
+		s.progress.Work("reading stack " + s.stack)
+		report, err := s.scaler.Scale(ctx, intents, plan)
+		if !isA[*scale.ChangedError](err) {
+			return s.scaled(report, err)
+		}
+		s.note("the stack has changed since the preview; this is what it comes to now")
+	}
+}
+
+func isRefused(plan *scale.Plan) bool { return plan.Decisions[0].Outcome == scale.Refused }
+
+// scaled writes what was done. A report may come with an error: then the scaling is done all the same.
+func (s *session) scaled(report *scale.Report, err error) error {
+	if report == nil {
+		return err
+	}
+	if err = errors.Join(err, outcome(report)); err == nil || len(report.Results) > 0 {
+		text := s.outStyle().Report(*report)
+		return s.conclude(output.NewScaling(s.stack, report.Decisions[0]).Done(*report), text, err)
+	}
+	if refusal(err) {
+		return err
+	}
+	return s.conclude(output.NewScaling(s.stack, report.Decisions[0]).Done(*report), "", err)
+}
+
+// refusal says whether an error leaves no decision to tell of: there is no such pool.
+func refusal(err error) bool { return isA[*scale.UnknownPoolError](err) }

@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+)
+
+// session is a command's work on one stack, from opening it to the result.
+type session struct {
+	*app
+	scaler     *scale.Scaler
+	progress   *output.Progress
+	interrupts *interrupts
+	// mute says which events a command reports itself; nil is none.
+	mute func(scale.Event) bool
+}
+
+// work opens the stack and does something on it, with progress on stderr and signals answered.
+func (a *app) work(ctx context.Context, do func(context.Context, *session) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &session{app: a, progress: output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)}
+	defer s.progress.Close()
+	a.said = s.progress.Said
+	s.interrupts = newInterrupts(cancel, s.note)
+	defer s.interrupts.watch(a.notify)()
+	s.progress.Work("opening the stack")
+	opened, err := a.open(ctx, stack.Options{
+		Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir,
+		Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
+	})
+	if err != nil {
+		return s.interrupts.explain(err)
+	}
+	a.stack = opened.Name()
+	s.scaler = &scale.Scaler{
+		Stack: opened, Observe: s.observe, OnDrift: a.settings.onDrift,
+		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
+	}
+	s.progress.Work("reading stack " + a.stack)
+	return s.interrupts.explain(do(ctx, s))
+}
+
+func (s *session) observe(event scale.Event) {
+	s.interrupts.observe(event)
+	if s.mute == nil || !s.mute(event) {
+		s.progress.Observe(event)
+	}
+}
+
+func (s *session) note(text string) { s.progress.Print(s.errStyle().Note(text)) }
+
+// conclude takes the progress away and writes the result; see [app.conclude].
+func (s *session) conclude(doc output.Document, text string, err error) error {
+	s.progress.Rest()
+	return s.app.conclude(doc, text, s.interrupts.explain(err))
+}
+
+// confirm asks a question that is answered with yes or no. Its error is a [*declinedError], or that of ctx.
+func (s *session) confirm(ctx context.Context, question string) error {
+	if s.answers == nil {
+		s.answers = bufio.NewReader(s.in)
+	}
+	s.interrupts.ask(true)
+	defer s.interrupts.ask(false)
+	for {
+		s.progress.Print(question + " [yes/no] ")
+		line := make(chan string, 1)
+		noMore := make(chan struct{})
+		go func() { // it stays behind where ctx ends first: nothing wakes a read from a terminal
+			text, err := s.answers.ReadString('\n')
+			if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
+				close(noMore)
+				return
+			}
+			line <- text
+		}()
+		select {
+		case <-ctx.Done():
+			s.progress.Print("\n")
+			return ctx.Err()
+		case <-noMore:
+			s.progress.Print("\n")
+			return &declinedError{}
+		case text := <-line:
+			switch strings.ToLower(strings.TrimSpace(text)) {
+			case "y", "yes":
+				return nil
+			case "", "n", "no":
+				return &declinedError{}
+			}
+		}
+	}
+}

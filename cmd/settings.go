@@ -1,0 +1,202 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// settingsFile is the file of settings in the program directory.
+const settingsFile = "pulumiscale.yaml"
+
+// envPrefix is what the names of environment variables begin with.
+const envPrefix = "PULUMISCALE"
+
+// settings are the flags that every command has.
+type settings struct {
+	stack, cwd, stateDir string
+	json, nonInteractive bool
+	color                output.Color
+	onDrift              scale.OnDrift
+	parallel, retries    int
+	retryDelay           time.Duration
+}
+
+// flags defines the flags, with their defaults.
+func (s *settings) flags(root *cobra.Command) {
+	s.color, s.onDrift, s.retries, s.retryDelay = output.ColorAuto, scale.Restore, 5, time.Second
+	colors := choice[output.Color]{&s.color, []output.Color{output.ColorAuto, output.ColorAlways, output.ColorNever, output.ColorRaw}}
+	drifts := choice[scale.OnDrift]{&s.onDrift, []scale.OnDrift{scale.Restore, scale.Keep, scale.Fail}}
+	f := root.PersistentFlags()
+	f.StringVarP(&s.stack, "stack", "s", "", "the stack to work on; default: the selected one")
+	f.StringVarP(&s.cwd, "cwd", "C", "", "run as if started in this directory")
+	f.BoolVarP(&s.json, "json", "j", false, "write the result to stdout as one JSON document")
+	f.Var(colors, "color", "colour the output: "+colors.expects())
+	f.BoolVar(&s.nonInteractive, "non-interactive", false, "ask nothing and draw no moving picture")
+	f.Var(drifts, "on-drift", "what to do where the stack's config file is not what was last scaled to: "+drifts.expects())
+	f.StringVar(&s.stateDir, "state-dir", "", "where locks are kept; default: .pulumiscale in the program directory")
+	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: Pulumi's default")
+	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")
+	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
+	colors.complete(root, "color")
+	drifts.complete(root, "on-drift")
+}
+
+// source says how a flag was set: the larger, the stronger.
+type source int
+
+const (
+	unset source = iota
+	fromFile
+	fromEnv
+	fromFlag
+)
+
+// begin fills the flags of a command that the command line leaves open: from the environment, and from the settings file where
+// withFile is true. It takes over from cobra: errors after it are the command's own.
+func (a *app) begin(cmd *cobra.Command, withFile bool) error {
+	a.begun = true
+	a.sources = map[string]source{}
+	v := viper.New()
+	v.SetEnvPrefix(envPrefix)
+	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
+	v.AutomaticEnv()
+	// The directory says where the file is, and how errors are shown should be known before there are any.
+	for _, name := range []string{"json", "color", "cwd"} {
+		if err := a.fill(v, cmd.Flags().Lookup(name), ""); err != nil {
+			return err
+		}
+	}
+	path := ""
+	if withFile {
+		if path = findSettings(a.settings.cwd); path != "" {
+			if err := readSettings(v, path, cmd.Root()); err != nil {
+				return err
+			}
+		}
+	}
+	var first error
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if err := a.fill(v, flag, path); err != nil && first == nil {
+			first = err
+		}
+	})
+	return first
+}
+
+// fill sets a flag from the strongest source that has it, and notes the source.
+func (a *app) fill(v *viper.Viper, flag *pflag.Flag, path string) error {
+	if !settable(flag) {
+		return nil
+	}
+	env := envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+	var field string
+	switch {
+	case flag.Changed:
+		a.sources[flag.Name] = fromFlag
+		return nil
+	case os.Getenv(env) != "":
+		a.sources[flag.Name], field = fromEnv, env
+	case v.InConfig(flag.Name):
+		a.sources[flag.Name], field = fromFile, path+": "+flag.Name
+	default:
+		return nil
+	}
+	text, ok := scalar(v.Get(flag.Name))
+	if !ok || flag.Value.Set(text) != nil {
+		return malformed(field, text, flag, "it sets --"+flag.Name+": "+flag.Usage)
+	}
+	if flag.Name == "state-dir" && a.sources[flag.Name] == fromFile && !filepath.IsAbs(text) {
+		return flag.Value.Set(filepath.Join(filepath.Dir(path), text))
+	}
+	return nil
+}
+
+// settable says whether a flag can be set otherwise than on the command line.
+func settable(flag *pflag.Flag) bool { return flag.Name != "help" && flag.Name != "version" }
+
+// scalar is a value of the settings file as text; ok is false for a list, a map and nothing.
+func scalar(value any) (text string, ok bool) {
+	switch value.(type) {
+	case string, bool, int, int64, uint64, float64:
+		return fmt.Sprint(value), true
+	}
+	return fmt.Sprint(value), false
+}
+
+// findSettings is the path of the settings file in the program directory: the nearest one, upwards from dir, with a Pulumi.yaml.
+// It is empty where there is none.
+func findSettings(dir string) string {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	for {
+		for _, name := range []string{"Pulumi.yaml", "Pulumi.yml", "Pulumi.json"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				return filepath.Join(dir, settingsFile)
+			}
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// readSettings reads the settings file into v. A missing file sets nothing.
+func readSettings(v *viper.Viper, path string, root *cobra.Command) error {
+	file := viper.New()
+	file.SetConfigFile(path)
+	if err := file.ReadInConfig(); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return &scale.UsageError{Field: path, Problem: strings.Join(strings.Fields(err.Error()), " "), Hint: "it must be a YAML map from flag name to value"}
+	}
+	known := names(root)
+	keys := file.AllKeys()
+	slices.Sort(keys)
+	for _, key := range keys {
+		top, _, nested := strings.Cut(key, ".")
+		switch {
+		case top == "cwd":
+			return &scale.UsageError{Field: path + ": cwd", Problem: "cannot be set here: it says where this file is", Hint: "use --cwd or PULUMISCALE_CWD"}
+		case !slices.Contains(known, top):
+			return &scale.UsageError{Field: path + ": " + top, Problem: "no such setting", Hint: "the settings are " + strings.Join(known, ", ")}
+		case nested || file.Get(key) == nil:
+			return &scale.UsageError{Field: path + ": " + top, Problem: "must be a single value, not a map, a list or nothing", Hint: "the settings are " + strings.Join(known, ", ")}
+		}
+	}
+	return v.MergeConfigMap(file.AllSettings())
+}
+
+// names are the flags of all commands, sorted.
+func names(root *cobra.Command) []string {
+	var out []string
+	add := func(flag *pflag.Flag) {
+		if settable(flag) && flag.Name != "cwd" && !slices.Contains(out, flag.Name) {
+			out = append(out, flag.Name)
+		}
+	}
+	root.PersistentFlags().VisitAll(add)
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" && cmd.Name() != "help" {
+			cmd.LocalNonPersistentFlags().VisitAll(add)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,189 @@
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Document is a JSON document that a command writes with --json. Fields are added to documents, never renamed.
+type Document interface {
+	// Fail adds the error with which the command ends.
+	Fail(*Error)
+}
+
+// Marshal is the document as text.
+func Marshal(d Document) (string, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(d); err != nil {
+		return "", err
+	}
+	return text.String(), nil
+}
+
+// Failure is the part of every document that tells of an error: it stands there whenever the exit code is not 0.
+type Failure struct {
+	Error *Error `json:"error,omitempty"`
+}
+
+// Fail implements [Document].
+func (f *Failure) Fail(e *Error) { f.Error = e }
+
+// Error is an error in a document.
+type Error struct {
+	// Kind is one word that scripts can branch on.
+	Kind     string `json:"kind"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
+	// Problems are the mistakes in the rules, Holders who holds the lock, Pools those that exist, Diagnostics what the engine said.
+	Problems    []scale.Problem    `json:"problems,omitempty"`
+	Holders     []Holder           `json:"holders,omitempty"`
+	Pools       []string           `json:"pools,omitempty"`
+	Diagnostics []scale.Diagnostic `json:"diagnostics,omitempty"`
+}
+
+// Holder is a holder of a stack's lock.
+type Holder struct {
+	User  string     `json:"user"`
+	Host  string     `json:"host"`
+	PID   int        `json:"pid"`
+	Since *time.Time `json:"since,omitempty"`
+	Dead  bool       `json:"dead"`
+}
+
+// Holders are those of a lock.
+func Holders(of []scale.Holder) []Holder {
+	var out []Holder
+	for _, h := range of {
+		out = append(out, Holder{User: h.User, Host: h.Host, PID: h.PID, Since: moment(h.Since), Dead: h.Dead})
+	}
+	return out
+}
+
+// Scaling is the document of scale and preview: one decision, and what came or would come of it.
+type Scaling struct {
+	Stack string `json:"stack"`
+	// DryRun says that nothing was done: Steps are what would be.
+	DryRun bool   `json:"dryRun"`
+	Pool   string `json:"pool"`
+	// Outcome is "scale", "no-change", "cooldown", "paused", "guarded" or "refused".
+	Outcome string `json:"outcome"`
+	// Scaled says that an update was made.
+	Scaled bool `json:"scaled"`
+	// From is null where the count before is not known; Wanted and To where the outcome leaves none to want.
+	From    *int `json:"from"`
+	Wanted  *int `json:"wanted"`
+	To      *int `json:"to"`
+	Clamped bool `json:"clamped"`
+	// Until is when a cooldown ends.
+	Until  *time.Time `json:"until,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+	// Current is the real size after the update; Unverified says why the update is not proved to have had its effect.
+	Current    *int                 `json:"current,omitempty"`
+	Unverified string               `json:"unverified,omitempty"`
+	Steps      []scale.ResourceStep `json:"steps"`
+	Restored   []Drift              `json:"restored,omitempty"`
+	// Seconds is how long the engine ran.
+	Seconds float64 `json:"seconds"`
+	Failure
+}
+
+// NewScaling makes the document of a decision.
+func NewScaling(stack string, d scale.Decision) *Scaling {
+	doc := &Scaling{
+		Stack: stack, Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped,
+		Until: moment(d.Until), Reason: d.Reason, Steps: []scale.ResourceStep{},
+	}
+	blank := d.Wanted == 0 && d.To == 0 && (d.Outcome == scale.Paused || d.Outcome == scale.Refused || d.Outcome == scale.Cleared)
+	if !blank {
+		doc.Wanted, doc.To = &d.Wanted, &d.To
+	}
+	return doc
+}
+
+// Previewed adds what the engine would do.
+func (s *Scaling) Previewed(result *scale.Result) *Scaling {
+	s.DryRun = true
+	if result != nil {
+		s.Steps, s.Seconds = steps(result.Steps), result.Duration.Seconds()
+	}
+	return s
+}
+
+// Done adds what was done.
+func (s *Scaling) Done(report scale.Report) *Scaling {
+	s.Steps, s.Seconds, s.Restored = steps(report.Steps), report.Duration.Seconds(), drifts(report.Restored)
+	for _, r := range report.Results {
+		if r.Pool == s.Pool {
+			s.Scaled, s.From, s.To, s.Current, s.Unverified = true, r.From, &r.To, r.Current, r.Unverified
+		}
+	}
+	return s
+}
+
+// Drift is a difference between the configuration file and the last successful update.
+type Drift struct {
+	Pool string `json:"pool"`
+	Key  string `json:"configKey"`
+	// File is what stands, or stood, in the file and Configured what the last successful update had; null where there is nothing.
+	File       *string `json:"file"`
+	Configured *string `json:"configured"`
+	// Edit says that the file's value was never that of an update.
+	Edit bool `json:"edit"`
+}
+
+func drifts(of []scale.Drift) []Drift {
+	out := make([]Drift, len(of))
+	for i, d := range of {
+		out[i] = drift(d)
+	}
+	return out
+}
+
+func drift(d scale.Drift) Drift {
+	return Drift{Pool: d.Pool, Key: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+}
+
+// Restored is the document of restore.
+type Restored struct {
+	Stack      string  `json:"stack"`
+	ConfigFile string  `json:"configFile"`
+	Restored   []Drift `json:"restored"`
+	Failure
+}
+
+// NewRestored makes the document of restore.
+func NewRestored(stack, file string, restored []scale.Drift) *Restored {
+	return &Restored{Stack: stack, ConfigFile: file, Restored: drifts(restored)}
+}
+
+// Version is the document of version.
+type Version struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Failure
+}
+
+// Failed is the document of a command that has no result.
+type Failed struct{ Failure }
+
+// moment is a time in a document: UTC, and absent for the zero time.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Round(time.Second)
+	return &t
+}
+
+func steps(of []scale.ResourceStep) []scale.ResourceStep {
+	return append([]scale.ResourceStep{}, of...)
+}

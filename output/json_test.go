@@ -1,0 +1,167 @@
+package output
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func document(t *testing.T, d Document, want string) {
+	t.Helper()
+	got, err := Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, got, want)
+}
+
+func TestScalingDocument(t *testing.T) {
+	decision := scale.Decision{
+		Intent: scale.Intent{Pool: "worker-pool"}, Outcome: scale.Scale, From: num(3), Wanted: 9, To: 6, Clamped: true, Reason: "clamped from 9 to max 6",
+	}
+	report := scale.Report{
+		Results:  []scale.MoveResult{{Move: scale.Move{Pool: "worker-pool", From: num(3), To: 6}, Current: num(6)}},
+		Steps:    []scale.ResourceStep{update},
+		Restored: []scale.Drift{{Pool: "worker-pool", Key: "n", File: str("5"), Configured: str("3")}},
+		Duration: 1500 * time.Millisecond,
+	}
+	document(t, NewScaling("dev", decision).Done(report), `{
+  "stack": "dev",
+  "dryRun": false,
+  "pool": "worker-pool",
+  "outcome": "scale",
+  "scaled": true,
+  "from": 3,
+  "wanted": 9,
+  "to": 6,
+  "clamped": true,
+  "reason": "clamped from 9 to max 6",
+  "current": 6,
+  "steps": [
+    {
+      "op": "update",
+      "urn": "urn:pulumi:dev::demo::localcloud:index:Pool::worker-pool",
+      "type": "localcloud:index:Pool",
+      "name": "worker-pool",
+      "diffs": [
+        {
+          "path": "size",
+          "old": 3,
+          "new": 6
+        }
+      ]
+    }
+  ],
+  "restored": [
+    {
+      "pool": "worker-pool",
+      "configKey": "n",
+      "file": "5",
+      "configured": "3",
+      "edit": false
+    }
+  ],
+  "seconds": 1.5
+}
+`)
+}
+
+func TestAScalingThatIsHeldOffHasItsErrorInTheDocument(t *testing.T) {
+	doc := NewScaling("dev", scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.Paused, From: num(3), Reason: "the rule is paused"}).Previewed(nil)
+	doc.Fail(&Error{Kind: "paused", Message: "pool w: the rule is paused", ExitCode: 3})
+	document(t, doc, `{
+  "stack": "dev",
+  "dryRun": true,
+  "pool": "w",
+  "outcome": "paused",
+  "scaled": false,
+  "from": 3,
+  "wanted": null,
+  "to": null,
+  "clamped": false,
+  "reason": "the rule is paused",
+  "steps": [],
+  "seconds": 0,
+  "error": {
+    "kind": "paused",
+    "message": "pool w: the rule is paused",
+    "exitCode": 3
+  }
+}
+`)
+}
+
+func TestRulesDocument(t *testing.T) {
+	status := scale.Status{
+		Rule: scale.Rule{
+			Pool: "worker-pool", Targets: []string{poolURN}, ConfigKey: "n", Min: 1, Max: 50, OnCooldown: scale.Ignore,
+			Cooldown: scale.Cooldown{Up: time.Minute, Down: time.Minute}, Strategy: scale.Strategy{Type: scale.Step}, Guard: []scale.Guard{scale.GuardReplace},
+		},
+		Count: num(3), UpUntil: noon.Add(time.Minute), DownUntil: noon.Add(-time.Minute),
+		Last:  &scale.Scaling{Pool: "worker-pool", From: 2, To: 3, Update: scale.Update{Succeeded: true, Start: noon, End: noon.Add(time.Second)}},
+		Drift: &scale.Drift{Pool: "worker-pool", Key: "n", Configured: str("3")},
+	}
+	doc := NewRules("dev", []scale.Status{status}, noon).Proved([]scale.Proof{{Pool: "worker-pool", To: 2, Problem: "no"}})
+	document(t, doc, `{
+  "stack": "dev",
+  "pools": [
+    {
+      "pool": "worker-pool",
+      "count": 3,
+      "configured": null,
+      "min": 1,
+      "max": 50,
+      "targets": [
+        "urn:pulumi:dev::demo::localcloud:index:Pool::worker-pool"
+      ],
+      "targetDependents": false,
+      "configKey": "n",
+      "configPath": false,
+      "refresh": false,
+      "guard": [
+        "replace"
+      ],
+      "strategy": "step",
+      "paused": "no",
+      "cooldown": {
+        "up": 60,
+        "down": 60,
+        "upUntil": "2026-03-04T12:01:00Z",
+        "onCooldown": "ignore"
+      },
+      "lastScaling": {
+        "pool": "worker-pool",
+        "from": 2,
+        "to": 3,
+        "succeeded": true,
+        "start": "2026-03-04T12:00:00Z",
+        "end": "2026-03-04T12:00:01Z",
+        "seconds": 1
+      },
+      "drift": {
+        "pool": "worker-pool",
+        "configKey": "n",
+        "file": null,
+        "configured": "3",
+        "edit": false
+      },
+      "restored": false,
+      "proof": {
+        "ok": false,
+        "to": 2,
+        "steps": [],
+        "problem": "no"
+      }
+    }
+  ]
+}
+`)
+}
+
+func TestOtherDocuments(t *testing.T) {
+	document(t, NewHistory("dev", nil), "{\n  \"stack\": \"dev\",\n  \"scalings\": []\n}\n")
+	document(t, NewRestored("dev", "Pulumi.dev.yaml", nil), "{\n  \"stack\": \"dev\",\n  \"configFile\": \"Pulumi.dev.yaml\",\n  \"restored\": []\n}\n")
+	document(t, &Failed{Failure{&Error{Kind: "usage", Message: "m", Hint: "h", ExitCode: 2}}},
+		"{\n  \"error\": {\n    \"kind\": \"usage\",\n    \"message\": \"m\",\n    \"hint\": \"h\",\n    \"exitCode\": 2\n  }\n}\n")
+}

@@ -1,0 +1,96 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Trouble is what went wrong, in words for people.
+type Trouble struct {
+	// HeldOff says that nothing is wrong: what was asked must wait.
+	HeldOff bool
+	// Message says what happened, Hint what to do; the hint may be empty.
+	Message, Hint string
+	// Diagnostics are what the engine said and nobody has seen yet.
+	Diagnostics []scale.Diagnostic
+}
+
+// Trouble renders it: the error on a line, the engine's messages below it, the hint on a line of its own.
+func (s *Style) Trouble(t Trouble) string {
+	var out strings.Builder
+	label := s.red.Render("error:")
+	if t.HeldOff {
+		label = s.yellow.Render("held off:")
+	}
+	fmt.Fprintf(&out, "%s %s\n", label, s.engine(t.Message))
+	for _, d := range t.Diagnostics {
+		out.WriteString(indent(s.diagnostic(d), "  ") + "\n")
+	}
+	if t.Hint != "" {
+		fmt.Fprintf(&out, "%s %s\n", s.bold.Render("hint:"), t.Hint)
+	}
+	return out.String()
+}
+
+// diagnostic is a message of the engine, with the resource that it is about in front. What is only information has no label.
+func (s *Style) diagnostic(d scale.Diagnostic) string {
+	label := ""
+	switch d.Severity {
+	case "error":
+		label = s.red.Render("error:") + " "
+	case "warning":
+		label = s.yellow.Render("warning:") + " "
+	}
+	if typ, name := nameOf(d.URN); d.URN != "" {
+		label += fmt.Sprintf("%s (%s): ", typ, name)
+	}
+	message := strings.TrimSpace(s.engine(d.Message))
+	if label != "" && strings.Contains(message, "\n") {
+		return strings.TrimSuffix(label, " ") + "\n" + indent(message, "  ")
+	}
+	return label + message
+}
+
+// Note is a remark in passing.
+func (s *Style) Note(text string) string { return s.bold.Render("note:") + " " + text + "\n" }
+
+// DriftNote says that the configuration file is not what the stack has, and what was done about it.
+func DriftNote(d scale.Drift, restored bool) string {
+	switch {
+	case restored:
+		return d.String() + "; the file has been put right"
+	case d.Edit:
+		return d.String() + "; no update ever had that value, so it is taken for an edit on its way to `pulumi up` and left alone"
+	}
+	return d.String() + "; the file is left as it is"
+}
+
+// eventText is what there is to say about an event; empty where there is nothing.
+func (s *Style) eventText(event scale.Event) string {
+	switch e := event.(type) {
+	case scale.Waiting:
+		return s.Note("another pulumiscale is at work here (" + e.Lock + "); waiting for it to end")
+	case scale.Retrying:
+		return s.yellow.Render("retry:") + fmt.Sprintf(" %v; retry %d of %d in %s\n", e.Err, e.Attempt, e.Of, elapsed(e.Delay))
+	case scale.Drifted:
+		return s.Note(DriftNote(e.Drift, e.Restored))
+	case scale.Diagnosed:
+		return s.diagnostic(e.Diagnostic) + "\n"
+	case scale.Overtaken:
+		return s.Note("another update was faster; deciding again for " + strings.Join(e.Pools, ", "))
+	case scale.PendingOperations:
+		return s.pending(e)
+	}
+	return ""
+}
+
+func (s *Style) pending(e scale.PendingOperations) string {
+	names := make([]string, len(e.URNs))
+	for i, urn := range e.URNs {
+		_, names[i] = nameOf(urn)
+	}
+	return s.yellow.Render("warning:") + fmt.Sprintf(" %s, of an update that still runs or was interrupted: %s\n",
+		plural(len(names), "pending operation"), strings.Join(names, ", "))
+}

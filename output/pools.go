@@ -1,0 +1,132 @@
+package output
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// driftMark stands behind the count of a pool whose value in the configuration file is not the stack's.
+const driftMark = " *"
+
+// Pools is a table of how the pools stand.
+func (s *Style) Pools(pools []scale.Status, now time.Time) string {
+	if len(pools) == 0 {
+		return fmt.Sprintf("the stack output %q has no pools\n", scale.OutputName)
+	}
+	rows := make([][]string, len(pools))
+	for i, pool := range pools {
+		rows[i] = []string{
+			pool.Rule.Pool, s.present(pool), strconv.Itoa(pool.Rule.Min), strconv.Itoa(pool.Rule.Max),
+			cooldown(pool, now), paused(pool.Rule.Paused), lastScaled(pool.Last, now),
+		}
+	}
+	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows)
+}
+
+// present is the pool's count, with the configured one where the two differ.
+func (s *Style) present(pool scale.Status) string {
+	text := count(pool.Count)
+	if pool.Err != nil {
+		return s.red.Render("invalid")
+	}
+	if pool.Count != nil && pool.Configured != nil && *pool.Count != *pool.Configured {
+		text += s.yellow.Render(fmt.Sprintf(" (config %d)", *pool.Configured))
+	}
+	if pool.Drift != nil && !pool.Restored {
+		text += s.yellow.Render(driftMark)
+	}
+	return text
+}
+
+// cooldown is what is left of it, one time for both directions where they agree.
+func cooldown(pool scale.Status, now time.Time) string {
+	up, down := pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)
+	switch {
+	case up <= 0 && down <= 0:
+		return none
+	case up == down:
+		return left(up)
+	case up <= 0:
+		return "down " + left(down)
+	case down <= 0:
+		return "up " + left(up)
+	}
+	return "up " + left(up) + ", down " + left(down)
+}
+
+func paused(p scale.Pause) string {
+	switch p {
+	case scale.PauseNone:
+		return none
+	case scale.PauseBoth:
+		return "yes"
+	}
+	return string(p)
+}
+
+func lastScaled(last *scale.Scaling, now time.Time) string {
+	if last == nil {
+		return none
+	}
+	return fmt.Sprintf("%s, %d -> %d", ago(now.Sub(last.End)), last.From, last.To)
+}
+
+// Proofs says of each pool whether the engine proves its rule right.
+func (s *Style) Proofs(proofs []scale.Proof) string {
+	var out strings.Builder
+	for _, p := range proofs {
+		if p.Problem != "" {
+			fmt.Fprintf(&out, "%s %s: %s\n", s.red.Render("✗"), s.bold.Render(p.Pool), s.engine(p.Problem))
+			continue
+		}
+		fmt.Fprintf(&out, "%s %s: ok, a count of %d changes %s\n", s.green.Render("✓"), s.bold.Render(p.Pool), p.To, plural(len(whole(p.Steps)), "target"))
+	}
+	return out.String()
+}
+
+// History is a table of past scalings, newest first, in the local time of now.
+func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
+	if len(scalings) == 0 {
+		return "no scaling yet\n"
+	}
+	rows := make([][]string, len(scalings))
+	for i, scaling := range scalings {
+		result := s.green.Render("succeeded")
+		if !scaling.Succeeded {
+			result = s.red.Render("failed")
+		}
+		by := scaling.By
+		if by == "" {
+			by = none
+		}
+		message, _, _ := strings.Cut(strings.TrimSpace(scaling.Message), "\n")
+		rows[i] = []string{
+			scaling.End.In(now.Location()).Format(time.DateTime), scaling.Pool, fmt.Sprintf("%d -> %d", scaling.From, scaling.To),
+			result, scaling.End.Sub(scaling.Start).Round(time.Second).String(), by, message,
+		}
+	}
+	return s.table([]string{"TIME", "POOL", "COUNT", "RESULT", "TOOK", "BY", "MESSAGE"}, rows)
+}
+
+// Restored says what was put right in the configuration file.
+func (s *Style) Restored(restored []scale.Drift, file string) string {
+	if len(restored) == 0 {
+		return "nothing to restore\n"
+	}
+	var out strings.Builder
+	for _, d := range restored {
+		fmt.Fprintf(&out, "%s: config %q %s -> %s in %s\n", s.bold.Render(d.Pool), d.Key, orMissing(d.File), orMissing(d.Configured), file)
+	}
+	return out.String()
+}
+
+func orMissing(of *string) string {
+	if of == nil {
+		return "missing"
+	}
+	return *of
+}

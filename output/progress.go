@@ -1,0 +1,208 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// frame is how long one picture of the spinner stands.
+const frame = 100 * time.Millisecond
+
+// Progress shows what goes on. Live, it keeps a picture of the running steps at the bottom of a terminal and prints what is
+// finished above it; otherwise it prints a line at each start and end. It is safe for concurrent use. Close must be called.
+type Progress struct {
+	style *Style
+	live  bool
+	now   func() time.Time
+	stop  chan struct{}
+	ended chan struct{}
+
+	mu     sync.Mutex
+	out    io.Writer
+	closed bool
+	// work is what goes on beside the running steps, since begun; empty where nothing does.
+	work      string
+	begun     time.Time
+	previewed bool
+	running   []started
+	// drawn is the number of lines of the picture on the terminal.
+	drawn int
+	// said are the diagnostics of this run of the engine, and before those of earlier ones, which are not said again.
+	said, before map[scale.Diagnostic]bool
+	// noted are the remarks that have been made: each retry would make them again.
+	noted map[string]bool
+}
+
+// started is a step that runs.
+type started struct {
+	step scale.ResourceStep
+	at   time.Time
+}
+
+// NewProgress makes a progress that writes to out, and draws a picture where live is true, which needs a terminal.
+func NewProgress(out io.Writer, style *Style, live bool, now func() time.Time) *Progress {
+	p := newProgress(out, style, live, now)
+	if live {
+		go p.animate()
+	} else {
+		close(p.ended)
+	}
+	return p
+}
+
+func newProgress(out io.Writer, style *Style, live bool, now func() time.Time) *Progress {
+	return &Progress{
+		out: out, style: style, live: live, now: now, stop: make(chan struct{}), ended: make(chan struct{}),
+		said: map[scale.Diagnostic]bool{}, before: map[scale.Diagnostic]bool{}, noted: map[string]bool{},
+	}
+}
+
+func (p *Progress) animate() {
+	defer close(p.ended)
+	ticks := time.NewTicker(frame)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-ticks.C:
+			p.mu.Lock()
+			p.print("")
+			p.mu.Unlock()
+		}
+	}
+}
+
+// Close takes the picture away and leaves the terminal as it was. It may be called more than once.
+func (p *Progress) Close() {
+	p.Rest()
+	p.mu.Lock()
+	first := !p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if first {
+		close(p.stop)
+	}
+	<-p.ended
+}
+
+// Work says what is being done until something else is to be told; it shows on a terminal only.
+func (p *Progress) Work(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.work, p.begun = text, p.now()
+}
+
+// Rest takes the picture away until there is work again: for a question, or for a result.
+func (p *Progress) Rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.work, p.running = "", nil
+	p.print("")
+}
+
+// Print writes text above the picture. The text ends with a line's end.
+func (p *Progress) Print(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print(text)
+}
+
+// Said says whether a diagnostic has been shown.
+func (p *Progress) Said(d scale.Diagnostic) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said[d] || p.before[d]
+}
+
+// Observe shows an event. It is a [scale.Observe].
+func (p *Progress) Observe(event scale.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case scale.EngineStarted:
+		p.engine(e)
+	case scale.StepStarted:
+		p.start(e)
+	case scale.StepDone:
+		p.done(e)
+	case scale.Diagnosed:
+		again := p.before[e.Diagnostic]
+		p.said[e.Diagnostic] = true
+		if !again {
+			p.print(p.style.eventText(event))
+		}
+	case scale.Retrying:
+		p.work, p.begun, p.running = "waiting for the retry", p.now(), nil
+		p.print(p.style.eventText(event))
+	case scale.Waiting:
+		p.work, p.begun = "waiting", p.now()
+		p.print(p.style.eventText(event))
+	default:
+		if text := p.style.eventText(event); !p.noted[text] {
+			p.noted[text] = true
+			p.print(text)
+		}
+	}
+}
+
+func (p *Progress) engine(e scale.EngineStarted) {
+	for d := range p.said {
+		p.before[d] = true
+	}
+	clear(p.said)
+	word := "updating"
+	if e.Preview {
+		word = "previewing"
+	}
+	p.work = strings.TrimSpace(word + " " + strings.TrimPrefix(e.Message, "pulumiscale: "))
+	p.begun, p.previewed, p.running = p.now(), e.Preview, nil
+	if !p.live {
+		p.print(p.work + "\n")
+	}
+}
+
+func (p *Progress) start(e scale.StepStarted) {
+	if p.previewed {
+		return
+	}
+	p.running = append(p.running, started{step: e.Step, at: e.At})
+	if !p.live {
+		p.print(p.line(e.Step, operationOf(e.Step.Op).doing, ""))
+	}
+}
+
+func (p *Progress) done(e scale.StepDone) {
+	if p.previewed {
+		return
+	}
+	took := ""
+	for i, s := range p.running {
+		if s.step.URN == e.Step.URN && s.step.Op == e.Step.Op {
+			took = " (" + elapsed(e.At.Sub(s.at)) + ")"
+			p.running = append(p.running[:i:i], p.running[i+1:]...)
+			break
+		}
+	}
+	op := operationOf(e.Step.Op)
+	if e.Failed {
+		p.print(p.line(e.Step, p.style.red.Render(op.doing+" failed"), took))
+		return
+	}
+	p.print(p.line(e.Step, op.done, took+summary(e.Step.Diffs)))
+}
+
+// line is one line about a step.
+func (p *Progress) line(step scale.ResourceStep, word, rest string) string {
+	op := operationOf(step.Op)
+	text := fmt.Sprintf(" %s %s %s %s%s", op.color(p.style).Render(fmt.Sprintf("%-2s", op.sign)), step.Type, step.Name, word, rest)
+	if p.live {
+		text = p.style.cut(" " + text) // below the spinner
+	}
+	return text + "\n"
+}

@@ -1,0 +1,107 @@
+// Package output renders what PulumiScale found out and does: tables, decisions, diffs and live progress for people, and JSON
+// documents for scripts.
+//
+// It knows only the domain, package scale. Rendering is pure, values in and text out: a [Style] holds what is to be known of the
+// terminal. Only [Progress] writes by itself. It must not decide anything, read the environment or exit.
+package output
+
+import (
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/termenv"
+)
+
+// Color says whether text is coloured, in the words of Pulumi's own --color.
+type Color string
+
+const (
+	// ColorAuto colours what goes to a terminal.
+	ColorAuto Color = "auto"
+	// ColorAlways colours everything.
+	ColorAlways Color = "always"
+	// ColorNever colours nothing.
+	ColorNever Color = "never"
+	// ColorRaw colours nothing and leaves Pulumi's colour tags, such as <{%fg 1%}>, in what the engine says.
+	ColorRaw Color = "raw"
+)
+
+// Style is how text is to look on one stream. The zero Style is not valid; use [NewStyle].
+type Style struct {
+	width func() int
+	color bool
+	raw   bool
+
+	bold, dim, green, yellow, red, magenta lipgloss.Style
+}
+
+// NewStyle makes a style. ColorAuto counts as ColorNever: only the caller knows whether there is a terminal. The width is asked for
+// whenever lines must be cut, and is 0 where they may be as long as they are; nil always is.
+func NewStyle(color Color, width func() int) *Style {
+	if width == nil {
+		width = func() int { return 0 }
+	}
+	profile := termenv.Ascii
+	if color == ColorAlways {
+		profile = termenv.ANSI
+	}
+	renderer := lipgloss.NewRenderer(io.Discard)
+	renderer.SetColorProfile(profile)
+	paint := func(color string) lipgloss.Style { return renderer.NewStyle().Foreground(lipgloss.Color(color)) }
+	return &Style{
+		width: width, color: color == ColorAlways, raw: color == ColorRaw,
+		bold: renderer.NewStyle().Bold(true), dim: renderer.NewStyle().Faint(true),
+		green: paint("2"), yellow: paint("3"), red: paint("1"), magenta: paint("5"),
+	}
+}
+
+// cut shortens a line to the terminal's width.
+func (s *Style) cut(line string) string {
+	if width := s.width(); width > 0 {
+		return ansi.Truncate(line, width, "…")
+	}
+	return line
+}
+
+var colorTag = regexp.MustCompile(`<\{%([^%]*)%\}>`)
+
+// engine is a text of the engine as it gave it, its colour tags turned into what the stream understands.
+func (s *Style) engine(text string) string {
+	if s.raw {
+		return text
+	}
+	if !s.color {
+		return ansi.Strip(colorTag.ReplaceAllString(text, ""))
+	}
+	tagged := false
+	text = colorTag.ReplaceAllStringFunc(text, func(tag string) string {
+		tagged = true
+		return escape(colorTag.FindStringSubmatch(tag)[1])
+	})
+	if tagged {
+		text += escape("reset")
+	}
+	return text
+}
+
+// escape is the terminal's escape sequence for one of Pulumi's colour commands; empty for one that is not known.
+func escape(command string) string {
+	switch command {
+	case "reset":
+		return "\x1b[0m"
+	case "bold":
+		return "\x1b[1m"
+	case "underline":
+		return "\x1b[4m"
+	}
+	if color, ok := strings.CutPrefix(command, "fg "); ok {
+		return "\x1b[38;5;" + color + "m"
+	}
+	if color, ok := strings.CutPrefix(command, "bg "); ok {
+		return "\x1b[48;5;" + color + "m"
+	}
+	return ""
+}
