@@ -44,7 +44,7 @@ type app struct {
 	sources map[string]source
 
 	// The seams: tests put something else here.
-	open   func(context.Context, stack.Options) (scale.Stack, error)
+	open   func(context.Context, stack.Options) (openedStack, error)
 	notify func(chan<- os.Signal) (stop func())
 	now    func() time.Time
 
@@ -57,11 +57,20 @@ type app struct {
 	begun, written bool
 }
 
+// openedStack is what the commands need of a stack: [stack.Stack] is one.
+type openedStack interface {
+	scale.Stack
+	// StateDir is the folder of PulumiScale's own files.
+	StateDir() string
+	// Secrets reads values of the stack's configuration, by their full keys.
+	Secrets(ctx context.Context, keys ...string) (map[string]string, error)
+}
+
 // openStack opens the stack with the Pulumi CLI.
-func openStack(ctx context.Context, options stack.Options) (scale.Stack, error) {
+func openStack(ctx context.Context, options stack.Options) (openedStack, error) {
 	opened, err := stack.Open(ctx, options)
 	if err != nil {
-		return nil, err // and not a nil *stack.Stack, which is no nil scale.Stack
+		return nil, err // and not a nil *stack.Stack, which is no nil openedStack
 	}
 	return opened, nil
 }
@@ -137,7 +146,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	a.settings.flags(root)
 	root.AddCommand(
-		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), versionCommand(a),
+		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), versionCommand(a),
 	)
 	return root
 }

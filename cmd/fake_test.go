@@ -38,6 +38,9 @@ type fake struct {
 	short               int
 	onPreview, onUpdate func(context.Context)
 	steps               []scale.ResourceStep
+
+	stateDir string
+	secrets  map[string]string
 }
 
 func newFake() *fake {
@@ -46,6 +49,10 @@ func newFake() *fake {
 		Strategy: scale.Strategy{Type: scale.Step, Up: num(1), Down: num(1)},
 	}}
 }
+
+func (f *fake) StateDir() string { return f.stateDir }
+
+func (f *fake) Secrets(context.Context, ...string) (map[string]string, error) { return f.secrets, nil }
 
 func (f *fake) Name() string       { return "dev" }
 func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }
@@ -136,12 +143,12 @@ type terminal struct {
 }
 
 // newTerminal prepares a run on the stack; with input there is a person to answer questions.
-func newTerminal(s scale.Stack, input string) *terminal {
+func newTerminal(s openedStack, input string) *terminal {
 	t := &terminal{}
 	t.app = &app{
 		streams: streams{in: strings.NewReader(input), out: &t.stdout, errs: &t.stderr},
 		version: "v1.2.3", now: func() time.Time { return noon },
-		open: func(_ context.Context, o stack.Options) (scale.Stack, error) {
+		open: func(_ context.Context, o stack.Options) (openedStack, error) {
 			t.options = o
 			return s, nil
 		},

@@ -84,7 +84,7 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if intent.Signal != nil && pool.Busy {
 		return d.end(CoolingDown, "an update of the pool is running")
 	}
-	if until := holdUntil(rule.Cooldown, pool, direction, now); now.Before(until) && !intent.Force {
+	if until := holdUntil(rule.Cooldown, pool.seenBy(intent), direction, now); now.Before(until) && !intent.Force {
 		d.Until = until
 		return d.end(CoolingDown, fmt.Sprintf("cooling down for another %s", until.Sub(now).Round(time.Second)))
 	}
@@ -152,6 +152,22 @@ func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.T
 		last = now
 	}
 	return last.Add(hold)
+}
+
+// seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn. The backend tells
+// their times to the second.
+func (p Pool) seenBy(intent Intent) Pool {
+	if intent.Signal != nil || intent.At.IsZero() {
+		return p
+	}
+	at := intent.At.Truncate(time.Second)
+	if !p.LastUp.Before(at) {
+		p.LastUp = time.Time{}
+	}
+	if !p.LastDown.Before(at) {
+		p.LastDown = time.Time{}
+	}
+	return p
 }
 
 func latest(a, b time.Time) time.Time {

@@ -41,8 +41,20 @@ func TestDecideCooldown(t *testing.T) {
 		{"by force is passed", nil, at(5).scaledAt(0, 0), forced(byDelta(1)), scaleTo(6)},
 		{"by force is passed by a signal", nil, at(5).scaledAt(0, 0), forced(signalDown()), scaleTo(4)},
 		{"of a scaling that seems to lie ahead is as long as of one just now", nil, at(5).scaledAt(never, never).ahead(long), byDelta(1), held(6, 5*time.Minute)},
+		{"holds what was asked after the scaling", nil, at(5).scaledAt(time.Minute, never), asked(byDelta(1), ago(30*time.Second)), held(6, 4*time.Minute)},
+		{"does not hold a delta that waited while the scaling was done", nil, at(5).scaledAt(time.Minute, never), asked(byDelta(1), ago(90*time.Second)), scaleTo(6)},
+		{"does not hold a count that waited while the scaling was done", nil, at(5).scaledAt(never, time.Minute), asked(toCount(2), ago(90*time.Second)), scaleTo(2)},
+		{"knows the backend's times to the second only", nil, at(5).scaledAt(time.Minute, never), asked(byDelta(1), ago(time.Minute-time.Millisecond)), scaleTo(6)},
+		{"holds a signal that waited", nil, at(5).scaledAt(time.Minute, never), asked(signalUp(), ago(90*time.Second)), held(6, 4*time.Minute)},
+		{"still counts a scaling before the wait", nil, at(5).scaledAt(time.Minute, 2*time.Minute), asked(byDelta(1), ago(90*time.Second)), held(6, 3*time.Minute)},
 		{"does not hold an unknown count, which moves neither way", nil, Pool{LastUp: noon}, toCount(5), scaleTo(5)},
 	})
+}
+
+// asked is the intent as one that was accepted then and has waited since.
+func asked(i Intent, then time.Time) Intent {
+	i.At = then
+	return i
 }
 
 // ahead is the pool as a clock that was set back shows it.

@@ -1,6 +1,9 @@
 package scale
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Intent asks for a change of one pool's capacity. Exactly one of Count, Delta and Signal is set.
 type Intent struct {
@@ -21,6 +24,9 @@ type Intent struct {
 	Key string
 	// Force passes the cooldown and a pause. It never passes the guardrails.
 	Force bool
+	// At is when the intent was accepted, where it has waited for its turn since; zero: it is decided as it comes. A count or a delta
+	// is not held off by the cooldown of a scaling that was completed after that.
+	At time.Time
 }
 
 // Signal is an alert's wish for more or less capacity, before the pool's rule has said how much.

@@ -24,10 +24,10 @@ func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
 }
 
 // leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as before. Where that
-// cannot be said, both are zero: targets without a wildcard, a count that is a property of the targets, a number that is no multiple of
-// the count before.
+// cannot be said, both are zero: a move that the engine carries out whole, a count that is a property of the targets, a number that is no
+// multiple of the count before.
 func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want int) {
-	if m.From == nil || *m.From == 0 || !slices.ContainsFunc(rule.Targets, isPattern) {
+	if !s.mayKeep(rule, m) {
 		return 0, 0
 	}
 	targeted := matcher(rule.Targets...)

@@ -39,6 +39,15 @@ func TestPlanIsOneChangeForAllPools(t *testing.T) {
 	}
 }
 
+func TestPlanNamesEachCauseOnce(t *testing.T) {
+	high := to("worker", 5, "prometheus", "HighCPU")
+	low := Intent{Pool: "worker", Delta: new(0), Source: "cli", Reason: "changes nothing"}
+	p := plan(snapshot(), []Intent{high, low, {Pool: "worker", Count: new(6), Source: "prometheus", Reason: "HighCPU"}, toCount(7)}, noon)
+	if diff := cmp.Diff("prometheus: HighCPU", p.Moves[0].Why); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestPlanMoves(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -79,7 +79,21 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 // since, nothing is done and the error is a [*ChangedError]. A [*WriteError] comes with a report: the scaling itself is done.
 // After any other error nothing was scaled, as far as PulumiScale and the engine can tell.
 func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
-	if err := validate(intents); err != nil {
+	return s.carryOut(ctx, order{intents: intents, approved: approved})
+}
+
+// order is what carryOut is to do.
+type order struct {
+	intents  []Intent
+	approved *Plan
+	// id marks the update in the history; empty: any mark.
+	id string
+	// check, unless it is nil, is asked after every reading of the stack, before anything is decided; its error ends the attempt.
+	check func(context.Context, *Snapshot) error
+}
+
+func (s *Scaler) carryOut(ctx context.Context, o order) (*Report, error) {
+	if err := validate(o.intents); err != nil {
 		return nil, err
 	}
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
@@ -87,7 +101,7 @@ func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*
 		return nil, err
 	}
 	defer unlock()
-	return withRetries(ctx, s, func() (*Report, error) { return s.attempt(ctx, intents, approved) })
+	return withRetries(ctx, s, func() (*Report, error) { return s.attempt(ctx, o) })
 }
 
 func validate(intents []Intent) error {
@@ -135,8 +149,11 @@ func passing(err error) bool {
 }
 
 // attempt reads, decides and updates once. It holds the lock.
-func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
+func (s *Scaler) attempt(ctx context.Context, o order) (*Report, error) {
 	snap, err := s.Stack.Read(ctx)
+	if err == nil && o.check != nil {
+		err = o.check(ctx, snap)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +161,13 @@ func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) 
 	if err != nil {
 		return nil, err
 	}
-	p := plan(snap, intents, s.Now())
+	p := plan(snap, o.intents, s.Now())
 	p, err = s.prove(ctx, snap, p)
 	if err != nil {
 		return nil, err
 	}
-	if approved != nil && !p.sameMoves(*approved) { // what was approved has passed its proof too
+	p.Change.ID = o.id
+	if o.approved != nil && !p.sameMoves(*o.approved) { // what was approved has passed its proof too
 		return nil, &ChangedError{}
 	}
 	report := &Report{Plan: p, Restored: restored}
@@ -161,7 +179,7 @@ func (s *Scaler) attempt(ctx context.Context, intents []Intent, approved *Plan) 
 		return nil, nameTarget(snap, p, err)
 	}
 	if result.Overtaken {
-		if p, result, err = s.decideAgain(ctx, intents, p, result); err != nil {
+		if p, result, err = s.decideAgain(ctx, o.intents, p, result); err != nil {
 			return nil, err
 		}
 		report.Plan = p
@@ -245,6 +263,9 @@ func (s *Scaler) decideAgain(ctx context.Context, intents []Intent, p Plan, resu
 		again := plan(base, intents, s.Now())
 		again.Moves = keepMoves(base, p.Moves, again.Moves)
 		again.Change = change(base, again.Moves)
+		if p.Change.ID != "" {
+			again.Change.ID = p.Change.ID + "+" // a mark of its own, by which it knows itself
+		}
 		if sameSettings(again.Change.Settings, p.Change.Settings) {
 			return again, result, nil
 		}

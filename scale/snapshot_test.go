@@ -88,6 +88,11 @@ func TestSnapshotPool(t *testing.T) {
 			[]Update{update(minute, "worker", "4"), update(2*minute, "worker", "3"), update(3*minute, "worker", "6"), update(4*minute, "worker", "5"), update(5*minute, "worker", "1")},
 			at(4).scaledAt(minute, 2*minute),
 		},
+		{
+			"of several scalings in one direction the last counts", nil,
+			[]Update{update(minute, "worker", "2"), update(2*minute, "worker", "3"), update(3*minute, "worker", "4"), update(4*minute, "worker", "3"), update(5*minute, "worker", "2"), update(6*minute, "worker", "1")},
+			at(2).scaledAt(3*minute, minute),
+		},
 		{"a failed scaling starts no cooldown", nil, []Update{update(minute, "worker", "9").failed(), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, at(3).scaledAt(2*minute, never)},
 		{"the first count starts no cooldown", nil, []Update{update(0, "worker", "3")}, at(3)},
 	} {
@@ -126,6 +131,7 @@ func TestOneAway(t *testing.T) {
 		want     int
 	}{
 		{"inside it is one less", 1, 10, new(5), 4},
+		{"just above min it is min", 1, 10, new(2), 1},
 		{"at max it is one less", 1, 10, new(10), 9},
 		{"at min it is one more", 1, 10, new(1), 2},
 		{"above max it is one below max", 1, 10, new(50), 9},

@@ -35,6 +35,9 @@ type Stack interface {
 type Snapshot struct {
 	// Rules are the rules in the stack's outputs.
 	Rules Rules
+	// RulesErr is a [*RulesError] where the outputs hold no valid rules any more and Rules are those that were valid last, without what
+	// they said of the current counts; else nil.
+	RulesErr error
 	// Resources are the URNs of the stack's resources.
 	Resources []string
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
@@ -89,6 +92,8 @@ type Change struct {
 	Message string
 	// Head is that of the snapshot on which the change was decided.
 	Head string
+	// ID becomes the update's [Update.ID]; empty: one is made up.
+	ID string
 }
 
 // Result is what a preview or an update did.

@@ -90,7 +90,7 @@ func TestTargetTrackingStrategy(t *testing.T) {
 		{"less than the target takes away", tracking(50, 0.1), at(4), valued(25), scaleTo(2)},
 		{"a part of a unit is a whole one", tracking(50, 0.1), at(4), valued(63), scaleTo(6)},
 		{"a part of a unit is a whole one downwards", tracking(50, 0.1), at(4), valued(31), scaleTo(3)},
-		{"a product that is whole is not rounded up for its last digit", tracking(0.1, 0.1), at(10), valued(0.3), scaleTo(30)},
+		{"a product that is whole is not rounded up for its last digit", tracking(0.3, 0.1), at(1), valued(2.1), scaleTo(7)},
 		{"the signal's direction does not matter", tracking(50, 0.1), at(4), measured(Down, 75, 0), scaleTo(6)},
 		{"inside the tolerance nothing changes", tracking(64, 0.25), at(4), valued(79), staysAt(4, "already at 4")},
 		{"at the tolerance nothing changes", tracking(64, 0.25), at(4), valued(80), staysAt(4, "already at 4")},

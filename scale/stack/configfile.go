@@ -121,6 +121,9 @@ const copyPrefix = "pulumiscale-"
 
 // edit returns the document with the settings in it.
 func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
+	if len(bytes.TrimSpace(doc)) == 0 && filepath.Ext(f.path) == ".json" && len(settings) > 0 {
+		doc = []byte("{}\n")
+	}
 	for _, s := range settings {
 		key, err := parseKey(string(f.project.Name), s.Key, s.Path)
 		if err != nil {

@@ -35,6 +35,9 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 		}
 	}
 	if found.missing > 0 && text == nil {
+		if !sameBut(doc, doc, steps, nil) {
+			return nil, errEntangled
+		}
 		return doc, nil
 	}
 	if found.missing > 0 {
@@ -44,10 +47,13 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 	}
 	out, err := rewrite(&root, found, names(steps[len(steps)-found.missing:]), text)
 	if err == nil && !sameBut(doc, out, steps, text) {
-		return nil, errors.New("it cannot be changed without changing something else in the file")
+		return nil, errEntangled
 	}
 	return out, err
 }
+
+// errEntangled is for values that an anchor or a merge shares, or that stand in a form which this package does not write.
+var errEntangled = errors.New("it cannot be changed without changing something else in the file")
 
 // place is how far a path leads into a document.
 type place struct {

@@ -84,22 +84,25 @@ func with(value any, steps []any, leaf any) any {
 	case []any:
 		if i, ok := steps[0].(int); ok && i >= 0 && i < len(v) {
 			v = slices.Clone(v)
-			if v[i] = with(v[i], steps[1:], leaf); v[i] == nil {
+			v[i] = with(v[i], steps[1:], leaf)
+			if leaf == nil && len(steps) == 1 {
 				v = slices.Delete(v, i, i+1)
 			}
 		}
 		return v
-	case map[string]any, nil:
-		entries, _ := v.(map[string]any)
-		name := nameIn(entries, steps[0])
-		entries = maps.Clone(entries)
-		if entries == nil {
-			entries = map[string]any{}
+	case map[string]any:
+		v = maps.Clone(v)
+		name := nameIn(v, steps[0])
+		if inner := with(v[name], steps[1:], leaf); inner != nil {
+			v[name] = inner
+		} else if len(steps) == 1 {
+			delete(v, name)
 		}
-		if entries[name] = with(entries[name], steps[1:], leaf); entries[name] == nil {
-			delete(entries, name)
+		return v
+	case nil:
+		if leaf != nil {
+			return with(map[string]any{}, steps, leaf)
 		}
-		return entries
 	}
 	return value
 }

@@ -199,6 +199,12 @@ func TestSetValueTakesAway(t *testing.T) {
 	}
 }
 
+func TestSetValueDoesNotTakeAwayWhatStandsElsewhere(t *testing.T) {
+	if got, err := setConfig("a: &a\n  demo:workerCount: 3\nconfig: *a\n", "workerCount", false, nil); err == nil {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestSetValueRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, key string
@@ -217,6 +223,7 @@ func TestSetValueRefuses(t *testing.T) {
 		{"a document that is a list", "workerCount", false, "- a\n"},
 		{"a document that is no YAML", "workerCount", false, "config: [\n"},
 		{"a value whose anchor another one shares", "workerCount", false, "config:\n  demo:workerCount: &n 3\n  demo:other: *n\n"},
+		{"config that stands elsewhere", "workerCount", false, "a: &a\n  demo:workerCount: 3\nconfig: *a\n"},
 		{"a key that stands there twice", "workerCount", false, "config:\n  demo:workerCount: 3\n  demo:workerCount: 4\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -178,9 +179,16 @@ func unchanged(op apitype.OpType) bool {
 func resourceStep(m apitype.StepEventMetadata) scale.ResourceStep {
 	return scale.ResourceStep{
 		Op: string(m.Op), URN: m.URN, Type: m.Type,
-		Name:  m.URN[strings.LastIndex(m.URN, "::")+2*min(1, strings.Count(m.URN, "::")):],
+		Name:  nameOf(resource.URN(m.URN)),
 		Diffs: propertyDiffs(m),
 	}
+}
+
+func nameOf(urn resource.URN) string {
+	if !urn.IsValid() {
+		return string(urn)
+	}
+	return urn.Name()
 }
 
 // operation is one run of the engine whose events are followed.

@@ -24,10 +24,8 @@ type failure struct {
 // engineError tells what a failed update or preview means. Once the engine has begun its work, no failure is one that passes: what is
 // half done must not be done again blindly.
 func (s *Stack) engineError(f *follower, fail failure) error {
-	if err := s.locked(fail); err != nil {
-		return err
-	}
-	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil {
+	// The engine finds out last that a target is missing: by then it has updated the others.
+	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.done) == 0 {
 		return &scale.TargetError{Target: target[1]}
 	}
 	if !f.hasBegun {
@@ -68,7 +66,7 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 var (
 	// lockedStack and conflict are also what [auto.IsConcurrentUpdateError] looks for.
 	lockedStack   = regexp.MustCompile(`the stack is currently locked by`)
-	conflict      = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress`)
+	conflict      = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress\.`)
 	lockHolder    = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
 	// unreachable is trouble on the way to the backend, by the words of Go's net package and of HTTP.

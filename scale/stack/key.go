@@ -49,7 +49,10 @@ func (k configKey) lookup(value any) *string {
 	for _, step := range k.path {
 		switch at := value.(type) {
 		case map[string]any:
-			name, _ := step.(string)
+			name, ok := step.(string)
+			if !ok {
+				return nil
+			}
 			value = at[name]
 		case []any:
 			i, ok := step.(int)

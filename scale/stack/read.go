@@ -68,7 +68,7 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 	if historyErr != nil {
 		return nil, historyErr
 	}
-	rules, err := scale.ParseRules(state.rules)
+	rules, rulesErr, err := s.rules(state.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 		}
 		entries = append(entries, more...)
 	}
-	snap := &scale.Snapshot{Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete}
+	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete}
 	if snap.Updates, err = s.updates(entries, rules); err != nil {
 		return nil, err
 	}

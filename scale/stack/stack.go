@@ -26,6 +26,8 @@ type Options struct {
 	Parallel int
 	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. Nil never does.
 	Interrupt <-chan struct{}
+	// KeepRules keeps the last valid rules in force where the stack's output no longer holds valid ones: see [scale.Snapshot.RulesErr].
+	KeepRules bool
 }
 
 // Stack is a stack in its program's directory. It is safe for concurrent use.
@@ -36,6 +38,7 @@ type Stack struct {
 	project  *project
 	file     configFile
 	command  *command
+	inForce  inForce
 }
 
 var _ scale.Stack = (*Stack)(nil)
@@ -54,6 +57,9 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	s := &Stack{options: options, project: project, command: &command{path: path}, stateDir: options.StateDir}
 	if s.stateDir == "" {
 		s.stateDir = filepath.Join(project.dir, ".pulumiscale")
+	}
+	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
+		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
 	}
 	// Neither question waits for the other's answer.
 	var wait sync.WaitGroup
@@ -79,3 +85,6 @@ func (s *Stack) ConfigFile() string { return s.file.path }
 
 // Write puts the settings into the stack's configuration file, atomically.
 func (s *Stack) Write(settings []scale.Setting) error { return s.file.write(settings) }
+
+// StateDir is the folder of PulumiScale's own files.
+func (s *Stack) StateDir() string { return s.stateDir }

@@ -1,8 +1,8 @@
 package stack
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"sync"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -34,7 +34,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		case <-running.Done():
 		}
 	}()
-	id := "pulumiscale/" + rand.Text()
+	id := cmp.Or(change.ID, scale.NewUpdateID())
 	// The engine has the lock from its first event on: the newest completed update but this one is then the one it follows.
 	var wait sync.WaitGroup
 	var previous string

@@ -1,0 +1,273 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/webhook"
+)
+
+// serveOptions are the options of `pulumiscale serve`.
+type serveOptions struct {
+	app              *app
+	listen           string
+	tlsCert, tlsKey  string
+	snsTopics        []string
+	poll             time.Duration
+	giveUpAfter      time.Duration
+	logFormat, level string
+}
+
+// The choices of --log-format and --log-level.
+const (
+	logAuto = "auto"
+	logText = "text"
+	logJSON = "json"
+)
+
+// serveCommand is `pulumiscale serve`; run takes the place of what it does in tests of its flags.
+func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
+	o := &serveOptions{app: a, poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: logAuto, level: "info"}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Scale on webhooks: CloudWatch alarms, Alertmanager, HTTP requests",
+		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS or EventBridge, alerts of Prometheus'\n" +
+			"Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
+			"Every request needs the token in the stack's config, pulumiscale:token. What is accepted is on disk before it is answered.\n" +
+			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.",
+		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
+			"  pulumiscale serve --listen 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem",
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.begin(cmd, true); err != nil {
+				return err
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "the file of the TLS certificate; it is read again when it changes")
+	f.StringVar(&o.tlsKey, "tls-key", "", "the file of its key")
+	f.StringSliceVar(&o.snsTopics, "sns-topic", nil, "the ARN of an SNS topic that may send; may be repeated; default: any topic")
+	f.Var(wait{&o.poll}, "poll", "how often the stack is read for other people's updates while nothing happens")
+	f.Var(wait{&o.giveUpAfter}, "give-up-after", "the age at which an operation fails that a locked stack or an unreachable backend holds up")
+	formats := choice[string]{&o.logFormat, []string{logAuto, logText, logJSON}}
+	f.Var(formats, "log-format", "auto (text on a terminal, else JSON), text or json")
+	levels := choice[string]{&o.level, []string{"debug", "info", "warn", "error"}}
+	f.Var(levels, "log-level", "debug, info, warn or error")
+	formats.complete(cmd, "log-format")
+	levels.complete(cmd, "log-level")
+	return cmd
+}
+
+func (o *serveOptions) check() error {
+	if (o.tlsCert == "") != (o.tlsKey == "") {
+		return &scale.UsageError{Field: "--tls-cert, --tls-key", Problem: "both must be given, or neither"}
+	}
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return &scale.UsageError{Field: "--listen", Problem: fmt.Sprintf("must be an address such as 127.0.0.1:8080, not %q", o.listen)}
+	}
+	if o.poll < time.Second {
+		return &scale.UsageError{Field: "--poll", Problem: "must be 1s or more"}
+	}
+	return nil
+}
+
+// server is all that serves, put together.
+type server struct {
+	*serveOptions
+	log     *slog.Logger
+	stack   openedStack
+	tokens  *webhook.Tokens
+	metrics *webhook.Metrics
+	scaler  *scale.Scaler
+	queue   *scale.Queue
+	http    *http.Server
+}
+
+func (o *serveOptions) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := &server{serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics()}
+	signals := newServeSignals(stop, s.log)
+	defer signals.watch(o.app.notify)()
+
+	opened, err := o.app.open(ctx, stack.Options{
+		Dir: o.app.settings.cwd, Stack: o.app.settings.stack, StateDir: o.app.settings.stateDir,
+		Parallel: o.app.settings.parallel, Interrupt: signals.engine,
+	})
+	if err != nil {
+		return err
+	}
+	s.stack, o.app.stack = opened, opened.Name()
+	s.log = s.log.With("stack", opened.Name())
+	if err := s.readTokens(ctx); err != nil {
+		return err
+	}
+	kept, err := journal.Open(ctx, opened.StateDir())
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	if damage := kept.Damage(); damage != nil {
+		s.log.Error("the journal was damaged", "reason", damage.Error())
+	}
+	if err := s.build(kept); err != nil {
+		return err
+	}
+	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve.
+	if _, err := s.scaler.Pools(ctx); err != nil {
+		return err
+	}
+	if err := s.queue.Reload(ctx); err != nil {
+		return err
+	}
+	return s.serve(ctx, signals.reload)
+}
+
+// build puts the scaler, the queue and the HTTP server together.
+func (s *server) build(kept scale.Journal) (err error) {
+	a := s.app
+	observe := func(event scale.Event) {
+		s.metrics.Observe(event)
+		logEvent(s.log, event)
+	}
+	s.scaler = &scale.Scaler{
+		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
+		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
+	}
+	s.queue, err = scale.NewQueue(scale.QueueOptions{Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter})
+	if err != nil {
+		return err
+	}
+	s.metrics.Watch(s.queue)
+	handler := &webhook.Server{
+		Queue: s.queue, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
+		Verifier: webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
+	}
+	s.http = webhook.NewHTTPServer(handler.Handler(), s.log)
+	return nil
+}
+
+// readTokens reads the tokens from the stack's configuration; on an error those in force stay so.
+func (s *server) readTokens(ctx context.Context) error {
+	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
+	if err != nil {
+		return err
+	}
+	return s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+}
+
+// drainTimeout is how long requests that are being answered are waited for at the end.
+const drainTimeout = 10 * time.Second
+
+// serve listens and carries out what is accepted until ctx ends; then it stops accepting, and the running update is finished.
+func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
+	if s.tlsCert != "" {
+		certificate, err := webhook.LoadCertificate(s.tlsCert, s.tlsKey, s.log)
+		if err != nil {
+			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: "--tls-cert and --tls-key name PEM files that belong together"}
+		}
+		s.http.TLSConfig = certificate.TLS()
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
+	if err != nil {
+		return &scale.SetupError{Problem: "listen on " + s.listen, Err: err, Hint: "name another address with --listen"}
+	}
+	s.log.Info("listening", "address", listener.Addr().String(), "tls", s.tlsCert != "", "pools", s.queue.Rules().Names())
+
+	// The queue ends after the requests, so that what they bring is still accepted.
+	running, finish := context.WithCancel(context.WithoutCancel(ctx))
+	queueEnded := make(chan struct{})
+	go func() {
+		defer close(queueEnded)
+		s.queue.Run(running)
+	}()
+	go s.follow(running, reload)
+	served := make(chan error, 1)
+	go func() {
+		if s.http.TLSConfig != nil {
+			served <- s.http.ServeTLS(listener, "", "")
+		} else {
+			served <- s.http.Serve(listener)
+		}
+	}()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		s.log.Info("shutting down: no more requests are accepted")
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		if s.http.Shutdown(drain) != nil { // somebody still waits for an answer: what was accepted is on disk
+			_ = s.http.Close()
+		}
+		err = <-served
+	}
+	finish()
+	<-queueEnded
+	s.log.Info("stopped", "waiting", len(s.queue.Open()))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// follow reads the tokens and the rules again when asked to, and the tokens alone when the stack's configuration file has changed.
+func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
+	ticker := time.NewTicker(s.poll)
+	defer ticker.Stop()
+	seen := modified(s.stack.ConfigFile())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-reload:
+			err := s.readTokens(ctx)
+			if err == nil {
+				err = s.queue.Reload(ctx)
+			}
+			if err != nil {
+				s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
+				continue
+			}
+			s.log.Info("read again", "pools", s.queue.Rules().Names())
+		case <-ticker.C:
+			now := modified(s.stack.ConfigFile())
+			if now.Equal(seen) {
+				continue
+			}
+			if err := s.readTokens(ctx); err != nil {
+				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
+				continue
+			}
+			seen = now
+		}
+	}
+}
+
+// modified is when a file was changed last; zero where that cannot be told.
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

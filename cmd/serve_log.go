@@ -1,0 +1,96 @@
+package cmd
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// logger writes to stderr: text for people on a terminal, JSON for machines elsewhere.
+func (o *serveOptions) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.level)) // the flag takes no other words
+	options := &slog.HandlerOptions{Level: level}
+	if o.logFormat == logText || o.logFormat == logAuto && o.app.errTTY {
+		return slog.New(slog.NewTextHandler(o.app.errs, options))
+	}
+	return slog.New(slog.NewJSONHandler(o.app.errs, options))
+}
+
+// logEvent writes down what goes on in the queue, the scaler and the engine.
+func logEvent(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case scale.Submitted:
+		d := e.Decision
+		log.Info("decided", "pool", d.Intent.Pool, "source", d.Intent.Source, "ask", d.Intent.Ask(), "outcome", string(d.Outcome),
+			"from", count(d.From), "to", d.To, "reason", d.Reason, "operation", e.Operation.ID, "accepted", e.Accepted, "duplicate", e.Duplicate)
+	case scale.Changed:
+		op := e.Operation
+		level := slog.LevelInfo
+		if op.Result == scale.FinalFailed || op.Result == scale.FinalUnverified {
+			level = slog.LevelError
+		}
+		log.Log(context.Background(), level, "operation", "pool", op.Intent.Pool, "operation", op.ID, "state", string(op.State), "result", string(op.Result),
+			"from", count(op.From), "to", count(op.To), "reason", op.Error)
+	case scale.BatchDone:
+		logBatch(log, e)
+	case scale.Postponed:
+		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
+	case scale.Refreshed:
+		if e.Err != nil {
+			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
+		}
+	case scale.JournalFailed:
+		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
+	case scale.Retrying:
+		log.Warn("trying again", "attempt", e.Attempt, "of", e.Of, "delay", e.Delay.String(), "reason", e.Err.Error())
+	case scale.Drifted:
+		log.Warn("the config file differs from the last successful update", "pool", e.Pool, "key", e.Key, "restored", e.Restored, "edit", e.Edit)
+	case scale.EngineStarted:
+		log.Info("the engine has begun", "preview", e.Preview, "message", e.Message)
+	case scale.StepDone:
+		log.Info("resource", "op", e.Step.Op, "urn", e.Step.URN, "failed", e.Failed)
+	case scale.Diagnosed:
+		logDiagnostic(log, e.Diagnostic)
+	case scale.Overtaken:
+		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
+	case scale.PendingOperations:
+		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
+	}
+}
+
+func logBatch(log *slog.Logger, e scale.BatchDone) {
+	if e.Err != nil {
+		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
+	}
+	if e.Report == nil {
+		return
+	}
+	for _, r := range e.Report.Results {
+		if r.Unverified != "" {
+			log.Error("scaled, but not verified", "pool", r.Pool, "from", count(r.From), "to", r.To, "reason", r.Unverified)
+			continue
+		}
+		log.Info("scaled", "pool", r.Pool, "from", count(r.From), "to", r.To, "reason", r.Why, "duration", e.Duration.String())
+	}
+}
+
+func logDiagnostic(log *slog.Logger, d scale.Diagnostic) {
+	switch d.Severity {
+	case "error":
+		log.Error("the engine says", "urn", d.URN, "message", d.Message)
+	case "warning":
+		log.Warn("the engine says", "urn", d.URN, "message", d.Message)
+	default:
+		log.Debug("the engine says", "urn", d.URN, "message", d.Message)
+	}
+}
+
+// count is a count that may not be known.
+func count(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}

@@ -1,0 +1,34 @@
+package scale
+
+import "time"
+
+// Journal keeps operations where they outlive the process. scale/journal implements it on disk.
+//
+// It is safe for concurrent use. What Add and Update have returned without an error survives the death of the process and of the machine.
+// After an error nothing of the call counts, and the journal can still be used.
+type Journal interface {
+	// Add adds the operations, all or none. One whose intent has the pool and the key of an operation that is kept already is not
+	// added: in its place stands that first one in what is returned, which is otherwise what was given.
+	Add(operations []Operation) ([]Operation, error)
+	// Update replaces operations by what is given, all or none. One that is not there is added.
+	Update(operations []Operation) error
+	// Open lists the operations that are not done, oldest first.
+	Open() ([]Operation, error)
+	// Get finds an operation; the error may be an [*UnknownOperationError].
+	Get(id string) (Operation, error)
+	// Find finds the operation with a pool and an idempotency key.
+	Find(pool, key string) (operation Operation, ok bool, err error)
+	// Recent lists done operations, those that ended last first: those of a pool, or of all where it is empty; at most limit.
+	Recent(pool string, limit int) ([]Operation, error)
+	// Prune forgets done operations that are too old or too many.
+	Prune(now time.Time) error
+	// Close ends the use of the journal. It waits for what is being written.
+	Close() error
+}
+
+// JournalError says that the journal could not be read or written: nothing was accepted. Trying again may help.
+type JournalError struct{ Err error }
+
+func (e *JournalError) Error() string { return "the journal of accepted operations: " + e.Err.Error() }
+
+func (e *JournalError) Unwrap() error { return e.Err }

@@ -1,0 +1,109 @@
+package journal
+
+import (
+	"errors"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// groupLimit is how many calls one transaction carries at most.
+const groupLimit = 1024
+
+// write is what one call asks of the next transaction.
+type write struct {
+	do func(*bolt.Tx) error
+	// adds are the ids that do may bring into the journal.
+	adds []string
+	err  chan error
+}
+
+var errClosed = errors.New("it is closed")
+
+// commit has do done in a transaction that other calls may share, and returns when that is on disk. It may be done more than once.
+func (j *Journal) commit(do func(*bolt.Tx) error, adds ...string) error {
+	w := &write{do: do, adds: adds, err: make(chan error, 1)}
+	select {
+	case j.writes <- w:
+	case <-j.closing:
+		return &scale.JournalError{Err: errClosed}
+	}
+	if err := <-w.err; err != nil {
+		return &scale.JournalError{Err: err}
+	}
+	return nil
+}
+
+// write carries out the calls: while one transaction is brought to disk, those that arrive gather for the next.
+func (j *Journal) write() {
+	defer close(j.written)
+	for {
+		select {
+		case w := <-j.writes:
+			j.writeGroup(j.gather(w))
+		case <-j.closing:
+			return
+		}
+	}
+}
+
+func (j *Journal) gather(first *write) []*write {
+	group := []*write{first}
+	for len(group) < groupLimit {
+		select {
+		case w := <-j.writes:
+			group = append(group, w)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (j *Journal) writeGroup(group []*write) {
+	err := j.db.Update(func(tx *bolt.Tx) error {
+		if err := j.scrub(tx); err != nil {
+			return err
+		}
+		for _, w := range group {
+			if err := w.do(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	j.mu.Lock()
+	if err == nil {
+		clear(j.doubtful)
+	} else {
+		for _, w := range group {
+			for _, id := range w.adds {
+				j.doubtful[id] = true
+			}
+		}
+	}
+	j.mu.Unlock()
+	for _, w := range group {
+		w.err <- err
+	}
+}
+
+// scrub removes what a failed transaction may have left behind: where the very last wait for the disk fails, bbolt has written all of
+// the transaction, though its callers were told that it failed.
+func (j *Journal) scrub(tx *bolt.Tx) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id := range j.doubtful {
+		if err := remove(tx, []byte(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) isDoubtful(id string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.doubtful[id]
+}

@@ -1,0 +1,234 @@
+package journal
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Journal is a journal on disk. Only one process has it open at a time.
+type Journal struct {
+	db     *bolt.DB
+	lock   *flock.Flock
+	damage *DamageError
+
+	writes           chan *write
+	closing, written chan struct{}
+	close            func() error
+
+	mu sync.Mutex
+	// doubtful are operations of which it is not known whether they are in the file; they count as not there.
+	doubtful map[string]bool
+}
+
+var _ scale.Journal = (*Journal)(nil)
+
+func newJournal(db *bolt.DB, lock *flock.Flock) *Journal {
+	j := &Journal{
+		db: db, lock: lock, doubtful: map[string]bool{},
+		writes: make(chan *write), closing: make(chan struct{}), written: make(chan struct{}),
+	}
+	j.close = sync.OnceValue(func() error {
+		close(j.closing)
+		<-j.written
+		err := j.db.Close()
+		if e := j.lock.Unlock(); err == nil {
+			err = e
+		}
+		return err
+	})
+	go j.write()
+	return j
+}
+
+// Add adds the operations whose pool and key are new.
+func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
+	records := make([][]byte, len(operations))
+	ids := make([]string, len(operations))
+	for i, op := range operations {
+		record, err := encode(op)
+		if err != nil {
+			return nil, &scale.JournalError{Err: err}
+		}
+		records[i], ids[i] = record, op.ID
+	}
+	stored := make([]scale.Operation, len(operations))
+	err := j.commit(func(tx *bolt.Tx) error {
+		for i, op := range operations {
+			if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil {
+				if first := tx.Bucket([]byte(bucketKeys)).Get(key); first != nil {
+					var err error
+					if stored[i], _, err = get(tx, first); err != nil {
+						return err
+					}
+					continue
+				}
+			}
+			if err := put(tx, op, records[i]); err != nil {
+				return err
+			}
+			stored[i] = op
+		}
+		return nil
+	}, ids...)
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+// Update replaces operations, or adds them.
+func (j *Journal) Update(operations []scale.Operation) error {
+	records := make([][]byte, len(operations))
+	for i, op := range operations {
+		record, err := encode(op)
+		if err != nil {
+			return &scale.JournalError{Err: err}
+		}
+		records[i] = record
+	}
+	return j.commit(func(tx *bolt.Tx) error {
+		for i, op := range operations {
+			if err := put(tx, op, records[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// view reads in one transaction.
+func (j *Journal) view(do func(*bolt.Tx) error) error {
+	select {
+	case <-j.closing:
+		return &scale.JournalError{Err: errClosed}
+	default:
+	}
+	if err := j.db.View(do); err != nil {
+		return &scale.JournalError{Err: err}
+	}
+	return nil
+}
+
+// Open lists the operations that are not done, oldest first.
+func (j *Journal) Open() ([]scale.Operation, error) {
+	var out []scale.Operation
+	err := j.view(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(bucketOpen)).ForEach(func(id, _ []byte) error {
+			op, ok, err := get(tx, id)
+			if ok && !j.isDoubtful(op.ID) {
+				out = append(out, op)
+			}
+			return err
+		})
+	})
+	return out, err
+}
+
+// Get finds an operation.
+func (j *Journal) Get(id string) (scale.Operation, error) {
+	var op scale.Operation
+	var ok bool
+	err := j.view(func(tx *bolt.Tx) (err error) {
+		op, ok, err = get(tx, []byte(id))
+		return err
+	})
+	if err == nil && (!ok || j.isDoubtful(id)) {
+		return scale.Operation{}, &scale.UnknownOperationError{ID: id}
+	}
+	return op, err
+}
+
+// Find finds the operation with a pool and a key.
+func (j *Journal) Find(pool, key string) (scale.Operation, bool, error) {
+	var op scale.Operation
+	var ok bool
+	at := keyOf(pool, key)
+	if at == nil {
+		return op, false, nil
+	}
+	err := j.view(func(tx *bolt.Tx) (err error) {
+		if id := tx.Bucket([]byte(bucketKeys)).Get(at); id != nil {
+			op, ok, err = get(tx, id)
+		}
+		return err
+	})
+	if err != nil || !ok || j.isDoubtful(op.ID) {
+		return scale.Operation{}, false, err
+	}
+	return op, true, nil
+}
+
+// Recent lists done operations, those that ended last first.
+func (j *Journal) Recent(pool string, limit int) ([]scale.Operation, error) {
+	var out []scale.Operation
+	err := j.view(func(tx *bolt.Tx) error {
+		cursor := tx.Bucket([]byte(bucketDone)).Cursor()
+		for key, of := cursor.Last(); key != nil && len(out) < limit; key, of = cursor.Prev() {
+			if pool != "" && !bytes.Equal(of, []byte(pool)) {
+				continue
+			}
+			op, ok, err := get(tx, key[8:])
+			if err != nil {
+				return err
+			}
+			if ok {
+				out = append(out, op)
+			}
+		}
+		return nil
+	})
+	return slices.Clip(out), err
+}
+
+const (
+	// keepFor is how long a done operation is kept.
+	keepFor = 24 * time.Hour
+	// keepMost is how many done operations are kept.
+	keepMost = 10_000
+	// keepKeyed is how long one with an idempotency key is kept at least, so that no sender's retry is taken for a new event: SNS, the
+	// most patient one, retries for an hour. More than ten times keepMost are not kept even so.
+	keepKeyed = 2 * time.Hour
+)
+
+// Prune forgets done operations that ended more than 24 hours ago, and the oldest where there are more than 10,000.
+func (j *Journal) Prune(now time.Time) error {
+	return j.commit(func(tx *bolt.Tx) error {
+		done := tx.Bucket([]byte(bucketDone))
+		count := done.Stats().KeyN
+		var old [][]byte
+		cursor := done.Cursor()
+		for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
+			op, ok, err := get(tx, key[8:])
+			if err != nil {
+				return err
+			}
+			age := now.Sub(op.EndedAt)
+			if ok && age <= keepFor && count <= keepMost {
+				break
+			}
+			if ok && op.Intent.Key != "" && age <= keepKeyed && count <= 10*keepMost {
+				continue
+			}
+			old, count = append(old, slices.Clone(key[8:])), count-1
+		}
+		for _, id := range old {
+			if err := remove(tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Close closes the journal and lets other processes open it. A second Close does what the first did.
+func (j *Journal) Close() error { return j.close() }
+
+// Damage says that the file was found damaged when it was opened, and what was done; nil where it was sound.
+func (j *Journal) Damage() *DamageError { return j.damage }

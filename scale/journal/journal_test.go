@@ -1,0 +1,331 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// open opens a journal that the test closes.
+func open(t testing.TB, dir string) *Journal {
+	t.Helper()
+	j, err := Open(context.Background(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func reopen(t testing.TB, j *Journal, dir string) *Journal {
+	t.Helper()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, dir)
+}
+
+// accepted is an operation with an id that sorts by n.
+func accepted(n int, pool, key string) scale.Operation {
+	intent := scale.Intent{Pool: pool, Delta: new(1), Source: "http", Key: key}
+	return scale.Operation{
+		ID: fmt.Sprintf("%08d", n), Intent: intent, State: scale.Accepted, AcceptedAt: noon,
+		Decision: scale.Decision{Intent: intent, Outcome: scale.Scale, To: 4}, To: new(4),
+	}
+}
+
+func done(op scale.Operation, at time.Time) scale.Operation {
+	op.State, op.Result, op.EndedAt = scale.Done, scale.FinalScaled, at
+	return op
+}
+
+func add(t testing.TB, j *Journal, ops ...scale.Operation) []scale.Operation {
+	t.Helper()
+	stored, err := j.Add(ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+func ids(ops []scale.Operation) string {
+	var out []string
+	for _, op := range ops {
+		out = append(out, strings.TrimLeft(op.ID, "0"))
+	}
+	return strings.Join(out, " ")
+}
+
+func openIDs(t testing.TB, j *Journal) string {
+	t.Helper()
+	ops, err := j.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids(ops)
+}
+
+func recentIDs(t testing.TB, j *Journal, pool string, limit int) string {
+	t.Helper()
+	ops, err := j.Recent(pool, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids(ops)
+}
+
+func TestOperationsOutliveTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	first, second := accepted(1, "worker", "a"), accepted(2, "api", "")
+	add(t, j, second)
+	add(t, j, first)
+	j = reopen(t, j, dir)
+	got, err := j.Open()
+	if diff := cmp.Diff([]scale.Operation{first, second}, got); err != nil || diff != "" {
+		t.Errorf("open, oldest first: %v\n%s", err, diff)
+	}
+
+	if err := j.Update([]scale.Operation{done(first, noon)}); err != nil {
+		t.Fatal(err)
+	}
+	j = reopen(t, j, dir)
+	if got := openIDs(t, j); got != "2" {
+		t.Errorf("open after one is done: %s", got)
+	}
+	op, err := j.Get(first.ID)
+	if diff := cmp.Diff(done(first, noon), op); err != nil || diff != "" {
+		t.Errorf("the done one: %v\n%s", err, diff)
+	}
+	var unknown *scale.UnknownOperationError
+	if _, err := j.Get("3"); !errors.As(err, &unknown) {
+		t.Errorf("one that never was: %v", err)
+	}
+}
+
+func TestAddReturnsTheFirstOfAKey(t *testing.T) {
+	j := open(t, t.TempDir())
+	first := accepted(1, "worker", "a")
+	add(t, j, first)
+	if err := j.Update([]scale.Operation{done(first, noon)}); err != nil {
+		t.Fatal(err)
+	}
+	stored := add(t, j, accepted(2, "worker", "a"), accepted(3, "api", "a"), accepted(4, "worker", ""), accepted(5, "worker", ""),
+		accepted(6, "worker", "b"), accepted(7, "worker", "b"))
+	if got := ids(stored); got != "1 3 4 5 6 6" {
+		t.Errorf("stored %s", got)
+	}
+	if stored[0].State != scale.Done {
+		t.Errorf("the first is %s", stored[0].State)
+	}
+	if got := openIDs(t, j); got != "3 4 5 6" {
+		t.Errorf("open are %s", got)
+	}
+	for _, c := range []struct{ pool, key, want string }{{"worker", "a", "1"}, {"api", "a", "3"}, {"api", "b", ""}, {"worker", "", ""}} {
+		op, ok, err := j.Find(c.pool, c.key)
+		if err != nil || ok != (c.want != "") || ids([]scale.Operation{op}) != c.want {
+			t.Errorf("key %q of %s is %q, %v, %v", c.key, c.pool, op.ID, ok, err)
+		}
+	}
+}
+
+func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
+	j := open(t, t.TempDir())
+	const senders, events = 16, 25
+	got := make([][events]string, senders)
+	var wait sync.WaitGroup
+	for s := range senders {
+		wait.Go(func() {
+			for e := range events {
+				stored, err := j.Add([]scale.Operation{accepted(s*events+e, "worker", fmt.Sprint("event ", e))})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[s][e] = stored[0].ID
+			}
+		})
+	}
+	wait.Wait()
+	for s := range senders {
+		if got[s] != got[0] {
+			t.Errorf("sender %d was given other operations than sender 0:\n%v\n%v", s, got[s], got[0])
+		}
+	}
+	if ops, err := j.Open(); len(ops) != events || err != nil {
+		t.Errorf("%d are open, %v", len(ops), err)
+	}
+}
+
+func TestRecent(t *testing.T) {
+	j := open(t, t.TempDir())
+	add(t, j, done(accepted(1, "worker", ""), noon.Add(2*time.Second)), done(accepted(2, "api", ""), noon.Add(time.Second)),
+		done(accepted(3, "worker", ""), noon), accepted(4, "worker", ""))
+	for _, c := range []struct {
+		pool  string
+		limit int
+		want  string
+	}{{"", 10, "1 2 3"}, {"", 2, "1 2"}, {"worker", 10, "1 3"}, {"api", 1, "2"}, {"other", 1, ""}, {"", 0, ""}} {
+		if got := recentIDs(t, j, c.pool, c.limit); got != c.want {
+			t.Errorf("%d of %q are %q, want %q", c.limit, c.pool, got, c.want)
+		}
+	}
+}
+
+func TestPrune(t *testing.T) {
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
+	many := func(n int, key string, at time.Time) []scale.Operation {
+		out := make([]scale.Operation, n)
+		for i := range out {
+			out[i] = done(accepted(1000+i, "worker", ""), at)
+			if key != "" {
+				out[i].Intent.Key = fmt.Sprint(key, i)
+			}
+		}
+		return out
+	}
+	cases := []struct {
+		name string
+		ops  []scale.Operation
+		// kept is how many are left, without the one that is open.
+		kept int
+	}{
+		{"a day is kept", []scale.Operation{done(accepted(1, "worker", "a"), ago(24*time.Hour)), done(accepted(2, "worker", "b"), ago(24*time.Hour+1))}, 1},
+		{"the newest are kept", many(keepMost+5, "", ago(time.Minute)), keepMost},
+		{"a key is kept as long as a sender may retry", many(keepMost+5, "k", ago(time.Hour)), keepMost + 5},
+		{"but not for ever", many(keepMost+5, "k", ago(keepKeyed+1)), keepMost},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			j := open(t, t.TempDir())
+			running := accepted(9, "worker", "open")
+			running.AcceptedAt = ago(100 * time.Hour)
+			add(t, j, append(c.ops, running)...)
+			if err := j.Prune(noon); err != nil {
+				t.Fatal(err)
+			}
+			left, err := j.Recent("", 1_000_000)
+			if err != nil || len(left) != c.kept {
+				t.Errorf("%d are kept and not %d, %v", len(left), c.kept, err)
+			}
+			if got := openIDs(t, j); got != "9" {
+				t.Errorf("open are %q", got)
+			}
+			if _, ok, err := j.Find("worker", "b"); ok || err != nil {
+				t.Errorf("the key of a forgotten operation is still there, %v", err)
+			}
+		})
+	}
+}
+
+func TestOneProcessAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		j := open(t, dir)
+		_, err := Open(context.Background(), dir)
+		var setup *scale.SetupError
+		if !errors.As(err, &setup) || !strings.Contains(setup.Problem, "another `pulumiscale serve`") || setup.Hint == "" {
+			t.Errorf("a second one: %v", err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := Open(ctx, dir); !errors.Is(err, context.Canceled) {
+			t.Errorf("a second one that is called off: %v", err)
+		}
+		go func() {
+			time.Sleep(lockTimeout / 2)
+			_ = j.Close()
+		}()
+		open(t, dir)
+	})
+}
+
+func TestClosed(t *testing.T) {
+	j := open(t, t.TempDir())
+	if err := errors.Join(j.Close(), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var want *scale.JournalError
+	_, addErr := j.Add([]scale.Operation{accepted(1, "worker", "")})
+	_, openErr := j.Open()
+	for _, err := range []error{addErr, openErr} {
+		if !errors.As(err, &want) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+}
+
+// Where the last wait for the disk fails, bbolt has written all of the transaction.
+func TestWhatIsInDoubtIsNotThere(t *testing.T) {
+	j := open(t, t.TempDir())
+	op := accepted(1, "worker", "a")
+	record, err := encode(op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.db.Update(func(tx *bolt.Tx) error { return put(tx, op, record) }); err != nil {
+		t.Fatal(err)
+	}
+	j.doubtful[op.ID] = true
+	_, getErr := j.Get(op.ID)
+	_, found, findErr := j.Find("worker", "a")
+	if getErr == nil || found || findErr != nil || openIDs(t, j) != "" {
+		t.Errorf("it is there: %v, %v, %v", getErr, found, findErr)
+	}
+	if got := ids(add(t, j, accepted(2, "worker", "a"))); got != "2" {
+		t.Errorf("its key stands for %s", got)
+	}
+	if got := openIDs(t, j); got != "2" || len(j.doubtful) > 0 {
+		t.Errorf("open are %s, in doubt %v", got, j.doubtful)
+	}
+}
+
+func TestTheFileIsPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	dir := filepath.Join(t.TempDir(), "state")
+	open(t, dir)
+	for _, name := range []string{fileName, lockName} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestAStateDirectoryThatCannotBe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var setup *scale.SetupError
+	if _, err := Open(context.Background(), file); !errors.As(err, &setup) || setup.Hint == "" {
+		t.Error(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, fileName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), dir); !errors.As(err, &setup) {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*damaged*")); len(left) > 0 {
+		t.Error("what is no damage was moved aside")
+	}
+}

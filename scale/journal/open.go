@@ -1,0 +1,209 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/gofrs/flock"
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+const (
+	fileName = "journal.db"
+	lockName = "journal.lock"
+	// lockTimeout is how long an open journal is waited for: long enough for a server that is being replaced to close it.
+	lockTimeout  = 5 * time.Second
+	lockInterval = 50 * time.Millisecond
+	// fileLockTimeout is for bbolt's own lock of the file, which is free once the journal's is.
+	fileLockTimeout = time.Second
+)
+
+// DamageError says that the journal's file was damaged.
+type DamageError struct {
+	// Path is the file, and Aside where it was moved to; nothing reads it there any more.
+	Path, Aside string
+	// Saved is how many operations could be taken over into a new file.
+	Saved int
+	// Err says what is wrong with it.
+	Err error
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("the journal %s is damaged (%v): it was moved to %s; %d operations could be saved from it, and others may be lost",
+		e.Path, e.Err, e.Aside, e.Saved)
+}
+
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// Open opens the journal in a state directory, which it makes where there is none. Where another process has it open, or the directory
+// cannot be written, the error is a [*scale.SetupError]. A damaged file is moved aside, and the journal then tells by Damage.
+func Open(ctx context.Context, dir string) (*Journal, error) {
+	path := filepath.Join(dir, fileName)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, setupError(path, err)
+	}
+	lock, err := takeLock(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	db, damage, err := openFile(path)
+	if err != nil {
+		_ = lock.Unlock()
+		return nil, setupError(path, err)
+	}
+	j := newJournal(db, lock)
+	j.damage = damage
+	return j, nil
+}
+
+func setupError(path string, err error) error {
+	return &scale.SetupError{
+		Problem: "open the journal " + path, Err: err,
+		Hint: "pulumiscale needs write access and free space for it; --state-dir names another directory",
+	}
+}
+
+// takeLock takes the lock that one process holds as long as it has the journal open. It is a file of its own, so that the journal's can
+// be moved aside or replaced under it.
+func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
+	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	_, err := lock.TryLockContext(waiting, lockInterval)
+	switch {
+	case err == nil:
+		return lock, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &scale.SetupError{
+			Problem: "another `pulumiscale serve` uses the journal in " + dir,
+			Hint:    "one server works for a stack; end the other one, or give this one a --state-dir of its own if it works for another stack",
+		}
+	}
+	return nil, setupError(filepath.Join(dir, fileName), err)
+}
+
+// openFile opens the file, or makes it, and replaces it where it is damaged or mostly empty.
+func openFile(path string) (*bolt.DB, *DamageError, error) {
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	db, sound, damaged, err := openSound(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var damage *DamageError
+	switch {
+	case damaged != nil:
+		if db, damage, err = replaceDamaged(path, sound, damaged); err != nil {
+			return nil, nil, err
+		}
+	case fresh:
+		err = syncDir(filepath.Dir(path))
+	case wasteful(db):
+		db, err = compact(db, path)
+	}
+	if err != nil {
+		if db != nil {
+			_ = db.Close()
+		}
+		return nil, nil, err
+	}
+	return db, damage, nil
+}
+
+// openSound opens the file and reads all of it. Where it is damaged there is no database but what could be read, and what is wrong.
+func openSound(path string) (db *bolt.DB, read []scale.Operation, damaged, err error) {
+	// A page that is not what it should be makes bbolt panic, or read beyond the end of the mapped file.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if db != nil {
+				_ = closeBroken(db)
+			}
+			db, damaged, err = nil, fmt.Errorf("%v", r), nil
+		}
+	}()
+	db, err = openBolt(path)
+	if err != nil {
+		if isDamaged(path, err) {
+			return nil, nil, err, nil
+		}
+		return nil, nil, nil, err
+	}
+	if err = makeBuckets(db); err != nil {
+		_ = db.Close()
+		return nil, nil, nil, err
+	}
+	read, damaged = readAll(db, path)
+	if damaged != nil {
+		_ = closeBroken(db)
+		return nil, read, damaged, nil
+	}
+	return db, nil, nil, nil
+}
+
+// isDamaged tells a file whose content is wrong from one that cannot be used for another reason, which must stay where it is.
+func isDamaged(path string, err error) bool {
+	info, statErr := os.Stat(path)
+	tooSmall := statErr == nil && info.Mode().IsRegular() && info.Size() < int64(2*os.Getpagesize())
+	return tooSmall || errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum)
+}
+
+func openBolt(path string) (*bolt.DB, error) {
+	return bolt.Open(path, 0o600, &bolt.Options{Timeout: fileLockTimeout})
+}
+
+// makeBuckets makes the buckets of a file that has none. One that has is not written to.
+func makeBuckets(db *bolt.DB) error {
+	empty := true
+	err := db.View(func(tx *bolt.Tx) error {
+		name, _ := tx.Cursor().First()
+		empty = name == nil
+		return nil
+	})
+	if err != nil || !empty {
+		return err
+	}
+	return db.Update(func(tx *bolt.Tx) error {
+		for _, name := range []string{bucketOperations, bucketOpen, bucketDone, bucketKeys} {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// closeBroken closes a file that may be too broken even for that.
+func closeBroken(db *bolt.DB) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return db.Close()
+}
+
+// syncDir makes a new name in the directory durable. Windows has no such thing.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

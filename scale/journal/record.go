@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// The buckets. Their names are part of the format.
+const (
+	bucketOperations = "operations"
+	bucketOpen       = "open"
+	bucketDone       = "done"
+	bucketKeys       = "keys"
+)
+
+// recordVersion is the first byte of a record. The checksum of the rest follows, and the operation's own stored form.
+const (
+	recordVersion = 1
+	headSize      = 1 + crc32.Size
+)
+
+func encode(op scale.Operation) ([]byte, error) {
+	text, err := json.Marshal(op)
+	if err != nil {
+		return nil, fmt.Errorf("encode operation %s: %w", op.ID, err)
+	}
+	record := make([]byte, headSize, headSize+len(text))
+	record[0] = recordVersion
+	binary.BigEndian.PutUint32(record[1:], crc32.ChecksumIEEE(text))
+	return append(record, text...), nil
+}
+
+func decode(id, record []byte) (op scale.Operation, err error) {
+	switch {
+	case len(record) < headSize:
+		err = errors.New("it is too short")
+	case record[0] != recordVersion:
+		err = fmt.Errorf("it has format %d, and this program knows format %d", record[0], recordVersion)
+	case binary.BigEndian.Uint32(record[1:]) != crc32.ChecksumIEEE(record[headSize:]):
+		err = errors.New("its checksum does not match")
+	default:
+		err = json.Unmarshal(record[headSize:], &op)
+	}
+	if err == nil && op.ID != string(id) {
+		err = errors.New("it is stored under another id")
+	}
+	if err != nil {
+		return op, fmt.Errorf("read operation %q: %w", id, err)
+	}
+	return op, nil
+}
+
+// keyOf is the place of an intent in the bucket of keys; nil for an intent without a key. One event may concern several pools.
+func keyOf(pool, key string) []byte {
+	if key == "" {
+		return nil
+	}
+	return []byte(pool + "\x00" + key)
+}
+
+// doneKey sorts by the time of the end.
+func doneKey(op scale.Operation) []byte {
+	key := binary.BigEndian.AppendUint64(nil, uint64(max(op.EndedAt.UnixNano(), 0)))
+	return append(key, op.ID...)
+}
+
+// put writes an operation and its places in the indexes.
+func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
+	id := []byte(op.ID)
+	if err := unindex(tx, id); err != nil {
+		return err
+	}
+	if err := tx.Bucket([]byte(bucketOperations)).Put(id, record); err != nil {
+		return err
+	}
+	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil {
+		if err := tx.Bucket([]byte(bucketKeys)).Put(key, id); err != nil {
+			return err
+		}
+	}
+	if op.State == scale.Done {
+		return tx.Bucket([]byte(bucketDone)).Put(doneKey(op), []byte(op.Intent.Pool))
+	}
+	return tx.Bucket([]byte(bucketOpen)).Put(id, nil)
+}
+
+// unindex takes an operation out of the indexes of states, where it is there.
+func unindex(tx *bolt.Tx, id []byte) error {
+	record := tx.Bucket([]byte(bucketOperations)).Get(id)
+	if record == nil {
+		return nil
+	}
+	op, err := decode(id, record)
+	if err != nil {
+		return err
+	}
+	if op.State == scale.Done {
+		return tx.Bucket([]byte(bucketDone)).Delete(doneKey(op))
+	}
+	return tx.Bucket([]byte(bucketOpen)).Delete(id)
+}
+
+// remove takes an operation out of the journal, where it is there.
+func remove(tx *bolt.Tx, id []byte) error {
+	operations, keys := tx.Bucket([]byte(bucketOperations)), tx.Bucket([]byte(bucketKeys))
+	record := operations.Get(id)
+	if record == nil {
+		return nil
+	}
+	op, err := decode(id, record)
+	if err != nil {
+		return err
+	}
+	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && bytes.Equal(keys.Get(key), id) {
+		if err := keys.Delete(key); err != nil {
+			return err
+		}
+	}
+	if err := unindex(tx, id); err != nil {
+		return err
+	}
+	return operations.Delete(id)
+}
+
+// get reads an operation; ok is false where there is none.
+func get(tx *bolt.Tx, id []byte) (op scale.Operation, ok bool, err error) {
+	record := tx.Bucket([]byte(bucketOperations)).Get(id)
+	if record == nil {
+		return op, false, nil
+	}
+	op, err = decode(id, record)
+	return op, err == nil, err
+}

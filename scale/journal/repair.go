@@ -1,0 +1,162 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// readAll reads every record and every index, and says what is wrong with the file: the last word of bbolt's own check comes last, for
+// that cannot be stopped once it meets a page that is broken. What could be read comes with the error.
+func readAll(db *bolt.DB, path string) (read []scale.Operation, damaged error) {
+	defer func() {
+		if r := recover(); r != nil {
+			damaged = errors.Join(damaged, fmt.Errorf("%v", r))
+		}
+	}()
+	err := db.View(func(tx *bolt.Tx) error {
+		info, err := os.Stat(path)
+		if err == nil && info.Size() < tx.Size() {
+			damaged = fmt.Errorf("it has %d bytes of %d", info.Size(), tx.Size())
+		}
+		seen := map[string]bool{}
+		operations := tx.Bucket([]byte(bucketOperations)).Cursor()
+		for id, record := operations.First(); id != nil; id, record = operations.Next() {
+			op, err := decode(id, record)
+			if err != nil {
+				damaged = errors.Join(damaged, err)
+				continue
+			}
+			read, seen[op.ID] = append(read, op), true
+		}
+		return checkIndexes(tx, seen)
+	})
+	if err = errors.Join(damaged, err); err != nil {
+		return read, err
+	}
+	return read, db.View(func(tx *bolt.Tx) error {
+		var first error
+		for err := range tx.Check() {
+			if first == nil {
+				first = err
+			}
+		}
+		return first
+	})
+}
+
+// checkIndexes holds the indexes against the ids of the records.
+func checkIndexes(tx *bolt.Tx, seen map[string]bool) error {
+	states := 0
+	check := func(id []byte) error {
+		if !seen[string(id)] {
+			return fmt.Errorf("an index names the operation %q, which is not there", id)
+		}
+		return nil
+	}
+	err := errors.Join(
+		tx.Bucket([]byte(bucketOpen)).ForEach(func(id, _ []byte) error { states++; return check(id) }),
+		tx.Bucket([]byte(bucketDone)).ForEach(func(key, _ []byte) error {
+			states++
+			if len(key) < 8 {
+				return errors.New("an index has a key that is too short")
+			}
+			return check(key[8:])
+		}),
+		tx.Bucket([]byte(bucketKeys)).ForEach(func(_, id []byte) error { return check(id) }),
+	)
+	if err == nil && states != len(seen) {
+		err = fmt.Errorf("the indexes name %d operations of %d", states, len(seen))
+	}
+	return err
+}
+
+// replaceDamaged moves the damaged file aside and makes a new one with what could be read of it.
+func replaceDamaged(path string, read []scale.Operation, cause error) (*bolt.DB, *DamageError, error) {
+	damage := &DamageError{
+		Path: path, Aside: fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000Z")), Saved: len(read), Err: cause,
+	}
+	if err := os.Rename(path, damage.Aside); err != nil {
+		return nil, nil, errors.Join(cause, err)
+	}
+	db, err := openBolt(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = makeBuckets(db)
+	if err == nil {
+		err = db.Update(func(tx *bolt.Tx) error { return putAll(tx, read) })
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, nil, err
+	}
+	return db, damage, nil
+}
+
+func putAll(tx *bolt.Tx, ops []scale.Operation) error {
+	for _, op := range ops {
+		record, err := encode(op)
+		if err != nil {
+			return err
+		}
+		if err := put(tx, op, record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	// compactAbove is the size from which on it is asked whether a file is worth compacting, and freeShare the share of it that must
+	// be free.
+	compactAbove = 1 << 20
+	freeShare    = 2
+)
+
+// wasteful says whether most of the file is free: bbolt reuses the space of what it forgets, but never gives it back.
+func wasteful(db *bolt.DB) bool {
+	var size int64
+	_ = db.View(func(tx *bolt.Tx) error {
+		size = tx.Size()
+		return nil
+	})
+	stats := db.Stats()
+	free := int64(stats.FreePageN+stats.PendingPageN) * int64(db.Info().PageSize)
+	return size > compactAbove && free > size/freeShare
+}
+
+// compact replaces the file by one without free space, and opens that. If it cannot, the old one stays in use.
+func compact(db *bolt.DB, path string) (*bolt.DB, error) {
+	temp := path + ".compact"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return db, nil
+	}
+	defer os.Remove(temp)
+	to, err := bolt.Open(temp, 0o600, &bolt.Options{Timeout: fileLockTimeout})
+	if err != nil {
+		return db, nil
+	}
+	const transactionSize = 1 << 20
+	err = bolt.Compact(to, db, transactionSize)
+	if e := to.Close(); err != nil || e != nil {
+		return db, nil
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	// Either file holds the same, whichever a crash leaves under the name.
+	if os.Rename(temp, path) == nil {
+		_ = syncDir(filepath.Dir(path))
+	}
+	return openBolt(path)
+}

@@ -1,0 +1,167 @@
+package scale
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Queue accepts intents for one stack and has them carried out by a [Scaler], one update at a time: what is accepted while an update
+// runs, for whatever pools, goes into the next one. What it has accepted is in its [Journal] and outlives the process.
+//
+// It is safe for concurrent use. One [Queue.Run] must be under way for accepted operations to be carried out.
+type Queue struct {
+	options QueueOptions
+	scaler  *Scaler
+	journal Journal
+	// reading ends with Run, and with it the reads that are under way.
+	reading     context.Context
+	stopReading context.CancelFunc
+	reads       sync.WaitGroup
+	// wake tells Run that there may be something to do.
+	wake chan struct{}
+	// telling lets one event at a time through to the observer, and saving one change to the journal.
+	telling, saving sync.Mutex
+
+	mu sync.Mutex
+	// open are the operations that are not done, oldest first.
+	open []*entry
+	// busy holds, by pool, when the batch that is being carried out began.
+	busy map[string]time.Time
+	// unsaved are done operations that the journal has not taken yet.
+	unsaved map[string]Operation
+	// last is the time in the newest id.
+	last time.Time
+	// retryAt is when an update may be tried again after failures in a row.
+	retryAt  time.Time
+	failures int
+	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
+	pollAt, pruneAt, saveAt time.Time
+
+	known
+}
+
+// QueueOptions say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
+type QueueOptions struct {
+	Scaler  *Scaler
+	Journal Journal
+	// Observe is told what goes on in the queue; what goes on in the scaler, that one's own Observe is told. It must not call the queue.
+	// Default: nobody.
+	Observe Observe
+	// Freshness is how old what is known of the stack may be for an intent to be turned away because of it. Default: 1 s.
+	Freshness time.Duration
+	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
+	Poll time.Duration
+	// Gather is how long an accepted operation waits for others that arrive at the same moment. Default: 50 ms.
+	Gather time.Duration
+	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
+	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
+	RetryDelay, MaxRetryDelay time.Duration
+	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
+	GiveUpAfter time.Duration
+	// MaxOpen is how many operations may be open at once. Default: 10,000.
+	MaxOpen int
+}
+
+// readTimeout ends a reading of the stack that hangs, and pruneEvery is how often the journal is pruned.
+const (
+	readTimeout = 2 * time.Minute
+	pruneEvery  = 10 * time.Minute
+)
+
+// entry is an open operation.
+type entry struct {
+	op Operation
+	// durable says that the journal has it.
+	durable bool
+	// prior is the operation's state before it was begun last.
+	prior State
+	// done is closed once the operation is done and the journal has been told.
+	done chan struct{}
+}
+
+// NewQueue makes a queue that goes on with what its journal says is not done.
+func NewQueue(options QueueOptions) (*Queue, error) {
+	if options.Observe == nil {
+		options.Observe = Unobserved
+	}
+	options.Freshness = cmp.Or(options.Freshness, time.Second)
+	options.Poll = cmp.Or(options.Poll, 30*time.Second)
+	options.Gather = cmp.Or(options.Gather, 50*time.Millisecond)
+	options.RetryDelay = cmp.Or(options.RetryDelay, time.Second)
+	options.MaxRetryDelay = cmp.Or(options.MaxRetryDelay, time.Minute)
+	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
+	options.MaxOpen = cmp.Or(options.MaxOpen, 10_000)
+	q := &Queue{
+		options: options, scaler: options.Scaler, journal: options.Journal, wake: make(chan struct{}, 1),
+		busy: map[string]time.Time{}, unsaved: map[string]Operation{},
+	}
+	q.reading, q.stopReading = context.WithCancel(context.Background())
+	open, err := q.journal.Open()
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range open {
+		if op.State == Running { // the process died over it
+			op.State = Accepted
+			if !op.NotBefore.IsZero() {
+				op.State = Deferred
+			}
+		}
+		q.open = append(q.open, newEntry(op))
+		q.last = latest(q.last, op.AcceptedAt)
+	}
+	for _, e := range q.open {
+		e.durable = true
+	}
+	return q, nil
+}
+
+func newEntry(op Operation) *entry { return &entry{op: op, done: make(chan struct{})} }
+
+func (q *Queue) now() time.Time { return q.scaler.Now() }
+
+func (q *Queue) tell(events ...Event) {
+	q.telling.Lock()
+	defer q.telling.Unlock()
+	for _, e := range events {
+		q.options.Observe(e)
+	}
+}
+
+func (q *Queue) wakeUp() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// nextID makes the id of an operation; q.mu must be held. Ids sort as the operations were accepted, even at one moment or when the
+// clock was set back.
+func (q *Queue) nextID(now time.Time) string {
+	q.last = latest(now, q.last.Add(time.Microsecond))
+	return newOperationID(q.last)
+}
+
+// find is the open operation with an id, or nil; q.mu must be held.
+func (q *Queue) find(id string) *entry {
+	if i := slices.IndexFunc(q.open, func(e *entry) bool { return e.op.ID == id }); i >= 0 {
+		return q.open[i]
+	}
+	return nil
+}
+
+// drop takes entries out of the open operations; q.mu must be held.
+func (q *Queue) drop(entries ...*entry) {
+	q.open = slices.DeleteFunc(q.open, func(e *entry) bool { return slices.Contains(entries, e) })
+}
+
+// QueueFullError says that too many operations wait already, and nothing was accepted. Trying again later helps.
+type QueueFullError struct{ Max int }
+
+func (e *QueueFullError) Error() string {
+	return fmt.Sprintf("%d operations wait to be carried out: no more are accepted now", e.Max)
+}

@@ -1,0 +1,266 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// batch is operations that are carried out together.
+type batch struct {
+	entries    []*entry
+	operations []Operation
+	intents    []Intent
+	id         string
+	// earlier are the operations by the ids of updates that may have carried them out already.
+	earlier map[string][]*entry
+	history func(context.Context, Rules) ([]Update, error)
+}
+
+// carriedOutError says that updates of an earlier process have carried out operations of a batch.
+type carriedOutError struct {
+	// by are the updates, by id, and updates the history in which they stand.
+	by      map[string]Update
+	updates []Update
+}
+
+func (e *carriedOutError) Error() string { return "operations have been carried out already" }
+
+// check looks in the history for updates that have carried out operations of the batch already: the process that began them died. It is
+// asked after each reading, for such an update may still have been running at the last one.
+func (b *batch) check(ctx context.Context, snap *Snapshot) error {
+	if len(b.earlier) == 0 {
+		return nil
+	}
+	by, updates := b.lookIn(snap.Updates), snap.Updates
+	if len(by) < len(b.earlier) && !snap.Complete {
+		all, err := b.history(ctx, snap.Rules)
+		if err != nil {
+			return err
+		}
+		by, updates = b.lookIn(all), all
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	return &carriedOutError{by: by, updates: updates}
+}
+
+func (b *batch) lookIn(updates []Update) map[string]Update {
+	out := map[string]Update{}
+	for _, u := range updates {
+		if b.earlier[u.ID] != nil && u.Succeeded {
+			out[u.ID] = u
+		}
+	}
+	return out
+}
+
+// conclude makes of what the scaler returned what became of the operations. It returns those that are to be tried again at once, and
+// whether each pool is to be tried by itself.
+func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err error, splittable bool) (again []*entry, split bool) {
+	var already *carriedOutError
+	if errors.As(err, &already) {
+		return q.closeCarriedOut(b, already), false
+	}
+	if report == nil && err != nil && waits(err) {
+		q.forget(b)
+		q.postpone(b.entries, err)
+		return nil, false
+	}
+	if report == nil && ctx.Err() != nil && !begun(err) {
+		q.reopen(b.entries)
+		return nil, false
+	}
+	if report == nil || len(report.Results) > 0 {
+		q.outdate()
+	}
+	q.mu.Lock()
+	q.failures, q.retryAt = 0, time.Time{}
+	q.mu.Unlock()
+	if report != nil {
+		q.settle(b, report, err)
+		return nil, false
+	}
+	if splittable && splits(err) {
+		q.forget(b)
+		return nil, true
+	}
+	q.fail(b.entries, err)
+	return nil, false
+}
+
+// waits says whether an error may go away by itself: somebody else holds the stack, the backend is out of reach, or the program has
+// rules that are no rules.
+func waits(err error) bool {
+	var malformed *RulesError
+	var overtaken *OvertakenError
+	return !errors.As(err, &overtaken) && (passing(err) || errors.As(err, &malformed))
+}
+
+// begun says whether an error may be that of an update that has been begun.
+func begun(err error) bool {
+	var engine *EngineError
+	var target *TargetError
+	var overtaken *OvertakenError
+	return errors.As(err, &engine) && engine.Operation == "update" || errors.As(err, &target) || errors.As(err, &overtaken)
+}
+
+// splits says whether an error may be the fault of one pool alone.
+func splits(err error) bool {
+	var engine *EngineError
+	var target *TargetError
+	return errors.As(err, &engine) && !engine.Interrupted || errors.As(err, &target)
+}
+
+// closeCarriedOut closes the operations that have been carried out already, and returns the others.
+func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) (others []*entry) {
+	q.forget(b)
+	q.outdate()
+	q.mu.Lock()
+	var closed []*entry
+	for _, e := range b.entries {
+		at := slices.IndexFunc(e.op.Updates, func(id string) bool { return already.by[id].ID != "" })
+		if at < 0 {
+			others = append(others, e)
+			continue
+		}
+		u := already.by[e.op.Updates[at]]
+		e.close(u.End, FinalScaled, e.op.Decision.Reason)
+		for _, s := range Scalings(already.updates, e.op.Intent.Pool) {
+			if s.ID == u.ID {
+				e.op.From, e.op.To = &s.From, &s.To
+			}
+		}
+		if e.op.To == nil {
+			e.op.To = countOf(u.Values[e.op.Intent.Pool])
+		}
+		closed = append(closed, e)
+	}
+	q.free(closed)
+	for _, e := range others {
+		q.busy[e.op.Intent.Pool] = e.op.StartedAt
+	}
+	q.mu.Unlock()
+	q.finish(closed...)
+	return others
+}
+
+// settle closes the operations as the report says, or defers them again.
+func (q *Queue) settle(b *batch, report *Report, err error) {
+	now := q.now()
+	q.mu.Lock()
+	q.free(b.entries)
+	var closed, deferred []*entry
+	for i, e := range b.entries {
+		if e.settle(report, report.Decisions[i], err, q.defers(e), now) {
+			closed = append(closed, e)
+		} else {
+			deferred = append(deferred, e)
+		}
+	}
+	q.mu.Unlock()
+	if len(deferred) > 0 {
+		closed = append(closed, q.leftBehind(nil)...)
+		deferred = slices.DeleteFunc(deferred, func(e *entry) bool { return slices.Contains(closed, e) })
+	}
+	q.finish(closed...)
+	q.save(deferred...)
+}
+
+// defers says whether an operation that meets a cooldown is deferred; q.mu must be held.
+func (q *Queue) defers(e *entry) bool {
+	if e.op.Intent.Signal == nil {
+		return false
+	}
+	if q.snap == nil {
+		return e.prior == Deferred
+	}
+	return q.snap.Rules[e.op.Intent.Pool].OnCooldown == Defer
+}
+
+// settle makes the operation what was decided and done, and says whether it is done.
+func (e *entry) settle(report *Report, d Decision, err error, defers bool, now time.Time) bool {
+	op := &e.op
+	op.Decision, op.From, op.To, op.Error, op.Updates = d, d.From, nil, "", nil
+	if d.Outcome == CoolingDown && defers {
+		op.State, op.NotBefore = Deferred, latest(d.Until, now.Add(time.Second))
+		return false
+	}
+	op.State, op.Result, op.EndedAt = Done, Final(d.Outcome), now
+	switch d.Outcome {
+	case NoChange:
+		op.To = &d.To
+	case Scale:
+		op.To = &d.To
+		at := slices.IndexFunc(report.Results, func(r MoveResult) bool { return r.Pool == op.Intent.Pool })
+		switch {
+		case at < 0:
+			op.Result, op.To = Final(NoChange), d.From
+			op.Decision = d.end(NoChange, "it and other requests for the pool cancel each other out")
+		case report.Results[at].Unverified != "":
+			op.Result, op.Error = FinalUnverified, report.Results[at].Unverified
+		default:
+			op.Result = FinalScaled
+			if err != nil {
+				op.Error = err.Error()
+			}
+		}
+	}
+	return true
+}
+
+// fail closes operations whose update, or anything before it, has failed.
+func (q *Queue) fail(entries []*entry, err error) {
+	result := FinalFailed
+	var overtaken *OvertakenError
+	if errors.As(err, &overtaken) {
+		result = FinalUnverified // an update of ours was done, and may not fit the stack
+	}
+	q.mu.Lock()
+	q.free(entries)
+	for _, e := range entries {
+		e.close(q.now(), result, e.op.Decision.Reason)
+		e.op.Error = err.Error()
+	}
+	q.mu.Unlock()
+	q.finish(entries...)
+}
+
+// postpone has the operations tried again after a while, unless they have been for too long.
+func (q *Queue) postpone(entries []*entry, err error) {
+	now := q.now()
+	q.mu.Lock()
+	delay := q.options.RetryDelay
+	for range q.failures {
+		delay = min(2*delay, q.options.MaxRetryDelay)
+	}
+	q.failures++
+	q.retryAt = now.Add(delay)
+	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
+	var given, kept []*entry
+	for _, e := range entries {
+		if now.Sub(latest(e.op.AcceptedAt, e.op.NotBefore)) >= q.options.GiveUpAfter {
+			given = append(given, e)
+			continue
+		}
+		e.op.Error = err.Error()
+		kept = append(kept, e)
+	}
+	q.mu.Unlock()
+	q.tell(postponed)
+	q.fail(given, err)
+	q.reopen(kept)
+}
+
+// reopen makes operations that were begun wait again.
+func (q *Queue) reopen(entries []*entry) {
+	q.mu.Lock()
+	q.free(entries)
+	for _, e := range entries {
+		e.op.State = e.prior
+	}
+	q.mu.Unlock()
+	q.save(entries...)
+}

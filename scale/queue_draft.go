@@ -1,0 +1,158 @@
+package scale
+
+import (
+	"slices"
+	"time"
+)
+
+// draft is what becomes of the intents of one call of Submit, before any of it counts.
+type draft struct {
+	// subs are the answers, in the order of the intents.
+	subs []Submission
+	// accepted are the operations to be, and of the places of their answers.
+	accepted []*entry
+	of       []int
+	// cleared are the signals that end an alert.
+	cleared []Intent
+	// uncertain says that an intent is turned away on the grounds of what may have changed since the stack was read.
+	uncertain bool
+	pools     map[string]*outlook
+	deferred  map[string]*entry
+}
+
+// outlook is what is expected of a pool.
+type outlook struct {
+	rule Rule
+	err  error
+	// present is the pool as signals find it, and then as counts and deltas do, behind everything that is accepted already.
+	present, then Pool
+	// began is when the batch of the pool began that is being carried out; zero where there is none.
+	began time.Time
+	// waiting says that something is accepted for the pool and not done.
+	waiting bool
+}
+
+// draft decides the intents that are no duplicates. q.mu must be held.
+func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
+	d := &draft{subs: slices.Clone(subs), pools: map[string]*outlook{}, deferred: map[string]*entry{}}
+	now := q.now()
+	for i, intent := range intents {
+		if d.subs[i].Duplicate {
+			continue
+		}
+		pool := d.pools[intent.Pool]
+		if pool == nil {
+			pool = q.outlook(intent.Pool, now)
+			d.pools[intent.Pool] = pool
+		}
+		intent.At = pool.began // if anything is being carried out, it is as if it had come along with that
+		if intent.Signal != nil && intent.Signal.Cleared {
+			d.cleared = append(d.cleared, intent)
+		}
+		decision := pool.decide(intent, now)
+		d.subs[i].Decision = decision
+		switch state := pool.verdict(decision); state {
+		case Accepted, Deferred:
+			if decision.Intent.At.IsZero() {
+				decision.Intent.At = now // only now, for whatever was completed before has had its say, in this very second too
+			}
+			d.add(i, q.nextID(now), decision, state, now)
+			pool.waiting = true
+		default:
+			d.uncertain = d.uncertain || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused
+		}
+	}
+	return d
+}
+
+// outlook gathers what is expected of a pool; q.mu must be held.
+func (q *Queue) outlook(name string, now time.Time) *outlook {
+	o := &outlook{began: q.busy[name]}
+	if o.rule, o.err = q.snap.Rules.Find(name); o.err != nil {
+		return o
+	}
+	if o.present, o.err = q.snap.Pool(o.rule); o.err != nil {
+		return o
+	}
+	if o.err = q.snap.checkFile(o.rule); o.err != nil {
+		return o
+	}
+	var running, waiting []Intent
+	for _, e := range q.open {
+		switch {
+		case e.op.Intent.Pool != name:
+		case e.op.State == Running:
+			running = append(running, e.op.Intent)
+		case e.op.State == Accepted:
+			waiting = append(waiting, e.op.Intent)
+		}
+	}
+	o.waiting = len(running)+len(waiting) > 0
+	_, o.present = decidePool(o.rule, o.present, running, now)
+	_, o.then = decidePool(o.rule, o.present, waiting, now)
+	o.present.Busy = !o.began.IsZero()
+	return o
+}
+
+// decide decides one more intent for the pool.
+func (o *outlook) decide(intent Intent, now time.Time) Decision {
+	if o.err != nil {
+		return refuseAll([]Intent{intent}, o.err)[0]
+	}
+	if intent.Signal == nil {
+		d := Decide(o.rule, o.then, intent, now)
+		o.then = o.then.after(d)
+		return d
+	}
+	d := Decide(o.rule, o.present, intent, now)
+	if d.Outcome == NoChange && o.present.Busy {
+		d = d.end(CoolingDown, "an update of the pool is running") // and may fail
+	}
+	if d.Outcome == Scale && (o.then.Count == nil || d.To > *o.then.Count) {
+		o.then = o.then.after(d)
+	}
+	return d
+}
+
+// verdict says as what a decided intent is accepted; empty where it is not.
+func (o *outlook) verdict(d Decision) State {
+	direct := d.Intent.Signal == nil
+	switch {
+	case d.Outcome == Scale:
+		return Accepted
+	case d.Outcome == NoChange && direct && o.waiting:
+		return Accepted // what makes it no change may yet fail
+	case d.Outcome == CoolingDown && !direct && o.rule.OnCooldown == Defer:
+		return Deferred
+	}
+	return ""
+}
+
+// add makes an operation of a decided intent. Of several signals for a pool that are deferred at once, the one that needs the most
+// capacity is kept, and the others are done: they have been heard.
+func (d *draft) add(i int, id string, decision Decision, state State, now time.Time) {
+	e := newEntry(Operation{
+		ID: id, Intent: decision.Intent, State: state, Decision: decision, From: decision.From, To: &decision.To, AcceptedAt: now,
+	})
+	if state == Deferred {
+		e.op.NotBefore = decision.Until
+		pool := decision.Intent.Pool
+		loser, other := e, d.deferred[pool]
+		if other == nil || decision.To > other.op.Decision.To {
+			loser, d.deferred[pool] = other, e
+		}
+		if loser != nil {
+			loser.close(now, FinalSuperseded, "another signal for the pool needs as much or more")
+		}
+	}
+	d.accepted, d.of = append(d.accepted, e), append(d.of, i)
+}
+
+// close makes the operation done, without anything having been scaled. What it is known by outside the queue must wait for finish.
+func (e *entry) close(now time.Time, result Final, reason string) {
+	e.op.State, e.op.Result, e.op.EndedAt, e.op.To = Done, result, now, nil
+	e.op.Decision.Reason, e.op.Error, e.op.Updates = reason, "", nil
+	if result == FinalSuperseded {
+		e.op.Decision.Outcome = Superseded
+	}
+}

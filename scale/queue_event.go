@@ -1,0 +1,47 @@
+package scale
+
+import "time"
+
+// What a [Queue] tells its observer.
+type (
+	// Submitted says what an intent was answered with: an operation, or a decision not to do anything.
+	Submitted struct{ Submission }
+	// Changed says that an operation has come further: it is begun, deferred again, waits for another try, or is done.
+	Changed struct{ Operation Operation }
+	// BatchStarted says that operations are carried out together, by at most one update.
+	BatchStarted struct {
+		// ID is the [Update.ID] that the update will have.
+		ID         string
+		Operations []Operation
+	}
+	// BatchDone says what became of them.
+	BatchDone struct {
+		ID         string
+		Operations []Operation
+		// Report is nil where Err is not, except for a [*WriteError].
+		Report *Report
+		// Duration is how long it took, with all waiting for others.
+		Duration time.Duration
+		Err      error
+	}
+	// Postponed says that the stack could not be changed now, and when it is tried again.
+	Postponed struct {
+		Until time.Time
+		// Attempt counts the failures in a row, from 1.
+		Attempt int
+		Err     error
+	}
+	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a [*RulesError] where the rules
+	// read before stay in force, or says why the stack could not be read.
+	Refreshed struct{ Err error }
+	// JournalFailed says that what became of operations could not be written down; it is tried again.
+	JournalFailed struct{ Err error }
+)
+
+func (Submitted) event()     {}
+func (Changed) event()       {}
+func (BatchStarted) event()  {}
+func (BatchDone) event()     {}
+func (Postponed) event()     {}
+func (Refreshed) event()     {}
+func (JournalFailed) event() {}

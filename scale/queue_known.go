@@ -1,0 +1,144 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// known is what a queue knows of its stack. The queue's mu guards it.
+type known struct {
+	// snap is what was read last, nil before that, and began when that reading began.
+	snap  *Snapshot
+	began time.Time
+	// outdated says that an update of ours ended after that.
+	outdated bool
+	// updates counts the updates of ours that have ended.
+	updates int
+	// flight is the reading under way that began last; nil where there is none.
+	flight *flight
+	// readErr says why the stack could not be read the last time, and rulesErr why other rules than the stack's output are in force.
+	readErr, rulesErr error
+}
+
+// flight is a reading of the stack for all who wait for it.
+type flight struct {
+	began   time.Time
+	updates int
+	// done is closed after err is set.
+	done chan struct{}
+	err  error
+}
+
+// current says whether the stack is known as it was at a moment or after it.
+func (k *known) current(since time.Time) bool {
+	return k.usable() && !k.began.Before(since)
+}
+
+// usable says whether intents may be accepted on what is known.
+func (k *known) usable() bool { return k.snap != nil && !k.outdated && k.readErr == nil }
+
+// fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share one reading.
+// The error is an [*UnavailableError], a [*RulesError] where none were ever valid, or that of ctx.
+func (q *Queue) fresh(ctx context.Context, since time.Time) error {
+	for {
+		q.mu.Lock()
+		if q.current(since) {
+			q.mu.Unlock()
+			return nil
+		}
+		f := q.read(since)
+		q.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if f.err != nil {
+			return f.err
+		}
+	}
+}
+
+// read joins the reading under way, unless that began too early, or begins one. q.mu must be held.
+func (q *Queue) read(since time.Time) *flight {
+	if f := q.flight; f != nil && f.updates == q.updates && !f.began.Before(since) {
+		return f
+	}
+	f := &flight{began: q.now(), updates: q.updates, done: make(chan struct{})}
+	if q.reading.Err() != nil {
+		f.err = &UnavailableError{Detail: "the server is being stopped"}
+		close(f.done)
+		return f
+	}
+	q.flight = f
+	q.reads.Go(func() {
+		ctx, cancel := context.WithTimeout(q.reading, readTimeout)
+		defer cancel()
+		snap, err := q.scaler.Stack.Read(ctx)
+		q.landed(f, snap, err)
+	})
+	return f
+}
+
+// landed takes in what a reading found.
+func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
+	q.mu.Lock()
+	if err != nil {
+		f.err = unavailable(err)
+	}
+	// An update of ours may have ended meanwhile, and a later reading may have been faster.
+	if f.updates == q.updates && !f.began.Before(q.began) {
+		f.err = q.take(f, snap, err)
+		q.pollAt = q.now().Add(q.options.Poll)
+	}
+	if q.flight == f {
+		q.flight = nil
+	}
+	outcome := f.err
+	if outcome == nil {
+		outcome = q.rulesErr
+	}
+	q.mu.Unlock()
+	q.tell(Refreshed{Err: outcome})
+	close(f.done)
+	q.wakeUp()
+}
+
+func (k *known) take(f *flight, snap *Snapshot, err error) error {
+	var malformed *RulesError
+	switch {
+	case err == nil:
+		k.snap, k.began, k.outdated, k.readErr, k.rulesErr = snap, f.began, false, nil, snap.RulesErr
+		return nil
+	case errors.As(err, &malformed):
+		k.rulesErr = err
+		if k.snap == nil {
+			k.readErr = err
+			return err
+		}
+		k.began, k.outdated, k.readErr = f.began, false, nil
+		return nil
+	}
+	k.readErr = unavailable(err)
+	return k.readErr
+}
+
+// unavailable makes of what kept the stack from being read what callers know.
+func unavailable(err error) error {
+	var already *UnavailableError
+	var malformed *RulesError
+	if errors.As(err, &already) || errors.As(err, &malformed) {
+		return err
+	}
+	return &UnavailableError{Detail: err.Error()}
+}
+
+// outdate says that an update of ours has ended: nothing that was read before is good enough any more.
+func (q *Queue) outdate() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.updates++
+	q.outdated = true
+	q.pollAt = time.Time{}
+}

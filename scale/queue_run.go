@@ -1,0 +1,216 @@
+package scale
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Run carries out what is accepted, until ctx ends: then the update that runs is finished, no other is begun, and what is not done stays
+// in the journal. It may be called once. Where an update of an earlier process may have carried out an operation, the history tells.
+func (q *Queue) Run(ctx context.Context) {
+	defer q.stop()
+	q.finish(q.leftBehind(nil)...)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		if batch := q.ready(); len(batch) > 0 {
+			q.carry(ctx, batch)
+			continue
+		}
+		q.keepHouse()
+		timer.Reset(q.pause())
+		select {
+		case <-timer.C:
+		case <-q.wake:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// stop ends what the queue does besides.
+func (q *Queue) stop() {
+	q.save()
+	q.mu.Lock() // no reading begins after this one
+	q.stopReading()
+	q.mu.Unlock()
+	q.reads.Wait()
+}
+
+// ready are the operations to be carried out now. They count as running from here on, and their pools as busy.
+func (q *Queue) ready() []*entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if at, ok := q.nextBatch(); !ok || at.After(q.now()) {
+		return nil
+	}
+	var out []*entry
+	now := q.now()
+	for _, e := range q.open {
+		if at, ok := e.due(); ok && !at.After(now) {
+			e.prior, e.op.State = e.op.State, Running
+			q.busy[e.op.Intent.Pool] = now
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// nextBatch is when operations are carried out next; ok is false where there are none. q.mu must be held.
+func (q *Queue) nextBatch() (at time.Time, ok bool) {
+	for _, e := range q.open {
+		due, waits := e.due()
+		if !waits {
+			continue
+		}
+		if e.op.State == Accepted {
+			due = due.Add(q.options.Gather)
+		}
+		if !ok || due.Before(at) {
+			at, ok = due, true
+		}
+	}
+	return latest(at, q.retryAt), ok
+}
+
+// due is when the operation may be carried out; ok is false where it may not at all.
+func (e *entry) due() (at time.Time, ok bool) {
+	switch {
+	case !e.durable:
+		return at, false
+	case e.op.State == Accepted:
+		return e.op.AcceptedAt, true
+	case e.op.State == Deferred:
+		return latest(e.op.AcceptedAt, e.op.NotBefore), true
+	}
+	return at, false
+}
+
+// keepHouse does what there is time for when there is nothing to carry out.
+func (q *Queue) keepHouse() {
+	now := q.now()
+	q.mu.Lock()
+	if !q.pollAt.After(now) {
+		q.pollAt = now.Add(q.options.Poll)
+		q.read(now)
+	}
+	prune, save := !q.pruneAt.After(now), len(q.unsaved) > 0 && !q.saveAt.After(now)
+	if prune {
+		q.pruneAt = now.Add(pruneEvery)
+	}
+	q.mu.Unlock()
+	if save {
+		q.save()
+	}
+	if prune {
+		if err := q.journal.Prune(now); err != nil {
+			q.tell(JournalFailed{Err: err})
+		}
+	}
+}
+
+// pause is how long there is nothing to do.
+func (q *Queue) pause() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	next := q.pollAt
+	if q.pruneAt.Before(next) {
+		next = q.pruneAt
+	}
+	if len(q.unsaved) > 0 && q.saveAt.Before(next) {
+		next = q.saveAt
+	}
+	if at, ok := q.nextBatch(); ok && at.Before(next) {
+		next = at
+	}
+	return max(next.Sub(q.now()), 0)
+}
+
+// carry carries out operations: all together, or each pool by itself where an update of all of them fails, so that the others still
+// succeed.
+func (q *Queue) carry(ctx context.Context, batch []*entry) {
+	pools := poolsOf(batch)
+	if !q.carryGroup(ctx, batch, len(pools) > 1) {
+		return
+	}
+	for _, pool := range pools {
+		group := slices.DeleteFunc(slices.Clone(batch), func(e *entry) bool { return e.op.Intent.Pool != pool })
+		if ctx.Err() != nil || q.isPostponed() {
+			q.reopen(group)
+		} else {
+			q.carryGroup(ctx, group, false)
+		}
+	}
+}
+
+// free says that the pools of the operations are no longer busy, which must be so before anybody hears that the operations are done.
+// q.mu must be held.
+func (q *Queue) free(entries []*entry) {
+	for _, e := range entries {
+		delete(q.busy, e.op.Intent.Pool)
+	}
+}
+
+// isPostponed says that the stack could not be changed a moment ago.
+func (q *Queue) isPostponed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.failures > 0
+}
+
+// carryGroup carries out operations together. It says whether each pool should be tried by itself, if it may be split.
+func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
+	for len(group) > 0 {
+		id, began := NewUpdateID(), q.now()
+		b := q.begin(group, id)
+		if b == nil {
+			return false
+		}
+		q.tell(BatchStarted{ID: id, Operations: b.operations})
+		report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: id, check: b.check})
+		group, split = q.conclude(ctx, b, report, err, splittable)
+		q.tell(BatchDone{ID: id, Operations: q.copies(b.entries), Report: report, Duration: q.now().Sub(began), Err: err})
+		if split {
+			return true
+		}
+	}
+	return false
+}
+
+// begin marks the operations as running, with the id that their update will have, and brings that to disk before anything is done: only
+// so can it be told after a crash whether they were carried out. It returns nil where the journal fails.
+func (q *Queue) begin(group []*entry, id string) *batch {
+	b := &batch{entries: group, id: id, earlier: map[string][]*entry{}, history: q.scaler.Stack.History}
+	q.mu.Lock()
+	for _, e := range group {
+		for _, earlier := range e.op.Updates {
+			b.earlier[earlier] = append(b.earlier[earlier], e)
+		}
+		e.op.StartedAt = q.now()
+		e.op.Updates = append(slices.Clone(e.op.Updates), id)
+		b.operations, b.intents = append(b.operations, e.op), append(b.intents, e.op.Intent)
+	}
+	q.mu.Unlock()
+	if err := q.write(b.operations); err != nil {
+		q.tell(JournalFailed{Err: err})
+		q.forget(b)
+		q.postpone(group, err)
+		return nil
+	}
+	return b
+}
+
+// forget takes the batch's id from its operations: its update is known not to have been begun, or to have come to nothing.
+func (q *Queue) forget(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range b.entries {
+		e.op.Updates = slices.DeleteFunc(slices.Clone(e.op.Updates), func(id string) bool { return id == b.id })
+	}
+}
+
+func (q *Queue) write(ops []Operation) error {
+	q.saving.Lock()
+	defer q.saving.Unlock()
+	return q.journal.Update(ops)
+}

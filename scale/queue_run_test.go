@@ -1,0 +1,301 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestQueueEventsAtTheSameMoment(t *testing.T) {
+	together := func(r *rig, intents ...Intent) []string {
+		ids := make([]string, len(intents))
+		var wait sync.WaitGroup
+		for i, intent := range intents {
+			wait.Go(func() { ids[i] = r.accepted(intent) })
+		}
+		wait.Wait()
+		return ids
+	}
+	cases := []struct {
+		name                 string
+		intents              []Intent
+		worker, api, updates int
+		want                 []Final
+	}{
+		{"deltas for one pool add up", []Intent{byDelta(1), byDelta(2)}, 6, 2, 1, []Final{FinalScaled, FinalScaled}},
+		{"two pools go into one update", []Intent{byDelta(1), apiDelta(3)}, 4, 5, 1, []Final{FinalScaled, FinalScaled}},
+		{"the larger of two signals wins", []Intent{alarm("A", 5), alarm("B", 7)}, 7, 2, 1, []Final{FinalSuperseded, FinalScaled}},
+		{"what cancels out is no update", []Intent{byDelta(1), byDelta(-1)}, 3, 2, 0, []Final{Final(NoChange), Final(NoChange)}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r := begin(t, newWorld(t))
+				for i, id := range together(r, c.intents...) {
+					r.wants(c.want[i], id)
+				}
+				r.wantCounts(c.worker, c.api, c.updates)
+			})
+		})
+	}
+}
+
+func TestQueueWhileAnUpdateRuns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		first := r.accepted(alarm("A", 5))
+		time.Sleep(updateTime / 2)
+		if sub := r.submit(alarm("B", 9))[0]; sub.Accepted || sub.Decision.Outcome != CoolingDown || !sub.Decision.Until.IsZero() {
+			t.Errorf("a signal while an update of the pool runs: %+v", sub)
+		}
+		if sub := r.submit(alarm("C", 5))[0]; sub.Accepted || sub.Decision.Outcome != CoolingDown {
+			t.Errorf("a signal for what is under way: %+v", sub)
+		}
+		older := r.accepted(byCountOf(8))
+		newer := r.accepted(byCountOf(6))
+		more := r.accepted(byDelta(1))
+		other := r.accepted(apiDelta(1))
+		r.wants(FinalScaled, first)
+		if sub := r.submit(alarm("D", 9))[0]; sub.Accepted || sub.Decision.Outcome != CoolingDown {
+			t.Errorf("a signal while the next update runs: %+v", sub)
+		}
+		r.wants(FinalScaled, older, newer, more, other)
+		r.wantCounts(7, 3, 2)
+		if op := r.result(more); *op.From != 6 || *op.To != 7 {
+			t.Errorf("the delta went from %d to %d", *op.From, *op.To)
+		}
+		sub := r.submit(byDelta(1))[0]
+		if left := sub.Decision.Until.Sub(time.Now()); sub.Accepted || sub.Decision.Outcome != CoolingDown || left < 4*time.Minute {
+			t.Errorf("a delta in the cooldown: %+v", sub)
+		}
+	})
+}
+
+func TestQueueTellsWhatTheNextUpdateWillDo(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		for _, c := range []struct {
+			intent   Intent
+			from, to int
+		}{{byDelta(2), 3, 5}, {byDelta(1), 5, 6}, {alarm("A", 4), 3, 4}, {byCountOf(99), 7, 10}, {byCountOf(10), 10, 10}} {
+			sub := r.submit(c.intent)[0]
+			if !sub.Accepted || *sub.Operation.From != c.from || *sub.Operation.To != c.to {
+				t.Errorf("%s: %+v", c.intent.Ask(), sub.Decision)
+			}
+		}
+		for _, op := range r.Open() {
+			r.result(op.ID)
+		}
+		r.wantCounts(10, 2, 1)
+	})
+}
+
+func TestQueueSplitsAFailedUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.broken["api"] = true
+		r := begin(t, w)
+		subs := r.submit(byDelta(1), apiDelta(1), byDelta(1))
+		r.wants(FinalScaled, subs[0].Operation.ID, subs[2].Operation.ID)
+		r.wants(FinalFailed, subs[1].Operation.ID)
+		if op := r.result(subs[1].Operation.ID); op.Error != "the update failed: api is broken" {
+			t.Errorf("the failure is %q", op.Error)
+		}
+		r.wantCounts(5, 2, 3)
+
+		// A pool by itself is not tried twice, and a failure starts no cooldown.
+		r.wants(FinalFailed, r.accepted(apiDelta(1)))
+		r.wantCounts(5, 2, 4)
+		w.set(func() { w.broken["api"] = false })
+		r.wants(FinalScaled, r.accepted(apiDelta(1)))
+		r.wantCounts(5, 3, 5)
+	})
+}
+
+func TestQueueSplitOfManyPoolsStopsWithTheQueue(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.broken["api"] = true
+		r := begin(t, w)
+		subs := r.submit(byDelta(1), apiDelta(1))
+		time.Sleep(updateTime + updateTime/2) // both failed, and api is tried by itself
+		r.stop()
+		<-r.stopped
+		r.wants(FinalFailed, subs[1].Operation.ID)
+		open := r.journal.copied().mustOpen(t)
+		if len(open) != 1 || open[0].ID != subs[0].Operation.ID || open[0].State != Accepted {
+			t.Errorf("left are %+v", open)
+		}
+		r = start(t, w, r.journal.copied())
+		r.wants(FinalScaled, subs[0].Operation.ID)
+		r.wantCounts(4, 2, 3)
+	})
+}
+
+func (m *memory) mustOpen(t *testing.T) []Operation {
+	t.Helper()
+	ops, err := m.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ops
+}
+
+func TestQueueStopsAfterTheRunningUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := begin(t, w)
+		running := r.accepted(byDelta(1))
+		time.Sleep(updateTime / 2)
+		waiting, other := r.accepted(byDelta(2)), r.accepted(apiDelta(1))
+		r.stop()
+		<-r.stopped
+		r.wants(FinalScaled, running)
+		r.wantCounts(4, 2, 1)
+		if _, err := r.Submit(context.Background(), []Intent{apiDelta(1)}); err == nil {
+			t.Error("something was accepted that nobody would carry out soon, without the stack having been read")
+		}
+
+		r = start(t, w, r.journal.copied())
+		r.wants(FinalScaled, waiting, other)
+		r.wantCounts(6, 3, 2)
+	})
+}
+
+func TestQueueStopsWithoutAnUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := begin(t, w)
+		w.set(func() { w.foreignUpdate = true })
+		id := r.accepted(byDelta(1))
+		time.Sleep(time.Second) // the scaler waits for the other update
+		r.stop()
+		<-r.stopped
+		op, err := r.Operation(id)
+		if err != nil || op.State != Accepted {
+			t.Errorf("it is %s, %v", op.State, err)
+		}
+		r.wantCounts(3, 2, 0)
+	})
+}
+
+func TestQueueAfterACrash(t *testing.T) {
+	cases := []struct {
+		name string
+		// after is when the process dies, counted from the acceptance, and meanwhile is what happens before the next one starts.
+		after     time.Duration
+		meanwhile time.Duration
+		prepare   func(*world)
+		updates   int
+	}{
+		{name: "before anything was begun", after: time.Millisecond, updates: 1},
+		{name: "the update ends before the restart", after: updateTime / 2, meanwhile: updateTime, updates: 1},
+		{name: "the update still runs at the restart", after: updateTime / 2, updates: 1},
+		{
+			name: "the update failed", after: updateTime / 2, meanwhile: updateTime, updates: 2,
+			prepare: func(w *world) {
+				w.broken["worker"] = true
+				time.AfterFunc(updateTime+updateTime/4, func() { w.set(func() { w.broken["worker"] = false }) })
+			},
+		},
+	}
+	for _, c := range cases {
+		for _, intent := range []Intent{byDelta(2), byCountOf(5), alarm("A", 5)} {
+			t.Run(c.name+", "+intent.Ask(), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					w := newWorld(t)
+					if c.prepare != nil {
+						c.prepare(w)
+					}
+					r := begin(t, w)
+					id := r.accepted(intent)
+					time.Sleep(c.after)
+					left := r.journal.copied()
+					if c.after == time.Millisecond {
+						r.stop() // or this one would do it too
+						<-r.stopped
+					}
+					r.journal.fail(errors.New("the process is dead"))
+					time.Sleep(c.meanwhile)
+					w.died()
+					r = start(t, w, left)
+					r.wants(FinalScaled, id)
+					r.wantCounts(5, 2, c.updates)
+					if op := r.result(id); op.From == nil || *op.From != 3 || *op.To != 5 {
+						t.Errorf("it is said to have gone from %v to %v", op.From, op.To)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestQueueTriesAgainUntilItGivesUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := begin(t, w)
+		w.set(func() { w.foreignUpdate = true })
+		id := r.accepted(byDelta(1))
+		time.Sleep(10 * time.Minute)
+		if op, err := r.Operation(id); err != nil || op.State == Done || op.Error == "" {
+			t.Errorf("after ten minutes it is %s, error %q, %v", op.State, op.Error, err)
+		}
+		w.set(func() { w.foreignUpdate = false })
+		r.wants(FinalScaled, id)
+		if waited := r.result(id).EndedAt.Sub(r.result(id).AcceptedAt); waited > 13*time.Minute {
+			t.Errorf("it took %s", waited)
+		}
+
+		w.set(func() { w.foreignUpdate = true })
+		id = r.accepted(apiDelta(1))
+		r.wants(FinalFailed, id)
+		op := r.result(id)
+		if waited := op.EndedAt.Sub(op.AcceptedAt); waited < time.Hour || waited > 70*time.Minute || op.Error == "" {
+			t.Errorf("it was given up after %s: %q", waited, op.Error)
+		}
+		var attempts []int
+		for _, e := range r.happened() {
+			if p, ok := e.(Postponed); ok && p.Attempt == 1 {
+				attempts = append(attempts, p.Attempt)
+			}
+		}
+		if len(attempts) != 2 {
+			t.Errorf("%d rows of failures began", len(attempts))
+		}
+	})
+}
+
+func (r *rig) happened() []Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+func TestQueueTellsWhatHappens(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		r.wants(FinalScaled, r.accepted(byDelta(1)))
+		r.submit(byDelta(1))
+		var got []string
+		for _, e := range r.happened() {
+			switch e := e.(type) {
+			case Submitted:
+				got = append(got, fmt.Sprintf("submitted %s %v", e.Decision.Outcome, e.Accepted))
+			case BatchStarted:
+				got = append(got, fmt.Sprintf("batch of %d", len(e.Operations)))
+			case BatchDone:
+				got = append(got, fmt.Sprintf("batch done in %s, engine %s, %v", e.Duration.Round(time.Second), e.Report.Duration, e.Err))
+			case Changed:
+				got = append(got, fmt.Sprintf("changed to %s %s", e.Operation.State, e.Operation.Result))
+			}
+		}
+		want := []string{"submitted scale true", "batch of 1", "changed to done scaled", "batch done in 11s, engine 1s, <nil>", "submitted cooldown false"}
+		if !slices.Equal(got, want) {
+			t.Errorf("it told\n%q\nand not\n%q", got, want)
+		}
+	})
+}

@@ -1,0 +1,138 @@
+package scale
+
+import (
+	"context"
+	"slices"
+)
+
+// Ready says why the queue cannot accept anything: the stack has not been read, or could not be the last time. Nil: it can.
+func (q *Queue) Ready() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.readErr != nil:
+		return q.readErr
+	case q.snap == nil:
+		return &UnavailableError{Detail: "it has not been asked yet"}
+	}
+	return nil
+}
+
+// RulesErr says what is wrong with the stack's output, a [*RulesError], while the rules read before it are in force; else nil.
+func (q *Queue) RulesErr() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.rulesErr
+}
+
+// Rules are the rules in force; nil before the stack has been read. They must not be changed.
+func (q *Queue) Rules() Rules {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.snap == nil {
+		return nil
+	}
+	return q.snap.Rules
+}
+
+// Reload reads the stack now. The error says why it could not be read or, a [*RulesError], why its rules are not in force.
+func (q *Queue) Reload(ctx context.Context) error {
+	if err := q.fresh(ctx, q.now()); err != nil {
+		return err
+	}
+	return q.RulesErr()
+}
+
+// Pools tells how every pool stands, by name, as far as is known. It reads the stack only where nothing is known, or where an update of
+// ours has ended since. Drift is not among what it tells. Errors are those of a reading: see [Queue.Submit].
+func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
+	q.mu.Lock()
+	snap := q.snap
+	if q.outdated {
+		snap = nil
+	}
+	since := q.began
+	q.mu.Unlock()
+	if snap == nil {
+		if err := q.fresh(ctx, since); err != nil {
+			return nil, err
+		}
+		q.mu.Lock()
+		snap = q.snap
+		q.mu.Unlock()
+	}
+	out := make([]Status, 0, len(snap.Rules))
+	for _, name := range snap.Rules.Names() {
+		out = append(out, snap.status(snap.Rules[name], q.now()))
+	}
+	return out, nil
+}
+
+// Open lists the operations that are not done, oldest first.
+func (q *Queue) Open() []Operation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var out []Operation
+	for _, e := range q.open {
+		if e.durable && e.op.State != Done {
+			out = append(out, e.op)
+		}
+	}
+	return out
+}
+
+// Recent lists done operations, those that ended last first: those of a pool, or of all where it is empty; at most limit. The error is a
+// [*JournalError].
+func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
+	return q.journal.Recent(pool, limit)
+}
+
+// Operation finds an operation. The error is an [*UnknownOperationError] or a [*JournalError].
+func (q *Queue) Operation(id string) (Operation, error) {
+	op, _, err := q.lookUp(id)
+	return op, err
+}
+
+// Wait waits until the operation is done, and returns it. Where ctx ends before that, the operation is returned as it stands then, with
+// the error of ctx. Other errors are those of [Queue.Operation].
+func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
+	op, done, err := q.lookUp(id)
+	if err != nil || done == nil {
+		return op, err
+	}
+	select {
+	case <-done:
+		return q.Operation(id)
+	case <-ctx.Done():
+		if op, err = q.Operation(id); err != nil {
+			return op, err
+		}
+		return op, ctx.Err()
+	}
+}
+
+// lookUp finds an operation, and what is closed when it is done; nil where it is.
+func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
+	q.mu.Lock()
+	if e := q.find(id); e != nil && e.durable {
+		defer q.mu.Unlock()
+		return e.op, e.done, nil
+	}
+	op, ok := q.unsaved[id]
+	q.mu.Unlock()
+	if ok {
+		return op, nil, nil
+	}
+	op, err := q.journal.Get(id)
+	return op, nil, err
+}
+
+// poolsOf are the pools of the entries, by name.
+func poolsOf(entries []*entry) []string {
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.op.Intent.Pool)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,223 @@
+package scale
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestQueueWhileTheStackCannotBeRead(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.readErr = errors.New("exec: pulumi: not found")
+		r := start(t, w, newMemory())
+		if r.Ready() == nil {
+			t.Error("ready before anything was read")
+		}
+		time.Sleep(time.Second)
+		var down *UnavailableError
+		if err := r.Ready(); !errors.As(err, &down) {
+			t.Errorf("ready: %v", err)
+		}
+		if _, err := r.Submit(context.Background(), []Intent{byDelta(1)}); !errors.As(err, &down) {
+			t.Errorf("submitted: %v", err)
+		}
+		if _, err := r.Pools(context.Background()); !errors.As(err, &down) {
+			t.Errorf("pools: %v", err)
+		}
+		w.set(func() { w.readErr = nil })
+		time.Sleep(time.Minute)
+		if err := r.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+		id := r.accepted(byDelta(1))
+
+		w.set(func() { w.readErr = &UnavailableError{Detail: "down"} })
+		time.Sleep(2 * time.Minute) // the poll notices
+		if err := r.Ready(); err == nil {
+			t.Error("still ready")
+		}
+		if _, err := r.Submit(context.Background(), []Intent{byDelta(1)}); !errors.As(err, &down) {
+			t.Errorf("submitted: %v", err)
+		}
+		if open := r.Open(); len(open) != 0 && open[0].ID != id {
+			t.Errorf("open: %+v", open)
+		}
+		w.set(func() { w.readErr = nil })
+		r.wants(FinalScaled, id)
+	})
+}
+
+func TestQueueGivesUpWaitingWithTheCaller(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		time.Sleep(10 * time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), readTime/2)
+		defer cancel()
+		if _, err := r.Submit(ctx, []Intent{byCountOf(3)}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if sub := r.submit(byCountOf(3))[0]; sub.Decision.Outcome != NoChange {
+			t.Errorf("the reading ended with the caller who began it: %+v", sub)
+		}
+	})
+}
+
+func TestQueueWithMalformedRules(t *testing.T) {
+	malformed := &RulesError{Problems: []Problem{{Expected: "a map"}}}
+	cases := []struct {
+		name  string
+		spoil func(*world)
+	}{
+		{"that the stack falls back from", func(w *world) { w.malformed = malformed }},
+		{"that the stack cannot be read with", func(w *world) { w.readErr = malformed }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t)
+				r := begin(t, w)
+				w.set(func() { c.spoil(w) })
+				if err := r.Reload(context.Background()); !errors.Is(err, malformed) {
+					t.Errorf("reloaded: %v", err)
+				}
+				if r.RulesErr() == nil || r.Ready() != nil || len(r.Rules()) != 2 {
+					t.Errorf("%v, ready: %v, %d rules", r.RulesErr(), r.Ready(), len(r.Rules()))
+				}
+				id := r.accepted(byDelta(1))
+				time.Sleep(time.Minute)
+				w.set(func() { w.malformed, w.readErr = nil, nil })
+				r.wants(FinalScaled, id)
+				if err := r.Reload(context.Background()); err != nil || r.RulesErr() != nil {
+					t.Errorf("reloaded: %v, %v", err, r.RulesErr())
+				}
+			})
+		})
+	}
+	t.Run("from the start", func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.readErr = malformed
+			r := start(t, w, newMemory())
+			if err := r.Reload(context.Background()); !errors.Is(err, malformed) {
+				t.Errorf("loaded: %v", err)
+			}
+		})
+	})
+}
+
+func TestQueueFollowsTheStack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := begin(t, w)
+		count := func() int {
+			t.Helper()
+			pools, err := r.Pools(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return *pools[1].Count
+		}
+		r.wants(FinalScaled, r.accepted(byDelta(1)))
+		if got := count(); got != 4 {
+			t.Errorf("after an update of ours the count is %d", got)
+		}
+		w.somebody("worker", 8)
+		if got := count(); got != 4 {
+			t.Errorf("the count is %d and was read for nothing", got)
+		}
+		time.Sleep(31 * time.Second)
+		if got := count(); got != 8 {
+			t.Errorf("after somebody else's update, and the poll, the count is %d", got)
+		}
+		reads := w.readings()
+		time.Sleep(5 * time.Minute)
+		if got := w.readings() - reads; got < 9 || got > 10 {
+			t.Errorf("the stack was read %d times in five minutes", got)
+		}
+	})
+}
+
+func TestQueueOperations(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		id := r.accepted(byDelta(1))
+		op, err := r.Operation(id)
+		if err != nil || op.State != Accepted || *op.From != 3 || *op.To != 4 {
+			t.Errorf("accepted: %+v, %v", op, err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), updateTime/2)
+		defer cancel()
+		op, err = r.Wait(ctx, id)
+		if !errors.Is(err, context.DeadlineExceeded) || op.State != Running {
+			t.Errorf("waited too short: %s, %v", op.State, err)
+		}
+		op, err = r.Wait(context.Background(), id)
+		if err != nil || op.State != Done || op.Result != FinalScaled || op.EndedAt.IsZero() || len(op.Updates) != 0 {
+			t.Errorf("done: %+v, %v", op, err)
+		}
+		if again, err := r.Wait(context.Background(), id); err != nil || again.State != Done {
+			t.Errorf("waited for what is done: %+v, %v", again, err)
+		}
+		recent, err := r.Recent("worker", 10)
+		if err != nil || len(recent) != 1 || recent[0].ID != id || len(r.Open()) != 0 {
+			t.Errorf("recent: %+v, %v", recent, err)
+		}
+		var unknown *UnknownOperationError
+		if _, err := r.Wait(context.Background(), "nothing"); !errors.As(err, &unknown) {
+			t.Errorf("one that never was: %v", err)
+		}
+	})
+}
+
+func TestOperationIDsSort(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	last := newOperationID(at)
+	for _, step := range []time.Duration{time.Microsecond, time.Millisecond, time.Second, time.Hour, 24 * 365 * 50 * time.Hour} {
+		at = at.Add(step)
+		id := newOperationID(at)
+		if id <= last || len(id) != 26 {
+			t.Errorf("%q does not come after %q", id, last)
+		}
+		if id == newOperationID(at) {
+			t.Error("two ids are the same")
+		}
+		last = id
+	}
+}
+
+func TestOperationIsStoredWhole(t *testing.T) {
+	intent := Intent{
+		Pool: "worker", Source: "prometheus", Reason: "HighCPU", Key: "k", Force: true, At: noon, Count: new(0), Delta: new(-1),
+		Signal: &Signal{
+			Alert: "HighCPU", Cleared: true, Direction: Down, Delta: new(2), Count: new(0), Comparison: Up,
+			Value: new(math.Inf(1)), Threshold: new(0.1),
+		},
+	}
+	want := Operation{
+		ID: "1", Intent: intent, State: Deferred, Result: FinalFailed, From: new(0), To: new(5), Error: "e",
+		Decision: Decision{
+			Intent: intent, Outcome: CoolingDown, From: new(0), Wanted: 12, To: 10, Clamped: true, Until: noon, Reason: "cooling down",
+		},
+		AcceptedAt: noon, StartedAt: noon.Add(time.Nanosecond), EndedAt: noon.Add(1), NotBefore: noon.Add(2), Updates: []string{"pulumiscale/1"},
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Operation
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := json.Unmarshal([]byte(`{"version":2}`), &got); err == nil {
+		t.Error("a newer form was read")
+	}
+}

@@ -1,0 +1,196 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// Submission is the answer to an intent.
+type Submission struct {
+	// Decision is what was decided on what is known now. It is taken again when the operation is carried out.
+	Decision Decision
+	// Accepted says that the intent has become an operation, which is on disk and will be carried out. Where it is false and there is an
+	// Operation all the same, that is done: another signal of the same call is deferred in its place.
+	Accepted bool
+	// Duplicate says that the intent's pool and key have been seen before: Operation is the first one's, as it stands now.
+	Duplicate bool
+	// Operation is the accepted intent; zero where the intent was not accepted and is no duplicate.
+	Operation Operation
+}
+
+// Submit answers each intent, in their order, and accepts those that there is something to do for. When it returns, what it accepted
+// is on disk. After an error nothing was accepted.
+//
+// Not accepted are, besides duplicates: what the rule pauses, refuses or has nothing to do for; a signal in the cooldown, unless the
+// rule defers it; a count or delta in the cooldown. While an update of the pool runs, a signal counts as in the cooldown, with no Until,
+// and a count or delta is accepted and waits.
+//
+// An intent for an unknown pool is refused with an [*UnknownPoolError] in its decision; where no intent has a known pool, that is the
+// error. Others are a [*UsageError], an [*UnavailableError] or [*RulesError] where the stack cannot be read, a [*JournalError], a
+// [*QueueFullError], or that of ctx.
+func (q *Queue) Submit(ctx context.Context, intents []Intent) ([]Submission, error) {
+	if len(intents) == 0 {
+		return nil, nil
+	}
+	if err := validate(intents); err != nil {
+		return nil, err
+	}
+	subs, err := q.duplicates(intents)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(subs, func(s Submission) bool { return !s.Duplicate }) {
+		d, err := q.decide(ctx, intents, subs)
+		if err != nil {
+			return nil, err
+		}
+		if err := q.accept(d); err != nil {
+			return nil, err
+		}
+		subs = d.subs
+	}
+	for _, s := range subs {
+		q.tell(Submitted{s})
+	}
+	return subs, nil
+}
+
+// duplicates finds what has been accepted before.
+func (q *Queue) duplicates(intents []Intent) ([]Submission, error) {
+	subs := make([]Submission, len(intents))
+	for i, intent := range intents {
+		if intent.Key == "" {
+			continue
+		}
+		first, ok, err := q.journal.Find(intent.Pool, intent.Key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			subs[i] = q.duplicateOf(first)
+		}
+	}
+	return subs, nil
+}
+
+// duplicateOf is the answer to a duplicate of an operation, of which the journal may not have the latest.
+func (q *Queue) duplicateOf(first Operation) Submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.find(first.ID); e != nil {
+		first = e.op
+	} else if op, ok := q.unsaved[first.ID]; ok {
+		first = op
+	}
+	return Submission{Decision: first.Decision, Duplicate: true, Operation: first}
+}
+
+// decide decides what is no duplicate, and reserves a place in the queue for what is to be accepted. Where an intent would be turned
+// away on the grounds of what may have changed since it was read, the stack is read again first.
+func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
+	since := q.now().Add(-q.options.Freshness)
+	for {
+		q.mu.Lock()
+		if q.usable() {
+			d := q.draft(intents, subs)
+			if !d.uncertain || q.current(since) {
+				err := q.reserve(d)
+				q.mu.Unlock()
+				return d, err
+			}
+		}
+		q.mu.Unlock()
+		if err := q.fresh(ctx, since); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// reserve gives what the draft accepts a place in the queue, where later intents see it; it is not carried out before it is on disk.
+// q.mu must be held.
+func (q *Queue) reserve(d *draft) error {
+	unknown := func(s Submission) bool {
+		var err *UnknownPoolError
+		return errors.As(s.Decision.Err, &err)
+	}
+	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !unknown(s) }) {
+		return d.subs[0].Decision.Err
+	}
+	if len(d.accepted) > 0 && len(q.open)+len(d.accepted) > q.options.MaxOpen {
+		return &QueueFullError{Max: q.options.MaxOpen}
+	}
+	for _, e := range d.accepted {
+		if e.op.State != Done {
+			q.open = append(q.open, e)
+		}
+	}
+	return nil
+}
+
+// accept brings the draft's operations to disk.
+func (q *Queue) accept(d *draft) error {
+	if len(d.accepted) > 0 {
+		if err := q.store(d); err != nil {
+			return err
+		}
+		q.wakeUp()
+	}
+	q.finish(q.leftBehind(d.cleared)...)
+	return nil
+}
+
+func (q *Queue) store(d *draft) error {
+	ops := make([]Operation, len(d.accepted))
+	for i, e := range d.accepted {
+		ops[i] = e.op
+	}
+	stored, err := q.journal.Add(ops)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err != nil {
+		q.drop(d.accepted...)
+		return err
+	}
+	for i, e := range d.accepted {
+		sub := &d.subs[d.of[i]]
+		if stored[i].ID != e.op.ID { // somebody was faster with the same key
+			q.drop(e)
+			first := stored[i]
+			if e := q.find(first.ID); e != nil {
+				first = e.op
+			}
+			*sub = Submission{Decision: first.Decision, Duplicate: true, Operation: first}
+			continue
+		}
+		e.durable = true
+		sub.Decision, sub.Accepted, sub.Operation = e.op.Decision, e.op.State != Done, e.op
+	}
+	return nil
+}
+
+// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but the newest of
+// each pool.
+func (q *Queue) leftBehind(cleared []Intent) []*entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var out []*entry
+	newest := map[string]bool{}
+	for _, e := range slices.Backward(q.open) {
+		if e.op.State != Deferred || !e.durable {
+			continue
+		}
+		pool, signal := e.op.Intent.Pool, e.op.Intent.Signal
+		switch {
+		case !signal.Cleared && slices.ContainsFunc(cleared, func(i Intent) bool { return i.Pool == pool && i.Signal.Alert == signal.Alert }):
+			e.close(q.now(), FinalCancelled, "the alert has cleared")
+		case newest[pool]:
+			e.close(q.now(), FinalSuperseded, "a newer signal for the pool came before the end of the cooldown")
+		default:
+			newest[pool] = true
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,189 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// leastRule are rules with one pool, worker, of a key.
+func leastRule(key string, path bool) scale.Rules {
+	return scale.Rules{"worker": {Pool: "worker", Targets: []string{"**::worker"}, ConfigKey: key, ConfigPath: path, Max: 10}}
+}
+
+// tempFile is a stack's file with the document; an empty one is no file.
+func tempFile(t *testing.T, doc string) configFile {
+	t.Helper()
+	f := configFile{path: filepath.Join(t.TempDir(), "Pulumi.dev.yaml"), project: demoProject()}
+	if doc != "" {
+		if err := os.WriteFile(f.path, []byte(doc), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func set(key, text string) []scale.Setting { return []scale.Setting{{Key: key, Value: &text}} }
+
+func TestWrite(t *testing.T) {
+	f := tempFile(t, "config:\n  demo:a: 1 # a\n  demo:b: 2\n")
+	if err := f.write(append(set("a", "5"), set("b", "6")...)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("config:\n  demo:a: 5 # a\n  demo:b: 6\n", content(t, f.path)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	info, err := os.Stat(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+		t.Errorf("the mode is %v", info.Mode())
+	}
+	left, err := os.ReadDir(filepath.Dir(f.path))
+	if err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, error %v", left, err)
+	}
+}
+
+func TestWriteMakesTheFile(t *testing.T) {
+	f := tempFile(t, "")
+	if err := f.write(set("a", "5")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("config:\n  demo:a: \"5\"\n", content(t, f.path)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWriteMakesJSONOfAJSONProject(t *testing.T) {
+	f := tempFile(t, "")
+	f.path = filepath.Join(filepath.Dir(f.path), "Pulumi.dev.json")
+	if err := f.write(append(set("a", "5"), set("b", "6")...)); err != nil {
+		t.Fatal(err)
+	}
+	var got any
+	if err := json.Unmarshal([]byte(content(t, f.path)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{"config": map[string]any{"demo:a": 5.0, "demo:b": 6.0}}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWriteChangesNothingOnAnError(t *testing.T) {
+	const doc = "config:\n  demo:a: 1\n  demo:b: {c: 1}\n"
+	f := tempFile(t, doc)
+	if err := f.write(append(set("a", "5"), set("b", "6")...)); err == nil {
+		t.Error("no error")
+	}
+	if diff := cmp.Diff(doc, content(t, f.path)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWriteKeepsALink(t *testing.T) {
+	f := tempFile(t, "config:\n  demo:a: 1\n")
+	link := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
+	if err := os.Symlink(f.path, link); err != nil {
+		t.Skip(err)
+	}
+	linked := configFile{path: link, project: f.project}
+	if err := linked.write(set("a", "5")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("no longer a link: %v, error %v", info, err)
+	}
+	if diff := cmp.Diff("config:\n  demo:a: 5\n", content(t, f.path)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWriteOfWhatIsThereTouchesNothing(t *testing.T) {
+	f := tempFile(t, "config:\n  demo:a: 5\n")
+	before, err := os.Stat(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write(set("a", "5")); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(f.path)
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("the file was replaced, error %v", err)
+	}
+}
+
+func TestCopyWith(t *testing.T) {
+	const doc = "config:\n  demo:a: 1 # a\n"
+	f := tempFile(t, doc)
+	path, remove, err := f.copyWith(append(set("a", "5"), scale.Setting{Key: "b"}), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{content(t, path), content(t, f.path)}); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, p := range []string{path, filepath.Dir(path)} {
+		if info, err := os.Stat(p); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("others may read %s: %v, error %v", p, info.Mode(), err)
+		}
+	}
+	remove()
+	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestCopyWithLeavesNothingOnAnError(t *testing.T) {
+	parent := t.TempDir()
+	if _, _, err := tempFile(t, "config: text\n").copyWith(set("a", "5"), parent); err == nil {
+		t.Error("no error")
+	}
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, error %v", left, err)
+	}
+}
+
+func TestValuesOfWhatCannotBeRead(t *testing.T) {
+	var setup *scale.SetupError
+	if _, err := tempFile(t, "config: [\n").values(leastRule("a", false)); !errors.As(err, &setup) || setup.Hint == "" {
+		t.Errorf("got %v", err)
+	}
+	var rules *scale.RulesError
+	if _, err := tempFile(t, "").values(leastRule("[0]", true)); !errors.As(err, &rules) || rules.Problems[0].Pool != "worker" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWritable(t *testing.T) {
+	f := tempFile(t, "config: {}\n")
+	if err := f.writable(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(f.path)); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, error %v", left, err)
+	}
+	f.path = filepath.Join(filepath.Dir(f.path), "nowhere", "Pulumi.dev.yaml")
+	var setup *scale.SetupError
+	if err := f.writable(); !errors.As(err, &setup) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,378 @@
+//go:build !windows
+
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// engineScript is a CLI that answers from files of its folder: export.json, pages of the history, and for an update or a preview an event
+// log, an exit code and what is printed. It writes down how it was called and the configuration it was given.
+const engineScript = `
+cd "$(dirname "$0")"
+echo "$*" >>calls
+case "$*" in
+*"stack export"*) cat export.json ;;
+*"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page ] && page=$2; shift; done; cat "history$page.json" ;;
+*"stack --show-name"*) echo dev ;;
+*)
+	while [ $# -gt 0 ]; do
+		[ "$1" = --event-log ] && log=$2
+		[ "$1" = --config-file ] && cat "$2" >config
+		shift
+	done
+	cat events >"$log" 2>/dev/null
+	[ -e stderr ] && cat stderr >&2
+	exit "$(cat code 2>/dev/null || echo 0)" ;;
+esac
+`
+
+// engine is a stack with such a CLI. Its files are made by [engine.put].
+type engine struct {
+	*Stack
+	script
+	t *testing.T
+}
+
+func newEngine(t *testing.T) engine {
+	t.Helper()
+	s := newScript(t, engineScript)
+	project := demoProject()
+	project.dir = t.TempDir()
+	stateDir := t.TempDir()
+	e := engine{t: t, script: s, Stack: &Stack{
+		name: "dev", command: s.command, project: project, stateDir: stateDir,
+		file: configFile{path: filepath.Join(project.dir, "Pulumi.dev.yaml"), project: project},
+	}}
+	e.put("export.json", `{"deployment":{}}`)
+	e.put("history1.json", `[]`)
+	return e
+}
+
+func (e engine) put(name, text string) {
+	e.t.Helper()
+	if err := os.WriteFile(filepath.Join(e.script.dir, name), []byte(text), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// called are the calls of the CLI that contain a word.
+func (e engine) called(word string) []string {
+	calls, err := os.ReadFile(filepath.Join(e.script.dir, "calls"))
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(strings.Split(strings.TrimSpace(string(calls)), "\n"), func(s string) bool { return !strings.Contains(s, word) })
+}
+
+const rulesOutput = `{"worker":{"urn":"urn:pulumi:dev::demo::a:b:C::w","configKey":"count","min":1,"max":9,"cooldown":"5m"}}`
+
+func exportOf(rules string) string {
+	return `{"version":3,"deployment":{"resources":[
+		{"urn":"urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev","type":"pulumi:pulumi:Stack","outputs":{"pulumiscale":` + rules + `}},
+		{"urn":"urn:pulumi:dev::demo::a:b:C::w","type":"a:b:C"}],
+		"pending_operations":[{"resource":{"urn":"urn:pending"},"type":"creating"}]}}`
+}
+
+// past is an entry of the history.
+func past(kind, result string, age time.Duration, config, agent string) string {
+	at := time.Now().Add(-age).UTC().Format(time.RFC3339)
+	return fmt.Sprintf(`{"version":0,"kind":%q,"startTime":%q,"endTime":%q,"message":"m","result":%q,"config":%s,"environment":{"exec.agent":%q,"git.author":"me"}}`,
+		kind, at, at, result, config, agent)
+}
+
+func history(entries ...string) string { return "[" + strings.Join(entries, ",") + "]" }
+
+const counted = `{"demo:count":{"value":"3","secret":false},"demo:b":{"value":"x","secret":false}}`
+
+func TestRead(t *testing.T) {
+	e := newEngine(t)
+	e.put("export.json", exportOf(rulesOutput))
+	e.put("history1.json", history(past("update", "in-progress", 0, counted, ""), past("update", "succeeded", time.Hour, counted, "pulumiscale/1"),
+		past("refresh", "failed", 2*time.Hour, `{"demo:count":{"value":"7","secret":true}}`, "")))
+	if err := os.WriteFile(e.file.path, []byte("config:\n  demo:count: 4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := e.Read(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Updates) != 2 || got.Updates[0].End.IsZero() || !strings.Contains(got.Head, "pulumiscale/1") {
+		t.Fatalf("updates %+v, head %q", got.Updates, got.Head)
+	}
+	for i := range got.Updates {
+		got.Updates[i].Start, got.Updates[i].End = time.Time{}, time.Time{}
+	}
+	got.Head, got.Rules, got.DependsOn = "", nil, nil
+	want := &scale.Snapshot{
+		Resources: []string{"urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev", "urn:pulumi:dev::demo::a:b:C::w"}, Pending: []string{"urn:pending"},
+		Updates: []scale.Update{
+			{Kind: "update", Succeeded: true, Message: "m", By: "me", ID: "pulumiscale/1", Values: map[string]*string{"worker": new("3")}},
+			{Kind: "refresh", Message: "m", By: "me", Values: map[string]*string{"worker": new("[secret]")}},
+		},
+		Complete: true, File: map[string]*string{"worker": new("4")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestReadReachesBackBehindTheCooldown(t *testing.T) {
+	page := func(n int, age time.Duration) string {
+		return history(slices.Repeat([]string{past("update", "succeeded", age, counted, "")}, n)...)
+	}
+	for _, c := range []struct {
+		name  string
+		pages []string
+		// reads is how many pages are read, and updates how many updates are found.
+		reads, updates int
+		complete       bool
+	}{
+		{"a page that is not full is all there is", []string{page(3, 0)}, 1, 3, true},
+		{"a page that ends in the cooldown is not enough", []string{page(20, time.Minute), page(20, time.Hour)}, 2, 40, false},
+		{"a page that ends before it is", []string{page(20, time.Hour)}, 1, 20, false},
+		{"failures and refreshes do not count", []string{
+			history(slices.Repeat([]string{past("update", "failed", time.Hour, counted, ""), past("refresh", "succeeded", time.Hour, counted, "")}, 10)...), page(1, 0),
+		}, 2, 21, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("export.json", exportOf(rulesOutput))
+			for i, text := range c.pages {
+				e.put(fmt.Sprintf("history%d.json", i+1), text)
+			}
+			got, err := e.Read(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reads := len(e.called("history")); reads != c.reads || len(got.Updates) != c.updates || got.Complete != c.complete {
+				t.Errorf("%d pages, %d updates, complete %v", reads, len(got.Updates), got.Complete)
+			}
+		})
+	}
+}
+
+func TestReadOfAStackWithoutRules(t *testing.T) {
+	var rules *scale.RulesError
+	if _, err := newEngine(t).Read(context.Background()); !errors.As(err, &rules) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHistoryReadsAll(t *testing.T) {
+	e := newEngine(t)
+	e.put("history1.json", history(slices.Repeat([]string{past("update", "succeeded", 0, counted, "")}, 30)...))
+	got, err := e.History(context.Background(), leastRule("count", false))
+	if err != nil || len(got) != 30 {
+		t.Errorf("%d updates, error %v", len(got), err)
+	}
+	if calls := e.called("--page-size 0"); len(calls) != 1 {
+		t.Errorf("calls %q", calls)
+	}
+}
+
+func aChange() scale.Change {
+	return scale.Change{Settings: set("count", "5"), Targets: []string{"urn:a", "**::b"}, Message: "pulumiscale: worker 3 -> 5"}
+}
+
+func TestUpdate(t *testing.T) {
+	e := newEngine(t)
+	const doc = "config:\n  demo:count: 3 # n\n"
+	if err := os.WriteFile(e.file.path, []byte(doc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.put("events", string(eventLog(t, "scale")))
+	change := aChange()
+	change.TargetDependents, change.Refresh, e.options.Parallel = true, true, 4
+	got, err := e.Update(context.Background(), change, scale.Unobserved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Steps) != 1 || !strings.HasPrefix(got.ID, "pulumiscale/") || got.Overtaken || got.Duration <= 0 || got.Output == nil {
+		t.Errorf("got %+v", got)
+	}
+	if diff := cmp.Diff("config:\n  demo:count: 5 # n\n", content(t, filepath.Join(e.script.dir, "config"))); diff != "" {
+		t.Errorf("the engine's configuration: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(doc, content(t, e.file.path)); diff != "" {
+		t.Errorf("the stack's file: -want +got:\n%s", diff)
+	}
+	calls := e.called(" up ")
+	if len(calls) != 1 {
+		t.Fatalf("calls %q", calls)
+	}
+	for _, want := range []string{
+		"--yes", "--skip-preview", "--message pulumiscale: worker 3 -> 5", "--exec-agent " + got.ID, "--stack dev", "--target urn:a --target **::b",
+		"--target-dependents", "--refresh", "--parallel 4",
+	} {
+		if !strings.Contains(calls[0]+" ", want+" ") {
+			t.Errorf("no %q in %q", want, calls[0])
+		}
+	}
+	if left, err := os.ReadDir(e.stateDir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, error %v", left, err)
+	}
+}
+
+func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
+	known := past("update", "succeeded", time.Hour, counted, "")
+	other := past("update", "succeeded", time.Minute, counted, "x")
+	for _, c := range []struct {
+		name    string
+		head    string
+		history []string
+		want    bool
+	}{
+		{"the update it was decided on", known, []string{known}, false},
+		{"another one since", known, []string{other, known}, true},
+		{"another one that still runs", known, []string{past("update", "in-progress", 0, counted, ""), known}, false},
+		{"none before", "", nil, false},
+		{"a first one since", "", []string{other}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("events", string(eventLog(t, "scale")))
+			e.put("history1.json", history(c.history...))
+			change := aChange()
+			change.Head = c.head
+			got, err := e.Update(context.Background(), change, scale.Unobserved)
+			if err != nil || got.Overtaken != c.want {
+				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
+			}
+		})
+	}
+}
+
+func TestOwnUpdateIsNotWhatItFollows(t *testing.T) {
+	e := newEngine(t)
+	before := past("update", "succeeded", time.Hour, counted, "")
+	e.put("history1.json", history(past("update", "succeeded", 0, counted, "pulumiscale/mine"), before))
+	got, err := e.newestBut(context.Background(), "pulumiscale/mine")
+	if diff := cmp.Diff(before, got); diff != "" || err != nil {
+		t.Errorf("error %v, -want +got:\n%s", err, diff)
+	}
+}
+
+func TestUpdateThatFails(t *testing.T) {
+	for _, c := range []struct {
+		name, events, stderr string
+		check                func(error) bool
+	}{
+		{"at the lock", "", lockedText, func(err error) bool {
+			var locked *scale.LockedError
+			return errors.As(err, &locked) && len(locked.Holders) == 1
+		}},
+		{"in the provider", "failed", "", func(err error) bool {
+			var engine *scale.EngineError
+			return errors.As(err, &engine) && len(engine.Diagnostics) == 1 && !engine.Interrupted
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			const doc = "config:\n  demo:count: 3\n"
+			if err := os.WriteFile(e.file.path, []byte(doc), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			e.put("stderr", c.stderr)
+			e.put("code", "1")
+			if c.events != "" {
+				e.put("events", string(eventLog(t, c.events)))
+			}
+			if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); !c.check(err) {
+				t.Errorf("got %#v", err)
+			}
+			if diff := cmp.Diff(doc, content(t, e.file.path)); diff != "" {
+				t.Errorf("the stack's file: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestUpdateDoesNotStartWhereTheResultCannotBeWritten(t *testing.T) {
+	e := newEngine(t)
+	e.file.path = filepath.Join(e.project.dir, "nowhere", "Pulumi.dev.yaml")
+	var setup *scale.SetupError
+	if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); !errors.As(err, &setup) {
+		t.Errorf("got %v", err)
+	}
+	if calls := e.called(""); len(calls) > 0 {
+		t.Errorf("calls %q", calls)
+	}
+}
+
+func TestPreview(t *testing.T) {
+	e := newEngine(t)
+	e.put("events", string(eventLog(t, "replace")))
+	got, err := e.Preview(context.Background(), aChange(), scale.Unobserved)
+	if err != nil || len(got.Steps) != 3 || got.ID != "" || got.Overtaken {
+		t.Errorf("got %+v, error %v", got, err)
+	}
+	if calls := e.called(""); len(calls) != 1 || !strings.Contains(calls[0], " preview ") || strings.Contains(calls[0], "--yes") {
+		t.Errorf("calls %q", calls)
+	}
+	if _, err := os.Stat(e.file.path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a preview made the stack's file: %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	s := newScript(t, `case "$*" in *version*) echo "${FAKE_VERSION:-v3.250.0}" ;; *--show-name*) echo selected ;; *) exit 9 ;; esac`)
+	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte("name: demo\nruntime: yaml\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name                 string
+		options              Options
+		stack, file, stateIn string
+	}{
+		{"the selected stack", Options{Dir: dir}, "selected", "Pulumi.selected.yaml", filepath.Join(dir, ".pulumiscale")},
+		{"a stack by its name", Options{Dir: dir, Stack: "dev"}, "dev", "Pulumi.dev.yaml", filepath.Join(dir, ".pulumiscale")},
+		{"a stack by its full name", Options{Dir: dir, Stack: "org/demo/dev"}, "org/demo/dev", "Pulumi.dev.yaml", filepath.Join(dir, ".pulumiscale")},
+		{"a state directory of one's own, from where one stands", Options{Dir: dir, Stack: "dev", StateDir: "state"}, "dev", "Pulumi.dev.yaml", filepath.Join(here, "state")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Open(context.Background(), c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{c.stack, filepath.Join(dir, c.file), c.stateIn}
+			if diff := cmp.Diff(want, []string{got.Name(), got.ConfigFile(), got.stateDir}); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+	var setup *scale.SetupError
+	if _, err := Open(context.Background(), Options{Dir: filepath.Join(dir, "nowhere")}); !errors.As(err, &setup) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+	if _, err := Open(context.Background(), Options{Dir: here}); !errors.As(err, &setup) {
+		t.Errorf("a directory without a project: %v", err)
+	}
+	t.Setenv("FAKE_VERSION", "v3.100.0")
+	if _, err := Open(context.Background(), Options{Dir: dir}); !errors.As(err, &setup) || !strings.Contains(setup.Hint, "3.200.0") {
+		t.Errorf("a CLI that is too old: %v", err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Open(context.Background(), Options{Dir: dir}); !errors.As(err, &setup) || !strings.Contains(setup.Hint, "install") {
+		t.Errorf("no CLI: %v", err)
+	}
+}

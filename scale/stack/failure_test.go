@@ -1,0 +1,225 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/blang/semver"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// What the CLI printed on stderr, in v3.250.0; of Pulumi Cloud, what its API answers.
+const (
+	lockedText = "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.\n" +
+		"  file:///backend/.pulumi/locks/organization/worker-pool/dev/608859b6.json?no_tmp_dir=true: created by root@elsewhere (pid 31829) at 2026-11-23T17:22:41Z\n"
+	conflictText = "error: [409] Conflict: Another update is currently in progress.\n" +
+		"To learn more about possible reasons and resolution, visit https://www.pulumi.com/docs/troubleshooting/#conflict\n"
+	wrongPassphraseText = "error: getting stack configuration: get stack secrets manager: incorrect passphrase\n"
+	noPassphraseText    = "error: getting stack configuration: get stack secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE " +
+		"or PULUMI_CONFIG_PASSPHRASE_FILE environment variables\n"
+	noStackText    = "error: no stack named 'nope' found\n"
+	noSelectText   = "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
+	noBucketText   = "error: unable to open bucket file:///backend?no_tmp_dir=true: stat /backend: no such file or directory\n"
+	noLoginText    = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions\n"
+	refusedText    = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: performing HTTP request: Get \"http://127.0.0.1:9/api/user\": dial tcp 127.0.0.1:9: connect: connection refused\n"
+	unknownText    = "error: unknown flag: --nope\n"
+	missingOutText = "Updating (dev):\nDiagnostics:\n    error: Target 'urn:pulumi:dev::worker-pool::localcloud:index:Pool::nope' could not be found in the stack. " +
+		"Did you forget to escape $ in your shell?\n"
+)
+
+func testStack(t *testing.T) *Stack {
+	return &Stack{name: "dev", command: &command{}, project: &project{dir: t.TempDir(), Project: demoProject().Project}}
+}
+
+func exit(code int) error { return fmt.Errorf("exit status %d", code) }
+
+func TestCommandError(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fail failure
+		want error
+	}{
+		{"a lock of a self-managed backend", failure{stderr: lockedText}, &scale.LockedError{Stack: "dev", Holders: []scale.Holder{
+			{User: "root", Host: "elsewhere", PID: 31829, Since: time.Date(2026, 11, 23, 17, 22, 41, 0, time.UTC)},
+		}}},
+		{"a conflict of Pulumi Cloud", failure{stderr: conflictText}, &scale.LockedError{Stack: "dev"}},
+		{"a wrong passphrase", failure{stderr: wrongPassphraseText}, setupFailure("the passphrase is wrong", wrongPassphraseText)},
+		{"no passphrase", failure{stderr: noPassphraseText}, setupFailure("no passphrase is set", noPassphraseText)},
+		{"no such stack", failure{stderr: noStackText}, setupFailure("there is no such stack", noStackText)},
+		{"no stack selected", failure{stderr: noSelectText}, setupFailure("no stack is selected", noSelectText)},
+		{"no storage", failure{stderr: noBucketText}, setupFailure("the backend's storage cannot be used", noBucketText)},
+		{"no login", failure{stderr: noLoginText}, setupFailure("not logged in to the backend", noLoginText)},
+		{"a backend that does not answer", failure{stderr: refusedText}, &scale.UnavailableError{
+			Detail: `performing HTTP request: Get "http://127.0.0.1:9/api/user": dial tcp 127.0.0.1:9: connect: connection refused`,
+		}},
+		{"a backend in trouble", failure{stderr: "error: [503] Service Unavailable\n"}, &scale.UnavailableError{Detail: "[503] Service Unavailable"}},
+		{"a backend that wants less", failure{stderr: "error: [429] Too Many Requests\n"}, &scale.UnavailableError{Detail: "[429] Too Many Requests"}},
+		{"anything else", failure{stderr: unknownText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
+		{"what has no error line", failure{stderr: "panic: help\n"}, &scale.SetupError{Problem: "try", Err: errors.New("panic: help")}},
+		{"silence", failure{err: exit(255)}, &scale.SetupError{Problem: "try", Err: errors.New("exit status 255")}},
+		{"several errors", failure{stderr: "error: one\nwarning: two\nerror: three\n  and four\n"}, &scale.SetupError{Problem: "try", Err: errors.New("one; three and four")}},
+		{"an end by the user", failure{stderr: lockedText, err: context.Canceled}, context.Canceled},
+		{"an end by the clock", failure{err: fmt.Errorf("x: %w", context.DeadlineExceeded)}, fmt.Errorf("x: %w", context.DeadlineExceeded)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.fail.err == nil {
+				c.fail.err = exit(1)
+			}
+			got := testStack(t).commandError("try", c.fail)
+			if diff := cmp.Diff(c.want, got, cmp.Comparer(sameError), cmpopts.IgnoreFields(scale.SetupError{}, "Hint")); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			var setup *scale.SetupError
+			if errors.As(got, &setup) && setup.Problem != "try" && setup.Hint == "" {
+				t.Error("no hint")
+			}
+		})
+	}
+}
+
+// sameError compares errors that have nothing but a text.
+func sameError(a, b error) bool {
+	return fmt.Sprintf("%T %v", a, a) == fmt.Sprintf("%T %v", b, b)
+}
+
+func setupFailure(problem, stderr string) error {
+	return &scale.SetupError{Problem: problem, Err: errors.New(strings.TrimSpace(strings.TrimPrefix(stderr, "error: ")))}
+}
+
+func TestEngineError(t *testing.T) {
+	const nope = "urn:pulumi:dev::worker-pool::localcloud:index:Pool::nope"
+	diagnostics := []scale.Diagnostic{{Severity: "error", Message: "told"}}
+	done := []scale.ResourceStep{{Op: "update"}}
+	for _, c := range []struct {
+		name string
+		f    follower
+		fail failure
+		want error
+	}{
+		{"a lock, before it has begun", follower{}, failure{stderr: lockedText}, &scale.LockedError{}},
+		{"a backend that is away, before it has begun", follower{}, failure{stderr: refusedText}, &scale.UnavailableError{}},
+		{"an end by the user, before it has begun", follower{}, failure{err: context.Canceled, interrupted: true}, context.Canceled},
+		{"a target that is missing", follower{hasBegun: true, diagnostics: diagnostics}, failure{stdout: missingOutText}, &scale.TargetError{Target: nope}},
+		{
+			"a target that is missing, after another was updated", follower{hasBegun: true, diagnostics: diagnostics, done: done}, failure{stdout: missingOutText},
+			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done},
+		},
+		{
+			"a failure while it works", follower{hasBegun: true, diagnostics: diagnostics, done: done}, failure{stderr: "error: update failed\n"},
+			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done},
+		},
+		{
+			"a failure while it works that speaks of a lock passes as little", follower{hasBegun: true, diagnostics: diagnostics}, failure{stderr: lockedText},
+			&scale.EngineError{Operation: "update", Diagnostics: diagnostics},
+		},
+		{
+			"a backend that goes away while it works", follower{hasBegun: true}, failure{stderr: "error: connection refused\n"},
+			&scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: "connection refused"}}},
+		},
+		{
+			"an end by the user while it works", follower{hasBegun: true, done: done, diagnostics: diagnostics}, failure{interrupted: true},
+			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done, Interrupted: true},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.fail.err == nil {
+				c.fail.err = exit(1)
+			}
+			c.f.operation = "update"
+			got := testStack(t).engineError(&c.f, c.fail)
+			ignore := cmp.Options{cmpopts.IgnoreTypes(scale.Holder{}), cmpopts.IgnoreFields(scale.LockedError{}, "Stack", "Holders"), cmpopts.IgnoreFields(scale.UnavailableError{}, "Detail")}
+			if diff := cmp.Diff(fmt.Sprintf("%T", c.want), fmt.Sprintf("%T", got)); diff != "" {
+				t.Fatalf("-want +got:\n%s", diff)
+			}
+			if c.want != context.Canceled {
+				if diff := cmp.Diff(c.want, got, ignore); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestHolderIsDeadOnlyOnThisMachine(t *testing.T) {
+	ended := exec.Command(os.Args[0], "-test.run=^$")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		name, host string
+		pid        int
+		dead       bool
+	}{
+		{"a process that runs here", host, os.Getpid(), false},
+		{"a process that has ended here", host, ended.Process.Pid, true},
+		{"a process elsewhere", host + "-other", ended.Process.Pid, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := fmt.Sprintf("the stack is currently locked by 1 lock(s)\n  x: created by me@%s (pid %d) at 2026-11-23T17:22:41Z", c.host, c.pid)
+			var locked *scale.LockedError
+			if !errors.As(testStack(t).locked(failure{stderr: text}), &locked) || len(locked.Holders) != 1 || locked.Holders[0].Dead != c.dead {
+				t.Errorf("got %+v", locked)
+			}
+		})
+	}
+}
+
+// canned is a CLI that fails with what it is given.
+type canned struct{ stderr string }
+
+func (c canned) Version() semver.Version { return semver.MustParse("3.250.0") }
+
+func (c canned) Run(_ context.Context, _ string, _ io.Reader, _, _ []io.Writer, _ []string, args ...string) (string, string, int, error) {
+	if args[0] == "refresh" || args[0] == "cancel" {
+		return "", c.stderr, 1, exit(1)
+	}
+	return "", "", 0, nil
+}
+
+// TestLockedAgreesWithTheAutomationAPI holds our own look at the CLI's words against the SDK's predicate, so that an update of the SDK that
+// knows other words is noticed.
+func TestLockedAgreesWithTheAutomationAPI(t *testing.T) {
+	for _, stderr := range []string{
+		lockedText, conflictText, wrongPassphraseText, noStackText, refusedText, unknownText, "",
+		"error: [409] Conflict: stack already exists\n", "error: the stack is locked\n", "[409] Conflict: Another update is currently in progress",
+	} {
+		t.Run(stderr, func(t *testing.T) {
+			ctx := context.Background()
+			dir := t.TempDir()
+			if err := os.WriteFile(dir+"/Pulumi.yaml", []byte("name: demo\nruntime: yaml\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			workspace, err := auto.NewLocalWorkspace(ctx, auto.WorkDir(dir), auto.Pulumi(canned{stderr}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stack, err := auto.SelectStack(ctx, "dev", workspace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = stack.Cancel(ctx)
+			if err == nil {
+				t.Fatal("the canned CLI did not fail")
+			}
+			ours := testStack(t).locked(failure{stderr: stderr}) != nil
+			if theirs := auto.IsConcurrentUpdateError(err); ours != theirs {
+				t.Errorf("locked: %v by us, %v by the SDK", ours, theirs)
+			}
+		})
+	}
+}

@@ -1,0 +1,119 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func lockable(t *testing.T) *Stack {
+	return &Stack{stateDir: filepath.Join(t.TempDir(), "state", ".pulumiscale")}
+}
+
+func TestLockLetsOneInAtATime(t *testing.T) {
+	one := lockable(t)
+	two := &Stack{stateDir: one.stateDir}
+	unlock, ok, err := one.TryLock()
+	if err != nil || !ok {
+		t.Fatalf("ok %v, error %v", ok, err)
+	}
+	if _, ok, err := two.TryLock(); err != nil || ok {
+		t.Errorf("a second one got in: error %v", err)
+	}
+	waiting, locked := make(chan scale.Event, 1), make(chan error)
+	var again func()
+	go func() {
+		var err error
+		again, err = two.Lock(context.Background(), func(e scale.Event) { waiting <- e })
+		locked <- err
+	}()
+	want := scale.Waiting{Lock: filepath.Join(one.stateDir, "lock")}
+	if diff := cmp.Diff(scale.Event(want), <-waiting); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	select {
+	case err := <-locked:
+		t.Errorf("it did not wait: %v", err)
+	default:
+	}
+	unlock()
+	if err := <-locked; err != nil {
+		t.Fatal(err)
+	}
+	again()
+	unlock, err = one.Lock(context.Background(), func(e scale.Event) { t.Errorf("a free lock is waited for: %v", e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
+func TestLockIsWaitedForUntilTheContextEnds(t *testing.T) {
+	s := lockable(t)
+	unlock, _, err := s.TryLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := s.Lock(ctx, func(scale.Event) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLockKeepsItsFolderOutOfVersionControl(t *testing.T) {
+	s := lockable(t)
+	unlock, _, err := s.TryLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if diff := cmp.Diff("*\n", content(t, filepath.Join(s.stateDir, ".gitignore"))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestLockInAFolderThatCannotBeMade(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Stack{stateDir: filepath.Join(file, "state")}
+	var setup *scale.SetupError
+	if _, err := s.Lock(context.Background(), scale.Unobserved); !errors.As(err, &setup) || setup.Hint == "" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLockRemovesWhatWasLeftBehind(t *testing.T) {
+	s := lockable(t)
+	old, fresh, other := filepath.Join(s.stateDir, copyPrefix+"old"), filepath.Join(s.stateDir, copyPrefix+"new"), filepath.Join(s.stateDir, "journal")
+	for _, dir := range []string{old, fresh, other} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * leftoverAge)
+	for _, dir := range []string{old, other} {
+		if err := os.Chtimes(dir, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlock, _, err := s.TryLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	for dir, want := range map[string]bool{old: false, fresh: true, other: true} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s: %v", filepath.Base(dir), err)
+		}
+	}
+}

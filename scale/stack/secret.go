@@ -1,0 +1,29 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// Secrets reads values of the stack's configuration, secret or not, by their full keys; what is not set is left out. It needs what the
+// stack's secrets provider needs, such as the passphrase. The values must not be logged.
+func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string, error) {
+	out, err := s.ask(ctx, "read the stack's configuration", "config", "--json", "--show-secrets", "--stack", s.name)
+	if err != nil {
+		return nil, err
+	}
+	var config map[string]struct {
+		Value *string `json:"value"`
+	}
+	if err := json.Unmarshal(out, &config); err != nil {
+		return nil, fmt.Errorf("read the output of `pulumi config`: %w", err)
+	}
+	values := map[string]string{}
+	for _, key := range keys {
+		if value := config[key].Value; value != nil {
+			values[key] = *value
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,176 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+const (
+	sourcePrometheus = "prometheus"
+	sourceGrafana    = "grafana"
+	// poolLabel is the label by which an alert names its pool.
+	poolLabel = "pool"
+)
+
+// DecodeAlertmanager reads an Alertmanager notification, version 4, or Grafana's variant of it: an intent for each alert that asks
+// for one. The pool is the route's, or on the route for all pools the one in the alert's label "pool". An alert of another pool, of
+// none, or with a malformed override is skipped with the reason, and the others go on. The error is a [*BadRequestError].
+//
+// The form is described in the Alertmanager documentation, "webhook_config", and in Grafana's, "webhook notifier".
+func DecodeAlertmanager(body []byte, route Route) (Delivery, error) {
+	asked, err := queryOverrides(route.Query)
+	if err != nil {
+		return Delivery{}, err
+	}
+	o, err := parseObject(body)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if _, isList := o.members["alerts"].([]any); !isList {
+		return Delivery{}, wrongDialect(o, "body", "an Alertmanager notification")
+	}
+	version, truncated := o.text("version"), o.number("truncatedAlerts")
+	if err := o.err(); err != nil {
+		return Delivery{}, err
+	}
+	source := sourcePrometheus
+	switch version {
+	case "4":
+	case "1":
+		source = sourceGrafana
+	default:
+		return Delivery{}, badRequest("version", "is %q; it must be \"4\", as Alertmanager sends it, or \"1\", as Grafana does",
+			oneLine(version, maxShown))
+	}
+	var delivery Delivery
+	for i, item := range o.list("alerts") {
+		a, err := parseAlert(fmt.Sprintf("alerts[%d]", i), item)
+		if err != nil {
+			delivery.skip(a.name(), a.labels[poolLabel], "%v", err)
+			continue
+		}
+		a.source = source
+		a.ask(route, asked, &delivery)
+	}
+	if truncated != nil && *truncated > 0 {
+		delivery.skip("", "", "the sender left %g more alerts out of this notification", *truncated)
+	}
+	return delivery, nil
+}
+
+// alert is one alert of a notification.
+type alert struct {
+	source              string
+	labels, annotations map[string]string
+	cleared             bool
+	// event identifies this firing of the alert, or its end; empty where the sender did not say since when it fires.
+	event string
+	own   overrides
+	// value is what Grafana sends as the metric's value.
+	value *float64
+}
+
+func (a alert) name() string { return a.labels["alertname"] }
+
+// parseAlert reads one alert. Beside an error the alert has the labels that could be read.
+func parseAlert(path string, item any) (alert, error) {
+	o, err := newObject(path, item)
+	if err != nil {
+		return alert{}, err
+	}
+	a := alert{labels: o.texts("labels"), annotations: o.texts("annotations")}
+	status, start := o.required("status"), o.text("startsAt")
+	if status != "firing" && status != "resolved" {
+		o.fail("status", "is %q; it must be \"firing\" or \"resolved\"", oneLine(status, maxShown))
+	}
+	a.cleared = status == "resolved"
+	since, err := time.Parse(time.RFC3339, start)
+	if err != nil && start != "" {
+		o.fail("startsAt", "is %q; it must be a time as in RFC 3339", oneLine(start, maxShown))
+	}
+	if !since.IsZero() {
+		a.event = fingerprint(o.text("fingerprint"), a.labels) + "/" + since.UTC().Format(time.RFC3339Nano) + "/" + status
+	}
+	a.value = grafanaValue(o)
+	if err := o.err(); err != nil {
+		return a, err
+	}
+	a.own, err = alertOverrides(a.labels, a.annotations)
+	return a, err
+}
+
+// ask adds to the delivery what the alert asks for.
+func (a alert) ask(route Route, query overrides, delivery *Delivery) {
+	pool, labelled := a.labels[poolLabel], a.labels[poolLabel] != ""
+	switch {
+	case route.Pool != "" && labelled && pool != route.Pool:
+		delivery.skip(a.name(), pool, "the alert is of pool %q and this is the route of pool %q", pool, route.Pool)
+		return
+	case route.Pool != "":
+		pool = route.Pool
+	case !labelled:
+		delivery.skip(a.name(), "", "the alert has no label %q, and the URL names no pool", poolLabel)
+		return
+	default:
+		if reason := unknownPool(route.Rules, pool); reason != "" {
+			delivery.skip(a.name(), pool, "%s", reason)
+			return
+		}
+	}
+	if a.source == sourceGrafana && noData(a.name()) {
+		delivery.skip(a.labels["rulename"], pool, "Grafana could not evaluate the rule (%s), by which nothing is scaled", a.name())
+		return
+	}
+	signal := scale.Signal{Alert: a.name(), Cleared: a.cleared, Value: a.value}
+	query.over(a.own).apply(&signal)
+	intent := scale.Intent{Pool: pool, Signal: &signal, Source: a.source, Reason: describe(a.name(), a.summary())}
+	if a.event != "" {
+		intent.Key = eventKey("alertmanager", pool, a.event)
+	}
+	delivery.Intents = append(delivery.Intents, intent)
+}
+
+// unknownPool says why there is no such pool; it is empty where there is.
+func unknownPool(rules scale.Rules, pool string) string {
+	_, err := rules.Find(pool)
+	var unknown *scale.UnknownPoolError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &unknown) && unknown.Nearest != "":
+		return fmt.Sprintf("%v (did you mean %q?)", err, unknown.Nearest)
+	}
+	return err.Error()
+}
+
+// summary is what the alert says of itself, by the annotations that are customary.
+func (a alert) summary() string {
+	for _, name := range []string{"summary", "message", "description"} {
+		if text := a.annotations[name]; text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+var hexadecimal = regexp.MustCompile(`^[0-9a-fA-F]{8,64}$`)
+
+// fingerprint identifies an alert by its labels: the sender's, or where it sent none, one of our own.
+func fingerprint(sent string, labels map[string]string) string {
+	if hexadecimal.MatchString(sent) {
+		return sent
+	}
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		hash.Write(fmt.Appendf(nil, "%q=%q\n", name, labels[name]))
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
+}

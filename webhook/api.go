@@ -1,0 +1,160 @@
+package webhook
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// The lists of the API are cut here, unless the query's limit says otherwise.
+const (
+	defaultLimit = 50
+	largestLimit = 1000
+)
+
+// pools lists the pools as they stand.
+func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
+	statuses, err := s.Queue.Pools(r.Context())
+	if err != nil {
+		return err
+	}
+	doc := struct {
+		Stack      string          `json:"stack"`
+		Pools      []poolJSON      `json:"pools"`
+		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
+	}{Stack: s.Scaler.Stack.Name(), Pools: make([]poolJSON, len(statuses)), RuleErrors: ruleProblems(s.Queue.RulesErr())}
+	for i, status := range statuses {
+		doc.Pools[i] = poolOf(status, s.Now())
+	}
+	writeJSON(w, http.StatusOK, "application/json", doc)
+	return nil
+}
+
+func (s *Server) pool(w http.ResponseWriter, r *http.Request) error {
+	route, err := s.place(r)
+	if err != nil {
+		return err
+	}
+	statuses, err := s.Queue.Pools(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, status := range statuses {
+		if status.Rule.Pool == route.Pool {
+			writeJSON(w, http.StatusOK, "application/json", poolOf(status, s.Now()))
+			return nil
+		}
+	}
+	return &scale.UnknownPoolError{Pool: route.Pool} // its rule has just gone
+}
+
+func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
+	op, err := s.Queue.Operation(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", operationOf(op))
+	return nil
+}
+
+// operations lists the operations that are not done, oldest first, and those that are, newest first.
+func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
+	limit, err := limitOf(r)
+	if err != nil {
+		return err
+	}
+	pool := r.URL.Query().Get("pool")
+	recent, err := s.Queue.Recent(pool, limit)
+	if err != nil {
+		return err
+	}
+	doc := struct {
+		Open []operationJSON `json:"open"`
+		Done []operationJSON `json:"done"`
+	}{Open: []operationJSON{}, Done: []operationJSON{}}
+	for _, op := range s.Queue.Open() {
+		if (pool == "" || op.Intent.Pool == pool) && len(doc.Open) < limit {
+			doc.Open = append(doc.Open, operationOf(op))
+		}
+	}
+	for _, op := range recent {
+		doc.Done = append(doc.Done, operationOf(op))
+	}
+	writeJSON(w, http.StatusOK, "application/json", doc)
+	return nil
+}
+
+// history lists past scalings, whoever made them.
+func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
+	limit, err := limitOf(r)
+	if err != nil {
+		return err
+	}
+	scalings, err := s.Scaler.History(r.Context(), r.URL.Query().Get("pool"))
+	if err != nil {
+		return err
+	}
+	doc := struct {
+		Scalings []scaling `json:"scalings"`
+	}{Scalings: []scaling{}}
+	for _, past := range scalings[:min(limit, len(scalings))] {
+		doc.Scalings = append(doc.Scalings, scalingOf(past))
+	}
+	writeJSON(w, http.StatusOK, "application/json", doc)
+	return nil
+}
+
+func limitOf(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > largestLimit {
+		return 0, badRequest("limit", "must be a whole number from 1 to %d", largestLimit)
+	}
+	return n, nil
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
+	s.Metrics.handler().ServeHTTP(w, r)
+	return nil
+}
+
+// reload reads the tokens and the rules again.
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
+	if s.Reloaded != nil {
+		if err := s.Reloaded(r.Context()); err != nil {
+			return err
+		}
+	}
+	err := s.Queue.Reload(r.Context())
+	if problems := ruleProblems(err); problems != nil {
+		writeJSON(w, http.StatusOK, "application/json", map[string]any{
+			"note": "the rules that were in force stay so: the stack's new ones have mistakes", "ruleErrors": problems,
+		})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]any{"note": "the rules have been read again", "pools": s.Queue.Rules().Names()})
+	return nil
+}
+
+// healthy says that the process answers at all.
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ok"})
+	return nil
+}
+
+// ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
+	if err := s.Queue.Ready(); err != nil {
+		problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)
+		return nil
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+	return nil
+}

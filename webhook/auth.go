@@ -1,0 +1,102 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// MinToken is the least length of a token, in characters.
+const MinToken = 16
+
+// The keys of the stack's configuration that hold the tokens.
+const (
+	TokenKey         = "pulumiscale:token"
+	PreviousTokenKey = "pulumiscale:previousToken"
+)
+
+// Tokens are the tokens that requests may bear: the current one, and during a rotation the one before. The zero value accepts no
+// request. They may be set while others check.
+type Tokens struct {
+	// Only digests are kept: of equal length, whatever the tokens' is.
+	digests atomic.Pointer[[]tokenDigest]
+}
+
+type tokenDigest [sha256.Size]byte
+
+// Set replaces the tokens, both at once; previous may be empty. On an error, which is a [*scale.UsageError] and never holds a
+// token, those set before stay in force.
+func (t *Tokens) Set(current, previous string) error {
+	if err := checkToken(TokenKey, current); err != nil {
+		return err
+	}
+	digests := []tokenDigest{sha256.Sum256([]byte(current))}
+	if previous != "" {
+		if err := checkToken(PreviousTokenKey, previous); err != nil {
+			return err
+		}
+		digests = append(digests, sha256.Sum256([]byte(previous)))
+	}
+	t.digests.Store(&digests)
+	return nil
+}
+
+// checkToken refuses what is too short, and what no header can carry.
+func checkToken(key, token string) error {
+	var problem string
+	switch length := utf8.RuneCountInString(token); {
+	case token == "":
+		problem = "is missing"
+	case length < MinToken:
+		problem = fmt.Sprintf("has %d characters; it must have at least %d", length, MinToken)
+	case !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) || strings.TrimSpace(token) != token:
+		problem = "must not hold control characters, or begin or end with a space"
+	default:
+		return nil
+	}
+	return &scale.UsageError{
+		Field: key, Problem: problem,
+		Hint: fmt.Sprintf("set one with: openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret %s", key),
+	}
+}
+
+// Check says whether the request bears one of the tokens, in its only Authorization header: as a Bearer token, or as the password
+// of Basic credentials of any user (Amazon SNS can send nothing else). How long it takes does not depend on the tokens.
+func (t *Tokens) Check(r *http.Request) bool {
+	digests := t.digests.Load()
+	token, ok := bearer(r)
+	if !ok || digests == nil {
+		return false
+	}
+	digest := tokenDigest(sha256.Sum256([]byte(token)))
+	same := 0
+	for i := range *digests {
+		same |= subtle.ConstantTimeCompare(digest[:], (*digests)[i][:])
+	}
+	return same == 1
+}
+
+// bearer is the token in the request's only Authorization header. It may be empty, which no token set is.
+func bearer(r *http.Request) (string, bool) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) != 1 {
+		return "", false
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		return password, true
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	return strings.TrimLeft(token, " "), strings.EqualFold(scheme, "Bearer")
+}
+
+// Challenge writes the headers of a 401 answer. SNS sends its credentials only after one that asks for Basic.
+func Challenge(header http.Header) {
+	header["Www-Authenticate"] = []string{`Basic realm="pulumiscale", charset="UTF-8"`, `Bearer realm="pulumiscale"`}
+}

@@ -1,0 +1,239 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxDepth is how deeply a body may be nested. EventBridge's alarm event, the deepest of the payloads, has nine levels.
+const maxDepth = 32
+
+// object is one JSON object of a body, read by exact keys: encoding/json's structs take "COUNT" for "count" and let a second
+// key overwrite the first, so that two programs can read two things in one signed message.
+//
+// The getters return a zero value for a member that is absent or null. For one of the wrong type they note the first problem,
+// which the caller asks for with err once all is read.
+type object struct {
+	path    string
+	members map[string]any
+	problem *error
+}
+
+// parseObject reads a body that must be one JSON object. The error is a [*BadRequestError].
+func parseObject(body []byte) (object, error) {
+	value, err := parseJSON(body)
+	if err != nil {
+		return object{}, err
+	}
+	return newObject("", value)
+}
+
+// newObject takes a value as an object with problems of its own.
+func newObject(path string, value any) (object, error) {
+	members, ok := value.(map[string]any)
+	if !ok {
+		field := path
+		if field == "" {
+			field = "body"
+		}
+		return object{}, badRequest(field, "is %s; it must be a JSON object", kind(value))
+	}
+	return object{path: path, members: members, problem: new(error)}, nil
+}
+
+func (o object) err() error { return *o.problem }
+
+func (o object) at(key string) string {
+	if o.path == "" {
+		return key
+	}
+	return o.path + "." + key
+}
+
+func (o object) fail(key, format string, args ...any) {
+	if *o.problem == nil {
+		*o.problem = badRequest(o.at(key), format, args...)
+	}
+}
+
+func (o object) has(key string) bool {
+	_, ok := o.members[key]
+	return ok
+}
+
+// take returns a member of type T, and notes a problem where it is there and is none. what is the type's name for people.
+func take[T any](o object, key, what string) (T, bool) {
+	var zero T
+	value := o.members[key]
+	if value == nil {
+		return zero, false
+	}
+	taken, ok := value.(T)
+	if !ok {
+		o.fail(key, "is %s; it must be %s", kind(value), what)
+	}
+	return taken, ok
+}
+
+func (o object) text(key string) string {
+	text, _ := take[string](o, key, "a string")
+	return text
+}
+
+// required is a text that must be there and not be empty.
+func (o object) required(key string) string {
+	text := o.text(key)
+	if text == "" {
+		o.fail(key, "is missing")
+	}
+	return text
+}
+
+func (o object) number(key string) *float64 {
+	number, ok := take[json.Number](o, key, "a number")
+	if !ok {
+		return nil
+	}
+	value, err := number.Float64()
+	if err != nil {
+		o.fail(key, "is out of range")
+		return nil
+	}
+	return &value
+}
+
+func (o object) list(key string) []any {
+	list, _ := take[[]any](o, key, "a list")
+	return list
+}
+
+// child is an object that is a member; one that is absent is empty.
+func (o object) child(key string) object {
+	members, _ := take[map[string]any](o, key, "an object")
+	return object{path: o.at(key), members: members, problem: o.problem}
+}
+
+// texts is an object all of whose members are texts.
+func (o object) texts(key string) map[string]string {
+	child := o.child(key)
+	texts := make(map[string]string, len(child.members))
+	for _, name := range slices.Sorted(maps.Keys(child.members)) {
+		texts[name] = child.text(name)
+	}
+	return texts
+}
+
+// kind names the JSON type of a value.
+func kind(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case json.Number:
+		return "a number"
+	case []any:
+		return "a list"
+	}
+	return "an object"
+}
+
+// parseJSON reads one JSON value: UTF-8, not nested deeper than maxDepth, no key twice in one object, nothing after the value.
+func parseJSON(body []byte) (any, error) {
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, badRequest("body", "is empty")
+	case !utf8.Valid(body):
+		return nil, badRequest("body", "is not UTF-8")
+	case depth(body) > maxDepth:
+		return nil, badRequest("body", "is nested deeper than %d levels", maxDepth)
+	}
+	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) && syntax.Offset < int64(len(body)) {
+			return nil, badRequest("body", "is not JSON: %v, at byte %d", err, syntax.Offset)
+		}
+		return nil, badRequest("body", "is not JSON: it ends in the middle of a value")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	return parseValue(decoder, "")
+}
+
+// depth is how deeply brackets are nested, outside strings.
+func depth(body []byte) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+func parseValue(decoder *json.Decoder, path string) (any, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, badRequest("body", "is not JSON: %v", err)
+	}
+	switch token {
+	case json.Delim('{'):
+		return parseMembers(decoder, path)
+	case json.Delim('['):
+		items := []any{}
+		for decoder.More() {
+			item, err := parseValue(decoder, path+"["+strconv.Itoa(len(items))+"]")
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, item)
+		}
+		_, err = decoder.Token()
+		return items, err
+	}
+	return token, nil
+}
+
+func parseMembers(decoder *json.Decoder, path string) (any, error) {
+	members := map[string]any{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, badRequest("body", "is not JSON: %v", err)
+		}
+		key := fmt.Sprint(token)
+		where := object{path: path}.at(key)
+		if _, twice := members[key]; twice {
+			return nil, badRequest(where, "stands twice in one object")
+		}
+		if members[key], err = parseValue(decoder, where); err != nil {
+			return nil, err
+		}
+	}
+	_, err := decoder.Token()
+	return members, err
+}
+
+// finite parses a number as senders write it in texts.
+func finite(text string) (float64, bool) {
+	value, err := strconv.ParseFloat(text, 64)
+	return value, err == nil && !math.IsNaN(value) && !math.IsInf(value, 0)
+}

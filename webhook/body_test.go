@@ -1,0 +1,156 @@
+package webhook
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestBodiesThatNoDialectTakes(t *testing.T) {
+	cases := map[string]struct{ body, field, problem string }{
+		"empty":                      {"", "body", "is empty"},
+		"white space":                {" \n\t", "body", "is empty"},
+		"not UTF-8":                  {"{\"a\": \"\xff\"}", "body", "is not UTF-8"},
+		"not JSON":                   {"count=5", "body", "is not JSON: invalid character 'c'"},
+		"truncated":                  {`{"alerts": [{"status": "fir`, "body", "it ends in the middle of a value"},
+		"two values":                 {`{} {}`, "body", "is not JSON"},
+		"a list":                     {`[]`, "body", "is a list; it must be a JSON object"},
+		"null":                       {`null`, "body", "is null; it must be a JSON object"},
+		"nested too deeply":          {strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33), "body", "nested deeper than 32 levels"},
+		"nested without end":         {strings.Repeat("[", 500_000), "body", "nested deeper than 32 levels"},
+		"a duplicate key":            {`{"a": {"b": [0, {"c": 1, "c": 2}]}}`, "a.b[1].c", "stands twice"},
+		"a duplicate, escaped":       {`{"count": 1, "\u0063ount": 2}`, "count", "stands twice"},
+		"a duplicate of no interest": {`{"version": "4", "alerts": [], "x": 1, "x": 1}`, "x", "stands twice"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			body := []byte(c.body)
+			_, err := DecodeAlertmanager(body, route("worker", ""))
+			refused(t, err, c.field, c.problem)
+			_, err = DecodeEventBridge(body, route("worker", ""))
+			refused(t, err, c.field, c.problem)
+			_, err = ParseSNS(body, http.Header{})
+			refused(t, err, c.field, c.problem)
+			field := c.field
+			if field == "body" {
+				field = "Message"
+			}
+			_, err = DecodeCloudWatch(body, "id", route("worker", ""))
+			refused(t, err, field, c.problem)
+			if c.body == "" {
+				return // a direct request may stand in the query
+			}
+			_, err = DecodeDirect(body, "", route("worker", ""))
+			refused(t, err, c.field, c.problem)
+		})
+	}
+}
+
+func TestAsDeepAsAllowedIsRead(t *testing.T) {
+	body := strings.Repeat(`{"a":`, maxDepth) + `"\"` + strings.Repeat("[{", maxDepth) + `"` + strings.Repeat("}", maxDepth)
+	if _, err := parseObject([]byte(body)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeysAreExact(t *testing.T) {
+	_, err := DecodeDirect([]byte(`{"Count": 5}`), "", route("worker", ""))
+	refused(t, err, "Count", "is not a field")
+	_, err = DecodeCloudWatch([]byte(`{"alarmName": "a", "newStateValue": "ALARM"}`), "id", route("worker", ""))
+	refused(t, err, "Message", "is not a CloudWatch alarm")
+}
+
+// Each payload on each other's route is told what it looks like and where it belongs.
+func TestWrongDialect(t *testing.T) {
+	bodies := map[string]string{
+		"an Amazon SNS message":                   "sns/notification",
+		"an EventBridge event":                    "eventbridge/metric",
+		"a CloudWatch alarm":                      "cloudwatch/metric-high",
+		"an Alertmanager or Grafana notification": "prometheus/firing",
+		"a direct request":                        "direct/count",
+	}
+	decoders := map[string]struct {
+		decode func(body []byte) error
+		field  string
+		takes  []string
+	}{
+		"direct": {func(b []byte) error { _, err := DecodeDirect(b, "", route("worker", "")); return err }, "body", []string{"direct/"}},
+		"cloudwatch": {
+			func(b []byte) error { _, err := DecodeCloudWatch(b, "id", route("worker", "")); return err },
+			"Message", []string{"cloudwatch/", "eventbridge/"},
+		},
+		"eventbridge": {func(b []byte) error { _, err := DecodeEventBridge(b, route("worker", "")); return err }, "body", []string{"eventbridge/"}},
+		"alertmanager": {
+			func(b []byte) error { _, err := DecodeAlertmanager(b, route("worker", "")); return err },
+			"body", []string{"prometheus/", "grafana/"},
+		},
+		"sns": {func(b []byte) error { _, err := ParseSNS(b, http.Header{}); return err }, "body", []string{"sns/"}},
+	}
+	for name, d := range decoders {
+		for like, file := range bodies {
+			t.Run(name+" given "+file, func(t *testing.T) {
+				err := d.decode(read(t, "testdata/"+file+".json"))
+				for _, own := range d.takes {
+					if strings.HasPrefix(file, own) {
+						if err != nil {
+							t.Error(err)
+						}
+						return
+					}
+				}
+				refused(t, err, d.field, "is "+like)
+			})
+		}
+	}
+}
+
+func TestWrongTypes(t *testing.T) {
+	event := string(read(t, "testdata/eventbridge/metric.json"))
+	alarm := string(read(t, "testdata/cloudwatch/metric-high.json"))
+	cases := map[string]struct{ of, old, new, field, problem string }{
+		"a name that is a number":   {alarm, `"HighCPU"`, `7`, "AlarmName", "is a number; it must be a string"},
+		"a name that is empty":      {alarm, `"HighCPU"`, `""`, "AlarmName", "is missing"},
+		"a state that is unknown":   {alarm, `"ALARM"`, `"MAYBE"`, "NewStateValue", `is "MAYBE"; it must be OK`},
+		"a threshold that is text":  {alarm, `80.0,`, `"80",`, "Trigger.Threshold", "is a string; it must be a number"},
+		"a threshold out of range":  {alarm, `80.0,`, `1e999,`, "Trigger.Threshold", "is out of range"},
+		"an event of another kind":  {event, "State Change", "Configuration Change", "detail-type", "must be"},
+		"an event of another maker": {event, "aws.cloudwatch", "me.cloudwatch", "source", `must be "aws.cloudwatch"`},
+		"an event without an id":    {event, `"id": "c4c1`, `"di": "c4c1`, "id", "is missing"},
+		"an event with a long id":   {event, `"id": "c4c1`, `"id": "` + strings.Repeat("c", 200), "id", "longer than 128"},
+		"an event without a state":  {event, `"value": "ALARM"`, `"value": null`, "detail.state.value", "is missing"},
+		"a detail that is no object": {
+			`{"id": "x", "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch", "detail": [1]}`, "", "",
+			"detail", "is a list; it must be an object",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			body := strings.Replace(c.of, c.old, c.new, 1)
+			if !json.Valid([]byte(body)) || (c.old != "" && body == c.of) {
+				t.Fatal("the case is wrong")
+			}
+			_, err := DecodeCloudWatch([]byte(body), "id", route("worker", ""))
+			refused(t, err, c.field, c.problem)
+		})
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	cases := map[string]struct{ text, want string }{
+		"control characters":    {"a\x00b\x1b[31mc\x7f", "a b [31mc"},
+		"line ends of all sort": {"a\r\nb\u2028c\u0085d", "a b c d"},
+		"hidden and reordering": {"a\u202eb\u200bc\ufeffd", "a b c d"},
+		"not UTF-8":             {"a\xffb", "a\ufffdb"},
+		"just fits":             {strings.Repeat("ä", 10), strings.Repeat("ä", 10)},
+		"too long":              {strings.Repeat("ä", 11), strings.Repeat("ä", 9) + "…"},
+		"nothing":               {" \n ", ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := oneLine(c.text, 10); got != c.want {
+				t.Errorf("%q; want %q", got, c.want)
+			}
+		})
+	}
+}

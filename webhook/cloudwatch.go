@@ -1,0 +1,122 @@
+package webhook
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+const sourceCloudWatch = "cloudwatch"
+
+// DecodeCloudWatch reads the Message of a verified SNS notification: the JSON of a CloudWatch alarm, be it of one metric, metric
+// math, anomaly detection or composite; or an EventBridge event that a rule sent through the topic. id is the notification's
+// MessageId. Fields that are not known are passed over: CloudWatch adds some now and then. The error is a [*BadRequestError].
+//
+// The form is described in the CloudWatch user guide, "Notifying users on alarm changes".
+func DecodeCloudWatch(message []byte, id string, route Route) (Delivery, error) {
+	o, err := parseObject(message)
+	if err != nil {
+		return Delivery{}, inMessage(err)
+	}
+	if o.has("detail-type") {
+		return eventBridgeDelivery(o, route)
+	}
+	if !o.has("AlarmName") || !o.has("NewStateValue") {
+		return Delivery{}, wrongDialect(o, "Message", "a CloudWatch alarm")
+	}
+	trigger := o.child("Trigger")
+	a := alarm{
+		source: sourceCloudWatch, event: id,
+		name: o.required("AlarmName"), state: o.required("NewStateValue"), stateField: "NewStateValue",
+		why:        o.text("NewStateReason"),
+		comparison: comparison(trigger.text("ComparisonOperator")),
+		threshold:  trigger.number("Threshold"),
+	}
+	if trigger.text("ThresholdMetricId") != "" {
+		a.threshold = nil // the threshold of an anomaly is a band; a number beside it means nothing
+	}
+	a.value = recentDatapoint(a.why)
+	if err := o.err(); err != nil {
+		return Delivery{}, err
+	}
+	return a.delivery(route)
+}
+
+// inMessage says that what is wrong with a "body" is wrong with the envelope's Message.
+func inMessage(err error) error {
+	var bad *BadRequestError
+	if errors.As(err, &bad) && bad.Field == "body" {
+		return &BadRequestError{Field: "Message", Problem: bad.Problem}
+	}
+	return err
+}
+
+// comparison is the direction that an alarm's operator suggests: none where it looks both ways, or where there is none.
+func comparison(operator string) scale.Direction {
+	switch {
+	case operator == "LessThanLowerOrGreaterThanUpperThreshold":
+		return 0
+	case strings.HasPrefix(operator, "Greater"):
+		return scale.Up
+	case strings.HasPrefix(operator, "Less"):
+		return scale.Down
+	}
+	return 0
+}
+
+var (
+	datapoints = regexp.MustCompile(`datapoints? (?:\[([^\]]*)\]|\(([^()]*)\))`)
+	datapoint  = regexp.MustCompile(`^(\S+) \((\d\d/\d\d/\d\d \d\d:\d\d:\d\d)\)$`)
+)
+
+// recentDatapoint finds the most recent datapoint in the text of a state's reason, as in "2 out of the last 2 datapoints
+// [28.2 (22/11/19 00:57:00), 27.0 (22/11/19 00:52:00)] were ..."; the older form for one is "1 datapoint (10.0) was ...".
+// It is nil where the text holds none, as for missing data and for composite alarms, or where one of them is not understood.
+func recentDatapoint(reason string) *float64 {
+	found := datapoints.FindStringSubmatch(reason)
+	if found == nil {
+		return nil
+	}
+	if found[1] == "" {
+		value, _ := parseNumber(found[2])
+		return value
+	}
+	var recent *float64
+	var latest time.Time
+	for text := range strings.SplitSeq(found[1], ", ") {
+		parts := datapoint.FindStringSubmatch(text)
+		if parts == nil {
+			return nil
+		}
+		value, wrong := parseNumber(parts[1])
+		at, err := time.Parse("02/01/06 15:04:05", parts[2])
+		if err != nil || wrong != "" {
+			return nil
+		}
+		if recent == nil || at.After(latest) {
+			recent, latest = value, at
+		}
+	}
+	return recent
+}
+
+var crossed = regexp.MustCompile(`\b(?:was|were|or) (?:not )?(greater|less) than\b`)
+
+// comparisonIn reads the direction of the comparison from the text of a state's reason: "was not greater than the threshold".
+func comparisonIn(reason string) scale.Direction {
+	var ways []string
+	for _, found := range crossed.FindAllStringSubmatch(reason, -1) {
+		ways = append(ways, found[1])
+	}
+	switch {
+	case len(ways) == 0 || slices.Contains(ways, "greater") == slices.Contains(ways, "less"):
+		return 0
+	case ways[0] == "greater":
+		return scale.Up
+	}
+	return scale.Down
+}

@@ -1,0 +1,88 @@
+package webhook
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// The limits of a connection. Who waits for an answer gets more time to be answered: see extend.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 15 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10
+)
+
+// NewHTTPServer is a server for the handler, with every limit set. Its own complaints, such as those about broken TLS, go to the log.
+func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// Certificate serves a TLS certificate from files, and reads them again when they change: whoever renews it need not restart anything.
+// It may be used by several connections at once.
+type Certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
+
+	mu      sync.Mutex
+	loaded  *tls.Certificate
+	changed [2]time.Time
+}
+
+// LoadCertificate reads a certificate and its key.
+func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
+	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
+	return c, c.load()
+}
+
+// TLS is a configuration that serves the certificate.
+func (c *Certificate) TLS() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if changed, err := c.times(); err == nil && changed == c.changed {
+			return c.loaded, nil
+		}
+		if err := c.load(); err != nil { // half of it may have been written: the old one serves until it is whole
+			c.log.Error("the TLS certificate cannot be read again", "file", c.certFile, "reason", err.Error())
+		}
+		return c.loaded, nil
+	}}
+}
+
+func (c *Certificate) load() error {
+	changed, err := c.times()
+	if err != nil {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	c.loaded, c.changed = &pair, changed
+	return nil
+}
+
+func (c *Certificate) times() (out [2]time.Time, err error) {
+	for i, name := range []string{c.certFile, c.keyFile} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return out, err
+		}
+		out[i] = info.ModTime()
+	}
+	return out, nil
+}

@@ -1,0 +1,234 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Metrics are the server's own, in Prometheus's conventions. It must be told what goes on by Observe, and may be used by several
+// goroutines.
+type Metrics struct {
+	registry *prometheus.Registry
+	queue    *scale.Queue
+
+	requests    *prometheus.CounterVec
+	requestTime *prometheus.HistogramVec
+	decisions   *prometheus.CounterVec
+	operations  *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	failures    *prometheus.CounterVec
+	conflicts   prometheus.Counter
+	retries     prometheus.Counter
+	lastSuccess *prometheus.GaugeVec
+}
+
+// NewMetrics makes metrics of a queue.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry:    prometheus.NewRegistry(),
+		requests:    counters("webhooks_total", "Requests to scale, by dialect and HTTP status.", "dialect", "code"),
+		decisions:   counters("decisions_total", "Intents answered, by pool and by what was decided when they came.", "pool", "outcome"),
+		operations:  counters("operations_total", "Accepted operations that are done, by pool and by what became of them.", "pool", "result"),
+		failures:    counters("scaling_failures_total", "Updates that failed, by pool and kind of failure.", "pool", "kind"),
+		conflicts:   counter("conflicts_total", "Times that the stack was found locked by another update."),
+		retries:     counter("retries_total", "Times that a locked stack or an unreachable backend was tried again."),
+		requestTime: histograms("webhook_duration_seconds", "How long requests to scale took to answer.", prometheus.DefBuckets, "dialect"),
+		duration: histograms("scaling_duration_seconds", "How long scalings took, with all waiting for other updates.",
+			prometheus.ExponentialBuckets(0.5, 2, 12), "pool"),
+		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "last_successful_scaling_timestamp_seconds", Help: "When the pool was last scaled by this server, in Unix time.",
+		}, []string{"pool"}),
+	}
+	m.registry.MustRegister(m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.duration, m.lastSuccess,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), poolCollector{m})
+	return m
+}
+
+const namespace = "pulumiscale"
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+// Watch gives the metrics the queue whose pools they tell of.
+func (m *Metrics) Watch(queue *scale.Queue) { m.queue = queue }
+
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+func (m *Metrics) request(dialect string, status int, took time.Duration) {
+	m.requests.WithLabelValues(dialect, strconv.Itoa(status)).Inc()
+	m.requestTime.WithLabelValues(dialect).Observe(took.Seconds())
+}
+
+// Observe counts what goes on in a queue and its scaler.
+func (m *Metrics) Observe(event scale.Event) {
+	switch e := event.(type) {
+	case scale.Submitted:
+		m.decisions.WithLabelValues(known(e.Decision), outcomeOf(e.Submission)).Inc()
+	case scale.Changed:
+		if e.Operation.State == scale.Done {
+			m.operations.WithLabelValues(e.Operation.Intent.Pool, string(e.Operation.Result)).Inc()
+		}
+	case scale.Retrying:
+		m.retries.Inc()
+		if errors.As(e.Err, new(*scale.LockedError)) {
+			m.conflicts.Inc()
+		}
+	case scale.BatchDone:
+		m.batch(e)
+	}
+}
+
+func (m *Metrics) batch(e scale.BatchDone) {
+	if e.Report != nil {
+		for _, r := range e.Report.Results {
+			m.duration.WithLabelValues(r.Pool).Observe(e.Duration.Seconds())
+			if r.Unverified != "" {
+				m.failures.WithLabelValues(r.Pool, "unverified").Inc()
+				continue
+			}
+			m.lastSuccess.WithLabelValues(r.Pool).SetToCurrentTime()
+		}
+	}
+	if e.Err == nil {
+		return
+	}
+	counted := map[string]bool{}
+	for _, op := range e.Operations {
+		if pool := op.Intent.Pool; !counted[pool] {
+			counted[pool] = true
+			m.failures.WithLabelValues(pool, kindOf(e.Err)).Inc()
+		}
+	}
+}
+
+// known is a pool's name as a label: senders must not be able to make labels up.
+func known(d scale.Decision) string {
+	if errors.As(d.Err, new(*scale.UnknownPoolError)) {
+		return "unknown"
+	}
+	return d.Intent.Pool
+}
+
+func outcomeOf(s scale.Submission) string {
+	if s.Duplicate {
+		return "duplicate"
+	}
+	return string(s.Decision.Outcome)
+}
+
+// kindOf is the kind of a failed update, as a label.
+func kindOf(err error) string {
+	switch {
+	case errors.As(err, new(*scale.LockedError)):
+		return "locked"
+	case errors.As(err, new(*scale.UnavailableError)):
+		return "unavailable"
+	case errors.As(err, new(*scale.EngineError)):
+		return "engine"
+	case errors.As(err, new(*scale.TargetError)):
+		return "target"
+	case errors.As(err, new(*scale.WriteError)):
+		return "write"
+	}
+	return "other"
+}
+
+// poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
+type poolCollector struct{ m *Metrics }
+
+var (
+	currentCount = gaugeDesc("pool_current", "The pool's present count.", "pool")
+	desiredCount = gaugeDesc("pool_desired", "The pool's configured count.", "pool")
+	minCount     = gaugeDesc("pool_min", "The least count that the pool's rule allows.", "pool")
+	maxCount     = gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool")
+	cooldownEnd  = gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction")
+	queueLength  = gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state")
+	rulesInForce = gaugeDesc("rules", "Rules in force.")
+	ruleErrors   = gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force.")
+	readyGauge   = gaugeDesc("ready", "Whether the stack can be read: 1 or 0.")
+)
+
+func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (poolCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{currentCount, desiredCount, minCount, maxCount, cooldownEnd, queueLength, rulesInForce, ruleErrors, readyGauge} {
+		out <- d
+	}
+}
+
+// scrapeTimeout is how long a scrape may wait for a reading of the stack that is under way.
+const scrapeTimeout = 2 * time.Second
+
+// Collect implements [prometheus.Collector].
+func (c poolCollector) Collect(out chan<- prometheus.Metric) {
+	q := c.m.queue
+	if q == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	ready := 1.0
+	if q.Ready() != nil {
+		ready = 0
+	}
+	gauge(readyGauge, ready)
+	gauge(rulesInForce, float64(len(q.Rules())))
+	gauge(ruleErrors, float64(len(ruleProblems(q.RulesErr()))))
+	length := map[scale.State]int{scale.Accepted: 0, scale.Deferred: 0, scale.Running: 0}
+	for _, op := range q.Open() {
+		length[op.State]++
+	}
+	for state, n := range length {
+		gauge(queueLength, float64(n), string(state))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	statuses, err := q.Pools(ctx)
+	if err != nil {
+		return
+	}
+	for _, s := range statuses {
+		pool := s.Rule.Pool
+		gauge(minCount, float64(s.Rule.Min), pool)
+		gauge(maxCount, float64(s.Rule.Max), pool)
+		gauge(cooldownEnd, unix(s.UpUntil), pool, scale.Up.String())
+		gauge(cooldownEnd, unix(s.DownUntil), pool, scale.Down.String())
+		if s.Count != nil {
+			gauge(currentCount, float64(*s.Count), pool)
+		}
+		if s.Configured != nil {
+			gauge(desiredCount, float64(*s.Configured), pool)
+		}
+	}
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.Unix())
+}

@@ -1,0 +1,115 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// problem is an error as RFC 9457 has it, application/problem+json.
+type problem struct {
+	// Title says in words what the status means here, and Detail what is wrong with this request.
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Field is the field or parameter at fault.
+	Field string `json:"field,omitempty"`
+	// Hint says what to do.
+	Hint string `json:"hint,omitempty"`
+	// Pools are those that exist, for a pool that does not.
+	Pools []string `json:"pools,omitempty"`
+	// Result is the decision that turned the request away.
+	Result *result `json:"result,omitempty"`
+
+	// retryAfter goes into the header of that name; zero leaves it out.
+	retryAfter time.Duration
+}
+
+// busyRetry is when a sender may try again after something was out of reach.
+const busyRetry = 10 * time.Second
+
+// problemOf is the table of all errors: which status each has, and how much of it the sender is told. What is not in it is ours to
+// mend and is told to the log alone.
+func problemOf(err error) problem {
+	var (
+		bad       *BadRequestError
+		forbidden *ForbiddenError
+		fetch     *UnavailableError
+		usage     *scale.UsageError
+		pool      *scale.UnknownPoolError
+		operation *scale.UnknownOperationError
+		backend   *scale.UnavailableError
+		journal   *scale.JournalError
+		full      *scale.QueueFullError
+		rules     *scale.RulesError
+		large     *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &bad):
+		return problem{Status: http.StatusBadRequest, Detail: bad.Problem, Field: bad.Field}
+	case errors.As(err, &usage):
+		return problem{Status: http.StatusBadRequest, Detail: usage.Problem, Field: usage.Field, Hint: usage.Hint}
+	case errors.As(err, &forbidden):
+		return problem{Status: http.StatusForbidden, Detail: forbidden.Reason}
+	case errors.As(err, &pool):
+		return problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no pool %q", pool.Pool), Hint: didYouMean(pool.Nearest), Pools: pool.Known}
+	case errors.As(err, &operation):
+		return problem{Status: http.StatusNotFound, Detail: "there is no such operation, or no longer"}
+	case errors.As(err, &large):
+		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
+	case errors.As(err, &fetch):
+		return problem{Status: http.StatusServiceUnavailable, Detail: fetch.Reason, retryAfter: busyRetry}
+	case errors.As(err, &backend), errors.As(err, &rules):
+		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now; nothing was accepted", retryAfter: busyRetry}
+	case errors.As(err, &journal):
+		return problem{Status: http.StatusServiceUnavailable, Detail: "nothing can be written down now; nothing was accepted", retryAfter: busyRetry}
+	case errors.As(err, &full):
+		return problem{Status: http.StatusServiceUnavailable, Detail: full.Error(), retryAfter: busyRetry}
+	}
+	return problem{Status: http.StatusInternalServerError, Detail: "something went wrong; the log of pulumiscale says what"}
+}
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", name)
+}
+
+func (p problem) write(w http.ResponseWriter) {
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
+	}
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", seconds(p.retryAfter))
+	}
+	writeJSON(w, p.Status, "application/problem+json", p)
+}
+
+// seconds is a duration as HTTP headers have it, rounded up so that a retry is not too early.
+func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
+
+// writeJSON answers with a document. Documents of ours always encode; a client that has gone away hears nothing.
+func writeJSON(w http.ResponseWriter, status int, mediaType string, document any) {
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(document)
+}
+
+// ruleProblems are the mistakes that an error lists; nil for other errors, and for none.
+func ruleProblems(err error) []scale.Problem {
+	var rules *scale.RulesError
+	if errors.As(err, &rules) {
+		return rules.Problems
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package webhook
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// answer is what a webhook is answered with.
+type answer struct {
+	Results []result      `json:"results"`
+	Skipped []skippedJSON `json:"skipped,omitempty"`
+	// Note says what was done about a request that asks for no scaling, such as the confirmation of a subscription.
+	Note string `json:"note,omitempty"`
+}
+
+type skippedJSON struct {
+	Alert  string `json:"alert,omitempty"`
+	Pool   string `json:"pool,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// result is what was decided about one intent.
+type result struct {
+	Pool string `json:"pool"`
+	// Outcome is the decision's, such as "scale" or "cooldown".
+	Outcome string `json:"outcome"`
+	From    *int   `json:"from,omitempty"`
+	To      *int   `json:"to,omitempty"`
+	Clamped bool   `json:"clamped,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	// Until is when a cooldown ends.
+	Until *time.Time `json:"until,omitempty"`
+	// Accepted says that it is on disk and will be carried out, and Duplicate that it was asked for before: see the operation.
+	Accepted  bool   `json:"accepted"`
+	Duplicate bool   `json:"duplicate,omitempty"`
+	Operation string `json:"operation,omitempty"`
+	State     string `json:"state,omitempty"`
+}
+
+func resultOf(s scale.Submission) result {
+	r := decisionResult(s.Decision)
+	r.Accepted, r.Duplicate = s.Accepted, s.Duplicate
+	if s.Operation.ID != "" {
+		r.Operation, r.State = s.Operation.ID, string(s.Operation.State)
+	}
+	return r
+}
+
+func decisionResult(d scale.Decision) result {
+	r := result{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: instant(d.Until)}
+	switch d.Outcome {
+	case scale.Scale, scale.NoChange, scale.CoolingDown, scale.Guarded:
+		r.To = &d.To
+	}
+	return r
+}
+
+// instant is a time as documents have it: none where it is zero.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// operationJSON is an operation as the API shows it.
+type operationJSON struct {
+	ID     string `json:"id"`
+	Pool   string `json:"pool"`
+	State  string `json:"state"`
+	Result string `json:"result,omitempty"`
+	From   *int   `json:"from,omitempty"`
+	To     *int   `json:"to,omitempty"`
+	// Ask is what was asked for, Source who asked, and Reason why.
+	Ask       string     `json:"ask"`
+	Source    string     `json:"source"`
+	Reason    string     `json:"reason,omitempty"`
+	Decision  result     `json:"decision"`
+	Error     string     `json:"error,omitempty"`
+	Accepted  *time.Time `json:"acceptedAt"`
+	Started   *time.Time `json:"startedAt,omitempty"`
+	Ended     *time.Time `json:"endedAt,omitempty"`
+	NotBefore *time.Time `json:"notBefore,omitempty"`
+}
+
+func operationOf(op scale.Operation) operationJSON {
+	return operationJSON{
+		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,
+		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: decisionResult(op.Decision), Error: op.Error,
+		Accepted: instant(op.AcceptedAt), Started: instant(op.StartedAt), Ended: instant(op.EndedAt), NotBefore: instant(op.NotBefore),
+	}
+}
+
+// poolJSON is a pool as the API shows it.
+type poolJSON struct {
+	Pool       string     `json:"pool"`
+	Count      *int       `json:"count,omitempty"`
+	Configured *int       `json:"configured,omitempty"`
+	Min        int        `json:"min"`
+	Max        int        `json:"max"`
+	Paused     string     `json:"paused,omitempty"`
+	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
+	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
+	Last       *scaling   `json:"lastScaling,omitempty"`
+	Error      string     `json:"error,omitempty"`
+}
+
+// scaling is a past scaling as the API shows it.
+type scaling struct {
+	Pool      string     `json:"pool"`
+	From      int        `json:"from"`
+	To        int        `json:"to"`
+	Succeeded bool       `json:"succeeded"`
+	Start     *time.Time `json:"start"`
+	End       *time.Time `json:"end"`
+	By        string     `json:"by,omitempty"`
+	Message   string     `json:"message,omitempty"`
+}
+
+func poolOf(s scale.Status, now time.Time) poolJSON {
+	p := poolJSON{
+		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
+		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now),
+	}
+	if s.Last != nil {
+		last := scalingOf(*s.Last)
+		p.Last = &last
+	}
+	if s.Err != nil {
+		p.Error = s.Err.Error()
+	}
+	return p
+}
+
+// ahead is a time that is still to come; else none.
+func ahead(t, now time.Time) *time.Time {
+	if !t.After(now) {
+		return nil
+	}
+	return instant(t)
+}
+
+func scalingOf(s scale.Scaling) scaling {
+	return scaling{
+		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: instant(s.Start), End: instant(s.End), By: s.By, Message: s.Message,
+	}
+}
+
+// statusOf is 202 where anything was accepted, now or before and not done yet, and 200 where there is nothing to wait for.
+func statusOf(subs []scale.Submission) int {
+	for _, s := range subs {
+		if s.Accepted || s.Duplicate && s.Operation.State != scale.Done {
+			return http.StatusAccepted
+		}
+	}
+	return http.StatusOK
+}

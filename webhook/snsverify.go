@@ -1,0 +1,106 @@
+package webhook
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha1" // signature version 1 is SHA1withRSA
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"time"
+)
+
+// How far a message's time may be from ours: SNS retries for an hour, and clocks differ.
+const (
+	snsRetries = time.Hour
+	snsSkew    = 15 * time.Minute
+)
+
+// SNSLifetime is how long after it was published a message is accepted. Who remembers MessageIds for longer sees every replay.
+const SNSLifetime = snsRetries + snsSkew
+
+// Verifier checks that messages come from Amazon SNS. It may be used by several goroutines.
+//
+// A message is accepted if it was signed with the RSA key of a certificate that SNS serves: fetched over TLS from the exact host of
+// the topic's region, valid now, and in the name of SNS there. The certificate's own chain is not checked, since the file holds the
+// leaf alone, without the intermediate certificates that lead to a root; what it is worth comes from the host and its TLS.
+type Verifier struct {
+	topics []string
+	certs  *certificates
+	fetch  Fetch
+}
+
+// NewVerifier makes a verifier that accepts messages of the topics with these ARNs, or of any topic where none is given.
+func NewVerifier(fetch Fetch, topics ...string) *Verifier {
+	return &Verifier{topics: slices.Clone(topics), certs: newCertificates(fetch), fetch: fetch}
+}
+
+// Verify checks a message at the time now: its topic and age, where its certificate comes from, the certificate, and the signature.
+// The error is a [*BadRequestError] for what is no message of SNS, a [*ForbiddenError] for one that is not to be trusted, or an
+// [*UnavailableError] where the certificate could not be fetched.
+func (v *Verifier) Verify(ctx context.Context, m *SNSMessage, now time.Time) error {
+	topic, ok := parseTopic(m.TopicARN)
+	if !ok {
+		return badRequest("TopicArn", "is not the ARN of an SNS topic")
+	}
+	signature, err := base64.StdEncoding.Strict().DecodeString(m.Signature)
+	if err != nil || lineBreak.MatchString(m.Signature) {
+		return badRequest("Signature", "is not base64")
+	}
+	switch {
+	case len(v.topics) > 0 && !slices.Contains(v.topics, m.TopicARN):
+		return forbidden("the topic %s is not one of those allowed", m.TopicARN)
+	case m.Time.Before(now.Add(-SNSLifetime)):
+		return forbidden("the message was published at %s, too long ago", m.Time.UTC().Format(time.RFC3339))
+	case m.Time.After(now.Add(snsSkew)):
+		return forbidden("the message says that it was published at %s, which is to come; check the clock", m.Time.UTC().Format(time.RFC3339))
+	case !topic.signsAt(m.SigningCertURL):
+		return forbidden("the certificate is not at https://%s/SimpleNotificationService-….pem", topic.host())
+	case m.Type != SNSNotification && !topic.confirmsAt(m.SubscribeURL):
+		return forbidden("the subscription is not confirmed at https://%s/?Action=ConfirmSubscription&…", topic.host())
+	}
+	certificate, err := v.certs.get(ctx, m.SigningCertURL, now)
+	if err != nil {
+		return err
+	}
+	key, err := signingKey(certificate, topic, now)
+	if err != nil {
+		return err
+	}
+	if !signedBy(key, m, signature) {
+		return forbidden("the signature is not that of the message")
+	}
+	return nil
+}
+
+// signedBy checks the signature of the message. Only versions 1 and 2 exist.
+func signedBy(key *rsa.PublicKey, m *SNSMessage, signature []byte) bool {
+	text := []byte(m.signed())
+	switch m.SignatureVersion {
+	case "1":
+		sum := sha1.Sum(text)
+		return rsa.VerifyPKCS1v15(key, crypto.SHA1, sum[:], signature) == nil
+	case "2":
+		sum := sha256.Sum256(text)
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], signature) == nil
+	}
+	return false
+}
+
+// Confirm confirms the subscription that a message of type SubscriptionConfirmation is about, by fetching its SubscribeURL. It
+// verifies the message first, whether or not that has been done. The errors are those of Verify.
+//
+// A message of type UnsubscribeConfirmation has a SubscribeURL too, which would subscribe again; it is refused.
+func (v *Verifier) Confirm(ctx context.Context, m *SNSMessage, now time.Time) error {
+	if m.Type != SNSSubscriptionConfirmation {
+		return badRequest("Type", "is %q; only a %s is confirmed", oneLine(m.Type, maxShown), SNSSubscriptionConfirmation)
+	}
+	if err := v.Verify(ctx, m, now); err != nil {
+		return err
+	}
+	if _, err := v.fetch(ctx, m.SubscribeURL); err != nil {
+		return &UnavailableError{Reason: "the subscription could not be confirmed", Err: err}
+	}
+	return nil
+}
