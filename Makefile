@@ -1,0 +1,64 @@
+# `make` lists the targets. Nothing but Go, git and make is needed; nothing but Go modules is downloaded.
+
+.DEFAULT_GOAL := help
+
+BIN := bin
+# The version that the binaries report: the release's tag, and how far the commit is past it.
+VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.0.0-g$$(git describe --always --dirty 2>/dev/null || echo unknown))
+
+# Modules with code of ours; those below tools/ only pin a tool.
+MODULES := . examples/provider
+# All packages but the tests of the real engine.
+UNIT = $(shell go list ./... | grep -v '/e2e$$')
+
+# The race detector needs a C compiler on most systems.
+RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v $$(go env CC | cut -d' ' -f1) >/dev/null && echo -race)
+
+# More flags for `go test`, such as -v.
+TESTFLAGS ?=
+FUZZTIME ?= 1m
+# How often the benchmark runs each way of scaling.
+N ?= 10
+
+include tools.mk
+
+.PHONY: help demo build test unit e2e lint fuzz bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Scale the example on this machine: builds what it needs, deploys to a folder, shows every command
+	@MAKE='$(MAKE)' tools/demo
+
+build: ## Build bin/pulumiscale, and the same program as Pulumi's tool plugin
+	@$(BUILD_TOOL) -o $(BIN)/pulumiscale -ldflags '-X main.version=$(VERSION)' . .
+	@cp -f $(BIN)/pulumiscale $(BIN)/pulumi-tool-pulumiscale
+
+test: unit e2e ## All tests: the units with the race detector, the example provider, then the real engine
+
+unit: ## The tests that need no engine
+ifeq ($(RACE),)
+	@echo 'note: no C compiler was found, so the tests run without the race detector' >&2
+	@test -z "$$CI"
+endif
+	go test $(RACE) $(TESTFLAGS) $(UNIT)
+	go -C examples/provider test $(RACE) $(TESTFLAGS) ./...
+
+e2e: tools-test build ## The end-to-end tests, on the real engine
+	go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e
+
+lint: tools-lint ## Formatting, the linters with the import map, and tidy modules
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'these files need gofmt' >&2; exit 1; }
+	@for module in $(MODULES); do \
+		echo "lint $$module"; \
+		(cd $$module && go vet ./... && "$(CURDIR)/$(TOOLS_BIN)/golangci-lint" run --config "$(CURDIR)/.golangci.yml" && go mod tidy -diff) || exit 1; \
+	done
+
+fuzz: ## Run each fuzz target for FUZZTIME
+	@tools/fuzz $(FUZZTIME)
+
+bench: tools build ## Measure a scaling against a shell script and the plain Automation API, N times each
+	go run ./e2e/bench -n $(N)
+
+clean: ## Remove what was built and the demo; the pinned tools stay
+	rm -rf $(BIN) dist demo
