@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,7 +25,9 @@ func TestFetch(t *testing.T) {
 		_, _ = io.WriteString(w, "x")
 	})
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	server := httptest.NewTLSServer(mux)
+	server := httptest.NewUnstartedServer(mux)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a handshake fails, as it should
+	server.StartTLS()
 	defer server.Close()
 	fetch := NewFetch(server.Client().Transport)
 

@@ -1,14 +1,18 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -30,6 +34,12 @@ type Server struct {
 	Now      func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules; nil: nothing is.
 	Reloaded func(context.Context) error
+
+	// renewing lets one request at a time ask for the rules because it does not find its pool, and renewed is when that was last.
+	renewing sync.Mutex
+	renewed  time.Time
+	// previews counts the dry runs under way.
+	previews atomic.Int32
 }
 
 // endpoint is one line of the server's table.
@@ -41,9 +51,18 @@ type endpoint struct {
 	// open endpoints need no token: they tell nothing and do nothing.
 	open bool
 	// media are the media types that a body may have.
-	media  []string
-	handle func(*Server, http.ResponseWriter, *http.Request) error
+	media []string
+	// patience is how long an answer may take; zero stands for answerTimeout.
+	patience time.Duration
+	handle   func(*Server, http.ResponseWriter, *http.Request) error
 }
+
+// answerTimeout is how long an answer may take: senders do not wait for longer. SNS gives up after 15 seconds, and what is accepted
+// after that is asked for a second time. apiTimeout is for those who ask about the stack, which may have to be read.
+const (
+	answerTimeout = 12 * time.Second
+	apiTimeout    = time.Minute
+)
 
 // endpoints is the table of all routes.
 func endpoints() []endpoint {
@@ -52,14 +71,14 @@ func endpoints() []endpoint {
 		{pattern: "POST /webhook/{pool}/cloudwatch", dialect: "cloudwatch", media: plain, handle: (*Server).cloudWatch},
 		{pattern: "POST /webhook/{pool}/prometheus", dialect: "prometheus", media: plain[:1], handle: (*Server).alertmanager},
 		{pattern: "POST /webhook/prometheus", dialect: "prometheus", media: plain[:1], handle: (*Server).alertmanager},
-		{pattern: "POST /scale/{pool}", dialect: "http", media: plain[:1], handle: (*Server).direct},
-		{pattern: "GET /pools", handle: (*Server).pools},
-		{pattern: "GET /pools/{pool}", handle: (*Server).pool},
+		{pattern: "POST /scale/{pool}", dialect: "http", media: plain[:1], patience: longestWait, handle: (*Server).direct},
+		{pattern: "GET /pools", patience: apiTimeout, handle: (*Server).pools},
+		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: (*Server).pool},
 		{pattern: "GET /operations", handle: (*Server).operations},
 		{pattern: "GET /operations/{id}", handle: (*Server).operation},
-		{pattern: "GET /history", handle: (*Server).history},
+		{pattern: "GET /history", patience: apiTimeout, handle: (*Server).history},
 		{pattern: "GET /metrics", handle: (*Server).metrics},
-		{pattern: "POST /-/reload", media: plain, handle: (*Server).reload},
+		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: (*Server).reload},
 		{pattern: "GET /healthz", open: true, handle: (*Server).healthy},
 		{pattern: "GET /readyz", open: true, handle: (*Server).ready},
 	}
@@ -73,7 +92,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	nowhere := s.serve(endpoint{handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.nowhere(mux, w, r) }})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern == "" {
+		if !served(mux, r) {
 			nowhere.ServeHTTP(w, r)
 			return
 		}
@@ -81,25 +100,46 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
-// serve does for every endpoint what must not be forgotten: the token, the body's type and size, the error's answer, metrics and log.
+// served says whether a request has an endpoint. The mux would redirect a path that is not clean, whoever asks: it has none here.
+func served(mux *http.ServeMux, r *http.Request) bool {
+	_, pattern := mux.Handler(r)
+	return pattern != "" && path.Clean(r.URL.Path) == r.URL.Path
+}
+
+// serve does for every endpoint what must not be forgotten: the token, the body's type and size, the time that it may take, the error's
+// answer, metrics and log.
 func (s *Server) serve(e endpoint) http.Handler {
+	patience := cmp.Or(e.patience, answerTimeout)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Now()
 		seen := &statusWriter{ResponseWriter: w}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if err := s.admit(e, seen, r); err != nil {
 			s.fail(seen, r, err)
-		} else if err := e.handle(s, seen, r); err != nil {
-			s.fail(seen, r, err)
+		} else {
+			extend(w, patience)
+			ctx, cancel := context.WithTimeout(r.Context(), patience)
+			defer cancel()
+			if err := e.handle(s, seen, r.WithContext(ctx)); err != nil {
+				s.fail(seen, r, err)
+			}
 		}
 		if e.dialect != "" {
 			s.Metrics.request(e.dialect, seen.status, s.Now().Sub(began))
 		}
 		if !e.open {
-			s.Log.Debug("answered", "method", r.Method, "path", r.URL.Path, "status", seen.status, "remote", r.RemoteAddr)
+			s.Log.Debug("answered", "method", r.Method, "path", pathOf(r), "status", seen.status, "remote", r.RemoteAddr)
 		}
 	})
 }
+
+// extend gives an answer so much time, where it is more than the connection's own limit. Where that cannot be done the limit stays.
+func extend(w http.ResponseWriter, patience time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience + writeTimeout))
+}
+
+// pathOf is a request's path, fit for the log.
+func pathOf(r *http.Request) string { return oneLine(r.URL.Path, maxReason) }
 
 // unauthenticatedError is a request without a valid token.
 type unauthenticatedError struct{}
@@ -108,18 +148,21 @@ func (unauthenticatedError) Error() string {
 	return "a token is needed: as Authorization: Bearer, or as the password of Basic credentials"
 }
 
-// mediaError is a body of a type that the endpoint does not read.
-type mediaError struct{ want []string }
+// mediaError is a body in a form that the endpoint does not read, as a header says.
+type mediaError struct{ field, problem string }
 
-func (e *mediaError) Error() string { return "the body must be " + strings.Join(e.want, " or ") }
+func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
-func (s *Server) admit(e endpoint, w http.ResponseWriter, r *http.Request) error {
+func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	if !e.open && !s.Tokens.Check(r) {
 		return unauthenticatedError{}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, maxBody)
 	if r.ContentLength == 0 || len(e.media) == 0 {
 		return nil
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return &mediaError{field: "Content-Encoding", problem: "the body must not be encoded"}
 	}
 	given := r.Header.Get("Content-Type")
 	if given == "" {
@@ -127,32 +170,34 @@ func (s *Server) admit(e endpoint, w http.ResponseWriter, r *http.Request) error
 	}
 	media, _, err := mime.ParseMediaType(given)
 	if err != nil || !slices.Contains(e.media, media) {
-		return &mediaError{want: e.media}
+		w.Header().Set("Accept", strings.Join(e.media, ", "))
+		return &mediaError{field: "Content-Type", problem: "the body must be " + strings.Join(e.media, " or ")}
 	}
 	return nil
 }
 
-// fail answers a request with the problem that an error is, and logs what only the operator should know.
+// fail answers a request with the problem that an error is, and logs what only the operator should know. Who has gone away is answered
+// too: a client that has closed but its own half of the connection would take silence for a 200.
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		return // the client has gone away
-	}
 	var media *mediaError
 	var p problem
+	level := slog.LevelWarn
 	switch {
 	case errors.As(err, &unauthenticatedError{}):
 		Challenge(w.Header())
 		p = problem{Status: http.StatusUnauthorized, Detail: err.Error()}
+		if r.Header.Get("Authorization") == "" {
+			level = slog.LevelInfo // SNS sends its credentials only after it was asked for them
+		}
 	case errors.As(err, &media):
-		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.Error(), Field: "Content-Type"}
+		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field}
 	default:
 		p = problemOf(err)
 	}
-	level := slog.LevelWarn
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level = slog.LevelError
 	}
-	s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", r.URL.Path, "status", p.Status, "remote", r.RemoteAddr, "reason", err.Error())
+	s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", pathOf(r), "status", p.Status, "remote", r.RemoteAddr, "reason", err.Error())
 	if w.status == 0 {
 		p.write(w)
 	}
@@ -161,16 +206,16 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 // nowhere answers what has no endpoint: 405 where there is one for another method, else 404.
 func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		other := r.Clone(r.Context())
 		other.Method = method
-		if _, pattern := mux.Handler(other); pattern != "" {
+		if served(mux, other) {
 			allowed = append(allowed, method)
 		}
 	}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		problem{Status: http.StatusMethodNotAllowed, Detail: "this is for " + strings.Join(allowed, " and ")}.write(w)
+		problem{Status: http.StatusMethodNotAllowed, Detail: "this is for " + strings.Join(allowed, ", ")}.write(w)
 		return nil
 	}
 	problem{Status: http.StatusNotFound, Detail: "there is nothing here"}.write(w)
