@@ -60,8 +60,8 @@ type app struct {
 // openedStack is what the commands need of a stack: [stack.Stack] is one.
 type openedStack interface {
 	scale.Stack
-	// StateDir is the folder of PulumiScale's own files.
-	StateDir() string
+	// StateDir is the folder of PulumiScale's own files, made where it was missing.
+	StateDir() (string, error)
 	// Secrets reads values of the stack's configuration, by their full keys.
 	Secrets(ctx context.Context, keys ...string) (map[string]string, error)
 }

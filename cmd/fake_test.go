@@ -50,7 +50,7 @@ func newFake() *fake {
 	}}
 }
 
-func (f *fake) StateDir() string { return f.stateDir }
+func (f *fake) StateDir() (string, error) { return f.stateDir, nil }
 
 func (f *fake) Secrets(context.Context, ...string) (map[string]string, error) { return f.secrets, nil }
 

@@ -112,7 +112,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 
 	opened, err := o.app.open(ctx, stack.Options{
 		Dir: o.app.settings.cwd, Stack: o.app.settings.stack, StateDir: o.app.settings.stateDir,
-		Parallel: o.app.settings.parallel, Interrupt: signals.engine,
+		Parallel: o.app.settings.parallel, Interrupt: signals.engine, KeepRules: true,
 	})
 	if err != nil {
 		return err
@@ -122,11 +122,19 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := s.readTokens(ctx); err != nil {
 		return err
 	}
-	kept, err := journal.Open(ctx, opened.StateDir())
+	dir, err := opened.StateDir()
 	if err != nil {
 		return err
 	}
-	defer kept.Close()
+	kept, err := journal.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := kept.Close(); err != nil {
+			s.log.Error("the journal could not be closed", "reason", err.Error())
+		}
+	}()
 	if damage := kept.Damage(); damage != nil {
 		s.log.Error("the journal was damaged", "reason", damage.Error())
 	}
@@ -137,10 +145,29 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if _, err := s.scaler.Pools(ctx); err != nil {
 		return err
 	}
-	if err := s.queue.Reload(ctx); err != nil {
+	if err := s.load(ctx); err != nil {
 		return err
 	}
 	return s.serve(ctx, signals.reload)
+}
+
+// load has the queue read the stack. It tries again, as the scaler does by itself, where the backend cannot be read: an engine that a killed
+// server left behind may just be writing there.
+func (s *server) load(ctx context.Context) error {
+	delay := s.scaler.RetryDelay
+	for attempt := uint(1); ; attempt++ {
+		err := s.queue.Reload(ctx)
+		if attempt > s.scaler.Retries || !errors.As(err, new(*scale.UnavailableError)) {
+			return err
+		}
+		logEvent(s.log, scale.Retrying{Attempt: int(attempt), Of: int(s.scaler.Retries), Delay: delay, Err: err})
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(delay):
+		}
+		delay *= 2
+	}
 }
 
 // build puts the scaler, the queue and the HTTP server together.
@@ -173,7 +200,14 @@ func (s *server) readTokens(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+	if e, ok := errors.AsType[*scale.UsageError](err); ok { // the command in its hint must mean this stack
+		e.Hint += " --stack " + s.stack.Name()
+		if dir := s.app.settings.cwd; dir != "" {
+			e.Hint += fmt.Sprintf(" --cwd %q", dir)
+		}
+	}
+	return err
 }
 
 // drainTimeout is how long requests that are being answered are waited for at the end.

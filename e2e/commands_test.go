@@ -212,7 +212,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
 	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 30, Cols: 100})
 	ts.Check(err)
-	defer screen.Close()
+	defer func() { _ = screen.Close() }()
 	var seen strings.Builder
 	buffer := make([]byte, 4096)
 	for asked := false; ; {

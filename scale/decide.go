@@ -136,7 +136,8 @@ func (r Rule) pauses(d Direction) bool {
 }
 
 // holdUntil is when the cooldown lets a change in the direction through. A scaling that seems to lie in the future, because
-// this machine's clock was set back or the backend's is ahead, holds for no longer than one that completed now.
+// this machine's clock was set back or the backend's is ahead, holds for no longer than one that completed now; one that lies further
+// ahead than the cooldown lasts is no guide any more, and would hold for as long as the clocks differ.
 func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
 	last, hold := latest(pool.LastUp, pool.LastDown), c.Down
 	if direction == Up {
@@ -145,7 +146,7 @@ func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.T
 			last = pool.LastUp
 		}
 	}
-	if direction == 0 || last.IsZero() {
+	if direction == 0 || last.IsZero() || last.After(now.Add(hold)) {
 		return time.Time{}
 	}
 	if last.After(now) {

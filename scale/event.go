@@ -33,11 +33,12 @@ type (
 		Preview bool
 		Message string
 	}
-	// StepStarted and StepDone follow the engine through the resources that it changes.
+	// StepStarted says that the engine begins to change a resource.
 	StepStarted struct {
 		Step ResourceStep
 		At   time.Time
 	}
+	// StepDone says that it has ended, or failed, to.
 	StepDone struct {
 		Step   ResourceStep
 		At     time.Time

@@ -27,11 +27,11 @@ type fakeStack struct {
 	onLock func() error
 	busy   bool
 
-	held                bool
-	previewed, updated  []Change
-	written             [][]Setting
-	observed            []Event
-	reads, locks, frees int
+	held               bool
+	previewed, updated []Change
+	written            [][]Setting
+	observed           []Event
+	reads              int
 }
 
 func (f *fakeStack) Name() string       { return "dev" }

@@ -13,65 +13,59 @@ type batch struct {
 	operations []Operation
 	intents    []Intent
 	id         string
-	// earlier are the operations by the ids of updates that may have carried them out already.
-	earlier map[string][]*entry
+	// earlier are the ids of updates that may have carried them out already.
+	earlier []string
 	history func(context.Context, Rules) ([]Update, error)
 }
 
-// carriedOutError says that updates of an earlier process have carried out operations of a batch.
+// carriedOutError says that an update of an earlier process has carried out a batch.
 type carriedOutError struct {
-	// by are the updates, by id, and updates the history in which they stand.
-	by      map[string]Update
+	by Update
+	// updates are the history in which it stands.
 	updates []Update
 }
 
-func (e *carriedOutError) Error() string { return "operations have been carried out already" }
+func (e *carriedOutError) Error() string {
+	return "it has been carried out already, by the update " + e.by.ID
+}
 
-// check looks in the history for updates that have carried out operations of the batch already: the process that began them died. It is
-// asked after each reading, for such an update may still have been running at the last one.
+// check looks in the history for an update that has carried out the batch already: the process that began it died. It is asked after
+// each reading, for that update may still have been running at the last one.
 func (b *batch) check(ctx context.Context, snap *Snapshot) error {
 	if len(b.earlier) == 0 {
 		return nil
 	}
-	by, updates := b.lookIn(snap.Updates), snap.Updates
-	if len(by) < len(b.earlier) && !snap.Complete {
+	updates := snap.Updates
+	by := slices.IndexFunc(updates, b.isCarriedOutBy)
+	if by < 0 && !snap.Complete {
 		all, err := b.history(ctx, snap.Rules)
 		if err != nil {
 			return err
 		}
-		by, updates = b.lookIn(all), all
+		updates, by = all, slices.IndexFunc(all, b.isCarriedOutBy)
 	}
-	if len(by) == 0 {
+	if by < 0 {
 		return nil
 	}
-	return &carriedOutError{by: by, updates: updates}
+	return &carriedOutError{by: updates[by], updates: updates}
 }
 
-func (b *batch) lookIn(updates []Update) map[string]Update {
-	out := map[string]Update{}
-	for _, u := range updates {
-		if b.earlier[u.ID] != nil && u.Succeeded {
-			out[u.ID] = u
-		}
-	}
-	return out
-}
+func (b *batch) isCarriedOutBy(u Update) bool { return u.Succeeded && slices.Contains(b.earlier, u.ID) }
 
-// conclude makes of what the scaler returned what became of the operations. It returns those that are to be tried again at once, and
-// whether each pool is to be tried by itself.
-func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err error, splittable bool) (again []*entry, split bool) {
-	var already *carriedOutError
-	if errors.As(err, &already) {
-		return q.closeCarriedOut(b, already), false
+// conclude makes of what the scaler returned what became of the operations, and says whether each pool is to be tried by itself.
+func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err error, splittable bool) (split bool) {
+	if already, ok := errors.AsType[*carriedOutError](err); ok {
+		q.closeCarriedOut(b, already)
+		return false
 	}
 	if report == nil && err != nil && waits(err) {
 		q.forget(b)
 		q.postpone(b.entries, err)
-		return nil, false
+		return false
 	}
 	if report == nil && ctx.Err() != nil && !begun(err) {
 		q.reopen(b.entries)
-		return nil, false
+		return false
 	}
 	if report == nil || len(report.Results) > 0 {
 		q.outdate()
@@ -81,14 +75,14 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 	q.mu.Unlock()
 	if report != nil {
 		q.settle(b, report, err)
-		return nil, false
+		return false
 	}
 	if splittable && splits(err) {
 		q.forget(b)
-		return nil, true
+		return true
 	}
 	q.fail(b.entries, err)
-	return nil, false
+	return false
 }
 
 // waits says whether an error may go away by itself: somebody else holds the stack, the backend is out of reach, or the program has
@@ -114,37 +108,22 @@ func splits(err error) bool {
 	return errors.As(err, &engine) && !engine.Interrupted || errors.As(err, &target)
 }
 
-// closeCarriedOut closes the operations that have been carried out already, and returns the others.
-func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) (others []*entry) {
-	q.forget(b)
+// closeCarriedOut closes operations that have been carried out already.
+func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) {
 	q.outdate()
 	q.mu.Lock()
-	var closed []*entry
+	q.free(b.entries)
 	for _, e := range b.entries {
-		at := slices.IndexFunc(e.op.Updates, func(id string) bool { return already.by[id].ID != "" })
-		if at < 0 {
-			others = append(others, e)
-			continue
-		}
-		u := already.by[e.op.Updates[at]]
-		e.close(u.End, FinalScaled, e.op.Decision.Reason)
+		e.close(already.by.End, FinalScaled, e.op.Decision.Reason)
+		e.op.To = countOf(already.by.Values[e.op.Intent.Pool])
 		for _, s := range Scalings(already.updates, e.op.Intent.Pool) {
-			if s.ID == u.ID {
+			if s.ID == already.by.ID {
 				e.op.From, e.op.To = &s.From, &s.To
 			}
 		}
-		if e.op.To == nil {
-			e.op.To = countOf(u.Values[e.op.Intent.Pool])
-		}
-		closed = append(closed, e)
-	}
-	q.free(closed)
-	for _, e := range others {
-		q.busy[e.op.Intent.Pool] = e.op.StartedAt
 	}
 	q.mu.Unlock()
-	q.finish(closed...)
-	return others
+	q.finish(b.entries...)
 }
 
 // settle closes the operations as the report says, or defers them again.
@@ -214,8 +193,7 @@ func (e *entry) settle(report *Report, d Decision, err error, defers bool, now t
 // fail closes operations whose update, or anything before it, has failed.
 func (q *Queue) fail(entries []*entry, err error) {
 	result := FinalFailed
-	var overtaken *OvertakenError
-	if errors.As(err, &overtaken) {
+	if _, ok := errors.AsType[*OvertakenError](err); ok {
 		result = FinalUnverified // an update of ours was done, and may not fit the stack
 	}
 	q.mu.Lock()

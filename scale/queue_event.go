@@ -18,7 +18,7 @@ type (
 	BatchDone struct {
 		ID         string
 		Operations []Operation
-		// Report is nil where Err is not, except for a [*WriteError].
+		// Report is nil where Err is not, except for a [*WriteError], and where an update of an earlier process had done all before.
 		Report *Report
 		// Duration is how long it took, with all waiting for others.
 		Duration time.Duration

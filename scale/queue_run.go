@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -44,16 +45,29 @@ func (q *Queue) ready() []*entry {
 	if at, ok := q.nextBatch(); !ok || at.After(q.now()) {
 		return nil
 	}
-	var out []*entry
 	now := q.now()
-	for _, e := range q.open {
-		if at, ok := e.due(); ok && !at.After(now) {
-			e.prior, e.op.State = e.op.State, Running
-			q.busy[e.op.Intent.Pool] = now
-			out = append(out, e)
-		}
+	due := slices.DeleteFunc(slices.Clone(q.open), func(e *entry) bool {
+		at, ok := e.due()
+		return !ok || at.After(now)
+	})
+	due = inDoubtFirst(due)
+	for _, e := range due {
+		e.prior, e.op.State = e.op.State, Running
+		q.busy[e.op.Intent.Pool] = now
 	}
-	return out
+	return due
+}
+
+// inDoubtFirst leaves of the operations those that an update may have carried out of which nothing is known, as they were together then,
+// if there are any. That update may still be running. By themselves they need one again if they needed one then, and so wait for it;
+// others could make it seem that there is nothing to do.
+func inDoubtFirst(entries []*entry) []*entry {
+	first := slices.IndexFunc(entries, func(e *entry) bool { return len(e.op.Updates) > 0 })
+	if first < 0 {
+		return entries
+	}
+	updates := entries[first].op.Updates
+	return slices.DeleteFunc(entries, func(e *entry) bool { return !slices.Equal(e.op.Updates, updates) })
 }
 
 // nextBatch is when operations are carried out next; ok is false where there are none. q.mu must be held.
@@ -158,36 +172,30 @@ func (q *Queue) isPostponed() bool {
 	return q.failures > 0
 }
 
-// carryGroup carries out operations together. It says whether each pool should be tried by itself, if it may be split.
+// carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be split.
 func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
-	for len(group) > 0 {
-		id, began := NewUpdateID(), q.now()
-		b := q.begin(group, id)
-		if b == nil {
-			return false
-		}
-		q.tell(BatchStarted{ID: id, Operations: b.operations})
-		report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: id, check: b.check})
-		group, split = q.conclude(ctx, b, report, err, splittable)
-		q.tell(BatchDone{ID: id, Operations: q.copies(b.entries), Report: report, Duration: q.now().Sub(began), Err: err})
-		if split {
-			return true
-		}
+	b, began := q.begin(group), q.now()
+	if b == nil {
+		return false
 	}
-	return false
+	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
+	report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: b.id, check: b.check})
+	split = q.conclude(ctx, b, report, err, splittable)
+	if _, ok := errors.AsType[*carriedOutError](err); ok {
+		err = nil
+	}
+	q.tell(BatchDone{ID: b.id, Operations: q.copies(group), Report: report, Duration: q.now().Sub(began), Err: err})
+	return split
 }
 
-// begin marks the operations as running, with the id that their update will have, and brings that to disk before anything is done: only
+// begin marks the operations as running, with the id that their update is to have, and brings that to disk before anything is done: only
 // so can it be told after a crash whether they were carried out. It returns nil where the journal fails.
-func (q *Queue) begin(group []*entry, id string) *batch {
-	b := &batch{entries: group, id: id, earlier: map[string][]*entry{}, history: q.scaler.Stack.History}
+func (q *Queue) begin(group []*entry) *batch {
+	b := &batch{entries: group, id: NewUpdateID(), earlier: group[0].op.Updates, history: q.scaler.Stack.History}
 	q.mu.Lock()
 	for _, e := range group {
-		for _, earlier := range e.op.Updates {
-			b.earlier[earlier] = append(b.earlier[earlier], e)
-		}
 		e.op.StartedAt = q.now()
-		e.op.Updates = append(slices.Clone(e.op.Updates), id)
+		e.op.Updates = append(slices.Clone(e.op.Updates), b.id)
 		b.operations, b.intents = append(b.operations, e.op), append(b.intents, e.op.Intent)
 	}
 	q.mu.Unlock()

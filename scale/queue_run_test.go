@@ -2,8 +2,8 @@ package scale
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -69,7 +69,7 @@ func TestQueueWhileAnUpdateRuns(t *testing.T) {
 			t.Errorf("the delta went from %d to %d", *op.From, *op.To)
 		}
 		sub := r.submit(byDelta(1))[0]
-		if left := sub.Decision.Until.Sub(time.Now()); sub.Accepted || sub.Decision.Outcome != CoolingDown || left < 4*time.Minute {
+		if left := time.Until(sub.Decision.Until); sub.Accepted || sub.Decision.Outcome != CoolingDown || left < 4*time.Minute {
 			t.Errorf("a delta in the cooldown: %+v", sub)
 		}
 	})
@@ -214,14 +214,8 @@ func TestQueueAfterACrash(t *testing.T) {
 					r := begin(t, w)
 					id := r.accepted(intent)
 					time.Sleep(c.after)
-					left := r.journal.copied()
-					if c.after == time.Millisecond {
-						r.stop() // or this one would do it too
-						<-r.stopped
-					}
-					r.journal.fail(errors.New("the process is dead"))
+					left := r.kill()
 					time.Sleep(c.meanwhile)
-					w.died()
 					r = start(t, w, left)
 					r.wants(FinalScaled, id)
 					r.wantCounts(5, 2, c.updates)
@@ -298,4 +292,96 @@ func TestQueueTellsWhatHappens(t *testing.T) {
 			t.Errorf("it told\n%q\nand not\n%q", got, want)
 		}
 	})
+}
+
+func TestQueueAfterACrashGoesOnWithTheRest(t *testing.T) {
+	cases := []struct {
+		name        string
+		rest        []Intent
+		worker, api int
+	}{
+		{"for the same pool", []Intent{byDelta(1), apiDelta(1)}, 6, 3},
+		{"for another pool", []Intent{apiDelta(1)}, 5, 3},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t)
+				r := begin(t, w)
+				ids := []string{r.accepted(byDelta(2))}
+				time.Sleep(updateTime / 2)
+				for _, intent := range c.rest {
+					ids = append(ids, r.accepted(intent))
+				}
+				left := r.kill()
+				r.stop()
+				<-r.stopped // the engine goes on
+				r = start(t, w, left)
+				time.Sleep(updateTime / 2) // the rest is being carried out
+				if sub := r.submit(Intent{Pool: "api", Signal: &Signal{Direction: Up}})[0]; sub.Decision.Outcome != CoolingDown {
+					t.Errorf("a pool of the rest is not busy: %+v", sub.Decision)
+				}
+				r.wants(FinalScaled, ids...)
+				r.wantCounts(c.worker, c.api, 2)
+				time.Sleep(10 * time.Minute)
+				if sub := r.submit(alarm("A", 8))[0]; !sub.Accepted {
+					t.Errorf("the pool is still busy: %+v", sub.Decision)
+				}
+			})
+		})
+	}
+}
+
+// Whatever happens at whatever moment, every accepted delta is carried out once.
+func TestQueueLosesNothing(t *testing.T) {
+	for seed := range uint64(6) {
+		inBubble(t, func(t *testing.T) {
+			chance := rand.New(rand.NewPCG(seed, 0))
+			w := newWorld(t)
+			for _, pool := range []string{"worker", "api"} {
+				w.rule(pool, func(r *Rule) { r.Min, r.Max, r.Cooldown = 0, 1_000_000, Cooldown{} })
+			}
+			w.set(func() { w.values = map[string]int{"worker": 1000, "api": 1000} })
+			w.somebody("api", 1000)
+			r := begin(t, w)
+			want := [2]int{1000, 1000}
+			var mu sync.Mutex
+			var senders sync.WaitGroup
+			for range 300 {
+				switch chance.IntN(30) {
+				case 0:
+					left := r.kill()
+					r = start(t, w, left)
+				case 1:
+					senders.Wait() // the server takes no more requests
+					r.stop()
+					<-r.stopped
+					r = start(t, w, r.journal.copied())
+				case 2:
+					w.set(func() { w.foreignUpdate = !w.foreignUpdate })
+				default:
+					to, pool, n := r, chance.IntN(2), chance.IntN(5)-2
+					senders.Go(func() {
+						subs, err := to.Submit(context.Background(), []Intent{{Pool: []string{"worker", "api"}[pool], Delta: new(n)}})
+						mu.Lock()
+						defer mu.Unlock()
+						if err == nil && subs[0].Accepted {
+							want[pool] += n
+						}
+					})
+				}
+				time.Sleep(time.Duration(chance.Int64N(int64(updateTime / 2))))
+			}
+			senders.Wait()
+			w.set(func() { w.foreignUpdate = false })
+			for _, op := range r.Open() {
+				if end := r.result(op.ID); end.Result == FinalFailed {
+					t.Errorf("seed %d: %s failed: %s", seed, op.Intent.Ask(), end.Error)
+				}
+			}
+			if got := w.counts(); got != want {
+				t.Errorf("seed %d: the pools are %v and not %v", seed, got, want)
+			}
+		})
+	}
 }

@@ -175,6 +175,25 @@ func TestQueueOperations(t *testing.T) {
 	})
 }
 
+func TestQueueKeepsTheNewestDeferredOfACrash(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.rule("worker", deferring)
+		w.somebody("worker", 4)
+		left := newMemory()
+		for i, n := range []int{9, 6} {
+			op := Operation{ID: []string{"1", "2"}[i], Intent: alarm("A", n), State: Deferred, AcceptedAt: time.Now(), NotBefore: time.Now().Add(6 * time.Minute)}
+			if _, err := left.Add([]Operation{op}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := start(t, w, left)
+		r.wants(FinalSuperseded, "1")
+		r.wants(FinalScaled, "2")
+		r.wantCounts(6, 2, 1)
+	})
+}
+
 func TestOperationIDsSort(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	last := newOperationID(at)

@@ -189,6 +189,9 @@ func TestQueueDuplicatesAtTheSameMoment(t *testing.T) {
 		}
 		r.wants(FinalScaled, first)
 		r.wantCounts(4, 2, 1)
+		if sub := r.submit(byCountOf(4))[0]; sub.Decision.Outcome != NoChange {
+			t.Errorf("something is still waited for: %+v", sub.Decision)
+		}
 	})
 }
 
@@ -201,10 +204,10 @@ func TestQueueWithoutAJournal(t *testing.T) {
 		if _, err := r.Submit(context.Background(), []Intent{byDelta(1)}); !errors.Is(err, full) {
 			t.Errorf("with a full disk: %v", err)
 		}
-		if len(r.Open()) != 0 {
-			t.Error("something was accepted")
-		}
 		r.journal.fail(nil)
+		if sub := r.submit(byCountOf(3))[0]; len(r.Open()) != 0 || sub.Accepted {
+			t.Errorf("something was accepted, and this waits for it: %+v", sub.Decision)
+		}
 		id := r.accepted(byDelta(1))
 		time.Sleep(updateTime / 2)
 		r.journal.fail(full) // during the update

@@ -11,17 +11,6 @@ import (
 // configuration too, but does nothing with it.
 const kindUpdate = "update"
 
-// applied are the successful updates, newest first.
-func applied(updates []Update) []Update {
-	var out []Update
-	for _, u := range updates {
-		if u.Succeeded && u.Kind == kindUpdate {
-			out = append(out, u)
-		}
-	}
-	return out
-}
-
 // Configured is the text of the pool's key in the last successful update, which is the truth about it; nil where it has none.
 func (s *Snapshot) Configured(pool string) *string {
 	for _, u := range s.Updates {
@@ -75,8 +64,7 @@ type Scaling struct {
 func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
-	for i := len(updates) - 1; i >= 0; i-- {
-		u := updates[i]
+	for _, u := range slices.Backward(updates) {
 		if u.Kind != kindUpdate {
 			continue
 		}

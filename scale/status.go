@@ -159,7 +159,7 @@ func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Pro
 	pool, err := snap.Pool(rule)
 	if err != nil {
 		proof.Problem = err.Error()
-		return proof, nil
+		return proof, nil //nolint:nilerr // it is the rule that is at fault
 	}
 	proof.To = oneAway(rule, pool.Count)
 	result, err := s.Stack.Preview(ctx, change(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)

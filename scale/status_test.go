@@ -3,6 +3,7 @@ package scale
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func TestRestore(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	recent := []Update{update(time.Minute, "worker", "5", "api", "4"), update(2*time.Minute, "worker", "5", "api", "2"), update(3*time.Minute, "worker", "3", "api", "2")}
-	older := append(recent[:3:3], update(4*time.Minute, "worker", "9", "api", "2"))
+	older := append(slices.Clone(recent), update(4*time.Minute, "worker", "9", "api", "2"))
 	for _, c := range []struct {
 		name, pool string
 		complete   bool

@@ -49,7 +49,7 @@ func NewMetrics() *Metrics {
 		}, []string{"pool"}),
 	}
 	m.registry.MustRegister(m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.duration, m.lastSuccess,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), poolCollector{m})
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newPoolCollector(m))
 	return m
 }
 
@@ -154,27 +154,34 @@ func kindOf(err error) string {
 }
 
 // poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
-type poolCollector struct{ m *Metrics }
+type poolCollector struct {
+	metrics                            *Metrics
+	current, desired, least, most, end *prometheus.Desc
+	queue, rules, ruleErrors, ready    *prometheus.Desc
+}
 
-var (
-	currentCount = gaugeDesc("pool_current", "The pool's present count.", "pool")
-	desiredCount = gaugeDesc("pool_desired", "The pool's configured count.", "pool")
-	minCount     = gaugeDesc("pool_min", "The least count that the pool's rule allows.", "pool")
-	maxCount     = gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool")
-	cooldownEnd  = gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction")
-	queueLength  = gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state")
-	rulesInForce = gaugeDesc("rules", "Rules in force.")
-	ruleErrors   = gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force.")
-	readyGauge   = gaugeDesc("ready", "Whether the stack can be read: 1 or 0.")
-)
+func newPoolCollector(m *Metrics) *poolCollector {
+	return &poolCollector{
+		metrics:    m,
+		current:    gaugeDesc("pool_current", "The pool's present count.", "pool"),
+		desired:    gaugeDesc("pool_desired", "The pool's configured count.", "pool"),
+		least:      gaugeDesc("pool_min", "The least count that the pool's rule allows.", "pool"),
+		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool"),
+		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
+		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
+		rules:      gaugeDesc("rules", "Rules in force."),
+		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
+		ready:      gaugeDesc("ready", "Whether the stack can be read: 1 or 0."),
+	}
+}
 
 func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 }
 
 // Describe implements [prometheus.Collector].
-func (poolCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{currentCount, desiredCount, minCount, maxCount, cooldownEnd, queueLength, rulesInForce, ruleErrors, readyGauge} {
+func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.end, c.queue, c.rules, c.ruleErrors, c.ready} {
 		out <- d
 	}
 }
@@ -183,8 +190,8 @@ func (poolCollector) Describe(out chan<- *prometheus.Desc) {
 const scrapeTimeout = 2 * time.Second
 
 // Collect implements [prometheus.Collector].
-func (c poolCollector) Collect(out chan<- prometheus.Metric) {
-	q := c.m.queue
+func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
+	q := c.metrics.queue
 	if q == nil {
 		return
 	}
@@ -195,15 +202,15 @@ func (c poolCollector) Collect(out chan<- prometheus.Metric) {
 	if q.Ready() != nil {
 		ready = 0
 	}
-	gauge(readyGauge, ready)
-	gauge(rulesInForce, float64(len(q.Rules())))
-	gauge(ruleErrors, float64(len(ruleProblems(q.RulesErr()))))
+	gauge(c.ready, ready)
+	gauge(c.rules, float64(len(q.Rules())))
+	gauge(c.ruleErrors, float64(len(ruleProblems(q.RulesErr()))))
 	length := map[scale.State]int{scale.Accepted: 0, scale.Deferred: 0, scale.Running: 0}
 	for _, op := range q.Open() {
 		length[op.State]++
 	}
 	for state, n := range length {
-		gauge(queueLength, float64(n), string(state))
+		gauge(c.queue, float64(n), string(state))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
@@ -213,15 +220,15 @@ func (c poolCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, s := range statuses {
 		pool := s.Rule.Pool
-		gauge(minCount, float64(s.Rule.Min), pool)
-		gauge(maxCount, float64(s.Rule.Max), pool)
-		gauge(cooldownEnd, unix(s.UpUntil), pool, scale.Up.String())
-		gauge(cooldownEnd, unix(s.DownUntil), pool, scale.Down.String())
+		gauge(c.least, float64(s.Rule.Min), pool)
+		gauge(c.most, float64(s.Rule.Max), pool)
+		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
+		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
 		if s.Count != nil {
-			gauge(currentCount, float64(*s.Count), pool)
+			gauge(c.current, float64(*s.Count), pool)
 		}
 		if s.Configured != nil {
-			gauge(desiredCount, float64(*s.Configured), pool)
+			gauge(c.desired, float64(*s.Configured), pool)
 		}
 	}
 }

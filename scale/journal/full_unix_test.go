@@ -77,8 +77,7 @@ func fillDisk(t *testing.T, size uint64) {
 		op := accepted(i, "worker", fmt.Sprint("during ", i))
 		op.Error = big
 		_, err := j.Add([]scale.Operation{op})
-		var want *scale.JournalError
-		if errors.As(err, &want) {
+		if _, ok := errors.AsType[*scale.JournalError](err); ok {
 			refused[op.ID] = true
 		} else if err != nil {
 			t.Fatal(err)

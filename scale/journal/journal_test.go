@@ -260,11 +260,10 @@ func TestClosed(t *testing.T) {
 	if err := errors.Join(j.Close(), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	var want *scale.JournalError
 	_, addErr := j.Add([]scale.Operation{accepted(1, "worker", "")})
 	_, openErr := j.Open()
 	for _, err := range []error{addErr, openErr} {
-		if !errors.As(err, &want) {
+		if _, ok := errors.AsType[*scale.JournalError](err); !ok {
 			t.Errorf("after Close: %v", err)
 		}
 	}

@@ -37,8 +37,8 @@ func readAll(db *bolt.DB, path string) (read []scale.Operation, damaged error) {
 		}
 		return checkIndexes(tx, seen)
 	})
-	if err = errors.Join(damaged, err); err != nil {
-		return read, err
+	if damaged = errors.Join(damaged, err); damaged != nil {
+		return read, damaged
 	}
 	return read, db.View(func(tx *bolt.Tx) error {
 		var first error
@@ -141,7 +141,7 @@ func compact(db *bolt.DB, path string) (*bolt.DB, error) {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return db, nil
 	}
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }()
 	to, err := bolt.Open(temp, 0o600, &bolt.Options{Timeout: fileLockTimeout})
 	if err != nil {
 		return db, nil

@@ -43,7 +43,7 @@ func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, 
 		return "", "", -1, err
 	}
 	defer errs.close()
-	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...)
+	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, stdin, out.file, errs.file
 	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), env...)
 	detach(cmd)

@@ -85,10 +85,7 @@ func (f configFile) write(settings []scale.Setting) error {
 	if err != nil || bytes.Equal(edited, doc) {
 		return err
 	}
-	path := f.path
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // a link stays a link
-	}
+	path := f.target()
 	return atomic.WriteFile(path, bytes.NewReader(edited))
 }
 
@@ -136,9 +133,17 @@ func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
 	return doc, nil
 }
 
+// target is the file that a link at the path stands for: a link stays a link.
+func (f configFile) target() string {
+	if target, err := filepath.EvalSymlinks(f.path); err == nil {
+		return target
+	}
+	return f.path
+}
+
 // writable says early whether write will be able to replace the file: its folder must take new files.
 func (f configFile) writable() error {
-	probe, err := os.CreateTemp(filepath.Dir(f.path), ".pulumiscale-*")
+	probe, err := os.CreateTemp(filepath.Dir(f.target()), ".pulumiscale-*")
 	if err == nil {
 		_ = probe.Close()
 		err = os.Remove(probe.Name())

@@ -63,14 +63,14 @@ func newEngine(t *testing.T) engine {
 
 func (e engine) put(name, text string) {
 	e.t.Helper()
-	if err := os.WriteFile(filepath.Join(e.script.dir, name), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 }
 
 // called are the calls of the CLI that contain a word.
 func (e engine) called(word string) []string {
-	calls, err := os.ReadFile(filepath.Join(e.script.dir, "calls"))
+	calls, err := os.ReadFile(filepath.Join(e.dir, "calls"))
 	if err != nil {
 		return nil
 	}
@@ -203,7 +203,7 @@ func TestUpdate(t *testing.T) {
 	if len(got.Steps) != 1 || !strings.HasPrefix(got.ID, "pulumiscale/") || got.Overtaken || got.Duration <= 0 || got.Output == nil {
 		t.Errorf("got %+v", got)
 	}
-	if diff := cmp.Diff("config:\n  demo:count: 5 # n\n", content(t, filepath.Join(e.script.dir, "config"))); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:count: 5 # n\n", content(t, filepath.Join(e.dir, "config"))); diff != "" {
 		t.Errorf("the engine's configuration: -want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff(doc, content(t, e.file.path)); diff != "" {
@@ -258,8 +258,9 @@ func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
 func TestOwnUpdateIsNotWhatItFollows(t *testing.T) {
 	e := newEngine(t)
 	before := past("update", "succeeded", time.Hour, counted, "")
-	e.put("history1.json", history(past("update", "succeeded", 0, counted, "pulumiscale/mine"), before))
-	got, err := e.newestBut(context.Background(), "pulumiscale/mine")
+	later := past("update", "succeeded", 0, counted, "somebody's")
+	e.put("history1.json", history(later, past("update", "succeeded", time.Second, counted, "pulumiscale/mine"), before))
+	got, err := e.previous(context.Background(), "pulumiscale/mine")
 	if diff := cmp.Diff(before, got); diff != "" || err != nil {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}

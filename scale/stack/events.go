@@ -46,6 +46,11 @@ type follower struct {
 // follow reads the event log as it grows, until ended is closed and all of it is read.
 func (f *follower) follow(path string, ended <-chan struct{}) error {
 	var file *os.File
+	defer func() {
+		if file != nil {
+			_ = file.Close()
+		}
+	}()
 	var pending []byte
 	for last := false; ; {
 		if file == nil {
@@ -53,7 +58,6 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 			switch {
 			case err == nil:
 				file = opened
-				defer opened.Close()
 			case !errors.Is(err, fs.ErrNotExist):
 				return err
 			}
@@ -210,7 +214,7 @@ func (s *Stack) run(ctx context.Context, op operation, change scale.Change, obse
 	defer remove()
 	log := config + ".events"
 	f := &follower{operation: op.name, message: op.message, observe: observe, began: op.began, open: map[string]scale.ResourceStep{}}
-	args := append(op.args, "--stack", s.Name(), "--config-file", config, "--event-log", log, "--suppress-outputs", "--suppress-progress")
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", config, "--event-log", log, "--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
 		args = append(args, "--target", target)
 	}

@@ -48,7 +48,7 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 		return err
 	}
 	text := strings.Join(errorLines(fail), "; ")
-	for _, known := range setupFailures {
+	for _, known := range preconditions() {
 		if known.pattern.MatchString(fail.stderr) {
 			return &scale.SetupError{Problem: known.problem, Hint: known.hint, Err: errors.New(text)}
 		}
@@ -74,21 +74,26 @@ var (
 		`i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|\[(429|500|502|503|504)\]|SlowDown|ServiceUnavailable`)
 )
 
-// setupFailures are what the user must put right before anything can work, the first that fits.
-var setupFailures = []struct {
+// precondition is what the user must put right before anything can work.
+type precondition struct {
 	pattern       *regexp.Regexp
 	problem, hint string
-}{
-	{regexp.MustCompile(`incorrect passphrase`), "the passphrase is wrong",
-		"set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
-	{regexp.MustCompile(`passphrase must be set`), "no passphrase is set",
-		"set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"},
-	{regexp.MustCompile(`no stack named`), "there is no such stack", "`pulumi stack ls` lists the stacks; name one with --stack"},
-	{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
-		"name one with --stack, or run `pulumi stack select`"},
-	{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
-	{regexp.MustCompile(`unable to open bucket|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied|operation not permitted|no space left on device`),
-		"the backend's storage cannot be used", "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
+}
+
+// preconditions are all that are known; the first that fits counts.
+func preconditions() []precondition {
+	return []precondition{
+		{regexp.MustCompile(`incorrect passphrase`), "the passphrase is wrong",
+			"set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
+		{regexp.MustCompile(`passphrase must be set`), "no passphrase is set",
+			"set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"},
+		{regexp.MustCompile(`no stack named`), "there is no such stack", "`pulumi stack ls` lists the stacks; name one with --stack"},
+		{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
+			"name one with --stack, or run `pulumi stack select`"},
+		{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
+		{regexp.MustCompile(`unable to open bucket|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied|operation not permitted|no space left on device`),
+			"the backend's storage cannot be used", "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
+	}
 }
 
 // locked tells who holds the stack; nil where nobody does.
@@ -109,7 +114,7 @@ func (s *Stack) locked(fail failure) error {
 // errorLines are the CLI's own error messages, without its usual prefix; what it says on several lines is brought onto one.
 func errorLines(fail failure) []string {
 	var out []string
-	for _, line := range strings.Split(fail.stderr, "\n") {
+	for line := range strings.SplitSeq(fail.stderr, "\n") {
 		message, first := strings.CutPrefix(line, "error: ")
 		message = strings.TrimSpace(message)
 		switch {

@@ -54,12 +54,12 @@ func TestCommandError(t *testing.T) {
 			{User: "root", Host: "elsewhere", PID: 31829, Since: time.Date(2026, 11, 23, 17, 22, 41, 0, time.UTC)},
 		}}},
 		{"a conflict of Pulumi Cloud", failure{stderr: conflictText}, &scale.LockedError{Stack: "dev"}},
-		{"a wrong passphrase", failure{stderr: wrongPassphraseText}, setupFailure("the passphrase is wrong", wrongPassphraseText)},
-		{"no passphrase", failure{stderr: noPassphraseText}, setupFailure("no passphrase is set", noPassphraseText)},
-		{"no such stack", failure{stderr: noStackText}, setupFailure("there is no such stack", noStackText)},
-		{"no stack selected", failure{stderr: noSelectText}, setupFailure("no stack is selected", noSelectText)},
-		{"no storage", failure{stderr: noBucketText}, setupFailure("the backend's storage cannot be used", noBucketText)},
-		{"no login", failure{stderr: noLoginText}, setupFailure("not logged in to the backend", noLoginText)},
+		{"a wrong passphrase", failure{stderr: wrongPassphraseText}, badSetup("the passphrase is wrong", wrongPassphraseText)},
+		{"no passphrase", failure{stderr: noPassphraseText}, badSetup("no passphrase is set", noPassphraseText)},
+		{"no such stack", failure{stderr: noStackText}, badSetup("there is no such stack", noStackText)},
+		{"no stack selected", failure{stderr: noSelectText}, badSetup("no stack is selected", noSelectText)},
+		{"no storage", failure{stderr: noBucketText}, badSetup("the backend's storage cannot be used", noBucketText)},
+		{"no login", failure{stderr: noLoginText}, badSetup("not logged in to the backend", noLoginText)},
 		{"a backend that does not answer", failure{stderr: refusedText}, &scale.UnavailableError{
 			Detail: `performing HTTP request: Get "http://127.0.0.1:9/api/user": dial tcp 127.0.0.1:9: connect: connection refused`,
 		}},
@@ -93,7 +93,7 @@ func sameError(a, b error) bool {
 	return fmt.Sprintf("%T %v", a, a) == fmt.Sprintf("%T %v", b, b)
 }
 
-func setupFailure(problem, stderr string) error {
+func badSetup(problem, stderr string) error {
 	return &scale.SetupError{Problem: problem, Err: errors.New(strings.TrimSpace(strings.TrimPrefix(stderr, "error: ")))}
 }
 
@@ -142,7 +142,7 @@ func TestEngineError(t *testing.T) {
 			if diff := cmp.Diff(fmt.Sprintf("%T", c.want), fmt.Sprintf("%T", got)); diff != "" {
 				t.Fatalf("-want +got:\n%s", diff)
 			}
-			if c.want != context.Canceled {
+			if !errors.Is(c.want, context.Canceled) {
 				if diff := cmp.Diff(c.want, got, ignore); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}

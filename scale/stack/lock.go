@@ -51,7 +51,7 @@ func (s *Stack) lockError(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &scale.SetupError{Problem: "lock the program's directory", Err: err,
+	return &scale.SetupError{Problem: "use the folder for pulumiscale's own files", Err: err,
 		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
 }
 

@@ -216,12 +216,18 @@ func head(entries []entry) string {
 
 func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, error) {
 	keys := make(map[string]configKey, len(rules))
-	for name, rule := range rules {
+	owner := map[string]string{}
+	for _, name := range rules.Names() {
+		rule := rules[name]
 		key, err := parseKey(string(s.project.Name), rule.ConfigKey, rule.ConfigPath)
 		if err != nil {
 			return nil, badKey(rule, err)
 		}
-		keys[name] = key
+		full := key.name + " " + key.path.String()
+		if first, taken := owner[full]; taken { // spelled in two ways, or the rules' own check had found it
+			return nil, badKey(rule, fmt.Errorf("must be the pool's own: it is also the key of %s", first))
+		}
+		keys[name], owner[full] = key, name
 	}
 	out := make([]scale.Update, len(entries))
 	for i, e := range entries {

@@ -86,5 +86,10 @@ func (s *Stack) ConfigFile() string { return s.file.path }
 // Write puts the settings into the stack's configuration file, atomically.
 func (s *Stack) Write(settings []scale.Setting) error { return s.file.write(settings) }
 
-// StateDir is the folder of PulumiScale's own files.
-func (s *Stack) StateDir() string { return s.stateDir }
+// StateDir is the folder of PulumiScale's own files. It is made where it is missing, and kept out of version control.
+func (s *Stack) StateDir() (string, error) {
+	if err := s.makeStateDir(); err != nil {
+		return "", s.lockError(err)
+	}
+	return s.stateDir, nil
+}

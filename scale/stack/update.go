@@ -3,6 +3,7 @@ package stack
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -35,12 +36,12 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		}
 	}()
 	id := cmp.Or(change.ID, scale.NewUpdateID())
-	// The engine has the lock from its first event on: the newest completed update but this one is then the one it follows.
+	// The engine has the lock from its first event on: the newest completed update is then the one that it follows.
 	var wait sync.WaitGroup
 	var previous string
 	var previousErr error
 	began := func() {
-		wait.Go(func() { previous, previousErr = s.newestBut(running, id) })
+		wait.Go(func() { previous, previousErr = s.previous(running, id) })
 	}
 	args := []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", id}
 	f, err := s.run(running, operation{name: "update", args: args, message: change.Message, began: began, dir: s.stateDir}, change, observe)
@@ -49,16 +50,23 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		return nil, err
 	}
 	f.result.ID = id
-	f.result.Overtaken = previousErr == nil && f.hasBegun && previous != change.Head
+	// What cannot be told is taken for the worse: deciding again comes to the same where nobody was faster.
+	f.result.Overtaken = f.hasBegun && (previousErr != nil || previous != change.Head)
 	return &f.result, nil
 }
 
-// newestBut identifies the newest completed update that is not the one with the id. Two entries are asked for, as that one may have
-// been fast enough to be the newest.
-func (s *Stack) newestBut(ctx context.Context, id string) (string, error) {
-	entries, _, err := s.readPages(ctx, 1, 2)
-	if len(entries) > 0 && entries[0].Environment[agentKey] == id {
-		entries = entries[1:]
+// entriesAround are how many updates are looked at for the one before ours: it may have been fast, and others after it too.
+const entriesAround = 5
+
+// previous identifies the newest completed update before the one with the id, or the newest of all while that one runs.
+func (s *Stack) previous(ctx context.Context, id string) (string, error) {
+	var entries []entry
+	var err error
+	for range 3 {
+		if entries, _, err = s.readPages(ctx, 1, entriesAround); err == nil {
+			break
+		}
 	}
-	return head(entries), err
+	own := slices.IndexFunc(entries, func(e entry) bool { return e.Environment[agentKey] == id })
+	return head(entries[own+1:]), err
 }

@@ -1,0 +1,221 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	readTime   = 500 * time.Millisecond
+	updateTime = 10 * time.Second
+)
+
+// world is a stack that does what it is asked, in its time: reads and updates take theirs on the clock of the test's bubble. It outlives
+// the queues that work on it.
+type world struct {
+	t  *testing.T
+	mu sync.Mutex
+	// dir is the lock of the directory.
+	dir   *sync.Mutex
+	rules Rules
+	// values are the configured counts, and updates the history, newest first.
+	values  map[string]int
+	updates []Update
+	// running says that an update holds the stack.
+	running       bool
+	reads, begun  int
+	targets       [][]string
+	broken        map[string]bool
+	readErr       error
+	malformed     error
+	foreignUpdate bool
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, rules: twoPools(), values: map[string]int{"worker": 3, "api": 2}, broken: map[string]bool{}, dir: &sync.Mutex{}}
+	w.record(Update{End: time.Now().Add(-time.Hour)})
+	return w
+}
+
+// rule edits the rule of a pool.
+func (w *world) rule(pool string, edit ruleEdit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rule := w.rules[pool]
+	edit(&rule)
+	w.rules = maps.Clone(w.rules)
+	w.rules[pool] = rule
+}
+
+// set changes the world between two moments.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// record adds a successful update with the present values.
+func (w *world) record(u Update) {
+	u.Kind, u.Succeeded = kindUpdate, true
+	u.Values = map[string]*string{}
+	for pool, n := range w.values {
+		text := strconv.Itoa(n)
+		u.Values[pool] = &text
+	}
+	w.updates = append([]Update{u}, w.updates...)
+}
+
+// somebody scales a pool with a program of their own.
+func (w *world) somebody(pool string, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.values[pool] = n
+	w.record(Update{End: time.Now()})
+}
+
+func (w *world) Name() string          { return "dev" }
+func (w *world) ConfigFile() string    { return "Pulumi.dev.yaml" }
+func (w *world) Write([]Setting) error { return nil }
+
+func (w *world) Lock(ctx context.Context, _ Observe) (func(), error) {
+	for {
+		if unlock, ok, err := w.TryLock(); ok || err != nil {
+			return unlock, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (w *world) TryLock() (func(), bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dir.Unlock, w.dir.TryLock(), nil
+}
+
+// process is a stack as one process sees it. A dead one begins nothing any more; an engine that it has begun goes on.
+type process struct {
+	*world
+	dead bool
+}
+
+func (p *process) Update(ctx context.Context, c Change, observe Observe) (*Result, error) {
+	p.mu.Lock()
+	dead := p.dead
+	p.mu.Unlock()
+	if dead {
+		return nil, errors.New("the process is dead")
+	}
+	return p.world.Update(ctx, c, observe)
+}
+
+// kill is a crash. It returns what the next process finds in the journal.
+func (r *rig) kill() *memory {
+	r.world.set(func() {
+		r.world.dir = &sync.Mutex{}
+		r.process.dead = true
+	})
+	return r.journal.die()
+}
+
+func (w *world) Read(ctx context.Context) (*Snapshot, error) {
+	select {
+	case <-time.After(readTime):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads++
+	if w.readErr != nil {
+		return nil, w.readErr
+	}
+	s := &Snapshot{
+		Rules: w.rules, RulesErr: w.malformed, Resources: []string{workerURN, apiURN}, Updates: slices.Clone(w.updates), Complete: true,
+		File: map[string]*string{}, Head: strconv.Itoa(len(w.updates)),
+	}
+	for name := range w.rules {
+		s.File[name] = s.Configured(name)
+	}
+	return s, nil
+}
+
+func (w *world) History(context.Context, Rules) ([]Update, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.updates), nil
+}
+
+func (w *world) Preview(_ context.Context, c Change, _ Observe) (*Result, error) {
+	return done(w.rules, c), nil
+}
+
+func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	if w.running || w.foreignUpdate {
+		w.mu.Unlock()
+		return nil, &LockedError{Stack: "dev"}
+	}
+	w.running = true
+	w.begun++
+	w.targets = append(w.targets, c.Targets)
+	w.mu.Unlock()
+	start := time.Now()
+	time.Sleep(updateTime)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running = false
+	before := maps.Clone(w.values)
+	for name, rule := range w.rules {
+		for _, s := range c.Settings {
+			if s.Key != rule.ConfigKey || s.Value == nil {
+				continue
+			}
+			n, err := strconv.Atoi(*s.Value)
+			if err != nil {
+				w.t.Error(err)
+			}
+			if w.broken[name] && n != w.values[name] {
+				w.values = before
+				w.record(Update{ID: c.ID, Start: start, End: time.Now()})
+				w.updates[0].Succeeded = false
+				return nil, &EngineError{Operation: "update", Diagnostics: []Diagnostic{{Severity: "error", Message: name + " is broken"}}}
+			}
+			w.values[name] = n
+		}
+	}
+	w.record(Update{ID: c.ID, Start: start, End: time.Now()})
+	return done(w.rules, c), nil
+}
+
+// readings is how often the stack was read.
+func (w *world) readings() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reads
+}
+
+// counts are the configured counts of the worker pool and the api pool.
+func (w *world) counts() [2]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return [2]int{w.values["worker"], w.values["api"]}
+}
+
+func (w *world) updatesBegun() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.begun
+}
