@@ -145,29 +145,10 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if _, err := s.scaler.Pools(ctx); err != nil {
 		return err
 	}
-	if err := s.load(ctx); err != nil {
+	if err := s.queue.Reload(ctx); err != nil {
 		return err
 	}
 	return s.serve(ctx, signals.reload)
-}
-
-// load has the queue read the stack. It tries again, as the scaler does by itself, where the backend cannot be read: an engine that a killed
-// server left behind may just be writing there.
-func (s *server) load(ctx context.Context) error {
-	delay := s.scaler.RetryDelay
-	for attempt := uint(1); ; attempt++ {
-		err := s.queue.Reload(ctx)
-		if attempt > s.scaler.Retries || !errors.As(err, new(*scale.UnavailableError)) {
-			return err
-		}
-		logEvent(s.log, scale.Retrying{Attempt: int(attempt), Of: int(s.scaler.Retries), Delay: delay, Err: err})
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(delay):
-		}
-		delay *= 2
-	}
 }
 
 // build puts the scaler, the queue and the HTTP server together.

@@ -97,6 +97,7 @@ type served struct {
 	mu sync.Mutex
 	*fake
 	rulesErr *scale.RulesError
+	config   string
 	// updating is told of each update that begins, which then waits for finish.
 	updating chan struct{}
 	finish   chan struct{}
@@ -105,7 +106,7 @@ type served struct {
 func newServed(t *testing.T) *served {
 	t.Helper()
 	s := &served{fake: newFake()}
-	s.stateDir = t.TempDir()
+	s.stateDir, s.config = t.TempDir(), filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
 	s.secrets = map[string]string{"pulumiscale:token": token}
 	return s
 }
@@ -115,6 +116,8 @@ func (s *served) set(change func()) {
 	defer s.mu.Unlock()
 	change()
 }
+
+func (s *served) ConfigFile() string { return s.config }
 
 func (s *served) Read(ctx context.Context) (*scale.Snapshot, error) {
 	s.mu.Lock()
@@ -244,7 +247,7 @@ func (r *running) ask(method, path, token string) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		r.t.Error(err)
@@ -324,7 +327,7 @@ func TestServeDoesNotStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer listener.Close()
+		defer func() { _ = listener.Close() }()
 		text := fails(t, newServed(t), exitFailed, "--listen", listener.Addr().String())
 		for _, want := range []string{"listen on " + listener.Addr().String(), "in use", "--listen"} {
 			if !strings.Contains(text, want) {
@@ -366,8 +369,8 @@ func TestServeScales(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 200 || !strings.Contains(string(body), `"result":"scaled"`) {
+	defer func() { _ = response.Body.Close() }()
+	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(body), `"result":"scaled"`) {
 		t.Errorf("%s %s %v", response.Status, body, err)
 	}
 	record := r.log.wait(t, "scaled")
@@ -441,7 +444,7 @@ func TestTheSecondSignalInterruptsTheUpdate(t *testing.T) {
 	}
 }
 
-// A token that is changed in the stack's config file is picked up without a signal.
+// Tokens and rules are read again when asked to; what cannot be used leaves those in force.
 func TestServeReloads(t *testing.T) {
 	s := newServed(t)
 	r := launch(t, s)
@@ -466,6 +469,22 @@ func TestServeReloads(t *testing.T) {
 	})
 	r.wants(409, http.MethodPost, "/-/reload", newToken)
 	r.wants(202, http.MethodPost, "/scale/worker-pool?count=5", newToken)
+}
+
+// A token that is changed in the stack's config file is picked up without being asked to.
+func TestServeReadsTheTokensOfAChangedConfigFile(t *testing.T) {
+	s := newServed(t)
+	r := launch(t, s, "--poll", "1s")
+	s.set(func() { s.secrets = map[string]string{"pulumiscale:token": newToken} })
+	if err := os.WriteFile(s.config, []byte("config: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status := 0
+	for began := time.Now(); status != 200 && time.Since(began) < 20*time.Second; time.Sleep(50 * time.Millisecond) {
+		status, _ = r.ask(http.MethodGet, "/pools", newToken)
+	}
+	r.wants(200, http.MethodGet, "/pools", newToken)
+	r.wants(401, http.MethodGet, "/pools", token)
 }
 
 func TestServeLogsTextOnATerminal(t *testing.T) {

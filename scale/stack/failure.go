@@ -53,7 +53,7 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 			return &scale.SetupError{Problem: known.problem, Hint: known.hint, Err: errors.New(text)}
 		}
 	}
-	if unreachable.MatchString(fail.stderr) {
+	if unreachable.MatchString(fail.stderr) || halfWritten.MatchString(fail.stderr) {
 		return &scale.UnavailableError{Detail: text}
 	}
 	if text == "" {
@@ -65,9 +65,11 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 // What the engine says, in the words of v3.250.0; the end-to-end tests hold each against the real engine.
 var (
 	// lockedStack and conflict are also what [auto.IsConcurrentUpdateError] looks for.
-	lockedStack   = regexp.MustCompile(`the stack is currently locked by`)
-	conflict      = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress\.`)
-	lockHolder    = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
+	lockedStack = regexp.MustCompile(`the stack is currently locked by`)
+	conflict    = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress\.`)
+	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
+	// halfWritten is a state's file of a self-managed backend that is just being written.
+	halfWritten   = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
 	// unreachable is trouble on the way to the backend, by the words of Go's net package and of HTTP.
 	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|no such host|network is unreachable|no route to host|` +

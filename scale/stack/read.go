@@ -43,14 +43,31 @@ func (s *Stack) askName(ctx context.Context) error {
 	return err
 }
 
-// ask runs a CLI command that changes nothing.
+// ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: who reads it while an
+// engine writes may find it empty, and asks again.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) ([]byte, error) {
-	stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, nil, nil, nil, nil, args...)
-	if err != nil {
-		return nil, s.commandError(attempted, failure{stdout: stdout, stderr: stderr, code: code, err: err})
+	for attempt := 1; ; attempt++ {
+		stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, nil, nil, nil, nil, args...)
+		if err == nil {
+			return []byte(stdout), nil
+		}
+		err = s.commandError(attempted, failure{stdout: stdout, stderr: stderr, code: code, err: err})
+		if attempt == mostReads || !halfWritten.MatchString(stderr) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(readInterval):
+		}
 	}
-	return []byte(stdout), nil
 }
+
+// How often, and how far apart, a state is read that seems to be being written.
+const (
+	mostReads    = 10
+	readInterval = 100 * time.Millisecond
+)
 
 // Read reads the stack's state, its history and its configuration file, the first two beside each other.
 func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
