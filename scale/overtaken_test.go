@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,5 +251,26 @@ func TestOvertakenUpdateIsMendedAfterACancel(t *testing.T) {
 	report, err := fake.scaler().Scale(ctx, []Intent{byDelta(2)}, nil)
 	if err != nil || report.Results[0].String() != "worker 4 -> 6" {
 		t.Errorf("got %+v, error %v", report, err)
+	}
+}
+
+func TestOvertakenByTheIntentsOwnUpdate(t *testing.T) {
+	fake := overtaken(t, noCooldown, []Update{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "5", "api", "2").by("orphan")})
+	already := errors.New("it was done before")
+	check := func(_ context.Context, snap *Snapshot) error {
+		if slices.ContainsFunc(snap.Updates, func(u Update) bool { return u.ID == "orphan" }) {
+			return already
+		}
+		return nil
+	}
+	_, err := fake.scaler().carryOut(context.Background(), order{intents: []Intent{byDelta(2)}, check: check})
+	if !errors.Is(err, already) {
+		t.Errorf("error %v", err)
+	}
+	if len(fake.updated) != 1 {
+		t.Errorf("the delta was added once more: %+v", fake.updated)
+	}
+	if diff := cmp.Diff([][]Setting{settingsOf("workerCount", "5")}, fake.written); diff != "" {
+		t.Errorf("written: -want +got:\n%s", diff)
 	}
 }

@@ -179,8 +179,12 @@ func (s *Scaler) attempt(ctx context.Context, o order) (*Report, error) {
 		return nil, nameTarget(snap, p, err)
 	}
 	if result.Overtaken {
-		if p, result, err = s.decideAgain(ctx, o.intents, p, result); err != nil {
+		var done error
+		if p, result, done, err = s.decideAgain(ctx, o, p, result); err != nil {
 			return nil, err
+		}
+		if done != nil {
+			return nil, errors.Join(done, s.writeBack(snap, p.Moves))
 		}
 		report.Plan = p
 	}
@@ -244,8 +248,9 @@ func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) stri
 // configuration is compared.
 //
 // It retries by itself and not with ctx: an update of ours has been done, so that neither may the intents be taken for new ones nor
-// may it stay as it is.
-func (s *Scaler) decideAgain(ctx context.Context, intents []Intent, p Plan, result *Result) (Plan, *Result, error) {
+// may it stay as it is. Where the order's check finds that the other update was the intents' own, done says so: then only what ours did
+// on top of it is taken back.
+func (s *Scaler) decideAgain(ctx context.Context, o order, p Plan, result *Result) (_ Plan, _ *Result, done, err error) {
 	ctx = context.WithoutCancel(ctx)
 	var ours []string
 	for result.Overtaken {
@@ -256,10 +261,16 @@ func (s *Scaler) decideAgain(ctx context.Context, intents []Intent, p Plan, resu
 		s.Observe(Overtaken{Pools: pools})
 		snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 		if err != nil {
-			return p, nil, &OvertakenError{Pools: pools, Err: err}
+			return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
 		}
 		ours = append(ours, result.ID)
-		base := snap.before(ours)
+		base, intents := snap.before(ours), o.intents
+		if o.check != nil && done == nil {
+			done = o.check(ctx, base)
+		}
+		if done != nil {
+			intents = nil
+		}
 		again := plan(base, intents, s.Now())
 		again.Moves = keepMoves(base, p.Moves, again.Moves)
 		again.Change = change(base, again.Moves)
@@ -267,18 +278,18 @@ func (s *Scaler) decideAgain(ctx context.Context, intents []Intent, p Plan, resu
 			again.Change.ID = p.Change.ID + "+" // a mark of its own, by which it knows itself
 		}
 		if sameSettings(again.Change.Settings, p.Change.Settings) {
-			return again, result, nil
+			return again, result, done, nil
 		}
 		if len(again.Moves) == 0 {
 			again.Change.Targets = p.Change.Targets // without one the engine would update everything
 		}
 		result, err = withRetries(ctx, s, func() (*Result, error) { return s.Stack.Update(ctx, again.Change, s.Observe) })
 		if err != nil {
-			return p, nil, &OvertakenError{Pools: pools, Err: err}
+			return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
 		}
 		p = again
 	}
-	return p, result, nil
+	return p, result, done, nil
 }
 
 // before is the snapshot less the updates with the ids, as if they had never been: the counts are those of the configuration, for

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -22,8 +23,9 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 	doc := struct {
 		Stack      string          `json:"stack"`
 		Pools      []poolJSON      `json:"pools"`
+		Ready      bool            `json:"ready"`
 		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
-	}{Stack: s.Scaler.Stack.Name(), Pools: make([]poolJSON, len(statuses)), RuleErrors: ruleProblems(s.Queue.RulesErr())}
+	}{Stack: s.Scaler.Stack.Name(), Pools: make([]poolJSON, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: ruleProblems(s.Queue.RulesErr())}
 	for i, status := range statuses {
 		doc.Pools[i] = poolOf(status, s.Now())
 	}
@@ -122,25 +124,39 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reload reads the tokens and the rules again.
+// reload reads the tokens and the rules again. Where they cannot be used, what was in force stays so.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	if s.Reloaded != nil {
-		if err := s.Reloaded(r.Context()); err != nil {
+		err := s.Reloaded(r.Context())
+		if usage, ok := errors.AsType[*scale.UsageError](err); ok { // it is the stack that is at fault, and not the request
+			problem{Title: notReloaded, Status: http.StatusConflict, Detail: usage.Error(), Hint: usage.Hint}.write(w)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
 	err := s.Queue.Reload(r.Context())
 	if problems := ruleProblems(err); problems != nil {
-		writeJSON(w, http.StatusOK, "application/json", map[string]any{
-			"note": "the rules that were in force stay so: the stack's new ones have mistakes", "ruleErrors": problems,
-		})
+		problem{
+			Title: notReloaded, Status: http.StatusConflict, RuleErrors: problems,
+			Detail: "the rules that were in force stay so: the stack's new ones have mistakes",
+		}.write(w)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]any{"note": "the rules have been read again", "pools": s.Queue.Rules().Names()})
+	writeJSON(w, http.StatusOK, "application/json", reloaded{Note: "the tokens and the rules have been read again", Pools: s.Queue.Rules().Names()})
 	return nil
+}
+
+const notReloaded = "Not reloaded"
+
+// reloaded is the answer to a reload.
+type reloaded struct {
+	Note  string   `json:"note"`
+	Pools []string `json:"pools"`
 }
 
 // healthy says that the process answers at all.
@@ -151,10 +167,10 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
 
 // ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
-	if err := s.Queue.Ready(); err != nil {
-		problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)
+	if s.Queue.Ready() == nil {
+		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
 		return nil
 	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+	problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)
 	return nil
 }

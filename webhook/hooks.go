@@ -3,7 +3,9 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +23,38 @@ func (s *Server) place(r *http.Request) (Route, error) {
 		}
 		route.Rules = s.Queue.Rules()
 	}
-	if route.Pool != "" {
-		if _, err := route.Rules.Find(route.Pool); err != nil {
-			return route, err
-		}
+	if route.Pool == "" {
+		return route, nil
 	}
-	return route, nil
+	_, unknown := route.Rules.Find(route.Pool)
+	if unknown == nil {
+		return route, nil
+	}
+	if err := s.renew(r.Context()); err != nil {
+		return route, err
+	}
+	route.Rules = s.Queue.Rules()
+	_, err := route.Rules.Find(route.Pool)
+	return route, err
+}
+
+// renewEvery is how often a request for a pool that is not known has the stack read.
+const renewEvery = 5 * time.Second
+
+// renew has the rules read again, unless that was done a moment ago: somebody may have added a pool since, and a sender that is told of
+// an unknown pool does not try again. The error says that the stack cannot be read; rules that have become malformed are none.
+func (s *Server) renew(ctx context.Context) error {
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
+	if now := s.Now(); now.Sub(s.renewed) >= renewEvery {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout) // others wait for their turn
+		defer cancel()
+		if err := s.Queue.Reload(ctx); err != nil && ruleProblems(err) == nil {
+			return err
+		}
+		s.renewed = now
+	}
+	return nil
 }
 
 // cloudWatch takes alarms from Amazon SNS, and from EventBridge.
@@ -39,7 +67,7 @@ func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if IsEventBridge(body) {
+	if r.Header.Get(rawDelivery) == "" && IsEventBridge(body) {
 		delivery, err := DecodeEventBridge(body, route)
 		if err != nil {
 			return err
@@ -87,11 +115,27 @@ func (s *Server) alertmanager(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if route.Pool == "" && slices.ContainsFunc(delivery.Skipped, func(skipped Skipped) bool { return skipped.Pool != "" && unknownPool(route.Rules, skipped.Pool) != "" }) {
+		if err := s.renew(r.Context()); err != nil {
+			return err
+		}
+		route.Rules = s.Queue.Rules()
+		if delivery, err = DecodeAlertmanager(body, route); err != nil {
+			return err
+		}
+	}
 	return s.submit(w, r, delivery)
 }
 
+// maxAlerts is how many alerts a notification may hold: several times what Alertmanager puts into a megabyte.
+const maxAlerts = 10_000
+
 // submit hands a delivery to the queue and answers the sender.
 func (s *Server) submit(w http.ResponseWriter, r *http.Request, delivery Delivery) error {
+	if len(delivery.Intents)+len(delivery.Skipped) > maxAlerts {
+		problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("there are more than %d alerts", maxAlerts)}.write(w)
+		return nil
+	}
 	subs, err := s.Queue.Submit(r.Context(), delivery.Intents)
 	if err != nil {
 		return err
@@ -100,13 +144,21 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, delivery Deliver
 	for i, sub := range subs {
 		doc.Results[i] = resultOf(sub)
 	}
-	for _, skipped := range delivery.Skipped {
-		s.Log.Info("skipped", "alert", skipped.Alert, "pool", skipped.Pool, "reason", skipped.Reason)
+	for i, skipped := range delivery.Skipped {
+		if i < maxLogged {
+			s.Log.Info("skipped", "alert", skipped.Alert, "pool", skipped.Pool, "reason", skipped.Reason)
+		}
 		doc.Skipped = append(doc.Skipped, skippedJSON(skipped))
+	}
+	if more := len(delivery.Skipped) - maxLogged; more > 0 {
+		s.Log.Info("skipped more alerts of the same notification", "alerts", more)
 	}
 	writeJSON(w, statusOf(subs), "application/json", doc)
 	return nil
 }
+
+// maxLogged is how many of a notification's skipped alerts are logged.
+const maxLogged = 10
 
 // direct takes a count or a delta.
 func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
@@ -140,7 +192,7 @@ func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
 	location := "/operations/" + sub.Operation.ID
 	if wait > 0 {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait.Seconds())))
-		if op, done := s.waitFor(w, r, sub.Operation.ID, wait); done {
+		if op, done := s.waitFor(r, sub.Operation.ID, wait); done {
 			w.Header().Set("Content-Location", location)
 			writeJSON(w, http.StatusOK, "application/json", operationOf(op))
 			return nil
@@ -159,23 +211,24 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub scale.Submission) error 
 		wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
 		problem{Title: "Cooling down", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: "force=true passes the cooldown", retryAfter: wait}.write(w)
 	case scale.Refused:
-		if sub.Decision.Err != nil {
+		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
 			return sub.Decision.Err
 		}
-		problem{Title: "Cannot be decided", Status: http.StatusConflict, Detail: r.Reason, Result: &r}.write(w)
+		problem{Title: cannotDecide, Status: http.StatusConflict, Detail: r.Reason, Result: &r}.write(w)
 	default:
 		writeJSON(w, http.StatusOK, "application/json", r)
 	}
 	return nil
 }
 
-// longestWait is how long an answer may be waited for at most, whatever is preferred.
+// longestWait is how long an answer may be waited for at most, whatever is preferred. A dry run may take as long: the engine runs the
+// whole program.
 const longestWait = 10 * time.Minute
 
 // preferredWait is what RFC 7240 calls the wait preference; zero where there is none.
 func preferredWait(r *http.Request) (time.Duration, error) {
 	for _, header := range r.Header.Values("Prefer") {
-		for _, preference := range strings.Split(header, ",") {
+		for preference := range strings.SplitSeq(header, ",") {
 			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
 			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
 				continue
@@ -191,38 +244,35 @@ func preferredWait(r *http.Request) (time.Duration, error) {
 }
 
 // waitFor waits for the end of an operation; done is false where that takes too long.
-func (s *Server) waitFor(w http.ResponseWriter, r *http.Request, id string, wait time.Duration) (op scale.Operation, done bool) {
-	extend(w, s.Now().Add(wait))
+func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op scale.Operation, done bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	op, err := s.Queue.Wait(ctx, id)
 	return op, err == nil
 }
 
-// extend lets an answer be written later than the server's own limit has it. Where that cannot be done the limit stays.
-func extend(w http.ResponseWriter, until time.Time) {
-	_ = http.NewResponseController(w).SetWriteDeadline(until.Add(writeTimeout))
-}
-
-// previewTimeout is how long a dry run may take: the engine runs the whole program.
-const previewTimeout = 10 * time.Minute
-
 // dryRunAnswer is the decision on a request, and what the engine would do.
 type dryRunAnswer struct {
 	DryRun bool                 `json:"dryRun"`
-	Result result               `json:"result"`
+	Result decision             `json:"result"`
 	Steps  []scale.ResourceStep `json:"steps"`
 }
 
+// maxPreviews is how many dry runs may be under way at once: each is a run of the engine.
+const maxPreviews = 4
+
 func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intent scale.Intent) error {
-	extend(w, s.Now().Add(previewTimeout))
-	ctx, cancel := context.WithTimeout(r.Context(), previewTimeout)
-	defer cancel()
-	plan, preview, err := s.Scaler.Preview(ctx, []scale.Intent{intent})
+	if s.previews.Add(1) > maxPreviews {
+		s.previews.Add(-1)
+		problem{Status: http.StatusServiceUnavailable, Detail: "too many dry runs are under way", retryAfter: busyRetry}.write(w)
+		return nil
+	}
+	defer s.previews.Add(-1)
+	plan, preview, err := s.Scaler.Preview(r.Context(), []scale.Intent{intent})
 	if err != nil {
 		return err
 	}
-	doc := dryRunAnswer{DryRun: true, Result: decisionResult(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
+	doc := dryRunAnswer{DryRun: true, Result: decisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
 	if refused := plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
 		return refused
 	}

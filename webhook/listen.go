@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The limits of a connection. Who waits for an answer gets more time to be answered: see extend.
+// The limits of a connection. Who waits for an answer gets more time to be answered: see [Server.serve].
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
@@ -27,7 +27,9 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// "OPTIONS *" is answered like everything else: not without the token.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 
@@ -39,13 +41,16 @@ type Certificate struct {
 
 	mu      sync.Mutex
 	loaded  *tls.Certificate
-	changed [2]time.Time
+	changed [2]time.Time // when the files were changed that were tried last
 }
 
 // LoadCertificate reads a certificate and its key.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
-	return c, c.load()
+	if err := c.load(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // TLS is a configuration that serves the certificate.
@@ -68,11 +73,12 @@ func (c *Certificate) load() error {
 	if err != nil {
 		return err
 	}
+	c.changed = changed // even if that comes to nothing: it is tried again when they change again
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return err
 	}
-	c.loaded, c.changed = &pair, changed
+	c.loaded = &pair
 	return nil
 }
 

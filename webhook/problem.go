@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,10 +27,15 @@ type problem struct {
 	Pools []string `json:"pools,omitempty"`
 	// Result is the decision that turned the request away.
 	Result *result `json:"result,omitempty"`
+	// RuleErrors are the mistakes in the stack's rules, where those are at fault.
+	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 
 	// retryAfter goes into the header of that name; zero leaves it out.
 	retryAfter time.Duration
 }
+
+// cannotDecide is the title of a problem where what is needed for a decision is missing, or is wrong in the stack.
+const cannotDecide = "Cannot be decided"
 
 // busyRetry is when a sender may try again after something was out of reach.
 const busyRetry = 10 * time.Second
@@ -48,6 +54,10 @@ func problemOf(err error) problem {
 		journal   *scale.JournalError
 		full      *scale.QueueFullError
 		rules     *scale.RulesError
+		value     *scale.ValueError
+		target    *scale.TargetError
+		engine    *scale.EngineError
+		locked    *scale.LockedError
 		large     *http.MaxBytesError
 	)
 	switch {
@@ -58,15 +68,21 @@ func problemOf(err error) problem {
 	case errors.As(err, &forbidden):
 		return problem{Status: http.StatusForbidden, Detail: forbidden.Reason}
 	case errors.As(err, &pool):
-		return problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no pool %q", pool.Pool), Hint: didYouMean(pool.Nearest), Pools: pool.Known}
+		return problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no pool %q", oneLine(pool.Pool, maxName)), Hint: didYouMean(pool.Nearest), Pools: pool.Known}
 	case errors.As(err, &operation):
 		return problem{Status: http.StatusNotFound, Detail: "there is no such operation, or no longer"}
 	case errors.As(err, &large):
 		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
 	case errors.As(err, &fetch):
 		return problem{Status: http.StatusServiceUnavailable, Detail: fetch.Reason, retryAfter: busyRetry}
-	case errors.As(err, &backend), errors.As(err, &rules):
+	case errors.As(err, &backend), errors.As(err, &rules), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now; nothing was accepted", retryAfter: busyRetry}
+	case errors.As(err, &locked):
+		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack is locked by another update; nothing was accepted", retryAfter: busyRetry}
+	case errors.As(err, &value), errors.As(err, &target):
+		return problem{Title: cannotDecide, Status: http.StatusConflict, Detail: err.Error()}
+	case errors.As(err, &engine):
+		return problem{Title: "The preview failed", Status: http.StatusBadGateway, Detail: "the engine or the program failed; the log of pulumiscale says why"}
 	case errors.As(err, &journal):
 		return problem{Status: http.StatusServiceUnavailable, Detail: "nothing can be written down now; nothing was accepted", retryAfter: busyRetry}
 	case errors.As(err, &full):
@@ -102,13 +118,12 @@ func writeJSON(w http.ResponseWriter, status int, mediaType string, document any
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(document)
+	_ = encoder.Encode(document) //nolint:errchkjson // see above
 }
 
 // ruleProblems are the mistakes that an error lists; nil for other errors, and for none.
 func ruleProblems(err error) []scale.Problem {
-	var rules *scale.RulesError
-	if errors.As(err, &rules) {
+	if rules, ok := errors.AsType[*scale.RulesError](err); ok {
 		return rules.Problems
 	}
 	return nil

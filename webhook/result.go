@@ -21,8 +21,8 @@ type skippedJSON struct {
 	Reason string `json:"reason"`
 }
 
-// result is what was decided about one intent.
-type result struct {
+// decision is what was decided about one intent.
+type decision struct {
 	Pool string `json:"pool"`
 	// Outcome is the decision's, such as "scale" or "cooldown".
 	Outcome string `json:"outcome"`
@@ -32,6 +32,11 @@ type result struct {
 	Reason  string `json:"reason,omitempty"`
 	// Until is when a cooldown ends.
 	Until *time.Time `json:"until,omitempty"`
+}
+
+// result is what an intent was answered with.
+type result struct {
+	decision
 	// Accepted says that it is on disk and will be carried out, and Duplicate that it was asked for before: see the operation.
 	Accepted  bool   `json:"accepted"`
 	Duplicate bool   `json:"duplicate,omitempty"`
@@ -40,21 +45,20 @@ type result struct {
 }
 
 func resultOf(s scale.Submission) result {
-	r := decisionResult(s.Decision)
-	r.Accepted, r.Duplicate = s.Accepted, s.Duplicate
+	r := result{decision: decisionOf(s.Decision), Accepted: s.Accepted, Duplicate: s.Duplicate}
 	if s.Operation.ID != "" {
 		r.Operation, r.State = s.Operation.ID, string(s.Operation.State)
 	}
 	return r
 }
 
-func decisionResult(d scale.Decision) result {
-	r := result{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: instant(d.Until)}
+func decisionOf(d scale.Decision) decision {
+	out := decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: instant(d.Until)}
 	switch d.Outcome {
 	case scale.Scale, scale.NoChange, scale.CoolingDown, scale.Guarded:
-		r.To = &d.To
+		out.To = &d.To
 	}
-	return r
+	return out
 }
 
 // instant is a time as documents have it: none where it is zero.
@@ -78,7 +82,7 @@ type operationJSON struct {
 	Ask       string     `json:"ask"`
 	Source    string     `json:"source"`
 	Reason    string     `json:"reason,omitempty"`
-	Decision  result     `json:"decision"`
+	Decision  decision   `json:"decision"`
 	Error     string     `json:"error,omitempty"`
 	Accepted  *time.Time `json:"acceptedAt"`
 	Started   *time.Time `json:"startedAt,omitempty"`
@@ -89,7 +93,7 @@ type operationJSON struct {
 func operationOf(op scale.Operation) operationJSON {
 	return operationJSON{
 		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,
-		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: decisionResult(op.Decision), Error: op.Error,
+		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: decisionOf(op.Decision), Error: op.Error,
 		Accepted: instant(op.AcceptedAt), Started: instant(op.StartedAt), Ended: instant(op.EndedAt), NotBefore: instant(op.NotBefore),
 	}
 }

@@ -1,0 +1,246 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+)
+
+// rig is a server at work on a fake stack, with a journal on disk, on a clock of its own.
+type rig struct {
+	*Server
+	t       testing.TB
+	stack   *fake
+	sns     *fakeSNS
+	journal *failing
+	handler http.Handler
+	logged  *safeBuffer
+}
+
+// failing is a journal that can be made to fail.
+type failing struct {
+	scale.Journal
+	mu  sync.Mutex
+	err error
+}
+
+func (f *failing) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *failing) Add(ops []scale.Operation) ([]scale.Operation, error) {
+	f.mu.Lock()
+	err := f.err
+	f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return f.Journal.Add(ops)
+}
+
+// safeBuffer is a buffer for several goroutines.
+type safeBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// serving runs a test of a server that is ready, at the time at which the fake SNS publishes. After it no token may be in the log.
+func serving(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(published))
+		r := newRig(t)
+		time.Sleep(2 * readTime)
+		test(t, r)
+		if log := r.logged.String(); strings.Contains(log, tokenA) || strings.Contains(log, tokenB) {
+			t.Errorf("the log tells a token:\n%s", log)
+		}
+	})
+}
+
+// newRig makes a server whose stack has not been read yet.
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	r := &rig{t: t, stack: newFake(t), sns: newFakeSNS(t, rsaKey(), nil), logged: &safeBuffer{}}
+	kept, err := journal.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	r.journal = &failing{Journal: kept}
+	metrics, tokens := NewMetrics(), &Tokens{}
+	if err := tokens.Set(tokenA, tokenC); err != nil {
+		t.Fatal(err)
+	}
+	scaler := &scale.Scaler{Stack: r.stack, Observe: metrics.Observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
+	queue, err := scale.NewQueue(scale.QueueOptions{Scaler: scaler, Journal: r.journal, Observe: metrics.Observe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics.Watch(queue)
+	r.Server = &Server{
+		Queue: queue, Scaler: scaler, Tokens: tokens, Verifier: NewVerifier(r.sns.get, testTopic), Metrics: metrics, Now: time.Now,
+		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	r.handler = r.Handler()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		queue.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return r
+}
+
+// reply is an answer of the server.
+type reply struct {
+	*httptest.ResponseRecorder
+	t testing.TB
+	// body is the answer's JSON; nil where it is none.
+	body map[string]any
+}
+
+// send sends a request as it is, and checks that the answer is one that the API's description has.
+func (r *rig) send(request *http.Request) *reply {
+	r.t.Helper()
+	rec := httptest.NewRecorder()
+	r.handler.ServeHTTP(rec, request)
+	out := &reply{ResponseRecorder: rec, t: r.t}
+	if strings.Contains(rec.Header().Get("Content-Type"), "json") {
+		if err := json.Unmarshal(rec.Body.Bytes(), &out.body); err != nil {
+			r.t.Errorf("%s %s: %v in %q", request.Method, request.URL, err, rec.Body)
+		}
+	}
+	described(r.t, request, rec)
+	return out
+}
+
+// call sends a request with the token, in the media type of the body, and with headers in pairs.
+func (r *rig) call(method, target string, body any, headers ...string) *reply {
+	r.t.Helper()
+	var reader io.Reader = http.NoBody
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	case []byte:
+		reader = bytes.NewReader(b)
+	}
+	request := httptest.NewRequest(method, target, reader)
+	request.Header.Set("Authorization", "Bearer "+tokenA)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	return r.send(request)
+}
+
+func (r *rig) post(target string, body any, headers ...string) *reply {
+	r.t.Helper()
+	return r.call(http.MethodPost, target, body, headers...)
+}
+
+func (r *rig) get(target string) *reply {
+	r.t.Helper()
+	return r.call(http.MethodGet, target, nil)
+}
+
+// is checks the status, and texts that must stand in the answer.
+func (a *reply) is(status int, texts ...string) *reply {
+	a.t.Helper()
+	if a.Code != status {
+		a.t.Errorf("status %d, want %d: %s", a.Code, status, a.Body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.Body.String(), text) {
+			a.t.Errorf("%q is not in the answer: %s", text, a.Body)
+		}
+	}
+	return a
+}
+
+// at follows a path of keys and indexes into the answer; nil where it leads nowhere.
+func (a *reply) at(path ...any) any {
+	var value any = a.body
+	for _, step := range path {
+		switch key := step.(type) {
+		case string:
+			object, _ := value.(map[string]any)
+			value = object[key]
+		case int:
+			list, _ := value.([]any)
+			if key >= len(list) {
+				return nil
+			}
+			value = list[key]
+		}
+	}
+	return value
+}
+
+// operation is the id of the operation that the answer names.
+func (a *reply) operation(path ...any) string {
+	a.t.Helper()
+	id, _ := a.at(append(path, "operation")...).(string)
+	if id == "" {
+		a.t.Fatalf("no operation in %s", a.Body)
+	}
+	return id
+}
+
+// done waits for an operation, and wants it to end as said.
+func (r *rig) done(id, want string) {
+	r.t.Helper()
+	for range 600 {
+		got := r.get("/operations/" + id).is(http.StatusOK)
+		if got.at("state") == "done" {
+			if got.at("result") != want {
+				r.t.Errorf("the operation ended as %v, want %s: %s", got.at("result"), want, got.Body)
+			}
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	r.t.Errorf("operation %s is never done", id)
+}
+
+// firing is an Alertmanager notification with one alert per set of labels, given as JSON.
+func alertsOf(status string, labels ...string) string {
+	alerts := make([]string, len(labels))
+	for i, l := range labels {
+		alerts[i] = `{"status":"` + status + `","startsAt":"2026-03-04T11:58:00Z","labels":` + l + `}`
+	}
+	return `{"version":"4","groupKey":"g","alerts":[` + strings.Join(alerts, ",") + `]}`
+}
