@@ -10,7 +10,7 @@ PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$
 
 .PHONY: tools tools-test tools-lint
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
-tools-test: tools $(TOOLS_BIN)/pulumi-language-loop ## Build what the end-to-end tests need besides
+tools-test: tools $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws ## Build what the end-to-end tests need besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 
 $(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
@@ -27,3 +27,9 @@ $(TOOLS_BIN)/pulumi-resource-localcloud: $(filter-out %_test.go,$(wildcard examp
 
 $(TOOLS_BIN)/pulumi-language-loop: $(filter-out %_test.go,$(wildcard e2e/loop/*.go)) go.mod go.sum
 	@$(BUILD_TOOL) -o $@ . ./e2e/loop
+
+$(TOOLS_BIN)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
+	@$(BUILD_TOOL) -o $@ tools/alertmanager tool
+
+$(TOOLS_BIN)/goaws: $(wildcard tools/goaws/*.go) tools/goaws/go.mod tools/goaws/go.sum
+	@$(BUILD_TOOL) -o $@ tools/goaws .

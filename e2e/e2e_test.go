@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -11,6 +14,7 @@ import (
 // binaries are what the scripts run, by their place in the repository.
 var binaries = []string{
 	".tools/bin/pulumi", ".tools/bin/pulumi-language-yaml", ".tools/bin/pulumi-language-loop", ".tools/bin/pulumi-resource-localcloud",
+	".tools/bin/alertmanager", ".tools/bin/goaws",
 	"bin/pulumiscale", "bin/pulumi-tool-pulumiscale",
 }
 
@@ -35,21 +39,46 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			return setup(env, root)
 		},
+		Condition: func(name string) (bool, error) { return hasTool(root, name) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"address":   address,
 			"agree":     agree,
+			"ask":       ask,
 			"await":     await,
 			"deploy":    deploy,
+			"docblock":  docblock,
 			"exits":     exits,
+			"gauge":     gauge,
 			"readonly":  readonly,
+			"said":      said,
 			"samesteps": samesteps,
+			"serve":     serve,
+			"tell":      tell,
 			"terminal":  terminal,
 			"workers":   workers,
 		},
 	})
 }
 
+// hasTool is the condition [tool:NAME], for programs that not every developer has. CI has them all.
+func hasTool(root, condition string) (bool, error) {
+	name, ok := strings.CutPrefix(condition, "tool:")
+	if !ok {
+		return false, fmt.Errorf("there is no condition %q", condition)
+	}
+	if exists(filepath.Join(root, ".tools/bin", name)) {
+		return true, nil
+	}
+	_, err := exec.LookPath(name)
+	if err != nil && os.Getenv("CI") != "" {
+		return false, fmt.Errorf("%s is missing: .ci/run installs it", name)
+	}
+	return err == nil, nil
+}
+
 // setup gives a script an engine of its own: nothing of the user's Pulumi, of other scripts or of the network is in reach.
 func setup(env *testscript.Env, root string) error {
+	keepState(env)
 	path := filepath.Join(root, "bin") + string(os.PathListSeparator) + filepath.Join(root, ".tools/bin") + string(os.PathListSeparator) + os.Getenv("PATH")
 	for name, value := range map[string]string{
 		"PATH":                     path,

@@ -37,7 +37,8 @@ func readAll(db *bolt.DB, path string) (read []scale.Operation, damaged error) {
 		}
 		return checkIndexes(tx, seen)
 	})
-	if damaged = errors.Join(damaged, err); damaged != nil {
+	damaged = errors.Join(damaged, err)
+	if damaged != nil {
 		return read, damaged
 	}
 	return read, db.View(func(tx *bolt.Tx) error {
