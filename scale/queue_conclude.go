@@ -159,6 +159,21 @@ func (q *Queue) defers(e *entry) bool {
 	return q.snap.Rules[e.op.Intent.Pool].OnCooldown == Defer
 }
 
+// present is the count that the decisions on a pool began from: its signals' own, else that of the first count or delta.
+func present(report *Report, pool string) *int {
+	var from *int
+	for _, d := range report.Decisions {
+		switch {
+		case d.Intent.Pool != pool:
+		case d.Intent.Signal != nil:
+			return d.From
+		case from == nil:
+			from = d.From
+		}
+	}
+	return from
+}
+
 // settle makes the operation what was decided and done, and says whether it is done.
 func (e *entry) settle(report *Report, d Decision, err error, defers bool, now time.Time) bool {
 	op := &e.op
@@ -176,7 +191,8 @@ func (e *entry) settle(report *Report, d Decision, err error, defers bool, now t
 		at := slices.IndexFunc(report.Results, func(r MoveResult) bool { return r.Pool == op.Intent.Pool })
 		switch {
 		case at < 0:
-			op.Result, op.To = Final(NoChange), d.From
+			stays := present(report, op.Intent.Pool)
+			op.Result, op.From, op.To = Final(NoChange), stays, stays
 			op.Decision = d.end(NoChange, "it and other requests for the pool cancel each other out")
 		case report.Results[at].Unverified != "":
 			op.Result, op.Error = FinalUnverified, report.Results[at].Unverified

@@ -44,6 +44,17 @@ func TestQueueEventsAtTheSameMoment(t *testing.T) {
 	}
 }
 
+func TestQueueTellsOfWhatCancelsOutThatThePoolStayed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		for _, id := range []string{r.accepted(byDelta(2)), r.accepted(byDelta(-2))} {
+			if op := r.result(id); op.Result != Final(NoChange) || *op.From != 3 || *op.To != 3 {
+				t.Errorf("%s ended as %q from %d to %d", op.Intent.Ask(), op.Result, *op.From, *op.To)
+			}
+		}
+	})
+}
+
 func TestQueueWhileAnUpdateRuns(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))
