@@ -139,20 +139,29 @@ func (r Rule) pauses(d Direction) bool {
 // this machine's clock was set back or the backend's is ahead, holds for no longer than one that completed now; one that lies further
 // ahead than the cooldown lasts is no guide any more, and would hold for as long as the clocks differ.
 func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
-	last, hold := latest(pool.LastUp, pool.LastDown), c.Down
+	hold := c.Down
 	if direction == Up {
 		hold = c.Up
-		if c.Split {
-			last = pool.LastUp
-		}
 	}
-	if direction == 0 || last.IsZero() || last.After(now.Add(hold)) {
+	last := believable(pool.LastUp, now.Add(hold))
+	if direction == Down || !c.Split {
+		last = latest(last, believable(pool.LastDown, now.Add(hold)))
+	}
+	if direction == 0 || last.IsZero() {
 		return time.Time{}
 	}
 	if last.After(now) {
 		last = now
 	}
 	return last.Add(hold)
+}
+
+// believable is a time that is not after the limit; else none.
+func believable(t, limit time.Time) time.Time {
+	if t.After(limit) {
+		return time.Time{}
+	}
+	return t
 }
 
 // seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn. The backend tells

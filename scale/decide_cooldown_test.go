@@ -42,6 +42,7 @@ func TestDecideCooldown(t *testing.T) {
 		{"by force is passed by a signal", nil, at(5).scaledAt(0, 0), forced(signalDown()), scaleTo(4)},
 		{"of a scaling that seems to lie ahead is as long as of one just now", nil, at(5).scaledAt(never, never).ahead(4 * time.Minute), byDelta(1), held(6, 5*time.Minute)},
 		{"of a scaling that lies ahead by more than it lasts is none", nil, at(5).scaledAt(never, never).ahead(6 * time.Minute), byDelta(1), scaleTo(6)},
+		{"of a scaling that lies too far ahead does not hide a real one", nil, at(5).scaledAt(never, time.Minute).ahead(6 * time.Minute), byDelta(1), held(6, 4*time.Minute)},
 		{"holds what was asked after the scaling", nil, at(5).scaledAt(time.Minute, never), asked(byDelta(1), ago(30*time.Second)), held(6, 4*time.Minute)},
 		{"does not hold a delta that waited while the scaling was done", nil, at(5).scaledAt(time.Minute, never), asked(byDelta(1), ago(90*time.Second)), scaleTo(6)},
 		{"does not hold a count that waited while the scaling was done", nil, at(5).scaledAt(never, time.Minute), asked(toCount(2), ago(90*time.Second)), scaleTo(2)},

@@ -42,7 +42,8 @@ func FuzzDecide(f *testing.F) {
 			t.Errorf("two decisions on the same:\n%s", diff)
 		}
 		way := got.direction(pool.Configured)
-		last := latest(pool.LastUp, pool.LastDown)
+		limit := noon.Add(rule.Cooldown.Up) // what lies further ahead than the cooldown lasts holds nothing
+		last := latest(believable(pool.LastUp, limit), believable(pool.LastDown, limit))
 		switch got.Outcome {
 		case Scale:
 			if got.To < rule.Min || got.To > rule.Max {
