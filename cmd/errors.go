@@ -74,7 +74,7 @@ func outcome(report *scale.Report) error {
 func (a *app) trouble(err error) output.Trouble {
 	t := output.Trouble{HeldOff: heldOff(err), Message: err.Error(), Hint: explain(err, a.stack).hint}
 	if e, ok := errors.AsType[*scale.EngineError](err); ok && !e.Interrupted {
-		t.Message = fmt.Sprintf("the %s failed", e.Operation)
+		t.Message = fmt.Sprintf("the %s failed", e.Operation) + e.Aftermath()
 		for _, d := range e.Diagnostics {
 			if a.said == nil || !a.said(d) {
 				t.Diagnostics = append(t.Diagnostics, d)

@@ -57,6 +57,18 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
+	case scale.LockRemoved:
+		for _, h := range e.Holders {
+			log.Warn("removed the lock that a dead engine of ours had left", "holder", h.String())
+		}
+	case scale.Settling:
+		log.Warn("an update failed or was cut off; bringing its pools back to the previous count", "pools", e.Pools)
+	case scale.Settled:
+		if e.Err != nil {
+			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())
+		} else {
+			log.Info("back at the previous count", "pools", e.Pools)
+		}
 	}
 }
 

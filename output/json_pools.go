@@ -36,6 +36,8 @@ type Pool struct {
 	Drift       *Drift   `json:"drift,omitempty"`
 	// Restored says that the drift has just been put right.
 	Restored bool `json:"restored"`
+	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
+	Unsettled bool `json:"unsettled"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -86,7 +88,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Pool: rule.Pool, Count: s.Count, Configured: s.Configured, Min: rule.Min, Max: rule.Max,
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
-		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored,
+		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled,
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),

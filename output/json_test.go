@@ -147,6 +147,7 @@ func TestRulesDocument(t *testing.T) {
         "edit": false
       },
       "restored": false,
+      "unsettled": false,
       "proof": {
         "ok": false,
         "to": 2,

@@ -82,8 +82,25 @@ func (s *Style) eventText(event scale.Event) string {
 		return s.Note("another update was faster; deciding again for " + strings.Join(e.Pools, ", "))
 	case scale.PendingOperations:
 		return s.pending(e)
+	case scale.LockRemoved:
+		return s.Note("the engine of an earlier pulumiscale died and left the stack locked; removed the lock of " + holders(e.Holders))
+	case scale.Settling:
+		return s.Note("an update failed or was cut off; bringing back to the previous count: " + strings.Join(e.Pools, ", "))
+	case scale.Settled:
+		if e.Err != nil {
+			return s.yellow.Render("warning:") + fmt.Sprintf(" not yet back at the previous count: %s (%v)\n", strings.Join(e.Pools, ", "), e.Err)
+		}
+		return s.Note("back at the previous count: " + strings.Join(e.Pools, ", "))
 	}
 	return ""
+}
+
+func holders(of []scale.Holder) string {
+	out := make([]string, len(of))
+	for i, h := range of {
+		out[i] = h.String()
+	}
+	return strings.Join(out, "; ")
 }
 
 func (s *Style) pending(e scale.PendingOperations) string {

@@ -36,6 +36,9 @@ func (s *Style) present(pool scale.Status) string {
 	if pool.Count != nil && pool.Configured != nil && *pool.Count != *pool.Configured {
 		text += s.yellow.Render(fmt.Sprintf(" (config %d)", *pool.Configured))
 	}
+	if pool.Unsettled {
+		text += s.red.Render(" (unsettled)")
+	}
 	if pool.Drift != nil && !pool.Restored {
 		text += s.yellow.Render(driftMark)
 	}

@@ -84,6 +84,8 @@ type LockedError struct {
 	Stack string
 	// Holders are those who hold a lock, as far as the backend tells; it may be empty.
 	Holders []Holder
+	// Removed says that it was a dead engine of ours that held the lock, and that it holds it no longer: another attempt can be made now.
+	Removed bool
 }
 
 // Holder is one holder of a stack's lock.
@@ -158,18 +160,37 @@ type EngineError struct {
 	Done []ResourceStep
 	// Interrupted says that the user interrupted the update.
 	Interrupted bool
+	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the last successful
+	// update. Unsettled are those that have not, for the reason UnsettledErr, and so may be anything in between.
+	Back, Unsettled []string
+	UnsettledErr    error
 }
 
 func (e *EngineError) Error() string {
 	if e.Interrupted {
-		return fmt.Sprintf("the %s was interrupted after %s", e.Operation, plural(len(e.Done), "step"))
+		return fmt.Sprintf("the %s was interrupted after %s", e.Operation, plural(len(e.Done), "step")) + e.Aftermath()
 	}
 	messages := make([]string, 0, len(e.Diagnostics)+1)
 	messages = append(messages, fmt.Sprintf("the %s failed", e.Operation))
 	for _, d := range e.Diagnostics {
 		messages = append(messages, strings.TrimSpace(d.Message))
 	}
-	return strings.Join(messages, ": ")
+	return strings.Join(messages, ": ") + e.Aftermath()
+}
+
+// Aftermath says what has become of the pools that the update had begun to scale, as the end of a sentence; empty where there were none.
+func (e *EngineError) Aftermath() string {
+	var out string
+	if len(e.Back) > 0 {
+		out += "; back at the previous count: " + strings.Join(e.Back, ", ")
+	}
+	if len(e.Unsettled) > 0 {
+		out += "; not yet back at the previous count: " + strings.Join(e.Unsettled, ", ")
+		if e.UnsettledErr != nil {
+			out += fmt.Sprintf(" (%v)", e.UnsettledErr)
+		}
+	}
+	return out
 }
 
 // TargetError says that a target of a pool stands for no resource.
@@ -222,6 +243,11 @@ func (e *WriteError) Error() string {
 }
 
 func (e *WriteError) Unwrap() error { return e.Err }
+
+// UnsettledError says that a pool which a failed update had left in between could not be shown to be back at its count.
+type UnsettledError struct{ Pool, Reason string }
+
+func (e *UnsettledError) Error() string { return fmt.Sprintf("pool %s: %s", e.Pool, e.Reason) }
 
 // OvertakenError says that an update ran after another one that it did not know of, and that it could not be decided again: the
 // pools have a count that fits the stack as it was before that other one. It hides its cause, for nothing may be done again because of it.

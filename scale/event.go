@@ -50,6 +50,16 @@ type (
 	Overtaken struct{ Pools []string }
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
 	PendingOperations struct{ URNs []string }
+	// LockRemoved says that engines of ours died and left the stack locked, and that their locks have been removed.
+	LockRemoved struct{ Holders []Holder }
+	// Settling says that an update of ours failed or was cut off, and that its pools are being brought back to the count of the last
+	// successful update.
+	Settling struct{ Pools []string }
+	// Settled says how that ended; Err is nil where it succeeded.
+	Settled struct {
+		Pools []string
+		Err   error
+	}
 )
 
 // Diagnostic is a message of the engine or the program, as it gave it.
@@ -68,3 +78,6 @@ func (StepDone) event()          {}
 func (Diagnosed) event()         {}
 func (Overtaken) event()         {}
 func (PendingOperations) event() {}
+func (LockRemoved) event()       {}
+func (Settling) event()          {}
+func (Settled) event()           {}

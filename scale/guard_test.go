@@ -74,7 +74,7 @@ func TestJudgeDropsOnePoolAndKeepsTheOther(t *testing.T) {
 				Decisions: []Decision{c.worker, before.Decisions[1]},
 				Moves:     before.Moves[:1],
 				Change: Change{
-					Settings: settingsOf("apiCount", "4", "workerCount", "3"), Targets: []string{apiURN},
+					Settings: settingsOf("apiCount", "4", "workerCount", "3"), Pools: []string{"api"}, Targets: []string{apiURN},
 					Message: "pulumiscale: api 2 -> 4", Head: "head",
 				},
 			}

@@ -71,10 +71,10 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	}
 	decisions, after := decidePool(rule, pool, intents, now)
 	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {
-		return decisions, nil
+		return decisions, snap.settling(rule)
 	}
 	if equal(pool.Count, *after.Count) && equal(pool.Configured, *after.Count) {
-		return decisions, nil // intents that cancel each other out
+		return decisions, snap.settling(rule) // intents that cancel each other out
 	}
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
@@ -129,7 +129,8 @@ func change(snap *Snapshot, moves []Move) Change {
 		values[m.Pool] = &text
 		c.Targets = append(c.Targets, rule.Targets...)
 		c.TargetDependents = c.TargetDependents || rule.TargetDependents
-		c.Refresh = c.Refresh || rule.Refresh
+		c.Refresh = c.Refresh || rule.Refresh || slices.Contains(snap.Unsettled, m.Pool)
+		c.Pools = append(c.Pools, m.Pool)
 		message := m.String()
 		if m.Why != "" {
 			message += " (" + m.Why + ")"

@@ -29,8 +29,8 @@ func TestPlanIsOneChangeForAllPools(t *testing.T) {
 			{Pool: "worker", From: new(3), To: 7, Why: "prometheus: HighCPU, cli: deploy day"},
 		},
 		Change: Change{
-			Settings: settingsOf("apiCount", "1", "workerCount", "7"),
-			Targets:  []string{apiURN, "**::api-*", workerURN}, TargetDependents: true, Refresh: true,
+			Settings: settingsOf("apiCount", "1", "workerCount", "7"), Pools: []string{"api", "worker"},
+			Targets: []string{apiURN, "**::api-*", workerURN}, TargetDependents: true, Refresh: true,
 			Message: "pulumiscale: api 2 -> 1 (cli); worker 3 -> 7 (prometheus: HighCPU, cli: deploy day)", Head: "head",
 		},
 	}
@@ -169,7 +169,7 @@ func TestChangeFixesTheKeyOfEveryRule(t *testing.T) {
 func TestChangeTargetsMovedPoolsOnly(t *testing.T) {
 	got := change(snapshot(withRule("api", func(r *Rule) { r.TargetDependents, r.Refresh = true, true })), []Move{{Pool: "worker", To: 5}})
 	want := Change{
-		Settings: settingsOf("apiCount", "2", "workerCount", "5"), Targets: []string{workerURN},
+		Settings: settingsOf("apiCount", "2", "workerCount", "5"), Pools: []string{"worker"}, Targets: []string{workerURN},
 		Message: "pulumiscale: worker ? -> 5", Head: "head",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

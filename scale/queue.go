@@ -40,6 +40,9 @@ type Queue struct {
 	failures int
 	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
 	pollAt, pruneAt, saveAt time.Time
+	// settleAt is when unsettled pools may be settled again, and unsettling how often that has failed in a row.
+	settleAt   time.Time
+	unsettling int
 
 	known
 }

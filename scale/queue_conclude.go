@@ -226,12 +226,8 @@ func (q *Queue) fail(entries []*entry, err error) {
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()
-	delay := q.options.RetryDelay
-	for range q.failures {
-		delay = min(2*delay, q.options.MaxRetryDelay)
-	}
+	q.retryAt = now.Add(q.backoff(q.failures))
 	q.failures++
-	q.retryAt = now.Add(delay)
 	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
 	var given, kept []*entry
 	for _, e := range entries {

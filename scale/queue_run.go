@@ -19,6 +19,10 @@ func (q *Queue) Run(ctx context.Context) {
 			q.carry(ctx, batch)
 			continue
 		}
+		if q.unsettled() {
+			q.settleAll(ctx)
+			continue
+		}
 		q.keepHouse()
 		timer.Reset(q.pause())
 		select {
@@ -137,7 +141,42 @@ func (q *Queue) pause() time.Duration {
 	if at, ok := q.nextBatch(); ok && at.Before(next) {
 		next = at
 	}
+	if q.knowsUnsettled() && q.settleAt.Before(next) {
+		next = q.settleAt
+	}
 	return max(next.Sub(q.now()), 0)
+}
+
+// unsettled says whether there are pools to settle now: what an earlier update left half scaled does not wait for the next event.
+func (q *Queue) unsettled() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.knowsUnsettled() && !q.settleAt.After(q.now())
+}
+
+// knowsUnsettled says whether there are pools to settle, as far as is known; q.mu must be held.
+func (q *Queue) knowsUnsettled() bool { return q.usable() && len(q.snap.Unsettled) > 0 }
+
+func (q *Queue) settleAll(ctx context.Context) {
+	err := q.scaler.Settle(ctx)
+	q.outdate()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
+		return
+	}
+	q.settleAt = q.now().Add(q.backoff(q.unsettling))
+	q.unsettling++
+}
+
+// backoff is the wait after so many failures in a row before the present one.
+func (q *Queue) backoff(failures int) time.Duration {
+	delay := q.options.RetryDelay
+	for range min(failures, 32) {
+		delay = min(2*delay, q.options.MaxRetryDelay)
+	}
+	return delay
 }
 
 // carry carries out operations: all together, or each pool by itself where an update of all of them fails, so that the others still
@@ -179,7 +218,7 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 		return false
 	}
 	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
-	report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: b.id, check: b.check})
+	report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: b.id, check: b.check, keep: splittable})
 	split = q.conclude(ctx, b, report, err, splittable)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil

@@ -38,7 +38,7 @@ func TestScaleTriesAgain(t *testing.T) {
 		},
 		{
 			"no failure of the engine", func(f *fakeStack) { f.failUpdates(1, &EngineError{Operation: "update"}) }, &EngineError{Operation: "update"},
-			[]string{"lock", "read", "update", "unlock"},
+			[]string{"lock", "read", "update", "read", "unlock"},
 		},
 		{
 			"nothing after the file could not be written", func(f *fakeStack) { f.onWrite = func(int) error { return locked } },

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type Report struct {
 	Restored []Drift
 	// Duration is how long the engine ran.
 	Duration time.Duration
+	// Unsettled are other pools that an earlier update left in doubt: see [Snapshot.Unsettled].
+	Unsettled []string
 }
 
 // MoveResult is what became of a move.
@@ -77,9 +80,14 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 
 // Scale carries out the intents: every pool with work in one update. Where approved is not nil and what would be done has changed
 // since, nothing is done and the error is a [*ChangedError]. A [*WriteError] comes with a report: the scaling itself is done.
-// After any other error nothing was scaled, as far as PulumiScale and the engine can tell.
+// After any other error nothing was scaled: what a failed update had begun has been put back, or the [*EngineError] says that it could
+// not be. Where other pools are found half scaled, they are settled too.
 func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
-	return s.carryOut(ctx, order{intents: intents, approved: approved})
+	report, err := s.carryOut(ctx, order{intents: intents, approved: approved})
+	if report != nil && len(report.Unsettled) > 0 {
+		_ = s.Settle(ctx) // the observer is told; it is not what was asked for
+	}
+	return report, err
 }
 
 // order is what carryOut is to do.
@@ -90,6 +98,10 @@ type order struct {
 	id string
 	// check, unless it is nil, is asked after every reading of the stack, before anything is decided; its error ends the attempt.
 	check func(context.Context, *Snapshot) error
+	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
+	settle []string
+	// keep leaves what a failed update began as it is: the pools are about to be scaled one by one.
+	keep bool
 }
 
 func (s *Scaler) carryOut(ctx context.Context, o order) (*Report, error) {
@@ -101,7 +113,25 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (*Report, error) {
 		return nil, err
 	}
 	defer unlock()
-	return withRetries(ctx, s, func() (*Report, error) { return s.attempt(ctx, o) })
+	var last Plan
+	report, err := withRetries(ctx, s, func() (*Report, error) {
+		return unlocked(func() (*Report, error) { return s.attempt(ctx, o, &last) })
+	})
+	var failed *EngineError
+	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.keep {
+		return s.putBack(ctx, last, failed)
+	}
+	return report, err
+}
+
+// unlocked calls do, and once more at once where it met the lock of a dead engine of ours, which is gone now.
+func unlocked[T any](do func() (T, error)) (T, error) {
+	out, err := do()
+	var locked *LockedError
+	if errors.As(err, &locked) && locked.Removed {
+		return do()
+	}
+	return out, err
 }
 
 func validate(intents []Intent) error {
@@ -148,8 +178,8 @@ func passing(err error) bool {
 	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable))
 }
 
-// attempt reads, decides and updates once. It holds the lock.
-func (s *Scaler) attempt(ctx context.Context, o order) (*Report, error) {
+// attempt reads, decides and updates once. It holds the lock. The plan that it updates by is left in last.
+func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (*Report, error) {
 	snap, err := s.Stack.Read(ctx)
 	if err == nil && o.check != nil {
 		err = o.check(ctx, snap)
@@ -161,16 +191,16 @@ func (s *Scaler) attempt(ctx context.Context, o order) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := plan(snap, o.intents, s.Now())
-	p, err = s.prove(ctx, snap, p)
+	p, err := s.plan(ctx, snap, o)
 	if err != nil {
 		return nil, err
 	}
-	p.Change.ID = o.id
+	p.Change.ID = cmp.Or(o.id, NewUpdateID())
 	if o.approved != nil && !p.sameMoves(*o.approved) { // what was approved has passed its proof too
 		return nil, &ChangedError{}
 	}
-	report := &Report{Plan: p, Restored: restored}
+	report := &Report{Plan: p, Restored: restored, Unsettled: p.others(snap.Unsettled)}
+	*last = p
 	if len(p.Moves) == 0 {
 		return report, nil
 	}
@@ -194,6 +224,14 @@ func (s *Scaler) attempt(ctx context.Context, o order) (*Report, error) {
 	report.Steps, report.Duration = result.Steps, result.Duration
 	report.Results = verify(snap, p.Moves, result)
 	return report, s.writeBack(snap, p.Moves)
+}
+
+// plan says what is to be done, which is proved where that is needed.
+func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (Plan, error) {
+	if o.settle != nil {
+		return settlement(snap, o.settle), nil
+	}
+	return s.prove(ctx, snap, plan(snap, o.intents, s.Now()))
 }
 
 // writeBack puts the new counts into the configuration file.
@@ -283,7 +321,9 @@ func (s *Scaler) decideAgain(ctx context.Context, o order, p Plan, result *Resul
 		if len(again.Moves) == 0 {
 			again.Change.Targets = p.Change.Targets // without one the engine would update everything
 		}
-		result, err = withRetries(ctx, s, func() (*Result, error) { return s.Stack.Update(ctx, again.Change, s.Observe) })
+		result, err = withRetries(ctx, s, func() (*Result, error) {
+			return unlocked(func() (*Result, error) { return s.Stack.Update(ctx, again.Change, s.Observe) })
+		})
 		if err != nil {
 			return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
 		}

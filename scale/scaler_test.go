@@ -50,7 +50,8 @@ func TestScaleReport(t *testing.T) {
 			Decisions: []Decision{{Intent: byDelta(2), Outcome: Scale, From: new(3), Wanted: 5, To: 5}},
 			Moves:     []Move{{Pool: "worker", From: new(3), To: 5}},
 			Change: Change{
-				Settings: settingsOf("apiCount", "2", "workerCount", "5"), Targets: []string{workerURN}, Message: "pulumiscale: worker 3 -> 5", Head: "head",
+				Settings: settingsOf("apiCount", "2", "workerCount", "5"), Pools: []string{"worker"}, Targets: []string{workerURN},
+				Message: "pulumiscale: worker 3 -> 5", Head: "head", ID: fake.updated[0].ID,
 			},
 		},
 		Results:  []MoveResult{{Move: Move{Pool: "worker", From: new(3), To: 5}, Current: new(5)}},
@@ -105,7 +106,10 @@ func TestScaleGuardDropsOnePoolAndTheOtherGoesOn(t *testing.T) {
 	if diff := cmp.Diff([]Outcome{Guarded, Scale}, outcomes(report.Plan)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	want := Change{Settings: settingsOf("apiCount", "3", "workerCount", "3"), Targets: []string{apiURN}, Message: "pulumiscale: api 2 -> 3", Head: "head"}
+	want := Change{
+		Settings: settingsOf("apiCount", "3", "workerCount", "3"), Pools: []string{"api"}, Targets: []string{apiURN},
+		Message: "pulumiscale: api 2 -> 3", Head: "head", ID: fake.updated[0].ID,
+	}
 	if diff := cmp.Diff([]Change{want}, fake.updated); diff != "" {
 		t.Errorf("updated: -want +got:\n%s", diff)
 	}
@@ -139,7 +143,7 @@ func TestScaleChangesNothingAfterAFailure(t *testing.T) {
 			"of the update", func(f *fakeStack) {
 				f.onUpdate = func(int, Change) (*Result, error) { return nil, &EngineError{Operation: "update"} }
 			},
-			&EngineError{Operation: "update"}, []string{"lock", "read", "update", "unlock"},
+			&EngineError{Operation: "update"}, []string{"lock", "read", "update", "read", "unlock"},
 		},
 		{
 			"of a target, whose pool is named", func(f *fakeStack) {

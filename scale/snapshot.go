@@ -24,6 +24,9 @@ func (s *Snapshot) Configured(pool string) *string {
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 	pool := Pool{Count: rule.Current}
+	if slices.Contains(s.Unsettled, rule.Pool) {
+		pool.Count = nil // it is in between; what it was before counts
+	}
 	if text := s.Configured(rule.Pool); text != nil {
 		n, err := strconv.Atoi(*text)
 		if err != nil || n < 0 {

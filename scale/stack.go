@@ -25,7 +25,8 @@ type Stack interface {
 	History(ctx context.Context, rules Rules) ([]Update, error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
 	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
-	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun.
+	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun. Until it is known that the
+	// pools are as they should be, [Snapshot.Unsettled] names them.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
 	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
 	Write(settings []Setting) error
@@ -52,6 +53,9 @@ type Snapshot struct {
 	File map[string]*string
 	// Head identifies the newest completed update; empty where there is none.
 	Head string
+	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may
+	// be anything in between. The next update of such a pool, which refreshes it first, settles it.
+	Unsettled []string
 }
 
 // Update is one completed update in the backend's history.
@@ -85,6 +89,8 @@ type Setting struct {
 type Change struct {
 	// Settings are the values of every rule's key during the update.
 	Settings []Setting
+	// Pools are those whose targets the change updates.
+	Pools []string
 	// Targets are URNs, or patterns of them. There is at least one.
 	Targets                   []string
 	TargetDependents, Refresh bool

@@ -21,6 +21,9 @@ type Status struct {
 	// Drift is the difference to the configuration file, and Restored says that it has just been put right; nil where there is none.
 	Drift    *Drift
 	Restored bool
+	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may be anything in
+	// between: see [Snapshot.Unsettled]. Count is then what it was before.
+	Unsettled bool
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
 	Err error
 }
@@ -70,6 +73,7 @@ func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, resto
 func (s *Snapshot) status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
+	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool)
 	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
 	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {

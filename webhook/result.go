@@ -103,6 +103,7 @@ type poolJSON struct {
 	Pool       string     `json:"pool"`
 	Count      *int       `json:"count,omitempty"`
 	Configured *int       `json:"configured,omitempty"`
+	Unsettled  bool       `json:"unsettled,omitempty"`
 	Min        int        `json:"min"`
 	Max        int        `json:"max"`
 	Paused     string     `json:"paused,omitempty"`
@@ -127,7 +128,7 @@ type scaling struct {
 func poolOf(s scale.Status, now time.Time) poolJSON {
 	p := poolJSON{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
-		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now),
+		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled,
 	}
 	if s.Last != nil {
 		last := scalingOf(*s.Last)

@@ -30,6 +30,31 @@ func (c *command) Version() semver.Version { return c.version }
 // writers get the output when it has ended.
 func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
 ) (string, string, int, error) {
+	out, errs, code, err := c.run(ctx, process{dir: dir, stdin: stdin, env: env}, args...)
+	return copied(out, stdout), copied(errs, stderr), code, err
+}
+
+// copied is the text, which the writers get too.
+func copied(text string, also []io.Writer) string {
+	for _, w := range also {
+		_, _ = io.WriteString(w, text)
+	}
+	return text
+}
+
+// process says how the CLI is run.
+type process struct {
+	dir   string
+	stdin io.Reader
+	env   []string
+	// tie is a file that is locked for as long as the process, or one that it started, runs; empty: none.
+	tie string
+	// started is told of the process once it runs; nil: nobody is.
+	started func(pid int)
+}
+
+// run runs the CLI with the arguments and returns what it printed and its exit code, -1 where it did not run to its end.
+func (c *command) run(ctx context.Context, p process, args ...string) (stdout, stderr string, code int, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", -1, err
 	}
@@ -44,21 +69,31 @@ func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, 
 	}
 	defer errs.close()
 	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, stdin, out.file, errs.file
-	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), env...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, out.file, errs.file
+	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
 	detach(cmd)
-	err = runInterruptibly(ctx, cmd)
-	code := -1
+	if p.tie != "" {
+		untie, err := tie(cmd, p.tie)
+		if err != nil {
+			return "", "", -1, err
+		}
+		defer untie()
+	}
+	err = runInterruptibly(ctx, cmd, p.started)
+	code = -1
 	if cmd.ProcessState != nil {
 		code = cmd.ProcessState.ExitCode()
 	}
-	return out.text(stdout), errs.text(stderr), code, err
+	return out.text(), errs.text(), code, err
 }
 
 // runInterruptibly runs the command to its end and interrupts it when ctx ends. The error then names that cause as well.
-func runInterruptibly(ctx context.Context, cmd *exec.Cmd) error {
+func runInterruptibly(ctx context.Context, cmd *exec.Cmd, started func(pid int)) error {
 	if err := cmd.Start(); err != nil {
 		return err
+	}
+	if started != nil {
+		started(cmd.Process.Pid)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = interrupt(cmd.Process) // it may just have ended by itself
@@ -88,14 +123,11 @@ func (c capture) close() {
 	_ = os.Remove(c.file.Name())
 }
 
-// text is what was printed; the writers get it too.
-func (c capture) text(also []io.Writer) string {
+// text is what was printed.
+func (c capture) text() string {
 	text, err := io.ReadAll(io.NewSectionReader(c.file, 0, math.MaxInt64))
 	if err != nil {
 		return ""
-	}
-	for _, w := range also {
-		_, _ = w.Write(text)
 	}
 	return string(text)
 }

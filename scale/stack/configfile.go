@@ -89,32 +89,19 @@ func (f configFile) write(settings []scale.Setting) error {
 	return atomic.WriteFile(path, bytes.NewReader(edited))
 }
 
-// copyWith writes a private copy of the file with the settings into a new folder below parent, readable by this user alone, for
-// `--config-file`. An empty parent is the system's folder for temporary files.
-func (f configFile) copyWith(settings []scale.Setting, parent string) (path string, remove func(), err error) {
+// copyTo writes a private copy of the file with the settings into a folder, readable by this user alone, for `--config-file`.
+func (f configFile) copyTo(dir string, settings []scale.Setting) (path string, err error) {
 	doc, err := f.read()
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	edited, err := f.edit(doc, settings)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	dir, err := os.MkdirTemp(parent, copyPrefix)
-	if err != nil {
-		return "", nil, err
-	}
-	remove = func() { _ = os.RemoveAll(dir) }
 	path = filepath.Join(dir, filepath.Base(f.path))
-	if err := os.WriteFile(path, edited, 0o600); err != nil {
-		remove()
-		return "", nil, err
-	}
-	return path, remove, nil
+	return path, os.WriteFile(path, edited, 0o600)
 }
-
-// copyPrefix begins the names of the folders of private copies.
-const copyPrefix = "pulumiscale-"
 
 // edit returns the document with the settings in it.
 func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {

@@ -131,34 +131,24 @@ func TestWriteOfWhatIsThereTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestCopyWith(t *testing.T) {
+func TestCopyTo(t *testing.T) {
 	const doc = "config:\n  demo:a: 1 # a\n"
 	f := tempFile(t, doc)
-	path, remove, err := f.copyWith(append(set("a", "5"), scale.Setting{Key: "b"}), t.TempDir())
+	path, err := f.copyTo(t.TempDir(), append(set("a", "5"), scale.Setting{Key: "b"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{content(t, path), content(t, f.path)}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	for _, p := range []string{path, filepath.Dir(path)} {
-		if info, err := os.Stat(p); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("others may read %s: %v, error %v", p, info.Mode(), err)
-		}
-	}
-	remove()
-	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it is still there: %v", err)
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("others may read %s: %v, error %v", path, info.Mode(), err)
 	}
 }
 
-func TestCopyWithLeavesNothingOnAnError(t *testing.T) {
-	parent := t.TempDir()
-	if _, _, err := tempFile(t, "config: text\n").copyWith(set("a", "5"), parent); err == nil {
+func TestCopyToReportsAFileThatCannotBeEdited(t *testing.T) {
+	if _, err := tempFile(t, "config: text\n").copyTo(t.TempDir(), set("a", "5")); err == nil {
 		t.Error("no error")
-	}
-	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, error %v", left, err)
 	}
 }
 

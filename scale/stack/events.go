@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type follower struct {
 	diagnostics []scale.Diagnostic
 	// summary is the engine's word for how it ended; empty where it did not get so far.
 	summary string
+	// unclean says that the engine may have left its lock behind.
+	unclean bool
 }
 
 // follow reads the event log as it grows, until ended is closed and all of it is read.
@@ -201,18 +204,19 @@ type operation struct {
 	args    []string
 	message string
 	began   func()
-	// dir takes the private copy; empty is the system's folder for temporary files.
+	// dir takes the private copy of the configuration and the event log.
 	dir string
+	// process says more of the engine's process.
+	process process
 }
 
 // run runs an update or a preview in the engine with a private copy of the configuration, and follows it.
 func (s *Stack) run(ctx context.Context, op operation, change scale.Change, observe scale.Observe) (*follower, error) {
-	config, remove, err := s.file.copyWith(change.Settings, op.dir)
+	config, err := s.file.copyTo(op.dir, change.Settings)
 	if err != nil {
 		return nil, err
 	}
-	defer remove()
-	log := config + ".events"
+	log := filepath.Join(op.dir, eventFile)
 	f := &follower{operation: op.name, message: op.message, observe: observe, began: op.began, open: map[string]scale.ResourceStep{}}
 	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", config, "--event-log", log, "--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
@@ -230,12 +234,14 @@ func (s *Stack) run(ctx context.Context, op operation, change scale.Change, obse
 	ended, followed := make(chan struct{}), make(chan error, 1)
 	go func() { followed <- f.follow(log, ended) }()
 	start := time.Now()
-	stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, nil, nil, nil, []string{"PULUMI_DEBUG_COMMANDS=true"}, args...)
+	op.process.dir, op.process.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	stdout, stderr, code, err := s.command.run(ctx, op.process, args...)
 	close(ended)
 	if followErr := <-followed; followErr != nil && err == nil {
 		return f, followErr
 	}
 	f.result.Duration = time.Since(start)
+	f.unclean = code < 0 || lockLeft.MatchString(stderr)
 	if err != nil {
 		return f, s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
 	}

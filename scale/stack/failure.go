@@ -25,7 +25,7 @@ type failure struct {
 // half done must not be done again blindly.
 func (s *Stack) engineError(f *follower, fail failure) error {
 	// The engine finds out last that a target is missing: by then it has updated the others.
-	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.done) == 0 {
+	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
 		return &scale.TargetError{Target: target[1]}
 	}
 	if !f.hasBegun {
@@ -69,7 +69,9 @@ var (
 	conflict    = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress\.`)
 	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
 	// halfWritten is a state's file of a self-managed backend that is just being written.
-	halfWritten   = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
+	halfWritten = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
+	// lockLeft is an engine that could not remove its lock.
+	lockLeft      = regexp.MustCompile(`problem deleting the lock`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
 	// unreachable is trouble on the way to the backend, by the words of Go's net package and of HTTP.
 	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|no such host|network is unreachable|no route to host|` +

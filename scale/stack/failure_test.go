@@ -112,7 +112,8 @@ func TestEngineError(t *testing.T) {
 		{"an end by the user, before it has begun", follower{}, failure{err: context.Canceled, interrupted: true}, context.Canceled},
 		{"a target that is missing", follower{hasBegun: true, diagnostics: diagnostics}, failure{stdout: missingOutText}, &scale.TargetError{Target: nope}},
 		{
-			"a target that is missing, after another was updated", follower{hasBegun: true, diagnostics: diagnostics, done: done}, failure{stdout: missingOutText},
+			"a target that is missing, after another was begun",
+			follower{hasBegun: true, diagnostics: diagnostics, done: done, result: scale.Result{Steps: done}}, failure{stdout: missingOutText},
 			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done},
 		},
 		{

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -55,16 +56,12 @@ func (s *Stack) lockError(err error) error {
 		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
 }
 
-// leftoverAge is how old a private copy must be to have been left behind. An engine that outlived its PulumiScale reads its copy at its
-// very start.
-const leftoverAge = time.Hour
-
-// removeLeftovers removes the private copies of updates whose PulumiScale was killed.
+// removeLeftovers removes the folders of updates whose PulumiScale was killed before it had made their record. Who makes one holds the lock.
 func (s *Stack) removeLeftovers() {
 	found, _ := filepath.Glob(filepath.Join(s.stateDir, copyPrefix+"*"))
-	for _, path := range found {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > leftoverAge {
-			_ = os.RemoveAll(path)
+	for _, dir := range found {
+		if _, err := os.Stat(filepath.Join(dir, recordFile)); errors.Is(err, fs.ErrNotExist) {
+			_ = os.RemoveAll(dir)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -94,24 +93,21 @@ func TestLockInAFolderThatCannotBeMade(t *testing.T) {
 
 func TestLockRemovesWhatWasLeftBehind(t *testing.T) {
 	s := lockable(t)
-	old, fresh, other := filepath.Join(s.stateDir, copyPrefix+"old"), filepath.Join(s.stateDir, copyPrefix+"new"), filepath.Join(s.stateDir, "journal")
-	for _, dir := range []string{old, fresh, other} {
+	unfinished, kept, other := filepath.Join(s.stateDir, copyPrefix+"a"), filepath.Join(s.stateDir, copyPrefix+"b"), filepath.Join(s.stateDir, "journal")
+	for _, dir := range []string{unfinished, kept, other} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	long := time.Now().Add(-2 * leftoverAge)
-	for _, dir := range []string{old, other} {
-		if err := os.Chtimes(dir, long, long); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(kept, recordFile), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	unlock, _, err := s.TryLock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
-	for dir, want := range map[string]bool{old: false, fresh: true, other: true} {
+	for dir, want := range map[string]bool{unfinished: false, kept: true, other: true} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s: %v", filepath.Base(dir), err)
 		}

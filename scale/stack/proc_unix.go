@@ -13,6 +13,35 @@ import (
 // becomes of a running update.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
+// tie locks a file in the name of the process that the command is going to be: it inherits the open file, as do the plugins that it
+// starts, and the lock lasts as long as one of them lives, whatever becomes of PulumiScale. Untie ends it early.
+func tie(cmd *exec.Cmd, path string) (untie func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+	return func() {
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		_ = file.Close()
+	}, nil
+}
+
+// tied says whether a process that the file was locked for, or one that it started, still runs. Its number is not asked: it may be
+// somebody else's by now.
+func tied(path string, _ int) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	return errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
 // interrupt asks the process to end gently, as Ctrl-C in a terminal would.
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 

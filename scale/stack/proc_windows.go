@@ -16,6 +16,12 @@ func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 
+// tie does nothing: a process inherits no file here, and its number must do.
+func tie(*exec.Cmd, string) (untie func(), err error) { return func() {}, nil }
+
+// tied says whether the process runs.
+func tied(_ string, pid int) bool { return pid != 0 && alive(pid) }
+
 // interrupt asks the process to end gently, as the Automation API does on Windows.
 func interrupt(p *os.Process) error { return sigintwindows.SendCtrlBreak(p.Pid) }
 

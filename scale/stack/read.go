@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,6 +72,8 @@ const (
 
 // Read reads the stack's state, its history and its configuration file, the first two beside each other.
 func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
+	// An update that has ended by now is in the history that is read after it, if it got there.
+	ended := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.ended() })
 	var state state
 	var entries []entry
 	var complete bool
@@ -101,6 +104,7 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 		return nil, err
 	}
 	snap.Head = head(entries)
+	snap.Unsettled = s.unsettled(ended, entries, rules)
 	snap.File, err = s.file.values(rules)
 	return snap, err
 }

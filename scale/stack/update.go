@@ -3,6 +3,8 @@ package stack
 import (
 	"cmp"
 	"context"
+	"errors"
+	"os"
 	"slices"
 	"sync"
 
@@ -11,7 +13,12 @@ import (
 
 // Preview runs the change in the engine without doing it.
 func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
-	f, err := s.run(ctx, operation{name: "preview", args: []string{"preview"}, message: change.Message}, change, observe)
+	dir, err := os.MkdirTemp("", copyPrefix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	f, err := s.run(ctx, operation{name: "preview", args: []string{"preview"}, message: change.Message, dir: dir}, change, observe)
 	if err != nil {
 		return nil, err
 	}
@@ -23,8 +30,16 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := s.outlast(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.file.writable(); err != nil {
 		return nil, err
+	}
+	id := cmp.Or(change.ID, scale.NewUpdateID())
+	r, err := s.newRecord(id, change.Pools)
+	if err != nil {
+		return nil, s.lockError(err)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -35,17 +50,23 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		case <-running.Done():
 		}
 	}()
-	id := cmp.Or(change.ID, scale.NewUpdateID())
 	// The engine has the lock from its first event on: the newest completed update is then the one that it follows.
 	var wait sync.WaitGroup
 	var previous string
 	var previousErr error
-	began := func() {
-		wait.Go(func() { previous, previousErr = s.previous(running, id) })
-	}
-	args := []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", id}
-	f, err := s.run(running, operation{name: "update", args: args, message: change.Message, began: began, dir: s.stateDir}, change, observe)
+	f, err := s.run(running, operation{
+		name: "update", message: change.Message, dir: r.dir,
+		args:    []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", id},
+		process: process{tie: r.tie(), started: r.started},
+		began: func() {
+			wait.Go(func() { previous, previousErr = s.previous(running, id) })
+		},
+	}, change, observe)
 	wait.Wait()
+	s.conclude(r, f, err)
+	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
+		s.unlock(ctx, locked, observe)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +74,19 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	// What cannot be told is taken for the worse: deciding again comes to the same where nobody was faster.
 	f.result.Overtaken = f.hasBegun && (previousErr != nil || previous != change.Head)
 	return &f.result, nil
+}
+
+// conclude keeps the record of an ended update for as long as it may be needed: where the update failed with resources begun, so that it
+// is not known what they are now, or where the engine may have left its lock.
+func (s *Stack) conclude(r *record, f *follower, err error) {
+	began := f != nil && f.hasBegun
+	if began {
+		s.settle(r)
+	}
+	failed := began && err != nil && len(f.result.Steps) > 0
+	if !failed && (f == nil || !f.unclean) {
+		r.remove()
+	}
 }
 
 // entriesAround are how many updates are looked at for the one before ours: it may have been fast, and others after it too.

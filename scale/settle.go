@@ -1,0 +1,126 @@
+package scale
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools, and where there is
+// no such count.
+func (s *Snapshot) settling(rule Rule) *Move {
+	count := countOf(s.Configured(rule.Pool))
+	if count == nil || !slices.Contains(s.Unsettled, rule.Pool) {
+		return nil
+	}
+	return &Move{Pool: rule.Pool, From: count, To: *count, Why: "after an update that failed or was cut off"}
+}
+
+// settlement is the plan that settles the pools, of those that are unsettled.
+func settlement(snap *Snapshot, pools []string) Plan {
+	var p Plan
+	for _, pool := range pools {
+		if move := snap.settling(snap.Rules[pool]); move != nil {
+			p.Moves = append(p.Moves, *move)
+		}
+	}
+	p.Change = change(snap, p.Moves)
+	return p
+}
+
+// others are those of the pools that the plan does not move.
+func (p Plan) others(pools []string) []string {
+	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return p.move(pool).Pool != "" })
+}
+
+// Settle brings every unsettled pool back to the count of the last successful update: all in one update or, where that fails, one by one.
+// The observer is told. It does nothing where there is none.
+func (s *Scaler) Settle(ctx context.Context) error {
+	unlock, err := s.Stack.Lock(ctx, s.Observe)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		return err
+	}
+	return s.settlePools(ctx, snap.Unsettled)
+}
+
+// settlePools settles those of the pools that are unsettled. It holds the lock.
+func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
+	if len(pools) == 0 {
+		return nil
+	}
+	s.Observe(Settling{Pools: pools})
+	err := s.settleTogether(ctx, pools)
+	if len(pools) > 1 && err != nil && splits(err) {
+		err = nil
+		for _, pool := range pools {
+			if alone := s.settleTogether(ctx, []string{pool}); alone != nil {
+				err = alone
+			}
+		}
+	}
+	s.Observe(Settled{Pools: pools, Err: err})
+	return err
+}
+
+func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
+	var last Plan
+	report, err := withRetries(ctx, s, func() (*Report, error) {
+		return unlocked(func() (*Report, error) { return s.attempt(ctx, order{settle: pools}, &last) })
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range report.Results {
+		if r.Unverified != "" {
+			return &UnsettledError{Pool: r.Pool, Reason: r.Unverified}
+		}
+	}
+	return nil
+}
+
+// putBack deals with an update that failed after it had begun. Where the history says that it succeeded all the same, for the engine can
+// fail at the very last, the report says so. Else the pools that it left in between go back to the count of the last successful update. It
+// does not end with ctx: the stack must not stay as it is.
+func (s *Scaler) putBack(ctx context.Context, p Plan, failed *EngineError) (*Report, error) {
+	ctx = context.WithoutCancel(ctx)
+	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		failed.Unsettled, failed.UnsettledErr = p.Change.Pools, err
+		return nil, failed
+	}
+	if slices.ContainsFunc(snap.Updates, func(u Update) bool { return u.Succeeded && u.ID == p.Change.ID }) {
+		return s.succeeded(snap, p, failed)
+	}
+	pools := slices.DeleteFunc(slices.Clone(p.Change.Pools), func(pool string) bool { return !slices.Contains(snap.Unsettled, pool) })
+	if len(pools) == 0 {
+		return nil, failed
+	}
+	if failed.Interrupted {
+		failed.Unsettled = pools
+		return nil, failed
+	}
+	if err := s.settlePools(ctx, pools); err != nil {
+		failed.Unsettled, failed.UnsettledErr = pools, err
+	} else {
+		failed.Back = pools
+	}
+	return nil, failed
+}
+
+// succeeded reports an update that succeeded as far as the history knows, although the engine failed after that.
+func (s *Scaler) succeeded(snap *Snapshot, p Plan, failed *EngineError) (*Report, error) {
+	report := &Report{Plan: p, Steps: failed.Done}
+	for _, m := range p.Moves {
+		result := MoveResult{Move: m, Current: snap.Rules[m.Pool].Current}
+		if result.Current != nil && *result.Current != m.To {
+			result.Unverified = fmt.Sprintf(`"current" is %d after the update and not %d`, *result.Current, m.To)
+		}
+		report.Results = append(report.Results, result)
+	}
+	return report, s.writeBack(snap, p.Moves)
+}

@@ -1,0 +1,223 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools are as they were
+// before it or as they should be after it. Beside it lie the private copy of the configuration and the engine's event log. It survives
+// the death of PulumiScale, of the engine, and of both: by it the next one knows which lock was ours, and which pools may be half scaled.
+type record struct {
+	dir string
+	// Stack is the stack's name without organisation and project, ID the mark of the update in the history, and Pools those that it moves.
+	Stack string   `json:"stack"`
+	ID    string   `json:"id"`
+	Pools []string `json:"pools"`
+	// Host is the machine, and Started when the engine was about to be started.
+	Host    string    `json:"host"`
+	Started time.Time `json:"started"`
+	// pid is the engine's; 0 where it is not known, perhaps because it was never started.
+	pid int
+}
+
+const (
+	// copyPrefix begins the names of the folders of private copies and records.
+	copyPrefix = "pulumiscale-"
+	recordFile = "update.json"
+	pidFile    = "engine.pid"
+	// tieFile is locked for as long as the engine, or a plugin that it started, runs.
+	tieFile   = "engine.lock"
+	eventFile = "events.json"
+)
+
+// newRecord makes the record of an update that is about to begin, and brings it to disk.
+func (s *Stack) newRecord(id string, pools []string) (*record, error) {
+	dir, err := os.MkdirTemp(s.stateDir, copyPrefix)
+	if err != nil {
+		return nil, err
+	}
+	host, _ := os.Hostname()
+	r := &record{dir: dir, Stack: path.Base(s.Name()), ID: id, Pools: pools, Host: host, Started: time.Now()}
+	if err := r.save(); err != nil {
+		r.remove()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *record) save() error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(r.dir, "new-")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = atomic.ReplaceFile(file.Name(), filepath.Join(r.dir, recordFile))
+	}
+	return err
+}
+
+func (r *record) remove() { _ = os.RemoveAll(r.dir) }
+
+// started notes the engine's process.
+func (r *record) started(pid int) {
+	r.pid = pid
+	// Without it the engine's lock is not known for ours, and reported instead of removed.
+	_ = os.WriteFile(filepath.Join(r.dir, pidFile), []byte(strconv.Itoa(pid)), 0o600)
+}
+
+func (r *record) tie() string { return filepath.Join(r.dir, tieFile) }
+
+// records reads what is left of earlier updates, and of one that runs. What cannot be read was never finished: its engine has not run.
+func (s *Stack) records() []*record {
+	found, _ := filepath.Glob(filepath.Join(s.stateDir, copyPrefix+"*", recordFile))
+	var out []*record
+	for _, name := range found {
+		r := &record{dir: filepath.Dir(name)}
+		text, err := os.ReadFile(name)
+		if err != nil || json.Unmarshal(text, r) != nil {
+			continue
+		}
+		if text, err := os.ReadFile(filepath.Join(r.dir, pidFile)); err == nil {
+			r.pid, _ = strconv.Atoi(string(text))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// ended says that the engine does not run any more, or never did.
+func (r *record) ended() bool {
+	if r.pid != 0 && !alive(r.pid) {
+		return true
+	}
+	return !tied(r.tie(), r.pid)
+}
+
+// lingers says that a plugin of a dead engine still works.
+func (r *record) lingers() bool { return r.pid != 0 && !alive(r.pid) && tied(r.tie(), 0) }
+
+// inDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it did not succeed,
+// and it is not proved that it changed nothing. The entries are the history, or its newest part.
+func (r *record) inDoubt(entries []entry) bool {
+	f := &follower{observe: scale.Unobserved, open: map[string]scale.ResourceStep{}}
+	ended := make(chan struct{})
+	close(ended)
+	if err := f.follow(filepath.Join(r.dir, eventFile), ended); err != nil {
+		return true
+	}
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.Environment[agentKey] == r.ID })
+	switch {
+	case !f.hasBegun:
+		return false
+	case at < 0: // cut off, and with it perhaps its last events
+		return true
+	}
+	return entries[at].Result != "succeeded" && len(f.result.Steps) > 0
+}
+
+// unsettled are the pools that ended updates have left in doubt, by name.
+func (s *Stack) unsettled(ended []*record, entries []entry, rules scale.Rules) []string {
+	var out []string
+	for _, r := range ended {
+		if r.Stack != path.Base(s.Name()) || !r.inDoubt(entries) {
+			continue
+		}
+		for _, pool := range r.Pools {
+			if _, ok := rules[pool]; ok {
+				out = append(out, pool)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// settle takes the record's pools out of older records: its update has had the stack to itself, and either settles them or is itself what
+// leaves them in doubt.
+func (s *Stack) settle(r *record) {
+	for _, other := range s.records() {
+		if other.dir == r.dir || other.Stack != r.Stack || !other.ended() {
+			continue
+		}
+		before := len(other.Pools)
+		other.Pools = slices.DeleteFunc(other.Pools, func(pool string) bool { return slices.Contains(r.Pools, pool) })
+		switch len(other.Pools) {
+		case 0:
+			other.remove()
+		case before:
+		default:
+			_ = other.save() // as it was, it brings a pool once more to the count that it has
+		}
+	}
+}
+
+// How long, and how often, the plugins of a dead engine are waited for. What still runs then is taken for something that is meant to.
+const (
+	lingerTimeout  = 30 * time.Second
+	lingerInterval = 50 * time.Millisecond
+)
+
+// outlast waits for the plugins of dead engines to end: one that still changes resources would get in the way.
+func (s *Stack) outlast(ctx context.Context) error {
+	for deadline := time.Now().Add(lingerTimeout); ; {
+		if !slices.ContainsFunc(s.records(), (*record).lingers) || time.Now().After(deadline) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lingerInterval):
+		}
+	}
+}
+
+// lockSlack is how much later than its engine was about to start a lock may have been taken, at most, to be that engine's: a process of
+// somebody else's may have the same number later.
+const lockSlack = 10 * time.Minute
+
+// owns says whether a dead engine of ours is the holder of a lock.
+func (r *record) owns(h scale.Holder) bool {
+	since := h.Since.Sub(r.Started.Truncate(time.Second))
+	return r.pid != 0 && r.pid == h.PID && r.Host == h.Host && r.ended() && since >= 0 && since <= lockSlack
+}
+
+// unlock removes the stack's locks if engines of ours that have died left all of them behind, and says so in the error. It must be called
+// with the directory's lock held, so that nobody else who knows of these engines does the same a moment later.
+func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe scale.Observe) {
+	records := s.records()
+	for _, holder := range locked.Holders {
+		if !slices.ContainsFunc(records, func(r *record) bool { return r.owns(holder) }) {
+			return
+		}
+	}
+	if len(locked.Holders) == 0 {
+		return
+	}
+	if _, err := s.ask(ctx, "remove the lock of a dead engine", "cancel", "--yes", "--stack", s.name); err != nil {
+		return
+	}
+	locked.Removed = true
+	observe(scale.LockRemoved{Holders: locked.Holders})
+}
