@@ -160,6 +160,8 @@ type EngineError struct {
 	Done []ResourceStep
 	// Interrupted says that the user interrupted the update.
 	Interrupted bool
+	// CutOff says that the history does not tell how the update ended, or cannot be asked: the engine died, or it lost the backend.
+	CutOff bool
 	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the last successful
 	// update. Unsettled are those that have not, for the reason UnsettledErr, and so may be anything in between.
 	Back, Unsettled []string

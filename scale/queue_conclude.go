@@ -67,6 +67,11 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		q.reopen(b.entries)
 		return false
 	}
+	if failed, ok := errors.AsType[*EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
+		q.outdate()
+		q.postpone(b.entries, err) // with the update's id, for it may turn out to have succeeded
+		return false
+	}
 	if report == nil || len(report.Results) > 0 {
 		q.outdate()
 	}
@@ -78,8 +83,7 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if splittable && splits(err) {
-		q.forget(b)
-		return true
+		return true // with the update's id, for it may have succeeded although the engine failed
 	}
 	q.fail(b.entries, err)
 	return false

@@ -154,8 +154,12 @@ func (q *Queue) unsettled() bool {
 	return q.knowsUnsettled() && !q.settleAt.After(q.now())
 }
 
-// knowsUnsettled says whether there are pools to settle, as far as is known; q.mu must be held.
-func (q *Queue) knowsUnsettled() bool { return q.usable() && len(q.snap.Unsettled) > 0 }
+// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may settle them.
+// q.mu must be held.
+func (q *Queue) knowsUnsettled() bool {
+	waiting := slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted })
+	return q.usable() && len(q.snap.Unsettled) > 0 && !waiting
+}
 
 func (q *Queue) settleAll(ctx context.Context) {
 	err := q.scaler.Settle(ctx)
@@ -218,7 +222,7 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 		return false
 	}
 	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
-	report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: b.id, check: b.check, keep: splittable})
+	report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true})
 	split = q.conclude(ctx, b, report, err, splittable)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil

@@ -34,6 +34,10 @@ type world struct {
 	broken        map[string]bool
 	readErr       error
 	malformed     error
+	// cutOff is how many updates die at work from here on: they leave their pools unsettled, or succeed where lucky is set.
+	cutOff    int
+	lucky     bool
+	unsettled []string
 	foreignUpdate bool
 }
 
@@ -141,7 +145,7 @@ func (w *world) Read(ctx context.Context) (*Snapshot, error) {
 	}
 	s := &Snapshot{
 		Rules: w.rules, RulesErr: w.malformed, Resources: []string{workerURN, apiURN}, Updates: slices.Clone(w.updates), Complete: true,
-		File: map[string]*string{}, Head: strconv.Itoa(len(w.updates)),
+		File: map[string]*string{}, Head: strconv.Itoa(len(w.updates)), Unsettled: slices.Clone(w.unsettled),
 	}
 	for name := range w.rules {
 		s.File[name] = s.Configured(name)
@@ -177,6 +181,12 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running = false
+	if w.cutOff > 0 && !w.lucky {
+		w.cutOff--
+		w.unsettled = slices.Compact(slices.Sorted(slices.Values(append(w.unsettled, c.Pools...))))
+		return nil, died()
+	}
+	w.unsettled = slices.DeleteFunc(w.unsettled, func(pool string) bool { return slices.Contains(c.Pools, pool) })
 	before := maps.Clone(w.values)
 	for name, rule := range w.rules {
 		for _, s := range c.Settings {
@@ -197,7 +207,15 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 		}
 	}
 	w.record(Update{ID: c.ID, Start: start, End: time.Now()})
+	if w.cutOff > 0 {
+		w.cutOff--
+		return nil, died()
+	}
 	return done(w.rules, c), nil
+}
+
+func died() error {
+	return &EngineError{Operation: "update", Diagnostics: []Diagnostic{{Severity: "error", Message: "signal: killed"}}}
 }
 
 // readings is how often the stack was read.

@@ -100,8 +100,9 @@ type order struct {
 	check func(context.Context, *Snapshot) error
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
 	settle []string
-	// keep leaves what a failed update began as it is: the pools are about to be scaled one by one.
-	keep bool
+	// keep leaves what a failed update began as it is: the pools are about to be scaled one by one. resumed does so where the update was
+	// cut off: it is about to be tried again.
+	keep, resumed bool
 }
 
 func (s *Scaler) carryOut(ctx context.Context, o order) (*Report, error) {
@@ -119,7 +120,7 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (*Report, error) {
 	})
 	var failed *EngineError
 	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.keep {
-		return s.putBack(ctx, last, failed)
+		return s.putBack(ctx, o, last, failed)
 	}
 	return report, err
 }

@@ -86,21 +86,23 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 // putBack deals with an update that failed after it had begun. Where the history says that it succeeded all the same, for the engine can
 // fail at the very last, the report says so. Else the pools that it left in between go back to the count of the last successful update. It
 // does not end with ctx: the stack must not stay as it is.
-func (s *Scaler) putBack(ctx context.Context, p Plan, failed *EngineError) (*Report, error) {
+func (s *Scaler) putBack(ctx context.Context, o order, p Plan, failed *EngineError) (*Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
-		failed.Unsettled, failed.UnsettledErr = p.Change.Pools, err
+		failed.CutOff, failed.Unsettled, failed.UnsettledErr = true, p.Change.Pools, err
 		return nil, failed
 	}
-	if slices.ContainsFunc(snap.Updates, func(u Update) bool { return u.Succeeded && u.ID == p.Change.ID }) {
+	at := slices.IndexFunc(snap.Updates, func(u Update) bool { return u.ID == p.Change.ID })
+	if at >= 0 && snap.Updates[at].Succeeded {
 		return s.succeeded(snap, p, failed)
 	}
 	pools := slices.DeleteFunc(slices.Clone(p.Change.Pools), func(pool string) bool { return !slices.Contains(snap.Unsettled, pool) })
+	failed.CutOff = at < 0
 	if len(pools) == 0 {
 		return nil, failed
 	}
-	if failed.Interrupted {
+	if failed.Interrupted || failed.CutOff && o.resumed {
 		failed.Unsettled = pools
 		return nil, failed
 	}

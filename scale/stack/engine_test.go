@@ -27,6 +27,7 @@ case "$*" in
 *"stack export"*) cat export.json ;;
 *"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page ] && page=$2; shift; done; cat "history$page.json" ;;
 *"stack --show-name"*) echo dev ;;
+*" cancel "*) ;;
 *)
 	while [ $# -gt 0 ]; do
 		[ "$1" = --event-log ] && log=$2

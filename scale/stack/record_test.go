@@ -1,0 +1,293 @@
+//go:build !windows
+
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// workerChange is a change of the worker pool, and of other pools besides.
+func workerChange(others ...string) scale.Change {
+	c := aChange()
+	c.ID, c.Pools = "pulumiscale/1", append([]string{"worker"}, others...)
+	return c
+}
+
+// crashing is an engine that dies in the middle of an update, after these events.
+func crashing(t *testing.T, events string) engine {
+	t.Helper()
+	e := newEngine(t)
+	e.put("export.json", exportOf(rulesOutput))
+	e.put("events", events)
+	e.script.replace(t, `exit "$(cat code`, `[ -e crash ] && kill -9 $$; exit "$(cat code`)
+	e.put("crash", "")
+	return e
+}
+
+func (s script) replace(t *testing.T, before, after string) {
+	t.Helper()
+	path := filepath.Join(s.dir, "pulumi")
+	if err := os.WriteFile(path, []byte(strings.Replace(content(t, path), before, after, 1)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// upToPrelude is the part of an event log in which the engine has begun and not done anything yet.
+func upToPrelude(log string) string {
+	at := strings.Index(log, `"preludeEvent"`)
+	return log[:at+strings.Index(log[at:], "\n")+1]
+}
+
+func (e engine) unsettledPools(t *testing.T) []string {
+	t.Helper()
+	snap, err := e.Read(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snap.Unsettled
+}
+
+func TestCutOffUpdateLeavesItsPoolsUnsettled(t *testing.T) {
+	events := string(eventLog(t, "scale"))
+	prelude := upToPrelude(events)
+	ours := func(result string) string { return past("update", result, 0, counted, "pulumiscale/1") }
+	for _, c := range []struct {
+		name    string
+		events  string
+		history []string
+		want    []string
+	}{
+		{"it died at work", events, nil, []string{"worker"}},
+		{"it died before the first step, as far as is known", prelude, nil, []string{"worker"}},
+		{"it died before it began", "", nil, nil},
+		{"it succeeded after all", events, []string{ours("succeeded")}, nil},
+		{"it failed at work", events, []string{ours("failed")}, []string{"worker"}},
+		{"it failed before the first step", prelude, []string{ours("failed")}, nil},
+		{"somebody else's update succeeded", events, []string{past("update", "succeeded", 0, counted, "cli")}, []string{"worker"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := crashing(t, c.events)
+			if _, err := e.Update(context.Background(), workerChange("gone"), scale.Unobserved); err == nil {
+				t.Fatal("no error")
+			}
+			e.put("history1.json", history(c.history...))
+			if diff := cmp.Diff(c.want, e.unsettledPools(t)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			other := &Stack{name: "prod", command: e.Stack.command, project: e.project, stateDir: e.stateDir, file: e.file}
+			if snap, err := other.Read(context.Background()); err != nil || len(snap.Unsettled) > 0 {
+				t.Errorf("another stack: %v, error %v", snap.Unsettled, err)
+			}
+		})
+	}
+}
+
+func TestNextUpdateSettles(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		pools []string
+		fails bool
+		want  []string
+		left  int
+	}{
+		{"all pools", []string{"api", "worker"}, false, nil, 0},
+		{"some of the pools", []string{"api"}, false, []string{"worker"}, 1},
+		{"some, and fails itself", []string{"api"}, true, []string{"api", "worker"}, 2},
+		{"all, and fails itself", []string{"api", "worker"}, true, []string{"api", "worker"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := crashing(t, string(eventLog(t, "scale")))
+			rules := strings.Replace(rulesOutput, `{"worker"`, `{"api":{"urn":"urn:pulumi:dev::demo::a:b:C::api","configKey":"api","min":0,"max":1},"worker"`, 1)
+			e.put("export.json", exportOf(rules))
+			if _, err := e.Update(context.Background(), workerChange("api"), scale.Unobserved); err == nil {
+				t.Fatal("no error")
+			}
+			if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+				t.Fatal(err)
+			}
+			if c.fails {
+				e.put("code", "1")
+			}
+			next := aChange()
+			next.ID, next.Pools = "pulumiscale/2", c.pools
+			if _, err := e.Update(context.Background(), next, scale.Unobserved); (err != nil) != c.fails {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, e.unsettledPools(t)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if left := e.records(); len(left) != c.left {
+				t.Errorf("%d records", len(left))
+			}
+		})
+	}
+}
+
+func TestRunningUpdateIsNotUnsettled(t *testing.T) {
+	e := crashing(t, string(eventLog(t, "scale")))
+	e.script.replace(t, `[ -e crash ]`, `echo begun >told; read -r _ <tell; [ -e crash ]`)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := e.Update(context.Background(), workerChange(), scale.Unobserved)
+		ended <- err
+	}()
+	e.told(t)
+	if got := e.unsettledPools(t); len(got) > 0 {
+		t.Errorf("while it runs: %v", got)
+	}
+	e.tell(t, "on")
+	if err := <-ended; err == nil {
+		t.Error("no error")
+	}
+	if diff := cmp.Diff([]string{"worker"}, e.unsettledPools(t)); diff != "" {
+		t.Errorf("after it: -want +got:\n%s", diff)
+	}
+}
+
+func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
+	e := crashing(t, string(eventLog(t, "scale")))
+	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
+		t.Fatal("no error")
+	}
+	if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+		t.Fatal(err)
+	}
+	// A plugin that outlives its engine, and PulumiScale, holds what it has inherited.
+	plugin := newScript(t, `cd "$(dirname "$0")"; echo begun >told; read -r _ <tell`)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _, _, _ = plugin.run(context.Background(), process{dir: plugin.dir, tie: e.records()[0].tie()})
+	}()
+	plugin.told(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*lingerInterval)
+	defer cancel()
+	if _, err := e.Update(ctx, workerChange(), scale.Unobserved); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it was not waited for: %v", err)
+	}
+	if n := len(e.called(" up ")); n != 1 {
+		t.Errorf("%d updates", n)
+	}
+	plugin.tell(t, "end")
+	<-ended
+	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err != nil {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+func TestLockOfADeadEngineOfOursIsRemoved(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		// holders are the lines of the locks, of the dead engine's number.
+		holders func(pid int) []string
+		want    bool
+	}{
+		{"ours", func(pid int) []string { return []string{holder(host, pid, 0)} }, true},
+		{"of another machine", func(pid int) []string { return []string{holder("elsewhere", pid, 0)} }, false},
+		{"of another process", func(int) []string { return []string{holder(host, os.Getpid(), 0)} }, false},
+		{"of another dead process", func(pid int) []string { return []string{holder(host, pid+1, 0)} }, false},
+		{"ours and another one", func(pid int) []string { return []string{holder(host, pid, 0), holder("elsewhere", 7, 0)} }, false},
+		{"of a process before ours with its number", func(pid int) []string { return []string{holder(host, pid, -time.Hour)} }, false},
+		{"of a process long after ours with its number", func(pid int) []string { return []string{holder(host, pid, time.Hour)} }, false},
+		{"of nobody known", func(int) []string { return nil }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := crashing(t, string(eventLog(t, "scale")))
+			if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
+				t.Fatal("no error")
+			}
+			if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+				t.Fatal(err)
+			}
+			e.put("events", "")
+			e.put("code", "1")
+			e.put("stderr", "error: the stack is currently locked by 1 lock(s). Either wait\n"+strings.Join(c.holders(e.records()[0].pid), ""))
+			var told []scale.Event
+			_, err := e.Update(context.Background(), workerChange(), func(event scale.Event) { told = append(told, event) })
+			var locked *scale.LockedError
+			if !errors.As(err, &locked) || locked.Removed != c.want {
+				t.Errorf("got %#v", err)
+			}
+			if n := len(e.called(" cancel --yes --stack dev")); n > 1 || (n == 1) != c.want {
+				t.Errorf("%d times `pulumi cancel`", n)
+			}
+			if slices.ContainsFunc(told, func(e scale.Event) bool { _, ok := e.(scale.LockRemoved); return ok }) != c.want {
+				t.Errorf("told %v", told)
+			}
+			if diff := cmp.Diff([]string{"worker"}, e.unsettledPools(t)); diff != "" {
+				t.Errorf("the record of the dead engine: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func holder(host string, pid int, age time.Duration) string {
+	return fmt.Sprintf("  file:///locks/a.json: created by me@%s (pid %d) at %s\n", host, pid, time.Now().Add(age).UTC().Format(time.RFC3339))
+}
+
+func TestEngineThatCouldNotRemoveItsLockIsRemembered(t *testing.T) {
+	e := crashing(t, string(eventLog(t, "scale")))
+	if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+		t.Fatal(err)
+	}
+	e.put("stderr", "error: there was a problem deleting the lock at file:///a, manual clean up may be required: gone\n")
+	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.records(); len(got) != 1 || got[0].pid == 0 {
+		t.Errorf("got %+v", got)
+	}
+	e.put("history1.json", history(past("update", "succeeded", 0, counted, "pulumiscale/1")))
+	if got := e.unsettledPools(t); len(got) > 0 {
+		t.Errorf("unsettled %v", got)
+	}
+}
+
+func TestUpdateThatChangedNothingIsForgotten(t *testing.T) {
+	prelude := upToPrelude(string(eventLog(t, "scale")))
+	for name, events := range map[string]string{"before it began": "", "before its first step": prelude} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("events", events)
+			e.put("code", "1")
+			if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
+				t.Fatal("no error")
+			}
+			if left, err := os.ReadDir(e.stateDir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, error %v", left, err)
+			}
+		})
+	}
+}
+
+func TestRecordThatIsNotThereIsNoUpdate(t *testing.T) {
+	e := newEngine(t)
+	for name, text := range map[string]string{"empty": "", "broken": "{"} {
+		dir := filepath.Join(e.stateDir, copyPrefix+name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, recordFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := e.records(); len(got) > 0 {
+		t.Errorf("got %+v", got)
+	}
+}
