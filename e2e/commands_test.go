@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -231,6 +232,38 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("../screen"), []byte(seen.String()), 0o644))
 	if (err != nil) != neg {
 		ts.Fatalf("%s: %v\n%s", strings.Join(args[1:], " "), err, seen.String())
+	}
+}
+
+// killEngine kills the engine that holds a lock of the backend, once it does, with the plugins it has started left alone. It waits until
+// the cloud has as many workers of a pool as told, so that the engine dies at work.
+//
+//	killengine BACKEND POOL COUNT
+func killEngine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: killengine BACKEND POOL COUNT")
+	}
+	want, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	pattern := filepath.Join(ts.MkAbs(args[0]), ".pulumi/locks/*/*/*/*.json")
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		locks, err := filepath.Glob(pattern)
+		ts.Check(err)
+		have, err := filepath.Glob(filepath.Join(ts.MkAbs("cloud"), args[1], "*"))
+		ts.Check(err)
+		if len(locks) == 1 && len(have) == want {
+			var lock struct{ PID int }
+			text, err := os.ReadFile(locks[0])
+			ts.Check(err)
+			ts.Check(json.Unmarshal(text, &lock))
+			ts.Check(syscall.Kill(lock.PID, syscall.SIGKILL))
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("locks %v, %d workers", locks, len(have))
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
