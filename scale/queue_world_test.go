@@ -28,16 +28,16 @@ type world struct {
 	values  map[string]int
 	updates []Update
 	// running says that an update holds the stack.
-	running       bool
-	reads, begun  int
-	targets       [][]string
-	broken        map[string]bool
-	readErr       error
-	malformed     error
+	running      bool
+	reads, begun int
+	targets      [][]string
+	broken       map[string]bool
+	readErr      error
+	malformed    error
 	// cutOff is how many updates die at work from here on: they leave their pools unsettled, or succeed where lucky is set.
-	cutOff    int
-	lucky     bool
-	unsettled []string
+	cutOff        int
+	lucky         bool
+	unsettled     []string
 	foreignUpdate bool
 }
 

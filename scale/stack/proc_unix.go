@@ -14,7 +14,7 @@ import (
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // tie locks a file in the name of the process that the command is going to be: it inherits the open file, as do the plugins that it
-// starts, and the lock lasts as long as one of them lives, whatever becomes of PulumiScale. Untie ends it early.
+// starts, and the lock lasts as long as one of them lives, whatever becomes of PulumiScale, which lets go of the file by untie.
 func tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -25,10 +25,7 @@ func tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 		return nil, err
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, file)
-	return func() {
-		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
-		_ = file.Close()
-	}, nil
+	return func() { _ = file.Close() }, nil
 }
 
 // tied says whether a process that the file was locked for, or one that it started, still runs. Its number is not asked: it may be

@@ -173,24 +173,37 @@ func (s *Stack) settle(r *record) {
 	}
 }
 
-// How long, and how often, the plugins of a dead engine are waited for. What still runs then is taken for something that is meant to.
+// lingerTime is how long after the last sign of life of an engine its plugins may go on with what they were doing, and lingerInterval how
+// often they are looked at.
 const (
-	lingerTimeout  = 30 * time.Second
+	lingerTime     = 5 * time.Second
 	lingerInterval = 50 * time.Millisecond
 )
 
-// outlast waits for the plugins of dead engines to end: one that still changes resources would get in the way.
+// outlast waits for the plugins of dead engines and then ends them: nobody listens to them any more, but they run on for ever, and one that
+// still changed resources would get in the way of the next update.
 func (s *Stack) outlast(ctx context.Context) error {
-	for deadline := time.Now().Add(lingerTimeout); ; {
-		if !slices.ContainsFunc(s.records(), (*record).lingers) || time.Now().After(deadline) {
-			return nil
+	for _, r := range s.records() {
+		for deadline := r.lastSign().Add(lingerTime); r.lingers() && time.Until(deadline) > 0; {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(min(lingerInterval, time.Until(deadline))):
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lingerInterval):
+		if r.lingers() {
+			endPlugins(r.tie())
 		}
 	}
+	return nil
+}
+
+// lastSign is when the engine was last known to live.
+func (r *record) lastSign() time.Time {
+	if info, err := os.Stat(filepath.Join(r.dir, eventFile)); err == nil {
+		return info.ModTime()
+	}
+	return r.Started
 }
 
 // lockSlack is how much later than its engine was about to start a lock may have been taken, at most, to be that engine's: a process of

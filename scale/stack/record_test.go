@@ -164,7 +164,7 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 	if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
 		t.Fatal(err)
 	}
-	// A plugin that outlives its engine, and PulumiScale, holds what it has inherited.
+	// What an engine has started outlives it, and holds what it has inherited.
 	plugin := newScript(t, `cd "$(dirname "$0")"; echo begun >told; read -r _ <tell`)
 	ended := make(chan struct{})
 	go func() {
@@ -180,11 +180,21 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 	if n := len(e.called(" up ")); n != 1 {
 		t.Errorf("%d updates", n)
 	}
-	plugin.tell(t, "end")
-	<-ended
+	// But not for ever.
+	long := time.Now().Add(-lingerTime)
+	if err := os.Chtimes(filepath.Join(e.records()[0].dir, eventFile), long, long); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err != nil {
 		t.Errorf("after its end: %v", err)
 	}
+	select {
+	case <-ended:
+		t.Error("it was ended, although it is no plugin")
+	default:
+	}
+	plugin.tell(t, "end")
+	<-ended
 }
 
 func TestLockOfADeadEngineOfOursIsRemoved(t *testing.T) {

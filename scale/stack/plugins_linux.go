@@ -1,0 +1,64 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// endTimeout is how long plugins may take to end.
+const endTimeout = 2 * time.Second
+
+// endPlugins ends the plugins that have inherited a file from their engine, and waits for them. What else has, such as a program that a
+// resource's command started, is none of our business.
+func endPlugins(path string) {
+	deadline := time.Now().Add(endTimeout)
+	for _, pid := range plugins(path) {
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		for alive(pid) && !isZombie(pid) && time.Now().Before(deadline) {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+// plugins are the processes of Pulumi plugins that have the file open, as far as they may be looked at.
+func plugins(path string) []int {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	var out []int
+	for _, dir := range processes {
+		name, err := os.ReadFile(filepath.Join(dir, "comm"))
+		if err != nil || !strings.HasPrefix(string(name), "pulumi-") || !holds(dir, path) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func holds(process, path string) bool {
+	files, _ := filepath.Glob(filepath.Join(process, "fd", "*"))
+	for _, file := range files {
+		if target, err := os.Readlink(file); err == nil && target == path {
+			return true
+		}
+	}
+	return false
+}
+
+// isZombie says that a process has ended and that its parent has not asked how.
+func isZombie(pid int) bool {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return strings.HasPrefix(rest, "Z")
+}
