@@ -57,6 +57,14 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
+	default:
+		logRecovery(log, event)
+	}
+}
+
+// logRecovery logs what is done about an update that failed or was cut off.
+func logRecovery(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
 	case scale.LockRemoved:
 		for _, h := range e.Holders {
 			log.Warn("removed the lock that a dead engine of ours had left", "holder", h.String())
@@ -66,9 +74,9 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case scale.Settled:
 		if e.Err != nil {
 			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())
-		} else {
-			log.Info("back at the previous count", "pools", e.Pools)
+			return
 		}
+		log.Info("back at the previous count", "pools", e.Pools)
 	}
 }
 

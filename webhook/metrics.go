@@ -155,9 +155,9 @@ func kindOf(err error) string {
 
 // poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
 type poolCollector struct {
-	metrics                            *Metrics
+	metrics                                       *Metrics
 	current, desired, least, most, unsettled, end *prometheus.Desc
-	queue, rules, ruleErrors, ready    *prometheus.Desc
+	queue, rules, ruleErrors, ready               *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {

@@ -26,8 +26,8 @@ func endPlugins(path string) {
 
 // plugins are the processes of Pulumi plugins that have the file open, as far as they may be looked at.
 func plugins(path string) []int {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	var out []int

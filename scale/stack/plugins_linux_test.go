@@ -20,10 +20,10 @@ func TestEndPluginsEndsPluginsOfTheEngineOnly(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScript(t, `cd "$(dirname "$0")"; echo begun >told; read -r _ <tell`)
 			named := filepath.Join(s.dir, c.name)
-			if err := os.Rename(s.command.path, named); err != nil {
+			if err := os.Rename(s.path, named); err != nil {
 				t.Fatal(err)
 			}
-			s.command.path = named
+			s.path = named
 			ended := make(chan error, 1)
 			go func() {
 				_, _, _, err := s.run(t.Context(), process{dir: s.dir, tie: c.path})

@@ -31,7 +31,7 @@ func crashing(t *testing.T, events string) engine {
 	e := newEngine(t)
 	e.put("export.json", exportOf(rulesOutput))
 	e.put("events", events)
-	e.script.replace(t, `exit "$(cat code`, `[ -e crash ] && kill -9 $$; exit "$(cat code`)
+	e.replace(t, `exit "$(cat code`, `[ -e crash ] && kill -9 $$; exit "$(cat code`)
 	e.put("crash", "")
 	return e
 }
@@ -137,7 +137,7 @@ func TestNextUpdateSettles(t *testing.T) {
 
 func TestRunningUpdateIsNotUnsettled(t *testing.T) {
 	e := crashing(t, string(eventLog(t, "scale")))
-	e.script.replace(t, `[ -e crash ]`, `echo begun >told; read -r _ <tell; [ -e crash ]`)
+	e.replace(t, `[ -e crash ]`, `echo begun >told; read -r _ <tell; [ -e crash ]`)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := e.Update(context.Background(), workerChange(), scale.Unobserved)
