@@ -171,6 +171,7 @@ func (f *fake) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*sc
 			}
 			f.values[pool], _ = strconv.Atoi(*s.Value)
 			if f.broken[pool] && f.values[pool] != before[pool] {
+				f.record(scale.Update{ID: c.ID, Start: start, End: time.Now(), Message: c.Message})
 				f.values = before
 				return nil, &scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: pool + " is broken"}}}
 			}
