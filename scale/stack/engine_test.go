@@ -332,6 +332,8 @@ func TestPreview(t *testing.T) {
 func TestOpen(t *testing.T) {
 	s := newScript(t, `case "$*" in *version*) echo "${FAKE_VERSION:-v3.250.0}" ;; *--show-name*) echo selected ;; *) exit 9 ;; esac`)
 	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("PULUMI_HOME", t.TempDir())
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte("name: demo\nruntime: yaml\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -370,6 +372,10 @@ func TestOpen(t *testing.T) {
 		t.Errorf("a directory without a project: %v", err)
 	}
 	t.Setenv("FAKE_VERSION", "v3.100.0")
+	if _, err := Open(context.Background(), Options{Dir: dir}); err != nil {
+		t.Errorf("a CLI that was found new enough is asked again: %v", err)
+	}
+	s.replace(t, "exit 9", "exit 8; exit 9")
 	if _, err := Open(context.Background(), Options{Dir: dir}); !errors.As(err, &setup) || !strings.Contains(setup.Hint, "3.200.0") {
 		t.Errorf("a CLI that is too old: %v", err)
 	}

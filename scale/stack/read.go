@@ -3,37 +3,22 @@ package stack
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
-
 	"github.com/pulumiscale/pulumiscale/scale"
 )
-
-// askVersion asks the CLI for its version, by the Automation API's own check.
-func (s *Stack) askVersion() error {
-	found, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Version: minimumVersion})
-	var exit *exec.Error
-	switch {
-	case err == nil:
-		s.command.version = found.Version()
-		return nil
-	case errors.As(err, &exit):
-		return notFound(err)
-	}
-	return &scale.SetupError{Problem: "the Pulumi CLI cannot be used", Err: err, Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
-}
 
 // askName finds the stack's name: the one asked for, else the selected one.
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
+	if s.name == "" {
+		s.name = s.project.selectedStack()
+	}
 	if s.name != "" {
 		return nil
 	}
