@@ -70,7 +70,7 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if stop != nil {
 		return d.end(stop.outcome, stop.reason)
 	}
-	d.Wanted, d.To = wanted, min(max(wanted, rule.Min), rule.Max)
+	d.Wanted, d.To = wanted, rule.clamp(wanted)
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
 		d.Reason = clampReason(rule, wanted)
 	}

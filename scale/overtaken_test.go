@@ -38,6 +38,12 @@ func overtaken(t *testing.T, rule ruleEdit, reads ...[]Update) *fakeStack {
 	return fake
 }
 
+// outdated says that the update, of the worker pool's, had been decided before the one that it followed.
+func (u Update) outdated() Update {
+	u.Pools, u.Overtaken = []string{"worker"}, true
+	return u
+}
+
 func noCooldown(r *Rule) { r.Cooldown = Cooldown{} }
 
 func TestOvertakenUpdateIsDecidedAgain(t *testing.T) {
@@ -54,53 +60,53 @@ func TestOvertakenUpdateIsDecidedAgain(t *testing.T) {
 	}{
 		{
 			"a delta is added on top of the other's", noCooldown,
-			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "4", "api", "2")}}, byDelta(2),
+			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")}}, byDelta(2),
 			[]string{"api=2 worker=5 head", "api=2 worker=6 head2"}, "worker 4 -> 6", settingsOf("workerCount", "6"),
 		},
 		{
 			"another pool's key is not set back", nil,
-			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "3", "api", "7")}}, byDelta(2),
+			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "3", "api", "7")}}, byDelta(2),
 			[]string{"api=2 worker=5 head", "api=7 worker=5 head2"}, "worker 3 -> 5", settingsOf("workerCount", "5"),
 		},
 		{
 			"it goes back where the other's scaling starts a cooldown", nil,
-			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "4", "api", "2")}}, byDelta(2),
+			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")}}, byDelta(2),
 			[]string{"api=2 worker=5 head", "api=2 worker=4 head2"}, "worker 5 -> 4", settingsOf("workerCount", "4"),
 		},
 		{
 			"one's own update starts no cooldown", nil,
-			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "3", "api", "2")}}, byDelta(2),
+			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "3", "api", "2")}}, byDelta(2),
 			[]string{"api=2 worker=5 head"}, "worker 3 -> 5", settingsOf("workerCount", "5"),
 		},
 		{
 			`"current" is not counted twice`, func(r *Rule) { r.Cooldown, r.Current = Cooldown{}, new(5) },
-			[][]Update{{update(0, "worker", "7", "api", "2").by(ours + "1"), update(0, "worker", "4", "api", "2")}}, byDelta(2),
+			[][]Update{{update(0, "worker", "7", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")}}, byDelta(2),
 			[]string{"api=2 worker=7 head", "api=2 worker=6 head2"}, "worker 4 -> 6", settingsOf("workerCount", "6"),
 		},
 		{
 			"an absolute count that the other chose too is kept", noCooldown,
-			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "5", "api", "2")}}, toCount(5),
+			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "5", "api", "2")}}, toCount(5),
 			[]string{"api=2 worker=5 head"}, "worker 5 -> 5", settingsOf("workerCount", "5"),
 		},
 		{
 			"it may be overtaken again", noCooldown,
 			[][]Update{
-				{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "4", "api", "2")},
-				{update(0, "worker", "6", "api", "2").by(ours + "2"), update(0, "worker", "8", "api", "2"), update(0, "worker", "5", "api", "2").by(ours + "1")},
+				{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")},
+				{update(0, "worker", "6", "api", "2").by(ours + "2").outdated(), update(0, "worker", "8", "api", "2"), update(0, "worker", "5", "api", "2").by(ours + "1").outdated()},
 			}, byDelta(2),
-			[]string{"api=2 worker=5 head", "api=2 worker=6 head2", "api=2 worker=10 head3"}, "worker 8 -> 10", settingsOf("workerCount", "10"),
+			[]string{"api=2 worker=5 head", "api=2 worker=6 head2", "api=2 worker=9 head3"}, "worker 8 -> 9", settingsOf("workerCount", "9"),
 		},
 		{
 			"none of one's own updates starts a cooldown", nil,
 			[][]Update{
-				{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "3", "api", "7")},
-				{update(0, "worker", "5", "api", "7").by(ours + "2"), update(0, "worker", "3", "api", "9"), update(0, "worker", "5", "api", "2").by(ours + "1")},
+				{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "3", "api", "7")},
+				{update(0, "worker", "5", "api", "7").by(ours + "2").outdated(), update(0, "worker", "3", "api", "9"), update(0, "worker", "5", "api", "2").by(ours + "1").outdated()},
 			}, byDelta(2),
 			[]string{"api=2 worker=5 head", "api=7 worker=5 head2", "api=9 worker=5 head3"}, "worker 3 -> 5", settingsOf("workerCount", "5"),
 		},
 		{
 			"a count that the pool never had before stays", nil,
-			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1"), update(hour, "worker", "-", "api", "7")}}, byDelta(2),
+			[][]Update{{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(hour, "worker", "-", "api", "7")}}, byDelta(2),
 			[]string{"api=2 worker=5 head", "api=7 worker=5 head2"}, "worker 5 -> 5", settingsOf("workerCount", "5"),
 		},
 	} {
@@ -139,7 +145,7 @@ func TestOvertakenByTheEndOfTheRule(t *testing.T) {
 	fake.onRead = func(n int) (*Snapshot, error) {
 		s, err := read(n)
 		if n == 2 {
-			s.Updates = []Update{update(0, "api", "2").by(ours + "1"), update(0, "api", "7")}
+			s.Updates = []Update{update(0, "api", "2").by(ours + "1").outdated(), update(0, "api", "7")}
 			delete(s.Rules, "worker")
 		}
 		return s, err
@@ -160,7 +166,7 @@ func TestOvertakenByTheEndOfTheRule(t *testing.T) {
 
 // An update has been done: what then fails for a passing reason must not lead to a second decision on the same intents.
 func TestOvertakenUpdateIsNeverDecidedAsANewOne(t *testing.T) {
-	reads := []Update{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "4", "api", "2")}
+	reads := []Update{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")}
 	locked := &LockedError{Stack: "dev"}
 	for _, c := range []struct {
 		name  string
@@ -241,7 +247,7 @@ func (f *fakeStack) failSecondUpdate(n int, err error) {
 }
 
 func TestOvertakenUpdateIsMendedAfterACancel(t *testing.T) {
-	fake := overtaken(t, noCooldown, []Update{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "4", "api", "2")})
+	fake := overtaken(t, noCooldown, []Update{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")})
 	ctx, cancel := context.WithCancel(context.Background())
 	next := fake.onUpdate
 	fake.onUpdate = func(n int, c Change) (*Result, error) {
@@ -255,7 +261,7 @@ func TestOvertakenUpdateIsMendedAfterACancel(t *testing.T) {
 }
 
 func TestOvertakenByTheIntentsOwnUpdate(t *testing.T) {
-	fake := overtaken(t, noCooldown, []Update{update(0, "worker", "5", "api", "2").by(ours + "1"), update(0, "worker", "5", "api", "2").by("orphan")})
+	fake := overtaken(t, noCooldown, []Update{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "5", "api", "2").by("orphan")})
 	already := errors.New("it was done before")
 	check := func(_ context.Context, snap *Snapshot) error {
 		if slices.ContainsFunc(snap.Updates, func(u Update) bool { return u.ID == "orphan" }) {

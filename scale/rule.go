@@ -170,3 +170,6 @@ func (r Rules) Find(pool string) (Rule, error) {
 	names := r.Names()
 	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: nearest(pool, names), Known: names}
 }
+
+// clamp is the count inside the guardrails that is nearest.
+func (r Rule) clamp(n int) int { return min(max(n, r.Min), r.Max) }

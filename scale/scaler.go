@@ -211,7 +211,7 @@ func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (*Report, err
 	}
 	if result.Overtaken {
 		var done error
-		if p, result, done, err = s.decideAgain(ctx, o, p, result); err != nil {
+		if p, result, done, err = s.mend(ctx, o, p, result); err != nil {
 			return nil, err
 		}
 		if done != nil {
@@ -280,93 +280,4 @@ func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) stri
 		return "the update changed none of the pool's targets"
 	}
 	return ""
-}
-
-// decideAgain mends what an update did that was decided before, and ran after, somebody else's: it decides once more on top of the
-// other update, and updates again unless that comes to the same. The other update may have changed any rule's key, so the whole
-// configuration is compared.
-//
-// It retries by itself and not with ctx: an update of ours has been done, so that neither may the intents be taken for new ones nor
-// may it stay as it is. Where the order's check finds that the other update was the intents' own, done says so: then only what ours did
-// on top of it is taken back.
-func (s *Scaler) decideAgain(ctx context.Context, o order, p Plan, result *Result) (_ Plan, _ *Result, done, err error) {
-	ctx = context.WithoutCancel(ctx)
-	var ours []string
-	for result.Overtaken {
-		pools := make([]string, len(p.Moves))
-		for i, m := range p.Moves {
-			pools[i] = m.Pool
-		}
-		s.Observe(Overtaken{Pools: pools})
-		snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
-		if err != nil {
-			return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
-		}
-		ours = append(ours, result.ID)
-		base, intents := snap.before(ours), o.intents
-		if o.check != nil && done == nil {
-			done = o.check(ctx, base)
-		}
-		if done != nil {
-			intents = nil
-		}
-		again := plan(base, intents, s.Now())
-		again.Moves = keepMoves(base, p.Moves, again.Moves)
-		again.Change = change(base, again.Moves)
-		if p.Change.ID != "" {
-			again.Change.ID = p.Change.ID + "+" // a mark of its own, by which it knows itself
-		}
-		if sameSettings(again.Change.Settings, p.Change.Settings) {
-			return again, result, done, nil
-		}
-		if len(again.Moves) == 0 {
-			again.Change.Targets = p.Change.Targets // without one the engine would update everything
-		}
-		result, err = withRetries(ctx, s, func() (*Result, error) {
-			return unlocked(func() (*Result, error) { return s.Stack.Update(ctx, again.Change, s.Observe) })
-		})
-		if err != nil {
-			return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
-		}
-		p = again
-	}
-	return p, result, done, nil
-}
-
-// before is the snapshot less the updates with the ids, as if they had never been: the counts are those of the configuration, for
-// "current" is already the work of those updates. The head stays.
-func (s *Snapshot) before(ids []string) *Snapshot {
-	out := *s
-	out.Updates = slices.DeleteFunc(slices.Clone(s.Updates), func(u Update) bool { return slices.Contains(ids, u.ID) })
-	out.Rules = Rules{}
-	for name, rule := range s.Rules {
-		rule.Current = nil
-		out.Rules[name] = rule
-	}
-	return &out
-}
-
-// keepMoves adds to the new moves those pools that were moved before and now should not be: they go back to their configured count,
-// or stay where they are if they had none.
-func keepMoves(snap *Snapshot, before, now []Move) []Move {
-	for _, m := range before {
-		if slices.ContainsFunc(now, func(n Move) bool { return n.Pool == m.Pool }) {
-			continue
-		}
-		if _, known := snap.Rules[m.Pool]; !known {
-			continue
-		}
-		back := m.To
-		if n := countOf(snap.Configured(m.Pool)); n != nil {
-			back = *n
-		}
-		now = append(now, Move{Pool: m.Pool, From: &m.To, To: back, Why: m.Why})
-	}
-	return now
-}
-
-func sameSettings(a, b []Setting) bool {
-	return slices.EqualFunc(a, b, func(x, y Setting) bool {
-		return x.Key == y.Key && x.Path == y.Path && sameText(x.Value, y.Value)
-	})
 }

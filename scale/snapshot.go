@@ -14,7 +14,7 @@ const kindUpdate = "update"
 // Configured is the text of the pool's key in the last successful update, which is the truth about it; nil where it has none.
 func (s *Snapshot) Configured(pool string) *string {
 	for _, u := range s.Updates {
-		if u.Succeeded && u.Kind == kindUpdate {
+		if u.Succeeded && u.Kind == kindUpdate && u.means(pool) {
 			return u.Values[pool]
 		}
 	}
@@ -68,7 +68,7 @@ func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
 	for _, u := range slices.Backward(updates) {
-		if u.Kind != kindUpdate {
+		if u.Kind != kindUpdate || !u.means(pool) {
 			continue
 		}
 		n := countOf(u.Values[pool])

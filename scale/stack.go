@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -72,9 +73,17 @@ type Update struct {
 	By string
 	// ID is the [Result.ID] of an update that PulumiScale made; empty, or something else, for others.
 	ID string
+	// Pools are those that an update of PulumiScale's was to scale; nil for others.
+	Pools []string
+	// Overtaken says of an update of PulumiScale's that another one came in between its decision and its beginning. Of its values only
+	// those of Pools are meant; the others were out of date.
+	Overtaken bool
 	// Values holds, by pool, the text of each rule's key in the update's configuration; nil where it was not set.
 	Values map[string]*string
 }
+
+// means says whether the update's value for a pool's key is what somebody wanted it to be.
+func (u Update) means(pool string) bool { return !u.Overtaken || slices.Contains(u.Pools, pool) }
 
 // Setting is a value for one key of the stack's configuration.
 type Setting struct {

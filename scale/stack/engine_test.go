@@ -4,6 +4,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -110,7 +111,7 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Updates) != 2 || got.Updates[0].End.IsZero() || !strings.Contains(got.Head, "pulumiscale/1") {
+	if len(got.Updates) != 2 || got.Updates[0].End.IsZero() || len(got.Head) != 16 {
 		t.Fatalf("updates %+v, head %q", got.Updates, got.Head)
 	}
 	for i := range got.Updates {
@@ -247,7 +248,7 @@ func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
 			e.put("events", string(eventLog(t, "scale")))
 			e.put("history1.json", history(c.history...))
 			change := aChange()
-			change.Head = c.head
+			change.Head = headOf(t, c.head)
 			got, err := e.Update(context.Background(), change, scale.Unobserved)
 			if err != nil || got.Overtaken != c.want {
 				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
@@ -256,13 +257,28 @@ func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
 	}
 }
 
+// headOf is the head of a history whose newest entry is this one; empty for none.
+func headOf(t *testing.T, text string) string {
+	t.Helper()
+	if text == "" {
+		return ""
+	}
+	var e entry
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&e); err != nil {
+		t.Fatal(err)
+	}
+	return head([]entry{e})
+}
+
 func TestOwnUpdateIsNotWhatItFollows(t *testing.T) {
 	e := newEngine(t)
 	before := past("update", "succeeded", time.Hour, counted, "")
 	later := past("update", "succeeded", 0, counted, "somebody's")
 	e.put("history1.json", history(later, past("update", "succeeded", time.Second, counted, "pulumiscale/mine"), before))
 	got, err := e.previous(context.Background(), "pulumiscale/mine")
-	if diff := cmp.Diff(before, got); diff != "" || err != nil {
+	if diff := cmp.Diff(headOf(t, before), got); diff != "" || err != nil {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}
 }
@@ -382,5 +398,43 @@ func TestOpen(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := Open(context.Background(), Options{Dir: dir}); !errors.As(err, &setup) || !strings.Contains(setup.Hint, "install") {
 		t.Errorf("no CLI: %v", err)
+	}
+}
+
+func TestAgentTellsWhatAnUpdateWasDecidedOn(t *testing.T) {
+	e := newEngine(t)
+	rules := strings.Replace(rulesOutput, `{"worker"`, `{"api":{"urn":"urn:pulumi:dev::demo::a:b:C::api","configKey":"api","min":0,"max":1},"worker"`, 1)
+	e.put("export.json", exportOf(rules))
+	before := past("update", "succeeded", time.Hour, counted, "cli")
+	mark := func(head string) string {
+		return agent("pulumiscale/1", scale.Change{Head: head, Pools: []string{"api", "worker"}})
+	}
+	for _, c := range []struct {
+		name      string
+		history   []string
+		overtaken []bool
+	}{
+		{"the one before it", []string{past("update", "succeeded", 0, counted, mark(headOf(t, before))), before}, []bool{false, false}},
+		{"an older one", []string{past("update", "succeeded", 0, counted, mark("0123456789abcdef")), before}, []bool{true, false}},
+		{"none", []string{past("update", "succeeded", 0, counted, mark(""))}, []bool{false}},
+		{"a failed one in between", []string{past("update", "succeeded", 0, counted, mark(headOf(t, before))), past("update", "failed", time.Minute, counted, "cli"), before}, []bool{true, false, false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e.put("history1.json", history(c.history...))
+			snap, err := e.Read(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []bool
+			for _, u := range snap.Updates {
+				got = append(got, u.Overtaken)
+			}
+			if diff := cmp.Diff(c.overtaken, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if u := snap.Updates[0]; u.ID != "pulumiscale/1" || !slices.Equal(u.Pools, []string{"api", "worker"}) {
+				t.Errorf("got %+v", u)
+			}
+		})
 	}
 }

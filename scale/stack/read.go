@@ -1,7 +1,10 @@
 package stack
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -77,17 +80,19 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	for page := 2; !complete && !reachesBack(entries, rules); page++ {
+	updates, err := s.updates(entries, rules)
+	for page := 2; err == nil && !complete && !reachesBack(updates, rules); page++ {
 		var more []entry
 		if more, complete, err = s.readPages(ctx, page, pageSize); err != nil {
 			return nil, err
 		}
 		entries = append(entries, more...)
+		updates, err = s.updates(entries, rules)
 	}
-	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete}
-	if snap.Updates, err = s.updates(entries, rules); err != nil {
+	if err != nil {
 		return nil, err
 	}
+	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates}
 	snap.Head = head(entries)
 	snap.Unsettled = s.unsettled(ended, entries, rules)
 	snap.File, err = s.file.values(rules)
@@ -168,7 +173,6 @@ type entry struct {
 		Object any     `json:"objectValue"`
 		Secret bool    `json:"secret"`
 	} `json:"config"`
-	raw string
 }
 
 // readPages reads one page of the history, newest first, or all of it for page 0, and says whether there is nothing older. Updates that
@@ -184,8 +188,8 @@ func (s *Stack) readPages(ctx context.Context, page, size int) (entries []entry,
 		return nil, false, fmt.Errorf("read the output of `pulumi stack history`: %w", err)
 	}
 	for _, text := range raw {
-		e := entry{raw: string(text)}
-		decoder := json.NewDecoder(strings.NewReader(e.raw))
+		var e entry
+		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.UseNumber()
 		if err := decoder.Decode(&e); err != nil {
 			return nil, false, fmt.Errorf("read an entry of `pulumi stack history`: %w", err)
@@ -197,27 +201,58 @@ func (s *Stack) readPages(ctx context.Context, page, size int) (entries []entry,
 	return entries, len(raw) < size || size == 0, nil
 }
 
-// reachesBack says whether the entries hold the last successful update, and one older than any running cooldown.
-func reachesBack(entries []entry, rules scale.Rules) bool {
+// reachesBack says whether the updates hold, of every pool, the last successful one, and one older than any running cooldown.
+func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	var longest time.Duration
 	for _, rule := range rules {
 		longest = max(longest, rule.Cooldown.Up, rule.Cooldown.Down)
 	}
 	horizon := time.Now().Add(-longest)
-	for _, e := range entries {
-		if e.Result == "succeeded" && e.Kind == "update" && e.EndTime.Before(horizon) {
-			return true
+	for name := range rules {
+		if !slices.ContainsFunc(updates, func(u scale.Update) bool {
+			return u.Succeeded && u.Kind == "update" && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
+		}) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
-// head identifies the newest completed update. Self-managed backends number none, so that the whole entry serves.
+// head identifies the newest completed update; empty where there is none. Self-managed backends number none, so that it is a digest of what
+// every reader of the history sees alike.
 func head(entries []entry) string {
 	if len(entries) == 0 {
 		return ""
 	}
-	return entries[0].raw
+	e := entries[0]
+	text, err := json.Marshal([]any{e.Kind, e.StartTime.UTC(), e.EndTime.UTC(), e.Message, e.Result, e.Environment[agentKey], e.Config})
+	if err != nil {
+		return e.Environment[agentKey] // what was read from JSON can be written as JSON
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, and its pools.
+func agent(id string, change scale.Change) string {
+	return strings.Join([]string{id, "after=" + change.Head, "pools=" + strings.Join(change.Pools, ",")}, " ")
+}
+
+// id is the mark of an update of ours; for others whatever stands there.
+func (e entry) id() string {
+	id, _, _ := strings.Cut(e.Environment[agentKey], " ")
+	return id
+}
+
+// decidedOn is the head that an update of ours was decided on, and its pools; ok is false for others.
+func (e entry) decidedOn() (head string, pools []string, ok bool) {
+	fields := strings.Fields(e.Environment[agentKey])
+	if len(fields) != 3 {
+		return "", nil, false
+	}
+	head, isHead := strings.CutPrefix(fields[1], "after=")
+	list, isList := strings.CutPrefix(fields[2], "pools=")
+	return head, strings.Split(list, ","), isHead && isList
 }
 
 func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, error) {
@@ -243,7 +278,11 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 		}
 		out[i] = scale.Update{
 			Kind: e.Kind, Succeeded: e.Result == "succeeded", Start: e.StartTime, End: e.EndTime,
-			Message: e.Message, By: e.Environment["git.author"], ID: e.Environment[agentKey], Values: values,
+			Message: e.Message, By: e.Environment["git.author"], ID: e.id(), Values: values,
+		}
+		if on, pools, ours := e.decidedOn(); ours {
+			// Of the oldest one in a part of the history nothing tells; the worse is taken.
+			out[i].Pools, out[i].Overtaken = pools, on != head(entries[i+1:])
 		}
 	}
 	return out, nil

@@ -127,7 +127,7 @@ func (r *record) inDoubt(entries []entry) bool {
 	if err := f.follow(filepath.Join(r.dir, eventFile), ended); err != nil {
 		return true
 	}
-	at := slices.IndexFunc(entries, func(e entry) bool { return e.Environment[agentKey] == r.ID })
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
 	switch {
 	case !f.hasBegun:
 		return false

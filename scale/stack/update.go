@@ -56,7 +56,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	var previousErr error
 	f, err := s.run(running, operation{
 		name: "update", message: change.Message, dir: r.dir,
-		args:    []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", id},
+		args:    []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(id, change)},
 		process: process{tie: r.tie(), started: r.started},
 		began: func() {
 			wait.Go(func() { previous, previousErr = s.previous(running, id) })
@@ -101,6 +101,6 @@ func (s *Stack) previous(ctx context.Context, id string) (string, error) {
 			break
 		}
 	}
-	own := slices.IndexFunc(entries, func(e entry) bool { return e.Environment[agentKey] == id })
+	own := slices.IndexFunc(entries, func(e entry) bool { return e.id() == id })
 	return head(entries[own+1:]), err
 }

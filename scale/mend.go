@@ -1,0 +1,180 @@
+package scale
+
+import (
+	"context"
+	"slices"
+)
+
+// mend corrects an update that was decided before, and ran after, somebody else's: each pool is decided once more on the stack as it was
+// just before the update, and what that differs by from what the update did is added to what the pool has now, for others may have built
+// on it since. The update has also set back the keys that the other one changed, unless somebody has mended that meanwhile.
+//
+// It does not end with ctx and retries by itself: an update of ours has been done, so that neither may the intents be taken for new ones
+// nor may it stay as it is. Where the order's check finds that the other update was the intents' own, done says so: then only what ours
+// did on top of it is taken back.
+func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ Plan, _ *Result, done, err error) {
+	ctx = context.WithoutCancel(ctx)
+	pools := p.Change.Pools
+	fails := func(err error) (Plan, *Result, error, error) {
+		return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
+	}
+	// last is the update that was overtaken, and adds what it was to add to its pools; nil for the first one, of which the intents tell.
+	last, adds := p, map[string]int(nil)
+	for result.Overtaken {
+		s.Observe(Overtaken{Pools: pools})
+		snap, base, err := s.readAround(ctx, result.ID)
+		if err != nil {
+			return fails(err)
+		}
+		var wanted []Move
+		if adds == nil {
+			intents := o.intents
+			if o.check != nil {
+				if done = o.check(ctx, base); done != nil {
+					intents = nil
+				}
+			}
+			p = plan(base, intents, s.Now())
+			p.Moves = keepMoves(base, last.Moves, p.Moves)
+			wanted = p.Moves
+		} else {
+			wanted = base.add(last.Moves, adds)
+		}
+		corrections, more := snap.corrections(base, last.Moves, wanted)
+		if len(corrections) == 0 && snap.agrees() {
+			break
+		}
+		next := change(snap, corrections)
+		next.ID = result.ID + "+" // a mark of its own, by which it knows itself
+		if len(corrections) == 0 {
+			next.Targets = p.Change.Targets // without one the engine would update everything
+			next.Message = "pulumiscale: config that an outdated update had set back"
+		}
+		if len(next.Targets) == 0 {
+			next.Targets = last.Change.Targets
+		}
+		result, err = withRetries(ctx, s, func() (*Result, error) {
+			return unlocked(func() (*Result, error) { return s.Stack.Update(ctx, next, s.Observe) })
+		})
+		if err != nil {
+			return fails(err)
+		}
+		p.Moves = replaceMoves(p.Moves, wanted, corrections)
+		last, adds = Plan{Moves: corrections, Change: next}, more
+	}
+	p.Change = last.Change
+	return p, result, done, nil
+}
+
+// readAround reads the stack, and makes of it the stack as it was just before the update with the id: the counts are those of the
+// configuration, for "current" is of later.
+func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *Snapshot, err error) {
+	snap, err = withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		return nil, nil, err
+	}
+	isIt := func(u Update) bool { return u.ID == id }
+	updates := snap.Updates
+	if !slices.ContainsFunc(updates, isIt) && !snap.Complete {
+		if updates, err = withRetries(ctx, s, func() ([]Update, error) { return s.Stack.History(ctx, snap.Rules) }); err != nil {
+			return nil, nil, err
+		}
+	}
+	out := *snap
+	out.Updates = updates[slices.IndexFunc(updates, isIt)+1:]
+	out.Rules = Rules{}
+	for name, rule := range snap.Rules {
+		rule.Current = nil
+		out.Rules[name] = rule
+	}
+	return snap, &out, nil
+}
+
+// keepMoves adds to the new moves those pools that were moved before and now should not be: they go back to their configured count,
+// or stay where they are if they had none.
+func keepMoves(snap *Snapshot, before, now []Move) []Move {
+	for _, m := range before {
+		if slices.ContainsFunc(now, func(n Move) bool { return n.Pool == m.Pool }) {
+			continue
+		}
+		if _, known := snap.Rules[m.Pool]; !known {
+			continue
+		}
+		back := m.To
+		if n := countOf(snap.Configured(m.Pool)); n != nil {
+			back = *n
+		}
+		now = append(now, Move{Pool: m.Pool, From: &m.To, To: back, Why: m.Why})
+	}
+	return now
+}
+
+// add is what moves come to that were to add so much to their pools.
+func (s *Snapshot) add(moves []Move, adds map[string]int) []Move {
+	var out []Move
+	for _, m := range moves {
+		rule, known := s.Rules[m.Pool]
+		from := countOf(s.Configured(m.Pool))
+		if known && from != nil {
+			out = append(out, Move{Pool: m.Pool, From: from, To: rule.clamp(*from + adds[m.Pool]), Why: m.Why})
+		}
+	}
+	return out
+}
+
+// corrections are the moves that bring the pools from what was done to what was wanted, on top of what has been done since, and how much
+// each is to add.
+func (s *Snapshot) corrections(base *Snapshot, done, wanted []Move) ([]Move, map[string]int) {
+	var out []Move
+	adds := map[string]int{}
+	for _, w := range wanted {
+		did := countOf(base.Configured(w.Pool))
+		if i := slices.IndexFunc(done, func(m Move) bool { return m.Pool == w.Pool }); i >= 0 {
+			did = &done[i].To
+		}
+		now := countOf(s.Configured(w.Pool))
+		if now == nil {
+			now = did
+		}
+		if did == nil || w.To == *did {
+			continue
+		}
+		if to := s.Rules[w.Pool].clamp(*now + w.To - *did); to != *now {
+			adds[w.Pool] = w.To - *did
+			out = append(out, Move{Pool: w.Pool, From: now, To: to, Why: w.Why})
+		}
+	}
+	return out, adds
+}
+
+// agrees says whether the newest successful update had the right value for every rule's key.
+func (s *Snapshot) agrees() bool {
+	for _, u := range s.Updates {
+		if !u.Succeeded || u.Kind != kindUpdate {
+			continue
+		}
+		for name := range s.Rules {
+			if !sameText(u.Values[name], s.Configured(name)) {
+				return false
+			}
+		}
+		return true
+	}
+	return true
+}
+
+// replaceMoves puts what was wanted in the place of the moves of the same pools, corrected to what it came to.
+func replaceMoves(moves, wanted, corrections []Move) []Move {
+	out := slices.Clone(moves)
+	for _, m := range wanted {
+		for _, c := range corrections {
+			if c.Pool == m.Pool {
+				m.To = c.To
+			}
+		}
+		if i := slices.IndexFunc(out, func(old Move) bool { return old.Pool == m.Pool }); i >= 0 {
+			out[i] = m
+		}
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package scale
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWhatOthersBuiltOnAnOvertakenUpdateIsKept(t *testing.T) {
+	others := func(worker, api string) Update { return update(0, "worker", worker, "api", api).by("somebody's") }
+	first := update(0, "worker", "5", "api", "2").by(ours + "1").outdated()
+	for _, c := range []struct {
+		name   string
+		intent Intent
+		// updates is the history after the first update, newest first.
+		updates []Update
+		want    []string
+	}{
+		{
+			"nothing is left to mend where another update has mended it", byDelta(2),
+			[]Update{others("6", "7"), first, others("3", "7")}, nil,
+		},
+		{
+			"what is missing is added to what they made of it", byDelta(2),
+			[]Update{others("6", "2"), first, others("4", "2")}, []string{"api=2 worker=7 pulumiscale: worker 6 -> 7"},
+		},
+		{
+			"a count that they set stays", toCount(5),
+			[]Update{others("8", "2"), first, others("4", "2")}, nil,
+		},
+		{
+			"within the guardrails", byDelta(2),
+			[]Update{others("10", "2"), first, others("9", "2")}, nil,
+		},
+		{
+			"a key that is still out of date is mended alone", byDelta(2),
+			[]Update{first, others("3", "7")}, []string{"api=7 worker=5 pulumiscale: config that an outdated update had set back"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fake := overtaken(t, noCooldown, append(c.updates, update(24*time.Hour, "worker", "3", "api", "2")))
+			if _, err := fake.scaler().Scale(context.Background(), []Intent{c.intent}, nil); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, u := range fake.updated[1:] {
+				got = append(got, fmt.Sprintf("api=%s worker=%s %s", *u.Settings[0].Value, *u.Settings[1].Value, u.Message))
+				if diff := cmp.Diff([]string{workerURN}, u.Targets); diff != "" {
+					t.Errorf("targets: -want +got:\n%s", diff)
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOutdatedValuesOfAnOvertakenUpdateDoNotCount(t *testing.T) {
+	s := snapshot(withUpdates(
+		update(time.Second, "worker", "5", "api", "2").outdated(), update(time.Minute, "worker", "3", "api", "7"), update(time.Hour, "worker", "3", "api", "2"),
+	))
+	for pool, want := range map[string]string{"worker": "5", "api": "7"} {
+		if got := s.Configured(pool); got == nil || *got != want {
+			t.Errorf("%s is %v, want %s", pool, got, want)
+		}
+	}
+	if got := Scalings(s.Updates, "api"); len(got) != 1 || got[0].From != 2 || got[0].To != 7 {
+		t.Errorf("scalings of api: %+v", got)
+	}
+	if got := Scalings(s.Updates, "worker"); len(got) != 1 || got[0].To != 5 {
+		t.Errorf("scalings of worker: %+v", got)
+	}
+}
