@@ -17,12 +17,16 @@ RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v $$(go env CC | c
 # More flags for `go test`, such as -v.
 TESTFLAGS ?=
 FUZZTIME ?= 1m
-# How often the benchmark runs each way of scaling.
+# How often the benchmark measures everything, and which of its sections; none: all.
 N ?= 10
+ONLY ?=
+# The soak's events per second, and for how long.
+RATE ?= 50
+TIME ?= 30m
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e lint fuzz bench clean
+.PHONY: help demo build test unit e2e lint fuzz bench soak clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +61,11 @@ lint: tools-lint ## Formatting, the linters with the import map, and tidy module
 fuzz: ## Run each fuzz target for FUZZTIME
 	@tools/fuzz $(FUZZTIME)
 
-bench: tools build ## Measure a scaling against a shell script and the plain Automation API, N times each
-	go run ./e2e/bench -n $(N)
+bench: tools tools-bench build ## Measure what PulumiScale costs beside other ways, N times each: docs/performance.md
+	go run ./e2e/bench -n $(N) -only '$(ONLY)'
+
+soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises
+	go run ./e2e/soak -rate $(RATE) -time $(TIME)
 
 clean: ## Remove what was built and the demo; the pinned tools stay
 	rm -rf $(BIN) dist demo

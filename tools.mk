@@ -5,12 +5,16 @@
 TOOLS_BIN := .tools/bin
 BUILD_TOOL := go run ./tools/build
 
+# Debian packages that the benchmark compares and loads with. They are unpacked, not installed; elsewhere that section is skipped.
+DEBIAN := .tools/debian
+
 # The version that the CLI reports, from its pin; read only when the CLI is built.
 PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/pulumi/go.mod)
 
-.PHONY: tools tools-test tools-lint
+.PHONY: tools tools-test tools-bench tools-lint
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
 tools-test: tools $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws ## Build what the end-to-end tests need besides
+tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 
 $(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
@@ -33,3 +37,12 @@ $(TOOLS_BIN)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
 
 $(TOOLS_BIN)/goaws: $(wildcard tools/goaws/*.go) tools/goaws/go.mod tools/goaws/go.sum
 	@$(BUILD_TOOL) -o $@ tools/goaws .
+
+$(TOOLS_BIN)/vegeta: tools/vegeta/go.mod tools/vegeta/go.sum
+	@$(BUILD_TOOL) -o $@ tools/vegeta tool
+
+$(DEBIAN)/usr/bin/wrk:
+	@mkdir -p $(DEBIAN)/packages
+	@cd $(DEBIAN)/packages && apt-get -qq download webhook wrk libluajit-5.1-2 libluajit-5.1-common \
+		&& for p in *.deb; do dpkg-deb -x $$p ..; done \
+		|| echo 'note: no Debian packages here, so the section "load" of the benchmark is skipped' >&2

@@ -1,9 +1,11 @@
-// Command bench measures what scaling a stack by PulumiScale costs, in wall time and in engine processes, beside the other ways of
-// doing the same: a shell script, and the Automation API used the plain way. `make bench` builds what it needs and runs it.
+// Command bench measures what PulumiScale costs, beside other ways of doing the same. `make bench` builds what it needs and runs it;
+// docs/performance.md explains the table that it writes.
 //
-// All ways run in turns, so that a busy machine slows all of them, each on a stack of its own: the example program with a provider
-// that takes no time, on a file backend. Each run starts a fresh process and really scales; the workers are counted after it.
-// Engine processes are counted in a separate round, by a `pulumi` on PATH that notes its arguments and runs the real one.
+// What is compared is measured in turns, so that a busy machine slows both sides, and reported as the median of the ratios of the turns
+// with the middle half of them. Everything is real: the engine, a provider that takes no time, a file backend, fresh processes, each on a
+// stack of its own; after each scaling the workers are counted. No time makes it fail, only a wrong result does.
+//
+// All traffic stays on the loopback interface, and no load lasts longer than its section says.
 package main
 
 import (
@@ -15,11 +17,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"time"
+	"slices"
+	"strings"
+	"syscall"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
@@ -28,77 +32,108 @@ func main() {
 	}
 }
 
+// bench is one run of the benchmark.
+type bench struct {
+	*lab
+	// rounds is how often everything is measured.
+	rounds   int
+	progress io.Writer
+}
+
+// section is a part of the benchmark that can be run by itself.
+type section struct {
+	name, what string
+	run        func(*bench, context.Context) ([]row, error)
+}
+
+func sections() []section {
+	return []section{
+		{"scale", "a scaling, warm and cold", (*bench).scaling},
+		{"start", "`rules` and `version`", (*bench).starting},
+		{"burst", "1,000 alerts in a second", (*bench).burst},
+		{"size", "a large stack", (*bench).size},
+		{"load", "as many webhooks as possible", (*bench).load},
+		{"latency", "500 webhooks per second", (*bench).latency},
+		{"idle", "memory of an idle server", (*bench).idle},
+	}
+}
+
+// options are the flags.
+type options struct {
+	rounds              int
+	report, root, tools string
+	only                []string
+}
+
+func parse(args []string) (o options, err error) {
+	var names []string
+	for _, s := range sections() {
+		names = append(names, s.name)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.rounds, "n", 10, "how often everything is measured")
+	flags.StringVar(&o.report, "o", "bin/bench.md", "`file` to write the table to, from the repository")
+	flags.StringVar(&o.root, "root", ".", "the repository")
+	flags.StringVar(&o.tools, "tools", ".tools", "the `folder`, from the repository, with bin/ and debian/")
+	only := flags.String("only", "", "`sections` to run, separated by commas: "+strings.Join(names, ", ")+"; default: all")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.only = names
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	for _, name := range o.only {
+		if !slices.Contains(names, name) {
+			return o, fmt.Errorf("-only: there is no section %q; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	if o.rounds < 1 {
+		return o, errors.New("-n must be at least 1")
+	}
+	if !filepath.IsAbs(o.report) {
+		o.report = filepath.Join(o.root, o.report)
+	}
+	return o, nil
+}
+
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "automation" {
 		return automation(ctx, args[1:])
 	}
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	rounds := flags.Int("n", 10, "how often each way is measured")
-	report := flags.String("o", "bin/bench.md", "`file` to write the report to")
-	root := flags.String("root", ".", "the repository")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
 		return nil
-	} else if err != nil {
+	}
+	if err != nil {
 		return err
 	}
-	if *rounds < 1 {
-		return errors.New("-n must be at least 1")
-	}
-	lab, err := newLab(*root)
+	lab, err := newLab(o.root, o.tools)
 	if err != nil {
 		return err
 	}
 	defer lab.close()
-	results, err := measure(ctx, lab, *rounds, os.Stderr)
-	if err != nil {
+	b := &bench{lab: lab, rounds: o.rounds, progress: os.Stderr}
+	var rows []row
+	for _, s := range sections() {
+		if !slices.Contains(o.only, s.name) {
+			continue
+		}
+		b.say("%s: %s", s.name, s.what)
+		found, err := s.run(b, ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		rows = append(rows, found...)
+	}
+	text := render(lab, o.rounds, rows)
+	if _, err := fmt.Print("\n", text); err != nil {
 		return err
 	}
-	text := render(lab, *rounds, results)
-	fmt.Print("\n", text)
-	return os.WriteFile(filepath.Join(*root, *report), []byte(text), 0o644)
+	return os.WriteFile(o.report, []byte(text), 0o644)
 }
 
-// result is what was measured of one way.
-type result struct {
-	way
-	times []time.Duration
-	// processes and updates are how many `pulumi` a run starts, and how many of them are `pulumi up`.
-	processes, updates int
-}
-
-// measure runs each way n times, in turns, after a round in which processes are counted.
-func measure(ctx context.Context, lab *lab, n int, progress io.Writer) ([]result, error) {
-	all, err := ways()
-	if err != nil {
-		return nil, err
-	}
-	var results []result
-	for _, way := range all {
-		if _, err := fmt.Fprintf(progress, "counting the processes of: %s\n", way.name); err != nil {
-			return nil, err
-		}
-		if err := lab.deploy(ctx, way); err != nil {
-			return nil, fmt.Errorf("deploy for %s: %w", way.name, err)
-		}
-		r := result{way: way}
-		if r.processes, r.updates, err = lab.count(ctx, way); err != nil {
-			return nil, fmt.Errorf("%s: %w", way.name, err)
-		}
-		results = append(results, r)
-	}
-	for round := range n {
-		if _, err := fmt.Fprintf(progress, "round %d of %d\n", round+1, n); err != nil {
-			return nil, err
-		}
-		for i := range results {
-			// A different one begins each round.
-			r := &results[(i+round)%len(results)]
-			took, err := lab.time(ctx, r.way, 3+round%2)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.name, err)
-			}
-			r.times = append(r.times, took)
-		}
-	}
-	return results, nil
+// say tells people how far it is; that nobody can be told is no reason to stop.
+func (b *bench) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.progress, format+"\n", args...)
 }

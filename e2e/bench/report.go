@@ -4,42 +4,60 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
-	"time"
 )
 
+// row is a line of the table.
+type row struct {
+	what, against string
+	// own and other are what was measured of both, in words; other may be empty.
+	own, other string
+	// found is what is held against the reach, in words.
+	found string
+	// reach is the limit, in words, and met says whether it is kept.
+	reach string
+	met   bool
+	// processes are the engine's, of both.
+	processes string
+}
+
+// atMost is the row of two ways whose times are compared.
+func atMost(a, b *way, limit float64) row {
+	found := spreadOf(ratios(a.milliseconds(), b.milliseconds()))
+	r := row{
+		what: a.name, against: b.name, own: inWords(a.milliseconds(), "ms"), other: inWords(b.milliseconds(), "ms"),
+		found: ratio(found), reach: fmt.Sprintf("at most %g", limit), met: found.median <= limit,
+	}
+	if a.processes != "" {
+		r.processes = a.processes + " / " + b.processes
+	}
+	return r
+}
+
+func ratio(s spread) string { return fmt.Sprintf("**%.2f** (%.2f to %.2f)", s.median, s.low, s.high) }
+
+// inWords is a median, with the middle half.
+func inWords(values []float64, unit string) string {
+	s := spreadOf(values)
+	return fmt.Sprintf("%.0f %s (%.0f to %.0f)", s.median, unit, s.low, s.high)
+}
+
 // render makes the report, in Markdown.
-func render(l *lab, rounds int, results []result) string {
-	engine, err := l.exec(context.Background(), way{id: "."}, nil, "pulumi", "version")
+func render(l *lab, rounds int, rows []row) string {
+	engine, err := l.exec(context.Background(), l.dir, nil, "pulumi", "version")
 	if err != nil {
 		engine = "unknown"
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%d runs of each, in turns; Pulumi %s, %s/%s, %d CPUs, file backend, a provider that takes no time.\n",
-		rounds, strings.TrimSpace(engine), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	group := ""
-	var base time.Duration
-	for _, r := range results {
-		slices.Sort(r.times)
-		median := quantile(r.times, 0.5)
-		if r.group != group {
-			group, base = r.group, median
-			out.WriteString("\n| | median | middle half | min to max | ratio | engine processes | of them `pulumi up` |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&out, "Medians of %d rounds, in turns, with the middle half of them; Pulumi %s, %s/%s, %d CPUs, file backend, "+
+		"a provider that takes no time.\n\n", rounds, strings.TrimSpace(engine), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	out.WriteString("| what | against | its own | the other's | found | reach | met | engine processes |\n|---|---|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		met := "yes"
+		if !r.met {
+			met = "no"
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s to %s | %s to %s | %.2f | %d | %d |\n", r.name, ms(median),
-			ms(quantile(r.times, 0.25)), ms(quantile(r.times, 0.75)), ms(r.times[0]), ms(r.times[len(r.times)-1]),
-			float64(median)/float64(base), r.processes, r.updates)
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", r.what, r.against, r.own, r.other, r.found, r.reach, met, r.processes)
 	}
 	return out.String()
 }
-
-// quantile is a quantile of sorted times, between its neighbours by distance.
-func quantile(times []time.Duration, q float64) time.Duration {
-	at := q * float64(len(times)-1)
-	low := int(at)
-	high := min(low+1, len(times)-1)
-	return times[low] + time.Duration((at-float64(low))*float64(times[high]-times[low]))
-}
-
-func ms(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// way is a way of doing something.
+type way struct {
+	name string
+	// run does it once, and returns how long it took. What it must do before and after is not in that time.
+	run func(ctx context.Context, round int) (time.Duration, error)
+	// processes tells the engine's processes, in words; empty where they are not counted.
+	processes string
+	times     []time.Duration
+}
+
+// turns runs each way once in each round, after a round that does not count: caches are cold then. Another one begins each round.
+func (b *bench) turns(ctx context.Context, ways ...*way) error {
+	for round := range b.rounds + 1 {
+		if round > 0 {
+			b.say("  round %d of %d", round, b.rounds)
+		}
+		for i := range ways {
+			w := ways[(i+round)%len(ways)]
+			took, err := w.run(ctx, round)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			if round > 0 {
+				w.times = append(w.times, took)
+			}
+		}
+	}
+	return nil
+}
+
+// spread is a median and the middle half around it.
+type spread struct{ median, low, high float64 }
+
+func spreadOf(values []float64) spread {
+	sorted := slices.Sorted(slices.Values(values))
+	return spread{quantile(sorted, 0.5), quantile(sorted, 0.25), quantile(sorted, 0.75)}
+}
+
+// quantile is a quantile of sorted values, between its neighbours by distance.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	high := min(low+1, len(sorted)-1)
+	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
+}
+
+// ratios divides round by round.
+func ratios(above, below []float64) []float64 {
+	out := make([]float64, len(above))
+	for i := range above {
+		out[i] = above[i] / below[i]
+	}
+	return out
+}
+
+// differences are taken round by round.
+func differences(from, what []float64) []float64 {
+	out := make([]float64, len(from))
+	for i := range from {
+		out[i] = from[i] - what[i]
+	}
+	return out
+}
+
+// milliseconds are a way's times.
+func (w *way) milliseconds() []float64 {
+	out := make([]float64, len(w.times))
+	for i, t := range w.times {
+		out[i] = float64(t) / float64(time.Millisecond)
+	}
+	return out
+}

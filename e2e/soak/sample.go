@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// sample is what the server holds at rest.
+type sample struct {
+	events int
+	// resident is all memory, anonymous that without mapped files, of which the journal is one; live is what the heap held after the
+	// last collection. All are in bytes.
+	resident, anonymous, live float64
+	goroutines, files         float64
+	// children are processes that it has not waited for, and left files in its temporary and state directories.
+	children, left float64
+	// journal is the size of the journal, and state that of the whole state directory, in bytes.
+	journal, state float64
+}
+
+// restTimeout is how long the server may take to come to rest: to carry out what it has accepted.
+const restTimeout = 3 * time.Minute
+
+// The settling of the server: it is looked at until nothing has become less for so many looks, one every lookEvery.
+const (
+	lookEvery   = 250 * time.Millisecond
+	settledFor  = 6
+	mostLooks   = 60
+	ourRequests = 1 // the connection by which it is looked at
+)
+
+// rest waits until the server has nothing to do and no connection but ours, and takes the least of what it is then seen to hold: a
+// reading of the stack that happens to be under way is no leak.
+func (l *lab) rest(ctx context.Context, s *sender, f *follower) (sample, error) {
+	for deadline := time.Now().Add(restTimeout); f.waiting() > 0; time.Sleep(lookEvery) {
+		if err := ctx.Err(); err != nil {
+			return sample{}, err
+		}
+		if time.Now().After(deadline) {
+			return sample{}, fmt.Errorf("%d operations have not ended after %s", f.waiting(), restTimeout)
+		}
+	}
+	var least sample
+	for look, same := 0, 0; same < settledFor && look < mostLooks; look++ {
+		if look == 0 {
+			s.rest()
+		}
+		select {
+		case <-ctx.Done():
+			return sample{}, ctx.Err()
+		case <-time.After(lookEvery):
+		}
+		now, err := l.look(ctx, s)
+		if err != nil {
+			return sample{}, err
+		}
+		before := least
+		if look == 0 {
+			least = now
+			continue
+		}
+		least.goroutines, least.files = min(least.goroutines, now.goroutines), min(least.files, now.files)
+		least.children, least.left = min(least.children, now.children), min(least.left, now.left)
+		least.resident, least.anonymous = min(least.resident, now.resident), min(least.anonymous, now.anonymous)
+		least.live, least.journal, least.state = min(least.live, now.live), now.journal, now.state
+		same++
+		if least.goroutines < before.goroutines || least.files < before.files || least.children < before.children || least.left < before.left {
+			same = 0
+		}
+	}
+	return least, nil
+}
+
+// look asks the server and the kernel once.
+func (l *lab) look(ctx context.Context, s *sender) (sample, error) {
+	status, text, err := s.do(ctx, get("/metrics"))
+	if err != nil || status != 200 {
+		return sample{}, fmt.Errorf("GET /metrics: %d %w", status, err)
+	}
+	metric := func(name string) float64 {
+		found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
+		if found == nil {
+			err = errors.Join(err, fmt.Errorf("the metrics have no %s", name))
+			return 0
+		}
+		value, parseErr := strconv.ParseFloat(string(found[1]), 64)
+		err = errors.Join(err, parseErr)
+		return value
+	}
+	// The collector lets the heap grow to (1 + GOGC/100) times what was live, and starts again there.
+	live := metric("go_memstats_next_gc_bytes") / (1 + metric("go_gc_gogc_percent")/100)
+	seen := sample{
+		resident: metric("process_resident_memory_bytes"), live: live,
+		goroutines: metric("go_goroutines"), files: metric("process_open_fds") - ourRequests,
+	}
+	if err != nil {
+		return sample{}, err
+	}
+	if seen.anonymous, err = l.anonymous(); err != nil {
+		return sample{}, err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", l.cmd.Process.Pid))
+	if err == nil {
+		seen.children = float64(len(bytes.Fields(children)))
+	}
+	state, files, err := usage(l.path("program", ".pulumiscale"))
+	if err != nil {
+		return sample{}, err
+	}
+	_, temporary, err := usage(l.path("temp"))
+	seen.state, seen.left = state, files+temporary
+	if info, err := os.Stat(l.path("program", ".pulumiscale", "journal.db")); err == nil {
+		seen.journal = float64(info.Size())
+	}
+	return seen, err
+}
+
+// anonymous is the server's memory that no file stands behind.
+func (l *lab) anonymous() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			kilobytes, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			return kilobytes * 1024, err
+		}
+	}
+	return 0, errors.New("the kernel does not tell RssAnon")
+}
+
+// usage is the size of a directory's files, and their number.
+func usage(dir string) (size, files float64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return ignoreMissing(err)
+		}
+		info, err := entry.Info()
+		if err == nil {
+			size += float64(info.Size())
+			files++
+		}
+		return ignoreMissing(err)
+	})
+	return size, files, err
+}
+
+// ignoreMissing passes over what was removed while it was looked at.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
