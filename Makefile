@@ -20,13 +20,17 @@ FUZZTIME ?= 1m
 # How often the benchmark measures everything, and which of its sections; none: all.
 N ?= 10
 ONLY ?=
-# The soak's events per second, and for how long.
+# The soak's events per second.
 RATE ?= 50
-TIME ?= 30m
+# How long the soak (default: 30m) and the campaign (default: until all rounds are done) take at most.
+TIME ?=
+# Where the campaign's choices come from (empty: its default seed), and more of its flags.
+SEED ?=
+CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e lint fuzz bench soak clean
+.PHONY: help demo build test unit e2e lint fuzz bench soak campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +69,12 @@ bench: tools tools-bench build ## Measure what PulumiScale costs beside other wa
 	go run ./e2e/bench -n $(N) -only '$(ONLY)'
 
 soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises
-	go run ./e2e/soak -rate $(RATE) -time $(TIME)
+	go run ./e2e/soak -rate $(RATE) -time $(or $(TIME),30m)
+
+campaign: tools ## Break things at random moments and check what must hold; SEED=7 TIME=10m CAMPAIGN='-round kill:1f'
+	@mkdir -p $(BIN)/campaign
+	@go build -o $(BIN)/campaign/campaign ./e2e/campaign
+	@$(BIN)/campaign/campaign $(if $(SEED),-seed $(SEED)) -time $(or $(TIME),0) $(CAMPAIGN)
 
 clean: ## Remove what was built and the demo; the pinned tools stay
 	rm -rf $(BIN) dist demo

@@ -26,7 +26,7 @@ import (
 // Main runs the program with the arguments that follow its name, and returns its exit code. An empty version is read from the build.
 func Main(args []string, in, out, errs *os.File, version string) int {
 	a := &app{
-		streams: standard(in, out, errs), version: version, now: time.Now, open: openStack,
+		streams: standard(in, out, errs), version: version, now: clock(), open: openStack,
 		notify: func(c chan<- os.Signal) func() {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }

@@ -66,6 +66,9 @@ func logEvent(log *slog.Logger, event scale.Event) {
 func logRecovery(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
 	case scale.LockRemoved:
+		if len(e.Holders) == 0 {
+			log.Warn("removed the damaged lock that an engine of ours had left")
+		}
 		for _, h := range e.Holders {
 			log.Warn("removed the lock that a dead engine of ours had left", "holder", h.String())
 		}

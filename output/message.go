@@ -83,7 +83,7 @@ func (s *Style) eventText(event scale.Event) string {
 	case scale.PendingOperations:
 		return s.pending(e)
 	case scale.LockRemoved:
-		return s.Note("the engine of an earlier pulumiscale died and left the stack locked; removed the lock of " + holders(e.Holders))
+		return s.Note(removedLock(e.Holders))
 	case scale.Settling:
 		return s.Note("an update failed or was cut off; bringing back to the previous count: " + strings.Join(e.Pools, ", "))
 	case scale.Settled:
@@ -93,6 +93,13 @@ func (s *Style) eventText(event scale.Event) string {
 		return s.Note("back at the previous count: " + strings.Join(e.Pools, ", "))
 	}
 	return ""
+}
+
+func removedLock(of []scale.Holder) string {
+	if len(of) == 0 {
+		return "an engine could not write its lock and left a damaged one; removed it"
+	}
+	return "the engine of an earlier pulumiscale died and left the stack locked; removed the lock of " + holders(of)
 }
 
 func holders(of []scale.Holder) string {

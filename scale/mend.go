@@ -53,12 +53,14 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 		if len(next.Targets) == 0 {
 			next.Targets = last.Change.Targets
 		}
+		steps := result.Steps
 		result, err = withRetries(ctx, s, func() (*Result, error) {
 			return unlocked(func() (*Result, error) { return s.Stack.Update(ctx, next, s.Observe) })
 		})
 		if err != nil {
 			return fails(err)
 		}
+		result.Steps = append(steps, result.Steps...)
 		p.Moves = replaceMoves(p.Moves, wanted, corrections)
 		last, adds = Plan{Moves: corrections, Change: next}, more
 	}

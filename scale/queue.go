@@ -108,6 +108,13 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 		return nil, err
 	}
 	for _, op := range open {
+		// The clock may have been set back since: nothing is to wait for longer than it was to.
+		if ahead := op.AcceptedAt.Sub(q.now()); ahead > 0 {
+			op.AcceptedAt = op.AcceptedAt.Add(-ahead)
+			if !op.NotBefore.IsZero() {
+				op.NotBefore = op.NotBefore.Add(-ahead)
+			}
+		}
 		if op.State == Running { // the process died over it
 			op.State = Accepted
 			if !op.NotBefore.IsZero() {

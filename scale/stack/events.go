@@ -44,6 +44,8 @@ type follower struct {
 	summary string
 	// unclean says that the engine may have left its lock behind.
 	unclean bool
+	// damaged says that the lock it may have left is not whole, and meetsDamaged that it met such a lock itself.
+	damaged, meetsDamaged bool
 }
 
 // follow reads the event log as it grows, until ended is closed and all of it is read.
@@ -241,7 +243,9 @@ func (s *Stack) run(ctx context.Context, op operation, change scale.Change, obse
 		return f, followErr
 	}
 	f.result.Duration = time.Since(start)
-	f.unclean = code < 0 || lockLeft.MatchString(stderr)
+	f.unclean = code < 0 || lockLeft.MatchString(stderr) || lockWrite.MatchString(stderr)
+	f.damaged = lockWrite.MatchString(stderr)
+	f.meetsDamaged = !f.hasBegun && damagedLock.MatchString(stderr)
 	if err != nil {
 		return f, s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
 	}

@@ -70,6 +70,10 @@ var (
 	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
 	// halfWritten is a state's file of a self-managed backend that is just being written.
 	halfWritten = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
+	// lockWrite is an engine that could not write its lock, and may have left an empty one, and damagedLock what every command that takes the
+	// lock says from then on.
+	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
+	damagedLock = regexp.MustCompile(`error: unexpected end of JSON input`)
 	// lockLeft is an engine that could not remove its lock.
 	lockLeft      = regexp.MustCompile(`problem deleting the lock`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)

@@ -27,6 +27,8 @@ type record struct {
 	// Host is the machine, and Started when the engine was about to be started.
 	Host    string    `json:"host"`
 	Started time.Time `json:"started"`
+	// Damaged says that the engine failed while it wrote its lock, which may be there and empty since: then nobody can lock the stack.
+	Damaged bool `json:"damaged,omitempty"`
 	// pid is the engine's; 0 where it is not known, perhaps because it was never started.
 	pid int
 }
@@ -118,13 +120,26 @@ func (r *record) ended() bool {
 // lingers says that a plugin of a dead engine still works.
 func (r *record) lingers() bool { return r.pid != 0 && !alive(r.pid) && tied(r.tie(), 0) }
 
-// inDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it did not succeed,
-// and it is not proved that it changed nothing. The entries are the history, or its newest part.
-func (r *record) inDoubt(entries []entry) bool {
+// events is what the engine told of its work.
+func (r *record) events() (*follower, error) {
 	f := &follower{observe: scale.Unobserved, open: map[string]scale.ResourceStep{}}
 	ended := make(chan struct{})
 	close(ended)
-	if err := f.follow(filepath.Join(r.dir, eventFile), ended); err != nil {
+	err := f.follow(filepath.Join(r.dir, eventFile), ended)
+	return f, err
+}
+
+// began says whether the engine may have begun its work.
+func (r *record) began() bool {
+	f, err := r.events()
+	return err != nil || f.hasBegun
+}
+
+// inDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it did not succeed,
+// and it is not proved that it changed nothing. The entries are the history, or its newest part.
+func (r *record) inDoubt(entries []entry) bool {
+	f, err := r.events()
+	if err != nil {
 		return true
 	}
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
@@ -233,4 +248,25 @@ func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe s
 	}
 	locked.Removed = true
 	observe(scale.LockRemoved{Holders: locked.Holders})
+}
+
+// unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil where there is none.
+// Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it cannot read.
+func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
+	records := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.Damaged || r.Stack != path.Base(s.Name()) })
+	if len(records) == 0 {
+		return nil
+	}
+	if _, err := s.ask(ctx, "remove a damaged lock", "cancel", "--yes", "--stack", s.name); err != nil {
+		return nil //nolint:nilerr // it stays as it is
+	}
+	for _, r := range records {
+		r.Damaged = false
+		if r.save() != nil || r.began() {
+			continue
+		}
+		r.remove()
+	}
+	observe(scale.LockRemoved{})
+	return &scale.LockedError{Stack: s.Name(), Removed: true}
 }

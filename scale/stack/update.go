@@ -66,6 +66,8 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	s.conclude(r, f, err)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
 		s.unlock(ctx, locked, observe)
+	} else if f != nil && f.meetsDamaged {
+		err = cmp.Or(s.unlockDamaged(ctx, observe), err)
 	}
 	if err != nil {
 		return nil, err
@@ -86,6 +88,9 @@ func (s *Stack) conclude(r *record, f *follower, err error) {
 	failed := began && err != nil && len(f.result.Steps) > 0
 	if !failed && (f == nil || !f.unclean) {
 		r.remove()
+	} else if f.damaged {
+		r.Damaged = true
+		_ = r.save() // else the lock is not known for ours, and stays
 	}
 }
 

@@ -1,0 +1,245 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// campaign is all rounds, on a few worlds beside each other.
+type campaign struct {
+	*options
+	// ctx ends with the campaign.
+	ctx      context.Context
+	out      io.Writer
+	children *children
+	// base is where the worlds are, bin where the toolchain is, and binary pulumiscale with the race detector.
+	base, bin, binary string
+	mounts            bool
+	plan              []task
+	began             time.Time
+
+	mu      sync.Mutex
+	next    int
+	worlds  int
+	broken  int
+	tallies map[string]*tally
+}
+
+// task is a round to be played.
+type task struct {
+	kind string
+	seed uint64
+}
+
+// worldRounds is how many rounds a world sees: long enough for a history of some length, short enough for a small disk.
+const worldRounds = 25
+
+func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, error) {
+	root, err := filepath.Abs(o.root)
+	if err != nil {
+		return nil, err
+	}
+	c := &campaign{options: o, ctx: ctx, out: out, bin: filepath.Join(root, ".tools", "bin"), tallies: map[string]*tally{}}
+	for _, name := range []string{"pulumi", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
+		if _, err := os.Stat(filepath.Join(c.bin, name)); err != nil {
+			return nil, fmt.Errorf("%w: run `make campaign`", err)
+		}
+	}
+	if c.binary, err = c.build(ctx, root); err != nil {
+		return nil, err
+	}
+	if c.base, err = os.MkdirTemp("", "pulumiscale-campaign-"); err != nil {
+		return nil, err
+	}
+	if isInside() {
+		if err := ownMounts(c.base); err != nil {
+			c.say("note: without mounts: %v", err)
+		} else {
+			c.mounts = true
+		}
+	}
+	if c.children, err = adopt(ctx); err != nil {
+		return nil, err
+	}
+	c.drawPlan()
+	if err := c.makeTemplate(ctx); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// build builds pulumiscale with the race detector and a clock that can be set.
+func (c *campaign) build(ctx context.Context, root string) (string, error) {
+	path := filepath.Join(root, "bin", "campaign", "pulumiscale")
+	args := []string{"build", "-race", "-tags", "campaign", "-o", path, "."}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=1")
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build pulumiscale with the race detector, which needs a C compiler: %w\n%s", err, text)
+	}
+	return path, nil
+}
+
+// drawPlan draws the order of the rounds and the seed of each.
+func (c *campaign) drawPlan() {
+	rng := rand.New(rand.NewPCG(c.seed, 1))
+	for _, kind := range kindNames() {
+		for range *c.rounds[kind.name] {
+			c.plan = append(c.plan, task{kind: kind.name})
+		}
+	}
+	rng.Shuffle(len(c.plan), func(i, j int) { c.plan[i], c.plan[j] = c.plan[j], c.plan[i] })
+	for i := range c.plan {
+		c.plan[i].seed = rng.Uint64()
+	}
+}
+
+func (c *campaign) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.out, format+"\n", args...) // there is nowhere left to report it
+}
+
+func (c *campaign) close() {
+	if c.mounts {
+		_ = unmount(c.base)
+	}
+	_ = os.RemoveAll(c.base)
+}
+
+// run plays all rounds and returns the exit code.
+func (c *campaign) run(ctx context.Context) (int, error) {
+	c.began = time.Now()
+	c.say("seed %d: %d rounds in %d lanes%s", c.seed, len(c.plan), c.lanes, limitText(c.limit))
+	if !c.mounts {
+		c.say("note: nothing can be mounted here: disks that are full or read-only are skipped")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go c.progress(ctx)
+	errs := make([]error, min(c.lanes, len(c.plan)))
+	var lanes sync.WaitGroup
+	for i := range errs {
+		lanes.Go(func() {
+			if errs[i] = c.lane(ctx, i); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	lanes.Wait()
+	c.say("%s", c.table())
+	err := errors.Join(errs...)
+	if err == nil && c.broken == 0 && c.next < len(c.plan) && c.limit == 0 {
+		err = errors.New("it was interrupted")
+	}
+	if c.broken > 0 {
+		return 1, err
+	}
+	return 0, err
+}
+
+func limitText(limit time.Duration) string {
+	if limit == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", for %s at most", limit)
+}
+
+// lane plays rounds, one after another, until there are none left.
+func (c *campaign) lane(ctx context.Context, lane int) error {
+	var w *world
+	defer func() {
+		if w != nil {
+			w.close()
+		}
+	}()
+	for {
+		task, index, ok := c.take(ctx)
+		if !ok {
+			return nil
+		}
+		if w != nil && w.rounds >= worldRounds {
+			w.close()
+			w = nil
+		}
+		if w == nil {
+			var err error
+			if w, err = c.newWorld(ctx, c.worldName(lane)); err != nil {
+				return err
+			}
+		}
+		began := time.Now()
+		r, broken, err := w.play(ctx, task.kind, task.seed)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			broken = append(broken, "conduct: "+err.Error())
+		}
+		c.note(task.kind, r, len(broken) > 0, time.Since(began))
+		if c.round != "" && len(broken) == 0 {
+			c.say("%s", w.story)
+		}
+		if len(broken) > 0 {
+			if err := c.report(ctx, w, task, index, lane, broken); err != nil {
+				return err
+			}
+			w.close()
+			w = nil
+		}
+	}
+}
+
+// take hands out the next round.
+func (c *campaign) take(ctx context.Context) (task, int, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	late := c.limit > 0 && time.Since(c.began) > c.limit
+	if ctx.Err() != nil || late || c.next >= len(c.plan) || c.broken >= c.failures {
+		return task{}, 0, false
+	}
+	c.next++
+	return c.plan[c.next-1], c.next, true
+}
+
+func (c *campaign) worldName(lane int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.worlds++
+	return fmt.Sprintf("lane%d-%d", lane, c.worlds)
+}
+
+// report tells of a broken round, and keeps its world.
+func (c *campaign) report(ctx context.Context, w *world, task task, index, lane int, broken []string) error {
+	c.mu.Lock()
+	if c.keep == "" {
+		var err error
+		if c.keep, err = os.MkdirTemp(filepath.Dir(c.base), "pulumiscale-campaign-broken-"); err != nil {
+			c.mu.Unlock()
+			return err
+		}
+	}
+	kept := filepath.Join(c.keep, fmt.Sprintf("%s-%x", task.kind, task.seed))
+	c.mu.Unlock()
+	for _, what := range broken {
+		w.story.tell("BROKEN %s", what)
+	}
+	err := w.save(ctx, kept)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.say("\nBROKEN: round %d, lane %d, -seed %d -round %s:%x; the world is kept in %s\n%s", index, lane, c.seed, task.kind, task.seed, kept, w.story)
+	if log, problem := os.ReadFile(w.logPath()); problem == nil {
+		c.say("the end of serve's log:\n%s\n", lastLines(string(log), 25))
+	}
+	return err
+}

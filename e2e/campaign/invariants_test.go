@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// entry makes a successful update with the counts of batch, cool, edge, plain and web.
+func entry(agent, message string, end int64, counts ...int) update {
+	u := update{Kind: "update", Result: "succeeded", Message: message, Start: end - 1, End: end, Config: map[string]any{}}
+	u.Environment.Agent = agent
+	for i, pool := range pools() {
+		u.Config[pool.key()] = fmt.Sprint(counts[i])
+	}
+	return u
+}
+
+// consistent is a picture in which everything says what its newest successful update says.
+func consistent(history ...update) picture {
+	p := picture{file: map[string]string{}, state: map[string]poolState{}, cloud: map[string]int{}, rest: "config:", touched: 9, history: history}
+	last, _ := p.last()
+	for _, pool := range pools() {
+		n, _ := last.count(pool)
+		p.file[pool.name], p.cloud[pool.name] = fmt.Sprint(n), n
+		state := poolState{wanted: n, size: n, least: pool.least, most: pool.most}
+		if pool.exported {
+			state.current = &n
+		}
+		p.state[pool.name] = state
+	}
+	return p
+}
+
+// sound is the evidence of a round in which all went well: web was scaled by an event, batch's failed.
+func sound() evidence {
+	first := entry("", "deployed", 100, 30, 30, 3, 30, 30)
+	second := entry("pulumiscale/A", "pulumiscale: web 30 -> 32 (http: <k1>)", 200, 30, 30, 3, 30, 32)
+	return evidence{
+		before: consistent(first), after: consistent(first, second), final: consistent(first, second, entry("", "", 300, 30, 30, 3, 30, 32)), since: 1,
+		events: []event{
+			{key: "k1", pool: "web", delta: 2, outcome: scaled, told: "scaled", accepted: 190},
+			{key: "k2", pool: "batch", delta: 1, outcome: not, told: "failed", reason: "quota", failed: true, accepted: 190},
+		},
+	}
+}
+
+// scaledTo makes the round's evidence that of a history.
+func (e *evidence) scaledTo(updates ...update) {
+	e.after = consistent(append(slices.Clone(e.before.history), updates...)...)
+	e.final = e.after
+}
+
+func TestSoundRoundBreaksNothing(t *testing.T) {
+	if broken := judge(sound()); len(broken) > 0 {
+		t.Error(broken)
+	}
+}
+
+func TestMendedScalingBreaksNothing(t *testing.T) {
+	e := sound()
+	e.events = append(e.events, event{key: "k3", pool: "web", delta: -1, outcome: scaled})
+	e.scaledTo(
+		entry("pulumiscale/A", "pulumiscale: web 30 -> 32 (http: <k1>)", 200, 30, 30, 3, 30, 32),
+		entry("pulumiscale/B", "pulumiscale: web 30 -> 29 (cli: <k3>)", 202, 30, 30, 3, 30, 29), // it did not know of A
+		entry("pulumiscale/B+", "pulumiscale: web 32 -> 31 (cli: <k3>)", 204, 30, 30, 3, 30, 31),
+	)
+	if broken := judge(e); len(broken) > 0 {
+		t.Error(broken)
+	}
+}
+
+// TestEachBreachIsSeen breaks one thing at a time, and wants the invariant that forbids it to say so.
+func TestEachBreachIsSeen(t *testing.T) {
+	web := func(agent, message string, end int64, n int) update {
+		return entry(agent, message, end, 30, 30, 3, 30, n)
+	}
+	cool := func(agent, message string, end int64, n int) update {
+		return entry(agent, message, end, 30, n, 3, 30, 30)
+	}
+	state := func(p picture, pool string, change func(*poolState)) {
+		s := p.state[pool]
+		change(&s)
+		p.state[pool] = s
+	}
+	for _, c := range []struct {
+		name, invariant string
+		breach          func(*evidence)
+	}{
+		{"the config file has another count", "agreement", func(e *evidence) { e.after.file["web"] = "30" }},
+		{"the config file has none", "agreement", func(e *evidence) { delete(e.after.file, "web") }},
+		{"the checkpoint's input is another", "agreement", func(e *evidence) { state(e.after, "web", func(s *poolState) { s.wanted = 30 }) }},
+		{"the checkpoint's output is another", "agreement", func(e *evidence) { state(e.after, "plain", func(s *poolState) { s.size = 29 }) }},
+		{"`current` is another", "agreement", func(e *evidence) { n := 30; state(e.after, "web", func(s *poolState) { s.current = &n }) }},
+		{"`current` is gone", "agreement", func(e *evidence) { state(e.after, "web", func(s *poolState) { s.current = nil }) }},
+		{"the cloud has another count", "agreement", func(e *evidence) { e.after.cloud["batch"] = 31 }},
+		{"the cloud has another count after a plain up", "agreement", func(e *evidence) { e.final.cloud["batch"] = 31 }},
+		{"an update left the guardrails", "guardrails", func(e *evidence) {
+			e.scaledTo(entry("pulumiscale/A", "<k1>", 200, 30, 30, 6, 30, 32))
+		}},
+		{"the cloud has more than max", "guardrails", func(e *evidence) { e.after.cloud["edge"] = 6 }},
+		{"an operation has not ended", "an end", func(e *evidence) { e.events[0].outcome = open }},
+		{"a failure without a reason", "an end", func(e *evidence) { e.events[1].reason = "" }},
+		{"the history is shorter than before", "an end", func(e *evidence) { e.since = 3 }},
+		{"an event was carried out twice", "once", func(e *evidence) {
+			e.scaledTo(web("pulumiscale/A", "<k1>", 200, 32), web("pulumiscale/B", "<k1>", 210, 34))
+		}},
+		{"an event that was told to have scaled was not carried out", "once", func(e *evidence) { e.scaledTo(web("", "", 200, 30)) }},
+		{"an event that was told to have failed was carried out", "once", func(e *evidence) { e.events[0].outcome, e.events[0].reason = not, "no" }},
+		{"nobody asked for an update", "once", func(e *evidence) { e.events = e.events[1:] }},
+		{"an update did more than was asked for", "effect", func(e *evidence) { e.scaledTo(web("pulumiscale/A", "<k1>", 200, 33)) }},
+		{"an update moved a pool that was not asked for", "effect", func(e *evidence) {
+			e.scaledTo(entry("pulumiscale/A", "<k1>", 200, 31, 30, 3, 30, 32))
+		}},
+		{"a mended scaling counts twice", "account", func(e *evidence) {
+			e.scaledTo(web("pulumiscale/A", "<k1>", 200, 32), web("pulumiscale/A+", "<k1>", 203, 34))
+		}},
+		{"a scaling was lost", "account", func(e *evidence) {
+			e.scaledTo(web("pulumiscale/A", "<k1>", 200, 32), web("pulumiscale/B", "<k0>", 203, 30))
+		}},
+		{"a killed scaling counts by half", "account", func(e *evidence) {
+			e.events[0].outcome = unknown
+			e.scaledTo(web("pulumiscale/A", "<k1>", 200, 31))
+		}},
+		{"two scalings within the cooldown", "cooldown", func(e *evidence) {
+			e.events = append(e.events, event{key: "c1", pool: "cool", delta: 1, outcome: scaled}, event{key: "c2", pool: "cool", delta: 1, outcome: scaled})
+			e.scaledTo(cool("pulumiscale/A", "<c1>", 200, 31), cool("pulumiscale/B", "<c2>", 202, 32))
+		}},
+		{"a lock is left", "clean", func(e *evidence) { e.after.locks = []lock{{PID: 7}} }},
+		{"an operation is pending", "clean", func(e *evidence) { e.after.pending = []string{"updating web"} }},
+		{"a plain up fails", "plain up", func(e *evidence) { e.upErr = os.ErrInvalid }},
+		{"a plain up changes something", "plain up", func(e *evidence) { e.final.touched++ }},
+		{"a comment is gone", "file", func(e *evidence) { e.final.rest = "" }},
+		{"something was seen to be wrong", "conduct", func(e *evidence) { e.complaints = []string{"data race"} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := sound()
+			c.breach(&e)
+			broken := judge(e)
+			if !slices.ContainsFunc(broken, func(what string) bool { return strings.HasPrefix(what, c.invariant+":") }) {
+				t.Errorf("%s is not broken: %q", c.invariant, broken)
+			}
+		})
+	}
+}
+
+func TestEveryInvariantHasABreach(t *testing.T) {
+	source, err := os.ReadFile("invariants_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inv := range invariants() {
+		if !strings.Contains(string(source), fmt.Sprintf(`", %q, func(e *evidence)`, inv.name)) {
+			t.Errorf("no test breaks %q", inv.name)
+		}
+	}
+}
+
+func TestPictureReadsTheBackendsFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("dev.yaml", "config:\n  campaign:webCount: \"32\" # the size\n  campaign:note: kept\n")
+	history := "backend/.pulumi/history/campaign/dev/dev-%s.history.json"
+	write(fmt.Sprintf(history, "1000000000000000002"), `{"kind":"update","result":"failed","config":{"campaign:webCount":"40"},"endTime":2}`)
+	write(fmt.Sprintf(history, "999999999999999999"), `{"kind":"update","result":"succeeded","environment":{"exec.agent":"pulumiscale/A+"},"config":{"campaign:webCount":"32"}}`)
+	write("backend/.pulumi/stacks/campaign/dev.json", `{"checkpoint":{"latest":{
+		"resources":[
+			{"type":"pulumi:pulumi:Stack","outputs":{"pulumiscale":{"web":{"min":1,"max":90,"current":32}}}},
+			{"type":"localcloud:index:Pool","inputs":{"name":"web","size":33},"outputs":{"size":32}}],
+		"pending_operations":[{"resource":{"urn":"urn:web"},"type":"updating"}]}}}`)
+	write("backend/.pulumi/locks/organization/campaign/dev/x.json", `{"pid":7,"username":"me","hostname":"here"}`)
+	write("cloud/web/worker-0001", "")
+	write("cloud/operations.log", "create web/worker-0001\n")
+
+	p, err := take(places{config: filepath.Join(dir, "dev.yaml"), backend: filepath.Join(dir, "backend"), cloud: filepath.Join(dir, "cloud")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, ok := p.last()
+	web := p.state["web"]
+	got := []any{maps.Collect(maps.All(p.file)), p.rest, len(p.history), ok, last.ours(), last.group(), web.wanted, web.size, *web.current, web.most, p.pending, p.locks[0].PID, p.cloud["web"], p.touched}
+	want := []any{map[string]string{"web": "32"}, "config:\n  campaign:webCount: N # the size\n  campaign:note: kept\n", 2, true, true, "pulumiscale/A", 33, 32, 32, 90, []string{"updating urn:web"}, 7, 1, 1}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("have %v\nwant %v", got, want)
+	}
+	if _, err := take(places{config: filepath.Join(dir, "dev.yaml"), backend: dir + "/none", cloud: dir + "/none"}); err != nil {
+		t.Errorf("what is missing is no error: %v", err)
+	}
+}

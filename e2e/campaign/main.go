@@ -1,0 +1,111 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "campaign:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// signalNotify is [signal.Notify] for what ends a program.
+func signalNotify(c chan<- os.Signal) { signal.Notify(c, os.Interrupt, syscall.SIGTERM) }
+
+// defaultSeed is any number: a campaign is the same again unless another one is asked for.
+const defaultSeed = 20250917
+
+// options are what a campaign is told.
+type options struct {
+	root, keep, round string
+	seed              uint64
+	rounds            map[string]*int
+	limit             time.Duration
+	lanes, failures   int
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{rounds: map[string]*int{}}
+	flags := flag.NewFlagSet("campaign", flag.ContinueOnError)
+	flags.Uint64Var(&o.seed, "seed", defaultSeed, "the `number` that all choices come from")
+	for _, kind := range kindNames() {
+		o.rounds[kind.name] = flags.Int(kind.flag, kind.rounds, "how many rounds of this kind")
+	}
+	flags.DurationVar(&o.limit, "time", 0, "end after this `duration`; 0: when all rounds are done")
+	flags.IntVar(&o.lanes, "lanes", 2, "how many worlds are worked on beside each other")
+	flags.IntVar(&o.failures, "failures", 5, "end after so many broken rounds")
+	flags.StringVar(&o.keep, "keep", "", "the `folder` for the worlds of broken rounds; default: a new one for temporary files")
+	flags.StringVar(&o.root, "root", ".", "the repository")
+	flags.StringVar(&o.round, "round", "", "play one round alone: `KIND:SEED`, as a broken one is reported")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if o.lanes < 1 || flags.NArg() > 0 {
+		return nil, errors.New("there must be a lane, and no arguments")
+	}
+	return o, nil
+}
+
+// kindName is a kind of rounds, its flag and how many there are by default.
+type kindName struct {
+	name, flag string
+	rounds     int
+}
+
+func kindNames() []kindName {
+	return []kindName{
+		{"kill", "kills", 300}, {"contention", "contention", 300}, {"outage", "outages", 200},
+		{"provider", "provider", 200}, {"edits", "edits", 200}, {"clock", "clock", 30},
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (int, error) {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0, nil
+	}
+	if err != nil {
+		return 2, err
+	}
+	if !isInside() {
+		code, err := runInside(ctx)
+		if err == nil {
+			return code, nil
+		}
+		if _, err := fmt.Fprintf(out, "note: without mounts: %v\n", err); err != nil {
+			return 1, err
+		}
+	}
+	c, err := newCampaign(ctx, o, out)
+	if err != nil {
+		return 1, err
+	}
+	defer c.close()
+	if o.round != "" {
+		kind, text, _ := strings.Cut(o.round, ":")
+		seed, err := strconv.ParseUint(text, 16, 64)
+		if err != nil || kinds()[kind] == nil {
+			return 2, fmt.Errorf("-round: want KIND:SEED as a broken round is reported, have %q", o.round)
+		}
+		c.plan = []task{{kind: kind, seed: seed}}
+	}
+	return c.run(ctx)
+}

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The names of what every world has one of.
+const (
+	projectName = "campaign"
+	stackName   = "dev"
+)
+
+// poolSpec is a pool of the program.
+type poolSpec struct {
+	name string
+	// exact pools get deltas that stay inside the guardrails, so that each event's effect is known; others get anything.
+	exact bool
+	// exported pools have `current` in their rule.
+	exported           bool
+	start, least, most int
+	// cooldown is in seconds.
+	cooldown int
+	// target is the rule's, with the resource's URN where it is empty.
+	target string
+}
+
+// pools are those of the program, by name.
+func pools() []poolSpec {
+	return []poolSpec{
+		{name: "batch", exact: true, exported: true, start: 33, least: 1, most: 90},
+		{name: "cool", exact: true, exported: true, start: 33, least: 1, most: 90, cooldown: 4},
+		{name: "edge", exported: true, start: 3, least: 2, most: 5},
+		{name: "plain", exact: true, start: 33, least: 1, most: 90, target: "**localcloud:index:Pool::plain"},
+		{name: "web", exact: true, exported: true, start: 33, least: 1, most: 90},
+	}
+}
+
+// key is the config key that holds the pool's count.
+func (p poolSpec) key() string { return projectName + ":" + p.name + "Count" }
+
+// line is the line of the pool's count in the config file: what comes before the count, and after it.
+func (p poolSpec) line() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^(\s*` + p.key() + `:\s*).*?(\s*(?:#.*)?)$`)
+}
+
+// picture is all that there is to know of a stack, read from the files themselves: no engine and no pulumiscale had a say in it.
+type picture struct {
+	// file is what the config file says of each pool's count; a pool that it does not name is missing.
+	file map[string]string
+	// rest is the config file with the counts blanked out.
+	rest string
+	// history are the completed updates, oldest first.
+	history []update
+	// state is each pool's resource, and the rule's `current`, as the checkpoint has them.
+	state map[string]poolState
+	// pending are the resources that the checkpoint says an update left in the middle of an operation.
+	pending []string
+	// locks are the stack's locks.
+	locks []lock
+	// cloud is how many workers each pool really has, and touched how many lines the provider's log has.
+	cloud   map[string]int
+	touched int
+}
+
+// update is an entry of the history.
+type update struct {
+	Kind        string `json:"kind"`
+	Message     string `json:"message"`
+	Result      string `json:"result"`
+	Environment struct {
+		Agent string `json:"exec.agent"`
+	} `json:"environment"`
+	Config map[string]any `json:"config"`
+	Start  int64          `json:"startTime"`
+	End    int64          `json:"endTime"`
+}
+
+// ours says whether pulumiscale made the update.
+func (u update) ours() bool { return strings.HasPrefix(u.Environment.Agent, "pulumiscale/") }
+
+// group is the mark of the update and of those that mended it.
+func (u update) group() string { return strings.TrimRight(u.Environment.Agent, "+") }
+
+func (u update) succeeded() bool { return u.Result == "succeeded" && u.Kind == "update" }
+
+// count is a pool's count in the update's configuration.
+func (u update) count(pool poolSpec) (int, bool) {
+	n, err := strconv.Atoi(fmt.Sprint(u.Config[pool.key()]))
+	return n, err == nil
+}
+
+// poolState is what the checkpoint says of a pool.
+type poolState struct {
+	// wanted is the resource's input, size its output; -1 where there is no such resource.
+	wanted, size int
+	// current is the rule's, in the stack's output; nil where it has none.
+	current *int
+	// least and most are the guardrails in force.
+	least, most int
+}
+
+// lock is a lock of the backend.
+type lock struct {
+	PID  int    `json:"pid"`
+	User string `json:"username"`
+	Host string `json:"hostname"`
+	path string
+}
+
+// places are where a stack's files are.
+type places struct{ config, backend, cloud string }
+
+// take reads the picture. What is missing is left out; what cannot be read is an error.
+func take(at places) (picture, error) {
+	p := picture{cloud: map[string]int{}}
+	var err error
+	if p.file, p.rest, err = readConfig(at.config); err != nil {
+		return p, err
+	}
+	if p.history, err = readHistory(filepath.Join(at.backend, ".pulumi/history", projectName, stackName)); err != nil {
+		return p, err
+	}
+	if err := p.readState(filepath.Join(at.backend, ".pulumi/stacks", projectName, stackName+".json")); err != nil {
+		return p, err
+	}
+	if p.locks, err = readLocks(at.backend); err != nil {
+		return p, err
+	}
+	for _, pool := range pools() {
+		workers, err := filepath.Glob(filepath.Join(at.cloud, pool.name, "worker-*"))
+		if err != nil {
+			return p, err
+		}
+		p.cloud[pool.name] = len(workers)
+	}
+	log, err := os.ReadFile(filepath.Join(at.cloud, "operations.log"))
+	p.touched = strings.Count(string(log), "\n")
+	return p, missing(err)
+}
+
+// missing is err, unless it says that a file is not there.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// countLine is the line of a count in the config file.
+var countLine = regexp.MustCompile(`(?m)^(\s*` + projectName + `:\w+Count:\s*).*?(\s*(#.*)?)$`)
+
+func readConfig(path string) (counts map[string]string, rest string, err error) {
+	text, err := os.ReadFile(path)
+	if err := missing(err); err != nil {
+		return nil, "", err
+	}
+	var doc struct {
+		Config map[string]any `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, "", fmt.Errorf("read %s: %w", path, err)
+	}
+	counts = map[string]string{}
+	for _, pool := range pools() {
+		if value, ok := doc.Config[pool.key()]; ok {
+			counts[pool.name] = fmt.Sprint(value)
+		}
+	}
+	return counts, countLine.ReplaceAllString(string(text), "${1}N$2"), nil
+}
+
+// stamp is the time in the name of a history file, by which the backend sorts them.
+var stamp = regexp.MustCompile(`-(\d+)\.history\.json$`)
+
+func readHistory(dir string) ([]update, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.history.json"))
+	if err != nil {
+		return nil, err
+	}
+	when := func(name string) string {
+		if found := stamp.FindStringSubmatch(name); found != nil {
+			return found[1]
+		}
+		return ""
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(when(a), when(b)) })
+	var out []update
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		var u update
+		if err := json.Unmarshal(text, &u); err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// checkpoint is the part of a state's file that matters here.
+type checkpoint struct {
+	Checkpoint struct {
+		Latest struct {
+			Resources []struct {
+				Type   string `json:"type"`
+				Inputs struct {
+					Name string `json:"name"`
+					Size int    `json:"size"`
+				} `json:"inputs"`
+				Outputs struct {
+					Size  int             `json:"size"`
+					Rules json.RawMessage `json:"pulumiscale"`
+				} `json:"outputs"`
+			} `json:"resources"`
+			Pending []struct {
+				Resource struct {
+					URN string `json:"urn"`
+				} `json:"resource"`
+				Type string `json:"type"`
+			} `json:"pending_operations"`
+		} `json:"latest"`
+	} `json:"checkpoint"`
+}
+
+func (p *picture) readState(path string) error {
+	p.state = map[string]poolState{}
+	for _, pool := range pools() {
+		p.state[pool.name] = poolState{wanted: -1, size: -1, most: pool.most}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return missing(err)
+	}
+	var doc checkpoint
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	var rules map[string]struct {
+		Current *int `json:"current"`
+		Min     int  `json:"min"`
+		Max     int  `json:"max"`
+	}
+	for _, r := range doc.Checkpoint.Latest.Resources {
+		if r.Type == "pulumi:pulumi:Stack" && len(r.Outputs.Rules) > 0 && r.Outputs.Rules[0] == '{' {
+			if err := json.Unmarshal(r.Outputs.Rules, &rules); err != nil {
+				rules = nil // malformed on purpose
+			}
+		}
+	}
+	for _, r := range doc.Checkpoint.Latest.Resources {
+		if _, known := p.state[r.Inputs.Name]; known && r.Type == "localcloud:index:Pool" {
+			rule := rules[r.Inputs.Name]
+			p.state[r.Inputs.Name] = poolState{
+				wanted: r.Inputs.Size, size: r.Outputs.Size, current: rule.Current, least: rule.Min, most: rule.Max,
+			}
+		}
+	}
+	for _, op := range doc.Checkpoint.Latest.Pending {
+		p.pending = append(p.pending, op.Type+" "+op.Resource.URN)
+	}
+	return nil
+}
+
+func readLocks(backend string) ([]lock, error) {
+	names, err := filepath.Glob(filepath.Join(backend, ".pulumi/locks/organization", projectName, stackName, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var out []lock
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has just been taken away
+		}
+		l := lock{path: name}
+		if json.Unmarshal(text, &l) == nil || len(text) > 0 {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// last is the newest successful update; ok is false where there is none.
+func (p picture) last() (u update, ok bool) {
+	for _, u := range slices.Backward(p.history) {
+		if u.succeeded() {
+			return u, true
+		}
+	}
+	return update{}, false
+}

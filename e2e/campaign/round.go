@@ -1,0 +1,289 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// round is a fault in a world: people ask for scalings, something breaks and heals, and what must hold is checked.
+type round struct {
+	*world
+	ctx  context.Context
+	kind string
+	seed uint64
+	// rng draws all that the round chooses, before anything runs beside anything else.
+	rng   *rand.Rand
+	drawn int
+	// actors are those who ask, and those who break things.
+	actors sync.WaitGroup
+
+	before picture
+	// mayBeUnknown says that a pool may be unknown for a while.
+	mayBeUnknown bool
+	rulesChanged bool
+	clockStepped bool
+	// foreign are locks of others, which must stay until the campaign takes them away.
+	foreign []string
+
+	mu         sync.Mutex
+	events     []*event
+	accepted   map[*event]string
+	complaints []string
+	counts     map[string]int
+	serving    *server
+	// logFrom is where the round begins in the servers' log.
+	logFrom int
+	// cutOff says that an engine was killed that had left something in the middle.
+	cutOff bool
+	// said is what the round's `pulumiscale scale` runs said.
+	said string
+}
+
+// roundTimeout is how long a round may take before whatever it waits for counts as lost.
+const roundTimeout = 2 * time.Minute
+
+// settleTimeout is how long it may take after everything is healed until everything accepted has ended.
+const settleTimeout = 60 * time.Second
+
+// kinds are the kinds of rounds, each with what it does.
+func kinds() map[string]func(*round) {
+	return map[string]func(*round){
+		"kill": (*round).playKill, "contention": (*round).playContention, "outage": (*round).playOutage,
+		"provider": (*round).playProvider, "edits": (*round).playEdits, "clock": (*round).playClock,
+	}
+}
+
+// play plays a round and returns what is broken after it. An error says that the campaign itself could not go on.
+func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	r := &round{
+		world: w, ctx: ctx, kind: kind, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), accepted: map[*event]string{}, counts: map[string]int{},
+	}
+	w.rounds++
+	w.story.begin(fmt.Sprintf("%s:%x in world %s, its round %d", kind, seed, w.name, w.rounds))
+	if w.server == nil || !w.server.alive() {
+		if err := w.serve(); err != nil {
+			return r, nil, err
+		}
+	}
+	r.serving = w.server
+	if log, err := os.Stat(w.logPath()); err == nil {
+		r.logFrom = int(log.Size())
+	}
+	var err error
+	if r.before, err = w.picture(); err != nil {
+		return r, nil, err
+	}
+	kinds()[kind](r)
+	broken := r.settle()
+	w.server = r.serving
+	return r, broken, nil
+}
+
+// running is the server, or nil while there is none.
+func (r *round) running() *server {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.serving
+}
+
+func (r *round) complain(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.complaints = append(r.complaints, fmt.Sprintf(format, args...))
+}
+
+func (r *round) count(what string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[what] += n
+}
+
+// settle heals everything, lets everything come to its end, and checks what must hold.
+func (r *round) settle() []string {
+	again, patience := r.rng.IntN(4) == 0, 5*time.Second
+	if r.kind == "edits" || r.kind == "contention" { // a file is put right by the next decision, and by nothing else
+		patience = 0
+	}
+	r.heal()
+	r.story.tell("everything is healed")
+	deadline := time.Now().Add(settleTimeout)
+	if r.restart(deadline) {
+		r.drain(deadline)
+		// What was cut off is put right before any decision, if not sooner.
+		if r.awaitQuiet(deadline) && (again || !r.until(patience, r.isSettled)) {
+			r.send(r.drawFor(pools()[0], 0))
+			r.drain(deadline)
+			r.until(patience, r.isSettled)
+		}
+	}
+	r.finishLog()
+	e := evidence{since: len(r.before.history), before: r.before, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
+	var err error
+	if e.after, err = r.picture(); err != nil {
+		r.complain("read the stack: %v", err)
+		e.after = r.before
+	}
+	e.upErr = r.lastUp()
+	if e.final, err = r.picture(); err != nil {
+		r.complain("read the stack: %v", err)
+		e.final = e.after
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.complaints = r.complaints
+	for _, event := range r.events {
+		e.events = append(e.events, *event)
+	}
+	return judge(e)
+}
+
+// isSettled says whether nothing is left to be put right.
+func (r *round) isSettled() bool {
+	now, err := r.picture()
+	return err == nil && len(agree(now, "")) == 0 && len(now.locks) == 0 && len(now.pending) == 0
+}
+
+// lastUp is the plain `pulumi up` after the round. A server that is just putting something right is waited for.
+func (r *round) lastUp() error {
+	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute) // the round may have used up its time
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		out, err := r.plainUp(ctx, r.program())
+		r.story.tell("a plain pulumi up: %s %s", result(err), short(lastLines(out, 8)))
+		if err == nil || attempt == 3 || !strings.Contains(out, "currently locked") {
+			return err
+		}
+		r.pause(time.Second)
+	}
+}
+
+// restart starts the server if it is not running.
+func (r *round) restart(deadline time.Time) bool {
+	if s := r.running(); s != nil && s.alive() {
+		return true
+	} else if s != nil && !s.expected.Load() {
+		r.complain("serve ended by itself with exit code %d: %s", s.code, lastLines(s.text(), 20))
+	}
+	for {
+		err := r.serve()
+		if err == nil {
+			r.mu.Lock()
+			r.serving = r.server
+			r.mu.Unlock()
+			return true
+		}
+		r.story.tell("%v", err)
+		if time.Now().After(deadline) || r.ctx.Err() != nil {
+			r.complain("serve does not start though all is healed: %v", err)
+			return false
+		}
+		r.pause(300 * time.Millisecond)
+	}
+}
+
+// kill kills the server; until it is started again there is none.
+func (r *round) kill() {
+	s := r.running()
+	r.mu.Lock()
+	r.serving = nil
+	r.mu.Unlock()
+	if s != nil {
+		s.kill()
+		r.count("kills", 1)
+		r.look("serve", s.code, s.text())
+	}
+}
+
+// drain waits until everybody has an answer and everything accepted has ended.
+func (r *round) drain(deadline time.Time) {
+	done := make(chan struct{})
+	go func() {
+		r.actors.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Until(deadline)):
+		r.complain("somebody still waits for an answer or for a command to end %s after all was healed", settleTimeout)
+		return
+	case <-r.ctx.Done():
+		r.complain("the round took longer than %s", roundTimeout)
+		return
+	}
+	if !r.until(time.Until(deadline), r.allEnded) {
+		r.story.tell("not everything has ended")
+	}
+}
+
+// allEnded asks for all operations that have not ended yet.
+func (r *round) allEnded() bool {
+	r.mu.Lock()
+	waiting := map[*event]string{}
+	for e, id := range r.accepted {
+		if e.outcome == open {
+			waiting[e] = id
+		}
+	}
+	r.mu.Unlock()
+	s, all := r.running(), true
+	for e, id := range waiting {
+		op, err := s.operation(r.ctx, id)
+		if err != nil && !errors.Is(err, errUnanswered) {
+			r.complain("%s: %v", e.key, err)
+			e.outcome, e.told, e.reason = unknown, "lost", err.Error()
+		}
+		all = err == nil && r.ended(e, op) && all
+	}
+	return all
+}
+
+// awaitQuiet waits until no engine runs any more, lest the stack be looked at while it works.
+func (r *round) awaitQuiet(deadline time.Time) bool {
+	quiet := r.until(time.Until(deadline), func() bool {
+		for _, m := range members(r.mark()) {
+			if m.part == engine {
+				return false
+			}
+		}
+		return true
+	})
+	if !quiet {
+		r.complain("an engine still runs")
+	}
+	return quiet
+}
+
+// finishLog looks for what no server may say, and for what it must.
+func (r *round) finishLog() {
+	text, err := os.ReadFile(r.logPath())
+	if err != nil {
+		r.complain("read the server's log: %v", err)
+		return
+	}
+	log := string(text[min(r.logFrom, len(text)):])
+	r.look("serve", 0, log)
+	r.mu.Lock()
+	said := r.said
+	r.mu.Unlock()
+	if r.cutOff && !toldOfCutOff.MatchString(log+said) {
+		r.complain("nobody was told that an update had been cut off with operations pending")
+	}
+	for _, path := range r.foreign {
+		if _, err := os.Stat(path); err == nil {
+			r.complain("the campaign forgot a lock: %s", path)
+		}
+	}
+	if s := r.running(); s != nil {
+		s.from = int64(len(text)) // what was looked at is not told again
+	}
+}

@@ -1,0 +1,196 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// world is a place of its own with a deployed stack, two checkouts of its program, and a server.
+type world struct {
+	*campaign
+	dir, name string
+	server    *server
+	story     *story
+	// rounds is how many rounds it has seen.
+	rounds int
+}
+
+// The folders of a world. The backend is a folder on its own disk, so that it can be moved away, and the disk filled.
+func (w *world) program() string { return filepath.Join(w.dir, "program") }
+func (w *world) copy() string    { return filepath.Join(w.dir, "copy") }
+func (w *world) disk() string    { return filepath.Join(w.dir, "disk") }
+func (w *world) backend() string { return filepath.Join(w.dir, "disk", "backend") }
+func (w *world) cloud() string   { return filepath.Join(w.dir, "cloud") }
+func (w *world) state() string   { return filepath.Join(w.dir, "state") }
+func (w *world) config() string  { return filepath.Join(w.program(), "Pulumi."+stackName+".yaml") }
+func (w *world) faults() string  { return filepath.Join(w.cloud(), "faults.json") }
+func (w *world) clock() string   { return filepath.Join(w.dir, "clock") }
+
+// mark is what the environment of all the world's processes has.
+func (w *world) mark() string { return "CAMPAIGN_WORLD=" + w.dir }
+
+// env is the environment of all that runs in the world: nothing of the user's Pulumi is in reach.
+func (w *world) env() []string {
+	var out []string
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "PULUMI") && !strings.HasPrefix(variable, "PATH=") && !strings.HasPrefix(variable, "TMPDIR=") {
+			out = append(out, variable)
+		}
+	}
+	return append(out, w.mark(), "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "TMPDIR="+filepath.Join(w.dir, "tmp"),
+		"HOME="+filepath.Join(w.dir, "home"), "PULUMI_HOME="+filepath.Join(w.dir, "home", ".pulumi"), "PULUMI_BACKEND_URL=file://"+w.backend(),
+		"PULUMI_STACK="+stackName, "PULUMI_CONFIG_PASSPHRASE=campaign", "PULUMI_SKIP_UPDATE_CHECK=true",
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true", "LOCALCLOUD_FOLDER="+w.cloud(), "CAMPAIGN_CLOCK="+w.clock(),
+		"PULUMISCALE_RETRIES=3", "PULUMISCALE_RETRY_DELAY=100ms", "GORACE=atexit_sleep_ms=0 exitcode=66", "NO_COLOR=1", "GOGC=400",
+		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=campaign", "GIT_AUTHOR_EMAIL=campaign@example.com",
+		"GIT_COMMITTER_NAME=campaign", "GIT_COMMITTER_EMAIL=campaign@example.com")
+}
+
+// run runs a command in one of the world's folders.
+func (w *world) run(ctx context.Context, dir, name string, args ...string) (string, error) {
+	return w.children.run(ctx, dir, w.env(), name, args...)
+}
+
+// pulumi runs the Pulumi CLI.
+func (w *world) pulumi(ctx context.Context, dir string, args ...string) (string, error) {
+	return w.run(ctx, dir, filepath.Join(w.bin, "pulumi"), append([]string{"--non-interactive", "--color", "never"}, args...)...)
+}
+
+// plainUp is the `pulumi up` of somebody else.
+func (w *world) plainUp(ctx context.Context, dir string) (string, error) {
+	return w.pulumi(ctx, dir, "up", "--yes", "--skip-preview", "--stack", stackName)
+}
+
+// makeTemplate deploys the stack that every world begins as a copy of.
+func (c *campaign) makeTemplate(ctx context.Context) error {
+	w := &world{campaign: c, dir: filepath.Join(c.base, "template"), story: newStory()}
+	for _, dir := range []string{w.program(), w.backend(), w.cloud(), w.state(), filepath.Join(w.dir, "home"), filepath.Join(w.dir, "tmp")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	err := errors.Join(
+		os.WriteFile(filepath.Join(w.program(), "Pulumi.yaml"), []byte(programText(nil)), 0o644),
+		os.WriteFile(w.config(), []byte(configText()), 0o644),
+		os.WriteFile(filepath.Join(w.program(), ".gitignore"), []byte(".pulumiscale/\n"), 0o644),
+	)
+	if err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"stack", "init", stackName},
+		{"config", "set", "--stack", stackName, "--secret", "pulumiscale:token", token},
+		{"up", "--yes", "--skip-preview", "--stack", stackName},
+	} {
+		if _, err := w.pulumi(ctx, w.program(), args...); err != nil {
+			return fmt.Errorf("deploy the stack: %w", err)
+		}
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "deployed"}} {
+		if _, err := w.run(ctx, w.program(), "git", args...); err != nil {
+			return err
+		}
+	}
+	_, err = w.run(ctx, w.dir, "cp", "-a", w.program(), w.copy())
+	return err
+}
+
+// newWorld makes a world.
+func (c *campaign) newWorld(ctx context.Context, name string) (*world, error) {
+	w := &world{campaign: c, name: name, dir: filepath.Join(c.base, name), story: newStory()}
+	template := filepath.Join(c.base, "template")
+	if err := os.Mkdir(w.dir, 0o755); err != nil {
+		return nil, err
+	}
+	if c.mounts {
+		// Small, so that they are soon full: a hundred updates take 5 MB.
+		if err := errors.Join(mountDisk(w.disk(), "size=48m"), mountDisk(w.state(), "size=4m")); err != nil {
+			return nil, err
+		}
+	}
+	_, err := w.run(ctx, template, "cp", "-a", ".", w.dir)
+	return w, err
+}
+
+// close ends all that runs in the world, and removes it.
+func (w *world) close() {
+	if w.server != nil {
+		w.server.kill()
+	}
+	w.killAll()
+	w.heal()
+	if w.mounts {
+		_ = unmount(w.disk())
+		_ = unmount(w.state())
+	}
+	_ = os.RemoveAll(w.dir)
+}
+
+// killAll kills what still runs in the world, and waits until it is gone.
+func (w *world) killAll() {
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) && strike(w.mark(), 9, func(member) bool { return true }) > 0 {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// picture reads the stack's files.
+func (w *world) picture() (picture, error) {
+	return take(places{config: w.config(), backend: w.backend(), cloud: w.cloud()})
+}
+
+// heal undoes every fault that the world may have.
+func (w *world) heal() {
+	_ = os.Remove(w.faults())
+	w.resume()
+	w.restoreDisks()
+	if w.mounts {
+		_ = thaw(w.config())
+	}
+}
+
+// save copies the world to a folder that stays.
+func (w *world) save(ctx context.Context, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	_, err := w.run(ctx, w.dir, "cp", "-a", ".", to)
+	return errors.Join(err, os.WriteFile(filepath.Join(to, "story.txt"), []byte(w.story.String()), 0o644))
+}
+
+// story is what happened in a world, with the time since the round began.
+type story struct {
+	mu    sync.Mutex
+	began time.Time
+	lines []string
+}
+
+func newStory() *story { return &story{began: time.Now()} }
+
+// begin starts a round's story.
+func (s *story) begin(title string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began, s.lines = time.Now(), []string{title}
+}
+
+// tell adds a line.
+func (s *story) tell(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, fmt.Sprintf("%7.3fs  ", time.Since(s.began).Seconds())+strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+func (s *story) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines, "\n") + "\n"
+}
