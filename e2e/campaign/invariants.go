@@ -137,7 +137,7 @@ func guardrails(e evidence) []string {
 			least, most = min(least, state.least), max(most, state.most)
 		}
 		for _, u := range e.during() {
-			if n, ok := u.count(pool); ok && u.ours() && (n < least || n > most) {
+			if n, ok := u.count(pool); ok && u.ours() && u.means(pool) && (n < least || n > most) {
 				out = append(out, fmt.Sprintf("%s: an update of ours left it at %d, outside [%d, %d]: %s", pool.name, n, least, most, u.Message))
 			}
 		}
@@ -190,6 +190,9 @@ func (e evidence) groups(pool poolSpec) []group {
 	count, known := e.base(pool)
 	moves := map[int]bool{} // the places of other people's changes
 	for i, u := range e.during() {
+		if !u.means(pool) {
+			continue
+		}
 		before, was := count, known
 		count, known = u.count(pool)
 		moved := 0
@@ -219,13 +222,7 @@ func (e evidence) groups(pool poolSpec) []group {
 }
 
 // base is a pool's count in the last successful update before the round.
-func (e evidence) base(pool poolSpec) (int, bool) {
-	u, ok := e.before.last()
-	if !ok {
-		return 0, false
-	}
-	return u.count(pool)
-}
+func (e evidence) base(pool poolSpec) (int, bool) { return e.before.count(pool) }
 
 func once(e evidence) []string {
 	var out []string
@@ -282,10 +279,9 @@ const unverified = "unverified"
 
 func account(e evidence) []string {
 	var out []string
-	last, _ := e.after.last()
 	for _, pool := range pools() {
 		before, ok := e.base(pool)
-		after, has := last.count(pool)
+		after, has := e.after.count(pool)
 		if !ok || !has || !pool.exact || e.othersMoved(pool) {
 			continue
 		}
@@ -321,6 +317,9 @@ func sums(numbers []int) []int {
 func (e evidence) othersMoved(pool poolSpec) bool {
 	last, ok := e.base(pool)
 	for _, u := range e.during() {
+		if !u.means(pool) {
+			continue
+		}
 		n, has := u.count(pool)
 		if !u.ours() && has && ok && n != last {
 			return true
@@ -339,6 +338,9 @@ func cooldown(e evidence) []string {
 		last, ok := e.base(pool)
 		var ended int64
 		for _, u := range e.during() {
+			if !u.means(pool) {
+				continue
+			}
 			n, has := u.count(pool)
 			moved := ok && has && n != last
 			last, ok = n, has
@@ -364,7 +366,7 @@ func (e evidence) acceptedBefore(u update, moment int64) bool {
 // mended says that updates of ours came after others that they had not known of, and were mended: what is whose can then only be
 // told from the sum.
 func (e evidence) mended() bool {
-	return slices.ContainsFunc(e.during(), func(u update) bool { return u.ours() && u.group() != u.Environment.Agent })
+	return slices.ContainsFunc(e.during(), func(u update) bool { return u.ours() && u.group() != u.id() })
 }
 
 func clean(e evidence) []string {

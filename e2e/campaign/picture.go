@@ -90,8 +90,21 @@ type update struct {
 // ours says whether pulumiscale made the update.
 func (u update) ours() bool { return strings.HasPrefix(u.Environment.Agent, "pulumiscale/") }
 
+// id is the mark of an update of ours.
+func (u update) id() string {
+	id, _, _ := strings.Cut(u.Environment.Agent, " ")
+	return id
+}
+
 // group is the mark of the update and of those that mended it.
-func (u update) group() string { return strings.TrimRight(u.Environment.Agent, "+") }
+func (u update) group() string { return strings.TrimRight(u.id(), "+") }
+
+// means says whether the update's value for a pool is what somebody wanted: an update of ours names the pools that it scales, and may have
+// out-of-date values of others.
+func (u update) means(pool poolSpec) bool {
+	_, list, named := strings.Cut(u.Environment.Agent, " pools=")
+	return !u.ours() || !named || slices.Contains(strings.Split(list, ","), pool.name)
+}
 
 func (u update) succeeded() bool { return u.Result == "succeeded" && u.Kind == "update" }
 
@@ -292,6 +305,16 @@ func readLocks(backend string) ([]lock, error) {
 		}
 	}
 	return out, nil
+}
+
+// count is a pool's count in the newest successful update that means it.
+func (p picture) count(pool poolSpec) (int, bool) {
+	for _, u := range slices.Backward(p.history) {
+		if u.succeeded() && u.means(pool) {
+			return u.count(pool)
+		}
+	}
+	return 0, false
 }
 
 // last is the newest successful update; ok is false where there is none.
