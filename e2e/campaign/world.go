@@ -47,7 +47,7 @@ func (w *world) env() []string {
 	}
 	return append(out, w.mark(), "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "TMPDIR="+filepath.Join(w.dir, "tmp"),
 		"HOME="+filepath.Join(w.dir, "home"), "PULUMI_HOME="+filepath.Join(w.dir, "home", ".pulumi"), "PULUMI_BACKEND_URL=file://"+w.backend(),
-		"GOGC=400", "PULUMI_STACK="+stackName, "PULUMI_CONFIG_PASSPHRASE=campaign", "PULUMI_SKIP_UPDATE_CHECK=true",
+		"PULUMI_STACK="+stackName, "PULUMI_CONFIG_PASSPHRASE=campaign", "PULUMI_SKIP_UPDATE_CHECK=true",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true", "LOCALCLOUD_FOLDER="+w.cloud(), "CAMPAIGN_CLOCK="+w.clock(),
 		"PULUMISCALE_RETRIES=3", "PULUMISCALE_RETRY_DELAY=100ms", "GORACE=atexit_sleep_ms=0 exitcode=66", "NO_COLOR=1", "GOGC=400",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=campaign", "GIT_AUTHOR_EMAIL=campaign@example.com",
