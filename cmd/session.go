@@ -32,17 +32,22 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	s.interrupts = newInterrupts(cancel, s.note)
 	defer s.interrupts.watch(a.notify)()
 	s.progress.Work("opening the stack")
-	opened, err := a.open(ctx, stack.Options{
-		Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir,
-		Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
+	s.scaler = &scale.Scaler{
+		Observe: s.observe, OnDrift: a.settings.onDrift,
+		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
+	}
+	err := s.scaler.Retry(ctx, func() error {
+		opened, err := a.open(ctx, stack.Options{
+			Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir,
+			Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
+		})
+		if err == nil {
+			s.scaler.Stack, a.stack = opened, opened.Name()
+		}
+		return err
 	})
 	if err != nil {
 		return s.interrupts.explain(err)
-	}
-	a.stack = opened.Name()
-	s.scaler = &scale.Scaler{
-		Stack: opened, Observe: s.observe, OnDrift: a.settings.onDrift,
-		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
 	}
 	s.progress.Work("reading stack " + a.stack)
 	return s.interrupts.explain(do(ctx, s))

@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"deploy":     deploy,
 			"docblock":   docblock,
 			"exits":      exits,
+			"fakecloud":  fakeCloud,
 			"gauge":      gauge,
 			"killengine": killEngine,
 			"readonly":   readonly,

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pulumiscale/pulumiscale/e2e/fakecloud"
 )
 
 // token is what the scripts authenticate with.
@@ -29,6 +31,7 @@ type scriptState struct {
 	t      testscript.T
 	server *server
 	gauges *gauges
+	cloud  *fakecloud.Server
 }
 
 type stateKey struct{}
@@ -42,6 +45,10 @@ func keepState(env *testscript.Env) {
 	env.Defer(func() {
 		if state.gauges != nil {
 			state.gauges.close()
+		}
+		if state.cloud != nil { // the engine of a server that is still at work needs it
+			defer state.cloud.Down()
+			state.cloud.Mend()
 		}
 		if state.server == nil {
 			return

@@ -171,6 +171,13 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 	return out, err
 }
 
+// Retry calls do until it succeeds, as an update is tried again: where the stack is locked or the backend out of reach. The scaler needs no
+// stack for that.
+func (s *Scaler) Retry(ctx context.Context, do func() error) error {
+	_, err := withRetries(ctx, s, func() (struct{}, error) { return struct{}{}, do() })
+	return err
+}
+
 // passing says whether an error may go away by itself. Neither kind is returned once an update has begun.
 func passing(err error) bool {
 	var done *WriteError

@@ -99,7 +99,7 @@ func (p *project) selectedStack() string {
 		return ""
 	}
 	// A self-managed backend knows no organisations, and the CLI does not show this one either.
-	return strings.TrimPrefix(settings.Stack, "organization/"+string(p.Name)+"/")
+	return strings.TrimPrefix(settings.Stack, onlyOrganization+"/"+string(p.Name)+"/")
 }
 
 // workspaceFile is the name of the file in which Pulumi keeps what is selected for the project.

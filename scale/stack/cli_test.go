@@ -11,7 +11,7 @@ import (
 
 func TestSelectedStack(t *testing.T) {
 	home, dir := t.TempDir(), t.TempDir()
-	s := newScript(t, `case "$*" in *version*) echo v3.250.0 ;; *--show-name*) echo asked ;; *) exit 9 ;; esac`)
+	s := newScript(t, `case "$*" in *version*) echo v3.250.0 ;; *--show-name*) echo organization/demo/asked ;; *) exit 9 ;; esac`)
 	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PULUMI_HOME", home)

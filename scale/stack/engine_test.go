@@ -185,6 +185,51 @@ func TestHistoryReadsAll(t *testing.T) {
 	}
 }
 
+// TestReadOfPulumiCloud reads a history in the service's shape: numbered, and with updates that have not ended or not even begun.
+func TestReadOfPulumiCloud(t *testing.T) {
+	numbered := func(version int, entry string) string {
+		return strings.Replace(entry, `"version":0`, fmt.Sprintf(`"version":%d`, version), 1)
+	}
+	seven := numbered(7, past("update", "succeeded", time.Hour, counted, "pulumiscale/1"))
+	e := newEngine(t)
+	e.put("export.json", exportOf(rulesOutput))
+	e.put("history1.json", history(
+		numbered(0, past("update", "not-started", 0, counted, "")), numbered(8, past("update", "in-progress", 0, counted, "")), seven))
+	got, err := e.Read(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Updates) != 1 || got.Updates[0].ID != "pulumiscale/1" || got.Head == "" {
+		t.Fatalf("updates %+v, head %q", got.Updates, got.Head)
+	}
+	// The service may add to what it tells of an update that has ended.
+	e.put("history1.json", history(strings.Replace(seven, `"message"`, `"resourceChanges":{"update":1},"message"`, 1)))
+	again, err := e.Read(context.Background())
+	if err != nil || again.Head != got.Head {
+		t.Errorf("head %q and then %q, error %v", got.Head, again.Head, err)
+	}
+	e.put("history1.json", history(numbered(8, past("update", "failed", 0, counted, "")), seven))
+	if later, err := e.Read(context.Background()); err != nil || later.Head == got.Head {
+		t.Errorf("head %q still, error %v", got.Head, err)
+	}
+}
+
+func TestReadGivesUpWaiting(t *testing.T) {
+	e := newEngine(t)
+	e.Stack.command = newScript(t, "exec sleep 60").command
+	e.longestRead = 50 * time.Millisecond
+	_, err := e.Read(context.Background())
+	var unavailable *scale.UnavailableError
+	if !errors.As(err, &unavailable) || !strings.Contains(unavailable.Detail, "no answer within 50ms") {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := e.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the caller's own end: %v", err)
+	}
+}
+
 func aChange() scale.Change {
 	return scale.Change{Settings: set("count", "5"), Targets: []string{"urn:a", "**::b"}, Message: "pulumiscale: worker 3 -> 5"}
 }
@@ -346,7 +391,7 @@ func TestPreview(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	s := newScript(t, `case "$*" in *version*) echo "${FAKE_VERSION:-v3.250.0}" ;; *--show-name*) echo selected ;; *) exit 9 ;; esac`)
+	s := newScript(t, `case "$*" in *version*) echo "${FAKE_VERSION:-v3.250.0}" ;; *"--show-name --fully-qualify-stack-names"*) echo "${FAKE_SELECTED:-organization/demo/selected}" ;; *) exit 9 ;; esac`)
 	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PULUMI_HOME", t.TempDir())
@@ -379,6 +424,11 @@ func TestOpen(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+	t.Setenv("FAKE_SELECTED", "sister/demo/dev")
+	if got, err := Open(context.Background(), Options{Dir: dir}); err != nil || got.Name() != "sister/demo/dev" ||
+		got.ConfigFile() != filepath.Join(dir, "Pulumi.dev.yaml") {
+		t.Errorf("the selected stack of another organisation of Pulumi Cloud: %v, error %v", got, err)
 	}
 	var setup *scale.SetupError
 	if _, err := Open(context.Background(), Options{Dir: filepath.Join(dir, "nowhere")}); !errors.As(err, &setup) {

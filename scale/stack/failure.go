@@ -47,13 +47,13 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 	if err := s.locked(fail); err != nil {
 		return err
 	}
-	text := strings.Join(errorLines(fail), "; ")
+	text := strings.Join(errorLines(fail), "; ") // less its warnings: a failed look for capabilities is not why a command failed
 	for _, known := range preconditions() {
-		if known.pattern.MatchString(fail.stderr) {
+		if known.pattern.MatchString(text) {
 			return &scale.SetupError{Problem: known.problem, Hint: known.hint, Err: errors.New(text)}
 		}
 	}
-	if unreachable.MatchString(fail.stderr) || halfWritten.MatchString(fail.stderr) {
+	if unreachable.MatchString(text) || halfWritten.MatchString(fail.stderr) {
 		return &scale.UnavailableError{Detail: text}
 	}
 	if text == "" {
@@ -77,9 +77,11 @@ var (
 	// lockLeft is an engine that could not remove its lock.
 	lockLeft      = regexp.MustCompile(`problem deleting the lock`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
-	// unreachable is trouble on the way to the backend, by the words of Go's net package and of HTTP.
-	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|no such host|network is unreachable|no route to host|` +
-		`i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|\[(429|500|502|503|504)\]|SlowDown|ServiceUnavailable`)
+	// unreachable is trouble on the way to the backend, by the words of Go's net package, of HTTP, and of Pulumi Cloud's client, which
+	// shows a status as [503] but for 429.
+	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|connection timed out|broken pipe|no such host|` +
+		`server misbehaving|network is unreachable|no route to host|i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|": EOF|` +
+		`\[(429|5\d\d)\]|rate-limit exceeded|SlowDown|ServiceUnavailable`)
 )
 
 // precondition is what the user must put right before anything can work.
@@ -95,7 +97,13 @@ func preconditions() []precondition {
 			"set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
 		{regexp.MustCompile(`passphrase must be set`), "no passphrase is set",
 			"set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"},
-		{regexp.MustCompile(`no stack named`), "there is no such stack", "`pulumi stack ls` lists the stacks; name one with --stack"},
+		{regexp.MustCompile(`Unauthorized: No credentials|this command requires logging in|SAML SSO authentication is required`),
+			"the backend does not take these credentials, which may have expired",
+			"run `pulumi login` again, or set PULUMI_ACCESS_TOKEN to a token that is valid"},
+		{regexp.MustCompile(`\[403\]`), "the backend refuses access",
+			"the owner of the access token needs the permission to write to the stack"},
+		{regexp.MustCompile(`no stack named|\[404\] Not Found`), "there is no such stack",
+			"`pulumi stack ls` lists the stacks; name one with --stack"},
 		{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
 			"name one with --stack, or run `pulumi stack select`"},
 		{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},

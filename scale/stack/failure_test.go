@@ -28,11 +28,30 @@ const (
 	wrongPassphraseText = "error: getting stack configuration: get stack secrets manager: incorrect passphrase\n"
 	noPassphraseText    = "error: getting stack configuration: get stack secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE " +
 		"or PULUMI_CONFIG_PASSPHRASE_FILE environment variables\n"
-	noStackText    = "error: no stack named 'nope' found\n"
-	noSelectText   = "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
-	noBucketText   = "error: unable to open bucket file:///backend?no_tmp_dir=true: stat /backend: no such file or directory\n"
-	noLoginText    = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions\n"
-	refusedText    = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: performing HTTP request: Get \"http://127.0.0.1:9/api/user\": dial tcp 127.0.0.1:9: connect: connection refused\n"
+	noStackText  = "error: no stack named 'nope' found\n"
+	noSelectText = "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
+	noBucketText = "error: unable to open bucket file:///backend?no_tmp_dir=true: stat /backend: no such file or directory\n"
+	noLoginText  = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions\n"
+	refusedText  = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: performing HTTP request: Get \"http://127.0.0.1:9/api/user\": dial tcp 127.0.0.1:9: connect: connection refused\n"
+	// Of Pulumi Cloud, as e2e/testdata/script/cloud*.txtar have it from the real CLI.
+	startConflictText = "error: [409] Conflict: Another update is currently in progress.\n" +
+		"To learn more about possible reasons and resolution, visit https://www.pulumi.com/docs/support/troubleshooting/common-issues/update-conflicts/\n"
+	cancelConflictText = "error: [409] Conflict: The Update has already completed\n"
+	newLoginText       = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: Unauthorized: No credentials provided or are invalid.\n"
+	loginText          = "warning: failed to get capabilities: querying capabilities failed: this command requires logging in; try running `pulumi login` first\n" +
+		"error: this command requires logging in; try running `pulumi login` first\n"
+	samlText      = "error: SAML SSO authentication is required. Log in at:\n\n    https://app.pulumi.com/signin/sso/acme/reauth\n\n"
+	forbiddenText = "error: [403] Forbidden\n"
+	removedText   = "error: [404] Not Found: Stack 'acme/worker-pool/dev' not found\n"
+	rateText      = "warning: failed to get capabilities: querying capabilities failed: pulumi service: request rate-limit exceeded\n" +
+		"error: pulumi service: request rate-limit exceeded\n"
+	historyText = "error: getting history: failed to get stack updates: [503] Service Unavailable (Request ID: 1)\n"
+	gatewayText = "error: [502] <html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
+	edgeText    = "error: [520] <html>\n<head><title>520</title></head>\n</html>\n"
+	resetText   = "error: performing HTTP request: Post \"http://127.0.0.1:9/api/stacks/acme/worker-pool/dev/update\": " +
+		"read tcp 127.0.0.1:50222->127.0.0.1:9: read: connection reset by peer\n"
+	endText        = "error: performing HTTP request: Post \"http://127.0.0.1:9/api/stacks/acme/worker-pool/dev/update\": EOF\n"
+	warningText    = "warning: failed to get capabilities: querying capabilities failed: [503] Service Unavailable\nerror: unknown flag: --nope\n"
 	unknownText    = "error: unknown flag: --nope\n"
 	missingOutText = "Updating (dev):\nDiagnostics:\n    error: Target 'urn:pulumi:dev::worker-pool::localcloud:index:Pool::nope' could not be found in the stack. " +
 		"Did you forget to escape $ in your shell?\n"
@@ -54,6 +73,14 @@ func TestCommandError(t *testing.T) {
 			{User: "root", Host: "elsewhere", PID: 31829, Since: time.Date(2026, 11, 23, 17, 22, 41, 0, time.UTC)},
 		}}},
 		{"a conflict of Pulumi Cloud", failure{stderr: conflictText}, &scale.LockedError{Stack: "dev"}},
+		{"a conflict of Pulumi Cloud as an update is started", failure{stderr: startConflictText}, &scale.LockedError{Stack: "dev"}},
+		{"a token of Pulumi Cloud that it does not take, used for the first time", failure{stderr: newLoginText}, badToken("Unauthorized: No credentials provided or are invalid.")},
+		{"a token of Pulumi Cloud that it does not take any more", failure{stderr: loginText}, badToken("this command requires logging in; try running `pulumi login` first")},
+		{"a login that has to be renewed", failure{stderr: samlText}, badToken(
+			"SAML SSO authentication is required. Log in at: https://app.pulumi.com/signin/sso/acme/reauth",
+		)},
+		{"a token that may not do this", failure{stderr: forbiddenText}, badSetup("the backend refuses access", forbiddenText)},
+		{"a stack that has been removed since", failure{stderr: removedText}, badSetup("there is no such stack", removedText)},
 		{"a wrong passphrase", failure{stderr: wrongPassphraseText}, badSetup("the passphrase is wrong", wrongPassphraseText)},
 		{"no passphrase", failure{stderr: noPassphraseText}, badSetup("no passphrase is set", noPassphraseText)},
 		{"no such stack", failure{stderr: noStackText}, badSetup("there is no such stack", noStackText)},
@@ -65,6 +92,13 @@ func TestCommandError(t *testing.T) {
 		}},
 		{"a backend in trouble", failure{stderr: "error: [503] Service Unavailable\n"}, &scale.UnavailableError{Detail: "[503] Service Unavailable"}},
 		{"a backend that wants less", failure{stderr: "error: [429] Too Many Requests\n"}, &scale.UnavailableError{Detail: "[429] Too Many Requests"}},
+		{"a rate limit of Pulumi Cloud", failure{stderr: rateText}, &scale.UnavailableError{Detail: "pulumi service: request rate-limit exceeded"}},
+		{"a history that Pulumi Cloud does not have now", failure{stderr: historyText}, unavailable(historyText)},
+		{"a gateway's page", failure{stderr: gatewayText}, unavailable(gatewayText)},
+		{"a status of a provider's own", failure{stderr: edgeText}, &scale.UnavailableError{Detail: "[520] <html>"}},
+		{"a connection that is reset", failure{stderr: resetText}, unavailable(resetText)},
+		{"a connection that is closed", failure{stderr: endText}, unavailable(endText)},
+		{"a warning of a backend in trouble, beside a mistake", failure{stderr: warningText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
 		{"anything else", failure{stderr: unknownText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
 		{"what has no error line", failure{stderr: "panic: help\n"}, &scale.SetupError{Problem: "try", Err: errors.New("panic: help")}},
 		{"silence", failure{err: exit(255)}, &scale.SetupError{Problem: "try", Err: errors.New("exit status 255")}},
@@ -91,6 +125,14 @@ func TestCommandError(t *testing.T) {
 // sameError compares errors that have nothing but a text.
 func sameError(a, b error) bool {
 	return fmt.Sprintf("%T %v", a, a) == fmt.Sprintf("%T %v", b, b)
+}
+
+func unavailable(stderr string) error {
+	return &scale.UnavailableError{Detail: strings.TrimSpace(strings.TrimPrefix(stderr, "error: "))}
+}
+
+func badToken(text string) error {
+	return badSetup("the backend does not take these credentials, which may have expired", text)
 }
 
 func badSetup(problem, stderr string) error {
@@ -196,7 +238,7 @@ func (c canned) Run(_ context.Context, _ string, _ io.Reader, _, _ []io.Writer, 
 // knows other words is noticed.
 func TestLockedAgreesWithTheAutomationAPI(t *testing.T) {
 	for _, stderr := range []string{
-		lockedText, conflictText, wrongPassphraseText, noStackText, refusedText, unknownText, "",
+		lockedText, conflictText, startConflictText, cancelConflictText, wrongPassphraseText, noStackText, refusedText, unknownText, "",
 		"error: [409] Conflict: stack already exists\n", "error: the stack is locked\n", "[409] Conflict: Another update is currently in progress",
 	} {
 		t.Run(stderr, func(t *testing.T) {

@@ -2,10 +2,12 @@ package stack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -17,7 +19,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// askName finds the stack's name: the one asked for, else the selected one.
+// onlyOrganization is what self-managed backends, which have no organisations, put where Pulumi Cloud has one.
+const onlyOrganization = "organization"
+
+// askName finds the stack's name: the one asked for, else the selected one. On Pulumi Cloud that is its whole name, for the short one
+// means the stack of the default organisation, which may be another.
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
@@ -26,20 +32,30 @@ func (s *Stack) askName(ctx context.Context) error {
 	if s.name != "" {
 		return nil
 	}
-	out, err := s.ask(ctx, "find the selected stack", "stack", "--show-name")
-	if err == nil {
-		s.name = strings.TrimSpace(string(out))
+	out, err := s.ask(ctx, "find the selected stack", "stack", "--show-name", "--fully-qualify-stack-names")
+	if err != nil {
+		return err
 	}
-	return err
+	s.name = strings.TrimSpace(string(out))
+	if short, managed := strings.CutPrefix(s.name, onlyOrganization+"/"+string(s.project.Name)+"/"); managed {
+		s.name = short
+	}
+	return nil
 }
 
 // ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: who reads it while an
-// engine writes may find it empty, and asks again.
+// engine writes may find it empty, and asks again. The CLI itself waits without end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) ([]byte, error) {
+	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
-		stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, nil, nil, nil, shortLived(), args...)
+		asking, stop := context.WithTimeout(ctx, wait)
+		stdout, stderr, code, err := s.command.Run(asking, s.project.dir, nil, nil, nil, shortLived(), args...)
+		stop()
 		if err == nil {
 			return []byte(stdout), nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return nil, &scale.UnavailableError{Detail: attempted + ": no answer within " + wait.String()}
 		}
 		err = s.commandError(attempted, failure{stdout: stdout, stderr: stderr, code: code, err: err})
 		if attempt == mostReads || !halfWritten.MatchString(stderr) {
@@ -64,10 +80,12 @@ func shortLived() []string {
 	return []string{"GOGC=off", "GOMEMLIMIT=1GiB"}
 }
 
-// How often, and how far apart, a state is read that seems to be being written.
+// How often, and how far apart, a state is read that seems to be being written, and how long anything is waited for.
 const (
 	mostReads    = 10
 	readInterval = 100 * time.Millisecond
+	// longestRead is how long reading may take: more than the CLI's own four attempts at a gateway that gives up after a minute.
+	longestRead = 5 * time.Minute
 )
 
 // Read reads the stack's state, its history and its configuration file, the first two beside each other.
@@ -174,6 +192,7 @@ const agentKey = "exec.agent"
 
 // entry is one update as `pulumi stack history --json` shows it.
 type entry struct {
+	Version     int               `json:"version"`
 	Kind        string            `json:"kind"`
 	StartTime   time.Time         `json:"startTime"`
 	EndTime     time.Time         `json:"endTime"`
@@ -188,7 +207,7 @@ type entry struct {
 }
 
 // readPages reads one page of the history, newest first, or all of it for page 0, and says whether there is nothing older. Updates that
-// still run are left out.
+// still run, or wait to, are left out: Pulumi Cloud may list them.
 func (s *Stack) readPages(ctx context.Context, page, size int) (entries []entry, complete bool, err error) {
 	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name,
 		"--page", strconv.Itoa(max(page, 1)), "--page-size", strconv.Itoa(size))
@@ -206,7 +225,7 @@ func (s *Stack) readPages(ctx context.Context, page, size int) (entries []entry,
 		if err := decoder.Decode(&e); err != nil {
 			return nil, false, fmt.Errorf("read an entry of `pulumi stack history`: %w", err)
 		}
-		if e.Result != "in-progress" {
+		if e.Result != "in-progress" && e.Result != "not-started" {
 			entries = append(entries, e)
 		}
 	}
@@ -230,11 +249,14 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	return true
 }
 
-// head identifies the newest completed update; empty where there is none. Self-managed backends number none, so that it is a digest of what
-// every reader of the history sees alike.
+// head identifies the newest completed update; empty where there is none. Pulumi Cloud numbers them, and may still add to an entry;
+// self-managed backends number none, so that it is a digest of what every reader of the history sees alike.
 func head(entries []entry) string {
-	if len(entries) == 0 {
+	switch {
+	case len(entries) == 0:
 		return ""
+	case entries[0].Version > 0:
+		return "v" + strconv.Itoa(entries[0].Version)
 	}
 	e := entries[0]
 	text, err := json.Marshal([]any{e.Kind, e.StartTime.UTC(), e.EndTime.UTC(), e.Message, e.Result, e.Environment[agentKey], e.Config})

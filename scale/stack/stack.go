@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/blang/semver"
 
@@ -39,6 +40,8 @@ type Stack struct {
 	file     configFile
 	command  *command
 	inForce  inForce
+	// longestRead, unless it is 0, stands for the constant of this name.
+	longestRead time.Duration
 }
 
 var _ scale.Stack = (*Stack)(nil)
