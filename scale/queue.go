@@ -17,10 +17,10 @@ type Queue struct {
 	options QueueOptions
 	scaler  *Scaler
 	journal Journal
-	// reading ends with Run, and with it the reads that are under way.
+	// reading ends with Run, and with it the reads that are under way. What goes on in the background besides is waited for with them.
 	reading     context.Context
 	stopReading context.CancelFunc
-	reads       sync.WaitGroup
+	background  sync.WaitGroup
 	// wake tells Run that there may be something to do.
 	wake chan struct{}
 	// telling lets one event at a time through to the observer, and saving one change to the journal.
@@ -31,8 +31,14 @@ type Queue struct {
 	open []*entry
 	// busy holds, by pool, when the batch that is being carried out began.
 	busy map[string]time.Time
-	// unsaved are done operations that the journal has not taken yet.
+	// outlooks are those of pools behind everything that is accepted, as far as they are known. A new operation is added to its pool's;
+	// whatever else changes one clears them.
+	outlooks map[string]outlook
+	// unsaved are done operations that the journal has not taken yet. They are brought to it together, with the end of any other operation
+	// at the latest: so no end is on disk before those that came before it.
 	unsaved map[string]Operation
+	// savesSoon says that they will be at once.
+	savesSoon bool
 	// last is the time in the newest id.
 	last time.Time
 	// retryAt is when an update may be tried again after failures in a row.
@@ -65,7 +71,7 @@ type QueueOptions struct {
 	RetryDelay, MaxRetryDelay time.Duration
 	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
 	GiveUpAfter time.Duration
-	// MaxOpen is how many operations may be open at once. Default: 10,000.
+	// MaxOpen is how many operations may be open at once. Default: 50,000.
 	MaxOpen int
 }
 
@@ -97,10 +103,10 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.RetryDelay = cmp.Or(options.RetryDelay, time.Second)
 	options.MaxRetryDelay = cmp.Or(options.MaxRetryDelay, time.Minute)
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
-	options.MaxOpen = cmp.Or(options.MaxOpen, 10_000)
+	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
 		options: options, scaler: options.Scaler, journal: options.Journal, wake: make(chan struct{}, 1),
-		busy: map[string]time.Time{}, unsaved: map[string]Operation{},
+		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]Operation{},
 	}
 	q.reading, q.stopReading = context.WithCancel(context.Background())
 	open, err := q.journal.Open()
@@ -166,7 +172,11 @@ func (q *Queue) find(id string) *entry {
 
 // drop takes entries out of the open operations; q.mu must be held.
 func (q *Queue) drop(entries ...*entry) {
-	q.open = slices.DeleteFunc(q.open, func(e *entry) bool { return slices.Contains(entries, e) })
+	gone := make(map[*entry]bool, len(entries))
+	for _, e := range entries {
+		gone[e] = true
+	}
+	q.open = slices.DeleteFunc(q.open, func(e *entry) bool { return gone[e] })
 }
 
 // QueueFullError says that too many operations wait already, and nothing was accepted. Trying again later helps.

@@ -16,6 +16,8 @@ type batch struct {
 	// earlier are the ids of updates that may have carried them out already.
 	earlier []string
 	history func(context.Context, Rules) ([]Update, error)
+	// base is the stack as it was read last for the batch.
+	base *Snapshot
 }
 
 // carriedOutError says that an update of an earlier process has carried out a batch.
@@ -32,6 +34,7 @@ func (e *carriedOutError) Error() string {
 // check looks in the history for an update that has carried out the batch already: the process that began it died. It is asked after
 // each reading, for that update may still have been running at the last one.
 func (b *batch) check(ctx context.Context, snap *Snapshot) error {
+	b.base = snap
 	if len(b.earlier) == 0 {
 		return nil
 	}
@@ -68,14 +71,16 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if failed, ok := errors.AsType[*EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
-		q.outdate()
+		q.mu.Lock()
+		q.outdate(nil)
+		q.mu.Unlock()
 		q.postpone(b.entries, err) // with the update's id, for it may turn out to have succeeded
 		return false
 	}
-	if report == nil || len(report.Results) > 0 {
-		q.outdate()
-	}
 	q.mu.Lock()
+	if report == nil {
+		q.outdate(nil)
+	}
 	q.failures, q.retryAt = 0, time.Time{}
 	q.mu.Unlock()
 	if report != nil {
@@ -115,8 +120,8 @@ func splits(err error) bool {
 
 // closeCarriedOut closes operations that have been carried out already.
 func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) {
-	q.outdate()
 	q.mu.Lock()
+	q.outdate(nil)
 	q.free(b.entries)
 	for _, e := range b.entries {
 		e.close(already.by.End, FinalScaled, e.op.Decision.Reason)
@@ -134,21 +139,25 @@ func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) {
 // settle closes the operations as the report says, or defers them again.
 func (q *Queue) settle(b *batch, report *Report, err error) {
 	now := q.now()
+	stays := present(report)
 	q.mu.Lock()
+	if len(report.Results) > 0 {
+		q.outdate(b.foreseen(report, err, now))
+	}
 	q.free(b.entries)
 	var closed, deferred []*entry
 	for i, e := range b.entries {
-		if e.settle(report, report.Decisions[i], err, q.defers(e), now) {
+		if e.settle(report, report.Decisions[i], stays, err, q.defers(e), now) {
 			closed = append(closed, e)
 		} else {
 			deferred = append(deferred, e)
 		}
 	}
-	q.mu.Unlock()
 	if len(deferred) > 0 {
 		closed = append(closed, q.leftBehind(nil)...)
-		deferred = slices.DeleteFunc(deferred, func(e *entry) bool { return slices.Contains(closed, e) })
+		deferred = slices.DeleteFunc(deferred, func(e *entry) bool { return e.op.State == Done })
 	}
+	q.mu.Unlock()
 	q.finish(closed...)
 	q.save(deferred...)
 }
@@ -164,23 +173,21 @@ func (q *Queue) defers(e *entry) bool {
 	return q.snap.Rules[e.op.Intent.Pool].OnCooldown == Defer
 }
 
-// present is the count that the decisions on a pool began from: its signals' own, else that of the first count or delta.
-func present(report *Report, pool string) *int {
-	var from *int
+// present are the counts that the decisions on each pool began from: its signals' own, else that of the first count or delta.
+func present(report *Report) map[string]*int {
+	from, signals := map[string]*int{}, map[string]bool{}
 	for _, d := range report.Decisions {
-		switch {
-		case d.Intent.Pool != pool:
-		case d.Intent.Signal != nil:
-			return d.From
-		case from == nil:
-			from = d.From
+		pool := d.Intent.Pool
+		isSignal := d.Intent.Signal != nil
+		if !signals[pool] && (isSignal || from[pool] == nil) {
+			from[pool], signals[pool] = d.From, isSignal
 		}
 	}
 	return from
 }
 
 // settle makes the operation what was decided and done, and says whether it is done.
-func (e *entry) settle(report *Report, d Decision, err error, defers bool, now time.Time) bool {
+func (e *entry) settle(report *Report, d Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
 	op := &e.op
 	op.Decision, op.From, op.To, op.Error, op.Updates = d, d.From, nil, "", nil
 	if d.Outcome == CoolingDown && defers {
@@ -196,8 +203,7 @@ func (e *entry) settle(report *Report, d Decision, err error, defers bool, now t
 		at := slices.IndexFunc(report.Results, func(r MoveResult) bool { return r.Pool == op.Intent.Pool })
 		switch {
 		case at < 0:
-			stays := present(report, op.Intent.Pool)
-			op.Result, op.From, op.To = Final(NoChange), stays, stays
+			op.Result, op.From, op.To = Final(NoChange), stays[op.Intent.Pool], stays[op.Intent.Pool]
 			op.Decision = d.end(NoChange, "it and other requests for the pool cancel each other out")
 		case report.Results[at].Unverified != "":
 			op.Result, op.Error = FinalUnverified, report.Results[at].Unverified

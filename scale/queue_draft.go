@@ -22,6 +22,8 @@ type draft struct {
 
 // outlook is what is expected of a pool.
 type outlook struct {
+	// at is when it was made, of everything that is accepted.
+	at   time.Time
 	rule Rule
 	err  error
 	// present is the pool as signals find it, and then as counts and deltas do, behind everything that is accepted already.
@@ -30,6 +32,10 @@ type outlook struct {
 	began time.Time
 	// waiting says that something is accepted for the pool and not done.
 	waiting bool
+	// signalled is the largest count that waiting signals ask for; nil where there are none. rivalled says that another signal asks for
+	// more, so that the counts and deltas, which follow the signals, must be decided again.
+	signalled *int
+	rivalled  bool
 }
 
 // draft decides the intents that are no duplicates. q.mu must be held.
@@ -59,15 +65,20 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 			d.add(i, q.nextID(now), decision, state, now)
 			pool.waiting = true
 		default:
-			d.uncertain = d.uncertain || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused
+			held := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() // since when is not known to the second
+			d.uncertain = d.uncertain || held || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused
 		}
 	}
 	return d
 }
 
-// outlook gathers what is expected of a pool; q.mu must be held.
+// outlook is what is expected of a pool. What time has changed about it since it was made, such as the end of a cooldown, is passed over
+// for no longer than other people's updates are. q.mu must be held.
 func (q *Queue) outlook(name string, now time.Time) *outlook {
-	o := &outlook{began: q.busy[name]}
+	if o, ok := q.outlooks[name]; ok && !now.Before(o.at) && now.Sub(o.at) < q.options.Freshness {
+		return &o
+	}
+	o := &outlook{at: now, began: q.busy[name]}
 	if o.rule, o.err = q.snap.Rules.Find(name); o.err != nil {
 		return o
 	}
@@ -89,10 +100,19 @@ func (q *Queue) outlook(name string, now time.Time) *outlook {
 	}
 	o.waiting = len(running)+len(waiting) > 0
 	_, o.present = decidePool(o.rule, o.present, running, now)
-	_, o.then = decidePool(o.rule, o.present, waiting, now)
+	decisions, then := decidePool(o.rule, o.present, waiting, now)
+	o.then = then
+	for _, d := range decisions {
+		if d.Intent.Signal != nil && (counts(d) || d.Outcome == Superseded) && o.outbids(d) {
+			o.signalled = &d.To
+		}
+	}
 	o.present.Busy = !o.began.IsZero()
 	return o
 }
+
+// outbids says whether a signal asks for more than those that wait.
+func (o *outlook) outbids(d Decision) bool { return o.signalled == nil || d.To > *o.signalled }
 
 // decide decides one more intent for the pool.
 func (o *outlook) decide(intent Intent, now time.Time) Decision {
@@ -108,8 +128,11 @@ func (o *outlook) decide(intent Intent, now time.Time) Decision {
 	if d.Outcome == NoChange && o.present.Busy {
 		d = d.end(CoolingDown, "an update of the pool is running") // and may fail
 	}
-	if d.Outcome == Scale && (o.then.Count == nil || d.To > *o.then.Count) {
-		o.then = o.then.after(d)
+	if d.Outcome == Scale && o.outbids(d) {
+		o.signalled, o.rivalled = &d.To, true
+		if o.then.Count == nil || d.To > *o.then.Count {
+			o.then = o.then.after(d)
+		}
 	}
 	return d
 }

@@ -11,8 +11,9 @@ type known struct {
 	// snap is what was read last, nil before that, and began when that reading began.
 	snap  *Snapshot
 	began time.Time
-	// outdated says that an update of ours ended after that.
-	outdated bool
+	// outdated says that an update of ours ended after that, and foreseen that snap is nevertheless what a reading should find, for the
+	// update did what it was to do. That is good enough to accept intents, which are decided again, and not to turn them away.
+	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
 	// flight is the reading under way that began last; nil where there is none.
@@ -32,11 +33,13 @@ type flight struct {
 
 // current says whether the stack is known as it was at a moment or after it.
 func (k *known) current(since time.Time) bool {
-	return k.usable() && !k.began.Before(since)
+	return k.usable() && !k.outdated && !k.began.Before(since)
 }
 
 // usable says whether intents may be accepted on what is known.
-func (k *known) usable() bool { return k.snap != nil && !k.outdated && k.readErr == nil }
+func (k *known) usable() bool {
+	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
+}
 
 // fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share one reading.
 // The error is an [*UnavailableError], a [*RulesError] where none were ever valid, or that of ctx.
@@ -72,7 +75,7 @@ func (q *Queue) read(since time.Time) *flight {
 		return f
 	}
 	q.flight = f
-	q.reads.Go(func() {
+	q.background.Go(func() {
 		ctx, cancel := context.WithTimeout(q.reading, readTimeout)
 		defer cancel()
 		snap, err := q.scaler.Stack.Read(ctx)
@@ -90,6 +93,7 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
 	if f.updates == q.updates && !f.began.Before(q.began) {
 		f.err = q.take(f, snap, err)
+		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
 	}
 	if q.flight == f {
@@ -134,11 +138,15 @@ func unavailable(err error) error {
 	return &UnavailableError{Detail: err.Error()}
 }
 
-// outdate says that an update of ours has ended: nothing that was read before is good enough any more.
-func (q *Queue) outdate() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+// outdate says that an update of ours has ended: nothing that was read before is good enough any more. Where it is known what the stack is
+// like now, foreseen says so, and then the update's operations must no longer be running when q.mu, which must be held, is released; else
+// it is nil.
+func (q *Queue) outdate(foreseen *Snapshot) {
 	q.updates++
-	q.outdated = true
+	q.outdated, q.foreseen = true, foreseen != nil
+	if foreseen != nil {
+		q.snap, q.rulesErr = foreseen, nil
+	}
+	clear(q.outlooks)
 	q.pollAt = time.Time{}
 }

@@ -15,8 +15,8 @@ type memory struct {
 	records map[string][]byte
 	keys    map[string]string
 	err     error
-	// delay is how long it takes to bring something to disk.
-	delay time.Duration
+	// delay is how long it takes to bring something new to disk, and updateDelay something else.
+	delay, updateDelay time.Duration
 }
 
 func newMemory() *memory { return &memory{records: map[string][]byte{}, keys: map[string]string{}} }
@@ -63,6 +63,10 @@ func (m *memory) Add(ops []Operation) ([]Operation, error) {
 }
 
 func (m *memory) Update(ops []Operation) error {
+	m.mu.Lock()
+	delay := m.updateDelay
+	m.mu.Unlock()
+	time.Sleep(delay)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {

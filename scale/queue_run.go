@@ -11,7 +11,10 @@ import (
 // in the journal. It may be called once. Where an update of an earlier process may have carried out an operation, the history tells.
 func (q *Queue) Run(ctx context.Context) {
 	defer q.stop()
-	q.finish(q.leftBehind(nil)...)
+	q.mu.Lock()
+	left := q.leftBehind(nil)
+	q.mu.Unlock()
+	q.finish(left...)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -38,8 +41,9 @@ func (q *Queue) stop() {
 	q.save()
 	q.mu.Lock() // no reading begins after this one
 	q.stopReading()
+	q.foreseen = false // no reading follows that could prove it
 	q.mu.Unlock()
-	q.reads.Wait()
+	q.background.Wait()
 }
 
 // ready are the operations to be carried out now. They count as running from here on, and their pools as busy.
@@ -55,6 +59,7 @@ func (q *Queue) ready() []*entry {
 		return !ok || at.After(now)
 	})
 	due = inDoubtFirst(due)
+	clear(q.outlooks)
 	for _, e := range due {
 		e.prior, e.op.State = e.op.State, Running
 		q.busy[e.op.Intent.Pool] = now
@@ -157,15 +162,14 @@ func (q *Queue) unsettled() bool {
 // knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may settle them.
 // q.mu must be held.
 func (q *Queue) knowsUnsettled() bool {
-	waiting := slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted })
-	return q.usable() && len(q.snap.Unsettled) > 0 && !waiting
+	return q.usable() && len(q.snap.Unsettled) > 0 && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted })
 }
 
 func (q *Queue) settleAll(ctx context.Context) {
 	err := q.scaler.Settle(ctx)
-	q.outdate()
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.outdate(nil)
 	if err == nil {
 		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
 		return
@@ -203,6 +207,7 @@ func (q *Queue) carry(ctx context.Context, batch []*entry) {
 // free says that the pools of the operations are no longer busy, which must be so before anybody hears that the operations are done.
 // q.mu must be held.
 func (q *Queue) free(entries []*entry) {
+	clear(q.outlooks)
 	for _, e := range entries {
 		delete(q.busy, e.op.Intent.Pool)
 	}

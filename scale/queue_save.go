@@ -1,27 +1,67 @@
 package scale
 
-// finish brings operations that are done to the journal, takes them out of the queue, and tells those who wait.
+import (
+	"maps"
+	"slices"
+)
+
+// finish takes operations that are done out of the queue, brings them to the journal, and tells those who wait.
 func (q *Queue) finish(entries ...*entry) {
-	q.save(entries...)
+	if len(entries) == 0 {
+		return
+	}
 	q.mu.Lock()
-	q.drop(entries...)
+	q.retire(entries)
 	q.mu.Unlock()
+	q.save()
+	q.finished(entries)
+}
+
+// finishSoon is finish without the wait for the journal. It is for operations that gave way to others, which are in the journal: after a
+// crash they do so again.
+func (q *Queue) finishSoon(entries ...*entry) {
+	if len(entries) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.retire(entries)
+	if !q.savesSoon && q.reading.Err() == nil {
+		q.savesSoon = true
+		q.background.Go(func() { q.save() })
+	}
+	q.mu.Unlock()
+	q.finished(entries)
+}
+
+// retire takes done operations out of the queue, to be saved; q.mu must be held.
+func (q *Queue) retire(entries []*entry) {
+	q.drop(entries...)
 	for _, e := range entries {
-		close(e.done)
+		q.unsaved[e.op.ID] = e.op
 	}
 }
 
-// save brings to the journal how the operations stand now, and what it did not take before. Of one that is not done and that it does not
-// take, it still says that it is open, and that is enough.
+func (q *Queue) finished(entries []*entry) {
+	for _, e := range entries {
+		close(e.done)
+		q.tell(Changed{e.op}) // nothing changes it any more
+	}
+}
+
+// save brings to the journal how operations that are not done stand now, and all that are done and that it has not taken yet. Of one that
+// is not done and that it does not take, it still says that it is open, and that is enough.
 func (q *Queue) save(entries ...*entry) {
 	q.saving.Lock() // so that what is written last is the latest
 	defer q.saving.Unlock()
-	changed := q.copies(entries)
 	q.mu.Lock()
-	ops := changed
-	for _, op := range q.unsaved {
-		ops = append(ops, op)
+	var changed []Operation
+	for _, e := range entries {
+		if e.op.State != Done { // it may have given way to another since
+			changed = append(changed, e.op)
+		}
 	}
+	ops := slices.Concat(changed, slices.Collect(maps.Values(q.unsaved)))
+	q.savesSoon = false
 	q.mu.Unlock()
 	if len(ops) == 0 {
 		return
@@ -29,10 +69,8 @@ func (q *Queue) save(entries ...*entry) {
 	err := q.journal.Update(ops)
 	q.mu.Lock()
 	for _, op := range ops {
-		if err == nil {
+		if err == nil && op.State == Done {
 			delete(q.unsaved, op.ID)
-		} else if op.State == Done {
-			q.unsaved[op.ID] = op
 		}
 	}
 	q.saveAt = q.now().Add(q.options.MaxRetryDelay)

@@ -87,7 +87,8 @@ func (q *Queue) duplicateOf(first Operation) Submission {
 }
 
 // decide decides what is no duplicate, and reserves a place in the queue for what is to be accepted. Where an intent would be turned
-// away on the grounds of what may have changed since it was read, the stack is read again first.
+// away on the grounds of what may have changed since it was read, the stack is read again first. What is accepted does not wait for that:
+// it is decided again when it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
 	since := q.now().Add(-q.options.Freshness)
 	for {
@@ -125,6 +126,13 @@ func (q *Queue) reserve(d *draft) error {
 			q.open = append(q.open, e)
 		}
 	}
+	for name, o := range d.pools {
+		if o.rivalled || o.err != nil {
+			delete(q.outlooks, name)
+		} else {
+			q.outlooks[name] = *o
+		}
+	}
 	return nil
 }
 
@@ -136,7 +144,17 @@ func (q *Queue) accept(d *draft) error {
 		}
 		q.wakeUp()
 	}
-	q.finish(q.leftBehind(d.cleared)...)
+	if len(d.cleared)+len(d.deferred) == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	left := q.leftBehind(d.cleared)
+	q.mu.Unlock()
+	if len(d.cleared) > 0 {
+		q.finish(left...) // the sender may forget the alert: it must not scale anything after a crash
+	} else {
+		q.finishSoon(left...)
+	}
 	return nil
 }
 
@@ -150,12 +168,14 @@ func (q *Queue) store(d *draft) error {
 	defer q.mu.Unlock()
 	if err != nil {
 		q.drop(d.accepted...)
+		clear(q.outlooks)
 		return err
 	}
 	for i, e := range d.accepted {
 		sub := &d.subs[d.of[i]]
 		if stored[i].ID != e.op.ID { // somebody was faster with the same key
 			q.drop(e)
+			clear(q.outlooks)
 			first := stored[i]
 			if e := q.find(first.ID); e != nil {
 				first = e.op
@@ -170,10 +190,8 @@ func (q *Queue) store(d *draft) error {
 }
 
 // leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but the newest of
-// each pool.
+// each pool. q.mu must be held.
 func (q *Queue) leftBehind(cleared []Intent) []*entry {
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	var out []*entry
 	newest := map[string]bool{}
 	for _, e := range slices.Backward(q.open) {

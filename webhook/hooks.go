@@ -43,18 +43,28 @@ const renewEvery = 5 * time.Second
 
 // renew has the rules read again, unless that was done a moment ago: somebody may have added a pool since, and a sender that is told of
 // an unknown pool does not try again. The error says that the stack cannot be read; rules that have become malformed are none.
+//
+// Those who ask at the same time share one reading, which does not end with any of them.
 func (s *Server) renew(ctx context.Context) error {
-	s.renewing.Lock()
-	defer s.renewing.Unlock()
-	if now := s.Now(); now.Sub(s.renewed) >= renewEvery {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout) // others wait for their turn
+	done := s.renewing.DoChan("", func() (any, error) {
+		now := s.Now()
+		if now.Sub(s.renewed) < renewEvery {
+			return nil, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
 		if err := s.Queue.Reload(ctx); err != nil && ruleProblems(err) == nil {
-			return err
+			return nil, err
 		}
 		s.renewed = now
+		return nil, nil
+	})
+	select {
+	case result := <-done:
+		return result.Err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return nil
 }
 
 // cloudWatch takes alarms from Amazon SNS, and from EventBridge.

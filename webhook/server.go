@@ -11,9 +11,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -35,8 +36,9 @@ type Server struct {
 	// Reloaded is called at a reload, for what is read again besides the rules; nil: nothing is.
 	Reloaded func(context.Context) error
 
-	// renewing lets one request at a time ask for the rules because it does not find its pool, and renewed is when that was last.
-	renewing sync.Mutex
+	// renewing lets one request at a time, for all who wait, ask for the rules because it does not find its pool, and renewed is when that
+	// was last.
+	renewing singleflight.Group
 	renewed  time.Time
 	// previews counts the dry runs under way.
 	previews atomic.Int32

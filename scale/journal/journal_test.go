@@ -172,6 +172,36 @@ func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
 	}
 }
 
+func TestAnOperationIsListedOnceWhateverBecomesOfIt(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	first, second := accepted(1, "worker", "a"), accepted(2, "worker", "")
+	add(t, j, first, second)
+	for _, c := range []struct {
+		name         string
+		op           scale.Operation
+		open, recent string
+	}{
+		{"begun", first, "1 2", ""},
+		{"done", done(first, noon), "2", "1"},
+		{"done at another time", done(first, noon.Add(time.Hour)), "2", "1"},
+		{"open again", first, "1 2", ""},
+		{"the other is done", done(second, noon), "1", "2"},
+	} {
+		if err := j.Update([]scale.Operation{c.op}); err != nil {
+			t.Fatal(err)
+		}
+		j = reopen(t, j, dir)
+		recent, err := j.Recent("", 10)
+		if err != nil || openIDs(t, j) != c.open || ids(recent) != c.recent {
+			t.Errorf("%s: open are %q, recent %q, %v", c.name, openIDs(t, j), ids(recent), err)
+		}
+		if found, ok, err := j.Find("worker", "a"); !ok || err != nil || found.ID != first.ID {
+			t.Errorf("%s: its key finds %q, %v", c.name, found.ID, err)
+		}
+	}
+}
+
 func TestRecent(t *testing.T) {
 	j := open(t, t.TempDir())
 	add(t, j, done(accepted(1, "worker", ""), noon.Add(2*time.Second)), done(accepted(2, "api", ""), noon.Add(time.Second)),

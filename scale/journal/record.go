@@ -28,7 +28,7 @@ const (
 )
 
 func encode(op scale.Operation) ([]byte, error) {
-	text, err := json.Marshal(op)
+	text, err := op.MarshalJSON() // json.Marshal would read through it once more
 	if err != nil {
 		return nil, fmt.Errorf("encode operation %s: %w", op.ID, err)
 	}
@@ -72,28 +72,44 @@ func doneKey(op scale.Operation) []byte {
 	return append(key, op.ID...)
 }
 
-// put writes an operation and its places in the indexes.
+// put writes an operation and its places in the indexes. One that is open already and stays so has its place there.
 func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 	id := []byte(op.ID)
-	if err := unindex(tx, id); err != nil {
-		return err
+	stays := op.State != scale.Done && isOpen(tx, id)
+	if !stays {
+		if err := unindex(tx, id); err != nil {
+			return err
+		}
 	}
 	if err := tx.Bucket([]byte(bucketOperations)).Put(id, record); err != nil {
 		return err
 	}
-	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil {
-		if err := tx.Bucket([]byte(bucketKeys)).Put(key, id); err != nil {
+	keys := tx.Bucket([]byte(bucketKeys))
+	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && !bytes.Equal(keys.Get(key), id) {
+		if err := keys.Put(key, id); err != nil {
 			return err
 		}
 	}
-	if op.State == scale.Done {
+	switch {
+	case stays:
+		return nil
+	case op.State == scale.Done:
 		return tx.Bucket([]byte(bucketDone)).Put(doneKey(op), []byte(op.Intent.Pool))
 	}
 	return tx.Bucket([]byte(bucketOpen)).Put(id, nil)
 }
 
+// isOpen says whether the operation is listed as one that is not done.
+func isOpen(tx *bolt.Tx, id []byte) bool {
+	found, _ := tx.Bucket([]byte(bucketOpen)).Cursor().Seek(id)
+	return bytes.Equal(found, id)
+}
+
 // unindex takes an operation out of the indexes of states, where it is there.
 func unindex(tx *bolt.Tx, id []byte) error {
+	if isOpen(tx, id) {
+		return tx.Bucket([]byte(bucketOpen)).Delete(id)
+	}
 	record := tx.Bucket([]byte(bucketOperations)).Get(id)
 	if record == nil {
 		return nil

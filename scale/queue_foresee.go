@@ -1,0 +1,39 @@
+package scale
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// foreseen is what a reading should find after the batch's update, as far as pools are decided by it: the stack as it was read just before,
+// and what the report says was done. It is nil where that cannot be said: not all went well, another update came in between, something is
+// not proved or was left in between, or there are no valid rules.
+func (b *batch) foreseen(report *Report, err error, now time.Time) *Snapshot {
+	unproved := slices.ContainsFunc(report.Results, func(r MoveResult) bool { return r.Unverified != "" })
+	change := report.Change
+	if err != nil || unproved || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled) > 0 || change.ID != b.id || change.Head != b.base.Head {
+		return nil
+	}
+	snap := *b.base
+	snap.Rules, snap.File, snap.Head = maps.Clone(snap.Rules), maps.Clone(snap.File), ""
+	values := map[string]*string{}
+	for name := range snap.Rules {
+		values[name] = snap.Configured(name)
+	}
+	for _, r := range report.Results {
+		text := strconv.Itoa(r.To)
+		values[r.Pool], snap.File[r.Pool] = &text, &text
+		rule := snap.Rules[r.Pool]
+		if rule.Current != nil {
+			rule.Current = r.Current
+		}
+		snap.Rules[r.Pool] = rule
+	}
+	snap.Updates = append([]Update{{
+		Kind: kindUpdate, Succeeded: true, Start: now.Add(-report.Duration), End: now, Message: change.Message,
+		ID: change.ID, Pools: change.Pools, Values: values,
+	}}, snap.Updates...)
+	return &snap
+}
