@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"said":       said,
 			"samesteps":  samesteps,
 			"serve":      serve,
+			"shown":      shown,
 			"tell":       tell,
 			"terminal":   terminal,
 			"workers":    workers,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/avast/retry-go/v4"
@@ -276,11 +277,14 @@ func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) string {
 	left, want := snap.leftOver(rule, m, result.Steps)
 	touched := slices.ContainsFunc(result.Steps, func(step ResourceStep) bool { return matcher(rule.Targets...)(step.URN) })
+	lost := snap.lostCreations(rule)
 	switch {
 	case rule.Current != nil && current == nil:
 		return `the update took "current" out of the rule`
 	case current != nil && *current != m.To:
 		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To)
+	case len(lost) > 0:
+		return fmt.Sprintf("an update that was cut off may have made %s, which the state does not know", strings.Join(lost, ", "))
 	case left != want:
 		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want)
 	case current == nil && !touched && !equal(m.From, m.To):

@@ -126,3 +126,10 @@ func (s *Scaler) succeeded(snap *Snapshot, p Plan, failed *EngineError) (*Report
 	}
 	return report, s.writeBack(snap, p.Moves)
 }
+
+// lostCreations are the URNs of a pool's resources whose creation an update began and never ended, and which the state does not have: they
+// may exist, and only the cloud knows.
+func (s *Snapshot) lostCreations(rule Rule) []string {
+	match := matcher(rule.Targets...)
+	return slices.DeleteFunc(slices.Clone(s.Pending), func(urn string) bool { return !match(urn) || slices.Contains(s.Resources, urn) })
+}

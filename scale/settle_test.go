@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,4 +228,36 @@ func TestLockOfADeadEngineIsTriedAgainAtOnce(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
+}
+
+func TestResourcesThatTheStateDoesNotKnowAreADoubt(t *testing.T) {
+	const lost = "urn:pulumi:dev::demo::pkg:index:Worker::w-4"
+	loop := withRule("worker", func(r *Rule) { r.Targets = []string{"**::w-*"} })
+	for _, c := range []struct {
+		name    string
+		pending []string
+		known   []string
+		doubted bool
+	}{
+		{"a creation that never ended", []string{lost}, nil, true},
+		{"an update of a resource that never ended", []string{lost}, []string{lost}, false},
+		{"a creation of another pool's", []string{"urn:pulumi:dev::demo::pkg:index:Worker::v-4"}, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			snap := snapshot(loop, func(s *Snapshot) {
+				s.Pending = c.pending
+				s.Resources = append(append(s.Resources, "urn:pulumi:dev::demo::pkg:index:Worker::w-1"), c.known...)
+			})
+			report, err := newFake(t, snap).scaler().Scale(context.Background(), []Intent{byDelta(2)}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if doubt := report.Results[0].Unverified; strings.Contains(doubt, lost) != c.doubted {
+				t.Errorf("unverified: %q", doubt)
+			}
+			if got := snap.status(snap.Rules["worker"], noon).Unsettled; got != c.doubted {
+				t.Errorf("unsettled: %v", got)
+			}
+		})
+	}
 }

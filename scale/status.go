@@ -73,7 +73,7 @@ func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, resto
 func (s *Snapshot) status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
-	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool)
+	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
 	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
 	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {

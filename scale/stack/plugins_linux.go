@@ -18,7 +18,7 @@ func endPlugins(path string) {
 	deadline := time.Now().Add(endTimeout)
 	for _, pid := range plugins(path) {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
-		for alive(pid) && !isZombie(pid) && time.Now().Before(deadline) {
+		for alive(pid) && time.Now().Before(deadline) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
@@ -57,7 +57,7 @@ func holds(process, path string) bool {
 func isZombie(pid int) bool {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
-		return true
+		return false
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
 	return strings.HasPrefix(rest, "Z")
