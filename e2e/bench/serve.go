@@ -41,7 +41,7 @@ func (s *stack) serve(ctx context.Context, front ...string) (*server, error) {
 	sv := &server{stack: s, log: log.Name(), ended: make(chan struct{}), client: &http.Client{Timeout: time.Minute}}
 	sv.cmd = s.lab.command(ctx, s.dir, front, "pulumiscale", "serve", "--listen", "127.0.0.1:0", "--poll", "1h")
 	sv.cmd.Stdout, sv.cmd.Stderr = log, log
-	sv.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C must not reach its engine
+	detach(sv.cmd)
 	if err := sv.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (l *lab) serve(ctx context.Context) error {
 	l.cmd = exec.CommandContext(ctx, filepath.Join(l.root, "bin", "pulumiscale"), "serve", "--listen", "127.0.0.1:0")
 	l.cmd.Dir, l.cmd.Env, l.cmd.Stdout, l.cmd.Stderr = l.path("program"), l.env, file, file
 	l.cmd.Cancel = func() error { return l.cmd.Process.Signal(syscall.SIGTERM) }
-	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C on the soak must not reach its engine
+	detach(l.cmd)
 	if err := l.cmd.Start(); err != nil {
 		return err
 	}
