@@ -16,7 +16,8 @@ RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v $$(go env CC | c
 
 # More flags for `go test`, such as -v.
 TESTFLAGS ?=
-FUZZTIME ?= 1m
+# How many inputs each fuzz target gets: Go's -fuzztime.
+FUZZTIME ?= 500000x
 # How often the benchmark measures everything, and which of its sections; none: all.
 N ?= 10
 ONLY ?=
@@ -62,7 +63,7 @@ lint: tools-lint ## Formatting, the linters with the import map, and tidy module
 		(cd $$module && go vet ./... && "$(CURDIR)/$(TOOLS_BIN)/golangci-lint" run --config "$(CURDIR)/.golangci.yml" && go mod tidy -diff) || exit 1; \
 	done
 
-fuzz: ## Run each fuzz target for FUZZTIME
+fuzz: ## Run each fuzz target with FUZZTIME inputs, such as 500000x
 	@tools/fuzz $(FUZZTIME)
 
 bench: tools tools-bench build ## Measure what PulumiScale costs beside other ways, N times each: docs/performance.md

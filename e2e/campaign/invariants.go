@@ -47,6 +47,8 @@ func mark(key string) string { return "<" + key + ">" }
 // evidence is what a round left behind.
 type evidence struct {
 	before, after picture
+	// glances are pictures of the moments right after something was killed, before anything was started again.
+	glances []picture
 	// final is the picture after a plain `pulumi up` of somebody, and upErr how that failed.
 	final  picture
 	upErr  error
@@ -71,6 +73,7 @@ type invariant struct {
 func invariants() []invariant {
 	return []invariant{
 		{"agreement", "the count in the config file, in the last successful update, in the checkpoint, in `current` and in the cloud is one and the same", agreement},
+		{"order", "the config file never gets a count before an update with it has succeeded", order},
 		{"guardrails", "no update of ours leaves a pool outside [min, max], nor is one there in the end", guardrails},
 		{"an end", "everything accepted comes to an end, and what fails says why", anEnd},
 		{"once", "an event is carried out by exactly one update if its sender was told so, and by none if not", once},
@@ -117,6 +120,23 @@ func agree(p picture, when string) []string {
 		if !same || pool.exported && state.current == nil {
 			out = append(out, fmt.Sprintf("%s%s: config file %s, history %d, checkpoint %d/%d, current %s, cloud %d",
 				pool.name, when, p.file[pool.name], count, state.wanted, state.size, pointed(state.current), p.cloud[pool.name]))
+		}
+	}
+	return out
+}
+
+func order(e evidence) []string {
+	var out []string
+	for _, glance := range e.glances {
+		for _, pool := range pools() {
+			is := glance.file[pool.name]
+			earned := is == e.before.file[pool.name] || slices.ContainsFunc(glance.history[min(e.since, len(glance.history)):], func(u update) bool {
+				n, ok := u.count(pool)
+				return u.succeeded() && ok && is == fmt.Sprint(n)
+			})
+			if !earned {
+				out = append(out, fmt.Sprintf("%s: right after a kill the config file had %q, with which no update had succeeded", pool.name, is))
+			}
 		}
 	}
 	return out

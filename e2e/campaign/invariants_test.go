@@ -41,7 +41,7 @@ func sound() evidence {
 	first := entry("", "deployed", 100, 30, 30, 3, 30, 30)
 	second := entry("pulumiscale/A", "pulumiscale: web 30 -> 32 (http: <k1>)", 200, 30, 30, 3, 30, 32)
 	return evidence{
-		before: consistent(first), after: consistent(first, second), final: consistent(first, second, entry("", "", 300, 30, 30, 3, 30, 32)), since: 1,
+		before: consistent(first), glances: []picture{consistent(first), consistent(first, second)}, after: consistent(first, second), final: consistent(first, second, entry("", "", 300, 30, 30, 3, 30, 32)), since: 1,
 		events: []event{
 			{key: "k1", pool: "web", delta: 2, outcome: scaled, told: "scaled", accepted: 190},
 			{key: "k2", pool: "batch", delta: 1, outcome: not, told: "failed", reason: "quota", failed: true, accepted: 190},
@@ -99,6 +99,11 @@ func TestEachBreachIsSeen(t *testing.T) {
 		{"`current` is gone", "agreement", func(e *evidence) { state(e.after, "web", func(s *poolState) { s.current = nil }) }},
 		{"the cloud has another count", "agreement", func(e *evidence) { e.after.cloud["batch"] = 31 }},
 		{"the cloud has another count after a plain up", "agreement", func(e *evidence) { e.final.cloud["batch"] = 31 }},
+		{"a killed scaling had already written its count", "order", func(e *evidence) {
+			glance := consistent(e.before.history...)
+			glance.file["web"] = "32"
+			e.glances = []picture{consistent(e.after.history...), glance}
+		}},
 		{"an update left the guardrails", "guardrails", func(e *evidence) {
 			e.scaledTo(entry("pulumiscale/A", "<k1>", 200, 30, 30, 6, 30, 32))
 		}},

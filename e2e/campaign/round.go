@@ -43,6 +43,8 @@ type round struct {
 	logFrom int
 	// cutOff says that an engine was killed that had left something in the middle.
 	cutOff bool
+	// glances are pictures taken right after something was killed.
+	glances []picture
 	// said is what the round's `pulumiscale scale` runs said.
 	said string
 }
@@ -127,7 +129,7 @@ func (r *round) settle() []string {
 		}
 	}
 	r.finishLog()
-	e := evidence{since: len(r.before.history), before: r.before, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
+	e := evidence{since: len(r.before.history), before: r.before, glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
 	var err error
 	if e.after, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)

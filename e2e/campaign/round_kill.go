@@ -136,16 +136,19 @@ func (r *round) strike(v victims) {
 	}
 	r.count("engines killed", engines)
 	r.story.tell("killed %s: %d engines, %d plugins", v, engines, plugins)
-	r.noteCutOff(engines)
+	r.glance(engines > 0)
 }
 
-// noteCutOff notes whether the killed engines were in the middle of something.
-func (r *round) noteCutOff(engines int) {
-	if engines == 0 {
+// glance keeps the picture right after a blow, and notes whether killed engines were in the middle of something.
+func (r *round) glance(engines bool) {
+	r.pause(20 * time.Millisecond)
+	now, err := r.picture()
+	if err != nil { // a living engine is writing
+		r.story.tell("no picture after the blow: %v", err)
 		return
 	}
-	r.pause(20 * time.Millisecond)
-	if now, err := r.picture(); err == nil && len(now.pending) > 0 {
+	r.glances = append(r.glances, now)
+	if engines && len(now.pending) > 0 {
 		r.cutOff = true
 		r.story.tell("left in the middle: %v", now.pending)
 	}
@@ -166,6 +169,7 @@ func (r *round) killScale() {
 		if syscall.Kill(s.cmd.Process.Pid, syscall.SIGKILL) == nil {
 			r.count("kills", 1)
 			r.story.tell("killed scale")
+			r.glance(false)
 		}
 	}
 	with.server = false
