@@ -24,7 +24,7 @@ type Operation struct {
 	From, To *int
 	// Error says why the operation failed, or what it waits for; empty where neither is so.
 	Error string
-	// AcceptedAt, StartedAt and EndedAt are when it was accepted, last begun and done; zero where that is not so yet.
+	// AcceptedAt, StartedAt and EndedAt are when it was accepted, last begun and known to be done; zero where that is not so yet.
 	AcceptedAt, StartedAt, EndedAt time.Time
 	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
 	NotBefore time.Time

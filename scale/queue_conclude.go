@@ -120,11 +120,13 @@ func splits(err error) bool {
 
 // closeCarriedOut closes operations that have been carried out already.
 func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) {
+	now := q.now()
 	q.mu.Lock()
 	q.outdate(nil)
 	q.free(b.entries)
 	for _, e := range b.entries {
-		e.close(already.by.End, FinalScaled, e.op.Decision.Reason)
+		// Not when the update ended: after a long stop it would be forgotten before anybody could look it up.
+		e.close(now, FinalScaled, e.op.Decision.Reason)
 		e.op.To = countOf(already.by.Values[e.op.Intent.Pool])
 		for _, s := range Scalings(already.updates, e.op.Intent.Pool) {
 			if s.ID == already.by.ID {

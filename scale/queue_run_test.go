@@ -205,6 +205,7 @@ func TestQueueAfterACrash(t *testing.T) {
 	}{
 		{name: "before anything was begun", after: time.Millisecond, updates: 1},
 		{name: "the update ends before the restart", after: updateTime / 2, meanwhile: updateTime, updates: 1},
+		{name: "the update ended days before the restart", after: updateTime / 2, meanwhile: 48 * time.Hour, updates: 1},
 		{name: "the update still runs at the restart", after: updateTime / 2, updates: 1},
 		{
 			name: "the update failed", after: updateTime / 2, meanwhile: updateTime, updates: 2,
@@ -227,11 +228,16 @@ func TestQueueAfterACrash(t *testing.T) {
 					time.Sleep(c.after)
 					left := r.kill()
 					time.Sleep(c.meanwhile)
+					restarted := time.Now()
 					r = start(t, w, left)
 					r.wants(FinalScaled, id)
 					r.wantCounts(5, 2, c.updates)
-					if op := r.result(id); op.From == nil || *op.From != 3 || *op.To != 5 {
+					op := r.result(id)
+					if op.From == nil || *op.From != 3 || *op.To != 5 {
 						t.Errorf("it is said to have gone from %v to %v", op.From, op.To)
+					}
+					if op.EndedAt.Before(restarted) { // the journal forgets it a day after that
+						t.Errorf("it is kept as if it had been told %s before anybody could ask", restarted.Sub(op.EndedAt))
 					}
 				})
 			})
