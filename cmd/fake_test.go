@@ -106,6 +106,8 @@ func (f *fake) Preview(ctx context.Context, change scale.Change, observe scale.O
 	return result, f.previewErr
 }
 
+func (f *fake) Prepare(scale.Change) func() { return func() {} }
+
 func (f *fake) Update(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -84,6 +84,11 @@ func (f *fakeStack) Preview(_ context.Context, c Change, _ Observe) (*Result, er
 	return f.onPreview(len(f.previewed), c)
 }
 
+func (f *fakeStack) Prepare(Change) func() {
+	f.calls = append(f.calls, "prepare")
+	return func() {}
+}
+
 func (f *fakeStack) Update(ctx context.Context, c Change, _ Observe) (*Result, error) {
 	f.t.Helper()
 	f.calls = append(f.calls, "update")

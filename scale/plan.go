@@ -117,7 +117,7 @@ func why(decisions []Decision) string {
 // change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update: a stale or
 // unfinished value in the file must not slip into the stack's configuration on the back of another pool's scaling.
 func change(snap *Snapshot, moves []Move) Change {
-	c := Change{Head: snap.Head}
+	c := Change{Head: snap.Head, Output: snap.Output}
 	values := map[string]*string{}
 	for _, name := range snap.Rules.Names() {
 		values[name] = snap.Configured(name)

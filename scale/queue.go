@@ -25,6 +25,8 @@ type Queue struct {
 	wake chan struct{}
 	// telling lets one event at a time through to the observer, and saving one change to the journal.
 	telling, saving sync.Mutex
+	// ahead is what Run, and nobody else, has prepared.
+	ahead ahead
 
 	mu sync.Mutex
 	// open are the operations that are not done, oldest first.

@@ -17,7 +17,8 @@ func (b *batch) foreseen(report *Report, err error, now time.Time) *Snapshot {
 		return nil
 	}
 	snap := *b.base
-	snap.Rules, snap.File, snap.Head = maps.Clone(snap.Rules), maps.Clone(snap.File), ""
+	snap.Rules, snap.File, snap.Head = maps.Clone(snap.Rules), maps.Clone(snap.File), report.Head
+	snap.Output = report.Output
 	values := map[string]*string{}
 	for name := range snap.Rules {
 		values[name] = snap.Configured(name)

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -26,6 +27,7 @@ func (q *Queue) Run(ctx context.Context) {
 			q.settleAll(ctx)
 			continue
 		}
+		q.prepare(q.gathering())
 		q.keepHouse()
 		timer.Reset(q.pause())
 		select {
@@ -38,6 +40,7 @@ func (q *Queue) Run(ctx context.Context) {
 
 // stop ends what the queue does besides.
 func (q *Queue) stop() {
+	q.unprepare()
 	q.save()
 	q.mu.Lock() // no reading begins after this one
 	q.stopReading()
@@ -222,6 +225,7 @@ func (q *Queue) isPostponed() bool {
 
 // carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be split.
 func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
+	defer q.unprepare()
 	b, began := q.begin(group), q.now()
 	if b == nil {
 		return false
@@ -239,7 +243,8 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 // begin marks the operations as running, with the id that their update is to have, and brings that to disk before anything is done: only
 // so can it be told after a crash whether they were carried out. It returns nil where the journal fails.
 func (q *Queue) begin(group []*entry) *batch {
-	b := &batch{entries: group, id: NewUpdateID(), earlier: group[0].op.Updates, history: q.scaler.Stack.History}
+	q.prepare(group)
+	b := &batch{entries: group, id: cmp.Or(q.ahead.id, NewUpdateID()), earlier: group[0].op.Updates, history: q.scaler.Stack.History}
 	q.mu.Lock()
 	for _, e := range group {
 		e.op.StartedAt = q.now()

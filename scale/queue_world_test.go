@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -39,6 +40,9 @@ type world struct {
 	lucky         bool
 	unsettled     []string
 	foreignUpdate bool
+	// prepared is the change for which an engine waits, preparations how often one was started so, and headStarts how many updates used it.
+	prepared                 *Change
+	preparations, headStarts int
 }
 
 func newWorld(t *testing.T) *world {
@@ -147,9 +151,14 @@ func (w *world) Read(ctx context.Context) (*Snapshot, error) {
 		Rules: w.rules, RulesErr: w.malformed, Resources: []string{workerURN, apiURN}, Updates: slices.Clone(w.updates), Complete: true,
 		File: map[string]*string{}, Head: strconv.Itoa(len(w.updates)), Unsettled: slices.Clone(w.unsettled),
 	}
-	for name := range w.rules {
+	current := map[string]int{}
+	for name, rule := range w.rules {
 		s.File[name] = s.Configured(name)
+		if rule.Current != nil {
+			current[name] = w.values[name]
+		}
 	}
+	s.Output = outputOf(w.rules, current)
 	return s, nil
 }
 
@@ -174,6 +183,10 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 	}
 	w.running = true
 	w.begun++
+	if w.prepared != nil && reflect.DeepEqual(*w.prepared, c) {
+		w.headStarts++
+	}
+	w.prepared = nil
 	w.targets = append(w.targets, c.Targets)
 	w.mu.Unlock()
 	start := time.Now()
@@ -211,7 +224,17 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 		w.cutOff--
 		return nil, died()
 	}
-	return done(w.rules, c), nil
+	result := done(w.rules, c)
+	result.Head = strconv.Itoa(len(w.updates))
+	return result, nil
+}
+
+// Prepare notes the change; Update then finds whether it is the one that was foreseen.
+func (w *world) Prepare(c Change) func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.prepared, w.preparations = &c, w.preparations+1
+	return func() { w.set(func() { w.prepared = nil }) }
 }
 
 func died() error {

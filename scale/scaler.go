@@ -40,6 +40,9 @@ type Report struct {
 	Restored []Drift
 	// Duration is how long the engine ran.
 	Duration time.Duration
+	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty where there was none.
+	Head   string
+	Output []byte
 	// Unsettled are other pools that an earlier update left in doubt: see [Snapshot.Unsettled].
 	Unsettled []string
 }
@@ -230,7 +233,7 @@ func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (*Report, err
 	if len(snap.Pending) > 0 {
 		s.Observe(PendingOperations{URNs: snap.Pending})
 	}
-	report.Steps, report.Duration = result.Steps, result.Duration
+	report.Steps, report.Duration, report.Head, report.Output = result.Steps, result.Duration, result.Head, result.Output
 	report.Results = verify(snap, p.Moves, result)
 	return report, s.writeBack(snap, p.Moves)
 }

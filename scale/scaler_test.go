@@ -58,6 +58,7 @@ func TestScaleReport(t *testing.T) {
 		Steps:    []ResourceStep{{Op: "update", URN: workerURN}},
 		Restored: []Drift{{Pool: "api", Key: "apiCount", Configured: new("2")}},
 		Duration: time.Second,
+		Output:   outputOf(twoPools(), map[string]int{"worker": 5}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

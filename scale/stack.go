@@ -26,6 +26,10 @@ type Stack interface {
 	History(ctx context.Context, rules Rules) ([]Update, error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
 	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
+	// Prepare starts the engine for a change that is likely to be updated next, so that it need not be waited for then. It does nothing to
+	// the stack before Update is called for the very same change; end, which may be called more than once, ends it where that did not
+	// happen. There is one at a time; a change without an ID, or what cannot be prepared, is passed over.
+	Prepare(change Change) (end func())
 	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun. Until it is known that the
 	// pools are as they should be, [Snapshot.Unsettled] names them.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
@@ -54,6 +58,8 @@ type Snapshot struct {
 	File map[string]*string
 	// Head identifies the newest completed update; empty where there is none.
 	Head string
+	// Output is the JSON of the stack output of the rules; nil where there is none, or where it is not told as it is.
+	Output []byte
 	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may
 	// be anything in between. The next update of such a pool, which refreshes it first, settles it.
 	Unsettled []string
@@ -105,8 +111,9 @@ type Change struct {
 	TargetDependents, Refresh bool
 	// Message is the update's message.
 	Message string
-	// Head is that of the snapshot on which the change was decided.
-	Head string
+	// Head and Output are those of the snapshot on which the change was decided.
+	Head   string
+	Output []byte
 	// ID becomes the update's [Update.ID]; empty: one is made up.
 	ID string
 }
@@ -123,7 +130,10 @@ type Result struct {
 	Duration time.Duration
 	// ID is the update's own mark in the history; empty for a preview.
 	ID string
-	// Overtaken says that another update completed after the change was decided and before this update began.
+	// Head is the [Snapshot.Head] of a reading that finds this update to be the newest; empty for a preview.
+	Head string
+	// Overtaken says that another update completed after the change was decided and before this update began, or while the stack was read
+	// for it: the stack that the update began with had another Head or Output than the change was decided on.
 	Overtaken bool
 }
 

@@ -154,6 +154,8 @@ func (f *fake) Preview(_ context.Context, c scale.Change, _ scale.Observe) (*sca
 	return done(c), f.previewErr
 }
 
+func (f *fake) Prepare(scale.Change) func() { return func() {} }
+
 func (f *fake) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*scale.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

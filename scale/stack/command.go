@@ -47,6 +47,8 @@ type process struct {
 	dir   string
 	stdin io.Reader
 	env   []string
+	// files are inherited, as the first ones after the standard three.
+	files []*os.File
 	// tie is a file that is locked for as long as the process, or one that it started, runs; empty: none.
 	tie string
 	// started is told of the process once it runs; nil: nobody is.
@@ -58,52 +60,77 @@ func (c *command) run(ctx context.Context, p process, args ...string) (stdout, s
 	if err := ctx.Err(); err != nil {
 		return "", "", -1, err
 	}
-	out, err := newCapture()
+	child, err := c.start(p, args...)
 	if err != nil {
 		return "", "", -1, err
 	}
-	defer out.close()
-	errs, err := newCapture()
-	if err != nil {
-		return "", "", -1, err
-	}
-	defer errs.close()
-	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, out.file, errs.file
-	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
-	detach(cmd)
-	if p.tie != "" {
-		untie, err := tie(cmd, p.tie)
-		if err != nil {
-			return "", "", -1, err
-		}
-		defer untie()
-	}
-	err = runInterruptibly(ctx, cmd, p.started)
-	code = -1
-	if cmd.ProcessState != nil {
-		code = cmd.ProcessState.ExitCode()
-	}
-	return out.text(), errs.text(), code, err
+	return child.wait(ctx)
 }
 
-// runInterruptibly runs the command to its end and interrupts it when ctx ends. The error then names that cause as well.
-func runInterruptibly(ctx context.Context, cmd *exec.Cmd, started func(pid int)) error {
+// invocation is a CLI that runs. Its wait must be called once.
+type invocation struct {
+	cmd       *exec.Cmd
+	out, errs capture
+	untie     func()
+}
+
+// start starts the CLI with the arguments.
+func (c *command) start(p process, args ...string) (_ *invocation, err error) {
+	child := &invocation{untie: func() {}}
+	defer func() {
+		if err != nil {
+			child.close()
+		}
+	}()
+	if child.out, err = newCapture(); err != nil {
+		return nil, err
+	}
+	if child.errs, err = newCapture(); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, child.out.file, child.errs.file
+	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
+	cmd.ExtraFiles = p.files
+	detach(cmd)
+	child.cmd = cmd
+	if p.tie != "" {
+		if child.untie, err = tie(cmd, p.tie); err != nil {
+			child.untie = func() {}
+			return nil, err
+		}
+	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	if started != nil {
-		started(cmd.Process.Pid)
+	if p.started != nil {
+		p.started(cmd.Process.Pid)
 	}
+	return child, nil
+}
+
+// wait waits for the end of the process, and interrupts it when ctx ends. The error then names that cause as well.
+func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int, err error) {
+	defer c.close()
 	stop := context.AfterFunc(ctx, func() {
-		_ = interrupt(cmd.Process) // it may just have ended by itself
+		_ = interrupt(c.cmd.Process) // it may just have ended by itself
 	})
 	defer stop()
-	err := cmd.Wait()
+	err = c.cmd.Wait()
 	if err != nil && ctx.Err() != nil {
-		return errors.Join(ctx.Err(), err)
+		err = errors.Join(ctx.Err(), err)
 	}
-	return err
+	code = -1
+	if c.cmd.ProcessState != nil {
+		code = c.cmd.ProcessState.ExitCode()
+	}
+	return c.out.text(), c.errs.text(), code, err
+}
+
+func (c *invocation) close() {
+	c.untie()
+	c.out.close()
+	c.errs.close()
 }
 
 // capture is a file that takes what a process prints.
@@ -119,6 +146,9 @@ func newCapture() (capture, error) {
 }
 
 func (c capture) close() {
+	if c.file == nil {
+		return
+	}
 	_ = c.file.Close()
 	_ = os.Remove(c.file.Name())
 }

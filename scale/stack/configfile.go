@@ -90,17 +90,24 @@ func (f configFile) write(settings []scale.Setting) error {
 }
 
 // copyTo writes a private copy of the file with the settings into a folder, readable by this user alone, for `--config-file`.
-func (f configFile) copyTo(dir string, settings []scale.Setting) (path string, err error) {
+func (f configFile) copyTo(dir string, settings []scale.Setting) error {
+	edited, err := f.with(settings)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(f.copyIn(dir), edited, 0o600)
+}
+
+// copyIn is the path of a private copy in a folder.
+func (f configFile) copyIn(dir string) string { return filepath.Join(dir, filepath.Base(f.path)) }
+
+// with is the file as it is now, with the settings.
+func (f configFile) with(settings []scale.Setting) ([]byte, error) {
 	doc, err := f.read()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	edited, err := f.edit(doc, settings)
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, filepath.Base(f.path))
-	return path, os.WriteFile(path, edited, 0o600)
+	return f.edit(doc, settings)
 }
 
 // edit returns the document with the settings in it.

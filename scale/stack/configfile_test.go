@@ -134,10 +134,11 @@ func TestWriteOfWhatIsThereTouchesNothing(t *testing.T) {
 func TestCopyTo(t *testing.T) {
 	const doc = "config:\n  demo:a: 1 # a\n"
 	f := tempFile(t, doc)
-	path, err := f.copyTo(t.TempDir(), append(set("a", "5"), scale.Setting{Key: "b"}))
-	if err != nil {
+	dir := t.TempDir()
+	if err := f.copyTo(dir, append(set("a", "5"), scale.Setting{Key: "b"})); err != nil {
 		t.Fatal(err)
 	}
+	path := f.copyIn(dir)
 	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{content(t, path), content(t, f.path)}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -147,7 +148,7 @@ func TestCopyTo(t *testing.T) {
 }
 
 func TestCopyToReportsAFileThatCannotBeEdited(t *testing.T) {
-	if _, err := tempFile(t, "config: text\n").copyTo(t.TempDir(), set("a", "5")); err == nil {
+	if err := tempFile(t, "config: text\n").copyTo(t.TempDir(), set("a", "5")); err == nil {
 		t.Error("no error")
 	}
 }

@@ -40,12 +40,18 @@ type follower struct {
 	open        map[string]scale.ResourceStep
 	done        []scale.ResourceStep
 	diagnostics []scale.Diagnostic
+	// before is the rules' output that the engine found in the state; nil where it has not told.
+	before []byte
 	// summary is the engine's word for how it ended; empty where it did not get so far.
 	summary string
 	// unclean says that the engine may have left its lock behind.
 	unclean bool
 	// damaged says that the lock it may have left is not whole, and meetsDamaged that it met such a lock itself.
 	damaged, meetsDamaged bool
+}
+
+func newFollower(operation, message string, observe scale.Observe) *follower {
+	return &follower{operation: operation, message: message, observe: observe, open: map[string]scale.ResourceStep{}}
 }
 
 // follow reads the event log as it grows, until ended is closed and all of it is read.
@@ -109,6 +115,7 @@ func (f *follower) handle(event apitype.EngineEvent) {
 			f.began()
 		}
 	case event.ResourcePreEvent != nil:
+		f.found(event.ResourcePreEvent.Metadata)
 		f.started(event.ResourcePreEvent.Metadata)
 	case event.ResOutputsEvent != nil:
 		f.finished(event.ResOutputsEvent.Metadata, false)
@@ -118,6 +125,15 @@ func (f *follower) handle(event apitype.EngineEvent) {
 		f.diagnosed(*event.DiagnosticEvent)
 	case event.SummaryEvent != nil:
 		f.summary = string(event.SummaryEvent.Result)
+	}
+}
+
+// found takes note of the rules' output that the engine found in the state.
+func (f *follower) found(m apitype.StepEventMetadata) {
+	if m.Type == stackType && m.Old != nil {
+		if rules, ok := m.Old.Outputs[scale.OutputName]; ok {
+			f.before = []byte(asJSON(rules))
+		}
 	}
 }
 
@@ -200,27 +216,19 @@ func nameOf(urn resource.URN) string {
 	return urn.Name()
 }
 
-// operation is one run of the engine whose events are followed.
+// operation is one run of the engine.
 type operation struct {
-	name    string
-	args    []string
-	message string
-	began   func()
-	// dir takes the private copy of the configuration and the event log.
+	args []string
+	// dir has the private copy of the configuration and takes the event log.
 	dir string
 	// process says more of the engine's process.
 	process process
 }
 
-// run runs an update or a preview in the engine with a private copy of the configuration, and follows it.
-func (s *Stack) run(ctx context.Context, op operation, change scale.Change, observe scale.Observe) (*follower, error) {
-	config, err := s.file.copyTo(op.dir, change.Settings)
-	if err != nil {
-		return nil, err
-	}
-	log := filepath.Join(op.dir, eventFile)
-	f := &follower{operation: op.name, message: op.message, observe: observe, began: op.began, open: map[string]scale.ResourceStep{}}
-	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", config, "--event-log", log, "--suppress-outputs", "--suppress-progress")
+// start starts the engine on a change.
+func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.copyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
+		"--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
 		args = append(args, "--target", target)
 	}
@@ -233,21 +241,26 @@ func (s *Stack) run(ctx context.Context, op operation, change scale.Change, obse
 	if s.options.Parallel > 0 {
 		args = append(args, "--parallel", asJSON(s.options.Parallel))
 	}
-	ended, followed := make(chan struct{}), make(chan error, 1)
-	go func() { followed <- f.follow(log, ended) }()
-	start := time.Now()
 	op.process.dir, op.process.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
-	stdout, stderr, code, err := s.command.run(ctx, op.process, args...)
+	return s.command.start(op.process, args...)
+}
+
+// attend follows a running engine's events to its end, which wait waits for.
+func (s *Stack) attend(ctx context.Context, f *follower, dir string, wait func(context.Context) (stdout, stderr string, code int, err error)) error {
+	ended, followed := make(chan struct{}), make(chan error, 1)
+	go func() { followed <- f.follow(filepath.Join(dir, eventFile), ended) }()
+	start := time.Now()
+	stdout, stderr, code, err := wait(ctx)
 	close(ended)
 	if followErr := <-followed; followErr != nil && err == nil {
-		return f, followErr
+		return followErr
 	}
 	f.result.Duration = time.Since(start)
 	f.unclean = code < 0 || lockLeft.MatchString(stderr) || lockWrite.MatchString(stderr)
 	f.damaged = lockWrite.MatchString(stderr)
 	f.meetsDamaged = !f.hasBegun && damagedLock.MatchString(stderr)
 	if err != nil {
-		return f, s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
+		return s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
 	}
-	return f, nil
+	return nil
 }

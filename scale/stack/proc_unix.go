@@ -42,6 +42,9 @@ func tied(path string, _ int) bool {
 // interrupt asks the process to end gently, as Ctrl-C in a terminal would.
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 
+// kill ends the process, and what it has started, at once.
+func kill(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
 // alive says whether a process with the id runs on this machine. One that has ended and that its parent has not asked how does not: in
 // a container there may be nobody who ever does.
 func alive(pid int) bool {

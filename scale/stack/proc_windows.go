@@ -25,6 +25,9 @@ func tied(_ string, pid int) bool { return pid != 0 && alive(pid) }
 // interrupt asks the process to end gently, as the Automation API does on Windows.
 func interrupt(p *os.Process) error { return sigintwindows.SendCtrlBreak(p.Pid) }
 
+// kill ends the process at once.
+func kill(p *os.Process) { _ = p.Kill() }
+
 // alive says whether a process with the id runs on this machine.
 func alive(pid int) bool {
 	p, err := os.FindProcess(pid)

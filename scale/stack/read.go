@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -100,6 +102,9 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 	wait.Go(func() { state, stateErr = s.readState(ctx) })
 	wait.Go(func() { entries, complete, historyErr = s.readPages(ctx, 1, pageSize) })
 	wait.Wait()
+	if stateErr == nil && historyErr == nil && state.isOlderThan(entries) {
+		state, stateErr = s.readState(ctx) // an update ended between the two readings
+	}
 	if stateErr != nil {
 		return nil, stateErr
 	}
@@ -123,7 +128,7 @@ func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
 		return nil, err
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates}
-	snap.Head = head(entries)
+	snap.Head, snap.Output = head(entries), state.output()
 	snap.Unsettled = s.unsettled(ended, entries, rules)
 	snap.File, err = s.file.values(rules)
 	return snap, err
@@ -143,6 +148,23 @@ type state struct {
 	resources, pending []string
 	dependsOn          map[string][]string
 	rules              []byte
+	// written is when the engine wrote it, by the clock of the engine's machine.
+	written time.Time
+}
+
+// isOlderThan says whether the newest completed update began after the state was written: it has written another one since. Clocks that differ
+// make the state be read once more than needed, or once less: then the update itself finds that it began with another one.
+func (s state) isOlderThan(entries []entry) bool {
+	return len(entries) > 0 && s.written.Before(entries[0].StartTime)
+}
+
+// output is the rules' output as the engine's events have it too; nil where there is none. Secrets stand there in another way.
+func (s state) output() []byte {
+	var output any
+	if bytes.Contains(s.rules, []byte(sig.Key)) || json.Unmarshal(s.rules, &output) != nil {
+		return nil
+	}
+	return []byte(asJSON(output))
 }
 
 func (s *Stack) readState(ctx context.Context) (state, error) {
@@ -152,6 +174,9 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	}
 	var exported struct {
 		Deployment struct {
+			Manifest struct {
+				Time time.Time `json:"time"`
+			} `json:"manifest"`
 			Resources []struct {
 				URN          string                     `json:"urn"`
 				Type         string                     `json:"type"`
@@ -170,7 +195,7 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	if err := json.Unmarshal(out, &exported); err != nil {
 		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
 	}
-	st := state{dependsOn: map[string][]string{}}
+	st := state{dependsOn: map[string][]string{}, written: exported.Deployment.Manifest.Time}
 	for _, r := range exported.Deployment.Resources {
 		st.resources = append(st.resources, r.URN)
 		st.dependsOn[r.URN] = append(r.Dependencies, r.Parent, r.DeletedWith)
@@ -189,6 +214,9 @@ const pageSize = 20
 
 // agentKey is where the history keeps the `--exec-agent` of an update, by which ours know themselves.
 const agentKey = "exec.agent"
+
+// succeeded is the history's word for the result of an update that did.
+const succeeded = "succeeded"
 
 // entry is one update as `pulumi stack history --json` shows it.
 type entry struct {
@@ -249,16 +277,19 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	return true
 }
 
-// head identifies the newest completed update; empty where there is none. Pulumi Cloud numbers them, and may still add to an entry;
-// self-managed backends number none, so that it is a digest of what every reader of the history sees alike.
+// head identifies the newest completed update; empty where there is none. One of ours has its mark. Others are numbered by Pulumi Cloud, which
+// may still add to an entry; self-managed backends number none, so that it is a digest of what every reader of the history sees alike.
 func head(entries []entry) string {
-	switch {
-	case len(entries) == 0:
+	if len(entries) == 0 {
 		return ""
-	case entries[0].Version > 0:
-		return "v" + strconv.Itoa(entries[0].Version)
 	}
 	e := entries[0]
+	if _, _, ours := e.decidedOn(); ours {
+		return ownHead(e.id(), e.Result)
+	}
+	if e.Version > 0 {
+		return "v" + strconv.Itoa(e.Version)
+	}
 	text, err := json.Marshal([]any{e.Kind, e.StartTime.UTC(), e.EndTime.UTC(), e.Message, e.Result, e.Environment[agentKey], e.Config})
 	if err != nil {
 		return e.Environment[agentKey] // what was read from JSON can be written as JSON
@@ -266,6 +297,9 @@ func head(entries []entry) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
+
+// ownHead is the head after an update of ours: one that is tried again has the same mark, and so the result counts too.
+func ownHead(id, result string) string { return id + "." + result }
 
 // agent is the `--exec-agent` of an update: its mark, the head that it was decided on, and its pools.
 func agent(id string, change scale.Change) string {
@@ -311,7 +345,7 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 			values[name] = e.value(key)
 		}
 		out[i] = scale.Update{
-			Kind: e.Kind, Succeeded: e.Result == "succeeded", Start: e.StartTime, End: e.EndTime,
+			Kind: e.Kind, Succeeded: e.Result == succeeded, Start: e.StartTime, End: e.EndTime,
 			Message: e.Message, By: e.Environment["git.author"], ID: e.id(), Values: values,
 		}
 		if on, pools, ours := e.decidedOn(); ours {

@@ -122,7 +122,7 @@ func (r *record) lingers() bool { return r.pid != 0 && !alive(r.pid) && tied(r.t
 
 // events is what the engine told of its work.
 func (r *record) events() (*follower, error) {
-	f := &follower{observe: scale.Unobserved, open: map[string]scale.ResourceStep{}}
+	f := newFollower("", "", scale.Unobserved)
 	ended := make(chan struct{})
 	close(ended)
 	err := f.follow(filepath.Join(r.dir, eventFile), ended)
@@ -149,7 +149,7 @@ func (r *record) inDoubt(entries []entry) bool {
 	case at < 0: // cut off, and with it perhaps its last events
 		return true
 	}
-	return entries[at].Result != "succeeded" && len(f.result.Steps) > 0
+	return entries[at].Result != succeeded && len(f.result.Steps) > 0
 }
 
 // unsettled are the pools that ended updates have left in doubt, by name.

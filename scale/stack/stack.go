@@ -40,6 +40,7 @@ type Stack struct {
 	file     configFile
 	command  *command
 	inForce  inForce
+	prepared prepared
 	// longestRead, unless it is 0, stands for the constant of this name.
 	longestRead time.Duration
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,8 +19,15 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	f, err := s.run(ctx, operation{name: "preview", args: []string{"preview"}, message: change.Message, dir: dir}, change, observe)
+	if err := s.file.copyTo(dir, change.Settings); err != nil {
+		return nil, err
+	}
+	child, err := s.start(operation{args: []string{"preview"}, dir: dir}, change)
 	if err != nil {
+		return nil, err
+	}
+	f := newFollower("preview", change.Message, observe)
+	if err := s.attend(ctx, f, dir, child.wait); err != nil {
 		return nil, err
 	}
 	return &f.result, nil
@@ -36,10 +44,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	if err := s.file.writable(); err != nil {
 		return nil, err
 	}
-	id := cmp.Or(change.ID, scale.NewUpdateID())
-	r, err := s.newRecord(id, change.Pools)
+	change.ID = cmp.Or(change.ID, scale.NewUpdateID())
+	engine, err := s.engineFor(change)
 	if err != nil {
-		return nil, s.lockError(err)
+		return nil, err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -54,39 +62,41 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	var wait sync.WaitGroup
 	var previous string
 	var previousErr error
-	f, err := s.run(running, operation{
-		name: "update", message: change.Message, dir: r.dir,
-		args:    []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(id, change)},
-		process: process{tie: r.tie(), started: r.started},
-		began: func() {
-			wait.Go(func() { previous, previousErr = s.previous(running, id) })
-		},
-	}, change, observe)
+	f := newFollower("update", change.Message, observe)
+	f.began = func() {
+		wait.Go(func() { previous, previousErr = s.previous(running, change.ID) })
+	}
+	err = s.attend(running, f, engine.record.dir, engine.child.wait)
 	wait.Wait()
-	s.conclude(r, f, err)
+	s.conclude(engine.record, f, err)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
 		s.unlock(ctx, locked, observe)
-	} else if f != nil && f.meetsDamaged {
+	} else if f.meetsDamaged {
 		err = cmp.Or(s.unlockDamaged(ctx, observe), err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	f.result.ID = id
+	f.result.ID, f.result.Head = change.ID, ownHead(change.ID, succeeded)
 	// What cannot be told is taken for the worse: deciding again comes to the same where nobody was faster.
-	f.result.Overtaken = f.hasBegun && (previousErr != nil || previous != change.Head)
+	f.result.Overtaken = f.hasBegun && (previousErr != nil || previous != change.Head) || f.foundOther(change.Output)
 	return &f.result, nil
+}
+
+// foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are known.
+func (f *follower) foundOther(output []byte) bool {
+	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
 // conclude keeps the record of an ended update for as long as it may be needed: where the update failed with resources begun, so that it
 // is not known what they are now, or where the engine may have left its lock.
 func (s *Stack) conclude(r *record, f *follower, err error) {
-	began := f != nil && f.hasBegun
+	began := f.hasBegun
 	if began {
 		s.settle(r)
 	}
 	failed := began && err != nil && len(f.result.Steps) > 0
-	if !failed && (f == nil || !f.unclean) {
+	if !failed && !f.unclean {
 		r.remove()
 	} else if f.damaged {
 		r.Damaged = true

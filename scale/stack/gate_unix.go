@@ -1,0 +1,83 @@
+//go:build !windows
+
+package stack
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// gate stands in the place of the file with the configuration of an engine that is started before that is known: a link to a pipe that the
+// engine inherits, from which it reads and waits. What it reads first is the beginning of a YAML document that is none without the rest, so
+// that an engine whose gate is never opened, because PulumiScale has died, ends by itself with an error before it has done anything.
+type gate struct {
+	path string
+	// in is the end that the engine inherits, as its first extra file; out is ours.
+	in, out *os.File
+}
+
+const (
+	unfinished = "%YAML 1.1\n"
+	finish     = "---\n"
+	// inherited is the engine's own name for its first extra file.
+	inherited = "/dev/fd/3"
+	// mostGated is more than any configuration has, and less than a pipe takes at once.
+	mostGated = 32 << 10
+)
+
+var errUngated = errors.New("the configuration cannot be handed over through a pipe")
+
+// newGate makes a closed gate at a path.
+func newGate(path string) (*gate, error) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	g := &gate{path: path, in: in, out: out}
+	if _, err = out.WriteString(unfinished); err == nil {
+		err = os.Symlink(inherited, path)
+	}
+	if err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// open lets the engine have its configuration.
+func (g *gate) open(config []byte) error {
+	text := append([]byte(unfinished+finish), config...)
+	if len(text) > mostGated || !sameYAML(text, config) {
+		return errUngated
+	}
+	// Who opens the path from now on finds an ordinary file.
+	file := filepath.Join(filepath.Dir(g.path), "config")
+	if err := os.WriteFile(file, config, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(file, g.path); err != nil {
+		return err
+	}
+	_, err := g.out.Write(text[len(unfinished):])
+	g.close()
+	return err
+}
+
+// sameYAML says whether two texts are one and the same YAML document: one that begins with a marker or a directive of its own is another
+// behind ours.
+func sameYAML(a, b []byte) bool {
+	var first, second any
+	return yaml.Unmarshal(a, &first) == nil && yaml.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)
+}
+
+// files are those that the engine inherits.
+func (g *gate) files() []*os.File { return []*os.File{g.in} }
+
+func (g *gate) close() {
+	_ = g.in.Close()
+	_ = g.out.Close()
+}

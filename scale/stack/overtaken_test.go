@@ -1,0 +1,158 @@
+//go:build !windows
+
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
+	known := past("update", "succeeded", time.Hour, counted, "")
+	other := past("update", "succeeded", time.Minute, counted, "x")
+	for _, c := range []struct {
+		name    string
+		head    string
+		history []string
+		want    bool
+	}{
+		{"the update it was decided on", known, []string{known}, false},
+		{"another one since", known, []string{other, known}, true},
+		{"another one that still runs", known, []string{past("update", "in-progress", 0, counted, ""), known}, false},
+		{"none before", "", nil, false},
+		{"a first one since", "", []string{other}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("events", string(eventLog(t, "scale")))
+			e.put("history1.json", history(c.history...))
+			change := aChange()
+			change.Head = headOf(t, c.head)
+			got, err := e.Update(context.Background(), change, scale.Unobserved)
+			if err != nil || got.Overtaken != c.want {
+				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
+			}
+		})
+	}
+}
+
+// headOf is the head of a history whose newest entry is this one; empty for none.
+func headOf(t *testing.T, text string) string {
+	t.Helper()
+	if text == "" {
+		return ""
+	}
+	var e entry
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&e); err != nil {
+		t.Fatal(err)
+	}
+	return head([]entry{e})
+}
+
+func TestOwnUpdateIsNotWhatItFollows(t *testing.T) {
+	e := newEngine(t)
+	before := past("update", "succeeded", time.Hour, counted, "")
+	later := past("update", "succeeded", 0, counted, "somebody's")
+	e.put("history1.json", history(later, past("update", "succeeded", time.Second, counted, "pulumiscale/mine"), before))
+	got, err := e.previous(context.Background(), "pulumiscale/mine")
+	if diff := cmp.Diff(headOf(t, before), got); diff != "" || err != nil {
+		t.Errorf("error %v, -want +got:\n%s", err, diff)
+	}
+}
+
+// One that failed is tried again with the same mark.
+func TestHeadTellsTheAttemptsOfAnUpdateApart(t *testing.T) {
+	mark := "pulumiscale/1 after=h pools=worker"
+	failed, done := headOf(t, past("update", "failed", 0, counted, mark)), headOf(t, past("update", succeeded, 0, counted, mark))
+	if failed == done || done != ownHead("pulumiscale/1", succeeded) {
+		t.Errorf("the heads are %q and %q", failed, done)
+	}
+}
+
+// canonical is a JSON text as Go writes it.
+func canonical(t *testing.T, text string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return asJSON(value)
+}
+
+// An update may end between the reading of the state and that of the history, which go on beside each other.
+func TestReadTakesNoStateThatIsOlderThanTheHistory(t *testing.T) {
+	written := func(age time.Duration, rules string) string {
+		manifest := `"manifest":{"time":"` + time.Now().Add(-age).UTC().Format(time.RFC3339Nano) + `"},`
+		return strings.Replace(exportOf(rules), `"deployment":{`, `"deployment":{`+manifest, 1)
+	}
+	newest := past("update", "succeeded", 10*time.Second, counted, "") // began ten seconds ago
+	narrow := strings.Replace(rulesOutput, `"max":9`, `"max":4`, 1)
+	for _, c := range []struct {
+		name     string
+		first    string
+		readings int
+		max      int
+	}{
+		{name: "written before the newest update began", first: written(time.Minute, rulesOutput), readings: 2, max: 4},
+		{name: "written by the newest update", first: written(5*time.Second, rulesOutput), readings: 1, max: 9},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("first.json", c.first)
+			e.put("export.json", written(0, narrow))
+			e.put("history1.json", history(newest))
+			got, err := e.Read(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if readings := len(e.called("stack export")); readings != c.readings || got.Rules["worker"].Max != c.max {
+				t.Errorf("read %d times, and max is %d: want %d times and %d", readings, got.Rules["worker"].Max, c.readings, c.max)
+			}
+		})
+	}
+}
+
+func TestUpdateIsOvertakenWhereItBeginsWithAnotherOutput(t *testing.T) {
+	found := `{"worker-pool":{"current":3,"max":8}}`
+	begun := `{"preludeEvent":{"config":{}}}
+{"resourcePreEvent":{"metadata":{"op":"same","urn":"urn:s","type":"pulumi:pulumi:Stack","old":{"outputs":{"pulumiscale":` + found + `}}}}}
+`
+	for _, c := range []struct {
+		name, output, events string
+		want                 bool
+	}{
+		{"the one that it was decided on", found, begun, false},
+		{"another one", `{"worker-pool":{"current":4,"max":8}}`, begun, true},
+		{"one that was not read as it is", "", begun, false},
+		{"none is told of", found, `{"preludeEvent":{"config":{}}}` + "\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("events", c.events)
+			change := aChange()
+			if change.Head = ""; c.output != "" {
+				change.Output = []byte(canonical(t, c.output))
+			}
+			got, err := e.Update(context.Background(), change, scale.Unobserved)
+			if err != nil || got.Overtaken != c.want {
+				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
+			}
+		})
+	}
+}
+
+func TestReadDoesNotCompareSecretRules(t *testing.T) {
+	secret := strings.Replace(rulesOutput, `"max":9`, `"max":9,"paused":{"4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270","ciphertext":"x"}`, 1)
+	if got := (state{rules: []byte(secret)}).output(); got != nil {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,124 @@
+package stack
+
+import (
+	"context"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// engineProcess is an engine that was started for an update.
+type engineProcess struct {
+	change scale.Change
+	record *record
+	child  *invocation
+	// gate keeps the configuration from it; nil where it has it.
+	gate *gate
+}
+
+// prepared is the engine, if there is one, that waits for an update that is likely to come.
+type prepared struct {
+	mu     sync.Mutex
+	engine *engineProcess
+}
+
+// Prepare starts the engine for a change that is likely to be updated next. Its start takes a good part of a short update's time, and
+// goes on beside the reading of the stack then. It waits before it has locked anything.
+func (s *Stack) Prepare(change scale.Change) (end func()) {
+	s.prepared.take(nil).end()
+	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.path, ".json") {
+		return func() {}
+	}
+	e, err := s.launch(change, true)
+	if err != nil {
+		return func() {} // Update meets the same, and says so
+	}
+	s.prepared.mu.Lock()
+	s.prepared.engine = e
+	s.prepared.mu.Unlock()
+	return func() { s.prepared.take(e).end() }
+}
+
+// take takes the prepared engine out, if it is the given one, or whichever it is for nil.
+func (p *prepared) take(only *engineProcess) *engineProcess {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if only != nil && p.engine != only {
+		return nil
+	}
+	e := p.engine
+	p.engine = nil
+	return e
+}
+
+// engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very change, else a new one.
+func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
+	if e := s.prepared.take(nil); e != nil {
+		if reflect.DeepEqual(e.change, change) && s.admit(e) == nil {
+			return e, nil
+		}
+		e.end()
+	}
+	return s.launch(change, false)
+}
+
+// launch makes the record of an update and starts its engine, which waits for its configuration where it is gated.
+func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err error) {
+	r, err := s.newRecord(change.ID, change.Pools)
+	if err != nil {
+		return nil, s.lockError(err)
+	}
+	e := &engineProcess{change: change, record: r}
+	defer func() {
+		if err != nil {
+			e.end()
+		}
+	}()
+	var inherits []*os.File
+	if gated {
+		if e.gate, err = newGate(s.file.copyIn(r.dir)); err == nil {
+			inherits = e.gate.files()
+		}
+	} else {
+		err = s.file.copyTo(r.dir, change.Settings)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.child, err = s.start(operation{
+		args:    []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(change.ID, change)},
+		dir:     r.dir,
+		process: process{tie: r.tie(), files: inherits, started: r.started},
+	}, change)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// admit lets a waiting engine have its configuration.
+func (s *Stack) admit(e *engineProcess) error {
+	config, err := s.file.with(e.change.Settings)
+	if err != nil {
+		return err
+	}
+	return e.gate.open(config)
+}
+
+// end ends an engine that still waits for its configuration, and forgets it.
+func (e *engineProcess) end() {
+	if e == nil {
+		return
+	}
+	if e.child != nil {
+		kill(e.child.cmd.Process)
+		_, _, _, _ = e.child.wait(context.Background())
+	}
+	if e.gate != nil {
+		e.gate.close()
+	}
+	e.record.remove()
+}

@@ -1,0 +1,199 @@
+//go:build !windows
+
+package stack
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// toFive is a change of the worker pool.
+func toFive() scale.Change {
+	return scale.Change{
+		ID: "pulumiscale/5", Head: "h", Pools: []string{"worker"}, Targets: []string{"urn:w"}, Message: "to five",
+		Settings: []scale.Setting{{Key: "count", Value: new("5")}},
+	}
+}
+
+// eventually waits for something to be so.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not so: " + what)
+		}
+	}
+}
+
+// records are the folders of records in the state directory.
+func (e engine) folders() []string {
+	found, err := filepath.Glob(filepath.Join(e.stateDir, copyPrefix+"*"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return found
+}
+
+// prepare prepares a change and waits until the engine has been started, and has come as far as it can.
+func (e engine) prepare(change scale.Change) (end func()) {
+	end = e.Prepare(change)
+	eventually(e.t, "the engine waits for its configuration", func() bool {
+		text, err := os.ReadFile(filepath.Join(e.dir, "config"))
+		return err == nil && string(text) == unfinished
+	})
+	return end
+}
+
+func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
+	for _, c := range []struct{ name, file, want string }{
+		{"of a file as it is when the update begins", "config:\n  demo:other: 2 # kept\n", "config:\n  demo:count: \"5\"\n  demo:other: 2 # kept\n"},
+		{"of no file", "", "config:\n  demo:count: \"5\"\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			end := e.prepare(toFive())
+			defer end()
+			if c.file != "" {
+				if err := os.WriteFile(e.file.path, []byte(c.file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := e.Update(context.Background(), toFive(), scale.Unobserved); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinished+finish)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if calls := e.called("up"); len(calls) != 1 || !strings.Contains(calls[0], "--exec-agent pulumiscale/5 after=h pools=worker") {
+				t.Errorf("the engine was called so: %q", calls)
+			}
+			if left := e.folders(); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func TestPreparedEngineEndsUnused(t *testing.T) {
+	other := toFive()
+	other.Message = "to another five"
+	for _, c := range []struct {
+		name string
+		file string
+		play func(e engine, end func()) error
+		// config is what the engine of the update was given; empty: there was none.
+		config string
+	}{
+		{name: "when it is no longer wanted", play: func(_ engine, end func()) error {
+			end()
+			end()
+			return nil
+		}},
+		{name: "when another change is updated", play: func(e engine, _ func()) error {
+			_, err := e.Update(context.Background(), other, scale.Unobserved)
+			return err
+		}, config: "config:\n  demo:count: \"5\"\n"},
+		{name: "when the configuration begins with a marker of its own", file: "---\nconfig:\n  demo:count: 3\n", play: func(e engine, _ func()) error {
+			_, err := e.Update(context.Background(), toFive(), scale.Unobserved)
+			return err
+		}, config: "---\nconfig:\n  demo:count: 5\n"},
+		{name: "when the configuration is larger than a pipe", file: "config:\n  demo:count: 3 # " + strings.Repeat("x", mostGated) + "\n",
+			play: func(e engine, _ func()) error {
+				_, err := e.Update(context.Background(), toFive(), scale.Unobserved)
+				return err
+			}, config: "config:\n  demo:count: 5 # " + strings.Repeat("x", mostGated) + "\n"},
+		{name: "when another one is prepared", play: func(e engine, _ func()) error {
+			e.Prepare(other)()
+			return nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			if c.file != "" {
+				if err := os.WriteFile(e.file.path, []byte(c.file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			end := e.prepare(toFive())
+			waiting := e.records()[0]
+			if err := c.play(e, end); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the engine has ended", func() bool { return !alive(waiting.pid) })
+			if left := e.folders(); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+			// The engine that waited has read what there was.
+			got := strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinished)
+			if diff := cmp.Diff(c.config, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPrepareLeavesAloneWhatItCannotPrepare(t *testing.T) {
+	unnamed := toFive()
+	unnamed.ID = ""
+	for _, c := range []struct {
+		name   string
+		change scale.Change
+		file   string
+	}{
+		{"a change without a mark", unnamed, "Pulumi.dev.yaml"},
+		{"a configuration in JSON, which knows no directives", toFive(), "Pulumi.dev.json"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.file.path = filepath.Join(e.project.dir, c.file)
+			e.Prepare(c.change)()
+			if calls, left := e.called("up"), e.folders(); len(calls)+len(left) > 0 {
+				t.Errorf("called %q, left %v", calls, left)
+			}
+		})
+	}
+}
+
+func TestGateThatIsNeverOpened(t *testing.T) {
+	g, err := newGate(filepath.Join(t.TempDir(), "Pulumi.dev.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.out.Close(); err != nil { // as the death of the process does
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(g.in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc any
+	if yaml.Unmarshal(text, &doc) == nil {
+		t.Errorf("what is read so is a document: %q", text)
+	}
+}
+
+// A CLI may read its configuration more than once.
+func TestGateIsAnOrdinaryFileOnceItIsOpen(t *testing.T) {
+	g, err := newGate(filepath.Join(t.TempDir(), "Pulumi.dev.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.open([]byte("config: {}\n")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if diff := cmp.Diff("config: {}\n", content(t, g.path)); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
