@@ -223,7 +223,7 @@ func twoPools() Rules {
 // snapshot is a stack of two pools, of which workers are 3 and apis 2, in the file as well.
 func snapshot(edits ...func(*Snapshot)) *Snapshot {
 	s := &Snapshot{
-		Rules: twoPools(), Resources: []string{"urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev", workerURN, apiURN},
+		Rules: twoPools(), Resources: []string{stackURN, workerURN, apiURN},
 		Updates: []Update{update(time.Hour, "worker", "3", "api", "2")}, Complete: true,
 		File: texts("worker", "3", "api", "2"), Head: "head",
 	}

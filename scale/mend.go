@@ -3,6 +3,7 @@ package scale
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // mend corrects an update that was decided before, and ran after, somebody else's: each pool is decided once more on the stack as it was
@@ -47,7 +48,9 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 		next := change(snap, corrections)
 		next.ID = result.ID + "+" // a mark of its own, by which it knows itself
 		if len(corrections) == 0 {
-			next.Targets = p.Change.Targets // without one the engine would update everything
+			// Without a target the engine would update everything, and with a pool's it would scale that pool, perhaps to a count that is out of
+			// date by then.
+			next.Targets = snap.root()
 			next.Message = "pulumiscale: config that an outdated update had set back"
 		}
 		if len(next.Targets) == 0 {
@@ -66,6 +69,15 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 	}
 	p.Change = last.Change
 	return p, result, done, nil
+}
+
+// root is the target that stands for the stack itself, and changes no resource of the program's.
+func (s *Snapshot) root() []string {
+	i := slices.IndexFunc(s.Resources, func(urn string) bool { return strings.Contains(urn, "::pulumi:pulumi:Stack::") })
+	if i < 0 {
+		return nil
+	}
+	return s.Resources[i : i+1]
 }
 
 // readAround reads the stack, and makes of it the stack as it was just before the update with the id: the counts are those of the

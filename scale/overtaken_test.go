@@ -119,7 +119,11 @@ func TestOvertakenUpdateIsDecidedAgain(t *testing.T) {
 			var updates []string
 			for _, u := range fake.updated {
 				updates = append(updates, fmt.Sprintf("api=%s worker=%s %s", *u.Settings[0].Value, *u.Settings[1].Value, u.Head))
-				if diff := cmp.Diff([]string{workerURN}, u.Targets); diff != "" {
+				want := []string{workerURN}
+				if len(u.Pools) == 0 {
+					want = []string{stackURN}
+				}
+				if diff := cmp.Diff(want, u.Targets); diff != "" {
 					t.Errorf("targets: -want +got:\n%s", diff)
 				}
 			}
@@ -156,8 +160,8 @@ func TestOvertakenByTheEndOfTheRule(t *testing.T) {
 	if len(fake.updated) != 2 {
 		t.Fatalf("updates: %+v", fake.updated)
 	}
-	if diff := cmp.Diff([]string{workerURN}, fake.updated[1].Targets); diff != "" {
-		t.Errorf("the key of another pool is set right by what may be touched: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{stackURN}, fake.updated[1].Targets); diff != "" {
+		t.Errorf("the key of another pool is set right by what touches no pool: -want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff(settingsOf("apiCount", "7"), fake.updated[1].Settings); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

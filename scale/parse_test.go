@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	stackURN  = "urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev"
 	workerURN = "urn:pulumi:dev::demo::pkg:index:WorkerPool::worker"
 
 	secretJSON  = `{"4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270","ciphertext":"v1:abcdef"}`

@@ -19,6 +19,8 @@ import (
 type configFile struct {
 	path    string
 	project *project
+	// replacing, unless it is nil, is called just before the file is replaced.
+	replacing func()
 }
 
 // read returns the file's bytes; none where there is no file.
@@ -75,18 +77,53 @@ func (f configFile) spellings(key configKey) []string {
 	return append(out, namespace+":config:"+name)
 }
 
-// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte where it can.
+// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte where it can, and so does what somebody
+// else writes meanwhile.
 func (f configFile) write(settings []scale.Setting) error {
-	doc, err := f.read()
-	if err != nil {
-		return err
+	for {
+		doc, err := f.read()
+		if err != nil {
+			return err
+		}
+		edited, err := f.edit(doc, settings)
+		if err != nil || bytes.Equal(edited, doc) {
+			return err
+		}
+		if written, err := f.replace(doc, edited); written || err != nil {
+			return err
+		}
 	}
-	edited, err := f.edit(doc, settings)
-	if err != nil || bytes.Equal(edited, doc) {
-		return err
-	}
+}
+
+// replace puts other bytes in the place of the file's, unless they are no longer what they were: bringing the new ones to disk takes a while.
+func (f configFile) replace(old, with []byte) (written bool, err error) {
 	path := f.target()
-	return atomic.WriteFile(path, bytes.NewReader(edited))
+	file, err := os.CreateTemp(filepath.Dir(path), ".pulumiscale-*")
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // it is not there any more where all went well
+	mode := fs.FileMode(0o600)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	err = errors.Join(file.Chmod(mode), writeTo(file, with))
+	if err != nil {
+		return false, err
+	}
+	if f.replacing != nil {
+		f.replacing()
+	}
+	if now, err := f.read(); err != nil || !bytes.Equal(now, old) {
+		return false, err
+	}
+	return true, atomic.ReplaceFile(file.Name(), path)
+}
+
+// writeTo writes the text to the file, brings it to disk and closes it.
+func writeTo(file *os.File, text []byte) error {
+	_, err := file.Write(text)
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 // copyTo writes a private copy of the file with the settings into a folder, readable by this user alone, for `--config-file`.

@@ -178,3 +178,34 @@ func TestWritable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Bringing the new file to disk takes a while, in which somebody may save the old one.
+func TestWriteKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
+	for _, c := range []struct{ name, before, meanwhile, want string }{
+		{"an edit", "config:\n  demo:a: 1\n", "config:\n  demo:a: 1\n  demo:b: 2\n", "config:\n  demo:a: 5\n  demo:b: 2\n"},
+		{"a file that was away", "", "config:\n  demo:a: 1 # back\n", "config:\n  demo:a: 5 # back\n"},
+		{"the same edit", "config:\n  demo:a: 1\n", "config:\n  demo:a: 5\n", "config:\n  demo:a: 5\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := tempFile(t, c.before)
+			calls := 0
+			f.replacing = func() {
+				if calls++; calls > 1 {
+					return
+				}
+				if err := os.WriteFile(f.path, []byte(c.meanwhile), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := f.write(set("a", "5")); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, content(t, f.path)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if left, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), ".pulumiscale-*")); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, error %v", left, err)
+			}
+		})
+	}
+}

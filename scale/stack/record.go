@@ -67,14 +67,7 @@ func (r *record) save() error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
+	if err = writeTo(file, text); err == nil {
 		err = atomic.ReplaceFile(file.Name(), filepath.Join(r.dir, recordFile))
 	}
 	return err
