@@ -8,8 +8,8 @@ VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo 
 
 # Modules with code of ours; the others below tools/ only pin a tool.
 MODULES := . examples/provider tools/goaws
-# All packages but the tests of the real engine.
-UNIT = $(shell go list ./... | grep -v '/e2e$$')
+# All packages but the tests of the real engine, and those of the documentation and the examples.
+UNIT = $(shell go list ./... | grep -v '/e2e\(/docs\)\?$$')
 
 # The race detector needs a C compiler on most systems.
 RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v $$(go env CC | cut -d' ' -f1) >/dev/null && echo -race)
@@ -31,7 +31,7 @@ CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e lint fuzz bench soak campaign clean
+.PHONY: help demo build test unit e2e examples lint docs fuzz bench soak campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ build: ## Build bin/pulumiscale, and the same program as Pulumi's tool plugin
 	@$(BUILD_TOOL) -o $(BIN)/pulumiscale -ldflags '-X main.version=$(VERSION)' . .
 	@cp -f $(BIN)/pulumiscale $(BIN)/pulumi-tool-pulumiscale
 
-test: unit e2e ## All tests: the units with the race detector, the example provider, then the real engine
+test: unit examples e2e ## All tests: the units with the race detector, the documentation and the examples, then the real engine
 
 unit: ## The tests that need no engine
 ifeq ($(RACE),)
@@ -56,12 +56,18 @@ endif
 e2e: tools-test build ## The end-to-end tests, on the real engine
 	go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e
 
+examples: tools-examples ## Check the examples, and the blocks of code in the documentation
+	EXAMPLES_SDK='$(abspath $(EXAMPLES_SDK))' go test -count=1 $(TESTFLAGS) ./e2e/docs
+
 lint: tools-lint ## Formatting, the linters with the import map, and tidy modules
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'these files need gofmt' >&2; exit 1; }
 	@for module in $(MODULES); do \
 		echo "lint $$module"; \
 		(cd $$module && go vet ./... && "$(CURDIR)/$(TOOLS_BIN)/golangci-lint" run --config "$(CURDIR)/.golangci.yml" && go mod tidy -diff) || exit 1; \
 	done
+
+docs: ## Write docs/reference.md afresh from the commands
+	go test ./cmd -run TestReferenceIsFresh -update
 
 fuzz: ## Run each fuzz target with FUZZTIME inputs, such as 500000x
 	@tools/fuzz $(FUZZTIME)

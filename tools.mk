@@ -11,11 +11,15 @@ DEBIAN := .tools/debian
 # The version that the CLI reports, from its pin; read only when the CLI is built.
 PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/pulumi/go.mod)
 
-.PHONY: tools tools-test tools-bench tools-lint
+# Where the Node.js SDKs go that the documentation and the examples are checked with.
+EXAMPLES_SDK := .tools/examples
+
+.PHONY: tools tools-test tools-bench tools-lint tools-examples
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
 tools-test: tools $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws ## Build what the end-to-end tests need besides
 tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
+tools-examples: $(EXAMPLES_SDK)/node_modules/.package-lock.json ## Install the Node.js SDKs that the examples are checked with
 
 $(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
 	@$(BUILD_TOOL) -o $@ -ldflags '-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' tools/pulumi tool
@@ -46,3 +50,9 @@ $(DEBIAN)/usr/bin/wrk:
 	@cd $(DEBIAN)/packages && apt-get -qq download webhook wrk libluajit-5.1-2 libluajit-5.1-common \
 		&& for p in *.deb; do dpkg-deb -x $$p ..; done \
 		|| echo 'note: no Debian packages here, so the section "load" of the benchmark is skipped' >&2
+
+$(EXAMPLES_SDK)/node_modules/.package-lock.json: tools/examples/package.json tools/examples/package-lock.json
+	@mkdir -p $(EXAMPLES_SDK)
+	@cp tools/examples/package.json tools/examples/package-lock.json $(EXAMPLES_SDK)
+	@cd $(EXAMPLES_SDK) && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline
+	@touch $@

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"samesteps":  samesteps,
 			"serve":      serve,
 			"shown":      shown,
+			"steps":      steps,
 			"tell":       tell,
 			"terminal":   terminal,
 			"workers":    workers,

@@ -192,14 +192,19 @@ func TestSchemaHasTheParsersPatterns(t *testing.T) {
 	}
 }
 
-// TestDocumentedRulesAreValid reads the examples in docs/rules.md, each a map of pools or the fields of one pool.
+// TestDocumentedRulesAreValid reads the examples in YAML of README.md and docs/rules.md, each a map of pools or the fields of one pool.
+// Those in other languages are held against them in e2e/docs.
 func TestDocumentedRulesAreValid(t *testing.T) {
-	page, err := os.ReadFile("../docs/rules.md")
-	if err != nil {
-		t.Fatal(err)
+	var pages []byte
+	for _, name := range []string{"../README.md", "../docs/rules.md"} {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page...)
 	}
 	schema := compiledSchema(t)
-	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(pages), -1)
 	if len(examples) < 10 {
 		t.Fatalf("found %d examples", len(examples))
 	}
@@ -232,7 +237,8 @@ func TestDocumentedRulesAreValid(t *testing.T) {
 // documentedRules makes an example a whole output: what it takes from a resource is filled in, what is left out added.
 func documentedRules(t *testing.T, example string) map[string]any {
 	t.Helper()
-	example = strings.NewReplacer("${pool.urn}", workerURN, "${pool.size}", "3").Replace(example)
+	example = regexp.MustCompile(`\$\{\w+\.urn\}`).ReplaceAllString(example, workerURN)
+	example = regexp.MustCompile(`\$\{\w+\.(size|desiredCapacity)\}`).ReplaceAllString(example, "3")
 	var fields map[string]any
 	if err := yaml.Unmarshal([]byte(example), &fields); err != nil {
 		t.Fatalf("%s\n%v", example, err)
