@@ -53,6 +53,8 @@ type app struct {
 	// stack is the name of the stack, once it is open, and said tells which of the engine's messages have been shown.
 	stack string
 	said  func(scale.Diagnostic) bool
+	// untrace ends the trace, if there is one.
+	untrace func() error
 	// begun says that a command has taken over from cobra, and written that the JSON document is out.
 	begun, written bool
 }
@@ -85,6 +87,9 @@ func (a *app) execute(args []string) int {
 	if err != nil && !a.begun {
 		err = usageOf(cmd, err)
 		a.settings.json = a.settings.json || wantsJSON(args)
+	}
+	if a.untrace != nil {
+		err = errors.Join(err, a.untrace())
 	}
 	return a.end(err)
 }

@@ -138,7 +138,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if damage := kept.Damage(); damage != nil {
 		s.log.Error("the journal was damaged", "reason", damage.Error())
 	}
-	if err := s.build(kept); err != nil {
+	if err := s.build(ctx, kept); err != nil {
 		return err
 	}
 	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve.
@@ -152,7 +152,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 }
 
 // build puts the scaler, the queue and the HTTP server together.
-func (s *server) build(kept scale.Journal) (err error) {
+func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	a := s.app
 	observe := func(event scale.Event) {
 		s.metrics.Observe(event)
@@ -172,6 +172,7 @@ func (s *server) build(kept scale.Journal) (err error) {
 		Verifier: webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}
 	s.http = webhook.NewHTTPServer(handler.Handler(), s.log)
+	s.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) } // for its trace
 	return nil
 }
 

@@ -27,6 +27,7 @@ const envPrefix = "PULUMISCALE"
 // settings are the flags that every command has.
 type settings struct {
 	stack, cwd, stateDir string
+	trace                string
 	json, nonInteractive bool
 	color                output.Color
 	onDrift              scale.OnDrift
@@ -47,6 +48,7 @@ func (s *settings) flags(root *cobra.Command) {
 	f.BoolVar(&s.nonInteractive, "non-interactive", false, "ask nothing and draw no moving picture")
 	f.Var(drifts, "on-drift", "what to do where the stack's config file is not what was last scaled to: "+drifts.expects())
 	f.StringVar(&s.stateDir, "state-dir", "", "where the lock and the journal of accepted work are kept; default: .pulumiscale in the program directory")
+	f.StringVar(&s.trace, "trace", "", "append a trace of the work to this file, as OpenTelemetry's OTLP in JSON: see docs/performance.md")
 	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: Pulumi's default")
 	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")
 	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
@@ -93,7 +95,10 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 			first = err
 		}
 	})
-	return first
+	if first != nil {
+		return first
+	}
+	return a.trace(cmd)
 }
 
 // fill sets a flag from the strongest source that has it, and notes the source.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Queue accepts intents for one stack and has them carried out by a [Scaler], one update at a time: what is accepted while an update
@@ -90,6 +92,8 @@ type entry struct {
 	durable bool
 	// prior is the operation's state before it was begun last.
 	prior State
+	// origin is the span of the call that submitted the operation; zero where there is no trace, or after a restart.
+	origin trace.SpanContext
 	// done is closed once the operation is done and the journal has been told.
 	done chan struct{}
 }

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // Run carries out what is accepted, until ctx ends: then the update that runs is finished, no other is begun, and what is not done stays
@@ -231,13 +235,26 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 		return false
 	}
 	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
-	report, err := q.scaler.carryOut(ctx, order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true})
+	carrying, operations := span.Begin(ctx, "carry out", trace.WithNewRoot(), trace.WithLinks(origins(group)...))
+	report, err := q.scaler.carryOut(carrying, order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true})
 	split = q.conclude(ctx, b, report, err, splittable)
+	span.End(operations, err)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil
 	}
 	q.tell(BatchDone{ID: b.id, Operations: q.copies(group), Report: report, Duration: q.now().Sub(began), Err: err})
 	return split
+}
+
+// origins are links to the calls that submitted the operations.
+func origins(entries []*entry) []trace.Link {
+	var out []trace.Link
+	for _, e := range entries {
+		if e.origin.IsValid() {
+			out = append(out, trace.Link{SpanContext: e.origin})
+		}
+	}
+	return out
 }
 
 // begin marks the operations as running, with the id that their update is to have, and brings that to disk before anything is done: only

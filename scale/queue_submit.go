@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // Submission is the answer to an intent.
@@ -29,7 +33,8 @@ type Submission struct {
 // An intent for an unknown pool is refused with an [*UnknownPoolError] in its decision; where no intent has a known pool, that is the
 // error. Others are a [*UsageError], an [*UnavailableError] or [*RulesError] where the stack cannot be read, a [*JournalError], a
 // [*QueueFullError], or that of ctx.
-func (q *Queue) Submit(ctx context.Context, intents []Intent) ([]Submission, error) {
+func (q *Queue) Submit(ctx context.Context, intents []Intent) (_ []Submission, err error) {
+	defer span.In(&ctx, "accept")(&err)
 	if len(intents) == 0 {
 		return nil, nil
 	}
@@ -45,7 +50,7 @@ func (q *Queue) Submit(ctx context.Context, intents []Intent) ([]Submission, err
 		if err != nil {
 			return nil, err
 		}
-		if err := q.accept(d); err != nil {
+		if err := q.accept(ctx, d); err != nil {
 			return nil, err
 		}
 		subs = d.subs
@@ -137,9 +142,9 @@ func (q *Queue) reserve(d *draft) error {
 }
 
 // accept brings the draft's operations to disk.
-func (q *Queue) accept(d *draft) error {
+func (q *Queue) accept(ctx context.Context, d *draft) error {
 	if len(d.accepted) > 0 {
-		if err := q.store(d); err != nil {
+		if err := q.store(ctx, d); err != nil {
 			return err
 		}
 		q.wakeUp()
@@ -158,7 +163,9 @@ func (q *Queue) accept(d *draft) error {
 	return nil
 }
 
-func (q *Queue) store(d *draft) error {
+func (q *Queue) store(ctx context.Context, d *draft) (err error) {
+	origin := trace.SpanContextFromContext(ctx)
+	defer span.In(&ctx, "write the journal")(&err)
 	ops := make([]Operation, len(d.accepted))
 	for i, e := range d.accepted {
 		ops[i] = e.op
@@ -183,7 +190,7 @@ func (q *Queue) store(d *draft) error {
 			*sub = Submission{Decision: first.Decision, Duplicate: true, Operation: first}
 			continue
 		}
-		e.durable = true
+		e.durable, e.origin = true, origin
 		sub.Decision, sub.Accepted, sub.Operation = e.op.Decision, e.op.State != Done, e.op
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/avast/retry-go/v4"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // Scaler carries out intents on one stack. It is the only way to change a stack. It is safe for concurrent use: the stack's
@@ -109,10 +111,11 @@ type order struct {
 	keep, resumed bool
 }
 
-func (s *Scaler) carryOut(ctx context.Context, o order) (*Report, error) {
+func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 	if err := validate(o.intents); err != nil {
 		return nil, err
 	}
+	defer span.In(&ctx, "scale")(&err)
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
 		return nil, err
@@ -191,7 +194,8 @@ func passing(err error) bool {
 }
 
 // attempt reads, decides and updates once. It holds the lock. The plan that it updates by is left in last.
-func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (*Report, error) {
+func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (_ *Report, err error) {
+	defer span.In(&ctx, "attempt")(&err)
 	snap, err := s.Stack.Read(ctx)
 	if err == nil && o.check != nil {
 		err = o.check(ctx, snap)
@@ -234,12 +238,18 @@ func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (*Report, err
 		s.Observe(PendingOperations{URNs: snap.Pending})
 	}
 	report.Steps, report.Duration, report.Head, report.Output = result.Steps, result.Duration, result.Head, result.Output
+	_, verifying := span.Begin(ctx, "verify")
 	report.Results = verify(snap, p.Moves, result)
-	return report, s.writeBack(snap, p.Moves)
+	verifying.End()
+	_, writing := span.Begin(ctx, "write the config file")
+	err = s.writeBack(snap, p.Moves)
+	span.End(writing, err)
+	return report, err
 }
 
 // plan says what is to be done, which is proved where that is needed.
-func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (Plan, error) {
+func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
+	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
 		return settlement(snap, o.settle), nil
 	}

@@ -14,9 +14,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // maxBody is the largest body that is read, in bytes.
@@ -115,6 +118,12 @@ func (s *Server) serve(e endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Now()
 		seen := &statusWriter{ResponseWriter: w}
+		ctx, request := span.Begin(r.Context(), e.pattern, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
+		defer func() {
+			request.SetAttributes(attribute.Int("http.response.status_code", seen.status))
+			request.End()
+		}()
+		r = r.WithContext(ctx)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if err := s.admit(e, seen, r); err != nil {
 			s.fail(seen, r, err)

@@ -7,9 +7,16 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/blang/semver"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a running update
@@ -64,7 +71,10 @@ func (c *command) run(ctx context.Context, p process, args ...string) (stdout, s
 	if err != nil {
 		return "", "", -1, err
 	}
-	return child.wait(ctx)
+	_, process := child.span(ctx)
+	stdout, stderr, code, err = child.wait(ctx)
+	span.End(process, err)
+	return stdout, stderr, code, err
 }
 
 // invocation is a CLI that runs. Its wait must be called once.
@@ -72,11 +82,19 @@ type invocation struct {
 	cmd       *exec.Cmd
 	out, errs capture
 	untie     func()
+	// name is what a trace calls it, and began when it was started.
+	name  string
+	began time.Time
+}
+
+// span begins the span of the process, which began when that was started.
+func (c *invocation) span(ctx context.Context) (context.Context, trace.Span) {
+	return span.Begin(ctx, c.name, trace.WithTimestamp(c.began), trace.WithAttributes(attribute.Int("process.pid", c.cmd.Process.Pid)))
 }
 
 // start starts the CLI with the arguments.
 func (c *command) start(p process, args ...string) (_ *invocation, err error) {
-	child := &invocation{untie: func() {}}
+	child := &invocation{untie: func() {}, name: nameOfCall(args), began: time.Now()}
 	defer func() {
 		if err != nil {
 			child.close()
@@ -107,6 +125,14 @@ func (c *command) start(p process, args ...string) (_ *invocation, err error) {
 		p.started(cmd.Process.Pid)
 	}
 	return child, nil
+}
+
+// nameOfCall is a call of the CLI without its flags and what follows them.
+func nameOfCall(args []string) string {
+	if flag := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") }); flag >= 0 {
+		args = args[:flag]
+	}
+	return strings.Join(append([]string{"pulumi"}, args...), " ")
 }
 
 // wait waits for the end of the process, and interrupts it when ctx ends. The error then names that cause as well.

@@ -17,8 +17,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 const (
@@ -35,9 +38,12 @@ type follower struct {
 	// began is called when the engine has the stack's lock and its configuration.
 	began func()
 
-	hasBegun    bool
-	result      scale.Result
-	open        map[string]scale.ResourceStep
+	hasBegun bool
+	result   scale.Result
+	open     map[string]scale.ResourceStep
+	// process is the engine's span in a trace, and spans are those of the open steps.
+	process     context.Context //nolint:containedctx // it is about the follower's one process
+	spans       map[string]trace.Span
 	done        []scale.ResourceStep
 	diagnostics []scale.Diagnostic
 	// before is the rules' output that the engine found in the state; nil where it has not told.
@@ -50,8 +56,13 @@ type follower struct {
 	damaged, meetsDamaged bool
 }
 
+var errStepFailed = errors.New("the step failed")
+
 func newFollower(operation, message string, observe scale.Observe) *follower {
-	return &follower{operation: operation, message: message, observe: observe, open: map[string]scale.ResourceStep{}}
+	return &follower{
+		operation: operation, message: message, observe: observe, open: map[string]scale.ResourceStep{},
+		process: context.Background(), spans: map[string]trace.Span{},
+	}
 }
 
 // follow reads the event log as it grows, until ended is closed and all of it is read.
@@ -110,6 +121,7 @@ func (f *follower) handle(event apitype.EngineEvent) {
 	switch {
 	case event.PreludeEvent != nil && !f.hasBegun:
 		f.hasBegun = true
+		trace.SpanFromContext(f.process).AddEvent("the stack is locked")
 		f.observe(scale.EngineStarted{Preview: f.operation == "preview", Message: f.message})
 		if f.began != nil {
 			f.began()
@@ -144,7 +156,9 @@ func (f *follower) started(m apitype.StepEventMetadata) {
 	}
 	step := resourceStep(m)
 	f.result.Steps = append(f.result.Steps, step)
-	f.open[step.Op+" "+step.URN] = step
+	key := step.Op + " " + step.URN
+	f.open[key] = step
+	_, f.spans[key] = span.Begin(f.process, step.Op+" "+step.Name, trace.WithAttributes(attribute.String("pulumi.urn", step.URN)))
 	f.observe(scale.StepStarted{Step: step, At: time.Now()})
 }
 
@@ -158,6 +172,11 @@ func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 		return
 	}
 	delete(f.open, key)
+	var failure error
+	if failed {
+		failure = errStepFailed
+	}
+	span.End(f.spans[key], failure)
 	if !failed {
 		f.done = append(f.done, step)
 	}
@@ -245,12 +264,15 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 	return s.command.start(op.process, args...)
 }
 
-// attend follows a running engine's events to its end, which wait waits for.
-func (s *Stack) attend(ctx context.Context, f *follower, dir string, wait func(context.Context) (stdout, stderr string, code int, err error)) error {
+// attend follows a running engine's events to its end.
+func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *invocation) (err error) {
+	process, shown := child.span(ctx)
+	defer func() { span.End(shown, err) }()
+	f.process = process
 	ended, followed := make(chan struct{}), make(chan error, 1)
 	go func() { followed <- f.follow(filepath.Join(dir, eventFile), ended) }()
 	start := time.Now()
-	stdout, stderr, code, err := wait(ctx)
+	stdout, stderr, code, err := child.wait(ctx)
 	close(ended)
 	if followErr := <-followed; followErr != nil && err == nil {
 		return followErr

@@ -11,13 +11,15 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // lockInterval is how often a held lock is tried again.
 const lockInterval = 100 * time.Millisecond
 
 // Lock takes the directory's lock, waiting for it until ctx ends.
-func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (func(), error) {
+func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err error) {
+	defer span.In(&ctx, "lock the directory")(&err)
 	unlock, ok, err := s.TryLock()
 	if err != nil || ok {
 		return unlock, err

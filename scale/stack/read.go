@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // onlyOrganization is what self-managed backends, which have no organisations, put where Pulumi Cloud has one.
@@ -91,7 +92,8 @@ const (
 )
 
 // Read reads the stack's state, its history and its configuration file, the first two beside each other.
-func (s *Stack) Read(ctx context.Context) (*scale.Snapshot, error) {
+func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
+	defer span.In(&ctx, "read the stack")(&err)
 	// An update that has ended by now is in the history that is read after it, if it got there.
 	ended := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.ended() })
 	var state state

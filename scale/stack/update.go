@@ -9,11 +9,16 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
 // Preview runs the change in the engine without doing it.
-func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
+func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
+	defer span.In(&ctx, "preview")(&err)
 	dir, err := os.MkdirTemp("", copyPrefix)
 	if err != nil {
 		return nil, err
@@ -27,14 +32,15 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	f := newFollower("preview", change.Message, observe)
-	if err := s.attend(ctx, f, dir, child.wait); err != nil {
+	if err := s.attend(ctx, f, dir, child); err != nil {
 		return nil, err
 	}
 	return &f.result, nil
 }
 
 // Update does the change by one `pulumi up`. Once that runs, it is not ended with ctx but only by [Options.Interrupt].
-func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
+func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
+	defer span.In(&ctx, "update", trace.WithAttributes(attribute.String("pulumi.message", change.Message), attribute.StringSlice("pulumi.targets", change.Targets)))(&err)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -66,7 +72,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	f.began = func() {
 		wait.Go(func() { previous, previousErr = s.previous(running, change.ID) })
 	}
-	err = s.attend(running, f, engine.record.dir, engine.child.wait)
+	err = s.attend(running, f, engine.record.dir, engine.child)
 	wait.Wait()
 	s.conclude(engine.record, f, err)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {

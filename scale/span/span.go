@@ -1,0 +1,41 @@
+// Package span begins and ends the parts of the work that a trace shows, in OpenTelemetry's terms. A context that carries no trace makes
+// every function here do next to nothing. It knows nothing of scaling, nor of where a trace goes.
+package span
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Scope is the name of what makes the spans.
+const Scope = "github.com/pulumiscale/pulumiscale"
+
+// In begins a span within what ctx is about, puts it into ctx, and returns its end, which takes the error that the work ended with:
+//
+//	defer span.In(&ctx, "read the stack")(&err)
+func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (end func(*error)) {
+	within, s := Begin(*ctx, name, options...)
+	*ctx = within
+	return func(err *error) { End(s, *err) }
+}
+
+// Begin begins a span within what ctx is about. [End] ends it.
+func Begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer(Scope).Start(ctx, name, options...)
+}
+
+// End ends a span with the error that the work ended with, if any.
+func End(s trace.Span, err error) {
+	if err != nil {
+		s.SetStatus(codes.Error, err.Error())
+	}
+	s.End()
+}
+
+// Note adds what has become known to the span that ctx is about.
+func Note(ctx context.Context, attributes ...attribute.KeyValue) {
+	trace.SpanFromContext(ctx).SetAttributes(attributes...)
+}
