@@ -20,6 +20,8 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/snippet"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
@@ -27,6 +29,7 @@ import (
 func Main(args []string, in, out, errs *os.File, version string) int {
 	a := &app{
 		streams: standard(in, out, errs), version: version, now: clock(), open: openStack,
+		patient: func(o stack.Options) doctor.Patient { return stack.NewPatient(o) },
 		notify: func(c chan<- os.Signal) func() {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }
@@ -44,9 +47,10 @@ type app struct {
 	sources map[string]source
 
 	// The seams: tests put something else here.
-	open   func(context.Context, stack.Options) (openedStack, error)
-	notify func(chan<- os.Signal) (stop func())
-	now    func() time.Time
+	open    func(context.Context, stack.Options) (openedStack, error)
+	patient func(stack.Options) doctor.Patient
+	notify  func(chan<- os.Signal) (stop func())
+	now     func() time.Time
 
 	// answers is where the terminal's lines are read from.
 	answers *bufio.Reader
@@ -66,6 +70,10 @@ type openedStack interface {
 	StateDir() (string, error)
 	// Secrets reads values of the stack's configuration, by their full keys.
 	Secrets(ctx context.Context, keys ...string) (map[string]string, error)
+	// SetSecret puts a secret into the stack's configuration file.
+	SetSecret(ctx context.Context, key, value string) error
+	// Inventory reads what the stack has that a pool can be made of.
+	Inventory(ctx context.Context) (*snippet.Inventory, error)
 }
 
 // openStack opens the stack with the Pulumi CLI.
@@ -151,7 +159,8 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	a.settings.flags(root)
 	root.AddCommand(
-		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), versionCommand(a),
+		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil),
+		initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root
 }

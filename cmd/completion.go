@@ -19,7 +19,7 @@ func (a *app) completePools(cmd *cobra.Command, args []string, _ string) ([]stri
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	opened, err := a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir})
+	opened, err := a.openQuietly(ctx)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -28,4 +28,9 @@ func (a *app) completePools(cmd *cobra.Command, args []string, _ string) ([]stri
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return snap.Rules.Names(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// openQuietly opens the stack for the shell.
+func (a *app) openQuietly(ctx context.Context) (openedStack, error) {
+	return a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir})
 }

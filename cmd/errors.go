@@ -33,6 +33,13 @@ func (e *unprovedError) Error() string {
 	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
 }
 
+// unhealthyError says that `doctor` found problems; it holds what they are with.
+type unhealthyError struct{ with []string }
+
+func (e *unhealthyError) Error() string {
+	return "there is a problem with " + strings.Join(e.with, ", ")
+}
+
 // interruptedError says that the user interrupted a command before it scaled anything.
 type interruptedError struct{}
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/snippet"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
@@ -39,8 +40,10 @@ type fake struct {
 	onPreview, onUpdate func(context.Context)
 	steps               []scale.ResourceStep
 
-	stateDir string
-	secrets  map[string]string
+	stateDir  string
+	secrets   map[string]string
+	inventory snippet.Inventory
+	secretErr error
 }
 
 func newFake() *fake {
@@ -53,6 +56,15 @@ func newFake() *fake {
 func (f *fake) StateDir() (string, error) { return f.stateDir, nil }
 
 func (f *fake) Secrets(context.Context, ...string) (map[string]string, error) { return f.secrets, nil }
+
+func (f *fake) SetSecret(_ context.Context, key, value string) error {
+	if f.secretErr == nil {
+		f.secrets = map[string]string{key: value}
+	}
+	return f.secretErr
+}
+
+func (f *fake) Inventory(context.Context) (*snippet.Inventory, error) { return &f.inventory, nil }
 
 func (f *fake) Name() string       { return "dev" }
 func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }

@@ -73,6 +73,7 @@ func rows(option string) []row {
 		on("changed", always[*scale.ChangedError]("look at it again with `pulumiscale preview`")),
 		on("setup", func(e *scale.SetupError) string { return e.Hint }),
 		on("unverified", always[*unverifiedError]("the configuration has the new count; `pulumiscale rules --verify"+option+"` shows whether the rule is right")),
+		on("unhealthy", always[*unhealthyError]("")),
 		on("unproved", always[*unprovedError]("mend the rules in the program, then run `pulumi up"+option+"`")),
 	}
 }

@@ -15,6 +15,7 @@ import (
 // session is a command's work on one stack, from opening it to the result.
 type session struct {
 	*app
+	opened     openedStack
 	scaler     *scale.Scaler
 	progress   *output.Progress
 	interrupts *interrupts
@@ -22,14 +23,20 @@ type session struct {
 	mute func(scale.Event) bool
 }
 
+// newSession prepares a command's work, which the first signal ends by cancel. The caller closes the progress and watches the interrupts.
+func (a *app) newSession(cancel context.CancelFunc) *session {
+	s := &session{app: a, progress: output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)}
+	a.said = s.progress.Said
+	s.interrupts = newInterrupts(cancel, s.note)
+	return s
+}
+
 // work opens the stack and does something on it, with progress on stderr and signals answered.
 func (a *app) work(ctx context.Context, do func(context.Context, *session) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &session{app: a, progress: output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)}
+	s := a.newSession(cancel)
 	defer s.progress.Close()
-	a.said = s.progress.Said
-	s.interrupts = newInterrupts(cancel, s.note)
 	defer s.interrupts.watch(a.notify)()
 	s.progress.Work("opening the stack")
 	s.scaler = &scale.Scaler{
@@ -42,7 +49,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 			Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
 		})
 		if err == nil {
-			s.scaler.Stack, a.stack = opened, opened.Name()
+			s.opened, s.scaler.Stack, a.stack = opened, opened, opened.Name()
 		}
 		return err
 	})
@@ -70,37 +77,46 @@ func (s *session) conclude(doc output.Document, text string, err error) error {
 
 // confirm asks a question that is answered with yes or no. Its error is a [*declinedError], or that of ctx.
 func (s *session) confirm(ctx context.Context, question string) error {
+	for {
+		text, err := s.answer(ctx, question+" [yes/no] ")
+		if err != nil {
+			return err
+		}
+		switch strings.ToLower(text) {
+		case "y", "yes":
+			return nil
+		case "", "n", "no":
+			return &declinedError{}
+		}
+	}
+}
+
+// answer asks a question and returns the line that is typed. Its error is a [*declinedError] where there is no more input, or that of ctx.
+func (s *session) answer(ctx context.Context, question string) (string, error) {
 	if s.answers == nil {
 		s.answers = bufio.NewReader(s.in)
 	}
 	s.interrupts.ask(true)
 	defer s.interrupts.ask(false)
-	for {
-		s.progress.Print(question + " [yes/no] ")
-		line := make(chan string, 1)
-		noMore := make(chan struct{})
-		go func() { // it stays behind where ctx ends first: nothing wakes a read from a terminal
-			text, err := s.answers.ReadString('\n')
-			if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
-				close(noMore)
-				return
-			}
-			line <- text
-		}()
-		select {
-		case <-ctx.Done():
-			s.progress.Print("\n")
-			return ctx.Err()
-		case <-noMore:
-			s.progress.Print("\n")
-			return &declinedError{}
-		case text := <-line:
-			switch strings.ToLower(strings.TrimSpace(text)) {
-			case "y", "yes":
-				return nil
-			case "", "n", "no":
-				return &declinedError{}
-			}
+	s.progress.Print(question)
+	line := make(chan string, 1)
+	noMore := make(chan struct{})
+	go func() { // it stays behind where ctx ends first: nothing wakes a read from a terminal
+		text, err := s.answers.ReadString('\n')
+		if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
+			close(noMore)
+			return
 		}
+		line <- text
+	}()
+	select {
+	case <-ctx.Done():
+		s.progress.Print("\n")
+		return "", ctx.Err()
+	case <-noMore:
+		s.progress.Print("\n")
+		return "", &declinedError{}
+	case text := <-line:
+		return strings.TrimSpace(text), nil
 	}
 }

@@ -41,9 +41,9 @@ func textOr(text *string, or string) string {
 	return *text
 }
 
-// drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. It reads
+// Drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. It reads
 // the whole history only where the part in the snapshot cannot tell an edit from an old value.
-func drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
+func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 	var out []Drift
 	updates, complete := snap.Updates, snap.Complete
 	for _, name := range snap.Rules.Names() {
@@ -75,7 +75,7 @@ func sameText(a, b *string) bool {
 
 // settle deals with the drift of a stack as the mode says. It must be called with the lock held.
 func settle(ctx context.Context, stack Stack, snap *Snapshot, mode OnDrift, observe Observe) ([]Drift, error) {
-	all, err := drifts(ctx, stack, snap)
+	all, err := Drifts(ctx, stack, snap)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func TestDrifts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fake := newFake(t, c.snap)
 			fake.onHistory = func() ([]Update, error) { return c.history, nil }
-			got, err := drifts(context.Background(), fake, c.snap)
+			got, err := Drifts(context.Background(), fake, c.snap)
 			if err != nil {
 				t.Fatal(err)
 			}

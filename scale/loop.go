@@ -11,7 +11,7 @@ import (
 
 // mayKeep says whether the engine could keep resources that a move should delete.
 func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
-	if m.From == nil || m.To >= *m.From || !slices.ContainsFunc(rule.Targets, isPattern) {
+	if m.From == nil || m.To >= *m.From || !slices.ContainsFunc(rule.Targets, IsPattern) {
 		return false
 	}
 	targeted := matcher(rule.Targets...)

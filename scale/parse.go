@@ -41,6 +41,17 @@ func ParseRules(output []byte) (Rules, error) {
 	return rules, nil
 }
 
+// poolForm says what the name of a pool must be.
+const poolForm = "the name of a pool must be 1 to 63 letters, digits, -, _ or ."
+
+// CheckPool says what is wrong with the name of a pool in a field of a request, by a [*UsageError]; nil where it is a good one.
+func CheckPool(field, name string) error {
+	if !poolPattern.MatchString(name) {
+		return &UsageError{Field: field, Problem: poolForm}
+	}
+	return nil
+}
+
 func (r *reader) rules(output []byte) Rules {
 	var document any
 	if len(bytes.TrimSpace(output)) > 0 {
@@ -64,7 +75,7 @@ func (r *reader) rules(output []byte) Rules {
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		r.pool = name
 		if !poolPattern.MatchString(name) {
-			r.add(Problem{Pool: name, Expected: "the name of a pool must be 1 to 63 letters, digits, -, _ or ."})
+			r.add(Problem{Pool: name, Expected: poolForm})
 		}
 		rules[name] = readRule(name, node{reader: r, json: pools[name]})
 		r.ownKey(rules[name], owner)

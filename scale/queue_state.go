@@ -63,7 +63,7 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 	}
 	out := make([]Status, 0, len(snap.Rules))
 	for _, name := range snap.Rules.Names() {
-		out = append(out, snap.status(snap.Rules[name], q.now()))
+		out = append(out, snap.Status(snap.Rules[name], q.now()))
 	}
 	return out, nil
 }

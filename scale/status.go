@@ -41,7 +41,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, error) {
 	}
 	statuses := make([]Status, 0, len(snap.Rules))
 	for _, name := range snap.Rules.Names() {
-		status := snap.status(snap.Rules[name], s.Now())
+		status := snap.Status(snap.Rules[name], s.Now())
 		if i := slices.IndexFunc(found, func(d Drift) bool { return d.Pool == name }); i >= 0 {
 			status.Drift = &found[i]
 			status.Restored = slices.ContainsFunc(restored, func(d Drift) bool { return d.Pool == name })
@@ -53,7 +53,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, error) {
 
 // settleIfFree deals with drift if no other process holds the lock: one that does may be about to write the file itself.
 func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, restored []Drift, err error) {
-	found, err = drifts(ctx, s.Stack, snap)
+	found, err = Drifts(ctx, s.Stack, snap)
 	if err != nil || len(found) == 0 {
 		return nil, nil, err
 	}
@@ -70,7 +70,8 @@ func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, resto
 	return found, restored, err
 }
 
-func (s *Snapshot) status(rule Rule, now time.Time) Status {
+// Status tells how the pool of one of the rules stands. Of drift in the configuration file it does not tell: see [Drifts].
+func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
 	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// isPattern says whether a target has wildcards, as `pulumi up --target` decides it: by an asterisk.
-func isPattern(target string) bool { return strings.Contains(target, "*") }
+// IsPattern says whether a target has wildcards, as `pulumi up --target` decides it: by an asterisk.
+func IsPattern(target string) bool { return strings.Contains(target, "*") }
 
 // matcher reports whether a URN is one that the targets stand for, by the rules of `pulumi up --target`: `*` stands for
 // anything without a colon, `**` for anything on one line.
@@ -36,3 +36,6 @@ func unmatched(rule Rule, resources ...[]string) []string {
 	}
 	return out
 }
+
+// Unmatched are the targets of the rule that stand for none of the resources.
+func (r Rule) Unmatched(resources []string) []string { return unmatched(r, resources) }

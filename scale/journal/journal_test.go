@@ -358,3 +358,26 @@ func TestAStateDirectoryThatCannotBe(t *testing.T) {
 		t.Error("what is no damage was moved aside")
 	}
 }
+
+func TestInUseSaysWhetherSomebodyHasTheJournalOpen(t *testing.T) {
+	dir := t.TempDir()
+	check := func(want bool) {
+		t.Helper()
+		if got, err := InUse(dir); got != want || err != nil {
+			t.Errorf("%v, %v, want %v", got, err, want)
+		}
+	}
+	check(false)
+	if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
+		t.Errorf("it made %v, %v", made, err)
+	}
+	j, err := Open(context.Background(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(true)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(false)
+}

@@ -94,6 +94,20 @@ func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
 	return nil, setupError(filepath.Join(dir, fileName), err)
 }
 
+// InUse says whether a process has the journal in a state directory open. It changes nothing; it shares the lock for a moment, which who
+// wants to open the journal waits for.
+func InUse(dir string) (bool, error) {
+	lock := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY)) // which makes no file
+	free, err := lock.TryRLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, setupError(filepath.Join(dir, lockName), err)
+	}
+	return !free, lock.Close()
+}
+
 // openFile opens the file, or makes it, and replaces it where it is damaged or mostly empty.
 func openFile(path string) (*bolt.DB, *DamageError, error) {
 	_, err := os.Stat(path)

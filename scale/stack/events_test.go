@@ -38,7 +38,7 @@ func eventLog(t *testing.T, name string) []byte {
 // followed is what a follower makes of a log, and what it told.
 func followed(log []byte, operation string) (*follower, []scale.Event) {
 	var told []scale.Event
-	f := &follower{operation: operation, message: "m", open: map[string]scale.ResourceStep{}, observe: func(e scale.Event) { told = append(told, e) }}
+	f := newFollower(operation, "m", func(e scale.Event) { told = append(told, e) })
 	f.consume(log)
 	return f, told
 }
@@ -155,7 +155,7 @@ func TestFollowerTakesALogInAnyPieces(t *testing.T) {
 	whole, wantTold := followed(log, "update")
 	for _, size := range []int{1, 7, 1000, len(log) - 1} {
 		var told []scale.Event
-		f := &follower{operation: "update", message: "m", open: map[string]scale.ResourceStep{}, observe: func(e scale.Event) { told = append(told, e) }}
+		f := newFollower("update", "m", func(e scale.Event) { told = append(told, e) })
 		var pending []byte
 		for at := 0; at < len(log); at += size {
 			pending = f.consume(append(pending, log[at:min(at+size, len(log))]...))
@@ -199,7 +199,8 @@ func TestFollowerPassesOverWhatItDoesNotKnow(t *testing.T) {
 
 func TestFollowerBeginsOnce(t *testing.T) {
 	begun := 0
-	f := &follower{observe: scale.Unobserved, began: func() { begun++ }}
+	f := newFollower("", "", scale.Unobserved)
+	f.began = func() { begun++ }
 	f.consume(bytes.Repeat([]byte(`{"preludeEvent":{"config":{}}}`+"\n"), 3))
 	if begun != 1 {
 		t.Errorf("began %d times", begun)
@@ -234,7 +235,7 @@ func TestFollowReadsALogAsItGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(dir, "log")
 		var told []scale.Event
-		f := &follower{operation: "update", open: map[string]scale.ResourceStep{}, observe: func(e scale.Event) { told = append(told, e) }}
+		f := newFollower("update", "", func(e scale.Event) { told = append(told, e) })
 		ended, followed := make(chan struct{}), make(chan error)
 		go func() { followed <- f.follow(path, ended) }()
 		synctest.Wait() // there is no file yet
@@ -261,7 +262,7 @@ func TestFollowReadsALogAsItGrows(t *testing.T) {
 func TestFollowWithoutALog(t *testing.T) {
 	ended := make(chan struct{})
 	close(ended)
-	f := &follower{observe: scale.Unobserved}
+	f := newFollower("", "", scale.Unobserved)
 	if err := f.follow(filepath.Join(t.TempDir(), "none"), ended); err != nil {
 		t.Error(err)
 	}

@@ -96,22 +96,9 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the stack")(&err)
 	// An update that has ended by now is in the history that is read after it, if it got there.
 	ended := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.ended() })
-	var state state
-	var entries []entry
-	var complete bool
-	var stateErr, historyErr error
-	var wait sync.WaitGroup
-	wait.Go(func() { state, stateErr = s.readState(ctx) })
-	wait.Go(func() { entries, complete, historyErr = s.readPages(ctx, 1, pageSize) })
-	wait.Wait()
-	if stateErr == nil && historyErr == nil && state.isOlderThan(entries) {
-		state, stateErr = s.readState(ctx) // an update ended between the two readings
-	}
-	if stateErr != nil {
-		return nil, stateErr
-	}
-	if historyErr != nil {
-		return nil, historyErr
+	state, entries, complete, err := s.readBoth(ctx)
+	if err != nil {
+		return nil, err
 	}
 	rules, rulesErr, err := s.rules(state.rules)
 	if err != nil {
@@ -136,6 +123,22 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	return snap, err
 }
 
+// readBoth reads the state and the first page of the history, beside each other.
+func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, complete bool, err error) {
+	var stateErr, historyErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { state, stateErr = s.readState(ctx) })
+	wait.Go(func() { entries, complete, historyErr = s.readPages(ctx, 1, pageSize) })
+	wait.Wait()
+	if stateErr == nil && historyErr == nil && state.isOlderThan(entries) {
+		state, stateErr = s.readState(ctx) // an update ended between the two readings
+	}
+	if stateErr != nil {
+		return state, nil, false, stateErr
+	}
+	return state, entries, complete, historyErr
+}
+
 // History reads every completed update.
 func (s *Stack) History(ctx context.Context, rules scale.Rules) ([]scale.Update, error) {
 	entries, _, err := s.readPages(ctx, 0, 0)
@@ -150,6 +153,7 @@ type state struct {
 	resources, pending []string
 	dependsOn          map[string][]string
 	rules              []byte
+	all                []resourceState
 	// written is when the engine wrote it, by the clock of the engine's machine.
 	written time.Time
 }
@@ -169,6 +173,18 @@ func (s state) output() []byte {
 	return []byte(asJSON(output))
 }
 
+// resourceState is a resource as the state has it.
+type resourceState struct {
+	URN          string                     `json:"urn"`
+	Type         string                     `json:"type"`
+	Custom       bool                       `json:"custom"`
+	Inputs       json.RawMessage            `json:"inputs"`
+	Outputs      map[string]json.RawMessage `json:"outputs"`
+	Parent       string                     `json:"parent"`
+	Dependencies []string                   `json:"dependencies"`
+	DeletedWith  string                     `json:"deletedWith"`
+}
+
 func (s *Stack) readState(ctx context.Context) (state, error) {
 	out, err := s.ask(ctx, "read the stack's state", "stack", "export", "--stack", s.name)
 	if err != nil {
@@ -179,15 +195,8 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 			Manifest struct {
 				Time time.Time `json:"time"`
 			} `json:"manifest"`
-			Resources []struct {
-				URN          string                     `json:"urn"`
-				Type         string                     `json:"type"`
-				Outputs      map[string]json.RawMessage `json:"outputs"`
-				Parent       string                     `json:"parent"`
-				Dependencies []string                   `json:"dependencies"`
-				DeletedWith  string                     `json:"deletedWith"`
-			} `json:"resources"`
-			Pending []struct {
+			Resources []resourceState `json:"resources"`
+			Pending   []struct {
 				Resource struct {
 					URN string `json:"urn"`
 				} `json:"resource"`
@@ -197,7 +206,7 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	if err := json.Unmarshal(out, &exported); err != nil {
 		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
 	}
-	st := state{dependsOn: map[string][]string{}, written: exported.Deployment.Manifest.Time}
+	st := state{dependsOn: map[string][]string{}, all: exported.Deployment.Resources, written: exported.Deployment.Manifest.Time}
 	for _, r := range exported.Deployment.Resources {
 		st.resources = append(st.resources, r.URN)
 		st.dependsOn[r.URN] = append(r.Dependencies, r.Parent, r.DeletedWith)

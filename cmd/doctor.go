@@ -1,0 +1,76 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/webhook"
+)
+
+// doctorOptions are the options of `pulumiscale doctor`.
+type doctorOptions struct {
+	app    *app
+	verify bool
+}
+
+// doctorCommand is `pulumiscale doctor`; run takes the place of what it does in tests of its flags.
+func doctorCommand(a *app, run func(*doctorOptions) error) *cobra.Command {
+	o := &doctorOptions{app: a}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check all that scaling needs, and say what to do",
+		Long: "Check what scaling needs, one thing after the other: the Pulumi CLI, the program and its stack, the backend, the secrets provider,\n" +
+			"plugins, the token, rules and targets, the config file, the state directory and its disk, locks, operations that were cut off,\n" +
+			"and the clock. Each check says what it found and, where something is wrong, what to do. It goes on after a problem; what\n" +
+			"makes no sense after it is not checked, and says so.\n\n" +
+			"It changes nothing. The exit code is 0 where there is no problem, whatever the warnings, and else 1.\n\n" +
+			"Targets are looked up in the state. With --verify each rule is proved against the engine, by a preview.",
+		Example: "  pulumiscale doctor\n" +
+			"  pulumiscale doctor --stack prod --verify\n" +
+			"  pulumiscale doctor --json | jq -r '.checks[] | select(.result == \"problem\") | .id'",
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.begin(cmd, true); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "prove each rule against the engine")
+	return cmd
+}
+
+func (o *doctorOptions) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := o.app.newSession(cancel)
+	defer s.progress.Close()
+	defer s.interrupts.watch(o.app.notify)()
+	settings := o.app.settings
+	patient := o.app.patient(stack.Options{Dir: settings.cwd, Stack: settings.stack, StateDir: settings.stateDir, Parallel: settings.parallel})
+	report, err := doctor.Examine(ctx, patient, doctor.Options{
+		Verify: o.verify, Now: s.now, Begin: func(title string) { s.progress.Work("looking at: " + title) },
+		Serving: journal.InUse, TokenKey: webhook.TokenKey, PreviousTokenKey: webhook.PreviousTokenKey,
+		CheckTokens: func(current, previous string) error { return new(webhook.Tokens).Set(current, previous) },
+	})
+	if err != nil {
+		return s.interrupts.explain(err)
+	}
+	return s.conclude(output.NewDiagnosis(report), s.outStyle().Diagnosis(report), ill(report))
+}
+
+// ill is the error that a report ends the command with.
+func ill(report doctor.Report) error {
+	if problems := report.Titles(doctor.Problem); len(problems) > 0 {
+		return &unhealthyError{problems}
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/snippet"
+)
+
+// initOptions are the options of `pulumiscale init`.
+type initOptions struct {
+	app *app
+	// What the rule is made of; what is empty, or unset in told, is asked for or proposed.
+	pool, target, configKey, current string
+	configPath                       bool
+	min, max                         int
+	told                             map[string]source
+	language                         snippet.Language
+
+	sender       snippet.Sender
+	url          string
+	noToken, yes bool
+}
+
+// noCurrent is the --current of a rule that has none.
+const noCurrent = "none"
+
+// initCommand is `pulumiscale init`; run takes the place of what it does in tests of its flags.
+func initCommand(a *app, run func(*initOptions) error) *cobra.Command {
+	o := &initOptions{app: a, min: 1}
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Print the rule for a program to export, and set a token",
+		Long: "Print the code that exports a rule of scaling, in the language of the program: what it says of the resource and the config key is\n" +
+			"taken from the stack's state and configuration. The program itself is never edited.\n\n" +
+			"On a terminal it asks what it was not told, and proposes what fits. Elsewhere --target, --config-key and --max must be given;\n" +
+			"where one is not, the error lists what there is.\n\n" +
+			"Where the stack has no token, which `pulumiscale serve` needs, it offers to set a random one as a secret of the stack's config,\n" +
+			"through Pulumi; with --yes it does so without asking. A token that is there is kept, and none is ever shown:\n" +
+			"`pulumi config get pulumiscale:token` does that.\n\n" +
+			"With --sender and --url it also prints what makes that sender scale the pool. Where --pool names a pool that the program exports\n" +
+			"already, no rule is printed, and none of its parts is asked for. The code goes to stdout, all else to stderr.",
+		Example: "  pulumiscale init\n" +
+			"  pulumiscale init --target workers --config-key workerCount --min 2 --max 20 --yes\n" +
+			"  pulumiscale init --target '**::aws:ec2/instance:Instance::worker-*' --config-key workerCount --max 20\n" +
+			"  pulumiscale init --pool worker-pool --sender alertmanager --url https://pulumiscale.example.com",
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.begin(cmd, true); err != nil {
+				return err
+			}
+			o.told = a.sources
+			if err := o.check(); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *initOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.pool, "pool", "", "the pool's name; default: that of the resource")
+	f.StringVar(&o.target, "target", "", "what a scaling updates: a resource's URN or name, or a pattern of URNs with * or **")
+	f.StringVar(&o.configKey, "config-key", "", "the config key that holds the count")
+	f.BoolVar(&o.configPath, "config-path", false, "the config key is a path into a structured value")
+	f.Var(whole{&o.min, 0, scale.MaxNumber}, "min", "the least count")
+	f.Var(whole{&o.max, 0, scale.MaxNumber}, "max", "the largest count")
+	f.StringVar(&o.current, "current", "", "the resource's property that holds the real size, or none; default: one that holds what the config key does")
+	languages := choice[snippet.Language]{&o.language, snippet.Languages()}
+	f.Var(languages, "language", "the language of the code; default: the program's")
+	senders := choice[snippet.Sender]{&o.sender, snippet.Senders()}
+	f.Var(senders, "sender", "also print what makes this sender scale the pool: "+senders.expects())
+	f.StringVar(&o.url, "url", "", "the address at which the sender reaches `pulumiscale serve`")
+	f.BoolVar(&o.noToken, "no-token", false, "leave the token alone")
+	f.BoolVarP(&o.yes, "yes", "y", false, "set the token without asking")
+	languages.complete(cmd, "language")
+	senders.complete(cmd, "sender")
+	for _, name := range []string{"pool", "min", "max", "current", "url"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // it fails only where there is no such flag
+	}
+	_ = cmd.RegisterFlagCompletionFunc("target", o.complete(func(i *snippet.Inventory) (out []string) {
+		for _, t := range i.Targets() {
+			out = append(out, t.URN)
+		}
+		return out
+	}))
+	_ = cmd.RegisterFlagCompletionFunc("config-key", o.complete(func(i *snippet.Inventory) (out []string) {
+		for _, k := range i.Keys {
+			out = append(out, k.Key)
+		}
+		return out
+	}))
+}
+
+// check finds what is wrong with the flags whatever the stack has.
+func (o *initOptions) check() error {
+	if o.told["max"] != unset && o.min > o.max {
+		return &scale.UsageError{Field: "--min, --max", Problem: fmt.Sprintf("min must not be above max, and %d is above %d", o.min, o.max)}
+	}
+	switch {
+	case o.sender == "" && o.url != "":
+		return &scale.UsageError{Field: "--url", Problem: "it is for a sender, and none is named", Hint: "name one with --sender"}
+	case o.url != "":
+		return o.sender.CheckAddress("--url", o.url)
+	}
+	return nil
+}
+
+func (o *initOptions) run(ctx context.Context) error {
+	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		inventory, err := s.opened.Inventory(ctx)
+		if err != nil {
+			return err
+		}
+		language := o.language
+		if language == "" {
+			language = inventory.Language
+		}
+		if language == "" {
+			return &scale.UsageError{Field: "--language", Problem: fmt.Sprintf("must be given: a program of the runtime %q may be in any", inventory.Runtime)}
+		}
+		s.progress.Rest()
+		draft, err := o.draft(ctx, s, inventory)
+		if err != nil {
+			return err
+		}
+		doc, err := o.write(ctx, s, draft, language)
+		if err != nil {
+			return err
+		}
+		// The rule is a result, whatever becomes of the token.
+		tokenErr := o.token(ctx, s, doc)
+		for _, note := range doc.Notes {
+			s.note(note)
+		}
+		return s.conclude(doc, output.InitText(doc), tokenErr)
+	})
+}
+
+// write writes the rule and the sender's configuration.
+func (o *initOptions) write(ctx context.Context, s *session, d *draft, language snippet.Language) (*output.Init, error) {
+	doc := output.NewInit(s.stack, string(language), d.rule, d.target.URN)
+	if d.exported {
+		doc.Notes = append(doc.Notes, "the program exports a rule for "+d.rule.Pool+" already")
+	} else {
+		var err error
+		if doc.Snippet, err = language.Export(d.rule); err != nil {
+			return nil, fmt.Errorf("write the rule: %w", err)
+		}
+		doc.Reads = language.Reads(d.rule)
+		doc.Notes = d.notes(language, doc.Reads)
+	}
+	if o.sender == "" {
+		return doc, nil
+	}
+	for o.url == "" {
+		if !s.asks() {
+			return nil, &scale.UsageError{Field: "--url", Problem: "must say where " + string(o.sender) + " reaches `pulumiscale serve`",
+				Hint: "such as --url https://pulumiscale.example.com"}
+		}
+		text, err := s.answer(ctx, "at which address does "+string(o.sender)+" reach `pulumiscale serve`? ")
+		if err != nil {
+			return nil, err
+		}
+		if problem := o.sender.CheckAddress("--url", text); problem != nil {
+			s.note(problem.Error())
+			continue
+		}
+		o.url = text
+	}
+	files, err := o.sender.Configure(language, d.rule.Pool, o.url)
+	if err != nil {
+		return nil, fmt.Errorf("write the configuration of %s: %w", o.sender, err)
+	}
+	doc.Configures(string(o.sender), files)
+	if text := files[0].Name; text == string(snippet.TypeScript) && language != snippet.TypeScript {
+		doc.Notes = append(doc.Notes, "the configuration of "+string(o.sender)+" is in TypeScript; the names are the same in other languages, in their own spelling")
+	}
+	return doc, nil
+}
+
+// complete offers what is read of the stack to the shell; nothing where it cannot be read soon.
+func (o *initOptions) complete(of func(*snippet.Inventory) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if o.app.begin(cmd, true) != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		opened, err := o.app.openQuietly(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		inventory, err := opened.Inventory(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return of(inventory), cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,75 @@
+package output
+
+import (
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale/snippet"
+)
+
+// How it stands with the stack's token after init; empty where it was not looked at.
+const (
+	TokenSet     = "set"
+	TokenKept    = "kept"
+	TokenMissing = "missing"
+)
+
+// Init is the document of init: the pieces that make a stack scale.
+type Init struct {
+	Stack string `json:"stack"`
+	// Language is that of the program, and Snippet the code that exports the rule in it; empty where the program exports the pool already,
+	// and so is all that the rule would hold.
+	Language string `json:"language"`
+	Pool     string `json:"pool"`
+	Target   string `json:"target"`
+	// ConfigKey holds the count. Reads is how the program reads it; absent for a path.
+	ConfigKey  string `json:"configKey"`
+	ConfigPath bool   `json:"configPath"`
+	Min        int    `json:"min"`
+	Max        int    `json:"max"`
+	// Current is the property that holds the real size; absent where the rule exports none.
+	Current string `json:"current,omitempty"`
+	Snippet string `json:"snippet"`
+	Reads   string `json:"reads,omitempty"`
+	// Token is "set", "kept" or "missing"; absent where it was not looked at.
+	Token string `json:"token,omitempty"`
+	// Sender and SenderFiles are there with --sender.
+	Sender      string       `json:"sender,omitempty"`
+	SenderFiles []SenderFile `json:"senderFiles,omitempty"`
+	Notes       []string     `json:"notes"`
+	Failure
+}
+
+// SenderFile is a piece of a sender's configuration. Name is that of a file or, for a part of a Pulumi program, of its language.
+type SenderFile struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// NewInit makes the document of init.
+func NewInit(stack, language string, r snippet.Rule, target string) *Init {
+	return &Init{
+		Stack: stack, Language: language, Pool: r.Pool, Target: target, ConfigKey: r.ConfigKey, ConfigPath: r.ConfigPath,
+		Min: r.Min, Max: r.Max, Current: r.Current, Notes: []string{},
+	}
+}
+
+// Configures adds a sender's configuration.
+func (i *Init) Configures(sender string, files []snippet.File) {
+	i.Sender = sender
+	for _, f := range files {
+		i.SenderFiles = append(i.SenderFiles, SenderFile(f))
+	}
+}
+
+// InitText is the code and, each below its name, the pieces of the sender's configuration.
+func InitText(i *Init) string {
+	var out strings.Builder
+	out.WriteString(i.Snippet)
+	for _, f := range i.SenderFiles {
+		if out.Len() > 0 {
+			out.WriteString("\n")
+		}
+		out.WriteString("--- " + i.Sender + ": " + f.Name + "\n" + f.Text)
+	}
+	return out.String()
+}

@@ -1,0 +1,175 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+func (v *visit) lookAtConfigFile(context.Context) finding {
+	file := v.ConfigFile()
+	hint := "give pulumiscale write access to the program's directory"
+	switch {
+	case v.survey != nil && v.survey.FileErr != nil:
+		return broken(v.survey.FileErr)
+	case file.DirErr != nil:
+		return problem(hint, "the folder of %s takes no new files: %v", file.Path, file.DirErr)
+	case file.Missing:
+		return fine("there is no %s yet; the first scaling makes it", file.Path)
+	case file.ReadOnly:
+		return warn("give write access to it", "%s is read-only: pulumiscale can replace it, and `pulumi config set` cannot write it", file.Path)
+	case file.FileErr != nil:
+		return problem(hint, "%s cannot be written: %v", file.Path, file.FileErr)
+	}
+	return fine("%s can be written", file.Path)
+}
+
+func (v *visit) lookAtStateDir(ctx context.Context) finding {
+	v.stateDir = v.StateDir(ctx)
+	dir := v.stateDir
+	switch {
+	case dir.WriteErr != nil && dir.Missing:
+		return problem("name another one with --state-dir", "%s cannot be made: %v", dir.Path, dir.WriteErr)
+	case dir.WriteErr != nil:
+		return problem("give pulumiscale write access to it, or name another one with --state-dir", "%s cannot be written: %v", dir.Path, dir.WriteErr)
+	case dir.Missing:
+		return fine("%s is not there yet; the first scaling makes it", dir.Path)
+	}
+	return fine("%s can be written", dir.Path)
+}
+
+const (
+	mebibyte = 1 << 20
+	// little and tooLittle are how much free space is worth a warning, and how much stands in the way of the journal.
+	little, tooLittle = 100 * mebibyte, 10 * mebibyte
+)
+
+// remote are the kinds of file systems on which a lock may not hold, or may belong to another machine.
+func remote(disk string) bool {
+	return slices.Contains([]string{
+		"nfs", "nfsd", "nfs4", "cifs", "smb", "smb2", "smbfs", "afs", "k-afs", "afpfs", "webdav", "ceph", "lustre", "gpfs", "panfs", "9p", "v9fs", "fuseblk",
+	}, disk)
+}
+
+func (v *visit) lookAtDisk(context.Context) finding {
+	dir := v.stateDir
+	free := fmt.Sprintf("%d MiB free", dir.Free/mebibyte)
+	if dir.Disk != "" {
+		free += ", " + dir.Disk
+	}
+	switch {
+	case dir.DiskErr != nil:
+		return unchecked("it cannot be asked: %v", dir.DiskErr)
+	case dir.Free < tooLittle:
+		return problem("free some space, or name another directory with --state-dir", "the disk is full: %s", free)
+	case dir.Free < little:
+		return warn("free some space, or name another directory with --state-dir", "the disk is nearly full: %s", free)
+	case remote(dir.Disk):
+		return warn("keep it on a local disk, which --state-dir can name: locks may not hold on a network's", "it may be a network's: %s", free)
+	}
+	return fine("%s", free)
+}
+
+// stale is the age at which a lock of another machine is no longer taken for a running update.
+const stale = time.Hour
+
+func (v *visit) lookAtLocks(ctx context.Context) finding {
+	locks, known, err := v.Locks(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	if !known {
+		return unchecked("this backend tells only who tries to lock the stack")
+	}
+	f := fine("none")
+	cancel := "`pulumi cancel" + v.option() + "`"
+	for _, lock := range locks {
+		result, line, hint := Warning, lock.String(), "wait for the update to end"
+		switch {
+		case lock.Ours:
+			line += ", an engine of ours"
+			hint = "the next scaling takes it away by itself"
+		case lock.Damaged:
+			result, line, hint = Problem, "a lock that cannot be read", cancel+" takes it away, once no update runs"
+		case lock.User == "":
+			line = "an update is running, since " + moment(lock.Since)
+		case lock.Dead:
+			result, hint = Problem, "the lock is stale: "+cancel+" takes it away"
+		case !lock.Here && v.Now().Sub(lock.Since) > stale:
+			result = Problem
+			hint = "see on " + lock.Host + " whether process " + fmt.Sprint(lock.PID) + " still runs; if not, " + cancel + " takes the lock away"
+		}
+		if f.result == OK || result == Problem {
+			f.result, f.hint = result, hint
+		}
+		f.found = "the stack is locked"
+		f.details = append(f.details, line)
+	}
+	return f
+}
+
+// These are how far clocks may differ: the history has seconds, and an answer is some time on its way.
+const (
+	slack   = 5 * time.Second
+	muchOff = time.Minute
+)
+
+func (v *visit) lookAtClock(ctx context.Context) finding {
+	hint := "synchronise this machine's clock (NTP): cooldowns and the age of SNS messages are told by it"
+	off := func(by time.Duration, how string) finding {
+		f := warn(hint, how, by.Round(time.Second))
+		if by >= muchOff {
+			f.result = Problem
+		}
+		return f
+	}
+	ahead, asked, err := v.BackendTime(ctx)
+	if err == nil && asked && ahead.Abs() > slack {
+		if ahead > 0 {
+			return off(ahead, "the backend's clock is %s ahead of this machine's")
+		}
+		return off(-ahead, "the backend's clock is %s behind this machine's")
+	}
+	if v.survey != nil && len(v.survey.Updates) > 0 {
+		if future := v.survey.Updates[0].End.Sub(v.Now()); future > slack {
+			return off(future, "the newest update in the history ended %s in the future: this machine's clock is behind that of whoever made it")
+		}
+	}
+	switch {
+	case err == nil && asked:
+		return fine("within %s of the backend's", slack)
+	case v.survey == nil || len(v.survey.Updates) == 0:
+		return unchecked("there is nothing to compare it with")
+	}
+	return fine("no update in the history is from the future")
+}
+
+func (v *visit) lookAtOthers(context.Context) finding {
+	serving, err := v.Serving(v.stateDir.Path)
+	if err != nil {
+		return broken(err)
+	}
+	working, err := v.Working()
+	if err != nil {
+		return broken(err)
+	}
+	server := "no server"
+	if serving {
+		server = "a `pulumiscale serve`"
+	}
+	if working {
+		return warn("commands wait for it to end; what is said above may be of the middle of its work",
+			"another pulumiscale is changing the stack from here, and %s runs here", server)
+	}
+	return fine("none is changing the stack from here, and %s runs here", server)
+}
+
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

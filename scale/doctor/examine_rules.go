@@ -1,0 +1,147 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func (v *visit) lookAtRules(context.Context) finding {
+	rules, invalid := errors.AsType[*scale.RulesError](v.survey.RulesErr)
+	switch {
+	case invalid:
+		details := make([]string, len(rules.Problems))
+		for i, p := range rules.Problems {
+			details[i] = p.String()
+		}
+		return problem("mend the output \""+scale.OutputName+"\" in the program, then run `pulumi up"+v.option()+"`; `pulumiscale init` prints one",
+			"%s in the stack output %q", plural(len(details), "mistake"), scale.OutputName).with(details...)
+	case v.survey.RulesErr != nil:
+		return broken(v.survey.RulesErr)
+	case len(v.survey.Rules) == 0:
+		return warn("`pulumiscale init` prints a rule for the program", "the output %q has no pools", scale.OutputName)
+	}
+	return fine("%s: %s", plural(len(v.survey.Rules), "pool"), strings.Join(v.survey.Rules.Names(), ", "))
+}
+
+func (v *visit) lookAtTargets(ctx context.Context) finding {
+	if v.Verify {
+		return v.proveTargets(ctx)
+	}
+	f := fine("each stands for a resource of the state; --verify proves more")
+	hint := "compare it with `pulumi stack --show-urns" + v.option() + "`; --verify asks the engine"
+	for _, name := range v.survey.Rules.Names() {
+		rule := v.survey.Rules[name]
+		pool, err := v.survey.Pool(rule)
+		for _, target := range rule.Unmatched(v.survey.Resources) {
+			// A pattern may stand for resources that the pool does not have at the moment.
+			empty := scale.IsPattern(target) && err == nil && (pool.Count == nil || *pool.Count == 0)
+			if !empty {
+				f.result = Problem
+			} else if f.result == OK {
+				f.result = Warning
+			}
+			f.found, f.hint = "some stand for no resource of the state", hint
+			line := fmt.Sprintf("%s: %s matches nothing", name, target)
+			if empty {
+				line += ", which may be right for a pool that is empty"
+			}
+			f.details = append(f.details, line)
+		}
+	}
+	return f
+}
+
+// proveTargets asks the engine.
+func (v *visit) proveTargets(ctx context.Context) finding {
+	proofs, err := v.Prove(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	f := fine("proved by a preview of each pool: its targets exist, and its key changes them")
+	for _, p := range proofs {
+		if p.Problem != "" {
+			f.result, f.found, f.hint = Problem, "the engine does not prove every rule", "mend the rules in the program, then run `pulumi up"+v.option()+"`"
+			f.details = append(f.details, p.Pool+": "+p.Problem)
+		}
+	}
+	return f
+}
+
+func (v *visit) lookAtCurrent(context.Context) finding {
+	f := fine("as configured")
+	without := 0
+	for _, name := range v.survey.Rules.Names() {
+		rule := v.survey.Rules[name]
+		status := v.survey.Status(rule, v.Now())
+		switch count, configured := rule.Current, status.Configured; {
+		case status.Err != nil:
+			f.result = Problem
+			f.details = append(f.details, status.Err.Error())
+			f.hint = "put a count there with `pulumi config set`, then run `pulumi up" + v.option() + "`"
+		case count == nil:
+			without++
+		case configured != nil && *count != *configured:
+			f.details = append(f.details, fmt.Sprintf("%s: the real size is %d, and the last successful update was configured for %d", name, *count, *configured))
+		case *count < rule.Min || *count > rule.Max:
+			f.details = append(f.details, fmt.Sprintf("%s: the real size is %d, outside of %d to %d", name, *count, rule.Min, rule.Max))
+		}
+	}
+	switch {
+	case len(f.details) > 0:
+		f.found = "some are not as configured"
+		if f.result == OK {
+			f.result, f.hint = Warning, "`pulumi refresh"+v.option()+"` reads the real sizes; a scaling, or `pulumi up`, brings them to what is configured"
+		}
+	case without == len(v.survey.Rules):
+		f.found = "no rule exports \"current\", so a scaling is not held against the real size"
+	}
+	return f
+}
+
+func (v *visit) lookAtDrift(ctx context.Context) finding {
+	if v.survey.FileErr != nil {
+		return unchecked("the config file cannot be read")
+	}
+	drifts, err := v.Drifts(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	f := fine("those of the last successful update")
+	for _, d := range drifts {
+		f.result, f.found = Warning, "not those of the last successful update"
+		line := d.String()
+		if d.Edit {
+			line += "; no update ever had that value: it is taken for an edit on its way to `pulumi up`"
+		} else {
+			f.hint = "`pulumiscale restore" + v.option() + "`, or the next scaling, puts the file right"
+		}
+		f.details = append(f.details, line)
+	}
+	return f
+}
+
+func (v *visit) lookAtPending(context.Context) finding {
+	if len(v.survey.Pending) == 0 {
+		return fine("none")
+	}
+	return warn("let the update end if it still runs; else `pulumi refresh"+v.option()+"` clears them up, and asks about resources that may have been made",
+		"%s, of an update that still runs or was cut off", plural(len(v.survey.Pending), "pending operation")).with(v.survey.Pending...)
+}
+
+func (v *visit) lookAtUnsettled(context.Context) finding {
+	var pools []string
+	for _, name := range v.survey.Rules.Names() {
+		if v.survey.Status(v.survey.Rules[name], v.Now()).Unsettled {
+			pools = append(pools, name)
+		}
+	}
+	if len(pools) == 0 {
+		return fine("none")
+	}
+	return warn("the next scaling, or a start of `pulumiscale serve`, brings them back to their count; docs/recovery.md says what else can be done",
+		"an update that failed or was cut off left them in between: %s", strings.Join(pools, ", "))
+}

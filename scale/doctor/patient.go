@@ -1,0 +1,111 @@
+package doctor
+
+import (
+	"context"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Patient is what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method changes anything. They
+// are called in this order, each only where those that it builds on have succeeded. Errors are those of [scale.Stack], with hints.
+type Patient interface {
+	// CLI finds the Pulumi CLI.
+	CLI(ctx context.Context) (CLI, error)
+	// Program finds the program.
+	Program(ctx context.Context) (Program, error)
+	// StackName finds the stack's name: the one asked for, else the selected one.
+	StackName(ctx context.Context) (string, error)
+	// Backend finds the backend and who is logged in.
+	Backend(ctx context.Context) (Backend, error)
+	// Survey reads the stack's state and history.
+	Survey(ctx context.Context) (*Survey, error)
+	// Secrets encrypts a value with the stack's secrets provider and decrypts it again together with the configuration, which it returns.
+	Secrets(ctx context.Context) (map[string]Value, error)
+	// LanguageHost finds the plugin that runs the program; Path is empty where it is not there.
+	LanguageHost(ctx context.Context) Plugin
+	// Providers finds the plugins of the providers in the state.
+	Providers(ctx context.Context) []Plugin
+	// Prove is what `pulumiscale rules --verify` does.
+	Prove(ctx context.Context) ([]scale.Proof, error)
+	// ConfigFile looks at the stack's configuration file.
+	ConfigFile() ConfigFile
+	// Drifts compares the configuration file with the last successful update.
+	Drifts(ctx context.Context) ([]scale.Drift, error)
+	// StateDir looks at the folder of PulumiScale's own files.
+	StateDir(ctx context.Context) StateDir
+	// Locks finds those who hold the stack; known is false where the backend tells only who tries to take a lock.
+	Locks(ctx context.Context) (locks []Lock, known bool, err error)
+	// BackendTime asks the backend's server for its time; ok is false where there is no server.
+	BackendTime(ctx context.Context) (ahead time.Duration, ok bool, err error)
+	// Working says whether another process of PulumiScale changes the stack from this directory right now.
+	Working() (bool, error)
+}
+
+// CLI is the Pulumi CLI.
+type CLI struct {
+	Path, Version string
+	// Minimum is the oldest version that will do, and TooOld says that this one is older.
+	Minimum string
+	TooOld  bool
+}
+
+// Program is a Pulumi program.
+type Program struct{ File, Name, Runtime string }
+
+// Backend is where the stack's state is. URL holds no credentials, and is empty where a service does not tell it. User is empty where the backend knows none.
+type Backend struct{ URL, User string }
+
+// Survey is what was read of the stack. The snapshot has no rules where RulesErr, a [*scale.RulesError], says what is wrong with them.
+type Survey struct {
+	*scale.Snapshot
+	RulesErr error
+	// FileErr says why the configuration file could not be read; the snapshot has then no values of it.
+	FileErr error
+}
+
+// Value is a value of the configuration, and whether it is kept as a secret.
+type Value struct {
+	Text   string
+	Secret bool
+}
+
+// Plugin is a plugin of the Pulumi CLI. Path is empty where it is not on this machine; Acquired says that the engine then gets it from
+// the network by itself.
+type Plugin struct {
+	Name, Version, Path string
+	Acquired            bool
+}
+
+// ConfigFile is the stack's configuration file.
+type ConfigFile struct {
+	Path    string
+	Missing bool
+	// ReadOnly says that the file may not be written, but can be replaced, as PulumiScale does.
+	ReadOnly bool
+	// DirErr says why its folder takes no new files, which every write needs, and FileErr why the file cannot be replaced.
+	DirErr, FileErr error
+}
+
+// StateDir is the folder of PulumiScale's own files.
+type StateDir struct {
+	Path string
+	// Missing says that it is not there yet: then the rest is of the nearest folder above that is.
+	Missing bool
+	// WriteErr says why it cannot be written.
+	WriteErr error
+	// Disk is the kind of file system, such as "ext4"; empty where it is not known. Free is in bytes. DiskErr says why neither is known.
+	Disk    string
+	Free    uint64
+	DiskErr error
+}
+
+// Lock is a lock on the stack in the backend.
+type Lock struct {
+	// Holder is who took it; zero, but perhaps for Since, where the lock does not tell.
+	scale.Holder
+	// Here says that the holder is a process of this machine, Ours that it was an engine of PulumiScale's which has died.
+	Here, Ours bool
+	// Damaged says that nobody can read the lock, nor take another one.
+	Damaged bool
+}

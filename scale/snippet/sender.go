@@ -1,0 +1,81 @@
+package snippet
+
+import (
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Sender is a sender of webhooks, or a program that makes requests.
+type Sender string
+
+// The senders. CloudWatch is that through SNS.
+const (
+	Alertmanager Sender = "alertmanager"
+	Grafana      Sender = "grafana"
+	CloudWatch   Sender = "cloudwatch"
+	EventBridge  Sender = "eventbridge"
+	HTTP         Sender = "http"
+)
+
+// Senders are all of them.
+func Senders() []Sender { return []Sender{Alertmanager, Grafana, CloudWatch, EventBridge, HTTP} }
+
+// File is a piece of a sender's configuration. Where it is a part of a Pulumi program its name is only that of a language.
+type File struct{ Name, Text string }
+
+// Configure is what makes the sender scale the pool through a server at an address, as docs/senders.md has it; a test holds the two
+// against each other. What is a part of a Pulumi program is in the program's language, or else in TypeScript.
+func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
+	var names []string
+	switch s {
+	case Alertmanager:
+		names = []string{"rules.yml", "alertmanager.yml"}
+	case Grafana:
+		names = []string{"pulumiscale.yaml"}
+	case CloudWatch:
+		names = []string{"typescript"}
+		if l == YAML {
+			names = []string{"yaml"}
+		}
+	case EventBridge:
+		names = []string{"typescript"}
+	case HTTP:
+		names = []string{"dry-run.sh", "count.sh"}
+	}
+	base := strings.TrimRight(address, "/")
+	_, host, _ := strings.Cut(base, "://")
+	out := make([]File, len(names))
+	for i, name := range names {
+		text, err := fill("templates/"+string(s)+"/"+name+".tmpl", nil, struct{ Pool, URL, Host string }{pool, base, host})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = File{Name: name, Text: text}
+	}
+	return out, nil
+}
+
+// ordinary are addresses that mean the same in a shell, in YAML and in a program.
+var ordinary = regexp.MustCompile(`^[A-Za-z0-9.:/_~\[\]-]+$`)
+
+// CheckAddress says what is wrong with the address at which the sender is to reach a server, to which the token travels: it must be one of
+// https, or of this machine for what may run on it. The error is a [*scale.UsageError].
+func (s Sender) CheckAddress(field, address string) error {
+	parsed, err := url.Parse(address)
+	valid := err == nil && parsed.Hostname() != "" && ordinary.MatchString(address)
+	if valid && parsed.Scheme == "http" {
+		ip := net.ParseIP(parsed.Hostname())
+		valid = s != CloudWatch && s != EventBridge && (parsed.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+	} else if valid {
+		valid = parsed.Scheme == "https"
+	}
+	if !valid {
+		return &scale.UsageError{Field: field, Problem: "must be the server's address, such as https://pulumiscale.example.com",
+			Hint: "the token travels to it, so that only https will do, but for this machine itself"}
+	}
+	return nil
+}

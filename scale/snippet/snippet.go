@@ -1,0 +1,188 @@
+// Package snippet writes what a user pastes: the rule of a pool in the language of the program, and the configuration of a sender of
+// webhooks. It also finds out which resources and config keys of a stack a pool may be made of.
+//
+// It is pure: values in, text out. It reads and edits no file.
+package snippet
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"go/format"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+	"unicode"
+)
+
+// Language is a language that a rule can be written in.
+type Language string
+
+// The languages. JavaScript is that of CommonJS, ESModule that of modules.
+const (
+	TypeScript Language = "typescript"
+	JavaScript Language = "javascript"
+	ESModule   Language = "esmodule"
+	Python     Language = "python"
+	Go         Language = "go"
+	YAML       Language = "yaml"
+	CSharp     Language = "csharp"
+	Java       Language = "java"
+)
+
+// Languages are all of them.
+func Languages() []Language {
+	return []Language{TypeScript, JavaScript, ESModule, Python, Go, YAML, CSharp, Java}
+}
+
+// Rule is a rule to be written. The fields mean what those of the rule do: see docs/rules.md.
+type Rule struct {
+	Pool string
+	// Resource is what the program calls the pool's resource; empty where Pattern says which resources they are.
+	Resource string
+	Pattern  string
+	// ConfigKey is the key as the program reads it.
+	ConfigKey  string
+	ConfigPath bool
+	Min, Max   int
+	// Current is the resource's property that holds the real size, in Pulumi's spelling such as desiredCapacity; empty: none.
+	Current string
+}
+
+//go:embed templates
+var templates embed.FS
+
+// Export is the code that exports the rule as the stack output.
+func (l Language) Export(r Rule) (string, error) {
+	text, err := fill("templates/rule."+string(l)+".tmpl", l.functions(), r)
+	if err == nil && l == Go {
+		var source []byte
+		source, err = format.Source([]byte(text))
+		text = string(source)
+	}
+	return text, err
+}
+
+// Reads is the expression with which a program reads the rule's count, for a resource that does not yet; empty where it takes more.
+func (l Language) Reads(r Rule) string {
+	if r.ConfigPath {
+		return ""
+	}
+	namespace, key, other := strings.Cut(r.ConfigKey, ":")
+	if !other {
+		namespace, key = "", r.ConfigKey
+	}
+	quoted := ""
+	if other {
+		quoted = quote(namespace)
+	}
+	switch l {
+	case TypeScript, JavaScript, ESModule:
+		return fmt.Sprintf("new pulumi.Config(%s).requireNumber(%s)", quoted, quote(key))
+	case Python:
+		return fmt.Sprintf("pulumi.Config(%s).require_int(%s)", quoted, quote(key))
+	case Go:
+		return fmt.Sprintf("config.New(ctx, %s).RequireInt(%s)", quote(namespace), quote(key))
+	case YAML:
+		return "${" + r.ConfigKey + "}"
+	case CSharp:
+		return fmt.Sprintf("new Config(%s).RequireInt32(%s)", quoted, quote(key))
+	case Java:
+		return fmt.Sprintf("ctx.config(%s).requireInteger(%s)", quoted, quote(key))
+	}
+	return ""
+}
+
+func fill(name string, functions template.FuncMap, data any) (string, error) {
+	source, err := templates.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	parsed, err := template.New(name).Delims("<<", ">>").Funcs(functions).Parse(string(source))
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	err = parsed.Execute(&out, data)
+	return out.String(), err
+}
+
+// functions are what the templates of a language use.
+func (l Language) functions() template.FuncMap {
+	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "property": l.property}
+}
+
+// quote is a string as all these languages write it; the names that occur hold nothing that they would read differently.
+func quote(text string) string { return strconv.Quote(text) }
+
+// bare is what YAML reads as a string without quotes.
+var bare = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*(:[A-Za-z][A-Za-z0-9_.-]*)*$`)
+
+// plain is a string as YAML writes it.
+func plain(text string) string {
+	switch strings.ToLower(text) {
+	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
+		return quote(text)
+	}
+	if bare.MatchString(text) {
+		return text
+	}
+	return quote(text)
+}
+
+// variable is a resource's name as an identifier: a guess at what the program calls it. A YAML program has names of its own.
+func (l Language) variable(name string) string {
+	if l == YAML {
+		if bare.MatchString(name) && !strings.ContainsAny(name, ".:") {
+			return name
+		}
+		return "[" + quote(name) + "]"
+	}
+	words := strings.FieldsFunc(name, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if len(words) == 0 || unicode.IsDigit(rune(words[0][0])) {
+		words = append([]string{"resource"}, words...)
+	}
+	if len(words) == 1 && isReserved(strings.ToLower(words[0])) {
+		words = append(words, "resource")
+	}
+	if l == Python {
+		return strings.ToLower(strings.Join(words, "_"))
+	}
+	for i, word := range words {
+		first := strings.ToUpper(word[:1])
+		if i == 0 {
+			first = strings.ToLower(first)
+		}
+		words[i] = first + word[1:]
+	}
+	return strings.Join(words, "")
+}
+
+// isReserved says whether a word means something in one of the languages.
+func isReserved(word string) bool {
+	return slices.Contains(strings.Fields("and as assert async await base bool break case catch chan class const continue ctx def default defer del delete do double "+
+		"elif else enum except export extends false final finally float fn for from func function global go goto if implements import in "+
+		"int interface is lambda let lock map namespace new nil none nonlocal not null object or out package params pass private protected public "+
+		"pulumi raise range readonly ref return select static string struct super switch this throw true try type typeof using var void "+
+		"while with yield"), word)
+}
+
+// property is how the language spells a property of a resource.
+func (l Language) property(name string) string {
+	switch l {
+	case Python:
+		var out strings.Builder
+		for i, r := range name {
+			if unicode.IsUpper(r) && i > 0 && !unicode.IsUpper(rune(name[i-1])) {
+				out.WriteByte('_')
+			}
+			out.WriteRune(unicode.ToLower(r))
+		}
+		return out.String()
+	case Go, CSharp:
+		return strings.ToUpper(name[:1]) + name[1:]
+	}
+	return name
+}

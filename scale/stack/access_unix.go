@@ -1,0 +1,22 @@
+//go:build !windows
+
+package stack
+
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// mayWrite says why a file or folder cannot be written, without trying it; nil where it can be.
+func mayWrite(path string) error {
+	if err := unix.Access(path, unix.W_OK); err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}
+
+// replaceable says that only the file's own mode keeps it from being written, and not its file system or an attribute: then another file
+// can take its place.
+func replaceable(err error) bool { return errors.Is(err, unix.EACCES) }

@@ -1,0 +1,122 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/pulumiscale/pulumiscale/scale/snippet"
+)
+
+func TestWholeNumbersOfTheConfigurationAreNamedAsARuleNamesThem(t *testing.T) {
+	f := tempFile(t, `config:
+  demo:count: 3
+  demo:text: "4"
+  demo:zone: eu-1
+  demo:less: -1
+  demo:half: 1.5
+  demo:secret: {secure: v1:abc}
+  other:n: 5
+  demo:config:old: 6
+  demo:pools:
+    worker: {count: 2, name: w}
+    "a.b": [7, {n: 8}]
+  sizes:more: {cache: 1}
+`)
+	got, err := f.wholeNumbers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []snippet.Key{
+		{Key: "count", Value: 3}, {Key: "old", Value: 6}, {Key: "other:n", Value: 5},
+		{Key: `pools.worker.count`, Path: true, Value: 2}, {Key: `pools["a.b"][0]`, Path: true, Value: 7}, {Key: `pools["a.b"][1].n`, Path: true, Value: 8},
+		{Key: "sizes:more.cache", Path: true, Value: 1}, {Key: "text", Value: 4},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// Each of them is one that a rule may have, and leads to the same value.
+	for _, k := range got {
+		if _, err := parseKey("demo", k.Key, k.Path); err != nil {
+			t.Errorf("%s: %v", k.Key, err)
+		}
+		values, err := f.values(leastRule(k.Key, k.Path))
+		if err != nil || values["worker"] == nil || *values["worker"] != map[int]string{1: "1", 2: "2", 3: "3", 4: "4", 5: "5", 6: "6", 7: "7", 8: "8"}[k.Value] {
+			t.Errorf("%s: %v, %v", k.Key, values, err)
+		}
+	}
+}
+
+func TestTheProjectsOwnNumbersCountWhereTheFileHasNone(t *testing.T) {
+	f := tempFile(t, "config:\n  demo:a: 1\n")
+	f.project.Config = map[string]workspace.ProjectConfigType{"a": {Default: 9}, "b": {Default: 2}, "c": {}}
+	got, err := f.wholeNumbers()
+	if diff := cmp.Diff([]snippet.Key{{Key: "a", Value: 1}, {Key: "b", Value: 2}}, got); diff != "" || err != nil {
+		t.Errorf("(-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestTheLanguageIsThatOfTheProgram(t *testing.T) {
+	for name, c := range map[string]struct {
+		runtime, main string
+		files         map[string]string
+		want          snippet.Language
+	}{
+		"python":                       {"python", "", nil, snippet.Python},
+		"go":                           {"go", "", nil, snippet.Go},
+		"java":                         {"java", "", nil, snippet.Java},
+		"dotnet":                       {"dotnet", "", nil, snippet.CSharp},
+		"yaml":                         {"yaml", "", nil, snippet.YAML},
+		"another one":                  {"cobol", "", nil, ""},
+		"node with a TypeScript file":  {"nodejs", "", map[string]string{"index.ts": ""}, snippet.TypeScript},
+		"node with its configuration":  {"nodejs", "", map[string]string{"tsconfig.json": "{}"}, snippet.TypeScript},
+		"node in a folder of its own":  {"nodejs", "src", map[string]string{"src/index.ts": ""}, snippet.TypeScript},
+		"node with a main file":        {"nodejs", "src/main.ts", map[string]string{"src/main.ts": ""}, snippet.TypeScript},
+		"JavaScript of CommonJS":       {"nodejs", "", map[string]string{"index.js": "", "package.json": "{}"}, snippet.JavaScript},
+		"JavaScript without a package": {"nodejs", "", map[string]string{"index.js": ""}, snippet.JavaScript},
+		"JavaScript of modules":        {"nodejs", "", map[string]string{"index.js": "", "package.json": `{"type": "module"}`}, snippet.ESModule},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := demoProject()
+			p.dir, p.Main, p.Runtime = t.TempDir(), c.main, workspace.NewProjectRuntimeInfo(c.runtime, nil)
+			write(t, p.dir, c.files)
+			if got := p.language(); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAYAMLProgramHasNamesOfItsOwn(t *testing.T) {
+	p := demoProject()
+	p.dir, p.Main, p.Runtime = t.TempDir(), "src", workspace.NewProjectRuntimeInfo("yaml", nil)
+	p.path = filepath.Join(p.dir, "Pulumi.yaml")
+	write(t, p.dir, map[string]string{
+		"Pulumi.yaml":   "resources:\n  a: {type: aws:autoscaling:Group, name: workers}\n  b: {type: aws:sns:Topic}\n",
+		"src/Main.yaml": "resources:\n  c: {type: random:RandomId}\n",
+	})
+	want := map[yamlResource]string{{"Group", "workers"}: "a", {"Topic", "b"}: "b", {"RandomId", "c"}: "c"}
+	if diff := cmp.Diff(want, p.yamlVariables(), cmp.AllowUnexported(yamlResource{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	p.Runtime = workspace.NewProjectRuntimeInfo("go", nil)
+	if got := p.yamlVariables(); len(got) > 0 {
+		t.Errorf("got %v", got)
+	}
+}

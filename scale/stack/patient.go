@@ -1,0 +1,221 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
+)
+
+// Patient is a stack that may be ill: where [Open] ends at the first thing that is wrong, it can be looked at piece by piece. Nothing of
+// it changes anything. It is not safe for concurrent use.
+type Patient struct {
+	*Stack
+	survey  *doctor.Survey
+	state   state
+	backend doctor.Backend
+}
+
+var _ doctor.Patient = (*Patient)(nil)
+
+// patience is how long any one question to the CLI may take: who waits for a diagnosis wants to hear that there is no answer.
+const patience = time.Minute
+
+// NewPatient prepares to look at a stack. Nothing is looked at yet.
+func NewPatient(options Options) *Patient {
+	return &Patient{Stack: &Stack{options: options, longestRead: patience}}
+}
+
+// CLI finds the Pulumi CLI and asks it for its version.
+func (p *Patient) CLI(context.Context) (doctor.CLI, error) {
+	path, err := exec.LookPath("pulumi")
+	if err != nil {
+		return doctor.CLI{}, notFound(err)
+	}
+	found, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{SkipVersionCheck: true})
+	if err != nil {
+		return doctor.CLI{}, notFound(err)
+	}
+	p.command = &command{path: path, version: found.Version()}
+	return doctor.CLI{Path: path, Version: found.Version().String(), Minimum: minimumVersion.String(), TooOld: found.Version().LT(minimumVersion)}, nil
+}
+
+// Program finds the program.
+func (p *Patient) Program(context.Context) (doctor.Program, error) {
+	project, err := findProject(p.options.Dir)
+	if err != nil {
+		return doctor.Program{}, err
+	}
+	p.project = project
+	p.stateDir = p.options.StateDir
+	if p.stateDir == "" {
+		p.stateDir = filepath.Join(project.dir, ".pulumiscale")
+	}
+	if p.stateDir, err = filepath.Abs(p.stateDir); err != nil {
+		return doctor.Program{}, &scale.SetupError{Problem: "find the state directory", Err: err}
+	}
+	return doctor.Program{File: project.path, Name: string(project.Name), Runtime: project.Runtime.Name()}, nil
+}
+
+// StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
+func (p *Patient) StackName(ctx context.Context) (string, error) {
+	if p.command == nil && p.options.Stack == "" && p.project.selectedStack() == "" {
+		return "", &scale.SetupError{Problem: "no stack is selected", Hint: "name one with --stack, or run `pulumi stack select`"}
+	}
+	if err := p.askName(ctx); err != nil {
+		return "", err
+	}
+	p.file = configFile{path: p.project.configFile(p.name), project: p.project}
+	return p.name, nil
+}
+
+// Backend asks who is logged in to which backend.
+func (p *Patient) Backend(ctx context.Context) (doctor.Backend, error) {
+	out, err := p.ask(ctx, "find the backend", "whoami", "--verbose", "--json")
+	if err != nil {
+		return doctor.Backend{}, err
+	}
+	var found struct{ User, URL string }
+	if err := json.Unmarshal(out, &found); err != nil {
+		return doctor.Backend{}, fmt.Errorf("read the output of `pulumi whoami`: %w", err)
+	}
+	p.backend = doctor.Backend{URL: withoutCredentials(cmp.Or(found.URL, p.project.backendURL())), User: found.User}
+	return p.backend, nil
+}
+
+// backendURL is the backend's address where the environment or the project has it; else the CLI is logged in to it. The CLI itself tells only
+// that of a page to look at, which not every service has.
+func (p *project) backendURL() string {
+	if address := os.Getenv("PULUMI_BACKEND_URL"); address != "" {
+		return address
+	}
+	if p.Backend != nil && p.Backend.URL != "" {
+		return p.Backend.URL
+	}
+	return ""
+}
+
+// withoutCredentials takes out of a backend's URL what nobody should see: user, password and query.
+func withoutCredentials(text string) string {
+	parsed, err := url.Parse(text)
+	if err != nil {
+		before, _, _ := strings.Cut(text, "?")
+		return before
+	}
+	parsed.User, parsed.RawQuery, parsed.Fragment = nil, "", ""
+	return parsed.String()
+}
+
+// Survey reads the stack's state, history and configuration file.
+func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
+	state, entries, complete, err := p.readBoth(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rules, _, rulesErr := p.rules(state.rules)
+	updates, err := p.updates(entries, rules)
+	if err != nil {
+		rulesErr = errors.Join(rulesErr, err)
+	}
+	if rulesErr != nil {
+		rules = nil
+		if updates, err = p.updates(entries, rules); err != nil {
+			return nil, err
+		}
+	}
+	p.state = state
+	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
+		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
+	}}
+	var ended []*record
+	for _, r := range p.records() {
+		if r.ended() {
+			ended = append(ended, r)
+		}
+	}
+	p.survey.Unsettled = p.unsettled(ended, entries, rules)
+	p.survey.File, p.survey.FileErr = p.file.values(rules)
+	return p.survey, nil
+}
+
+// probeKey is a key that nobody uses, in a private copy of the configuration file.
+const probeKey = "pulumiscale:doctor"
+
+// Secrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt that: a configuration without a secret
+// could be read with any passphrase.
+func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) {
+	dir, err := os.MkdirTemp("", copyPrefix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := p.file.copyTo(dir, nil); err != nil {
+		return nil, err
+	}
+	file := p.file.copyIn(dir)
+	asking, stop := context.WithTimeout(ctx, patience)
+	err = p.setSecret(asking, probeKey, "sound", "--config-file", file)
+	stop()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.ask(ctx, "read the stack's configuration", "config", "--json", "--show-secrets", "--stack", p.name, "--config-file", file)
+	if err != nil {
+		return nil, err
+	}
+	var config map[string]struct {
+		Value  *string `json:"value"`
+		Secret bool    `json:"secret"`
+	}
+	if err := json.Unmarshal(out, &config); err != nil {
+		return nil, fmt.Errorf("read the output of `pulumi config`: %w", err)
+	}
+	values := map[string]doctor.Value{}
+	for key, value := range config {
+		if value.Value != nil && key != probeKey {
+			values[key] = doctor.Value{Text: *value.Value, Secret: value.Secret}
+		}
+	}
+	return values, nil
+}
+
+// Prove proves the rules by previews.
+func (p *Patient) Prove(ctx context.Context) ([]scale.Proof, error) {
+	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
+	return scaler.Verify(ctx)
+}
+
+// Drifts compares the configuration file with the last successful update.
+func (p *Patient) Drifts(ctx context.Context) ([]scale.Drift, error) {
+	return scale.Drifts(ctx, p.Stack, p.survey.Snapshot)
+}
+
+// ConfigFile looks at the stack's configuration file.
+func (p *Patient) ConfigFile() doctor.ConfigFile {
+	path := p.file.target()
+	out := doctor.ConfigFile{Path: p.file.path, DirErr: mayWrite(filepath.Dir(path))}
+	_, err := os.Stat(path)
+	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing {
+		return out
+	}
+	if out.FileErr = mayWrite(path); replaceable(out.FileErr) {
+		out.ReadOnly, out.FileErr = true, nil
+	}
+	return out
+}

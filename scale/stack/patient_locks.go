@@ -1,0 +1,109 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
+)
+
+// Locks finds those who hold the stack: in the folder of a file backend, or by the updates that Pulumi Cloud says are running.
+func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, err error) {
+	if p.hasServer() {
+		locks, err = p.running(ctx)
+		return locks, true, err
+	}
+	dir, ok := p.folder()
+	if !ok {
+		return nil, false, nil
+	}
+	// As the CLI lays them out: with the project in the path, and in old backends without.
+	stack := path.Base(p.name)
+	for _, place := range []string{filepath.Join("organization", string(p.project.Name), stack), stack} {
+		files, _ := filepath.Glob(filepath.Join(escaped(dir), ".pulumi", "locks", place, "*.json"))
+		for _, file := range files {
+			if lock, there := p.readLock(file); there {
+				locks = append(locks, lock)
+			}
+		}
+	}
+	return locks, true, nil
+}
+
+// escaped is a path in which no character means more than itself to Glob.
+func escaped(path string) string {
+	if os.PathSeparator == '\\' {
+		return path
+	}
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
+// folder is the folder of a file backend, as the CLI reads its URL.
+func (p *Patient) folder() (string, bool) {
+	dir, ok := strings.CutPrefix(p.backend.URL, "file://")
+	if !ok {
+		return "", false
+	}
+	if rest, ok := strings.CutPrefix(dir, "~"); ok {
+		self, err := user.Current()
+		if err != nil {
+			return "", false
+		}
+		dir = filepath.Join(self.HomeDir, rest)
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(p.project.dir, dir)
+	}
+	return filepath.FromSlash(dir), true
+}
+
+// readLock reads a lock; there is false where it has just been taken away.
+func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return lock, false
+	}
+	var content struct {
+		PID                int
+		Username, Hostname string
+		Timestamp          time.Time
+	}
+	if err != nil || json.Unmarshal(text, &content) != nil {
+		return doctor.Lock{Damaged: true}, true
+	}
+	host, _ := os.Hostname()
+	lock.Holder = scale.Holder{User: content.Username, Host: content.Hostname, PID: content.PID, Since: content.Timestamp}
+	lock.Here = content.Hostname == host
+	lock.Dead = lock.Here && !alive(content.PID)
+	lock.Ours = slices.ContainsFunc(p.records(), func(r *record) bool { return r.owns(lock.Holder) })
+	return lock, true
+}
+
+// running are the updates that a backend with a server says are under way.
+func (p *Patient) running(ctx context.Context) ([]doctor.Lock, error) {
+	out, err := p.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", p.name, "--page", "1", "--page-size", "1")
+	if err != nil {
+		return nil, err
+	}
+	var entries []entry
+	if err := json.Unmarshal(out, &entries); err != nil {
+		return nil, err
+	}
+	var locks []doctor.Lock
+	for _, e := range entries {
+		if e.Result == "in-progress" {
+			locks = append(locks, doctor.Lock{Holder: scale.Holder{Since: e.StartTime}})
+		}
+	}
+	return locks, nil
+}

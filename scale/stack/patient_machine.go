@@ -1,0 +1,82 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/shirou/gopsutil/v4/disk"
+
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
+)
+
+// StateDir looks at the folder of PulumiScale's own files, or at where it would be made.
+func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
+	out := doctor.StateDir{Path: p.stateDir}
+	dir := p.stateDir
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
+			break
+		}
+		out.Missing, dir = true, filepath.Dir(dir)
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		out.WriteErr = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
+	} else {
+		out.WriteErr = mayWrite(dir)
+	}
+	usage, err := disk.UsageWithContext(ctx, dir)
+	if err != nil {
+		out.DiskErr = err
+		return out
+	}
+	out.Disk, out.Free = usage.Fstype, usage.Free
+	return out
+}
+
+// Working looks whether another process changes the stack from this directory. It shares that one's lock for a moment, which who wants it
+// waits for.
+func (p *Patient) Working() (bool, error) {
+	lock := flock.New(p.newLock().Path(), flock.SetFlag(os.O_RDONLY)) // which makes no file
+	free, err := lock.TryRLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, p.lockError(err)
+	}
+	return !free, lock.Close()
+}
+
+// BackendTime asks the server of a backend that has one by how much its clock is ahead of ours: by the Date of any answer.
+func (p *Patient) BackendTime(ctx context.Context) (time.Duration, bool, error) {
+	if !p.hasServer() || p.backend.URL == "" {
+		return 0, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, p.backend.URL, http.NoBody)
+	if err != nil {
+		return 0, true, err
+	}
+	asked := time.Now()
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, true, err
+	}
+	_ = answer.Body.Close()
+	answered := time.Now()
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	return date.Sub(asked.Add(answered.Sub(asked) / 2)), true, err
+}
+
+// hasServer says whether the backend is a service: Pulumi Cloud, or one's own. Of those not all tell their address.
+func (p *Patient) hasServer() bool {
+	return p.backend.URL == "" || strings.HasPrefix(p.backend.URL, "https://") || strings.HasPrefix(p.backend.URL, "http://")
+}
