@@ -98,15 +98,19 @@ type server struct {
 	stack   openedStack
 	tokens  *webhook.Tokens
 	metrics *webhook.Metrics
-	scaler  *scale.Scaler
-	queue   *scale.Queue
-	http    *http.Server
+	// activity knows what is being done to the stack.
+	activity *scale.Activity
+	scaler   *scale.Scaler
+	queue    *scale.Queue
+	http     *http.Server
 }
 
 func (o *serveOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &server{serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics()}
+	s := &server{
+		serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &scale.Activity{Now: o.app.now},
+	}
 	signals := newServeSignals(stop, s.log)
 	defer signals.watch(o.app.notify)()
 
@@ -156,6 +160,7 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	a := s.app
 	observe := func(event scale.Event) {
 		s.metrics.Observe(event)
+		s.activity.Observe(event)
 		logEvent(s.log, event)
 	}
 	s.scaler = &scale.Scaler{
@@ -168,7 +173,7 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	}
 	s.metrics.Watch(s.queue)
 	handler := &webhook.Server{
-		Queue: s.queue, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
+		Queue: s.queue, Activity: s.activity, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
 		Verifier: webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}
 	s.http = webhook.NewHTTPServer(handler.Handler(), s.log)

@@ -32,6 +32,8 @@ type scriptState struct {
 	server *server
 	gauges *gauges
 	cloud  *fakecloud.Server
+	// browser looks at the server's page.
+	browser *browser
 }
 
 type stateKey struct{}
@@ -45,6 +47,9 @@ func keepState(env *testscript.Env) {
 	env.Defer(func() {
 		if state.gauges != nil {
 			state.gauges.close()
+		}
+		if state.browser != nil {
+			state.browser.close()
 		}
 		if state.cloud != nil { // the engine of a server that is still at work needs it
 			defer state.cloud.Down()

@@ -22,8 +22,8 @@ import (
 
 // OpenTrace makes a provider whose spans are appended to a file, as lines of OTLP in JSON (opentelemetry.io/docs/specs/otel/protocol/file-exporter):
 // Jaeger opens such a file, and a collector reads it with its receiver `otlpjsonfile`. Spans are written some seconds after their end, and
-// what is left by close.
-func OpenTrace(path, version string) (_ trace.TracerProvider, close func(context.Context) error, _ error) {
+// what is left by finish.
+func OpenTrace(path, version string) (_ trace.TracerProvider, finish func(context.Context) error, _ error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, nil, err

@@ -41,26 +41,34 @@ func textOr(text *string, or string) string {
 	return *text
 }
 
-// Drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. It reads
-// the whole history only where the part in the snapshot cannot tell an edit from an old value.
-func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
+// drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. Without
+// the whole history a value of long ago passes for an edit.
+func (s *Snapshot) drifts() []Drift {
 	var out []Drift
-	updates, complete := snap.Updates, snap.Complete
-	for _, name := range snap.Rules.Names() {
-		rule, file, configured := snap.Rules[name], snap.File[name], snap.Configured(name)
+	for _, name := range s.Rules.Names() {
+		rule, file, configured := s.Rules[name], s.File[name], s.Configured(name)
 		if countOf(configured) == nil || sameText(file, configured) {
 			continue
 		}
-		edit := file != nil && !everHad(updates, name, *file)
-		if edit && !complete {
-			all, err := stack.History(ctx, snap.Rules)
-			if err != nil {
-				return nil, err
-			}
-			updates, complete = all, true
-			edit = !everHad(updates, name, *file)
-		}
+		edit := file != nil && !everHad(s.Updates, name, *file)
 		out = append(out, Drift{Pool: name, Key: rule.ConfigKey, Path: rule.ConfigPath, File: file, Configured: configured, Edit: edit})
+	}
+	return out
+}
+
+// Drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. It reads
+// the whole history only where the part in the snapshot cannot tell an edit from an old value.
+func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
+	out := snap.drifts()
+	if snap.Complete || !slices.ContainsFunc(out, func(d Drift) bool { return d.Edit }) {
+		return out, nil
+	}
+	all, err := stack.History(ctx, snap.Rules)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range out {
+		out[i].Edit = d.Edit && !everHad(all, d.Pool, *d.File)
 	}
 	return out, nil
 }

@@ -37,15 +37,21 @@ type (
 	StepStarted struct {
 		Step ResourceStep
 		At   time.Time
+		// Preview says that it only would: a preview runs.
+		Preview bool
 	}
 	// StepDone says that it has ended, or failed, to.
 	StepDone struct {
-		Step   ResourceStep
-		At     time.Time
-		Failed bool
+		Step    ResourceStep
+		At      time.Time
+		Failed  bool
+		Preview bool
 	}
 	// Diagnosed is something that the engine says: Severity is "info", "warning" or "error".
-	Diagnosed struct{ Diagnostic }
+	Diagnosed struct {
+		Diagnostic
+		Preview bool
+	}
 	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
 	Overtaken struct{ Pools []string }
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.

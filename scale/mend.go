@@ -51,7 +51,7 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 			// Without a target the engine would update everything, and with a pool's it would scale that pool, perhaps to a count that is out of
 			// date by then.
 			next.Targets = snap.root()
-			next.Message = "pulumiscale: config that an outdated update had set back"
+			next.Message = messagePrefix + "config that an outdated update had set back"
 		}
 		if len(next.Targets) == 0 {
 			next.Targets = last.Change.Targets

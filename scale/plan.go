@@ -114,6 +114,9 @@ func why(decisions []Decision) string {
 	return strings.Join(out, ", ")
 }
 
+// messagePrefix begins the message of every update.
+const messagePrefix = "pulumiscale: "
+
 // change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update: a stale or
 // unfinished value in the file must not slip into the stack's configuration on the back of another pool's scaling.
 func change(snap *Snapshot, moves []Move) Change {
@@ -144,7 +147,7 @@ func change(snap *Snapshot, moves []Move) Change {
 		}
 		c.Settings = append(c.Settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: values[name]})
 	}
-	c.Message = "pulumiscale: " + strings.Join(messages, "; ")
+	c.Message = messagePrefix + strings.Join(messages, "; ")
 	return c
 }
 

@@ -9,10 +9,14 @@ import (
 func (q *Queue) Ready() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.unready()
+}
+
+func (k *known) unready() error {
 	switch {
-	case q.readErr != nil:
-		return q.readErr
-	case q.snap == nil:
+	case k.readErr != nil:
+		return k.readErr
+	case k.snap == nil:
 		return &UnavailableError{Detail: "it has not been asked yet"}
 	}
 	return nil
@@ -44,7 +48,7 @@ func (q *Queue) Reload(ctx context.Context) error {
 }
 
 // Pools tells how every pool stands, by name, as far as is known. It reads the stack only where nothing is known, or where an update of
-// ours has ended since. Drift is not among what it tells. Errors are those of a reading: see [Queue.Submit].
+// ours has ended since. Errors are those of a reading: see [Queue.Submit].
 func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 	q.mu.Lock()
 	snap := q.snap
@@ -61,17 +65,18 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 		snap = q.snap
 		q.mu.Unlock()
 	}
-	out := make([]Status, 0, len(snap.Rules))
-	for _, name := range snap.Rules.Names() {
-		out = append(out, snap.Status(snap.Rules[name], q.now()))
-	}
-	return out, nil
+	return snap.statuses(q.now()), nil
 }
 
 // Open lists the operations that are not done, oldest first.
 func (q *Queue) Open() []Operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.openOperations()
+}
+
+// openOperations are those that Open lists; q.mu must be held.
+func (q *Queue) openOperations() []Operation {
 	var out []Operation
 	for _, e := range q.open {
 		if e.durable && e.op.State != Done {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -60,6 +61,25 @@ type Scaling struct {
 	Pool     string
 	From, To int
 	Update
+}
+
+// Why is what led to the scaling, as its message has it. Of an update of PulumiScale's that is the sources and reasons of the pool alone, such as
+// "prometheus: HighCPU", else the message's first line. It may be empty.
+func (s Scaling) Why() string {
+	message, _, _ := strings.Cut(strings.TrimSpace(s.Message), "\n")
+	message, ours := strings.CutPrefix(message, messagePrefix)
+	move := Move{Pool: s.Pool, From: &s.From, To: s.To}.String()
+	_, why, told := strings.Cut("; "+message, "; "+move+" (")
+	switch {
+	case ours && told:
+		for _, other := range s.Pools { // whose reasons follow
+			why, _, _ = strings.Cut(why, "); "+other+" ")
+		}
+		return strings.TrimSuffix(why, ")")
+	case message == move: // without a reason
+		return ""
+	}
+	return message
 }
 
 // Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one before it.

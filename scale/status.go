@@ -86,6 +86,20 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	return status
 }
 
+// statuses tell how every pool stands, by name. Their drift is as far as the snapshot knows: see [Snapshot.drifts].
+func (s *Snapshot) statuses(now time.Time) []Status {
+	drifts := s.drifts()
+	out := make([]Status, 0, len(s.Rules))
+	for _, name := range s.Rules.Names() {
+		status := s.Status(s.Rules[name], now)
+		if i := slices.IndexFunc(drifts, func(d Drift) bool { return d.Pool == name }); i >= 0 {
+			status.Drift = &drifts[i]
+		}
+		out = append(out, status)
+	}
+	return out
+}
+
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. Edits that no
 // update ever had are kept, and reported to the observer.
 func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
@@ -121,13 +135,18 @@ func (s *Scaler) History(ctx context.Context, pool string) ([]Scaling, error) {
 				return nil, err
 			}
 		}
-		var out []Scaling
-		for _, name := range names {
-			out = append(out, Scalings(updates, name)...)
-		}
-		slices.SortStableFunc(out, func(a, b Scaling) int { return b.End.Compare(a.End) })
-		return out, nil
+		return scalingsOf(updates, names), nil
 	})
+}
+
+// scalingsOf are the scalings of some pools, newest first.
+func scalingsOf(updates []Update, pools []string) []Scaling {
+	var out []Scaling
+	for _, pool := range pools {
+		out = append(out, Scalings(updates, pool)...)
+	}
+	slices.SortStableFunc(out, func(a, b Scaling) int { return b.End.Compare(a.End) })
+	return out
 }
 
 // Proof is what `rules --verify` found out about one pool.

@@ -56,7 +56,9 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", operationOf(op))
+	doc := operationOf(op)
+	doc.Runs = runsOf(s.Activity.Runs(op.ID))
+	writeJSON(w, http.StatusOK, "application/json", doc)
 	return nil
 }
 

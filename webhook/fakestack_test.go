@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -26,6 +27,10 @@ type fake struct {
 	// readErr, previewErr and rulesErr are what goes wrong, and broken the pools of which every update fails.
 	readErr, previewErr, rulesErr error
 	broken                        map[string]bool
+	// words are what the engine says of a failure; empty: that the pool is broken. file holds texts that the config file has by pool, where
+	// they are not the stack's.
+	words string
+	file  map[string]string
 	// locks, writes, previews and begun count what was done.
 	locks, writes, previews, begun int
 }
@@ -127,6 +132,9 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 	for name, rule := range f.rules {
 		s.Resources = append(s.Resources, rule.Targets...)
 		s.File[name] = s.Configured(name)
+		if text, ok := f.file[name]; ok {
+			s.File[name] = &text
+		}
 	}
 	return s, nil
 }
@@ -148,20 +156,34 @@ func done(c scale.Change) *scale.Result {
 	return r
 }
 
-func (f *fake) Preview(_ context.Context, c scale.Change, _ scale.Observe) (*scale.Result, error) {
+func (f *fake) Preview(_ context.Context, c scale.Change, observe scale.Observe) (*scale.Result, error) {
 	f.set(func() { f.previews++ })
+	observe(scale.EngineStarted{Preview: true, Message: c.Message})
+	for _, step := range done(c).Steps {
+		observe(scale.StepStarted{Step: step, At: time.Now(), Preview: true})
+	}
 	time.Sleep(f.updateTime)
 	return done(c), f.previewErr
 }
 
 func (f *fake) Prepare(scale.Change) func() { return func() {} }
 
-func (f *fake) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*scale.Result, error) {
+func (f *fake) Update(ctx context.Context, c scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	f.set(func() { f.begun++ })
+	observe(scale.EngineStarted{Message: c.Message})
+	steps := done(c).Steps
+	for _, step := range steps {
+		observe(scale.StepStarted{Step: step, At: time.Now()})
+	}
+	defer func() {
+		for _, step := range steps {
+			observe(scale.StepDone{Step: step, At: time.Now(), Failed: err != nil})
+		}
+	}()
 	time.Sleep(f.updateTime)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -175,7 +197,7 @@ func (f *fake) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*sc
 			if f.broken[pool] && f.values[pool] != before[pool] {
 				f.record(scale.Update{ID: c.ID, Start: start, End: time.Now(), Message: c.Message})
 				f.values = before
-				return nil, &scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: pool + " is broken"}}}
+				return nil, &scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: cmp.Or(f.words, pool+" is broken")}}}
 			}
 		}
 	}

@@ -88,6 +88,8 @@ type operationJSON struct {
 	Started   *time.Time `json:"startedAt,omitempty"`
 	Ended     *time.Time `json:"endedAt,omitempty"`
 	NotBefore *time.Time `json:"notBefore,omitempty"`
+	// Runs are the engine's runs for it, where it is asked for alone, as far as they are remembered.
+	Runs []runJSON `json:"runs,omitempty"`
 }
 
 func operationOf(op scale.Operation) operationJSON {
@@ -110,7 +112,17 @@ type poolJSON struct {
 	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
 	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
 	Last       *scaling   `json:"lastScaling,omitempty"`
+	Drift      *driftJSON `json:"drift,omitempty"`
 	Error      string     `json:"error,omitempty"`
+}
+
+// driftJSON is a difference between the stack's configuration file and the last successful update.
+type driftJSON struct {
+	ConfigKey  string  `json:"configKey"`
+	File       *string `json:"file,omitempty"`
+	Configured *string `json:"configured,omitempty"`
+	// Edit says that no update is known that had the file's value.
+	Edit bool `json:"edit,omitempty"`
 }
 
 // scaling is a past scaling as the API shows it.
@@ -123,6 +135,8 @@ type scaling struct {
 	End       *time.Time `json:"end"`
 	By        string     `json:"by,omitempty"`
 	Message   string     `json:"message,omitempty"`
+	// Why is what of the message tells why the pool was scaled.
+	Why string `json:"why,omitempty"`
 }
 
 func poolOf(s scale.Status, now time.Time) poolJSON {
@@ -133,6 +147,9 @@ func poolOf(s scale.Status, now time.Time) poolJSON {
 	if s.Last != nil {
 		last := scalingOf(*s.Last)
 		p.Last = &last
+	}
+	if d := s.Drift; d != nil {
+		p.Drift = &driftJSON{ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
 	}
 	if s.Err != nil {
 		p.Error = s.Err.Error()
@@ -150,7 +167,7 @@ func ahead(t, now time.Time) *time.Time {
 
 func scalingOf(s scale.Scaling) scaling {
 	return scaling{
-		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: instant(s.Start), End: instant(s.End), By: s.By, Message: s.Message,
+		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: instant(s.Start), End: instant(s.End), By: s.By, Message: s.Message, Why: s.Why(),
 	}
 }
 

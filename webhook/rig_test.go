@@ -94,18 +94,22 @@ func newRig(t testing.TB) *rig {
 	}
 	t.Cleanup(func() { _ = kept.Close() })
 	r.journal = &failing{Journal: kept}
-	metrics, tokens := NewMetrics(), &Tokens{}
+	metrics, tokens, activity := NewMetrics(), &Tokens{}, &scale.Activity{Now: time.Now}
+	observe := func(e scale.Event) {
+		metrics.Observe(e)
+		activity.Observe(e)
+	}
 	if err := tokens.Set(tokenA, tokenC); err != nil {
 		t.Fatal(err)
 	}
-	scaler := &scale.Scaler{Stack: r.stack, Observe: metrics.Observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
-	queue, err := scale.NewQueue(scale.QueueOptions{Scaler: scaler, Journal: r.journal, Observe: metrics.Observe})
+	scaler := &scale.Scaler{Stack: r.stack, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
+	queue, err := scale.NewQueue(scale.QueueOptions{Scaler: scaler, Journal: r.journal, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}
 	metrics.Watch(queue)
 	r.Server = &Server{
-		Queue: queue, Scaler: scaler, Tokens: tokens, Verifier: NewVerifier(r.sns.get, testTopic), Metrics: metrics, Now: time.Now,
+		Queue: queue, Activity: activity, Scaler: scaler, Tokens: tokens, Verifier: NewVerifier(r.sns.get, testTopic), Metrics: metrics, Now: time.Now,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()

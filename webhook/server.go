@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"html/template"
 	"io"
 	"log/slog"
 	"mime"
@@ -29,6 +30,8 @@ const maxBody = 1 << 20
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *scale.Queue
+	// Activity knows what is being done to the stack.
+	Activity *scale.Activity
 	// Scaler previews and tells the history. It changes nothing here: that is the queue's.
 	Scaler   *scale.Scaler
 	Tokens   *Tokens
@@ -45,6 +48,10 @@ type Server struct {
 	renewed  time.Time
 	// previews counts the dry runs under way.
 	previews atomic.Int32
+	// origins turns away what another site has a browser send with the credentials that it keeps.
+	origins http.CrossOriginProtection
+	// template is that of the status page.
+	template *template.Template
 }
 
 // endpoint is one line of the server's table.
@@ -77,6 +84,9 @@ func endpoints() []endpoint {
 		{pattern: "POST /webhook/{pool}/prometheus", dialect: "prometheus", media: plain[:1], handle: (*Server).alertmanager},
 		{pattern: "POST /webhook/prometheus", dialect: "prometheus", media: plain[:1], handle: (*Server).alertmanager},
 		{pattern: "POST /scale/{pool}", dialect: "http", media: plain[:1], patience: longestWait, handle: (*Server).direct},
+		{pattern: "GET /{$}", handle: (*Server).page},
+		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
+		{pattern: "GET /status", handle: (*Server).status},
 		{pattern: "GET /pools", patience: apiTimeout, handle: (*Server).pools},
 		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: (*Server).pool},
 		{pattern: "GET /operations", handle: (*Server).operations},
@@ -91,6 +101,7 @@ func endpoints() []endpoint {
 
 // Handler serves all endpoints. What has no endpoint is answered like one that needs a token: who has none learns nothing.
 func (s *Server) Handler() http.Handler {
+	s.template = pageTemplate()
 	mux := http.NewServeMux()
 	for _, e := range endpoints() {
 		mux.Handle(e.pattern, s.serve(e))
@@ -167,6 +178,9 @@ func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	if !e.open && !s.Tokens.Check(r) {
 		return unauthenticatedError{}
+	}
+	if err := s.origins.Check(r); err != nil {
+		return &ForbiddenError{Reason: "a browser sends this for another site"}
 	}
 	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, maxBody)
 	if r.ContentLength == 0 || len(e.media) == 0 {

@@ -44,7 +44,7 @@ func TestEveryEndpointNeedsTheToken(t *testing.T) {
 			open = append(open, e.pattern)
 			continue
 		}
-		targets = append(targets, strings.NewReplacer("{pool}", "worker", "{id}", "x").Replace(e.pattern))
+		targets = append(targets, strings.NewReplacer("{pool}", "worker", "{id}", "x", "{$}", "", "{file}", "style.css").Replace(e.pattern))
 	}
 	if diff := cmp.Diff([]string{"GET /healthz", "GET /readyz"}, open); diff != "" {
 		t.Errorf("the endpoints without a token are those two (-want +got):\n%s", diff)
@@ -83,7 +83,7 @@ func TestBothTokensAndBothSchemesAreAccepted(t *testing.T) {
 
 func TestWhatHasNoEndpoint(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
-		for _, target := range []string{"/", "/nothing", "/pools/", "//pools", "/pools/worker/x", "/webhook/worker"} {
+		for _, target := range []string{"/nothing", "/page", "/page/", "/page/page.html", "/page/../page", "/index.html", "/pools/", "//pools", "/pools/worker/x", "/webhook/worker"} {
 			request := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 			request.URL = &url.URL{Path: target}
 			request.Header.Set("Authorization", "Bearer "+tokenA)
@@ -371,13 +371,14 @@ func TestABareRequestIsNoWarning(t *testing.T) {
 // Whatever is sent, nothing but the probes is answered without the token, and nothing makes the server fail.
 func FuzzRouter(f *testing.F) {
 	for _, e := range endpoints() {
-		method, path, _ := strings.Cut(strings.NewReplacer("{pool}", "worker", "{id}", "x").Replace(e.pattern), " ")
+		method, path, _ := strings.Cut(strings.NewReplacer("{pool}", "worker", "{id}", "x", "{$}", "", "{file}", "page.js").Replace(e.pattern), " ")
 		f.Add(method, path, "count=5", "Authorization", "Bearer x", []byte(`{"count":5}`))
 	}
 	f.Add("OPTIONS", "*", "", "Prefer", "wait=1", []byte(nil))
 	f.Add("GET", "//pools", "", "Idempotency-Key", "x", []byte("\xff"))
 	f.Add("CONNECT", "", "", "Content-Type", "text/plain", []byte("{}"))
 	f.Add("POST", pathScale, "count=5&dryRun=true", "Prefer", "wait=5", []byte(nil))
+	f.Add("POST", pathScale, "count=5", "Sec-Fetch-Site", "cross-site", []byte(nil))
 	r := newRig(f)
 	r.stack.set(func() { r.stack.readTime, r.stack.updateTime = 0, 0 })
 	r.stack.rule("worker", func(rule *scale.Rule) { rule.Cooldown = scale.Cooldown{} })

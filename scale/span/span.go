@@ -16,9 +16,9 @@ const Scope = "github.com/pulumiscale/pulumiscale"
 // In begins a span within what ctx is about, puts it into ctx, and returns its end, which takes the error that the work ended with:
 //
 //	defer span.In(&ctx, "read the stack")(&err)
-func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (end func(*error)) {
+func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (end func(*error)) { //nolint:gocritic // the caller goes on with it
 	within, s := Begin(*ctx, name, options...)
-	*ctx = within
+	*ctx = within //nolint:fatcontext // once a call
 	return func(err *error) { End(s, *err) }
 }
 

@@ -122,7 +122,7 @@ func (f *follower) handle(event apitype.EngineEvent) {
 	case event.PreludeEvent != nil && !f.hasBegun:
 		f.hasBegun = true
 		trace.SpanFromContext(f.process).AddEvent("the stack is locked")
-		f.observe(scale.EngineStarted{Preview: f.operation == "preview", Message: f.message})
+		f.observe(scale.EngineStarted{Preview: f.preview(), Message: f.message})
 		if f.began != nil {
 			f.began()
 		}
@@ -149,6 +149,8 @@ func (f *follower) found(m apitype.StepEventMetadata) {
 	}
 }
 
+func (f *follower) preview() bool { return f.operation == "preview" }
+
 func (f *follower) started(m apitype.StepEventMetadata) {
 	f.result.Seen = append(f.result.Seen, m.URN)
 	if unchanged(m.Op) || m.Type == stackType {
@@ -159,7 +161,7 @@ func (f *follower) started(m apitype.StepEventMetadata) {
 	key := step.Op + " " + step.URN
 	f.open[key] = step
 	_, f.spans[key] = span.Begin(f.process, step.Op+" "+step.Name, trace.WithAttributes(attribute.String("pulumi.urn", step.URN)))
-	f.observe(scale.StepStarted{Step: step, At: time.Now()})
+	f.observe(scale.StepStarted{Step: step, At: time.Now(), Preview: f.preview()})
 }
 
 func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
@@ -180,7 +182,7 @@ func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 	if !failed {
 		f.done = append(f.done, step)
 	}
-	f.observe(scale.StepDone{Step: step, At: time.Now(), Failed: failed})
+	f.observe(scale.StepDone{Step: step, At: time.Now(), Failed: failed, Preview: f.preview()})
 }
 
 func (f *follower) outputs(outputs map[string]any) {
@@ -202,7 +204,7 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	if severity == "error" {
 		f.diagnostics = append(f.diagnostics, diagnostic)
 	}
-	f.observe(scale.Diagnosed{Diagnostic: diagnostic})
+	f.observe(scale.Diagnosed{Diagnostic: diagnostic, Preview: f.preview()})
 }
 
 // repeats says whether a message of the engine's own, about no resource, is said elsewhere too: its closing "update failed", which the error

@@ -1,0 +1,198 @@
+package scale
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Activity remembers what is being done to a stack, step by step, and what was done last. It is told by a queue and its scaler, as their
+// observer, and is safe for concurrent use. What it knows ends with the process: the journal keeps what became of operations.
+type Activity struct {
+	// Now is the time; it is required.
+	Now func() time.Time
+
+	mu      sync.Mutex
+	running *Work
+	// past is what has ended, the latest last.
+	past []*Work
+}
+
+// How much is remembered: pieces of work, and of each run of the engine the steps and messages.
+const (
+	maxPast  = 50
+	maxSteps = 200
+	maxSaid  = 50
+)
+
+// Work is operations that are carried out together, or the settling of pools, with the engine's runs for it.
+type Work struct {
+	// Operations are the ids of the operations; nil where pools are settled that nobody asks for.
+	Operations []string
+	// Settling are pools that are being brought back to the count of the last successful update; nil where none are.
+	Settling []string
+	// StartedAt and EndedAt are when it was begun and ended; EndedAt is zero until then.
+	StartedAt, EndedAt time.Time
+	// WaitsFor says what keeps it from going on, such as the holder of the stack's lock; empty where nothing does. RetryAt is when it is
+	// tried again; zero where it goes on as soon as it can.
+	WaitsFor string
+	RetryAt  time.Time
+	// Runs are the engine's runs that change the stack, the latest last. Previews are none.
+	Runs []Run
+}
+
+// Run is one run of the engine.
+type Run struct {
+	// Message is the update's message.
+	Message   string
+	StartedAt time.Time
+	// Steps are the changes to resources, in the order in which the engine began them. Of very many, completed ones are left out, and Omitted
+	// counts them.
+	Steps   []RunStep
+	Omitted int
+	// Said are the engine's warnings and errors; of very many the latest.
+	Said []Diagnostic
+}
+
+// RunStep is a step of a run.
+type RunStep struct {
+	ResourceStep
+	// StartedAt and EndedAt are when the engine began and ended it; EndedAt is zero until then, and for good where the engine was cut off.
+	StartedAt, EndedAt time.Time
+	Failed             bool
+}
+
+// Running is what is being done now; ok is false where nothing is.
+func (a *Activity) Running() (work Work, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running == nil {
+		return Work{}, false
+	}
+	return a.running.clone(), true
+}
+
+// Runs are the engine's runs for an operation, the latest last, as far as they are remembered.
+func (a *Activity) Runs(operation string) []Run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []Run
+	for _, w := range a.past {
+		if slices.Contains(w.Operations, operation) {
+			out = append(out, w.clone().Runs...)
+		}
+	}
+	if a.running != nil && slices.Contains(a.running.Operations, operation) {
+		out = append(out, a.running.clone().Runs...)
+	}
+	return out
+}
+
+// clone is a copy that later events do not change.
+func (w *Work) clone() Work {
+	out := *w
+	out.Runs = slices.Clone(w.Runs)
+	for i, run := range out.Runs {
+		out.Runs[i].Steps, out.Runs[i].Said = slices.Clone(run.Steps), slices.Clone(run.Said)
+	}
+	return out
+}
+
+// Observe takes an event in. It is an [Observe].
+func (a *Activity) Observe(event Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch e := event.(type) {
+	case BatchStarted:
+		a.running = &Work{StartedAt: a.Now()}
+		for _, op := range e.Operations {
+			a.running.Operations = append(a.running.Operations, op.ID)
+		}
+	case BatchDone:
+		a.end()
+	case Settling:
+		if a.running == nil {
+			a.running = &Work{StartedAt: a.Now()}
+		}
+		a.running.Settling = e.Pools
+	case Settled:
+		if a.running != nil && a.running.Operations == nil {
+			a.end()
+		} else if a.running != nil {
+			a.running.Settling = nil
+		}
+	default:
+		if a.running != nil {
+			a.running.observe(event, a.Now())
+		}
+	}
+}
+
+// end closes what is being done.
+func (a *Activity) end() {
+	if a.running == nil {
+		return
+	}
+	a.running.EndedAt, a.running.WaitsFor, a.running.RetryAt = a.Now(), "", time.Time{}
+	a.past = append(a.past, a.running)
+	a.past = a.past[max(0, len(a.past)-maxPast):]
+	a.running = nil
+}
+
+// observe takes in what goes on in the scaler and the engine.
+func (w *Work) observe(event Event, now time.Time) {
+	switch e := event.(type) {
+	case Waiting:
+		w.WaitsFor, w.RetryAt = "another pulumiscale is at work in the directory ("+e.Lock+")", time.Time{}
+		return
+	case Retrying: // somebody who only asks about the stack may have met it; then the work meets the same
+		w.WaitsFor, w.RetryAt = e.Err.Error(), now.Add(e.Delay)
+		return
+	case EngineStarted:
+		if !e.Preview {
+			w.WaitsFor, w.RetryAt = "", time.Time{}
+			w.Runs = append(w.Runs, Run{Message: e.Message, StartedAt: now})
+		}
+		return
+	}
+	if len(w.Runs) > 0 {
+		w.Runs[len(w.Runs)-1].observe(event)
+	}
+}
+
+func (r *Run) observe(event Event) {
+	switch e := event.(type) {
+	case StepStarted:
+		if !e.Preview {
+			r.Steps = append(r.Steps, RunStep{ResourceStep: e.Step, StartedAt: e.At})
+			r.trim()
+		}
+	case StepDone:
+		for i, s := range r.Steps {
+			if !e.Preview && s.EndedAt.IsZero() && s.URN == e.Step.URN && s.Op == e.Step.Op {
+				r.Steps[i].EndedAt, r.Steps[i].Failed = e.At, e.Failed
+				break
+			}
+		}
+	case Diagnosed:
+		if !e.Preview && e.Severity != "info" {
+			r.Said = append(r.Said, e.Diagnostic)
+			r.Said = r.Said[max(0, len(r.Said)-maxSaid):]
+		}
+	}
+}
+
+// trim leaves out the first completed step of too many, or where there is none the first that failed.
+func (r *Run) trim() {
+	if len(r.Steps) <= maxSteps {
+		return
+	}
+	i := slices.IndexFunc(r.Steps, func(s RunStep) bool { return !s.EndedAt.IsZero() && !s.Failed })
+	if i < 0 {
+		i = slices.IndexFunc(r.Steps, func(s RunStep) bool { return s.Failed })
+	}
+	if i >= 0 {
+		r.Steps = slices.Delete(r.Steps, i, i+1)
+		r.Omitted++
+	}
+}

@@ -1,0 +1,33 @@
+package scale
+
+import "time"
+
+// Overview is what a queue knows at one moment.
+type Overview struct {
+	// Pools tell how every pool stands, by name; nil before the stack has been read.
+	Pools []Status
+	// Scalings are the newest scalings, newest first, whoever made them: those that were read with the stack, and not the whole history.
+	Scalings []Scaling
+	// ReadAt is when the stack was read as the queue knows it; zero before that.
+	ReadAt time.Time
+	// Unready says why nothing can be accepted: see [Queue.Ready]. RulesErr is that of [Queue.RulesErr].
+	Unready, RulesErr error
+	// Open are the operations that are not done, oldest first.
+	Open []Operation
+	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, where that is not so.
+	RetryAt time.Time
+}
+
+// Overview tells what the queue knows. It asks nobody and does not wait: where the stack cannot be read, this is how it was.
+func (q *Queue) Overview() Overview {
+	q.mu.Lock()
+	snap := q.snap
+	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt}
+	q.mu.Unlock()
+	if snap == nil {
+		return out
+	}
+	out.Pools = snap.statuses(q.now())
+	out.Scalings = scalingsOf(snap.Updates, snap.Rules.Names())
+	return out
+}

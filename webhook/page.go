@@ -1,0 +1,83 @@
+package webhook
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+)
+
+// pageFiles are the status page's template, its style sheet, its script and its icon. There is no build step.
+//
+//go:embed page
+var pageFiles embed.FS
+
+// pageTemplate is the page's template; it is parsed once for each server.
+func pageTemplate() *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
+}
+
+// pagePolicy lets the page load what comes from this server, and nothing else: no script and no style stands in the page itself, it
+// sends no form, and no other page can show it in a frame.
+const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// page answers with the status page, for people. It shows what [Server.status] tells, and no more.
+func (s *Server) page(w http.ResponseWriter, _ *http.Request) error {
+	doc, err := s.statusNow()
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := s.template.Execute(&body, viewOf(doc, s.Now())); err != nil {
+		return err
+	}
+	writePage(w, "text/html; charset=utf-8", body.Bytes())
+	return nil
+}
+
+// pageMedia is the media type of a file that the page loads; empty for others. It does not depend on what this machine takes an extension for.
+func pageMedia(file string) string {
+	switch file {
+	case "style.css":
+		return "text/css; charset=utf-8"
+	case "page.js":
+		return "text/javascript; charset=utf-8"
+	case "icon.svg":
+		return "image/svg+xml"
+	}
+	return ""
+}
+
+// pageFile answers with a file that the page loads.
+func (s *Server) pageFile(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("file")
+	media := pageMedia(name)
+	if media == "" {
+		problem{Status: http.StatusNotFound, Detail: "there is nothing here"}.write(w)
+		return nil
+	}
+	body, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		return err
+	}
+	writePage(w, media, body)
+	return nil
+}
+
+// writePage answers with the page or a part of it, with all that a browser should be strict about.
+func writePage(w http.ResponseWriter, media string, body []byte) {
+	for name, value := range map[string]string{
+		"Content-Type":                 media,
+		"Cache-Control":                "no-store",
+		"Content-Security-Policy":      pagePolicy,
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Referrer-Policy":              "no-referrer",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
+	} {
+		w.Header().Set(name, value)
+	}
+	_, _ = w.Write(body) // who has gone away sees nothing
+}
