@@ -33,6 +33,9 @@ var errUngated = errors.New("the configuration cannot be handed over through a p
 
 // newGate makes a closed gate at a path.
 func newGate(path string) (*gate, error) {
+	if _, err := os.Stat(filepath.Dir(inherited)); err != nil {
+		return nil, err // a system without, such as a sandbox
+	}
 	in, out, err := os.Pipe()
 	if err != nil {
 		return nil, err

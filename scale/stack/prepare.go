@@ -54,10 +54,11 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 	return e
 }
 
-// engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very change, else a new one.
+// engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very change and still waits, else
+// a new one. What one has died of may be over by now.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
-		if reflect.DeepEqual(e.change, change) && s.admit(e) == nil {
+		if reflect.DeepEqual(e.change, change) && alive(e.record.pid) && s.admit(e) == nil {
 			return e, nil
 		}
 		e.end()

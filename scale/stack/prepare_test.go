@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,6 +140,22 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestPreparedEngineThatHasDiedIsReplaced(t *testing.T) {
+	e := newEngine(t)
+	defer e.prepare(toFive())()
+	waiting := e.records()[0]
+	if err := syscall.Kill(-waiting.pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the engine has ended", func() bool { return !alive(waiting.pid) })
+	if _, err := e.Update(context.Background(), toFive(), scale.Unobserved); err != nil {
+		t.Fatal(err)
+	}
+	if calls, left := e.called("up"), e.folders(); len(calls) != 2 || len(left) > 0 {
+		t.Errorf("the engine was called so: %q; left behind: %v", calls, left)
 	}
 }
 
