@@ -114,6 +114,8 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 		options: options, scaler: options.Scaler, journal: options.Journal, wake: make(chan struct{}, 1),
 		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]Operation{},
 	}
+	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
+	q.pruneAt = q.now().Add(pruneEvery)
 	q.reading, q.stopReading = context.WithCancel(context.Background())
 	open, err := q.journal.Open()
 	if err != nil {

@@ -11,6 +11,9 @@ import (
 
 // memory is a journal that keeps operations in their stored form.
 type memory struct {
+	// prunings is how often it was pruned.
+	prunings int
+
 	mu      sync.Mutex
 	records map[string][]byte
 	keys    map[string]string
@@ -124,5 +127,10 @@ func (m *memory) Recent(pool string, limit int) ([]Operation, error) {
 	return out[:min(limit, len(out))], nil
 }
 
-func (m *memory) Prune(time.Time) error { return nil }
-func (m *memory) Close() error          { return nil }
+func (m *memory) Prune(time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.prunings++
+	return nil
+}
+func (m *memory) Close() error { return nil }

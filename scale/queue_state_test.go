@@ -240,3 +240,22 @@ func TestOperationIsStoredWhole(t *testing.T) {
 		t.Error("a newer form was read")
 	}
 }
+
+// What ended before a long stop can be looked up for a while after it.
+func TestQueueDoesNotPruneTheJournalAtItsStart(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		for _, c := range []struct {
+			wait time.Duration
+			want int
+		}{{pruneEvery / 2, 0}, {pruneEvery, 1}, {pruneEvery, 2}} {
+			time.Sleep(c.wait)
+			r.journal.mu.Lock()
+			got := r.journal.prunings
+			r.journal.mu.Unlock()
+			if got != c.want {
+				t.Errorf("%s later it was pruned %d times, want %d", c.wait, got, c.want)
+			}
+		}
+	})
+}
