@@ -97,7 +97,9 @@ func (a *app) execute(args []string) int {
 		a.settings.json = a.settings.json || wantsJSON(args)
 	}
 	if a.untrace != nil {
-		err = errors.Join(err, a.untrace())
+		if problem := a.untrace(); problem != nil { // what the command did, it has done: who is told otherwise does it again
+			_, _ = io.WriteString(a.errs, a.errStyle().Note("the trace is not whole: "+problem.Error()))
+		}
 	}
 	return a.end(err)
 }

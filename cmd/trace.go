@@ -29,10 +29,7 @@ func (a *app) trace(cmd *cobra.Command) error {
 		whole.End()
 		ending, cancel := context.WithTimeout(context.Background(), traceTimeout)
 		defer cancel()
-		if err := closeTrace(ending); err != nil {
-			return &scale.SetupError{Problem: "write the file of --trace", Err: err}
-		}
-		return nil
+		return closeTrace(ending)
 	}
 	return nil
 }

@@ -28,25 +28,34 @@ func OpenTrace(path, version string) (_ trace.TracerProvider, finish func(contex
 	if err != nil {
 		return nil, nil, err
 	}
-	exporter, err := otlptrace.New(context.Background(), &traceFile{file: file})
+	client := &traceFile{file: file}
+	exporter, err := otlptrace.New(context.Background(), client)
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(resource.NewSchemaless(
 		attribute.String("service.name", "pulumiscale"), attribute.String("service.version", version),
 	)))
-	return provider, provider.Shutdown, nil
+	return provider, func(ctx context.Context) error { return errors.Join(provider.Shutdown(ctx), client.failure()) }, nil
 }
 
 // traceFile is an [otlptrace.Client] that writes into a file.
 type traceFile struct {
 	mu   sync.Mutex
 	file *os.File
+	// err is the first failure: who hands spans over has nobody to tell.
+	err error
 }
 
 func (f *traceFile) Start(context.Context) error { return nil }
 
 func (f *traceFile) Stop(context.Context) error { return f.file.Close() }
+
+func (f *traceFile) failure() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
 
 func (f *traceFile) UploadTraces(_ context.Context, of []*spans.ResourceSpans) error {
 	text, err := protojson.Marshal(&collector.ExportTraceServiceRequest{ResourceSpans: of})
@@ -66,6 +75,9 @@ func (f *traceFile) UploadTraces(_ context.Context, of []*spans.ResourceSpans) e
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, err = f.file.Write(append(text, '\n'))
+	if f.err == nil {
+		f.err = err
+	}
 	return err
 }
 

@@ -105,6 +105,9 @@ func TestSnippetsParse(t *testing.T) {
 	} {
 		t.Run(string(c.language), func(t *testing.T) {
 			if _, err := exec.LookPath(c.parser[0]); err != nil {
+				if os.Getenv("CI") != "" {
+					t.Fatalf("%s is missing: .ci/run installs it", c.parser[0])
+				}
 				t.Skipf("there is no %s to parse it", c.parser[0])
 			}
 			for _, r := range []snippet.Rule{full, pattern, reserved} {

@@ -56,7 +56,11 @@ type follower struct {
 	damaged, meetsDamaged bool
 }
 
-var errStepFailed = errors.New("the step failed")
+// How a step ends in a trace where it does not succeed.
+var (
+	errStepFailed = errors.New("the step failed")
+	errStepCutOff = errors.New("the engine ended before the step did")
+)
 
 func newFollower(operation, message string, observe scale.Observe) *follower {
 	return &follower{
@@ -278,6 +282,9 @@ func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *invo
 	close(ended)
 	if followErr := <-followed; followErr != nil && err == nil {
 		return followErr
+	}
+	for key := range f.open {
+		span.End(f.spans[key], errStepCutOff)
 	}
 	f.result.Duration = time.Since(start)
 	f.unclean = code < 0 || lockLeft.MatchString(stderr) || lockWrite.MatchString(stderr)
