@@ -31,7 +31,7 @@ CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e examples lint docs fuzz bench soak campaign clean
+.PHONY: help demo build test unit e2e examples packages lint docs fuzz bench soak campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ e2e: tools-test build ## The end-to-end tests, on the real engine
 
 examples: tools-examples ## Check the examples, and the blocks of code in the documentation
 	EXAMPLES_SDK='$(abspath $(EXAMPLES_SDK))' go test -count=1 $(TESTFLAGS) ./e2e/docs
+
+packages: tools-packages ## Build what a release holds, for this platform and without the network, and test it
+	GORELEASER='$(abspath $(TOOLS_BIN))/goreleaser' go test -count=1 -timeout 20m $(TESTFLAGS) ./e2e/packaging
 
 lint: tools-lint ## Formatting, the linters with the import map, and tidy modules
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'these files need gofmt' >&2; exit 1; }

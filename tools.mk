@@ -14,12 +14,13 @@ PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$
 # Where the Node.js SDKs go that the documentation and the examples are checked with.
 EXAMPLES_SDK := .tools/examples
 
-.PHONY: tools tools-test tools-bench tools-lint tools-examples
+.PHONY: tools tools-test tools-bench tools-lint tools-examples tools-packages
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
 tools-test: tools $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws ## Build what the end-to-end tests need besides
 tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 tools-examples: $(EXAMPLES_SDK)/node_modules/.package-lock.json ## Install the Node.js SDKs that the examples are checked with
+tools-packages: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/goreleaser ## Build what a release is tested with
 
 $(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
 	@$(BUILD_TOOL) -o $@ -ldflags '-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' tools/pulumi tool
@@ -44,6 +45,9 @@ $(TOOLS_BIN)/goaws: $(wildcard tools/goaws/*.go) tools/goaws/go.mod tools/goaws/
 
 $(TOOLS_BIN)/vegeta: tools/vegeta/go.mod tools/vegeta/go.sum
 	@$(BUILD_TOOL) -o $@ tools/vegeta tool
+
+$(TOOLS_BIN)/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum
+	@$(BUILD_TOOL) -o $@ tools/goreleaser tool
 
 $(DEBIAN)/usr/bin/wrk:
 	@mkdir -p $(DEBIAN)/packages

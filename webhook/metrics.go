@@ -28,6 +28,7 @@ type Metrics struct {
 	failures    *prometheus.CounterVec
 	conflicts   prometheus.Counter
 	retries     prometheus.Counter
+	journal     prometheus.Counter
 	lastSuccess *prometheus.GaugeVec
 }
 
@@ -41,6 +42,7 @@ func NewMetrics() *Metrics {
 		failures:    counters("scaling_failures_total", "Updates that failed, by pool and kind of failure.", "pool", "kind"),
 		conflicts:   counter("conflicts_total", "Times that the stack was found locked by another update."),
 		retries:     counter("retries_total", "Times that a locked stack or an unreachable backend was tried again."),
+		journal:     counter("journal_failures_total", "Times that the journal of accepted operations could not be read or written."),
 		requestTime: histograms("webhook_duration_seconds", "How long requests to scale took to answer.", prometheus.DefBuckets, "dialect"),
 		duration: histograms("scaling_duration_seconds", "How long scalings took, with all waiting for other updates.",
 			prometheus.ExponentialBuckets(0.5, 2, 12), "pool"),
@@ -48,7 +50,7 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "last_successful_scaling_timestamp_seconds", Help: "When the pool was last scaled by this server, in Unix time.",
 		}, []string{"pool"}),
 	}
-	m.registry.MustRegister(m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.duration, m.lastSuccess,
+	m.registry.MustRegister(m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.journal, m.duration, m.lastSuccess,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newPoolCollector(m))
 	return m
 }
@@ -71,7 +73,24 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 func (m *Metrics) Watch(queue *scale.Queue) { m.queue = queue }
 
 func (m *Metrics) handler() http.Handler {
+	m.begin()
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// begin shows what alerts are about at 0 before it happens for the first time: Prometheus sees no increase in a series that begins at 1.
+func (m *Metrics) begin() {
+	if m.queue == nil {
+		return
+	}
+	for pool := range m.queue.Rules() {
+		m.duration.WithLabelValues(pool)
+		for _, result := range []scale.Final{scale.FinalScaled, scale.FinalUnverified, scale.FinalFailed} {
+			m.operations.WithLabelValues(pool, string(result))
+		}
+		for _, kind := range kinds() {
+			m.failures.WithLabelValues(pool, kind)
+		}
+	}
 }
 
 func (m *Metrics) request(dialect string, status int, took time.Duration) {
@@ -93,8 +112,17 @@ func (m *Metrics) Observe(event scale.Event) {
 		if errors.As(e.Err, new(*scale.LockedError)) {
 			m.conflicts.Inc()
 		}
+	case scale.JournalFailed:
+		m.journal.Inc()
 	case scale.BatchDone:
 		m.batch(e)
+	}
+}
+
+// refused counts a request that was turned away because of the server itself.
+func (m *Metrics) refused(err error) {
+	if errors.As(err, new(*scale.JournalError)) {
+		m.journal.Inc()
 	}
 }
 
@@ -103,7 +131,7 @@ func (m *Metrics) batch(e scale.BatchDone) {
 		for _, r := range e.Report.Results {
 			m.duration.WithLabelValues(r.Pool).Observe(e.Duration.Seconds())
 			if r.Unverified != "" {
-				m.failures.WithLabelValues(r.Pool, "unverified").Inc()
+				m.failures.WithLabelValues(r.Pool, kindUnverified).Inc()
 				continue
 			}
 			m.lastSuccess.WithLabelValues(r.Pool).SetToCurrentTime()
@@ -136,28 +164,43 @@ func outcomeOf(s scale.Submission) string {
 	return string(s.Decision.Outcome)
 }
 
-// kindOf is the kind of a failed update, as a label.
+// The kinds of failed updates, as a label.
+const (
+	kindLocked      = "locked"
+	kindUnavailable = "unavailable"
+	kindEngine      = "engine"
+	kindTarget      = "target"
+	kindWrite       = "write"
+	kindOther       = "other"
+	kindUnverified  = "unverified"
+)
+
+func kinds() []string {
+	return []string{kindLocked, kindUnavailable, kindEngine, kindTarget, kindWrite, kindOther, kindUnverified}
+}
+
+// kindOf is the kind of an update that failed for such a reason.
 func kindOf(err error) string {
 	switch {
 	case errors.As(err, new(*scale.LockedError)):
-		return "locked"
+		return kindLocked
 	case errors.As(err, new(*scale.UnavailableError)):
-		return "unavailable"
+		return kindUnavailable
 	case errors.As(err, new(*scale.EngineError)):
-		return "engine"
+		return kindEngine
 	case errors.As(err, new(*scale.TargetError)):
-		return "target"
+		return kindTarget
 	case errors.As(err, new(*scale.WriteError)):
-		return "write"
+		return kindWrite
 	}
-	return "other"
+	return kindOther
 }
 
 // poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
 type poolCollector struct {
 	metrics                                       *Metrics
 	current, desired, least, most, unsettled, end *prometheus.Desc
-	queue, rules, ruleErrors, ready               *prometheus.Desc
+	queue, oldest, rules, ruleErrors, ready       *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -170,6 +213,7 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		unsettled:  gaugeDesc("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
 		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
 		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
+		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
 		rules:      gaugeDesc("rules", "Rules in force."),
 		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
 		ready:      gaugeDesc("ready", "Whether the stack can be read: 1 or 0."),
@@ -182,7 +226,7 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.unsettled, c.end, c.queue, c.rules, c.ruleErrors, c.ready} {
+	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.unsettled, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready} {
 		out <- d
 	}
 }
@@ -206,13 +250,7 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(c.ready, ready)
 	gauge(c.rules, float64(len(q.Rules())))
 	gauge(c.ruleErrors, float64(len(ruleProblems(q.RulesErr()))))
-	length := map[scale.State]int{scale.Accepted: 0, scale.Deferred: 0, scale.Running: 0}
-	for _, op := range q.Open() {
-		length[op.State]++
-	}
-	for state, n := range length {
-		gauge(c.queue, float64(n), string(state))
-	}
+	c.collectQueue(gauge)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	statuses, err := q.Pools(ctx)
@@ -232,6 +270,20 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		if s.Configured != nil {
 			gauge(c.desired, float64(*s.Configured), pool)
 		}
+	}
+}
+
+// collectQueue tells how many operations wait, and since when.
+func (c *poolCollector) collectQueue(gauge func(*prometheus.Desc, float64, ...string)) {
+	length, oldest := map[scale.State]int{}, map[scale.State]time.Time{}
+	for _, op := range c.metrics.queue.Open() { // oldest first
+		if length[op.State]++; length[op.State] == 1 {
+			oldest[op.State] = op.AcceptedAt
+		}
+	}
+	for _, state := range []scale.State{scale.Accepted, scale.Deferred, scale.Running} {
+		gauge(c.queue, float64(length[state]), string(state))
+		gauge(c.oldest, unix(oldest[state]), string(state))
 	}
 }
 

@@ -223,6 +223,7 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", pathOf(r), "status", p.Status, "remote", r.RemoteAddr, "reason", err.Error())
+	s.Metrics.refused(err)
 	if w.status == 0 {
 		p.write(w)
 	}
