@@ -50,6 +50,9 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case scale.EngineStarted:
 		log.Info("the engine has begun", "preview", e.Preview, "message", e.Message)
 	case scale.StepDone:
+		if e.Preview {
+			return
+		}
 		log.Info("resource", "op", e.Step.Op, "urn", e.Step.URN, "failed", e.Failed)
 	case scale.Diagnosed:
 		logDiagnostic(log, e.Diagnostic)

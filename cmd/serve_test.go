@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,266 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
-
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
-
-const (
-	token    = "0123456789abcdef-serve"
-	newToken = "fedcba9876543210-serve"
-)
-
-// parseServe runs a command line up to the point where the server would start.
-func parseServe(args ...string) (serveOptions, error) {
-	var got serveOptions
-	a := &app{}
-	root := &cobra.Command{Use: "pulumiscale", SilenceErrors: true, SilenceUsage: true}
-	root.SetFlagErrorFunc(flagError)
-	a.settings.flags(root)
-	root.AddCommand(serveCommand(a, func(o *serveOptions) error { got = *o; return nil }))
-	root.SetArgs(append([]string{"serve"}, args...))
-	err := root.Execute()
-	got.app = nil
-	return got, err
-}
-
-func TestServeFlags(t *testing.T) {
-	preset := serveOptions{listen: "127.0.0.1:8080", poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: "auto", level: "info"}
-	for line, edit := range map[string]func(*serveOptions){
-		"":                                   func(*serveOptions) {},
-		"--listen 0.0.0.0:9000":              func(o *serveOptions) { o.listen = "0.0.0.0:9000" },
-		"--listen :0":                        func(o *serveOptions) { o.listen = ":0" },
-		"--listen [::1]:80":                  func(o *serveOptions) { o.listen = "[::1]:80" },
-		"--tls-cert a --tls-key b":           func(o *serveOptions) { o.tlsCert, o.tlsKey = "a", "b" },
-		"--sns-topic a --sns-topic b":        func(o *serveOptions) { o.snsTopics = []string{"a", "b"} },
-		"--poll 1m --give-up-after 10m":      func(o *serveOptions) { o.poll, o.giveUpAfter = time.Minute, 10*time.Minute },
-		"--log-format json --log-level warn": func(o *serveOptions) { o.logFormat, o.level = "json", "warn" },
-	} {
-		t.Run(line, func(t *testing.T) {
-			want := preset
-			edit(&want)
-			got, err := parseServe(strings.Fields(line)...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(serveOptions{}), cmp.FilterPath(isApp, cmp.Ignore())); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestWrongUsageOfServe(t *testing.T) {
-	for line, want := range map[string]string{
-		"--tls-cert a":        "--tls-cert, --tls-key: both must be given, or neither",
-		"--tls-key b":         "--tls-cert, --tls-key: both must be given, or neither",
-		"--listen 8080":       "--listen: must be an address such as 127.0.0.1:8080",
-		"--poll 10ms":         "--poll: must be 1s or more",
-		"--poll soon":         "--poll: must be a duration of 0 or more",
-		"--give-up-after -1s": "--give-up-after: must be a duration of 0 or more",
-		"--log-format xml":    "--log-format",
-		"--log-level loud":    "--log-level",
-		"worker-pool":         "worker-pool",
-		"--lisen 127.0.0.1:0": "lisen",
-	} {
-		t.Run(line, func(t *testing.T) {
-			f := newFake()
-			term := newTerminal(f, "")
-			term.run(t, "serve "+line, exitUsage)
-			if !strings.Contains(term.stderr.String(), want) {
-				t.Errorf("want %q in:\n%s", want, term.stderr.String())
-			}
-		})
-	}
-}
-
-// served is a stack that may change while a server works on it.
-type served struct {
-	mu sync.Mutex
-	*fake
-	rulesErr *scale.RulesError
-	config   string
-	// updating is told of each update that begins, which then waits for finish.
-	updating chan struct{}
-	finish   chan struct{}
-}
-
-func newServed(t *testing.T) *served {
-	t.Helper()
-	s := &served{fake: newFake()}
-	s.stateDir, s.config = t.TempDir(), filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
-	s.secrets = map[string]string{"pulumiscale:token": token}
-	return s
-}
-
-func (s *served) set(change func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change()
-}
-
-func (s *served) ConfigFile() string { return s.config }
-
-func (s *served) Read(ctx context.Context) (*scale.Snapshot, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	snap, err := s.fake.Read(ctx)
-	if snap != nil && s.rulesErr != nil {
-		snap.RulesErr = s.rulesErr
-	}
-	return snap, err
-}
-
-func (s *served) Secrets(ctx context.Context, keys ...string) (map[string]string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fake.Secrets(ctx, keys...)
-}
-
-func (s *served) Update(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
-	if s.updating != nil {
-		s.updating <- struct{}{}
-		<-s.finish
-		ctx = context.WithoutCancel(ctx) // it has begun
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fake.Update(ctx, change, observe)
-}
-
-// running is a server that runs in the test's process.
-type running struct {
-	t       *testing.T
-	stack   *served
-	address string
-	log     *lines
-	signals chan<- os.Signal
-	code    chan int
-}
-
-// lines is a log that is written while it is read.
-type lines struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
-}
-
-// wait waits until a message is logged, and returns its record.
-func (l *lines) wait(t *testing.T, message string) map[string]any {
-	t.Helper()
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(5 * time.Millisecond) {
-		for line := range strings.Lines(l.String()) {
-			record := map[string]any{}
-			if json.Unmarshal([]byte(line), &record) == nil && record["msg"] == message {
-				return record
-			}
-		}
-	}
-	t.Fatalf("%q is not logged:\n%s", message, l)
-	return nil
-}
-
-// launch starts a server with a stack and more arguments.
-func launch(t *testing.T, s *served, args ...string) *running {
-	t.Helper()
-	r := &running{t: t, stack: s, log: &lines{}, code: make(chan int, 1)}
-	notified := make(chan struct{})
-	a := &app{
-		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: r.log}, version: "v1.2.3", now: time.Now,
-		open: func(context.Context, stack.Options) (openedStack, error) { return s, nil },
-		notify: func(c chan<- os.Signal) func() {
-			r.signals = c
-			close(notified)
-			return func() {}
-		},
-	}
-	go func() {
-		r.code <- a.execute(append([]string{"serve", "--listen", "127.0.0.1:0", "--retry-delay", "1ms"}, args...))
-	}()
-	<-notified
-	r.address, _ = r.log.wait(t, "listening")["address"].(string)
-	t.Cleanup(func() {
-		if r.code != nil {
-			r.signals <- syscall.SIGTERM
-			r.ends(exitDone)
-		}
-	})
-	return r
-}
-
-// ends wants the server to end with an exit code.
-func (r *running) ends(code int) {
-	r.t.Helper()
-	select {
-	case got := <-r.code:
-		if got != code {
-			r.t.Errorf("exit code %d, want %d:\n%s", got, code, r.log)
-		}
-	case <-time.After(20 * time.Second):
-		r.t.Errorf("the server does not end:\n%s", r.log)
-	}
-	r.code = nil
-	if text := r.log.String(); strings.Contains(text, token) || strings.Contains(text, newToken) {
-		r.t.Errorf("the log tells a token:\n%s", text)
-	}
-}
-
-// ask sends a request with a token, and returns the status and the body; the status is 0 where there is no answer.
-func (r *running) ask(method, path, token string) (int, string) {
-	r.t.Helper()
-	request, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.address+path, http.NoBody)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	request.Close = true
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		r.t.Error(err)
-	}
-	return response.StatusCode, string(body)
-}
-
-func (r *running) wants(status int, method, path, token string) string {
-	r.t.Helper()
-	got, body := r.ask(method, path, token)
-	if got != status {
-		r.t.Errorf("%s %s: status %d, want %d: %s", method, path, got, status, body)
-	}
-	return body
-}
-
-// fails runs a server that must not start, and returns what it says.
-func fails(t *testing.T, s *served, code int, args ...string) string {
-	t.Helper()
-	term := newTerminal(s, "")
-	term.run(t, strings.Join(append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), " "), code)
-	return term.stderr.String()
-}
 
 // Without a token that can be used the server does not start, and says how to set one.
 func TestServeNeedsAToken(t *testing.T) {
@@ -503,5 +248,17 @@ func TestServeLogsTextOnATerminal(t *testing.T) {
 		if got := json.Valid(out.Bytes()); got != c.json || strings.Count(out.String(), "\n") != 1 || strings.Contains(out.String(), "quiet") {
 			t.Errorf("%s: %q", name, out.String())
 		}
+	}
+}
+
+// What a dry run would do has not been done.
+func TestServeLogsTheResourcesThatChanged(t *testing.T) {
+	var out bytes.Buffer
+	o := &serveOptions{app: &app{streams: streams{errs: &out}}, logFormat: logJSON, level: "info"}
+	for _, preview := range []bool{true, false} {
+		logEvent(o.logger(), scale.StepDone{Step: scale.ResourceStep{Op: "update", URN: "urn:pool"}, Preview: preview})
+	}
+	if got := strings.Count(out.String(), "urn:pool"); got != 1 {
+		t.Errorf("%d lines:\n%s", got, out.String())
 	}
 }

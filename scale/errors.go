@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -125,13 +126,17 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// UnavailableError says that the backend could not be reached; trying again may help.
+// UnavailableError says that the backend could not be reached, or the stack not be read for some other reason; trying again may help.
 type UnavailableError struct {
+	// Problem is what cannot be done; empty: the backend cannot be reached.
+	Problem string
 	// Detail is what the engine said.
 	Detail string
 }
 
-func (e *UnavailableError) Error() string { return "the backend cannot be reached: " + e.Detail }
+func (e *UnavailableError) Error() string {
+	return cmp.Or(e.Problem, "the backend cannot be reached") + ": " + e.Detail
+}
 
 // SetupError says that something PulumiScale needs in order to work at all is missing or wrong on this machine.
 type SetupError struct {

@@ -70,7 +70,7 @@ func (q *Queue) read(since time.Time) *flight {
 	}
 	f := &flight{began: q.now(), updates: q.updates, done: make(chan struct{})}
 	if q.reading.Err() != nil {
-		f.err = &UnavailableError{Detail: "the server is being stopped"}
+		f.err = &UnavailableError{Problem: "the stack is no longer read", Detail: "the server is being stopped"}
 		close(f.done)
 		return f
 	}
@@ -135,7 +135,7 @@ func unavailable(err error) error {
 	if errors.As(err, &already) || errors.As(err, &malformed) {
 		return err
 	}
-	return &UnavailableError{Detail: err.Error()}
+	return &UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}
 }
 
 // outdate says that an update of ours has ended: nothing that was read before is good enough any more. Where it is known what the stack is

@@ -17,7 +17,7 @@ func (k *known) unready() error {
 	case k.readErr != nil:
 		return k.readErr
 	case k.snap == nil:
-		return &UnavailableError{Detail: "it has not been asked yet"}
+		return &UnavailableError{Problem: "the stack is not known", Detail: "it has not been read yet"}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -136,7 +137,12 @@ func TestPageWhileTheStackCannotBeRead(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.set(func() { r.stack.readErr = &scale.UnavailableError{Detail: "dial tcp 10.0.0.1: connection refused"} })
 		time.Sleep(time.Minute)
-		r.shows("Stack cannot be read the stack was read 1m ago", "dial tcp 10.0.0.1: connection refused", "worker 3 1 10")
+		r.shows("Stack cannot be read the stack was read 1m ago", "the backend cannot be reached: dial tcp 10.0.0.1: connection refused", "worker 3 1 10")
+		r.stack.set(func() {
+			r.stack.readErr = &scale.SetupError{Problem: "read Pulumi.prod.yaml", Err: io.ErrUnexpectedEOF}
+		})
+		time.Sleep(time.Minute)
+		r.shows("Stack cannot be read the stack was read 2m ago", "the stack cannot be read: read Pulumi.prod.yaml: unexpected EOF")
 	})
 }
 

@@ -311,6 +311,8 @@ func TestReload(t *testing.T) {
 		r.get("/pools").is(200, `"ruleErrors"`, `"pool":"worker"`)
 		r.get("/readyz").is(200)
 		r.post(pathScale+"?count=4", nil).is(202)
+		r.stack.set(func() { r.stack.rulesErr, r.stack.rules = nil, scale.Rules{} })
+		r.post("/-/reload", nil).is(200, `"pools":[]`)
 		r.Reloaded = nil
 	})
 }

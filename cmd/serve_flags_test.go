@@ -1,0 +1,74 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+)
+
+// parseServe runs a command line up to the point where the server would start.
+func parseServe(args ...string) (serveOptions, error) {
+	var got serveOptions
+	a := &app{}
+	root := &cobra.Command{Use: "pulumiscale", SilenceErrors: true, SilenceUsage: true}
+	root.SetFlagErrorFunc(flagError)
+	a.settings.flags(root)
+	root.AddCommand(serveCommand(a, func(o *serveOptions) error { got = *o; return nil }))
+	root.SetArgs(append([]string{"serve"}, args...))
+	err := root.Execute()
+	got.app = nil
+	return got, err
+}
+
+func TestServeFlags(t *testing.T) {
+	preset := serveOptions{listen: "127.0.0.1:8080", poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: "auto", level: "info"}
+	for line, edit := range map[string]func(*serveOptions){
+		"":                                   func(*serveOptions) {},
+		"--listen 0.0.0.0:9000":              func(o *serveOptions) { o.listen = "0.0.0.0:9000" },
+		"--listen :0":                        func(o *serveOptions) { o.listen = ":0" },
+		"--listen [::1]:80":                  func(o *serveOptions) { o.listen = "[::1]:80" },
+		"--tls-cert a --tls-key b":           func(o *serveOptions) { o.tlsCert, o.tlsKey = "a", "b" },
+		"--sns-topic a --sns-topic b":        func(o *serveOptions) { o.snsTopics = []string{"a", "b"} },
+		"--poll 1m --give-up-after 10m":      func(o *serveOptions) { o.poll, o.giveUpAfter = time.Minute, 10*time.Minute },
+		"--log-format json --log-level warn": func(o *serveOptions) { o.logFormat, o.level = "json", "warn" },
+	} {
+		t.Run(line, func(t *testing.T) {
+			want := preset
+			edit(&want)
+			got, err := parseServe(strings.Fields(line)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(serveOptions{}), cmp.FilterPath(isApp, cmp.Ignore())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWrongUsageOfServe(t *testing.T) {
+	for line, want := range map[string]string{
+		"--tls-cert a":        "--tls-cert, --tls-key: both must be given, or neither",
+		"--tls-key b":         "--tls-cert, --tls-key: both must be given, or neither",
+		"--listen 8080":       "--listen: must be an address such as 127.0.0.1:8080",
+		"--poll 10ms":         "--poll: must be 1s or more",
+		"--poll soon":         "--poll: must be a duration of 0 or more",
+		"--give-up-after -1s": "--give-up-after: must be a duration of 0 or more",
+		"--log-format xml":    "--log-format",
+		"--log-level loud":    "--log-level",
+		"worker-pool":         "worker-pool",
+		"--lisen 127.0.0.1:0": "lisen",
+	} {
+		t.Run(line, func(t *testing.T) {
+			f := newFake()
+			term := newTerminal(f, "")
+			term.run(t, "serve "+line, exitUsage)
+			if !strings.Contains(term.stderr.String(), want) {
+				t.Errorf("want %q in:\n%s", want, term.stderr.String())
+			}
+		})
+	}
+}
