@@ -1,21 +1,41 @@
 package scale
 
-import "slices"
+import (
+	"context"
+	"slices"
+	"time"
 
-// ahead is the update for which the engine has been started before it is decided: its mark, and what ends the engine where it is not made.
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
+)
+
+// ahead is what has been begun for operations that are about to be carried out, before it is decided what that will be.
 type ahead struct {
+	// span is that of the carrying out, which began then; nil where nothing has been begun.
+	span  trace.Span
+	began time.Time
+	// reading is the reading of the stack; nil where somebody else is at work in the directory, or once the scaler has it.
+	reading *reading
+	// id is the mark of the update for which the engine has been started, empty where it has not, and end ends that engine where no such update
+	// is made.
 	id  string
 	end func()
 }
 
-// prepare has the engine started for the update that operations which wait, or are about to be carried out, are likely to need, if it is
-// known well enough what that will do: then its start takes place while others that arrive at the same moment are waited for and the stack
-// is read. Nothing is decided by it: an update that turns out to be another one starts its own engine.
-func (q *Queue) prepare(waiting []*entry) {
+// prepare begins what operations which wait, or are about to be carried out, need in any case, the reading of the stack, while others that
+// arrive at the same moment are waited for. And it has the engine started for the update that they are likely to need, if it is known well
+// enough what that will do. Nothing is decided by it: an update that turns out to be another one starts its own engine.
+func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 	if len(waiting) == 0 {
 		q.unprepare()
+		return
 	}
-	if len(waiting) == 0 || q.ahead.end != nil {
+	if q.ahead.span == nil {
+		ctx, q.ahead.span = span.Begin(ctx, "carry out", trace.WithNewRoot())
+		q.ahead.began, q.ahead.reading = q.now(), q.scaler.readAhead(ctx)
+	}
+	if q.ahead.end != nil {
 		return
 	}
 	q.mu.Lock()
@@ -30,7 +50,7 @@ func (q *Queue) prepare(waiting []*entry) {
 	}
 	if p := plan(snap, intents, q.now()); len(p.Moves) > 0 {
 		p.Change.ID = NewUpdateID()
-		q.ahead = ahead{id: p.Change.ID, end: q.scaler.Stack.Prepare(p.Change)}
+		q.ahead.id, q.ahead.end = p.Change.ID, q.scaler.Stack.Prepare(p.Change)
 	}
 }
 
@@ -38,6 +58,12 @@ func (q *Queue) prepare(waiting []*entry) {
 func (q *Queue) unprepare() {
 	if q.ahead.end != nil {
 		q.ahead.end()
+	}
+	if q.ahead.reading != nil {
+		q.background.Go(q.ahead.reading.release)
+	}
+	if q.ahead.span != nil {
+		q.ahead.span.End()
 	}
 	q.ahead = ahead{}
 }

@@ -108,3 +108,99 @@ func TestQueueLeavesNothingPreparedWhenItStops(t *testing.T) {
 		r.wantHeadStarts(1, 0)
 	})
 }
+
+// gatherTime is the default of [QueueOptions.Gather].
+const gatherTime = 50 * time.Millisecond
+
+// The stack is read while others that arrive at the same moment are waited for, and once.
+func TestQueueReadsTheStackAhead(t *testing.T) {
+	cases := []struct {
+		name            string
+		play            func(r *rig)
+		worker, updates int
+		readings        int
+		took, slack     time.Duration
+	}{
+		{
+			name:   "for an update",
+			play:   func(r *rig) { r.wants(FinalScaled, r.accepted(byDelta(2))) },
+			worker: 5, updates: 1, readings: 1, took: readTime + updateTime,
+		},
+		{
+			name: "for what arrives after the reading has begun too",
+			play: func(r *rig) {
+				first := r.accepted(byDelta(2))
+				time.Sleep(gatherTime / 2)
+				r.wants(FinalScaled, first, r.accepted(byDelta(1)))
+			},
+			worker: 6, updates: 1, readings: 1, took: readTime + updateTime,
+		},
+		{
+			name: "and again before it is said that there is nothing to do",
+			play: func(r *rig) {
+				r.world.somebody("worker", 5)
+				id := r.accepted(byCountOf(5))
+				time.Sleep(readTime / 2)
+				r.wants(Final(NoChange), id)
+			},
+			worker: 5, readings: 2, took: 2 * readTime,
+		},
+		{
+			name: "but not while another process is at work in the directory",
+			play: func(r *rig) {
+				unlock, _, _ := r.world.TryLock()
+				id := r.accepted(byDelta(2))
+				time.Sleep(gatherTime / 2)
+				unlock()
+				r.wants(FinalScaled, id)
+			},
+			worker: 5, updates: 1, readings: 1, took: gatherTime + readTime + updateTime,
+		},
+		{
+			name: "and again where the first reading fails",
+			play: func(r *rig) {
+				r.world.set(func() { r.world.readErr = &UnavailableError{Detail: "timeout"} })
+				id := r.accepted(byDelta(2))
+				time.Sleep(readTime + readTime/2)
+				r.world.set(func() { r.world.readErr = nil })
+				r.wants(FinalScaled, id)
+			},
+			worker: 5, updates: 1, readings: 2, took: readTime + readTime + updateTime, slack: 3 * time.Second, // the wait before the retry
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r := begin(t, newWorld(t), func(o *QueueOptions) { o.Poll = time.Hour })
+				before, began := r.world.readings(), time.Now()
+				c.play(r)
+				took := time.Since(began)
+				r.wantCounts(c.worker, 2, c.updates)
+				if got := r.world.readings() - before; got != c.readings {
+					t.Errorf("the stack was read %d times and not %d", got, c.readings)
+				}
+				if took < c.took || took > c.took+c.slack {
+					t.Errorf("it took %s and not %s", took, c.took)
+				}
+			})
+		})
+	}
+}
+
+// What has been begun is let go where nothing comes of it.
+func TestQueueGivesTheLockBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t), func(o *QueueOptions) { o.Gather = time.Hour })
+		r.accepted(byDelta(2))
+		time.Sleep(time.Minute)
+		if _, ok, _ := r.world.TryLock(); ok {
+			t.Error("the lock is free while the stack is read ahead")
+		}
+		r.stop()
+		<-r.stopped
+		if _, ok, _ := r.world.TryLock(); !ok {
+			t.Error("the lock is not free")
+		}
+		r.wantHeadStarts(1, 0)
+	})
+}

@@ -28,10 +28,11 @@ func (q *Queue) Run(ctx context.Context) {
 			continue
 		}
 		if q.unsettled() {
+			q.unprepare()
 			q.settleAll(ctx)
 			continue
 		}
-		q.prepare(q.gathering())
+		q.prepare(ctx, q.gathering())
 		q.keepHouse()
 		timer.Reset(q.pause())
 		select {
@@ -230,37 +231,32 @@ func (q *Queue) isPostponed() bool {
 // carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be split.
 func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
 	defer q.unprepare()
-	b, began := q.begin(group), q.now()
+	b := q.begin(ctx, group)
 	if b == nil {
 		return false
 	}
 	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
-	carrying, operations := span.Begin(ctx, "carry out", trace.WithNewRoot(), trace.WithLinks(origins(group)...))
-	report, err := q.scaler.carryOut(carrying, order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true})
+	for _, e := range group {
+		if e.origin.IsValid() {
+			q.ahead.span.AddLink(trace.Link{SpanContext: e.origin})
+		}
+	}
+	early := q.ahead.reading
+	q.ahead.reading = nil
+	report, err := q.scaler.carryOut(trace.ContextWithSpan(ctx, q.ahead.span), order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true, ahead: early})
 	split = q.conclude(ctx, b, report, err, splittable)
-	span.End(operations, err)
+	span.End(q.ahead.span, err)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil
 	}
-	q.tell(BatchDone{ID: b.id, Operations: q.copies(group), Report: report, Duration: q.now().Sub(began), Err: err})
+	q.tell(BatchDone{ID: b.id, Operations: q.copies(group), Report: report, Duration: q.now().Sub(q.ahead.began), Err: err})
 	return split
-}
-
-// origins are links to the calls that submitted the operations.
-func origins(entries []*entry) []trace.Link {
-	var out []trace.Link
-	for _, e := range entries {
-		if e.origin.IsValid() {
-			out = append(out, trace.Link{SpanContext: e.origin})
-		}
-	}
-	return out
 }
 
 // begin marks the operations as running, with the id that their update is to have, and brings that to disk before anything is done: only
 // so can it be told after a crash whether they were carried out. It returns nil where the journal fails.
-func (q *Queue) begin(group []*entry) *batch {
-	q.prepare(group)
+func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
+	q.prepare(ctx, group)
 	b := &batch{entries: group, id: cmp.Or(q.ahead.id, NewUpdateID()), earlier: group[0].op.Updates, history: q.scaler.Stack.History}
 	q.mu.Lock()
 	for _, e := range group {

@@ -109,21 +109,33 @@ type order struct {
 	// keep leaves what a failed update began as it is: the pools are about to be scaled one by one. resumed does so where the update was
 	// cut off: it is about to be tried again.
 	keep, resumed bool
+	// ahead is a reading that was begun already, with the lock; nil: there is none.
+	ahead *reading
 }
 
 func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
+	if o.ahead != nil {
+		defer o.ahead.release()
+	}
 	if err := validate(o.intents); err != nil {
 		return nil, err
 	}
 	defer span.In(&ctx, "scale")(&err)
-	unlock, err := s.Stack.Lock(ctx, s.Observe)
-	if err != nil {
-		return nil, err
+	if o.ahead == nil {
+		unlock, err := s.Stack.Lock(ctx, s.Observe)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
 	}
-	defer unlock()
+	ahead := o.ahead
 	var last Plan
 	report, err := withRetries(ctx, s, func() (*Report, error) {
-		return unlocked(func() (*Report, error) { return s.attempt(ctx, o, &last) })
+		return unlocked(func() (*Report, error) {
+			early := ahead
+			ahead = nil // whoever tries again reads again
+			return s.attempt(ctx, o, early, &last)
+		})
 	})
 	var failed *EngineError
 	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.keep {
@@ -193,27 +205,27 @@ func passing(err error) bool {
 	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable))
 }
 
-// attempt reads, decides and updates once. It holds the lock. The plan that it updates by is left in last.
-func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (_ *Report, err error) {
+// attempt reads, decides and updates once. It holds the lock. A reading that was begun already saves its own, unless that is nil or does not
+// lead to an update. The plan that it updates by is left in last.
+func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Plan) (_ *Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
-	snap, err := s.Stack.Read(ctx)
-	if err == nil && o.check != nil {
-		err = o.check(ctx, snap)
+	var snap *Snapshot
+	var p Plan
+	var restored []Drift
+	if early != nil {
+		if <-early.done; early.err != nil {
+			return nil, early.err
+		}
+		snap = early.snap
+		p, restored, err = s.decide(ctx, snap, o)
 	}
-	if err != nil {
-		return nil, err
-	}
-	restored, err := settle(ctx, s.Stack, snap, s.OnDrift, s.Observe)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.plan(ctx, snap, o)
-	if err != nil {
-		return nil, err
-	}
-	p.Change.ID = cmp.Or(o.id, NewUpdateID())
-	if o.approved != nil && !p.sameMoves(*o.approved) { // what was approved has passed its proof too
-		return nil, &ChangedError{}
+	if early == nil || err != nil || len(p.Moves) == 0 {
+		if snap, err = s.Stack.Read(ctx); err != nil {
+			return nil, err
+		}
+		if p, restored, err = s.decide(ctx, snap, o); err != nil {
+			return nil, err
+		}
 	}
 	report := &Report{Plan: p, Restored: restored, Unsettled: p.others(snap.Unsettled)}
 	*last = p
@@ -245,6 +257,26 @@ func (s *Scaler) attempt(ctx context.Context, o order, last *Plan) (_ *Report, e
 	err = s.writeBack(snap, p.Moves)
 	span.End(writing, err)
 	return report, err
+}
+
+// decide checks what was read, puts drift right, and says what is to be done.
+func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, restored []Drift, err error) {
+	if o.check != nil {
+		if err := o.check(ctx, snap); err != nil {
+			return p, nil, err
+		}
+	}
+	if restored, err = settle(ctx, s.Stack, snap, s.OnDrift, s.Observe); err != nil {
+		return p, nil, err
+	}
+	if p, err = s.plan(ctx, snap, o); err != nil {
+		return p, nil, err
+	}
+	p.Change.ID = cmp.Or(o.id, NewUpdateID())
+	if o.approved != nil && !p.sameMoves(*o.approved) { // what was approved has passed its proof too
+		return p, nil, &ChangedError{}
+	}
+	return p, restored, nil
 }
 
 // plan says what is to be done, which is proved where that is needed.

@@ -70,7 +70,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 	var last Plan
 	report, err := withRetries(ctx, s, func() (*Report, error) {
-		return unlocked(func() (*Report, error) { return s.attempt(ctx, order{settle: pools}, &last) })
+		return unlocked(func() (*Report, error) { return s.attempt(ctx, order{settle: pools}, nil, &last) })
 	})
 	if err != nil {
 		return err

@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
 func main() {
@@ -34,7 +36,7 @@ func main() {
 
 // bench is one run of the benchmark.
 type bench struct {
-	*lab
+	*lab.Lab
 	// rounds is how often everything is measured.
 	rounds   int
 	progress io.Writer
@@ -108,12 +110,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	lab, err := newLab(o.root, o.tools)
+	place, err := lab.New(o.root, o.tools, "bench")
 	if err != nil {
 		return err
 	}
-	defer lab.close()
-	b := &bench{lab: lab, rounds: o.rounds, progress: os.Stderr}
+	defer func() { _ = place.Close() }()
+	b := &bench{Lab: place, rounds: o.rounds, progress: os.Stderr}
 	var rows []row
 	for _, s := range sections() {
 		if !slices.Contains(o.only, s.name) {
@@ -126,7 +128,11 @@ func run(ctx context.Context, args []string) error {
 		}
 		rows = append(rows, found...)
 	}
-	text := render(lab, o.rounds, rows)
+	engine, err := place.Exec(ctx, place.Path(), nil, "pulumi", "version")
+	if err != nil {
+		return err
+	}
+	text := render(engine, o.rounds, rows)
 	if _, err := fmt.Print("\n", text); err != nil {
 		return err
 	}

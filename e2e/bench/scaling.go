@@ -20,11 +20,11 @@ pulumi up --yes --skip-preview --target "$3" --non-interactive`
 
 // scaling compares the ways of scaling a pool.
 func (b *bench) scaling(ctx context.Context) (rows []row, err error) {
-	warm, sv, err := b.warm(ctx, "warm", shape{pools: 1, rule: ", cooldown: 0s"})
+	warm, sv, err := b.warm(ctx, "warm", shape{pools: 1, rule: "cooldown: 0s"})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, sv.stop()) }()
+	defer func() { err = errors.Join(err, sv.Stop()) }()
 	cold, err := b.lines(ctx, "cold", "a cold `pulumiscale scale --yes`", coldLine)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func scriptLine(st *stack, count int) []string {
 
 // lines is a way that is a command line, on a stack of its own.
 func (b *bench) lines(ctx context.Context, id, name string, line func(*stack, int) []string) (*way, error) {
-	st, err := b.deploy(ctx, id, shape{pools: 1, rule: ", cooldown: 0s"})
+	st, err := b.deploy(ctx, id, shape{pools: 1, rule: "cooldown: 0s"})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (b *bench) lines(ctx context.Context, id, name string, line func(*stack, in
 func (b *bench) linesOn(ctx context.Context, st *stack, name string, line func(*stack, int) []string) (*way, error) {
 	once := func(ctx context.Context, count int, front []string) (time.Duration, error) {
 		start := time.Now()
-		_, err := b.exec(ctx, st.dir, front, line(st, count)...)
+		_, err := b.Exec(ctx, st.dir, front, line(st, count)...)
 		took := time.Since(start)
 		if err != nil {
 			return 0, err
@@ -138,7 +138,7 @@ func (b *bench) countServer(ctx context.Context, st *stack) (processes string, e
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, sv.stop()) }()
+	defer func() { err = errors.Join(err, sv.Stop()) }()
 	if err := os.Remove(log); err != nil {
 		return "", err
 	}
@@ -188,7 +188,7 @@ func automation(ctx context.Context, args []string) error {
 
 // starting compares the commands that change nothing.
 func (b *bench) starting(ctx context.Context) ([]row, error) {
-	st, err := b.deploy(ctx, "start", shape{pools: 1, rule: ", cooldown: 0s"})
+	st, err := b.deploy(ctx, "start", shape{pools: 1, rule: "cooldown: 0s"})
 	if err != nil {
 		return nil, err
 	}
@@ -198,13 +198,13 @@ func (b *bench) starting(ctx context.Context) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := b.exec(ctx, st.dir, front, args...); err != nil {
+		if _, err := b.Exec(ctx, st.dir, front, args...); err != nil {
 			return nil, err
 		}
 		called, err := calls(log)
 		return &way{name: name, processes: inProcesses(called), run: func(ctx context.Context, _ int) (time.Duration, error) {
 			start := time.Now()
-			_, err := b.exec(ctx, st.dir, nil, args...)
+			_, err := b.Exec(ctx, st.dir, nil, args...)
 			return time.Since(start), err
 		}}, err
 	}
@@ -233,12 +233,12 @@ func (b *bench) size(ctx context.Context) (rows []row, err error) {
 	var servers []*server
 	defer func() {
 		for _, sv := range servers {
-			err = errors.Join(err, sv.stop())
+			err = errors.Join(err, sv.Stop())
 		}
 	}()
 	for _, resources := range []int{smallStack, largeStack} {
 		b.say("  deploying %d resources", resources)
-		st, err := b.deploy(ctx, fmt.Sprintf("size%d", resources), shape{pools: 1, resources: resources, rule: ", cooldown: 0s"})
+		st, err := b.deploy(ctx, fmt.Sprintf("size%d", resources), shape{pools: 1, resources: resources, rule: "cooldown: 0s"})
 		if err != nil {
 			return nil, err
 		}

@@ -8,24 +8,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
 // server is a running `pulumiscale serve`.
 type server struct {
+	*lab.Server
 	stack  *stack
-	url    string
-	log    string
-	cmd    *exec.Cmd
 	client *http.Client
-	ended  chan struct{}
-	err    error
 	// event numbers the alerts, so that none is a repeat.
 	event int
 }
@@ -33,73 +27,24 @@ type server struct {
 // serve starts a server of the stack, and waits until it has read it. It reads it again only after updates: what it does by the clock
 // must not disturb the others.
 func (s *stack) serve(ctx context.Context, front ...string) (*server, error) {
-	log, err := os.CreateTemp(s.lab.dir, "serve-*.log")
+	running, err := s.lab.Serve(ctx, s.dir, front, "--poll", "1h")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }()
-	sv := &server{stack: s, log: log.Name(), ended: make(chan struct{}), client: &http.Client{Timeout: time.Minute}}
-	sv.cmd = s.lab.command(ctx, s.dir, front, "pulumiscale", "serve", "--listen", "127.0.0.1:0", "--poll", "1h")
-	sv.cmd.Stdout, sv.cmd.Stderr = log, log
-	detach(sv.cmd)
-	if err := sv.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		sv.err = sv.cmd.Wait()
-		close(sv.ended)
-	}()
-	if sv.url, err = sv.listening(); err != nil {
-		return nil, errors.Join(err, sv.stop())
-	}
+	sv := &server{Server: running, stack: s, client: &http.Client{Timeout: time.Minute}}
 	if err := sv.settle(ctx); err != nil {
-		return nil, errors.Join(err, sv.stop())
+		return nil, errors.Join(err, sv.Stop())
 	}
 	return sv, nil
 }
 
-func (sv *server) listening() (string, error) {
-	listening := regexp.MustCompile(`(?m)^\{.*"msg":"listening".*\}$`)
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		text, err := os.ReadFile(sv.log)
-		if err != nil {
-			return "", err
-		}
-		if line := listening.Find(text); line != nil {
-			var entry struct{ Address string }
-			err := json.Unmarshal(line, &entry)
-			return "http://" + entry.Address, err
-		}
-		select {
-		case <-sv.ended:
-			return "", fmt.Errorf("serve has ended: %w\n%s", sv.err, text)
-		default:
-		}
-	}
-	return "", errors.New("serve does not listen after a minute")
-}
-
-// stop ends the server, which finishes what it does.
-func (sv *server) stop() error {
-	select {
-	case <-sv.ended:
-		return sv.err
-	default:
-	}
-	if err := sv.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	<-sv.ended
-	return sv.err
-}
-
 // ask sends a request, wants one of the statuses, and reads the answer into doc, where that is not nil.
 func (sv *server) ask(ctx context.Context, method, path, body string, doc any, statuses ...int) error {
-	req, err := http.NewRequestWithContext(ctx, method, sv.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, sv.URL+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", "Bearer "+lab.Token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := sv.client.Do(req)
 	if err != nil {
@@ -124,9 +69,12 @@ func (sv *server) ask(ctx context.Context, method, path, body string, doc any, s
 // openTimeout is how long accepted operations may take to be carried out.
 const openTimeout = 2 * time.Minute
 
+// askEvery is how often: seldom enough that it leaves the two processors to what is measured.
+const askEvery = 10 * time.Millisecond
+
 // drained waits until nothing that was accepted is open.
 func (sv *server) drained(ctx context.Context) error {
-	for deadline := time.Now().Add(openTimeout); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(openTimeout); time.Now().Before(deadline); time.Sleep(askEvery) {
 		var found struct{ Open []struct{ ID string } }
 		if err := sv.ask(ctx, http.MethodGet, "/operations?limit=1", "", &found, http.StatusOK); err != nil {
 			return err
@@ -181,11 +129,11 @@ func (sv *server) scale(ctx context.Context, count int) (time.Duration, error) {
 
 // metric adds up the metrics whose line has a prefix.
 func (sv *server) metric(ctx context.Context, prefix string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, sv.url+"/metrics", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, sv.URL+"/metrics", http.NoBody)
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", "Bearer "+lab.Token)
 	resp, err := sv.client.Do(req)
 	if err != nil {
 		return 0, err

@@ -5,44 +5,47 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
 // agree holds against each other what the config file, the last successful update, the state and the workers say of each pool. The pool
 // that got nothing but deltas must also be what they add up to.
-func (l *lab) agree(ctx context.Context, sum int) ([]verdict, error) {
-	text, err := os.ReadFile(l.path("program", "Pulumi.dev.yaml"))
+func (st *site) agree(ctx context.Context, sum int) ([]verdict, error) {
+	text, err := os.ReadFile(filepath.Join(st.dir, "Pulumi.dev.yaml"))
 	if err != nil {
 		return nil, err
 	}
-	history, err := l.lastApplied(ctx)
+	history, err := st.lastApplied(ctx)
 	if err != nil {
 		return nil, err
 	}
-	state, err := l.sizes(ctx)
+	state, err := st.sizes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []verdict
 	for _, p := range pools() {
-		workers, err := os.ReadDir(l.path("program", "cloud", p.name))
+		workers, err := lab.Workers(st.dir, p.Name)
 		if err != nil {
 			return nil, err
 		}
-		key := "soak:" + p.name + "-size"
+		key := "soak:" + p.Name + "-size"
 		configured := -1
 		if found := regexp.MustCompile(`(?m)^ +` + regexp.QuoteMeta(key) + `: "?(\d+)"?$`).FindSubmatch(text); found != nil {
 			configured, _ = strconv.Atoi(string(found[1]))
 		}
 		v := verdict{
-			promise:  "pool " + p.name + ": configuration, history, state and workers agree",
-			measured: fmt.Sprintf("%d, %d, %d, %d", configured, history[key], state[p.name], len(workers)),
+			promise:  "pool " + p.Name + ": configuration, history, state and workers agree",
+			measured: fmt.Sprintf("%d, %d, %d, %d", configured, history[key], state[p.Name], workers),
 		}
-		if configured != len(workers) || history[key] != len(workers) || state[p.name] != len(workers) {
+		if configured != workers || history[key] != workers || state[p.Name] != workers {
 			v.breaches = append(v.breaches, "they do not")
 		}
-		if p.name == poolSum && len(workers) != sum {
+		if p.Name == poolSum && workers != sum {
 			v.breaches = append(v.breaches, fmt.Sprintf("all deltas that were accepted add up to %d", sum))
 		}
 		out = append(out, v)
@@ -51,8 +54,8 @@ func (l *lab) agree(ctx context.Context, sum int) ([]verdict, error) {
 }
 
 // lastApplied is the configuration of the last successful update.
-func (l *lab) lastApplied(ctx context.Context) (map[string]int, error) {
-	text, err := l.exec(ctx, "pulumi", "stack", "history", "--json", "--page-size", "100", "--page", "1")
+func (st *site) lastApplied(ctx context.Context) (map[string]int, error) {
+	text, err := st.Exec(ctx, st.dir, nil, "pulumi", "stack", "history", "--json", "--page-size", "100", "--page", "1")
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +82,8 @@ func (l *lab) lastApplied(ctx context.Context) (map[string]int, error) {
 }
 
 // sizes are the pools' sizes in the state.
-func (l *lab) sizes(ctx context.Context) (map[string]int, error) {
-	text, err := l.exec(ctx, "pulumi", "stack", "export")
+func (st *site) sizes(ctx context.Context) (map[string]int, error) {
+	text, err := st.Exec(ctx, st.dir, nil, "pulumi", "stack", "export")
 	if err != nil {
 		return nil, err
 	}

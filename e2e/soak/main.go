@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
 func main() {
@@ -58,31 +60,29 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.rate <= 0 || o.rate > 1000 || o.events < legs {
 		return fmt.Errorf("-rate must be more than 0 and at most 1000, and there must be at least %d events", legs)
 	}
-	lab, err := newLab(o.root)
+	place, err := lab.New(o.root, ".tools", "soak")
 	if err != nil {
 		return err
 	}
-	broken, err := soak(ctx, o, lab, out)
+	at := &site{Lab: place}
+	broken, err := soak(ctx, o, at, out)
 	if err == nil && broken == 0 {
-		return lab.close()
+		return place.Close()
 	}
-	err = errors.Join(err, lab.end())
+	err = errors.Join(err, at.abort())
 	if broken > 0 {
 		err = errors.Join(err, fmt.Errorf("%d promises are broken", broken))
 	}
-	return fmt.Errorf("%w\nwhat there is to see is in %s", err, lab.dir)
+	return fmt.Errorf("%w\nwhat there is to see is in %s", err, place.Path())
 }
 
 // soak sends the events and checks what became of them; it returns how many promises are broken.
-func soak(ctx context.Context, o options, lab *lab, out io.Writer) (broken int, err error) {
-	if err := lab.deploy(ctx); err != nil {
-		return 0, err
-	}
-	if err := lab.serve(ctx); err != nil {
+func soak(ctx context.Context, o options, at *site, out io.Writer) (broken int, err error) {
+	if err := at.open(ctx); err != nil {
 		return 0, err
 	}
 	mix := newMixture(o.seed)
-	s := newSender(lab.url, token)
+	s := newSender(at.server.URL, lab.Token)
 	follower := follow(ctx, s)
 	var samples []sample
 	p := &printer{out: out}
@@ -93,7 +93,7 @@ func soak(ctx context.Context, o options, lab *lab, out io.Writer) (broken int, 
 		if err := s.send(ctx, mix, to-from, o.rate); err != nil {
 			return 0, err
 		}
-		sampled, err := lab.rest(ctx, s, follower)
+		sampled, err := at.rest(ctx, s, follower)
 		if err != nil {
 			return 0, err
 		}
@@ -105,7 +105,7 @@ func soak(ctx context.Context, o options, lab *lab, out io.Writer) (broken int, 
 	verdicts = append(verdicts, bounded(samples, follower.accepted(), o.rate))
 	verdicts = append(verdicts, s.verdicts()...)
 	verdicts = append(verdicts, follower.verdict())
-	agreed, err := lab.agree(ctx, s.balance())
+	agreed, err := at.agree(ctx, s.balance())
 	if err != nil {
 		return 0, err
 	}
@@ -113,7 +113,7 @@ func soak(ctx context.Context, o options, lab *lab, out io.Writer) (broken int, 
 	p.answers(s)
 	broken = p.verdicts(verdicts)
 	if broken == 0 {
-		verdicts = []verdict{lab.stopped()}
+		verdicts = []verdict{at.stopped()}
 		broken = p.verdicts(verdicts)
 	}
 	return broken, p.err

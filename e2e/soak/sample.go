@@ -40,7 +40,7 @@ const (
 
 // rest waits until the server has nothing to do and no connection but ours, and takes the least of what it is then seen to hold: a
 // reading of the stack that happens to be under way is no leak.
-func (l *lab) rest(ctx context.Context, s *sender, f *follower) (sample, error) {
+func (st *site) rest(ctx context.Context, s *sender, f *follower) (sample, error) {
 	for deadline := time.Now().Add(restTimeout); f.waiting() > 0; time.Sleep(lookEvery) {
 		if err := ctx.Err(); err != nil {
 			return sample{}, err
@@ -59,7 +59,7 @@ func (l *lab) rest(ctx context.Context, s *sender, f *follower) (sample, error) 
 			return sample{}, ctx.Err()
 		case <-time.After(lookEvery):
 		}
-		now, err := l.look(ctx, s)
+		now, err := st.look(ctx, s)
 		if err != nil {
 			return sample{}, err
 		}
@@ -81,7 +81,7 @@ func (l *lab) rest(ctx context.Context, s *sender, f *follower) (sample, error) 
 }
 
 // look asks the server and the kernel once.
-func (l *lab) look(ctx context.Context, s *sender) (sample, error) {
+func (st *site) look(ctx context.Context, s *sender) (sample, error) {
 	status, text, err := s.do(ctx, get("/metrics"))
 	if err != nil || status != 200 {
 		return sample{}, fmt.Errorf("GET /metrics: %d %w", status, err)
@@ -105,28 +105,28 @@ func (l *lab) look(ctx context.Context, s *sender) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	if seen.anonymous, err = l.anonymous(); err != nil {
+	if seen.anonymous, err = st.anonymous(); err != nil {
 		return sample{}, err
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", l.cmd.Process.Pid))
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", st.server.PID()))
 	if err == nil {
 		seen.children = float64(len(bytes.Fields(children)))
 	}
-	state, files, err := usage(l.path("program", ".pulumiscale"))
+	state, files, err := usage(filepath.Join(st.dir, ".pulumiscale"))
 	if err != nil {
 		return sample{}, err
 	}
-	_, temporary, err := usage(l.path("temp"))
+	_, temporary, err := usage(st.Path("temp"))
 	seen.state, seen.left = state, files+temporary
-	if info, err := os.Stat(l.path("program", ".pulumiscale", "journal.db")); err == nil {
+	if info, err := os.Stat(filepath.Join(st.dir, ".pulumiscale", "journal.db")); err == nil {
 		seen.journal = float64(info.Size())
 	}
 	return seen, err
 }
 
 // anonymous is the server's memory that no file stands behind.
-func (l *lab) anonymous() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.cmd.Process.Pid))
+func (st *site) anonymous() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", st.server.PID()))
 	if err != nil {
 		return 0, err
 	}

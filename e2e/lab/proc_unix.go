@@ -1,6 +1,6 @@
 //go:build !windows
 
-package main
+package lab
 
 import (
 	"os/exec"

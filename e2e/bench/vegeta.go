@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
+)
+
+// attack is what vegeta reports.
+type attack struct {
+	Latencies struct {
+		Median time.Duration `json:"50th"`
+		P99    time.Duration `json:"99th"`
+		Max    time.Duration `json:"max"`
+	} `json:"latencies"`
+	Requests int            `json:"requests"`
+	Earliest time.Time      `json:"earliest"`
+	End      time.Time      `json:"end"`
+	Statuses map[string]int `json:"status_codes"`
+	Errors   []string       `json:"errors"`
+}
+
+// attack sends bodies at a constant rate, whatever becomes of those before.
+func (b *bench) attack(ctx context.Context, url string, rate int, bodies []string) (a attack, err error) {
+	var targets strings.Builder
+	for _, body := range bodies {
+		fmt.Fprintf(&targets, `{"method":"POST","url":"%s","header":{"Authorization":["Bearer %s"],"Content-Type":["application/json"]},`+
+			`"body":"%s"}`+"\n", url, lab.Token, base64.StdEncoding.EncodeToString([]byte(body)))
+	}
+	file, results := b.Path("targets.json"), b.Path("results.bin")
+	if err := os.WriteFile(file, []byte(targets.String()), 0o644); err != nil {
+		return a, err
+	}
+	duration := time.Duration(len(bodies)) * time.Second / time.Duration(rate)
+	if _, err := b.Exec(ctx, b.Path(), nil, "vegeta", "attack", "-format", "json", "-targets", file, "-lazy", "-output", results,
+		"-rate", strconv.Itoa(rate), "-duration", duration.String(), "-timeout", "60s"); err != nil {
+		return a, err
+	}
+	text, err := b.Exec(ctx, b.Path(), nil, "vegeta", "report", "-type", "json", results)
+	if err != nil {
+		return a, err
+	}
+	err = json.Unmarshal([]byte(text), &a)
+	return a, err
+}
+
+// understood says whether all requests were: one without an answer has its time, the client's timeout, and that is for the table to show.
+func (a attack) understood() error {
+	for status := range a.Statuses {
+		if status != "0" && status != "200" && status != "202" && status != "503" {
+			return fmt.Errorf("the answers were %v: %v", a.Statuses, a.Errors)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Token is what the servers of all programs are asked with.
+const Token = "lab-0123456789abcdefghij"
+
+// Program is a Pulumi program with one stack, dev.
+type Program struct {
+	// Name is the project's name, and that of its folder in the lab.
+	Name  string
+	Pools []Pool
+	// Others is how many resources there are that no rule names.
+	Others int
+}
+
+// Pool is a pool of the program. Its count is the config key NAME-size, and its workers are the files of the folder cloud/NAME.
+type Pool struct {
+	Name string
+	// Size is the count at first, and Max the rule's; its min is 0.
+	Size, Max int
+	// Rule is what the rule says besides, as YAML: "cooldown: 0s".
+	Rule string
+}
+
+// Deploy writes the program, with a token, and deploys it. It returns the program's folder.
+func (l *Lab) Deploy(ctx context.Context, p Program) (dir string, err error) {
+	dir = l.Path(p.Name)
+	if err := errors.Join(
+		os.Mkdir(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte(p.text()), 0o644),
+		os.WriteFile(filepath.Join(dir, "Pulumi.dev.yaml"), []byte(p.config()), 0o644),
+	); err != nil {
+		return "", err
+	}
+	// The engine writes the whole state after each resource unless it is told not to: minutes for a large stack.
+	quick := []string{"env", "PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true", "pulumi", "--non-interactive"}
+	for _, args := range [][]string{
+		{"stack", "init", "dev"}, {"config", "set", "--secret", "pulumiscale:token", Token}, {"up", "--yes", "--skip-preview"},
+	} {
+		if _, err := l.Exec(ctx, dir, nil, append(slices.Clone(quick), args...)...); err != nil {
+			return "", fmt.Errorf("deploy %s: %w", p.Name, err)
+		}
+	}
+	return dir, nil
+}
+
+func (p Program) text() string {
+	var config, resources, rules strings.Builder
+	for _, pool := range p.Pools {
+		fmt.Fprintf(&config, "  %s-size: {type: integer}\n", pool.Name)
+		fmt.Fprintf(&resources, "  %[1]s:\n    type: localcloud:index:Pool\n    name: %[1]s\n"+
+			"    properties: {name: %[1]s, size: \"${%[1]s-size}\"}\n    options: {version: 0.1.0}\n", pool.Name)
+		fmt.Fprintf(&rules, "    %[1]s: {urn: \"${%[1]s.urn}\", configKey: %[1]s-size, min: 0, max: %[2]d, current: \"${%[1]s.size}\", %[3]s}\n",
+			pool.Name, pool.Max, pool.Rule)
+	}
+	for i := range p.Others {
+		fmt.Fprintf(&resources, "  other-%[1]d:\n    type: localcloud:index:Balancer\n    name: other-%[1]d\n"+
+			"    properties: {name: other-%[1]d, tag: blue}\n    options: {version: 0.1.0}\n", i)
+	}
+	return "name: " + p.Name + "\nruntime: yaml\nconfig:\n" + config.String() + "resources:\n" + resources.String() +
+		"outputs:\n  pulumiscale:\n" + rules.String()
+}
+
+func (p Program) config() string {
+	var text strings.Builder
+	text.WriteString("config:\n  localcloud:folder: cloud\n")
+	for _, pool := range p.Pools {
+		fmt.Fprintf(&text, "  %s:%s-size: %d\n", p.Name, pool.Name, pool.Size)
+	}
+	return text.String()
+}
+
+// Workers counts the workers of a pool that are really there, in the program's folder.
+func Workers(dir, pool string) (int, error) {
+	workers, err := os.ReadDir(filepath.Join(dir, "cloud", pool))
+	return len(workers), err
+}
