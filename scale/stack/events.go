@@ -26,8 +26,10 @@ import (
 
 const (
 	stackType = "pulumi:pulumi:Stack"
-	// pollInterval is how often a running engine's event log is looked at. The end of the engine ends the wait at once.
-	pollInterval = 50 * time.Millisecond
+	// pollInterval is how often a running engine's event log is looked at, and startInterval how often whether there is one. The end of the
+	// engine ends the wait at once.
+	pollInterval  = 50 * time.Millisecond
+	startInterval = 5 * time.Millisecond
 )
 
 // follower turns the engine's events into ours, and gathers what a result needs of them.
@@ -35,8 +37,9 @@ type follower struct {
 	operation string
 	message   string
 	observe   scale.Observe
-	// began is called when the engine has the stack's lock and its configuration.
-	began func()
+	// locked is called once the engine has the stack's lock and its configuration; nil: nobody is told. The CLI makes the event log of an update
+	// without a preview only then: on self-managed backends after Lock, on Pulumi Cloud after the service has started the update.
+	locked func()
 
 	hasBegun bool
 	result   scale.Result
@@ -84,6 +87,12 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 			switch {
 			case err == nil:
 				file = opened
+				if !f.preview() {
+					trace.SpanFromContext(f.process).AddEvent("the stack is locked")
+				}
+				if f.locked != nil {
+					f.locked()
+				}
 			case !errors.Is(err, fs.ErrNotExist):
 				return err
 			}
@@ -98,10 +107,14 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		if last {
 			return nil
 		}
+		wait := pollInterval
+		if file == nil {
+			wait = startInterval
+		}
 		select {
 		case <-ended:
 			last = true
-		case <-time.After(pollInterval):
+		case <-time.After(wait):
 		}
 	}
 }
@@ -125,11 +138,7 @@ func (f *follower) handle(event apitype.EngineEvent) {
 	switch {
 	case event.PreludeEvent != nil && !f.hasBegun:
 		f.hasBegun = true
-		trace.SpanFromContext(f.process).AddEvent("the stack is locked")
 		f.observe(scale.EngineStarted{Preview: f.preview(), Message: f.message})
-		if f.began != nil {
-			f.began()
-		}
 	case event.ResourcePreEvent != nil:
 		f.found(event.ResourcePreEvent.Metadata)
 		f.started(event.ResourcePreEvent.Metadata)

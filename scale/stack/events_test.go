@@ -198,12 +198,35 @@ func TestFollowerPassesOverWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestFollowerBeginsOnce(t *testing.T) {
-	begun := 0
-	f := newFollower("", "", scale.Unobserved)
-	f.began = func() { begun++ }
-	f.consume(bytes.Repeat([]byte(`{"preludeEvent":{"config":{}}}`+"\n"), 3))
-	if begun != 1 {
-		t.Errorf("began %d times", begun)
+	f, told := followed(bytes.Repeat([]byte(`{"preludeEvent":{"config":{}}}`+"\n"), 3), "update")
+	if !f.hasBegun || len(told) != 1 {
+		t.Errorf("has begun: %v; it told %v", f.hasBegun, told)
+	}
+}
+
+// The engine makes its event log, still empty, when it has the lock.
+func TestFollowerTellsOfTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), eventFile)
+	f := newFollower("update", "", scale.Unobserved)
+	locked, followed, ended := make(chan struct{}, 9), make(chan error), make(chan struct{})
+	f.locked = func() { locked <- struct{}{} }
+	go func() { followed <- f.follow(path, ended) }()
+	select {
+	case <-locked:
+		t.Error("locked before there is a log")
+	case <-time.After(5 * startInterval):
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-locked:
+	case <-time.After(10 * time.Second):
+		t.Error("not locked")
+	}
+	close(ended)
+	if err := <-followed; err != nil || len(locked) > 0 {
+		t.Errorf("locked again: %v; %v", len(locked) > 0, err)
 	}
 }
 

@@ -64,12 +64,12 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		case <-running.Done():
 		}
 	}()
-	// The engine has the lock from its first event on: the newest completed update is then the one that it follows.
+	// Once the engine has the lock, the newest completed update is the one that it follows.
 	var wait sync.WaitGroup
 	var previous string
 	var previousErr error
 	f := newFollower("update", change.Message, observe)
-	f.began = func() {
+	f.locked = func() {
 		wait.Go(func() { previous, previousErr = s.previous(running, change.ID) })
 	}
 	err = s.attend(running, f, engine.record.dir, engine.child)
