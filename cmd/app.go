@@ -161,7 +161,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	a.settings.flags(root)
 	root.AddCommand(
-		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil),
+		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
 		initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root

@@ -24,7 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var updateScreenshots = flag.Bool("update-screenshots", false, "write the pictures of the status page in docs/images")
+var updateScreenshots = flag.Bool("update-screenshots", false, "write the pictures in docs/images")
 
 // browse opens the status page of the server in a browser of its own, with or without JavaScript. With it, the address holds the password, as a
 // bookmark may; without, the browser is asked for it.

@@ -34,6 +34,8 @@ type scriptState struct {
 	cloud  *fakecloud.Server
 	// browser looks at the server's page.
 	browser *browser
+	// console is the terminal on which a command runs.
+	console *console
 }
 
 type stateKey struct{}
@@ -47,6 +49,9 @@ func keepState(env *testscript.Env) {
 	env.Defer(func() {
 		if state.gauges != nil {
 			state.gauges.close()
+		}
+		if state.console != nil {
+			state.console.close()
 		}
 		if state.browser != nil {
 			state.browser.close()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Decision says in one line what becomes of an intent, as "worker-pool 3 -> 50 (clamped from 100 to max 50)".
@@ -57,7 +58,7 @@ func (s *Style) Report(report scale.Report) string {
 			fmt.Fprintf(&out, "%s %s %s: %s\n", pool, arrow(r.From, r.To), s.red.Render("unverified"), r.Unverified)
 			continue
 		}
-		fmt.Fprintf(&out, "%s %s %s in %s%s\n", pool, arrow(r.From, r.To), s.green.Render("done"), elapsed(report.Duration), aside(clampOf(report, r)))
+		fmt.Fprintf(&out, "%s %s %s in %s%s\n", pool, arrow(r.From, r.To), s.green.Render("done"), board.Elapsed(report.Duration), aside(clampOf(report, r)))
 	}
 	for _, d := range report.Decisions {
 		if !done[d.Intent.Pool] {

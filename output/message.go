@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Trouble is what went wrong, in words for people.
@@ -43,7 +44,7 @@ func (s *Style) diagnostic(d scale.Diagnostic) string {
 	case "warning":
 		label = s.yellow.Render("warning:") + " "
 	}
-	if typ, name := nameOf(d.URN); d.URN != "" {
+	if typ, name := board.ResourceOf(d.URN); d.URN != "" {
 		label += fmt.Sprintf("%s (%s): ", typ, name)
 	}
 	message := strings.TrimSpace(s.engine(d.Message))
@@ -73,7 +74,7 @@ func (s *Style) eventText(event scale.Event) string {
 	case scale.Waiting:
 		return s.Note("another pulumiscale is at work here (" + e.Lock + "); waiting for it to end")
 	case scale.Retrying:
-		return s.yellow.Render("retry:") + fmt.Sprintf(" %v; retry %d of %d in %s\n", e.Err, e.Attempt, e.Of, elapsed(e.Delay))
+		return s.yellow.Render("retry:") + fmt.Sprintf(" %v; retry %d of %d in %s\n", e.Err, e.Attempt, e.Of, board.Elapsed(e.Delay))
 	case scale.Drifted:
 		return s.Note(DriftNote(e.Drift, e.Restored))
 	case scale.Diagnosed:
@@ -113,7 +114,7 @@ func holders(of []scale.Holder) string {
 func (s *Style) pending(e scale.PendingOperations) string {
 	names := make([]string, len(e.URNs))
 	for i, urn := range e.URNs {
-		_, names[i] = nameOf(urn)
+		_, names[i] = board.ResourceOf(urn)
 	}
 	return s.yellow.Render("warning:") + fmt.Sprintf(" %s, of an update that still runs or was interrupted: %s\n",
 		plural(len(names), "pending operation"), strings.Join(names, ", "))

@@ -222,19 +222,3 @@ func TestEngineColours(t *testing.T) {
 	}
 	check(t, bare.engine("\x1b[31mred\x1b[0m"), "red")
 }
-
-func TestLeft(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		time.Millisecond: "1s", 90 * time.Second: "1m30s", 5 * time.Minute: "5m", time.Hour: "1h", 2*time.Hour + 10*time.Second: "2h0m10s", 20 * time.Second: "20s",
-	} {
-		check(t, left(d), want)
-	}
-}
-
-func TestElapsed(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0.0s", 40 * time.Millisecond: "0.0s", 3240 * time.Millisecond: "3.2s", 12700 * time.Millisecond: "13s", 65 * time.Second: "1m5s",
-	} {
-		check(t, elapsed(d), want)
-	}
-}

@@ -3,6 +3,8 @@ package output
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 const (
@@ -62,10 +64,10 @@ func (p *Progress) picture() []string {
 		}
 		op := operationOf(s.step.Op)
 		lines = append(lines, fmt.Sprintf("%s %s %s %s %s %s", op.color(p.style).Render(spin), op.color(p.style).Render(fmt.Sprintf("%-2s", op.sign)),
-			s.step.Type, s.step.Name, op.doing, p.style.dim.Render("("+elapsed(now.Sub(s.at))+")")))
+			s.step.Type, s.step.Name, op.doing, p.style.dim.Render("("+board.Elapsed(now.Sub(s.at))+")")))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, fmt.Sprintf("%s %s %s", spin, p.work, p.style.dim.Render("("+elapsed(now.Sub(p.begun))+")")))
+		lines = append(lines, fmt.Sprintf("%s %s %s", spin, p.work, p.style.dim.Render("("+board.Elapsed(now.Sub(p.begun))+")")))
 	}
 	return lines
 }

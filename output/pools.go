@@ -1,12 +1,14 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // driftMark stands behind the count of a pool whose value in the configuration file is not the stack's.
@@ -29,7 +31,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 
 // present is the pool's count, with the configured one where the two differ.
 func (s *Style) present(pool scale.Status) string {
-	text := count(pool.Count)
+	text := board.Count(pool.Count)
 	if pool.Err != nil {
 		return s.red.Render("invalid")
 	}
@@ -45,20 +47,9 @@ func (s *Style) present(pool scale.Status) string {
 	return text
 }
 
-// cooldown is what is left of it, one time for both directions where they agree.
+// cooldown is what is left of it.
 func cooldown(pool scale.Status, now time.Time) string {
-	up, down := pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)
-	switch {
-	case up <= 0 && down <= 0:
-		return none
-	case up == down:
-		return left(up)
-	case up <= 0:
-		return "down " + left(down)
-	case down <= 0:
-		return "up " + left(up)
-	}
-	return "up " + left(up) + ", down " + left(down)
+	return cmp.Or(board.Cooldown(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
 
 func paused(p scale.Pause) string {
@@ -75,7 +66,7 @@ func lastScaled(last *scale.Scaling, now time.Time) string {
 	if last == nil {
 		return none
 	}
-	return fmt.Sprintf("%s, %d -> %d", ago(now.Sub(last.End)), last.From, last.To)
+	return fmt.Sprintf("%s, %d -> %d", board.Ago(now.Sub(last.End)), last.From, last.To)
 }
 
 // Proofs says of each pool whether the engine proves its rule right.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // frame is how long one picture of the spinner stands.
@@ -184,7 +185,7 @@ func (p *Progress) done(e scale.StepDone) {
 	took := ""
 	for i, s := range p.running {
 		if s.step.URN == e.Step.URN && s.step.Op == e.Step.Op {
-			took = " (" + elapsed(e.At.Sub(s.at)) + ")"
+			took = " (" + board.Elapsed(e.At.Sub(s.at)) + ")"
 			p.running = append(p.running[:i:i], p.running[i+1:]...)
 			break
 		}

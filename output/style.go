@@ -1,7 +1,7 @@
 // Package output renders what PulumiScale found out and does: tables, decisions, diffs and live progress for people, and JSON
 // documents for scripts.
 //
-// It knows only the domain, package scale. Rendering is pure, values in and text out: a [Style] holds what is to be known of the
+// It knows only the domain, package scale and those below it. Rendering is pure, values in and text out: a [Style] holds what is to be known of the
 // terminal. Only [Progress] writes by itself. It must not decide anything, read the environment or exit.
 package output
 
@@ -35,7 +35,7 @@ type Style struct {
 	color bool
 	raw   bool
 
-	bold, dim, green, yellow, red, magenta lipgloss.Style
+	plain, bold, dim, green, yellow, red, magenta lipgloss.Style
 }
 
 // NewStyle makes a style. ColorAuto counts as ColorNever: only the caller knows whether there is a terminal. The width is asked for
@@ -53,7 +53,7 @@ func NewStyle(color Color, width func() int) *Style {
 	paint := func(color string) lipgloss.Style { return renderer.NewStyle().Foreground(lipgloss.Color(color)) }
 	return &Style{
 		width: width, color: color == ColorAlways, raw: color == ColorRaw,
-		bold: renderer.NewStyle().Bold(true), dim: renderer.NewStyle().Faint(true),
+		plain: renderer.NewStyle(), bold: renderer.NewStyle().Bold(true), dim: renderer.NewStyle().Faint(true),
 		green: paint("2"), yellow: paint("3"), red: paint("1"), magenta: paint("5"),
 	}
 }

@@ -2,6 +2,7 @@ package scale
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -65,6 +66,14 @@ func (e *RulesError) Error() string {
 		lines = append(lines, "  "+p.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// ProblemsOf are the mistakes that an error lists; nil for other errors than a [*RulesError], and for none.
+func ProblemsOf(err error) []Problem {
+	if rules, ok := errors.AsType[*RulesError](err); ok {
+		return rules.Problems
+	}
+	return nil
 }
 
 // UnknownPoolError is an intent for a pool that no rule names.

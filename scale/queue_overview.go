@@ -1,8 +1,11 @@
 package scale
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
-// Overview is what a queue knows at one moment.
+// Overview is what is known of a stack at one moment.
 type Overview struct {
 	// Pools tell how every pool stands, by name; nil before the stack has been read.
 	Pools []Status
@@ -30,4 +33,17 @@ func (q *Queue) Overview() Overview {
 	out.Pools = snap.statuses(q.now())
 	out.Scalings = scalingsOf(snap.Updates, snap.Rules.Names())
 	return out
+}
+
+// Overview tells how the stack stands, by one reading. It changes nothing, takes no lock and tries nothing again: drift is told of and left as
+// it is. What is being done now it cannot know, and no operation is open in it. The error is that of the reading.
+func (s *Scaler) Overview(ctx context.Context) (Overview, error) {
+	began := s.Now()
+	snap, err := s.Stack.Read(ctx)
+	if err != nil {
+		return Overview{}, err
+	}
+	return Overview{
+		Pools: snap.statuses(s.Now()), Scalings: scalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
+	}, nil
 }

@@ -105,3 +105,15 @@ func TestWhyIsReadFromTheMessage(t *testing.T) {
 		}
 	}
 }
+
+// A look at the stack is one reading: no lock is taken, and a stale file stays.
+func TestOverviewOfAStack(t *testing.T) {
+	fake := newFake(t, snapshot(withFile("api", "-")))
+	got, err := fake.scaler().Overview(t.Context())
+	if err != nil || len(got.Pools) != 2 || got.Pools[0].Drift == nil || got.ReadAt.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if diff := cmp.Diff([]string{"read"}, fake.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}

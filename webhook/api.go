@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // The lists of the API are cut here, unless the query's limit says otherwise.
@@ -22,12 +23,12 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 	}
 	doc := struct {
 		Stack      string          `json:"stack"`
-		Pools      []poolJSON      `json:"pools"`
+		Pools      []board.Pool    `json:"pools"`
 		Ready      bool            `json:"ready"`
 		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
-	}{Stack: s.Scaler.Stack.Name(), Pools: make([]poolJSON, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: ruleProblems(s.Queue.RulesErr())}
+	}{Stack: s.Scaler.Stack.Name(), Pools: make([]board.Pool, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: scale.ProblemsOf(s.Queue.RulesErr())}
 	for i, status := range statuses {
-		doc.Pools[i] = poolOf(status, s.Now())
+		doc.Pools[i] = board.PoolOf(status, s.Now())
 	}
 	writeJSON(w, http.StatusOK, "application/json", doc)
 	return nil
@@ -44,7 +45,7 @@ func (s *Server) pool(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, status := range statuses {
 		if status.Rule.Pool == route.Pool {
-			writeJSON(w, http.StatusOK, "application/json", poolOf(status, s.Now()))
+			writeJSON(w, http.StatusOK, "application/json", board.PoolOf(status, s.Now()))
 			return nil
 		}
 	}
@@ -56,8 +57,8 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc := operationOf(op)
-	doc.Runs = runsOf(s.Activity.Runs(op.ID))
+	doc := board.OperationOf(op)
+	doc.Runs = board.RunsOf(s.Activity.Runs(op.ID))
 	writeJSON(w, http.StatusOK, "application/json", doc)
 	return nil
 }
@@ -74,16 +75,16 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	doc := struct {
-		Open []operationJSON `json:"open"`
-		Done []operationJSON `json:"done"`
-	}{Open: []operationJSON{}, Done: []operationJSON{}}
+		Open []board.Operation `json:"open"`
+		Done []board.Operation `json:"done"`
+	}{Open: []board.Operation{}, Done: []board.Operation{}}
 	for _, op := range s.Queue.Open() {
 		if (pool == "" || op.Intent.Pool == pool) && len(doc.Open) < limit {
-			doc.Open = append(doc.Open, operationOf(op))
+			doc.Open = append(doc.Open, board.OperationOf(op))
 		}
 	}
 	for _, op := range recent {
-		doc.Done = append(doc.Done, operationOf(op))
+		doc.Done = append(doc.Done, board.OperationOf(op))
 	}
 	writeJSON(w, http.StatusOK, "application/json", doc)
 	return nil
@@ -100,10 +101,10 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	doc := struct {
-		Scalings []scaling `json:"scalings"`
-	}{Scalings: []scaling{}}
+		Scalings []board.Scaling `json:"scalings"`
+	}{Scalings: []board.Scaling{}}
 	for _, past := range scalings[:min(limit, len(scalings))] {
-		doc.Scalings = append(doc.Scalings, scalingOf(past))
+		doc.Scalings = append(doc.Scalings, board.ScalingOf(past))
 	}
 	writeJSON(w, http.StatusOK, "application/json", doc)
 	return nil
@@ -139,7 +140,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	err := s.Queue.Reload(r.Context())
-	if problems := ruleProblems(err); problems != nil {
+	if problems := scale.ProblemsOf(err); problems != nil {
 		problem{
 			Title: notReloaded, Status: http.StatusConflict, RuleErrors: problems,
 			Detail: "the rules that were in force stay so: the stack's new ones have mistakes",

@@ -5,6 +5,6 @@
 // [DecodeAlertmanager]. A decoder is pure: bytes and plain values in, a [Delivery] out; no clock, no I/O, no logging. Amazon SNS
 // stands before CloudWatch: [ParseSNS] opens its envelope and a [Verifier] checks the signature, before anything in it is used.
 //
-// The package imports scale alone and takes no decision on scaling: what an alert asks for is passed on, and the pool's rule says
+// The package imports scale, and scale/board for how things stand; it takes no decision on scaling: what an alert asks for is passed on, and the pool's rule says
 // what becomes of it.
 package webhook

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // place is the route that a request came in by; the error is an [*scale.UnknownPoolError] for a pool that no rule names, or says why no
@@ -53,7 +54,7 @@ func (s *Server) renew(ctx context.Context) error {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
-		if err := s.Queue.Reload(ctx); err != nil && ruleProblems(err) == nil {
+		if err := s.Queue.Reload(ctx); err != nil && scale.ProblemsOf(err) == nil {
 			return nil, err
 		}
 		s.renewed = now
@@ -204,7 +205,7 @@ func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait.Seconds())))
 		if op, done := s.waitFor(r, sub.Operation.ID, wait); done {
 			w.Header().Set("Content-Location", location)
-			writeJSON(w, http.StatusOK, "application/json", operationOf(op))
+			writeJSON(w, http.StatusOK, "application/json", board.OperationOf(op))
 			return nil
 		}
 	}
@@ -264,7 +265,7 @@ func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op sca
 // dryRunAnswer is the decision on a request, and what the engine would do.
 type dryRunAnswer struct {
 	DryRun bool                 `json:"dryRun"`
-	Result decision             `json:"result"`
+	Result board.Decision       `json:"result"`
 	Steps  []scale.ResourceStep `json:"steps"`
 }
 
@@ -282,7 +283,7 @@ func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intent scale.Int
 	if err != nil {
 		return err
 	}
-	doc := dryRunAnswer{DryRun: true, Result: decisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
+	doc := dryRunAnswer{DryRun: true, Result: board.DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
 	if refused := plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
 		return refused
 	}

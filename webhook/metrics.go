@@ -249,7 +249,7 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(c.ready, ready)
 	gauge(c.rules, float64(len(q.Rules())))
-	gauge(c.ruleErrors, float64(len(ruleProblems(q.RulesErr()))))
+	gauge(c.ruleErrors, float64(len(scale.ProblemsOf(q.RulesErr()))))
 	c.collectQueue(gauge)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()

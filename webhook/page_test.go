@@ -335,19 +335,3 @@ func TestStatusIsWhatAViewNeeds(t *testing.T) {
 		}
 	})
 }
-
-// A large update does not make a large page: what runs and what failed comes first.
-func TestPageOfManySteps(t *testing.T) {
-	run := runJSON{Omitted: 800, Steps: make([]runStep, 200)}
-	for i := range run.Steps {
-		run.Steps[i].State = stepDone
-	}
-	run.Steps[3].State, run.Steps[7].State = stepRunning, stepFailed
-	got := view{}.Steps(run)
-	if len(got) != pageSteps || got[0].State != stepRunning || got[1].State != stepFailed {
-		t.Errorf("%d steps, the first %s and %s", len(got), got[0].State, got[1].State)
-	}
-	if progress := (view{}).Progress(run); progress != "1 failed, 1 running, 998 succeeded" {
-		t.Error(progress)
-	}
-}

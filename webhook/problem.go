@@ -120,11 +120,3 @@ func writeJSON(w http.ResponseWriter, status int, mediaType string, document any
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(document) //nolint:errchkjson // see above
 }
-
-// ruleProblems are the mistakes that an error lists; nil for other errors, and for none.
-func ruleProblems(err error) []scale.Problem {
-	if rules, ok := errors.AsType[*scale.RulesError](err); ok {
-		return rules.Problems
-	}
-	return nil
-}

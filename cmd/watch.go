@@ -1,0 +1,174 @@
+package cmd
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// watchOptions are the options of `pulumiscale watch`.
+type watchOptions struct {
+	app *app
+	// server is the address of a running server; empty: the stack is read.
+	server string
+	// interval is how long after an answer it is asked again; 0: as the teller likes it.
+	interval time.Duration
+}
+
+// watchCommand is `pulumiscale watch`; run takes the place of what it does in tests of its flags.
+func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
+	o := &watchOptions{app: a}
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Watch the pools and what goes on, live",
+		Long: "Watch how the pools stand, what is being scaled, what waits, what failed and what was scaled, live, until q or Ctrl-C.\n\n" +
+			"With --server a running `pulumiscale serve` is asked, with the token in PULUMISCALE_TOKEN or in the stack's config; without,\n" +
+			"the stack is read every few seconds. Nothing is changed. Off a terminal it writes a line for each change, and with --json a\n" +
+			"document in a line.",
+		Example: "  pulumiscale watch\n" +
+			"  pulumiscale watch --server https://pulumiscale.example.com",
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.begin(cmd, true); err != nil {
+				return err
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			if run != nil {
+				return run(o)
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&o.server, "server", "", "the address of a running server, such as https://pulumiscale.example.com; default: read the stack itself")
+	cmd.Flags().Var(wait{&o.interval}, "interval", "how often to ask; 0: the stack every 5s, a server every 1s while something goes on and else every 3s")
+	return cmd
+}
+
+func (o *watchOptions) check() error {
+	if o.interval > 0 && o.interval < time.Second {
+		return &scale.UsageError{Field: "--interval", Problem: "must be 1s or more"}
+	}
+	return o.checkServer()
+}
+
+// run watches until it is told to end, which is how a watch ends well.
+func (o *watchOptions) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer o.app.onSignal(stop)()
+	err := o.watch(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// onSignal calls stop at the first signal to end, until quiet is called.
+func (a *app) onSignal(stop func()) (quiet func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	ignore := a.notify(signals)
+	go func() {
+		select {
+		case <-signals:
+			stop()
+		case <-done:
+		}
+	}()
+	return func() {
+		ignore()
+		close(done)
+	}
+}
+
+// watch asks for the first time, and then shows what is known and asks on.
+func (o *watchOptions) watch(ctx context.Context) error {
+	a := o.app
+	progress := output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)
+	defer progress.Close()
+	from, err := o.teller(ctx, progress)
+	if err != nil {
+		return err
+	}
+	progress.Work("asking " + from.name())
+	known := &sight{now: a.now}
+	first, err := from.ask(ctx)
+	if err != nil && from.lasting(err) != nil {
+		return from.lasting(err)
+	}
+	known.take(first, err)
+	progress.Close()
+
+	again := make(chan struct{}, 1)
+	follow := func(ctx context.Context, show func(*board.Status, error)) {
+		status := first
+		for o.pause(ctx, from, status, again) {
+			answer, err := from.ask(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if err == nil {
+				status = answer
+			}
+			show(answer, err)
+		}
+	}
+	if a.outTTY && !a.dumb && !a.settings.nonInteractive && !a.settings.json {
+		return newPicture(a, from.name(), known, again).run(ctx, follow)
+	}
+	return newLines(a, known).run(ctx, follow)
+}
+
+// pause waits until it is time to ask again; false says that ctx has ended.
+func (o *watchOptions) pause(ctx context.Context, from teller, status *board.Status, again <-chan struct{}) bool {
+	interval := o.interval
+	if interval == 0 {
+		interval = from.interval(status)
+	}
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-again:
+	}
+	return true
+}
+
+// sight is what is known of a stack: the last answer, and since when there is no newer one.
+type sight struct {
+	now    func() time.Time
+	status *board.Status
+	// came is when the status came. lost says why there is no newer one, since a time; empty where there is one.
+	came, since time.Time
+	lost        string
+}
+
+// take takes in an answer, or why there is none.
+func (s *sight) take(status *board.Status, err error) {
+	switch {
+	case err == nil:
+		s.status, s.came, s.lost = status, s.now(), ""
+	case s.lost == "":
+		s.lost, s.since = err.Error(), s.now()
+	default:
+		s.lost = err.Error()
+	}
+}
+
+// at is the time by the clock of who told the status, in the zone of this machine.
+func (s *sight) at() time.Time {
+	now := s.now()
+	if s.status == nil {
+		return now
+	}
+	return s.status.Now.Add(now.Sub(s.came)).In(now.Location())
+}

@@ -1,0 +1,151 @@
+package cmd
+
+import (
+	"context"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// watchPicture shows a watch as a picture that fills the terminal. It is a model of Bubble Tea, which calls it from one goroutine.
+type watchPicture struct {
+	*sight
+	app   *app
+	from  string
+	style *output.Style
+	// again asks for an answer now.
+	again chan<- struct{}
+
+	width, height int
+	// top is the first line seen of what there is, and furthest the largest that shows more.
+	top, furthest int
+	help          bool
+	picture       string
+}
+
+func newPicture(a *app, from string, known *sight, again chan<- struct{}) *watchPicture {
+	return &watchPicture{sight: known, app: a, from: from, style: a.outStyle(), again: again}
+}
+
+// answered is an answer, or why there is none.
+type answered struct {
+	status *board.Status
+	err    error
+}
+
+// ticked says that time has passed.
+type ticked struct{}
+
+// run shows the picture until ctx ends or the user has seen enough, and leaves the terminal as it was.
+func (l *watchPicture) run(ctx context.Context, follow func(context.Context, func(*board.Status, error))) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	keys := l.app.in
+	if !l.app.inTTY {
+		keys = nil
+	}
+	program := tea.NewProgram(l, tea.WithInput(keys), tea.WithOutput(l.app.out), tea.WithAltScreen(), tea.WithoutBracketedPaste(), tea.WithoutSignalHandler())
+	defer context.AfterFunc(ctx, program.Quit)()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		follow(ctx, func(status *board.Status, err error) { program.Send(answered{status, err}) })
+	}()
+	_, err := program.Run()
+	stop()
+	<-ended
+	return err
+}
+
+// Init implements [tea.Model].
+func (l *watchPicture) Init() tea.Cmd { return l.tick() }
+
+// tick lets time pass: tenths of seconds are seen only while something runs.
+func (l *watchPicture) tick() tea.Cmd {
+	every := time.Second
+	if l.status != nil && l.status.Running != nil {
+		every = 200 * time.Millisecond
+	}
+	return tea.Tick(every, func(time.Time) tea.Msg { return ticked{} })
+}
+
+// Update implements [tea.Model].
+func (l *watchPicture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var next tea.Cmd
+	switch m := msg.(type) {
+	case tea.WindowSizeMsg:
+		l.width, l.height = m.Width, m.Height
+		if l.width == 0 || l.height == 0 { // a terminal that does not know its size
+			l.width, l.height = 80, 24
+		}
+	case answered:
+		l.take(m.status, m.err)
+	case ticked:
+		next = l.tick()
+	case tea.KeyMsg:
+		next = l.keys(m)
+	}
+	l.draw()
+	return l, next
+}
+
+// keys does what keys ask for: those that are pressed fast come together.
+func (l *watchPicture) keys(pressed tea.KeyMsg) (next tea.Cmd) {
+	if pressed.Type != tea.KeyRunes || pressed.Alt {
+		return l.key(pressed.String())
+	}
+	for _, r := range pressed.Runes {
+		next = l.key(string(r))
+		l.draw()
+	}
+	return next
+}
+
+// key does what a key asks for.
+func (l *watchPicture) key(name string) tea.Cmd {
+	page := max(l.height-6, 1) // some lines of the last page are seen again
+	switch name {
+	case "q", "esc", "ctrl+c":
+		return tea.Quit
+	case "ctrl+z":
+		return tea.Suspend
+	case "?":
+		l.help, l.top = !l.help, 0
+	case "r":
+		select {
+		case l.again <- struct{}{}:
+		default: // it is asked already
+		}
+	case "up", "k":
+		l.top--
+	case "down", "j":
+		l.top++
+	case "pgup", "b":
+		l.top -= page
+	case "pgdown", " ":
+		l.top += page
+	case "home", "g":
+		l.top = 0
+	case "end", "G":
+		l.top = l.furthest
+	}
+	return nil
+}
+
+func (l *watchPicture) draw() {
+	if l.width == 0 {
+		return
+	}
+	screen := output.Screen{Status: l.status, From: l.from, At: l.at(), Lost: l.lost, Top: l.top, Help: l.help}
+	if l.lost != "" {
+		screen.LostFor = l.now().Sub(l.since)
+	}
+	l.picture, l.furthest = l.style.Screen(screen, l.width, l.height)
+	l.top = min(max(l.top, 0), l.furthest)
+}
+
+// View implements [tea.Model].
+func (l *watchPicture) View() string { return l.picture }

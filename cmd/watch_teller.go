@@ -1,0 +1,159 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/snippet"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/webhook"
+)
+
+// tokenVariable is the environment variable with the token of the server that is watched.
+const tokenVariable = envPrefix + "_TOKEN"
+
+// teller tells how a stack stands.
+type teller interface {
+	// name is where that is read, for people.
+	name() string
+	ask(ctx context.Context) (*board.Status, error)
+	// lasting is the error to end with where the first answer is an error of ask's that asking again does not mend; else nil.
+	lasting(err error) error
+	// interval is how long after a status, nil where there is none, it should be asked again.
+	interval(status *board.Status) time.Duration
+}
+
+// teller is the one that the options name.
+func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (teller, error) {
+	if o.server == "" {
+		opened, err := o.open(ctx, progress)
+		if err != nil {
+			return nil, err
+		}
+		return &backend{scaler: &scale.Scaler{Stack: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
+	}
+	s := &watched{address: o.server, tokenFrom: tokenVariable}
+	token := os.Getenv(tokenVariable)
+	if token == "" {
+		opened, err := o.open(ctx, progress)
+		if isA[*scale.SetupError](err) {
+			return nil, &scale.UsageError{Field: tokenVariable, Problem: "is not set, and there is no stack with the token: " + err.Error(), Hint: tokenHint}
+		}
+		if err != nil {
+			return nil, err
+		}
+		found, err := opened.Secrets(ctx, webhook.TokenKey)
+		if err != nil {
+			return nil, err
+		}
+		s.tokenFrom, token = webhook.TokenKey, found[webhook.TokenKey]
+	}
+	// What is no token, no header carries.
+	if err := (&webhook.Tokens{}).Set(token, ""); err != nil {
+		problem := "is missing"
+		if usage, ok := errors.AsType[*scale.UsageError](err); ok {
+			problem = usage.Problem
+		}
+		return nil, &scale.UsageError{Field: s.tokenFrom, Problem: problem, Hint: tokenHint}
+	}
+	client, err := webhook.NewClient(o.server, token)
+	s.client = client
+	return s, err
+}
+
+// tokenHint says where the token of a server is found.
+const tokenHint = "a server's token is in its stack's config: `pulumi config get " + webhook.TokenKey + "`; " + tokenVariable + " takes it"
+
+// checkServer checks the server's address as that which a sender is given: the token travels to both.
+func (o *watchOptions) checkServer() error {
+	if o.server == "" {
+		return nil
+	}
+	return snippet.HTTP.CheckAddress("--server", o.server)
+}
+
+// open opens the stack, to be read and not to be changed.
+func (o *watchOptions) open(ctx context.Context, progress *output.Progress) (opened openedStack, err error) {
+	a := o.app
+	progress.Work("opening the stack")
+	retrying := &scale.Scaler{Observe: progress.Observe, Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now}
+	err = retrying.Retry(ctx, func() error {
+		opened, err = a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir, KeepRules: true})
+		if err == nil {
+			a.stack = opened.Name()
+		}
+		return err
+	})
+	return opened, err
+}
+
+// watched is a running server.
+type watched struct {
+	address string
+	// tokenFrom says where the token was found.
+	tokenFrom string
+	client    *webhook.Client
+}
+
+func (w *watched) name() string { return w.address }
+
+func (w *watched) ask(ctx context.Context) (*board.Status, error) { return w.client.Status(ctx) }
+
+func (w *watched) lasting(err error) error {
+	unanswered, ok := errors.AsType[*webhook.NoAnswerError](err)
+	switch {
+	case !ok:
+		return err
+	case unanswered.Token:
+		return &scale.UsageError{Field: w.tokenFrom, Problem: "is no token that " + w.address + " takes", Hint: tokenHint}
+	case unanswered.Lasting:
+		return &scale.UsageError{Field: "--server", Problem: "there is no server at " + w.address + ": " + unanswered.Reason,
+			Hint: "it is where `pulumiscale serve` listens, or a proxy before it, with the path that the proxy gives it"}
+	}
+	return nil
+}
+
+func (w *watched) interval(status *board.Status) time.Duration {
+	if status == nil {
+		return time.Second
+	}
+	return status.View(status.Now).Refresh()
+}
+
+// backendInterval is how long after a reading the stack is read again: one takes about a second of the CLI's.
+const backendInterval = 5 * time.Second
+
+// backend is the stack itself, which is read and left as it is.
+type backend struct {
+	scaler *scale.Scaler
+	// last is what was read last.
+	last scale.Overview
+}
+
+func (b *backend) name() string { return "read from the backend" }
+
+// ask reads the stack. Where that fails it tells what was read last, as a server does, unless nothing has been read and waiting does not mend it.
+func (b *backend) ask(ctx context.Context) (*board.Status, error) {
+	overview, err := b.scaler.Overview(ctx)
+	switch {
+	case err == nil:
+		b.last = overview
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case b.last.ReadAt.IsZero() && !isA[*scale.UnavailableError](err) && !isA[*scale.LockedError](err):
+		return nil, err
+	default:
+		overview = b.last
+		overview.Unready = err
+	}
+	return board.New(b.scaler.Stack.Name(), overview, nil, nil, b.scaler.Now()), nil
+}
+
+func (b *backend) lasting(err error) error { return err }
+
+func (b *backend) interval(*board.Status) time.Duration { return backendInterval }

@@ -1,0 +1,139 @@
+package output
+
+import (
+	"math"
+	"strings"
+	"unicode"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// cell is a piece of text that looks one way. The text holds no escape sequence: see [clean].
+type cell struct {
+	text string
+	look lipgloss.Style
+}
+
+func (c cell) width() int     { return ansi.StringWidth(c.text) }
+func (c cell) render() string { return c.look.Render(c.text) }
+
+// clean is a text of others as a single line that does nothing to a terminal: no escape sequences, no colour tags of Pulumi's, no
+// characters that control or reorder.
+func clean(text string) string { return board.OneLine(stripped(text), math.MaxInt) }
+
+// cleanLines is like [clean] for a text of several lines, whose indentation stays.
+func cleanLines(text string) []string {
+	var out []string
+	for line := range strings.Lines(strings.TrimSpace(stripped(text))) {
+		line = strings.ReplaceAll(line, "\t", "    ")
+		out = append(out, strings.TrimRight(strings.Map(func(r rune) rune {
+			if !unicode.IsGraphic(r) {
+				return -1
+			}
+			return r
+		}, line), " "))
+	}
+	return out
+}
+
+func stripped(text string) string { return ansi.Strip(colorTag.ReplaceAllString(text, "")) }
+
+// gap stands between two cells, and margin before the lines of a section.
+const (
+	gap    = "  "
+	margin = "  "
+)
+
+// leastLast is how much of the last cell is to be seen at least where rows are laid out in columns.
+const leastLast = 16
+
+// columns lays rows out in columns, and returns the lines of each. The last column is cut where it does not fit. Where too little of it would be
+// left, each row is laid out by itself: see [flow]. The rows are of equal length.
+func columns(rows [][]cell, width int) [][]string {
+	if len(rows) == 0 {
+		return nil
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], c.width())
+		}
+	}
+	left, last := width-len(margin), len(widths)-1
+	for _, w := range widths[:last] {
+		if w > 0 {
+			left -= w + len(gap)
+		}
+	}
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		if left < min(widths[last], leastLast) {
+			out[i] = flow(row, width)
+			continue
+		}
+		line, pad := margin, ""
+		for j, c := range row {
+			if widths[j] == 0 {
+				continue
+			}
+			if j == last {
+				c.text = ansi.Truncate(c.text, left, "…")
+			}
+			if c.text != "" {
+				line, pad = line+pad+c.render(), ""
+			}
+			pad += strings.Repeat(" ", widths[j]-min(c.width(), widths[j])) + gap
+		}
+		out[i] = []string{line}
+	}
+	return out
+}
+
+// flow lays cells out after each other, on as many lines as they need; those after the first are set in.
+func flow(row []cell, width int) []string {
+	indent := margin
+	var out []string
+	line, used := "", 0
+	next := func() {
+		if used > 0 {
+			out = append(out, indent+line)
+			line, used, indent = "", 0, margin+margin
+		}
+	}
+	for _, c := range row {
+		if c.text == "" {
+			continue
+		}
+		if used > 0 && len(indent)+used+len(gap)+c.width() > width {
+			next()
+		}
+		for i, part := range wrapped(c.text, width-len(indent)-used-len(gap)*min(used, 1)) {
+			if i > 0 {
+				next()
+			}
+			if used > 0 {
+				line, used = line+gap, used+len(gap)
+			}
+			line, used = line+c.look.Render(part), used+ansi.StringWidth(part)
+		}
+	}
+	next()
+	return out
+}
+
+// paragraph lays a text out between a margin and the right edge.
+func paragraph(text string, look lipgloss.Style, before string, width int) []string {
+	var out []string
+	for _, part := range wrapped(text, width-ansi.StringWidth(before)) {
+		out = append(out, before+look.Render(part))
+	}
+	return out
+}
+
+// wrapped is a text in lines that are at most so wide; words that are longer are broken.
+func wrapped(text string, width int) []string {
+	return strings.Split(ansi.Wrap(text, max(width, 1), ""), "\n")
+}

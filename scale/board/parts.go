@@ -1,0 +1,143 @@
+package board
+
+import (
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Decision is what was decided about one intent.
+type Decision struct {
+	Pool string `json:"pool"`
+	// Outcome is the decision's, such as "scale" or "cooldown".
+	Outcome string `json:"outcome"`
+	From    *int   `json:"from,omitempty"`
+	To      *int   `json:"to,omitempty"`
+	Clamped bool   `json:"clamped,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	// Until is when a cooldown ends.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// DecisionOf is a decision of the domain's.
+func DecisionOf(d scale.Decision) Decision {
+	out := Decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: instant(d.Until)}
+	switch d.Outcome {
+	case scale.Scale, scale.NoChange, scale.CoolingDown, scale.Guarded:
+		out.To = &d.To
+	}
+	return out
+}
+
+// Operation is an accepted intent, and what became of it.
+type Operation struct {
+	ID     string `json:"id"`
+	Pool   string `json:"pool"`
+	State  string `json:"state"`
+	Result string `json:"result,omitempty"`
+	From   *int   `json:"from,omitempty"`
+	To     *int   `json:"to,omitempty"`
+	// Ask is what was asked for, Source who asked, and Reason why.
+	Ask       string     `json:"ask"`
+	Source    string     `json:"source"`
+	Reason    string     `json:"reason,omitempty"`
+	Decision  Decision   `json:"decision"`
+	Error     string     `json:"error,omitempty"`
+	Accepted  *time.Time `json:"acceptedAt"`
+	Started   *time.Time `json:"startedAt,omitempty"`
+	Ended     *time.Time `json:"endedAt,omitempty"`
+	NotBefore *time.Time `json:"notBefore,omitempty"`
+	// Runs are the engine's runs for it, where it is asked for alone, as far as they are remembered.
+	Runs []Run `json:"runs,omitempty"`
+}
+
+// OperationOf is an operation of the domain's, without the engine's runs.
+func OperationOf(op scale.Operation) Operation {
+	return Operation{
+		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,
+		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: DecisionOf(op.Decision), Error: op.Error,
+		Accepted: instant(op.AcceptedAt), Started: instant(op.StartedAt), Ended: instant(op.EndedAt), NotBefore: instant(op.NotBefore),
+	}
+}
+
+// Pool is how a pool stands.
+type Pool struct {
+	Pool       string     `json:"pool"`
+	Count      *int       `json:"count,omitempty"`
+	Configured *int       `json:"configured,omitempty"`
+	Unsettled  bool       `json:"unsettled,omitempty"`
+	Min        int        `json:"min"`
+	Max        int        `json:"max"`
+	Paused     string     `json:"paused,omitempty"`
+	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
+	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
+	Last       *Scaling   `json:"lastScaling,omitempty"`
+	Drift      *Drift     `json:"drift,omitempty"`
+	Error      string     `json:"error,omitempty"`
+}
+
+// Drift is a difference between the stack's configuration file and the last successful update.
+type Drift struct {
+	ConfigKey  string  `json:"configKey"`
+	File       *string `json:"file,omitempty"`
+	Configured *string `json:"configured,omitempty"`
+	// Edit says that no update is known that had the file's value.
+	Edit bool `json:"edit,omitempty"`
+}
+
+// PoolOf is how a pool stands at a time: of cooldowns that have ended by then nothing is told.
+func PoolOf(s scale.Status, now time.Time) Pool {
+	p := Pool{
+		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
+		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled,
+	}
+	if s.Last != nil {
+		last := ScalingOf(*s.Last)
+		p.Last = &last
+	}
+	if d := s.Drift; d != nil {
+		p.Drift = &Drift{ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+	}
+	if s.Err != nil {
+		p.Error = s.Err.Error()
+	}
+	return p
+}
+
+// Scaling is a past scaling.
+type Scaling struct {
+	Pool      string     `json:"pool"`
+	From      int        `json:"from"`
+	To        int        `json:"to"`
+	Succeeded bool       `json:"succeeded"`
+	Start     *time.Time `json:"start"`
+	End       *time.Time `json:"end"`
+	By        string     `json:"by,omitempty"`
+	Message   string     `json:"message,omitempty"`
+	// Why is what of the message tells why the pool was scaled.
+	Why string `json:"why,omitempty"`
+}
+
+// ScalingOf is a past scaling of the domain's.
+func ScalingOf(s scale.Scaling) Scaling {
+	return Scaling{
+		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: instant(s.Start), End: instant(s.End), By: s.By, Message: s.Message, Why: s.Why(),
+	}
+}
+
+// instant is a time as documents have it: none where it is zero.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// ahead is a time that is still to come; else none.
+func ahead(t, now time.Time) *time.Time {
+	if !t.After(now) {
+		return nil
+	}
+	return instant(t)
+}

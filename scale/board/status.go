@@ -1,0 +1,96 @@
+// Package board tells how a stack and its scalings stand at one moment: a [Status], which is the document of GET /status, and a [View] of
+// it, with its words for people.
+//
+// It imports scale alone and is pure. The status page and the terminal show the same board: each has a form of its own, and the words are
+// here.
+package board
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// How much a status tells of what is past.
+const (
+	shownScalings = 20
+	shownFailures = 5
+)
+
+// Status is how a stack and its scalings stand. Fields are added, never renamed.
+type Status struct {
+	Stack string `json:"stack"`
+	// Now is when all of this was so, and ReadAt when the stack was read last.
+	Now    time.Time  `json:"now"`
+	ReadAt *time.Time `json:"readAt,omitempty"`
+	Ready  bool       `json:"ready"`
+	// Problem says why it is not ready.
+	Problem    string          `json:"problem,omitempty"`
+	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
+	Pools      []Pool          `json:"pools"`
+	Running    *Work           `json:"running,omitempty"`
+	// Open are the operations that are not done, oldest first, and RetryAt is when they are tried again, where something was in the way.
+	Open    []Operation `json:"open"`
+	RetryAt *time.Time  `json:"retryAt,omitempty"`
+	// Failures are the last operations that failed or are not proved to have had their effect, and Scalings the last scalings, whoever made
+	// them; both newest first.
+	Failures []Operation `json:"failures"`
+	Scalings []Scaling   `json:"scalings"`
+}
+
+// New makes a status of what is known at a time: an overview, what is being done, nil where nothing is, and operations that are done,
+// newest first, among which failures are looked for. What is being done must have been asked first, so that an operation which ends in
+// between is still told of as open.
+func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operation, now time.Time) *Status {
+	s := &Status{
+		Stack: stack, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
+		Pools: []Pool{}, Open: []Operation{}, RetryAt: ahead(o.RetryAt, now), Failures: []Operation{}, Scalings: []Scaling{},
+	}
+	if o.Unready != nil {
+		s.Problem = o.Unready.Error()
+	}
+	for _, status := range o.Pools {
+		s.Pools = append(s.Pools, PoolOf(status, now))
+	}
+	for _, op := range o.Open {
+		s.Open = append(s.Open, OperationOf(op))
+	}
+	for _, op := range done {
+		if failed(op) && len(s.Failures) < shownFailures {
+			s.Failures = append(s.Failures, OperationOf(op))
+		}
+	}
+	for _, past := range o.Scalings[:min(shownScalings, len(o.Scalings))] {
+		s.Scalings = append(s.Scalings, ScalingOf(past))
+	}
+	if work != nil {
+		s.Running = workOf(*work, s.Open)
+	}
+	if r := s.Running; r != nil && len(r.Operations)+len(r.Settling) == 0 { // it has just ended
+		s.Running = nil
+	}
+	return s
+}
+
+// failed says whether a done operation is one that somebody should look at.
+func failed(op scale.Operation) bool {
+	return op.Result == scale.FinalFailed || op.Result == scale.FinalUnverified || op.Error != ""
+}
+
+// Decode reads a status as a server tells it. Fields that it does not know are passed over.
+func Decode(r io.Reader) (*Status, error) {
+	decoder := json.NewDecoder(r)
+	decoder.UseNumber() // the values of properties are shown as they are
+	var s Status
+	if err := decoder.Decode(&s); err != nil {
+		return nil, fmt.Errorf("read the status: %w", err)
+	}
+	if s.Stack == "" || s.Now.IsZero() {
+		return nil, errors.New("read the status: it names no stack or no time")
+	}
+	return &s, nil
+}

@@ -1,0 +1,194 @@
+package board
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// View is a status as people see it at a time.
+type View struct {
+	*Status
+	// at has the time zone in which times are shown.
+	at time.Time
+}
+
+// View is the status as it is seen at a time, in that time's zone: the times that are left and past are counted from there.
+func (s *Status) View(at time.Time) View { return View{Status: s, at: at} }
+
+// At is the time at which the view is seen.
+func (v View) At() time.Time { return v.at }
+
+// Mood is how something stands, in words. Its class is "good", "busy", "warn" or "bad".
+type Mood struct{ Class, Text string }
+
+// The classes of a mood.
+const (
+	Good = "good"
+	Busy = "busy"
+	Warn = "warn"
+	Bad  = "bad"
+)
+
+// State is how things stand on the whole: the worst first.
+func (v View) State() Mood {
+	switch {
+	case !v.Ready:
+		return Mood{Bad, "Stack cannot be read"}
+	case len(v.RuleErrors) > 0:
+		return Mood{Warn, "Rules have mistakes"}
+	case v.Running != nil && v.Running.WaitsFor != "":
+		return Mood{Warn, "Waiting for the stack"}
+	case v.Running != nil && len(v.Running.Operations) == 0:
+		return Mood{Busy, "Recovering"}
+	case v.Running != nil:
+		return Mood{Busy, "Scaling"}
+	case v.RetryAt != nil:
+		return Mood{Warn, "Waiting for the stack"}
+	}
+	return Mood{Good, "Ready"}
+}
+
+// Refresh is after how long a server is to be asked again.
+func (v View) Refresh() time.Duration {
+	if v.Running != nil || len(v.Waiting()) > 0 {
+		return time.Second
+	}
+	return 3 * time.Second
+}
+
+// Headline is the one thing that a screen reader says when it changes: what is being scaled, or what the last scaling came to.
+func (v View) Headline() string {
+	if v.Running != nil {
+		var pools []string
+		for _, op := range v.Under() {
+			pools = append(pools, op.Pool+" "+op.Way(" to "))
+		}
+		if len(pools) == 0 {
+			return "Bringing back to the previous count: " + strings.Join(v.Running.Settling, ", ")
+		}
+		return "Scaling " + strings.Join(pools, ", ")
+	}
+	if len(v.Failures) > 0 && (len(v.Scalings) == 0 || !v.Failures[0].ended().Before(v.Scalings[0].ended())) {
+		op := v.Failures[0]
+		return fmt.Sprintf("Scaling %s %s: %s", op.Pool, op.Way(" to "), v.Outcome(op.Result))
+	}
+	if len(v.Scalings) > 0 {
+		last := v.Scalings[0]
+		return fmt.Sprintf("%s was scaled %d to %d", last.Pool, last.From, last.To)
+	}
+	return ""
+}
+
+func (o Operation) ended() time.Time {
+	if o.Ended == nil {
+		return time.Time{}
+	}
+	return *o.Ended
+}
+
+func (s Scaling) ended() time.Time {
+	if s.End == nil {
+		return time.Time{}
+	}
+	return *s.End
+}
+
+// Outcome is what a failed operation's result is called.
+func (View) Outcome(result string) string {
+	switch scale.Final(result) {
+	case scale.FinalFailed:
+		return "failed"
+	case scale.FinalUnverified:
+		return "not verified"
+	}
+	return result
+}
+
+// Under are the operations under way.
+func (v View) Under() []Operation {
+	return slices.DeleteFunc(slices.Clone(v.Open), func(op Operation) bool { return !v.isUnder(op.ID) })
+}
+
+// Waiting are the open operations that are not under way.
+func (v View) Waiting() []Operation {
+	return slices.DeleteFunc(slices.Clone(v.Open), func(op Operation) bool { return v.isUnder(op.ID) })
+}
+
+func (v View) isUnder(id string) bool {
+	return v.Running != nil && slices.Contains(v.Running.Operations, id)
+}
+
+// mostWaiting is how many waiting operations are shown.
+const mostWaiting = 50
+
+// FirstWaiting are as many of those that wait as are shown.
+func (v View) FirstWaiting() []Operation { return v.Waiting()[:min(mostWaiting, len(v.Waiting()))] }
+
+// MoreWaiting counts the waiting operations that are not shown.
+func (v View) MoreWaiting() int { return max(0, len(v.Waiting())-mostWaiting) }
+
+// WaitsFor says what an operation waits for.
+func (v View) WaitsFor(op Operation) string {
+	switch {
+	case op.State == string(scale.Deferred) && op.NotBefore != nil && op.NotBefore.After(v.at):
+		return "the cooldown, " + v.Left(op.NotBefore)
+	case op.Error != "" && v.RetryAt != nil:
+		return op.Error + "; tried again in " + v.Left(v.RetryAt)
+	case op.Error != "":
+		return op.Error
+	}
+	return "its turn"
+}
+
+// Asked is who asked for an operation, and why.
+func (View) Asked(op Operation) string {
+	if op.Reason == "" {
+		return op.Source
+	}
+	return op.Source + ": " + op.Reason
+}
+
+// Way is an operation's way from one count to another, or what it should have been.
+func (View) Way(op Operation) string { return op.Way(" → ") }
+
+// Way is the operation's way from one count to another, or what it should have been.
+func (o Operation) Way(arrow string) string {
+	to := o.To
+	if to == nil && o.Decision.Outcome == string(scale.Scale) {
+		to = o.Decision.To
+	}
+	if to == nil {
+		return Count(o.From)
+	}
+	return Count(o.From) + arrow + Count(to)
+}
+
+// Mistake is a mistake in the rules, in words.
+func (View) Mistake(p scale.Problem) string { return p.String() }
+
+// Ago says how long something is past; empty where there is no such time.
+func (v View) Ago(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return Ago(v.at.Sub(*t))
+}
+
+// Left is the rest of a wait.
+func (v View) Left(t *time.Time) string { return Left(t.Sub(v.at)) }
+
+// Since is how long ago something began that goes on.
+func (v View) Since(t time.Time) string { return Elapsed(v.at.Sub(t)) }
+
+// Clock is a time of day, with the date where it is not today's.
+func (v View) Clock(t *time.Time) string {
+	local := t.In(v.at.Location())
+	if local.Format(time.DateOnly) == v.at.Format(time.DateOnly) {
+		return local.Format(time.TimeOnly)
+	}
+	return local.Format("2 Jan 15:04")
+}

@@ -1,0 +1,88 @@
+package board
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Target is the count to which a pool is being scaled; nil where it is not.
+func (v View) Target(pool string) *int {
+	for _, op := range v.Under() {
+		if op.Pool == pool && op.To != nil && op.Decision.Outcome == string(scale.Scale) {
+			return op.To
+		}
+	}
+	return nil
+}
+
+// Meter is a pool's count between its guardrails, in words.
+func (View) Meter(p Pool) string {
+	return fmt.Sprintf("%s: %s, from %d to %d", p.Pool, Count(p.Count), p.Min, p.Max)
+}
+
+// NoPools says why there are none.
+func (v View) NoPools() string {
+	if v.ReadAt == nil {
+		return "The stack has not been read yet."
+	}
+	return "The stack output " + scale.OutputName + " has no pools."
+}
+
+// Held says what holds scaling off: a pause, or the rest of the cooldown. It is empty where nothing does.
+func (v View) Held(p Pool) string {
+	var out []string
+	switch p.Paused {
+	case "":
+	case string(scale.PauseBoth):
+		out = append(out, "paused")
+	default:
+		out = append(out, "paused "+p.Paused)
+	}
+	if cooldown := Cooldown(v.until(p.UpUntil), v.until(p.DownUntil)); cooldown != "" {
+		out = append(out, "cooldown "+cooldown)
+	}
+	return strings.Join(out, ", ")
+}
+
+// until is how long it is to a time; 0 where there is none.
+func (v View) until(t *time.Time) time.Duration {
+	if t == nil {
+		return 0
+	}
+	return t.Sub(v.at)
+}
+
+// Notes are what is not as it should be with a pool.
+func (v View) Notes(p Pool) []Mood {
+	var out []Mood
+	if p.Error != "" {
+		out = append(out, Mood{Bad, p.Error})
+	}
+	if p.Unsettled {
+		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})
+	}
+	if p.Count != nil && (*p.Count < p.Min || *p.Count > p.Max) {
+		out = append(out, Mood{Warn, "The count is outside the guardrails."})
+	}
+	if p.Count != nil && p.Configured != nil && *p.Count != *p.Configured && v.Target(p.Pool) == nil {
+		out = append(out, Mood{Warn, fmt.Sprintf("The stack is configured for %d.", *p.Configured)})
+	}
+	if d := p.Drift; d != nil {
+		text := fmt.Sprintf("Drift: %s is %s in the config file and %s in the last successful update", d.ConfigKey, orMissing(d.File), orMissing(d.Configured))
+		if d.Edit {
+			text += "; it is taken for an edit on its way to a pulumi up"
+		}
+		out = append(out, Mood{Warn, text + "."})
+	}
+	return out
+}
+
+func orMissing(text *string) string {
+	if text == nil {
+		return "missing"
+	}
+	return OneLine(*text, longestValue)
+}

@@ -1,0 +1,127 @@
+package board
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Holdups say what keeps the running work from its end.
+func (v View) Holdups() []Mood {
+	var out []Mood
+	if pools := v.Running.Settling; len(pools) > 0 {
+		out = append(out, Mood{Warn, "An update failed or was cut off. Bringing back to the previous count: " + strings.Join(pools, ", ") + "."})
+	}
+	if waits := v.Running.WaitsFor; waits != "" {
+		if v.Running.RetryAt != nil {
+			waits += "; tried again in " + v.Left(v.Running.RetryAt)
+		}
+		out = append(out, Mood{Warn, "Waiting: " + waits + "."})
+	}
+	return out
+}
+
+// Deciding says what the running work does before the engine runs; empty where it runs or is waited for.
+func (v View) Deciding() string {
+	if len(v.Running.Runs) > 0 || v.Running.WaitsFor != "" {
+		return ""
+	}
+	return "Reading the stack and deciding."
+}
+
+// mostSteps is how many steps of a run are shown: more are for the API.
+const mostSteps = 25
+
+// Steps are the steps of a run that are shown. Completed ones give way first, the oldest before the others.
+func (View) Steps(run Run) []Step {
+	steps := slices.Clone(run.Steps)
+	for i := 0; i < len(steps) && len(steps) > mostSteps; {
+		if steps[i].State != StepDone {
+			i++
+			continue
+		}
+		steps = slices.Delete(steps, i, i+1)
+	}
+	return steps[max(0, len(steps)-mostSteps):]
+}
+
+// Progress counts the steps of a run by how far they are.
+func (View) Progress(run Run) string {
+	n := map[string]int{StepDone: run.Omitted}
+	for _, step := range run.Steps {
+		n[step.State]++
+	}
+	var out []string
+	for _, state := range []string{StepFailed, StepRunning, StepDone} {
+		if n[state] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n[state], state))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// About says how far a run of the engine is, and what it is about where there are several. It is empty where the only step says it all.
+func (v View) About(run Run) string {
+	progress := cmp.Or(v.Progress(run), "The program runs")
+	alone := len(v.Running.Runs) == 1 && len(v.Running.Operations) > 0
+	switch {
+	case alone && len(run.Steps) == 1:
+		return ""
+	case alone:
+		return progress
+	}
+	return strings.TrimPrefix(run.Message, "pulumiscale: ") + ": " + strings.ToLower(progress)
+}
+
+// mostDiffs is how many changed properties of a step are shown.
+const mostDiffs = 3
+
+// Diffs are the changed properties of a step, in one line.
+func (View) Diffs(step Step) string {
+	var out []string
+	for _, d := range step.Diffs[:min(mostDiffs, len(step.Diffs))] {
+		out = append(out, fmt.Sprintf("%s %s → %s", d.Path, property(d.Old), property(d.New)))
+	}
+	if more := len(step.Diffs) - len(out); more > 0 {
+		out = append(out, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(out, ", ")
+}
+
+// longestValue is how many characters of a value are shown.
+const longestValue = 40
+
+func property(value any) string {
+	if value == nil {
+		return "none"
+	}
+	return OneLine(fmt.Sprint(value), longestValue)
+}
+
+// Resource is the name of the resource with a URN.
+func (View) Resource(urn string) string {
+	_, name := ResourceOf(urn)
+	return name
+}
+
+// Took is how long something took, or has taken so far where it has not ended.
+func (v View) Took(from, to *time.Time) string {
+	if from == nil {
+		return ""
+	}
+	return Elapsed(cmp.Or(to, &v.at).Sub(*from))
+}
+
+// StepTook is how long a step took, or has taken so far.
+func (v View) StepTook(step Step) string { return v.Took(&step.StartedAt, step.EndedAt) }
+
+// Lasted is how long a past scaling took, of which the backend knows the seconds.
+func (View) Lasted(past Scaling) string {
+	took := past.ended().Sub(*cmp.Or(past.Start, past.End, &time.Time{})).Round(time.Second)
+	if took < time.Second {
+		return "under 1s"
+	}
+	return took.String()
+}

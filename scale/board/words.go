@@ -1,0 +1,87 @@
+package board
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Count is a count that may not be known.
+func Count(n *int) string {
+	if n == nil {
+		return "?"
+	}
+	return strconv.Itoa(*n)
+}
+
+// Elapsed is a duration as a person wants it: tenths where it is short, whole seconds where it is long.
+func Elapsed(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// Left is the rest of a wait, as "4m" or "1m30s", never rounded down to nothing.
+func Left(d time.Duration) string {
+	text := max(d.Round(time.Second), time.Second).String()
+	for _, nothing := range []string{"0s", "0m"} {
+		if short := strings.TrimSuffix(text, nothing); strings.HasSuffix(short, "m") || strings.HasSuffix(short, "h") {
+			text = short
+		}
+	}
+	return text
+}
+
+// Ago says how long something is past, in its largest unit.
+func Ago(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
+}
+
+// Cooldown is what is left of one upwards and downwards, one time for both where they agree; empty where neither holds.
+func Cooldown(up, down time.Duration) string {
+	switch {
+	case up <= 0 && down <= 0:
+		return ""
+	case up == down:
+		return Left(up)
+	case up <= 0:
+		return "down " + Left(down)
+	case down <= 0:
+		return "up " + Left(up)
+	}
+	return "up " + Left(up) + ", down " + Left(down)
+}
+
+// ResourceOf is a resource's type and name, from its URN: urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME.
+func ResourceOf(urn string) (typ, name string) {
+	parts := strings.SplitN(urn, "::", 4)
+	if len(parts) < 4 {
+		return "", urn
+	}
+	typ = parts[2]
+	return typ[strings.LastIndex(typ, "$")+1:], parts[3]
+}
+
+// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message: a single line of at most limit runes, without
+// control and formatting characters (which hide or reorder what follows them), runs of white space as one space.
+func OneLine(text string, limit int) string {
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
+	line := []rune(strings.Join(words, " "))
+	if len(line) > limit {
+		line = append(line[:limit-1], '…')
+	}
+	return string(line)
+}

@@ -1,0 +1,118 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// Client asks a running server how things stand.
+type Client struct {
+	status string
+	token  string
+	http   *http.Client
+}
+
+// NoAnswerError says why a server did not tell how things stand.
+type NoAnswerError struct {
+	// Reason is one of the network's, or what the server answered instead.
+	Reason string
+	// Lasting says that asking again will not help: the address is not that of a server. Token says that it is, and does not take the token.
+	Lasting, Token bool
+}
+
+func (e *NoAnswerError) Error() string { return e.Reason }
+
+// How long an answer is waited for, and how large one may be.
+const (
+	clientTimeout = 15 * time.Second
+	largestStatus = 16 << 20
+)
+
+// NewClient makes a client of the server at an address, which may have a path, as behind a proxy.
+func NewClient(address, token string) (*Client, error) {
+	base, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{status: base.JoinPath("status").String(), token: token, http: &http.Client{
+		Timeout: clientTimeout,
+		// The token goes where it was sent to, and nowhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Status asks how things stand. The error is a [*NoAnswerError], or that of ctx.
+func (c *Client) Status(ctx context.Context) (*board.Status, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.status, http.NoBody)
+	if err != nil {
+		return nil, &NoAnswerError{Reason: err.Error(), Lasting: true}
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	request.Header.Set("Accept", "application/json")
+	response, err := c.http.Do(request)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, unanswered(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing was written
+	if response.StatusCode != http.StatusOK {
+		return nil, turnedDown(response)
+	}
+	doc, err := board.Decode(io.LimitReader(response.Body, largestStatus))
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, io.ErrUnexpectedEOF), isTimeout(err):
+		return nil, &NoAnswerError{Reason: "the answer was cut off"}
+	case err != nil:
+		return nil, &NoAnswerError{Reason: "what answers is no server of pulumiscale", Lasting: true}
+	}
+	return doc, nil
+}
+
+// unanswered is what kept an answer from coming, without the address, which everybody knows.
+func unanswered(err error) error {
+	out := &NoAnswerError{Reason: err.Error()}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		out.Reason = wrapped.Err.Error()
+	}
+	if isTimeout(err) {
+		out.Reason = "nothing within " + clientTimeout.String()
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	unknown, ok := errors.AsType[*net.DNSError](err)
+	out.Lasting = untrusted || ok && unknown.IsNotFound || errors.Is(err, http.ErrSchemeMismatch)
+	return out
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// turnedDown is an answer that tells nothing.
+func turnedDown(r *http.Response) error {
+	out := &NoAnswerError{Reason: fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
+	switch code := r.StatusCode; {
+	case code == http.StatusUnauthorized:
+		out.Token, out.Lasting = true, true
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
+	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
+		out.Reason += ", with the address " + oneLine(r.Header.Get("Location"), maxReason)
+		out.Lasting = true
+	default:
+		out.Lasting = code < http.StatusInternalServerError
+	}
+	return out
+}
