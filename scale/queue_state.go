@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"maps"
 	"slices"
 )
 
@@ -89,7 +90,31 @@ func (q *Queue) openOperations() []Operation {
 // Recent lists done operations, those that ended last first: those of a pool, or of all where it is empty; at most limit. The error is a
 // [*JournalError].
 func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
-	return q.journal.Recent(pool, limit)
+	unsaved := q.doneUnsaved(pool) // before the journal is asked: in between they may get there
+	saved, err := q.journal.Recent(pool, limit)
+	if err != nil || len(unsaved) == 0 {
+		return saved, err
+	}
+	known := map[string]bool{}
+	for _, op := range unsaved {
+		known[op.ID] = true
+	}
+	all := append(unsaved, slices.DeleteFunc(saved, func(op Operation) bool { return known[op.ID] })...)
+	slices.SortStableFunc(all, func(a, b Operation) int { return b.EndedAt.Compare(a.EndedAt) })
+	return all[:min(len(all), limit)], nil
+}
+
+// doneUnsaved are the done operations of a pool, or of all, that the journal may still have as open.
+func (q *Queue) doneUnsaved(pool string) []Operation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	out := slices.Collect(maps.Values(q.unsaved))
+	for _, e := range q.open {
+		if e.durable && e.op.State == Done {
+			out = append(out, e.op)
+		}
+	}
+	return slices.DeleteFunc(out, func(op Operation) bool { return pool != "" && op.Intent.Pool != pool })
 }
 
 // Operation finds an operation. The error is an [*UnknownOperationError] or a [*JournalError].

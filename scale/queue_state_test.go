@@ -259,3 +259,36 @@ func TestQueueDoesNotPruneTheJournalAtItsStart(t *testing.T) {
 		}
 	})
 }
+
+// An operation is open or done at every moment, also while the journal is told.
+func TestQueueListsWhatIsDoneWhileTheJournalIsTold(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		r.journal.updateDelay = time.Second
+		id := r.accepted(byDelta(2))
+		listed := func() (open, done int) {
+			recent, err := r.Recent("worker", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, op := range recent {
+				if op.ID == id {
+					done++
+				}
+			}
+			return len(r.Open()), done
+		}
+		for range 200 {
+			time.Sleep(100 * time.Millisecond)
+			if open, done := listed(); open+done != 1 {
+				t.Fatalf("it is %d times open and %d times done", open, done)
+			}
+		}
+		if _, done := listed(); done != 1 {
+			t.Error("it is not done")
+		}
+		if recent, err := r.Recent("api", 10); err != nil || len(recent) > 0 {
+			t.Errorf("the other pool has %v, %v", recent, err)
+		}
+	})
+}
