@@ -191,3 +191,7 @@ func silent() io.Reader {
 	r, _ := io.Pipe()
 	return r
 }
+
+func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
+	return f.Read(ctx)
+}

@@ -257,3 +257,7 @@ func settingsOf(pairs ...string) []Setting {
 	}
 	return out
 }
+
+func (f *fakeStack) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) {
+	return f.Read(ctx)
+}

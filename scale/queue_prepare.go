@@ -31,21 +31,23 @@ func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 		q.unprepare()
 		return
 	}
-	if q.ahead.span == nil {
-		ctx, q.ahead.span = span.Begin(ctx, "carry out", trace.WithNewRoot())
-		q.ahead.began, q.ahead.reading = q.now(), q.scaler.readAhead(ctx)
-	}
-	if q.ahead.end != nil {
-		return
-	}
 	q.mu.Lock()
-	snap, known := q.snap, q.usable() && q.failures == 0
+	snap, known, read := q.snap, q.usable() && q.failures == 0, q.usable() && !q.outdated
 	intents := make([]Intent, len(waiting))
 	for i, e := range waiting {
 		intents[i] = e.op.Intent
+		read = read && len(e.op.Updates) == 0 // else the history tells whether it has been carried out
 	}
 	q.mu.Unlock()
-	if !known || len(snap.Unsettled) > 0 {
+	if q.ahead.span == nil {
+		ctx, q.ahead.span = span.Begin(ctx, "carry out", trace.WithNewRoot())
+		var since *Snapshot
+		if read {
+			since = snap
+		}
+		q.ahead.began, q.ahead.reading = q.now(), q.scaler.readAhead(ctx, since)
+	}
+	if q.ahead.end != nil || !known || len(snap.Unsettled) > 0 {
 		return
 	}
 	if p := plan(snap, intents, q.now()); len(p.Moves) > 0 {

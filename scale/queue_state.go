@@ -99,7 +99,7 @@ func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 	for _, op := range unsaved {
 		known[op.ID] = true
 	}
-	all := append(unsaved, slices.DeleteFunc(saved, func(op Operation) bool { return known[op.ID] })...)
+	all := slices.Concat(unsaved, slices.DeleteFunc(saved, func(op Operation) bool { return known[op.ID] }))
 	slices.SortStableFunc(all, func(a, b Operation) int { return b.EndedAt.Compare(a.EndedAt) })
 	return all[:min(len(all), limit)], nil
 }

@@ -13,9 +13,9 @@ type reading struct {
 	err  error
 }
 
-// readAhead takes the lock and begins to read; nil where somebody else is at work in the directory. Either [Scaler.carryOut] gets it, or it must
-// be dropped.
-func (s *Scaler) readAhead(ctx context.Context) *reading {
+// readAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns nil where somebody else is
+// at work in the directory. Either [Scaler.carryOut] gets the reading, or it must be released.
+func (s *Scaler) readAhead(ctx context.Context, known *Snapshot) *reading {
 	unlock, ok, err := s.Stack.TryLock()
 	if err != nil || !ok {
 		return nil
@@ -24,7 +24,11 @@ func (s *Scaler) readAhead(ctx context.Context) *reading {
 	r := &reading{unlock: unlock, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
-		r.snap, r.err = s.Stack.Read(ctx)
+		if known != nil {
+			r.snap, r.err = s.Stack.ReadSince(ctx, known)
+		} else {
+			r.snap, r.err = s.Stack.Read(ctx)
+		}
 	}()
 	return r
 }

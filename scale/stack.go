@@ -22,6 +22,10 @@ type Stack interface {
 	TryLock() (unlock func(), ok bool, err error)
 	// Read reads the stack afresh.
 	Read(ctx context.Context) (*Snapshot, error)
+	// ReadSince reads the stack afresh, but for the history, which is taken for what it was at an earlier reading where nothing shows that
+	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to
+	// say that there is nothing to do.
+	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
 	// History reads every completed update of the stack, newest first, and the counts that each had for the rules' keys.
 	History(ctx context.Context, rules Rules) ([]Update, error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
@@ -58,6 +62,8 @@ type Snapshot struct {
 	File map[string]*string
 	// Head identifies the newest completed update; empty where there is none.
 	Head string
+	// Written is when the engine wrote the state last, by the clock of its machine; zero where that is not known.
+	Written time.Time
 	// Output is the JSON of the stack output of the rules; nil where there is none, or where it is not told as it is.
 	Output []byte
 	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may

@@ -224,3 +224,7 @@ func (f *fake) wantUntouched() {
 		f.t.Errorf("%d locks, %d writes and %d updates; want none", f.locks, f.writes, f.begun)
 	}
 }
+
+func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
+	return f.Read(ctx)
+}

@@ -88,12 +88,15 @@ func canonical(t *testing.T, text string) string {
 	return asJSON(value)
 }
 
+// writtenAt is an export of a state with such rules that was written then.
+func writtenAt(at time.Time, rules string) string {
+	manifest := `"manifest":{"time":"` + at.UTC().Format(time.RFC3339Nano) + `"},`
+	return strings.Replace(exportOf(rules), `"deployment":{`, `"deployment":{`+manifest, 1)
+}
+
 // An update may end between the reading of the state and that of the history, which go on beside each other.
 func TestReadTakesNoStateThatIsOlderThanTheHistory(t *testing.T) {
-	written := func(age time.Duration, rules string) string {
-		manifest := `"manifest":{"time":"` + time.Now().Add(-age).UTC().Format(time.RFC3339Nano) + `"},`
-		return strings.Replace(exportOf(rules), `"deployment":{`, `"deployment":{`+manifest, 1)
-	}
+	written := func(age time.Duration, rules string) string { return writtenAt(time.Now().Add(-age), rules) }
 	newest := past("update", "succeeded", 10*time.Second, counted, "") // began ten seconds ago
 	narrow := strings.Replace(rulesOutput, `"max":9`, `"max":4`, 1)
 	for _, c := range []struct {
@@ -116,6 +119,45 @@ func TestReadTakesNoStateThatIsOlderThanTheHistory(t *testing.T) {
 			}
 			if readings := len(e.called("stack export")); readings != c.readings || got.Rules["worker"].Max != c.max {
 				t.Errorf("read %d times, and max is %d: want %d times and %d", readings, got.Rules["worker"].Max, c.readings, c.max)
+			}
+		})
+	}
+}
+
+// The history is asked for only where an update may have ended since.
+func TestReadSinceAsksForTheHistoryWhereTheStateIsAnother(t *testing.T) {
+	at := time.Now().Add(-time.Hour)
+	narrow := strings.Replace(rulesOutput, `"max":9`, `"max":4`, 1)
+	first, second := past("update", "succeeded", 2*time.Hour, counted, ""), past("update", "succeeded", time.Minute, counted, "x")
+	for _, c := range []struct {
+		name, before, after string
+		asked               bool
+	}{
+		{"the same state", writtenAt(at, rulesOutput), writtenAt(at, rulesOutput), false},
+		{"written again", writtenAt(at, rulesOutput), writtenAt(at.Add(time.Nanosecond), rulesOutput), true},
+		{"other rules", writtenAt(at, rulesOutput), writtenAt(at, narrow), true},
+		{"the time is not known", exportOf(rulesOutput), exportOf(rulesOutput), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("export.json", c.before)
+			e.put("history1.json", history(first))
+			known, err := e.Read(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.put("export.json", c.after)
+			e.put("history1.json", history(second, first))
+			asked := len(e.called("stack history"))
+			got, err := e.ReadSince(context.Background(), known)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asked := len(e.called("stack history")) > asked; asked != c.asked || (got.Head != known.Head) != c.asked {
+				t.Errorf("the history was asked for: %v, and the head is another: %v", asked, got.Head != known.Head)
+			}
+			if fresh, err := e.Read(context.Background()); err != nil || !cmp.Equal(fresh.Resources, got.Resources) || !cmp.Equal(fresh.Rules, got.Rules) {
+				t.Errorf("got %+v, error %v", got, err)
 			}
 		})
 	}

@@ -116,11 +116,35 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates}
-	snap.Head, snap.Output = head(entries), state.output()
+	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries)}
 	snap.Unsettled = s.unsettled(ended, entries, rules)
-	snap.File, err = s.file.values(rules)
-	return snap, err
+	return snap, s.fill(snap, state)
+}
+
+// ReadSince reads the state and the configuration file. An update that succeeds writes the state, so that the history is read too where the
+// state has been written since, and where an update of ours has left something to look up there.
+func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.Snapshot, err error) {
+	defer span.In(&ctx, "read the state")(&err)
+	left := slices.ContainsFunc(s.records(), (*record).ended)
+	state, err := s.readState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	same := !known.Written.IsZero() && state.written.Equal(known.Written) && known.Output != nil && bytes.Equal(state.output(), known.Output)
+	if left || !same || known.RulesErr != nil {
+		return s.Read(ctx)
+	}
+	snap := *known
+	snap.Unsettled = nil
+	return &snap, s.fill(&snap, state)
+}
+
+// fill puts what the state and the configuration file say into a snapshot that has the rules.
+func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
+	snap.Resources, snap.DependsOn, snap.Pending = state.resources, state.dependsOn, state.pending
+	snap.Output, snap.Written = state.output(), state.written
+	snap.File, err = s.file.values(snap.Rules)
+	return err
 }
 
 // readBoth reads the state and the first page of the history, beside each other.
