@@ -3,6 +3,7 @@ package scale
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -58,7 +59,7 @@ func (b *batch) isCarriedOutBy(u Update) bool { return u.Succeeded && slices.Con
 // conclude makes of what the scaler returned what became of the operations, and says whether each pool is to be tried by itself.
 func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err error, splittable bool) (split bool) {
 	if already, ok := errors.AsType[*carriedOutError](err); ok {
-		q.closeCarriedOut(b, already)
+		q.settle(b, b.carriedOut(already), nil)
 		return false
 	}
 	if report == nil && err != nil && waits(err) {
@@ -118,24 +119,46 @@ func splits(err error) bool {
 	return errors.As(err, &engine) && !engine.Interrupted || errors.As(err, &target)
 }
 
-// closeCarriedOut closes operations that have been carried out already.
-func (q *Queue) closeCarriedOut(b *batch, already *carriedOutError) {
-	now := q.now()
-	q.mu.Lock()
-	q.outdate(nil)
-	q.free(b.entries)
-	for _, e := range b.entries {
-		// Not when the update ended: after a long stop it would be forgotten before anybody could look it up.
-		e.close(now, FinalScaled, e.op.Decision.Reason)
-		e.op.To = countOf(already.by.Values[e.op.Intent.Pool])
-		for _, s := range Scalings(already.updates, e.op.Intent.Pool) {
-			if s.ID == already.by.ID {
-				e.op.From, e.op.To = &s.From, &s.To
+// carriedOut is the report of a batch that an update has carried out already: its decisions are made again on the stack as it was before that.
+func (b *batch) carriedOut(already *carriedOutError) *Report {
+	by, updates := already.by, already.updates
+	then := &Snapshot{Rules: maps.Clone(b.base.Rules)}
+	for name, rule := range then.Rules {
+		rule.Current = nil // it is what the update made it
+		then.Rules[name] = rule
+	}
+	if at := slices.IndexFunc(updates, func(u Update) bool { return u.ID == by.ID }); at >= 0 {
+		then.Updates = updates[at+1:]
+	}
+	// It was decided before the update began, of which the backend knows the second.
+	report := &Report{Plan: Plan{Decisions: plan(then, b.intents, by.Start.Add(time.Second)).Decisions}}
+	for _, pool := range by.Pools {
+		report.Results = append(report.Results, MoveResult{Move: b.moved(pool, already)})
+		of := func(d Decision) bool { return d.Intent.Pool == pool }
+		if slices.ContainsFunc(report.Decisions, func(d Decision) bool { return of(d) && d.Outcome == Scale }) {
+			continue
+		}
+		for i, d := range report.Decisions { // the rules have changed since, or the history does not reach so far back
+			if of(d) {
+				report.Decisions[i].Outcome = Scale
 			}
 		}
 	}
-	q.mu.Unlock()
-	q.finish(b.entries...)
+	return report
+}
+
+// moved is what an update that has carried out the batch did to a pool.
+func (b *batch) moved(pool string, already *carriedOutError) Move {
+	for _, s := range Scalings(already.updates, pool) {
+		if s.ID == already.by.ID {
+			return Move{Pool: pool, From: &s.From, To: s.To}
+		}
+	}
+	m := Move{Pool: pool}
+	if to := countOf(already.by.Values[pool]); to != nil {
+		m.To = *to
+	}
+	return m
 }
 
 // settle closes the operations as the report says, or defers them again.

@@ -349,6 +349,29 @@ func TestQueueAfterACrashGoesOnWithTheRest(t *testing.T) {
 	}
 }
 
+// Of a batch that a dead process's update has carried out each operation gets the outcome that it would have got there.
+func TestQueueTellsWhatADeadProcessHasDone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.rule("worker", func(r *Rule) { r.Min = 2 })
+		r := begin(t, w)
+		subs := r.submit(byCountOf(2), byDelta(-2), apiDelta(1), Intent{Pool: "api", Count: new(3)})
+		time.Sleep(updateTime / 2)
+		left := r.kill()
+		r.stop()
+		<-r.stopped // the engine goes on
+		time.Sleep(updateTime)
+		r = start(t, w, left)
+		for i, want := range []Final{FinalScaled, Final(NoChange), FinalScaled, Final(NoChange)} {
+			op := r.result(subs[i].Operation.ID)
+			if op.Result != want || op.To == nil {
+				t.Errorf("%s: %s, to %v, and not %s", op.Intent.Ask(), op.Result, op.To, want)
+			}
+		}
+		r.wantCounts(2, 3, 1)
+	})
+}
+
 // Whatever happens at whatever moment, every accepted delta is carried out once.
 func TestQueueLosesNothing(t *testing.T) {
 	for seed := range uint64(6) {

@@ -212,14 +212,14 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 			}
 			if w.broken[name] && n != w.values[name] {
 				w.values = before
-				w.record(Update{ID: c.ID, Start: start, End: time.Now()})
+				w.record(Update{ID: c.ID, Pools: c.Pools, Start: start, End: time.Now()})
 				w.updates[0].Succeeded = false
 				return nil, &EngineError{Operation: "update", Diagnostics: []Diagnostic{{Severity: "error", Message: name + " is broken"}}}
 			}
 			w.values[name] = n
 		}
 	}
-	w.record(Update{ID: c.ID, Start: start, End: time.Now()})
+	w.record(Update{ID: c.ID, Pools: c.Pools, Start: start, End: time.Now()})
 	if w.cutOff > 0 {
 		w.cutOff--
 		return nil, died()

@@ -33,6 +33,20 @@ func TestScaleTriesAgain(t *testing.T) {
 			[]string{"lock", "read", "read", "read", "update", "write", "unlock"},
 		},
 		{
+			"a stack on which an engine of ours still works, whose PulumiScale has died: what is read is out of date soon",
+			func(f *fakeStack) {
+				next := f.onRead
+				f.onRead = func(i int) (*Snapshot, error) {
+					snap, err := next(i)
+					if i == 1 {
+						snap.Busy = []Holder{{PID: 7}}
+					}
+					return snap, err
+				}
+			}, nil,
+			[]string{"lock", "read", "read", "update", "write", "unlock"},
+		},
+		{
 			"what is wrapped", func(f *fakeStack) { f.failReads(1, fmt.Errorf("read: %w", locked)) }, nil,
 			[]string{"lock", "read", "read", "update", "write", "unlock"},
 		},

@@ -219,13 +219,14 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 		snap = early.snap
 		p, restored, err = s.decide(ctx, snap, o)
 	}
-	if early == nil || err != nil || len(p.Moves) == 0 {
+	if early == nil || err != nil && !passing(err) || err == nil && len(p.Moves) == 0 {
 		if snap, err = s.Stack.Read(ctx); err != nil {
 			return nil, err
 		}
-		if p, restored, err = s.decide(ctx, snap, o); err != nil {
-			return nil, err
-		}
+		p, restored, err = s.decide(ctx, snap, o)
+	}
+	if err != nil {
+		return nil, err
 	}
 	report := &Report{Plan: p, Restored: restored, Unsettled: p.others(snap.Unsettled)}
 	*last = p
@@ -261,6 +262,9 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 
 // decide checks what was read, puts drift right, and says what is to be done.
 func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, restored []Drift, err error) {
+	if len(snap.Busy) > 0 {
+		return p, nil, &LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
+	}
 	if o.check != nil {
 		if err := o.check(ctx, snap); err != nil {
 			return p, nil, err

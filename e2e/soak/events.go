@@ -270,7 +270,7 @@ func (m *mixture) forged() event {
 
 func (m *mixture) nowhere() event {
 	if m.chance.IntN(2) == 0 {
-		return get(m.pick("/", "/pools/nobody", "/operations/0000", "/favicon.ico", "/pools//x"), http.StatusNotFound)
+		return get(m.pick("/nowhere", "/pools/nobody", "/operations/0000", "/favicon.ico", "/pools//x"), http.StatusNotFound)
 	}
 	return post(m.pick("/scale/nobody", "/webhook/nobody/prometheus"), `{"count": 1}`, http.StatusNotFound)
 }

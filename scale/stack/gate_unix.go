@@ -51,6 +51,12 @@ func newGate(path string) (*gate, error) {
 	return g, nil
 }
 
+// gated says whether the file with an engine's configuration is a closed gate.
+func gated(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&os.ModeSymlink != 0
+}
+
 // open lets the engine have its configuration.
 func (g *gate) open(config []byte) error {
 	text := append([]byte(unfinished+finish), config...)

@@ -140,12 +140,7 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
 		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
 	}}
-	var ended []*record
-	for _, r := range p.records() {
-		if r.ended() {
-			ended = append(ended, r)
-		}
-	}
+	ended, _ := p.left()
 	p.survey.Unsettled = p.unsettled(ended, entries, rules)
 	p.survey.File, p.survey.FileErr = p.file.values(rules)
 	return p.survey, nil

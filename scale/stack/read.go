@@ -95,7 +95,7 @@ const (
 func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the stack")(&err)
 	// An update that has ended by now is in the history that is read after it, if it got there.
-	ended := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.ended() })
+	ended, busy := s.left()
 	state, entries, complete, err := s.readBoth(ctx)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries)}
+	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Busy: busy}
 	snap.Unsettled = s.unsettled(ended, entries, rules)
 	return snap, s.fill(snap, state)
 }
@@ -125,17 +125,17 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 // state has been written since, and where an update of ours has left something to look up there.
 func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the state")(&err)
-	left := slices.ContainsFunc(s.records(), (*record).ended)
+	ended, busy := s.left()
 	state, err := s.readState(ctx)
 	if err != nil {
 		return nil, err
 	}
 	same := !known.Written.IsZero() && state.written.Equal(known.Written) && known.Output != nil && bytes.Equal(state.output(), known.Output)
-	if left || !same || known.RulesErr != nil {
+	if len(ended) > 0 || !same || known.RulesErr != nil {
 		return s.Read(ctx)
 	}
 	snap := *known
-	snap.Unsettled = nil
+	snap.Unsettled, snap.Busy = nil, busy
 	return &snap, s.fill(&snap, state)
 }
 

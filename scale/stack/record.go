@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/user"
 	"path"
 	"path/filepath"
 	"slices"
@@ -110,6 +111,29 @@ func (r *record) ended() bool {
 	return !tied(r.tie(), r.pid)
 }
 
+// left are the records of updates of the stack whose engine has ended, and the engines of the others: those that have their configuration, since
+// others, which are prepared, do nothing.
+func (s *Stack) left() (ended []*record, busy []scale.Holder) {
+	for _, r := range s.records() {
+		switch {
+		case r.Stack != path.Base(s.Name()):
+		case r.ended():
+			ended = append(ended, r)
+		case !gated(s.file.copyIn(r.dir)):
+			busy = append(busy, scale.Holder{User: userName(), Host: r.Host, PID: r.pid, Since: r.Started})
+		}
+	}
+	return ended, busy
+}
+
+func userName() string {
+	who, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return who.Username
+}
+
 // lingers says that a plugin of a dead engine still works.
 func (r *record) lingers() bool { return r.pid != 0 && !alive(r.pid) && tied(r.tie(), 0) }
 
@@ -149,7 +173,7 @@ func (r *record) inDoubt(entries []entry) bool {
 func (s *Stack) unsettled(ended []*record, entries []entry, rules scale.Rules) []string {
 	var out []string
 	for _, r := range ended {
-		if r.Stack != path.Base(s.Name()) || !r.inDoubt(entries) {
+		if !r.inDoubt(entries) {
 			continue
 		}
 		for _, pool := range r.Pools {

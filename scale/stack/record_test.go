@@ -301,3 +301,46 @@ func TestRecordThatIsNotThereIsNoUpdate(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// An engine may outlive its PulumiScale; one that is only prepared does nothing.
+func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
+	e := newEngine(t)
+	e.put("export.json", exportOf(rulesOutput))
+	e.put("events", string(eventLog(t, "scale")))
+	e.replace(t, `exit "$(cat code`, `case "$*" in *" up "*) while [ -e hold ]; do sleep 0.02; done ;; esac; exit "$(cat code`)
+	e.put("hold", "")
+	at := func() []scale.Holder {
+		snap, err := e.Read(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return snap.Busy
+	}
+	end := e.Prepare(workerChange())
+	if busy := at(); len(busy) > 0 {
+		t.Errorf("a prepared engine is at work: %v", busy)
+	}
+	end()
+	updated := make(chan error)
+	go func() {
+		_, err := e.Update(context.Background(), workerChange(), scale.Unobserved)
+		updated <- err
+	}()
+	for deadline := time.Now().Add(10 * time.Second); len(at()) != 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no engine is at work")
+		}
+	}
+	if busy := at(); busy[0].PID == 0 || busy[0].Host == "" || busy[0].User == "" {
+		t.Errorf("at work is %+v", busy)
+	}
+	if err := os.Remove(filepath.Join(e.dir, "hold")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-updated; err != nil {
+		t.Fatal(err)
+	}
+	if busy := at(); len(busy) > 0 {
+		t.Errorf("an engine that has ended is at work: %v", busy)
+	}
+}
