@@ -143,7 +143,17 @@ func (o *initOptions) run(ctx context.Context) error {
 		for _, note := range doc.Notes {
 			s.note(note)
 		}
-		return s.conclude(doc, output.InitText(doc), tokenErr)
+		text, more := doc.Snippet, output.SenderText(doc)
+		switch {
+		case text == "":
+			text = more
+		case more == "":
+		case o.app.outTTY:
+			text += "\n" + more
+		case !o.app.settings.json: // whoever appends the code to the program wants nothing else there
+			s.progress.Print(more)
+		}
+		return s.conclude(doc, text, tokenErr)
 	})
 }
 

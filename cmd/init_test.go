@@ -185,3 +185,21 @@ func TestNoMoreInputChangesNothing(t *testing.T) {
 		t.Error("a token was set")
 	}
 }
+
+// Whoever appends the code to the program wants nothing else there.
+func TestInitPrintsTheCodeAlone(t *testing.T) {
+	line := "init --target worker-pool --config-key newKey --max 10 --current size --language yaml --no-token --sender http --url http://127.0.0.1:1"
+	for _, tty := range []bool{false, true} {
+		f := startable()
+		term := newTerminal(f, "")
+		term.outTTY = tty
+		term.run(t, line, 0)
+		const code, sender = "configKey: newKey", "--- http:"
+		if out := term.stdout.String(); !strings.Contains(out, code) || strings.Contains(out, sender) != tty {
+			t.Errorf("on a terminal: %v, stdout:\n%s", tty, out)
+		}
+		if strings.Contains(term.stderr.String(), sender) == tty {
+			t.Errorf("on a terminal: %v, stderr:\n%s", tty, term.stderr.String())
+		}
+	}
+}

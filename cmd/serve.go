@@ -214,6 +214,9 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 		return &scale.SetupError{Problem: "listen on " + s.listen, Err: err, Hint: "name another address with --listen"}
 	}
 	s.log.Info("listening", "address", listener.Addr().String(), "tls", s.tlsCert != "", "pools", s.queue.Rules().Names())
+	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && s.tlsCert == "" {
+		s.log.Warn("tokens travel unencrypted unless something before the server speaks TLS: see --tls-cert", "address", tcp.String())
+	}
 
 	// The queue ends after the requests, so that what they bring is still accepted.
 	running, finish := context.WithCancel(context.WithoutCancel(ctx))

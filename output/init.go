@@ -61,10 +61,9 @@ func (i *Init) Configures(sender string, files []snippet.File) {
 	}
 }
 
-// InitText is the code and, each below its name, the pieces of the sender's configuration.
-func InitText(i *Init) string {
+// SenderText is the pieces of the sender's configuration, each below its name.
+func SenderText(i *Init) string {
 	var out strings.Builder
-	out.WriteString(i.Snippet)
 	for _, f := range i.SenderFiles {
 		if out.Len() > 0 {
 			out.WriteString("\n")

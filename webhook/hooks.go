@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -156,8 +157,13 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, delivery Deliver
 		doc.Results[i] = resultOf(sub)
 	}
 	for i, skipped := range delivery.Skipped {
+		level := slog.LevelInfo
+		if skipped.Pool != "" && unknownPool(s.Queue.Rules(), skipped.Pool) != "" { // a sender is set up wrong, and is not told by a status
+			level = slog.LevelWarn
+			s.Metrics.unknown()
+		}
 		if i < maxLogged {
-			s.Log.Info("skipped", "alert", skipped.Alert, "pool", skipped.Pool, "reason", skipped.Reason)
+			s.Log.Log(r.Context(), level, "skipped", "alert", skipped.Alert, "pool", skipped.Pool, "reason", skipped.Reason)
 		}
 		doc.Skipped = append(doc.Skipped, skippedJSON(skipped))
 	}

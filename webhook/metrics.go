@@ -152,10 +152,15 @@ func (m *Metrics) batch(e scale.BatchDone) {
 // known is a pool's name as a label: senders must not be able to make labels up.
 func known(d scale.Decision) string {
 	if errors.As(d.Err, new(*scale.UnknownPoolError)) {
-		return "unknown"
+		return unknownLabel
 	}
 	return d.Intent.Pool
 }
+
+const unknownLabel = "unknown"
+
+// unknown counts an alert of a pool that no rule has.
+func (m *Metrics) unknown() { m.decisions.WithLabelValues(unknownLabel, string(scale.Refused)).Inc() }
 
 func outcomeOf(s scale.Submission) string {
 	if s.Duplicate {

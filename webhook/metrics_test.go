@@ -109,6 +109,17 @@ func TestTheLabelOfAPoolThatIsUnknown(t *testing.T) {
 	})
 }
 
+// A pool that is misspelt in an alert is answered with 200, so the operator must be told in another way.
+func TestAlertsOfPoolsThatNobodyHasAreCounted(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.post("/webhook/prometheus", alertsOf("firing", `{"alertname":"A","pool":"wroker"}`)).is(200, "did you mean")
+		r.wantMetrics(`pulumiscale_decisions_total{outcome="refused",pool="unknown"} 1`)
+		if log := r.logged.String(); !strings.Contains(log, `"level":"WARN","msg":"skipped"`) {
+			t.Error(log)
+		}
+	})
+}
+
 func TestConflictsAndRetriesAreCounted(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.wantMetrics("pulumiscale_conflicts_total 0", "pulumiscale_retries_total 0")

@@ -163,10 +163,13 @@ func extend(w http.ResponseWriter, patience time.Duration) {
 // pathOf is a request's path, fit for the log.
 func pathOf(r *http.Request) string { return oneLine(r.URL.Path, maxReason) }
 
-// unauthenticatedError is a request without a valid token.
-type unauthenticatedError struct{}
+// unauthenticatedError is a request without a valid token: with another one, or with none.
+type unauthenticatedError struct{ another bool }
 
-func (unauthenticatedError) Error() string {
+func (e unauthenticatedError) Error() string {
+	if e.another {
+		return "the token is not this server's; after a rotation a sender may still have the old one"
+	}
 	return "a token is needed: as Authorization: Bearer, or as the password of Basic credentials"
 }
 
@@ -177,7 +180,7 @@ func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
 func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	if !e.open && !s.Tokens.Check(r) {
-		return unauthenticatedError{}
+		return unauthenticatedError{another: r.Header.Get("Authorization") != ""}
 	}
 	if err := s.origins.Check(r); err != nil {
 		return &ForbiddenError{Reason: "a browser sends this for another site"}

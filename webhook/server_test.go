@@ -359,11 +359,11 @@ func TestAnswersAreNotStoredOrSniffed(t *testing.T) {
 // Requests without the token are nobody's business in the log's warnings when they bring none at all, for so SNS begins each delivery.
 func TestABareRequestIsNoWarning(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
-		r.send(httptest.NewRequest(http.MethodPost, pathCloudWatch, http.NoBody)).is(401)
+		r.send(httptest.NewRequest(http.MethodPost, pathCloudWatch, http.NoBody)).is(401, "a token is needed")
 		if log := r.logged.String(); strings.Contains(log, `"WARN"`) || !strings.Contains(log, `"INFO"`) {
 			t.Error(log)
 		}
-		r.call(http.MethodPost, pathCloudWatch, nil, "Authorization", "Bearer "+tokenB).is(401)
+		r.call(http.MethodPost, pathCloudWatch, nil, "Authorization", "Bearer "+tokenB).is(401, "after a rotation")
 		if log := r.logged.String(); !strings.Contains(log, `"WARN"`) {
 			t.Error(log)
 		}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,6 +83,9 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 			f.result = Problem
 			f.details = append(f.details, status.Err.Error())
 			f.hint = "put a count there with `pulumi config set`, then run `pulumi up" + v.option() + "`"
+		case configured == nil && v.survey.File[name] == nil:
+			f.details = append(f.details, fmt.Sprintf("%s: neither the config file nor the last successful update has config %q", name, rule.ConfigKey))
+			f.hint = "if the key is misspelt, mend the rule; `pulumiscale rules --verify` proves whether it changes the targets"
 		case count == nil:
 			without++
 		case configured != nil && *count != *configured:
@@ -94,7 +98,8 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 	case len(f.details) > 0:
 		f.found = "some are not as configured"
 		if f.result == OK {
-			f.result, f.hint = Warning, "`pulumi refresh"+v.option()+"` reads the real sizes; a scaling, or `pulumi up`, brings them to what is configured"
+			f.result = Warning
+			f.hint = cmp.Or(f.hint, "`pulumi refresh"+v.option()+"` reads the real sizes; a scaling, or `pulumi up`, brings them to what is configured")
 		}
 	case without == len(v.survey.Rules):
 		f.found = "no rule exports \"current\", so a scaling is not held against the real size"
@@ -142,6 +147,6 @@ func (v *visit) lookAtUnsettled(context.Context) finding {
 	if len(pools) == 0 {
 		return fine("none")
 	}
-	return warn("the next scaling, or a start of `pulumiscale serve`, brings them back to their count; docs/recovery.md says what else can be done",
+	return warn("the next scaling, or a running `pulumiscale serve`, brings them back to their count; docs/recovery.md says what else can be done",
 		"an update that failed or was cut off left them in between: %s", strings.Join(pools, ", "))
 }
