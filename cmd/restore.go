@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
 		Use:   "restore",
 		Short: "Write the last scaled counts into the stack's config file",
 		Long: "Write the counts of the last successful update into the stack's config file, for a CI job before its `pulumi up`.\n\n" +
+			"Mistakes in the rules do not keep it from that as long as their config keys can be read.\n" +
 			"A count that no update ever had is somebody's edit: it is reported and left alone. So is everything but the counts.",
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,7 +39,10 @@ func (o *restoreOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
 		s.mute = isRestored // it is the result
 		restored, err := s.scaler.Restore(ctx)
-		if err != nil {
+		if malformed, ok := errors.AsType[*scale.RulesError](err); ok && malformed.KeysWhole() {
+			s.note("the rules have mistakes, which the next `pulumi up` may mend; their config keys can be read, and that is enough here")
+			s.note(err.Error())
+		} else if err != nil {
 			return err
 		}
 		file := s.scaler.Stack.ConfigFile()

@@ -23,6 +23,18 @@ func (e *UsageError) Error() string { return e.Field + ": " + e.Problem }
 // RulesError is a stack output that does not hold valid rules. It lists every mistake at once.
 type RulesError struct {
 	Problems []Problem
+	// Keys are rules of which only the config key counts: those of the pools whose key can be read all the same.
+	Keys Rules
+}
+
+// KeysWhole says whether the config key of every pool can be read in spite of the mistakes.
+func (e *RulesError) KeysWhole() bool {
+	for _, p := range e.Problems {
+		if _, ok := e.Keys[p.Pool]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // Problem is one mistake in the rules.

@@ -36,9 +36,25 @@ func ParseRules(output []byte) (Rules, error) {
 	r := &reader{}
 	rules := r.rules(output)
 	if len(r.problems) > 0 {
-		return nil, &RulesError{Problems: r.problems}
+		return nil, &RulesError{Problems: r.problems, Keys: keysOf(rules, r.problems)}
 	}
 	return rules, nil
+}
+
+// keysOf are the rules, with nothing but their config keys, of the pools in whose name and key there is no mistake.
+func keysOf(rules Rules, problems []Problem) Rules {
+	keys := Rules{}
+	for name, rule := range rules {
+		if rule.ConfigKey != "" {
+			keys[name] = Rule{Pool: name, ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath}
+		}
+	}
+	for _, p := range problems {
+		if p.Field == "" || p.Field == "configKey" || p.Field == "configPath" {
+			delete(keys, p.Pool)
+		}
+	}
+	return keys
 }
 
 // poolForm says what the name of a pool must be.

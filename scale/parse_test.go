@@ -290,7 +290,7 @@ func TestParseRulesNeverShowsASecret(t *testing.T) {
 		workerOutput(`"triggers":{"HighCPU":{"count":1,"delta":` + secretJSON + `}}`),
 	} {
 		_, err := ParseRules([]byte(json))
-		if text := (&RulesError{problemsOf(t, err)}).Error(); strings.Contains(text, "abcdef") || !strings.Contains(text, "[secret]") {
+		if text := (&RulesError{Problems: problemsOf(t, err)}).Error(); strings.Contains(text, "abcdef") || !strings.Contains(text, "[secret]") {
 			t.Errorf("%s\n%s", json, text)
 		}
 	}
@@ -312,4 +312,29 @@ func readRulesFile(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// A mistake beside the config key does not hide it.
+func TestKeysOfMalformedRules(t *testing.T) {
+	const good = `"urn":"urn:x","min":1,"max":9`
+	keysOf := func(output string) *RulesError {
+		t.Helper()
+		_, err := ParseRules([]byte(output))
+		malformed, ok := errors.AsType[*RulesError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		return malformed
+	}
+	some := keysOf(`{"typo":{` + good + `,"configKey":"a","cooldwon":"5m"}, "path":{"configKey":"b.c","configPath":true}, "second":{` + good + `,"configKey":"a"},
+		"none":{` + good + `}, "number":{` + good + `,"configKey":7}, "text":"x", "no name":{` + good + `,"configKey":"d"}, "fine":{` + good + `,"configKey":"e"}}`)
+	want := Rules{
+		"second": {Pool: "second", ConfigKey: "a"}, "path": {Pool: "path", ConfigKey: "b.c", ConfigPath: true}, "fine": {Pool: "fine", ConfigKey: "e"},
+	}
+	if diff := cmp.Diff(want, some.Keys); diff != "" || some.KeysWhole() { // of two with one key the first is taken at its word
+		t.Errorf("whole: %v (-want +got):\n%s", some.KeysWhole(), diff)
+	}
+	if whole := keysOf(`{"typo":{` + good + `,"configKey":"a","cooldwon":"5m"}}`); !whole.KeysWhole() {
+		t.Errorf("not whole: %v", whole)
+	}
 }

@@ -1,7 +1,9 @@
 package scale
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -101,7 +103,8 @@ func (s *Snapshot) statuses(now time.Time) []Status {
 }
 
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. Edits that no
-// update ever had are kept, and reported to the observer.
+// update ever had are kept, and reported to the observer. With a [*RulesError] it has done so for the pools of [RulesError.Keys]: for nothing
+// else is needed, and the `pulumi up` that follows may be the one that mends the rules.
 func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -109,10 +112,11 @@ func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	}
 	defer unlock()
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
-	if err != nil {
+	if malformed, ok := errors.AsType[*RulesError](err); err != nil && (!ok || snap == nil || len(malformed.Keys) == 0) {
 		return nil, err
 	}
-	return settle(ctx, s.Stack, snap, Restore, s.Observe)
+	restored, failed := settle(ctx, s.Stack, snap, Restore, s.Observe)
+	return restored, cmp.Or(failed, err)
 }
 
 // History lists past scalings, newest first: those of one pool, or of all where pool is empty. Failed ones are among them.

@@ -109,6 +109,25 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// The `pulumi up` that follows may be the one that mends the rules.
+func TestRestoreNeedsTheKeysOfTheRulesAlone(t *testing.T) {
+	malformed := &RulesError{Problems: []Problem{{Pool: "worker", Field: "cooldwon"}}}
+	for _, keys := range []Rules{nil, {"worker": {Pool: "worker", ConfigKey: "workerCount"}}} {
+		malformed.Keys = keys
+		fake := newFake(t, snapshot(withFile("worker", "-")))
+		read := fake.onRead
+		fake.onRead = func(i int) (*Snapshot, error) {
+			snap, _ := read(i)
+			snap.Rules = keys
+			return snap, malformed
+		}
+		got, err := fake.scaler().Restore(context.Background())
+		if !errors.Is(err, malformed) || len(got) != len(keys) || slices.Contains(fake.calls, "write") != (len(keys) > 0) {
+			t.Errorf("%v: restored %v, error %v, calls %v", keys, got, err, fake.calls)
+		}
+	}
+}
+
 func TestHistory(t *testing.T) {
 	recent := []Update{update(time.Minute, "worker", "5", "api", "4"), update(2*time.Minute, "worker", "5", "api", "2"), update(3*time.Minute, "worker", "3", "api", "2")}
 	older := append(slices.Clone(recent), update(4*time.Minute, "worker", "9", "api", "2"))

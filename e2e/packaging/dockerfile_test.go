@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -36,17 +37,17 @@ func TestHealthChecksNeedNoCurl(t *testing.T) {
 		t.Fatal("the sidecar has no probe")
 	}
 
-	status := http.StatusOK
+	var status atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" {
-			w.WriteHeader(status)
+			w.WriteHeader(int(status.Load()))
 		}
 	}))
 	defer server.Close()
 	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "http://"), ":")
 	for name, script := range map[string]string{"Dockerfile": check[2], "sidecar": strings.Replace(string(probe[1]), "/8080", "/"+port, 1)} {
 		for answer, healthy := range map[int]bool{http.StatusOK: true, http.StatusServiceUnavailable: false} {
-			status = answer
+			status.Store(int32(answer))
 			cmd := exec.CommandContext(t.Context(), bash, "-c", script)
 			cmd.Env = []string{"PULUMISCALE_LISTEN=0.0.0.0:" + port}
 			if out, err := cmd.CombinedOutput(); (err == nil) != healthy {

@@ -100,9 +100,11 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, rulesErr, err := s.rules(state.rules)
-	if err != nil {
-		return nil, err
+	rules, rulesErr, unread := s.rules(state.rules)
+	if malformed, ok := errors.AsType[*scale.RulesError](unread); ok {
+		rules = malformed.Keys
+	} else if unread != nil {
+		return nil, unread
 	}
 	updates, err := s.updates(entries, rules)
 	for page := 2; err == nil && !complete && !reachesBack(updates, rules); page++ {
@@ -118,7 +120,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Busy: busy}
 	snap.Unsettled = s.unsettled(ended, entries, rules)
-	return snap, s.fill(snap, state)
+	return snap, cmp.Or(s.fill(snap, state), unread)
 }
 
 // ReadSince reads the state and the configuration file. An update that succeeds writes the state, so that the history is read too where the

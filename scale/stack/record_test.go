@@ -307,7 +307,7 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	e := newEngine(t)
 	e.put("export.json", exportOf(rulesOutput))
 	e.put("events", string(eventLog(t, "scale")))
-	e.replace(t, `exit "$(cat code`, `case "$*" in *" up "*) while [ -e hold ]; do sleep 0.02; done ;; esac; exit "$(cat code`)
+	e.replace(t, `exit "$(cat code`, `while [ -e hold ]; do sleep 0.02; done; exit "$(cat code`)
 	e.put("hold", "")
 	at := func() []scale.Holder {
 		snap, err := e.Read(context.Background())
@@ -327,6 +327,11 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 		updated <- err
 	}()
 	for deadline := time.Now().Add(10 * time.Second); len(at()) != 1; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-updated:
+			t.Fatalf("it has ended: %v", err)
+		default:
+		}
 		if time.Now().After(deadline) {
 			t.Fatal("no engine is at work")
 		}
