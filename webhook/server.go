@@ -247,7 +247,11 @@ func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		problem{Status: http.StatusMethodNotAllowed, Detail: "this is for " + strings.Join(allowed, ", ")}.write(w)
 		return nil
 	}
-	problem{Status: http.StatusNotFound, Detail: "there is nothing here"}.write(w)
+	var hint string
+	if strings.HasPrefix(r.URL.Path, "/webhook") {
+		hint = "alerts go to /webhook/POOL/cloudwatch, /webhook/POOL/prometheus or /webhook/prometheus, which is for Alertmanager and Grafana"
+	}
+	problem{Status: http.StatusNotFound, Detail: "there is nothing here", Hint: hint}.write(w)
 	return nil
 }
 

@@ -144,6 +144,7 @@ func TestBodies(t *testing.T) {
 		"an alarm without its envelope":       {pathCloudWatch, `{"AlarmName":"a","NewStateValue":"ALARM"}`, 400, "raw message delivery"},
 		"an EventBridge event to alerts":      {pathPrometheus, `{"detail-type":"x"}`, 400, "/webhook/{pool}/cloudwatch"},
 		"an unknown pool":                     {"/scale/wroker?count=5", nil, 404, `did you mean \"worker\"?`},
+		"a dialect by its sender's name":      {"/webhook/alertmanager", alertsOf("firing", `{}`), 404, "/webhook/prometheus"},
 		"an unknown pool of alerts":           {"/webhook/wroker/prometheus", alertsOf("firing", `{}`), 404, `"pools":["api","worker"]`},
 		"an unknown pool of an alarm":         {"/webhook/wroker/cloudwatch", "{}", 404, "no pool"},
 		"a pool with a name that is no name":  {"/scale/%0a%1b[31m?count=5", nil, 404, "no pool"},
