@@ -205,26 +205,11 @@ func passing(err error) bool {
 	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable))
 }
 
-// attempt reads, decides and updates once. It holds the lock. A reading that was begun already saves its own, unless that is nil or does not
-// lead to an update. The plan that it updates by is left in last.
+// attempt reads, decides and updates once. It holds the lock. A reading that was begun already is used; nil: there is none. The plan that it
+// updates by is left in last.
 func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Plan) (_ *Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
-	var snap *Snapshot
-	var p Plan
-	var restored []Drift
-	if early != nil {
-		if <-early.done; early.err != nil {
-			return nil, early.err
-		}
-		snap = early.snap
-		p, restored, err = s.decide(ctx, snap, o)
-	}
-	if early == nil || err != nil && !passing(err) || err == nil && len(p.Moves) == 0 {
-		if snap, err = s.Stack.Read(ctx); err != nil {
-			return nil, err
-		}
-		p, restored, err = s.decide(ctx, snap, o)
-	}
+	snap, p, restored, err := s.readAndDecide(ctx, o, early)
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +243,24 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 	err = s.writeBack(snap, p.Moves)
 	span.End(writing, err)
 	return report, err
+}
+
+// readAndDecide decides on a reading that was begun already, and if there is none, or no update comes of it, on one of its own.
+func (s *Scaler) readAndDecide(ctx context.Context, o order, early *reading) (snap *Snapshot, p Plan, restored []Drift, err error) {
+	if early != nil {
+		if <-early.done; early.err != nil {
+			return nil, p, nil, early.err
+		}
+		p, restored, err = s.decide(ctx, early.snap, o)
+		if err == nil && len(p.Moves) > 0 || err != nil && passing(err) {
+			return early.snap, p, restored, err
+		}
+	}
+	if snap, err = s.Stack.Read(ctx); err != nil {
+		return nil, p, nil, err
+	}
+	p, again, err := s.decide(ctx, snap, o)
+	return snap, p, append(restored, again...), err
 }
 
 // decide checks what was read, puts drift right, and says what is to be done.
