@@ -68,7 +68,7 @@ type QueueOptions struct {
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
 	Poll time.Duration
-	// Gather is how long an accepted operation waits for others that arrive at the same moment. Default: 50 ms.
+	// Gather is how long an accepted operation waits for others that arrive at the same moment. Default: 100 ms, in which no reading of a stack is done.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
 	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
@@ -105,7 +105,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	}
 	options.Freshness = cmp.Or(options.Freshness, time.Second)
 	options.Poll = cmp.Or(options.Poll, 30*time.Second)
-	options.Gather = cmp.Or(options.Gather, 50*time.Millisecond)
+	options.Gather = cmp.Or(options.Gather, 100*time.Millisecond)
 	options.RetryDelay = cmp.Or(options.RetryDelay, time.Second)
 	options.MaxRetryDelay = cmp.Or(options.MaxRetryDelay, time.Minute)
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)

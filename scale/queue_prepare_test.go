@@ -110,7 +110,7 @@ func TestQueueLeavesNothingPreparedWhenItStops(t *testing.T) {
 }
 
 // gatherTime is the default of [QueueOptions.Gather].
-const gatherTime = 50 * time.Millisecond
+const gatherTime = 100 * time.Millisecond
 
 // The stack is read while others that arrive at the same moment are waited for, and once.
 func TestQueueReadsTheStackAhead(t *testing.T) {

@@ -151,7 +151,7 @@ func TestPageOfARunningOperation(t *testing.T) {
 		id := r.post(pathScale, `{"count":5,"reason":"sale begins"}`).is(202).operation()
 		time.Sleep(updateTime / 2)
 		r.shows(
-			"Scaling the stack was read", `Running for 5\.\ds worker 3 → 5 http: sale begins count 5`,
+			"Scaling the stack was read", `Running for 4\.\ds worker 3 → 5 http: sale begins count 5`,
 			`running update pool cloud:index:Pool size 3 → 5 4\.\ds`, "worker 3 → 5 1 10",
 		)
 		body := r.page().Body.String()
