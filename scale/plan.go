@@ -120,7 +120,7 @@ const messagePrefix = "pulumiscale: "
 // change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update: a stale or
 // unfinished value in the file must not slip into the stack's configuration on the back of another pool's scaling.
 func change(snap *Snapshot, moves []Move) Change {
-	c := Change{Head: snap.Head, Output: snap.Output}
+	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History}
 	values := map[string]*string{}
 	for _, name := range snap.Rules.Names() {
 		values[name] = snap.Configured(name)

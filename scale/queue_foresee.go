@@ -18,7 +18,7 @@ func (b *batch) foreseen(report *Report, err error, now time.Time) *Snapshot {
 	}
 	snap := *b.base
 	snap.Rules, snap.File, snap.Head = maps.Clone(snap.Rules), maps.Clone(snap.File), report.Head
-	snap.Output, snap.Written = report.Output, time.Time{}
+	snap.Output, snap.Stamp, snap.Written = report.Output, Stamp{}, time.Time{}
 	values := map[string]*string{}
 	for name := range snap.Rules {
 		values[name] = snap.Configured(name)

@@ -136,6 +136,15 @@ func TestQueueReadsTheStackAhead(t *testing.T) {
 			worker: 6, updates: 1, readings: 1, took: readTime + updateTime,
 		},
 		{
+			name: "for what arrives until the reading ends",
+			play: func(r *rig) {
+				first := r.accepted(byDelta(2))
+				time.Sleep(readTime - time.Millisecond)
+				r.wants(FinalScaled, first, r.accepted(byDelta(1)))
+			},
+			worker: 6, updates: 1, readings: 1, took: readTime + updateTime,
+		},
+		{
 			name: "and again before it is said that there is nothing to do",
 			play: func(r *rig) {
 				r.world.somebody("worker", 5)
@@ -203,4 +212,56 @@ func TestQueueGivesTheLockBack(t *testing.T) {
 		}
 		r.wantHeadStarts(1, 0)
 	})
+}
+
+// Operations that arrive at the same moment are carried out together, and a storm of them too, up to a point.
+func TestQueueGathersWhatArrivesTogether(t *testing.T) {
+	const (
+		gather = 4 * time.Second // longer than a reading takes
+		soon   = gather/5 + time.Millisecond
+	)
+	for _, c := range []struct {
+		name     string
+		arrivals []time.Duration
+		// began is when the first update begins, and together is how many operations it carries out.
+		began    time.Duration
+		together int
+	}{
+		{"one", []time.Duration{0}, gather, 1},
+		{"two of a moment", []time.Duration{0, gather / 2}, gather, 2},
+		{"one at the last moment, which others may follow", []time.Duration{0, gather - time.Millisecond}, gather - time.Millisecond + gather/4, 2},
+		{"one a moment later", []time.Duration{0, gather + gather/2}, gather, 1},
+		{"a storm", every(soon, 2*gather), 9*soon + gather/4, 10},
+		{"a storm that does not end", every(soon, 4*gather), 3 * gather, 15},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r := begin(t, newWorld(t), func(o *QueueOptions) { o.Gather, o.Poll = gather, time.Hour })
+				start, last := time.Now(), ""
+				for _, at := range c.arrivals {
+					time.Sleep(time.Until(start.Add(at)))
+					last = r.accepted(byDelta(1))
+				}
+				r.result(last)
+				for _, e := range r.happened() {
+					if first, ok := e.(BatchStarted); ok {
+						began := first.Operations[0].StartedAt.Sub(start).Round(time.Millisecond)
+						if began != c.began || len(first.Operations) != c.together {
+							t.Errorf("%d were begun together after %s, and not %d after %s", len(first.Operations), began, c.together, c.began)
+						}
+						return
+					}
+				}
+				t.Error("nothing was begun")
+			})
+		})
+	}
+}
+
+// every are moments from now on, so far apart, up to an end.
+func every(apart, end time.Duration) (out []time.Duration) {
+	for at := time.Duration(0); at <= end; at += apart {
+		out = append(out, at)
+	}
+	return out
 }

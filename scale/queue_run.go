@@ -34,10 +34,12 @@ func (q *Queue) Run(ctx context.Context) {
 		}
 		q.prepare(ctx, q.gathering())
 		q.keepHouse()
-		timer.Reset(q.pause())
+		reading := q.ahead.reading.underWay()
+		timer.Reset(q.pause(reading != nil))
 		select {
 		case <-timer.C:
 		case <-q.wake:
+		case <-reading:
 		case <-ctx.Done():
 		}
 	}
@@ -54,11 +56,12 @@ func (q *Queue) stop() {
 	q.background.Wait()
 }
 
-// ready are the operations to be carried out now. They count as running from here on, and their pools as busy.
+// ready are the operations to be carried out now. They count as running from here on, and their pools as busy. What arrives while the stack is
+// read for them is carried out along with them: nothing can be decided before that.
 func (q *Queue) ready() []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if at, ok := q.nextBatch(); !ok || at.After(q.now()) {
+	if at, ok := q.nextBatch(); !ok || at.After(q.now()) || q.ahead.reading.underWay() != nil {
 		return nil
 	}
 	now := q.now()
@@ -89,19 +92,35 @@ func inDoubtFirst(entries []*entry) []*entry {
 
 // nextBatch is when operations are carried out next; ok is false where there are none. q.mu must be held.
 func (q *Queue) nextBatch() (at time.Time, ok bool) {
+	var first, last time.Time // when those that wait for others were accepted
 	for _, e := range q.open {
 		due, waits := e.due()
-		if !waits {
-			continue
-		}
-		if e.op.State == Accepted {
-			due = due.Add(q.options.Gather)
-		}
-		if !ok || due.Before(at) {
+		switch {
+		case !waits:
+		case e.op.State == Accepted:
+			if first.IsZero() {
+				first = due
+			}
+			last = latest(last, due)
+		case !ok || due.Before(at):
 			at, ok = due, true
 		}
 	}
+	if together := q.gathered(first, last); !first.IsZero() && (!ok || together.Before(at)) {
+		at, ok = together, true
+	}
 	return latest(at, q.retryAt), ok
+}
+
+// gathered is when operations are carried out together, by when the first and the last of them were accepted. While they come thick and fast it
+// pays to wait a little for the rest, which would need another update.
+func (q *Queue) gathered(first, last time.Time) time.Time {
+	gather := q.options.Gather
+	at, calm, end := first.Add(gather), last.Add(gather/calmAfter), first.Add(mostGathers*gather)
+	if calm.After(end) {
+		calm = end
+	}
+	return latest(at, calm)
 }
 
 // due is when the operation may be carried out; ok is false where it may not at all.
@@ -140,8 +159,8 @@ func (q *Queue) keepHouse() {
 	}
 }
 
-// pause is how long there is nothing to do.
-func (q *Queue) pause() time.Duration {
+// pause is how long there is nothing to do, but for operations that are carried out once the stack has been read for them.
+func (q *Queue) pause(reading bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	next := q.pollAt
@@ -151,7 +170,7 @@ func (q *Queue) pause() time.Duration {
 	if len(q.unsaved) > 0 && q.saveAt.Before(next) {
 		next = q.saveAt
 	}
-	if at, ok := q.nextBatch(); ok && at.Before(next) {
+	if at, ok := q.nextBatch(); ok && at.Before(next) && !reading {
 		next = at
 	}
 	if q.knowsUnsettled() && q.settleAt.Before(next) {

@@ -33,6 +33,19 @@ func (s *Scaler) readAhead(ctx context.Context, known *Snapshot) *reading {
 	return r
 }
 
+// underWay is closed when the reading ends; nil where it has, or there is none.
+func (r *reading) underWay() <-chan struct{} {
+	if r == nil {
+		return nil
+	}
+	select {
+	case <-r.done:
+		return nil
+	default:
+		return r.done
+	}
+}
+
 // release gives the lock back, once the reading has ended.
 func (r *reading) release() {
 	r.cancel()

@@ -22,9 +22,9 @@ type Stack interface {
 	TryLock() (unlock func(), ok bool, err error)
 	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else.
 	Read(ctx context.Context) (*Snapshot, error)
-	// ReadSince reads the stack afresh, but for the history, which is taken for what it was at an earlier reading where nothing shows that
-	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to
-	// say that there is nothing to do.
+	// ReadSince is Read, but takes from an earlier reading what cannot have changed since, as the backend's [Stamp] shows, and the history also
+	// where nothing shows that an update has ended since. That is good enough for an update, which finds out whether there was one
+	// ([Result.Overtaken]), and not to say that there is nothing to do.
 	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
 	// History reads every completed update of the stack, newest first, and the counts that each had for the rules' keys.
 	History(ctx context.Context, rules Rules) ([]Update, error)
@@ -62,7 +62,9 @@ type Snapshot struct {
 	File map[string]*string
 	// Head identifies the newest completed update; empty where there is none.
 	Head string
-	// Written is when the engine wrote the state last, by the clock of its machine; zero where that is not known.
+	// Stamp is what the backend had of the stack when the reading began, and Written when the engine wrote the state last, by the clock of its
+	// machine. Both are zero where they are not known.
+	Stamp   Stamp
 	Written time.Time
 	// Output is the JSON of the stack output of the rules; nil where there is none, or where it is not told as it is.
 	Output []byte
@@ -72,6 +74,13 @@ type Snapshot struct {
 	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may not have been read. Who
 	// holds Lock finds there only those whose PulumiScale has died.
 	Busy []Holder
+}
+
+// Stamp tells what a backend has of a stack at two moments apart, without reading it: where nothing was written in between, both are equal. It
+// is for nothing else than to be compared.
+type Stamp struct {
+	// State stands for the stack's state, and History for its completed updates; each is empty where the backend does not tell so easily.
+	State, History string
 }
 
 // Update is one completed update in the backend's history.
@@ -120,9 +129,10 @@ type Change struct {
 	TargetDependents, Refresh bool
 	// Message is the update's message.
 	Message string
-	// Head and Output are those of the snapshot on which the change was decided.
-	Head   string
-	Output []byte
+	// Head, Output and History are those of the snapshot on which the change was decided, and of its [Stamp].
+	Head    string
+	Output  []byte
+	History string
 	// ID becomes the update's [Update.ID]; empty: one is made up.
 	ID string
 }

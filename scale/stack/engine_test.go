@@ -18,13 +18,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json), pages of the history, and for an update or a preview an event
+// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), pages of the history, and for an update or a preview an event
 // log, an exit code and what is printed. It writes down how it was called and the configuration it was given.
 const engineScript = `
 cd "$(dirname "$0")"
 echo "$*" >>calls
 case "$*" in
-*"stack export"*) if [ -e first.json ]; then cat first.json; rm first.json; else cat export.json; fi ;;
+*"stack export"*) [ -e meanwhile ] && . ./meanwhile; if [ -e first.json ]; then cat first.json; rm first.json; else cat export.json; fi ;;
 *"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page ] && page=$2; shift; done; cat "history$page.json" ;;
 *"stack --show-name"*) echo dev ;;
 *" cancel "*) ;;

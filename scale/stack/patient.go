@@ -96,18 +96,6 @@ func (p *Patient) Backend(ctx context.Context) (doctor.Backend, error) {
 	return p.backend, nil
 }
 
-// backendURL is the backend's address where the environment or the project has it; else the CLI is logged in to it. The CLI itself tells only
-// that of a page to look at, which not every service has.
-func (p *project) backendURL() string {
-	if address := os.Getenv("PULUMI_BACKEND_URL"); address != "" {
-		return address
-	}
-	if p.Backend != nil && p.Backend.URL != "" {
-		return p.Backend.URL
-	}
-	return ""
-}
-
 // withoutCredentials takes out of a backend's URL what nobody should see: user, password and query.
 func withoutCredentials(text string) string {
 	parsed, err := url.Parse(text)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/user"
 	"path"
 	"path/filepath"
 	"slices"
@@ -23,7 +22,7 @@ func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, e
 		locks, err = p.running(ctx)
 		return locks, true, err
 	}
-	dir, ok := p.folder()
+	dir, ok := p.project.folder(p.backend.URL)
 	if !ok {
 		return nil, false, nil
 	}
@@ -46,25 +45,6 @@ func escaped(path string) string {
 		return path
 	}
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
-}
-
-// folder is the folder of a file backend, as the CLI reads its URL.
-func (p *Patient) folder() (string, bool) {
-	dir, ok := strings.CutPrefix(p.backend.URL, "file://")
-	if !ok {
-		return "", false
-	}
-	if rest, ok := strings.CutPrefix(dir, "~"); ok {
-		self, err := user.Current()
-		if err != nil {
-			return "", false
-		}
-		dir = filepath.Join(self.HomeDir, rest)
-	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(p.project.dir, dir)
-	}
-	return filepath.FromSlash(dir), true
 }
 
 // readLock reads a lock; there is false where it has just been taken away.

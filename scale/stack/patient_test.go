@@ -51,15 +51,13 @@ func TestTheFolderOfAFileBackendIsFoundAsTheCLIDoes(t *testing.T) {
 		t.Skip(err)
 	}
 	for url, want := range map[string]string{
-		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "",
+		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "", "file:///a?no_tmp_dir=true": "/a",
 	} {
-		p.backend.URL = url
-		if got, ok := p.folder(); got != want || ok != (want != "") {
+		if got, ok := p.project.folder(url); got != want || ok != (want != "") {
 			t.Errorf("%s: %s, %v", url, got, ok)
 		}
 	}
-	p.backend.URL = "file://~/b"
-	if got, _ := p.folder(); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.dir, "~") || home == "" {
+	if got, _ := p.project.folder("file://~/b"); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.dir, "~") || home == "" {
 		t.Errorf("got %s", got)
 	}
 }

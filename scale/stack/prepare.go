@@ -58,12 +58,19 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 // a new one. What one has died of may be over by now.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
-		if reflect.DeepEqual(e.change, change) && alive(e.record.pid) && s.admit(e) == nil {
+		if e.isFor(change) && alive(e.record.pid) && s.admit(e) == nil {
 			return e, nil
 		}
 		e.end()
 	}
 	return s.launch(change, false)
+}
+
+// isFor says whether the engine does the change, whichever reading it was decided on.
+func (e *engineProcess) isFor(change scale.Change) bool {
+	same := e.change
+	same.History = change.History
+	return reflect.DeepEqual(same, change)
 }
 
 // launch makes the record of an update and starts its engine, which waits for its configuration where it is gated.

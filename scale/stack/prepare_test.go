@@ -85,6 +85,17 @@ func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
 	}
 }
 
+// What an update of ours should have done is known before it is read; the change that is decided then is the same.
+func TestPreparedEngineDoesTheChangeOfALaterReading(t *testing.T) {
+	e := newEngine(t)
+	defer e.prepare(toFive())()
+	change := toFive()
+	change.History = "read since"
+	if _, err := e.Update(context.Background(), change, scale.Unobserved); err != nil || len(e.called("up")) != 1 {
+		t.Errorf("error %v, the engine was called so: %q", err, e.called("up"))
+	}
+}
+
 func TestPreparedEngineEndsUnused(t *testing.T) {
 	other := toFive()
 	other.Message = "to another five"

@@ -70,6 +70,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	var previousErr error
 	f := newFollower("update", change.Message, observe)
 	f.locked = func() {
+		if change.History != "" && change.History == s.stamp().History {
+			previous = change.Head
+			return
+		}
 		wait.Go(func() { previous, previousErr = s.previous(running, change.ID) })
 	}
 	err = s.attend(running, f, engine.record.dir, engine.child)
