@@ -68,8 +68,8 @@ type QueueOptions struct {
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
 	Poll time.Duration
-	// Gather is how long an accepted operation waits for others that arrive at the same moment: up to three times as long while more arrive, each
-	// within a quarter of it. Default: 100 ms, about what the engine needs to start meanwhile.
+	// Gather is how long an accepted operation waits for others that arrive at the same moment: up to twice as long while more arrive, each within
+	// a quarter of it. Default: 100 ms, about what the engine needs to start meanwhile.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
 	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
@@ -85,7 +85,7 @@ const (
 	readTimeout = 2 * time.Minute
 	pruneEvery  = 10 * time.Minute
 	// mostGathers and calmAfter are those of [QueueOptions.Gather].
-	mostGathers = 3
+	mostGathers = 2
 	calmAfter   = 4
 )
 

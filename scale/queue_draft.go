@@ -38,6 +38,9 @@ type outlook struct {
 	rivalled  bool
 }
 
+// toTheSecond is by how much a time may differ that the backend knows to the second.
+const toTheSecond = 2 * time.Second
+
 // draft decides the intents that are no duplicates. q.mu must be held.
 func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 	d := &draft{subs: slices.Clone(subs), pools: map[string]*outlook{}, deferred: map[string]*entry{}}
@@ -65,8 +68,9 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 			d.add(i, q.nextID(now), decision, state, now)
 			pool.waiting = true
 		default:
-			held := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() // since when is not known to the second
-			d.uncertain = d.uncertain || held || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused
+			// Of an update of ours that has not been read yet it is not known to the second when its cooldown ends.
+			ends := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
+			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused
 		}
 	}
 	return d

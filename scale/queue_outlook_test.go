@@ -136,22 +136,25 @@ func TestQueueForeseesOnlyWhatIsProved(t *testing.T) {
 
 func TestQueueAcceptsBehindAnUpdateWithoutAReading(t *testing.T) {
 	cases := []struct {
-		name   string
-		intent Intent
-		want   Outcome
-		from   int
+		name     string
+		intent   Intent
+		cooldown time.Duration
+		want     Outcome
+		from     int
 		// reads says that the answer waits for a reading.
 		accepted, reads bool
 	}{
-		{"a delta of the other pool", apiDelta(1), Scale, 2, true, false},
-		{"a forced delta begins from where the update went", forced(byDelta(1)), Scale, 5, true, false},
-		{"a delta in the cooldown is turned away on what was read", byDelta(1), CoolingDown, 5, false, true},
-		{"so is one for nothing", byCountOf(5), NoChange, 5, false, true},
+		{"a delta of the other pool", apiDelta(1), time.Minute, Scale, 2, true, false},
+		{"a forced delta begins from where the update went", forced(byDelta(1)), time.Minute, Scale, 5, true, false},
+		{"a delta in the cooldown", byDelta(1), time.Minute, CoolingDown, 5, false, false},
+		{"but one that may be about to end is turned away on what was read", byDelta(1), 2*time.Second - time.Millisecond, CoolingDown, 5, false, true},
+		{"so is a count for nothing", byCountOf(5), time.Minute, NoChange, 5, false, true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				w := newWorld(t)
+				w.rule("worker", func(rule *Rule) { rule.Cooldown = Cooldown{Up: c.cooldown, Down: c.cooldown} })
 				r := begin(t, w)
 				r.wants(FinalScaled, r.accepted(byDelta(2)))
 				before := time.Now()

@@ -1,7 +1,9 @@
 package scale
 
 import (
+	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -17,15 +19,16 @@ type ahead struct {
 	began time.Time
 	// reading is the reading of the stack; nil where somebody else is at work in the directory, or once the scaler has it.
 	reading *reading
-	// id is the mark of the update for which the engine has been started, empty where it has not, and end ends that engine where no such update
-	// is made.
-	id  string
-	end func()
+	// change is the one for which the engine was started, at a moment, and end ends that engine where no such update is made; nil: there is none.
+	change  Change
+	started time.Time
+	end     func()
 }
 
 // prepare begins what operations which wait, or are about to be carried out, need in any case, the reading of the stack, while others that
 // arrive at the same moment are waited for. And it has the engine started for the update that they are likely to need, if it is known well
-// enough what that will do. Nothing is decided by it: an update that turns out to be another one starts its own engine.
+// enough what that will do, and another one where more of them need another update. Nothing is decided by it: an update that turns out to be
+// another one starts its own engine.
 func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 	if len(waiting) == 0 {
 		q.unprepare()
@@ -47,13 +50,20 @@ func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 		}
 		q.ahead.began, q.ahead.reading = q.now(), q.scaler.readAhead(ctx, since)
 	}
-	if q.ahead.end != nil || !known || len(snap.Unsettled) > 0 {
+	now := q.now()
+	if !known || len(snap.Unsettled) > 0 || q.ahead.end != nil && now.Sub(q.ahead.started) < q.options.Gather/calmAfter {
 		return
 	}
-	if p := plan(snap, intents, q.now()); len(p.Moves) > 0 {
-		p.Change.ID = NewUpdateID()
-		q.ahead.id, q.ahead.end = p.Change.ID, q.scaler.Stack.Prepare(p.Change)
+	p := plan(snap, intents, now)
+	p.Change.ID = cmp.Or(q.ahead.change.ID, NewUpdateID())
+	if len(p.Moves) == 0 || reflect.DeepEqual(p.Change, q.ahead.change) {
+		return
 	}
+	if q.ahead.end != nil {
+		q.ahead.end()
+		p.Change.ID = NewUpdateID()
+	}
+	q.ahead.change, q.ahead.started, q.ahead.end = p.Change, now, q.scaler.Stack.Prepare(p.Change)
 }
 
 // unprepare ends what was prepared and not needed.

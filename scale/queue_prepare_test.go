@@ -31,13 +31,27 @@ func TestQueuePreparesTheNextUpdate(t *testing.T) {
 			worker: 5, api: 2, updates: 1, preparations: 1, headStarts: 1,
 		},
 		{
-			name: "while others that arrive at the same moment are waited for, and in vain where they change it",
+			name: "and another one where one that arrives at the same moment changes it",
 			play: func(r *rig) {
 				first := r.accepted(byDelta(2))
 				time.Sleep(time.Millisecond)
 				r.wants(FinalScaled, first, r.accepted(byDelta(1)))
 			},
-			worker: 6, api: 2, updates: 1, preparations: 1,
+			worker: 6, api: 2, updates: 1, preparations: 2, headStarts: 1,
+		},
+		{
+			name: "but not another one for each of a storm",
+			play: func(r *rig) {
+				ids := []string{r.accepted(byDelta(2))}
+				for range 40 {
+					time.Sleep(time.Millisecond)
+					ids = append(ids, r.accepted(apiDelta(1)))
+				}
+				for _, id := range ids {
+					r.result(id)
+				}
+			},
+			worker: 5, api: 10, updates: 1, preparations: 2, headStarts: 1,
 		},
 		{
 			name: "on what an update of ours has just done",
@@ -231,8 +245,8 @@ func TestQueueGathersWhatArrivesTogether(t *testing.T) {
 		{"two of a moment", []time.Duration{0, gather / 2}, gather, 2},
 		{"one at the last moment, which others may follow", []time.Duration{0, gather - time.Millisecond}, gather - time.Millisecond + gather/4, 2},
 		{"one a moment later", []time.Duration{0, gather + gather/2}, gather, 1},
-		{"a storm", every(soon, 2*gather), 9*soon + gather/4, 10},
-		{"a storm that does not end", every(soon, 4*gather), 3 * gather, 15},
+		{"a storm", every(soon, gather+gather/2), 7*soon + gather/4, 8},
+		{"a storm that does not end", every(soon, 4*gather), 2 * gather, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
