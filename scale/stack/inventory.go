@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"go.yaml.in/yaml/v3"
 
@@ -50,7 +52,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	return out, err
 }
 
-func wholeNumber(value json.RawMessage) (int, bool) {
+func wholeNumber(value jsontext.Value) (int, bool) {
 	n, err := strconv.ParseFloat(string(value), 64)
 	return int(n), err == nil && n == math.Trunc(n) && n >= 0 && n <= scale.MaxNumber
 }

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -39,11 +41,40 @@ func findProject(dir string) (*project, error) {
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "find the Pulumi project", Err: err}
 	}
-	loaded, err := workspace.LoadProject(path)
+	loaded, err := loadProject(path)
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
 	}
 	return &project{dir: filepath.Dir(path), path: path, Project: loaded}, nil
+}
+
+// loadProject reads a project's file as the CLI does. Where that holds the program too, which may be thousands of resources, it is not looked at:
+// checking it takes the SDK longer than anything else that PulumiScale does.
+func loadProject(path string) (*workspace.Project, error) {
+	if filepath.Ext(path) == ".yaml" {
+		if text, err := withoutProgram(path); err == nil {
+			if loaded, err := workspace.LoadProjectBytes(text, path, encoding.YAML); err == nil {
+				return loaded, nil
+			}
+		}
+	}
+	return workspace.LoadProject(path) // which says what is wrong
+}
+
+// withoutProgram is a project's file without the program of the YAML language.
+func withoutProgram(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var sections map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &sections); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"resources", "variables", "outputs"} {
+		delete(sections, name)
+	}
+	return yaml.Marshal(sections)
 }
 
 // configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and project.

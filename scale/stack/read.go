@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	fastjson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -211,14 +213,14 @@ func (s state) output() []byte {
 
 // resourceState is a resource as the state has it.
 type resourceState struct {
-	URN          string                     `json:"urn"`
-	Type         string                     `json:"type"`
-	Custom       bool                       `json:"custom"`
-	Inputs       json.RawMessage            `json:"inputs"`
-	Outputs      map[string]json.RawMessage `json:"outputs"`
-	Parent       string                     `json:"parent"`
-	Dependencies []string                   `json:"dependencies"`
-	DeletedWith  string                     `json:"deletedWith"`
+	URN          string                    `json:"urn"`
+	Type         string                    `json:"type"`
+	Custom       bool                      `json:"custom"`
+	Inputs       jsontext.Value            `json:"inputs"`
+	Outputs      map[string]jsontext.Value `json:"outputs"`
+	Parent       string                    `json:"parent"`
+	Dependencies []string                  `json:"dependencies"`
+	DeletedWith  string                    `json:"deletedWith"`
 }
 
 func (s *Stack) readState(ctx context.Context) (state, error) {
@@ -239,7 +241,7 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 			} `json:"pending_operations"`
 		} `json:"deployment"`
 	}
-	if err := json.Unmarshal(out, &exported); err != nil {
+	if err := fastjson.Unmarshal(out, &exported); err != nil { // states may be large
 		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
 	}
 	st := state{dependsOn: map[string][]string{}, all: exported.Deployment.Resources, written: exported.Deployment.Manifest.Time}
