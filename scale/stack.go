@@ -22,9 +22,9 @@ type Stack interface {
 	TryLock() (unlock func(), ok bool, err error)
 	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else.
 	Read(ctx context.Context) (*Snapshot, error)
-	// ReadSince is Read, but takes from an earlier reading what cannot have changed since, as the backend's [Stamp] shows, and the history also
-	// where nothing shows that an update has ended since. That is good enough for an update, which finds out whether there was one
-	// ([Result.Overtaken]), and not to say that there is nothing to do.
+	// ReadSince reads the stack afresh, but for the history, which is taken for what it was at an earlier reading where nothing shows that
+	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to
+	// say that there is nothing to do.
 	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
 	// History reads every completed update of the stack, newest first, and the counts that each had for the rules' keys.
 	History(ctx context.Context, rules Rules) ([]Update, error)

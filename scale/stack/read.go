@@ -93,12 +93,19 @@ const (
 	longestRead = 5 * time.Minute
 )
 
-// Read reads the stack's state, its history and its configuration file, the first two beside each other.
+// Read reads the stack's state, its history and its configuration file, the first two beside each other. Where nothing was written since they were
+// read last, they are not read again.
 func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the stack")(&err)
 	// An update that has ended by now is in the history that is read after it, if it got there.
 	ended, busy := s.left()
 	stamp := s.stamp()
+	if last := s.last.Load(); last != nil && last.Stamp == stamp && len(ended) == 0 {
+		snap := *last
+		snap.Unsettled, snap.Busy = nil, busy
+		snap.File, err = s.file.values(snap.Rules)
+		return &snap, err
+	}
 	state, entries, complete, err := s.readBoth(ctx)
 	if err != nil {
 		return nil, err
@@ -123,33 +130,31 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
 	snap.Unsettled = s.unsettled(ended, entries, rules)
-	return snap, cmp.Or(s.fill(snap, state), unread)
+	err = cmp.Or(s.fill(snap, state), unread)
+	if err == nil && rulesErr == nil && stamp != (scale.Stamp{}) {
+		s.last.Store(snap)
+	}
+	return snap, err
 }
 
-// ReadSince reads the configuration file, and nothing else where the backend's stamp is what it was. Without one it reads the state: an update
-// that succeeds writes that, so that the history is read too where the state has been written since. All is read where an update of ours has
-// left something to look up.
+// ReadSince is Read for a backend with a stamp. For others it reads the state: an update that succeeds writes that, so that the history is read
+// too where the state has been written since, and where an update of ours has left something to look up.
 func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.Snapshot, err error) {
-	defer span.In(&ctx, "read the state")(&err)
-	ended, busy := s.left()
-	stamp := s.stamp()
-	if stamp != known.Stamp || len(ended) > 0 || known.RulesErr != nil {
+	if s.stamp() != (scale.Stamp{}) {
 		return s.Read(ctx)
 	}
-	snap := *known
-	snap.Unsettled, snap.Busy = nil, busy
-	if stamp != (scale.Stamp{}) {
-		snap.File, err = s.file.values(snap.Rules)
-		return &snap, err
-	}
+	defer span.In(&ctx, "read the state")(&err)
+	ended, busy := s.left()
 	state, err := s.readState(ctx)
 	if err != nil {
 		return nil, err
 	}
 	same := !known.Written.IsZero() && state.written.Equal(known.Written) && known.Output != nil && bytes.Equal(state.output(), known.Output)
-	if !same {
+	if len(ended) > 0 || !same || known.RulesErr != nil {
 		return s.Read(ctx)
 	}
+	snap := *known
+	snap.Unsettled, snap.Busy = nil, busy
 	return &snap, s.fill(&snap, state)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/blang/semver"
@@ -41,6 +42,8 @@ type Stack struct {
 	command  *command
 	inForce  inForce
 	prepared prepared
+	// last is what was read last of a backend with a stamp; nil: nothing.
+	last atomic.Pointer[scale.Snapshot]
 	// longestRead, unless it is 0, stands for the constant of this name.
 	longestRead time.Duration
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,44 +125,65 @@ func TestOnlyAFolderHasAStamp(t *testing.T) {
 	}
 }
 
-func TestReadSinceAsksNothingWhereNothingWasWritten(t *testing.T) {
+func TestReadAsksNothingWhereNothingWasWritten(t *testing.T) {
+	broken := strings.Replace(rulesOutput, `"min":1`, `"min":10`, 1)
 	for _, c := range []struct {
 		name  string
-		write func(f folder)
+		rules string
+		play  func(e engine, f folder)
 		asked bool
 	}{
-		{"nothing", func(folder) {}, false},
-		{"the state", func(f folder) { f.put("stacks/demo/dev.json", "{}") }, true},
-		{"an update", func(f folder) { f.put("history/demo/dev/dev-2.history.json", "{}") }, true},
-		{"something, for a moment", func(f folder) { f.remove("stacks/demo/dev.json") }, true},
+		{"nothing", rulesOutput, func(engine, folder) {}, false},
+		{"the state", rulesOutput, func(_ engine, f folder) { f.put("stacks/demo/dev.json", "{}") }, true},
+		{"an update", rulesOutput, func(_ engine, f folder) { f.put("history/demo/dev/dev-2.history.json", "{}") }, true},
+		{"something, for a moment", rulesOutput, func(_ engine, f folder) { f.remove("stacks/demo/dev.json") }, true},
+		{"nothing, but an update of ours was cut off", rulesOutput, func(e engine, f folder) {
+			if _, err := e.newRecord("pulumiscale/1", []string{"worker"}); err != nil {
+				f.t.Fatal(err)
+			}
+		}, true},
+		{"nothing, and there are no valid rules", broken, func(engine, folder) {}, true},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			f := inFolder(t)
-			e := newEngine(t)
-			e.put("export.json", exportOf(rulesOutput))
-			known, err := e.Read(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.write(f)
-			if err := os.WriteFile(e.file.path, []byte("config:\n  demo:count: 7\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			before := len(e.called(""))
-			got, err := e.ReadSince(context.Background(), known)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if asked := len(e.called("")) > before; asked != c.asked {
-				t.Errorf("the CLI was asked: %v", asked)
-			}
-			if count := got.File["worker"]; count == nil || *count != "7" {
-				t.Errorf("the config file is not read: %v", count)
-			}
-			if diff := cmp.Diff(known.Resources, got.Resources); diff != "" {
-				t.Errorf("-known +got:\n%s", diff)
-			}
-		})
+		for how, read := range map[string]func(engine, *scale.Snapshot) (*scale.Snapshot, error){
+			"Read": func(e engine, _ *scale.Snapshot) (*scale.Snapshot, error) { return e.Read(context.Background()) },
+			"ReadSince": func(e engine, known *scale.Snapshot) (*scale.Snapshot, error) {
+				return e.ReadSince(context.Background(), known)
+			},
+		} {
+			t.Run(how+" "+c.name, func(t *testing.T) {
+				f := inFolder(t)
+				e := newEngine(t)
+				e.options.KeepRules = true
+				e.put("export.json", exportOf(rulesOutput))
+				if _, err := e.Read(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				e.put("export.json", exportOf(c.rules))
+				f.put("stacks/demo/dev.json", "{}")
+				known, err := e.Read(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.play(e, f)
+				if err := os.WriteFile(e.file.path, []byte("config:\n  demo:count: 7\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				before := len(e.called(""))
+				got, err := read(e, known)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if asked := len(e.called("")) > before; asked != c.asked {
+					t.Errorf("the CLI was asked: %v", asked)
+				}
+				if count := got.File["worker"]; count == nil || *count != "7" {
+					t.Errorf("the config file is not read: %v", count)
+				}
+				if diff := cmp.Diff(known.Resources, got.Resources); diff != "" {
+					t.Errorf("-known +got:\n%s", diff)
+				}
+			})
+		}
 	}
 }
 
