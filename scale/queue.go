@@ -38,9 +38,11 @@ type Queue struct {
 	// outlooks are those of pools behind everything that is accepted, as far as they are known. A new operation is added to its pool's;
 	// whatever else changes one clears them.
 	outlooks map[string]outlook
-	// unsaved are done operations that the journal has not taken yet. They are brought to it together, with the end of any other operation
-	// at the latest: so no end is on disk before those that came before it.
-	unsaved map[string]Operation
+	// unsaved are done operations that the journal has not taken yet, by id. They are brought to it in the order in which they ended, with the end
+	// of any other operation at the latest: so no end is on disk before those that came before it.
+	unsaved map[string]ending
+	// ended counts the operations that have ended.
+	ended int
 	// savesSoon says that they will be at once.
 	savesSoon bool
 	// last is the time in the newest id.
@@ -102,6 +104,12 @@ type entry struct {
 	done chan struct{}
 }
 
+// ending is a done operation; at is how many had ended before it.
+type ending struct {
+	op Operation
+	at int
+}
+
 // NewQueue makes a queue that goes on with what its journal says is not done.
 func NewQueue(options QueueOptions) (*Queue, error) {
 	if options.Observe == nil {
@@ -116,7 +124,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
 		options: options, scaler: options.Scaler, journal: options.Journal, wake: make(chan struct{}, 1),
-		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]Operation{},
+		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]ending{},
 	}
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
 	q.pruneAt = q.now().Add(pruneEvery)

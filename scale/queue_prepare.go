@@ -51,7 +51,7 @@ func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 		q.ahead.began, q.ahead.reading = q.now(), q.scaler.readAhead(ctx, since)
 	}
 	now := q.now()
-	if !known || len(snap.Unsettled) > 0 || q.ahead.end != nil && now.Sub(q.ahead.started) < q.options.Gather/calmAfter {
+	if !known || len(snap.Unsettled) > 0 || q.ahead.end != nil && now.Before(q.ahead.another(q.options.Gather/calmAfter)) {
 		return
 	}
 	p := plan(snap, intents, now)
@@ -64,6 +64,12 @@ func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 		p.Change.ID = NewUpdateID()
 	}
 	q.ahead.change, q.ahead.started, q.ahead.end = p.Change, now, q.scaler.Stack.Prepare(p.Change)
+}
+
+// another is when another engine may be started in place of the one that waits. Each costs as much as all of a reading: while more and more
+// operations arrive, the waits between them grow.
+func (a *ahead) another(first time.Duration) time.Time {
+	return a.started.Add(first + a.started.Sub(a.began))
 }
 
 // unprepare ends what was prepared and not needed.

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -52,6 +53,24 @@ func TestQueuePreparesTheNextUpdate(t *testing.T) {
 				}
 			},
 			worker: 5, api: 10, updates: 1, preparations: 2, headStarts: 1,
+		},
+		{
+			name: "and ever more seldom while they go on",
+			play: func(r *rig) {
+				r.world.rule("api", func(rule *Rule) { rule.Max = 1000 })
+				if err := r.Reload(context.Background()); err != nil {
+					r.t.Fatal(err)
+				}
+				var ids []string
+				for range 190 {
+					ids = append(ids, r.accepted(apiDelta(1)))
+					time.Sleep(time.Millisecond)
+				}
+				for _, id := range ids {
+					r.result(id)
+				}
+			},
+			worker: 3, api: 192, updates: 1, preparations: 5, headStarts: 1,
 		},
 		{
 			name: "on what an update of ours has just done",

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -37,7 +38,8 @@ func (q *Queue) finishSoon(entries ...*entry) {
 func (q *Queue) retire(entries []*entry) {
 	q.drop(entries...)
 	for _, e := range entries {
-		q.unsaved[e.op.ID] = e.op
+		q.unsaved[e.op.ID] = ending{op: e.op, at: q.ended}
+		q.ended++
 	}
 }
 
@@ -60,7 +62,7 @@ func (q *Queue) save(entries ...*entry) {
 			changed = append(changed, e.op)
 		}
 	}
-	ops := slices.Concat(changed, slices.Collect(maps.Values(q.unsaved)))
+	ops := slices.Concat(changed, q.endings())
 	q.savesSoon = false
 	q.mu.Unlock()
 	if len(ops) == 0 {
@@ -81,6 +83,16 @@ func (q *Queue) save(entries ...*entry) {
 	for _, op := range changed {
 		q.tell(Changed{op})
 	}
+}
+
+// endings are the done operations that the journal has not taken yet, in the order in which they ended; q.mu must be held.
+func (q *Queue) endings() []Operation {
+	ends := slices.SortedFunc(maps.Values(q.unsaved), func(a, b ending) int { return cmp.Compare(a.at, b.at) })
+	ops := make([]Operation, len(ends))
+	for i, end := range ends {
+		ops[i] = end.op
+	}
+	return ops
 }
 
 // copies are the operations as they stand now.

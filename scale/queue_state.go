@@ -2,7 +2,6 @@ package scale
 
 import (
 	"context"
-	"maps"
 	"slices"
 )
 
@@ -108,7 +107,7 @@ func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 func (q *Queue) doneUnsaved(pool string) []Operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := slices.Collect(maps.Values(q.unsaved))
+	out := q.endings()
 	for _, e := range q.open {
 		if e.durable && e.op.State == Done {
 			out = append(out, e.op)
@@ -148,10 +147,10 @@ func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
 		defer q.mu.Unlock()
 		return e.op, e.done, nil
 	}
-	op, ok := q.unsaved[id]
+	end, ok := q.unsaved[id]
 	q.mu.Unlock()
 	if ok {
-		return op, nil, nil
+		return end.op, nil, nil
 	}
 	op, err := q.journal.Get(id)
 	return op, nil, err

@@ -85,8 +85,8 @@ func (q *Queue) duplicateOf(first Operation) Submission {
 	defer q.mu.Unlock()
 	if e := q.find(first.ID); e != nil {
 		first = e.op
-	} else if op, ok := q.unsaved[first.ID]; ok {
-		first = op
+	} else if end, ok := q.unsaved[first.ID]; ok {
+		first = end.op
 	}
 	return Submission{Decision: first.Decision, Duplicate: true, Operation: first}
 }

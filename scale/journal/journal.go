@@ -83,8 +83,20 @@ func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 	return stored, nil
 }
 
+// updateLimit is how many operations one transaction replaces at most for one call: what is accepted meanwhile waits for no more than those.
+const updateLimit = 64
+
 // Update replaces operations, or adds them.
 func (j *Journal) Update(operations []scale.Operation) error {
+	for part := range slices.Chunk(operations, updateLimit) {
+		if err := j.update(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) update(operations []scale.Operation) error {
 	records := make([][]byte, len(operations))
 	for i, op := range operations {
 		record, err := encode(op)

@@ -172,6 +172,39 @@ func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
 	}
 }
 
+// What is accepted while a large batch is replaced waits for a part of it alone.
+func TestALargeUpdateIsWrittenInParts(t *testing.T) {
+	j := open(t, t.TempDir())
+	var ops []scale.Operation
+	for i := range 2*updateLimit + 1 {
+		ops = append(ops, accepted(i, "worker", ""))
+	}
+	add(t, j, ops...)
+	before := lastTransaction(t, j)
+	for i, op := range ops {
+		ops[i] = done(op, noon)
+	}
+	if err := j.Update(ops); err != nil {
+		t.Fatal(err)
+	}
+	if parts := lastTransaction(t, j) - before; parts != 3 {
+		t.Errorf("it took %d transactions", parts)
+	}
+	recent, err := j.Recent("", len(ops)+1)
+	if err != nil || len(recent) != len(ops) || openIDs(t, j) != "" {
+		t.Errorf("%d of %d are done, open are %q, %v", len(recent), len(ops), openIDs(t, j), err)
+	}
+}
+
+// lastTransaction is the number of the last one that changed something.
+func lastTransaction(t *testing.T, j *Journal) (id int) {
+	t.Helper()
+	if err := j.view(func(tx *bolt.Tx) error { id = tx.ID(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 func TestAnOperationIsListedOnceWhateverBecomesOfIt(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
