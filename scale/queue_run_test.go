@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -290,6 +291,7 @@ func TestQueueTellsWhatHappens(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))
 		r.wants(FinalScaled, r.accepted(byDelta(1)))
+		synctest.Wait() // who waits for an operation may be faster than those who are told of its end
 		r.submit(byDelta(1))
 		var got []string
 		for _, e := range r.happened() {
