@@ -7,8 +7,8 @@ import "time"
 // It is safe for concurrent use. What Add and Update have returned without an error survives the death of the process and of the machine.
 // After an error the journal can still be used.
 type Journal interface {
-	// Add adds the operations, all or none: after an error none counts. One whose intent has the pool and the key of an operation that is kept already is not
-	// added: in its place stands that first one in what is returned, which is otherwise what was given.
+	// Add adds the operations, all or none: after an error none counts. One whose intent has the pool and the key of an operation that is
+	// kept already is not added: in its place stands that first one in what is returned, which is otherwise what was given.
 	Add(operations []Operation) ([]Operation, error)
 	// Update replaces operations by what is given. One that is not there is added. They are replaced in their order, so that after an error, or
 	// while it goes on, it may be the first ones alone.
