@@ -119,7 +119,7 @@ func (s *Server) Handler() http.Handler {
 // served says whether a request has an endpoint. The mux would redirect a path that is not clean, whoever asks: it has none here.
 func served(mux *http.ServeMux, r *http.Request) bool {
 	_, pattern := mux.Handler(r)
-	return pattern != "" && path.Clean(r.URL.Path) == r.URL.Path
+	return pattern != "" && path.Clean("/"+r.URL.Path) == r.URL.Path
 }
 
 // serve does for every endpoint what must not be forgotten: the token, the body's type and size, the time that it may take, the error's

@@ -379,6 +379,7 @@ func FuzzRouter(f *testing.F) {
 	}
 	f.Add("OPTIONS", "*", "", "Prefer", "wait=1", []byte(nil))
 	f.Add("GET", "//pools", "", "Idempotency-Key", "x", []byte("\xff"))
+	f.Add("GET", "readyz", "", "", "", []byte(nil))
 	f.Add("CONNECT", "", "", "Content-Type", "text/plain", []byte("{}"))
 	f.Add("POST", pathScale, "count=5&dryRun=true", "Prefer", "wait=5", []byte(nil))
 	f.Add("POST", pathScale, "count=5", "Sec-Fetch-Site", "cross-site", []byte(nil))
