@@ -192,6 +192,8 @@ func silent() io.Reader {
 	return r
 }
 
+func (f *fake) Expected() *scale.Snapshot { return nil }
+
 func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
 	return f.Read(ctx)
 }

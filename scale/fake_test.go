@@ -27,8 +27,12 @@ type fakeStack struct {
 	onLock func() error
 	busy   bool
 
+	// expected answers Expected.
+	expected *Snapshot
+
 	held               bool
 	previewed, updated []Change
+	prepared           []Change
 	written            [][]Setting
 	observed           []Event
 	reads              int
@@ -84,9 +88,10 @@ func (f *fakeStack) Preview(_ context.Context, c Change, _ Observe) (*Result, er
 	return f.onPreview(len(f.previewed), c)
 }
 
-func (f *fakeStack) Prepare(Change) func() {
+func (f *fakeStack) Prepare(c Change) func() {
 	f.calls = append(f.calls, "prepare")
-	return func() {}
+	f.prepared = append(f.prepared, c)
+	return func() { f.calls = append(f.calls, "end") }
 }
 
 func (f *fakeStack) Update(ctx context.Context, c Change, _ Observe) (*Result, error) {
@@ -257,6 +262,8 @@ func settingsOf(pairs ...string) []Setting {
 	}
 	return out
 }
+
+func (f *fakeStack) Expected() *Snapshot { return f.expected }
 
 func (f *fakeStack) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) {
 	return f.Read(ctx)

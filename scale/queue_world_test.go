@@ -261,4 +261,6 @@ func (w *world) updatesBegun() int {
 	return w.begun
 }
 
+func (w *world) Expected() *Snapshot { return nil }
+
 func (w *world) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) { return w.Read(ctx) }

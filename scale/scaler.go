@@ -89,7 +89,7 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 // After any other error nothing was scaled: what a failed update had begun has been put back, or the [*EngineError] says that it could
 // not be. Where other pools are found half scaled, they are settled too.
 func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
-	report, err := s.carryOut(ctx, order{intents: intents, approved: approved})
+	report, err := s.carryOut(ctx, order{intents: intents, approved: approved, expects: true})
 	if report != nil && len(report.Unsettled) > 0 {
 		_ = s.Settle(ctx) // the observer is told; it is not what was asked for
 	}
@@ -111,6 +111,8 @@ type order struct {
 	keep, resumed bool
 	// ahead is a reading that was begun already, with the lock; nil: there is none.
 	ahead *reading
+	// expects has an engine started while the stack is read, for what the stack is expected to be like.
+	expects bool
 }
 
 func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
@@ -128,6 +130,11 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 		}
 		defer unlock()
 	}
+	if o.expects {
+		var end func()
+		o.id, end = s.startAhead(o.intents)
+		defer end()
+	}
 	ahead := o.ahead
 	var last Plan
 	report, err := withRetries(ctx, s, func() (*Report, error) {
@@ -142,6 +149,21 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 		return s.putBack(ctx, o, last, failed)
 	}
 	return report, err
+}
+
+// startAhead has the engine started for the update that the intents are likely to need, with that id, as far as it is expected what the stack is
+// like. Nothing is decided by it: an update that turns out to be another one starts its own engine.
+func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
+	snap := s.Stack.Expected()
+	if snap == nil {
+		return "", func() {}
+	}
+	p := plan(snap, intents, s.Now())
+	if len(p.Moves) == 0 {
+		return "", func() {}
+	}
+	p.Change.ID = NewUpdateID()
+	return p.Change.ID, s.Stack.Prepare(p.Change)
 }
 
 // unlocked calls do, and once more at once where it met the lock of a dead engine of ours, which is gone now.

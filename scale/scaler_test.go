@@ -38,6 +38,37 @@ func TestScaleCallsInOrder(t *testing.T) {
 	}
 }
 
+// An engine that is started for what the last update should have left is for the very update that is decided on what is read, or for none.
+func TestScaleStartsTheEngineForWhatIsExpected(t *testing.T) {
+	other := func(s *Snapshot) { s.Head = "another" }
+	for _, c := range []struct {
+		name     string
+		expected *Snapshot
+		intent   Intent
+		calls    []string
+		same     bool
+	}{
+		{"as it is", snapshot(), byDelta(2), []string{"lock", "prepare", "read", "update", "write", "end", "unlock"}, true},
+		{"but somebody else was faster", snapshot(other), byDelta(2), []string{"lock", "prepare", "read", "update", "write", "end", "unlock"}, false},
+		{"that leaves nothing to do", snapshot(), toCount(3), []string{"lock", "read", "unlock"}, false},
+		{"where nothing is", nil, byDelta(2), []string{"lock", "read", "update", "write", "unlock"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fake := newFake(t, snapshot())
+			fake.expected = c.expected
+			if _, err := fake.scaler().Scale(context.Background(), []Intent{c.intent}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.calls, fake.calls); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if same := len(fake.prepared) > 0 && cmp.Equal(fake.prepared, fake.updated); same != c.same {
+				t.Errorf("prepared %+v, updated %+v", fake.prepared, fake.updated)
+			}
+		})
+	}
+}
+
 func TestScaleReport(t *testing.T) {
 	snap := snapshot(withFile("api", "-"), withRule("worker", func(r *Rule) { r.Current = new(3) }), func(s *Snapshot) { s.Pending = []string{"urn:pending"} })
 	fake := newFake(t, snap)

@@ -225,6 +225,8 @@ func (f *fake) wantUntouched() {
 	}
 }
 
+func (f *fake) Expected() *scale.Snapshot { return nil }
+
 func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
 	return f.Read(ctx)
 }

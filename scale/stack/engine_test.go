@@ -19,7 +19,7 @@ import (
 )
 
 // engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), pages of the history, and for an update or a preview an event
-// log, an exit code and what is printed. It writes down how it was called and the configuration it was given.
+// log, what it writes elsewhere, an exit code and what is printed. It writes down how it was called and the configuration it was given.
 const engineScript = `
 cd "$(dirname "$0")"
 echo "$*" >>calls
@@ -35,6 +35,7 @@ case "$*" in
 		shift
 	done
 	cat events >"$log" 2>/dev/null
+	[ -e writes ] && . ./writes
 	[ -e stderr ] && cat stderr >&2
 	exit "$(cat code 2>/dev/null || echo 0)" ;;
 esac

@@ -20,18 +20,25 @@ func (s *Stack) rules(output []byte) (rules scale.Rules, malformed, err error) {
 	if !s.options.KeepRules {
 		return rules, nil, err
 	}
+	if err == nil {
+		s.inForce.set(rules)
+		return rules, nil, nil
+	}
 	s.inForce.mu.Lock()
 	defer s.inForce.mu.Unlock()
-	switch {
-	case err == nil:
-		s.inForce.rules = maps.Clone(rules)
-		for name, rule := range rules {
-			rule.Current = nil
-			s.inForce.rules[name] = rule
-		}
-		return rules, nil, nil
-	case s.inForce.rules == nil:
+	if s.inForce.rules == nil {
 		return nil, nil, err
 	}
 	return maps.Clone(s.inForce.rules), err, nil
+}
+
+// set puts valid rules in force.
+func (f *inForce) set(rules scale.Rules) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = maps.Clone(rules)
+	for name, rule := range rules {
+		rule.Current = nil
+		f.rules[name] = rule
+	}
 }

@@ -100,9 +100,10 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	// An update that has ended by now is in the history that is read after it, if it got there.
 	ended, busy := s.left()
 	stamp := s.stamp()
-	if last := s.last.Load(); last != nil && last.Stamp == stamp && len(ended) == 0 {
+	if last := s.last.Load(); last != nil && stamp != (scale.Stamp{}) && last.Stamp == stamp && len(ended) == 0 {
 		snap := *last
 		snap.Unsettled, snap.Busy = nil, busy
+		s.inForce.set(snap.Rules)
 		snap.File, err = s.file.values(snap.Rules)
 		return &snap, err
 	}
@@ -131,7 +132,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
 	snap.Unsettled = s.unsettled(ended, entries, rules)
 	err = cmp.Or(s.fill(snap, state), unread)
-	if err == nil && rulesErr == nil && stamp != (scale.Stamp{}) {
+	if err == nil && rulesErr == nil {
 		s.last.Store(snap)
 	}
 	return snap, err

@@ -42,7 +42,7 @@ type Stack struct {
 	command  *command
 	inForce  inForce
 	prepared prepared
-	// last is what was read last of a backend with a stamp; nil: nothing.
+	// last is what was read last, or what a reading finds after an update of ours, be it an earlier process's; nil: nothing.
 	last atomic.Pointer[scale.Snapshot]
 	// longestRead, unless it is 0, stands for the constant of this name.
 	longestRead time.Duration
@@ -81,6 +81,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		return nil, nameErr
 	}
 	s.file = configFile{path: project.configFile(s.name), project: project}
+	s.last.Store(s.recall())
 	return s, nil
 }
 

@@ -6,32 +6,60 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// stamp is what a file backend has of the stack: its state's file, which is replaced whenever something is written, and its history's newest file,
-// which an update adds before it gives its lock back. What is in them only the CLI is asked. Other backends tell nothing without it.
-func (s *Stack) stamp() scale.Stamp {
+// traces are what a file backend has of the stack: its state's file, which is replaced whenever something is written, and its history's newest file,
+// which an update adds after all that it writes of the state, and before it gives its lock back. What is in them only the CLI is asked.
+type traces struct {
+	history string
+	state   fs.FileInfo
+	updates int
+	newest  string
+}
+
+// traces finds them; ok is false for other backends, which tell nothing without the CLI, and for a moment while something is replaced.
+func (s *Stack) traces() (_ traces, ok bool) {
 	dir, ok := s.project.folder(s.project.currentBackend())
 	if !ok {
-		return scale.Stamp{}
+		return traces{}, false
 	}
 	dir = filepath.Join(dir, ".pulumi")
 	place, state, ok := s.stateFile(dir)
 	if !ok {
+		return traces{}, false
+	}
+	t := traces{history: filepath.Join(dir, "history", place), state: state}
+	var err error
+	t.updates, t.newest, err = historyFiles(t.history)
+	return t, err == nil
+}
+
+// stamp is the stack's stamp; zero where there are no traces.
+func (s *Stack) stamp() scale.Stamp {
+	t, ok := s.traces()
+	if !ok {
 		return scale.Stamp{}
 	}
-	dir = filepath.Join(dir, "history", place)
-	updates, newest, err := historyFiles(dir)
-	if err != nil {
-		return scale.Stamp{}
-	}
+	return t.stamp()
+}
+
+func (t traces) stamp() scale.Stamp {
 	return scale.Stamp{
-		State:   fmt.Sprint(dir, " ", inode(state), " ", state.Size(), " ", state.ModTime().UnixNano()),
-		History: fmt.Sprint(dir, " ", updates, " ", newest),
+		State:   fmt.Sprint(t.history, " ", inode(t.state), " ", t.state.Size(), " ", t.state.ModTime().UnixNano()),
+		History: fmt.Sprint(t.history, " ", t.updates, " ", t.newest),
 	}
+}
+
+// added is when the newest update was added to the history, by the name of its file; ok is false where that does not tell.
+func (t traces) added() (at time.Time, ok bool) {
+	name, _, _ := strings.Cut(t.newest, historySuffix)
+	n, err := strconv.ParseInt(name[strings.LastIndexByte(name, '-')+1:], 10, 64)
+	return time.Unix(0, n), err == nil
 }
 
 // stateFile finds the file with the stack's state, and the stack's place below the folders of states and of histories: with the project in it
@@ -59,6 +87,13 @@ func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool)
 	return place, state, state != nil
 }
 
+// historySuffix ends the names of updates in the history, but for how they are compressed. attributes ends those of the files beside them that Go
+// Cloud's storage in a folder writes.
+const (
+	historySuffix = ".history.json"
+	attributes    = ".attrs"
+)
+
 // historyFiles counts the updates in a folder of the history, and names the newest: their names begin with the stack's and end with the time.
 func historyFiles(dir string) (updates int, newest string, err error) {
 	folder, err := os.Open(dir)
@@ -71,7 +106,7 @@ func historyFiles(dir string) (updates int, newest string, err error) {
 	defer func() { _ = folder.Close() }()
 	names, err := folder.Readdirnames(-1)
 	for _, name := range names {
-		if strings.Contains(name, ".history.json") {
+		if strings.Contains(name, historySuffix) && !strings.HasSuffix(name, attributes) {
 			updates, newest = updates+1, max(newest, name)
 		}
 	}

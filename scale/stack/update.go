@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -64,20 +63,12 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		case <-running.Done():
 		}
 	}()
-	// Once the engine has the lock, the newest completed update is the one that it follows.
-	var wait sync.WaitGroup
-	var previous string
-	var previousErr error
+	from := s.departure(change)
+	s.forget()
 	f := newFollower("update", change.Message, observe)
-	f.locked = func() {
-		if change.History != "" && change.History == s.stamp().History {
-			previous = change.Head
-			return
-		}
-		wait.Go(func() { previous, previousErr = s.previous(running, change.ID) })
-	}
+	f.locked = func() { s.depart(running, from, change) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
-	wait.Wait()
+	from.looking.Wait()
 	s.conclude(engine.record, f, err)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
 		s.unlock(ctx, locked, observe)
@@ -88,8 +79,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		return nil, err
 	}
 	f.result.ID, f.result.Head = change.ID, ownHead(change.ID, succeeded)
-	// What cannot be told is taken for the worse: deciding again comes to the same where nobody was faster.
-	f.result.Overtaken = f.hasBegun && (previousErr != nil || previous != change.Head) || f.foundOther(change.Output)
+	f.result.Overtaken = f.hasBegun && from.elsewhere(change) || f.foundOther(change.Output)
+	if !f.result.Overtaken {
+		s.remember(s.after(from, change, f.result))
+	}
 	return &f.result, nil
 }
 

@@ -1,0 +1,133 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// departure is what an update of ours begins with.
+type departure struct {
+	// base is the reading that its change was decided on; nil where that is not known any more.
+	base *scale.Snapshot
+	// traces are those of the stack once the engine had its lock, at a moment; there are none where none is known.
+	traces traces
+	known  bool
+	at     time.Time
+	// previous is the newest completed update then, which is looked up, and err says why it could not be.
+	previous string
+	err      error
+	looking  sync.WaitGroup
+}
+
+func (s *Stack) departure(change scale.Change) *departure {
+	base := s.last.Load()
+	if base == nil || base.Head != change.Head || base.Stamp.History != change.History || !bytes.Equal(base.Output, change.Output) {
+		base = nil
+	}
+	return &departure{base: base}
+}
+
+// depart notes what the engine begins with. Now that it has the lock, the newest completed update is the one that it follows.
+func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change) {
+	d.at = time.Now()
+	d.traces, d.known = s.traces()
+	if d.known && change.History == d.traces.stamp().History {
+		d.previous = change.Head
+		return
+	}
+	d.looking.Go(func() { d.previous, d.err = s.previous(ctx, change.ID) })
+}
+
+// elsewhere says whether the update followed another one than its change was decided on. What cannot be told is taken for the worse: deciding again
+// comes to the same where nobody was faster.
+func (d *departure) elsewhere(change scale.Change) bool {
+	return d.err != nil || d.previous != change.Head
+}
+
+// after is what a reading finds after an update of ours that has gone through; nil where that cannot be said, for the engine's events do not tell
+// all. It has a stamp where the backend shows that this update, and nobody else, has written since it was decided; that has no State where the
+// events do not tell all that matters, for a reading may find more then.
+func (s *Stack) after(from *departure, change scale.Change, result scale.Result) *scale.Snapshot {
+	base := from.base
+	if base == nil || len(base.Unsettled) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
+		return nil
+	}
+	rules, malformed, err := s.rules(result.Output)
+	if err != nil || malformed != nil || !sameKeys(base.Rules, rules) {
+		return nil
+	}
+	update, ok := updateOf(change, base.Updates, rules)
+	if !ok {
+		return nil
+	}
+	update.Start, update.End = from.at.Truncate(time.Second), time.Now().Truncate(time.Second)
+	snap := &scale.Snapshot{
+		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Complete: base.Complete, Head: result.Head, Output: result.Output,
+	}
+	if now, ok := s.traces(); ok {
+		added, isNext := from.next(now)
+		if !isNext {
+			return nil // somebody else has written
+		}
+		snap.Stamp, update.End = now.stamp(), added.Truncate(time.Second)
+		if change.Refresh || !tellAll(result.Steps, rules) {
+			snap.Stamp.State = ""
+		}
+	}
+	snap.Updates = append([]scale.Update{update}, base.Updates...)
+	if newest := snap.Updates[:min(pageSize, len(snap.Updates))]; reachesBack(newest, rules) && len(newest) < len(snap.Updates) {
+		snap.Updates, snap.Complete = newest, false
+	}
+	return snap
+}
+
+// next says whether all that was written since the departure is the one update that has been added, and when that was. The engine writes the
+// state before it adds its update: who came after it has added another one, or has written the state after that, or not yet.
+func (d *departure) next(now traces) (added time.Time, ok bool) {
+	added, dated := now.added()
+	return added, dated && d.known && d.traces.stamp() == d.base.Stamp && now.history == d.traces.history &&
+		now.updates == d.traces.updates+1 && now.newest > d.traces.newest && !now.state.ModTime().After(added)
+}
+
+// tellAll says whether the steps of an update tell all of what it has changed that is read of a stack: which resources there are, and, as far as
+// that matters, which of them depend on which.
+func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
+	for _, rule := range rules {
+		if slices.ContainsFunc(rule.Targets, scale.IsPattern) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(steps, func(step scale.ResourceStep) bool { return step.Op != "update" })
+}
+
+// updateOf is the update of a change as the history will have it, but for its times; ok is false where that cannot be said. Who made it is who
+// made the last one from the same program.
+func updateOf(change scale.Change, updates []scale.Update, rules scale.Rules) (_ scale.Update, ok bool) {
+	values := make(map[string]*string, len(rules))
+	for name, rule := range rules {
+		at := slices.IndexFunc(change.Settings, func(set scale.Setting) bool { return set.Key == rule.ConfigKey && set.Path == rule.ConfigPath })
+		if at < 0 {
+			return scale.Update{}, false
+		}
+		values[name] = change.Settings[at].Value
+	}
+	own := slices.IndexFunc(updates, func(u scale.Update) bool { return u.Pools != nil })
+	if own < 0 {
+		return scale.Update{}, false
+	}
+	return scale.Update{
+		Kind: "update", Succeeded: true, Message: change.Message, By: updates[own].By, ID: change.ID, Pools: change.Pools, Values: values,
+	}, true
+}
+
+// sameKeys says whether the rules of two outputs have the same pools, with the same keys.
+func sameKeys(a, b scale.Rules) bool {
+	return slices.EqualFunc(a.Names(), b.Names(), func(m, n string) bool {
+		return m == n && a[m].ConfigKey == b[n].ConfigKey && a[m].ConfigPath == b[n].ConfigPath
+	})
+}

@@ -1,0 +1,102 @@
+package stack
+
+import (
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// memory is what a process leaves of an update of ours for the next one, in a file of the state directory: what a reading finds after it. Where the
+// backend shows that nothing was written since, the next one need not read the stack; else it is good for a guess. A file that is missing, or is not
+// whole, costs a reading.
+type memory struct {
+	// Format is memoryFormat. Stack and Backend say whose it is.
+	Format  int    `json:"format"`
+	Stack   string `json:"stack"`
+	Backend string `json:"backend"`
+
+	// Output is JSON in a string, for it is compared byte by byte.
+	Output    string              `json:"output"`
+	Resources []string            `json:"resources"`
+	DependsOn map[string][]string `json:"dependsOn"`
+	Updates   []scale.Update      `json:"updates"`
+	Complete  bool                `json:"complete"`
+	Head      string              `json:"head"`
+	Stamp     scale.Stamp         `json:"stamp"`
+}
+
+// memoryFormat changes with the meaning of anything in the file.
+const memoryFormat = 1
+
+func (s *Stack) memoryFile() string {
+	return filepath.Join(s.stateDir, "last-"+path.Base(s.name)+".json")
+}
+
+// forget takes from the next process what this one is about to change.
+func (s *Stack) forget() { _ = os.Remove(s.memoryFile()) }
+
+// remember keeps what an update of ours has left, for this process and the next; nil: that is not known.
+func (s *Stack) remember(snap *scale.Snapshot) {
+	s.last.Store(snap)
+	if snap == nil {
+		return
+	}
+	text, err := json.Marshal(memory{
+		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
+		Output: string(snap.Output), Resources: snap.Resources, DependsOn: snap.DependsOn, Updates: snap.Updates, Complete: snap.Complete, Head: snap.Head, Stamp: snap.Stamp,
+	})
+	if err != nil {
+		return
+	}
+	file, err := os.CreateTemp(s.stateDir, "last-*.tmp")
+	if err != nil {
+		return
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // it is not there any more where all went well
+	_, err = file.Write(text)
+	if closed := file.Close(); err == nil && closed == nil {
+		_ = atomic.ReplaceFile(file.Name(), s.memoryFile())
+	}
+}
+
+// recall is what the process before has left; nil where it has left nothing that this one can use.
+func (s *Stack) recall() *scale.Snapshot {
+	text, err := os.ReadFile(s.memoryFile())
+	if err != nil {
+		return nil
+	}
+	var m memory
+	if json.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.currentBackend() {
+		return nil
+	}
+	rules, err := scale.ParseRules([]byte(m.Output))
+	if err != nil {
+		return nil
+	}
+	return &scale.Snapshot{
+		Rules: rules, Resources: m.Resources, DependsOn: m.DependsOn, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
+	}
+}
+
+// Expected is what the last update of ours should have left, unless the backend shows that it was not the last one.
+func (s *Stack) Expected() *scale.Snapshot {
+	last := s.last.Load()
+	stamp := s.stamp()
+	if last == nil || last.Stamp.History != stamp.History || stamp.State != "" && last.Stamp == stamp {
+		return nil
+	}
+	if ended, busy := s.left(); len(ended)+len(busy) > 0 {
+		return nil
+	}
+	snap := *last
+	var err error
+	if snap.File, err = s.file.values(snap.Rules); err != nil {
+		return nil
+	}
+	return &snap
+}
