@@ -16,8 +16,11 @@ type known struct {
 	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
-	// flight is the reading under way that began last; nil where there is none.
-	flight *flight
+	// flight is the reading under way that began last; nil where there is none. flights are all that are under way, and next is the one that
+	// begins when one of them ends; nil: none waits.
+	flight  *flight
+	flights int
+	next    *flight
 	// readErr says why the stack could not be read the last time, and rulesErr why other rules than the stack's output are in force.
 	readErr, rulesErr error
 }
@@ -63,25 +66,47 @@ func (q *Queue) fresh(ctx context.Context, since time.Time) error {
 	}
 }
 
-// read joins the reading under way, unless that began too early, or begins one. q.mu must be held.
+// mostFlights is how many readings may be under way at once: each is processes of the CLI, and ever more of them take ever longer. One that hangs
+// does not keep the next one from being begun.
+const mostFlights = 2
+
+// read joins the reading under way, unless that began too early, or begins one, or joins those who wait for one to begin. q.mu must be held.
 func (q *Queue) read(since time.Time) *flight {
 	if f := q.flight; f != nil && f.updates == q.updates && !f.began.Before(since) {
 		return f
 	}
-	f := &flight{began: q.now(), updates: q.updates, done: make(chan struct{})}
-	if q.reading.Err() != nil {
-		f.err = &UnavailableError{Problem: "the stack is no longer read", Detail: "the server is being stopped"}
-		close(f.done)
-		return f
+	if q.next != nil {
+		return q.next
 	}
+	f := &flight{done: make(chan struct{})}
+	switch {
+	case q.reading.Err() != nil:
+		f.abandon()
+	case q.flights == mostFlights:
+		q.next = f
+	default:
+		q.depart(f)
+	}
+	return f
+}
+
+// abandon ends a reading that never began.
+func (f *flight) abandon() {
+	f.err = &UnavailableError{Problem: "the stack is no longer read", Detail: "the server is being stopped"}
+	close(f.done)
+}
+
+// depart begins a reading. q.mu must be held.
+func (q *Queue) depart(f *flight) {
+	f.began, f.updates = q.now(), q.updates
 	q.flight = f
+	q.flights++
 	q.background.Go(func() {
 		ctx, cancel := context.WithTimeout(q.reading, readTimeout)
 		defer cancel()
 		snap, err := q.scaler.Stack.Read(ctx)
 		q.landed(f, snap, err)
 	})
-	return f
 }
 
 // landed takes in what a reading found.
@@ -98,6 +123,15 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	if q.flight == f {
 		q.flight = nil
+	}
+	q.flights--
+	if next := q.next; next != nil {
+		q.next = nil
+		if q.reading.Err() != nil {
+			next.abandon()
+		} else {
+			q.depart(next)
+		}
 	}
 	outcome := f.err
 	if outcome == nil {

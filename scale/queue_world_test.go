@@ -31,10 +31,12 @@ type world struct {
 	// running says that an update holds the stack.
 	running      bool
 	reads, begun int
-	targets      [][]string
-	broken       map[string]bool
-	readErr      error
-	malformed    error
+	// reading counts those under way, and mostReadings the most that there were at once.
+	reading, mostReadings int
+	targets               [][]string
+	broken                map[string]bool
+	readErr               error
+	malformed             error
 	// cutOff is how many updates die at work from here on: they leave their pools unsettled, or succeed where lucky is set.
 	cutOff        int
 	lucky         bool
@@ -136,6 +138,11 @@ func (r *rig) kill() *memory {
 }
 
 func (w *world) Read(ctx context.Context) (*Snapshot, error) {
+	w.set(func() {
+		w.reading++
+		w.mostReadings = max(w.mostReadings, w.reading)
+	})
+	defer w.set(func() { w.reading-- })
 	select {
 	case <-time.After(readTime):
 	case <-ctx.Done():

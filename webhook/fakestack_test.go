@@ -118,8 +118,10 @@ func (f *fake) TryLock() (func(), bool, error) {
 }
 
 func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
+	var takes time.Duration
+	f.set(func() { takes = f.readTime })
 	select {
-	case <-time.After(f.readTime):
+	case <-time.After(takes):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

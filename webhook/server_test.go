@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,6 +235,27 @@ func TestNothingIsAcceptedWhileTheStackCannotBeRead(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.stack.wantCounts(3, 2, 0)
 		r.post(pathScale+"?count=5", nil).is(202)
+	})
+}
+
+// Each reading of the history is processes of the CLI: they do not run beside each other, and who would wait for too long is told to come again.
+func TestHistoriesAreReadOneAfterAnother(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		ask := func(statuses ...int) (took time.Duration) {
+			var wait sync.WaitGroup
+			start := time.Now()
+			for _, status := range statuses {
+				wait.Go(func() { r.get("/history").is(status) })
+				time.Sleep(time.Millisecond)
+			}
+			wait.Wait()
+			return time.Since(start)
+		}
+		if took := ask(200, 200, 200, 200); took < 4*readTime {
+			t.Errorf("4 were read within %v", took)
+		}
+		r.stack.set(func() { r.stack.readTime = 45 * time.Second })
+		ask(200, 503, 503)
 	})
 }
 
