@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // counting makes a folder with a `pulumi` that notes what it is called with and runs the real one; the log is emptied.
@@ -17,6 +19,29 @@ func (b *bench) counting(id string) (front []string, log string, err error) {
 		log, b.Tool("pulumi"))
 	dir := b.Path("counting", id)
 	return []string{dir}, log, errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "pulumi"), []byte(script), 0o755))
+}
+
+// timing makes a folder with a `pulumi` that runs the real one and notes how long each update took, in nanoseconds. It is the same one for all:
+// another CLI than the last time is first asked for its version.
+func (b *bench) timing() (front []string, log string, err error) {
+	log = b.Path("times")
+	script := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *' up '*) ;; *) exec '%[1]s' \"$@\" ;; esac\n"+
+		"began=$(date +%%s%%N)\n'%[1]s' \"$@\"\ncode=$?\necho $(($(date +%%s%%N) - began)) >>'%[2]s'\nexit $code\n", b.Tool("pulumi"), log)
+	dir := b.Path("timing")
+	return []string{dir}, log, errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "pulumi"), []byte(script), 0o755))
+}
+
+// engineTime is how long the one update in such a log took, which is emptied.
+func engineTime(log string) (time.Duration, error) {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return 0, err
+	}
+	if err := os.Remove(log); err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // more than one is none
+	return time.Duration(n), err
 }
 
 // calls are the commands of `pulumi` in such a log.

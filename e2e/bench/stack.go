@@ -30,6 +30,9 @@ const (
 	largest = 400
 )
 
+// unusual is the first of the counts that no round sets a pool to.
+const unusual = initial + 10
+
 // counts are what the rounds set a pool to: never what it is already.
 func counts(round int) int { return initial + 2 + round%6 }
 

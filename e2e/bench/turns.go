@@ -15,6 +15,9 @@ type way struct {
 	// processes tells the engine's processes, in words; empty where they are not counted.
 	processes string
 	times     []time.Duration
+	// engine, where it is not nil, is how long the engine's update took of what was run last, and engines are those times.
+	engine  func() (time.Duration, error)
+	engines []time.Duration
 }
 
 // turns runs each way once in each round, after a round that does not count: caches are cold then. Another one begins each round.
@@ -29,8 +32,14 @@ func (b *bench) turns(ctx context.Context, ways ...*way) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
+			var engine time.Duration
+			if w.engine != nil {
+				if engine, err = w.engine(); err != nil {
+					return fmt.Errorf("%s: the engine's time: %w", w.name, err)
+				}
+			}
 			if round > 0 {
-				w.times = append(w.times, took)
+				w.times, w.engines = append(w.times, took), append(w.engines, engine)
 			}
 		}
 	}
@@ -62,20 +71,22 @@ func ratios(above, below []float64) []float64 {
 	return out
 }
 
-// differences are taken round by round.
-func differences(from, what []float64) []float64 {
-	out := make([]float64, len(from))
-	for i := range from {
-		out[i] = from[i] - what[i]
-	}
-	return out
-}
-
 // milliseconds are a way's times.
 func (w *way) milliseconds() []float64 {
 	out := make([]float64, len(w.times))
 	for i, t := range w.times {
-		out[i] = float64(t) / float64(time.Millisecond)
+		out[i] = milliseconds(t)
 	}
 	return out
 }
+
+// added are the parts of a way's times in which the engine did not work, in milliseconds.
+func (w *way) added() []float64 {
+	out := make([]float64, len(w.times))
+	for i, t := range w.times {
+		out[i] = milliseconds(t - w.engines[i])
+	}
+	return out
+}
+
+func milliseconds(t time.Duration) float64 { return float64(t) / float64(time.Millisecond) }
