@@ -13,7 +13,7 @@ import (
 
 // memory is what a process leaves of an update of ours for the next one, in a file of the state directory: what a reading finds after it. Where the
 // backend shows that nothing was written since, the next one need not read the stack; else it is good for a guess. A file that is missing, or is not
-// whole, costs a reading.
+// whole, costs a reading. Which resources depend on which matters to targets that are patterns alone, where it is but a guess: it is left out.
 type memory struct {
 	// Format is memoryFormat. Stack and Backend say whose it is.
 	Format  int    `json:"format"`
@@ -21,13 +21,12 @@ type memory struct {
 	Backend string `json:"backend"`
 
 	// Output is JSON in a string, for it is compared byte by byte.
-	Output    string              `json:"output"`
-	Resources []string            `json:"resources"`
-	DependsOn map[string][]string `json:"dependsOn"`
-	Updates   []scale.Update      `json:"updates"`
-	Complete  bool                `json:"complete"`
-	Head      string              `json:"head"`
-	Stamp     scale.Stamp         `json:"stamp"`
+	Output    string         `json:"output"`
+	Resources []string       `json:"resources"`
+	Updates   []scale.Update `json:"updates"`
+	Complete  bool           `json:"complete"`
+	Head      string         `json:"head"`
+	Stamp     scale.Stamp    `json:"stamp"`
 }
 
 // memoryFormat changes with the meaning of anything in the file.
@@ -48,7 +47,7 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	}
 	text, err := json.Marshal(memory{
 		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
-		Output: string(snap.Output), Resources: snap.Resources, DependsOn: snap.DependsOn, Updates: snap.Updates, Complete: snap.Complete, Head: snap.Head, Stamp: snap.Stamp,
+		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Complete: snap.Complete, Head: snap.Head, Stamp: snap.Stamp,
 	})
 	if err != nil {
 		return
@@ -79,7 +78,7 @@ func (s *Stack) recall() *scale.Snapshot {
 		return nil
 	}
 	return &scale.Snapshot{
-		Rules: rules, Resources: m.Resources, DependsOn: m.DependsOn, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
+		Rules: rules, Resources: m.Resources, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
 	}
 }
 
