@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,14 +105,7 @@ type server struct {
 	http     *http.Server
 }
 
-// serveGC is GOGC for a server, unless the user has set it: its heap is so small that it would be collected a dozen times a second under load, which
-// costs more than the few MiB that this saves.
-const serveGC = 400
-
 func (o *serveOptions) run(ctx context.Context) error {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(serveGC)
-	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s := &server{
