@@ -18,14 +18,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), pages of the history, and for an update or a preview an event
+// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), history1.json, of 160 updates history2.json, and for an update or a preview an event
 // log, what it writes elsewhere, an exit code and what is printed. It writes down how it was called and the configuration it was given.
 const engineScript = `
 cd "$(dirname "$0")"
 echo "$*" >>calls
 case "$*" in
 *"stack export"*) [ -e meanwhile ] && . ./meanwhile; if [ -e first.json ]; then cat first.json; rm first.json; else cat export.json; fi ;;
-*"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page ] && page=$2; shift; done; cat "history$page.json" ;;
+*"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page-size ] && size=$2; shift; done; if [ "$size" = 160 ]; then cat history2.json; else cat history1.json; fi ;;
 *"stack --show-name"*) echo dev ;;
 *" cancel "*) ;;
 *)
@@ -146,11 +146,17 @@ func TestReadReachesBackBehindTheCooldown(t *testing.T) {
 		complete       bool
 	}{
 		{"a page that is not full is all there is", []string{page(3, 0)}, 1, 3, true},
-		{"a page that ends in the cooldown is not enough", []string{page(20, time.Minute), page(20, time.Hour)}, 2, 40, false},
+		{"a page that ends in the cooldown is not enough", []string{page(20, time.Minute), page(160, time.Hour)}, 2, 160, false},
 		{"a page that ends before it is", []string{page(20, time.Hour)}, 1, 20, false},
 		{"failures and refreshes do not count", []string{
-			history(slices.Repeat([]string{past("update", "failed", time.Hour, counted, ""), past("refresh", "succeeded", time.Hour, counted, "")}, 10)...), page(1, 0),
+			history(slices.Repeat([]string{past("update", "failed", time.Hour, counted, ""), past("refresh", "succeeded", time.Hour, counted, "")}, 10)...), page(21, 0),
 		}, 2, 21, true},
+		{"what was added since it was read first is not of that reading", []string{
+			history(slices.Repeat([]string{past("update", "succeeded", time.Minute, counted, "pulumiscale/1 after=x pools=worker")}, 20)...),
+			history(slices.Concat([]string{past("update", "succeeded", 0, counted, "pulumiscale/2 after=y pools=worker")},
+				slices.Repeat([]string{past("update", "succeeded", time.Minute, counted, "pulumiscale/1 after=x pools=worker")}, 20),
+				slices.Repeat([]string{past("update", "succeeded", time.Hour, counted, "")}, 5))...),
+		}, 2, 25, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)

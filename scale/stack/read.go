@@ -118,12 +118,12 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 		return nil, unread
 	}
 	updates, err := s.updates(entries, rules)
-	for page := 2; err == nil && !complete && !reachesBack(updates, rules); page++ {
+	for size := pageSize * pageGrowth; err == nil && !complete && !reachesBack(updates, rules); size *= pageGrowth {
 		var more []entry
-		if more, complete, err = s.readPages(ctx, page, pageSize); err != nil {
+		if more, complete, err = s.readPages(ctx, 1, size); err != nil {
 			return nil, err
 		}
-		entries = append(entries, more...)
+		entries = from(entries, more)
 		updates, err = s.updates(entries, rules)
 	}
 	if err != nil {
@@ -264,8 +264,18 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	return st, nil
 }
 
-// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks.
-const pageSize = 20
+// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks. Where it is not, so many
+// times as many are read: each reading costs a process, whose start takes longer than hundreds of updates.
+const (
+	pageSize   = 20
+	pageGrowth = 8
+)
+
+// from are the entries from the newest known one on: newer ones have been added since the state was read. All, where it is not among them.
+func from(known, entries []entry) []entry {
+	at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == head(known) })
+	return entries[max(at, 0):]
+}
 
 // agentKey is where the history keeps the `--exec-agent` of an update, by which ours know themselves.
 const agentKey = "exec.agent"
