@@ -277,9 +277,9 @@ func (b *bench) size(ctx context.Context) (rows []row, err error) {
 			against: fmt.Sprintf("the same at %d", smallStack),
 			own:     inWords(large.added(), "ms"), other: inWords(small.added(), "ms"), found: fmt.Sprintf("**%.2f**", found), reach: "at most 1.2", met: found <= 1.2,
 		})
-		all := atMost(large, bare, 1.15)
-		all.what += fmt.Sprintf(", at %d resources: all of it", largeStack)
-		rows = append(rows, all)
+		whole := atMost(large, bare, 1.15)
+		whole.what += fmt.Sprintf(", at %d resources: all of it", largeStack)
+		rows = append(rows, whole)
 	}
 	return rows, nil
 }

@@ -18,8 +18,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), history1.json, of 160 updates history2.json, and for an update or a preview an event
-// log, what it writes elsewhere, an exit code and what is printed. It writes down how it was called and the configuration it was given.
+// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), history1.json, or
+// history2.json where 160 updates are asked for, and for an update or a preview an event log, what it writes elsewhere, an exit code and what is
+// printed. It writes down how it was called and the configuration it was given.
 const engineScript = `
 cd "$(dirname "$0")"
 echo "$*" >>calls
