@@ -192,7 +192,7 @@ func silent() io.Reader {
 	return r
 }
 
-func (f *fake) Expected() *scale.Snapshot { return nil }
+func (f *fake) Expected() (*scale.Snapshot, bool) { return nil, false }
 
 func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
 	return f.Read(ctx)

@@ -27,8 +27,9 @@ type fakeStack struct {
 	onLock func() error
 	busy   bool
 
-	// expected answers Expected.
+	// expected and certain answer Expected.
 	expected *Snapshot
+	certain  bool
 
 	held               bool
 	previewed, updated []Change
@@ -263,7 +264,7 @@ func settingsOf(pairs ...string) []Setting {
 	return out
 }
 
-func (f *fakeStack) Expected() *Snapshot { return f.expected }
+func (f *fakeStack) Expected() (*Snapshot, bool) { return f.expected, f.certain }
 
 func (f *fakeStack) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) {
 	return f.Read(ctx)

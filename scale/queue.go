@@ -125,6 +125,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	q := &Queue{
 		options: options, scaler: options.Scaler, journal: options.Journal, wake: make(chan struct{}, 1),
 		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]ending{},
+		known: known{news: make(chan struct{})},
 	}
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
 	q.pruneAt = q.now().Add(pruneEvery)

@@ -72,15 +72,17 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if failed, ok := errors.AsType[*EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
+		after := q.afterwards()
 		q.mu.Lock()
-		q.outdate(nil)
+		q.updated(after)
 		q.mu.Unlock()
 		q.postpone(b.entries, err) // with the update's id, for it may turn out to have succeeded
 		return false
 	}
+	after := q.afterwards()
 	q.mu.Lock()
 	if report == nil {
-		q.outdate(nil)
+		q.updated(after)
 	}
 	q.failures, q.retryAt = 0, time.Time{}
 	q.mu.Unlock()
@@ -165,9 +167,11 @@ func (b *batch) moved(pool string, already *carriedOutError) Move {
 func (q *Queue) settle(b *batch, report *Report, err error) {
 	now := q.now()
 	stays := present(report)
+	after := q.afterwards()
+	after.foreseen = b.foreseen(report, err, now)
 	q.mu.Lock()
 	if len(report.Results) > 0 {
-		q.outdate(b.foreseen(report, err, now))
+		q.updated(after)
 	}
 	q.free(b.entries)
 	var closed, deferred []*entry

@@ -8,9 +8,10 @@ import (
 
 // known is what a queue knows of its stack. The queue's mu guards it.
 type known struct {
-	// snap is what was read last, nil before that, and began when that reading began.
+	// snap is what was read last, nil before that, and began when that reading began. news is closed when there is another one.
 	snap  *Snapshot
 	began time.Time
+	news  chan struct{}
 	// outdated says that an update of ours ended after that, and foreseen that snap is nevertheless what a reading should find, for the
 	// update did what it was to do. That is good enough to accept intents, which are decided again, and not to turn them away.
 	outdated, foreseen bool
@@ -44,24 +45,29 @@ func (k *known) usable() bool {
 	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
 }
 
-// fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share one reading.
+// fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share one reading, which the end of
+// an update may forestall.
 // The error is an [*UnavailableError], a [*RulesError] where none were ever valid, or that of ctx.
 func (q *Queue) fresh(ctx context.Context, since time.Time) error {
+	var failed error
 	for {
 		q.mu.Lock()
 		if q.current(since) {
 			q.mu.Unlock()
 			return nil
 		}
-		f := q.read(since)
+		if failed != nil {
+			q.mu.Unlock()
+			return failed
+		}
+		f, news := q.read(since), q.news
 		q.mu.Unlock()
 		select {
 		case <-f.done:
+			failed = f.err
+		case <-news:
 		case <-ctx.Done():
 			return ctx.Err()
-		}
-		if f.err != nil {
-			return f.err
 		}
 	}
 }
@@ -148,6 +154,8 @@ func (k *known) take(f *flight, snap *Snapshot, err error) error {
 	switch {
 	case err == nil:
 		k.snap, k.began, k.outdated, k.readErr, k.rulesErr = snap, f.began, false, nil, snap.RulesErr
+		close(k.news)
+		k.news = make(chan struct{})
 		return nil
 	case errors.As(err, &malformed):
 		k.rulesErr = err
@@ -172,15 +180,38 @@ func unavailable(err error) error {
 	return &UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}
 }
 
-// outdate says that an update of ours has ended: nothing that was read before is good enough any more. Where it is known what the stack is
-// like now, foreseen says so, and then the update's operations must no longer be running when q.mu, which must be held, is released; else
-// it is nil.
-func (q *Queue) outdate(foreseen *Snapshot) {
-	q.updates++
-	q.outdated, q.foreseen = true, foreseen != nil
-	if foreseen != nil {
-		q.snap, q.rulesErr = foreseen, nil
+// afterwards is how the stack is after an update of ours, which has just ended, as far as that is known without a reading.
+type afterwards struct {
+	at time.Time
+	// certain is what a reading would find at that moment; nil where the backend does not show that nobody else has written.
+	certain *Snapshot
+	// foreseen is what it should find; nil where that cannot be said.
+	foreseen *Snapshot
+}
+
+// afterwards must be asked for without q.mu: the backend is looked at.
+func (q *Queue) afterwards() afterwards {
+	at := q.now()
+	snap, certain := q.scaler.Stack.Expected()
+	if !certain {
+		snap = nil
 	}
+	return afterwards{at: at, certain: snap}
+}
+
+// updated takes in that an update of ours has ended: nothing that was read before is good enough any more. Where it is known what the stack is like
+// now, the update's operations must no longer be running when q.mu, which must be held, is released.
+func (q *Queue) updated(a afterwards) {
+	q.updates++
 	clear(q.outlooks)
+	if a.certain != nil {
+		_ = q.take(&flight{began: a.at}, a.certain, nil) // there is nothing that could fail
+		q.pollAt = q.now().Add(q.options.Poll)
+		return
+	}
+	q.outdated, q.foreseen = true, a.foreseen != nil
+	if a.foreseen != nil {
+		q.snap, q.rulesErr = a.foreseen, nil
+	}
 	q.pollAt = time.Time{}
 }

@@ -33,6 +33,37 @@ func TestQueueHasFewReadingsUnderWay(t *testing.T) {
 	})
 }
 
+// Where the backend shows that nobody else has written, the end of an update answers those who wait. While one follows the other there may never be a
+// reading that does: what it finds is out of date when it has ended.
+func TestQueueIsAnsweredByTheEndOfAnUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.rule("worker", noCooldown)
+		w.tells, w.slow = true, 3*updateTime
+		r := begin(t, w)
+		var wait sync.WaitGroup
+		for range 10 {
+			r.accepted(byDelta(1))
+			time.Sleep(updateTime / 2)
+			asked := time.Now()
+			wait.Go(func() {
+				if sub := r.submit(Intent{Pool: "api", Count: new(2)})[0]; sub.Accepted || sub.Decision.Outcome != NoChange {
+					t.Errorf("accepted: %v, %s", sub.Accepted, sub.Decision.Outcome)
+				}
+				if took := time.Since(asked); took > updateTime+time.Second {
+					t.Errorf("answered after %v", took)
+				}
+			})
+			if _, err := r.Pools(t.Context()); err != nil || time.Since(asked) > updateTime+time.Second {
+				t.Errorf("the pools are told after %v, %v", time.Since(asked), err)
+			}
+			r.accepted(byDelta(-1))
+			time.Sleep(updateTime / 2)
+		}
+		wait.Wait()
+	})
+}
+
 // Who waits for a reading that never begins, for the queue is stopped, is told so.
 func TestQueueStopsWithoutTheNextReading(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -194,9 +194,10 @@ func (q *Queue) knowsUnsettled() bool {
 
 func (q *Queue) settleAll(ctx context.Context) {
 	err := q.scaler.Settle(ctx)
+	after := q.afterwards()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.outdate(nil)
+	q.updated(after)
 	if err == nil {
 		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
 		return

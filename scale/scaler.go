@@ -154,8 +154,8 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 // startAhead has the engine started for the update that the intents are likely to need, with that id, as far as it is expected what the stack is
 // like. Nothing is decided by it: an update that turns out to be another one starts its own engine.
 func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
-	snap := s.Stack.Expected()
-	if snap == nil {
+	snap, certain := s.Stack.Expected()
+	if snap == nil || certain { // which need not be waited for
 		return "", func() {}
 	}
 	p := plan(snap, intents, s.Now())

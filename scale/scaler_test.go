@@ -44,18 +44,20 @@ func TestScaleStartsTheEngineForWhatIsExpected(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		expected *Snapshot
+		certain  bool
 		intent   Intent
 		calls    []string
 		same     bool
 	}{
-		{"as it is", snapshot(), byDelta(2), []string{"lock", "prepare", "read", "update", "write", "end", "unlock"}, true},
-		{"but somebody else was faster", snapshot(other), byDelta(2), []string{"lock", "prepare", "read", "update", "write", "end", "unlock"}, false},
-		{"that leaves nothing to do", snapshot(), toCount(3), []string{"lock", "read", "unlock"}, false},
-		{"where nothing is", nil, byDelta(2), []string{"lock", "read", "update", "write", "unlock"}, false},
+		{"as it is", snapshot(), false, byDelta(2), []string{"lock", "prepare", "read", "update", "write", "end", "unlock"}, true},
+		{"but somebody else was faster", snapshot(other), false, byDelta(2), []string{"lock", "prepare", "read", "update", "write", "end", "unlock"}, false},
+		{"that leaves nothing to do", snapshot(), false, toCount(3), []string{"lock", "read", "unlock"}, false},
+		{"where nothing is", nil, false, byDelta(2), []string{"lock", "read", "update", "write", "unlock"}, false},
+		{"for certain, so that it need not be waited for", snapshot(), true, byDelta(2), []string{"lock", "read", "update", "write", "unlock"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := newFake(t, snapshot())
-			fake.expected = c.expected
+			fake.expected, fake.certain = c.expected, c.certain
 			if _, err := fake.scaler().Scale(context.Background(), []Intent{c.intent}, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -26,9 +26,9 @@ type Stack interface {
 	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to
 	// say that there is nothing to do.
 	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
-	// Expected is what a reading is likely to find, going by what the last update of ours has left; nil where nothing is expected, or where it is
-	// known so well that a reading costs nothing.
-	Expected() *Snapshot
+	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil where nothing is expected. It is
+	// certain where the backend shows that nothing has been written since. It starts no process, and tells at once.
+	Expected() (snap *Snapshot, certain bool)
 	// History reads every completed update of the stack, newest first, and the counts that each had for the rules' keys.
 	History(ctx context.Context, rules Rules) ([]Update, error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.

@@ -227,7 +227,7 @@ func (f *fake) wantUntouched() {
 	}
 }
 
-func (f *fake) Expected() *scale.Snapshot { return nil }
+func (f *fake) Expected() (*scale.Snapshot, bool) { return nil, false }
 
 func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
 	return f.Read(ctx)

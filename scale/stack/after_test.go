@@ -63,10 +63,10 @@ func TestReadKnowsWhatAnUpdateOfOursLeft(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(e engine, f folder, change *scale.Change)
-		// known says that the stack is not read again, and expected that it is known well enough to start an engine.
+		// known says that the stack is not read again, and expected that it is known well enough at least to start an engine.
 		known, expected bool
 	}{
-		{"and nobody else has written", func(engine, folder, *scale.Change) {}, true, false},
+		{"and nobody else has written", func(engine, folder, *scale.Change) {}, true, true},
 		{"in resources that came or went", func(e engine, _ folder, _ *scale.Change) {
 			e.put("events", strings.ReplaceAll(string(eventLog(t, "scale")), `"op":"update"`, `"op":"create"`))
 		}, false, true},
@@ -95,8 +95,9 @@ func TestReadKnowsWhatAnUpdateOfOursLeft(t *testing.T) {
 			if _, err := e.Update(context.Background(), change, scale.Unobserved); err != nil {
 				t.Fatal(err)
 			}
-			if expected := e.Expected() != nil; expected != c.expected {
-				t.Errorf("expected: %v", expected)
+			expected, certain := e.Expected()
+			if is := expected != nil; is != c.expected || certain != c.known {
+				t.Errorf("expected: %v, for certain: %v", is, certain)
 			}
 			e.put("export.json", loggedExport(5))
 			e.put("history1.json", history(ownPast(5, "pulumiscale/5", change.Head), ownPast(3, "pulumiscale/3", ""), somebodys))

@@ -82,20 +82,29 @@ func (s *Stack) recall() *scale.Snapshot {
 	}
 }
 
-// Expected is what the last update of ours should have left, unless the backend shows that it was not the last one.
-func (s *Stack) Expected() *scale.Snapshot {
-	last := s.last.Load()
-	stamp := s.stamp()
-	if last == nil || last.Stamp.History != stamp.History || stamp.State != "" && last.Stamp == stamp {
-		return nil
+// Expected is what was read last, or what the last update of ours has left, unless the backend shows that it was not the last one.
+func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
+	ended, busy := s.left()
+	snap, certain, err := s.expected(ended, busy, s.stamp())
+	if err != nil {
+		return nil, false
 	}
-	if ended, busy := s.left(); len(ended)+len(busy) > 0 {
-		return nil
+	return snap, certain
+}
+
+// expected is what is to be expected where the backend has that stamp, and where those updates of ours have ended and those are under way. The error
+// says that the configuration file cannot be read.
+func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
+	last := s.last.Load()
+	if last == nil || last.Stamp.History != stamp.History || len(ended) > 0 {
+		return nil, false, nil
+	}
+	certain = stamp != (scale.Stamp{}) && last.Stamp == stamp
+	if !certain && len(busy) > 0 {
+		return nil, false, nil
 	}
 	snap := *last
-	var err error
-	if snap.File, err = s.file.values(snap.Rules); err != nil {
-		return nil
-	}
-	return &snap
+	snap.Unsettled, snap.Busy = nil, busy
+	snap.File, err = s.file.values(snap.Rules)
+	return &snap, certain, err
 }

@@ -100,12 +100,9 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	// An update that has ended by now is in the history that is read after it, if it got there.
 	ended, busy := s.left()
 	stamp := s.stamp()
-	if last := s.last.Load(); last != nil && stamp != (scale.Stamp{}) && last.Stamp == stamp && len(ended) == 0 {
-		snap := *last
-		snap.Unsettled, snap.Busy = nil, busy
+	if snap, certain, err := s.expected(ended, busy, stamp); certain {
 		s.inForce.set(snap.Rules)
-		snap.File, err = s.file.values(snap.Rules)
-		return &snap, err
+		return snap, err
 	}
 	state, entries, complete, err := s.readBoth(ctx)
 	if err != nil {
