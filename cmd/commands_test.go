@@ -257,7 +257,7 @@ func TestHistory(t *testing.T) {
 	if got := strings.Count(term.stdout.String(), "worker-pool"); got != 2 {
 		t.Errorf("%d lines:\n%s", got, term.stdout.String())
 	}
-	wantText(t, term.stderr.String(), "note: the newest 2 of 3 scalings; --limit 0 shows all\n")
+	wantText(t, term.stderr.String(), "note: the newest 2 scalings; --limit 0 shows all\n")
 	newTerminal(f, "").run(t, "history other", 2)
 }
 

@@ -93,7 +93,9 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 	}, nil
 }
 
-func (f *fake) History(context.Context, scale.Rules) ([]scale.Update, error) { return f.updates(), nil }
+func (f *fake) History(context.Context, scale.Rules, int) ([]scale.Update, bool, error) {
+	return f.updates(), true, nil
+}
 
 // result is what the engine makes of a change.
 func (f *fake) result(change scale.Change) (*scale.Result, int) {

@@ -47,13 +47,17 @@ func historyCommand(a *app, run func(*historyOptions) error) *cobra.Command {
 
 func (o *historyOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
-		scalings, err := s.scaler.History(ctx, o.pool)
+		most := o.limit
+		if most > 0 {
+			most++ // to know whether there are more
+		}
+		scalings, err := s.scaler.History(ctx, o.pool, most)
 		if err != nil {
 			return err
 		}
-		if all := len(scalings); o.limit > 0 && all > o.limit {
+		if o.limit > 0 && len(scalings) > o.limit {
 			scalings = scalings[:o.limit]
-			s.note(fmt.Sprintf("the newest %d of %d scalings; --limit 0 shows all", o.limit, all))
+			s.note(fmt.Sprintf("the newest %d scalings; --limit 0 shows all", o.limit))
 		}
 		return s.conclude(output.NewHistory(s.stack, scalings), s.outStyle().History(scalings, s.now()), nil)
 	})

@@ -98,6 +98,8 @@ type server struct {
 	stack   openedStack
 	tokens  *webhook.Tokens
 	metrics *webhook.Metrics
+	// configured is when the configuration file was last changed before the tokens were read.
+	configured time.Time
 	// activity knows what is being done to the stack.
 	activity *scale.Activity
 	scaler   *scale.Scaler
@@ -123,6 +125,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	}
 	s.stack, o.app.stack = opened, opened.Name()
 	s.log = s.log.With("stack", opened.Name())
+	s.configured = modified(opened.ConfigFile())
 	if err := s.readTokens(ctx); err != nil {
 		return err
 	}
@@ -258,7 +261,6 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 	ticker := time.NewTicker(s.poll)
 	defer ticker.Stop()
-	seen := modified(s.stack.ConfigFile())
 	for {
 		select {
 		case <-ctx.Done():
@@ -275,14 +277,14 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 			s.log.Info("read again", "pools", s.queue.Rules().Names())
 		case <-ticker.C:
 			now := modified(s.stack.ConfigFile())
-			if now.Equal(seen) {
+			if now.Equal(s.configured) {
 				continue
 			}
 			if err := s.readTokens(ctx); err != nil {
 				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
 				continue
 			}
-			seen = now
+			s.configured = now
 		}
 	}
 }

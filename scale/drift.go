@@ -63,7 +63,7 @@ func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 	if snap.Complete || !slices.ContainsFunc(out, func(d Drift) bool { return d.Edit }) {
 		return out, nil
 	}
-	all, err := stack.History(ctx, snap.Rules)
+	all, err := everyUpdate(ctx, stack, snap.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,12 @@ func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 		out[i].Edit = d.Edit && !everHad(all, d.Pool, *d.File)
 	}
 	return out, nil
+}
+
+// everyUpdate is the whole history of a stack.
+func everyUpdate(ctx context.Context, stack Stack, rules Rules) ([]Update, error) {
+	updates, _, err := stack.History(ctx, rules, 0)
+	return updates, err
 }
 
 func everHad(updates []Update, pool, text string) bool {

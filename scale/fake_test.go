@@ -77,9 +77,13 @@ func (f *fakeStack) Read(ctx context.Context) (*Snapshot, error) {
 	return f.onRead(f.reads)
 }
 
-func (f *fakeStack) History(context.Context, Rules) ([]Update, error) {
+func (f *fakeStack) History(_ context.Context, _ Rules, newest int) ([]Update, bool, error) {
 	f.calls = append(f.calls, "history")
-	return f.onHistory()
+	all, err := f.onHistory()
+	if newest > 0 && newest < len(all) {
+		return all[:newest], false, err
+	}
+	return all, true, err
 }
 
 func (f *fakeStack) Preview(_ context.Context, c Change, _ Observe) (*Result, error) {

@@ -90,7 +90,7 @@ func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *Snapsho
 	isIt := func(u Update) bool { return u.ID == id }
 	updates := snap.Updates
 	if !slices.ContainsFunc(updates, isIt) && !snap.Complete {
-		if updates, err = withRetries(ctx, s, func() ([]Update, error) { return s.Stack.History(ctx, snap.Rules) }); err != nil {
+		if updates, err = withRetries(ctx, s, func() ([]Update, error) { return everyUpdate(ctx, s.Stack, snap.Rules) }); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -16,7 +16,7 @@ type batch struct {
 	id         string
 	// earlier are the ids of updates that may have carried them out already.
 	earlier []string
-	history func(context.Context, Rules) ([]Update, error)
+	stack   Stack
 	// base is the stack as it was read last for the batch.
 	base *Snapshot
 }
@@ -42,7 +42,7 @@ func (b *batch) check(ctx context.Context, snap *Snapshot) error {
 	updates := snap.Updates
 	by := slices.IndexFunc(updates, b.isCarriedOutBy)
 	if by < 0 && !snap.Complete {
-		all, err := b.history(ctx, snap.Rules)
+		all, err := everyUpdate(ctx, b.stack, snap.Rules)
 		if err != nil {
 			return err
 		}

@@ -277,7 +277,7 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 // so can it be told after a crash whether they were carried out. It returns nil where the journal fails.
 func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
 	q.prepare(ctx, group)
-	b := &batch{entries: group, id: cmp.Or(q.ahead.change.ID, NewUpdateID()), earlier: group[0].op.Updates, history: q.scaler.Stack.History}
+	b := &batch{entries: group, id: cmp.Or(q.ahead.change.ID, NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
 	q.mu.Lock()
 	for _, e := range group {
 		e.op.StartedAt = q.now()

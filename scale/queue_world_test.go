@@ -184,10 +184,10 @@ func (w *world) snapshot() *Snapshot {
 	return s
 }
 
-func (w *world) History(context.Context, Rules) ([]Update, error) {
+func (w *world) History(context.Context, Rules, int) ([]Update, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Clone(w.updates), nil
+	return slices.Clone(w.updates), true, nil
 }
 
 func (w *world) Preview(_ context.Context, c Change, _ Observe) (*Result, error) {

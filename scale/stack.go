@@ -29,8 +29,9 @@ type Stack interface {
 	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil where nothing is expected. It is
 	// certain where the backend shows that nothing has been written since. It starts no process, and tells at once.
 	Expected() (snap *Snapshot, certain bool)
-	// History reads every completed update of the stack, newest first, and the counts that each had for the rules' keys.
-	History(ctx context.Context, rules Rules) ([]Update, error)
+	// History reads completed updates of the stack, newest first, and the counts that each had for the rules' keys: about as many as newest says, or
+	// every one for 0. complete says that there are no older ones.
+	History(ctx context.Context, rules Rules, newest int) (updates []Update, complete bool, err error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
 	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
 	// Prepare starts the engine for a change that is likely to be updated next, so that it need not be waited for then. It does nothing to

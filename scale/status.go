@@ -119,8 +119,15 @@ func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	return restored, cmp.Or(failed, err)
 }
 
-// History lists past scalings, newest first: those of one pool, or of all where pool is empty. Failed ones are among them.
-func (s *Scaler) History(ctx context.Context, pool string) ([]Scaling, error) {
+// historyAtFirst is how many updates are read where those of a reading are not enough, and historyGrowth how many times as many next.
+const (
+	historyAtFirst = 160
+	historyGrowth  = 8
+)
+
+// History lists past scalings, newest first: those of one pool, or of all where pool is empty. Failed ones are among them. There are at most limit,
+// or all for 0.
+func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
 	return withRetries(ctx, s, func() ([]Scaling, error) {
 		snap, err := s.Stack.Read(ctx)
 		if err != nil {
@@ -133,13 +140,22 @@ func (s *Scaler) History(ctx context.Context, pool string) ([]Scaling, error) {
 			}
 			names = []string{pool}
 		}
-		updates := snap.Updates
-		if !snap.Complete {
-			if updates, err = s.Stack.History(ctx, snap.Rules); err != nil {
+		updates, complete := snap.Updates, snap.Complete
+		for newest := historyAtFirst; ; newest *= historyGrowth {
+			scalings := scalingsOf(updates, names)
+			if !complete {
+				scalings = sureOf(scalings, updates, names)
+			}
+			if complete || limit > 0 && len(scalings) >= limit {
+				return scalings[:min(cmp.Or(limit, len(scalings)), len(scalings))], nil
+			}
+			if limit == 0 {
+				newest = 0
+			}
+			if updates, complete, err = s.Stack.History(ctx, snap.Rules, newest); err != nil {
 				return nil, err
 			}
 		}
-		return scalingsOf(updates, names), nil
 	})
 }
 
@@ -151,6 +167,19 @@ func scalingsOf(updates []Update, pools []string) []Scaling {
 	}
 	slices.SortStableFunc(out, func(a, b Scaling) int { return b.End.Compare(a.End) })
 	return out
+}
+
+// sureOf leaves of the scalings in the newest updates those between which none of the pools is missing: those since every pool's count is known.
+func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
+	var since time.Time
+	for _, pool := range pools {
+		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != kindUpdate || !u.Succeeded || !u.means(pool) })
+		if len(known) == 0 {
+			return nil
+		}
+		since = latest(since, known[len(known)-1].End)
+	}
+	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
 }
 
 // Proof is what `rules --verify` found out about one pool.

@@ -102,14 +102,14 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
-	scalings, err := s.Scaler.History(r.Context(), r.URL.Query().Get("pool"))
+	scalings, err := s.Scaler.History(r.Context(), r.URL.Query().Get("pool"), limit)
 	if err != nil {
 		return err
 	}
 	doc := struct {
 		Scalings []board.Scaling `json:"scalings"`
 	}{Scalings: []board.Scaling{}}
-	for _, past := range scalings[:min(limit, len(scalings))] {
+	for _, past := range scalings {
 		doc.Scalings = append(doc.Scalings, board.ScalingOf(past))
 	}
 	writeJSON(w, http.StatusOK, "application/json", doc)

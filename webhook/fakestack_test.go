@@ -141,10 +141,10 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 	return s, nil
 }
 
-func (f *fake) History(context.Context, scale.Rules) ([]scale.Update, error) {
+func (f *fake) History(context.Context, scale.Rules, int) ([]scale.Update, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.updates), nil
+	return slices.Clone(f.updates), true, nil
 }
 
 // done is the result of a change that did what it should.

@@ -186,9 +186,9 @@ func TestReadOfAStackWithoutRules(t *testing.T) {
 func TestHistoryReadsAll(t *testing.T) {
 	e := newEngine(t)
 	e.put("history1.json", history(slices.Repeat([]string{past("update", "succeeded", 0, counted, "")}, 30)...))
-	got, err := e.History(context.Background(), leastRule("count", false))
-	if err != nil || len(got) != 30 {
-		t.Errorf("%d updates, error %v", len(got), err)
+	got, complete, err := e.History(context.Background(), leastRule("count", false), 0)
+	if err != nil || len(got) != 30 || !complete {
+		t.Errorf("%d updates, complete: %v, error %v", len(got), complete, err)
 	}
 	if calls := e.called("--page-size 0"); len(calls) != 1 {
 		t.Errorf("calls %q", calls)

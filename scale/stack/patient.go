@@ -89,7 +89,7 @@ func (p *Patient) Backend(ctx context.Context) (doctor.Backend, error) {
 		return doctor.Backend{}, err
 	}
 	var found struct{ User, URL string }
-	if err := json.Unmarshal(out, &found); err != nil {
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
 		return doctor.Backend{}, fmt.Errorf("read the output of `pulumi whoami`: %w", err)
 	}
 	p.backend = doctor.Backend{URL: withoutCredentials(cmp.Or(found.URL, p.project.backendURL())), User: found.User}
@@ -166,7 +166,7 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 		Value  *string `json:"value"`
 		Secret bool    `json:"secret"`
 	}
-	if err := json.Unmarshal(out, &config); err != nil {
+	if err := json.Unmarshal([]byte(out), &config); err != nil {
 		return nil, fmt.Errorf("read the output of `pulumi config`: %w", err)
 	}
 	values := map[string]doctor.Value{}

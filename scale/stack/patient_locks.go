@@ -76,7 +76,7 @@ func (p *Patient) running(ctx context.Context) ([]doctor.Lock, error) {
 		return nil, err
 	}
 	var entries []entry
-	if err := json.Unmarshal(out, &entries); err != nil {
+	if err := json.Unmarshal([]byte(out), &entries); err != nil {
 		return nil, err
 	}
 	var locks []doctor.Lock

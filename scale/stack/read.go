@@ -41,7 +41,7 @@ func (s *Stack) askName(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.name = strings.TrimSpace(string(out))
+	s.name = strings.TrimSpace(out)
 	if short, managed := strings.CutPrefix(s.name, onlyOrganization+"/"+string(s.project.Name)+"/"); managed {
 		s.name = short
 	}
@@ -50,25 +50,25 @@ func (s *Stack) askName(ctx context.Context) error {
 
 // ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: who reads it while an
 // engine writes may find it empty, and asks again. The CLI itself waits without end for a service that takes a request and never answers.
-func (s *Stack) ask(ctx context.Context, attempted string, args ...string) ([]byte, error) {
+func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
 	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
 		asking, stop := context.WithTimeout(ctx, wait)
 		stdout, stderr, code, err := s.command.Run(asking, s.project.dir, nil, nil, nil, shortLived(), args...)
 		stop()
 		if err == nil {
-			return []byte(stdout), nil
+			return stdout, nil
 		}
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return nil, &scale.UnavailableError{Detail: attempted + ": no answer within " + wait.String()}
+			return "", &scale.UnavailableError{Detail: attempted + ": no answer within " + wait.String()}
 		}
 		err = s.commandError(attempted, failure{stdout: stdout, stderr: stderr, code: code, err: err})
 		if attempt == mostReads || !halfWritten.MatchString(stderr) {
-			return nil, err
+			return "", err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return "", err
 		case <-time.After(readInterval):
 		}
 	}
@@ -117,7 +117,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	updates, err := s.updates(entries, rules)
 	for size := pageSize * pageGrowth; err == nil && !complete && !reachesBack(updates, rules); size *= pageGrowth {
 		var more []entry
-		if more, complete, err = s.readPages(ctx, 1, size); err != nil {
+		if more, complete, err = s.readHistory(ctx, size); err != nil {
 			return nil, err
 		}
 		entries = from(entries, more)
@@ -169,7 +169,7 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 	var stateErr, historyErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { state, stateErr = s.readState(ctx) })
-	wait.Go(func() { entries, complete, historyErr = s.readPages(ctx, 1, pageSize) })
+	wait.Go(func() { entries, complete, historyErr = s.readHistory(ctx, pageSize) })
 	wait.Wait()
 	if stateErr == nil && historyErr == nil && state.isOlderThan(entries) {
 		state, stateErr = s.readState(ctx) // an update ended between the two readings
@@ -180,13 +180,14 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 	return state, entries, complete, historyErr
 }
 
-// History reads every completed update.
-func (s *Stack) History(ctx context.Context, rules scale.Rules) ([]scale.Update, error) {
-	entries, _, err := s.readPages(ctx, 0, 0)
+// History reads the newest completed updates, or every one for 0.
+func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (updates []scale.Update, complete bool, err error) {
+	entries, complete, err := s.readHistory(ctx, newest)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return s.updates(entries, rules)
+	updates, err = s.updates(entries, rules)
+	return updates, complete, err
 }
 
 // state is what is needed of an exported stack. Reading it takes no passphrase: secrets stay encrypted in it.
@@ -244,7 +245,7 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 			} `json:"pending_operations"`
 		} `json:"deployment"`
 	}
-	if err := fastjson.Unmarshal(out, &exported); err != nil { // states may be large
+	if err := fastjson.UnmarshalRead(strings.NewReader(out), &exported); err != nil { // states may be large
 		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
 	}
 	st := state{dependsOn: map[string][]string{}, all: exported.Deployment.Resources, written: exported.Deployment.Manifest.Time}
@@ -274,52 +275,53 @@ func from(known, entries []entry) []entry {
 	return entries[max(at, 0):]
 }
 
-// agentKey is where the history keeps the `--exec-agent` of an update, by which ours know themselves.
-const agentKey = "exec.agent"
-
 // succeeded is the history's word for the result of an update that did.
 const succeeded = "succeeded"
 
 // entry is one update as `pulumi stack history --json` shows it.
 type entry struct {
-	Version     int               `json:"version"`
-	Kind        string            `json:"kind"`
-	StartTime   time.Time         `json:"startTime"`
-	EndTime     time.Time         `json:"endTime"`
-	Message     string            `json:"message"`
-	Result      string            `json:"result"`
-	Environment map[string]string `json:"environment"`
-	Config      map[string]struct {
+	Version     int       `json:"version"`
+	Kind        string    `json:"kind"`
+	StartTime   time.Time `json:"startTime"`
+	EndTime     time.Time `json:"endTime"`
+	Message     string    `json:"message"`
+	Result      string    `json:"result"`
+	Environment struct {
+		// Agent is the `--exec-agent` of the update, by which ours know themselves.
+		Agent  string `json:"exec.agent"`
+		Author string `json:"git.author"`
+	} `json:"environment"`
+	Config map[string]struct {
 		Value  *string `json:"value"`
 		Object any     `json:"objectValue"`
 		Secret bool    `json:"secret"`
 	} `json:"config"`
 }
 
-// readPages reads one page of the history, newest first, or all of it for page 0, and says whether there is nothing older. Updates that
-// still run, or wait to, are left out: Pulumi Cloud may list them.
-func (s *Stack) readPages(ctx context.Context, page, size int) (entries []entry, complete bool, err error) {
-	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name,
-		"--page", strconv.Itoa(max(page, 1)), "--page-size", strconv.Itoa(size))
+// readHistory reads the newest updates, newest first, or all of them for 0, and says whether there is nothing older. Those that still run, or wait
+// to, are left out: Pulumi Cloud may list them.
+func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, complete bool, err error) {
+	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name, "--page", "1", "--page-size", strconv.Itoa(newest))
 	if err != nil {
 		return nil, false, err
 	}
-	var raw []json.RawMessage
-	if err := json.Unmarshal(out, &raw); err != nil {
-		return nil, false, fmt.Errorf("read the output of `pulumi stack history`: %w", err)
-	}
-	for _, text := range raw {
+	listed := 0
+	decoder := json.NewDecoder(strings.NewReader(out)) // one entry after the other, for there may be thousands
+	decoder.UseNumber()
+	_, err = decoder.Token()
+	for ; err == nil && decoder.More(); listed++ {
 		var e entry
-		decoder := json.NewDecoder(bytes.NewReader(text))
-		decoder.UseNumber()
-		if err := decoder.Decode(&e); err != nil {
-			return nil, false, fmt.Errorf("read an entry of `pulumi stack history`: %w", err)
-		}
-		if e.Result != "in-progress" && e.Result != "not-started" {
+		if err = decoder.Decode(&e); err == nil && e.Result != "in-progress" && e.Result != "not-started" {
 			entries = append(entries, e)
 		}
 	}
-	return entries, len(raw) < size || size == 0, nil
+	if err == nil {
+		_, err = decoder.Token() // the end of the list, without which it is not whole
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the output of `pulumi stack history`: %w", err)
+	}
+	return entries, newest == 0 || listed < newest, nil
 }
 
 // reachesBack says whether the updates hold, of every pool, the last successful one, and one older than any running cooldown.
@@ -352,9 +354,9 @@ func head(entries []entry) string {
 	if e.Version > 0 {
 		return "v" + strconv.Itoa(e.Version)
 	}
-	text, err := json.Marshal([]any{e.Kind, e.StartTime.UTC(), e.EndTime.UTC(), e.Message, e.Result, e.Environment[agentKey], e.Config})
+	text, err := json.Marshal([]any{e.Kind, e.StartTime.UTC(), e.EndTime.UTC(), e.Message, e.Result, e.Environment.Agent, e.Config})
 	if err != nil {
-		return e.Environment[agentKey] // what was read from JSON can be written as JSON
+		return e.Environment.Agent // what was read from JSON can be written as JSON
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
@@ -370,13 +372,13 @@ func agent(id string, change scale.Change) string {
 
 // id is the mark of an update of ours; for others whatever stands there.
 func (e entry) id() string {
-	id, _, _ := strings.Cut(e.Environment[agentKey], " ")
+	id, _, _ := strings.Cut(e.Environment.Agent, " ")
 	return id
 }
 
 // decidedOn is the head that an update of ours was decided on, and its pools; ok is false for others.
 func (e entry) decidedOn() (head string, pools []string, ok bool) {
-	fields := strings.Fields(e.Environment[agentKey])
+	fields := strings.Fields(e.Environment.Agent)
 	if len(fields) != 3 {
 		return "", nil, false
 	}
@@ -408,7 +410,7 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 		}
 		out[i] = scale.Update{
 			Kind: e.Kind, Succeeded: e.Result == succeeded, Start: e.StartTime, End: e.EndTime,
-			Message: e.Message, By: e.Environment["git.author"], ID: e.id(), Values: values,
+			Message: e.Message, By: e.Environment.Author, ID: e.id(), Values: values,
 		}
 		if on, pools, ours := e.decidedOn(); ours {
 			// Of the oldest one in a part of the history nothing tells; the worse is taken.

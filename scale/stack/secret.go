@@ -17,7 +17,7 @@ func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string,
 	var config map[string]struct {
 		Value *string `json:"value"`
 	}
-	if err := json.Unmarshal(out, &config); err != nil {
+	if err := json.Unmarshal([]byte(out), &config); err != nil {
 		return nil, fmt.Errorf("read the output of `pulumi config`: %w", err)
 	}
 	values := map[string]string{}

@@ -115,7 +115,7 @@ func (s *Stack) previous(ctx context.Context, id string) (string, error) {
 	var entries []entry
 	var err error
 	for range 3 {
-		if entries, _, err = s.readPages(ctx, 1, entriesAround); err == nil {
+		if entries, _, err = s.readHistory(ctx, entriesAround); err == nil {
 			break
 		}
 	}
