@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	fastjson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -121,35 +122,73 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 
 // consume handles every whole line and returns the rest. A line that is no event is passed over: newer engines have newer ones.
 func (f *follower) consume(text []byte) []byte {
-	scanner := bufio.NewReader(bytes.NewReader(text))
 	for {
-		line, err := scanner.ReadBytes('\n')
-		if err != nil {
-			return line
+		line, rest, whole := bytes.Cut(text, []byte("\n"))
+		if !whole {
+			return text
 		}
-		var event apitype.EngineEvent
-		if json.Unmarshal(line, &event) == nil {
+		var event loggedEvent
+		// The engine writes with encoding/json, which is as lenient.
+		if fastjson.Unmarshal(line, &event, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
 			f.handle(event)
 		}
+		text = rest
 	}
 }
 
-func (f *follower) handle(event apitype.EngineEvent) {
+// loggedEvent is what is needed of an [apitype.EngineEvent]. What a resource was and is, which is most of it, is decoded only where somebody asks for
+// it: nobody does for the thousands of resources that an update leaves as they are.
+type loggedEvent struct {
+	Prelude    *struct{}                `json:"preludeEvent"`
+	Diagnostic *apitype.DiagnosticEvent `json:"diagnosticEvent"`
+	Summary    *apitype.SummaryEvent    `json:"summaryEvent"`
+	Pre        *loggedStep              `json:"resourcePreEvent"`
+	Outputs    *loggedStep              `json:"resOutputsEvent"`
+	Failed     *loggedStep              `json:"resOpFailedEvent"`
+}
+
+type loggedStep struct {
+	Metadata struct {
+		apitype.StepEventMetadata
+		Old jsontext.Value `json:"old"`
+		New jsontext.Value `json:"new"`
+	} `json:"metadata"`
+}
+
+// metadata is that of the step, with what the resource was and is where the step changes it, and where it is the stack itself.
+func (s *loggedStep) metadata() apitype.StepEventMetadata {
+	m := s.Metadata.StepEventMetadata
+	if !unchanged(m.Op) || m.Type == stackType {
+		m.Old, m.New = decodedState(s.Metadata.Old), decodedState(s.Metadata.New)
+	}
+	return m
+}
+
+func decodedState(text jsontext.Value) *apitype.StepEventStateMetadata {
+	var state *apitype.StepEventStateMetadata
+	if text == nil || json.Unmarshal(text, &state) != nil {
+		return nil
+	}
+	return state
+}
+
+func (f *follower) handle(event loggedEvent) {
 	switch {
-	case event.PreludeEvent != nil && !f.hasBegun:
+	case event.Prelude != nil && !f.hasBegun:
 		f.hasBegun = true
 		f.observe(scale.EngineStarted{Preview: f.preview(), Message: f.message})
-	case event.ResourcePreEvent != nil:
-		f.found(event.ResourcePreEvent.Metadata)
-		f.started(event.ResourcePreEvent.Metadata)
-	case event.ResOutputsEvent != nil:
-		f.finished(event.ResOutputsEvent.Metadata, false)
-	case event.ResOpFailedEvent != nil:
-		f.finished(event.ResOpFailedEvent.Metadata, true)
-	case event.DiagnosticEvent != nil:
-		f.diagnosed(*event.DiagnosticEvent)
-	case event.SummaryEvent != nil:
-		f.summary = string(event.SummaryEvent.Result)
+	case event.Pre != nil:
+		m := event.Pre.metadata()
+		f.found(m)
+		f.started(m)
+	case event.Outputs != nil:
+		f.finished(event.Outputs.metadata(), false)
+	case event.Failed != nil:
+		f.finished(event.Failed.metadata(), true)
+	case event.Diagnostic != nil:
+		f.diagnosed(*event.Diagnostic)
+	case event.Summary != nil:
+		f.summary = string(event.Summary.Result)
 	}
 }
 

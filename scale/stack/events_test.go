@@ -11,8 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	fastjson "github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -26,7 +28,7 @@ const (
 	demoPool    = demoPrefix + "localcloud:index:Pool::worker-pool"
 )
 
-func eventLog(t *testing.T, name string) []byte {
+func eventLog(t testing.TB, name string) []byte {
 	t.Helper()
 	log, err := os.ReadFile(filepath.Join("testdata", "events", name+".jsonl"))
 	if err != nil {
@@ -300,5 +302,62 @@ func appendTo(t *testing.T, path, text string) {
 	_, err = file.WriteString(text)
 	if err := errors.Join(err, file.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// BenchmarkConsume holds how the log of an update that leaves two thousand resources as they are is decoded against decoding all of it.
+func BenchmarkConsume(b *testing.B) {
+	var log bytes.Buffer
+	for line := range bytes.Lines(eventLog(b, "scale")) {
+		log.Write(line)
+		if bytes.Contains(line, []byte(`"op":"same"`)) && bytes.Contains(line, []byte(demoBalance)) {
+			log.Write(bytes.Repeat(line, 2000))
+		}
+	}
+	b.Run("what is needed", func(b *testing.B) {
+		for b.Loop() {
+			newFollower("update", "m", scale.Unobserved).consume(log.Bytes())
+		}
+	})
+	b.Run("all of it", func(b *testing.B) {
+		for b.Loop() {
+			for line := range bytes.Lines(log.Bytes()) {
+				var event apitype.EngineEvent
+				if err := json.Unmarshal(line, &event); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// What is decoded only where it is needed is decoded as all of it is.
+func TestEventsAreDecodedAsFarAsTheyAreNeeded(t *testing.T) {
+	for _, name := range []string{"failed", "interrupted", "missing", "replace", "scale"} {
+		for line := range bytes.Lines(eventLog(t, name)) {
+			var whole apitype.EngineEvent
+			var got loggedEvent
+			if err := errors.Join(json.Unmarshal(line, &whole), fastjson.Unmarshal(line, &got)); err != nil {
+				t.Fatal(err)
+			}
+			steps := map[*loggedStep]*apitype.StepEventMetadata{}
+			if e := whole.ResourcePreEvent; e != nil {
+				steps[got.Pre] = &e.Metadata
+			}
+			if e := whole.ResOutputsEvent; e != nil {
+				steps[got.Outputs] = &e.Metadata
+			}
+			if e := whole.ResOpFailedEvent; e != nil {
+				steps[got.Failed] = &e.Metadata
+			}
+			for step, want := range steps {
+				if unchanged(want.Op) && want.Type != stackType {
+					want.Old, want.New = nil, nil
+				}
+				if diff := cmp.Diff(*want, step.metadata()); diff != "" {
+					t.Errorf("%s: -want +got:\n%s", name, diff)
+				}
+			}
+		}
 	}
 }
