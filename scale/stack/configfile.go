@@ -21,6 +21,8 @@ type configFile struct {
 	project *project
 	// replacing, unless it is nil, is called just before the file is replaced.
 	replacing func()
+	// spare is the file as it should be after the update that has just ended; nil: there is none.
+	spare *spareFile
 }
 
 // read returns the file's bytes; none where there is no file.
@@ -98,17 +100,26 @@ func (f configFile) write(settings []scale.Setting) error {
 // replace puts other bytes in the place of the file's, unless they are no longer what they were: bringing the new ones to disk takes a while.
 func (f configFile) replace(old, with []byte) (written bool, err error) {
 	path := f.target()
-	file, err := os.CreateTemp(filepath.Dir(path), ".pulumiscale-*")
+	if f.spare.replaces(old, with) {
+		if written, err := f.take(f.spare.path, path, old); err == nil {
+			return written, nil // else it may be on another file system
+		}
+	}
+	fresh, err := onDisk(filepath.Dir(path), with)
+	defer func() { _ = os.Remove(fresh) }() // it is not there any more where all went well
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // it is not there any more where all went well
+	return f.take(fresh, path, old)
+}
+
+// take puts a file in the place of the one at the path, with its mode, unless that has changed.
+func (f configFile) take(fresh, path string, old []byte) (taken bool, err error) {
 	mode := fs.FileMode(0o600)
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	}
-	err = errors.Join(file.Chmod(mode), writeTo(file, with))
-	if err != nil {
+	if err := os.Chmod(fresh, mode); err != nil {
 		return false, err
 	}
 	if f.replacing != nil {
@@ -117,7 +128,16 @@ func (f configFile) replace(old, with []byte) (written bool, err error) {
 	if now, err := f.read(); err != nil || !bytes.Equal(now, old) {
 		return false, err
 	}
-	return true, atomic.ReplaceFile(file.Name(), path)
+	return true, atomic.ReplaceFile(fresh, path)
+}
+
+// onDisk makes a file in a folder with the text, for this user alone, and brings it to disk.
+func onDisk(dir string, text []byte) (path string, err error) {
+	file, err := os.CreateTemp(dir, ".pulumiscale-*")
+	if err != nil {
+		return "", err
+	}
+	return file.Name(), writeTo(file, text)
 }
 
 // writeTo writes the text to the file, brings it to disk and closes it.

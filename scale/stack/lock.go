@@ -29,7 +29,15 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
 		return nil, s.lockError(err)
 	}
-	return func() { _ = lock.Unlock() }, nil
+	return s.unlocking(lock), nil
+}
+
+// unlocking gives the lock back, and what was not needed under it.
+func (s *Stack) unlocking(lock *flock.Flock) func() {
+	return func() {
+		s.spare.Swap(nil).discard()
+		_ = lock.Unlock()
+	}
 }
 
 // TryLock takes the directory's lock if it is free.
@@ -45,7 +53,7 @@ func (s *Stack) TryLock() (func(), bool, error) {
 	if ok {
 		s.removeLeftovers()
 	}
-	return func() { _ = lock.Unlock() }, ok, nil
+	return s.unlocking(lock), ok, nil
 }
 
 func (s *Stack) newLock() *flock.Flock { return flock.New(filepath.Join(s.stateDir, "lock")) }

@@ -1,9 +1,11 @@
 package stack
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
@@ -68,13 +70,41 @@ func withoutProgram(path string) ([]byte, error) {
 		return nil, err
 	}
 	var sections map[string]yaml.Node
-	if err := yaml.Unmarshal(text, &sections); err != nil {
+	if err := yaml.Unmarshal(cutProgram(text), &sections); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"resources", "variables", "outputs"} {
+	for _, name := range programSections() {
 		delete(sections, name)
 	}
 	return yaml.Marshal(sections)
+}
+
+func programSections() []string { return []string{"resources", "variables", "outputs"} }
+
+// cutProgram takes the blocks of the program out of a project's file where it is plain to see where they begin and end: at a line that is not
+// indented, as long as no quotes and no brackets reach over the end of any line. Else it leaves the file as it is.
+func cutProgram(text []byte) []byte {
+	var out bytes.Buffer
+	inProgram := false
+	for line := range bytes.Lines(text) {
+		if !closed(line) {
+			return text
+		}
+		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 && trimmed[0] != '#' && line[0] != ' ' && line[0] != '\t' {
+			name, isBlock := bytes.CutSuffix(trimmed, []byte(":"))
+			inProgram = isBlock && slices.Contains(programSections(), string(name))
+		}
+		if !inProgram {
+			out.Write(line)
+		}
+	}
+	return out.Bytes()
+}
+
+// closed says whether all quotes and brackets of a line are closed in it, as far as their numbers tell.
+func closed(line []byte) bool {
+	count := func(c string) int { return bytes.Count(line, []byte(c)) }
+	return count(`"`)%2 == 0 && count(`'`)%2 == 0 && count("{") == count("}") && count("[") == count("]") //nolint:mnd // in pairs
 }
 
 // configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and project.

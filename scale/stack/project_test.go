@@ -17,6 +17,8 @@ func TestLoadProjectIsTheSDKs(t *testing.T) {
 		name, file, text string
 		// bare says that there is no program in it, and whole that all of it is read.
 		bare, whole, wrong bool
+		// same says that the SDK is given the program too.
+		same bool
 	}{
 		{name: "the least", text: "name: demo\nruntime: yaml\n"},
 		{name: "everything", text: "# ours\nname: demo\nruntime:\n  name: nodejs\n  options: {typescript: true}\ndescription: |\n  two\n  lines\n" +
@@ -27,6 +29,12 @@ func TestLoadProjectIsTheSDKs(t *testing.T) {
 		{name: "JSON in YAML", bare: true, text: `{"name": "demo", "runtime": "go"}`},
 		{name: "JSON", file: "Pulumi.json", bare: true, text: `{"name": "demo", "runtime": "go"}`},
 		{name: "a byte order mark", text: "\ufeffname: demo\nruntime: go\n"},
+		{name: "line ends of Windows", text: "name: demo\r\nruntime: go\r\nresources:\r\n  a: {type: b}\r\nmain: src\r\n", bare: true, same: true},
+		{name: "a program before the rest", text: "resources:\n  a: {type: b}\n\n# and\n  b: {type: c}\nname: demo\nruntime: go\n", bare: true, same: true},
+		{name: "brackets over several lines", text: "name: demo\nresources: {\nname: {type: a}\n}\nruntime: go\n", bare: true, same: true},
+		{name: "quotes over several lines", text: "name: demo\nresources:\n  a: \"b\nname: c\nmain: d\"\nruntime: go\n", bare: true, same: true},
+		{name: "a text with a program in it", text: "name: demo\ndescription: \"b\nresources:\n c\"\nruntime: go\n"},
+		{name: "a list that is not indented", text: "name: demo\nresources:\n- a\nruntime: go\n", bare: true, whole: true, same: true},
 		{name: "no name", text: "runtime: go\n", wrong: true},
 		{name: "a name that is none", text: "name: 3\nruntime: go\n", wrong: true},
 		{name: "a key twice", text: "name: demo\nname: demo\nruntime: go\n", wrong: true},
@@ -58,6 +66,9 @@ func TestLoadProjectIsTheSDKs(t *testing.T) {
 			}
 			if read := len(got.AdditionalKeys) > 0; read != c.whole {
 				t.Errorf("the program was read: %v", read)
+			}
+			if read := len(want.AdditionalKeys) > 0; read != c.same {
+				t.Errorf("the SDK has read the program: %v", read)
 			}
 			got.AdditionalKeys, want.AdditionalKeys = nil, nil
 			kept := cmpopts.IgnoreUnexported(workspace.Project{}) // it keeps the text

@@ -44,6 +44,8 @@ type Stack struct {
 	prepared prepared
 	// last is what was read last, or what a reading finds after an update of ours, be it an earlier process's; nil: nothing.
 	last atomic.Pointer[scale.Snapshot]
+	// spare is the configuration file for Write after an update; nil: there is none.
+	spare atomic.Pointer[spareFile]
 	// longestRead, unless it is 0, stands for the constant of this name.
 	longestRead time.Duration
 }
@@ -92,7 +94,12 @@ func (s *Stack) Name() string { return s.name }
 func (s *Stack) ConfigFile() string { return s.file.path }
 
 // Write puts the settings into the stack's configuration file, atomically.
-func (s *Stack) Write(settings []scale.Setting) error { return s.file.write(settings) }
+func (s *Stack) Write(settings []scale.Setting) error {
+	file := s.file
+	file.spare = s.spare.Swap(nil)
+	defer file.spare.discard()
+	return file.write(settings)
+}
 
 // StateDir is the folder of PulumiScale's own files. It is made where it is missing, and kept out of version control.
 func (s *Stack) StateDir() (string, error) {

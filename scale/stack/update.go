@@ -65,6 +65,14 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	}()
 	from := s.departure(change)
 	s.forget()
+	spare := s.spareFor(change.Settings)
+	defer func() {
+		if err != nil {
+			spare.discard()
+		} else {
+			s.spare.Swap(spare).discard()
+		}
+	}()
 	f := newFollower("update", change.Message, observe)
 	f.locked = func() { s.depart(running, from, change) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
