@@ -72,18 +72,14 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if failed, ok := errors.AsType[*EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
-		after := q.afterwards()
-		q.mu.Lock()
-		q.updated(after)
-		q.mu.Unlock()
+		q.updateEnded()
 		q.postpone(b.entries, err) // with the update's id, for it may turn out to have succeeded
 		return false
 	}
-	after := q.afterwards()
-	q.mu.Lock()
 	if report == nil {
-		q.updated(after)
+		q.updateEnded()
 	}
+	q.mu.Lock()
 	q.failures, q.retryAt = 0, time.Time{}
 	q.mu.Unlock()
 	if report != nil {
@@ -167,10 +163,14 @@ func (b *batch) moved(pool string, already *carriedOutError) Move {
 func (q *Queue) settle(b *batch, report *Report, err error) {
 	now := q.now()
 	stays := present(report)
-	after := q.afterwards()
-	after.foreseen = b.foreseen(report, err, now)
+	updated := len(report.Results) > 0
+	var after afterwards
+	if updated {
+		after = q.afterwards()
+		after.foreseen = b.foreseen(report, err, now)
+	}
 	q.mu.Lock()
-	if len(report.Results) > 0 {
+	if updated {
 		q.updated(after)
 	}
 	q.free(b.entries)

@@ -215,3 +215,11 @@ func (q *Queue) updated(a afterwards) {
 	}
 	q.pollAt = time.Time{}
 }
+
+// updateEnded takes in that an update of ours has ended, as far as it was begun, of which nothing is foreseen.
+func (q *Queue) updateEnded() {
+	after := q.afterwards()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.updated(after)
+}

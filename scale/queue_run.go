@@ -194,10 +194,9 @@ func (q *Queue) knowsUnsettled() bool {
 
 func (q *Queue) settleAll(ctx context.Context) {
 	err := q.scaler.Settle(ctx)
-	after := q.afterwards()
+	q.updateEnded()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.updated(after)
 	if err == nil {
 		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
 		return
