@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,9 +108,16 @@ type server struct {
 	http     *http.Server
 }
 
+// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. That is 4 MiB, so that with Go's own 100 the collector runs
+// dozens of times in a second under load, for a fifth of the webhooks; this is at most 10 MiB more.
+const garbageShare = 300
+
 func (o *serveOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(garbageShare)
+	}
 	s := &server{
 		serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &scale.Activity{Now: o.app.now},
 	}
