@@ -109,8 +109,8 @@ type server struct {
 }
 
 // garbageShare is the garbage that a server's heap may hold, in percent of what is alive. That is 4 MiB, so that with Go's own 100 the collector runs
-// dozens of times in a second under load, for a fifth of the webhooks; this is at most 10 MiB more.
-const garbageShare = 300
+// dozens of times in a second under load; with more than this what a large reading leaves for a while would be multiplied.
+const garbageShare = 200
 
 func (o *serveOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)

@@ -169,7 +169,7 @@ func scalingsOf(updates []Update, pools []string) []Scaling {
 	return out
 }
 
-// sureOf leaves of the scalings in the newest updates those between which none of the pools is missing: those since every pool's count is known.
+// sureOf leaves of the scalings in the newest updates those between which none can be missing: those since every pool's count is known.
 func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	var since time.Time
 	for _, pool := range pools {

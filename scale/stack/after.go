@@ -80,10 +80,20 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 		}
 	}
 	snap.Updates = append([]scale.Update{update}, base.Updates...)
-	if newest := snap.Updates[:min(pageSize, len(snap.Updates))]; reachesBack(newest, rules) && len(newest) < len(snap.Updates) {
+	if newest := needed(snap.Updates, rules); len(newest) < len(snap.Updates) {
 		snap.Updates, snap.Complete = newest, false
 	}
 	return snap
+}
+
+// needed are the newest of some updates that a reading would read at least, or up to twice as many: who is never read again would have more and more.
+func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
+	for n := pageSize; n < len(updates); n *= 2 {
+		if reachesBack(updates[:n], rules) {
+			return slices.Clone(updates[:n])
+		}
+	}
+	return updates
 }
 
 // next says whether all that was written since the departure is the one update that has been added, and when that was. The engine writes the

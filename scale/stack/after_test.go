@@ -187,3 +187,29 @@ func TestKnownUpdatesDoNotGrowWithoutEnd(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// A stack that is known from one update of ours to the next is never read again: what is known of its history must not grow with it.
+func TestOfTheHistoryAsMuchIsKnownAsIsNeeded(t *testing.T) {
+	ago := func(n int) []scale.Update {
+		out := make([]scale.Update, n)
+		for i := range out {
+			out[i] = scale.Update{Kind: "update", Succeeded: true, End: time.Now().Add(-time.Duration(i) * time.Second)}
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name           string
+		cooldown       time.Duration
+		updates, wants int
+	}{
+		{"without a cooldown", 0, 500, pageSize},
+		{"for a cooldown of a minute", time.Minute, 500, 80},
+		{"for one that goes back further", time.Hour, 500, 500},
+		{"of a history that has no more", 0, 5, 5},
+	} {
+		rules := scale.Rules{"worker": {Pool: "worker", Cooldown: scale.Cooldown{Up: c.cooldown}}}
+		if got := len(needed(ago(c.updates), rules)); got != c.wants {
+			t.Errorf("%s: %d updates", c.name, got)
+		}
+	}
+}

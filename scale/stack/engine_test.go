@@ -26,7 +26,7 @@ cd "$(dirname "$0")"
 echo "$*" >>calls
 case "$*" in
 *"stack export"*) [ -e meanwhile ] && . ./meanwhile; if [ -e first.json ]; then cat first.json; rm first.json; else cat export.json; fi ;;
-*"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page-size ] && size=$2; shift; done; if [ "$size" = 160 ]; then cat history2.json; else cat history1.json; fi ;;
+*"stack history"*) while [ $# -gt 0 ]; do [ "$1" = --page-size ] && size=$2; shift; done; if [ "$size" -gt 20 ]; then cat history2.json; else cat history1.json; fi ;;
 *"stack --show-name"*) echo dev ;;
 *" cancel "*) ;;
 *)
@@ -173,6 +173,21 @@ func TestReadReachesBackBehindTheCooldown(t *testing.T) {
 				t.Errorf("%d pages, %d updates, complete %v", reads, len(got.Updates), got.Complete)
 			}
 		})
+	}
+}
+
+// So many are read as should be enough, for each process takes its time and all that it tells takes memory.
+func TestMoreOfTheHistoryIsReadByHowDenseItIs(t *testing.T) {
+	rules := scale.Rules{"worker": {Pool: "worker", Cooldown: scale.Cooldown{Down: 5 * time.Minute}}}
+	for age, want := range map[time.Duration]int{
+		time.Second: 160, time.Minute: 150, 2 * time.Minute: 75, 4 * time.Minute: 40, time.Hour: 160,
+	} {
+		if got := larger(20, []scale.Update{{End: time.Now()}, {End: time.Now().Add(-age)}}, rules); got > want || got < want-1 {
+			t.Errorf("20 updates in %v, and then %d", age, got)
+		}
+	}
+	if got := larger(160, nil, rules); got != 1280 {
+		t.Errorf("after none of 160 updates %d", got)
 	}
 }
 

@@ -115,12 +115,13 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 		return nil, unread
 	}
 	updates, err := s.updates(entries, rules)
-	for size := pageSize * pageGrowth; err == nil && !complete && !reachesBack(updates, rules); size *= pageGrowth {
-		var more []entry
-		if more, complete, err = s.readHistory(ctx, size); err != nil {
+	for size := pageSize; err == nil && !complete && !reachesBack(updates, rules); {
+		size = larger(size, updates, rules)
+		var older []entry
+		if older, complete, err = s.readHistory(ctx, size); err != nil {
 			return nil, err
 		}
-		entries = from(entries, more)
+		entries = from(entries, older)
 		updates, err = s.updates(entries, rules)
 	}
 	if err != nil {
@@ -262,12 +263,30 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	return st, nil
 }
 
-// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks. Where it is not, so many
-// times as many are read: each reading costs a process, whose start takes longer than hundreds of updates.
+// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks. Where it is not, twice to
+// pageGrowth times as many are read: each reading costs a process, whose start takes longer than hundreds of updates.
 const (
 	pageSize   = 20
 	pageGrowth = 8
 )
+
+// larger is how many updates to read where so many are not enough: those of the longest cooldown, if they are as close together as these, and half as
+// many again.
+func larger(size int, updates []scale.Update, rules scale.Rules) int {
+	growth := float64(pageGrowth)
+	longest := longestCooldown(rules)
+	if n := len(updates); n > 0 && time.Since(updates[n-1].End) < longest {
+		growth = 1.5 * float64(longest) / float64(time.Since(updates[n-1].End)) //nolint:mnd // half as many again
+	}
+	return int(float64(size) * min(max(growth, 2), pageGrowth)) //nolint:mnd // twice
+}
+
+func longestCooldown(rules scale.Rules) (longest time.Duration) {
+	for _, rule := range rules {
+		longest = max(longest, rule.Cooldown.Up, rule.Cooldown.Down)
+	}
+	return longest
+}
 
 // from are the entries from the newest known one on: newer ones have been added since the state was read. All, where it is not among them.
 func from(known, entries []entry) []entry {
@@ -326,11 +345,7 @@ func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, c
 
 // reachesBack says whether the updates hold, of every pool, the last successful one, and one older than any running cooldown.
 func reachesBack(updates []scale.Update, rules scale.Rules) bool {
-	var longest time.Duration
-	for _, rule := range rules {
-		longest = max(longest, rule.Cooldown.Up, rule.Cooldown.Down)
-	}
-	horizon := time.Now().Add(-longest)
+	horizon := time.Now().Add(-longestCooldown(rules))
 	for name := range rules {
 		if !slices.ContainsFunc(updates, func(u scale.Update) bool {
 			return u.Succeeded && u.Kind == "update" && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
