@@ -202,41 +202,62 @@ func (j *Journal) Recent(pool string, limit int) ([]scale.Operation, error) {
 const (
 	// keepFor is how long a done operation is kept.
 	keepFor = 24 * time.Hour
-	// keepMost is how many done operations are kept.
+	// keepMost is how many done operations are kept, those that ended last.
 	keepMost = 10_000
-	// keepKeyed is how long one with an idempotency key is kept at least, so that no sender's retry is taken for a new event: SNS, the
+	// keepKeyed is how long one with an idempotency key is kept even where there are more, so that no sender's retry is taken for a new event: SNS, the
 	// most patient one, retries for an hour. More than ten times keepMost are not kept even so.
 	keepKeyed = 2 * time.Hour
+	// pruneLimit is how many operations one transaction forgets at most.
+	pruneLimit = 1000
 )
 
 // Prune forgets done operations that ended more than 24 hours ago, and the oldest where there are more than 10,000.
 func (j *Journal) Prune(now time.Time) error {
-	return j.commit(func(tx *bolt.Tx) error {
-		done := tx.Bucket([]byte(bucketDone))
-		count := done.Stats().KeyN
-		var old [][]byte
-		cursor := done.Cursor()
-		for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
-			op, ok, err := get(tx, key[8:])
-			if err != nil {
-				return err
-			}
-			age := now.Sub(op.EndedAt)
-			if ok && age <= keepFor && count <= keepMost {
-				break
-			}
-			if ok && op.Intent.Key != "" && age <= keepKeyed && count <= 10*keepMost {
-				continue
-			}
-			old, count = append(old, slices.Clone(key[8:])), count-1
-		}
-		for _, id := range old {
-			if err := remove(tx, id); err != nil {
-				return err
-			}
-		}
-		return nil
+	var old [][]byte
+	err := j.view(func(tx *bolt.Tx) (err error) {
+		old, err = outdated(tx, now)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(old, pruneLimit) {
+		err := j.commit(func(tx *bolt.Tx) error {
+			for _, id := range part {
+				if err := remove(tx, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outdated are the ids of the done operations that are to be forgotten.
+func outdated(tx *bolt.Tx, now time.Time) (old [][]byte, err error) {
+	kept := 0
+	cursor := tx.Bucket([]byte(bucketDone)).Cursor()
+	for key, _ := cursor.Last(); key != nil; key, _ = cursor.Prev() {
+		age, id := now.Sub(endOf(key)), key[8:]
+		keep := age <= keepFor && kept < keepMost
+		if !keep && age <= keepKeyed && kept < 10*keepMost {
+			op, ok, err := get(tx, id)
+			if err != nil {
+				return nil, err
+			}
+			keep = ok && op.Intent.Key != ""
+		}
+		if keep {
+			kept++
+		} else {
+			old = append(old, slices.Clone(id))
+		}
+	}
+	return old, nil
 }
 
 // Close closes the journal and lets other processes open it. A second Close does what the first did.

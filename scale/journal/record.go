@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -71,6 +72,9 @@ func doneKey(op scale.Operation) []byte {
 	key := binary.BigEndian.AppendUint64(nil, uint64(max(op.EndedAt.UnixNano(), 0)))
 	return append(key, op.ID...)
 }
+
+// endOf is the time in a key of doneKey.
+func endOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(key))) } //nolint:gosec // it was one
 
 // put writes an operation and its places in the indexes. One that is open already and stays so has its place there.
 func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
