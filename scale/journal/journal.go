@@ -211,7 +211,8 @@ const (
 	pruneLimit = 1000
 )
 
-// Prune forgets done operations that ended more than 24 hours ago, and the oldest where there are more than 10,000.
+// Prune forgets done operations that ended more than 24 hours ago, and the oldest where there are more than 10,000. Those with an
+// idempotency key stay for longer: see keepKeyed.
 func (j *Journal) Prune(now time.Time) error {
 	var old [][]byte
 	err := j.view(func(tx *bolt.Tx) (err error) {

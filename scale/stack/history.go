@@ -1,0 +1,212 @@
+package stack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// History reads the newest completed updates, or every one for 0.
+func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (updates []scale.Update, complete bool, err error) {
+	entries, complete, err := s.readHistory(ctx, newest)
+	if err != nil {
+		return nil, false, err
+	}
+	updates, err = s.updates(entries, rules)
+	return updates, complete, err
+}
+
+// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks. Where it is not, twice to
+// pageGrowth times as many are read: each reading costs a process, whose start takes longer than hundreds of updates.
+const (
+	pageSize   = 20
+	pageGrowth = 8
+)
+
+// larger is how many updates to read where so many are not enough: those of the longest cooldown, if they are as close together as these, and half as
+// many again.
+func larger(size int, updates []scale.Update, rules scale.Rules) int {
+	growth := float64(pageGrowth)
+	longest := longestCooldown(rules)
+	if n := len(updates); n > 0 && time.Since(updates[n-1].End) < longest {
+		growth = 1.5 * float64(longest) / float64(time.Since(updates[n-1].End)) //nolint:mnd // half as many again
+	}
+	return int(float64(size) * min(max(growth, 2), pageGrowth)) //nolint:mnd // twice
+}
+
+func longestCooldown(rules scale.Rules) (longest time.Duration) {
+	for _, rule := range rules {
+		longest = max(longest, rule.Cooldown.Up, rule.Cooldown.Down)
+	}
+	return longest
+}
+
+// from are the entries from the newest known one on: newer ones have been added since the state was read. All, where it is not among them.
+func from(known, entries []entry) []entry {
+	at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == head(known) })
+	return entries[max(at, 0):]
+}
+
+// succeeded is the history's word for the result of an update that did.
+const succeeded = "succeeded"
+
+// entry is one update as `pulumi stack history --json` shows it.
+type entry struct {
+	Version     int       `json:"version"`
+	Kind        string    `json:"kind"`
+	StartTime   time.Time `json:"startTime"`
+	EndTime     time.Time `json:"endTime"`
+	Message     string    `json:"message"`
+	Result      string    `json:"result"`
+	Environment struct {
+		// Agent is the `--exec-agent` of the update, by which ours know themselves.
+		Agent  string `json:"exec.agent"`
+		Author string `json:"git.author"`
+	} `json:"environment"`
+	Config map[string]struct {
+		Value  *string `json:"value"`
+		Object any     `json:"objectValue"`
+		Secret bool    `json:"secret"`
+	} `json:"config"`
+}
+
+// readHistory reads the newest updates, newest first, or all of them for 0, and says whether there is nothing older. Those that still run, or wait
+// to, are left out: Pulumi Cloud may list them.
+func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, complete bool, err error) {
+	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name, "--page", "1", "--page-size", strconv.Itoa(newest))
+	if err != nil {
+		return nil, false, err
+	}
+	listed := 0
+	decoder := json.NewDecoder(strings.NewReader(out)) // one entry after the other, for there may be thousands
+	decoder.UseNumber()
+	_, err = decoder.Token()
+	for ; err == nil && decoder.More(); listed++ {
+		var e entry
+		if err = decoder.Decode(&e); err == nil && e.Result != "in-progress" && e.Result != "not-started" {
+			entries = append(entries, e)
+		}
+	}
+	if err == nil {
+		_, err = decoder.Token() // the end of the list, without which it is not whole
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the output of `pulumi stack history`: %w", err)
+	}
+	return entries, newest == 0 || listed < newest, nil
+}
+
+// reachesBack says whether the updates hold, of every pool, the last successful one, and one older than any running cooldown.
+func reachesBack(updates []scale.Update, rules scale.Rules) bool {
+	horizon := time.Now().Add(-longestCooldown(rules))
+	for name := range rules {
+		if !slices.ContainsFunc(updates, func(u scale.Update) bool {
+			return u.Succeeded && u.Kind == "update" && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// head identifies the newest completed update; empty where there is none. One of ours has its mark. Others are numbered by Pulumi Cloud, which
+// may still add to an entry; self-managed backends number none, so that it is a digest of what every reader of the history sees alike.
+func head(entries []entry) string {
+	if len(entries) == 0 {
+		return ""
+	}
+	e := entries[0]
+	if _, _, ours := e.decidedOn(); ours {
+		return ownHead(e.id(), e.Result)
+	}
+	if e.Version > 0 {
+		return "v" + strconv.Itoa(e.Version)
+	}
+	text, err := json.Marshal([]any{e.Kind, e.StartTime.UTC(), e.EndTime.UTC(), e.Message, e.Result, e.Environment.Agent, e.Config})
+	if err != nil {
+		return e.Environment.Agent // what was read from JSON can be written as JSON
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// ownHead is the head after an update of ours: one that is tried again has the same mark, and so the result counts too.
+func ownHead(id, result string) string { return id + "." + result }
+
+// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, and its pools.
+func agent(id string, change scale.Change) string {
+	return strings.Join([]string{id, "after=" + change.Head, "pools=" + strings.Join(change.Pools, ",")}, " ")
+}
+
+// id is the mark of an update of ours; for others whatever stands there.
+func (e entry) id() string {
+	id, _, _ := strings.Cut(e.Environment.Agent, " ")
+	return id
+}
+
+// decidedOn is the head that an update of ours was decided on, and its pools; ok is false for others.
+func (e entry) decidedOn() (head string, pools []string, ok bool) {
+	fields := strings.Fields(e.Environment.Agent)
+	if len(fields) != 3 {
+		return "", nil, false
+	}
+	head, isHead := strings.CutPrefix(fields[1], "after=")
+	list, isList := strings.CutPrefix(fields[2], "pools=")
+	return head, strings.Split(list, ","), isHead && isList
+}
+
+func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, error) {
+	keys := make(map[string]configKey, len(rules))
+	owner := map[string]string{}
+	for _, name := range rules.Names() {
+		rule := rules[name]
+		key, err := parseKey(string(s.project.Name), rule.ConfigKey, rule.ConfigPath)
+		if err != nil {
+			return nil, badKey(rule, err)
+		}
+		full := key.name + " " + key.path.String()
+		if first, taken := owner[full]; taken { // spelled in two ways, or the rules' own check had found it
+			return nil, badKey(rule, fmt.Errorf("must be the pool's own: it is also the key of %s", first))
+		}
+		keys[name], owner[full] = key, name
+	}
+	out := make([]scale.Update, len(entries))
+	for i, e := range entries {
+		values := make(map[string]*string, len(keys))
+		for name, key := range keys {
+			values[name] = e.value(key)
+		}
+		out[i] = scale.Update{
+			Kind: e.Kind, Succeeded: e.Result == succeeded, Start: e.StartTime, End: e.EndTime,
+			Message: e.Message, By: e.Environment.Author, ID: e.id(), Values: values,
+		}
+		if on, pools, ours := e.decidedOn(); ours {
+			// Of the oldest one in a part of the history nothing tells; the worse is taken.
+			out[i].Pools, out[i].Overtaken = pools, on != head(entries[i+1:])
+		}
+	}
+	return out, nil
+}
+
+func (e entry) value(key configKey) *string {
+	found, ok := e.Config[key.name]
+	switch {
+	case !ok:
+		return nil
+	case found.Secret:
+		return asText(secretText)
+	case found.Object != nil:
+		return key.lookup(found.Object)
+	case found.Value != nil:
+		return key.lookup(*found.Value)
+	}
+	return nil
+}
