@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,6 +157,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := s.build(ctx, kept); err != nil {
 		return err
 	}
+	defer s.queue.Close() // even where it never runs
 	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve.
 	if _, err := s.scaler.Pools(ctx); err != nil {
 		return err
@@ -231,12 +233,9 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 
 	// The queue ends after the requests, so that what they bring is still accepted.
 	running, finish := context.WithCancel(context.WithoutCancel(ctx))
-	queueEnded := make(chan struct{})
-	go func() {
-		defer close(queueEnded)
-		s.queue.Run(running)
-	}()
-	go s.follow(running, reload)
+	var background sync.WaitGroup
+	background.Go(func() { s.queue.Run(running) })
+	background.Go(func() { s.follow(running, reload) })
 	served := make(chan error, 1)
 	go func() {
 		if s.http.TLSConfig != nil {
@@ -257,7 +256,7 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 		err = <-served
 	}
 	finish()
-	<-queueEnded
+	background.Wait()
 	s.log.Info("stopped", "waiting", len(s.queue.Open()))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil

@@ -15,7 +15,7 @@ import (
 // Run carries out what is accepted, until ctx ends: then the update that runs is finished, no other is begun, and what is not done stays
 // in the journal. It may be called once. Where an update of an earlier process may have carried out an operation, the history tells.
 func (q *Queue) Run(ctx context.Context) {
-	defer q.stop()
+	defer q.Close()
 	q.mu.Lock()
 	left := q.leftBehind(nil)
 	q.mu.Unlock()
@@ -45,8 +45,9 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
-// stop ends what the queue does besides.
-func (q *Queue) stop() {
+// Close ends what the queue does besides Run, such as readings that others have asked for, and waits for its end. Run closes at its own end; a queue
+// that never runs must be closed before its journal is. Closing again does nothing. The queue must not run afterwards.
+func (q *Queue) Close() {
 	q.unprepare()
 	q.save()
 	q.mu.Lock() // no reading begins after this one
