@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxDepth is how deeply a body may be nested. EventBridge's alarm event, the deepest of the payloads, has nine levels.
@@ -154,81 +156,84 @@ func parseJSON(body []byte) (any, error) {
 		return nil, badRequest("body", "is empty")
 	case !utf8.Valid(body):
 		return nil, badRequest("body", "is not UTF-8")
-	case depth(body) > maxDepth:
-		return nil, badRequest("body", "is nested deeper than %d levels", maxDepth)
 	}
-	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) && syntax.Offset < int64(len(body)) {
-			return nil, badRequest("body", "is not JSON: %v, at byte %d", err, syntax.Offset)
-		}
-		return nil, badRequest("body", "is not JSON: it ends in the middle of a value")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	return parseValue(decoder, "")
-}
-
-// depth is how deeply brackets are nested, outside strings.
-func depth(body []byte) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
-}
-
-func parseValue(decoder *json.Decoder, path string) (any, error) {
-	token, err := decoder.Token()
+	// What is left of invalid UTF-8 are escaped halves of surrogates, which are read as U+FFFD; keys that stand twice are told with their path.
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	value, err := parseValue(d, "")
 	if err != nil {
-		return nil, badRequest("body", "is not JSON: %v", err)
+		return nil, err
 	}
-	switch token {
-	case json.Delim('{'):
-		return parseMembers(decoder, path)
-	case json.Delim('['):
-		items := []any{}
-		for decoder.More() {
-			item, err := parseValue(decoder, path+"["+strconv.Itoa(len(items))+"]")
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, item)
-		}
-		_, err = decoder.Token()
-		return items, err
+	switch _, err := d.ReadToken(); {
+	case err == nil:
+		return nil, badRequest("body", "is not JSON: more stands after the value, at byte %d", d.InputOffset())
+	case !errors.Is(err, io.EOF):
+		return nil, notJSON(err)
 	}
-	return token, nil
+	return value, nil
 }
 
-func parseMembers(decoder *json.Decoder, path string) (any, error) {
-	members := map[string]any{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, badRequest("body", "is not JSON: %v", err)
+// notJSON says where a body ceases to be JSON.
+func notJSON(err error) error {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return badRequest("body", "is not JSON: %v, at byte %d", syntax.Err, syntax.ByteOffset)
+	}
+	return badRequest("body", "is not JSON: it ends in the middle of a value")
+}
+
+func parseValue(d *jsontext.Decoder, path string) (any, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return nil, notJSON(err)
+	}
+	switch token.Kind() {
+	case '{', '[':
+		if d.StackDepth() > maxDepth {
+			return nil, badRequest("body", "is nested deeper than %d levels", maxDepth)
 		}
-		key := fmt.Sprint(token)
+		if token.Kind() == '{' {
+			return parseMembers(d, path)
+		}
+		return parseItems(d, path)
+	case '"':
+		return token.String(), nil
+	case '0':
+		return json.Number(token.String()), nil
+	case 't', 'f':
+		return token.Bool(), nil
+	}
+	return nil, nil //nolint:nilnil // JSON's null
+}
+
+func parseItems(d *jsontext.Decoder, path string) (any, error) {
+	items := []any{}
+	for d.PeekKind() != ']' {
+		item, err := parseValue(d, path+"["+strconv.Itoa(len(items))+"]")
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	_, err := d.ReadToken()
+	return items, err
+}
+
+func parseMembers(d *jsontext.Decoder, path string) (any, error) {
+	members := map[string]any{}
+	for d.PeekKind() != '}' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		key := token.String()
 		where := object{path: path}.at(key)
 		if _, twice := members[key]; twice {
 			return nil, badRequest(where, "stands twice in one object")
 		}
-		if members[key], err = parseValue(decoder, where); err != nil {
+		if members[key], err = parseValue(d, where); err != nil {
 			return nil, err
 		}
 	}
-	_, err := decoder.Token()
+	_, err := d.ReadToken()
 	return members, err
 }
 

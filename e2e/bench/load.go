@@ -24,6 +24,8 @@ type payload struct {
 	lua string
 	// body is the same for vegeta.
 	body func(n int) string
+	// cooled says that a scaling comes first, in whose cooldown all of them arrive: no update runs meanwhile.
+	cooled bool
 }
 
 func payloads() []payload {
@@ -33,13 +35,16 @@ func payloads() []payload {
 			lua:  `'{"delta": ' .. (n % 2 * 2 - 1) .. '}'`,
 			body: func(n int) string { return fmt.Sprintf(`{"delta": %d}`, n%2*2-1) },
 		},
-		{
-			// In the cooldown, and while an update runs, only such a rule accepts an alert.
-			id: "alert", name: "Alertmanager notification, a rule that defers", rule: "cooldown: 1s, onCooldown: defer",
-			path: "/webhook/" + poolName(0) + "/prometheus",
-			lua:  `'` + fmt.Sprintf(notification, "' .. run .. string.format('%08x', n) .. '") + `'`,
-			body: func(n int) string { return fmt.Sprintf(notification, fmt.Sprintf("%016x", n)) },
-		},
+		alerts("alert", "Alertmanager notification, a rule that defers", "cooldown: 1s, onCooldown: defer"),
+	}
+}
+
+// alerts are notifications of Alertmanager with one alert each, under a rule that defers: in the cooldown, and while an update runs, no other accepts them.
+func alerts(id, name, rule string) payload {
+	return payload{
+		id: id, name: name, rule: rule, path: "/webhook/" + poolName(0) + "/prometheus",
+		lua:  `'` + fmt.Sprintf(notification, "' .. run .. string.format('%08x', n) .. '") + `'`,
+		body: func(n int) string { return fmt.Sprintf(notification, fmt.Sprintf("%016x", n)) },
 	}
 }
 
@@ -56,7 +61,9 @@ func (b *bench) load(ctx context.Context) (rows []row, err error) {
 			return nil, nil
 		}
 	}
-	for _, p := range payloads() {
+	cooled := alerts("cooled", "Alertmanager notification, in a cooldown, while no update runs", "cooldown: 8s, onCooldown: defer")
+	cooled.cooled = true
+	for _, p := range append(payloads(), cooled) {
 		st, err := b.deploy(ctx, "load-"+p.id, shape{pools: 1, rule: p.rule})
 		if err != nil {
 			return nil, err
@@ -90,6 +97,11 @@ func (b *bench) loadServe(ctx context.Context, st *stack, p payload, round int) 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, sv.Stop()) }()
+	if p.cooled {
+		if _, err := sv.scale(ctx, sv.stack.expected[0]+1); err != nil {
+			return 0, err
+		}
+	}
 	const accepted = `pulumiscale_webhooks_total{code="202"`
 	before, err := sv.metric(ctx, accepted)
 	if err != nil {
