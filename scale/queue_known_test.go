@@ -57,6 +57,9 @@ func TestQueueIsAnsweredByTheEndOfAnUpdate(t *testing.T) {
 			if _, err := r.Pools(t.Context()); err != nil || time.Since(asked) > updateTime+time.Second {
 				t.Errorf("the pools are told after %v, %v", time.Since(asked), err)
 			}
+			if _, err := r.History(t.Context(), "", 1); err != nil || time.Since(asked) > updateTime+time.Second {
+				t.Errorf("the history is told after %v, %v", time.Since(asked), err)
+			}
 			r.accepted(byDelta(-1))
 			time.Sleep(updateTime / 2)
 		}

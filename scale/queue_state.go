@@ -68,6 +68,28 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 	return snap.statuses(q.now()), nil
 }
 
+// History lists past scalings as [Scaler.History] does, of the stack as it was a moment ago: those who ask at once share a reading, which the end of an
+// update may forestall. Where that does not reach back far enough, one of them after the other reads what is older. Errors are those of a reading: see
+// [Queue.Submit].
+func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
+	if err := q.fresh(ctx, q.now().Add(-q.options.Freshness)); err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	snap := q.snap
+	q.mu.Unlock()
+	if scalings, enough, err := snap.past(pool, limit); enough || err != nil {
+		return scalings, err
+	}
+	select {
+	case q.reaching <- struct{}{}:
+		defer func() { <-q.reaching }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return q.scaler.older(ctx, snap, pool, limit)
+}
+
 // Open lists the operations that are not done, oldest first.
 func (q *Queue) Open() []Operation {
 	q.mu.Lock()

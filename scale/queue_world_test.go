@@ -46,6 +46,8 @@ type world struct {
 	// tells has the backend show whether anything was written: the stack is known at once where no update runs, and takes slow to be read where one does.
 	tells bool
 	slow  time.Duration
+	// short is how many updates a reading finds; zero: all. histories counts how often older ones were read, and mostHistories how many times at once.
+	short, histories, readingHistory, mostHistories int
 	// prepared is the change for which an engine waits, preparations how often one was started so, and headStarts how many updates used it.
 	prepared                 *Change
 	preparations, headStarts int
@@ -173,6 +175,9 @@ func (w *world) snapshot() *Snapshot {
 		Rules: w.rules, RulesErr: w.malformed, Resources: []string{workerURN, apiURN}, Updates: slices.Clone(w.updates), Complete: true,
 		File: map[string]*string{}, Head: strconv.Itoa(len(w.updates)), Unsettled: slices.Clone(w.unsettled),
 	}
+	if w.short > 0 {
+		s.Updates, s.Complete = s.Updates[:w.short], false
+	}
 	current := map[string]int{}
 	for name, rule := range w.rules {
 		s.File[name] = s.Configured(name)
@@ -185,8 +190,15 @@ func (w *world) snapshot() *Snapshot {
 }
 
 func (w *world) History(context.Context, Rules, int) ([]Update, bool, error) {
+	w.set(func() {
+		w.histories++
+		w.readingHistory++
+		w.mostHistories = max(w.mostHistories, w.readingHistory)
+	})
+	time.Sleep(readTime)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.readingHistory--
 	return slices.Clone(w.updates), true, nil
 }
 

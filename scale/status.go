@@ -119,69 +119,6 @@ func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	return restored, cmp.Or(failed, err)
 }
 
-// historyAtFirst is how many updates are read where those of a reading are not enough, and historyGrowth how many times as many next.
-const (
-	historyAtFirst = 160
-	historyGrowth  = 8
-)
-
-// History lists past scalings, newest first: those of one pool, or of all where pool is empty. Failed ones are among them. There are at most limit,
-// or all for 0.
-func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
-	return withRetries(ctx, s, func() ([]Scaling, error) {
-		snap, err := s.Stack.Read(ctx)
-		if err != nil {
-			return nil, err
-		}
-		names := snap.Rules.Names()
-		if pool != "" {
-			if _, err := snap.Rules.Find(pool); err != nil {
-				return nil, err
-			}
-			names = []string{pool}
-		}
-		updates, complete := snap.Updates, snap.Complete
-		for newest := historyAtFirst; ; newest *= historyGrowth {
-			scalings := scalingsOf(updates, names)
-			if !complete {
-				scalings = sureOf(scalings, updates, names)
-			}
-			if complete || limit > 0 && len(scalings) >= limit {
-				return scalings[:min(cmp.Or(limit, len(scalings)), len(scalings))], nil
-			}
-			if limit == 0 {
-				newest = 0
-			}
-			if updates, complete, err = s.Stack.History(ctx, snap.Rules, newest); err != nil {
-				return nil, err
-			}
-		}
-	})
-}
-
-// scalingsOf are the scalings of some pools, newest first.
-func scalingsOf(updates []Update, pools []string) []Scaling {
-	var out []Scaling
-	for _, pool := range pools {
-		out = append(out, Scalings(updates, pool)...)
-	}
-	slices.SortStableFunc(out, func(a, b Scaling) int { return b.End.Compare(a.End) })
-	return out
-}
-
-// sureOf leaves of the scalings in the newest updates those between which none can be missing: those since every pool's count is known.
-func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
-	var since time.Time
-	for _, pool := range pools {
-		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != kindUpdate || !u.Succeeded || !u.means(pool) })
-		if len(known) == 0 {
-			return nil
-		}
-		since = latest(since, known[len(known)-1].End)
-	}
-	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
-}
-
 // Proof is what `rules --verify` found out about one pool.
 type Proof struct {
 	Pool string

@@ -96,13 +96,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case s.histories <- struct{}{}: // each starts processes of the CLI
-		defer func() { <-s.histories }()
-	case <-r.Context().Done():
-		return r.Context().Err()
-	}
-	scalings, err := s.Scaler.History(r.Context(), r.URL.Query().Get("pool"), limit)
+	scalings, err := s.Queue.History(r.Context(), r.URL.Query().Get("pool"), limit)
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,6 @@ type Server struct {
 	renewed  time.Time
 	// previews counts the dry runs under way.
 	previews atomic.Int32
-	// histories lets one request at a time read the history.
-	histories chan struct{}
 	// origins turns away what another site has a browser send with the credentials that it keeps.
 	origins http.CrossOriginProtection
 	// template is that of the status page.
@@ -103,7 +101,7 @@ func endpoints() []endpoint {
 
 // Handler serves all endpoints. What has no endpoint is answered like one that needs a token: who has none learns nothing.
 func (s *Server) Handler() http.Handler {
-	s.template, s.histories = pageTemplate(), make(chan struct{}, 1)
+	s.template = pageTemplate()
 	mux := http.NewServeMux()
 	for _, e := range endpoints() {
 		mux.Handle(e.pattern, s.serve(e))
