@@ -96,8 +96,15 @@ func TestKeysOfAlerts(t *testing.T) {
 		}
 	}
 	own := key("worker", alert("firing", `"a": "1", "b": "2"`, start, ""))
-	if got := key("worker", alert("firing", `"b": "2", "a": "1"`, start, "../../not a fingerprint")); got != own {
-		t.Errorf("the order of labels makes the keys %s and %s", own, got)
+	for _, none := range []string{"../../not a fingerprint", longName(7), longName(65)} {
+		if got := key("worker", alert("firing", `"b": "2", "a": "1"`, start, none)); got != own {
+			t.Errorf("the order of labels, or the fingerprint %q, makes the keys %s and %s", none, own, got)
+		}
+	}
+	for _, some := range []string{longName(8), longName(64)} {
+		if got := key("worker", alert("firing", `"b": "2", "a": "1"`, start, some)); !strings.Contains(got, some) {
+			t.Errorf("with the fingerprint %q the key is %s", some, got)
+		}
 	}
 	if got := key("worker", alert("firing", `"a": "1\"\n\"b\"=\"2"`, start, "")); got == own {
 		t.Error("a label's text passes for two labels")

@@ -161,11 +161,11 @@ func (a alert) summary() string {
 	return ""
 }
 
-var hexadecimal = regexp.MustCompile(`^[0-9a-fA-F]{8,64}$`)
+var hexadecimal = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 
 // fingerprint identifies an alert by its labels: the sender's, or where it sent none, one of our own.
 func fingerprint(sent string, labels map[string]string) string {
-	if hexadecimal.MatchString(sent) {
+	if len(sent) >= 8 && len(sent) <= 64 && hexadecimal.MatchString(sent) {
 		return sent
 	}
 	hash := sha256.New()

@@ -133,16 +133,17 @@ func TestEnvelopesThatSNSDoesNotSend(t *testing.T) {
 		fields         map[string]any
 		field, problem string
 	}{
-		"of another type":              {map[string]any{"Type": "Notice"}, "Type", "must be Notification"},
-		"without a message":            {map[string]any{"Message": nil}, "Message", "is missing"},
-		"a message that is no text":    {map[string]any{"Message": map[string]any{}}, "Message", "is an object"},
-		"without a certificate's URL":  {map[string]any{"SigningCertURL": nil}, "SigningCertURL", "is missing"},
-		"a timestamp that is none":     {map[string]any{"Timestamp": "yesterday"}, "Timestamp", "must be a time"},
-		"a message id with lines":      {map[string]any{"MessageId": "a\nSubject\nb"}, "MessageId", "must be at most"},
-		"a subject with lines":         {map[string]any{"Subject": "a\nTimestamp\nb"}, "Subject", "must not hold a line break"},
-		"a topic with lines":           {map[string]any{"TopicArn": testTopic + "\nType"}, "TopicArn", "must not hold a line break"},
-		"a subscription without token": {map[string]any{"Type": SNSSubscriptionConfirmation, "SubscribeURL": "x"}, "Token", "is missing"},
-		"a subscription without a URL": {map[string]any{"Type": SNSSubscriptionConfirmation, "Token": "x"}, "SubscribeURL", "is missing"},
+		"of another type":               {map[string]any{"Type": "Notice"}, "Type", "must be Notification"},
+		"without a message":             {map[string]any{"Message": nil}, "Message", "is missing"},
+		"a message that is no text":     {map[string]any{"Message": map[string]any{}}, "Message", "is an object"},
+		"without a certificate's URL":   {map[string]any{"SigningCertURL": nil}, "SigningCertURL", "is missing"},
+		"a timestamp that is none":      {map[string]any{"Timestamp": "yesterday"}, "Timestamp", "must be a time"},
+		"a message id with lines":       {map[string]any{"MessageId": "a\nSubject\nb"}, "MessageId", "must be at most"},
+		"a message id that is too long": {map[string]any{"MessageId": longName(101)}, "MessageId", "must be at most 100"},
+		"a subject with lines":          {map[string]any{"Subject": "a\nTimestamp\nb"}, "Subject", "must not hold a line break"},
+		"a topic with lines":            {map[string]any{"TopicArn": testTopic + "\nType"}, "TopicArn", "must not hold a line break"},
+		"a subscription without token":  {map[string]any{"Type": SNSSubscriptionConfirmation, "SubscribeURL": "x"}, "Token", "is missing"},
+		"a subscription without a URL":  {map[string]any{"Type": SNSSubscriptionConfirmation, "Token": "x"}, "SubscribeURL", "is missing"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

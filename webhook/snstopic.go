@@ -13,8 +13,14 @@ type topic struct {
 	suffix string
 }
 
+// Lengths are checked beside the patterns: a pattern with a count such as {1,256} takes every process, whatever it does, milliseconds to compile.
+const (
+	longestTopic           = 256
+	longestCertificateFile = 64 + len(".pem")
+)
+
 var (
-	topicARN   = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?$`)
+	topicARN   = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):[0-9]{12}:([A-Za-z0-9_-]+)(?:\.fifo)?$`)
 	regionAWS  = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]{1,2}$`)
 	regionTail = regexp.MustCompile(`^[a-z]+-[0-9]{1,2}$`)
 )
@@ -28,7 +34,10 @@ func parseTopic(arn string) (topic, bool) {
 	if parts == nil {
 		return topic{}, false
 	}
-	partition, region := parts[1], parts[2]
+	partition, region, name := parts[1], parts[2], parts[3]
+	if len(name) > longestTopic {
+		return topic{}, false
+	}
 	if partition == "aws" {
 		return topic{region, "amazonaws.com"}, regionAWS.MatchString(region) && !strings.HasPrefix(region, "cn-")
 	}
@@ -61,13 +70,13 @@ func partitionOf(partition string) (suffix, prefix string) {
 // host is the one host from which SNS serves the certificates, and confirms the subscriptions, of the topic's region.
 func (t topic) host() string { return "sns." + t.region + "." + t.suffix }
 
-var certificateFile = regexp.MustCompile(`^[0-9a-fA-F]{1,64}\.pem$`)
+var certificateFile = regexp.MustCompile(`^[0-9a-fA-F]+\.pem$`)
 
 // signsAt says whether a certificate's URL is one of SNS in the topic's region. The URL is compared as text: no parser can then
 // read another host, port, user, query or path in it than the next one does.
 func (t topic) signsAt(url string) bool {
 	file, ok := strings.CutPrefix(url, "https://"+t.host()+"/SimpleNotificationService-")
-	return ok && certificateFile.MatchString(file)
+	return ok && len(file) <= longestCertificateFile && certificateFile.MatchString(file)
 }
 
 var confirmQuery = regexp.MustCompile(`^[A-Za-z0-9_.~=&%:*+/-]+$`)

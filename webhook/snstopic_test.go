@@ -34,6 +34,7 @@ func TestHostsOfTopics(t *testing.T) {
 		"arn:aws:sns:us-east-1:123456789012:a\n":              "",
 		"arn:aws:sns::123456789012:a":                         "",
 		"":                                                    "",
+		"arn:aws:sns:us-east-1:123456789012:" + longName(256): "sns.us-east-1.amazonaws.com",
 		"arn:aws:sns:us-east-1:123456789012:" + longName(257): "",
 	}
 	for arn, want := range cases {
@@ -83,6 +84,7 @@ func TestURLsOfCertificates(t *testing.T) {
 		"a space":                           " " + good,
 		"no name":                           "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-.pem",
 		"a name that is not hexadecimal":    "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-xyz.pem",
+		"a name that is too long":           "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-" + longName(65) + ".pem",
 		"another ending":                    "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-ab.pem.exe",
 		"letters that look alike":           "https://sns.us-west-2.аmazonaws.com" + file,
 		"nothing":                           "",
