@@ -20,7 +20,8 @@ type way struct {
 	engines []time.Duration
 }
 
-// turns runs each way once in each round, after a round that does not count: caches are cold then. Another one begins each round.
+// turns runs each way once in each round, after a round that does not count: caches are cold then. Another one begins each round. What one has written
+// is on disk before the next one begins: else it would wait for that with its own first sync.
 func (b *bench) turns(ctx context.Context, ways ...*way) error {
 	for round := range b.rounds + 1 {
 		if round > 0 {
@@ -28,6 +29,9 @@ func (b *bench) turns(ctx context.Context, ways ...*way) error {
 		}
 		for i := range ways {
 			w := ways[(i+round)%len(ways)]
+			if _, err := b.Exec(ctx, b.Path(), nil, "sync"); err != nil {
+				return err
+			}
 			took, err := w.run(ctx, round)
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.name, err)

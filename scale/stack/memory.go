@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 
+	fastjson "github.com/go-json-experiment/json"
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -70,7 +71,7 @@ func (s *Stack) recall() *scale.Snapshot {
 		return nil
 	}
 	var m memory
-	if json.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.currentBackend() {
+	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.currentBackend() {
 		return nil
 	}
 	rules, err := scale.ParseRules([]byte(m.Output))
