@@ -264,6 +264,9 @@ func (b *bench) size(ctx context.Context) (rows []row, err error) {
 		servers = append(servers, sv)
 		all = append(all, bare, cold, warm)
 	}
+	for _, w := range all {
+		b.afterSync(w)
+	}
 	if err := b.turns(ctx, all...); err != nil {
 		return nil, err
 	}
