@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -82,5 +83,32 @@ func TestQueueStopsWithoutTheNextReading(t *testing.T) {
 		}
 		r.stop()
 		wait.Wait()
+	})
+}
+
+// What a queue that never ran has begun for others ends with it too: what it observes and its journal may go afterwards.
+func TestQueueThatNeverRanIsClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		scaler := &Scaler{Stack: &process{world: w}, Observe: Unobserved, Now: time.Now}
+		told := 0
+		q, err := NewQueue(QueueOptions{Scaler: scaler, Journal: newMemory(), Observe: func(Event) { told++ }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), readTime/2)
+		defer cancel()
+		if err := q.Reload(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the error is %v", err)
+		}
+		start := time.Now()
+		q.Close()
+		if took := time.Since(start); took > 0 || w.reading != 0 || told != 1 {
+			t.Errorf("closed after %v with %d readings under way, of which %d were told", took, w.reading, told)
+		}
+		if err := q.Reload(t.Context()); !errors.As(err, new(*UnavailableError)) {
+			t.Errorf("after that the error is %v", err)
+		}
+		q.Close()
 	})
 }

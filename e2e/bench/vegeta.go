@@ -27,6 +27,9 @@ type attack struct {
 	Errors   []string       `json:"errors"`
 }
 
+// mostAttacks is how often it is tried to send anything.
+const mostAttacks = 5
+
 // attack sends bodies at a constant rate, whatever becomes of those before.
 func (b *bench) attack(ctx context.Context, url string, rate int, bodies []string) (a attack, err error) {
 	var targets strings.Builder
@@ -40,7 +43,7 @@ func (b *bench) attack(ctx context.Context, url string, rate int, bodies []strin
 	}
 	duration := time.Duration(len(bodies)) * time.Second / time.Duration(rate)
 	// A single request has a millisecond: where vegeta is late for that, it ends without having sent anything.
-	for sent := int64(0); sent == 0; {
+	for attempt := 1; ; attempt++ {
 		if _, err := b.Exec(ctx, b.Path(), nil, "vegeta", "attack", "-format", "json", "-targets", file, "-lazy", "-output", results,
 			"-rate", strconv.Itoa(rate), "-duration", duration.String(), "-timeout", "60s"); err != nil {
 			return a, err
@@ -49,7 +52,12 @@ func (b *bench) attack(ctx context.Context, url string, rate int, bodies []strin
 		if err != nil {
 			return a, err
 		}
-		sent = info.Size()
+		if info.Size() > 0 {
+			break
+		}
+		if attempt == mostAttacks {
+			return a, fmt.Errorf("vegeta sent nothing, %d times", attempt)
+		}
 	}
 	text, err := b.Exec(ctx, b.Path(), nil, "vegeta", "report", "-type", "json", results)
 	if err != nil {
