@@ -75,7 +75,7 @@ func (s *session) remark(pools []scale.Status) {
 	}
 }
 
-func unproved(proofs []scale.Proof) error {
+func unproved(proofs []scale.RuleProof) error {
 	var pools []string
 	for _, p := range proofs {
 		if p.Problem != "" {

@@ -71,7 +71,7 @@ func NewRules(stack string, pools []scale.Status, now time.Time) *Rules {
 }
 
 // Proved adds the proofs to the pools.
-func (r *Rules) Proved(proofs []scale.Proof) *Rules {
+func (r *Rules) Proved(proofs []scale.RuleProof) *Rules {
 	for _, p := range proofs {
 		for i := range r.Pools {
 			if r.Pools[i].Pool == p.Pool {

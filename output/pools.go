@@ -70,7 +70,7 @@ func lastScaled(last *scale.Scaling, now time.Time) string {
 }
 
 // Proofs says of each pool whether the engine proves its rule right.
-func (s *Style) Proofs(proofs []scale.Proof) string {
+func (s *Style) Proofs(proofs []scale.RuleProof) string {
 	var out strings.Builder
 	for _, p := range proofs {
 		if p.Problem != "" {

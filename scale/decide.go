@@ -36,6 +36,8 @@ const (
 	Superseded Outcome = "superseded"
 	// Guarded refuses the scaling because its preview shows what the rule's guard forbids.
 	Guarded Outcome = "guarded"
+	// HasPending refuses the scaling because changes that belong to somebody's next `pulumi up` would come along with it.
+	HasPending Outcome = "pending"
 	// Refused says that the intent cannot be decided: something it needs is not known.
 	Refused Outcome = "refused"
 )
@@ -55,6 +57,8 @@ type Decision struct {
 	Until time.Time
 	// Reason says why the outcome is not Scale, or what the guardrails did, for people.
 	Reason string
+	// Pending are the changes that would come along, where Outcome is HasPending; else nil.
+	Pending []PendingChange
 	// Err is the cause of a refusal that callers tell apart: [*UnknownPoolError], [*ValueError] or [*TargetError]; or nil.
 	Err error
 }

@@ -52,6 +52,8 @@ type (
 		Diagnostic
 		Preview bool
 	}
+	// Proving says that it is proved by a preview that nothing but the counts of the pools would change.
+	Proving struct{ Pools []string }
 	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
 	Overtaken struct{ Pools []string }
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
@@ -82,6 +84,7 @@ func (EngineStarted) event()     {}
 func (StepStarted) event()       {}
 func (StepDone) event()          {}
 func (Diagnosed) event()         {}
+func (Proving) event()           {}
 func (Overtaken) event()         {}
 func (PendingOperations) event() {}
 func (LockRemoved) event()       {}

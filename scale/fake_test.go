@@ -31,6 +31,12 @@ type fakeStack struct {
 	expected *Snapshot
 	certain  bool
 
+	// onProof answers Proof, and onKeep the n-th call of KeepProof; kept are the proofs that were kept, and lasting is what the last one was to be.
+	onProof func() (*Proof, error)
+	onKeep  func(n int) bool
+	kept    []*Proof
+	lasting bool
+
 	held               bool
 	previewed, updated []Change
 	prepared           []Change
@@ -272,4 +278,26 @@ func (f *fakeStack) Expected() (*Snapshot, bool) { return f.expected, f.certain 
 
 func (f *fakeStack) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) {
 	return f.Read(ctx)
+}
+
+// Proof is what the test gives; else it is proved that nothing is pending.
+func (f *fakeStack) Proof(snap *Snapshot) (*Proof, error) {
+	if f.onProof != nil {
+		return f.onProof()
+	}
+	return nothingPending(snap), nil
+}
+
+// nothingPending is a proof of just that.
+func nothingPending(snap *Snapshot) *Proof {
+	proof := &Proof{Head: snap.Head, Pools: map[string]PoolProof{}}
+	for name := range snap.Rules {
+		proof.Pools[name] = PoolProof{}
+	}
+	return proof
+}
+
+func (f *fakeStack) KeepProof(_ *Snapshot, proof *Proof, lasting bool) bool {
+	f.kept, f.lasting = append(f.kept, proof), lasting
+	return f.onKeep == nil || f.onKeep(len(f.kept))
 }

@@ -46,6 +46,7 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 			break
 		}
 		next := change(snap, corrections)
+		next.Correction = true
 		next.ID = result.ID + "+" // a mark of its own, by which it knows itself
 		if len(corrections) == 0 {
 			// Without a target the engine would update everything, and with a pool's it would scale that pool, perhaps to a count that is out of

@@ -142,6 +142,7 @@ func ruleFields(o *object) Rule {
 	if v, ok := o.take("guard"); ok {
 		rule.Guard = readGuard(v)
 	}
+	rule.Pending = withDefault(o, "pending", wordForm(RefusePending, AllowPending), RefusePending)
 	return rule
 }
 

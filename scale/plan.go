@@ -120,7 +120,7 @@ const messagePrefix = "pulumiscale: "
 // change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update: a stale or
 // unfinished value in the file must not slip into the stack's configuration on the back of another pool's scaling.
 func change(snap *Snapshot, moves []Move) Change {
-	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History}
+	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History, Config: snap.Config}
 	values := map[string]*string{}
 	for _, name := range snap.Rules.Names() {
 		values[name] = snap.Configured(name)
@@ -133,6 +133,7 @@ func change(snap *Snapshot, moves []Move) Change {
 		c.Targets = append(c.Targets, rule.Targets...)
 		c.TargetDependents = c.TargetDependents || rule.TargetDependents
 		c.Refresh = c.Refresh || rule.Refresh || slices.Contains(snap.Unsettled, m.Pool)
+		c.BringsAlong = c.BringsAlong || rule.Pending == AllowPending
 		c.Pools = append(c.Pools, m.Pool)
 		message := m.String()
 		if m.Why != "" {
@@ -150,6 +151,9 @@ func change(snap *Snapshot, moves []Move) Change {
 	c.Message = messagePrefix + strings.Join(messages, "; ")
 	return c
 }
+
+// Unchanged is a change of nothing: every rule's key as it is configured.
+func (s *Snapshot) Unchanged() Change { return change(s, nil) }
 
 // without is the plan less some pools, whose decisions to scale become what end makes of them.
 func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan {
@@ -169,6 +173,7 @@ func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan 
 		}
 	}
 	out.Change = change(snap, out.Moves)
+	out.Change.Basis = p.Change.Basis
 	return out
 }
 

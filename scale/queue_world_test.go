@@ -305,3 +305,8 @@ func (w *world) Expected() (*Snapshot, bool) {
 }
 
 func (w *world) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) { return w.Read(ctx) }
+
+// Proof is that nothing is pending.
+func (w *world) Proof(snap *Snapshot) (*Proof, error) { return nothingPending(snap), nil }
+
+func (w *world) KeepProof(*Snapshot, *Proof, bool) bool { return true }

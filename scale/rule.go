@@ -45,6 +45,8 @@ type Rule struct {
 	Refresh bool
 	// Guard lists what a preview must not show for the scaling to go on.
 	Guard []Guard
+	// Pending says what becomes of a scaling while changes are pending. The zero value refuses it, as RefusePending does.
+	Pending Allow
 }
 
 // Cooldown is how long a pool is left alone after a completed scaling.

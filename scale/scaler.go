@@ -67,12 +67,15 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 	var p Plan
 	result, err := withRetries(ctx, s, func() (*Result, error) {
 		snap, err := s.Stack.Read(ctx)
+		if err == nil {
+			err = s.checkConfigFile(snap)
+		}
 		if err != nil {
 			return nil, err
 		}
-		p = plan(snap, intents, s.Now())
-		if len(p.Moves) == 0 {
-			return nil, nil
+		p, err = s.proved(ctx, snap, false, func() Plan { return plan(snap, intents, s.Now()) })
+		if err != nil || len(p.Moves) == 0 {
+			return nil, err
 		}
 		result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
 		if err != nil {
@@ -166,11 +169,13 @@ func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	return p.Change.ID, s.Stack.Prepare(p.Change)
 }
 
-// unlocked calls do, and once more at once where it met the lock of a dead engine of ours, which is gone now.
+// unlocked calls do, and once more at once where it met the lock of a dead engine of ours, which is gone now, or where what it was decided on
+// had changed.
 func unlocked[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	var locked *LockedError
-	if errors.As(err, &locked) && locked.Removed {
+	var stale *StaleError
+	if errors.As(err, &locked) && locked.Removed || errors.As(err, &stale) {
 		return do()
 	}
 	return out, err
@@ -224,7 +229,8 @@ func passing(err error) bool {
 	var done *WriteError
 	var locked *LockedError
 	var unavailable *UnavailableError
-	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable))
+	var stale *StaleError
+	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable) || errors.As(err, &stale))
 }
 
 // attempt reads, decides and updates once. It holds the lock. A reading that was begun already is used; nil: there is none. The plan that it
@@ -290,6 +296,9 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 	if len(snap.Busy) > 0 {
 		return p, nil, &LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
 	}
+	if err := s.checkConfigFile(snap); err != nil {
+		return p, nil, err
+	}
 	if o.check != nil {
 		if err := o.check(ctx, snap); err != nil {
 			return p, nil, err
@@ -312,9 +321,25 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
-		return settlement(snap, o.settle), nil
+		return s.proved(ctx, snap, true, func() Plan { return settlement(snap, o.settle) })
 	}
-	return s.prove(ctx, snap, plan(snap, o.intents, s.Now()))
+	p, err := s.proved(ctx, snap, true, func() Plan { return plan(snap, o.intents, s.Now()) })
+	if err != nil {
+		return p, err
+	}
+	return s.prove(ctx, snap, p)
+}
+
+// checkConfigFile refuses to go on without the stack's configuration file: the program would run without the settings of its providers, and
+// without its secrets.
+func (s *Scaler) checkConfigFile(snap *Snapshot) error {
+	if !snap.FileMissing {
+		return nil
+	}
+	return &SetupError{
+		Problem: s.Stack.ConfigFile() + " is missing, and with it the stack's configuration",
+		Hint: "nothing was changed; `pulumi config refresh --stack " + s.Stack.Name() + "` writes the file from the last update, or check it out again",
+	}
 }
 
 // writeBack puts the new counts into the configuration file.

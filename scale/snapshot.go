@@ -25,6 +25,9 @@ func (s *Snapshot) Configured(pool string) *string {
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 	pool := Pool{Count: rule.Current}
+	if size, known := s.Sizes[rule.Pool]; known {
+		pool.Count = &size
+	}
 	if slices.Contains(s.Unsettled, rule.Pool) {
 		pool.Count = nil // it is in between; what it was before counts
 	}

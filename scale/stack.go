@@ -38,6 +38,12 @@ type Stack interface {
 	// the stack before Update is called for the very same change; end, which may be called more than once, ends it where that did not
 	// happen. There is one at a time; a change without an ID, or what cannot be prepared, is passed over.
 	Prepare(change Change) (end func())
+	// Proof is what is proved already of the stack as it was read, with the Basis of this moment; it has no pools where nothing is, or where
+	// what it rested on has changed since.
+	Proof(snap *Snapshot) (*Proof, error)
+	// KeepProof keeps a proof, for this process and, where lasting is set, the next. It is false, and nothing kept, where what the proof rests
+	// on has changed since its Basis was told.
+	KeepProof(snap *Snapshot, proof *Proof, lasting bool) bool
 	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun. Until it is known that the
 	// pools are as they should be, [Snapshot.Unsettled] names them.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
@@ -54,6 +60,18 @@ type Snapshot struct {
 	RulesErr error
 	// Resources are the URNs of the stack's resources.
 	Resources []string
+	// Deploy is the newest update that is no scaling of ours; nil where the part of the history that was read has none. Commit is the commit
+	// that the program's directory is at; empty outside of a repository.
+	Deploy *Deploy
+	Commit string
+	// Config is the configuration of the last successful update, without secrets: JSON by full key. Nil where the backend does not tell.
+	Config map[string]string
+	// ConfigDiffers are the keys whose values in the configuration file are not those of the last successful update, but for the rules' own.
+	ConfigDiffers []string
+	// FileMissing says that there is no configuration file.
+	FileMissing bool
+	// Sizes are the sizes that the state has of pools, where a proof has shown that they are not the configured counts.
+	Sizes map[string]int
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
 	DependsOn map[string][]string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
@@ -106,6 +124,10 @@ type Update struct {
 	// Overtaken says of an update of PulumiScale's that another one came in between its decision and its beginning. Of its values only
 	// those of Pools are meant; the others were out of date.
 	Overtaken bool
+	// BroughtAlong says of an update of PulumiScale's that a rule allowed it to bring along what was pending.
+	BroughtAlong bool
+	// Head is the [Snapshot.Head] of a reading that finds this update to be the newest.
+	Head string
 	// Values holds, by pool, the text of each rule's key in the update's configuration; nil where it was not set.
 	Values map[string]*string
 }
@@ -137,6 +159,15 @@ type Change struct {
 	Head    string
 	Output  []byte
 	History string
+	// Config is the [Snapshot.Config] of that snapshot: an update runs with what was deployed, whatever the file says meanwhile.
+	Config map[string]string
+	// Basis is the [Proof.Basis] of the proof behind the change: an update is not begun on another one. Empty: there is no proof.
+	Basis string
+	// BringsAlong says that a rule allows the change to bring along what is pending.
+	BringsAlong bool
+	// Correction says that the change puts right what an update of ours has done on top of somebody else's, and is made whatever has been
+	// completed meanwhile. Other changes end with a [*StaleError] then, before anything is changed.
+	Correction bool
 	// ID becomes the update's [Update.ID]; empty: one is made up.
 	ID string
 }
@@ -149,6 +180,10 @@ type Result struct {
 	Seen []string
 	// Output is the JSON of the stack output of the rules afterwards; nil where there is none.
 	Output []byte
+	// ChangedOutputs are the names of the stack's outputs, but for the current counts in the rules, that are others afterwards.
+	ChangedOutputs []string
+	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step for it.
+	ChangedOptions []PendingChange
 	// Duration is how long the engine ran.
 	Duration time.Duration
 	// ID is the update's own mark in the history; empty for a preview.
@@ -169,6 +204,9 @@ type ResourceStep struct {
 	Name string `json:"name"`
 	// Diffs are the changed properties; empty for a creation or deletion.
 	Diffs []PropertyDiff `json:"diffs,omitempty"`
+	// Perpetual says of an update that the program gives the resource the very properties that it has, and that only its provider finds a
+	// difference.
+	Perpetual bool `json:"-"`
 }
 
 // PropertyDiff is the change of one property of a resource.

@@ -119,8 +119,8 @@ func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	return restored, cmp.Or(failed, err)
 }
 
-// Proof is what `rules --verify` found out about one pool.
-type Proof struct {
+// RuleProof is what `rules --verify` found out about one pool.
+type RuleProof struct {
 	Pool string
 	// To is the count that was tried in a preview.
 	To int
@@ -132,12 +132,12 @@ type Proof struct {
 
 // Verify proves each rule against the engine, by a preview of its pool one unit away from the present count: each target must
 // stand for a resource, and the changed key must change a target. Nothing is changed.
-func (s *Scaler) Verify(ctx context.Context) ([]Proof, error) {
+func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
 		return nil, err
 	}
-	var proofs []Proof
+	var proofs []RuleProof
 	for _, name := range snap.Rules.Names() {
 		proof, err := s.verifyRule(ctx, snap, snap.Rules[name])
 		if err != nil {
@@ -148,8 +148,8 @@ func (s *Scaler) Verify(ctx context.Context) ([]Proof, error) {
 	return proofs, nil
 }
 
-func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Proof, error) {
-	proof := Proof{Pool: rule.Pool}
+func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (RuleProof, error) {
+	proof := RuleProof{Pool: rule.Pool}
 	pool, err := snap.Pool(rule)
 	if err != nil {
 		proof.Problem = err.Error()

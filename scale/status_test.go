@@ -135,24 +135,24 @@ func TestVerifyRules(t *testing.T) {
 		edit   func(*Snapshot)
 		result Result
 		err    error
-		want   Proof
+		want   RuleProof
 	}{
-		{"a changed target proves the rule", func(*Snapshot) {}, Result{Steps: steps}, nil, Proof{To: 2, Steps: steps[:1]}},
+		{"a changed target proves the rule", func(*Snapshot) {}, Result{Steps: steps}, nil, RuleProof{To: 2, Steps: steps[:1]}},
 		{
 			"another resource's change does not", func(*Snapshot) {}, Result{Steps: steps[1:]}, nil,
-			Proof{To: 2, Problem: `changing config "workerCount" to 2 changes none of the targets`},
+			RuleProof{To: 2, Problem: `changing config "workerCount" to 2 changes none of the targets`},
 		},
 		{
 			"a target that stands for nothing does not", withRule("worker", func(r *Rule) { r.Targets = []string{workerURN, "**::none"} }), Result{Steps: steps}, nil,
-			Proof{To: 2, Steps: steps[:1], Problem: "target **::none matches no resource of the stack"},
+			RuleProof{To: 2, Steps: steps[:1], Problem: "target **::none matches no resource of the stack"},
 		},
 		{
 			"a failed preview does not", func(*Snapshot) {}, Result{}, &TargetError{Target: workerURN},
-			Proof{To: 2, Problem: (&TargetError{Pool: "worker", Target: workerURN}).Error()},
+			RuleProof{To: 2, Problem: (&TargetError{Pool: "worker", Target: workerURN}).Error()},
 		},
 		{
 			"a configured value that is no count does not", withUpdates(update(0, "worker", "many", "api", "2")), Result{}, nil,
-			Proof{Problem: (&ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`}).Error()},
+			RuleProof{Problem: (&ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`}).Error()},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestVerifyRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.want.Pool = "worker"
-			if diff := cmp.Diff([]Proof{c.want}, got); diff != "" {
+			if diff := cmp.Diff([]RuleProof{c.want}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			for _, change := range fake.previewed {

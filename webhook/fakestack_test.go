@@ -232,3 +232,14 @@ func (f *fake) Expected() (*scale.Snapshot, bool) { return nil, false }
 func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
 	return f.Read(ctx)
 }
+
+// Proof is that nothing is pending.
+func (f *fake) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
+	proof := &scale.Proof{Pools: map[string]scale.PoolProof{}}
+	for name := range snap.Rules {
+		proof.Pools[name] = scale.PoolProof{}
+	}
+	return proof, nil
+}
+
+func (f *fake) KeepProof(*scale.Snapshot, *scale.Proof, bool) bool { return true }

@@ -28,7 +28,7 @@ type ill struct {
 	config    map[string]doctor.Value
 	language  doctor.Plugin
 	providers []doctor.Plugin
-	proofs    []scale.Proof
+	proofs    []scale.RuleProof
 	file      doctor.ConfigFile
 	drifts    []scale.Drift
 	dir       doctor.StateDir
@@ -69,7 +69,7 @@ func (p *ill) Backend(context.Context) (doctor.Backend, error)    { return p.bac
 func (p *ill) Survey(context.Context) (*doctor.Survey, error)     { return &p.survey, p.surveyErr }
 func (p *ill) LanguageHost(context.Context) doctor.Plugin         { return p.language }
 func (p *ill) Providers(context.Context) []doctor.Plugin          { return p.providers }
-func (p *ill) Prove(context.Context) ([]scale.Proof, error)       { return p.proofs, p.proveErr }
+func (p *ill) Prove(context.Context) ([]scale.RuleProof, error)       { return p.proofs, p.proveErr }
 func (p *ill) ConfigFile() doctor.ConfigFile                      { return p.file }
 func (p *ill) Drifts(context.Context) ([]scale.Drift, error)      { return p.drifts, nil }
 func (p *ill) StateDir(context.Context) doctor.StateDir           { return p.dir }
@@ -257,7 +257,7 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 func TestVerifyAsksTheEngine(t *testing.T) {
 	p := healthy()
 	p.survey.Resources = nil // what the engine says counts
-	p.proofs = []scale.Proof{{Pool: "pool"}}
+	p.proofs = []scale.RuleProof{{Pool: "pool"}}
 	if got := examine(t, p, true).Titles(doctor.Problem); len(got) > 0 {
 		t.Errorf("problems %v", got)
 	}

@@ -27,7 +27,7 @@ type Patient interface {
 	// Providers finds the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
 	// Prove is what `pulumiscale rules --verify` does.
-	Prove(ctx context.Context) ([]scale.Proof, error)
+	Prove(ctx context.Context) ([]scale.RuleProof, error)
 	// ConfigFile looks at the stack's configuration file.
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.

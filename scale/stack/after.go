@@ -3,8 +3,8 @@ package stack
 import (
 	"bytes"
 	"context"
+	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -21,7 +21,6 @@ type departure struct {
 	// previous is the newest completed update then, which is looked up, and err says why it could not be.
 	previous string
 	err      error
-	looking  sync.WaitGroup
 }
 
 func (s *Stack) departure(change scale.Change) *departure {
@@ -32,15 +31,18 @@ func (s *Stack) departure(change scale.Change) *departure {
 	return &departure{base: base}
 }
 
-// depart notes what the engine begins with. Now that it has the lock, the newest completed update is the one that it follows.
-func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change) {
+// depart notes what the engine begins with. Now that it has the lock, the newest completed update is the one that it follows. If only the CLI
+// can tell which one that is, the engine is made to wait for the answer.
+func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
 	d.traces, d.known = s.traces()
 	if d.known && change.History == d.traces.stamp().History {
 		d.previous = change.Head
 		return
 	}
-	d.looking.Go(func() { d.previous, d.err = s.previous(ctx, change.ID) })
+	pause(engine)
+	defer resume(engine)
+	d.previous, d.err = s.previous(ctx, change.ID)
 }
 
 // elsewhere says whether the update followed another one than its change was decided on. What cannot be told is taken for the worse: deciding again
@@ -68,6 +70,7 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	update.Start, update.End = from.at.Truncate(time.Second), time.Now().Truncate(time.Second)
 	snap := &scale.Snapshot{
 		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Complete: base.Complete, Head: result.Head, Output: result.Output,
+		Deploy: base.Deploy, Config: base.Config,
 	}
 	if now, ok := s.traces(); ok {
 		added, isNext := from.next(now)
@@ -131,7 +134,8 @@ func updateOf(change scale.Change, updates []scale.Update, rules scale.Rules) (_
 		return scale.Update{}, false
 	}
 	return scale.Update{
-		Kind: "update", Succeeded: true, Message: change.Message, By: updates[own].By, ID: change.ID, Pools: change.Pools, Values: values,
+		Kind: kindUpdate, Succeeded: true, Message: change.Message, By: updates[own].By, ID: change.ID, Pools: change.Pools, Values: values,
+		Head: ownHead(change.ID, succeeded), BroughtAlong: change.BringsAlong,
 	}, true
 }
 

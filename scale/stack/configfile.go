@@ -146,9 +146,9 @@ func writeTo(file *os.File, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// copyTo writes a private copy of the file with the settings into a folder, readable by this user alone, for `--config-file`.
-func (f configFile) copyTo(dir string, settings []scale.Setting) error {
-	edited, err := f.with(settings)
+// copyTo writes a private copy of the file for a change into a folder, readable by this user alone, for `--config-file`.
+func (f configFile) copyTo(dir string, change scale.Change) error {
+	edited, err := f.private(change)
 	if err != nil {
 		return err
 	}
@@ -157,15 +157,6 @@ func (f configFile) copyTo(dir string, settings []scale.Setting) error {
 
 // copyIn is the path of a private copy in a folder.
 func (f configFile) copyIn(dir string) string { return filepath.Join(dir, filepath.Base(f.path)) }
-
-// with is the file as it is now, with the settings.
-func (f configFile) with(settings []scale.Setting) ([]byte, error) {
-	doc, err := f.read()
-	if err != nil {
-		return nil, err
-	}
-	return f.edit(doc, settings)
-}
 
 // edit returns the document with the settings in it.
 func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {

@@ -135,7 +135,7 @@ func TestCopyTo(t *testing.T) {
 	const doc = "config:\n  demo:a: 1 # a\n"
 	f := tempFile(t, doc)
 	dir := t.TempDir()
-	if err := f.copyTo(dir, append(set("a", "5"), scale.Setting{Key: "b"})); err != nil {
+	if err := f.copyTo(dir, scale.Change{Settings: append(set("a", "5"), scale.Setting{Key: "b"})}); err != nil {
 		t.Fatal(err)
 	}
 	path := f.copyIn(dir)
@@ -148,7 +148,7 @@ func TestCopyTo(t *testing.T) {
 }
 
 func TestCopyToReportsAFileThatCannotBeEdited(t *testing.T) {
-	if err := tempFile(t, "config: text\n").copyTo(t.TempDir(), set("a", "5")); err == nil {
+	if err := tempFile(t, "config: text\n").copyTo(t.TempDir(), scale.Change{Settings: set("a", "5")}); err == nil {
 		t.Error("no error")
 	}
 }

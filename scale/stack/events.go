@@ -41,8 +41,12 @@ type follower struct {
 	// locked is called once the engine has the stack's lock and its configuration; nil: nobody is told. The CLI makes the event log of an update
 	// without a preview only then: on self-managed backends after Lock, on Pulumi Cloud after the service has started the update.
 	locked func()
+	// registered is called once the program has told the engine of the stack, and so has been read; nil: nobody is told.
+	registered func()
 
 	hasBegun bool
+	// hasStack says that the program has told of the stack.
+	hasStack bool
 	result   scale.Result
 	open     map[string]scale.ResourceStep
 	// process is the engine's span in a trace, and spans are those of the open steps.
@@ -109,7 +113,7 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 			return nil
 		}
 		wait := pollInterval
-		if file == nil {
+		if file == nil || f.registered != nil && !f.hasStack {
 			wait = startInterval
 		}
 		select {
@@ -180,6 +184,17 @@ func (f *follower) handle(event loggedEvent) {
 	case event.Pre != nil:
 		m := event.Pre.metadata()
 		f.found(m)
+		if m.Type == stackType && !f.hasStack {
+			f.hasStack = true
+			if f.registered != nil {
+				f.registered()
+			}
+		}
+		if f.preview() && unchanged(m.Op) && m.Type != stackType {
+			if change, ok := changedOptions(*event.Pre); ok {
+				f.result.ChangedOptions = append(f.result.ChangedOptions, change)
+			}
+		}
 		f.started(m)
 	case event.Outputs != nil:
 		f.finished(event.Outputs.metadata(), false)
@@ -209,6 +224,7 @@ func (f *follower) started(m apitype.StepEventMetadata) {
 		return
 	}
 	step := resourceStep(m)
+	step.Perpetual = isPerpetual(m)
 	f.result.Steps = append(f.result.Steps, step)
 	key := step.Op + " " + step.URN
 	f.open[key] = step
@@ -219,6 +235,9 @@ func (f *follower) started(m apitype.StepEventMetadata) {
 func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 	if m.Type == stackType && m.New != nil {
 		f.outputs(m.New.Outputs)
+		if m.Old != nil {
+			f.result.ChangedOutputs = changedOutputs(m.Old.Outputs, m.New.Outputs)
+		}
 	}
 	key := string(m.Op) + " " + m.URN
 	step, ok := f.open[key]

@@ -55,8 +55,12 @@ func from(known, entries []entry) []entry {
 	return entries[max(at, 0):]
 }
 
-// succeeded is the history's word for the result of an update that did.
-const succeeded = "succeeded"
+const (
+	// succeeded is the history's word for the result of an update that did.
+	succeeded = "succeeded"
+	// kindUpdate is its word for an update that applies the configuration.
+	kindUpdate = "update"
+)
 
 // entry is one update as `pulumi stack history --json` shows it.
 type entry struct {
@@ -70,6 +74,9 @@ type entry struct {
 		// Agent is the `--exec-agent` of the update, by which ours know themselves.
 		Agent  string `json:"exec.agent"`
 		Author string `json:"git.author"`
+		// Commit and Dirty tell what it was run from; the CLI writes "true" or "false".
+		Commit string `json:"git.head"`
+		Dirty  string `json:"git.dirty"`
 	} `json:"environment"`
 	Config map[string]struct {
 		Value  *string `json:"value"`
@@ -109,7 +116,7 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	horizon := time.Now().Add(-longestCooldown(rules))
 	for name := range rules {
 		if !slices.ContainsFunc(updates, func(u scale.Update) bool {
-			return u.Succeeded && u.Kind == "update" && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
+			return u.Succeeded && u.Kind == kindUpdate && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
 		}) {
 			return false
 		}
@@ -141,9 +148,16 @@ func head(entries []entry) string {
 // ownHead is the head after an update of ours: one that is tried again has the same mark, and so the result counts too.
 func ownHead(id, result string) string { return id + "." + result }
 
-// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, and its pools.
+// broughtAlong ends the mark of an update that a rule allowed to bring along what was pending.
+const broughtAlong = "pending=allow"
+
+// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, its pools, and whether it may have brought something along.
 func agent(id string, change scale.Change) string {
-	return strings.Join([]string{id, "after=" + change.Head, "pools=" + strings.Join(change.Pools, ",")}, " ")
+	fields := []string{id, "after=" + change.Head, "pools=" + strings.Join(change.Pools, ",")}
+	if change.BringsAlong {
+		fields = append(fields, broughtAlong)
+	}
+	return strings.Join(fields, " ")
 }
 
 // id is the mark of an update of ours; for others whatever stands there.
@@ -155,7 +169,7 @@ func (e entry) id() string {
 // decidedOn is the head that an update of ours was decided on, and its pools; ok is false for others.
 func (e entry) decidedOn() (head string, pools []string, ok bool) {
 	fields := strings.Fields(e.Environment.Agent)
-	if len(fields) != 3 {
+	if len(fields) < 3 || len(fields) > 4 {
 		return "", nil, false
 	}
 	head, isHead := strings.CutPrefix(fields[1], "after=")
@@ -186,7 +200,8 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 		}
 		out[i] = scale.Update{
 			Kind: e.Kind, Succeeded: e.Result == succeeded, Start: e.StartTime, End: e.EndTime,
-			Message: e.Message, By: e.Environment.Author, ID: e.id(), Values: values,
+			Message: e.Message, By: e.Environment.Author, ID: e.id(), Values: values, Head: head(entries[i:]),
+			BroughtAlong: strings.HasSuffix(e.Environment.Agent, " "+broughtAlong),
 		}
 		if on, pools, ours := e.decidedOn(); ours {
 			// Of the oldest one in a part of the history nothing tells; the worse is taken.

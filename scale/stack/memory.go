@@ -28,10 +28,13 @@ type memory struct {
 	Complete  bool           `json:"complete"`
 	Head      string         `json:"head"`
 	Stamp     scale.Stamp    `json:"stamp"`
+	// Deploy and Config are those of [scale.Snapshot].
+	Deploy *scale.Deploy     `json:"deploy,omitempty"`
+	Config map[string]string `json:"config,omitempty"`
 }
 
 // memoryFormat changes with the meaning of anything in the file.
-const memoryFormat = 1
+const memoryFormat = 2
 
 func (s *Stack) memoryFile() string {
 	return filepath.Join(s.stateDir, "last-"+path.Base(s.name)+".json")
@@ -49,6 +52,7 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	text, err := json.Marshal(memory{
 		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
 		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Complete: snap.Complete, Head: snap.Head, Stamp: snap.Stamp,
+		Deploy: snap.Deploy, Config: snap.Config,
 	})
 	if err != nil {
 		return
@@ -80,6 +84,7 @@ func (s *Stack) recall() *scale.Snapshot {
 	}
 	return &scale.Snapshot{
 		Rules: rules, Resources: m.Resources, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
+		Deploy: m.Deploy, Config: m.Config,
 	}
 }
 
@@ -106,6 +111,5 @@ func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp
 	}
 	snap := *last
 	snap.Unsettled, snap.Busy = nil, busy
-	snap.File, err = s.file.values(snap.Rules)
-	return &snap, certain, err
+	return &snap, certain, s.fillFile(&snap)
 }

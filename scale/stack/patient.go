@@ -145,7 +145,7 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := p.file.copyTo(dir, nil); err != nil {
+	if err := p.file.copyTo(dir, scale.Change{}); err != nil {
 		return nil, err
 	}
 	file := p.file.copyIn(dir)
@@ -179,7 +179,7 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 }
 
 // Prove proves the rules by previews.
-func (p *Patient) Prove(ctx context.Context) ([]scale.Proof, error) {
+func (p *Patient) Prove(ctx context.Context) ([]scale.RuleProof, error) {
 	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
 	return scaler.Verify(ctx)
 }

@@ -91,7 +91,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 			inherits = e.gate.files()
 		}
 	} else {
-		err = s.file.copyTo(r.dir, change.Settings)
+		err = s.file.copyTo(r.dir, change)
 	}
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 
 // admit lets a waiting engine have its configuration.
 func (s *Stack) admit(e *engineProcess) error {
-	config, err := s.file.with(e.change.Settings)
+	config, err := s.file.private(e.change)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,12 @@ func tied(path string, _ int) bool {
 // interrupt asks the process to end gently, as Ctrl-C in a terminal would.
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 
+// pause has the process wait, but not those that it has started, and resume lets it go on. If PulumiScale dies meanwhile, the system ends the wait: a
+// process group without anybody above it is hung up on.
+func pause(p *os.Process) { _ = p.Signal(syscall.SIGSTOP) }
+
+func resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
+
 // kill ends the process, and what it has started, at once.
 func kill(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 

@@ -37,3 +37,9 @@ func alive(pid int) bool {
 	_ = p.Release()
 	return true
 }
+
+// pause and resume do nothing: Windows cannot stop a process for a while. An engine that has begun on something else than was decided on is
+// interrupted then a little later.
+func pause(*os.Process) {}
+
+func resume(*os.Process) {}

@@ -124,6 +124,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 		return nil, err
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
+	snap.Deploy, snap.Config = deployOf(entries), deployedConfig(entries)
 	snap.Unsettled = s.unsettled(ended, entries, rules)
 	err = cmp.Or(s.fill(snap, state), unread)
 	if err == nil && rulesErr == nil {
@@ -157,8 +158,23 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 	snap.Resources, snap.DependsOn, snap.Pending = state.resources, state.dependsOn, state.pending
 	snap.Output, snap.Written = state.output(), state.written
-	snap.File, err = s.file.values(snap.Rules)
-	return err
+	return s.fillFile(snap)
+}
+
+// fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed configuration.
+func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
+	if snap.File, err = s.file.values(snap.Rules); err != nil {
+		return err
+	}
+	doc, err := s.file.read()
+	if err != nil {
+		return &scale.SetupError{Problem: "read " + s.file.path, Err: err}
+	}
+	snap.FileMissing, snap.Commit = doc == nil, s.project.commit()
+	if _, snap.ConfigDiffers, err = s.file.asDeployed(doc, snap.Config, snap.Rules); err != nil {
+		return &scale.SetupError{Problem: "read " + s.file.path, Err: err}
+	}
+	return nil
 }
 
 // readBoth reads the state and the first page of the history, beside each other.

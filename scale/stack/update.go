@@ -23,7 +23,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := s.file.copyTo(dir, change.Settings); err != nil {
+	if err := s.file.copyTo(dir, change); err != nil {
 		return nil, err
 	}
 	child, err := s.start(operation{args: []string{"preview"}, dir: dir}, change)
@@ -50,6 +50,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		return nil, err
 	}
 	change.ID = cmp.Or(change.ID, scale.NewUpdateID())
+	decided, err := s.decidedOn(change)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := s.engineFor(change)
 	if err != nil {
 		return nil, err
@@ -74,10 +78,24 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		}
 	}()
 	f := newFollower("update", change.Message, observe)
-	f.locked = func() { s.depart(running, from, change) }
+	var stale string
+	f.locked = func() {
+		if stale = s.staleAtLock(running, from, decided, change, engine); stale != "" {
+			stop()
+		}
+	}
+	f.registered = func() {
+		if now := s.staleAtStart(f, decided, change); now != "" && stale == "" {
+			stale = now
+			stop()
+		}
+	}
 	err = s.attend(running, f, engine.record.dir, engine.child)
-	from.looking.Wait()
 	s.conclude(engine.record, f, err)
+	s.carry(change, decided, err)
+	if stale != "" && err != nil {
+		err = endedAsStale(stale, f, err)
+	}
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
 		s.unlock(ctx, locked, observe)
 	} else if f.meetsDamaged {

@@ -1,0 +1,262 @@
+package scale
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A targeted update runs the whole program with the whole configuration. Whatever differs there from what was deployed last is pending: it
+// belongs to somebody's next `pulumi up`, and a scaling must not bring it along. A proof is a preview with the present counts: what it
+// would change, a scaling would change too, besides the count.
+
+// Allow says what becomes of a scaling of a pool while changes are pending. It is the rule's `pending`.
+type Allow string
+
+const (
+	// RefusePending refuses the scaling: what is pending must not come along.
+	RefusePending Allow = "refuse"
+	// AllowPending lets the scaling through, and what is pending comes along with it.
+	AllowPending Allow = "allow"
+)
+
+// Proof says what an update of the pools' targets would change although no count changes.
+type Proof struct {
+	// Head is the [Snapshot.Head] that it was made for. It holds as long as only scalings of ours have been added to the history since: see
+	// [Snapshot.Follows].
+	Head string `json:"head"`
+	// Basis stands for all that it rests on besides the stack itself: the program, its configuration, the engine and the environment. It
+	// is for nothing else than to be compared.
+	Basis string `json:"basis"`
+	// Pools has an entry for each pool that it is about.
+	Pools map[string]PoolProof `json:"pools"`
+}
+
+// PoolProof is what a proof says of one pool.
+type PoolProof struct {
+	// Pending is what would come along with a scaling; empty: nothing.
+	Pending []PendingChange `json:"pending,omitempty"`
+	// Size is the size that the state has of the pool where that is not the configured count; nil where it is, or nothing tells.
+	Size *int `json:"size,omitempty"`
+}
+
+// PendingChange is a change that belongs to somebody's next `pulumi up`.
+type PendingChange struct {
+	// Op is Pulumi's word for what becomes of the resource: see [ResourceStep.Op]. It is "output" for an output of the stack.
+	Op string `json:"op"`
+	// URN, Type and Name are the resource's; of an output only Name is set.
+	URN  string `json:"urn,omitempty"`
+	Type string `json:"type,omitempty"`
+	Name string `json:"name"`
+	// Properties are the paths of the changed properties; empty for a creation, a deletion or an output.
+	Properties []string `json:"properties,omitempty"`
+}
+
+// opOutput is the [PendingChange.Op] of an output.
+const opOutput = "output"
+
+func (c PendingChange) String() string {
+	if c.Op == opOutput {
+		return "stack output " + c.Name
+	}
+	out := fmt.Sprintf("%s of %s %s", c.Op, c.Type, c.Name)
+	if len(c.Properties) > 0 {
+		out += " (" + strings.Join(c.Properties, ", ") + ")"
+	}
+	return out
+}
+
+// Deploy is the newest completed update that is no scaling of ours: somebody's own `pulumi up`.
+type Deploy struct {
+	// Head is the [Update.Head] of the update, and At when it ended.
+	Head string    `json:"head"`
+	At   time.Time `json:"at"`
+	// Commit is the commit that it was run from, as the backend has it; empty where it was run outside of a repository. Dirty says that
+	// there were changes that were not committed.
+	Commit string `json:"commit,omitempty"`
+	Dirty  bool   `json:"dirty,omitempty"`
+}
+
+// shortCommit is how much of a commit's hash is shown.
+const shortCommit = 10
+
+func (d Deploy) String() string {
+	switch {
+	case d.Commit == "":
+		return "no known commit"
+	case d.Dirty:
+		return "commit " + Abbreviate(d.Commit) + " with changes that were not committed"
+	}
+	return "commit " + Abbreviate(d.Commit)
+}
+
+// Abbreviate is the beginning of a commit's hash, for people.
+func Abbreviate(commit string) string { return commit[:min(len(commit), shortCommit)] }
+
+// Follows says whether only scalings of ours that brought nothing else along have been completed since an update with that head.
+func (s *Snapshot) Follows(head string) bool {
+	for _, u := range s.Updates {
+		if u.Head == head {
+			return true
+		}
+		if u.Pools == nil || u.BroughtAlong {
+			return false
+		}
+	}
+	return s.Head == head // a stack without updates
+}
+
+// covers says whether the proof speaks of all these pools.
+func (p *Proof) covers(pools []string) bool {
+	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
+}
+
+// reason says why a pool is not scaled.
+func (s *Snapshot) pendingReason(changes []PendingChange) string {
+	const most = 5
+	words := make([]string, 0, most+1)
+	for _, c := range changes[:min(len(changes), most)] {
+		words = append(words, c.String())
+	}
+	if more := len(changes) - most; more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	reason := "changes are pending that would come along: " + strings.Join(words, "; ")
+	if s.Deploy != nil {
+		reason += "; the stack was deployed from " + s.Deploy.String()
+	}
+	if s.Commit != "" {
+		reason += fmt.Sprintf(", and this checkout is at commit %s", Abbreviate(s.Commit))
+	}
+	return reason
+}
+
+// unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it is. ok is false where
+// none of the targets is there, so that nothing of them can be pending.
+func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
+	c := change(snap, nil)
+	for i, set := range c.Settings {
+		for _, pool := range pools {
+			size, known := sizes[pool]
+			if rule := snap.Rules[pool]; known && set.Key == rule.ConfigKey && set.Path == rule.ConfigPath {
+				text := strconv.Itoa(size)
+				c.Settings[i].Value = &text
+			}
+		}
+	}
+	for _, pool := range pools {
+		rule := snap.Rules[pool]
+		c.TargetDependents = c.TargetDependents || rule.TargetDependents
+		for _, target := range rule.Targets {
+			// The engine refuses a URN that it does not find.
+			if IsPattern(target) || slices.Contains(snap.Resources, target) {
+				c.Targets = append(c.Targets, target)
+				ok = ok || slices.ContainsFunc(snap.Resources, matcher(target))
+			}
+		}
+	}
+	c.Message = messagePrefix + "what is pending"
+	return c, ok
+}
+
+// judgePending tells what of a preview with the present counts is pending: for each pool what concerns its own targets, and shared what
+// concerns them all, such as a provider or an output of the stack.
+func judgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
+	own = map[string][]PendingChange{}
+	for _, step := range result.Steps {
+		if step.Op == opUpdate && step.Perpetual {
+			continue
+		}
+		found := PendingChange{Op: step.Op, URN: step.URN, Type: step.Type, Name: step.Name}
+		for _, d := range step.Diffs {
+			found.Properties = append(found.Properties, d.Path)
+		}
+		owned := false
+		for _, pool := range pools {
+			if matcher(snap.Rules[pool].Targets...)(step.URN) {
+				own[pool], owned = append(own[pool], found), true
+			}
+		}
+		if !owned {
+			shared = append(shared, found)
+		}
+	}
+	for _, found := range result.ChangedOptions {
+		for _, pool := range pools {
+			if matcher(snap.Rules[pool].Targets...)(found.URN) { // of others the engine keeps what it has
+				own[pool] = append(own[pool], found)
+			}
+		}
+	}
+	for _, name := range result.ChangedOutputs {
+		shared = append(shared, PendingChange{Op: opOutput, Name: name})
+	}
+	return own, shared
+}
+
+// The engine's words for what it does to a resource that are asked for here.
+const (
+	opCreate = "create"
+	opUpdate = "update"
+	opDelete = "delete"
+)
+
+// stateSize is the size that the state has of a pool, where a preview with its configured count shows that it is another one: after somebody's
+// `pulumi refresh`, or after an update that failed half way. A property of a target that goes from one number to the configured count tells,
+// and so do resources that come or go, where there is one for each unit.
+func stateSize(snap *Snapshot, rule Rule, configured int, steps []ResourceStep) (size int, ok bool) {
+	match := matcher(rule.Targets...)
+	before := 0
+	for _, urn := range snap.Resources {
+		if match(urn) {
+			before++
+		}
+	}
+	after := before
+	for _, step := range steps {
+		if !match(step.URN) {
+			continue
+		}
+		switch step.Op {
+		case opCreate:
+			after++
+		case opDelete:
+			after--
+		case opUpdate:
+			for _, d := range step.Diffs {
+				if from, to, counts := numbers(d); counts && to == configured && from != configured {
+					return from, true
+				}
+			}
+		}
+	}
+	if after == before || configured == 0 || after%configured != 0 || after == 0 || before%(after/configured) != 0 {
+		return 0, false
+	}
+	return before / (after / configured), true
+}
+
+// numbers are the two values of a property, where both are whole numbers, 0 or more, or texts of such.
+func numbers(d PropertyDiff) (from, to int, ok bool) {
+	from, first := wholeNumber(d.Old)
+	to, second := wholeNumber(d.New)
+	return from, to, first && second
+}
+
+func wholeNumber(value any) (int, bool) {
+	text := fmt.Sprint(value)
+	if value == nil || reflect.TypeOf(value).Kind() == reflect.Map {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		f, err := strconv.ParseFloat(text, 64)
+		if n = int(f); err != nil || float64(n) != f {
+			return 0, false
+		}
+	}
+	return n, n >= 0
+}

@@ -1,0 +1,226 @@
+package scale
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// mostProofs is how often a proof is begun anew because the program was edited while it was made.
+const mostProofs = 3
+
+// needsProof are those of the pools that must not be scaled while changes are pending, by name.
+func (s *Snapshot) needsProof(pools []string) []string {
+	out := slices.DeleteFunc(slices.Clone(pools), func(pool string) bool {
+		rule, known := s.Rules[pool]
+		return !known || rule.Pending == AllowPending
+	})
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// proofOf is a proof that covers the pools, be it one that is kept. It is made for all pools at once, since that costs as much as for one of
+// them. lasting is that of [Stack.KeepProof]. The error may be a [*StaleError].
+func (s *Scaler) proofOf(ctx context.Context, snap *Snapshot, pools []string, lasting bool) (*Proof, error) {
+	for range mostProofs {
+		proof, err := s.Stack.Proof(snap)
+		if err != nil || proof.covers(pools) {
+			return proof, err
+		}
+		s.Observe(Proving{Pools: pools})
+		found, err := s.provePools(ctx, snap, pools)
+		if err != nil {
+			return nil, err
+		}
+		made := &Proof{Head: snap.Head, Basis: proof.Basis, Pools: found}
+		if s.Stack.KeepProof(snap, made, lasting) {
+			return made, nil
+		}
+	}
+	return nil, &StaleError{What: "the program or its configuration is being edited"}
+}
+
+// provePools makes the proof for all pools that need one, and only for those that are asked for if that fails, since another pool may be the
+// reason.
+func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string) (map[string]PoolProof, error) {
+	all := snap.needsProof(snap.Rules.Names())
+	found, err := s.previewPending(ctx, snap, all)
+	if err == nil || len(all) == len(asked) || !splits(err) {
+		return found, err
+	}
+	out := map[string]PoolProof{}
+	for _, pool := range asked {
+		one, err := s.previewPending(ctx, snap, []string{pool})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, one)
+	}
+	return out, nil
+}
+
+// previewPending previews what an update of the pools would change with the present counts. If that concerns a resource that is none of their
+// targets, such as a provider, each pool is looked at by itself: it need not be a concern of all.
+func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []string) (map[string]PoolProof, error) {
+	out := make(map[string]PoolProof, len(pools))
+	for _, pool := range pools {
+		out[pool] = PoolProof{}
+	}
+	unchanged, any := unchangedCounts(snap, pools, nil)
+	if !any {
+		return out, nil // what is made from nothing is proved by a preview of its own: see [Scaler.prove]
+	}
+	result, err := s.Stack.Preview(ctx, unchanged, Unobserved)
+	if err != nil {
+		return nil, err
+	}
+	own, shared := judgePending(snap, pools, result)
+	if sizes := snap.stateSizes(own, result.Steps); len(sizes) > 0 {
+		resized, _ := unchangedCounts(snap, pools, sizes)
+		if result, err = s.Stack.Preview(ctx, resized, Unobserved); err != nil {
+			return nil, err
+		}
+		var again []PendingChange
+		own, again = judgePending(snap, pools, result)
+		shared = both(shared, again)
+		for pool, size := range sizes {
+			out[pool] = PoolProof{Size: &size}
+		}
+	}
+	if len(pools) > 1 && slices.ContainsFunc(shared, func(c PendingChange) bool { return c.Op != opOutput }) {
+		for _, pool := range pools {
+			one, err := s.previewPending(ctx, snap, []string{pool})
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(out, one)
+		}
+		return out, nil
+	}
+	for _, pool := range pools {
+		found := out[pool]
+		found.Pending = slices.Concat(own[pool], shared)
+		out[pool] = found
+	}
+	return out, nil
+}
+
+// both are what stands in two lists: what a stack's outputs say of a count that is not the state's is no pending change.
+func both(a, b []PendingChange) []PendingChange {
+	return slices.DeleteFunc(slices.Clone(b), func(c PendingChange) bool {
+		return c.Op == opOutput && !slices.ContainsFunc(a, func(d PendingChange) bool { return d.Op == c.Op && d.Name == c.Name })
+	})
+}
+
+// stateSizes are the sizes that the state has of those pools of which something would change, if it can be told: see [stateSize].
+func (s *Snapshot) stateSizes(own map[string][]PendingChange, steps []ResourceStep) map[string]int {
+	out := map[string]int{}
+	for pool := range own {
+		configured := countOf(s.Configured(pool))
+		if configured == nil {
+			continue
+		}
+		if size, ok := stateSize(s, s.Rules[pool], *configured, steps); ok {
+			out[pool] = size
+		}
+	}
+	return out
+}
+
+// takeSizes notes the sizes that a proof has found, unless there was an update since, and says whether there are any that were not known.
+func (s *Snapshot) takeSizes(proof *Proof) (news bool) {
+	if proof.Head != s.Head {
+		return false
+	}
+	for pool, found := range proof.Pools {
+		if _, known := s.Sizes[pool]; known || found.Size == nil {
+			continue
+		}
+		if s.Sizes == nil {
+			s.Sizes = map[string]int{}
+		}
+		s.Sizes[pool], news = *found.Size, true
+	}
+	return news
+}
+
+// doubtsSizes says whether something other than an update has changed the state since the last successful one, such as somebody's
+// `pulumi refresh`: the stack's outputs, and so "current", are as they were before that.
+func (s *Snapshot) doubtsSizes() bool {
+	for _, u := range s.Updates {
+		switch {
+		case u.Kind != kindUpdate:
+			return true
+		case u.Succeeded:
+			return false
+		}
+	}
+	return false
+}
+
+// proved is what intents come to on a stack of which it is proved what is pending: the sizes that the state has count, and pools with pending
+// changes are taken out.
+func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decide func() Plan) (Plan, error) {
+	p := decide()
+	if len(p.Moves) == 0 && !(snap.doubtsSizes() && len(p.Decisions) > 0) {
+		return p, nil
+	}
+	pools := snap.needsProof(p.pools())
+	if len(pools) == 0 {
+		return p, nil
+	}
+	proof, err := s.proofOf(ctx, snap, pools, lasting)
+	if err != nil {
+		return p, err
+	}
+	if snap.takeSizes(proof) {
+		p = decide()
+	}
+	p = p.withoutPending(snap, proof)
+	if len(p.Moves) > 0 {
+		p.Change.Basis = proof.Basis
+	}
+	return p, nil
+}
+
+// pools are those that the plan moves, or decides about.
+func (p Plan) pools() []string {
+	var out []string
+	for _, m := range p.Moves {
+		out = append(out, m.Pool)
+	}
+	for _, d := range p.Decisions {
+		out = append(out, d.Intent.Pool)
+	}
+	return out
+}
+
+// withoutPending is the plan less the pools of which changes are pending.
+func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
+	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool {
+		return snap.Rules[m.Pool].Pending != AllowPending && len(proof.Pools[m.Pool].Pending) > 0
+	})
+	if len(kept) == len(p.Moves) {
+		return p
+	}
+	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: change(snap, kept)}
+	for i, d := range out.Decisions {
+		pool := d.Intent.Pool
+		if p.move(pool).Pool == "" || out.move(pool).Pool != "" || d.Outcome != Scale && d.Outcome != NoChange {
+			continue
+		}
+		d.Pending = proof.Pools[pool].Pending
+		out.Decisions[i] = d.end(HasPending, snap.pendingReason(d.Pending))
+	}
+	return out
+}
+
+// StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on is no longer so.
+// Deciding again helps.
+type StaleError struct {
+	// What says what has changed.
+	What string
+}
+
+func (e *StaleError) Error() string { return fmt.Sprintf("nothing was scaled: %s", e.What) }

@@ -1,0 +1,237 @@
+package stack
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// basis is all that decides what an update would do besides the stack's state and its history: the files of the program and the commit that it is
+// at, the configuration that an update gets, the CLI and its plugins, and the environment.
+type basis struct {
+	// files are those below the program's directory, by their path in it, each with what tells that it has changed.
+	files map[string]string
+	// rest is a digest of everything else.
+	rest string
+}
+
+// digest stands for the basis in a [scale.Proof].
+func (b basis) digest() string {
+	sum := sha256.New()
+	for _, path := range slices.Sorted(maps.Keys(b.files)) {
+		_, _ = fmt.Fprintf(sum, "%q %s\n", path, b.files[path])
+	}
+	_, _ = fmt.Fprintln(sum, b.rest)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// errManyFiles says that a program has more files than are looked at for every scaling.
+var errManyFiles = errors.New("the program's directory has too many files")
+
+// mostFiles is how many files a program may have for a proof to be kept. A file takes 2 microseconds to look at.
+const mostFiles = 20_000
+
+// basis looks at all of it now, for an update that does the change.
+func (s *Stack) basis(change scale.Change) (basis, error) {
+	files, err := programFiles(s.project.dir)
+	if dir := s.project.programDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.dir+string(filepath.Separator)) {
+		var others map[string]string
+		if others, err = programFiles(dir); err == nil {
+			for path, mark := range others {
+				files[filepath.Join(dir, path)] = mark
+			}
+		}
+	}
+	if err != nil {
+		return basis{}, err
+	}
+	config, err := s.file.withoutCounts(change)
+	if err != nil {
+		return basis{}, err
+	}
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.commit(), config, fileMark(s.command.path), installedPlugins())
+	for _, variable := range environment() {
+		_, _ = fmt.Fprintf(sum, "%q\n", variable)
+	}
+	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// withoutCounts is the file as an update gets it, but for the counts of the rules.
+func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
+	change.Settings = slices.Clone(change.Settings)
+	for i := range change.Settings {
+		change.Settings[i].Value = asText("0")
+	}
+	doc, err := f.private(change)
+	if err != nil {
+		return nil, err
+	}
+	// As what it says: where a count stands in the file, and how, does not matter.
+	var content any
+	if err := yaml.Unmarshal(doc, &content); err != nil {
+		return nil, err
+	}
+	return []byte(asJSON(content)), nil
+}
+
+// programFiles are the files below a directory, each with its size and times. Hidden folders are left out; of folders with installed packages only
+// the first level is looked at, for they hold tens of thousands of files that installing replaces together. The stacks' own configuration is not a
+// part of the program.
+func programFiles(dir string) (map[string]string, error) {
+	out := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) { // it has just been removed
+				return nil
+			}
+			return err
+		}
+		name, inside := entry.Name(), path != dir
+		relative := strings.TrimPrefix(strings.TrimPrefix(path, dir), string(filepath.Separator))
+		switch {
+		case !entry.IsDir():
+			if filepath.Dir(path) == dir && isStackConfig(name) {
+				return nil
+			}
+			out[relative] = fileMark(path)
+		case inside && strings.HasPrefix(name, "."):
+			return filepath.SkipDir
+		case inside && isPackages(path):
+			out[relative] = firstLevel(path)
+			return filepath.SkipDir
+		}
+		if len(out) > mostFiles {
+			return errManyFiles
+		}
+		return nil
+	})
+	return out, err
+}
+
+// isStackConfig says whether a file is the configuration of a stack, of this one or another.
+func isStackConfig(name string) bool {
+	stack, isConfig := strings.CutPrefix(name, "Pulumi.")
+	return isConfig && strings.Contains(stack, ".")
+}
+
+// isPackages says whether a folder is one into which a package manager installs.
+func isPackages(path string) bool {
+	switch filepath.Base(path) {
+	case "node_modules", "__pycache__", "site-packages":
+		return true
+	}
+	return isFile(filepath.Join(path, "pyvenv.cfg"))
+}
+
+// firstLevel tells whether anything directly in a folder has come, gone or been replaced.
+func firstLevel(path string) string {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.New()
+	for _, e := range entries {
+		_, _ = fmt.Fprintf(sum, "%q %s\n", e.Name(), fileMark(filepath.Join(path, e.Name())))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// fileMark tells of a file, or of what a link leads to, whether it has changed: saving it changes its time, and moving another one to its place the
+// inode.
+func fileMark(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		info, err = os.Lstat(path) // a link that leads nowhere
+	}
+	if err != nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d %d %d", info.Size(), info.ModTime().UnixNano(), inode(info))
+}
+
+// installedPlugins tells whether a plugin was installed, replaced or removed: those that Pulumi manages, and those on PATH.
+func installedPlugins() string {
+	sum := sha256.New()
+	if dir, err := workspace.GetPluginDir(); err == nil {
+		_, _ = fmt.Fprintln(sum, firstLevel(dir))
+	}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		folder, err := os.Open(dir)
+		if err != nil {
+			continue
+		}
+		names, _ := folder.Readdirnames(-1)
+		_ = folder.Close()
+		slices.Sort(names)
+		for _, name := range names {
+			if strings.HasPrefix(name, "pulumi-") {
+				_, _ = fmt.Fprintf(sum, "%q %s\n", name, fileMark(filepath.Join(dir, name)))
+			}
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// environment are the variables that the engine and the program get, sorted, but for those that say where and when somebody has started us: a
+// program that goes by these has another result every time.
+func environment() []string {
+	passing := []string{
+		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",
+		"SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_PID",
+		"WATCHDOG_USEC", "SYSTEMD_EXEC_PID", "MAINPID", "TRACEPARENT", "TRACESTATE", "GOGC", "GOMEMLIMIT", "GODEBUG",
+		// These open the stack, and are nothing that a program goes by; of a short passphrase even a digest would tell something.
+		"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN",
+	}
+	out := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(passing, name) || strings.HasPrefix(name, "PULUMISCALE_") || strings.HasPrefix(name, "XDG_SESSION")
+	})
+	slices.Sort(out)
+	return out
+}
+
+// commit is the commit that the program's directory is at; empty outside of a repository, and where that cannot be told.
+func (p *project) commit() string {
+	repository, err := gitutil.GetGitRepository(p.dir)
+	if err != nil || repository == nil {
+		return ""
+	}
+	defer func() { _ = repository.Close() }()
+	head, err := repository.Head()
+	if err != nil {
+		return ""
+	}
+	return head.Hash().String()
+}
+
+// changedFiles are the paths at which two looks at the files differ, sorted.
+func changedFiles(before, after map[string]string) []string {
+	var out []string
+	for path, mark := range before {
+		if now, there := after[path]; !there || now != mark {
+			out = append(out, path)
+		}
+	}
+	for path := range after {
+		if _, there := before[path]; !there {
+			out = append(out, path)
+		}
+	}
+	slices.SortFunc(out, cmp.Compare[string])
+	return out
+}

@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	fastjson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// masked is what the engine's events have in the place of a secret: it does not tell whether two of them are the same.
+const masked = "[secret]"
+
+// isPerpetual says whether a step updates a resource to which the program gives the very inputs that it has: its provider finds a difference all
+// the same, every time. If a secret may be what differs, nothing is known.
+func isPerpetual(m apitype.StepEventMetadata) bool {
+	if m.Op != apitype.OpUpdate || m.Old == nil || m.New == nil || !reflect.DeepEqual(m.Old.Inputs, m.New.Inputs) {
+		return false
+	}
+	changed := slices.Concat(m.Diffs, slices.Collect(maps.Keys(m.DetailedDiff)))
+	if len(changed) == 0 {
+		return !strings.Contains(asJSON(m.New.Inputs), masked)
+	}
+	inputs := resource.NewPropertyMapFromMap(m.New.Inputs)
+	return !slices.ContainsFunc(changed, func(path string) bool { return strings.Contains(asJSON(valueAt(inputs, path)), masked) })
+}
+
+// changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the rules are no change: they tell of
+// the scaling itself.
+func changedOutputs(before, after map[string]any) []string {
+	names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		was, had := before[name]
+		is, has := after[name]
+		if name == scale.OutputName {
+			was, is = withoutCurrent(was), withoutCurrent(is)
+		}
+		return had == has && reflect.DeepEqual(was, is)
+	})
+}
+
+// withoutCurrent are the rules of an output without their current counts.
+func withoutCurrent(output any) any {
+	pools, ok := output.(map[string]any)
+	if !ok {
+		return output
+	}
+	out := make(map[string]any, len(pools))
+	for name, pool := range pools {
+		rule, ok := pool.(map[string]any)
+		if !ok {
+			out[name] = pool
+			continue
+		}
+		rule = maps.Clone(rule)
+		delete(rule, "current")
+		out[name] = rule
+	}
+	return out
+}
+
+// resourceOptions are options of a resource that the state keeps, and that an update changes without a step that says so.
+type resourceOptions struct {
+	Protect        bool   `json:"protect"`
+	RetainOnDelete bool   `json:"retainOnDelete"`
+	Parent         string `json:"parent"`
+}
+
+// changedOptions are the options that a step which changes nothing else gives its resource.
+func changedOptions(step loggedStep) (_ scale.PendingChange, ok bool) {
+	before, first := decodeOptions(step.Metadata.Old)
+	after, second := decodeOptions(step.Metadata.New)
+	if !first || !second || before == after {
+		return scale.PendingChange{}, false
+	}
+	m := step.Metadata.StepEventMetadata
+	change := scale.PendingChange{Op: string(apitype.OpUpdate), URN: m.URN, Type: m.Type, Name: nameOf(resource.URN(m.URN))}
+	for name, differs := range map[string]bool{
+		"protect": before.Protect != after.Protect, "retainOnDelete": before.RetainOnDelete != after.RetainOnDelete, "parent": before.Parent != after.Parent,
+	} {
+		if differs {
+			change.Properties = append(change.Properties, name)
+		}
+	}
+	slices.Sort(change.Properties)
+	return change, true
+}
+
+func decodeOptions(text jsontext.Value) (options resourceOptions, ok bool) {
+	if text == nil || text.Kind() == 'n' {
+		return options, false
+	}
+	if fastjson.Unmarshal(text, &options, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
+		return options, true
+	}
+	return options, json.Unmarshal(text, &options) == nil
+}

@@ -1,0 +1,220 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// proofs keeps what is proved of the stack, with what it rests on, for as long as nothing of that changes: a proof costs a preview.
+//
+// Programs and providers write files too, some of them into the program's directory. A file that changes while an update or a preview of ours
+// runs may be one of these, or have been edited. Therefore the proof is made again once; if nothing is pending then, the file is known as one
+// that updates write, and may change while one of them runs, and at no other time.
+type proofs struct {
+	mu sync.Mutex
+	// kept is the proof, nil for none, and looked the basis that [Stack.Proof] has told last.
+	kept   *keptProof
+	looked basis
+	// recalled says that the file with the proof of an earlier process has been read.
+	recalled bool
+}
+
+// keptProof is a proof as it is kept, in memory and in a file of the state directory.
+type keptProof struct {
+	// Format is proofFormat. Stack and Backend say whose it is.
+	Format  int    `json:"format"`
+	Stack   string `json:"stack"`
+	Backend string `json:"backend"`
+
+	Proof scale.Proof `json:"proof"`
+	// State is the [scale.Stamp.State] that the proof was made for, as long as no update has followed; empty: not known.
+	State string `json:"state,omitempty"`
+	// Files and Rest are the basis.
+	Files map[string]string `json:"files"`
+	Rest  string            `json:"rest"`
+	// Written are files that updates have been found to write, and Filled the folders in which they make new ones. Suspected are files that have
+	// changed while an update ran, and of which the next proof tells.
+	Written   []string `json:"written,omitempty"`
+	Filled    []string `json:"filled,omitempty"`
+	Suspected []string `json:"suspected,omitempty"`
+}
+
+// proofFormat changes with the meaning of anything in the file.
+const proofFormat = 1
+
+// Proof is what is proved of the stack as it was read.
+func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
+	now, err := s.basis(snap.Unchanged())
+	if errors.Is(err, errManyFiles) {
+		return &scale.Proof{}, nil // which costs a preview each time
+	}
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "look at the program's files", Err: err}
+	}
+	s.proofs.mu.Lock()
+	defer s.proofs.mu.Unlock()
+	s.proofs.looked = now
+	kept := s.keptProof()
+	if kept == nil || !kept.holds(snap) || !kept.restsOn(now) {
+		return &scale.Proof{Basis: now.digest()}, nil
+	}
+	proof := kept.Proof
+	proof.Basis = now.digest()
+	return &proof, nil
+}
+
+// keptProof is the proof that is kept, be it by an earlier process; nil: there is none. s.proofs.mu must be held.
+func (s *Stack) keptProof() *keptProof {
+	if s.proofs.recalled {
+		return s.proofs.kept
+	}
+	s.proofs.recalled = true
+	text, err := os.ReadFile(s.proofFile())
+	var kept keptProof
+	if err == nil && json.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.currentBackend() {
+		s.proofs.kept = &kept
+	}
+	return s.proofs.kept
+}
+
+func (s *Stack) proofFile() string {
+	return filepath.Join(s.stateDir, "proof-"+path.Base(s.name)+".json")
+}
+
+// holds says whether the proof is about the stack as it was read.
+func (k *keptProof) holds(snap *scale.Snapshot) bool {
+	if !snap.Follows(k.Proof.Head) {
+		return false
+	}
+	edited := k.Proof.Head == snap.Head && k.State != "" && snap.Stamp.State != "" && k.State != snap.Stamp.State
+	return !edited // such as by `pulumi state`, which leaves no update
+}
+
+// restsOn says whether the basis is that of the proof.
+func (k *keptProof) restsOn(now basis) bool { return k.Rest == now.rest && maps.Equal(k.Files, now.files) }
+
+// edited are the files that have changed between two looks at them, while an engine of ours worked, and that are not known to be written by it.
+// The proof may be nil.
+func (k *keptProof) edited(before, after basis) []string {
+	return slices.DeleteFunc(changedFiles(before.files, after.files), func(path string) bool {
+		_, was := before.files[path]
+		return k != nil && (slices.Contains(k.Written, path) || !was && slices.Contains(k.Filled, filepath.Dir(path)))
+	})
+}
+
+// KeepProof keeps a proof that was made on the basis that Proof told last.
+func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool) bool {
+	now, err := s.basis(snap.Unchanged())
+	if errors.Is(err, errManyFiles) {
+		return true
+	}
+	s.proofs.mu.Lock()
+	defer s.proofs.mu.Unlock()
+	before := s.proofs.looked
+	if err != nil || before.digest() != proof.Basis || before.rest != now.rest {
+		return false
+	}
+	kept := &keptProof{
+		Format: proofFormat, Stack: s.name, Backend: s.project.currentBackend(),
+		Proof: *proof, State: snap.Stamp.State, Files: now.files, Rest: now.rest,
+	}
+	last := s.keptProof()
+	if last != nil {
+		kept.Written, kept.Filled, kept.Suspected = last.Written, last.Filled, last.Suspected
+	}
+	if suspects := last.edited(before, now); len(suspects) > 0 {
+		s.suspect(before, suspects) // the preview has written them, or somebody edits: the next one tells
+		return false
+	}
+	kept.acquit()
+	s.proofs.kept = kept
+	if lasting {
+		s.saveProof()
+	}
+	return true
+}
+
+// suspect notes files that have changed while an engine of ours worked. s.proofs.mu must be held.
+func (s *Stack) suspect(before basis, paths []string) {
+	k := s.keptProof()
+	if k == nil {
+		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.currentBackend()}
+		s.proofs.kept = k
+	}
+	for _, path := range paths {
+		if _, was := before.files[path]; !was {
+			path = filepath.Dir(path) + string(filepath.Separator)
+		}
+		if !slices.Contains(k.Suspected, path) {
+			k.Suspected = append(k.Suspected, path)
+		}
+	}
+}
+
+// acquit takes the files that had changed for such as updates write, if the proof that was made since has found nothing pending.
+func (k *keptProof) acquit() {
+	for _, pool := range k.Proof.Pools {
+		if len(pool.Pending) > 0 {
+			return
+		}
+	}
+	k.Written, k.Filled = slices.Clone(k.Written), slices.Clone(k.Filled)
+	for _, path := range k.Suspected {
+		if dir, isDir := strings.CutSuffix(path, string(filepath.Separator)); isDir {
+			k.Filled = append(k.Filled, dir)
+		} else {
+			k.Written = append(k.Written, path)
+		}
+	}
+	k.Suspected = nil
+}
+
+// carryProof takes the end of an update of ours into the proof that is kept: it holds on, unless files have changed meanwhile that are not known
+// to be written by updates. head is the stack's after an update that has succeeded, and empty after another one.
+func (s *Stack) carryProof(head string, before, after basis) {
+	s.proofs.mu.Lock()
+	defer s.proofs.mu.Unlock()
+	kept := s.keptProof()
+	if edited := kept.edited(before, after); len(edited) > 0 {
+		s.suspect(before, edited)
+	} else if kept != nil && kept.restsOn(before) && before.rest == after.rest {
+		kept.Files = after.files
+		if head != "" {
+			kept.Proof.Head, kept.State = head, ""
+			pools := make(map[string]scale.PoolProof, len(kept.Proof.Pools))
+			for pool, found := range kept.Proof.Pools {
+				pools[pool] = scale.PoolProof{Pending: found.Pending}
+			}
+			kept.Proof.Pools = pools
+		}
+	}
+	s.saveProof()
+}
+
+// saveProof leaves the proof for the next process. If that fails, that one makes it again. s.proofs.mu must be held.
+func (s *Stack) saveProof() {
+	text, err := json.Marshal(s.proofs.kept)
+	if err != nil {
+		return
+	}
+	file, err := os.CreateTemp(s.stateDir, "proof-*.tmp")
+	if err != nil {
+		return
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // it is not there any more where all went well
+	_, err = file.Write(text)
+	if closed := file.Close(); err == nil && closed == nil {
+		_ = atomic.ReplaceFile(file.Name(), s.proofFile())
+	}
+}

@@ -1,0 +1,111 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program. Under the engine's lock nobody
+// else can deploy any more, and once the engine has told of the stack the program has been read. At both moments it is looked again, and an engine
+// that works on something else than was decided on is interrupted: it has not changed anything yet, for it starts its plugins first.
+
+// decidedOn is the basis that a change was decided on; it has no files if there is no proof behind the change. The error is a
+// [*scale.StaleError] if it is another one by now.
+func (s *Stack) decidedOn(change scale.Change) (basis, error) {
+	if change.Basis == "" {
+		return basis{}, nil
+	}
+	s.proofs.mu.Lock()
+	decided := s.proofs.looked
+	s.proofs.mu.Unlock()
+	if decided.digest() != change.Basis {
+		return basis{}, &scale.StaleError{What: "the program or its configuration has changed"}
+	}
+	if what := s.editedSince(decided, change); what != "" {
+		return basis{}, &scale.StaleError{What: what}
+	}
+	return decided, nil
+}
+
+// editedSince says what has changed in the basis of a change; empty if nothing has, or there is no proof behind the change.
+func (s *Stack) editedSince(decided basis, change scale.Change) string {
+	if change.Basis == "" {
+		return ""
+	}
+	now, err := s.basis(change)
+	if err != nil {
+		return fmt.Sprintf("the program cannot be looked at: %v", err)
+	}
+	s.proofs.mu.Lock()
+	defer s.proofs.mu.Unlock()
+	edited := s.keptProof().edited(decided, now)
+	switch {
+	case len(edited) > 0:
+		s.suspect(decided, edited)
+		return "the program was edited: " + strings.Join(edited[:min(len(edited), mostNamed)], ", ")
+	case now.rest != decided.rest:
+		return "the program's commit, its configuration, a plugin or the environment has changed"
+	}
+	return ""
+}
+
+// mostNamed is how many edited files are named.
+const mostNamed = 3
+
+// staleAtLock says, once the engine has the lock, what a change was decided on that is no longer so; empty if all is. A correction of ours is made
+// in any case.
+func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
+	s.depart(ctx, from, change, engine.child.cmd.Process)
+	switch {
+	case change.Correction:
+		return ""
+	case from.elsewhere(change):
+		return "another update was faster"
+	}
+	return s.editedSince(decided, change)
+}
+
+// staleAtStart says the same once the engine runs the program.
+func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) string {
+	switch {
+	case change.Correction:
+		return ""
+	case f.foundOther(change.Output):
+		return "the stack has other rules than those that were read"
+	}
+	return s.editedSince(decided, change)
+}
+
+// endedAsStale is what the end of an interrupted engine means. If it had begun to change resources all the same, it is an update that failed.
+func endedAsStale(what string, f *follower, err error) error {
+	failed, ok := errors.AsType[*scale.EngineError](err)
+	switch {
+	case !ok:
+		return err
+	case len(f.result.Steps) == 0:
+		return &scale.StaleError{What: what}
+	}
+	failed.Interrupted = false
+	failed.Diagnostics = append(failed.Diagnostics, scale.Diagnostic{Severity: "error", Message: what})
+	return failed
+}
+
+// carry takes the end of an update into the proof that is kept.
+func (s *Stack) carry(change scale.Change, decided basis, failed error) {
+	if change.Basis == "" {
+		return
+	}
+	after, err := s.basis(change)
+	if err != nil {
+		return
+	}
+	head := ""
+	if failed == nil {
+		head = ownHead(change.ID, succeeded)
+	}
+	s.carryProof(head, decided, after)
+}
