@@ -13,7 +13,7 @@ import (
 type decisionError struct{ scale.Decision }
 
 func (e *decisionError) Error() string {
-	if e.Outcome == scale.CoolingDown || e.Outcome == scale.Guarded {
+	if e.Outcome == scale.CoolingDown || e.Outcome == scale.Guarded || e.Outcome == scale.HasPending {
 		return fmt.Sprintf("%s: %s", scale.Move{Pool: e.Intent.Pool, From: e.From, To: e.To}, e.Reason)
 	}
 	return fmt.Sprintf("pool %s: %s", e.Intent.Pool, e.Reason)

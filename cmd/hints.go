@@ -69,6 +69,7 @@ func rows(option string) []row {
 		}),
 		on("drift", always[*scale.DriftError]("`pulumiscale restore"+option+"` puts the file right; --on-drift=keep leaves it as it is")),
 		on("write", always[*scale.WriteError]("once the file can be written, `pulumiscale restore"+option+"` puts the count into it")),
+		on("stale", always[*scale.StaleError]("try again once nobody edits the program or deploys")),
 		on("overtaken", always[*scale.OvertakenError]("`pulumiscale rules"+option+"` shows how the pools stand now; scale again to the count that is wanted")),
 		on("changed", always[*scale.ChangedError]("look at it again with `pulumiscale preview`")),
 		on("setup", func(e *scale.SetupError) string { return e.Hint }),
@@ -132,6 +133,8 @@ func decisionHint(d scale.Decision) string {
 		return "take \"paused\" out of the rule and run `pulumi up`, or pass it with --force"
 	case scale.Guarded:
 		return "look at it with `pulumiscale preview`; where it is wanted, do it with `pulumi up` or take the guard out of the rule"
+	case scale.HasPending:
+		return "bring them out with `pulumi up`, or bring this checkout to what was deployed; `pending: allow` in the rule lets them come along"
 	case scale.Refused:
 		if d.From == nil && d.Intent.Delta != nil {
 			return fmt.Sprintf("`pulumiscale scale %s --count N` gives it a start value", d.Intent.Pool)

@@ -41,12 +41,12 @@ func rulesCommand(a *app, run func(*rulesOptions) error) *cobra.Command {
 func (o *rulesOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
 		s.mute = isDrift // told below, once for each pool and also where nothing was done about it
-		pools, err := s.scaler.Pools(ctx)
+		pools, program, err := s.scaler.Pools(ctx)
 		if err != nil {
 			return err
 		}
-		s.remark(pools)
-		doc, text := output.NewRules(s.stack, pools, s.now()), s.outStyle().Pools(pools, s.now())
+		s.remark(pools, program)
+		doc, text := output.NewRules(s.stack, pools, program, s.now()), s.outStyle().Pools(pools, s.now())
 		if !o.verify {
 			return s.conclude(doc, text, nil)
 		}
@@ -64,10 +64,16 @@ func isDrift(event scale.Event) bool {
 }
 
 // remark says on stderr what a table has no room for.
-func (s *session) remark(pools []scale.Status) {
+func (s *session) remark(pools []scale.Status, program scale.Program) {
+	for _, text := range program.Remarks(s.scaler.Stack.ConfigFile()) {
+		s.note(text)
+	}
 	for _, pool := range pools {
 		if pool.Drift != nil {
 			s.note(output.DriftNote(*pool.Drift, pool.Restored))
+		}
+		if len(pool.Pending) > 0 {
+			s.note(output.PendingNote(pool.Rule.Pool, pool.Pending))
 		}
 		if pool.Err != nil {
 			s.progress.Print(s.errStyle().Trouble(s.trouble(pool.Err)))

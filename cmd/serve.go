@@ -159,7 +159,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	}
 	defer s.queue.Close() // even where it never runs
 	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve.
-	if _, err := s.scaler.Pools(ctx); err != nil {
+	if _, _, err := s.scaler.Pools(ctx); err != nil {
 		return err
 	}
 	if err := s.queue.Reload(ctx); err != nil {

@@ -3,7 +3,10 @@ package cmd
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 
+	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -58,10 +61,24 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		logDiagnostic(log, e.Diagnostic)
 	case scale.Overtaken:
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
+	case scale.Proved:
+		logProof(log, e)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
 	default:
 		logRecovery(log, event)
+	}
+}
+
+// logProof says what a proof that was made in idle time has found.
+func logProof(log *slog.Logger, e scale.Proved) {
+	if e.Err != nil {
+		log.Warn("it cannot be told whether changes are pending; it is tried again", "reason", e.Err.Error())
+	}
+	for _, pool := range slices.Sorted(maps.Keys(e.Pending)) {
+		if changes := e.Pending[pool]; len(changes) > 0 {
+			log.Warn("the pool is not scaled while changes are pending", "pool", pool, "reason", output.PendingNote(pool, changes))
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ type Scaling struct {
 	// DryRun says that nothing was done: Steps are what would be.
 	DryRun bool   `json:"dryRun"`
 	Pool   string `json:"pool"`
-	// Outcome is "scale", "no-change", "cooldown", "paused", "guarded" or "refused".
+	// Outcome is "scale", "no-change", "cooldown", "paused", "guarded", "pending" or "refused".
 	Outcome string `json:"outcome"`
 	// Scaled says that an update was made.
 	Scaled bool `json:"scaled"`
@@ -84,6 +84,8 @@ type Scaling struct {
 	// Until is when a cooldown ends.
 	Until  *time.Time `json:"until,omitempty"`
 	Reason string     `json:"reason,omitempty"`
+	// Pending are the changes that would come along, where Outcome is "pending".
+	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Current is the real size after the update; Unverified says why the update is not proved to have had its effect.
 	Current    *int                 `json:"current,omitempty"`
 	Unverified string               `json:"unverified,omitempty"`
@@ -98,7 +100,7 @@ type Scaling struct {
 func NewScaling(stack string, d scale.Decision) *Scaling {
 	doc := &Scaling{
 		Stack: stack, Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped,
-		Until: moment(d.Until), Reason: d.Reason, Steps: []scale.ResourceStep{},
+		Until: moment(d.Until), Reason: d.Reason, Pending: d.Pending, Steps: []scale.ResourceStep{},
 	}
 	blank := d.Wanted == 0 && d.To == 0 && (d.Outcome == scale.Paused || d.Outcome == scale.Refused || d.Outcome == scale.Cleared)
 	if !blank {

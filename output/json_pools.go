@@ -10,6 +10,11 @@ import (
 type Rules struct {
 	Stack string `json:"stack"`
 	Pools []Pool `json:"pools"`
+	// Deployed is the newest update that is no scaling of PulumiScale's, Commit the commit that the checkout is at, and ConfigDiffers the keys
+	// whose values in the config file are not those of the last successful update; absent where there is nothing to say.
+	Deployed      *scale.Deploy `json:"deployed,omitempty"`
+	Commit        string        `json:"commit,omitempty"`
+	ConfigDiffers []string      `json:"configDiffers,omitempty"`
 	Failure
 }
 
@@ -38,6 +43,8 @@ type Pool struct {
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
 	Unsettled bool `json:"unsettled"`
+	// Pending are changes that would come along with a scaling, which is refused therefore; absent where there are none or nothing is known.
+	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -62,8 +69,10 @@ type Proof struct {
 }
 
 // NewRules makes the document of rules.
-func NewRules(stack string, pools []scale.Status, now time.Time) *Rules {
-	doc := &Rules{Stack: stack, Pools: make([]Pool, len(pools))}
+func NewRules(stack string, pools []scale.Status, program scale.Program, now time.Time) *Rules {
+	doc := &Rules{
+		Stack: stack, Pools: make([]Pool, len(pools)), Deployed: program.Deploy, Commit: program.Commit, ConfigDiffers: program.ConfigDiffers,
+	}
 	for i, status := range pools {
 		doc.Pools[i] = poolOf(status, now)
 	}
@@ -88,7 +97,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Pool: rule.Pool, Count: s.Count, Configured: s.Configured, Min: rule.Min, Max: rule.Max,
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
-		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled,
+		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending,
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),

@@ -54,6 +54,11 @@ type (
 	}
 	// Proving says that it is proved by a preview that nothing but the counts of the pools would change.
 	Proving struct{ Pools []string }
+	// Proved says what a proof has found that was made in idle time, by pool, or why there is none.
+	Proved struct {
+		Pending map[string][]PendingChange
+		Err     error
+	}
 	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
 	Overtaken struct{ Pools []string }
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
@@ -85,6 +90,7 @@ func (StepStarted) event()       {}
 func (StepDone) event()          {}
 func (Diagnosed) event()         {}
 func (Proving) event()           {}
+func (Proved) event()            {}
 func (Overtaken) event()         {}
 func (PendingOperations) event() {}
 func (LockRemoved) event()       {}

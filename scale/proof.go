@@ -23,6 +23,8 @@ func (s *Snapshot) needsProof(pools []string) []string {
 // proofOf is a proof that covers the pools, be it one that is kept. It is made for all pools at once, since that costs as much as for one of
 // them. lasting is that of [Stack.KeepProof]. The error may be a [*StaleError].
 func (s *Scaler) proofOf(ctx context.Context, snap *Snapshot, pools []string, lasting bool) (*Proof, error) {
+	s.proving.Lock() // who comes while a proof is made waits for it
+	defer s.proving.Unlock()
 	for range mostProofs {
 		proof, err := s.Stack.Proof(snap)
 		if err != nil || proof.covers(pools) {
@@ -39,6 +41,15 @@ func (s *Scaler) proofOf(ctx context.Context, snap *Snapshot, pools []string, la
 		}
 	}
 	return nil, &StaleError{What: "the program or its configuration is being edited"}
+}
+
+// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. It is safe to call at any time.
+func (s *Scaler) ProveAll(ctx context.Context, snap *Snapshot) (*Proof, error) {
+	pools := snap.needsProof(snap.Rules.Names())
+	if len(pools) == 0 || snap.FileMissing || len(snap.Busy) > 0 {
+		return nil, nil
+	}
+	return s.proofOf(ctx, snap, pools, true)
 }
 
 // provePools makes the proof for all pools that need one, and only for those that are asked for if that fails, since another pool may be the
@@ -104,6 +115,14 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 		out[pool] = found
 	}
 	return out, nil
+}
+
+// pending is what the proof says of a pool; it may be nil.
+func (p *Proof) pending(pool string) []PendingChange {
+	if p == nil {
+		return nil
+	}
+	return p.Pools[pool].Pending
 }
 
 // both are what stands in two lists: what a stack's outputs say of a count that is not the state's is no pending change.

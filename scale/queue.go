@@ -59,6 +59,7 @@ type Queue struct {
 	unsettling int
 
 	known
+	proved
 }
 
 // QueueOptions say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.

@@ -36,6 +36,9 @@ type outlook struct {
 	// more, so that the counts and deltas, which follow the signals, must be decided again.
 	signalled *int
 	rivalled  bool
+	// snap is the stack as it is known, and pending what keeps the pool from being scaled.
+	snap    *Snapshot
+	pending []PendingChange
 }
 
 // toTheSecond is by how much a time may differ that the backend knows to the second.
@@ -70,7 +73,8 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 		default:
 			// Of an update of ours that has not been read yet it is not known to the second when its cooldown ends.
 			ends := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
-			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused
+			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused ||
+				decision.Outcome == Refused || decision.Outcome == HasPending
 		}
 	}
 	return d
@@ -80,9 +84,10 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 // for no longer than other people's updates are. q.mu must be held.
 func (q *Queue) outlook(name string, now time.Time) *outlook {
 	if o, ok := q.outlooks[name]; ok && !now.Before(o.at) && now.Sub(o.at) < q.options.Freshness {
+		o.pending = q.snap.pendingBy(q.proof)[name]
 		return &o
 	}
-	o := &outlook{at: now, began: q.busy[name]}
+	o := &outlook{at: now, began: q.busy[name], snap: q.snap, pending: q.snap.pendingBy(q.proof)[name]}
 	if o.rule, o.err = q.snap.Rules.Find(name); o.err != nil {
 		return o
 	}
@@ -124,11 +129,11 @@ func (o *outlook) decide(intent Intent, now time.Time) Decision {
 		return refuseAll([]Intent{intent}, o.err)[0]
 	}
 	if intent.Signal == nil {
-		d := Decide(o.rule, o.then, intent, now)
+		d := o.withholdPending(o.snap, Decide(o.rule, o.then, intent, now))
 		o.then = o.then.after(d)
 		return d
 	}
-	d := Decide(o.rule, o.present, intent, now)
+	d := o.withholdPending(o.snap, Decide(o.rule, o.present, intent, now))
 	if d.Outcome == NoChange && o.present.Busy {
 		d = d.end(CoolingDown, "an update of the pool is running") // and may fail
 	}

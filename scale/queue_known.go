@@ -126,6 +126,7 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 		f.err = q.take(f, snap, err)
 		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
+		q.proveAt = time.Time{} // somebody may have deployed
 	}
 	if q.flight == f {
 		q.flight = nil

@@ -9,6 +9,9 @@ import (
 type Overview struct {
 	// Pools tell how every pool stands, by name; nil before the stack has been read.
 	Pools []Status
+	// Program says how the program here compares with what was deployed, and Remarks in sentences what differs.
+	Program
+	Remarks []string
 	// Scalings are the newest scalings, newest first, whoever made them: those that were read with the stack, and not the whole history.
 	Scalings []Scaling
 	// ReadAt is when the stack was read as the queue knows it; zero before that.
@@ -24,13 +27,14 @@ type Overview struct {
 // Overview tells what the queue knows. It asks nobody and does not wait: where the stack cannot be read, this is how it was.
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
-	snap := q.snap
+	snap, proof := q.snap, q.proof
 	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt}
 	q.mu.Unlock()
 	if snap == nil {
 		return out
 	}
-	out.Pools = snap.statuses(q.now())
+	out.Program, out.Remarks = snap.Program, snap.Remarks(q.scaler.Stack.ConfigFile())
+	out.Pools = snap.statuses(q.now(), proof)
 	out.Scalings = scalingsOf(snap.Updates, snap.Rules.Names())
 	return out
 }
@@ -43,7 +47,12 @@ func (s *Scaler) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
+	proof, err := s.Stack.Proof(snap)
+	if err != nil {
+		return Overview{}, err
+	}
 	return Overview{
-		Pools: snap.statuses(s.Now()), Scalings: scalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
+		Program: snap.Program, Remarks: snap.Remarks(s.Stack.ConfigFile()),
+		Pools: snap.statuses(s.Now(), proof), Scalings: scalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
 	}, nil
 }

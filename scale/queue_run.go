@@ -145,6 +145,7 @@ func (q *Queue) keepHouse() {
 		q.pollAt = now.Add(q.options.Poll)
 		q.read(now)
 	}
+	q.proveWhenIdle(now)
 	prune, save := !q.pruneAt.After(now), len(q.unsaved) > 0 && !q.saveAt.After(now)
 	if prune {
 		q.pruneAt = now.Add(pruneEvery)
@@ -176,6 +177,9 @@ func (q *Queue) pause(reading bool) time.Duration {
 	}
 	if q.knowsUnsettled() && q.settleAt.Before(next) {
 		next = q.settleAt
+	}
+	if !q.proving && q.idle() && q.proveAt.Before(next) {
+		next = q.proveAt
 	}
 	return max(next.Sub(q.now()), 0)
 }

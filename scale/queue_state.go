@@ -65,7 +65,10 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 		snap = q.snap
 		q.mu.Unlock()
 	}
-	return snap.statuses(q.now()), nil
+	q.mu.Lock()
+	proof := q.proof
+	q.mu.Unlock()
+	return snap.statuses(q.now(), proof), nil
 }
 
 // History lists past scalings as [Scaler.History] does, of the stack as it was a moment ago: those who ask at once share a reading, which the end of an

@@ -97,6 +97,7 @@ func (q *Queue) duplicateOf(first Operation) Submission {
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
 	since := q.now().Add(-q.options.Freshness)
 	for {
+		q.lookAtPending(intents)
 		q.mu.Lock()
 		if q.usable() {
 			d := q.draft(intents, subs)

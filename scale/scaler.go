@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/avast/retry-go/v4"
@@ -28,6 +29,9 @@ type Scaler struct {
 	RetryDelay time.Duration
 	// Now is the time.
 	Now func() time.Time
+
+	// proving lets one at a time make a proof.
+	proving sync.Mutex
 }
 
 // Report is what was done for some intents.
@@ -338,7 +342,7 @@ func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 	}
 	return &SetupError{
 		Problem: s.Stack.ConfigFile() + " is missing, and with it the stack's configuration",
-		Hint: "nothing was changed; `pulumi config refresh --stack " + s.Stack.Name() + "` writes the file from the last update, or check it out again",
+		Hint:    "nothing was changed; `pulumi config refresh --stack " + s.Stack.Name() + "` writes the file from the last update, or check it out again",
 	}
 }
 

@@ -60,16 +60,10 @@ type Snapshot struct {
 	RulesErr error
 	// Resources are the URNs of the stack's resources.
 	Resources []string
-	// Deploy is the newest update that is no scaling of ours; nil where the part of the history that was read has none. Commit is the commit
-	// that the program's directory is at; empty outside of a repository.
-	Deploy *Deploy
-	Commit string
+	// Program says how the program here compares with what was deployed.
+	Program
 	// Config is the configuration of the last successful update, without secrets: JSON by full key. Nil where the backend does not tell.
 	Config map[string]string
-	// ConfigDiffers are the keys whose values in the configuration file are not those of the last successful update, but for the rules' own.
-	ConfigDiffers []string
-	// FileMissing says that there is no configuration file.
-	FileMissing bool
 	// Sizes are the sizes that the state has of pools, where a proof has shown that they are not the configured counts.
 	Sizes map[string]int
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.

@@ -26,21 +26,28 @@ type Status struct {
 	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may be anything in
 	// between: see [Snapshot.Unsettled]. Count is then what it was before.
 	Unsettled bool
+	// Pending are the changes that would come along with a scaling, as far as it is proved; a rule that allows them has none.
+	Pending []PendingChange
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
 	Err error
 }
 
 // Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless somebody else
 // is at work in the directory.
-func (s *Scaler) Pools(ctx context.Context) ([]Status, error) {
+func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
-		return nil, err
+		return nil, Program{}, err
 	}
 	found, restored, err := s.settleIfFree(ctx, snap)
 	if err != nil {
-		return nil, err
+		return nil, Program{}, err
 	}
+	proof, err := s.Stack.Proof(snap)
+	if err != nil {
+		return nil, Program{}, err
+	}
+	snap.takeSizes(proof)
 	statuses := make([]Status, 0, len(snap.Rules))
 	for _, name := range snap.Rules.Names() {
 		status := snap.Status(snap.Rules[name], s.Now())
@@ -48,15 +55,18 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, error) {
 			status.Drift = &found[i]
 			status.Restored = slices.ContainsFunc(restored, func(d Drift) bool { return d.Pool == name })
 		}
+		if len(snap.needsProof([]string{name})) > 0 {
+			status.Pending = proof.pending(name)
+		}
 		statuses = append(statuses, status)
 	}
-	return statuses, nil
+	return statuses, snap.Program, nil
 }
 
 // settleIfFree deals with drift if no other process holds the lock: one that does may be about to write the file itself.
 func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, restored []Drift, err error) {
 	found, err = Drifts(ctx, s.Stack, snap)
-	if err != nil || len(found) == 0 {
+	if err != nil || len(found) == 0 || snap.FileMissing { // who goes on without the file is told so
 		return nil, nil, err
 	}
 	unlock, ok, err := s.Stack.TryLock()
@@ -89,13 +99,17 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 }
 
 // statuses tell how every pool stands, by name. Their drift is as far as the snapshot knows: see [Snapshot.drifts].
-func (s *Snapshot) statuses(now time.Time) []Status {
+// A proof, which may be nil, says what is pending.
+func (s *Snapshot) statuses(now time.Time, proof *Proof) []Status {
 	drifts := s.drifts()
 	out := make([]Status, 0, len(s.Rules))
 	for _, name := range s.Rules.Names() {
 		status := s.Status(s.Rules[name], now)
 		if i := slices.IndexFunc(drifts, func(d Drift) bool { return d.Pool == name }); i >= 0 {
 			status.Drift = &drifts[i]
+		}
+		if len(s.needsProof([]string{name})) > 0 {
+			status.Pending = proof.pending(name)
 		}
 		out = append(out, status)
 	}

@@ -17,13 +17,15 @@ type Decision struct {
 	Reason  string `json:"reason,omitempty"`
 	// Until is when a cooldown ends.
 	Until *time.Time `json:"until,omitempty"`
+	// Pending are the changes that would come along, where Outcome is "pending".
+	Pending []scale.PendingChange `json:"pending,omitempty"`
 }
 
 // DecisionOf is a decision of the domain's.
 func DecisionOf(d scale.Decision) Decision {
-	out := Decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: instant(d.Until)}
+	out := Decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: instant(d.Until), Pending: d.Pending}
 	switch d.Outcome {
-	case scale.Scale, scale.NoChange, scale.CoolingDown, scale.Guarded:
+	case scale.Scale, scale.NoChange, scale.CoolingDown, scale.Guarded, scale.HasPending:
 		out.To = &d.To
 	}
 	return out
@@ -74,6 +76,8 @@ type Pool struct {
 	Last       *Scaling   `json:"lastScaling,omitempty"`
 	Drift      *Drift     `json:"drift,omitempty"`
 	Error      string     `json:"error,omitempty"`
+	// Pending are changes that belong to somebody's next pulumi up and would come along with a scaling, as far as is known.
+	Pending []scale.PendingChange `json:"pending,omitempty"`
 }
 
 // Drift is a difference between the stack's configuration file and the last successful update.
@@ -89,7 +93,7 @@ type Drift struct {
 func PoolOf(s scale.Status, now time.Time) Pool {
 	p := Pool{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
-		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled,
+		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled, Pending: s.Pending,
 	}
 	if s.Last != nil {
 		last := ScalingOf(*s.Last)

@@ -31,8 +31,14 @@ type Status struct {
 	// Problem says why it is not ready.
 	Problem    string          `json:"problem,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
-	Pools      []Pool          `json:"pools"`
-	Running    *Work           `json:"running,omitempty"`
+	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
+	Remarks []string `json:"remarks,omitempty"`
+	// Deployed is the newest update that is no scaling of PulumiScale's, and Commit the commit that the checkout is at; absent where they are
+	// not known.
+	Deployed *scale.Deploy `json:"deployed,omitempty"`
+	Commit   string        `json:"commit,omitempty"`
+	Pools    []Pool        `json:"pools"`
+	Running  *Work         `json:"running,omitempty"`
 	// Open are the operations that are not done, oldest first, and RetryAt is when they are tried again, where something was in the way.
 	Open    []Operation `json:"open"`
 	RetryAt *time.Time  `json:"retryAt,omitempty"`
@@ -48,6 +54,7 @@ type Status struct {
 func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operation, now time.Time) *Status {
 	s := &Status{
 		Stack: stack, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
+		Remarks: o.Remarks, Deployed: o.Deploy, Commit: o.Commit,
 		Pools: []Pool{}, Open: []Operation{}, RetryAt: ahead(o.RetryAt, now), Failures: []Operation{}, Scalings: []Scaling{},
 	}
 	if o.Unready != nil {

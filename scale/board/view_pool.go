@@ -64,6 +64,13 @@ func (v View) Notes(p Pool) []Mood {
 	if p.Unsettled {
 		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})
 	}
+	if len(p.Pending) > 0 {
+		words := make([]string, len(p.Pending))
+		for i, change := range p.Pending {
+			words[i] = OneLine(change.String(), longestValue)
+		}
+		out = append(out, Mood{Warn, "Not scaled while changes are pending: " + strings.Join(words, "; ") + "."})
+	}
 	if p.Count != nil && (*p.Count < p.Min || *p.Count > p.Max) {
 		out = append(out, Mood{Warn, "The count is outside the guardrails."})
 	}

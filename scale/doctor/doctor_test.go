@@ -69,7 +69,7 @@ func (p *ill) Backend(context.Context) (doctor.Backend, error)    { return p.bac
 func (p *ill) Survey(context.Context) (*doctor.Survey, error)     { return &p.survey, p.surveyErr }
 func (p *ill) LanguageHost(context.Context) doctor.Plugin         { return p.language }
 func (p *ill) Providers(context.Context) []doctor.Plugin          { return p.providers }
-func (p *ill) Prove(context.Context) ([]scale.RuleProof, error)       { return p.proofs, p.proveErr }
+func (p *ill) Prove(context.Context) ([]scale.RuleProof, error)   { return p.proofs, p.proveErr }
 func (p *ill) ConfigFile() doctor.ConfigFile                      { return p.file }
 func (p *ill) Drifts(context.Context) ([]scale.Drift, error)      { return p.drifts, nil }
 func (p *ill) StateDir(context.Context) doctor.StateDir           { return p.dir }

@@ -84,7 +84,7 @@ func (s *Stack) recall() *scale.Snapshot {
 	}
 	return &scale.Snapshot{
 		Rules: rules, Resources: m.Resources, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
-		Deploy: m.Deploy, Config: m.Config,
+		Program: scale.Program{Deploy: m.Deploy}, Config: m.Config,
 	}
 }
 

@@ -43,7 +43,7 @@ type keptProof struct {
 	// Files and Rest are the basis.
 	Files map[string]string `json:"files"`
 	Rest  string            `json:"rest"`
-	// Written are files that updates have been found to write, and Filled the folders in which they make new ones. Suspected are files that have
+	// Written are files that updates have been found to write, and Filled the folders in which they make and remove some. Suspected are files that have
 	// changed while an update ran, and of which the next proof tells.
 	Written   []string `json:"written,omitempty"`
 	Filled    []string `json:"filled,omitempty"`
@@ -102,15 +102,23 @@ func (k *keptProof) holds(snap *scale.Snapshot) bool {
 }
 
 // restsOn says whether the basis is that of the proof.
-func (k *keptProof) restsOn(now basis) bool { return k.Rest == now.rest && maps.Equal(k.Files, now.files) }
+func (k *keptProof) restsOn(now basis) bool {
+	return k.Rest == now.rest && maps.Equal(k.Files, now.files)
+}
 
 // edited are the files that have changed between two looks at them, while an engine of ours worked, and that are not known to be written by it.
 // The proof may be nil.
 func (k *keptProof) edited(before, after basis) []string {
 	return slices.DeleteFunc(changedFiles(before.files, after.files), func(path string) bool {
-		_, was := before.files[path]
-		return k != nil && (slices.Contains(k.Written, path) || !was && slices.Contains(k.Filled, filepath.Dir(path)))
+		return k != nil && (slices.Contains(k.Written, path) || cameOrWent(path, before, after) && slices.Contains(k.Filled, filepath.Dir(path)))
 	})
+}
+
+// cameOrWent says whether only one of two looks at the files has found this one.
+func cameOrWent(path string, before, after basis) bool {
+	_, was := before.files[path]
+	_, is := after.files[path]
+	return was != is
 }
 
 // KeepProof keeps a proof that was made on the basis that Proof told last.
@@ -134,7 +142,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 		kept.Written, kept.Filled, kept.Suspected = last.Written, last.Filled, last.Suspected
 	}
 	if suspects := last.edited(before, now); len(suspects) > 0 {
-		s.suspect(before, suspects) // the preview has written them, or somebody edits: the next one tells
+		s.suspect(before, now, suspects) // the preview has written them, or somebody edits: the next one tells
 		return false
 	}
 	kept.acquit()
@@ -146,14 +154,14 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 }
 
 // suspect notes files that have changed while an engine of ours worked. s.proofs.mu must be held.
-func (s *Stack) suspect(before basis, paths []string) {
+func (s *Stack) suspect(before, after basis, paths []string) {
 	k := s.keptProof()
 	if k == nil {
 		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.currentBackend()}
 		s.proofs.kept = k
 	}
 	for _, path := range paths {
-		if _, was := before.files[path]; !was {
+		if cameOrWent(path, before, after) {
 			path = filepath.Dir(path) + string(filepath.Separator)
 		}
 		if !slices.Contains(k.Suspected, path) {
@@ -187,7 +195,7 @@ func (s *Stack) carryProof(head string, before, after basis) {
 	defer s.proofs.mu.Unlock()
 	kept := s.keptProof()
 	if edited := kept.edited(before, after); len(edited) > 0 {
-		s.suspect(before, edited)
+		s.suspect(before, after, edited)
 	} else if kept != nil && kept.restsOn(before) && before.rest == after.rest {
 		kept.Files = after.files
 		if head != "" {

@@ -45,7 +45,7 @@ func (s *Stack) editedSince(decided basis, change scale.Change) string {
 	edited := s.keptProof().edited(decided, now)
 	switch {
 	case len(edited) > 0:
-		s.suspect(decided, edited)
+		s.suspect(decided, now, edited)
 		return "the program was edited: " + strings.Join(edited[:min(len(edited), mostNamed)], ", ")
 	case now.rest != decided.rest:
 		return "the program's commit, its configuration, a plugin or the environment has changed"

@@ -1,0 +1,110 @@
+package scale
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// proved is what a queue knows to be pending. The queue's mu guards it.
+type proved struct {
+	// proof is the last one; nil before that.
+	proof *Proof
+	// proveAt is when there is next a look whether a proof is needed, and unproved how often in a row none could be made.
+	proveAt  time.Time
+	unproved int
+	// proving says that one is being made.
+	proving bool
+}
+
+// mostProveDelay is the longest wait before a proof is tried again that could not be made, such as one of a program that does not run.
+const mostProveDelay = 10 * time.Minute
+
+// idle says whether nothing is to be carried out now; q.mu must be held.
+func (q *Queue) idle() bool {
+	return q.usable() && !q.outdated && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted || e.op.State == Running })
+}
+
+// proveWhenIdle has it proved what is pending while there is time for that, so that no alarm waits for it. q.mu must be held.
+func (q *Queue) proveWhenIdle(now time.Time) {
+	if q.proving || q.proveAt.After(now) || !q.idle() {
+		return
+	}
+	q.proving, q.proveAt = true, now.Add(q.options.Poll)
+	snap := *q.snap
+	q.background.Go(func() {
+		ctx, cancel := context.WithTimeout(q.reading, readTimeout)
+		defer cancel()
+		proof, err := q.scaler.ProveAll(ctx, &snap)
+		if ctx.Err() == nil {
+			q.takeProof(proof, err)
+			return
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.proving = false
+	})
+}
+
+// takeProof takes in what a proof that was made in idle time has found.
+func (q *Queue) takeProof(proof *Proof, err error) {
+	q.mu.Lock()
+	told := Proved{Err: err}
+	news := err != nil && q.unproved == 0
+	if err != nil {
+		q.proveAt = q.now().Add(min(q.options.Poll<<min(q.unproved, 10), mostProveDelay))
+		q.unproved++
+	} else {
+		told.Pending = q.snap.pendingBy(proof)
+		news = q.unproved > 0 || !reflect.DeepEqual(told.Pending, q.snap.pendingBy(q.proof))
+		q.proof, q.unproved = proof, 0
+		clear(q.outlooks)
+	}
+	q.proving = false
+	q.mu.Unlock()
+	if news {
+		q.tell(told)
+	}
+	q.wakeUp()
+}
+
+// pendingBy are the changes that keep pools from being scaled, by pool, as a proof has them, which may be nil.
+func (s *Snapshot) pendingBy(proof *Proof) map[string][]PendingChange {
+	out := map[string][]PendingChange{}
+	for _, pool := range s.needsProof(s.Rules.Names()) {
+		if changes := proof.pending(pool); len(changes) > 0 {
+			out[pool] = changes
+		}
+	}
+	return out
+}
+
+// lookAtPending looks once more at what is known to be pending for the pools of intents: nobody is turned away for what has been put right
+// meanwhile.
+func (q *Queue) lookAtPending(intents []Intent) {
+	q.mu.Lock()
+	snap, proof := q.snap, q.proof
+	q.mu.Unlock()
+	if snap == nil || !slices.ContainsFunc(intents, func(i Intent) bool { return len(proof.pending(i.Pool)) > 0 }) {
+		return
+	}
+	now, err := q.scaler.Stack.Proof(snap)
+	if err != nil {
+		now = nil // the attempt will tell
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.snap == snap && q.proof == proof {
+		q.proof = now
+	}
+}
+
+// withholdPending makes of a decision to scale a pool one that waits for pending changes, where there are any.
+func (o *outlook) withholdPending(snap *Snapshot, d Decision) Decision {
+	if d.Outcome != Scale || len(o.pending) == 0 {
+		return d
+	}
+	d.Pending = o.pending
+	return d.end(HasPending, snap.pendingReason(o.pending))
+}
