@@ -282,6 +282,7 @@ func badTriggersAndGuards() []badDocument {
 		oneMistake("paused is a direction that is known", "paused", `"both"`, "paused", `"both"`, mustPause),
 		oneMistake("paused is no string that holds a bool", "paused", `"true"`, "paused", `"true"`, mustPause+"; this is a string and must be a bool"),
 		oneMistake("refresh is a bool", "refresh", `0`, "refresh", `0`, mustBeBool),
+		oneMistake("pending is a word that is known", "pending", `"allows"`, "pending", `"allows"`, "must be refuse or allow").suggesting("allow"),
 		oneMistake("guard is a list", "guard", `"replace"`, "guard", `"replace"`, "must be a list of replace, delete and untargeted"),
 		oneMistake("a guard is a word", "guard", `[1]`, "guard[0]", `1`, guardWords),
 		oneMistake("a guard is a word that is known", "guard", `["deletes"]`, "guard[0]", `"deletes"`, guardWords).suggesting("delete"),

@@ -37,6 +37,7 @@ func leastRule() Rule {
 		Cooldown:   Cooldown{Up: 5 * time.Minute, Down: 5 * time.Minute},
 		OnCooldown: Ignore,
 		Strategy:   Strategy{Type: Step, Up: new(1), Down: new(1)},
+		Pending:    RefusePending,
 	}
 }
 
@@ -195,6 +196,7 @@ func TestParseRulesReadsEveryPool(t *testing.T) {
 			Paused:  PauseDown,
 			Refresh: true,
 			Guard:   []Guard{GuardReplace, GuardDelete, GuardUntargeted},
+			Pending: RefusePending,
 		},
 		"web.eu": {
 			Pool:       "web.eu",
@@ -204,6 +206,7 @@ func TestParseRulesReadsEveryPool(t *testing.T) {
 			Cooldown:   Cooldown{Up: fiveMinutes, Down: fiveMinutes},
 			OnCooldown: Ignore,
 			Strategy:   Strategy{Type: TargetTracking, Target: 0.5, Tolerance: 0.1},
+			Pending:    RefusePending,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

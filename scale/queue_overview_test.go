@@ -69,7 +69,7 @@ func TestOverviewOfWhatWaits(t *testing.T) {
 
 func TestStatusesTellDrift(t *testing.T) {
 	snap := snapshot(withFile("worker", "7"))
-	got := snap.statuses(noon)
+	got := snap.statuses(noon, nil)
 	want := &Drift{Pool: "worker", Key: snap.Rules["worker"].ConfigKey, File: new("7"), Configured: new("3"), Edit: true}
 	if diff := cmp.Diff([]*Drift{nil, want}, []*Drift{got[0].Drift, got[1].Drift}); diff != "" {
 		t.Errorf("drift (-want +got):\n%s", diff)

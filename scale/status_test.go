@@ -18,7 +18,7 @@ func TestPools(t *testing.T) {
 	)
 	snap := snapshot(updates, withFile("worker", "5", "api", "many"), withRule("worker", split(10*minute, 30*minute)),
 		withRule("worker", func(r *Rule) { r.Current = new(4) }))
-	got, err := newFake(t, snap).scaler().Pools(context.Background())
+	got, _, err := newFake(t, snap).scaler().Pools(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestPoolsSettlesDrift(t *testing.T) {
 			if c.mode != "" {
 				scaler.OnDrift = c.mode
 			}
-			got, err := scaler.Pools(context.Background())
+			got, _, err := scaler.Pools(context.Background())
 			if diff := cmp.Diff(c.calls, fake.calls); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

@@ -86,7 +86,9 @@ func TestReadKnowsWhatAnUpdateOfOursLeft(t *testing.T) {
 		{"and the time in the history is not told", func(e engine, f folder, _ *scale.Change) { e.put("writes", f.writes("dev-x")) }, false, false},
 		{"which was decided on something else", func(_ engine, _ folder, c *scale.Change) { c.Head = "h" }, false, false},
 		{"with other pools now", func(e engine, _ folder, _ *scale.Change) {
-			e.put("events", strings.ReplaceAll(string(eventLog(t, "scale")), `"configKey":"workerCount"`, `"configKey":"another"`))
+			log := string(eventLog(t, "scale"))
+			at := strings.LastIndex(log, `"configKey":"workerCount"`) // in what the program has told last
+			e.put("events", log[:at]+strings.Replace(log[at:], "workerCount", "another", 1))
 		}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,7 +141,7 @@ func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 		{"as it was left", func(engine) {}, true},
 		{"of another stack", func(e engine) { e.name = "other/dev" }, false},
 		{"of another backend", func(engine) { t.Setenv("PULUMI_BACKEND_URL", "file:///elsewhere") }, false},
-		{"of another version", func(e engine) { e.replaceInMemory(`"format":1`, `"format":0`) }, false},
+		{"of another version", func(e engine) { e.replaceInMemory(`"format":2`, `"format":0`) }, false},
 		{"cut off", func(e engine) { e.replaceInMemory(`}`, ``) }, false},
 		{"with rules that are none", func(e engine) { e.replaceInMemory(`\"max\"`, `\"mux\"`) }, false},
 		{"while an update runs, or was cut off", func(e engine) { e.forget() }, false},

@@ -3,6 +3,7 @@ package stack
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,31 @@ func deployOf(entries []entry) *scale.Deploy {
 		return &scale.Deploy{Head: head(entries[i:]), At: e.EndTime, Commit: e.Environment.Commit, Dirty: e.Environment.Dirty == "true"}
 	}
 	return nil
+}
+
+// configAfter is the deployed configuration after an update with the settings.
+func (f configFile) configAfter(before map[string]string, settings []scale.Setting) map[string]string {
+	if before == nil {
+		return nil
+	}
+	out := maps.Clone(before)
+	for _, set := range settings {
+		key, err := parseKey(string(f.project.Name), set.Key, set.Path)
+		was, known := out[key.name]
+		switch {
+		case err != nil || known && was == secretValue:
+		case len(key.path) == 0 && set.Value == nil:
+			delete(out, key.name)
+		case len(key.path) == 0:
+			out[key.name] = asJSON(*set.Value)
+		case known && set.Value != nil:
+			whole := resource.NewPropertyValue(value(was))
+			if key.path.Set(whole, resource.NewPropertyValue(value(*set.Value))) {
+				out[key.name] = asJSON(whole.Mappable())
+			}
+		}
+	}
+	return out
 }
 
 // private is the file as an update gets it: the document with the deployed configuration and the settings.

@@ -121,7 +121,17 @@ func TestRead(t *testing.T) {
 	if diff := cmp.Diff(canonical(t, rulesOutput), string(got.Output)); diff != "" {
 		t.Errorf("the output: -want +got:\n%s", diff)
 	}
+	for i := range got.Updates {
+		if len(got.Updates[i].Head) != 16 {
+			t.Errorf("the head of update %d is %q", i, got.Updates[i].Head)
+		}
+		got.Updates[i].Head = ""
+	}
 	got.Head, got.Rules, got.DependsOn, got.Output = "", nil, nil, nil
+	if got.Deploy == nil || got.Deploy.At.IsZero() {
+		t.Errorf("deployed by %+v", got.Deploy)
+	}
+	got.Deploy = nil
 	want := &scale.Snapshot{
 		Resources: []string{"urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev", "urn:pulumi:dev::demo::a:b:C::w"}, Pending: []string{"urn:pending"},
 		Updates: []scale.Update{
@@ -129,6 +139,8 @@ func TestRead(t *testing.T) {
 			{Kind: "refresh", Message: "m", By: "me", Values: map[string]*string{"worker": new("[secret]")}},
 		},
 		Complete: true, File: map[string]*string{"worker": new("4")},
+		Config:  map[string]string{"demo:count": `"3"`, "demo:b": `"x"`},
+		Program: scale.Program{ConfigDiffers: []string{"demo:b"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

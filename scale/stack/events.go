@@ -235,7 +235,7 @@ func (f *follower) started(m apitype.StepEventMetadata) {
 func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 	if m.Type == stackType && m.New != nil {
 		f.outputs(m.New.Outputs)
-		if m.Old != nil {
+		if m.Old != nil && f.preview() {
 			f.result.ChangedOutputs = changedOutputs(m.Old.Outputs, m.New.Outputs)
 		}
 	}

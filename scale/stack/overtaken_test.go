@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
+// The engine has nothing changed yet when it has its lock: one that follows another update than its own was decided on is ended then.
+func TestUpdateEndsIfItFollowsAnotherThanItWasDecidedOn(t *testing.T) {
 	known := past("update", "succeeded", time.Hour, counted, "")
 	other := past("update", "succeeded", time.Minute, counted, "x")
 	for _, c := range []struct {
@@ -31,16 +33,33 @@ func TestUpdateIsOvertakenByWhatItDoesNotFollow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
-			e.put("events", string(eventLog(t, "scale")))
+			e.put("events", untilTheStack(t))
+			e.put("writes", "sleep 0.5\n")
 			e.put("history1.json", history(c.history...))
 			change := aChange()
 			change.Head = headOf(t, c.head)
-			got, err := e.Update(context.Background(), change, scale.Unobserved)
-			if err != nil || got.Overtaken != c.want {
-				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
+			_, err := e.Update(context.Background(), change, scale.Unobserved)
+			if stale := errors.As(err, new(*scale.StaleError)); stale != c.want || !stale && err != nil {
+				t.Errorf("the error is %v", err)
+			}
+			change.Correction = true
+			if got, err := e.Update(context.Background(), change, scale.Unobserved); err != nil || got.Overtaken != c.want {
+				t.Errorf("a correction is made in any case: overtaken %v, error %v", got.Overtaken, err)
 			}
 		})
 	}
+}
+
+// untilTheStack is an event log up to where the program has told of the stack.
+func untilTheStack(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	for line := range strings.Lines(string(eventLog(t, "scale"))) {
+		if strings.Contains(line, "preludeEvent") || strings.Contains(line, `resourcePreEvent":{"metadata":{"op":"same","urn":"urn:pulumi:dev::worker-pool::pulumi:pulumi:Stack::`) {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
 
 // headOf is the head of a history whose newest entry is this one; empty for none.
@@ -163,7 +182,8 @@ func TestReadSinceAsksForTheHistoryWhereTheStateIsAnother(t *testing.T) {
 	}
 }
 
-func TestUpdateIsOvertakenWhereItBeginsWithAnotherOutput(t *testing.T) {
+// An engine that finds other rules than the change was decided on is ended before it changes anything.
+func TestUpdateEndsIfItBeginsWithAnotherOutput(t *testing.T) {
 	found := `{"worker-pool":{"current":3,"max":8}}`
 	begun := `{"preludeEvent":{"config":{}}}
 {"resourcePreEvent":{"metadata":{"op":"same","urn":"urn:s","type":"pulumi:pulumi:Stack","old":{"outputs":{"pulumiscale":` + found + `}}}}}
@@ -184,9 +204,14 @@ func TestUpdateIsOvertakenWhereItBeginsWithAnotherOutput(t *testing.T) {
 			if change.Head = ""; c.output != "" {
 				change.Output = []byte(canonical(t, c.output))
 			}
-			got, err := e.Update(context.Background(), change, scale.Unobserved)
-			if err != nil || got.Overtaken != c.want {
-				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
+			e.put("writes", "sleep 0.5\n")
+			_, err := e.Update(context.Background(), change, scale.Unobserved)
+			if stale := errors.As(err, new(*scale.StaleError)); stale != c.want || !stale && err != nil {
+				t.Errorf("the error is %v", err)
+			}
+			change.Correction = true
+			if got, err := e.Update(context.Background(), change, scale.Unobserved); err != nil || got.Overtaken != c.want {
+				t.Errorf("a correction is made in any case: overtaken %v, error %v", got.Overtaken, err)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ import (
 // toFive is a change of the worker pool.
 func toFive() scale.Change {
 	return scale.Change{
-		ID: "pulumiscale/5", Head: "h", Pools: []string{"worker"}, Targets: []string{"urn:w"}, Message: "to five",
+		ID: "pulumiscale/5", Pools: []string{"worker"}, Targets: []string{"urn:w"}, Message: "to five",
 		Settings: []scale.Setting{{Key: "count", Value: new("5")}},
 	}
 }
@@ -76,7 +76,7 @@ func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
 			if diff := cmp.Diff(c.want, strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinished+finish)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if calls := e.called("up"); len(calls) != 1 || !strings.Contains(calls[0], "--exec-agent pulumiscale/5 after=h pools=worker") {
+			if calls := e.called("up"); len(calls) != 1 || !strings.Contains(calls[0], "--exec-agent pulumiscale/5 after= pools=worker") {
 				t.Errorf("the engine was called so: %q", calls)
 			}
 			if left := e.folders(); len(left) > 0 {

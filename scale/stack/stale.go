@@ -82,12 +82,12 @@ func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) st
 
 // endedAsStale is what the end of an interrupted engine means. If it had begun to change resources all the same, it is an update that failed.
 func endedAsStale(what string, f *follower, err error) error {
-	failed, ok := errors.AsType[*scale.EngineError](err)
-	switch {
-	case !ok:
-		return err
-	case len(f.result.Steps) == 0:
+	if len(f.result.Steps) == 0 {
 		return &scale.StaleError{What: what}
+	}
+	failed, ok := errors.AsType[*scale.EngineError](err)
+	if !ok {
+		return err
 	}
 	failed.Interrupted = false
 	failed.Diagnostics = append(failed.Diagnostics, scale.Diagnostic{Severity: "error", Message: what})

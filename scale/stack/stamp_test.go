@@ -4,6 +4,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -207,9 +208,9 @@ func TestReadTakesTheStampBeforeItReads(t *testing.T) {
 func TestUpdateIsNotCheckedByTheCLIWhereTheBackendTells(t *testing.T) {
 	known := past("update", "succeeded", time.Hour, counted, "")
 	for _, c := range []struct {
-		name             string
-		write            func(f folder)
-		asked, overtaken bool
+		name         string
+		write        func(f folder)
+		asked, stale bool
 	}{
 		{"no update since", func(folder) {}, false, false},
 		{"another state since", func(f folder) { f.put("stacks/demo/dev.json", "{}") }, false, false},
@@ -218,14 +219,15 @@ func TestUpdateIsNotCheckedByTheCLIWhereTheBackendTells(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := inFolder(t)
 			e := newEngine(t)
-			e.put("events", string(eventLog(t, "scale")))
+			e.put("events", untilTheStack(t))
+			e.put("writes", "sleep 0.5\n")
 			e.put("history1.json", history(past("update", "succeeded", time.Minute, counted, "x"), known))
 			change := aChange()
 			change.Head, change.History = headOf(t, known), e.stamp().History
 			c.write(f)
-			got, err := e.Update(context.Background(), change, scale.Unobserved)
-			if err != nil || got.Overtaken != c.overtaken {
-				t.Errorf("overtaken %v, error %v", got.Overtaken, err)
+			_, err := e.Update(context.Background(), change, scale.Unobserved)
+			if stale := errors.As(err, new(*scale.StaleError)); stale != c.stale || !stale && err != nil {
+				t.Errorf("the error is %v", err)
 			}
 			if asked := len(e.called("stack history")) > 0; asked != c.asked {
 				t.Errorf("the CLI was asked: %v", asked)
