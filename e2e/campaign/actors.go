@@ -159,7 +159,7 @@ func (r *round) ended(e *event, op operation) bool {
 		e.failed = op.Result == "failed"
 		if e.failed {
 			e.reason = op.Error
-		} else {
+		} else if kind != "pending" {
 			kind = "refused"
 		}
 	}
@@ -241,7 +241,11 @@ func (r *round) conclude(e *event, code int, out, errs string) {
 		r.counts["scaled"]++
 	case code == 0 || code == 3 || code == 4:
 		e.outcome = not
-		r.counts["refused"]++
+		if doc.Outcome == "pending" {
+			r.counts["pending"]++
+		} else {
+			r.counts["refused"]++
+		}
 		if code == 4 && len(doc.Error.Holders) == 0 {
 			r.complaints = append(r.complaints, "scale "+e.key+" ended with 4 and named no holder: "+out)
 		}
@@ -255,6 +259,9 @@ func (r *round) conclude(e *event, code int, out, errs string) {
 func (r *round) look(who string, code int, errs string) {
 	if code == raceExit || strings.Contains(errs, "DATA RACE") {
 		r.complain("%s: data race: %s", who, errs)
+	}
+	if strings.Contains(errs, "snapshot integrity") {
+		r.complain("%s met a state that cannot be read: %s", who, errs)
 	}
 	if strings.Contains(errs, "panic:") || strings.Contains(errs, "fatal error:") {
 		r.complain("%s crashed: %s", who, errs)

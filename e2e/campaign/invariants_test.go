@@ -10,12 +10,15 @@ import (
 	"testing"
 )
 
-// entry makes a successful update with the counts of batch, cool, edge, plain and web.
+// entry makes a successful update with the counts of batch, cool, edge, plain and web, and 30 zones.
 func entry(agent, message string, end int64, counts ...int) update {
 	u := update{Kind: "update", Result: "succeeded", Message: message, Start: end - 1, End: end, Config: map[string]any{}}
 	u.Environment.Agent = agent
 	for i, pool := range pools() {
-		u.Config[pool.key()] = fmt.Sprint(counts[i])
+		u.Config[pool.key()] = "30"
+		if i < len(counts) {
+			u.Config[pool.key()] = fmt.Sprint(counts[i])
+		}
 	}
 	return u
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,8 @@ type round struct {
 	cutOff bool
 	// glances are pictures taken right after something was killed.
 	glances []picture
+	// people are those of a round with pending changes.
+	people people
 	// said is what the round's `pulumiscale scale` runs said.
 	said string
 }
@@ -60,6 +63,7 @@ func kinds() map[string]func(*round) {
 	return map[string]func(*round){
 		"kill": (*round).playKill, "contention": (*round).playContention, "outage": (*round).playOutage,
 		"provider": (*round).playProvider, "edits": (*round).playEdits, "clock": (*round).playClock,
+		"pending": (*round).playPending,
 	}
 }
 
@@ -113,7 +117,7 @@ func (r *round) count(what string, n int) {
 // settle heals everything, lets everything come to its end, and checks what must hold.
 func (r *round) settle() []string {
 	again, patience := r.rng.IntN(4) == 0, 5*time.Second
-	if r.kind == "edits" || r.kind == "contention" { // a file is put right by the next decision, and by nothing else
+	if r.kind == "edits" || r.kind == "contention" || r.kind == "pending" { // a file is put right by the next decision, and by nothing else
 		patience = 0
 	}
 	r.heal()
@@ -129,12 +133,19 @@ func (r *round) settle() []string {
 		}
 	}
 	r.finishLog()
+	if r.people.rest != "" {
+		r.before.rest = r.people.rest // what was deployed has other keys
+	}
 	e := evidence{since: len(r.before.history), before: r.before, glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
 	var err error
 	if e.after, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)
 		e.after = r.before
 	}
+	if e.steps, err = readSteps(e.after.history[min(e.since, len(e.after.history)):]); err != nil {
+		r.complain("read the history's checkpoints: %v", err)
+	}
+	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
 	e.upErr = r.lastUp()
 	if e.final, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)
@@ -168,6 +179,30 @@ func (r *round) lastUp() error {
 		r.pause(time.Second)
 	}
 }
+
+// readWithCLI has the CLI read the state, and returns what it said if it could not.
+func (r *round) readWithCLI() []string {
+	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute)
+	defer cancel()
+	var out []string
+	for _, args := range [][]string{{"stack", "export", "--stack", stackName}, {"preview", "--stack", stackName}} {
+		text, err := r.pulumi(ctx, r.program(), args...)
+		for range 3 { // who reads while an engine writes may get half of it
+			if err == nil {
+				break
+			}
+			r.pause(300 * time.Millisecond)
+			text, err = r.pulumi(ctx, r.program(), args...)
+		}
+		if err != nil || isDamaged.MatchString(text) {
+			out = append(out, fmt.Sprintf("pulumi %s: %v: %s", args[0], err, lastLines(text, 10)))
+		}
+	}
+	return out
+}
+
+// isDamaged is how the CLI says that it cannot read a state.
+var isDamaged = regexp.MustCompile(`(?i)snapshot integrity|panic:`)
 
 // restart starts the server if it is not running.
 func (r *round) restart(deadline time.Time) bool {
