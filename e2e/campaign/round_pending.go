@@ -53,7 +53,11 @@ func (r *round) playPending() {
 		r.deployer(within())
 	}
 	for range edits {
-		r.editor()
+		if r.rng.IntN(8) == 0 {
+			r.remover()
+		} else {
+			r.editor()
+		}
 	}
 	if r.rng.IntN(5) == 0 {
 		r.refresher(within())
@@ -269,6 +273,24 @@ func (r *round) editor() {
 		}
 		r.people.edits.Unlock()
 		r.story.tell("edit taken back: %s", c.name)
+	})
+}
+
+// remover takes the server's config file away, as `git clean` does, and puts it back after a while.
+func (r *round) remover() {
+	moment, lasts := r.drawEngineMoment(), time.Duration(r.rng.IntN(3000))*time.Millisecond
+	r.actors.Go(func() {
+		moment()
+		r.people.edits.Lock()
+		defer r.people.edits.Unlock()
+		r.story.tell("the config file is removed for %s", lasts)
+		r.count("config file removed", 1)
+		undo := r.removeConfig()
+		r.pause(lasts)
+		if undo != nil {
+			undo()
+		}
+		r.story.tell("the config file is there again")
 	})
 }
 
