@@ -177,15 +177,15 @@ type scaling struct {
 	done chan struct{}
 }
 
-// scale runs `pulumiscale scale` in a checkout of the program.
-func (r *round) scale(a ask, dir string) *scaling {
+// scale runs `pulumiscale scale` in a checkout of the program, with more variables in its environment.
+func (r *round) scale(a ask, dir string, variables ...string) *scaling {
 	state := r.state()
 	if dir != r.program() {
 		state = filepath.Join(dir, ".pulumiscale")
 	}
 	cmd := exec.CommandContext(r.ctx, r.binary, "scale", a.event.pool, a.amount(), "--yes", "--json", "--message", mark(a.event.key), "--state-dir", state)
 	var out, errs strings.Builder
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, r.env(), &out, &errs
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(r.env(), variables...), &out, &errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s := &scaling{cmd: cmd, done: make(chan struct{})}
 	r.count("scale runs", 1)

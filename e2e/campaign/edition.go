@@ -77,6 +77,9 @@ func (e edition) replaces(other edition) bool {
 // keeps says whether resources cannot be replaced, for they cannot be deleted.
 func (e edition) keeps() bool { return e.protect || e.retain }
 
+// dependsOn is the name of the change of what a target depends on.
+const dependsOn = "dependsOn"
+
 // change is one thing that an edition differs in.
 type change struct {
 	name string
@@ -94,7 +97,7 @@ func editionChanges(rng *rand.Rand) []change {
 		{"a comment", false, func(e *edition) { e.comment++ }},
 		{"protect", false, func(e *edition) { e.protect = !e.protect }},
 		{"retainOnDelete", false, func(e *edition) { e.retain = !e.retain }},
-		{"dependsOn", false, func(e *edition) { e.depends = !e.depends }},
+		{dependsOn, false, func(e *edition) { e.depends = !e.depends }},
 		{"the provider's version", false, func(e *edition) { e.newer = !e.newer }},
 		{"a new key", false, func(e *edition) { e.needs, e.extra = true, word }},
 		{"the provider's setting", true, func(e *edition) { e.folder = map[bool]string{true: "other", false: "cloud"}[e.folder == "cloud"] }},
@@ -102,16 +105,6 @@ func editionChanges(rng *rand.Rand) []change {
 		{"the neighbour's key", true, func(e *edition) { e.frontTag = word }},
 		{"a plain key", true, func(e *edition) { e.note = word }},
 		{"one key more", true, func(e *edition) { e.extra = word }},
-	}
-}
-
-// drawChange draws a change.
-func drawChange(rng *rand.Rand, wanted func(change) bool) change {
-	all := editionChanges(rng)
-	for {
-		if c := all[rng.IntN(len(all))]; wanted(c) {
-			return c
-		}
 	}
 }
 

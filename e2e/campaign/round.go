@@ -53,10 +53,10 @@ type round struct {
 }
 
 // roundTimeout is how long a round may take before whatever it waits for counts as lost.
-const roundTimeout = 2 * time.Minute
+const roundTimeout = 4 * time.Minute
 
 // settleTimeout is how long it may take after everything is healed until everything accepted has ended.
-const settleTimeout = 60 * time.Second
+const settleTimeout = 2 * time.Minute
 
 // kinds are the kinds of rounds, each with what it does.
 func kinds() map[string]func(*round) {
@@ -146,7 +146,10 @@ func (r *round) settle() []string {
 		r.complain("read the history's checkpoints: %v", err)
 	}
 	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
-	e.upErr = r.lastUp()
+	var said string
+	if said, e.upErr = r.lastUp(); isDamaged.MatchString(said) {
+		e.unreadable = append(e.unreadable, "a plain up: "+lastLines(said, 10))
+	}
 	if e.final, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)
 		e.final = e.after
@@ -166,15 +169,15 @@ func (r *round) isSettled() bool {
 	return err == nil && len(agree(now, "")) == 0 && len(now.locks) == 0 && len(now.pending) == 0
 }
 
-// lastUp is the plain `pulumi up` after the round. A server that is just putting something right is waited for.
-func (r *round) lastUp() error {
+// lastUp is the plain `pulumi up` after the round, with its preview, and what it said. A server that is just putting something right is waited for.
+func (r *round) lastUp() (string, error) {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute) // the round may have used up its time
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		out, err := r.plainUp(ctx, r.program())
+		out, err := r.pulumi(ctx, r.program(), "up", "--yes", "--stack", stackName)
 		r.story.tell("a plain pulumi up: %s %s", result(err), short(lastLines(out, 8)))
 		if err == nil || attempt == 3 || !strings.Contains(out, "currently locked") {
-			return err
+			return out, err
 		}
 		r.pause(time.Second)
 	}
@@ -185,18 +188,16 @@ func (r *round) readWithCLI() []string {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute)
 	defer cancel()
 	var out []string
-	for _, args := range [][]string{{"stack", "export", "--stack", stackName}, {"preview", "--stack", stackName}} {
-		text, err := r.pulumi(ctx, r.program(), args...)
-		for range 3 { // who reads while an engine writes may get half of it
-			if err == nil {
-				break
-			}
-			r.pause(300 * time.Millisecond)
-			text, err = r.pulumi(ctx, r.program(), args...)
+	text, err := r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
+	for range 3 { // who reads while an engine writes may get half of it
+		if err == nil {
+			break
 		}
-		if err != nil || isDamaged.MatchString(text) {
-			out = append(out, fmt.Sprintf("pulumi %s: %v: %s", args[0], err, lastLines(text, 10)))
-		}
+		r.pause(300 * time.Millisecond)
+		text, err = r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
+	}
+	if err != nil || isDamaged.MatchString(text) {
+		out = append(out, fmt.Sprintf("pulumi stack export: %v: %s", err, lastLines(text, 10)))
 	}
 	return out
 }
