@@ -50,7 +50,7 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 		return nil, err
 	}
 	c := &campaign{options: o, ctx: ctx, out: out, bin: filepath.Join(root, ".tools", "bin"), tallies: map[string]*tally{}}
-	for _, name := range []string{"pulumi", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
+	for _, name := range []string{"pulumi", "pulumi-language-loop", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
 		if _, err := os.Stat(filepath.Join(c.bin, name)); err != nil {
 			return nil, fmt.Errorf("%w: run `make campaign`", err)
 		}

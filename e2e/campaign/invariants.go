@@ -63,6 +63,8 @@ type evidence struct {
 	steps []step
 	// resized are pools whose size somebody has changed behind the state: of these the counts say nothing until somebody's plain up.
 	resized map[string]bool
+	// loop is what the round left of the second stack, if it did anything to it.
+	loop loopEvidence
 	// unreadable is what the CLI said of a state that it could not read.
 	unreadable []string
 	// complaints are what was seen to be wrong while the round ran.

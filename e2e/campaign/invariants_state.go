@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 )
 
@@ -17,7 +16,7 @@ func sizeAlone(e evidence) []string {
 				out = append(out, fmt.Sprintf("an update of ours (%s, %s) brought along: %s", s.Message, s.Result, what))
 			}
 			if s.Result == "succeeded" || asText(was.sizes()) != asText(s.left.sizes()) { // else it was interrupted before it changed anything
-				out = append(out, e.otherConfig(e.since+i)...)
+				out = append(out, otherKeys(e.after.history, e.since+i, countKeys())...)
 			}
 		}
 		was = s.left
@@ -37,39 +36,15 @@ func sizeAlone(e evidence) []string {
 			out = append(out, "an update of ours that was killed brought along: "+what)
 		}
 	}
+	out = append(out, e.loop.loopAlone()...)
 	return append(append(out, e.after.otherNeighbour("")...), e.final.otherNeighbour(" after a plain up")...)
 }
 
-// otherConfig are the plain config keys that an update of ours had with another value than the last successful update, but for the counts.
-func (e evidence) otherConfig(at int) []string {
-	history := e.after.history
-	if at >= len(history) {
-		return nil
-	}
-	for i := at - 1; i >= 0; i-- {
-		if !history[i].succeeded() {
-			continue
-		}
-		was, is := history[i].plain(), history[at].plain()
-		if !maps.Equal(was, is) {
-			return []string{fmt.Sprintf("an update of ours (%s) had the configuration %v, and the last successful one %v", history[at].Message, is, was)}
-		}
-		return nil
-	}
-	return nil
-}
-
-// plain is an update's configuration without counts and secrets.
-func (u update) plain() map[string]string {
-	out := map[string]string{}
-	for key, value := range u.Config {
-		if object, ok := value.(map[string]any); ok && object["secure"] != nil {
-			continue
-		}
-		out[key] = asText(value)
-	}
+// countKeys are the config keys of the pools' counts.
+func countKeys() []string {
+	var out []string
 	for _, pool := range pools() {
-		delete(out, pool.key())
+		out = append(out, pool.key())
 	}
 	return out
 }
@@ -102,6 +77,11 @@ func readable(e evidence) []string {
 	for _, s := range e.steps {
 		for _, hole := range s.left.holes() {
 			out = append(out, fmt.Sprintf("the state after an update (%q by %q): %s", s.Message, s.Environment.Agent, hole))
+		}
+	}
+	for _, s := range e.loop.steps {
+		for _, hole := range s.left.holes() {
+			out = append(out, fmt.Sprintf("the second stack's state after an update (%q by %q): %s", s.Message, s.Environment.Agent, hole))
 		}
 	}
 	for _, hole := range e.after.snapshot.holes() {

@@ -145,6 +145,9 @@ func (r *round) settle() []string {
 	if e.steps, err = readSteps(e.after.history[min(e.since, len(e.after.history)):]); err != nil {
 		r.complain("read the history's checkpoints: %v", err)
 	}
+	if e.loop, err = r.lookAtLoop(r.people.loopSince); err != nil {
+		r.complain("read the second stack: %v", err)
+	}
 	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
 	var said string
 	if said, e.upErr = r.lastUp(); isDamaged.MatchString(said) {

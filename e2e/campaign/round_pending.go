@@ -23,6 +23,9 @@ type people struct {
 	// resized are the pools whose size was changed behind the state, and rest is the config file, less the counts, as it has to be in the end.
 	resized map[string]bool
 	rest    string
+	// loopSince is how long the second stack's history was, 0 where nobody does anything to it, and loopHome brings its checkout to what is deployed.
+	loopSince int
+	loopHome  func()
 	// deploying says that somebody's own engine is at work; round.mu guards it.
 	deploying bool
 }
@@ -61,6 +64,14 @@ func (r *round) playPending() {
 	}
 	if r.rng.IntN(5) == 0 {
 		r.refresher(within())
+	}
+	if r.rng.IntN(4) == 0 {
+		history, err := r.loopHistory()
+		if err != nil {
+			r.complain("%v", err)
+		}
+		r.people.loopSince = len(history)
+		r.playLoop()
 	}
 	if r.rng.IntN(4) == 0 {
 		moment, v := r.drawMoment(), []victims{{server: true}, {server: true, engine: true}, {engine: true}}[r.rng.IntN(3)]
@@ -412,4 +423,7 @@ func (r *round) comeHome() {
 	}
 	r.story.tell("the checkout is what is deployed")
 	r.people.rest = e.config(r.before.rest)
+	if r.people.loopHome != nil {
+		r.people.loopHome()
+	}
 }

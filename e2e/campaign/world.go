@@ -23,6 +23,8 @@ type world struct {
 	rounds int
 	// edition is what is deployed, and what stands in the checkout of the server between two rounds.
 	edition edition
+	// loopEdition is that of the second stack.
+	loopEdition loopEdition
 }
 
 // The folders of a world. The backend is a folder on its own disk, so that it can be moved away, and the disk filled.
@@ -96,6 +98,9 @@ func (c *campaign) makeTemplate(ctx context.Context) error {
 		if _, err := w.pulumi(ctx, w.program(), args...); err != nil {
 			return fmt.Errorf("deploy the stack: %w", err)
 		}
+	}
+	if err := w.makeLoop(); err != nil {
+		return err
 	}
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "deployed"}} {
 		if _, err := w.run(ctx, w.program(), "git", args...); err != nil {
