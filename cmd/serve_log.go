@@ -61,6 +61,8 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		logDiagnostic(log, e.Diagnostic)
 	case scale.Overtaken:
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
+	case scale.Stale:
+		log.Info("what was decided on is no longer so; deciding again", "reason", e.Err.What)
 	case scale.Proved:
 		logProof(log, e)
 	case scale.PendingOperations:

@@ -90,6 +90,8 @@ func (s *Style) eventText(event scale.Event) string {
 		return s.diagnostic(e.Diagnostic) + "\n"
 	case scale.Proving:
 		return s.Note("looking for pending changes that would come along with a scaling")
+	case scale.Stale:
+		return s.Note(e.Err.What + "; deciding again")
 	case scale.Overtaken:
 		return s.Note("another update was faster; deciding again for " + strings.Join(e.Pools, ", "))
 	case scale.PendingOperations:
