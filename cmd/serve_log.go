@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -79,7 +78,7 @@ func logProof(log *slog.Logger, e scale.Proved) {
 	}
 	for _, pool := range slices.Sorted(maps.Keys(e.Pending)) {
 		if changes := e.Pending[pool]; len(changes) > 0 {
-			log.Warn("the pool is not scaled while changes are pending", "pool", pool, "reason", output.PendingNote(pool, changes))
+			log.Warn("the pool is not scaled while changes are pending", "pool", pool, "reason", scale.DescribePending(changes))
 		}
 	}
 }

@@ -80,6 +80,15 @@ type Deploy struct {
 	Dirty  bool   `json:"dirty,omitempty"`
 }
 
+// DescribePending says in one line what is pending.
+func DescribePending(changes []PendingChange) string {
+	words := make([]string, len(changes))
+	for i, c := range changes {
+		words[i] = c.String()
+	}
+	return strings.Join(words, "; ")
+}
+
 // shortCommit is how much of a commit's hash is shown.
 const shortCommit = 10
 
