@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -61,6 +60,8 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		logDiagnostic(log, e.Diagnostic)
 	case scale.Overtaken:
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
+	case scale.Stale:
+		log.Info("what was decided on is no longer so; deciding again", "reason", e.Err.What)
 	case scale.Proved:
 		logProof(log, e)
 	case scale.PendingOperations:
@@ -77,7 +78,7 @@ func logProof(log *slog.Logger, e scale.Proved) {
 	}
 	for _, pool := range slices.Sorted(maps.Keys(e.Pending)) {
 		if changes := e.Pending[pool]; len(changes) > 0 {
-			log.Warn("the pool is not scaled while changes are pending", "pool", pool, "reason", output.PendingNote(pool, changes))
+			log.Warn("the pool is not scaled while changes are pending", "pool", pool, "reason", scale.DescribePending(changes))
 		}
 	}
 }

@@ -70,11 +70,7 @@ func DriftNote(d scale.Drift, restored bool) string {
 
 // PendingNote says that a pool is not scaled while changes are pending.
 func PendingNote(pool string, pending []scale.PendingChange) string {
-	words := make([]string, len(pending))
-	for i, change := range pending {
-		words[i] = change.String()
-	}
-	return fmt.Sprintf("pool %s: not scaled while changes are pending: %s", pool, strings.Join(words, "; "))
+	return fmt.Sprintf("pool %s: not scaled while changes are pending: %s", pool, scale.DescribePending(pending))
 }
 
 // eventText is what there is to say about an event; empty where there is nothing.
@@ -90,6 +86,8 @@ func (s *Style) eventText(event scale.Event) string {
 		return s.diagnostic(e.Diagnostic) + "\n"
 	case scale.Proving:
 		return s.Note("looking for pending changes that would come along with a scaling")
+	case scale.Stale:
+		return s.Note(e.Err.What + "; deciding again")
 	case scale.Overtaken:
 		return s.Note("another update was faster; deciding again for " + strings.Join(e.Pools, ", "))
 	case scale.PendingOperations:

@@ -59,6 +59,9 @@ type (
 		Pending map[string][]PendingChange
 		Err     error
 	}
+	// Stale says that an update was not made, or ended before it had changed anything, for what it was decided on is no longer so: it is
+	// decided again.
+	Stale struct{ Err *StaleError }
 	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
 	Overtaken struct{ Pools []string }
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
@@ -91,6 +94,7 @@ func (StepDone) event()          {}
 func (Diagnosed) event()         {}
 func (Proving) event()           {}
 func (Proved) event()            {}
+func (Stale) event()             {}
 func (Overtaken) event()         {}
 func (PendingOperations) event() {}
 func (LockRemoved) event()       {}

@@ -80,6 +80,15 @@ type Deploy struct {
 	Dirty  bool   `json:"dirty,omitempty"`
 }
 
+// DescribePending says in one line what is pending.
+func DescribePending(changes []PendingChange) string {
+	words := make([]string, len(changes))
+	for i, c := range changes {
+		words[i] = c.String()
+	}
+	return strings.Join(words, "; ")
+}
+
 // shortCommit is how much of a commit's hash is shown.
 const shortCommit = 10
 
@@ -167,8 +176,8 @@ func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Ch
 func judgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, step := range result.Steps {
-		if step.Op == opUpdate && step.Perpetual {
-			continue
+		if step.Op == opUpdate && step.Perpetual || slices.Contains([]string{"create-replacement", "delete-replaced"}, step.Op) {
+			continue // the parts of a replacement come along with a step for the whole
 		}
 		found := PendingChange{Op: step.Op, URN: step.URN, Type: step.Type, Name: step.Name}
 		for _, d := range step.Diffs {

@@ -251,6 +251,9 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 		return report, nil
 	}
 	result, err := s.Stack.Update(ctx, p.Change, s.Observe)
+	if stale, ok := errors.AsType[*StaleError](err); ok {
+		s.Observe(Stale{Err: stale})
+	}
 	if err != nil {
 		return nil, nameTarget(snap, p, err)
 	}

@@ -41,6 +41,8 @@ type follower struct {
 	// locked is called once the engine has the stack's lock and its configuration; nil: nobody is told. The CLI makes the event log of an update
 	// without a preview only then: on self-managed backends after Lock, on Pulumi Cloud after the service has started the update.
 	locked func()
+	// muted has the engine's errors passed over: it was interrupted before it had changed anything, and says no more than that.
+	muted bool
 	// registered is called once the program has told the engine of the stack, and so has been read; nil: nobody is told.
 	registered func()
 
@@ -265,7 +267,7 @@ func (f *follower) outputs(outputs map[string]any) {
 
 func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	severity, _, _ := strings.Cut(d.Severity, "#")
-	if severity == "debug" || d.Ephemeral {
+	if severity == "debug" || d.Ephemeral || severity == "error" && f.muted {
 		return
 	}
 	diagnostic := scale.Diagnostic{Severity: severity, URN: d.URN, Message: strings.TrimSpace(colors.Never.Colorize(d.Message))}

@@ -66,10 +66,10 @@ func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	return s.launch(change, false)
 }
 
-// isFor says whether the engine does the change, whichever reading it was decided on.
+// isFor says whether the engine does the change, whichever reading it was decided on, and proved by then or not.
 func (e *engineProcess) isFor(change scale.Change) bool {
 	same := e.change
-	same.History = change.History
+	same.History, same.Basis = change.History, change.Basis
 	return reflect.DeepEqual(same, change)
 }
 

@@ -110,8 +110,20 @@ func (k *keptProof) restsOn(now basis) bool {
 // The proof may be nil.
 func (k *keptProof) edited(before, after basis) []string {
 	return slices.DeleteFunc(changedFiles(before.files, after.files), func(path string) bool {
-		return k != nil && (slices.Contains(k.Written, path) || cameOrWent(path, before, after) && slices.Contains(k.Filled, filepath.Dir(path)))
+		return k != nil && !isSource(path) && (slices.Contains(k.Written, path) || cameOrWent(path, before, after) && slices.Contains(k.Filled, filepath.Dir(path)))
 	})
+}
+
+// isSource says whether a file is of a kind that people write. Such a one is never taken for one that updates write, though some do: that costs a
+// preview, and an edit that nobody notices would come along.
+func isSource(path string) bool {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yaml", ".yml", ".json", ".jsonc", ".toml", ".hcl", ".pp", ".tf", ".xml", ".properties", ".env", ".ini", ".cfg", ".conf", ".tmpl", ".tpl",
+		".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".py", ".pyi", ".go", ".mod", ".sum", ".cs", ".csproj", ".fs", ".fsproj",
+		".vb", ".vbproj", ".sln", ".props", ".targets", ".java", ".kt", ".kts", ".scala", ".gradle", ".rs", ".rb", ".lock", ".sh", ".ps1", ".sql":
+		return true
+	}
+	return false
 }
 
 // cameOrWent says whether only one of two looks at the files has found this one.

@@ -81,12 +81,13 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	var stale string
 	f.locked = func() {
 		if stale = s.staleAtLock(running, from, decided, change, engine); stale != "" {
+			f.muted = true
 			stop()
 		}
 	}
 	f.registered = func() {
 		if now := s.staleAtStart(f, decided, change); now != "" && stale == "" {
-			stale = now
+			stale, f.muted = now, true
 			stop()
 		}
 	}
