@@ -69,7 +69,7 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	}
 	update.Start, update.End = from.at.Truncate(time.Second), time.Now().Truncate(time.Second)
 	snap := &scale.Snapshot{
-		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Complete: base.Complete, Head: result.Head, Output: result.Output,
+		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Dependencies: base.Dependencies, Complete: base.Complete, Head: result.Head, Output: result.Output,
 		Program: base.Program, Config: s.file.configAfter(base.Config, change.Settings),
 	}
 	if now, ok := s.traces(); ok {

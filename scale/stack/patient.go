@@ -126,7 +126,7 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	}
 	p.state = state
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
-		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
+		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Dependencies: state.dependencies, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
 	}}
 	ended, _ := p.left()
 	p.survey.Unsettled = p.unsettled(ended, entries, rules)
