@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"errors"
 	"slices"
 	"strings"
 )
@@ -19,7 +20,7 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 		if !known || includes(after, before) && includes(before, after) {
 			continue
 		}
-		found := PendingChange{Op: opUpdate, URN: urn, Type: typeOf(urn), Name: urn[strings.LastIndex(urn, "::")+2:], Properties: []string{"dependencies"}}
+		found := otherDependencies(urn)
 		owned := false
 		for _, pool := range pools {
 			if matcher(snap.Rules[pool].Targets...)(urn) {
@@ -31,6 +32,26 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 		}
 	}
 	return own, shared
+}
+
+// lostDependencies are the resources of the state that depend on those which a failed preview has met twice: the program does not know of that, so that
+// the engine has put the untargeted one that others depend on first, and then the program registers it.
+func (s *Snapshot) lostDependencies(failure error) []PendingChange {
+	failed, ok := errors.AsType[*EngineError](failure)
+	if !ok || len(failed.Twice) == 0 {
+		return nil
+	}
+	var out []PendingChange
+	for _, urn := range s.Resources {
+		if slices.ContainsFunc(failed.Twice, func(twice string) bool { return slices.Contains(s.Dependencies[urn], twice) }) {
+			out = append(out, otherDependencies(urn))
+		}
+	}
+	return out
+}
+
+func otherDependencies(urn string) PendingChange {
+	return PendingChange{Op: opUpdate, URN: urn, Type: typeOf(urn), Name: urn[strings.LastIndex(urn, "::")+2:], Properties: []string{"dependencies"}}
 }
 
 // includes says whether all of some URNs are among others.

@@ -37,3 +37,24 @@ func TestChangedDependencies(t *testing.T) {
 		})
 	}
 }
+
+func TestLostDependencies(t *testing.T) {
+	const front, back = "urn:pulumi:dev::p::c:i:Balancer::front", "urn:pulumi:dev::p::c:i:Balancer::back"
+	snap := &Snapshot{Resources: []string{back, front}, Dependencies: map[string][]string{front: {back}}}
+	for _, c := range []struct {
+		name string
+		err  error
+		want []PendingChange
+	}{
+		{"what depends on a resource that was met twice has lost that", &EngineError{Twice: []string{back}}, []PendingChange{otherDependencies(front)}},
+		{"a resource on which nothing depends is the program's own mistake", &EngineError{Twice: []string{front}}, nil},
+		{"another failure says nothing", &EngineError{}, nil},
+		{"neither does an error before the engine", &SetupError{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, snap.lostDependencies(c.err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

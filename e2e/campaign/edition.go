@@ -77,9 +77,6 @@ func (e edition) replaces(other edition) bool {
 // keeps says whether resources cannot be replaced, for they cannot be deleted.
 func (e edition) keeps() bool { return e.protect || e.retain }
 
-// dependsOn is the name of the change of what a target depends on.
-const dependsOn = "dependsOn"
-
 // change is one thing that an edition differs in.
 type change struct {
 	name string
@@ -97,7 +94,7 @@ func editionChanges(rng *rand.Rand) []change {
 		{"a comment", false, func(e *edition) { e.comment++ }},
 		{"protect", false, func(e *edition) { e.protect = !e.protect }},
 		{"retainOnDelete", false, func(e *edition) { e.retain = !e.retain }},
-		{dependsOn, false, func(e *edition) { e.depends = !e.depends }},
+		{"dependsOn", false, func(e *edition) { e.depends = !e.depends }},
 		{"the provider's version", false, func(e *edition) { e.newer = !e.newer }},
 		{"a new key", false, func(e *edition) { e.needs, e.extra = true, word }},
 		{"the provider's setting", true, func(e *edition) { e.folder = map[bool]string{true: "other", false: "cloud"}[e.folder == "cloud"] }},

@@ -319,7 +319,7 @@ func (r *round) editor() {
 func (r *round) drawChange(wanted func(change) bool) change {
 	all := editionChanges(r.rng)
 	for {
-		if c := all[r.rng.IntN(len(all))]; wanted(c) && (r.dependencies || c.name != dependsOn) {
+		if c := all[r.rng.IntN(len(all))]; wanted(c) {
 			return c
 		}
 	}

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // planFile is the file for the plan of a preview. The engine's events do not tell what resources depend on; the plan does.
@@ -41,4 +44,18 @@ func readDependencies(dir string) (map[string][]string, error) {
 		out[urn] = slices.Compact(on)
 	}
 	return out, nil
+}
+
+// registeredTwice is how the engine says that it has met a resource twice.
+var registeredTwice = regexp.MustCompile(`Duplicate resource URN '([^']+)'`)
+
+// twice are the URNs of the resources that the engine says to have met twice.
+func twice(diagnostics []scale.Diagnostic) []string {
+	var out []string
+	for _, d := range diagnostics {
+		for _, found := range registeredTwice.FindAllStringSubmatch(d.Message, -1) {
+			out = append(out, found[1])
+		}
+	}
+	return out
 }

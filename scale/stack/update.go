@@ -33,6 +33,9 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	}
 	f := newFollower("preview", change.Message, observe)
 	if err := s.attend(ctx, f, dir, child); err != nil {
+		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
+			failed.Twice = twice(failed.Diagnostics)
+		}
 		return nil, err
 	}
 	if f.result.Dependencies, err = readDependencies(dir); err != nil {
