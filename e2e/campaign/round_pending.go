@@ -86,6 +86,7 @@ func (r *round) playPending() {
 	r.heal()
 	r.story.tell("faults are lifted")
 	r.actors.Wait()
+	r.until(settleTimeout/2, r.allEnded) // while there still is something pending
 	r.comeHome()
 }
 
@@ -138,7 +139,7 @@ func (r *round) deployer(after time.Duration) {
 	for range 1 + r.rng.IntN(2) {
 		changes = append(changes, r.drawChange(func(change) bool { return true }))
 	}
-	back, way := r.rng.IntN(5) == 0, r.rng.IntN(6)
+	back, way, then := r.rng.IntN(5) == 0, r.rng.IntN(6), r.drawNext()
 	r.actors.Go(func() {
 		r.pause(after)
 		r.people.deploys.Lock()
@@ -155,6 +156,7 @@ func (r *round) deployer(after time.Duration) {
 		for r.ctx.Err() == nil {
 			if r.deploy(next, way) == nil {
 				r.people.deployed = next
+				then()
 				return
 			}
 			r.count("failed deploys", 1)
@@ -268,7 +270,7 @@ func (r *round) writeFile(path, text string, inPlace bool) error {
 func (r *round) editor() {
 	inFile := r.rng.IntN(3) == 0
 	c := r.drawChange(func(c change) bool { return c.inFile == inFile })
-	moment, lasts, undo := r.drawEngineMoment(), time.Duration(r.rng.IntN(1500))*time.Millisecond, r.rng.IntN(2) == 0
+	moment, lasts, undo, then := r.drawEngineMoment(), time.Duration(r.rng.IntN(1500))*time.Millisecond, r.rng.IntN(2) == 0, r.drawNext()
 	if r.rng.IntN(4) == 0 {
 		lasts /= 20
 	}
@@ -302,6 +304,7 @@ func (r *round) editor() {
 		r.people.edits.Unlock()
 		r.story.tell("edit: %s", c.name)
 		r.count("edited "+c.name, 1)
+		then()
 		if !undo {
 			return
 		}
@@ -322,6 +325,24 @@ func (r *round) drawChange(wanted func(change) bool) change {
 		if c := all[r.rng.IntN(len(all))]; wanted(c) {
 			return c
 		}
+	}
+}
+
+// drawNext draws whether somebody asks for a scaling right after a deploy or an edit, and how.
+func (r *round) drawNext() func() {
+	if r.rng.IntN(2) == 0 {
+		return func() {}
+	}
+	a, byHand := r.draw(time.Duration(r.rng.IntN(300))*time.Millisecond), r.rng.IntN(3) == 0
+	return func() {
+		if !byHand {
+			r.send(a)
+			return
+		}
+		r.actors.Go(func() {
+			r.pause(a.after)
+			<-r.scale(a, r.program()).done
+		})
 	}
 }
 
