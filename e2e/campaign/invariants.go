@@ -143,6 +143,9 @@ func agree(p picture, when string) []string {
 func order(e evidence) []string {
 	var out []string
 	for _, glance := range e.glances {
+		if len(glance.file) == 0 { // somebody has taken the file away
+			continue
+		}
 		for _, pool := range pools() {
 			is := glance.file[pool.name]
 			earned := is == e.before.file[pool.name] || slices.ContainsFunc(glance.history[min(e.since, len(glance.history)):], func(u update) bool {
