@@ -68,7 +68,7 @@ type Snapshot struct {
 	Sizes map[string]int
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
 	DependsOn map[string][]string
-	// Dependencies are the dependencies of these alone.
+	// Dependencies are the dependencies of these alone, and their providers.
 	Dependencies map[string][]string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
 	Pending []string
@@ -180,7 +180,7 @@ type Result struct {
 	ChangedOutputs []string
 	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step for it.
 	ChangedOptions []PendingChange
-	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on; nil for an update.
+	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on, their providers among them; nil for an update.
 	Dependencies map[string][]string
 	// Duration is how long the engine ran.
 	Duration time.Duration

@@ -34,7 +34,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	f := newFollower("preview", change.Message, observe)
 	if err := s.attend(ctx, f, dir, child); err != nil {
 		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
-			failed.Twice = twice(failed.Diagnostics)
+			failed.Misplaced = misplaced(failed.Diagnostics)
 		}
 		return nil, err
 	}
