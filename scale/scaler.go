@@ -328,7 +328,7 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
-		return s.proved(ctx, snap, true, func() Plan { return settlement(snap, o.settle) })
+		return s.provedSettlement(ctx, snap, o.settle)
 	}
 	p, err := s.proved(ctx, snap, true, func() Plan { return plan(snap, o.intents, s.Now()) })
 	if err != nil {

@@ -148,6 +148,9 @@ type RuleProof struct {
 // stand for a resource, and the changed key must change a target. Nothing is changed.
 func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err == nil {
+		err = s.checkConfigFile(snap)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type Stack struct {
 	inForce  inForce
 	prepared prepared
 	proofs   proofs
+	plugins  pluginFolders
 	// last is what was read last, or what a reading finds after an update of ours, be it an earlier process's; nil: nothing.
 	last atomic.Pointer[scale.Snapshot]
 	// spare is the configuration file for Write after an update; nil: there is none.
