@@ -23,6 +23,7 @@ type ill struct {
 	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, proveErr, timeErr error
 
 	cli       doctor.CLI
+	withheld  []doctor.Variable
 	backend   doctor.Backend
 	survey    doctor.Survey
 	config    map[string]doctor.Value
@@ -61,6 +62,7 @@ func healthy() *ill {
 }
 
 func (p *ill) CLI(context.Context) (doctor.CLI, error) { return p.cli, p.cliErr }
+func (p *ill) Withheld() []doctor.Variable             { return p.withheld }
 func (p *ill) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: "Pulumi.yaml", Name: "demo", Runtime: "yaml"}, p.programErr
 }
@@ -102,7 +104,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 21 {
+	if report.Stack != "dev" || len(report.Checks) != 22 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -163,7 +165,13 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		result doctor.Result
 		want   string
 	}{
-		"an old CLI":                     {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
+		"an old CLI": {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
+		"a flag by a variable": {"environment", func(p *ill) {
+			p.withheld = []doctor.Variable{{Name: "PULUMI_OPTION_TARGET", Does: "stands for --target"}, {Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
+		}, doctor.Warning, "PULUMI_OPTION_TARGET stands for --target\nPULUMI_PARALLEL is ours\nkept from the engine, for a scaling changes the count and nothing else: 2 variables\nunset PULUMI_OPTION_TARGET; "},
+		"a variable that nobody misses": {"environment", func(p *ill) {
+			p.withheld = []doctor.Variable{{Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
+		}, doctor.OK, "PULUMI_PARALLEL is ours\nkept from the engine: 1 variable"},
 		"an unreachable backend":         {"backend", func(p *ill) { p.backendErr = &scale.UnavailableError{Detail: "EOF"} }, doctor.Problem, "pulumi whoami"},
 		"a setup error's hint":           {"secrets", func(p *ill) { p.secretsErr = &scale.SetupError{Problem: "wrong", Hint: "do this"} }, doctor.Problem, "do this"},
 		"an empty stack":                 {"state", func(p *ill) { p.survey.Resources = nil }, doctor.Warning, "pulumi up --stack dev"},
@@ -196,7 +204,7 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 			"current", func(p *ill) { p.survey.Updates[0].Values, p.survey.File = nil, nil }, doctor.Warning, `neither the config file nor the last successful update has config "count"`,
 		},
 		"a read-only config file":         {"config-file", func(p *ill) { p.file.ReadOnly = true }, doctor.Warning, "can replace it"},
-		"no config file yet":              {"config-file", func(p *ill) { p.file.Missing = true }, doctor.OK, "first scaling"},
+		"no config file yet":              {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},
 		"drift is not checked without it": {"drift", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.NotChecked, "cannot be read"},
 		"a stale count":                   {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},

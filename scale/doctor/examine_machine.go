@@ -4,8 +4,28 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
+
+func (v *visit) lookAtEnvironment(context.Context) finding {
+	withheld := v.Withheld()
+	if len(withheld) == 0 {
+		return fine("no variable of Pulumi's is set that stands for a flag")
+	}
+	var details, missed []string
+	for _, variable := range withheld {
+		details = append(details, variable.Name+" "+variable.Does)
+		if !variable.Harmless {
+			missed = append(missed, variable.Name)
+		}
+	}
+	if len(missed) == 0 {
+		return fine("kept from the engine: %s", plural(len(withheld), "variable")).with(details...)
+	}
+	return warn("unset "+strings.Join(missed, " ")+"; your own `pulumi` commands heed what a scaling does not",
+		"kept from the engine, for a scaling changes the count and nothing else: %s", plural(len(withheld), "variable")).with(details...)
+}
 
 func (v *visit) lookAtConfigFile(context.Context) finding {
 	file := v.ConfigFile()

@@ -12,6 +12,8 @@ import (
 type Patient interface {
 	// CLI finds the Pulumi CLI.
 	CLI(ctx context.Context) (CLI, error)
+	// Withheld are the variables of Pulumi's in the environment that are kept from the CLI, in the order of their names.
+	Withheld() []Variable
 	// Program finds the program.
 	Program(ctx context.Context) (Program, error)
 	// StackName finds the stack's name: the one asked for, else the selected one.
@@ -48,6 +50,15 @@ type CLI struct {
 	// Minimum is the oldest version that will do, and TooOld says that this one is older.
 	Minimum string
 	TooOld  bool
+}
+
+// Variable is a variable of the environment that is kept from the CLI.
+type Variable struct {
+	Name string
+	// Does is what it would make the CLI do, as the rest of a sentence that begins with its name.
+	Does string
+	// Harmless says that nobody misses it.
+	Harmless bool
 }
 
 // Program is a Pulumi program.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/blang/semver"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
@@ -40,17 +40,17 @@ func NewPatient(options Options) *Patient {
 }
 
 // CLI finds the Pulumi CLI and asks it for its version.
-func (p *Patient) CLI(context.Context) (doctor.CLI, error) {
+func (p *Patient) CLI(ctx context.Context) (doctor.CLI, error) {
 	path, err := exec.LookPath("pulumi")
 	if err != nil {
 		return doctor.CLI{}, notFound(err)
 	}
-	found, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{SkipVersionCheck: true})
-	if err != nil {
-		return doctor.CLI{}, notFound(err)
+	cli := &command{path: path}
+	if cli.version, err = cli.askVersion(ctx); err != nil {
+		return doctor.CLI{}, err
 	}
-	p.command = &command{path: path, version: found.Version()}
-	return doctor.CLI{Path: path, Version: found.Version().String(), Minimum: minimumVersion.String(), TooOld: found.Version().LT(minimumVersion)}, nil
+	p.command = cli
+	return doctor.CLI{Path: path, Version: cli.version.String(), Minimum: minimumVersion.String(), TooOld: cli.version.LT(minimumVersion)}, nil
 }
 
 // Program finds the program.
@@ -72,10 +72,12 @@ func (p *Patient) Program(context.Context) (doctor.Program, error) {
 
 // StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
 func (p *Patient) StackName(ctx context.Context) (string, error) {
-	if p.command == nil && p.options.Stack == "" && p.project.selectedStack() == "" {
-		return "", &scale.SetupError{Problem: "no stack is selected", Hint: "name one with --stack, or run `pulumi stack select`"}
-	}
-	if err := p.askName(ctx); err != nil {
+	if p.command == nil {
+		p.name = cmp.Or(p.options.Stack, p.project.selectedStack(semver.Version{}))
+		if p.name == "" {
+			return "", &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
+		}
+	} else if err := p.askName(ctx); err != nil {
 		return "", err
 	}
 	p.file = configFile{path: p.project.configFile(p.name), project: p.project}
