@@ -204,7 +204,8 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 			"current", func(p *ill) { p.survey.Updates[0].Values, p.survey.File = nil, nil }, doctor.Warning, `neither the config file nor the last successful update has config "count"`,
 		},
 		"a read-only config file":         {"config-file", func(p *ill) { p.file.ReadOnly = true }, doctor.Warning, "can replace it"},
-		"no config file yet":              {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
+		"a configuration of the service":  {"config-file", func(p *ill) { p.file.Remote = true }, doctor.Problem, "the service keeps"},
+		"no config file":                  {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},
 		"drift is not checked without it": {"drift", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.NotChecked, "cannot be read"},
 		"a stale count":                   {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
@@ -290,7 +291,7 @@ func TestAnEndedContextEndsTheExamination(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"Pulumi CLI", "program", "stack"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"Pulumi CLI", "environment", "program", "stack"}, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

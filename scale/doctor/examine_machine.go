@@ -33,10 +33,14 @@ func (v *visit) lookAtConfigFile(context.Context) finding {
 	switch {
 	case v.survey != nil && v.survey.FileErr != nil:
 		return broken(v.survey.FileErr)
+	case file.Remote:
+		return problem("pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file",
+			"the service keeps the stack's configuration, and not %s", file.Path)
 	case file.DirErr != nil:
 		return problem(hint, "the folder of %s takes no new files: %v", file.Path, file.DirErr)
 	case file.Missing:
-		return fine("there is no %s yet; the first scaling makes it", file.Path)
+		return problem("`pulumi config refresh"+v.option()+"` writes it from the last update, or check it out again",
+			"there is no %s: the program would run without the settings of its providers, and without its secrets", file.Path)
 	case file.ReadOnly:
 		return warn("give write access to it", "%s is read-only: pulumiscale can replace it, and `pulumi config set` cannot write it", file.Path)
 	case file.FileErr != nil:

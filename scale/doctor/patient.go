@@ -92,6 +92,8 @@ type Plugin struct {
 type ConfigFile struct {
 	Path    string
 	Missing bool
+	// Remote says that it does not count, since the service keeps the stack's configuration.
+	Remote bool
 	// ReadOnly says that the file may not be written, but can be replaced, as PulumiScale does.
 	ReadOnly bool
 	// DirErr says why its folder takes no new files, which every write needs, and FileErr why the file cannot be replaced.

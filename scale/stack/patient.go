@@ -27,6 +27,8 @@ type Patient struct {
 	survey  *doctor.Survey
 	state   state
 	backend doctor.Backend
+	// remote says that the service keeps the stack's configuration.
+	remote bool
 }
 
 var _ doctor.Patient = (*Patient)(nil)
@@ -158,6 +160,7 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
 	}
 	if err != nil {
+		p.remote = keptRemotely.MatchString(err.Error())
 		return nil, err
 	}
 	out, err := p.ask(ctx, "read the stack's configuration", "config", "--json", "--show-secrets", "--stack", p.name, "--config-file", file)
@@ -196,7 +199,8 @@ func (p *Patient) ConfigFile() doctor.ConfigFile {
 	path := p.file.target()
 	out := doctor.ConfigFile{Path: p.file.path, DirErr: mayWrite(filepath.Dir(path))}
 	_, err := os.Stat(path)
-	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing {
+	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing || p.remote {
+		out.Remote = p.remote
 		return out
 	}
 	if out.FileErr = mayWrite(path); replaceable(out.FileErr) {
