@@ -44,7 +44,7 @@ func (v *visit) lookAtConfigFile(context.Context) finding {
 	case file.ReadOnly:
 		return warn("give write access to it", "%s is read-only: pulumiscale can replace it, and `pulumi config set` cannot write it", file.Path)
 	case file.FileErr != nil:
-		return problem(hint, "%s cannot be written: %v", file.Path, file.FileErr)
+		return problem("run pulumiscale as the file's owner, or give it write access to the file", "%s cannot be written: %v", file.Path, file.FileErr)
 	}
 	return fine("%s can be written", file.Path)
 }
@@ -57,6 +57,9 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 		return problem("name another one with --state-dir", "%s cannot be made: %v", dir.Path, dir.WriteErr)
 	case dir.WriteErr != nil:
 		return problem("give pulumiscale write access to it, or name another one with --state-dir", "%s cannot be written: %v", dir.Path, dir.WriteErr)
+	case len(dir.Closed) > 0:
+		return problem("run pulumiscale as their owner, or give them to this user with chown", "%s in %s cannot be used by this user", plural(len(dir.Closed), "file"), dir.Path).
+			with(dir.Closed...)
 	case dir.Missing:
 		return fine("%s is not there yet; the first scaling makes it", dir.Path)
 	}

@@ -105,8 +105,9 @@ type StateDir struct {
 	Path string
 	// Missing says that it is not there yet: then the rest is of the nearest folder above that is.
 	Missing bool
-	// WriteErr says why it cannot be written.
+	// WriteErr says why it cannot be written, and Closed names those of its files that this user cannot use.
 	WriteErr error
+	Closed   []string
 	// Disk is the kind of file system, such as "ext4"; empty where it is not known. Free is in bytes. DiskErr says why neither is known.
 	Disk    string
 	Free    uint64

@@ -90,10 +90,10 @@ func recall(file string) (cli checkedCLI, ok bool) {
 	return cli, err == nil && json.Unmarshal(text, &cli) == nil
 }
 
-// remember keeps the CLI. Where that fails it is asked again the next time.
+// remember keeps the CLI. Where that fails it is asked again the next time. In the home of somebody else, which `sudo` may leave in the environment, nothing is made.
 func (c checkedCLI) remember(file string) {
 	text, err := json.Marshal(c)
-	if err != nil || file == "" || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
+	if err != nil || file == "" || isForeign(file) || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
 	}
 	_ = atomic.WriteFile(file, strings.NewReader(string(text)))

@@ -203,6 +203,9 @@ func (p *Patient) ConfigFile() doctor.ConfigFile {
 		out.Remote = p.remote
 		return out
 	}
+	if out.FileErr = mayKeep(path); out.FileErr != nil {
+		return out
+	}
 	if out.FileErr = mayWrite(path); replaceable(out.FileErr) {
 		out.ReadOnly, out.FileErr = true, nil
 	}

@@ -75,7 +75,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err := s.askName(ctx); err != nil {
 		return nil, err
 	}
-	s.file = configFile{path: project.configFile(s.name), project: project}
+	s.file = configFile{path: project.configFile(s.name), project: project, stateDir: s.stateDir}
 	s.last.Store(s.recall())
 	return s, nil
 }
