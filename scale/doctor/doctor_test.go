@@ -204,6 +204,7 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 			"current", func(p *ill) { p.survey.Updates[0].Values, p.survey.File = nil, nil }, doctor.Warning, `neither the config file nor the last successful update has config "count"`,
 		},
 		"a read-only config file":         {"config-file", func(p *ill) { p.file.ReadOnly = true }, doctor.Warning, "can replace it"},
+		"a count that cannot be changed":  {"config-file", func(p *ill) { p.survey.Forms = map[string]string{"pool": "behind an alias"} }, doctor.Problem, "pool: behind an alias\nthe counts of 1 pool cannot"},
 		"a configuration of the service":  {"config-file", func(p *ill) { p.file.Remote = true }, doctor.Problem, "the service keeps"},
 		"no config file":                  {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},

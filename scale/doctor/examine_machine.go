@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,13 @@ func (v *visit) lookAtConfigFile(context.Context) finding {
 			"there is no %s: the program would run without the settings of its providers, and without its secrets", file.Path)
 	case file.ReadOnly:
 		return warn("give write access to it", "%s is read-only: pulumiscale can replace it, and `pulumi config set` cannot write it", file.Path)
+	case v.survey != nil && len(v.survey.Forms) > 0:
+		var details []string
+		for _, pool := range slices.Sorted(maps.Keys(v.survey.Forms)) {
+			details = append(details, pool+": "+v.survey.Forms[pool])
+		}
+		return problem("write the count of each out in the file, once and in a place of its own",
+			"the counts of %s cannot be changed in %s", plural(len(details), "pool"), file.Path).with(details...)
 	case file.FileErr != nil:
 		return problem("run pulumiscale as the file's owner, or give it write access to the file", "%s cannot be written: %v", file.Path, file.FileErr)
 	}

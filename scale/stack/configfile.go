@@ -141,13 +141,13 @@ func (f configFile) copyTo(dir string, settings []scale.Setting) error {
 // copyIn is the path of a private copy in a folder.
 func (f configFile) copyIn(dir string) string { return filepath.Join(dir, filepath.Base(f.path)) }
 
-// with is the file as it is now, with the settings.
+// with is a copy of the file as it is now, with the settings.
 func (f configFile) with(settings []scale.Setting) ([]byte, error) {
 	doc, err := f.read()
 	if err != nil {
 		return nil, err
 	}
-	return f.edit(doc, settings)
+	return f.editCopy(doc, settings)
 }
 
 // edit returns the document with the settings in it.

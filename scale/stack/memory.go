@@ -106,6 +106,8 @@ func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp
 	}
 	snap := *last
 	snap.Unsettled, snap.Busy = nil, busy
-	snap.File, err = s.file.values(snap.Rules)
+	if snap.File, err = s.file.values(snap.Rules); err == nil {
+		snap.Forms, err = s.file.forms(snap.Rules)
+	}
 	return &snap, certain, err
 }

@@ -134,7 +134,9 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	}}
 	ended, _ := p.left()
 	p.survey.Unsettled = p.unsettled(ended, entries, rules)
-	p.survey.File, p.survey.FileErr = p.file.values(rules)
+	if p.survey.File, p.survey.FileErr = p.file.values(rules); p.survey.FileErr == nil {
+		p.survey.Forms, p.survey.FileErr = p.file.forms(rules)
+	}
 	return p.survey, nil
 }
 

@@ -157,7 +157,9 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 	snap.Resources, snap.DependsOn, snap.Pending = state.resources, state.dependsOn, state.pending
 	snap.Output, snap.Written = state.output(), state.written
-	snap.File, err = s.file.values(snap.Rules)
+	if snap.File, err = s.file.values(snap.Rules); err == nil {
+		snap.Forms, err = s.file.forms(snap.Rules)
+	}
 	return err
 }
 
