@@ -67,7 +67,7 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	}
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.commit(), config, fileMark(s.command.path), s.plugins.digest())
-	for _, variable := range environment() {
+	for _, variable := range lastingEnvironment() {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}
 	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
@@ -221,9 +221,9 @@ func (f *pluginFolders) digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// environment are the variables that the engine and the program get, sorted, but for those that say where and when somebody has started us: a
+// lastingEnvironment are the variables that the engine and the program get, sorted, but for those that say where and when somebody has started us: a
 // program that goes by these has another result every time.
-func environment() []string {
+func lastingEnvironment() []string {
 	passing := []string{
 		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",
 		"SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_PID",
@@ -231,7 +231,7 @@ func environment() []string {
 		// These open the stack, and are nothing that a program goes by; of a short passphrase even a digest would tell something.
 		"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN",
 	}
-	out := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+	out := slices.DeleteFunc(environment(os.Environ(), ""), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(passing, name) || strings.HasPrefix(name, "PULUMISCALE_") || strings.HasPrefix(name, "XDG_SESSION")
 	})
