@@ -33,8 +33,17 @@ type Intent struct {
 type Signal struct {
 	// Alert is the name of the alert or alarm, by which the rule's triggers know it.
 	Alert string
-	// Cleared says that the alert has ended.
+	// Cleared says that the alert has ended. Lapsed says why that proves nothing of the metric, which its sender had lost sight of: what the
+	// trigger says of the alert's end is then not done.
 	Cleared bool
+	Lapsed  string
+	// Identity tells the alert from all others of its sender, and Since which firing of it this is, or the end of which: the time, on the
+	// sender's clock, at which the firing began, or the state changed. Empty and zero where the sender does not say.
+	Identity string
+	Since    time.Time
+	// Repeats says that the sender tells of the alert again and again while it fires. If the operation of one has come to nothing, the
+	// next one is decided afresh. Without it all with one key are one event, whatever came of it.
+	Repeats bool
 	// Direction, Delta and Count are what the request or the alert itself asks for, and win over the rule's triggers.
 	Direction Direction
 	Delta     *int
