@@ -37,10 +37,11 @@ type Signal struct {
 	// trigger says of the alert's end is then not done.
 	Cleared bool
 	Lapsed  string
-	// Identity tells the alert from all others of its sender, and Since which firing of it this is, or the end of which: the time, on the
-	// sender's clock, at which the firing began, or the state changed. Empty and zero where the sender does not say.
-	Identity string
-	Since    time.Time
+	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this one began, on the sender's clock, or of
+	// senders that tell of changes, when this one was. Ended is when it ended, where the signal tells of that. Empty and zero where the
+	// sender does not say.
+	Identity     string
+	Since, Ended time.Time
 	// Repeats says that the sender tells of the alert again and again while it fires. If the operation of one has come to nothing, the
 	// next one is decided afresh. Without it all with one key are one event, whatever came of it.
 	Repeats bool

@@ -66,7 +66,7 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 	for _, t := range []Trigger{asked, trigger} {
 		switch {
 		case t.Count != nil:
-			return wish{*t.Count, firstDirection(asked.ownDirection(), trigger.ownDirection(), wayTo(count, *t.Count))}, nil
+			return wish{*t.Count, firstDirection(asked.Direction, trigger.Direction, wayTo(count, *t.Count))}, nil
 		case t.Delta != nil && count == nil:
 			return wish{}, unknownCount(rule)
 		case t.Delta != nil:
