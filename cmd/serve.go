@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -218,7 +219,11 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	if s.tlsCert != "" {
 		certificate, err := webhook.LoadCertificate(s.tlsCert, s.tlsKey, s.log)
 		if err != nil {
-			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: "--tls-cert and --tls-key name PEM files that belong together"}
+			hint := "--tls-cert and --tls-key name PEM files that belong together"
+			if errors.Is(err, fs.ErrNotExist) {
+				hint = "give --tls-cert and --tls-key the paths of files that exist; for a service best from the root on"
+			}
+			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: hint}
 		}
 		s.http.TLSConfig = certificate.TLS()
 	}

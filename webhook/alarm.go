@@ -139,7 +139,7 @@ func looksLike(o object) string {
 // wrongDialect is the error for a payload that is not what its route takes.
 func wrongDialect(o object, field, expected string) error {
 	if like := looksLike(o); like != "" {
-		return badRequest(field, "is %s; expected is %s", like, expected)
+		return badRequest(field, "is %s", like)
 	}
-	return badRequest(field, "is not %s", expected)
+	return badRequest(field, "is not %s; a program with a payload of its own sends the count or delta that it asks for to /scale/{pool}", expected)
 }

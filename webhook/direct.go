@@ -148,7 +148,7 @@ func directAsk(intent *scale.Intent, asked map[string]string) error {
 		}
 	}
 	if (intent.Count == nil) == (intent.Delta == nil) {
-		return badRequest("count, delta", "exactly one must be given, in the body or in the query")
+		return badRequest("count, delta", "exactly one must be given: in the URL, as in ?count=5, or in the body, as in {\"delta\": -2}")
 	}
 	return nil
 }

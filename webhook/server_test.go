@@ -153,6 +153,7 @@ func TestBodies(t *testing.T) {
 		"an alarm's event to /scale":               {pathScale + "?count=12", read(t, "testdata/eventbridge/metric.json"), 400, "an EventBridge event of an alarm, which belongs to /webhook/{pool}/cloudwatch"},
 		"an alarm's event for Lambda to /scale":    {pathScale + "?count=5", read(t, "testdata/lambda/metric.json"), 400, "/webhook/{pool}/cloudwatch"},
 		"what SNS invokes a function with":         {pathCloudWatch, `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{}"}}]}`, 400, "have the alarm invoke the function itself"},
+		"what no sender sends":                     {pathCloudWatch, `{}`, 400, "sends the count or delta that it asks for to /scale/{pool}"},
 		"an Azure alert":                           {pathPrometheus, `{"schemaId":"azureMonitorCommonAlertSchema","data":{}}`, 400, "an Azure Monitor alert, for which there is no route"},
 		"a Google alert":                           {pathCloudWatch, `{"version":"1.2","incident":{}}`, 400, "a Google Cloud Monitoring notification"},
 		"a plus before a count in JSON":            {pathScale, `{"delta":+1}`, 400, "not JSON"},
@@ -205,6 +206,7 @@ func TestMediaTypes(t *testing.T) {
 			t.Log(name)
 			r.post(c.target, "{}", c.header, c.value).is(c.status)
 		}
+		r.post(pathScale, "count=5", "Content-Type", "application/x-www-form-urlencoded").is(415, "as in ?count=5, or send JSON with the header")
 	})
 }
 
