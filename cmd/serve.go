@@ -45,8 +45,8 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Scale on webhooks: CloudWatch alarms, Alertmanager, HTTP requests",
-		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS or EventBridge, alerts of Prometheus'\n" +
-			"Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
+		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS, EventBridge or Lambda, alerts of\n" +
+			"Prometheus' Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
 			"Every request needs the token in the stack's config, pulumiscale:token. What is accepted is on disk before it is answered.\n" +
 			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.",
 		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
