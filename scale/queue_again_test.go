@@ -82,6 +82,21 @@ func TestAFailedAlertIsDecidedAfresh(t *testing.T) {
 	})
 }
 
+func TestAFailedAlertThatHasClearedIsOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.breaks("worker", true)
+		r := begin(t, w)
+		id := r.accepted(firing("a", 0))
+		r.wants(FinalFailed, id)
+		w.breaks("worker", false)
+		r.submit(ended("a", 0, time.Minute))
+		if sub := r.submit(firing("a", 0))[0]; sub.Accepted || sub.Decision.Outcome != Cleared || sub.Previous == nil || sub.Previous.ID != id {
+			t.Errorf("it is tried again: %+v", sub)
+		}
+	})
+}
+
 func TestOnlyWhatCameToNothingIsTriedAgain(t *testing.T) {
 	for result, want := range map[Final]bool{
 		FinalScaled: false, FinalUnverified: false, FinalCancelled: false, FinalSuperseded: false, Final(NoChange): false,
