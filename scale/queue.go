@@ -68,7 +68,8 @@ type QueueOptions struct {
 	// Observe is told what goes on in the queue; what goes on in the scaler, that one's own Observe is told. It must not call the queue.
 	// Default: nobody.
 	Observe Observe
-	// Freshness is how old what is known of the stack may be for an intent to be turned away because of it. Default: 1 s.
+	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it; no count or delta ever is because
+	// of what was read before it came. Default: 1 s.
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
 	Poll time.Duration

@@ -92,15 +92,20 @@ func (q *Queue) duplicateOf(first Operation) Submission {
 }
 
 // decide decides what is no duplicate, and reserves a place in the queue for what is to be accepted. Where an intent would be turned
-// away on the grounds of what may have changed since it was read, the stack is read again first. What is accepted does not wait for that:
-// it is decided again when it is carried out.
+// away on the grounds of what may have changed since it was read, the stack is read again first: for a count or a delta by a reading that
+// begins after it came, for who asks has perhaps just changed the stack. What is accepted does not wait for that: it is decided again when
+// it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
-	since := q.now().Add(-q.options.Freshness)
+	asked := q.now()
 	for {
+		since := asked.Add(-q.options.Freshness)
 		q.mu.Lock()
 		if q.usable() {
 			d := q.draft(intents, subs)
-			if !d.uncertain || q.current(since) {
+			if d.turnsAway {
+				since = asked
+			}
+			if !d.turnsAway && !d.uncertain || q.current(since) {
 				err := q.reserve(d)
 				q.mu.Unlock()
 				return d, err
