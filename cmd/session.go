@@ -37,7 +37,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	defer cancel()
 	s := a.newSession(cancel)
 	defer s.progress.Close()
-	defer s.interrupts.watch(a.notify)()
+	defer s.interrupts.watch(a.notify, a.notifyHangup)()
 	s.progress.Work("opening the stack")
 	s.scaler = &scale.Scaler{
 		Observe: s.observe, OnDrift: a.settings.onDrift,

@@ -17,8 +17,8 @@ type draft struct {
 	// uncertain says that a signal is turned away on the grounds of what may have changed since the stack was read, and turnsAway that a count
 	// or a delta is.
 	uncertain, turnsAway bool
-	pools     map[string]*outlook
-	deferred  map[string]*entry
+	pools                map[string]*outlook
+	deferred             map[string]*entry
 }
 
 // outlook is what is expected of a pool.
