@@ -54,7 +54,7 @@ const (
 	FinalScaled Final = "scaled"
 	// FinalUnverified is done too as far as the engine can tell, but it is not proved that the pool has the count.
 	FinalUnverified Final = "unverified"
-	// FinalCancelled was deferred, and its alarm cleared before it was due.
+	// FinalCancelled was deferred, and its alarm cleared before it was due, or somebody cancelled it before it was begun.
 	FinalCancelled Final = "cancelled"
 	// FinalSuperseded gave way to another signal for its pool.
 	FinalSuperseded = Final(Superseded)

@@ -99,6 +99,8 @@ type entry struct {
 	op Operation
 	// durable says that the journal has it.
 	durable bool
+	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
+	cancelling bool
 	// prior is the operation's state before it was begun last.
 	prior State
 	// origin is the span of the call that submitted the operation; zero where there is no trace, or after a restart.

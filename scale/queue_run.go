@@ -127,7 +127,7 @@ func (q *Queue) gathered(first, last time.Time) time.Time {
 // due is when the operation may be carried out; ok is false where it may not at all.
 func (e *entry) due() (at time.Time, ok bool) {
 	switch {
-	case !e.durable:
+	case !e.durable || e.cancelling:
 		return at, false
 	case e.op.State == Accepted:
 		return e.op.AcceptedAt, true

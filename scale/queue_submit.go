@@ -207,7 +207,7 @@ func (q *Queue) leftBehind(cleared []Intent) []*entry {
 	var out []*entry
 	newest := map[string]bool{}
 	for _, e := range slices.Backward(q.open) {
-		if e.op.State != Deferred || !e.durable {
+		if e.op.State != Deferred || !e.durable || e.cancelling {
 			continue
 		}
 		pool, signal := e.op.Intent.Pool, e.op.Intent.Signal
