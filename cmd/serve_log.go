@@ -77,6 +77,10 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 		}
 	case scale.Settling:
 		log.Warn("an update failed or was cut off; bringing its pools back to the previous count", "pools", e.Pools)
+	case scale.Announced:
+		for _, u := range e.Upcoming {
+			log.Warn("about to bring a pool back", "pool", u.Pool, "to", u.To, "at", u.At, "reason", u.Why)
+		}
 	case scale.Settled:
 		if e.Err != nil {
 			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())

@@ -76,4 +76,6 @@ func newOperationID(at time.Time) string {
 }
 
 // NewUpdateID makes a mark by which an update can be found in the backend's history: see [Change.ID].
-func NewUpdateID() string { return "pulumiscale/" + rand.Text() }
+func NewUpdateID() string { return updateIDPrefix + rand.Text() }
+
+const updateIDPrefix = "pulumiscale/"

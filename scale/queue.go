@@ -54,9 +54,7 @@ type Queue struct {
 	failures int
 	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
 	pollAt, pruneAt, saveAt time.Time
-	// settleAt is when unsettled pools may be settled again, and unsettling how often that has failed in a row.
-	settleAt   time.Time
-	unsettling int
+	settling                settling
 
 	known
 }
@@ -77,7 +75,8 @@ type QueueOptions struct {
 	// a quarter of it. Default: 100 ms, about what the engine needs to start meanwhile.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
-	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
+	// each failure in a row, up to MaxRetryDelay. Pools that could not be settled, which nobody waits for, are tried again after five times as
+	// long. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
 	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
 	GiveUpAfter time.Duration

@@ -266,7 +266,7 @@ func (q *Queue) fail(entries []*entry, err error) {
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()
-	q.retryAt = now.Add(q.backoff(q.failures))
+	q.retryAt = now.Add(q.retryDelay(err))
 	q.failures++
 	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
 	var given, kept []*entry

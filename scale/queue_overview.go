@@ -19,13 +19,15 @@ type Overview struct {
 	Open []Operation
 	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, where that is not so.
 	RetryAt time.Time
+	// Upcoming is what is about to be done without anybody asking for it now.
+	Upcoming []Upcoming
 }
 
 // Overview tells what the queue knows. It asks nobody and does not wait: where the stack cannot be read, this is how it was.
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
 	snap := q.snap
-	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt}
+	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt, Upcoming: q.upcoming()}
 	q.mu.Unlock()
 	if snap == nil {
 		return out

@@ -174,45 +174,10 @@ func (q *Queue) pause(reading bool) time.Duration {
 	if at, ok := q.nextBatch(); ok && at.Before(next) && !reading {
 		next = at
 	}
-	if q.knowsUnsettled() && q.settleAt.Before(next) {
-		next = q.settleAt
+	if q.knowsUnsettled() && q.settling.at.Before(next) {
+		next = q.settling.at
 	}
 	return max(next.Sub(q.now()), 0)
-}
-
-// unsettled says whether there are pools to settle now: what an earlier update left half scaled does not wait for the next event.
-func (q *Queue) unsettled() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.knowsUnsettled() && !q.settleAt.After(q.now())
-}
-
-// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may settle them.
-// q.mu must be held.
-func (q *Queue) knowsUnsettled() bool {
-	return q.usable() && len(q.snap.Unsettled) > 0 && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted })
-}
-
-func (q *Queue) settleAll(ctx context.Context) {
-	err := q.scaler.Settle(ctx)
-	q.updateEnded()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err == nil {
-		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
-		return
-	}
-	q.settleAt = q.now().Add(q.backoff(q.unsettling))
-	q.unsettling++
-}
-
-// backoff is the wait after so many failures in a row before the present one.
-func (q *Queue) backoff(failures int) time.Duration {
-	delay := q.options.RetryDelay
-	for range min(failures, 32) {
-		delay = min(2*delay, q.options.MaxRetryDelay)
-	}
-	return delay
 }
 
 // carry carries out operations: all together, or each pool by itself where an update of all of them fails, so that the others still
@@ -263,7 +228,7 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 	}
 	early := q.ahead.reading
 	q.ahead.reading = nil
-	report, err := q.scaler.carryOut(trace.ContextWithSpan(ctx, q.ahead.span), order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true, ahead: early})
+	report, err := q.scaler.carryOut(trace.ContextWithSpan(ctx, q.ahead.span), order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true, ahead: early, once: true})
 	split = q.conclude(ctx, b, report, err, splittable)
 	span.End(q.ahead.span, err)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {

@@ -137,6 +137,9 @@ func (q *Queue) reserve(d *draft) error {
 		}
 	}
 	for name, o := range d.pools {
+		if q.snap != nil && slices.Contains(q.snap.Unsettled, name) {
+			q.settleSooner()
+		}
 		if o.rivalled || o.err != nil {
 			delete(q.outlooks, name)
 		} else {

@@ -111,6 +111,8 @@ type order struct {
 	keep, resumed bool
 	// ahead is a reading that was begun already, with the lock; nil: there is none.
 	ahead *reading
+	// once leaves it to the caller to try again where the stack is locked or out of reach.
+	once bool
 	// expects has an engine started while the stack is read, for what the stack is expected to be like.
 	expects bool
 }
@@ -137,7 +139,7 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 	}
 	ahead := o.ahead
 	var last Plan
-	report, err := withRetries(ctx, s, func() (*Report, error) {
+	report, err := withRetries(ctx, s.trying(o.once), func() (*Report, error) {
 		return unlocked(func() (*Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
@@ -210,6 +212,16 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 		}),
 	)
 	return out, err
+}
+
+// trying is the scaler, which tries once.
+func (s *Scaler) trying(once bool) *Scaler {
+	if !once {
+		return s
+	}
+	out := *s
+	out.Retries = 0
+	return &out
 }
 
 // Retry calls do until it succeeds, as an update is tried again: where the stack is locked or the backend out of reach. The scaler needs no
