@@ -69,6 +69,7 @@ type app struct {
 // openedStack is what the commands need of a stack: [stack.Stack] is one.
 type openedStack interface {
 	scale.Stack
+	scale.HoldKeeper
 	// StateDir is the folder of PulumiScale's own files, made where it was missing.
 	StateDir() (string, error)
 	// Secrets reads values of the stack's configuration, by their full keys.
@@ -166,7 +167,7 @@ func (a *app) root() *cobra.Command {
 	a.settings.flags(root)
 	root.AddCommand(
 		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
-		initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
+		holdCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root
 }

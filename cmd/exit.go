@@ -11,7 +11,7 @@ const (
 	exitDone    = 0 // done, or nothing to do
 	exitFailed  = 1
 	exitUsage   = 2 // wrong usage, or invalid rules
-	exitHeldOff = 3 // cooldown, paused, guard
+	exitHeldOff = 3 // cooldown, paused, guard, held
 	exitLocked  = 4 // locked by someone else
 )
 
@@ -49,7 +49,7 @@ func heldOff(err error) bool {
 		return false
 	}
 	switch e.Outcome {
-	case scale.CoolingDown, scale.Paused, scale.Guarded:
+	case scale.CoolingDown, scale.Paused, scale.Guarded, scale.Held:
 		return true
 	}
 	return false

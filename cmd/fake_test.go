@@ -44,6 +44,14 @@ type fake struct {
 	secrets   map[string]string
 	inventory snippet.Inventory
 	secretErr error
+	held      scale.Holds
+}
+
+func (f *fake) Holds() (scale.Holds, error) { return f.held, nil }
+
+func (f *fake) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	f.held = change(f.held)
+	return nil
 }
 
 func newFake() *fake {

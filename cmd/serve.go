@@ -179,7 +179,7 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	}
 	s.scaler = &scale.Scaler{
 		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
-		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
+		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
 	s.queue, err = scale.NewQueue(scale.QueueOptions{Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter})
 	if err != nil {

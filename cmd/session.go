@@ -49,7 +49,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 			Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
 		})
 		if err == nil {
-			s.opened, s.scaler.Stack, a.stack = opened, opened, opened.Name()
+			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Rules is the document of rules.
@@ -38,6 +39,8 @@ type Pool struct {
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
 	Unsettled bool `json:"unsettled"`
+	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	Hold *board.Hold `json:"hold,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -89,6 +92,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
 		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled,
+		Hold: board.HoldOf(s.Hold),
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),

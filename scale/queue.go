@@ -55,6 +55,8 @@ type Queue struct {
 	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
 	pollAt, pruneAt, saveAt time.Time
 	settling                settling
+	// held are the holds in force when it was looked last.
+	held Holds
 
 	known
 }
@@ -100,6 +102,8 @@ type entry struct {
 	durable bool
 	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
 	cancelling bool
+	// heldAt is when the operation was seen to wait for the end of a hold, last; zero where it never was.
+	heldAt time.Time
 	// prior is the operation's state before it was begun last.
 	prior State
 	// origin is the span of the call that submitted the operation; zero where there is no trace, or after a restart.

@@ -59,6 +59,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 		if intent.Signal != nil && intent.Signal.Cleared {
 			d.cleared = append(d.cleared, intent)
 		}
+		pool.present.Holds, pool.then.Holds = q.held, q.held
 		decision := pool.decide(intent, now)
 		d.subs[i].Decision = decision
 		switch state := pool.verdict(decision); state {
@@ -69,7 +70,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 			d.add(i, q.nextID(now), decision, state, now)
 			pool.waiting = true
 		default:
-			d.turnsAway = d.turnsAway || intent.Signal == nil
+			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != Held
 			// Of an update of ours that has not been read yet it is not known to the second when its cooldown ends.
 			ends := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused || decision.Outcome == Refused

@@ -33,6 +33,8 @@ type (
 	}
 	// Announced says what is about to be done that nobody has asked for now.
 	Announced struct{ Upcoming []Upcoming }
+	// HoldsChanged says what is held now, and what was before.
+	HoldsChanged struct{ Before, Now Holds }
 	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a [*RulesError] where the rules
 	// read before stay in force, or says why the stack could not be read.
 	Refreshed struct{ Err error }
@@ -46,5 +48,6 @@ func (BatchStarted) event()  {}
 func (BatchDone) event()     {}
 func (Postponed) event()     {}
 func (Announced) event()     {}
+func (HoldsChanged) event()  {}
 func (Refreshed) event()     {}
 func (JournalFailed) event() {}

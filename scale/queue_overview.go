@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -19,6 +20,8 @@ type Overview struct {
 	Open []Operation
 	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, where that is not so.
 	RetryAt time.Time
+	// Holds are those in force.
+	Holds Holds
 	// Upcoming is what is about to be done without anybody asking for it now.
 	Upcoming []Upcoming
 }
@@ -31,6 +34,11 @@ func (q *Queue) Overview() Overview {
 	q.mu.Unlock()
 	if snap == nil {
 		return out
+	}
+	if held, err := q.scaler.held(snap); err != nil {
+		out.Unready = cmp.Or(out.Unready, unavailable(err))
+	} else {
+		snap, out.Holds = held, held.Holds.InForce(q.now())
 	}
 	out.Pools = snap.statuses(q.now())
 	out.Scalings = scalingsOf(snap.Updates, snap.Rules.Names())
@@ -45,7 +53,11 @@ func (s *Scaler) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
+	if snap, err = s.held(snap); err != nil {
+		return Overview{}, err
+	}
 	return Overview{
+		Holds: snap.Holds.InForce(s.Now()),
 		Pools: snap.statuses(s.Now()), Scalings: scalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
 	}, nil
 }

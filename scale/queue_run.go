@@ -23,6 +23,7 @@ func (q *Queue) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		_ = q.lookAtHolds() // what cannot be decided because of that says so
 		if batch := q.ready(); len(batch) > 0 {
 			q.carry(ctx, batch)
 			continue
@@ -67,7 +68,7 @@ func (q *Queue) ready() []*entry {
 	}
 	now := q.now()
 	due := slices.DeleteFunc(slices.Clone(q.open), func(e *entry) bool {
-		at, ok := e.due()
+		at, ok := q.dueAt(e)
 		return !ok || at.After(now)
 	})
 	due = inDoubtFirst(due)
@@ -95,10 +96,10 @@ func inDoubtFirst(entries []*entry) []*entry {
 func (q *Queue) nextBatch() (at time.Time, ok bool) {
 	var first, last time.Time // when those that wait for others were accepted
 	for _, e := range q.open {
-		due, waits := e.due()
+		due, waits := q.dueAt(e)
 		switch {
 		case !waits:
-		case e.op.State == Accepted:
+		case e.op.State == Accepted && !due.After(q.now()):
 			if first.IsZero() {
 				first = due
 			}
@@ -176,6 +177,9 @@ func (q *Queue) pause(reading bool) time.Duration {
 	}
 	if q.knowsUnsettled() && q.settling.at.Before(next) {
 		next = q.settling.at
+	}
+	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
+		next = soon
 	}
 	return max(next.Sub(q.now()), 0)
 }

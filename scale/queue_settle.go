@@ -48,7 +48,8 @@ func (q *Queue) unsettled() bool {
 // knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may settle them.
 // q.mu must be held.
 func (q *Queue) knowsUnsettled() bool {
-	return q.usable() && len(q.snap.Unsettled) > 0 && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted })
+	waits := func(e *entry) bool { return e.op.State == Accepted && q.held.On(e.op.Intent.Pool, q.now()) == nil }
+	return q.usable() && len(q.held.free(q.snap.Unsettled, q.now())) > 0 && !slices.ContainsFunc(q.open, waits)
 }
 
 // settleAll tries once to settle all pools that are unsettled.
@@ -104,7 +105,7 @@ func (q *Queue) toSettle() []Upcoming {
 		return nil
 	}
 	var out []Upcoming
-	for _, pool := range q.snap.Unsettled {
+	for _, pool := range q.held.free(q.snap.Unsettled, q.now()) {
 		if move := q.snap.settling(q.snap.Rules[pool]); move != nil {
 			out = append(out, Upcoming{Pool: pool, To: move.To, Settles: true, At: latest(q.settling.at, q.retryAt), Why: messageOf(q.settling.err)})
 		}

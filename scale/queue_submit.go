@@ -97,6 +97,9 @@ func (q *Queue) duplicateOf(first Operation) Submission {
 // it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
 	asked := q.now()
+	if err := q.lookAtHolds(); err != nil {
+		return nil, unavailable(err)
+	}
 	for {
 		since := asked.Add(-q.options.Freshness)
 		q.mu.Lock()

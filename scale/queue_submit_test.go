@@ -404,7 +404,7 @@ func TestQueueIgnoresWhatOthersHaveDone(t *testing.T) {
 				r := begin(t, w)
 				w.set(func() { w.foreignUpdate = true })
 				id := r.accepted(c.intent)
-				time.Sleep(2 * time.Second)
+				time.Sleep(1200 * time.Millisecond) // between two tries
 				w.somebody("worker", 5)
 				w.set(func() { w.foreignUpdate = false })
 				r.wants(c.want, id)

@@ -28,6 +28,8 @@ type Scaler struct {
 	RetryDelay time.Duration
 	// Now is the time.
 	Now func() time.Time
+	// Holds keeps what people hold; nil: nothing can be held.
+	Holds HoldKeeper
 }
 
 // Report is what was done for some intents.
@@ -68,6 +70,9 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 	result, err := withRetries(ctx, s, func() (*Result, error) {
 		snap, err := s.Stack.Read(ctx)
 		if err != nil {
+			return nil, err
+		}
+		if snap, err = s.held(snap); err != nil {
 			return nil, err
 		}
 		p = plan(snap, intents, s.Now())
@@ -158,6 +163,10 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	snap, certain := s.Stack.Expected()
 	if snap == nil || certain { // which need not be waited for
+		return "", func() {}
+	}
+	snap, err := s.held(snap)
+	if err != nil {
 		return "", func() {}
 	}
 	p := plan(snap, intents, s.Now())
@@ -301,6 +310,9 @@ func (s *Scaler) readAndDecide(ctx context.Context, o order, early *reading) (sn
 func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, restored []Drift, err error) {
 	if len(snap.Busy) > 0 {
 		return p, nil, &LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
+	}
+	if snap, err = s.held(snap); err != nil {
+		return p, nil, err
 	}
 	if o.check != nil {
 		if err := o.check(ctx, snap); err != nil {

@@ -26,6 +26,8 @@ type Status struct {
 	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may be anything in
 	// between: see [Snapshot.Unsettled]. Count is then what it was before.
 	Unsettled bool
+	// Hold keeps the pool as it is; nil where nobody holds it.
+	Hold *Hold
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
 	Err error
 }
@@ -35,6 +37,9 @@ type Status struct {
 func (s *Scaler) Pools(ctx context.Context) ([]Status, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
+		return nil, err
+	}
+	if snap, err = s.held(snap); err != nil {
 		return nil, err
 	}
 	found, restored, err := s.settleIfFree(ctx, snap)
@@ -77,6 +82,7 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
 	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
+	status.Hold = s.Holds.On(rule.Pool, now)
 	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
 	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {

@@ -241,6 +241,8 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub scale.Submission) error 
 	case scale.CoolingDown:
 		wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
 		problem{Title: "Cooling down", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: "force=true passes the cooldown", retryAfter: wait}.write(w)
+	case scale.Held:
+		s.heldProblem(sub, &r).write(w)
 	case scale.Refused:
 		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
 			return sub.Decision.Err
