@@ -44,6 +44,14 @@ type fake struct {
 	secrets   map[string]string
 	inventory snippet.Inventory
 	secretErr error
+	held      scale.Holds
+}
+
+func (f *fake) Holds() (scale.Holds, error) { return f.held, nil }
+
+func (f *fake) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	f.held = change(f.held)
+	return nil
 }
 
 func newFake() *fake {
@@ -153,9 +161,9 @@ func (f *fake) Write(settings []scale.Setting) error {
 // terminal is a run of the program with streams that can be looked at.
 type terminal struct {
 	*app
-	stdout, stderr bytes.Buffer
-	signals        chan<- os.Signal
-	options        stack.Options
+	stdout, stderr   bytes.Buffer
+	signals, hangups chan<- os.Signal
+	options          stack.Options
 }
 
 // newTerminal prepares a run on the stack; with input there is a person to answer questions.
@@ -170,6 +178,10 @@ func newTerminal(s openedStack, input string) *terminal {
 		},
 		notify: func(c chan<- os.Signal) func() {
 			t.signals = c
+			return func() {}
+		},
+		notifyHangup: func(c chan<- os.Signal) func() {
+			t.hangups = c
 			return func() {}
 		},
 	}

@@ -134,6 +134,8 @@ func decisionHint(d scale.Decision) string {
 		return "wait, or pass the cooldown with --force"
 	case scale.Paused:
 		return "take \"paused\" out of the rule and run `pulumi up`, or pass it with --force"
+	case scale.Held:
+		return "wait until the hold ends, or end it: `pulumiscale hold` shows what is held, and --end ends it; --force does not pass a hold"
 	case scale.Guarded:
 		return "look at it with `pulumiscale preview`; where it is wanted, do it with `pulumi up` or take the guard out of the rule"
 	case scale.HasPending:

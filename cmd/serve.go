@@ -48,7 +48,8 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS, EventBridge or Lambda, alerts of\n" +
 			"Prometheus' Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
 			"Every request needs the token in the stack's config, pulumiscale:token. What is accepted is on disk before it is answered.\n" +
-			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.",
+			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.\n" +
+			"A terminal that is closed ends the server like SIGTERM, unless it was started by nohup.",
 		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
 			"  pulumiscale serve --listen 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem",
 		Args: atMost(0),
@@ -123,7 +124,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	s := &server{
 		serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &scale.Activity{Now: o.app.now},
 	}
-	signals := newServeSignals(stop, s.log)
+	signals := newServeSignals(stop, s.log, o.app.terminalGone)
 	defer signals.watch(o.app.notify)()
 
 	opened, err := o.app.open(ctx, stack.Options{
@@ -179,7 +180,7 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	}
 	s.scaler = &scale.Scaler{
 		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
-		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
+		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
 	s.queue, err = scale.NewQueue(scale.QueueOptions{Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter})
 	if err != nil {

@@ -95,6 +95,21 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 		}
 	case scale.Settling:
 		log.Warn("an update failed or was cut off; bringing its pools back to the previous count", "pools", e.Pools)
+	case scale.HoldsChanged:
+		for _, h := range e.Now {
+			if !slices.Contains(e.Before, h) {
+				log.Warn("held", "pool", h.Pool, "until", h.Until, "by", h.By, "reason", h.Reason)
+			}
+		}
+		for _, h := range e.Before {
+			if !slices.ContainsFunc(e.Now, func(n scale.Hold) bool { return n.Pool == h.Pool }) {
+				log.Info("no longer held", "pool", h.Pool, "by", h.By, "reason", h.Reason)
+			}
+		}
+	case scale.Announced:
+		for _, u := range e.Upcoming {
+			log.Warn("about to bring a pool back", "pool", u.Pool, "to", u.To, "at", u.At, "reason", u.Why)
+		}
 	case scale.Settled:
 		if e.Err != nil {
 			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())

@@ -169,7 +169,7 @@ func TestTheSecondSignalInterruptsTheUpdate(t *testing.T) {
 	log := &lines{}
 	stopped := false
 	o := &serveOptions{app: &app{streams: streams{errs: log}}, logFormat: logJSON, level: "info"}
-	s := newServeSignals(func() { stopped = true }, o.logger())
+	s := newServeSignals(func() { stopped = true }, o.logger(), func() bool { return false })
 	var signals chan<- os.Signal
 	end := s.watch(func(c chan<- os.Signal) func() { signals = c; return func() {} })
 	signals <- os.Interrupt

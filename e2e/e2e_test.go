@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 			"firing":     firing,
 			"fits":       fits,
 			"gauge":      gauge,
+			"hangup":     hangup,
 			"killengine": killEngine,
 			"onscreen":   onscreen,
 			"panels":     panels,

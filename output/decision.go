@@ -18,7 +18,7 @@ func (s *Style) Decision(d scale.Decision) string {
 		return fmt.Sprintf("%s: nothing to do: %s\n", pool, d.Reason)
 	case scale.CoolingDown:
 		return fmt.Sprintf("%s %s is held off: %s\n", pool, arrow(d.From, d.To), d.Reason)
-	case scale.Paused, scale.Guarded, scale.HasPending:
+	case scale.Paused, scale.Guarded, scale.Held, scale.HasPending:
 		return fmt.Sprintf("%s is held off: %s\n", pool, d.Reason)
 	}
 	return fmt.Sprintf("%s is refused: %s\n", pool, d.Reason)

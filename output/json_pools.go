@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Rules is the document of rules.
@@ -45,6 +46,8 @@ type Pool struct {
 	Unsettled bool `json:"unsettled"`
 	// Pending are changes that would come along with a scaling, which is refused therefore; absent where there are none or nothing is known.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
+	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	Hold *board.Hold `json:"hold,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -98,6 +101,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
 		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending,
+		Hold: board.HoldOf(s.Hold),
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),

@@ -23,7 +23,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 	for i, pool := range pools {
 		rows[i] = []string{
 			pool.Rule.Pool, s.present(pool), strconv.Itoa(pool.Rule.Min), strconv.Itoa(pool.Rule.Max),
-			cooldown(pool, now), paused(pool.Rule.Paused), lastScaled(pool.Last, now),
+			cooldown(pool, now), held(pool, now), lastScaled(pool.Last, now),
 		}
 	}
 	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows)
@@ -50,6 +50,19 @@ func (s *Style) present(pool scale.Status) string {
 // cooldown is what is left of it.
 func cooldown(pool scale.Status, now time.Time) string {
 	return cmp.Or(board.Cooldown(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
+}
+
+// held is whether the rule is paused, and whether somebody holds the pool.
+func held(pool scale.Status, now time.Time) string {
+	text := paused(pool.Rule.Paused)
+	if pool.Hold == nil {
+		return text
+	}
+	left := "held " + board.Left(pool.Hold.Until.Sub(now))
+	if text == none {
+		return left
+	}
+	return text + ", " + left
 }
 
 func paused(p scale.Pause) string {

@@ -28,6 +28,8 @@ func (s *Style) body(sc Screen, width int) []string {
 	}{
 		{"The stack cannot be read", "", s.red, s.problem(v, width)},
 		{"The stack’s new rules have mistakes", "", s.yellow, s.mistakes(v, width)},
+		{"Held", "", s.yellow, s.moods(v.HeldBy(), width)},
+		{"About to be done", "", s.yellow, s.moods(v.Soon(), width)},
 		{"Running", since, s.bold, s.running(v, width)},
 		{"Pools", "", s.bold, s.pools(v, width)},
 		{"Waiting", "", s.bold, s.waiting(v, width)},
@@ -151,6 +153,14 @@ func (s *Style) pools(v board.View, width int) []string {
 	var out []string
 	for i, lines := range columns(rows, width) {
 		out = append(append(out, lines...), s.notes(v, v.Pools[i], width)...)
+	}
+	return out
+}
+
+func (s *Style) moods(moods []board.Mood, width int) []string {
+	var out []string
+	for _, m := range moods {
+		out = append(out, words(m.Text, s.plain, margin, width)...)
 	}
 	return out
 }

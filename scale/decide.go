@@ -14,6 +14,8 @@ type Pool struct {
 	Configured *int
 	// LastUp and LastDown are when the last scaling in each direction completed; zero where there was none.
 	LastUp, LastDown time.Time
+	// Holds are those that may keep the pool as it is.
+	Holds Holds
 	// Busy says that an update of the pool is running: a signal then counts as within the cooldown.
 	Busy bool
 }
@@ -30,6 +32,8 @@ const (
 	CoolingDown Outcome = "cooldown"
 	// Paused refuses the intent because the rule says so.
 	Paused Outcome = "paused"
+	// Held refuses the intent because somebody holds the pool, or the stack. Nothing passes that.
+	Held Outcome = "held"
 	// Cleared has nothing to do: the alert has ended and its trigger has no onClear.
 	Cleared Outcome = "cleared"
 	// Superseded has nothing to do: another signal for the pool, decided with this one, needs more capacity.
@@ -49,11 +53,11 @@ type Decision struct {
 	// From is the count before; nil where it is not known.
 	From *int
 	// Wanted is the count that the intent asks for, before the guardrails; To is the count inside them.
-	// Both are zero where Outcome is Paused by a rule paused in both directions, Cleared or Refused.
+	// Both are zero where Outcome is Held, Paused by a rule paused in both directions, Cleared or Refused.
 	Wanted, To int
 	// Clamped says that the guardrails moved Wanted.
 	Clamped bool
-	// Until is when a cooldown ends; zero for other outcomes, and for a pool that is busy.
+	// Until is when a cooldown or a hold ends; zero for other outcomes, and for a pool that is busy.
 	Until time.Time
 	// Reason says why the outcome is not Scale, or what the guardrails did, for people.
 	Reason string
@@ -63,10 +67,14 @@ type Decision struct {
 	Err error
 }
 
-// Decide says what becomes of an intent for a pool: paused, the wanted count, the guardrails, no change, the cooldown, scale,
+// Decide says what becomes of an intent for a pool: held, paused, the wanted count, the guardrails, no change, the cooldown, scale,
 // in this order. It is pure. The intent must be valid and the rule must be the pool's.
 func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	d := Decision{Intent: intent, From: pool.Count}
+	if hold := pool.Holds.On(intent.Pool, now); hold != nil {
+		d.Until = hold.Until
+		return d.end(Held, hold.String())
+	}
 	if rule.Paused == PauseBoth && !intent.Force {
 		return d.end(Paused, "the rule is paused")
 	}

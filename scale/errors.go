@@ -108,6 +108,8 @@ type LockedError struct {
 	Holders []Holder
 	// Removed says that it was a dead engine of ours that held the lock, and that it holds it no longer: another attempt can be made now.
 	Removed bool
+	// Seen says that this was found out by a look at the lock itself, at the cost of next to nothing, where else an engine has to try to take it.
+	Seen bool
 }
 
 // Holder is one holder of a stack's lock.

@@ -58,7 +58,7 @@ const (
 	FinalScaled Final = "scaled"
 	// FinalUnverified is done too as far as the engine can tell, but it is not proved that the pool has the count.
 	FinalUnverified Final = "unverified"
-	// FinalCancelled was deferred, and its alarm cleared before it was due.
+	// FinalCancelled was deferred, and its alarm cleared before it was due, or somebody cancelled it before it was begun.
 	FinalCancelled Final = "cancelled"
 	// FinalSuperseded gave way to another signal for its pool.
 	FinalSuperseded = Final(Superseded)
@@ -80,4 +80,6 @@ func newOperationID(at time.Time) string {
 }
 
 // NewUpdateID makes a mark by which an update can be found in the backend's history: see [Change.ID].
-func NewUpdateID() string { return "pulumiscale/" + rand.Text() }
+func NewUpdateID() string { return updateIDPrefix + rand.Text() }
+
+const updateIDPrefix = "pulumiscale/"

@@ -54,9 +54,9 @@ type Queue struct {
 	failures int
 	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
 	pollAt, pruneAt, saveAt time.Time
-	// settleAt is when unsettled pools may be settled again, and unsettling how often that has failed in a row.
-	settleAt   time.Time
-	unsettling int
+	settling                settling
+	// held are the holds in force when it was looked last.
+	held Holds
 
 	known
 	proved
@@ -69,7 +69,8 @@ type QueueOptions struct {
 	// Observe is told what goes on in the queue; what goes on in the scaler, that one's own Observe is told. It must not call the queue.
 	// Default: nobody.
 	Observe Observe
-	// Freshness is how old what is known of the stack may be for an intent to be turned away because of it. Default: 1 s.
+	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it; no count or delta ever is because
+	// of what was read before it came. Default: 1 s.
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
 	Poll time.Duration
@@ -77,7 +78,8 @@ type QueueOptions struct {
 	// a quarter of it. Default: 100 ms, about what the engine needs to start meanwhile.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
-	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
+	// each failure in a row, up to MaxRetryDelay. Pools that could not be settled, which nobody waits for, are tried again after five times as
+	// long. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
 	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its operations in a row; it doubles with each
 	// further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
@@ -102,6 +104,10 @@ type entry struct {
 	op Operation
 	// durable says that the journal has it.
 	durable bool
+	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
+	cancelling bool
+	// heldAt is when the operation was seen to wait for the end of a hold, last; zero where it never was.
+	heldAt time.Time
 	// prior is the operation's state before it was begun last.
 	prior State
 	// origin is the span of the call that submitted the operation; zero where there is no trace, or after a restart.

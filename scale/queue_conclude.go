@@ -218,6 +218,10 @@ func present(report *Report) map[string]*int {
 // settle makes the operation what was decided and done, and says whether it is done.
 func (e *entry) settle(report *Report, d Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
 	op := &e.op
+	if d.Outcome == Held { // it waits until the hold ends
+		op.State, op.Updates = e.prior, nil
+		return false
+	}
 	op.Decision, op.From, op.To, op.Error, op.Updates = d, d.From, nil, "", nil
 	if d.Outcome == CoolingDown && defers {
 		op.State, op.NotBefore = Deferred, latest(d.Until, now.Add(time.Second))
@@ -266,12 +270,12 @@ func (q *Queue) fail(entries []*entry, err error) {
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()
-	q.retryAt = now.Add(q.backoff(q.failures))
+	q.retryAt = now.Add(q.retryDelay(err))
 	q.failures++
 	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
 	var given, kept []*entry
 	for _, e := range entries {
-		if now.Sub(latest(e.op.AcceptedAt, e.op.NotBefore)) >= q.options.GiveUpAfter {
+		if now.Sub(latest(latest(e.op.AcceptedAt, e.op.NotBefore), e.heldAt)) >= q.options.GiveUpAfter {
 			given = append(given, e)
 			continue
 		}

@@ -14,10 +14,11 @@ type draft struct {
 	of       []int
 	// cleared are the signals that end an alert.
 	cleared []Intent
-	// uncertain says that an intent is turned away on the grounds of what may have changed since the stack was read.
-	uncertain bool
-	pools     map[string]*outlook
-	deferred  map[string]*entry
+	// uncertain says that a signal is turned away on the grounds of what may have changed since the stack was read, and turnsAway that a count
+	// or a delta is.
+	uncertain, turnsAway bool
+	pools                map[string]*outlook
+	deferred             map[string]*entry
 }
 
 // outlook is what is expected of a pool.
@@ -62,6 +63,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 		if intent.Signal != nil && intent.Signal.Cleared {
 			d.cleared = append(d.cleared, intent)
 		}
+		pool.present.Holds, pool.then.Holds = q.held, q.held
 		decision := pool.decide(intent, now)
 		d.subs[i].Decision = decision
 		switch state := pool.verdict(decision); state {
@@ -72,6 +74,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 			d.add(i, q.nextID(now), decision, state, now)
 			pool.waiting = true
 		default:
+			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != Held
 			// Of an update of ours that has not been read yet it is not known to the second when its cooldown ends.
 			ends := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused ||

@@ -31,6 +31,10 @@ type (
 		Attempt int
 		Err     error
 	}
+	// Announced says what is about to be done that nobody has asked for now.
+	Announced struct{ Upcoming []Upcoming }
+	// HoldsChanged says what is held now, and what was before.
+	HoldsChanged struct{ Before, Now Holds }
 	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a [*RulesError] where the rules
 	// read before stay in force, or says why the stack could not be read.
 	Refreshed struct{ Err error }
@@ -43,5 +47,7 @@ func (Changed) event()       {}
 func (BatchStarted) event()  {}
 func (BatchDone) event()     {}
 func (Postponed) event()     {}
+func (Announced) event()     {}
+func (HoldsChanged) event()  {}
 func (Refreshed) event()     {}
 func (JournalFailed) event() {}

@@ -123,7 +123,10 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
 	if f.updates == q.updates && !f.began.Before(q.began) {
-		f.err = q.take(f, snap, err)
+		before := q.snap
+		if f.err = q.take(f, snap, err); f.err == nil {
+			q.noteNews(before)
+		}
 		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
 		q.proveAt = time.Time{} // somebody may have deployed

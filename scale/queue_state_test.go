@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -281,6 +282,7 @@ func TestQueueListsWhatIsDoneWhileTheJournalIsTold(t *testing.T) {
 		}
 		for range 200 {
 			time.Sleep(100 * time.Millisecond)
+			synctest.Wait() // the two lists are asked for one after the other
 			if open, done := listed(); open+done != 1 {
 				t.Fatalf("it is %d times open and %d times done", open, done)
 			}

@@ -131,16 +131,24 @@ func (q *Queue) overtaken(intent Intent) (string, error) {
 }
 
 // decide decides what is no duplicate, and reserves a place in the queue for what is to be accepted. Where an intent would be turned
-// away on the grounds of what may have changed since it was read, the stack is read again first. What is accepted does not wait for that:
-// it is decided again when it is carried out.
+// away on the grounds of what may have changed since it was read, the stack is read again first: for a count or a delta by a reading that
+// begins after it came, for who asks has perhaps just changed the stack. What is accepted does not wait for that: it is decided again when
+// it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
-	since := q.now().Add(-q.options.Freshness)
+	asked := q.now()
+	if err := q.lookAtHolds(); err != nil {
+		return nil, unavailable(err)
+	}
 	for {
 		q.lookAtPending(intents)
+		since := asked.Add(-q.options.Freshness)
 		q.mu.Lock()
 		if q.usable() {
 			d := q.draft(intents, subs)
-			if !d.uncertain || q.current(since) {
+			if d.turnsAway {
+				since = asked
+			}
+			if !d.turnsAway && !d.uncertain || q.current(since) {
 				err := q.reserve(d)
 				q.mu.Unlock()
 				return d, err
@@ -172,6 +180,9 @@ func (q *Queue) reserve(d *draft) error {
 		}
 	}
 	for name, o := range d.pools {
+		if q.snap != nil && slices.Contains(q.snap.Unsettled, name) {
+			q.settleSooner()
+		}
 		if o.rivalled || o.err != nil {
 			delete(q.outlooks, name)
 		} else {
@@ -264,7 +275,7 @@ func (q *Queue) leftBehind(cleared []Intent) []*entry {
 	var out []*entry
 	newest, needy := map[string]bool{}, map[string]*entry{}
 	for _, e := range slices.Backward(q.open) {
-		if e.op.State != Deferred || !e.durable {
+		if e.op.State != Deferred || !e.durable || e.cancelling {
 			continue
 		}
 		pool, signal := e.op.Intent.Pool, e.op.Intent.Signal

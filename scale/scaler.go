@@ -29,6 +29,8 @@ type Scaler struct {
 	RetryDelay time.Duration
 	// Now is the time.
 	Now func() time.Time
+	// Holds keeps what people hold; nil: nothing can be held.
+	Holds HoldKeeper
 
 	// proving lets one at a time make a proof.
 	proving sync.Mutex
@@ -77,6 +79,9 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 		if err != nil {
 			return nil, err
 		}
+		if snap, err = s.held(snap); err != nil {
+			return nil, err
+		}
 		p, err = s.proved(ctx, snap, false, func() Plan { return plan(snap, intents, s.Now()) })
 		if err != nil || len(p.Moves) == 0 {
 			return nil, err
@@ -118,6 +123,8 @@ type order struct {
 	keep, resumed bool
 	// ahead is a reading that was begun already, with the lock; nil: there is none.
 	ahead *reading
+	// once leaves it to the caller to try again where the stack is locked or out of reach.
+	once bool
 	// expects has an engine started while the stack is read, for what the stack is expected to be like.
 	expects bool
 }
@@ -144,7 +151,7 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 	}
 	ahead := o.ahead
 	var last Plan
-	report, err := withRetries(ctx, s, func() (*Report, error) {
+	report, err := withRetries(ctx, s.trying(o.once), func() (*Report, error) {
 		return unlocked(func() (*Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
@@ -163,6 +170,10 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	snap, certain := s.Stack.Expected()
 	if snap == nil || certain { // which need not be waited for
+		return "", func() {}
+	}
+	snap, err := s.held(snap)
+	if err != nil {
 		return "", func() {}
 	}
 	p := plan(snap, intents, s.Now())
@@ -219,6 +230,14 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 		}),
 	)
 	return out, err
+}
+
+// trying is the scaler, which tries once.
+func (s *Scaler) trying(once bool) *Scaler {
+	if !once {
+		return s
+	}
+	return &Scaler{Stack: s.Stack, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds}
 }
 
 // Retry calls do until it succeeds, as an update is tried again: where the stack is locked or the backend out of reach. The scaler needs no
@@ -304,6 +323,9 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 		return p, nil, &LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
 	}
 	if err := s.checkConfigFile(snap); err != nil {
+		return p, nil, err
+	}
+	if snap, err = s.held(snap); err != nil {
 		return p, nil, err
 	}
 	if o.check != nil {

@@ -76,7 +76,7 @@ func (p Plan) others(pools []string) []string {
 }
 
 // Settle brings every unsettled pool back to the count of the last successful update: all in one update or, where that fails, one by one.
-// The observer is told. It does nothing where there is none.
+// The observer is told. It does nothing where there is none, and leaves pools alone that somebody holds.
 func (s *Scaler) Settle(ctx context.Context) error {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -87,7 +87,11 @@ func (s *Scaler) Settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.settlePools(ctx, snap.Unsettled)
+	holds, err := s.holds()
+	if err != nil {
+		return err
+	}
+	return s.settlePools(ctx, holds.free(snap.Unsettled, s.Now()))
 }
 
 // settlePools settles those of the pools that are unsettled. It holds the lock.

@@ -24,7 +24,7 @@ func (s *Snapshot) Configured(pool string) *string {
 
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
-	pool := Pool{Count: rule.Current}
+	pool := Pool{Count: rule.Current, Holds: s.Holds}
 	if size, known := s.Sizes[rule.Pool]; known {
 		pool.Count = &size
 	}

@@ -89,6 +89,8 @@ type Snapshot struct {
 	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may
 	// be anything in between. The next update of such a pool, which refreshes it first, settles it.
 	Unsettled []string
+	// Holds are the holds that were kept when something was decided on the snapshot, or told of it. They are not read with the stack.
+	Holds Holds
 	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may not have been read. Who
 	// holds Lock finds there only those whose PulumiScale has died.
 	Busy []Holder

@@ -28,6 +28,8 @@ type Status struct {
 	Unsettled bool
 	// Pending are the changes that would come along with a scaling, as far as it is proved; a rule that allows them has none.
 	Pending []PendingChange
+	// Hold keeps the pool as it is; nil where nobody holds it.
+	Hold *Hold
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
 	Err error
 }
@@ -37,6 +39,9 @@ type Status struct {
 func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
+		return nil, Program{}, err
+	}
+	if snap, err = s.held(snap); err != nil {
 		return nil, Program{}, err
 	}
 	found, restored, err := s.settleIfFree(ctx, snap)
@@ -87,6 +92,7 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
 	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
+	status.Hold = s.Holds.On(rule.Pool, now)
 	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
 	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {

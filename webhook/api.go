@@ -63,6 +63,21 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// cancel closes an operation that has not begun.
+func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
+	op, err := s.Queue.Cancel(r.PathValue("id"))
+	if refused, ok := errors.AsType[*scale.NotCancelledError](err); ok {
+		doc := board.OperationOf(refused.Operation)
+		problem{Title: "Cannot be cancelled", Status: http.StatusConflict, Detail: refused.Reason, Operation: &doc}.write(w)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", board.OperationOf(op))
+	return nil
+}
+
 // operations lists the operations that are not done, oldest first, and those that are, newest first.
 func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 	limit, err := limitOf(r)

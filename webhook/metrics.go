@@ -203,9 +203,9 @@ func kindOf(err error) string {
 
 // poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
 type poolCollector struct {
-	metrics                                       *Metrics
-	current, desired, least, most, unsettled, end *prometheus.Desc
-	queue, oldest, rules, ruleErrors, ready       *prometheus.Desc
+	metrics                                             *Metrics
+	current, desired, least, most, unsettled, held, end *prometheus.Desc
+	queue, oldest, rules, ruleErrors, ready             *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -215,6 +215,7 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		desired:    gaugeDesc("pool_desired", "The pool's configured count.", "pool"),
 		least:      gaugeDesc("pool_min", "The least count that the pool's rule allows.", "pool"),
 		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool"),
+		held:       gaugeDesc("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
 		unsettled:  gaugeDesc("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
 		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
 		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
@@ -231,7 +232,7 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.unsettled, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready} {
+	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready} {
 		out <- d
 	}
 }
@@ -267,6 +268,7 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.least, float64(s.Rule.Min), pool)
 		gauge(c.most, float64(s.Rule.Max), pool)
 		gauge(c.unsettled, map[bool]float64{true: 1}[s.Unsettled], pool)
+		gauge(c.held, map[bool]float64{true: 1}[s.Hold != nil], pool)
 		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
 		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
 		if s.Count != nil {

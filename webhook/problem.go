@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // problem is an error as RFC 9457 has it, application/problem+json.
@@ -27,6 +28,8 @@ type problem struct {
 	Pools []string `json:"pools,omitempty"`
 	// Result is the decision that turned the request away.
 	Result *result `json:"result,omitempty"`
+	// Operation is the one that stands in the way.
+	Operation *board.Operation `json:"operation,omitempty"`
 	// RuleErrors are the mistakes in the stack's rules, where those are at fault.
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 

@@ -15,7 +15,7 @@ type Decision struct {
 	To      *int   `json:"to,omitempty"`
 	Clamped bool   `json:"clamped,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Until is when a cooldown ends, or a failed alert may be decided afresh.
+	// Until is when a cooldown or a hold ends, or a failed alert may be decided afresh.
 	Until *time.Time `json:"until,omitempty"`
 	// Pending are the changes that would come along, where Outcome is "pending".
 	Pending []scale.PendingChange `json:"pending,omitempty"`
@@ -78,9 +78,11 @@ type Pool struct {
 	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
 	Last       *Scaling   `json:"lastScaling,omitempty"`
 	Drift      *Drift     `json:"drift,omitempty"`
-	Error      string     `json:"error,omitempty"`
 	// Pending are changes that belong to somebody's next pulumi up and would come along with a scaling, as far as is known.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
+	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	Hold  *Hold  `json:"hold,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // Drift is a difference between the stack's configuration file and the last successful update.
@@ -97,6 +99,7 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 	p := Pool{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
 		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled, Pending: s.Pending,
+		Hold: HoldOf(s.Hold),
 	}
 	if s.Last != nil {
 		last := ScalingOf(*s.Last)

@@ -42,6 +42,9 @@ type Status struct {
 	// Open are the operations that are not done, oldest first, and RetryAt is when they are tried again, where something was in the way.
 	Open    []Operation `json:"open"`
 	RetryAt *time.Time  `json:"retryAt,omitempty"`
+	// Holds are those in force, and Upcoming is what is about to be done that nobody asks for now.
+	Holds    []Hold     `json:"holds,omitempty"`
+	Upcoming []Upcoming `json:"upcoming,omitempty"`
 	// Failures are the last operations that failed or are not proved to have had their effect, and Scalings the last scalings, whoever made
 	// them; both newest first.
 	Failures []Operation `json:"failures"`
@@ -62,6 +65,12 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))
+	}
+	if len(o.Holds) > 0 {
+		s.Holds = HoldsOf(o.Holds)
+	}
+	for _, u := range o.Upcoming {
+		s.Upcoming = append(s.Upcoming, upcomingOf(u))
 	}
 	for _, op := range o.Open {
 		s.Open = append(s.Open, OperationOf(op))

@@ -40,6 +40,8 @@ func (v View) State() Mood {
 		return Mood{Bad, "Stack cannot be read"}
 	case len(v.RuleErrors) > 0:
 		return Mood{Warn, "Rules have mistakes"}
+	case v.heldStack() != nil && v.Running == nil:
+		return Mood{Warn, "Held"}
 	case v.Running != nil && v.Running.WaitsFor != "":
 		return Mood{Warn, "Waiting for the stack"}
 	case v.Running != nil && len(v.Running.Operations) == 0:
@@ -133,7 +135,10 @@ func (v View) MoreWaiting() int { return max(0, len(v.Waiting())-mostWaiting) }
 
 // WaitsFor says what an operation waits for.
 func (v View) WaitsFor(op Operation) string {
+	hold := v.heldFor(op.Pool)
 	switch {
+	case hold != nil:
+		return "the end of the hold, " + v.Left(&hold.Until)
 	case op.State == string(scale.Deferred) && op.NotBefore != nil && op.NotBefore.After(v.at):
 		return "the cooldown, " + v.Left(op.NotBefore)
 	case op.State == string(scale.Deferred) && op.NotBefore == nil && op.Error == "":

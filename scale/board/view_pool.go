@@ -31,9 +31,12 @@ func (v View) NoPools() string {
 	return "The stack output " + scale.OutputName + " has no pools."
 }
 
-// Held says what holds scaling off: a pause, or the rest of the cooldown. It is empty where nothing does.
+// Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty where nothing does.
 func (v View) Held(p Pool) string {
 	var out []string
+	if p.Hold != nil && p.Hold.Until.After(v.at) {
+		out = append(out, "held "+v.Left(&p.Hold.Until))
+	}
 	switch p.Paused {
 	case "":
 	case string(scale.PauseBoth):

@@ -39,7 +39,11 @@ type ill struct {
 	server    bool
 	working   bool
 	serving   bool
+	held      scale.Holds
+	heldErr   error
 }
+
+func (p *ill) Holds() (scale.Holds, error) { return p.held, p.heldErr }
 
 func text(s string) *string { return &s }
 func num(n int) *int        { return &n }
@@ -121,8 +125,8 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		skipped string
 	}{
 		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets current drift locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift state-dir disk locks pending unsettled clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift locks pending unsettled holds clock"},
 		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets current drift locks pending unsettled clock"},
 		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets current drift locks pending unsettled clock"},
 		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token"},
@@ -237,6 +241,9 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: scale.Holder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
 		"pending operations":          {"pending", func(p *ill) { p.survey.Pending = []string{"urn:x"} }, doctor.Warning, "urn:x"},
 		"an unsettled pool":           {"unsettled", func(p *ill) { p.survey.Unsettled = []string{"pool"} }, doctor.Warning, "in between: pool"},
+		"a hold":                      {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon.Add(time.Hour), By: "ana@ws"}} }, doctor.Warning, "nothing is scaled that is held"},
+		"a hold that has ended":       {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon}} }, doctor.OK, "none"},
+		"holds that cannot be read":   {"holds", func(p *ill) { p.heldErr = &scale.SetupError{Problem: "broken", Hint: "mend it"} }, doctor.Problem, "mend it"},
 		"a creation that was lost":    {"unsettled", func(p *ill) { p.survey.Pending, p.survey.Resources = []string{urn}, nil }, doctor.Warning, "in between: pool"},
 		"an update from the future":   {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(6 * time.Second) }, doctor.Warning, "6s in the future"},
 		"one from far in the future":  {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(time.Minute) }, doctor.Problem, "1m0s in the future"},

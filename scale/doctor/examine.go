@@ -41,6 +41,7 @@ func examinations() []examination {
 		{"locks", "locks", []string{"state"}, (*visit).lookAtLocks},
 		{"pending", "pending operations", []string{"state"}, (*visit).lookAtPending},
 		{"unsettled", "unsettled pools", []string{"rules"}, (*visit).lookAtUnsettled},
+		{"holds", "holds", []string{"stack"}, (*visit).lookAtHolds},
 		{"clock", "clock", []string{"backend", "stack"}, (*visit).lookAtClock},
 		{"at-work", "others at work here", []string{"program"}, (*visit).lookAtOthers},
 	}

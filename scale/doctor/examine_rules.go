@@ -150,3 +150,19 @@ func (v *visit) lookAtUnsettled(context.Context) finding {
 	return warn("the next scaling, or a running `pulumiscale serve`, brings them back to their count; docs/recovery.md says what else can be done",
 		"an update that failed or was cut off left them in between: %s", strings.Join(pools, ", "))
 }
+
+func (v *visit) lookAtHolds(context.Context) finding {
+	holds, err := v.Holds()
+	if err != nil {
+		return broken(err)
+	}
+	holds = holds.InForce(v.Now())
+	if len(holds) == 0 {
+		return fine("none")
+	}
+	details := make([]string, len(holds))
+	for i, h := range holds {
+		details[i] = h.String()
+	}
+	return warn("they end by themselves; `pulumiscale hold --end`, or `pulumiscale hold POOL --end`, ends one now", "nothing is scaled that is held").with(details...)
+}

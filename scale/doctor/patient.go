@@ -38,6 +38,8 @@ type Patient interface {
 	StateDir(ctx context.Context) StateDir
 	// Locks finds those who hold the stack; known is false where the backend tells only who tries to take a lock.
 	Locks(ctx context.Context) (locks []Lock, known bool, err error)
+	// Holds are what people hold in the state directory.
+	Holds() (scale.Holds, error)
 	// BackendTime asks the backend's server for its time; ok is false where there is no server.
 	BackendTime(ctx context.Context) (ahead time.Duration, ok bool, err error)
 	// Working says whether another process of PulumiScale changes the stack from this directory right now.

@@ -49,6 +49,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	if err := s.file.writable(); err != nil {
 		return nil, err
 	}
+	if locked := s.seenLocked(); locked != nil {
+		s.unlock(ctx, locked, observe)
+		return nil, locked
+	}
 	change.ID = cmp.Or(change.ID, scale.NewUpdateID())
 	decided, err := s.decidedOn(change)
 	if err != nil {
