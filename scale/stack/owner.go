@@ -62,33 +62,35 @@ func (f configFile) take(fresh, path string, old, text []byte) (taken bool, err 
 	return true, atomic.ReplaceFile(fresh, path)
 }
 
-// writing is a file that is being written in its place, kept until that is done: a crash may leave it half old and half new.
+// writing is what a file holds that is being written in its place, and what it is to hold, kept until that is done: a crash may leave it half old and
+// half new.
 type writing struct {
-	Path string `json:"path"`
-	Old  []byte `json:"old"`
-	New  []byte `json:"new"`
+	Old []byte `json:"old"`
+	New []byte `json:"new"`
 }
 
-// writingFile is the record's name in the state directory.
-const writingFile = "writing.json"
+// writingFile is where that is kept in the state directory.
+func (f configFile) writingFile() string {
+	return filepath.Join(f.stateDir, "writing-"+filepath.Base(f.path)+".json")
+}
 
 // overwrite writes the text over a file's, in its place: from the first byte that differs, which is a count and what follows it.
 func (f configFile) overwrite(path string, old, text []byte) (err error) {
 	if f.stateDir != "" {
-		record, err := json.Marshal(writing{Path: path, Old: old, New: text})
+		record, err := json.Marshal(writing{Old: old, New: text})
 		if err != nil {
 			return err
 		}
 		kept, err := onDisk(f.stateDir, record)
 		if err == nil {
-			err = atomic.ReplaceFile(kept, filepath.Join(f.stateDir, writingFile))
+			err = atomic.ReplaceFile(kept, f.writingFile())
 		}
 		if err != nil {
 			return err
 		}
 		defer func() {
 			if err == nil {
-				_ = os.Remove(filepath.Join(f.stateDir, writingFile))
+				_ = os.Remove(f.writingFile())
 			}
 		}()
 	}
@@ -112,21 +114,20 @@ func overwriteFile(path string, old, text []byte) error {
 }
 
 // finishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is somebody else's by now.
-func (s *Stack) finishWriting() {
-	record := filepath.Join(s.stateDir, writingFile)
-	text, err := os.ReadFile(record)
-	var u writing
-	if err != nil || json.Unmarshal(text, &u) != nil {
+func (f configFile) finishWriting() {
+	if f.stateDir == "" {
 		return
 	}
-	now, err := os.ReadFile(u.Path)
-	if err != nil {
+	text, err := os.ReadFile(f.writingFile())
+	var w writing
+	if err != nil || json.Unmarshal(text, &w) != nil {
 		return
 	}
-	if !bytes.Equal(now, u.New) && torn(now, u.Old, u.New) && overwriteFile(u.Path, now, u.New) != nil {
+	now, err := f.read()
+	if err != nil || torn(now, w.Old, w.New) && overwriteFile(f.target(), now, w.New) != nil {
 		return
 	}
-	_ = os.Remove(record)
+	_ = os.Remove(f.writingFile())
 }
 
 // torn says whether a text is the new one up to where it goes on, or ends, as the old one does.
@@ -135,8 +136,11 @@ func torn(now, old, text []byte) bool {
 	for same < min(len(now), len(text)) && now[same] == text[same] {
 		same++
 	}
+	if bytes.Equal(now, old) || bytes.Equal(now, text) {
+		return false
+	}
 	if len(now) == len(old) {
-		return !bytes.Equal(now, old) && bytes.Equal(now[same:], old[same:])
+		return bytes.Equal(now[same:], old[same:])
 	}
 	return len(now) > len(old) && same == len(now)
 }

@@ -17,6 +17,7 @@ func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 	if _, _, names := namesOf(t, f.path); names == 0 {
 		t.Skip("the number of names is not known here")
 	}
+	f.stateDir = t.TempDir()
 	for _, count := range []string{"10", "2"} { // longer, and shorter
 		if err := f.write(set("a", count)); err != nil {
 			t.Fatal(err)
@@ -24,6 +25,14 @@ func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 		if got, want := content(t, other), "config:\n  demo:a: "+count+"\n"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+	if left, err := os.ReadDir(f.stateDir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, error %v", left, err)
+	}
+	// Without a note of what it is to be, nothing is begun.
+	f.stateDir = filepath.Join(f.stateDir, "nowhere")
+	if err := f.write(set("a", "3")); err == nil || content(t, other) != "config:\n  demo:a: 2\n" {
+		t.Errorf("error %v, %q", err, content(t, other))
 	}
 }
 
@@ -43,13 +52,13 @@ func TestAFileThatACrashLeftHalfWrittenIsWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			s := &Stack{stateDir: dir}
 			path := filepath.Join(dir, "Pulumi.dev.yaml")
-			record, err := json.Marshal(writing{Path: path, Old: []byte(c.old), New: []byte(c.text)})
+			s := &Stack{stateDir: dir, file: configFile{path: path, stateDir: dir}}
+			record, err := json.Marshal(writing{Old: []byte(c.old), New: []byte(c.text)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeAll(t, map[string]string{path: c.now, filepath.Join(dir, writingFile): string(record)})
+			writeAll(t, map[string]string{path: c.now, s.file.writingFile(): string(record)})
 			unlock, ok, err := s.TryLock()
 			if err != nil || !ok {
 				t.Fatal(ok, err)
@@ -58,7 +67,7 @@ func TestAFileThatACrashLeftHalfWrittenIsWritten(t *testing.T) {
 			if got := content(t, path); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if _, err := os.Stat(filepath.Join(dir, writingFile)); err == nil {
+			if _, err := os.Stat(s.file.writingFile()); err == nil {
 				t.Error("the record is still there")
 			}
 		})
