@@ -55,6 +55,7 @@ func rows(option string) []row {
 		on("declined", always[*declinedError]("")),
 		on("usage", func(e *scale.UsageError) string { return e.Hint }),
 		on("rules", always[*scale.RulesError]("mend the output \"pulumiscale\" in the program, then run `pulumi up"+option+"`")),
+		on("destroyed", always[*scale.DestroyedError]("`pulumi up"+option+"` builds it up again, and scaling goes on by itself")),
 		on("unknown-pool", poolHint),
 		on("locked", lockHint),
 		on("unavailable", always[*scale.UnavailableError]("check the network and `pulumi whoami --verbose`; --retries tries more often")),

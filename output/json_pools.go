@@ -33,7 +33,9 @@ type Pool struct {
 	Paused      string   `json:"paused"`
 	Cooldown    Cooldown `json:"cooldown"`
 	LastScaling *Past    `json:"lastScaling,omitempty"`
-	Drift       *Drift   `json:"drift,omitempty"`
+	// NotScaledAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	NotScaledAmong int    `json:"notScaledAmong,omitempty"`
+	Drift          *Drift `json:"drift,omitempty"`
 	// Restored says that the drift has just been put right.
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
@@ -88,7 +90,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Pool: rule.Pool, Count: s.Count, Configured: s.Configured, Min: rule.Min, Max: rule.Max,
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
-		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled,
+		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled, NotScaledAmong: s.LastAmong,
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),

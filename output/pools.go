@@ -23,7 +23,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 	for i, pool := range pools {
 		rows[i] = []string{
 			pool.Rule.Pool, s.present(pool), strconv.Itoa(pool.Rule.Min), strconv.Itoa(pool.Rule.Max),
-			cooldown(pool, now), paused(pool.Rule.Paused), lastScaled(pool.Last, now),
+			cooldown(pool, now), paused(pool.Rule.Paused), lastScaled(pool, now),
 		}
 	}
 	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows)
@@ -62,8 +62,12 @@ func paused(p scale.Pause) string {
 	return string(p)
 }
 
-func lastScaled(last *scale.Scaling, now time.Time) string {
-	if last == nil {
+func lastScaled(pool scale.Status, now time.Time) string {
+	last := pool.Last
+	switch {
+	case last == nil && pool.LastAmong > 0:
+		return board.NeverScaled(pool.LastAmong)
+	case last == nil:
 		return none
 	}
 	return fmt.Sprintf("%s, %d -> %d", board.Ago(now.Sub(last.End)), last.From, last.To)

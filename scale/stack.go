@@ -20,7 +20,8 @@ type Stack interface {
 	Lock(ctx context.Context, observe Observe) (unlock func(), err error)
 	// TryLock is Lock without the wait: ok is false where somebody else holds it.
 	TryLock() (unlock func(), ok bool, err error)
-	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else.
+	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else; a
+	// [*DestroyedError] with one that tells what the stack was before.
 	Read(ctx context.Context) (*Snapshot, error)
 	// ReadSince reads the stack afresh, but for the history, which is taken for what it was at an earlier reading where nothing shows that
 	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to

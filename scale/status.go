@@ -18,8 +18,10 @@ type Status struct {
 	Configured *int
 	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or past where it does already.
 	UpUntil, DownUntil time.Time
-	// Last is the last successful scaling; nil where there was none.
-	Last *Scaling
+	// Last is the last successful scaling; nil where none is known. Then LastAmong is the number of newest updates that were looked at, and 0
+	// where those were all: there was none.
+	Last      *Scaling
+	LastAmong int
 	// Drift is the difference to the configuration file, and Restored says that it has just been put right; nil where there is none.
 	Drift    *Drift
 	Restored bool
@@ -85,6 +87,9 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 			break
 		}
 	}
+	if status.Last == nil && !s.Complete {
+		status.LastAmong = len(s.Updates)
+	}
 	return status
 }
 
@@ -102,9 +107,16 @@ func (s *Snapshot) statuses(now time.Time) []Status {
 	return out
 }
 
+// tellsKeys says whether a snapshot that came with an error has rules, of which the keys can be counted on.
+func tellsKeys(snap *Snapshot, err error) bool {
+	_, malformed := errors.AsType[*RulesError](err)
+	_, destroyed := errors.AsType[*DestroyedError](err)
+	return (malformed || destroyed) && snap != nil && len(snap.Rules) > 0
+}
+
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. Edits that no
-// update ever had are kept, and reported to the observer. With a [*RulesError] it has done so for the pools of [RulesError.Keys]: for nothing
-// else is needed, and the `pulumi up` that follows may be the one that mends the rules.
+// update ever had are kept, and reported to the observer. With a [*RulesError] it has done so for the pools of [RulesError.Keys], and with a
+// [*DestroyedError] for those whose rules the stack still has: for nothing else is needed, and the `pulumi up` that follows may be the one that mends the rules.
 func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -112,7 +124,7 @@ func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	}
 	defer unlock()
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
-	if malformed, ok := errors.AsType[*RulesError](err); err != nil && (!ok || snap == nil || len(malformed.Keys) == 0) {
+	if err != nil && !tellsKeys(snap, err) {
 		return nil, err
 	}
 	restored, failed := settle(ctx, s.Stack, snap, Restore, s.Observe)

@@ -37,6 +37,9 @@ type problem struct {
 // cannotDecide is the title of a problem where what is needed for a decision is missing, or is wrong in the stack.
 const cannotDecide = "Cannot be decided"
 
+// switchedOff is said of a stack of which nothing is to be scaled: see [scale.IsOff].
+const switchedOff = "scaling is switched off until the stack's next `pulumi up`: it has been destroyed, or its last update took the rules away"
+
 // busyRetry is when a sender may try again after something was out of reach.
 const busyRetry = 10 * time.Second
 
@@ -61,6 +64,8 @@ func problemOf(err error) problem {
 		large     *http.MaxBytesError
 	)
 	switch {
+	case scale.IsOff(err):
+		return problem{Status: http.StatusServiceUnavailable, Detail: switchedOff + "; nothing was accepted", retryAfter: busyRetry}
 	case errors.As(err, &bad):
 		return problem{Status: http.StatusBadRequest, Detail: bad.Problem, Field: bad.Field}
 	case errors.As(err, &usage):

@@ -72,8 +72,10 @@ type Pool struct {
 	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
 	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
 	Last       *Scaling   `json:"lastScaling,omitempty"`
-	Drift      *Drift     `json:"drift,omitempty"`
-	Error      string     `json:"error,omitempty"`
+	// LastAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	LastAmong int    `json:"notScaledAmong,omitempty"`
+	Drift     *Drift `json:"drift,omitempty"`
+	Error     string `json:"error,omitempty"`
 }
 
 // Drift is a difference between the stack's configuration file and the last successful update.
@@ -89,7 +91,7 @@ type Drift struct {
 func PoolOf(s scale.Status, now time.Time) Pool {
 	p := Pool{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
-		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled,
+		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled, LastAmong: s.LastAmong,
 	}
 	if s.Last != nil {
 		last := ScalingOf(*s.Last)

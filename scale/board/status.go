@@ -28,8 +28,9 @@ type Status struct {
 	Now    time.Time  `json:"now"`
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
-	// Problem says why it is not ready.
+	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
 	Problem    string          `json:"problem,omitempty"`
+	Off        bool            `json:"off,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	Pools      []Pool          `json:"pools"`
 	Running    *Work           `json:"running,omitempty"`
@@ -51,7 +52,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 		Pools: []Pool{}, Open: []Operation{}, RetryAt: ahead(o.RetryAt, now), Failures: []Operation{}, Scalings: []Scaling{},
 	}
 	if o.Unready != nil {
-		s.Problem = o.Unready.Error()
+		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))

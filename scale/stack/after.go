@@ -57,7 +57,7 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	if base == nil || len(base.Unsettled) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
 		return nil
 	}
-	rules, malformed, err := s.rules(result.Output)
+	rules, malformed, err := s.rules(result.Output, nil)
 	if err != nil || malformed != nil || !sameKeys(base.Rules, rules) {
 		return nil
 	}
@@ -131,7 +131,7 @@ func updateOf(change scale.Change, updates []scale.Update, rules scale.Rules) (_
 		return scale.Update{}, false
 	}
 	return scale.Update{
-		Kind: "update", Succeeded: true, Message: change.Message, By: updates[own].By, ID: change.ID, Pools: change.Pools, Values: values,
+		Kind: kindUpdate, Succeeded: true, Message: change.Message, By: updates[own].By, ID: change.ID, Pools: change.Pools, Values: values,
 	}, true
 }
 

@@ -109,7 +109,7 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	horizon := time.Now().Add(-longestCooldown(rules))
 	for name := range rules {
 		if !slices.ContainsFunc(updates, func(u scale.Update) bool {
-			return u.Succeeded && u.Kind == "update" && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
+			return u.Succeeded && u.Kind == kindUpdate && u.End.Before(horizon) && (!u.Overtaken || slices.Contains(u.Pools, name))
 		}) {
 			return false
 		}

@@ -113,10 +113,13 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, _, rulesErr := p.rules(state.rules)
+	rules, _, rulesErr := p.rules(state.rules, entries)
 	updates, err := p.updates(entries, rules)
 	if err != nil {
 		rulesErr = errors.Join(rulesErr, err)
+	}
+	if destroyed := p.destroyed(state, entries, rules, updates); destroyed != nil {
+		rulesErr = destroyed
 	}
 	if rulesErr != nil {
 		rules = nil

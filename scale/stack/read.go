@@ -104,7 +104,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, rulesErr, unread := s.rules(state.rules)
+	rules, rulesErr, unread := s.rules(state.rules, entries)
 	if malformed, ok := errors.AsType[*scale.RulesError](unread); ok {
 		rules = malformed.Keys
 	} else if unread != nil {
@@ -125,7 +125,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
 	snap.Unsettled = s.unsettled(ended, entries, rules)
-	err = cmp.Or(s.fill(snap, state), unread)
+	err = cmp.Or(s.fill(snap, state), s.destroyed(state, entries, rules, updates), unread)
 	if err == nil && rulesErr == nil {
 		s.last.Store(snap)
 	}
