@@ -61,6 +61,10 @@ func rows(option string) []row {
 		on("unavailable", always[*scale.UnavailableError]("check the network and `pulumi whoami --verbose`; --retries tries more often")),
 		on("engine", func(e *scale.EngineError) string { return engineHint(e, option) }),
 		on("target", always[*scale.TargetError]("compare the rule's urn or targets with `pulumi stack --show-urns"+option+"`")),
+		on("unprovable", always[*scale.UnprovableError]("the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up"+option+"`")),
+		on("protected", func(e *scale.ProtectedError) string {
+			return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
+		}),
 		on("value", func(e *scale.ValueError) string {
 			path := ""
 			if e.Path {

@@ -40,6 +40,8 @@ type Pool struct {
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
 	Unsettled bool `json:"unsettled"`
+	// Unverified says why the configured count, although its update succeeded, is not proved to have come about.
+	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -109,6 +111,9 @@ func poolOf(s scale.Status, now time.Time) Pool {
 	if s.Drift != nil {
 		d := drift(*s.Drift)
 		p.Drift = &d
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
 	}
 	if s.Err != nil {
 		p.Problem = s.Err.Error()

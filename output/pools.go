@@ -38,6 +38,9 @@ func (s *Style) present(pool scale.Status) string {
 	if pool.Count != nil && pool.Configured != nil && *pool.Count != *pool.Configured {
 		text += s.yellow.Render(fmt.Sprintf(" (config %d)", *pool.Configured))
 	}
+	if pool.Unverified != nil && !pool.Unsettled {
+		text += s.red.Render(" (not verified)")
+	}
 	if pool.Unsettled {
 		text += s.red.Render(" (unsettled)")
 	}

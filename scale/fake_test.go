@@ -37,6 +37,8 @@ type fakeStack struct {
 	written            [][]Setting
 	observed           []Event
 	reads              int
+	// concluded are the results that Conclude was told of, by the update's id.
+	concluded map[string][]MoveResult
 }
 
 func (f *fakeStack) Name() string       { return "dev" }
@@ -119,6 +121,13 @@ func (f *fakeStack) checkTargets(c Change) {
 	if len(c.Targets) == 0 {
 		f.t.Error("a change without a target")
 	}
+}
+
+func (f *fakeStack) Conclude(id string, results []MoveResult) {
+	if f.concluded == nil {
+		f.concluded = map[string][]MoveResult{}
+	}
+	f.concluded[id] = results
 }
 
 func (f *fakeStack) Write(settings []Setting) error {

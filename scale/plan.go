@@ -134,6 +134,9 @@ func change(snap *Snapshot, moves []Move) Change {
 		c.TargetDependents = c.TargetDependents || rule.TargetDependents
 		c.Refresh = c.Refresh || rule.Refresh || slices.Contains(snap.Unsettled, m.Pool)
 		c.Pools = append(c.Pools, m.Pool)
+		if slices.Contains(snap.Unsettled, m.Pool) {
+			c.Unsettled = append(c.Unsettled, m.Pool)
+		}
 		message := m.String()
 		if m.Why != "" {
 			message += " (" + m.Why + ")"

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 		}
 		pool.Configured = &n
 		if pool.Count == nil {
-			pool.Count = &n
+			pool.Count = cmp.Or(s.doubted(rule), &n)
 		}
 	}
 	pool.LastUp, pool.LastDown = lastScalings(s.Updates, rule.Pool)

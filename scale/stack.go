@@ -42,6 +42,9 @@ type Stack interface {
 	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun. Until it is known that the
 	// pools are as they should be, [Snapshot.Unsettled] names them.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
+	// Conclude takes in what was found of the pools of an update of ours that has succeeded: only those that are proved are in no doubt any more,
+	// and [Snapshot.Unverified] names the others.
+	Conclude(id string, results []MoveResult)
 	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
 	Write(settings []Setting) error
 }
@@ -57,6 +60,8 @@ type Snapshot struct {
 	Resources []string
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
 	DependsOn map[string][]string
+	// Protected are the URNs of resources that the engine refuses to delete.
+	Protected []string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
 	Pending []string
 	// Updates are the newest completed updates, newest first: at least so many that the last successful one and every one
@@ -76,6 +81,8 @@ type Snapshot struct {
 	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may
 	// be anything in between. The next update of such a pool, which refreshes it first, settles it.
 	Unsettled []string
+	// Unverified are, by name, the pools whose last update of ours succeeded and is not proved to have had its effect, as far as this machine knows.
+	Unverified map[string]Doubt
 	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may not have been read. Who
 	// holds Lock finds there only those whose PulumiScale has died.
 	Busy []Holder
@@ -132,6 +139,8 @@ type Change struct {
 	// Targets are URNs, or patterns of them. There is at least one.
 	Targets                   []string
 	TargetDependents, Refresh bool
+	// Unsettled are those of the pools that were in doubt when the change was decided.
+	Unsettled []string
 	// Message is the update's message.
 	Message string
 	// Head, Output and History are those of the snapshot on which the change was decided, and of its [Stamp].

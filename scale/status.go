@@ -28,6 +28,8 @@ type Status struct {
 	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may be anything in
 	// between: see [Snapshot.Unsettled]. Count is then what it was before.
 	Unsettled bool
+	// Unverified says why the configured count is not proved to have come about; nil where that is not in doubt.
+	Unverified *Doubt
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
 	Err error
 }
@@ -79,6 +81,9 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
 	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
+	if d, doubtful := s.Unverified[rule.Pool]; doubtful {
+		status.Unverified = &d
+	}
 	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
 	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {
@@ -169,6 +174,10 @@ func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Pro
 	}
 	proof.To = oneAway(rule, pool.Count)
 	result, err := s.Stack.Preview(ctx, change(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
+	if met, ok := errors.AsType[*ProtectedError](err); ok && matcher(rule.Targets...)(met.URN) {
+		proof.Steps = []ResourceStep{{Op: "delete", URN: met.URN}} // it changes what it should; a scaling finds this out beforehand
+		return proof, nil
+	}
 	if err != nil {
 		proof.Problem = nameTarget(snap, Plan{Moves: []Move{{Pool: rule.Pool}}}, err).Error()
 		return proof, ctx.Err()

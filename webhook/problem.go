@@ -47,21 +47,23 @@ const busyRetry = 10 * time.Second
 // mend and is told to the log alone.
 func problemOf(err error) problem {
 	var (
-		bad       *BadRequestError
-		forbidden *ForbiddenError
-		fetch     *UnavailableError
-		usage     *scale.UsageError
-		pool      *scale.UnknownPoolError
-		operation *scale.UnknownOperationError
-		backend   *scale.UnavailableError
-		journal   *scale.JournalError
-		full      *scale.QueueFullError
-		rules     *scale.RulesError
-		value     *scale.ValueError
-		target    *scale.TargetError
-		engine    *scale.EngineError
-		locked    *scale.LockedError
-		large     *http.MaxBytesError
+		bad        *BadRequestError
+		forbidden  *ForbiddenError
+		fetch      *UnavailableError
+		usage      *scale.UsageError
+		pool       *scale.UnknownPoolError
+		operation  *scale.UnknownOperationError
+		backend    *scale.UnavailableError
+		journal    *scale.JournalError
+		full       *scale.QueueFullError
+		rules      *scale.RulesError
+		value      *scale.ValueError
+		target     *scale.TargetError
+		unprovable *scale.UnprovableError
+		engine     *scale.EngineError
+		protected  *scale.ProtectedError
+		locked     *scale.LockedError
+		large      *http.MaxBytesError
 	)
 	switch {
 	case scale.IsOff(err):
@@ -84,7 +86,7 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now; nothing was accepted", retryAfter: busyRetry}
 	case errors.As(err, &locked):
 		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack is locked by another update; nothing was accepted", retryAfter: busyRetry}
-	case errors.As(err, &value), errors.As(err, &target):
+	case errors.As(err, &value), errors.As(err, &target), errors.As(err, &unprovable), errors.As(err, &protected):
 		return problem{Title: cannotDecide, Status: http.StatusConflict, Detail: err.Error()}
 	case errors.As(err, &engine):
 		return problem{Title: "The preview failed", Status: http.StatusBadGateway, Detail: "the engine or the program failed; the log of pulumiscale says why"}

@@ -62,10 +62,12 @@ func OperationOf(op scale.Operation) Operation {
 
 // Pool is how a pool stands.
 type Pool struct {
-	Pool       string     `json:"pool"`
-	Count      *int       `json:"count,omitempty"`
-	Configured *int       `json:"configured,omitempty"`
-	Unsettled  bool       `json:"unsettled,omitempty"`
+	Pool       string `json:"pool"`
+	Count      *int   `json:"count,omitempty"`
+	Configured *int   `json:"configured,omitempty"`
+	Unsettled  bool   `json:"unsettled,omitempty"`
+	// Unverified says why the configured count is not proved to have come about.
+	Unverified string     `json:"unverified,omitempty"`
 	Min        int        `json:"min"`
 	Max        int        `json:"max"`
 	Paused     string     `json:"paused,omitempty"`
@@ -99,6 +101,9 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 	}
 	if d := s.Drift; d != nil {
 		p.Drift = &Drift{ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
 	}
 	if s.Err != nil {
 		p.Error = s.Err.Error()

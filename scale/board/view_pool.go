@@ -70,6 +70,9 @@ func (v View) Notes(p Pool) []Mood {
 	if p.Unsettled {
 		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})
 	}
+	if p.Unverified != "" {
+		out = append(out, Mood{Bad, "Not verified: " + p.Unverified + "."})
+	}
 	if p.Count != nil && (*p.Count < p.Min || *p.Count > p.Max) {
 		out = append(out, Mood{Warn, "The count is outside the guardrails."})
 	}

@@ -54,7 +54,7 @@ func (d *departure) elsewhere(change scale.Change) bool {
 // events do not tell all that matters, for a reading may find more then.
 func (s *Stack) after(from *departure, change scale.Change, result scale.Result) *scale.Snapshot {
 	base := from.base
-	if base == nil || len(base.Unsettled) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
+	if base == nil || len(base.Unsettled)+len(base.Unverified) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
 		return nil
 	}
 	rules, malformed, err := s.rules(result.Output, nil)
@@ -67,7 +67,7 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	}
 	update.Start, update.End = from.at.Truncate(time.Second), time.Now().Truncate(time.Second)
 	snap := &scale.Snapshot{
-		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Complete: base.Complete, Head: result.Head, Output: result.Output,
+		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Protected: base.Protected, Complete: base.Complete, Head: result.Head, Output: result.Output,
 	}
 	if now, ok := s.traces(); ok {
 		added, isNext := from.next(now)

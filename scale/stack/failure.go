@@ -31,12 +31,24 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 	if !f.hasBegun {
 		return s.commandError("start the "+f.operation, fail)
 	}
+	if found := protectedResource.FindStringSubmatch(f.words() + fail.stderr); found != nil && f.preview() {
+		return &scale.ProtectedError{URN: found[1]}
+	}
 	if len(f.diagnostics) == 0 {
 		for _, message := range errorLines(fail) {
 			f.diagnostics = append(f.diagnostics, scale.Diagnostic{Severity: "error", Message: message})
 		}
 	}
 	return &scale.EngineError{Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Interrupted: fail.interrupted}
+}
+
+// words are all that the engine has said of errors.
+func (f *follower) words() string {
+	var out strings.Builder
+	for _, d := range f.diagnostics {
+		out.WriteString(d.Message + "\n")
+	}
+	return out.String()
 }
 
 // commandError tells what a failed command means that has not touched the stack.
@@ -75,7 +87,10 @@ var (
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
 	damagedLock = regexp.MustCompile(`error: unexpected end of JSON input`)
 	// lockLeft is an engine that could not remove its lock.
-	lockLeft      = regexp.MustCompile(`problem deleting the lock`)
+	lockLeft = regexp.MustCompile(`problem deleting the lock`)
+	// protectedResource is a resource that would be deleted, or replaced, and is protected.
+	protectedResource = regexp.MustCompile(`resource "([^"]+)"\s+(?:cannot be deleted\s+because it is protected|` +
+		`(?:as part of replacing "[^"]+"\s+)?as it is currently marked for protection)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
 	// unreachable is trouble on the way to the backend, by the words of Go's net package, of HTTP, and of Pulumi Cloud's client, which
 	// shows a status as [503] but for 429.

@@ -25,13 +25,14 @@ type memory struct {
 	Output    string         `json:"output"`
 	Resources []string       `json:"resources"`
 	Updates   []scale.Update `json:"updates"`
+	Protected []string       `json:"protected,omitempty"`
 	Complete  bool           `json:"complete"`
 	Head      string         `json:"head"`
 	Stamp     scale.Stamp    `json:"stamp"`
 }
 
 // memoryFormat changes with the meaning of anything in the file.
-const memoryFormat = 1
+const memoryFormat = 2
 
 func (s *Stack) memoryFile() string {
 	return filepath.Join(s.stateDir, "last-"+path.Base(s.name)+".json")
@@ -48,7 +49,8 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	}
 	text, err := json.Marshal(memory{
 		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
-		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Complete: snap.Complete, Head: snap.Head, Stamp: snap.Stamp,
+		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Protected: snap.Protected, Complete: snap.Complete,
+		Head: snap.Head, Stamp: snap.Stamp,
 	})
 	if err != nil {
 		return
@@ -79,7 +81,7 @@ func (s *Stack) recall() *scale.Snapshot {
 		return nil
 	}
 	return &scale.Snapshot{
-		Rules: rules, Resources: m.Resources, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
+		Rules: rules, Resources: m.Resources, Updates: m.Updates, Protected: m.Protected, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
 	}
 }
 
@@ -105,7 +107,7 @@ func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp
 		return nil, false, nil
 	}
 	snap := *last
-	snap.Unsettled, snap.Busy = nil, busy
+	snap.Unsettled, snap.Unverified, snap.Busy = nil, nil, busy
 	snap.File, err = s.file.values(snap.Rules)
 	return &snap, certain, err
 }

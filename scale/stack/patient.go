@@ -129,10 +129,10 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	}
 	p.state = state
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
-		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
+		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Protected: state.protected, Complete: complete, Updates: updates, Head: head(entries),
 	}}
 	ended, _ := p.left()
-	p.survey.Unsettled = p.unsettled(ended, entries, rules)
+	p.survey.Unsettled, p.survey.Unverified = p.unsettled(ended, entries, rules), unverified(ended, entries, rules)
 	p.survey.File, p.survey.FileErr = p.file.values(rules)
 	return p.survey, nil
 }

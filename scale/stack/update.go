@@ -107,10 +107,11 @@ func (s *Stack) conclude(r *record, f *follower, err error) {
 		s.settle(r)
 	}
 	failed := began && err != nil && len(f.result.Steps) > 0
-	if !failed && !f.unclean {
+	switch {
+	case !failed && !f.unclean && !(began && r.doubts()):
 		r.remove()
-	} else if f.damaged {
-		r.Damaged = true
+	case f.unclean:
+		r.Damaged, r.Unclean = f.damaged, true
 		_ = r.save() // else the lock is not known for ours, and stays
 	}
 }
