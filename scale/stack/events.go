@@ -42,6 +42,9 @@ type follower struct {
 	// without a preview only then: on self-managed backends after Lock, on Pulumi Cloud after the service has started the update.
 	locked func()
 
+	// known are URNs by which a masked one is known again.
+	known []string
+
 	hasBegun bool
 	result   scale.Result
 	open     map[string]scale.ResourceStep

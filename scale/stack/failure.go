@@ -26,13 +26,13 @@ type failure struct {
 func (s *Stack) engineError(f *follower, fail failure) error {
 	// The engine finds out last that a target is missing: by then it has updated the others.
 	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
-		return &scale.TargetError{Target: target[1]}
+		return &scale.TargetError{Target: f.unmaskURN(target[1])}
 	}
 	if !f.hasBegun {
 		return s.commandError("start the "+f.operation, fail)
 	}
 	if found := protectedResource.FindStringSubmatch(f.words() + fail.stderr); found != nil && f.preview() {
-		return &scale.ProtectedError{URN: found[1]}
+		return &scale.ProtectedError{URN: f.unmaskURN(found[1])}
 	}
 	if len(f.diagnostics) == 0 {
 		for _, message := range errorLines(fail) {
