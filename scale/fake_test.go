@@ -232,6 +232,11 @@ func (u Update) failed() Update        { u.Succeeded = false; return u }
 func (u Update) of(kind string) Update { u.Kind = kind; return u }
 func (u Update) by(id string) Update   { u.ID = id; return u }
 
+func (u Update) ours(message string, pools ...string) Update {
+	u.Message, u.Pools = message, pools
+	return u
+}
+
 // twoPools are the rules of a worker pool and of an api pool.
 func twoPools() Rules {
 	api := leastRule()

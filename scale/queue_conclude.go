@@ -244,8 +244,19 @@ func (e *entry) settle(report *Report, d Decision, stays map[string]*int, err er
 				op.Error = err.Error()
 			}
 		}
+		if at >= 0 && report.Results[at].Found != nil {
+			op.Decision.Reason = joined(op.Decision.Reason, OtherSize(report.Results[at].Move, *report.Results[at].Found))
+		}
 	}
 	return true
+}
+
+// joined are two reasons as one; the first may be empty.
+func joined(first, second string) string {
+	if first == "" {
+		return second
+	}
+	return first + "; " + second
 }
 
 // fail closes operations whose update, or anything before it, has failed.

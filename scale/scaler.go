@@ -58,6 +58,8 @@ type MoveResult struct {
 	// then still at the count before, or near it.
 	Unverified string
 	Stays      bool
+	// Found is the size that the state had before, where that is another one than the move counted from; else nil.
+	Found *int
 }
 
 // Preview decides the intents and runs the change in the engine without doing it. The result is nil where there is nothing to do.
@@ -85,6 +87,7 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 			return nil, nameTarget(snap, p, err)
 		}
 		p = judge(snap, p, result)
+		p.findSizes(snap, result)
 		return result, nil
 	})
 	return &p, result, err
@@ -343,7 +346,7 @@ func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	out := make([]MoveResult, len(moves))
 	for i, m := range moves {
 		rule := snap.Rules[m.Pool]
-		out[i] = MoveResult{Move: m}
+		out[i] = MoveResult{Move: m, Found: foundSize(snap, m, result.Steps)}
 		if rule.Current != nil && err != nil {
 			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", err)
 			continue

@@ -94,7 +94,8 @@ func (s Scaling) Why() string {
 }
 
 // Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one before it.
-// The update that first gave the pool a count is none.
+// The update that first gave the pool a count is one where it is PulumiScale's and tells what it counted from: somebody's own says only what they began
+// with.
 func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
@@ -103,8 +104,12 @@ func Scalings(updates []Update, pool string) []Scaling {
 			continue
 		}
 		n := countOf(u.Values[pool])
-		if last != nil && n != nil && *n != *last {
-			out = append(out, Scaling{Pool: pool, From: *last, To: *n, Update: u})
+		from := last
+		if from == nil && n != nil {
+			from = u.movedFrom(pool, *n)
+		}
+		if from != nil && n != nil && *n != *from {
+			out = append(out, Scaling{Pool: pool, From: *from, To: *n, Update: u})
 		}
 		if u.Succeeded {
 			last = n
@@ -112,6 +117,30 @@ func Scalings(updates []Update, pool string) []Scaling {
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// movedFrom is the count from which an update of ours moved a pool to its value, as the message says; nil where it does not, and for others.
+func (u Update) movedFrom(pool string, to int) *int {
+	rest, ours := strings.CutPrefix(u.Message, messagePrefix)
+	if !ours || !slices.Contains(u.Pools, pool) {
+		return nil
+	}
+	for _, name := range u.Pools { // in the order of the message, so that the reason of one does not pass for the move of another before it
+		at := strings.Index("; "+rest, "; "+name+" ")
+		if at < 0 {
+			return nil
+		}
+		rest = rest[at:]
+		if name == pool {
+			break
+		}
+		rest = rest[len(name):]
+	}
+	var from, told int
+	if _, err := fmt.Sscanf(rest, pool+" %d -> %d", &from, &told); err != nil || told != to {
+		return nil
+	}
+	return &from
 }
 
 func countOf(text *string) *int {
