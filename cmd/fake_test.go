@@ -150,6 +150,8 @@ func (f *fake) Update(ctx context.Context, change scale.Change, observe scale.Ob
 	return result, nil
 }
 
+func (f *fake) Conclude(string, []scale.MoveResult) {}
+
 func (f *fake) Write(settings []scale.Setting) error {
 	if f.writeErr != nil {
 		return f.writeErr

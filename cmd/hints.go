@@ -55,11 +55,16 @@ func rows(option string) []row {
 		on("declined", always[*declinedError]("")),
 		on("usage", func(e *scale.UsageError) string { return e.Hint }),
 		on("rules", always[*scale.RulesError]("mend the output \"pulumiscale\" in the program, then run `pulumi up"+option+"`")),
+		on("destroyed", always[*scale.DestroyedError]("`pulumi up"+option+"` builds it up again, and scaling goes on by itself")),
 		on("unknown-pool", poolHint),
 		on("locked", lockHint),
 		on("unavailable", always[*scale.UnavailableError]("check the network and `pulumi whoami --verbose`; --retries tries more often")),
 		on("engine", func(e *scale.EngineError) string { return engineHint(e, option) }),
 		on("target", always[*scale.TargetError]("compare the rule's urn or targets with `pulumi stack --show-urns"+option+"`")),
+		on("unprovable", always[*scale.UnprovableError]("the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up"+option+"`")),
+		on("protected", func(e *scale.ProtectedError) string {
+			return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
+		}),
 		on("value", func(e *scale.ValueError) string {
 			if e.Form != "" {
 				return "nothing was changed; write the pool's count out in the stack's config file, once and in a place of its own, and try again"

@@ -160,11 +160,12 @@ func (o *serveOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer s.queue.Close() // even where it never runs
-	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve.
-	if _, _, err := s.scaler.Pools(ctx); err != nil {
+	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve; a destroyed
+	// stack is waited for, as one is that is destroyed later.
+	if _, _, err := s.scaler.Pools(ctx); err != nil && !isA[*scale.DestroyedError](err) {
 		return err
 	}
-	if err := s.queue.Reload(ctx); err != nil {
+	if err := s.queue.Reload(ctx); err != nil && !isA[*scale.DestroyedError](err) {
 		return err
 	}
 	return s.serve(ctx, signals.reload)

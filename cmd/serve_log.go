@@ -40,9 +40,13 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case scale.Postponed:
 		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
 	case scale.Refreshed:
-		if e.Err != nil {
+		if e.Err != nil && !scale.IsOff(e.Err) { // of which one is told once
 			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
 		}
+	case scale.SwitchedOff:
+		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
+	case scale.SwitchedOn:
+		log.Info("scaling is switched on again")
 	case scale.JournalFailed:
 		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
 	case scale.Retrying:

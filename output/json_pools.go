@@ -39,7 +39,9 @@ type Pool struct {
 	Paused      string   `json:"paused"`
 	Cooldown    Cooldown `json:"cooldown"`
 	LastScaling *Past    `json:"lastScaling,omitempty"`
-	Drift       *Drift   `json:"drift,omitempty"`
+	// NotScaledAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	NotScaledAmong int    `json:"notScaledAmong,omitempty"`
+	Drift          *Drift `json:"drift,omitempty"`
 	// Restored says that the drift has just been put right.
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
@@ -48,6 +50,8 @@ type Pool struct {
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
 	Hold *board.Hold `json:"hold,omitempty"`
+	// Unverified says why the configured count, although its update succeeded, is not proved to have come about.
+	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -101,7 +105,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
 		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending,
-		Hold: board.HoldOf(s.Hold),
+		Hold: board.HoldOf(s.Hold), NotScaledAmong: s.LastAmong,
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),
@@ -120,6 +124,9 @@ func poolOf(s scale.Status, now time.Time) Pool {
 	if s.Drift != nil {
 		d := drift(*s.Drift)
 		p.Drift = &d
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
 	}
 	if s.Err != nil {
 		p.Problem = s.Err.Error()

@@ -142,7 +142,10 @@ func (s *Style) pools(v board.View, width int) []string {
 		if target != nil {
 			count += " → " + board.Count(target)
 		}
-		last := "never scaled"
+		last := "scaled " + board.NeverScaled(p.LastAmong)
+		if p.LastAmong == 0 {
+			last = "never scaled"
+		}
 		if p.Last != nil {
 			last = fmt.Sprintf("%s, %d → %d", v.Ago(p.Last.End), p.Last.From, p.Last.To)
 		}

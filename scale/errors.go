@@ -25,6 +25,8 @@ type RulesError struct {
 	Problems []Problem
 	// Keys are rules of which only the config key counts: those of the pools whose key can be read all the same.
 	Keys Rules
+	// Gone says that the newest update has left the stack without such an output, and succeeded: its program says that nothing is to be scaled.
+	Gone bool
 }
 
 // KeysWhole says whether the config key of every pool can be read in spite of the mistakes.

@@ -33,6 +33,8 @@ type Plan struct {
 	// Moves are the pools to scale, by name; where it is empty there is nothing to do.
 	Moves  []Move
 	Change Change
+	// Found are, by pool, the sizes that the state has where the moves count from others, as far as a preview has shown them.
+	Found map[string]int
 }
 
 // plan decides every intent on the snapshot, and puts all pools with work into one change.
@@ -142,6 +144,9 @@ func change(snap *Snapshot, moves []Move) Change {
 		c.Refresh = c.Refresh || rule.Refresh || slices.Contains(snap.Unsettled, m.Pool)
 		c.BringsAlong = c.BringsAlong || rule.Pending == AllowPending
 		c.Pools = append(c.Pools, m.Pool)
+		if slices.Contains(snap.Unsettled, m.Pool) {
+			c.Unsettled = append(c.Unsettled, m.Pool)
+		}
 		message := m.String()
 		if m.Why != "" {
 			message += " (" + m.Why + ")"

@@ -31,6 +31,8 @@ type Queue struct {
 	telling, saving sync.Mutex
 	// ahead is what Run, and nobody else, has prepared.
 	ahead ahead
+	// glances are for Run alone too.
+	glances glances
 
 	mu sync.Mutex
 	// open are the operations that are not done, oldest first.
@@ -143,6 +145,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	}
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
 	q.pruneAt = q.now().Add(pruneEvery)
+	q.glances.stack, _ = q.scaler.Stack.(glanced)
 	q.reading, q.stopReading = context.WithCancel(context.Background())
 	open, err := q.journal.Open()
 	if err != nil {

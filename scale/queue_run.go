@@ -26,11 +26,13 @@ func (q *Queue) Run(ctx context.Context) {
 		_ = q.lookAtHolds() // what cannot be decided because of that says so
 		if batch := q.ready(); len(batch) > 0 {
 			q.carry(ctx, batch)
+			q.glances.look(q.now()) // it is our own update that is seen, and that is read anyway
 			continue
 		}
 		if q.unsettled() {
 			q.unprepare()
 			q.settleAll(ctx)
+			q.glances.look(q.now())
 			continue
 		}
 		q.prepare(ctx, q.gathering())
@@ -141,8 +143,12 @@ func (e *entry) due() (at time.Time, ok bool) {
 // keepHouse does what there is time for when there is nothing to carry out.
 func (q *Queue) keepHouse() {
 	now := q.now()
+	news := false
+	if at, ok := q.glances.next(); !ok || !at.After(now) {
+		news = q.glances.look(now)
+	}
 	q.mu.Lock()
-	if !q.pollAt.After(now) {
+	if news || !q.pollAt.After(now) {
 		q.pollAt = now.Add(q.options.Poll)
 		q.read(now)
 	}
@@ -184,6 +190,9 @@ func (q *Queue) pause(reading bool) time.Duration {
 	}
 	if !q.proving && q.idle() && q.proveAt.Before(next) {
 		next = q.proveAt
+	}
+	if at, ok := q.glances.next(); ok && at.Before(next) {
+		next = at
 	}
 	return max(next.Sub(q.now()), 0)
 }

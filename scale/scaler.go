@@ -60,8 +60,12 @@ type MoveResult struct {
 	Move
 	// Current is the real size of the pool after the update, where the rule exports it.
 	Current *int
-	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty where it is.
+	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty where it is. Stays says that the pool is
+	// then still at the count before, or near it.
 	Unverified string
+	Stays      bool
+	// Found is the size that the state had before, where that is another one than the move counted from; else nil.
+	Found *int
 }
 
 // Preview decides the intents and runs the change in the engine without doing it. The result is nil where there is nothing to do.
@@ -87,10 +91,15 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 			return nil, err
 		}
 		result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
+		if rest, refused := p.refuseProtected(snap, err); refused {
+			p = rest
+			return nil, nil
+		}
 		if err != nil {
 			return nil, nameTarget(snap, p, err)
 		}
 		p = judge(snap, p, result)
+		p.findSizes(snap, result)
 		return result, nil
 	})
 	return &p, result, err
@@ -292,6 +301,7 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 	report.Steps, report.Duration, report.Head, report.Output = result.Steps, result.Duration, result.Head, result.Output
 	_, verifying := span.Begin(ctx, "verify")
 	report.Results = verify(snap, p.Moves, result)
+	s.Stack.Conclude(result.ID, report.Results)
 	verifying.End()
 	_, writing := span.Begin(ctx, "write the config file")
 	err = s.writeBack(snap, p.Moves)
@@ -397,33 +407,33 @@ func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	out := make([]MoveResult, len(moves))
 	for i, m := range moves {
 		rule := snap.Rules[m.Pool]
-		out[i] = MoveResult{Move: m}
+		out[i] = MoveResult{Move: m, Found: foundSize(snap, m, result.Steps)}
 		if rule.Current != nil && err != nil {
 			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", err)
 			continue
 		}
 		out[i].Current = after[m.Pool].Current
-		out[i].Unverified = doubt(snap, rule, m, out[i].Current, result)
+		out[i].Unverified, out[i].Stays = doubt(snap, rule, m, out[i].Current, result)
 	}
 	return out
 }
 
-// doubt says why a move is not proved; empty where it is.
-func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) string {
+// doubt says why a move is not proved, and whether the pool has stayed as it was, or nearly so; empty where it is proved.
+func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) (why string, stays bool) {
 	left, want := snap.leftOver(rule, m, result.Steps)
-	touched := slices.ContainsFunc(result.Steps, func(step ResourceStep) bool { return matcher(rule.Targets...)(step.URN) })
 	lost := snap.lostCreations(rule)
+	unsettled := slices.Contains(snap.Unsettled, m.Pool) // it may have been at the new count already
 	switch {
 	case rule.Current != nil && current == nil:
-		return `the update took "current" out of the rule`
+		return `the update took "current" out of the rule`, false
 	case current != nil && *current != m.To:
-		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To)
+		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To), false
 	case len(lost) > 0:
-		return fmt.Sprintf("an update that was cut off may have made %s, which the state does not know", strings.Join(lost, ", "))
+		return fmt.Sprintf("an update that was cut off may have made %s, which the state does not know", strings.Join(lost, ", ")), false
 	case left != want:
-		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want)
-	case current == nil && !touched && !equal(m.From, m.To):
-		return "the update changed none of the pool's targets"
+		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want), true
+	case current == nil && !touches(rule, result.Steps) && !equal(m.From, m.To) && !unsettled:
+		return "the update changed none of the pool's targets", true
 	}
-	return ""
+	return "", false
 }

@@ -165,11 +165,17 @@ func (s *Scaler) succeeded(snap *Snapshot, p Plan, failed *EngineError) (*Report
 	report := &Report{Plan: p, Steps: failed.Done}
 	for _, m := range p.Moves {
 		result := MoveResult{Move: m, Current: snap.Rules[m.Pool].Current}
-		if result.Current != nil && *result.Current != m.To {
+		switch {
+		case result.Current != nil && *result.Current != m.To:
 			result.Unverified = fmt.Sprintf(`"current" is %d after the update and not %d`, *result.Current, m.To)
+		case result.Current == nil && slices.Contains(p.Change.Unsettled, m.Pool):
+			result.Unverified = "the engine failed at the very last, and an earlier update had left the pool in between"
+		case result.Current == nil && !touches(snap.Rules[m.Pool], failed.Done) && !equal(m.From, m.To):
+			result.Unverified = "the engine failed at the very last, and is not known to have changed any of the pool's targets"
 		}
 		report.Results = append(report.Results, result)
 	}
+	s.Stack.Conclude(p.Change.ID, report.Results)
 	return report, s.writeBack(snap, p.Moves)
 }
 

@@ -185,8 +185,13 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
 
 // ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
-	if s.Queue.Ready() == nil {
+	err := s.Queue.Ready()
+	if err == nil {
 		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+		return nil
+	}
+	if scale.IsOff(err) {
+		problem{Status: http.StatusServiceUnavailable, Detail: "scaling is switched off", retryAfter: busyRetry}.write(w)
 		return nil
 	}
 	problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)

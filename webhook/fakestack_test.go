@@ -101,6 +101,8 @@ func (f *fake) record(u scale.Update) {
 func (f *fake) Name() string       { return "dev" }
 func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }
 
+func (f *fake) Conclude(string, []scale.MoveResult) {}
+
 func (f *fake) Write([]scale.Setting) error {
 	f.set(func() { f.writes++ })
 	return nil

@@ -205,7 +205,7 @@ func kindOf(err error) string {
 type poolCollector struct {
 	metrics                                             *Metrics
 	current, desired, least, most, unsettled, held, end *prometheus.Desc
-	queue, oldest, rules, ruleErrors, ready             *prometheus.Desc
+	queue, oldest, rules, ruleErrors, ready, off        *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -222,7 +222,8 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
 		rules:      gaugeDesc("rules", "Rules in force."),
 		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
-		ready:      gaugeDesc("ready", "Whether the stack can be read: 1 or 0."),
+		ready:      gaugeDesc("ready", "Whether the stack can be read, and scaling is not switched off: 1 or 0."),
+		off:        gaugeDesc("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
 	}
 }
 
@@ -232,7 +233,9 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready} {
+	for _, d := range []*prometheus.Desc{
+		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off,
+	} {
 		out <- d
 	}
 }
@@ -249,11 +252,10 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	ready := 1.0
-	if q.Ready() != nil {
-		ready = 0
-	}
-	gauge(c.ready, ready)
+	number := map[bool]float64{true: 1}
+	unready := q.Ready()
+	gauge(c.ready, number[unready == nil])
+	gauge(c.off, number[scale.IsOff(unready)])
 	gauge(c.rules, float64(len(q.Rules())))
 	gauge(c.ruleErrors, float64(len(scale.ProblemsOf(q.RulesErr()))))
 	c.collectQueue(gauge)

@@ -67,17 +67,21 @@ func OperationOf(op scale.Operation) Operation {
 
 // Pool is how a pool stands.
 type Pool struct {
-	Pool       string     `json:"pool"`
-	Count      *int       `json:"count,omitempty"`
-	Configured *int       `json:"configured,omitempty"`
-	Unsettled  bool       `json:"unsettled,omitempty"`
+	Pool       string `json:"pool"`
+	Count      *int   `json:"count,omitempty"`
+	Configured *int   `json:"configured,omitempty"`
+	Unsettled  bool   `json:"unsettled,omitempty"`
+	// Unverified says why the configured count is not proved to have come about.
+	Unverified string     `json:"unverified,omitempty"`
 	Min        int        `json:"min"`
 	Max        int        `json:"max"`
 	Paused     string     `json:"paused,omitempty"`
 	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
 	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
 	Last       *Scaling   `json:"lastScaling,omitempty"`
-	Drift      *Drift     `json:"drift,omitempty"`
+	// LastAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	LastAmong int    `json:"notScaledAmong,omitempty"`
+	Drift     *Drift `json:"drift,omitempty"`
 	// Pending are changes that belong to somebody's next pulumi up and would come along with a scaling, as far as is known.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
@@ -99,7 +103,7 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 	p := Pool{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
 		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled, Pending: s.Pending,
-		Hold: HoldOf(s.Hold),
+		Hold: HoldOf(s.Hold), LastAmong: s.LastAmong,
 	}
 	if s.Last != nil {
 		last := ScalingOf(*s.Last)
@@ -107,6 +111,9 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 	}
 	if d := s.Drift; d != nil {
 		p.Drift = &Drift{ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
 	}
 	if s.Err != nil {
 		p.Error = s.Err.Error()

@@ -28,8 +28,9 @@ type Status struct {
 	Now    time.Time  `json:"now"`
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
-	// Problem says why it is not ready.
+	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
 	Problem    string          `json:"problem,omitempty"`
+	Off        bool            `json:"off,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
@@ -61,7 +62,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 		Pools: []Pool{}, Open: []Operation{}, RetryAt: ahead(o.RetryAt, now), Failures: []Operation{}, Scalings: []Scaling{},
 	}
 	if o.Unready != nil {
-		s.Problem = o.Unready.Error()
+		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))

@@ -36,6 +36,8 @@ const (
 // State is how things stand on the whole: the worst first.
 func (v View) State() Mood {
 	switch {
+	case v.Off:
+		return Mood{Bad, "Scaling is switched off"}
 	case !v.Ready:
 		return Mood{Bad, "Stack cannot be read"}
 	case len(v.RuleErrors) > 0:

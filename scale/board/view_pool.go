@@ -25,11 +25,17 @@ func (View) Meter(p Pool) string {
 
 // NoPools says why there are none.
 func (v View) NoPools() string {
+	if v.Off {
+		return "Nothing is scaled until somebody's next pulumi up."
+	}
 	if v.ReadAt == nil {
 		return "The stack has not been read yet."
 	}
 	return "The stack output " + scale.OutputName + " has no pools."
 }
+
+// NeverScaled says that no scaling is known, among so many updates.
+func (View) NeverScaled(among int) string { return NeverScaled(among) }
 
 // Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty where nothing does.
 func (v View) Held(p Pool) string {
@@ -66,6 +72,9 @@ func (v View) Notes(p Pool) []Mood {
 	}
 	if p.Unsettled {
 		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})
+	}
+	if p.Unverified != "" {
+		out = append(out, Mood{Bad, "Not verified: " + p.Unverified + "."})
 	}
 	if len(p.Pending) > 0 {
 		words := make([]string, len(p.Pending))

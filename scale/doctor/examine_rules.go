@@ -79,6 +79,9 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 		rule := v.survey.Rules[name]
 		status := v.survey.Status(rule, v.Now())
 		switch count, configured := rule.Current, status.Configured; {
+		case status.Unverified != nil:
+			f.details = append(f.details, fmt.Sprintf("%s: %d was configured, and is not proved: %s", name, status.Unverified.To, status.Unverified.Reason))
+			f.hint = "`pulumiscale rules --verify" + v.option() + "` shows whether the rule is right; docs/recovery.md has more under \"Done but not verified\""
 		case status.Err != nil:
 			f.result = Problem
 			f.details = append(f.details, status.Err.Error())

@@ -46,6 +46,9 @@ type follower struct {
 	// registered is called once the program has told the engine of the stack, and so has been read; nil: nobody is told.
 	registered func()
 
+	// known are URNs by which a masked one is known again.
+	known []string
+
 	hasBegun bool
 	// hasStack says that the program has told of the stack.
 	hasStack bool

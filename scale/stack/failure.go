@@ -26,10 +26,13 @@ type failure struct {
 func (s *Stack) engineError(f *follower, fail failure) error {
 	// The engine finds out last that a target is missing: by then it has updated the others.
 	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
-		return &scale.TargetError{Target: target[1]}
+		return &scale.TargetError{Target: f.unmaskURN(target[1])}
 	}
 	if !f.hasBegun {
 		return s.commandError("start the "+f.operation, fail)
+	}
+	if found := protectedResource.FindStringSubmatch(f.words() + fail.stderr); found != nil && f.preview() {
+		return &scale.ProtectedError{URN: f.unmaskURN(found[1])}
 	}
 	if len(f.diagnostics) == 0 {
 		for _, message := range errorLines(fail) {
@@ -37,6 +40,15 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 		}
 	}
 	return &scale.EngineError{Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Interrupted: fail.interrupted}
+}
+
+// words are all that the engine has said of errors.
+func (f *follower) words() string {
+	var out strings.Builder
+	for _, d := range f.diagnostics {
+		out.WriteString(d.Message + "\n")
+	}
+	return out.String()
 }
 
 // commandError tells what a failed command means that has not touched the stack.
@@ -75,7 +87,10 @@ var (
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
 	damagedLock = regexp.MustCompile(`error: unexpected end of JSON input`)
 	// lockLeft is an engine that could not remove its lock.
-	lockLeft      = regexp.MustCompile(`problem deleting the lock`)
+	lockLeft = regexp.MustCompile(`problem deleting the lock`)
+	// protectedResource is a resource that would be deleted, or replaced, and is protected.
+	protectedResource = regexp.MustCompile(`resource "([^"]+)"\s+(?:cannot be deleted\s+because it is protected|` +
+		`(?:as part of replacing "[^"]+"\s+)?as it is currently marked for protection)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
 	// keptRemotely is what a command says that would write the configuration of a stack that has it in no file.
 	keptRemotely = regexp.MustCompile(`remote (stack )?config`)

@@ -30,7 +30,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	out := &snippet.Inventory{Language: s.project.language(), Runtime: s.project.Runtime.Name()}
 	variables := s.project.yamlVariables()
 	for _, r := range state.all {
-		if !r.Custom || strings.HasPrefix(r.Type, "pulumi:providers:") {
+		if !r.Custom || strings.HasPrefix(r.Type, providerTypes) {
 			continue
 		}
 		name := r.URN[strings.LastIndex(r.URN, "::")+2:]

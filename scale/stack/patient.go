@@ -117,10 +117,13 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, _, rulesErr := p.rules(state.rules)
+	rules, _, rulesErr := p.rules(state.rules, entries)
 	updates, err := p.updates(entries, rules)
 	if err != nil {
 		rulesErr = errors.Join(rulesErr, err)
+	}
+	if destroyed := p.destroyed(state, entries, rules, updates); destroyed != nil {
+		rulesErr = destroyed
 	}
 	if rulesErr != nil {
 		rules = nil
@@ -130,10 +133,10 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	}
 	p.state = state
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
-		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
+		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Protected: state.protected, Complete: complete, Updates: updates, Head: head(entries),
 	}}
 	ended, _ := p.left()
-	p.survey.Unsettled = p.unsettled(ended, entries, rules)
+	p.survey.Unsettled, p.survey.Unverified = p.unsettled(ended, entries, rules), unverified(ended, entries, rules)
 	if p.survey.File, p.survey.FileErr = p.file.values(rules); p.survey.FileErr == nil {
 		p.survey.Forms, p.survey.FileErr = p.file.forms(rules)
 	}

@@ -104,7 +104,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, rulesErr, unread := s.rules(state.rules)
+	rules, rulesErr, unread := s.rules(state.rules, entries)
 	if malformed, ok := errors.AsType[*scale.RulesError](unread); ok {
 		rules = malformed.Keys
 	} else if unread != nil {
@@ -125,8 +125,8 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
 	snap.Deploy, snap.Config = deployOf(entries), deployedConfig(entries)
-	snap.Unsettled = s.unsettled(ended, entries, rules)
-	err = cmp.Or(s.fill(snap, state), unread)
+	snap.Unsettled, snap.Unverified = s.unsettled(ended, entries, rules), unverified(ended, entries, rules)
+	err = cmp.Or(s.fill(snap, state), s.destroyed(state, entries, rules, updates), unread)
 	if err == nil && rulesErr == nil {
 		s.last.Store(snap)
 	}
@@ -150,13 +150,13 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 		return s.Read(ctx)
 	}
 	snap := *known
-	snap.Unsettled, snap.Busy = nil, busy
+	snap.Unsettled, snap.Unverified, snap.Busy = nil, nil, busy
 	return &snap, s.fill(&snap, state)
 }
 
 // fill puts what the state and the configuration file say into a snapshot that has the rules.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
-	snap.Resources, snap.DependsOn, snap.Pending = state.resources, state.dependsOn, state.pending
+	snap.Resources, snap.DependsOn, snap.Pending, snap.Protected = state.resources, state.dependsOn, state.pending, state.protected
 	snap.Output, snap.Written = state.output(), state.written
 	return s.fillFile(snap)
 }
@@ -199,6 +199,7 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 // state is what is needed of an exported stack. Reading it takes no passphrase: secrets stay encrypted in it.
 type state struct {
 	resources, pending []string
+	protected          []string
 	dependsOn          map[string][]string
 	rules              []byte
 	all                []resourceState
@@ -231,6 +232,7 @@ type resourceState struct {
 	Parent       string                    `json:"parent"`
 	Dependencies []string                  `json:"dependencies"`
 	DeletedWith  string                    `json:"deletedWith"`
+	Protect      bool                      `json:"protect"`
 }
 
 func (s *Stack) readState(ctx context.Context) (state, error) {
@@ -258,6 +260,9 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	for _, r := range exported.Deployment.Resources {
 		st.resources = append(st.resources, r.URN)
 		st.dependsOn[r.URN] = append(r.Dependencies, r.Parent, r.DeletedWith)
+		if r.Protect {
+			st.protected = append(st.protected, r.URN)
+		}
 		if r.Type == stackType {
 			st.rules = r.Outputs[scale.OutputName]
 		}

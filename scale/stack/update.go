@@ -31,8 +31,12 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	f := newFollower("preview", change.Message, observe)
+	f.known = s.knownURNs(change.Targets)
 	if err := s.attend(ctx, f, dir, child); err != nil {
 		return nil, err
+	}
+	if isMasked(f.result.Output) {
+		f.result.Output, _ = unmaskOutput(f.result.Output, change.Output)
 	}
 	return &f.result, nil
 }
@@ -82,6 +86,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		}
 	}()
 	f := newFollower("update", change.Message, observe)
+	f.known = s.knownURNs(change.Targets)
 	var stale string
 	f.locked = func() {
 		if stale = s.staleAtLock(running, from, decided, change, engine); stale != "" {
@@ -109,6 +114,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	if err != nil {
 		return nil, err
 	}
+	s.readMasked(context.WithoutCancel(ctx), f)
 	f.result.ID, f.result.Head = change.ID, ownHead(change.ID, succeeded)
 	f.result.Overtaken = f.hasBegun && from.elsewhere(change) || f.foundOther(change.Output)
 	if !f.result.Overtaken {
@@ -119,6 +125,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 
 // foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are known.
 func (f *follower) foundOther(output []byte) bool {
+	if isMasked(f.before) && output != nil {
+		_, fits := unmaskOutput(f.before, output)
+		return !fits
+	}
 	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
@@ -130,10 +140,11 @@ func (s *Stack) conclude(r *record, f *follower, err error) {
 		s.settle(r)
 	}
 	failed := began && err != nil && len(f.result.Steps) > 0
-	if !failed && !f.unclean {
+	switch {
+	case !failed && !f.unclean && !(began && r.doubts()):
 		r.remove()
-	} else if f.damaged {
-		r.Damaged = true
+	case f.unclean:
+		r.Damaged, r.Unclean = f.damaged, true
 		_ = r.save() // else the lock is not known for ours, and stays
 	}
 }
