@@ -171,6 +171,9 @@ func (o *serveOptions) run(ctx context.Context) error {
 	return s.serve(ctx, signals.reload)
 }
 
+// mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
+const mostRetryDelay = time.Minute
+
 // build puts the scaler, the queue and the HTTP server together.
 func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	a := s.app
@@ -183,7 +186,10 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
-	s.queue, err = scale.NewQueue(scale.QueueOptions{Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter})
+	s.queue, err = scale.NewQueue(scale.QueueOptions{
+		Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter,
+		RetryDelay: a.settings.retryDelay, MaxRetryDelay: max(a.settings.retryDelay, mostRetryDelay),
+	})
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 }
 
 func logBatch(log *slog.Logger, e scale.BatchDone) {
-	if e.Err != nil {
+	if e.Err != nil && !e.Postponed { // that has been said
 		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
 	}
 	if e.Report == nil {

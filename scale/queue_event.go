@@ -23,6 +23,8 @@ type (
 		// Duration is how long it took, with all waiting for others.
 		Duration time.Duration
 		Err      error
+		// Postponed says that Err, such as a locked stack, is no end: all of the operations are tried again.
+		Postponed bool
 	}
 	// Postponed says that the stack could not be changed now, and when it is tried again.
 	Postponed struct {

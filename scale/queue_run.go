@@ -251,7 +251,9 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil
 	}
-	q.tell(BatchDone{ID: b.id, Operations: q.copies(group), Report: report, Duration: q.now().Sub(q.ahead.began), Err: err})
+	operations := q.copies(group)
+	postponed := report == nil && err != nil && waits(err) && !slices.ContainsFunc(operations, func(op Operation) bool { return op.State == Done })
+	q.tell(BatchDone{ID: b.id, Operations: operations, Report: report, Duration: q.now().Sub(q.ahead.began), Err: err, Postponed: postponed})
 	return split
 }
 

@@ -12,7 +12,7 @@ import (
 // settling is what a queue knows of the settling of pools: what an earlier update left half scaled does not wait for the next event, and each
 // try holds the stack's lock, which a person may need. The queue's mu guards it.
 type settling struct {
-	// at is when pools may be settled again, and tried when that was begun last.
+	// at is when pools may be settled again, and tried when the last try ended.
 	at, tried time.Time
 	// failures counts those in a row, and err is the last of them; nil where there is none.
 	failures int
@@ -34,6 +34,8 @@ type Upcoming struct {
 const (
 	// settleShare is how much longer the wait between two tries to settle is than between two tries to scale: nobody waits for it.
 	settleShare = 5
+	// newsShare is how many of the first waits there are between two tries to settle at least, whatever happens.
+	newsShare = 30
 	// seenShare is how many times as often a stack is looked at that was seen to be locked, without an engine.
 	seenShare = 8
 )
@@ -54,9 +56,6 @@ func (q *Queue) knowsUnsettled() bool {
 
 // settleAll tries once to settle all pools that are unsettled.
 func (q *Queue) settleAll(ctx context.Context) {
-	q.mu.Lock()
-	q.settling.tried = q.now()
-	q.mu.Unlock()
 	err := q.scaler.trying(true).Settle(ctx)
 	q.updateEnded()
 	q.mu.Lock()
@@ -65,7 +64,8 @@ func (q *Queue) settleAll(ctx context.Context) {
 		q.mu.Unlock()
 		return
 	}
-	q.settling.at = q.now().Add(settleShare * q.backoff(q.settling.failures))
+	q.settling.tried = q.now()
+	q.settling.at = q.settling.tried.Add(settleShare * q.backoff(q.settling.failures))
 	q.settling.failures++
 	q.settling.err = err
 	upcoming := q.toSettle()
@@ -75,15 +75,14 @@ func (q *Queue) settleAll(ctx context.Context) {
 	}
 }
 
-// settleSooner has pools settled without the wait that grew by failures in a row, for something has happened since. They are not settled more
-// often than after a first failure all the same. q.mu must be held.
+// settleSooner has pools settled without the wait that grew by failures in a row, for something has happened since: but not in the half minute, or
+// so, after the last try, for alerts repeat. q.mu must be held.
 func (q *Queue) settleSooner() {
 	s := &q.settling
 	if s.failures == 0 {
 		return
 	}
-	s.failures, s.err = 0, nil
-	if at := s.tried.Add(settleShare * q.options.RetryDelay); at.Before(s.at) {
+	if at := s.tried.Add(newsShare * q.options.RetryDelay); at.Before(s.at) {
 		s.at = at
 	}
 }

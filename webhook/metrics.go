@@ -108,14 +108,21 @@ func (m *Metrics) Observe(event scale.Event) {
 			m.operations.WithLabelValues(e.Operation.Intent.Pool, string(e.Operation.Result)).Inc()
 		}
 	case scale.Retrying:
-		m.retries.Inc()
-		if errors.As(e.Err, new(*scale.LockedError)) {
-			m.conflicts.Inc()
-		}
+		m.retry(e.Err)
+	case scale.Postponed:
+		m.retry(e.Err)
 	case scale.JournalFailed:
 		m.journal.Inc()
 	case scale.BatchDone:
 		m.batch(e)
+	}
+}
+
+// retry counts that something is tried again.
+func (m *Metrics) retry(err error) {
+	m.retries.Inc()
+	if errors.As(err, new(*scale.LockedError)) {
+		m.conflicts.Inc()
 	}
 }
 
@@ -137,7 +144,7 @@ func (m *Metrics) batch(e scale.BatchDone) {
 			m.lastSuccess.WithLabelValues(r.Pool).SetToCurrentTime()
 		}
 	}
-	if e.Err == nil {
+	if e.Err == nil || e.Postponed {
 		return
 	}
 	counted := map[string]bool{}
