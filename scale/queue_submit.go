@@ -223,10 +223,14 @@ func (q *Queue) accept(ctx context.Context, d *draft) error {
 
 // remember keeps which alerts have ended, so that a firing that is told of late is known to be over. What becomes an operation tells so itself.
 func (q *Queue) remember(d *draft) error {
+	tells := map[*Signal]bool{}
+	for _, e := range d.accepted {
+		tells[e.op.Intent.Signal] = true
+	}
 	var ended []Heard
+	rules := q.Rules()
 	for _, intent := range d.cleared {
-		isIts := func(i int) bool { return d.subs[i].Decision.Intent.Signal == intent.Signal }
-		if h, ok := HeardOf(intent, q.now()); ok && !slices.ContainsFunc(d.of, isIts) && q.Rules()[h.Pool].Pool != "" {
+		if h, ok := HeardOf(intent, q.now()); ok && !tells[intent.Signal] && rules[h.Pool].Pool != "" {
 			ended = append(ended, h)
 		}
 	}
