@@ -65,7 +65,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 		}
 		switch {
 		case !cleared:
-		case len(r.Doubted)+len(r.Unverified) == 0 && (r.ID == id || len(r.Pools) == 0) && !r.Unclean:
+		case !r.doubts() && (r.ID != id && len(r.Pools) == 0 || r.ID == id && !r.Unclean): // a lock of an older one is gone
 			r.remove()
 		default:
 			_ = r.save() // as it was, it brings a pool once more to the count that it has
