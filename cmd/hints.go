@@ -61,6 +61,9 @@ func rows(option string) []row {
 		on("engine", func(e *scale.EngineError) string { return engineHint(e, option) }),
 		on("target", always[*scale.TargetError]("compare the rule's urn or targets with `pulumi stack --show-urns"+option+"`")),
 		on("value", func(e *scale.ValueError) string {
+			if e.Form != "" {
+				return "nothing was changed; write the pool's count out in the stack's config file, once and in a place of its own, and try again"
+			}
 			path := ""
 			if e.Path {
 				path = "--path "

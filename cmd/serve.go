@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,8 +45,8 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Scale on webhooks: CloudWatch alarms, Alertmanager, HTTP requests",
-		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS or EventBridge, alerts of Prometheus'\n" +
-			"Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
+		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS, EventBridge or Lambda, alerts of\n" +
+			"Prometheus' Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
 			"Every request needs the token in the stack's config, pulumiscale:token. What is accepted is on disk before it is answered.\n" +
 			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.",
 		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
@@ -218,7 +219,11 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	if s.tlsCert != "" {
 		certificate, err := webhook.LoadCertificate(s.tlsCert, s.tlsKey, s.log)
 		if err != nil {
-			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: "--tls-cert and --tls-key name PEM files that belong together"}
+			hint := "--tls-cert and --tls-key name PEM files that belong together"
+			if errors.Is(err, fs.ErrNotExist) {
+				hint = "give --tls-cert and --tls-key the paths of files that exist; for a service best from the root on"
+			}
+			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: hint}
 		}
 		s.http.TLSConfig = certificate.TLS()
 	}

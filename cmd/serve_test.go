@@ -82,7 +82,7 @@ func TestServeDoesNotStart(t *testing.T) {
 	})
 	t.Run("without the certificate's files", func(t *testing.T) {
 		none := filepath.Join(t.TempDir(), "none.pem")
-		if text := fails(t, newServed(t), exitFailed, "--tls-cert", none, "--tls-key", none); !strings.Contains(text, "read the TLS certificate") || !strings.Contains(text, none) {
+		if text := fails(t, newServed(t), exitFailed, "--tls-cert", none, "--tls-key", none); !strings.Contains(text, "read the TLS certificate") || !strings.Contains(text, none) || !strings.Contains(text, "paths of files that exist") {
 			t.Error(text)
 		}
 	})

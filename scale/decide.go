@@ -74,9 +74,13 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if stop != nil {
 		return d.end(stop.outcome, stop.reason)
 	}
-	d.Wanted, d.To = wanted, rule.clamp(wanted)
+	d.Wanted, d.To = wanted.count, rule.clamp(wanted.count)
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
-		d.Reason = clampReason(rule, wanted)
+		d.Reason = clampReason(rule, d.Wanted)
+	}
+	if never := d.turned(wanted.way); never != "" {
+		d.To = *d.From
+		return d.end(NoChange, staysReason(rule, d)+never)
 	}
 	direction := d.direction(pool.Configured)
 	if rule.pauses(direction) && !intent.Force {
@@ -100,6 +104,38 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 func (d Decision) end(outcome Outcome, reason string) Decision {
 	d.Outcome, d.Reason = outcome, reason
 	return d
+}
+
+// turned says why a decision moves the pool the other way than its intent asks for, which the guardrails, an exact size or a metric's value
+// may make of it; it is empty where it does not.
+func (d Decision) turned(way Direction) string {
+	if d.From == nil || d.To == *d.From {
+		return ""
+	}
+	asker, isSignal := "a request", d.Intent.Signal != nil
+	if isSignal {
+		asker = "a signal"
+	}
+	switch {
+	case isSignal && d.Wanted == *d.From:
+		return "a signal for no change never moves it"
+	case way == Up && d.To < *d.From:
+		return asker + " for more never lowers it"
+	case way == Down && d.To > *d.From:
+		return asker + " for less never raises it"
+	}
+	return ""
+}
+
+// staysReason says where the pool stays, and beyond which guardrail.
+func staysReason(rule Rule, d Decision) string {
+	switch {
+	case d.To > rule.Max:
+		return fmt.Sprintf("already at %d, above max %d: ", d.To, rule.Max)
+	case d.To < rule.Min:
+		return fmt.Sprintf("already at %d, below min %d: ", d.To, rule.Min)
+	}
+	return fmt.Sprintf("already at %d, and %d is wanted: ", d.To, d.Wanted)
 }
 
 // direction is the way the decision moves the pool's present count or, where that stays, its configured one: to take back what a

@@ -234,16 +234,21 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("pool %s: target %s matches no resource of the stack, and would match none after the scaling", e.Pool, e.Target)
 }
 
-// ValueError says that a pool's key holds something that is not a count.
+// ValueError says that a pool's key holds something that is not a count, or that stands in a way in which it cannot be changed alone.
 type ValueError struct {
 	Pool, Key string
 	// Path is the rule's ConfigPath.
 	Path bool
 	// Found is what stands there.
 	Found string
+	// Form says how the value stands in the configuration file, in place of Found.
+	Form string
 }
 
 func (e *ValueError) Error() string {
+	if e.Form != "" {
+		return fmt.Sprintf("pool %s: config %q cannot be changed in the configuration file: %s", e.Pool, e.Key, e.Form)
+	}
 	return fmt.Sprintf("pool %s: config %q is %s: it must be a whole number, 0 or more", e.Pool, e.Key, e.Found)
 }
 

@@ -41,11 +41,27 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 		if left, want := snap.leftOver(rule, p.move(rule.Pool), result.Steps); left != want {
 			return d.end(Refused, keptReason(left, want)), true
 		}
+		if changes := p.broughtAlong(rule, result.Steps); len(changes) > 0 {
+			d.Pending = changes
+			return d.end(HasPending, snap.pendingReason(changes)), true
+		}
 		if broken := rule.violations(p, result.Steps); len(broken) > 0 {
 			return d.end(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true
 		}
 		return d, false
 	})
+}
+
+// broughtAlong are changes that the preview of a plan shows besides those of its targets and what depends on them, such as another version of a
+// provider for a pool of which nothing is there yet, so that no proof could tell. A provider that is made is no change of one.
+func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
+	var out []PendingChange
+	for _, step := range steps {
+		if rule.Pending != AllowPending && strings.HasPrefix(step.Type, providerTypes) && step.Op != opCreate {
+			out = append(out, PendingChange{Op: step.Op, URN: step.URN, Type: step.Type, Name: step.Name})
+		}
+	}
+	return out
 }
 
 // violations are the steps of a preview that the rule's guard forbids, in words. What is done to the targets of another pool alone is

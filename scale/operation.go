@@ -28,6 +28,10 @@ type Operation struct {
 	AcceptedAt, StartedAt, EndedAt time.Time
 	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
 	NotBefore time.Time
+	// Previous is the id of the operation of the same event that came to nothing and that this one tries again; empty for the first. Failures is how
+	// many before it have failed.
+	Previous string
+	Failures int
 	// Updates are the ids of updates begun for the operation whose end is not known: see [NewUpdateID].
 	Updates []string
 }
@@ -38,7 +42,7 @@ type State string
 const (
 	// Accepted operations wait for their turn.
 	Accepted State = "accepted"
-	// Deferred operations wait for the end of their pool's cooldown.
+	// Deferred operations wait for the end of their pool's cooldown, or of the update that runs.
 	Deferred State = "deferred"
 	// Running operations are being carried out.
 	Running State = "running"

@@ -79,8 +79,12 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
 
-// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw away.
+// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw away. Nor is what shares its place
+// with something else.
 func (s *Snapshot) checkFile(rule Rule) error {
+	if form := s.Forms[rule.Pool]; form != "" {
+		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Form: form}
+	}
 	text := s.File[rule.Pool]
 	if text == nil {
 		return nil

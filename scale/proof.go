@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // mostProofs is how often a proof is begun anew because the program was edited while it was made.
@@ -52,10 +53,12 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *Snapshot) (*Proof, error) {
 	return s.proofOf(ctx, snap, pools, true)
 }
 
-// provePools makes the proof for all pools that need one, and only for those that are asked for if that fails, since another pool may be the
-// reason.
+// provePools makes the proof for all pools that need one and those that are asked for, and only for these if that fails, since another pool may be
+// the reason.
 func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string) (map[string]PoolProof, error) {
-	all := snap.needsProof(snap.Rules.Names())
+	all := slices.Concat(snap.needsProof(snap.Rules.Names()), asked)
+	slices.Sort(all)
+	all = slices.Compact(all)
 	found, err := s.previewPending(ctx, snap, all)
 	if err == nil || len(all) == len(asked) || !splits(err) {
 		return found, err
@@ -186,6 +189,11 @@ func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decid
 		return p, nil
 	}
 	pools := snap.needsProof(p.pools())
+	if p.Change.Refresh { // see [Plan.heldBack]
+		pools = p.pools()
+		slices.Sort(pools)
+		pools = slices.DeleteFunc(slices.Compact(pools), func(pool string) bool { _, known := snap.Rules[pool]; return !known })
+	}
 	if len(pools) == 0 {
 		return p, nil
 	}
@@ -217,9 +225,7 @@ func (p Plan) pools() []string {
 
 // withoutPending is the plan less the pools of which changes are pending.
 func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
-	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool {
-		return snap.Rules[m.Pool].Pending != AllowPending && len(proof.Pools[m.Pool].Pending) > 0
-	})
+	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool { return len(p.heldBack(snap, proof, m.Pool)) > 0 })
 	if len(kept) == len(p.Moves) {
 		return p
 	}
@@ -229,11 +235,27 @@ func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 		if p.move(pool).Pool == "" || out.move(pool).Pool != "" || d.Outcome != Scale && d.Outcome != NoChange {
 			continue
 		}
-		d.Pending = proof.Pools[pool].Pending
+		d.Pending = p.heldBack(snap, proof, pool)
 		out.Decisions[i] = d.end(HasPending, snap.pendingReason(d.Pending))
 	}
 	return out
 }
+
+// heldBack are the changes for which a pool is not scaled. A rule that allows them lets all through but a provider's in an update that refreshes:
+// that can leave a state which the CLI cannot read any more.
+func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
+	changes := proof.pending(pool)
+	if snap.Rules[pool].Pending != AllowPending {
+		return changes
+	}
+	if !p.Change.Refresh {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c PendingChange) bool { return !strings.HasPrefix(c.Type, providerTypes) })
+}
+
+// providerTypes begins the types of providers.
+const providerTypes = "pulumi:providers:"
 
 // StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on is no longer so.
 // Deciding again helps.

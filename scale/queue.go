@@ -79,6 +79,9 @@ type QueueOptions struct {
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
 	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
+	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its operations in a row; it doubles with each
+	// further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
+	RepeatDelay, MaxRepeatDelay time.Duration
 	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
 	GiveUpAfter time.Duration
 	// MaxOpen is how many operations may be open at once. Default: 50,000.
@@ -123,6 +126,8 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.Gather = cmp.Or(options.Gather, 100*time.Millisecond)
 	options.RetryDelay = cmp.Or(options.RetryDelay, time.Second)
 	options.MaxRetryDelay = cmp.Or(options.MaxRetryDelay, time.Minute)
+	options.RepeatDelay = cmp.Or(options.RepeatDelay, 15*time.Second)
+	options.MaxRepeatDelay = cmp.Or(options.MaxRepeatDelay, 15*time.Minute)
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{

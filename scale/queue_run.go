@@ -212,11 +212,7 @@ func (q *Queue) settleAll(ctx context.Context) {
 
 // backoff is the wait after so many failures in a row before the present one.
 func (q *Queue) backoff(failures int) time.Duration {
-	delay := q.options.RetryDelay
-	for range min(failures, 32) {
-		delay = min(2*delay, q.options.MaxRetryDelay)
-	}
-	return delay
+	return doubled(q.options.RetryDelay, failures, q.options.MaxRetryDelay)
 }
 
 // carry carries out operations: all together, or each pool by itself where an update of all of them fails, so that the others still

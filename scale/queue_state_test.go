@@ -214,7 +214,7 @@ func TestOperationIsStoredWhole(t *testing.T) {
 	intent := Intent{
 		Pool: "worker", Source: "prometheus", Reason: "HighCPU", Key: "k", Force: true, At: noon, Count: new(0), Delta: new(-1),
 		Signal: &Signal{
-			Alert: "HighCPU", Cleared: true, Direction: Down, Delta: new(2), Count: new(0), Comparison: Up,
+			Alert: "HighCPU", Cleared: true, Identity: "a1", Since: noon.Add(time.Millisecond), Direction: Down, Delta: new(2), Count: new(0), Comparison: Up,
 			Value: new(math.Inf(1)), Threshold: new(0.1),
 		},
 	}
@@ -224,6 +224,7 @@ func TestOperationIsStoredWhole(t *testing.T) {
 			Intent: intent, Outcome: CoolingDown, From: new(0), Wanted: 12, To: 10, Clamped: true, Until: noon, Reason: "cooling down",
 		},
 		AcceptedAt: noon, StartedAt: noon.Add(time.Nanosecond), EndedAt: noon.Add(1), NotBefore: noon.Add(2), Updates: []string{"pulumiscale/1"},
+		Previous: "0", Failures: 3,
 	}
 	text, err := json.Marshal(want)
 	if err != nil {

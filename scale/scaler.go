@@ -328,7 +328,7 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
-		return s.proved(ctx, snap, true, func() Plan { return settlement(snap, o.settle) })
+		return s.provedSettlement(ctx, snap, o.settle)
 	}
 	p, err := s.proved(ctx, snap, true, func() Plan { return plan(snap, o.intents, s.Now()) })
 	if err != nil {
@@ -349,12 +349,19 @@ func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 	}
 }
 
-// writeBack puts the new counts into the configuration file.
+// writeBack puts the new counts into the configuration file. The count of a way back is none: it stands there already, or in the project's file for
+// all stacks, or somebody has another one on the way; what was stale has been restored before.
 func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
-	settings := make([]Setting, len(moves))
-	for i, m := range moves {
+	var settings []Setting
+	for _, m := range moves {
+		if equal(m.From, m.To) && equal(countOf(snap.Configured(m.Pool)), m.To) {
+			continue
+		}
 		rule, text := snap.Rules[m.Pool], fmt.Sprint(m.To)
-		settings[i] = Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text}
+		settings = append(settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text})
+	}
+	if len(settings) == 0 {
+		return nil
 	}
 	if err := s.Stack.Write(settings); err != nil {
 		return &WriteError{File: s.Stack.ConfigFile(), Err: err}

@@ -2,8 +2,10 @@ package scale
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools, and where there is
@@ -26,6 +28,46 @@ func settlement(snap *Snapshot, pools []string) Plan {
 	}
 	p.Change = change(snap, p.Moves)
 	return p
+}
+
+// provedSettlement is the settlement of pools of which it is proved that it brings nothing else along and replaces nothing, whatever the rules allow a
+// scaling: nobody has asked for it. A refresh on top of a provider that has changed can leave a state that the CLI cannot read any more. The
+// error is an [*UnsettledError] if a pool must stay as it is.
+func (s *Scaler) provedSettlement(ctx context.Context, snap *Snapshot, pools []string) (Plan, error) {
+	p := settlement(snap, pools)
+	if len(p.Moves) == 0 {
+		return p, nil
+	}
+	proof, err := s.proofOf(ctx, snap, p.Change.Pools, true)
+	if err != nil {
+		return p, err
+	}
+	for _, m := range p.Moves {
+		if changes := proof.pending(m.Pool); len(changes) > 0 {
+			return p, &UnsettledError{Pool: m.Pool, Reason: snap.pendingReason(changes)}
+		}
+	}
+	p.Change.Basis = proof.Basis
+	result, err := s.Stack.Preview(ctx, p.Change, Unobserved)
+	if err != nil {
+		return p, err
+	}
+	for _, step := range result.Steps {
+		if strings.Contains(step.Op, "replace") {
+			return p, &UnsettledError{Pool: p.ownerOf(snap, step.URN), Reason: "going back would replace " + step.Name}
+		}
+	}
+	return p, nil
+}
+
+// ownerOf is the pool whose targets stand for a resource, or else the first one that the plan moves.
+func (p Plan) ownerOf(snap *Snapshot, urn string) string {
+	for _, m := range p.Moves {
+		if matcher(snap.Rules[m.Pool].Targets...)(urn) {
+			return m.Pool
+		}
+	}
+	return p.Moves[0].Pool
 }
 
 // others are those of the pools that the plan does not move.
@@ -55,7 +97,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	}
 	s.Observe(Settling{Pools: pools})
 	err := s.settleTogether(ctx, pools)
-	if len(pools) > 1 && err != nil && splits(err) {
+	if _, stays := errors.AsType[*UnsettledError](err); len(pools) > 1 && err != nil && (stays || splits(err)) {
 		err = nil
 		for _, pool := range pools {
 			if alone := s.settleTogether(ctx, []string{pool}); alone != nil {

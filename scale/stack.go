@@ -76,6 +76,8 @@ type Snapshot struct {
 	Complete bool
 	// File holds, by pool, the text of each rule's key in the stack's configuration file; nil where it is not there.
 	File map[string]*string
+	// Forms says, by pool, why the rule's key cannot be changed there without changing something else; pools whose key can are not in it.
+	Forms map[string]string
 	// Head identifies the newest completed update; empty where there is none.
 	Head string
 	// Stamp is what the backend had of the stack when the reading began, and Written when the engine wrote the state last, by the clock of its

@@ -148,6 +148,9 @@ type RuleProof struct {
 // stand for a resource, and the changed key must change a target. Nothing is changed.
 func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err == nil {
+		err = s.checkConfigFile(snap)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +168,9 @@ func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (RuleProof, error) {
 	proof := RuleProof{Pool: rule.Pool}
 	pool, err := snap.Pool(rule)
+	if err == nil {
+		err = snap.checkFile(rule)
+	}
 	if err != nil {
 		proof.Problem = err.Error()
 		return proof, nil //nolint:nilerr // it is the rule that is at fault

@@ -69,7 +69,7 @@ func (s *Server) renew(ctx context.Context) error {
 	}
 }
 
-// cloudWatch takes alarms from Amazon SNS, and from EventBridge.
+// cloudWatch takes alarms from Amazon SNS, from EventBridge, and as a Lambda function gets them.
 func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	route, err := s.place(r)
 	if err != nil {
@@ -79,8 +79,8 @@ func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.Header.Get(rawDelivery) == "" && IsEventBridge(body) {
-		delivery, err := DecodeEventBridge(body, route)
+	if decode := unsigned(body); decode != nil && r.Header.Get(rawDelivery) == "" {
+		delivery, err := decode(body, route)
 		if err != nil {
 			return err
 		}
@@ -111,6 +111,17 @@ func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.submit(w, r, delivery)
+}
+
+// unsigned is the decoder of an alarm that does not come as an SNS message, which is signed: its sender has the token in a header. Nil: it does.
+func unsigned(body []byte) func([]byte, Route) (Delivery, error) {
+	switch {
+	case IsEventBridge(body):
+		return DecodeEventBridge
+	case IsLambda(body):
+		return DecodeLambda
+	}
+	return nil
 }
 
 // alertmanager takes alerts of Alertmanager and Grafana.

@@ -219,6 +219,9 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 		}
 	case errors.As(err, &media):
 		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field}
+		if strings.HasPrefix(r.URL.Path, "/scale/") && media.field == "Content-Type" {
+			p.Hint = "put count or delta into the URL, as in ?count=5, or send JSON with the header Content-Type: application/json"
+		}
 	default:
 		p = problemOf(err)
 	}
@@ -249,7 +252,8 @@ func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	}
 	var hint string
 	if strings.HasPrefix(r.URL.Path, "/webhook") {
-		hint = "alerts go to /webhook/POOL/cloudwatch, /webhook/POOL/prometheus or /webhook/prometheus, which is for Alertmanager and Grafana"
+		hint = "CloudWatch's alarms, by SNS, EventBridge or Lambda, go to /webhook/POOL/cloudwatch; alerts of Alertmanager and Grafana to " +
+			"/webhook/POOL/prometheus, or to /webhook/prometheus by their label; and a count or delta of any program to /scale/POOL"
 	}
 	problem{Status: http.StatusNotFound, Detail: "there is nothing here", Hint: hint}.write(w)
 	return nil

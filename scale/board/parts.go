@@ -15,7 +15,7 @@ type Decision struct {
 	To      *int   `json:"to,omitempty"`
 	Clamped bool   `json:"clamped,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Until is when a cooldown ends.
+	// Until is when a cooldown ends, or a failed alert may be decided afresh.
 	Until *time.Time `json:"until,omitempty"`
 	// Pending are the changes that would come along, where Outcome is "pending".
 	Pending []scale.PendingChange `json:"pending,omitempty"`
@@ -49,6 +49,8 @@ type Operation struct {
 	Started   *time.Time `json:"startedAt,omitempty"`
 	Ended     *time.Time `json:"endedAt,omitempty"`
 	NotBefore *time.Time `json:"notBefore,omitempty"`
+	// Previous is the id of the operation that came to nothing and that this one tries again.
+	Previous string `json:"previous,omitempty"`
 	// Runs are the engine's runs for it, where it is asked for alone, as far as they are remembered.
 	Runs []Run `json:"runs,omitempty"`
 }
@@ -59,6 +61,7 @@ func OperationOf(op scale.Operation) Operation {
 		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,
 		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: DecisionOf(op.Decision), Error: op.Error,
 		Accepted: instant(op.AcceptedAt), Started: instant(op.StartedAt), Ended: instant(op.EndedAt), NotBefore: instant(op.NotBefore),
+		Previous: op.Previous,
 	}
 }
 

@@ -136,6 +136,8 @@ func (v View) WaitsFor(op Operation) string {
 	switch {
 	case op.State == string(scale.Deferred) && op.NotBefore != nil && op.NotBefore.After(v.at):
 		return "the cooldown, " + v.Left(op.NotBefore)
+	case op.State == string(scale.Deferred) && op.NotBefore == nil && op.Error == "":
+		return "the end of the update"
 	case op.Error != "" && v.RetryAt != nil:
 		return op.Error + "; tried again in " + v.Left(v.RetryAt)
 	case op.Error != "":

@@ -23,6 +23,7 @@ type ill struct {
 	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, proveErr, timeErr error
 
 	cli       doctor.CLI
+	withheld  []doctor.Variable
 	backend   doctor.Backend
 	survey    doctor.Survey
 	config    map[string]doctor.Value
@@ -61,6 +62,7 @@ func healthy() *ill {
 }
 
 func (p *ill) CLI(context.Context) (doctor.CLI, error) { return p.cli, p.cliErr }
+func (p *ill) Withheld() []doctor.Variable             { return p.withheld }
 func (p *ill) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: "Pulumi.yaml", Name: "demo", Runtime: "yaml"}, p.programErr
 }
@@ -102,7 +104,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 21 {
+	if report.Stack != "dev" || len(report.Checks) != 22 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -163,7 +165,13 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		result doctor.Result
 		want   string
 	}{
-		"an old CLI":                     {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
+		"an old CLI": {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
+		"a flag by a variable": {"environment", func(p *ill) {
+			p.withheld = []doctor.Variable{{Name: "PULUMI_OPTION_TARGET", Does: "stands for --target"}, {Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
+		}, doctor.Warning, "PULUMI_OPTION_TARGET stands for --target\nPULUMI_PARALLEL is ours\nkept from the engine, for a scaling changes the count and nothing else: 2 variables\nunset PULUMI_OPTION_TARGET; "},
+		"a variable that nobody misses": {"environment", func(p *ill) {
+			p.withheld = []doctor.Variable{{Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
+		}, doctor.OK, "PULUMI_PARALLEL is ours\nkept from the engine: 1 variable"},
 		"an unreachable backend":         {"backend", func(p *ill) { p.backendErr = &scale.UnavailableError{Detail: "EOF"} }, doctor.Problem, "pulumi whoami"},
 		"a setup error's hint":           {"secrets", func(p *ill) { p.secretsErr = &scale.SetupError{Problem: "wrong", Hint: "do this"} }, doctor.Problem, "do this"},
 		"an empty stack":                 {"state", func(p *ill) { p.survey.Resources = nil }, doctor.Warning, "pulumi up --stack dev"},
@@ -196,19 +204,24 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 			"current", func(p *ill) { p.survey.Updates[0].Values, p.survey.File = nil, nil }, doctor.Warning, `neither the config file nor the last successful update has config "count"`,
 		},
 		"a read-only config file":         {"config-file", func(p *ill) { p.file.ReadOnly = true }, doctor.Warning, "can replace it"},
-		"no config file yet":              {"config-file", func(p *ill) { p.file.Missing = true }, doctor.OK, "first scaling"},
+		"a count that cannot be changed":  {"config-file", func(p *ill) { p.survey.Forms = map[string]string{"pool": "behind an alias"} }, doctor.Problem, "pool: behind an alias\nthe counts of 1 pool cannot"},
+		"a configuration of the service":  {"config-file", func(p *ill) { p.file.Remote = true }, doctor.Problem, "the service keeps"},
+		"no config file":                  {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},
 		"drift is not checked without it": {"drift", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.NotChecked, "cannot be read"},
 		"a stale count":                   {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
 		"somebody's edit":                 {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
 		"no write access to the state":    {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
 		"no state directory can be made":  {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
-		"no state directory yet":          {"state-dir", func(p *ill) { p.dir.Missing = true }, doctor.OK, "first scaling"},
-		"a full disk":                     {"disk", func(p *ill) { p.dir.Free = 10<<20 - 1 }, doctor.Problem, "9 MiB free"},
-		"a nearly full disk":              {"disk", func(p *ill) { p.dir.Free = 10 << 20 }, doctor.Warning, "nearly full: 10 MiB free"},
-		"a disk of the network":           {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
-		"a disk that cannot be asked":     {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
-		"a backend that hides its locks":  {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
+		"files of others in the state directory": {
+			"state-dir", func(p *ill) { p.dir.Closed = []string{"lock"} }, doctor.Problem, "lock\n1 file in .pulumiscale cannot be used by this user\nrun pulumiscale as their owner",
+		},
+		"no state directory yet":         {"state-dir", func(p *ill) { p.dir.Missing = true }, doctor.OK, "first scaling"},
+		"a full disk":                    {"disk", func(p *ill) { p.dir.Free = 10<<20 - 1 }, doctor.Problem, "9 MiB free"},
+		"a nearly full disk":             {"disk", func(p *ill) { p.dir.Free = 10 << 20 }, doctor.Warning, "nearly full: 10 MiB free"},
+		"a disk of the network":          {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
+		"a disk that cannot be asked":    {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
+		"a backend that hides its locks": {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
 		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true, Ours: true}} },
 			doctor.Warning, "takes it away by itself"},
 		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
@@ -282,7 +295,7 @@ func TestAnEndedContextEndsTheExamination(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"Pulumi CLI", "program", "stack"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"Pulumi CLI", "environment", "program", "stack"}, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

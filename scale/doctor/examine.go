@@ -22,6 +22,7 @@ type examination struct {
 func examinations() []examination {
 	return []examination{
 		{"cli", "Pulumi CLI", nil, (*visit).lookAtCLI},
+		{"environment", "environment", nil, (*visit).lookAtEnvironment},
 		{"program", "program", nil, (*visit).lookAtProgram},
 		{"stack", "stack", []string{"program"}, (*visit).lookAtStack},
 		{"backend", "backend", []string{"cli", "program"}, (*visit).lookAtBackend},

@@ -97,7 +97,7 @@ func (f configFile) private(change scale.Change) ([]byte, error) {
 	if doc, _, err = f.asDeployed(doc, change.Config, nil); err != nil {
 		return nil, err
 	}
-	return f.edit(doc, change.Settings)
+	return f.editCopy(doc, change.Settings)
 }
 
 // asDeployed is the document with the deployed values in the place of the file's own, and the keys that it changes, but for the rules' keys,

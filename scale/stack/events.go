@@ -332,8 +332,8 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 	if change.Refresh {
 		args = append(args, "--refresh")
 	}
-	if s.options.Parallel > 0 {
-		args = append(args, "--parallel", asJSON(s.options.Parallel))
+	if n := s.options.parallel(); n > 0 {
+		args = append(args, "--parallel", asJSON(n))
 	}
 	op.process.dir, op.process.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
 	return s.command.start(op.process, args...)

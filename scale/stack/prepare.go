@@ -104,6 +104,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	if err != nil {
 		return nil, err
 	}
+	s.handOver() // whoever comes after a crash must be able to read it
 	return e, nil
 }
 

@@ -23,12 +23,12 @@ import (
 // onlyOrganization is what self-managed backends, which have no organisations, put where Pulumi Cloud has one.
 const onlyOrganization = "organization"
 
-// askName finds the stack's name: the one asked for, else the selected one. On Pulumi Cloud that is its whole name, for the short one
-// means the stack of the default organisation, which may be another.
+// askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known. On Pulumi Cloud that is its whole
+// name, for the short one means the stack of the default organisation, which may be another.
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
-		s.name = s.project.selectedStack()
+		s.name = s.project.selectedStack(s.command.version)
 	}
 	if s.name != "" {
 		return nil
@@ -164,6 +164,9 @@ func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 // fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed configuration.
 func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	if snap.File, err = s.file.values(snap.Rules); err != nil {
+		return err
+	}
+	if snap.Forms, err = s.file.forms(snap.Rules); err != nil {
 		return err
 	}
 	doc, err := s.file.read()
