@@ -30,6 +30,7 @@ func (s *Style) body(sc Screen, width int) []string {
 		{"The stack’s new rules have mistakes", "", s.yellow, s.mistakes(v, width)},
 		{"Held", "", s.yellow, s.moods(v.HeldBy(), width)},
 		{"About to be done", "", s.yellow, s.moods(v.Soon(), width)},
+		{"Not as it was deployed", "", s.dim, s.differences(v, width)},
 		{"Running", since, s.bold, s.running(v, width)},
 		{"Pools", "", s.bold, s.pools(v, width)},
 		{"Waiting", "", s.bold, s.waiting(v, width)},
@@ -74,6 +75,14 @@ func (s *Style) mistakes(v board.View, width int) []string {
 	}
 	if len(out) > 0 {
 		out = append(out, paragraph("The rules in force are the ones before.", s.dim, margin, width)...)
+	}
+	return out
+}
+
+func (s *Style) differences(v board.View, width int) []string {
+	var out []string
+	for _, remark := range v.Differences() {
+		out = append(out, paragraph(clean(remark), s.dim, margin, width)...)
 	}
 	return out
 }

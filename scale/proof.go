@@ -53,6 +53,24 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *Snapshot) (*Proof, error) {
 	return s.proofOf(ctx, snap, pools, true)
 }
 
+// Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false where nothing is proved. With prove it
+// is proved by a preview where it is not known, and nothing of that is kept for another process.
+func (s *Scaler) Pending(ctx context.Context, snap *Snapshot, prove bool) (changes map[string][]PendingChange, known bool, err error) {
+	pools := snap.needsProof(snap.Rules.Names())
+	if len(pools) == 0 {
+		return nil, true, nil
+	}
+	find := func() (*Proof, error) { return s.Stack.Proof(snap) }
+	if prove {
+		find = func() (*Proof, error) { return s.proofOf(ctx, snap, pools, false) }
+	}
+	proof, err := find()
+	if err != nil || !proof.covers(pools) {
+		return nil, false, err
+	}
+	return snap.pendingBy(proof), true, nil
+}
+
 // provePools makes the proof for all pools that need one and those that are asked for, and only for these if that fails, since another pool may be
 // the reason.
 func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string) (map[string]PoolProof, error) {

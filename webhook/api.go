@@ -26,7 +26,13 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 		Pools      []board.Pool    `json:"pools"`
 		Ready      bool            `json:"ready"`
 		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
+		// As in the document of `pulumiscale rules`.
+		Deployed      *scale.Deploy `json:"deployed,omitempty"`
+		Commit        string        `json:"commit,omitempty"`
+		ConfigDiffers []string      `json:"configDiffers,omitempty"`
 	}{Stack: s.Scaler.Stack.Name(), Pools: make([]board.Pool, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: scale.ProblemsOf(s.Queue.RulesErr())}
+	program := s.Queue.Overview().Program
+	doc.Deployed, doc.Commit, doc.ConfigDiffers = program.Deploy, program.Commit, program.ConfigDiffers
 	for i, status := range statuses {
 		doc.Pools[i] = board.PoolOf(status, s.Now())
 	}

@@ -210,9 +210,9 @@ func kindOf(err error) string {
 
 // poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
 type poolCollector struct {
-	metrics                                             *Metrics
-	current, desired, least, most, unsettled, held, end *prometheus.Desc
-	queue, oldest, rules, ruleErrors, ready, off        *prometheus.Desc
+	metrics                                                      *Metrics
+	current, desired, least, most, unsettled, held, pending, end *prometheus.Desc
+	queue, oldest, rules, ruleErrors, ready, off                 *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -224,6 +224,7 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool"),
 		held:       gaugeDesc("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
 		unsettled:  gaugeDesc("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
+		pending:    gaugeDesc("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
 		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
 		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
 		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
@@ -241,7 +242,7 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements [prometheus.Collector].
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off,
+		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off,
 	} {
 		out <- d
 	}
@@ -278,6 +279,7 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.most, float64(s.Rule.Max), pool)
 		gauge(c.unsettled, map[bool]float64{true: 1}[s.Unsettled], pool)
 		gauge(c.held, map[bool]float64{true: 1}[s.Hold != nil], pool)
+		gauge(c.pending, map[bool]float64{true: 1}[len(s.Pending) > 0], pool)
 		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
 		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
 		if s.Count != nil {

@@ -179,6 +179,21 @@ func (o Operation) Way(arrow string) string {
 // Mistake is a mistake in the rules, in words.
 func (View) Mistake(p scale.Problem) string { return p.String() }
 
+// How many remarks are shown, and how much of one.
+const (
+	mostRemarks   = 10
+	longestRemark = 400
+)
+
+// Differences say how the program and its configuration differ from what was deployed, each in a line.
+func (v View) Differences() []string {
+	var out []string
+	for _, remark := range v.Remarks[:min(mostRemarks, len(v.Remarks))] {
+		out = append(out, OneLine(remark, longestRemark))
+	}
+	return out
+}
+
 // Ago says how long something is past; empty where there is no such time.
 func (v View) Ago(t *time.Time) string {
 	if t == nil {

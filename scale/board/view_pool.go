@@ -76,12 +76,8 @@ func (v View) Notes(p Pool) []Mood {
 	if p.Unverified != "" {
 		out = append(out, Mood{Bad, "Not verified: " + p.Unverified + "."})
 	}
-	if len(p.Pending) > 0 {
-		words := make([]string, len(p.Pending))
-		for i, change := range p.Pending {
-			words[i] = OneLine(change.String(), longestValue)
-		}
-		out = append(out, Mood{Warn, "Not scaled while changes are pending: " + strings.Join(words, "; ") + "."})
+	if text := v.Withheld(p); text != "" {
+		out = append(out, Mood{Warn, text})
 	}
 	if p.Count != nil && (*p.Count < p.Min || *p.Count > p.Max) {
 		out = append(out, Mood{Warn, "The count is outside the guardrails."})
@@ -97,6 +93,24 @@ func (v View) Notes(p Pool) []Mood {
 		out = append(out, Mood{Warn, text + "."})
 	}
 	return out
+}
+
+// mostPending is how many pending changes of a pool are shown.
+const mostPending = 10
+
+// Withheld says which changes keep a pool from being scaled until somebody's pulumi up; it is empty where none do.
+func (View) Withheld(p Pool) string {
+	if len(p.Pending) == 0 {
+		return ""
+	}
+	var words []string
+	for _, change := range p.Pending[:min(mostPending, len(p.Pending))] {
+		words = append(words, OneLine(change.String(), longestValue))
+	}
+	if more := len(p.Pending) - mostPending; more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	return "Not scaled while changes are pending: " + strings.Join(words, "; ") + "."
 }
 
 func orMissing(text *string) string {

@@ -32,6 +32,8 @@ type ill struct {
 	proofs    []scale.RuleProof
 	file      doctor.ConfigFile
 	drifts    []scale.Drift
+	pending   map[string][]scale.PendingChange
+	unknown   bool // whether anything is pending, unless it is proved
 	dir       doctor.StateDir
 	locks     []doctor.Lock
 	noLocks   bool
@@ -70,14 +72,20 @@ func (p *ill) Withheld() []doctor.Variable             { return p.withheld }
 func (p *ill) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: "Pulumi.yaml", Name: "demo", Runtime: "yaml"}, p.programErr
 }
-func (p *ill) StackName(context.Context) (string, error)          { return "dev", p.stackErr }
-func (p *ill) Backend(context.Context) (doctor.Backend, error)    { return p.backend, p.backendErr }
-func (p *ill) Survey(context.Context) (*doctor.Survey, error)     { return &p.survey, p.surveyErr }
-func (p *ill) LanguageHost(context.Context) doctor.Plugin         { return p.language }
-func (p *ill) Providers(context.Context) []doctor.Plugin          { return p.providers }
-func (p *ill) Prove(context.Context) ([]scale.RuleProof, error)   { return p.proofs, p.proveErr }
-func (p *ill) ConfigFile() doctor.ConfigFile                      { return p.file }
-func (p *ill) Drifts(context.Context) ([]scale.Drift, error)      { return p.drifts, nil }
+func (p *ill) StackName(context.Context) (string, error)        { return "dev", p.stackErr }
+func (p *ill) Backend(context.Context) (doctor.Backend, error)  { return p.backend, p.backendErr }
+func (p *ill) Survey(context.Context) (*doctor.Survey, error)   { return &p.survey, p.surveyErr }
+func (p *ill) LanguageHost(context.Context) doctor.Plugin       { return p.language }
+func (p *ill) Providers(context.Context) []doctor.Plugin        { return p.providers }
+func (p *ill) Prove(context.Context) ([]scale.RuleProof, error) { return p.proofs, p.proveErr }
+func (p *ill) ConfigFile() doctor.ConfigFile                    { return p.file }
+func (p *ill) Drifts(context.Context) ([]scale.Drift, error)    { return p.drifts, nil }
+func (p *ill) Pending(_ context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
+	if p.unknown && !prove {
+		return nil, false, nil
+	}
+	return p.pending, true, nil
+}
 func (p *ill) StateDir(context.Context) doctor.StateDir           { return p.dir }
 func (p *ill) Locks(context.Context) ([]doctor.Lock, bool, error) { return p.locks, !p.noLocks, nil }
 func (p *ill) Working() (bool, error)                             { return p.working, nil }
@@ -108,7 +116,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 22 {
+	if report.Stack != "dev" || len(report.Checks) != 23 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -124,13 +132,13 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		change  func(*ill)
 		skipped string
 	}{
-		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets current drift locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift state-dir disk locks pending unsettled holds clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift locks pending unsettled holds clock"},
-		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets current drift locks pending unsettled clock"},
-		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets current drift locks pending unsettled clock"},
+		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets current drift deployed locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift deployed locks pending unsettled holds clock"},
+		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets current drift deployed locks pending unsettled clock"},
+		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets current drift deployed locks pending unsettled clock"},
 		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token"},
-		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets current drift unsettled"},
+		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets current drift deployed unsettled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := healthy()
@@ -213,10 +221,22 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"no config file":                  {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},
 		"drift is not checked without it": {"drift", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.NotChecked, "cannot be read"},
-		"a stale count":                   {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
-		"somebody's edit":                 {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
-		"no write access to the state":    {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
-		"no state directory can be made":  {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
+		"another commit, and nothing is known of what is pending": {"deployed", func(p *ill) {
+			p.unknown, p.survey.Program = true, scale.Program{Deploy: &scale.Deploy{Commit: "aaaa"}, Commit: "bbbb"}
+		}, doctor.Warning, "deployed from commit aaaa, and this checkout is at commit bbbb\nnot what is here\n--verify proves"},
+		"another commit that concerns no pool": {"deployed", func(p *ill) {
+			p.survey.Program = scale.Program{Deploy: &scale.Deploy{Commit: "aaaa"}, Commit: "bbbb"}
+		}, doctor.Warning, "not what is here, though no pool is concerned\nbring this checkout to what was deployed"},
+		"keys that are not as deployed": {"deployed", func(p *ill) { p.survey.ConfigDiffers = []string{"demo:size"} }, doctor.Warning, "Pulumi.dev.yaml differs from the last successful update in demo:size"},
+		"a pool that waits for pending changes": {"deployed", func(p *ill) {
+			p.pending = map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
+		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: changes are pending that would come along\nbring this checkout to what was deployed, or bring its changes out with `pulumi up --stack dev`"},
+		"nothing is known of what is pending": {"deployed", func(p *ill) { p.unknown = true }, doctor.OK, "--verify proves whether changes are pending"},
+		"no config file to compare":           {"deployed", func(p *ill) { p.survey.FileMissing = true }, doctor.NotChecked, "cannot be read"},
+		"a stale count":                       {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
+		"somebody's edit":                     {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
+		"no write access to the state":        {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
+		"no state directory can be made":      {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
 		"files of others in the state directory": {
 			"state-dir", func(p *ill) { p.dir.Closed = []string{"lock"} }, doctor.Problem, "lock\n1 file in .pulumiscale cannot be used by this user\nrun pulumiscale as their owner",
 		},
@@ -283,6 +303,10 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	}
 	p.proofs[0].Problem = "changes nothing"
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	p.unknown, p.pending = true, map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
+	if diff := cmp.Diff([]string{"what is deployed"}, examine(t, p, true).Titles(doctor.Warning)[1:]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	p.proveErr = errors.New("no engine")

@@ -36,6 +36,7 @@ func examinations() []examination {
 		{"current", "real sizes", []string{"rules"}, (*visit).lookAtCurrent},
 		{"config-file", "config file", []string{"stack"}, (*visit).lookAtConfigFile},
 		{"drift", "counts in the config file", []string{"rules"}, (*visit).lookAtDrift},
+		{"deployed", "what is deployed", []string{"rules"}, (*visit).lookAtDeployed},
 		{"state-dir", "state directory", []string{"program"}, (*visit).lookAtStateDir},
 		{"disk", "its disk space", []string{"program"}, (*visit).lookAtDisk},
 		{"locks", "locks", []string{"state"}, (*visit).lookAtLocks},

@@ -34,6 +34,9 @@ type Patient interface {
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
 	Drifts(ctx context.Context) ([]scale.Drift, error)
+	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved, and proved anew with prove: see
+	// [scale.Scaler.Pending].
+	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir
 	// Locks finds those who hold the stack; known is false where the backend tells only who tries to take a lock.

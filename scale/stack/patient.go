@@ -113,6 +113,7 @@ func withoutCredentials(text string) string {
 
 // Survey reads the stack's state, history and configuration file.
 func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
+	stamp := p.stamp()
 	state, entries, complete, err := p.readBoth(ctx)
 	if err != nil {
 		return nil, err
@@ -134,12 +135,11 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	p.state = state
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
 		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Protected: state.protected, Complete: complete, Updates: updates, Head: head(entries),
+		Stamp: stamp, Output: state.output(), Config: deployedConfig(entries), Program: scale.Program{Deploy: deployOf(entries)},
 	}}
 	ended, _ := p.left()
 	p.survey.Unsettled, p.survey.Unverified = p.unsettled(ended, entries, rules), unverified(ended, entries, rules)
-	if p.survey.File, p.survey.FileErr = p.file.values(rules); p.survey.FileErr == nil {
-		p.survey.Forms, p.survey.FileErr = p.file.forms(rules)
-	}
+	p.survey.FileErr = p.fillFile(p.survey.Snapshot)
 	return p.survey, nil
 }
 
@@ -192,6 +192,12 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 func (p *Patient) Prove(ctx context.Context) ([]scale.RuleProof, error) {
 	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
 	return scaler.Verify(ctx)
+}
+
+// Pending are the changes that keep pools from being scaled.
+func (p *Patient) Pending(ctx context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
+	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
+	return scaler.Pending(ctx, p.survey.Snapshot, prove)
 }
 
 // Drifts compares the configuration file with the last successful update.
