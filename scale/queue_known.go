@@ -123,10 +123,13 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
 	if f.updates == q.updates && !f.began.Before(q.began) {
+		deployed := snap != nil && (q.snap == nil || q.snap.Head != snap.Head)
 		f.err = q.take(f, snap, err)
 		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
-		q.proveAt = time.Time{} // somebody may have deployed
+		if deployed || q.unproved == 0 { // one that cannot be made has its own time
+			q.proveAt = time.Time{}
+		}
 	}
 	if q.flight == f {
 		q.flight = nil
