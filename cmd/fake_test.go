@@ -40,6 +40,10 @@ type fake struct {
 	onPreview, onUpdate func(context.Context)
 	steps               []scale.ResourceStep
 
+	// pending is what is proved to be pending, and program how the checkout compares with what was deployed.
+	pending []scale.PendingChange
+	program scale.Program
+
 	stateDir  string
 	secrets   map[string]string
 	inventory snippet.Inventory
@@ -97,7 +101,7 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 	rule.Current = &current
 	return &scale.Snapshot{
 		Rules: scale.Rules{"worker-pool": rule}, Resources: []string{poolURN}, Updates: f.updates(), Complete: true,
-		File: map[string]*string{"worker-pool": f.file},
+		File: map[string]*string{"worker-pool": f.file}, Program: f.program,
 	}, nil
 }
 
@@ -214,11 +218,11 @@ func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapsho
 	return f.Read(ctx)
 }
 
-// Proof is that nothing is pending.
+// Proof is what the test says; else that nothing is pending.
 func (f *fake) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	proof := &scale.Proof{Pools: map[string]scale.PoolProof{}}
 	for name := range snap.Rules {
-		proof.Pools[name] = scale.PoolProof{}
+		proof.Pools[name] = scale.PoolProof{Pending: f.pending}
 	}
 	return proof, nil
 }

@@ -79,6 +79,8 @@ func logEvent(log *slog.Logger, event scale.Event) {
 func logProof(log *slog.Logger, e scale.Proved) {
 	if e.Err != nil {
 		log.Warn("it cannot be told whether changes are pending; it is tried again", "reason", e.Err.Error())
+	} else if len(e.Pending) == 0 {
+		log.Info("no changes are pending any more")
 	}
 	for _, pool := range slices.Sorted(maps.Keys(e.Pending)) {
 		if changes := e.Pending[pool]; len(changes) > 0 {

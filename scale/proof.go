@@ -108,16 +108,22 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 		return nil, err
 	}
 	own, shared := judgePending(snap, pools, result)
-	if sizes := snap.stateSizes(own, result.Steps); len(sizes) > 0 {
-		resized, _ := unchangedCounts(snap, pools, sizes)
+	sizes := snap.stateSizes(own, result.Steps)
+	if others := snap.otherCounts(own, sizes); len(others) > 0 {
+		resized, _ := unchangedCounts(snap, pools, others)
 		if result, err = s.Stack.Preview(ctx, resized, Unobserved); err != nil {
 			return nil, err
 		}
-		var again []PendingChange
-		own, again = judgePending(snap, pools, result)
-		shared = both(shared, again)
-		for pool, size := range sizes {
-			out[pool] = PoolProof{Size: &size}
+		ownAgain, sharedAgain := judgePending(snap, pools, result)
+		shared = common(shared, sharedAgain) // such as an output that tells of the count
+		for pool := range others {
+			size, known := sizes[pool]
+			switch {
+			case slices.Contains(snap.Unsettled, pool):
+				own[pool] = common(own[pool], ownAgain[pool])
+			case known && extent(ownAgain[pool]) < extent(own[pool]): // else it was a number like any other
+				own[pool], out[pool] = ownAgain[pool], PoolProof{Size: &size}
+			}
 		}
 	}
 	if len(pools) > 1 && slices.ContainsFunc(shared, func(c PendingChange) bool { return c.Op != opOutput }) {
@@ -146,11 +152,47 @@ func (p *Proof) pending(pool string) []PendingChange {
 	return p.Pools[pool].Pending
 }
 
-// both are what stands in two lists: what a stack's outputs say of a count that is not the state's is no pending change.
-func both(a, b []PendingChange) []PendingChange {
-	return slices.DeleteFunc(slices.Clone(b), func(c PendingChange) bool {
-		return c.Op == opOutput && !slices.ContainsFunc(a, func(d PendingChange) bool { return d.Op == c.Op && d.Name == c.Name })
-	})
+// common are the changes that two previews with different counts have in common: what depends on the count is nobody's pending change.
+func common(a, b []PendingChange) []PendingChange {
+	var out []PendingChange
+	for _, change := range a {
+		i := slices.IndexFunc(b, func(c PendingChange) bool { return c.Op == change.Op && c.URN == change.URN && c.Name == change.Name })
+		if i < 0 {
+			continue
+		}
+		had := len(change.Properties) > 0
+		change.Properties = slices.DeleteFunc(slices.Clone(change.Properties), func(path string) bool { return !slices.Contains(b[i].Properties, path) })
+		if !had || len(change.Properties) > 0 {
+			out = append(out, change)
+		}
+	}
+	return out
+}
+
+// extent is how much some changes change.
+func extent(changes []PendingChange) (n int) {
+	for _, c := range changes {
+		n += max(len(c.Properties), 1)
+	}
+	return n
+}
+
+// otherCounts are the counts for a second preview: the sizes that the state has and, for an unsettled pool whose resources tell none, one from
+// which they differ the other way round. An update that failed half way may have made any part of a unit.
+func (s *Snapshot) otherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
+	out := maps.Clone(sizes)
+	for pool, changes := range own {
+		configured := countOf(s.Configured(pool))
+		if _, known := sizes[pool]; known || configured == nil || !slices.Contains(s.Unsettled, pool) {
+			continue
+		}
+		if rule := s.Rules[pool]; slices.ContainsFunc(changes, func(c PendingChange) bool { return c.Op == opDelete }) {
+			out[pool] = max(rule.Max, *configured+1)
+		} else {
+			out[pool] = max(min(rule.Min, *configured-1), 0)
+		}
+	}
+	return out
 }
 
 // stateSizes are the sizes that the state has of those pools of which something would change, if it can be told: see [stateSize].
@@ -248,6 +290,12 @@ func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 		return p
 	}
 	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: change(snap, kept)}
+	for _, m := range p.Moves { // a settlement has no decisions of its own
+		if out.move(m.Pool).Pool == "" && !slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Intent.Pool == m.Pool }) {
+			d := Decision{Intent: Intent{Pool: m.Pool}, From: m.From, To: m.To, Pending: proof.Pools[m.Pool].Pending}
+			out.Decisions = append(out.Decisions, d.end(HasPending, snap.pendingReason(d.Pending)))
+		}
+	}
 	for i, d := range out.Decisions {
 		pool := d.Intent.Pool
 		if p.move(pool).Pool == "" || out.move(pool).Pool != "" || d.Outcome != Scale && d.Outcome != NoChange {

@@ -25,7 +25,7 @@ func (o Operation) cameToNothing() bool {
 
 // failed says that the operation came to nothing although nothing held it off.
 func (o Operation) failed() bool {
-	return o.cameToNothing() && o.Result != Final(CoolingDown) && o.Result != Final(Paused)
+	return o.cameToNothing() && o.Result != Final(CoolingDown) && o.Result != Final(Paused) && o.Result != Final(Held)
 }
 
 // failures is how many operations of the same event have failed, this one included.

@@ -124,6 +124,7 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
 	if f.updates == q.updates && !f.began.Before(q.began) {
+		deployed := snap != nil && (q.snap == nil || q.snap.Head != snap.Head)
 		before, wasOff := q.snap, IsOff(q.readErr)
 		if f.err = q.take(f, snap, err); f.err == nil {
 			q.noteNews(before)
@@ -135,7 +136,9 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 		}
 		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
-		q.proveAt = time.Time{} // somebody may have deployed
+		if deployed || q.unproved == 0 { // one that cannot be made has its own time
+			q.proveAt = time.Time{}
+		}
 	}
 	if q.flight == f {
 		q.flight = nil

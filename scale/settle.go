@@ -126,6 +126,11 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 			return &UnsettledError{Pool: r.Pool, Reason: r.Unverified}
 		}
 	}
+	for _, d := range report.Decisions {
+		if d.Outcome == HasPending {
+			return &UnsettledError{Pool: d.Intent.Pool, Reason: d.Reason}
+		}
+	}
 	return nil
 }
 

@@ -75,13 +75,15 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 
 // withoutCounts is the file as an update gets it, but for the counts of the rules.
 func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
-	change.Settings = slices.Clone(change.Settings)
-	for i := range change.Settings {
-		change.Settings[i].Value = asText("0")
-	}
-	doc, err := f.private(change)
+	doc, err := f.private(scale.Change{Config: change.Config})
 	if err != nil {
 		return nil, err
+	}
+	for _, set := range change.Settings {
+		set.Value = asText("0")
+		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // else it is the update's own trouble, if it has any
+			doc = edited
+		}
 	}
 	// As what it says: where a count stands in the file, and how, does not matter.
 	var content any

@@ -72,7 +72,10 @@ func (p *project) language() snippet.Language {
 
 // programDir is where the program itself is.
 func (p *project) programDir() string {
-	dir := filepath.Join(p.dir, p.Main)
+	dir := p.Main
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(p.dir, dir)
+	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return filepath.Dir(dir)
 	}
