@@ -199,6 +199,11 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 			}
 		}
 	}
+	dependencies, others := changedDependencies(snap, pools, result)
+	for pool, changes := range dependencies {
+		own[pool] = append(own[pool], changes...)
+	}
+	shared = append(shared, others...)
 	for _, name := range result.ChangedOutputs {
 		shared = append(shared, PendingChange{Op: opOutput, Name: name})
 	}

@@ -104,6 +104,12 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 		return out, nil // what is made from nothing is proved by a preview of its own: see [Scaler.prove]
 	}
 	result, err := s.Stack.Preview(ctx, unchanged, Unobserved)
+	if lost := snap.lostDependencies(err); len(lost) > 0 {
+		for _, pool := range pools {
+			out[pool] = PoolProof{Pending: lost}
+		}
+		return out, nil
+	}
 	if err != nil {
 		return nil, err
 	}

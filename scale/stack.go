@@ -72,6 +72,8 @@ type Snapshot struct {
 	Sizes map[string]int
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
 	DependsOn map[string][]string
+	// Dependencies are the dependencies of these alone.
+	Dependencies map[string][]string
 	// Protected are the URNs of resources that the engine refuses to delete.
 	Protected []string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
@@ -192,6 +194,8 @@ type Result struct {
 	ChangedOutputs []string
 	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step for it.
 	ChangedOptions []PendingChange
+	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on; nil for an update.
+	Dependencies map[string][]string
 	// Duration is how long the engine ran.
 	Duration time.Duration
 	// ID is the update's own mark in the history; empty for a preview.

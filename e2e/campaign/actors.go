@@ -159,7 +159,7 @@ func (r *round) ended(e *event, op operation) bool {
 		e.failed = op.Result == "failed"
 		if e.failed {
 			e.reason = op.Error
-		} else {
+		} else if kind != "pending" {
 			kind = "refused"
 		}
 	}
@@ -177,15 +177,15 @@ type scaling struct {
 	done chan struct{}
 }
 
-// scale runs `pulumiscale scale` in a checkout of the program.
-func (r *round) scale(a ask, dir string) *scaling {
+// scale runs `pulumiscale scale` in a checkout of the program, with more variables in its environment.
+func (r *round) scale(a ask, dir string, variables ...string) *scaling {
 	state := r.state()
 	if dir != r.program() {
 		state = filepath.Join(dir, ".pulumiscale")
 	}
 	cmd := exec.CommandContext(r.ctx, r.binary, "scale", a.event.pool, a.amount(), "--yes", "--json", "--message", mark(a.event.key), "--state-dir", state)
 	var out, errs strings.Builder
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, r.env(), &out, &errs
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(r.env(), variables...), &out, &errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s := &scaling{cmd: cmd, done: make(chan struct{})}
 	r.count("scale runs", 1)
@@ -241,7 +241,11 @@ func (r *round) conclude(e *event, code int, out, errs string) {
 		r.counts["scaled"]++
 	case code == 0 || code == 3 || code == 4:
 		e.outcome = not
-		r.counts["refused"]++
+		if doc.Outcome == "pending" {
+			r.counts["pending"]++
+		} else {
+			r.counts["refused"]++
+		}
 		if code == 4 && len(doc.Error.Holders) == 0 {
 			r.complaints = append(r.complaints, "scale "+e.key+" ended with 4 and named no holder: "+out)
 		}
@@ -255,6 +259,9 @@ func (r *round) conclude(e *event, code int, out, errs string) {
 func (r *round) look(who string, code int, errs string) {
 	if code == raceExit || strings.Contains(errs, "DATA RACE") {
 		r.complain("%s: data race: %s", who, errs)
+	}
+	if strings.Contains(errs, "snapshot integrity") {
+		r.complain("%s met a state that cannot be read: %s", who, errs)
 	}
 	if strings.Contains(errs, "panic:") || strings.Contains(errs, "fatal error:") {
 		r.complain("%s crashed: %s", who, errs)

@@ -50,7 +50,7 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 		return nil, err
 	}
 	c := &campaign{options: o, ctx: ctx, out: out, bin: filepath.Join(root, ".tools", "bin"), tallies: map[string]*tally{}}
-	for _, name := range []string{"pulumi", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
+	for _, name := range []string{"pulumi", "pulumi-language-loop", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
 		if _, err := os.Stat(filepath.Join(c.bin, name)); err != nil {
 			return nil, fmt.Errorf("%w: run `make campaign`", err)
 		}
@@ -79,15 +79,21 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 	return c, nil
 }
 
-// build builds pulumiscale with the race detector and a clock that can be set.
+// build builds pulumiscale with a clock that can be set, and with the race detector unless that is not wanted.
 func (c *campaign) build(ctx context.Context, root string) (string, error) {
 	path := filepath.Join(root, "bin", "campaign", "pulumiscale")
-	args := []string{"build", "-race", "-tags", "campaign", "-o", path, "."}
+	args := []string{"build", "-tags", "campaign", "-o", path, "."}
+	if c.race {
+		args = append([]string{"build", "-race"}, args[1:]...)
+	}
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=1")
+	cmd.Dir, cmd.Env = root, os.Environ()
+	if c.race {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
+	}
 	text, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build pulumiscale with the race detector, which needs a C compiler: %w\n%s", err, text)
+		return "", fmt.Errorf("build pulumiscale, with the race detector, which needs a C compiler, unless -race=false: %w\n%s", err, text)
 	}
 	return path, nil
 }

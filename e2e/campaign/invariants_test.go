@@ -10,12 +10,15 @@ import (
 	"testing"
 )
 
-// entry makes a successful update with the counts of batch, cool, edge, plain and web.
+// entry makes a successful update with the counts of batch, cool, edge, plain and web, and 30 zones.
 func entry(agent, message string, end int64, counts ...int) update {
 	u := update{Kind: "update", Result: "succeeded", Message: message, Start: end - 1, End: end, Config: map[string]any{}}
 	u.Environment.Agent = agent
 	for i, pool := range pools() {
-		u.Config[pool.key()] = fmt.Sprint(counts[i])
+		u.Config[pool.key()] = "30"
+		if i < len(counts) {
+			u.Config[pool.key()] = fmt.Sprint(counts[i])
+		}
 	}
 	return u
 }
@@ -33,7 +36,52 @@ func consistent(history ...update) picture {
 		}
 		p.state[pool.name] = state
 	}
+	p.snapshot, p.neighbour = snapshotOf(last), `{"name":"front","tag":"blue-0","updates":2}`
 	return p
+}
+
+// resource makes a resource of a checkpoint.
+func resource(kind, name string, inputs, outputs map[string]any) map[string]any {
+	return map[string]any{
+		"urn": "urn:pulumi:dev::campaign::" + kind + "::" + name, "type": kind, "id": name, "inputs": inputs, "outputs": outputs,
+		"parent": "urn:pulumi:dev::campaign::pulumi:pulumi:Stack::campaign-dev", "provider": "urn:pulumi:dev::campaign::pulumi:providers:localcloud::default::p1",
+		"modified": fmt.Sprint(name, outputs),
+	}
+}
+
+// snapshotOf is what an update leaves.
+func snapshotOf(u update) snapshot {
+	rules := map[string]any{}
+	stack := map[string]any{
+		"urn": "urn:pulumi:dev::campaign::pulumi:pulumi:Stack::campaign-dev", "type": "pulumi:pulumi:Stack", "outputs": map[string]any{"release": "r0", "pulumiscale": rules},
+	}
+	provider := map[string]any{"urn": "urn:pulumi:dev::campaign::pulumi:providers:localcloud::default", "id": "p1", "inputs": map[string]any{"folder": "cloud"}}
+	out := snapshot{stack, provider}
+	for _, pool := range pools() {
+		n, _ := u.count(pool)
+		rules[pool.name] = map[string]any{"min": pool.least, "current": n}
+		size := map[string]any{"name": pool.name, pool.size(): n}
+		out = append(out, resource("localcloud:index:Pool", pool.name, size, size))
+	}
+	return append(out, resource("localcloud:index:Balancer", "front", map[string]any{"tag": "blue-0"}, map[string]any{"tag": "blue-0", "updates": 2}))
+}
+
+// stepsOf are the updates of a history after the first ones, as they are if all is well.
+func stepsOf(history []update) []step {
+	var out []step
+	for _, u := range history {
+		out = append(out, step{u, snapshotOf(u)})
+	}
+	return out
+}
+
+// resource is one of the snapshot, to be changed.
+func (s snapshot) resource(t *testing.T, called string) map[string]any {
+	i := slices.IndexFunc(s, func(r map[string]any) bool { return name(text(r, "urn")) == called })
+	if i < 0 {
+		t.Fatalf("no resource %s", called)
+	}
+	return s[i]
 }
 
 // sound is the evidence of a round in which all went well: web was scaled by an event, batch's failed.
@@ -41,7 +89,7 @@ func sound() evidence {
 	first := entry("", "deployed", 100, 30, 30, 3, 30, 30)
 	second := entry("pulumiscale/A", "pulumiscale: web 30 -> 32 (http: <k1>)", 200, 30, 30, 3, 30, 32)
 	return evidence{
-		before: consistent(first), glances: []picture{consistent(first), consistent(first, second)}, after: consistent(first, second), final: consistent(first, second, entry("", "", 300, 30, 30, 3, 30, 32)), since: 1,
+		before: consistent(first), glances: []picture{consistent(first), consistent(first, second)}, after: consistent(first, second), final: consistent(first, second, entry("", "", 300, 30, 30, 3, 30, 32)), since: 1, steps: stepsOf([]update{second}),
 		events: []event{
 			{key: "k1", pool: "web", delta: 2, outcome: scaled, told: "scaled", accepted: 190},
 			{key: "k2", pool: "batch", delta: 1, outcome: not, told: "failed", reason: "quota", failed: true, accepted: 190},
@@ -52,12 +100,56 @@ func sound() evidence {
 // scaledTo makes the round's evidence that of a history.
 func (e *evidence) scaledTo(updates ...update) {
 	e.after = consistent(append(slices.Clone(e.before.history), updates...)...)
-	e.final = e.after
+	e.final, e.steps = e.after, stepsOf(updates)
 }
 
 func TestSoundRoundBreaksNothing(t *testing.T) {
 	if broken := judge(sound()); len(broken) > 0 {
 		t.Error(broken)
+	}
+}
+
+// TestWhatIsNoneOfOursBreaksNothing holds the invariants against what people may do beside us.
+func TestWhatIsNoneOfOursBreaksNothing(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(e *evidence)
+	}{
+		{"a deploy changes everything", func(e *evidence) {
+			deploy := entry("", "", 150, 30, 30, 3, 30, 30)
+			ours := entry("pulumiscale/A", "<k1>", 200, 30, 30, 3, 30, 32)
+			e.scaledTo(deploy, ours)
+			e.glances = nil
+			for _, left := range []snapshot{e.steps[0].left, e.steps[1].left, e.after.snapshot, e.final.snapshot} {
+				left.resource(t, "zone")["inputs"] = map[string]any{"name": "zone", "count": 30, "tag": "red"}
+			}
+			e.after.history[1].Config["campaign:note"], e.after.history[2].Config["campaign:note"] = "deployed", "deployed"
+		}},
+		{"an update of ours with an outdated configuration was interrupted before it changed anything", func(e *evidence) {
+			deploy := entry("", "", 150, 30, 30, 3, 30, 30)
+			interrupted := entry("pulumiscale/A", "<k1>", 160, 30, 30, 3, 30, 32)
+			interrupted.Result = "failed"
+			ours := entry("pulumiscale/A", "<k1>", 200, 30, 30, 3, 30, 32)
+			e.scaledTo(deploy, interrupted, ours)
+			e.steps[1].left = e.steps[0].left
+			e.after.history[1].Config["campaign:note"], e.after.history[3].Config["campaign:note"] = "deployed", "deployed"
+		}},
+		{"somebody changed a size behind the state", func(e *evidence) {
+			e.resized = map[string]bool{"web": true}
+			e.after.cloud["web"]++
+		}},
+		{"a pool is left half scaled", func(e *evidence) {
+			size := map[string]any{"name": "batch", "size": 31}
+			e.steps[0].left.resource(t, "batch")["outputs"], e.steps[0].left.resource(t, "batch")["initErrors"] = size, []any{"quota"}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := sound()
+			c.change(&e)
+			if broken := judge(e); len(broken) > 0 {
+				t.Error(broken)
+			}
+		})
 	}
 }
 
@@ -139,6 +231,49 @@ func TestEachBreachIsSeen(t *testing.T) {
 		{"an operation is pending", "clean", func(e *evidence) { e.after.pending = []string{"updating web"} }},
 		{"a plain up fails", "plain up", func(e *evidence) { e.upErr = os.ErrInvalid }},
 		{"a plain up changes something", "plain up", func(e *evidence) { e.final.touched++ }},
+		{"a target's property came along", "size alone", func(e *evidence) {
+			e.steps[0].left.resource(t, "zone")["inputs"] = map[string]any{"name": "zone", "count": 30, "tag": "red"}
+		}},
+		{"a property came along with an update that failed", "size alone", func(e *evidence) {
+			e.steps[0].Result = "failed"
+			e.steps[0].left.resource(t, "zone")["outputs"] = map[string]any{"name": "zone", "count": 30, "tag": "red"}
+		}},
+		{"the neighbour came along", "size alone", func(e *evidence) {
+			e.steps[0].left.resource(t, "front")["outputs"] = map[string]any{"tag": "red-0", "updates": 3}
+		}},
+		{"a provider's setting came along", "size alone", func(e *evidence) {
+			e.steps[0].left.resource(t, "default")["inputs"] = map[string]any{"folder": "other"}
+		}},
+		{"a pool has another provider", "size alone", func(e *evidence) { e.steps[0].left.resource(t, "web")["provider"] = "urn::p2" }},
+		{"a pool is protected", "size alone", func(e *evidence) { e.steps[0].left.resource(t, "web")["protect"] = true }},
+		{"an output came along", "size alone", func(e *evidence) {
+			e.steps[0].left.resource(t, "campaign-dev")["outputs"].(map[string]any)["release"] = "r1"
+		}},
+		{"a rule came along", "size alone", func(e *evidence) {
+			rules := e.steps[0].left.resource(t, "campaign-dev")["outputs"].(map[string]any)["pulumiscale"].(map[string]any)
+			rules["web"] = map[string]any{"min": 7, "current": 32}
+		}},
+		{"a resource came along", "size alone", func(e *evidence) {
+			e.steps[0].left = append(e.steps[0].left, resource("localcloud:index:Balancer", "more", nil, nil))
+		}},
+		{"a resource is gone", "size alone", func(e *evidence) { e.steps[0].left = e.steps[0].left[:len(e.steps[0].left)-1] }},
+		{"a resource waits to be deleted", "size alone", func(e *evidence) { e.steps[0].left.resource(t, "web")["delete"] = true }},
+		{"a config key came along", "size alone", func(e *evidence) { e.after.history[1].Config["campaign:note"] = "changed" }},
+		{"a config key was taken back", "size alone", func(e *evidence) { e.after.history[0].Config["campaign:note"] = "deployed" }},
+		{"a property came along with an update that was cut off", "size alone", func(e *evidence) {
+			e.after.snapshot.resource(t, "zone")["inputs"] = map[string]any{"name": "zone", "count": 30, "tag": "red"}
+		}},
+		{"a property came along with an update that was killed", "size alone", func(e *evidence) {
+			e.glances[0].snapshot.resource(t, "zone")["inputs"] = map[string]any{"name": "zone", "count": 30, "tag": "red"}
+		}},
+		{"the neighbour was updated and the state does not say so", "size alone", func(e *evidence) {
+			e.after.neighbour = `{"name":"front","tag":"blue-0","updates":3}`
+		}},
+		{"the CLI cannot read the state", "readable", func(e *evidence) { e.unreadable = []string{"snapshot integrity failure"} }},
+		{"a resource's provider is gone from the state", "readable", func(e *evidence) { e.after.snapshot = slices.Delete(e.after.snapshot, 1, 2) }},
+		{"a dependency is gone from a state of the history", "readable", func(e *evidence) {
+			e.steps[0].left.resource(t, "web")["dependencies"] = []any{"urn:pulumi:dev::campaign::localcloud:index:Balancer::back"}
+		}},
 		{"a comment is gone", "file", func(e *evidence) { e.final.rest = "" }},
 		{"something was seen to be wrong", "conduct", func(e *evidence) { e.complaints = []string{"data race"} }},
 	} {

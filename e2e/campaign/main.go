@@ -40,6 +40,9 @@ type options struct {
 	rounds            map[string]*int
 	limit             time.Duration
 	lanes, failures   int
+	race              bool
+
+	optionVariables bool
 }
 
 func parse(args []string) (*options, error) {
@@ -52,6 +55,8 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.limit, "time", 0, "end after this `duration`; 0: when all rounds are done")
 	flags.IntVar(&o.lanes, "lanes", 2, "how many worlds are worked on beside each other")
 	flags.IntVar(&o.failures, "failures", 5, "end after so many broken rounds")
+	flags.BoolVar(&o.optionVariables, "options", false, "pending rounds also set variables that stand for flags of the engine")
+	flags.BoolVar(&o.race, "race", true, "with the race detector, which makes pulumiscale several times slower")
 	flags.StringVar(&o.keep, "keep", "", "the `folder` for the worlds of broken rounds; default: a new one for temporary files")
 	flags.StringVar(&o.root, "root", ".", "the repository")
 	flags.StringVar(&o.round, "round", "", "play one round alone: `KIND:SEED`, as a broken one is reported")
@@ -74,6 +79,7 @@ func kindNames() []kindName {
 	return []kindName{
 		{"kill", "kills", 300}, {"contention", "contention", 300}, {"outage", "outages", 200},
 		{"provider", "provider", 200}, {"edits", "edits", 200}, {"clock", "clock", 30},
+		{"pending", "pending", 300},
 	}
 }
 

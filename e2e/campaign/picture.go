@@ -34,6 +34,8 @@ type poolSpec struct {
 	cooldown int
 	// target is the rule's, with the resource's URN where it is empty.
 	target string
+	// single says that it is one resource with a property that is its size, and another property beside that.
+	single bool
 }
 
 // pools are those of the program, by name.
@@ -44,6 +46,7 @@ func pools() []poolSpec {
 		{name: "edge", exported: true, start: 3, least: 2, most: 5},
 		{name: "plain", exact: true, start: 33, least: 1, most: 90, target: "**localcloud:index:Pool::plain"},
 		{name: "web", exact: true, exported: true, start: 33, least: 1, most: 90},
+		{name: "zone", exact: true, exported: true, start: 33, least: 1, most: 90, single: true},
 	}
 }
 
@@ -72,6 +75,11 @@ type picture struct {
 	// cloud is how many workers each pool really has, and touched how many lines the provider's log has.
 	cloud   map[string]int
 	touched int
+	// snapshot is the checkpoint as it is, and neighbour the neighbour's file in the cloud.
+	snapshot  snapshot
+	neighbour string
+	// deploying says that somebody else's update was running.
+	deploying bool
 }
 
 // update is an entry of the history.
@@ -85,6 +93,8 @@ type update struct {
 	Config map[string]any `json:"config"`
 	Start  int64          `json:"startTime"`
 	End    int64          `json:"endTime"`
+	// path is the file's.
+	path string
 }
 
 // ours says whether pulumiscale made the update.
@@ -152,15 +162,38 @@ func take(at places) (picture, error) {
 		return p, err
 	}
 	for _, pool := range pools() {
-		workers, err := filepath.Glob(filepath.Join(at.cloud, pool.name, "worker-*"))
-		if err != nil {
+		if p.cloud[pool.name], err = countWorkers(at.cloud, pool); err != nil {
 			return p, err
 		}
-		p.cloud[pool.name] = len(workers)
 	}
+	text, err := os.ReadFile(filepath.Join(at.cloud, neighbourName+".json"))
+	if missing(err) != nil {
+		return p, err
+	}
+	p.neighbour = string(text)
 	log, err := os.ReadFile(filepath.Join(at.cloud, "operations.log"))
 	p.touched = strings.Count(string(log), "\n")
 	return p, missing(err)
+}
+
+// neighbourName is the resource beside the pools.
+const neighbourName = "front"
+
+// countWorkers counts what a pool really has.
+func countWorkers(cloud string, pool poolSpec) (int, error) {
+	if !pool.single {
+		workers, err := filepath.Glob(filepath.Join(cloud, pool.name, "worker-*"))
+		return len(workers), err
+	}
+	text, err := os.ReadFile(filepath.Join(cloud, pool.name+".json"))
+	if err != nil {
+		return 0, missing(err)
+	}
+	var doc struct {
+		Count int `json:"count"`
+	}
+	_ = json.Unmarshal(text, &doc) // it is just being written: nothing is known then
+	return doc.Count, nil
 }
 
 // missing is err, unless it says that a file is not there.
@@ -219,6 +252,7 @@ func readHistory(dir string) ([]update, error) {
 		if err := json.Unmarshal(text, &u); err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
+		u.path = name
 		out = append(out, u)
 	}
 	return out, nil
@@ -231,11 +265,13 @@ type checkpoint struct {
 			Resources []struct {
 				Type   string `json:"type"`
 				Inputs struct {
-					Name string `json:"name"`
-					Size int    `json:"size"`
+					Name  string `json:"name"`
+					Size  int    `json:"size"`
+					Count int    `json:"count"`
 				} `json:"inputs"`
 				Outputs struct {
 					Size  int             `json:"size"`
+					Count int             `json:"count"`
 					Rules json.RawMessage `json:"pulumiscale"`
 				} `json:"outputs"`
 			} `json:"resources"`
@@ -262,6 +298,9 @@ func (p *picture) readState(path string) error {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
+	if p.snapshot, err = parseSnapshot(text); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
 	var rules map[string]struct {
 		Current *int `json:"current"`
 		Min     int  `json:"min"`
@@ -275,10 +314,10 @@ func (p *picture) readState(path string) error {
 		}
 	}
 	for _, r := range doc.Checkpoint.Latest.Resources {
-		if _, known := p.state[r.Inputs.Name]; known && r.Type == "localcloud:index:Pool" {
+		if _, known := p.state[r.Inputs.Name]; known && strings.HasPrefix(r.Type, "localcloud:index:") {
 			rule := rules[r.Inputs.Name]
-			p.state[r.Inputs.Name] = poolState{
-				wanted: r.Inputs.Size, size: r.Outputs.Size, current: rule.Current, least: rule.Min, most: rule.Max,
+			p.state[r.Inputs.Name] = poolState{ // a resource has one of the two
+				wanted: r.Inputs.Size + r.Inputs.Count, size: r.Outputs.Size + r.Outputs.Count, current: rule.Current, least: rule.Min, most: rule.Max,
 			}
 		}
 	}

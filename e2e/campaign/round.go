@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -45,21 +46,24 @@ type round struct {
 	cutOff bool
 	// glances are pictures taken right after something was killed.
 	glances []picture
+	// people are those of a round with pending changes.
+	people people
 	// said is what the round's `pulumiscale scale` runs said.
 	said string
 }
 
 // roundTimeout is how long a round may take before whatever it waits for counts as lost.
-const roundTimeout = 2 * time.Minute
+const roundTimeout = 4 * time.Minute
 
 // settleTimeout is how long it may take after everything is healed until everything accepted has ended.
-const settleTimeout = 60 * time.Second
+const settleTimeout = 2 * time.Minute
 
 // kinds are the kinds of rounds, each with what it does.
 func kinds() map[string]func(*round) {
 	return map[string]func(*round){
 		"kill": (*round).playKill, "contention": (*round).playContention, "outage": (*round).playOutage,
 		"provider": (*round).playProvider, "edits": (*round).playEdits, "clock": (*round).playClock,
+		"pending": (*round).playPending,
 	}
 }
 
@@ -113,7 +117,7 @@ func (r *round) count(what string, n int) {
 // settle heals everything, lets everything come to its end, and checks what must hold.
 func (r *round) settle() []string {
 	again, patience := r.rng.IntN(4) == 0, 5*time.Second
-	if r.kind == "edits" || r.kind == "contention" { // a file is put right by the next decision, and by nothing else
+	if r.kind == "edits" || r.kind == "contention" || r.kind == "pending" { // a file is put right by the next decision, and by nothing else
 		patience = 0
 	}
 	r.heal()
@@ -129,13 +133,26 @@ func (r *round) settle() []string {
 		}
 	}
 	r.finishLog()
+	if r.people.rest != "" {
+		r.before.rest = r.people.rest // what was deployed has other keys
+	}
 	e := evidence{since: len(r.before.history), before: r.before, glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
 	var err error
 	if e.after, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)
 		e.after = r.before
 	}
-	e.upErr = r.lastUp()
+	if e.steps, err = readSteps(e.after.history[min(e.since, len(e.after.history)):]); err != nil {
+		r.complain("read the history's checkpoints: %v", err)
+	}
+	if e.loop, err = r.lookAtLoop(r.people.loopSince); err != nil {
+		r.complain("read the second stack: %v", err)
+	}
+	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
+	var said string
+	if said, e.upErr = r.lastUp(); isDamaged.MatchString(said) {
+		e.unreadable = append(e.unreadable, "a plain up: "+lastLines(said, 10))
+	}
 	if e.final, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)
 		e.final = e.after
@@ -155,19 +172,41 @@ func (r *round) isSettled() bool {
 	return err == nil && len(agree(now, "")) == 0 && len(now.locks) == 0 && len(now.pending) == 0
 }
 
-// lastUp is the plain `pulumi up` after the round. A server that is just putting something right is waited for.
-func (r *round) lastUp() error {
+// lastUp is the plain `pulumi up` after the round, with its preview, and what it said. A server that is just putting something right is waited for.
+func (r *round) lastUp() (string, error) {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute) // the round may have used up its time
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		out, err := r.plainUp(ctx, r.program())
+		out, err := r.pulumi(ctx, r.program(), "up", "--yes", "--stack", stackName)
 		r.story.tell("a plain pulumi up: %s %s", result(err), short(lastLines(out, 8)))
 		if err == nil || attempt == 3 || !strings.Contains(out, "currently locked") {
-			return err
+			return out, err
 		}
 		r.pause(time.Second)
 	}
 }
+
+// readWithCLI has the CLI read the state, and returns what it said if it could not.
+func (r *round) readWithCLI() []string {
+	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute)
+	defer cancel()
+	var out []string
+	text, err := r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
+	for range 3 { // who reads while an engine writes may get half of it
+		if err == nil {
+			break
+		}
+		r.pause(300 * time.Millisecond)
+		text, err = r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
+	}
+	if err != nil || isDamaged.MatchString(text) {
+		out = append(out, fmt.Sprintf("pulumi stack export: %v: %s", err, lastLines(text, 10)))
+	}
+	return out
+}
+
+// isDamaged is how the CLI says that it cannot read a state.
+var isDamaged = regexp.MustCompile(`(?i)snapshot integrity|panic:`)
 
 // restart starts the server if it is not running.
 func (r *round) restart(deadline time.Time) bool {

@@ -180,10 +180,10 @@ func (r *round) changeRules(variant int) func() func() {
 	}
 	return func() func() {
 		r.rulesChanged, r.mayBeUnknown = true, true
-		up(programText(change))
+		up(programText(r.edition, change))
 		return func() {
 			_ = os.Remove(r.faults())
-			up(programText(nil))
+			up(programText(r.edition, nil))
 		}
 	}
 }

@@ -147,6 +147,9 @@ func (r *round) glance(engines bool) {
 		r.story.tell("no picture after the blow: %v", err)
 		return
 	}
+	r.mu.Lock()
+	now.deploying = r.people.deploying
+	r.mu.Unlock()
 	r.glances = append(r.glances, now)
 	if engines && len(now.pending) > 0 {
 		r.cutOff = true

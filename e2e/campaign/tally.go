@@ -65,7 +65,7 @@ func (c *campaign) progress(ctx context.Context) {
 
 // columns are the counts that every kind has; the others are listed below the table.
 func columns() []string {
-	return []string{"requests", "unanswered", "503", "accepted", "scale runs", "plain ups", "scaled", "refused", "failed", "unverified", "kills", "engines killed"}
+	return []string{"requests", "unanswered", "503", "accepted", "scale runs", "plain ups", "scaled", "refused", "pending", "failed", "unverified", "kills", "engines killed"}
 }
 
 // table is the summary.

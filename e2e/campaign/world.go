@@ -21,11 +21,16 @@ type world struct {
 	story     *story
 	// rounds is how many rounds it has seen.
 	rounds int
+	// edition is what is deployed, and what stands in the checkout of the server between two rounds.
+	edition edition
+	// loopEdition is that of the second stack.
+	loopEdition loopEdition
 }
 
 // The folders of a world. The backend is a folder on its own disk, so that it can be moved away, and the disk filled.
 func (w *world) program() string { return filepath.Join(w.dir, "program") }
 func (w *world) copy() string    { return filepath.Join(w.dir, "copy") }
+func (w *world) bare() string    { return filepath.Join(w.dir, "bare") }
 func (w *world) disk() string    { return filepath.Join(w.dir, "disk") }
 func (w *world) backend() string { return filepath.Join(w.dir, "disk", "backend") }
 func (w *world) cloud() string   { return filepath.Join(w.dir, "cloud") }
@@ -78,7 +83,7 @@ func (c *campaign) makeTemplate(ctx context.Context) error {
 		}
 	}
 	err := errors.Join(
-		os.WriteFile(filepath.Join(w.program(), "Pulumi.yaml"), []byte(programText(nil)), 0o644),
+		os.WriteFile(filepath.Join(w.program(), "Pulumi.yaml"), []byte(programText(firstEdition(), nil)), 0o644),
 		os.WriteFile(w.config(), []byte(configText()), 0o644),
 		os.WriteFile(filepath.Join(w.program(), ".gitignore"), []byte(".pulumiscale/\n"), 0o644),
 	)
@@ -94,18 +99,25 @@ func (c *campaign) makeTemplate(ctx context.Context) error {
 			return fmt.Errorf("deploy the stack: %w", err)
 		}
 	}
+	if err := w.makeLoop(); err != nil {
+		return err
+	}
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "deployed"}} {
 		if _, err := w.run(ctx, w.program(), "git", args...); err != nil {
 			return err
 		}
 	}
-	_, err = w.run(ctx, w.dir, "cp", "-a", w.program(), w.copy())
-	return err
+	for _, dir := range []string{w.copy(), w.bare()} {
+		if _, err := w.run(ctx, w.dir, "cp", "-a", w.program(), dir); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(filepath.Join(w.bare(), ".git"))
 }
 
-// newWorld makes a world.
+// newWorld makes a world. Its bare checkout is in no repository.
 func (c *campaign) newWorld(ctx context.Context, name string) (*world, error) {
-	w := &world{campaign: c, name: name, dir: filepath.Join(c.base, name), story: newStory()}
+	w := &world{campaign: c, name: name, dir: filepath.Join(c.base, name), story: newStory(), edition: firstEdition()}
 	template := filepath.Join(c.base, "template")
 	if err := os.Mkdir(w.dir, 0o755); err != nil {
 		return nil, err

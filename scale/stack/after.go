@@ -69,8 +69,9 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	}
 	update.Start, update.End = from.at.Truncate(time.Second), time.Now().Truncate(time.Second)
 	snap := &scale.Snapshot{
-		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Protected: base.Protected, Complete: base.Complete, Head: result.Head,
-		Output: result.Output, Program: base.Program, Config: s.file.configAfter(base.Config, change.Settings),
+		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Dependencies: base.Dependencies, Protected: base.Protected,
+		Complete: base.Complete, Head: result.Head, Output: result.Output,
+		Program: base.Program, Config: s.file.configAfter(base.Config, change.Settings),
 	}
 	if now, ok := s.traces(); ok {
 		added, isNext := from.next(now)

@@ -33,6 +33,7 @@ case "$*" in
 	while [ $# -gt 0 ]; do
 		[ "$1" = --event-log ] && log=$2
 		[ "$1" = --config-file ] && cat "$2" >config
+		[ "$1" = --save-plan ] && { cat plan 2>/dev/null || echo '{}'; } >"$2"
 		shift
 	done
 	cat events >"$log" 2>/dev/null
@@ -127,7 +128,7 @@ func TestRead(t *testing.T) {
 		}
 		got.Updates[i].Head = ""
 	}
-	got.Head, got.Rules, got.DependsOn, got.Output = "", nil, nil, nil
+	got.Head, got.Rules, got.DependsOn, got.Dependencies, got.Output = "", nil, nil, nil, nil
 	if got.Deploy == nil || got.Deploy.At.IsZero() {
 		t.Errorf("deployed by %+v", got.Deploy)
 	}
@@ -360,7 +361,14 @@ func TestUpdateDoesNotStartWhereTheResultCannotBeWritten(t *testing.T) {
 func TestPreview(t *testing.T) {
 	e := newEngine(t)
 	e.put("events", string(eventLog(t, "replace")))
+	e.put("plan", `{"resourcePlans":{
+		"urn:a":{"goal":{"dependencies":["urn:c"],"propertyDependencies":{"tag":["urn:b"],"name":[]}}},
+		"urn:b":{"goal":{}},
+		"urn:gone":{"steps":["delete"]}}}`)
 	got, err := e.Preview(context.Background(), aChange(), scale.Unobserved)
+	if diff := cmp.Diff(map[string][]string{"urn:a": {"urn:b", "urn:c"}, "urn:b": nil}, got.Dependencies); diff != "" {
+		t.Errorf("-want +got dependencies:\n%s", diff)
+	}
 	if err != nil || len(got.Steps) != 3 || got.ID != "" || got.Overtaken {
 		t.Errorf("got %+v, error %v", got, err)
 	}

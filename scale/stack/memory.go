@@ -14,7 +14,7 @@ import (
 
 // memory is what a process leaves of an update of ours for the next one, in a file of the state directory: what a reading finds after it. Where the
 // backend shows that nothing was written since, the next one need not read the stack; else it is good for a guess. A file that is missing, or is not
-// whole, costs a reading. Which resources depend on which matters to targets that are patterns alone, where it is but a guess: it is left out.
+// whole, costs a reading. Which resources depend on which matters to targets that are patterns alone, where it is but a guess: parents are left out.
 type memory struct {
 	// Format is memoryFormat. Stack and Backend say whose it is.
 	Format  int    `json:"format"`
@@ -32,10 +32,12 @@ type memory struct {
 	// Deploy and Config are those of [scale.Snapshot].
 	Deploy *scale.Deploy     `json:"deploy,omitempty"`
 	Config map[string]string `json:"config,omitempty"`
+	// Dependencies are those of the snapshot, which a proof needs.
+	Dependencies map[string][]string `json:"dependencies"`
 }
 
 // memoryFormat changes with the meaning of anything in the file.
-const memoryFormat = 3
+const memoryFormat = 4
 
 func (s *Stack) memoryFile() string {
 	return filepath.Join(s.stateDir, "last-"+path.Base(s.name)+".json")
@@ -53,7 +55,7 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	text, err := json.Marshal(memory{
 		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
 		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Protected: snap.Protected, Complete: snap.Complete,
-		Head: snap.Head, Stamp: snap.Stamp, Deploy: snap.Deploy, Config: snap.Config,
+		Head: snap.Head, Stamp: snap.Stamp, Deploy: snap.Deploy, Config: snap.Config, Dependencies: snap.Dependencies,
 	})
 	if err != nil {
 		return
@@ -85,7 +87,7 @@ func (s *Stack) recall() *scale.Snapshot {
 	}
 	return &scale.Snapshot{
 		Rules: rules, Resources: m.Resources, Updates: m.Updates, Protected: m.Protected, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp,
-		Output: []byte(m.Output), Program: scale.Program{Deploy: m.Deploy}, Config: m.Config,
+		Output: []byte(m.Output), Program: scale.Program{Deploy: m.Deploy}, Config: m.Config, Dependencies: m.Dependencies,
 	}
 }
 

@@ -134,7 +134,8 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	}
 	p.state = state
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
-		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Pending: state.pending, Protected: state.protected, Complete: complete, Updates: updates, Head: head(entries),
+		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Dependencies: state.dependencies, Pending: state.pending,
+		Protected: state.protected, Complete: complete, Updates: updates, Head: head(entries),
 		Stamp: stamp, Output: state.output(), Config: deployedConfig(entries), Program: scale.Program{Deploy: deployOf(entries)},
 	}}
 	ended, _ := p.left()

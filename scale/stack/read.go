@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -156,7 +157,8 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 
 // fill puts what the state and the configuration file say into a snapshot that has the rules.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
-	snap.Resources, snap.DependsOn, snap.Pending, snap.Protected = state.resources, state.dependsOn, state.pending, state.protected
+	snap.Resources, snap.DependsOn, snap.Dependencies = state.resources, state.dependsOn, state.dependencies
+	snap.Pending, snap.Protected = state.pending, state.protected
 	snap.Output, snap.Written = state.output(), state.written
 	return s.fillFile(snap)
 }
@@ -200,9 +202,10 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 type state struct {
 	resources, pending []string
 	protected          []string
-	dependsOn          map[string][]string
-	rules              []byte
-	all                []resourceState
+	// dependsOn are all that a resource cannot be without, dependencies its dependencies alone.
+	dependsOn, dependencies map[string][]string
+	rules                   []byte
+	all                     []resourceState
 	// written is when the engine wrote it, by the clock of the engine's machine.
 	written time.Time
 }
@@ -256,10 +259,13 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	if err := fastjson.UnmarshalRead(strings.NewReader(out), &exported); err != nil { // states may be large
 		return state{}, fmt.Errorf("read the output of `pulumi stack export`: %w", err)
 	}
-	st := state{dependsOn: map[string][]string{}, all: exported.Deployment.Resources, written: exported.Deployment.Manifest.Time}
+	st := state{dependsOn: map[string][]string{}, dependencies: map[string][]string{}, all: exported.Deployment.Resources, written: exported.Deployment.Manifest.Time}
 	for _, r := range exported.Deployment.Resources {
 		st.resources = append(st.resources, r.URN)
-		st.dependsOn[r.URN] = append(r.Dependencies, r.Parent, r.DeletedWith)
+		if len(r.Dependencies) > 0 {
+			st.dependencies[r.URN] = slices.Clip(r.Dependencies)
+		}
+		st.dependsOn[r.URN] = append(slices.Clip(r.Dependencies), r.Parent, r.DeletedWith)
 		if r.Protect {
 			st.protected = append(st.protected, r.URN)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -26,13 +27,19 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	if err := s.file.copyTo(dir, change); err != nil {
 		return nil, err
 	}
-	child, err := s.start(operation{args: []string{"preview"}, dir: dir}, change)
+	child, err := s.start(operation{args: []string{"preview", "--save-plan", filepath.Join(dir, planFile)}, dir: dir}, change)
 	if err != nil {
 		return nil, err
 	}
 	f := newFollower("preview", change.Message, observe)
 	f.known = s.knownURNs(change.Targets)
 	if err := s.attend(ctx, f, dir, child); err != nil {
+		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
+			failed.Twice = twice(failed.Diagnostics)
+		}
+		return nil, err
+	}
+	if f.result.Dependencies, err = readDependencies(dir); err != nil {
 		return nil, err
 	}
 	if isMasked(f.result.Output) {

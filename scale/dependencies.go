@@ -1,0 +1,69 @@
+package scale
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// An update writes the resources in the order in which the program registers them, with what they depend on. Of an untargeted resource it keeps what it
+// depends on as the state has it, and where the program does not know of such a dependency any more, it may write the resource before what it depends on:
+// the CLI cannot read such a state. In other runs it fails on a resource that it has met twice. Of a targeted one it writes what the program says.
+
+// changedDependencies are the changes of what resources depend on between the state and the program that a preview has run: for each pool those of its
+// own targets, and shared those of others that the program does not know of.
+func changedDependencies(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
+	own = map[string][]PendingChange{}
+	for _, urn := range snap.Resources {
+		after, known := result.Dependencies[urn]
+		before := snap.Dependencies[urn]
+		if !known || includes(after, before) && includes(before, after) {
+			continue
+		}
+		found := otherDependencies(urn)
+		owned := false
+		for _, pool := range pools {
+			if matcher(snap.Rules[pool].Targets...)(urn) {
+				own[pool], owned = append(own[pool], found), true
+			}
+		}
+		if !owned && !includes(after, before) {
+			shared = append(shared, found)
+		}
+	}
+	return own, shared
+}
+
+// lostDependencies are the resources of the state that depend on those which a failed preview has met twice: the program does not know of that, so that
+// the engine has put the untargeted one that others depend on first, and then the program registers it.
+func (s *Snapshot) lostDependencies(failure error) []PendingChange {
+	failed, ok := errors.AsType[*EngineError](failure)
+	if !ok || len(failed.Twice) == 0 {
+		return nil
+	}
+	var out []PendingChange
+	for _, urn := range s.Resources {
+		if slices.ContainsFunc(failed.Twice, func(twice string) bool { return slices.Contains(s.Dependencies[urn], twice) }) {
+			out = append(out, otherDependencies(urn))
+		}
+	}
+	return out
+}
+
+func otherDependencies(urn string) PendingChange {
+	return PendingChange{Op: opUpdate, URN: urn, Type: typeOf(urn), Name: urn[strings.LastIndex(urn, "::")+2:], Properties: []string{"dependencies"}}
+}
+
+// includes says whether all of some URNs are among others.
+func includes(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(urn string) bool { return !slices.Contains(all, urn) })
+}
+
+// typeOf is the type in a URN, without those of its parents.
+func typeOf(urn string) string {
+	parts := strings.Split(urn, "::")
+	if len(parts) < 4 { //nolint:mnd // a stack, a project, types and a name
+		return ""
+	}
+	return parts[2][strings.LastIndex(parts[2], "$")+1:]
+}

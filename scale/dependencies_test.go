@@ -1,0 +1,60 @@
+package scale
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestChangedDependencies(t *testing.T) {
+	const web, front, back = "urn:pulumi:dev::p::c:i:Pool::web", "urn:pulumi:dev::p::c:i:Group$c:i:Balancer::front", "urn:pulumi:dev::p::c:i:Balancer::back"
+	changed := func(urn, kind, name string) []PendingChange {
+		return []PendingChange{{Op: "update", URN: urn, Type: kind, Name: name, Properties: []string{"dependencies"}}}
+	}
+	type on = map[string][]string
+	for _, c := range []struct {
+		name           string
+		state, program on
+		own, shared    []PendingChange
+	}{
+		{"what depends on the same is not pending, in whatever order", on{front: {web, back}}, on{web: nil, front: {back, web}, back: nil}, nil, nil},
+		{"a dependency of a neighbour that the program does not know is pending for all", on{front: {back}}, on{web: nil, front: nil, back: nil}, nil, changed(front, "c:i:Balancer", "front")},
+		{"another dependency of a neighbour is pending for all", on{front: {back}}, on{front: {web}}, nil, changed(front, "c:i:Balancer", "front")},
+		{"a neighbour keeps what it has of a dependency that is new", on{}, on{front: {back}}, nil, nil},
+		{"a target would lose a dependency", on{web: {back}}, on{web: nil}, changed(web, "c:i:Pool", "web"), nil},
+		{"a target would gain a dependency", on{}, on{web: {back}}, changed(web, "c:i:Pool", "web"), nil},
+		{"a resource that the program does not have stays as it is", on{back: {front}}, on{web: nil, front: nil}, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			snap := &Snapshot{Resources: []string{web, front, back}, Dependencies: c.state, Rules: Rules{"web": {Targets: []string{web}}}}
+			own, shared := changedDependencies(snap, []string{"web"}, &Result{Dependencies: c.program})
+			if diff := cmp.Diff(c.own, own["web"]); diff != "" {
+				t.Errorf("-want +got of the pool:\n%s", diff)
+			}
+			if diff := cmp.Diff(c.shared, shared); diff != "" {
+				t.Errorf("-want +got of all:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLostDependencies(t *testing.T) {
+	const front, back = "urn:pulumi:dev::p::c:i:Balancer::front", "urn:pulumi:dev::p::c:i:Balancer::back"
+	snap := &Snapshot{Resources: []string{back, front}, Dependencies: map[string][]string{front: {back}}}
+	for _, c := range []struct {
+		name string
+		err  error
+		want []PendingChange
+	}{
+		{"what depends on a resource that was met twice has lost that", &EngineError{Twice: []string{back}}, []PendingChange{otherDependencies(front)}},
+		{"a resource on which nothing depends is the program's own mistake", &EngineError{Twice: []string{front}}, nil},
+		{"another failure says nothing", &EngineError{}, nil},
+		{"neither does an error before the engine", &SetupError{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, snap.lostDependencies(c.err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
