@@ -272,9 +272,8 @@ func TestQueueAcceptsNothingWhileChangesArePending(t *testing.T) {
 				if sub.Accepted || sub.Decision.Outcome != HasPending || len(sub.Decision.Pending) != 1 || len(r.Open()) > 0 {
 					t.Errorf("got %+v", sub)
 				}
-				// The other pool is none of its concern.
-				r.wants(FinalScaled, r.accepted(apiDelta(1)))
-				// What is pending is brought here, and nothing but the stack can tell.
+				time.Sleep(100 * time.Millisecond)
+				// What is pending is brought here, and nothing but the stack can tell: it has just been read.
 				w.set(func() {
 					w.pending = nil
 					proof := *w.kept
@@ -285,6 +284,21 @@ func TestQueueAcceptsNothingWhileChangesArePending(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Another pool is none of its concern.
+func TestQueueScalesThePoolWithoutPendingChanges(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		w.pending = pendingWorker
+		r := w.serve(t)
+		subs := r.submit(byDelta(1), apiDelta(1))
+		if subs[0].Accepted || subs[0].Decision.Outcome != HasPending || !subs[1].Accepted {
+			t.Fatalf("got %+v", subs)
+		}
+		r.wants(FinalScaled, subs[1].Operation.ID)
+		r.wantCounts(3, 3, 1)
+	})
 }
 
 // What is pending comes after everything that keeps a pool from being scaled anyway.
