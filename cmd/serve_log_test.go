@@ -16,7 +16,7 @@ func TestWhatAProofFoundIsLogged(t *testing.T) {
 	}{
 		"what is pending": {
 			scale.Proved{Pending: map[string][]scale.PendingChange{"w": {{Op: "output", Name: "url"}}}},
-			"level=WARN msg=\"the pool is not scaled while changes are pending\" pool=w reason=\"pool w: not scaled while changes are pending: stack output url\"\n",
+			"level=WARN msg=\"the pool is not scaled while changes are pending\" pool=w reason=\"stack output url\"\n",
 		},
 		"that nothing is any more": {scale.Proved{Pending: map[string][]scale.PendingChange{}}, "level=INFO msg=\"no changes are pending any more\"\n"},
 		"that it cannot be told": {

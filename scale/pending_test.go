@@ -249,7 +249,12 @@ func TestUnchangedCounts(t *testing.T) {
 			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{"**::none-*", workerURN}},
 		},
 		{
-			name: "is of no use where none of the targets is there", pools: []string{"worker"}, none: true,
+			name: "is of no use where no target is there, and none is a pattern", pools: []string{"worker"}, none: true,
+			edit: withRule("worker", func(r *Rule) { r.Targets = []string{"urn:none"} }),
+			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3")},
+		},
+		{
+			name: "looks at the outputs for a pattern of which nothing is there yet", pools: []string{"worker"},
 			edit: withRule("worker", func(r *Rule) { r.Targets = []string{"**::none-*"} }),
 			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{"**::none-*"}},
 		},

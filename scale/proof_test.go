@@ -372,7 +372,7 @@ func TestAnotherPoolDoesNotKeepAPoolFromBeingProved(t *testing.T) {
 
 // Nothing can be pending of what is not there; what is made then is seen by the preview of the scaling itself.
 func TestATargetThatIsNotThereIsNotProved(t *testing.T) {
-	snap := snapshot(withRule("worker", func(r *Rule) { r.Targets = []string{"**::none-*"} }), withRule("api", allowing))
+	snap := snapshot(withRule("worker", func(r *Rule) { r.Targets = []string{"urn:none"} }), withRule("api", allowing))
 	fake := unproved(t, snap, would())
 	if _, err := fake.scaler().ProveAll(context.Background(), snap); err != nil || len(fake.previewed) > 0 || len(fake.kept) != 1 {
 		t.Errorf("error %v, previews %v, kept %v", err, fake.previewed, fake.kept)

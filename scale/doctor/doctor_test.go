@@ -116,7 +116,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 23 {
+	if report.Stack != "dev" || len(report.Checks) != 24 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
