@@ -27,6 +27,7 @@ import (
 
 // Main runs the program with the arguments that follow its name, and returns its exit code. An empty version is read from the build.
 func Main(args []string, in, out, errs *os.File, version string) int {
+	outlivePipes()
 	a := &app{
 		streams: standard(in, out, errs), version: version, now: clock(), open: openStack,
 		patient: func(o stack.Options) doctor.Patient { return stack.NewPatient(o) },
@@ -34,6 +35,7 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }
 		},
+		notifyHangup: notifyHangup,
 	}
 	return a.execute(args)
 }
@@ -49,8 +51,9 @@ type app struct {
 	// The seams: tests put something else here.
 	open    func(context.Context, stack.Options) (openedStack, error)
 	patient func(stack.Options) doctor.Patient
-	notify  func(chan<- os.Signal) (stop func())
-	now     func() time.Time
+	// notify passes on the signals that want a command to end, and notifyHangup that the terminal is gone.
+	notify, notifyHangup func(chan<- os.Signal) (stop func())
+	now                  func() time.Time
 
 	// answers is where the terminal's lines are read from.
 	answers *bufio.Reader
@@ -66,6 +69,7 @@ type app struct {
 // openedStack is what the commands need of a stack: [stack.Stack] is one.
 type openedStack interface {
 	scale.Stack
+	scale.HoldKeeper
 	// StateDir is the folder of PulumiScale's own files, made where it was missing.
 	StateDir() (string, error)
 	// Secrets reads values of the stack's configuration, by their full keys.
@@ -130,7 +134,8 @@ func (a *app) write(doc output.Document, text string, err error) error {
 		}
 		a.written = true
 	}
-	if _, problem := io.WriteString(a.out, text); problem != nil {
+	// Who has read enough, or has closed the terminal, is content.
+	if _, problem := io.WriteString(a.out, text); problem != nil && !isBrokenPipe(problem) && !a.outTTY {
 		return fmt.Errorf("write the result: %w", problem)
 	}
 	return nil
@@ -162,7 +167,7 @@ func (a *app) root() *cobra.Command {
 	a.settings.flags(root)
 	root.AddCommand(
 		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
-		initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
+		holdCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root
 }

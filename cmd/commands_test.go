@@ -88,6 +88,29 @@ func TestOutcomesOfScale(t *testing.T) {
 				f.rule.Guard, f.steps = []scale.Guard{scale.GuardDelete}, []scale.ResourceStep{{Op: "delete", URN: "x", Name: "frontend"}}
 			}, 3, "", "held off: worker-pool 3 -> 5: the rule's guard forbids what the preview shows: delete of frontend",
 		},
+		"pending changes hold off": {
+			"--count 5", func(f *fake) { f.pending = []scale.PendingChange{{Op: "output", Name: "url"}} }, 3, "",
+			"held off: worker-pool 3 -> 5: changes are pending that would come along: stack output url\nhint: bring them out with `pulumi up`",
+		},
+		"no force passes them": {
+			"--count 5 --force", func(f *fake) { f.pending = []scale.PendingChange{{Op: "output", Name: "url"}} }, 3, "", "held off: ",
+		},
+		"a rule may": {
+			"--count 5", func(f *fake) {
+				f.pending, f.rule.Pending = []scale.PendingChange{{Op: "output", Name: "url"}}, scale.AllowPending
+			}, 0, "worker-pool 3 -> 5 done in 1.5s\n", "",
+		},
+		"nothing to do is said before them": {
+			"--count 3", func(f *fake) { f.pending = []scale.PendingChange{{Op: "output", Name: "url"}} }, 0, "worker-pool: nothing to do: already at 3\n", "",
+		},
+		"an update that meets something else": {
+			"--count 5 --retries 1", func(f *fake) { f.updateErr = &scale.StaleError{What: "the program was edited: index.ts"} }, 1, "",
+			"error: nothing was scaled: the program was edited: index.ts\nhint: try again once nobody edits the program or deploys",
+		},
+		"a missing file": {
+			"--count 5", func(f *fake) { f.program.FileMissing = true }, 1, "",
+			"error: Pulumi.dev.yaml is missing, and with it the stack's configuration\nhint: nothing was changed; `pulumi config refresh --stack dev`",
+		},
 		"what is not proved is no success": {
 			"--count 5", func(f *fake) { f.short = 1 }, 1, "worker-pool 3 -> 5 unverified: \"current\" is 4 after the update and not 5\n",
 			"error: worker-pool 3 -> 5 is done but not verified: ",
@@ -287,4 +310,44 @@ func TestCompletionOfPools(t *testing.T) {
 	term = newTerminal(f, "")
 	term.execute([]string{"__complete", "scale", ""})
 	wantText(t, term.stdout.String(), ":4\n")
+}
+
+// What would come along is told wherever the pool is.
+func TestPendingChangesAreTold(t *testing.T) {
+	pending := []scale.PendingChange{{Op: "update", URN: poolURN, Type: "localcloud:index:Pool", Name: "worker-pool", Properties: []string{"dir"}}}
+	stack := func() *fake {
+		f := newFake()
+		f.pending = pending
+		f.program = scale.Program{Deploy: &scale.Deploy{Head: "h", At: noon, Commit: "0123456789abc"}, Commit: "fedcba9876543", ConfigDiffers: []string{"demo:tag"}}
+		return f
+	}
+	for _, c := range []struct {
+		line string
+		code int
+		// stdout and stderr are parts of them.
+		stdout, stderr []string
+	}{
+		{"rules", 0, nil, []string{
+			"the stack was deployed from commit 0123456789, and this checkout is at commit fedcba9876", "Pulumi.dev.yaml differs from the last successful update in demo:tag",
+			"pool worker-pool: not scaled while changes are pending: update of localcloud:index:Pool worker-pool (dir)",
+		}},
+		{"rules --json", 0, []string{`"configDiffers": [`, `"commit": "fedcba9876543"`, `"deployed": {`, `"pending": [`, `"op": "update"`, `"dir"`}, nil},
+		{"preview worker-pool --delta 1", 3, nil, []string{"held off: worker-pool 3 -> 4: changes are pending that would come along"}},
+		{"scale worker-pool --delta 1 --json", 3, []string{`"outcome": "pending"`, `"kind": "pending"`, `"exitCode": 3`, `"pending": [`, `"hint": "bring them out`}, nil},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			f := stack()
+			term := newTerminal(f, "")
+			term.run(t, c.line, c.code)
+			for _, part := range c.stdout {
+				wantPart(t, term.stdout.String(), part)
+			}
+			for _, part := range c.stderr {
+				wantPart(t, term.stderr.String(), part)
+			}
+			if len(f.changes)+len(f.written) > 0 {
+				t.Errorf("changed %v, wrote %v", f.changes, f.written)
+			}
+		})
+	}
 }

@@ -53,7 +53,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	defer cancel()
 	s := o.app.newSession(cancel)
 	defer s.progress.Close()
-	defer s.interrupts.watch(o.app.notify)()
+	defer s.interrupts.watch(o.app.notify, o.app.notifyHangup)()
 	settings := o.app.settings
 	patient := o.app.patient(stack.Options{Dir: settings.cwd, Stack: settings.stack, StateDir: settings.stateDir, Parallel: settings.parallel})
 	report, err := doctor.Examine(ctx, patient, doctor.Options{

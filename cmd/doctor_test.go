@@ -12,12 +12,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
-// noProgram is a patient that ends at the second check.
+// noProgram is a patient that ends at the third check.
 type noProgram struct{ doctor.Patient }
 
 func (noProgram) CLI(context.Context) (doctor.CLI, error) {
 	return doctor.CLI{Path: "/bin/pulumi", Version: "3.250.0"}, nil
 }
+
+func (noProgram) Withheld() []doctor.Variable { return nil }
 
 func (noProgram) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{}, &scale.SetupError{Problem: "no Pulumi.yaml", Err: errors.New("gone"), Hint: "go there"}
@@ -32,6 +34,7 @@ func TestDoctorTellsEverythingOnStdoutAndExitsWith1(t *testing.T) {
 	}
 	term.run(t, "doctor --stack prod --state-dir s", 1)
 	wantPart(t, term.stdout.String(), "ok           Pulumi CLI                 v3.250.0, /bin/pulumi\n"+
+		"ok           environment                no variable of Pulumi's is set that stands for a flag\n"+
 		"problem      program                    no Pulumi.yaml: gone\n"+
 		"             hint: go there\n"+
 		"not checked  stack                      it needs: program\n")
@@ -54,8 +57,8 @@ func TestDoctorGivesScriptsStableIDs(t *testing.T) {
 	for _, c := range doc.Checks {
 		ids += c.ID + " "
 	}
-	wantText(t, ids, "cli program stack backend state secrets language plugins token rules targets current config-file drift state-dir disk locks pending "+
-		"unsettled clock at-work ")
+	wantText(t, ids, "cli environment program stack backend state secrets language plugins token rules targets current config-file drift deployed state-dir disk locks pending "+
+		"unsettled holds clock at-work ")
 	if doc.Healthy || doc.Problems != 1 || doc.Error == nil || doc.Error.Kind != "unhealthy" || doc.Error.ExitCode != 1 {
 		t.Errorf("got %+v, error %+v", doc, doc.Error)
 	}

@@ -32,6 +32,8 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"cooldown":           {decided(scale.CoolingDown), 3, "cooldown", "--force"},
 		"paused":             {decided(scale.Paused), 3, "paused", "--force"},
 		"guarded":            {decided(scale.Guarded), 3, "guarded", "pulumiscale preview"},
+		"pending":            {decided(scale.HasPending), 3, "pending", "bring them out with `pulumi up`"},
+		"stale":              {&scale.StaleError{What: "w"}, 1, "stale", "try again once nobody edits the program"},
 		"refused":            {decided(scale.Refused), 1, "refused", "`pulumiscale scale w --count N`"},
 		"engine":             {&scale.EngineError{Operation: "update"}, 1, "engine", "config file is as it was; mend"},
 		"engine, half done": {
@@ -73,7 +75,7 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	for outcome, code := range map[scale.Outcome]int{
 		scale.Scale: 0, scale.NoChange: 0, scale.Cleared: 0, scale.Superseded: 0,
-		scale.CoolingDown: 3, scale.Paused: 3, scale.Guarded: 3, scale.Refused: 1,
+		scale.CoolingDown: 3, scale.Paused: 3, scale.Guarded: 3, scale.HasPending: 3, scale.Refused: 1,
 	} {
 		if got := exitCode(verdict(scale.Decision{Outcome: outcome})); got != code {
 			t.Errorf("%s: exit code %d, want %d", outcome, got, code)

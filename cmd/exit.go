@@ -11,7 +11,7 @@ const (
 	exitDone    = 0 // done, or nothing to do
 	exitFailed  = 1
 	exitUsage   = 2 // wrong usage, or invalid rules
-	exitHeldOff = 3 // cooldown, paused, guard, pending changes
+	exitHeldOff = 3 // cooldown, paused, guard, held, pending changes
 	exitLocked  = 4 // locked by someone else
 )
 
@@ -49,7 +49,7 @@ func heldOff(err error) bool {
 		return false
 	}
 	switch e.Outcome {
-	case scale.CoolingDown, scale.Paused, scale.Guarded, scale.HasPending:
+	case scale.CoolingDown, scale.Paused, scale.Guarded, scale.Held, scale.HasPending:
 		return true
 	}
 	return false

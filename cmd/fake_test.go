@@ -40,10 +40,22 @@ type fake struct {
 	onPreview, onUpdate func(context.Context)
 	steps               []scale.ResourceStep
 
+	// pending is what is proved to be pending, and program how the checkout compares with what was deployed.
+	pending []scale.PendingChange
+	program scale.Program
+
 	stateDir  string
 	secrets   map[string]string
 	inventory snippet.Inventory
 	secretErr error
+	held      scale.Holds
+}
+
+func (f *fake) Holds() (scale.Holds, error) { return f.held, nil }
+
+func (f *fake) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	f.held = change(f.held)
+	return nil
 }
 
 func newFake() *fake {
@@ -89,7 +101,7 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 	rule.Current = &current
 	return &scale.Snapshot{
 		Rules: scale.Rules{"worker-pool": rule}, Resources: []string{poolURN}, Updates: f.updates(), Complete: true,
-		File: map[string]*string{"worker-pool": f.file},
+		File: map[string]*string{"worker-pool": f.file}, Program: f.program,
 	}, nil
 }
 
@@ -142,6 +154,8 @@ func (f *fake) Update(ctx context.Context, change scale.Change, observe scale.Ob
 	return result, nil
 }
 
+func (f *fake) Conclude(string, []scale.MoveResult) {}
+
 func (f *fake) Write(settings []scale.Setting) error {
 	if f.writeErr != nil {
 		return f.writeErr
@@ -153,9 +167,9 @@ func (f *fake) Write(settings []scale.Setting) error {
 // terminal is a run of the program with streams that can be looked at.
 type terminal struct {
 	*app
-	stdout, stderr bytes.Buffer
-	signals        chan<- os.Signal
-	options        stack.Options
+	stdout, stderr   bytes.Buffer
+	signals, hangups chan<- os.Signal
+	options          stack.Options
 }
 
 // newTerminal prepares a run on the stack; with input there is a person to answer questions.
@@ -170,6 +184,10 @@ func newTerminal(s openedStack, input string) *terminal {
 		},
 		notify: func(c chan<- os.Signal) func() {
 			t.signals = c
+			return func() {}
+		},
+		notifyHangup: func(c chan<- os.Signal) func() {
+			t.hangups = c
 			return func() {}
 		},
 	}
@@ -200,11 +218,11 @@ func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapsho
 	return f.Read(ctx)
 }
 
-// Proof is that nothing is pending.
+// Proof is what the test says; else that nothing is pending.
 func (f *fake) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	proof := &scale.Proof{Pools: map[string]scale.PoolProof{}}
 	for name := range snap.Rules {
-		proof.Pools[name] = scale.PoolProof{}
+		proof.Pools[name] = scale.PoolProof{Pending: f.pending}
 	}
 	return proof, nil
 }

@@ -55,12 +55,20 @@ func rows(option string) []row {
 		on("declined", always[*declinedError]("")),
 		on("usage", func(e *scale.UsageError) string { return e.Hint }),
 		on("rules", always[*scale.RulesError]("mend the output \"pulumiscale\" in the program, then run `pulumi up"+option+"`")),
+		on("destroyed", always[*scale.DestroyedError]("`pulumi up"+option+"` builds it up again, and scaling goes on by itself")),
 		on("unknown-pool", poolHint),
 		on("locked", lockHint),
 		on("unavailable", always[*scale.UnavailableError]("check the network and `pulumi whoami --verbose`; --retries tries more often")),
 		on("engine", func(e *scale.EngineError) string { return engineHint(e, option) }),
 		on("target", always[*scale.TargetError]("compare the rule's urn or targets with `pulumi stack --show-urns"+option+"`")),
+		on("unprovable", always[*scale.UnprovableError]("the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up"+option+"`")),
+		on("protected", func(e *scale.ProtectedError) string {
+			return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
+		}),
 		on("value", func(e *scale.ValueError) string {
+			if e.Form != "" {
+				return "nothing was changed; write the pool's count out in the stack's config file, once and in a place of its own, and try again"
+			}
 			path := ""
 			if e.Path {
 				path = "--path "
@@ -131,6 +139,8 @@ func decisionHint(d scale.Decision) string {
 		return "wait, or pass the cooldown with --force"
 	case scale.Paused:
 		return "take \"paused\" out of the rule and run `pulumi up`, or pass it with --force"
+	case scale.Held:
+		return "wait until the hold ends, or end it: `pulumiscale hold` shows what is held, and --end ends it; --force does not pass a hold"
 	case scale.Guarded:
 		return "look at it with `pulumiscale preview`; where it is wanted, do it with `pulumi up` or take the guard out of the rule"
 	case scale.HasPending:

@@ -9,7 +9,8 @@ import (
 )
 
 // interrupts answers the signals that want a command to end. The first one lets a running update finish and stops everything else;
-// the second one interrupts the update, of which the engine ends the operations that run; further ones change nothing.
+// the second one interrupts the update, of which the engine ends the operations that run; further ones change nothing. A terminal that is gone
+// is like a first signal, and never like a second one: those who close it do not mean the update.
 type interrupts struct {
 	cancel context.CancelFunc
 	note   func(string)
@@ -19,6 +20,7 @@ type interrupts struct {
 	mu       sync.Mutex
 	signals  int
 	updating bool
+	hungUp   bool
 	// asking says that a question is open, where a note would be in the way.
 	asking bool
 }
@@ -28,15 +30,17 @@ func newInterrupts(cancel context.CancelFunc, note func(string)) *interrupts {
 }
 
 // watch answers signals until stop is called.
-func (i *interrupts) watch(notify func(chan<- os.Signal) (stop func())) (stop func()) {
-	signals, done := make(chan os.Signal, 4), make(chan struct{})
-	quiet := notify(signals)
+func (i *interrupts) watch(notify, notifyHangup func(chan<- os.Signal) (stop func())) (stop func()) {
+	signals, hangups, done := make(chan os.Signal, 4), make(chan os.Signal, 1), make(chan struct{})
+	quiet, quietHangup := notify(signals), notifyHangup(hangups)
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		for {
 			select {
 			case <-signals:
 				i.signal()
+			case <-hangups:
+				i.hangUp()
 			case <-done:
 				return
 			}
@@ -44,9 +48,22 @@ func (i *interrupts) watch(notify func(chan<- os.Signal) (stop func())) (stop fu
 	})
 	return func() {
 		quiet()
+		quietHangup()
 		close(done)
 		ended.Wait()
 	}
+}
+
+// hangUp answers that the terminal is gone.
+func (i *interrupts) hangUp() {
+	i.mu.Lock()
+	i.hungUp = true
+	updating := i.updating
+	i.mu.Unlock()
+	if updating {
+		i.note("the terminal is gone; the update goes on and will be finished")
+	}
+	i.cancel()
 }
 
 // observe keeps track of whether an update runs. A retry is never of an update that has begun.
@@ -95,7 +112,7 @@ func (i *interrupts) signal() {
 func (i *interrupts) explain(err error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if err == nil || i.signals == 0 || i.updating {
+	if err == nil || i.signals == 0 && !i.hungUp || i.updating {
 		return err
 	}
 	return &interruptedError{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -20,6 +21,55 @@ func TestTheFirstSignalLetsARunningUpdateFinish(t *testing.T) {
 	wantText(t, term.stdout.String(), "worker-pool 3 -> 5 done in 1.5s\n")
 	wantPart(t, term.stderr.String(), "note: the update goes on and will be finished; press Ctrl-C again to interrupt it\n")
 }
+
+// Whoever closes a terminal does not mean the update, however often they are told to be gone.
+func TestAClosedTerminalLetsARunningUpdateFinish(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "")
+	f.onUpdate = func(ctx context.Context) {
+		for range 3 {
+			term.hangups <- syscall.SIGHUP
+		}
+		<-ctx.Done()
+		term.signals <- syscall.SIGTERM // as the session's end sends it
+	}
+	term.errs = writer(func(string) {})
+	term.run(t, "scale worker-pool --count 5", 0)
+	wantText(t, term.stdout.String(), "worker-pool 3 -> 5 done in 1.5s\n")
+	select {
+	case <-term.options.Interrupt:
+		t.Error("the engine was interrupted")
+	default:
+	}
+}
+
+func TestAClosedTerminalEndsWhatHasNotBegun(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "yes\n")
+	f.onPreview = func(ctx context.Context) {
+		term.hangups <- syscall.SIGHUP
+		<-ctx.Done()
+		f.previewErr = ctx.Err()
+	}
+	term.run(t, "scale worker-pool --count 5", 1)
+	if len(f.changes) > 0 {
+		t.Error("scaled all the same")
+	}
+}
+
+// Nobody reads the result any more: the scaling is done all the same.
+func TestAClosedPipeIsNoFailure(t *testing.T) {
+	f := newFake()
+	term := newTerminal(f, "")
+	term.out = broken{&os.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}}
+	term.run(t, "scale worker-pool --count 5", 0)
+	term.out = broken{&os.PathError{Op: "write", Path: "file", Err: syscall.ENOSPC}}
+	term.run(t, "scale worker-pool --count 6", 1)
+}
+
+type broken struct{ err error }
+
+func (b broken) Write([]byte) (int, error) { return 0, b.err }
 
 func TestTheSecondSignalInterruptsTheEngine(t *testing.T) {
 	f := newFake()

@@ -42,6 +42,8 @@ func (o *restoreOptions) run(ctx context.Context) error {
 		if malformed, ok := errors.AsType[*scale.RulesError](err); ok && malformed.KeysWhole() {
 			s.note("the rules have mistakes, which the next `pulumi up` may mend; their config keys can be read, and that is enough here")
 			s.note(err.Error())
+		} else if destroyed, ok := errors.AsType[*scale.DestroyedError](err); ok {
+			s.note(destroyed.Error())
 		} else if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,10 +45,11 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Scale on webhooks: CloudWatch alarms, Alertmanager, HTTP requests",
-		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS or EventBridge, alerts of Prometheus'\n" +
-			"Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
+		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS, EventBridge or Lambda, alerts of\n" +
+			"Prometheus' Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
 			"Every request needs the token in the stack's config, pulumiscale:token. What is accepted is on disk before it is answered.\n" +
-			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.",
+			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.\n" +
+			"A terminal that is closed ends the server like SIGTERM, unless it was started by nohup.",
 		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
 			"  pulumiscale serve --listen 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem",
 		Args: atMost(0),
@@ -122,7 +124,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	s := &server{
 		serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &scale.Activity{Now: o.app.now},
 	}
-	signals := newServeSignals(stop, s.log)
+	signals := newServeSignals(stop, s.log, o.app.terminalGone)
 	defer signals.watch(o.app.notify)()
 
 	opened, err := o.app.open(ctx, stack.Options{
@@ -158,15 +160,19 @@ func (o *serveOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer s.queue.Close() // even where it never runs
-	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve.
-	if _, _, err := s.scaler.Pools(ctx); err != nil {
+	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve; a destroyed
+	// stack is waited for, as one is that is destroyed later.
+	if _, _, err := s.scaler.Pools(ctx); err != nil && !isA[*scale.DestroyedError](err) {
 		return err
 	}
-	if err := s.queue.Reload(ctx); err != nil {
+	if err := s.queue.Reload(ctx); err != nil && !isA[*scale.DestroyedError](err) {
 		return err
 	}
 	return s.serve(ctx, signals.reload)
 }
+
+// mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
+const mostRetryDelay = time.Minute
 
 // build puts the scaler, the queue and the HTTP server together.
 func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
@@ -178,9 +184,12 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	}
 	s.scaler = &scale.Scaler{
 		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
-		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
+		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
-	s.queue, err = scale.NewQueue(scale.QueueOptions{Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter})
+	s.queue, err = scale.NewQueue(scale.QueueOptions{
+		Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter,
+		RetryDelay: a.settings.retryDelay, MaxRetryDelay: max(a.settings.retryDelay, mostRetryDelay),
+	})
 	if err != nil {
 		return err
 	}
@@ -218,7 +227,11 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	if s.tlsCert != "" {
 		certificate, err := webhook.LoadCertificate(s.tlsCert, s.tlsKey, s.log)
 		if err != nil {
-			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: "--tls-cert and --tls-key name PEM files that belong together"}
+			hint := "--tls-cert and --tls-key name PEM files that belong together"
+			if errors.Is(err, fs.ErrNotExist) {
+				hint = "give --tls-cert and --tls-key the paths of files that exist; for a service best from the root on"
+			}
+			return &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: hint}
 		}
 		s.http.TLSConfig = certificate.TLS()
 	}

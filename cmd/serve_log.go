@@ -40,9 +40,13 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case scale.Postponed:
 		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
 	case scale.Refreshed:
-		if e.Err != nil {
+		if e.Err != nil && !scale.IsOff(e.Err) { // of which one is told once
 			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
 		}
+	case scale.SwitchedOff:
+		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
+	case scale.SwitchedOn:
+		log.Info("scaling is switched on again")
 	case scale.JournalFailed:
 		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
 	case scale.Retrying:
@@ -75,6 +79,8 @@ func logEvent(log *slog.Logger, event scale.Event) {
 func logProof(log *slog.Logger, e scale.Proved) {
 	if e.Err != nil {
 		log.Warn("it cannot be told whether changes are pending; it is tried again", "reason", e.Err.Error())
+	} else if len(e.Pending) == 0 {
+		log.Info("no changes are pending any more")
 	}
 	for _, pool := range slices.Sorted(maps.Keys(e.Pending)) {
 		if changes := e.Pending[pool]; len(changes) > 0 {
@@ -95,6 +101,21 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 		}
 	case scale.Settling:
 		log.Warn("an update failed or was cut off; bringing its pools back to the previous count", "pools", e.Pools)
+	case scale.HoldsChanged:
+		for _, h := range e.Now {
+			if !slices.Contains(e.Before, h) {
+				log.Warn("held", "pool", h.Pool, "until", h.Until, "by", h.By, "reason", h.Reason)
+			}
+		}
+		for _, h := range e.Before {
+			if !slices.ContainsFunc(e.Now, func(n scale.Hold) bool { return n.Pool == h.Pool }) {
+				log.Info("no longer held", "pool", h.Pool, "by", h.By, "reason", h.Reason)
+			}
+		}
+	case scale.Announced:
+		for _, u := range e.Upcoming {
+			log.Warn("about to bring a pool back", "pool", u.Pool, "to", u.To, "at", u.At, "reason", u.Why)
+		}
 	case scale.Settled:
 		if e.Err != nil {
 			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())
@@ -105,7 +126,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 }
 
 func logBatch(log *slog.Logger, e scale.BatchDone) {
-	if e.Err != nil {
+	if e.Err != nil && !e.Postponed { // that has been said
 		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
 	}
 	if e.Report == nil {

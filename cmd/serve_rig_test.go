@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,6 +86,8 @@ type running struct {
 	log     *lines
 	signals chan<- os.Signal
 	code    chan int
+	// gone says that the terminal is.
+	gone atomic.Bool
 }
 
 // lines is a log that is written while it is read.
@@ -126,7 +129,7 @@ func launch(t *testing.T, s *served, args ...string) *running {
 	r := &running{t: t, stack: s, log: &lines{}, code: make(chan int, 1)}
 	notified := make(chan struct{})
 	a := &app{
-		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: r.log}, version: "v1.2.3", now: time.Now,
+		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: r.log, terminalGone: r.gone.Load}, version: "v1.2.3", now: time.Now,
 		open: func(context.Context, stack.Options) (openedStack, error) { return s, nil },
 		notify: func(c chan<- os.Signal) func() {
 			r.signals = c

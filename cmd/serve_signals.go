@@ -5,20 +5,29 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 )
 
 // serveSignals answers signals while serving: the first one to end stops accepting, the second interrupts a running update gently;
-// SIGHUP asks for a reload.
+// SIGHUP asks for a reload or, where it comes because the terminal is gone on which the server was started, stops accepting too.
 type serveSignals struct {
 	stop context.CancelFunc
 	log  *slog.Logger
 	// engine is closed by the second signal to end.
 	engine chan struct{}
 	reload chan struct{}
+	// gone says whether the terminal is gone; it is asked after each SIGHUP.
+	gone func() bool
 }
 
-func newServeSignals(stop context.CancelFunc, log *slog.Logger) *serveSignals {
-	return &serveSignals{stop: stop, log: log, engine: make(chan struct{}), reload: make(chan struct{}, 1)}
+// A terminal sends SIGHUP to its shell, which passes it on, a little before it is gone.
+const (
+	hangupCheck = 200 * time.Millisecond
+	hangupWait  = 5 * time.Second
+)
+
+func newServeSignals(stop context.CancelFunc, log *slog.Logger, gone func() bool) *serveSignals {
+	return &serveSignals{stop: stop, log: log, engine: make(chan struct{}), reload: make(chan struct{}, 1), gone: gone}
 }
 
 // watch answers signals until stop is called.
@@ -27,6 +36,10 @@ func (s *serveSignals) watch(notify func(chan<- os.Signal) (stop func())) (stop 
 	quiet, quietReload := notify(ends), notifyReload(reloads)
 	var ended sync.WaitGroup
 	ended.Go(func() {
+		checks := time.NewTicker(hangupCheck)
+		defer checks.Stop()
+		checks.Stop()
+		var until time.Time
 		for n := 0; ; {
 			select {
 			case <-ends:
@@ -36,6 +49,16 @@ func (s *serveSignals) watch(notify func(chan<- os.Signal) (stop func())) (stop 
 				select {
 				case s.reload <- struct{}{}:
 				default: // one is asked for already
+				}
+				checks.Reset(hangupCheck)
+				until = time.Now().Add(hangupWait)
+			case <-checks.C:
+				if gone := s.gone(); gone {
+					s.log.Info("the terminal is gone; a running update will be finished")
+					s.stop()
+					checks.Stop()
+				} else if time.Now().After(until) {
+					checks.Stop()
 				}
 			case <-done:
 				return

@@ -82,7 +82,7 @@ func TestServeDoesNotStart(t *testing.T) {
 	})
 	t.Run("without the certificate's files", func(t *testing.T) {
 		none := filepath.Join(t.TempDir(), "none.pem")
-		if text := fails(t, newServed(t), exitFailed, "--tls-cert", none, "--tls-key", none); !strings.Contains(text, "read the TLS certificate") || !strings.Contains(text, none) {
+		if text := fails(t, newServed(t), exitFailed, "--tls-cert", none, "--tls-key", none); !strings.Contains(text, "read the TLS certificate") || !strings.Contains(text, none) || !strings.Contains(text, "paths of files that exist") {
 			t.Error(text)
 		}
 	})
@@ -169,7 +169,7 @@ func TestTheSecondSignalInterruptsTheUpdate(t *testing.T) {
 	log := &lines{}
 	stopped := false
 	o := &serveOptions{app: &app{streams: streams{errs: log}}, logFormat: logJSON, level: "info"}
-	s := newServeSignals(func() { stopped = true }, o.logger())
+	s := newServeSignals(func() { stopped = true }, o.logger(), func() bool { return false })
 	var signals chan<- os.Signal
 	end := s.watch(func(c chan<- os.Signal) func() { signals = c; return func() {} })
 	signals <- os.Interrupt

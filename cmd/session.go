@@ -37,7 +37,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	defer cancel()
 	s := a.newSession(cancel)
 	defer s.progress.Close()
-	defer s.interrupts.watch(a.notify)()
+	defer s.interrupts.watch(a.notify, a.notifyHangup)()
 	s.progress.Work("opening the stack")
 	s.scaler = &scale.Scaler{
 		Observe: s.observe, OnDrift: a.settings.onDrift,
@@ -49,7 +49,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 			Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
 		})
 		if err == nil {
-			s.opened, s.scaler.Stack, a.stack = opened, opened, opened.Name()
+			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()
 		}
 		return err
 	})

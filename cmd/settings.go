@@ -49,7 +49,7 @@ func (s *settings) flags(root *cobra.Command) {
 	f.Var(drifts, "on-drift", "what to do where the stack's config file is not what was last scaled to: "+drifts.expects())
 	f.StringVar(&s.stateDir, "state-dir", "", "where the lock and the journal of accepted work are kept; default: .pulumiscale in the program directory")
 	f.StringVar(&s.trace, "trace", "", "append a trace of the work to this file, as OpenTelemetry's OTLP in JSON: see docs/performance.md")
-	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: Pulumi's default")
+	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: PULUMI_PARALLEL, else Pulumi's default")
 	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")
 	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
 	colors.complete(root, "color")

@@ -3,6 +3,7 @@ package cmd
 import (
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/term"
 
@@ -16,6 +17,8 @@ type streams struct {
 	// inTTY, outTTY and errTTY say which of them are a terminal.
 	inTTY, outTTY, errTTY bool
 	outWidth, errWidth    func() int
+	// terminalGone says whether one of them was a terminal which is no more, and whose end the process is to follow.
+	terminalGone func() bool
 	// noColor is the user's wish for no colour anywhere, and dumb that the terminal knows no escape sequences.
 	noColor, dumb bool
 }
@@ -25,8 +28,18 @@ func standard(in, out, errs *os.File) streams {
 		in: in, out: out, errs: errs,
 		inTTY: isTerminal(in), outTTY: isTerminal(out), errTTY: isTerminal(errs),
 		outWidth: widthOf(out), errWidth: widthOf(errs),
-		noColor: os.Getenv("NO_COLOR") != "", dumb: os.Getenv("TERM") == "dumb",
+		terminalGone: terminalGone(in, out, errs),
+		noColor:      os.Getenv("NO_COLOR") != "", dumb: os.Getenv("TERM") == "dumb",
 	}
+}
+
+// terminalGone says, whenever it is asked, whether one of the files was a terminal and is one no more.
+func terminalGone(files ...*os.File) func() bool {
+	terminals := slices.DeleteFunc(files, func(f *os.File) bool { return !isTerminal(f) })
+	if ignoresHangup() {
+		terminals = nil
+	}
+	return func() bool { return slices.ContainsFunc(terminals, func(f *os.File) bool { return !isTerminal(f) }) }
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

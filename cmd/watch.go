@@ -65,7 +65,7 @@ func (o *watchOptions) run(ctx context.Context) error {
 	defer stop()
 	defer o.app.onSignal(stop)()
 	err := o.watch(ctx)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || isBrokenPipe(err) {
 		return nil
 	}
 	return err
@@ -74,7 +74,7 @@ func (o *watchOptions) run(ctx context.Context) error {
 // onSignal calls stop at the first signal to end, until quiet is called.
 func (a *app) onSignal(stop func()) (quiet func()) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	ignore := a.notify(signals)
+	ignore, ignoreHangup := a.notify(signals), a.notifyHangup(signals)
 	go func() {
 		select {
 		case <-signals:
@@ -84,6 +84,7 @@ func (a *app) onSignal(stop func()) (quiet func()) {
 	}()
 	return func() {
 		ignore()
+		ignoreHangup()
 		close(done)
 	}
 }

@@ -35,7 +35,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 		if err != nil {
 			return nil, err
 		}
-		return &backend{scaler: &scale.Scaler{Stack: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
+		return &backend{scaler: &scale.Scaler{Stack: opened, Holds: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
 	}
 	s := &watched{address: o.server, tokenFrom: tokenVariable}
 	token := os.Getenv(tokenVariable)

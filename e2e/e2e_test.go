@@ -39,7 +39,12 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			return setup(env, root)
 		},
-		Condition: func(name string) (bool, error) { return hasTool(root, name) },
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return hasTool(root, name)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"accessible": accessible,
 			"address":    address,
@@ -54,6 +59,7 @@ func TestScripts(t *testing.T) {
 			"firing":     firing,
 			"fits":       fits,
 			"gauge":      gauge,
+			"hangup":     hangup,
 			"killengine": killEngine,
 			"onscreen":   onscreen,
 			"panels":     panels,

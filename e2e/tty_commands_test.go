@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/charmbracelet/x/vt"
@@ -53,6 +54,8 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 	var err error
 	c.pty, err = pty.StartWithSize(c.cmd, &pty.Winsize{Rows: uint16(lines), Cols: uint16(columns)})
 	ts.Check(err)
+	c.pty, err = pollable(c.pty)
+	ts.Check(err)
 	state.console = c
 	go func() { // its answers
 		buffer := make([]byte, 256)
@@ -76,6 +79,20 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		c.err = c.cmd.Wait()
 	}()
+}
+
+// pollable is the same file, whose Close does not wait until something has been read.
+func pollable(f *os.File) (*os.File, error) {
+	defer func() { _ = f.Close() }()
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(fd)
+	if err := syscall.SetNonblock(fd, true); err != nil { // before the file is made of it
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 func sizeOf(ts *testscript.TestScript, text string) (columns, lines int) {
@@ -162,6 +179,28 @@ func typed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = consoleOf(ts).pty.WriteString(keys)
 	ts.Check(err)
+}
+
+// hangup closes the terminal, and waits until the command has ended with an exit code.
+//
+//	hangup 0
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hangup CODE")
+	}
+	c := consoleOf(ts)
+	stateOf(ts).console = nil
+	ts.Check(c.pty.Close())
+	select {
+	case <-c.ended:
+	case <-time.After(consoleTimeout):
+		_ = c.cmd.Process.Kill()
+		<-c.ended
+		ts.Fatalf("%s does not end without its terminal", c.what)
+	}
+	if code := strconv.Itoa(c.cmd.ProcessState.ExitCode()); code != args[0] {
+		ts.Fatalf("%s ended as %s, want %s:\n%s", c.what, c.cmd.ProcessState, args[0], c.text())
+	}
 }
 
 // resize makes the terminal another size.

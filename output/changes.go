@@ -19,6 +19,7 @@ func (s *Style) Changes(before, status *board.Status, zone *time.Location) strin
 		for _, p := range c.now.Pools {
 			c.say("%s", clean(c.now.Meter(p)))
 		}
+		c.differences()
 	} else {
 		c.before = before.View(status.Now)
 		c.ended()
@@ -26,6 +27,7 @@ func (s *Style) Changes(before, status *board.Status, zone *time.Location) strin
 		if mood, was := c.now.State(), c.before.State(); mood != was || status.Problem != before.Problem || !slices.Equal(mistakes(c.now), mistakes(c.before)) {
 			c.state()
 		}
+		c.differences()
 	}
 	c.begun()
 	return c.out.String()
@@ -53,6 +55,28 @@ func (c *changes) state() {
 		why = ": " + why
 	}
 	c.say("%s: %s%s", clean(c.now.Stack), c.style.mood(mood.Class).Render(mood.Text), why)
+}
+
+// differences tells how the stack is not as it was deployed, and which pools are not scaled because of that.
+func (c *changes) differences() {
+	told := c.before.Differences()
+	for _, text := range c.now.Differences() {
+		if !slices.Contains(told, text) {
+			c.say("%s: %s", clean(c.now.Stack), clean(text))
+		}
+	}
+	for _, p := range c.now.Pools {
+		waits := func(v board.View) string {
+			i := slices.IndexFunc(v.Pools, func(other board.Pool) bool { return other.Pool == p.Pool })
+			if i < 0 {
+				return ""
+			}
+			return v.Withheld(v.Pools[i])
+		}
+		if text := waits(c.now); text != "" && text != waits(c.before) {
+			c.say("%s: %s", clean(p.Pool), clean(text))
+		}
+	}
 }
 
 func mistakes(v board.View) []string {

@@ -55,6 +55,13 @@ func TestChanges(t *testing.T) {
 		"pools come and go": {func(before, now *board.Status) {
 			now.Pools[1].Pool = "crunch"
 		}, "crunch: 2, from 0 to 8\nbatch is no pool any more\n"},
+		"the checkout is no longer what was deployed, and a pool waits for that": {func(before, now *board.Status) {
+			before.Remarks = []string{"known already"}
+			now.Remarks = []string{"known already", "the stack was deployed from\ncommit a"}
+			now.Pools[0].Pending = []scale.PendingChange{{Op: "output", Name: "url"}}
+			before.Pools[1].Pending = []scale.PendingChange{{Op: "output", Name: "url"}}
+			now.Pools[1].Pending = before.Pools[1].Pending
+		}, "dev: the stack was deployed from commit a\napi: Not scaled while changes are pending: stack output url.\n"},
 		"what waited is begun": {func(before, _ *board.Status) { before.Running = nil }, "dev: Scaling\nworker-pool 6 -> 9 begun (http: queue of 12,000 jobs)\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

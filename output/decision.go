@@ -18,7 +18,7 @@ func (s *Style) Decision(d scale.Decision) string {
 		return fmt.Sprintf("%s: nothing to do: %s\n", pool, d.Reason)
 	case scale.CoolingDown:
 		return fmt.Sprintf("%s %s is held off: %s\n", pool, arrow(d.From, d.To), d.Reason)
-	case scale.Paused, scale.Guarded, scale.HasPending:
+	case scale.Paused, scale.Guarded, scale.Held, scale.HasPending:
 		return fmt.Sprintf("%s is held off: %s\n", pool, d.Reason)
 	}
 	return fmt.Sprintf("%s is refused: %s\n", pool, d.Reason)
@@ -37,6 +37,11 @@ func (s *Style) Preview(plan scale.Plan, result *scale.Result) string {
 	for _, d := range plan.Decisions {
 		out.WriteString(s.Decision(d))
 	}
+	for _, m := range plan.Moves {
+		if size, found := plan.Found[m.Pool]; found {
+			out.WriteString(s.otherSize(m, size))
+		}
+	}
 	if result == nil {
 		return out.String()
 	}
@@ -45,6 +50,11 @@ func (s *Style) Preview(plan scale.Plan, result *scale.Result) string {
 	}
 	fmt.Fprintf(&out, "\n%s\n", Changes(result.Steps))
 	return out.String()
+}
+
+// otherSize says that the state had another size of a pool than a move counts from.
+func (s *Style) otherSize(m scale.Move, size int) string {
+	return s.yellow.Render("note: "+scale.OtherSize(m, size)) + "\n"
 }
 
 // Report shows what was done, a line for each pool.
@@ -59,6 +69,11 @@ func (s *Style) Report(report scale.Report) string {
 			continue
 		}
 		fmt.Fprintf(&out, "%s %s %s in %s%s\n", pool, arrow(r.From, r.To), s.green.Render("done"), board.Elapsed(report.Duration), aside(clampOf(report, r)))
+	}
+	for _, r := range report.Results {
+		if r.Found != nil {
+			out.WriteString(s.otherSize(r.Move, *r.Found))
+		}
 	}
 	for _, d := range report.Decisions {
 		if !done[d.Intent.Pool] {

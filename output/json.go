@@ -87,10 +87,12 @@ type Scaling struct {
 	// Pending are the changes that would come along, where Outcome is "pending".
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Current is the real size after the update; Unverified says why the update is not proved to have had its effect.
-	Current    *int                 `json:"current,omitempty"`
-	Unverified string               `json:"unverified,omitempty"`
-	Steps      []scale.ResourceStep `json:"steps"`
-	Restored   []Drift              `json:"restored,omitempty"`
+	Current    *int   `json:"current,omitempty"`
+	Unverified string `json:"unverified,omitempty"`
+	// StateSize is the size that the state had before, where that is another one than From.
+	StateSize *int                 `json:"stateSize,omitempty"`
+	Steps     []scale.ResourceStep `json:"steps"`
+	Restored  []Drift              `json:"restored,omitempty"`
 	// Seconds is how long the engine ran.
 	Seconds float64 `json:"seconds"`
 	Failure
@@ -118,12 +120,20 @@ func (s *Scaling) Previewed(result *scale.Result) *Scaling {
 	return s
 }
 
+// Found adds the sizes that the state has, as a preview has shown them.
+func (s *Scaling) Found(sizes map[string]int) *Scaling {
+	if size, ok := sizes[s.Pool]; ok {
+		s.StateSize = &size
+	}
+	return s
+}
+
 // Done adds what was done.
 func (s *Scaling) Done(report scale.Report) *Scaling {
 	s.Steps, s.Seconds, s.Restored = steps(report.Steps), report.Duration.Seconds(), drifts(report.Restored)
 	for _, r := range report.Results {
 		if r.Pool == s.Pool {
-			s.Scaled, s.From, s.To, s.Current, s.Unverified = true, r.From, &r.To, r.Current, r.Unverified
+			s.Scaled, s.From, s.To, s.Current, s.Unverified, s.StateSize = true, r.From, &r.To, r.Current, r.Unverified, r.Found
 		}
 	}
 	return s

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Rules is the document of rules.
@@ -38,13 +39,19 @@ type Pool struct {
 	Paused      string   `json:"paused"`
 	Cooldown    Cooldown `json:"cooldown"`
 	LastScaling *Past    `json:"lastScaling,omitempty"`
-	Drift       *Drift   `json:"drift,omitempty"`
+	// NotScaledAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	NotScaledAmong int    `json:"notScaledAmong,omitempty"`
+	Drift          *Drift `json:"drift,omitempty"`
 	// Restored says that the drift has just been put right.
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
 	Unsettled bool `json:"unsettled"`
 	// Pending are changes that would come along with a scaling, which is refused therefore; absent where there are none or nothing is known.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
+	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	Hold *board.Hold `json:"hold,omitempty"`
+	// Unverified says why the configured count, although its update succeeded, is not proved to have come about.
+	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
 	// Proof is there with --verify.
@@ -98,6 +105,7 @@ func poolOf(s scale.Status, now time.Time) Pool {
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
 		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused), Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending,
+		Hold: board.HoldOf(s.Hold), NotScaledAmong: s.LastAmong,
 		Cooldown: Cooldown{
 			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
 			UpUntil: future(s.UpUntil, now), DownUntil: future(s.DownUntil, now), OnCooldown: string(rule.OnCooldown),
@@ -116,6 +124,9 @@ func poolOf(s scale.Status, now time.Time) Pool {
 	if s.Drift != nil {
 		d := drift(*s.Drift)
 		p.Drift = &d
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
 	}
 	if s.Err != nil {
 		p.Problem = s.Err.Error()

@@ -166,3 +166,54 @@ func TestOtherDocuments(t *testing.T) {
 	document(t, &Failed{Failure{&Error{Kind: "usage", Message: "m", Hint: "h", ExitCode: 2}}},
 		"{\n  \"error\": {\n    \"kind\": \"usage\",\n    \"message\": \"m\",\n    \"hint\": \"h\",\n    \"exitCode\": 2\n  }\n}\n")
 }
+
+func TestPendingChangesInDocuments(t *testing.T) {
+	pending := []scale.PendingChange{{Op: "output", Name: "url"}, {Op: "update", URN: "urn:w", Type: "a:b:C", Name: "w", Properties: []string{"dir"}}}
+	decision := scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.HasPending, From: num(3), Wanted: 5, To: 5, Reason: "why", Pending: pending}
+	document(t, NewScaling("dev", decision).Previewed(nil), `{
+  "stack": "dev",
+  "dryRun": true,
+  "pool": "w",
+  "outcome": "pending",
+  "scaled": false,
+  "from": 3,
+  "wanted": 5,
+  "to": 5,
+  "clamped": false,
+  "reason": "why",
+  "pending": [
+    {
+      "op": "output",
+      "name": "url"
+    },
+    {
+      "op": "update",
+      "urn": "urn:w",
+      "type": "a:b:C",
+      "name": "w",
+      "properties": [
+        "dir"
+      ]
+    }
+  ],
+  "steps": [],
+  "seconds": 0
+}
+`)
+	program := scale.Program{Deploy: &scale.Deploy{Head: "h", At: noon, Commit: "abc", Dirty: true}, Commit: "def", ConfigDiffers: []string{"demo:a"}}
+	document(t, NewRules("dev", nil, program, noon), `{
+  "stack": "dev",
+  "pools": [],
+  "deployed": {
+    "head": "h",
+    "at": "2026-03-04T12:00:00Z",
+    "commit": "abc",
+    "dirty": true
+  },
+  "commit": "def",
+  "configDiffers": [
+    "demo:a"
+  ]
+}
+`)
+}

@@ -54,6 +54,10 @@ func TestDecision(t *testing.T) {
 			scale.Decision{Outcome: scale.CoolingDown, From: num(3), To: 5, Reason: "cooling down for another 1m0s"},
 			"worker-pool 3 -> 5 is held off: cooling down for another 1m0s\n",
 		},
+		"pending changes are in the reason": {
+			scale.Decision{Outcome: scale.HasPending, From: num(3), To: 5, Reason: "changes are pending that would come along: stack output url"},
+			"worker-pool is held off: changes are pending that would come along: stack output url\n",
+		},
 		"a pause has no counts": {
 			scale.Decision{Outcome: scale.Paused, Reason: "the rule is paused"}, "worker-pool is held off: the rule is paused\n",
 		},
@@ -221,4 +225,21 @@ func TestEngineColours(t *testing.T) {
 		check(t, NewStyle(color, nil).engine(tagged), want)
 	}
 	check(t, bare.engine("\x1b[31mred\x1b[0m"), "red")
+}
+
+func TestPendingNote(t *testing.T) {
+	pending := []scale.PendingChange{
+		{Op: "update", URN: poolURN, Type: "localcloud:index:Pool", Name: "worker-pool", Properties: []string{"dir", "size"}}, {Op: "output", Name: "url"},
+	}
+	check(t, PendingNote("worker-pool", pending),
+		"pool worker-pool: not scaled while changes are pending: update of localcloud:index:Pool worker-pool (dir, size); stack output url")
+}
+
+func TestWhatIsSaidOfAProof(t *testing.T) {
+	for want, event := range map[string]scale.Event{
+		"note: looking for pending changes that would come along with a scaling\n": scale.Proving{Pools: []string{"worker-pool"}},
+		"note: another update was faster; deciding again\n":                        scale.Stale{Err: &scale.StaleError{What: "another update was faster"}},
+	} {
+		check(t, bare.eventText(event), want)
+	}
 }

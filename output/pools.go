@@ -23,7 +23,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 	for i, pool := range pools {
 		rows[i] = []string{
 			pool.Rule.Pool, s.present(pool), strconv.Itoa(pool.Rule.Min), strconv.Itoa(pool.Rule.Max),
-			cooldown(pool, now), paused(pool.Rule.Paused), lastScaled(pool.Last, now),
+			cooldown(pool, now), held(pool, now), lastScaled(pool, now),
 		}
 	}
 	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows)
@@ -37,6 +37,9 @@ func (s *Style) present(pool scale.Status) string {
 	}
 	if pool.Count != nil && pool.Configured != nil && *pool.Count != *pool.Configured {
 		text += s.yellow.Render(fmt.Sprintf(" (config %d)", *pool.Configured))
+	}
+	if pool.Unverified != nil && !pool.Unsettled {
+		text += s.red.Render(" (not verified)")
 	}
 	if pool.Unsettled {
 		text += s.red.Render(" (unsettled)")
@@ -52,6 +55,19 @@ func cooldown(pool scale.Status, now time.Time) string {
 	return cmp.Or(board.Cooldown(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
 
+// held is whether the rule is paused, and whether somebody holds the pool.
+func held(pool scale.Status, now time.Time) string {
+	text := paused(pool.Rule.Paused)
+	if pool.Hold == nil {
+		return text
+	}
+	left := "held " + board.Left(pool.Hold.Until.Sub(now))
+	if text == none {
+		return left
+	}
+	return text + ", " + left
+}
+
 func paused(p scale.Pause) string {
 	switch p {
 	case scale.PauseNone:
@@ -62,8 +78,12 @@ func paused(p scale.Pause) string {
 	return string(p)
 }
 
-func lastScaled(last *scale.Scaling, now time.Time) string {
-	if last == nil {
+func lastScaled(pool scale.Status, now time.Time) string {
+	last := pool.Last
+	switch {
+	case last == nil && pool.LastAmong > 0:
+		return board.NeverScaled(pool.LastAmong)
+	case last == nil:
 		return none
 	}
 	return fmt.Sprintf("%s, %d -> %d", board.Ago(now.Sub(last.End)), last.From, last.To)

@@ -28,6 +28,9 @@ func (s *Style) body(sc Screen, width int) []string {
 	}{
 		{"The stack cannot be read", "", s.red, s.problem(v, width)},
 		{"The stack’s new rules have mistakes", "", s.yellow, s.mistakes(v, width)},
+		{"Held", "", s.yellow, s.moods(v.HeldBy(), width)},
+		{"About to be done", "", s.yellow, s.moods(v.Soon(), width)},
+		{"Not as it was deployed", "", s.dim, s.differences(v, width)},
 		{"Running", since, s.bold, s.running(v, width)},
 		{"Pools", "", s.bold, s.pools(v, width)},
 		{"Waiting", "", s.bold, s.waiting(v, width)},
@@ -72,6 +75,14 @@ func (s *Style) mistakes(v board.View, width int) []string {
 	}
 	if len(out) > 0 {
 		out = append(out, paragraph("The rules in force are the ones before.", s.dim, margin, width)...)
+	}
+	return out
+}
+
+func (s *Style) differences(v board.View, width int) []string {
+	var out []string
+	for _, remark := range v.Differences() {
+		out = append(out, paragraph(clean(remark), s.dim, margin, width)...)
 	}
 	return out
 }
@@ -140,7 +151,10 @@ func (s *Style) pools(v board.View, width int) []string {
 		if target != nil {
 			count += " → " + board.Count(target)
 		}
-		last := "never scaled"
+		last := "scaled " + board.NeverScaled(p.LastAmong)
+		if p.LastAmong == 0 {
+			last = "never scaled"
+		}
 		if p.Last != nil {
 			last = fmt.Sprintf("%s, %d → %d", v.Ago(p.Last.End), p.Last.From, p.Last.To)
 		}
@@ -151,6 +165,14 @@ func (s *Style) pools(v board.View, width int) []string {
 	var out []string
 	for i, lines := range columns(rows, width) {
 		out = append(append(out, lines...), s.notes(v, v.Pools[i], width)...)
+	}
+	return out
+}
+
+func (s *Style) moods(moods []board.Mood, width int) []string {
+	var out []string
+	for _, m := range moods {
+		out = append(out, words(m.Text, s.plain, margin, width)...)
 	}
 	return out
 }

@@ -163,14 +163,34 @@ func TestScreenWithoutAnswers(t *testing.T) {
 	check(t, got, "PulumiScale\nNo answer for 1s: connection refused\n\n\nq quit  ? keys")
 }
 
+// What is not as it was deployed stands above what goes on, and takes no more room than it needs.
+func TestScreenOfWhatWasDeployed(t *testing.T) {
+	status := &board.Status{Stack: "dev", Now: noon, Ready: true, Remarks: []string{"the stack was deployed from commit a"}}
+	for range 20 {
+		status.Remarks = append(status.Remarks, strings.Repeat("x", 1000))
+	}
+	got, _ := bare.Screen(Screen{Status: status, At: noon}, 500, 100)
+	if !strings.Contains(got, "Not as it was deployed\n  the stack was deployed from commit a\n") {
+		t.Error(got)
+	}
+	if many := strings.Count(got, "xxx…"); many != 9 {
+		t.Errorf("%d of the others, or they are not cut:\n%s", many, got)
+	}
+	if strings.Index(got, "deployed") > strings.Index(got, "Pools") {
+		t.Error(got)
+	}
+}
+
 // What comes from elsewhere does nothing to the terminal.
 func TestScreenIsClean(t *testing.T) {
 	const forged = "\x1b[2J\x1b]0;title\a\x9b31m\r\u202eevil\b<{%fg 1%}>\u200b"
 	status := busy()
 	status.Stack, status.Problem, status.Ready = "dev"+forged, forged, false
 	status.RuleErrors = []scale.Problem{{Pool: forged, Found: forged, Expected: forged}}
+	status.Remarks = []string{forged}
 	for i := range status.Pools {
 		status.Pools[i].Pool, status.Pools[i].Error, status.Pools[i].Paused = forged, forged, forged
+		status.Pools[i].Pending = []scale.PendingChange{{Op: forged, Name: forged}}
 	}
 	for _, ops := range [][]board.Operation{status.Open, status.Failures} {
 		for i := range ops {

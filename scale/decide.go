@@ -14,6 +14,8 @@ type Pool struct {
 	Configured *int
 	// LastUp and LastDown are when the last scaling in each direction completed; zero where there was none.
 	LastUp, LastDown time.Time
+	// Holds are those that may keep the pool as it is.
+	Holds Holds
 	// Busy says that an update of the pool is running: a signal then counts as within the cooldown.
 	Busy bool
 }
@@ -30,6 +32,8 @@ const (
 	CoolingDown Outcome = "cooldown"
 	// Paused refuses the intent because the rule says so.
 	Paused Outcome = "paused"
+	// Held refuses the intent because somebody holds the pool, or the stack. Nothing passes that.
+	Held Outcome = "held"
 	// Cleared has nothing to do: the alert has ended and its trigger has no onClear.
 	Cleared Outcome = "cleared"
 	// Superseded has nothing to do: another signal for the pool, decided with this one, needs more capacity.
@@ -49,11 +53,11 @@ type Decision struct {
 	// From is the count before; nil where it is not known.
 	From *int
 	// Wanted is the count that the intent asks for, before the guardrails; To is the count inside them.
-	// Both are zero where Outcome is Paused by a rule paused in both directions, Cleared or Refused.
+	// Both are zero where Outcome is Held, Paused by a rule paused in both directions, Cleared or Refused.
 	Wanted, To int
 	// Clamped says that the guardrails moved Wanted.
 	Clamped bool
-	// Until is when a cooldown ends; zero for other outcomes, and for a pool that is busy.
+	// Until is when a cooldown or a hold ends; zero for other outcomes, and for a pool that is busy.
 	Until time.Time
 	// Reason says why the outcome is not Scale, or what the guardrails did, for people.
 	Reason string
@@ -63,10 +67,14 @@ type Decision struct {
 	Err error
 }
 
-// Decide says what becomes of an intent for a pool: paused, the wanted count, the guardrails, no change, the cooldown, scale,
+// Decide says what becomes of an intent for a pool: held, paused, the wanted count, the guardrails, no change, the cooldown, scale,
 // in this order. It is pure. The intent must be valid and the rule must be the pool's.
 func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	d := Decision{Intent: intent, From: pool.Count}
+	if hold := pool.Holds.On(intent.Pool, now); hold != nil {
+		d.Until = hold.Until
+		return d.end(Held, hold.String())
+	}
 	if rule.Paused == PauseBoth && !intent.Force {
 		return d.end(Paused, "the rule is paused")
 	}
@@ -74,9 +82,13 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if stop != nil {
 		return d.end(stop.outcome, stop.reason)
 	}
-	d.Wanted, d.To = wanted, rule.clamp(wanted)
+	d.Wanted, d.To = wanted.count, rule.clamp(wanted.count)
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
-		d.Reason = clampReason(rule, wanted)
+		d.Reason = clampReason(rule, d.Wanted)
+	}
+	if never := d.turned(wanted.way); never != "" {
+		d.To = *d.From
+		return d.end(NoChange, staysReason(rule, d)+never)
 	}
 	direction := d.direction(pool.Configured)
 	if rule.pauses(direction) && !intent.Force {
@@ -100,6 +112,38 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 func (d Decision) end(outcome Outcome, reason string) Decision {
 	d.Outcome, d.Reason = outcome, reason
 	return d
+}
+
+// turned says why a decision moves the pool the other way than its intent asks for, which the guardrails, an exact size or a metric's value
+// may make of it; it is empty where it does not.
+func (d Decision) turned(way Direction) string {
+	if d.From == nil || d.To == *d.From {
+		return ""
+	}
+	asker, isSignal := "a request", d.Intent.Signal != nil
+	if isSignal {
+		asker = "a signal"
+	}
+	switch {
+	case isSignal && d.Wanted == *d.From:
+		return "a signal for no change never moves it"
+	case way == Up && d.To < *d.From:
+		return asker + " for more never lowers it"
+	case way == Down && d.To > *d.From:
+		return asker + " for less never raises it"
+	}
+	return ""
+}
+
+// staysReason says where the pool stays, and beyond which guardrail.
+func staysReason(rule Rule, d Decision) string {
+	switch {
+	case d.To > rule.Max:
+		return fmt.Sprintf("already at %d, above max %d: ", d.To, rule.Max)
+	case d.To < rule.Min:
+		return fmt.Sprintf("already at %d, below min %d: ", d.To, rule.Min)
+	}
+	return fmt.Sprintf("already at %d, and %d is wanted: ", d.To, d.Wanted)
 }
 
 // direction is the way the decision moves the pool's present count or, where that stays, its configured one: to take back what a

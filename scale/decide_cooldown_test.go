@@ -35,7 +35,7 @@ func TestDecideCooldown(t *testing.T) {
 
 		{"holds an absolute intent by the way it moves the pool", ofUpAndDown, at(5).scaledAt(never, 0), toCount(2), held(2, 10*time.Minute)},
 		{"holds a signal", nil, at(5).scaledAt(0, never), signalUp(), held(6, 5*time.Minute)},
-		{"holds the way back inside the guardrails too", nil, at(12).scaledAt(0, never), byDelta(1), Decision{
+		{"holds the way back inside the guardrails too", nil, at(12).scaledAt(0, never), toCount(13), Decision{
 			Outcome: CoolingDown, Wanted: 13, To: 10, Clamped: true, Until: noon.Add(5 * time.Minute), Reason: "cooling down for another 5m0s",
 		}},
 		{"by force is passed", nil, at(5).scaledAt(0, 0), forced(byDelta(1)), scaleTo(6)},

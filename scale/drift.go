@@ -95,7 +95,7 @@ func settle(ctx context.Context, stack Stack, snap *Snapshot, mode OnDrift, obse
 	}
 	var stale []Drift
 	for _, d := range all {
-		if d.Edit || mode == Keep {
+		if d.Edit || mode == Keep || snap.Forms[d.Pool] != "" && mode == Restore {
 			observe(Drifted{Drift: d})
 		} else {
 			stale = append(stale, d)

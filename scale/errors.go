@@ -25,6 +25,8 @@ type RulesError struct {
 	Problems []Problem
 	// Keys are rules of which only the config key counts: those of the pools whose key can be read all the same.
 	Keys Rules
+	// Gone says that the newest update has left the stack without such an output, and succeeded: its program says that nothing is to be scaled.
+	Gone bool
 }
 
 // KeysWhole says whether the config key of every pool can be read in spite of the mistakes.
@@ -108,6 +110,8 @@ type LockedError struct {
 	Holders []Holder
 	// Removed says that it was a dead engine of ours that held the lock, and that it holds it no longer: another attempt can be made now.
 	Removed bool
+	// Seen says that this was found out by a look at the lock itself, at the cost of next to nothing, where else an engine has to try to take it.
+	Seen bool
 }
 
 // Holder is one holder of a stack's lock.
@@ -236,16 +240,21 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("pool %s: target %s matches no resource of the stack, and would match none after the scaling", e.Pool, e.Target)
 }
 
-// ValueError says that a pool's key holds something that is not a count.
+// ValueError says that a pool's key holds something that is not a count, or that stands in a way in which it cannot be changed alone.
 type ValueError struct {
 	Pool, Key string
 	// Path is the rule's ConfigPath.
 	Path bool
 	// Found is what stands there.
 	Found string
+	// Form says how the value stands in the configuration file, in place of Found.
+	Form string
 }
 
 func (e *ValueError) Error() string {
+	if e.Form != "" {
+		return fmt.Sprintf("pool %s: config %q cannot be changed in the configuration file: %s", e.Pool, e.Key, e.Form)
+	}
 	return fmt.Sprintf("pool %s: config %q is %s: it must be a whole number, 0 or more", e.Pool, e.Key, e.Found)
 }
 

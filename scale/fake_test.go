@@ -43,6 +43,8 @@ type fakeStack struct {
 	written            [][]Setting
 	observed           []Event
 	reads              int
+	// concluded are the results that Conclude was told of, by the update's id.
+	concluded map[string][]MoveResult
 }
 
 func (f *fakeStack) Name() string       { return "dev" }
@@ -125,6 +127,13 @@ func (f *fakeStack) checkTargets(c Change) {
 	if len(c.Targets) == 0 {
 		f.t.Error("a change without a target")
 	}
+}
+
+func (f *fakeStack) Conclude(id string, results []MoveResult) {
+	if f.concluded == nil {
+		f.concluded = map[string][]MoveResult{}
+	}
+	f.concluded[id] = results
 }
 
 func (f *fakeStack) Write(settings []Setting) error {
@@ -228,6 +237,11 @@ func update(age time.Duration, pairs ...string) Update {
 func (u Update) failed() Update        { u.Succeeded = false; return u }
 func (u Update) of(kind string) Update { u.Kind = kind; return u }
 func (u Update) by(id string) Update   { u.ID = id; return u }
+
+func (u Update) ours(message string, pools ...string) Update {
+	u.Message, u.Pools = message, pools
+	return u
+}
 
 // twoPools are the rules of a worker pool and of an api pool.
 func twoPools() Rules {

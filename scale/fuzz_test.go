@@ -14,6 +14,8 @@ func FuzzDecide(f *testing.F) {
 	f.Add(uint32(0xffff), 0, 0, 0, 3, -2, 10, 0, 60, 5, 5, 0.0, 0.0)
 	f.Add(uint32(0x1234), 3, 3, 99, 1, 1<<62, 4, 1, 2, -1, 0, 1e300, 1e-300)
 	f.Add(uint32(0x0842), 0, 1000, -7, 12, -1<<63, 7, 30, 900, -29, -899, -1.0, 12.5)
+	f.Add(uint32(0x24d0), 1, 50, 12, 12, 0, 6, 0, 0, -60, -60, 0.0, 0.0)   // an exact size for more, below the present count
+	f.Add(uint32(0x224d0), 4, 8, 12, 12, 0, 9, 0, 0, -60, -60, 80.0, 60.0) // for more, of a pool above max
 	f.Fuzz(func(t *testing.T, flags uint32, least, most, count, configured, size, other, up, down, lastUp, lastDown int, value, threshold float64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
 		rule := leastRule()
@@ -37,7 +39,15 @@ func FuzzDecide(f *testing.F) {
 		}
 		intent := fuzzIntent(flags>>9, size, value, threshold)
 
+		alert := fuzzTrigger(flags>>22, size)
+		rule.Triggers = map[string]Trigger{"": alert}
 		got := Decide(rule, pool, intent, noon)
+		if s := intent.Signal; s != nil && got.Outcome == Scale && pool.Count != nil && !s.Cleared && (s.Delta == nil || s.Direction != 0) {
+			up, down := s.Direction == Up || s.Direction == 0 && alert.Direction == Up, s.Direction == Down || s.Direction == 0 && alert.Direction == Down
+			if up && got.To < count || down && got.To > count {
+				t.Errorf("a signal %v, of a trigger %v, moves the pool from %d to %d", s.Direction, alert.Direction, count, got.To)
+			}
+		}
 		if diff := cmp.Diff(got, Decide(rule, pool, intent, noon), cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("two decisions on the same:\n%s", diff)
 		}
@@ -65,7 +75,8 @@ func FuzzDecide(f *testing.F) {
 				t.Error("a signal scales a busy pool")
 			}
 		case NoChange:
-			if !equal(pool.Count, got.To) || !equal(pool.Configured, got.To) {
+			turned := got.To == count && got.Wanted != got.To || got.Clamped
+			if !equal(pool.Count, got.To) || !equal(pool.Configured, got.To) && !turned {
 				t.Errorf("no change at %d, and the pool has %v of %v", got.To, pool.Count, pool.Configured)
 			}
 		case CoolingDown:
@@ -113,6 +124,18 @@ func fuzzStrategy(kind uint32, n int, target float64) Strategy {
 	return Strategy{Type: Step, Up: &n, Down: new(1), Steps: []StepAdjustment{{Above: 5, Change: n}}}
 }
 
+// fuzzTrigger is the trigger of every alert.
+func fuzzTrigger(flags uint32, size int) (t Trigger) {
+	t.Direction = []Direction{0, Up, Down, 0}[flags&3]
+	switch flags >> 2 & 3 {
+	case 1:
+		t.Count = new(clampTest(size, 0, MaxNumber))
+	case 2:
+		t.OnClear = &Trigger{Count: new(clampTest(size, 0, MaxNumber))}
+	}
+	return t
+}
+
 func fuzzIntent(flags uint32, size int, value, threshold float64) Intent {
 	intent := Intent{Pool: "worker", Force: flags>>2&1 == 1}
 	switch flags & 3 {
@@ -127,6 +150,9 @@ func fuzzIntent(flags uint32, size int, value, threshold float64) Intent {
 		}
 		if flags>>9&3 == 3 {
 			intent.Signal.Delta = &size
+		}
+		if flags>>10&7 == 5 {
+			intent.Signal.Count = new(max(size, 0))
 		}
 		intent.Signal.Direction = Direction(clampTest(int(intent.Signal.Direction), -1, 1))
 	}

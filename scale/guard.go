@@ -10,16 +10,19 @@ import (
 
 // prove previews a plan where a rule's guard asks for it, and where the engine might take for success what is none: a target that
 // matches nothing in the state (a pool at zero, or a mistake), and a scale-in of resources on which others depend, which it keeps
-// without a word unless those are targets too. Pools that fail are taken out of the plan.
+// without a word unless those are targets too; and where protected resources may be met, or the pool's last update is not proved. Pools that fail are taken out of the plan.
 func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error) {
 	needed := slices.ContainsFunc(p.Moves, func(m Move) bool {
 		rule := snap.Rules[m.Pool]
-		return len(rule.Guard) > 0 || len(unmatched(rule, snap.Resources)) > 0 || snap.mayKeep(rule, m)
+		return len(rule.Guard) > 0 || len(unmatched(rule, snap.Resources)) > 0 || snap.mayKeep(rule, m) || snap.mayMeetProtected(rule, m) || snap.isDoubtful(m.Pool)
 	})
 	if !needed {
 		return p, nil
 	}
 	result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
+	if rest, refused := p.refuseProtected(snap, err); refused {
+		return s.prove(ctx, snap, rest)
+	}
 	if err != nil {
 		return p, nameTarget(snap, p, err)
 	}
@@ -39,13 +42,33 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 			return d.end(Refused, err.Error()), true
 		}
 		if left, want := snap.leftOver(rule, p.move(rule.Pool), result.Steps); left != want {
-			return d.end(Refused, keptReason(left, want)), true
+			return d.end(Refused, keptReason(left, want, snap.keepers(rule))), true
+		}
+		if err := snap.unprovable(rule, p.move(rule.Pool), result); err != nil {
+			d.Err = err
+			return d.end(Refused, err.Error()), true
+		}
+		if changes := p.broughtAlong(rule, result.Steps); len(changes) > 0 {
+			d.Pending = changes
+			return d.end(HasPending, snap.pendingReason(changes)), true
 		}
 		if broken := rule.violations(p, result.Steps); len(broken) > 0 {
 			return d.end(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true
 		}
 		return d, false
 	})
+}
+
+// broughtAlong are changes that the preview of a plan shows besides those of its targets and what depends on them, such as another version of a
+// provider for a pool of which nothing is there yet, so that no proof could tell. A provider that is made is no change of one.
+func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
+	var out []PendingChange
+	for _, step := range steps {
+		if rule.Pending != AllowPending && strings.HasPrefix(step.Type, providerTypes) && step.Op != opCreate {
+			out = append(out, PendingChange{Op: step.Op, URN: step.URN, Type: step.Type, Name: step.Name})
+		}
+	}
+	return out
 }
 
 // violations are the steps of a preview that the rule's guard forbids, in words. What is done to the targets of another pool alone is

@@ -3,6 +3,7 @@ package scale
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -11,8 +12,8 @@ import (
 // or all for 0.
 func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
-	if err != nil {
-		return nil, err
+	if _, destroyed := errors.AsType[*DestroyedError](err); err != nil && (!destroyed || !tellsKeys(snap, err)) {
+		return nil, err // what a stack was before it was destroyed can still be told
 	}
 	if scalings, enough, err := snap.past(pool, limit); enough || err != nil {
 		return scalings, err

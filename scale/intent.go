@@ -33,8 +33,18 @@ type Intent struct {
 type Signal struct {
 	// Alert is the name of the alert or alarm, by which the rule's triggers know it.
 	Alert string
-	// Cleared says that the alert has ended.
+	// Cleared says that the alert has ended. Lapsed says why that proves nothing of the metric, which its sender had lost sight of: what the
+	// trigger says of the alert's end is then not done.
 	Cleared bool
+	Lapsed  string
+	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this one began, on the sender's clock, or of
+	// senders that tell of changes, when this one was. Ended is when it ended, where the signal tells of that. Empty and zero where the
+	// sender does not say.
+	Identity     string
+	Since, Ended time.Time
+	// Repeats says that the sender tells of the alert again and again while it fires. If the operation of one has come to nothing, the
+	// next one is decided afresh. Without it all with one key are one event, whatever came of it.
+	Repeats bool
 	// Direction, Delta and Count are what the request or the alert itself asks for, and win over the rule's triggers.
 	Direction Direction
 	Delta     *int

@@ -8,7 +8,8 @@ import "time"
 // After an error the journal can still be used.
 type Journal interface {
 	// Add adds the operations, all or none: after an error none counts. One whose intent has the pool and the key of an operation that is
-	// kept already is not added: in its place stands that first one in what is returned, which is otherwise what was given.
+	// kept already is not added, unless that is its Previous: in its place stands that first one in what is returned, which is otherwise what was given.
+	// What the operations tell of alerts is remembered.
 	Add(operations []Operation) ([]Operation, error)
 	// Update replaces operations by what is given. One that is not there is added. They are replaced in their order, so that after an error, or
 	// while it goes on, it may be the first ones alone.
@@ -17,11 +18,14 @@ type Journal interface {
 	Open() ([]Operation, error)
 	// Get finds an operation; the error may be an [*UnknownOperationError].
 	Get(id string) (Operation, error)
-	// Find finds the operation with a pool and an idempotency key.
+	// Find finds the operation with a pool and an idempotency key: the last that was accepted, where several tried the same again.
 	Find(pool, key string) (operation Operation, ok bool, err error)
 	// Recent lists done operations, those that ended last first: those of a pool, or of all where it is empty; at most limit.
 	Recent(pool string, limit int) ([]Operation, error)
-	// Prune forgets done operations that are too old or too many.
+	// Remember keeps what was heard of alerts, all or nothing; see [Heard.After]. Recall is the latest that was heard of an alert of a pool.
+	Remember(heard []Heard) error
+	Recall(pool, alert string) (heard Heard, ok bool, err error)
+	// Prune forgets done operations that are too old or too many, and what was heard of alerts so long ago.
 	Prune(now time.Time) error
 	// Close ends the use of the journal. It waits for what is being written.
 	Close() error

@@ -3,6 +3,7 @@ package scale
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A pool of one resource for each unit, made in a loop, is scaled in by deleting resources. The engine keeps a targeted resource that
@@ -11,16 +12,23 @@ import (
 
 // mayKeep says whether the engine could keep resources that a move should delete.
 func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
-	if m.From == nil || m.To >= *m.From || !slices.ContainsFunc(rule.Targets, IsPattern) {
+	if m.From == nil || m.To >= *m.From || len(rule.Targets) == 1 && !IsPattern(rule.Targets[0]) {
 		return false
 	}
+	return len(s.keepers(rule)) > 0
+}
+
+// keepers are the resources beside the rule's targets that depend on any of those, in order.
+func (s *Snapshot) keepers(rule Rule) []string {
 	targeted := matcher(rule.Targets...)
+	var out []string
 	for urn, others := range s.DependsOn {
 		if !targeted(urn) && slices.ContainsFunc(others, targeted) {
-			return true
+			out = append(out, urn)
 		}
 	}
-	return false
+	slices.Sort(out)
+	return out
 }
 
 // leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as before. Where that
@@ -57,7 +65,7 @@ func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want
 	return left, before / *m.From * m.To
 }
 
-func keptReason(left, want int) string {
-	return fmt.Sprintf("the pool would be left with %d resources and not %d: the engine keeps a resource on which an untargeted one depends; "+
-		`"targetDependents: true" in the rule updates those as well`, left, want)
+func keptReason(left, want int, keepers []string) string {
+	return fmt.Sprintf("the pool would be left with %d resources and not %d: the engine keeps a resource on which an untargeted one depends, here %s; "+
+		`"targetDependents: true" in the rule updates those as well`, left, want, strings.Join(keepers, ", "))
 }

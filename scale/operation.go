@@ -28,6 +28,10 @@ type Operation struct {
 	AcceptedAt, StartedAt, EndedAt time.Time
 	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
 	NotBefore time.Time
+	// Previous is the id of the operation of the same event that came to nothing and that this one tries again; empty for the first. Failures is how
+	// many before it have failed.
+	Previous string
+	Failures int
 	// Updates are the ids of updates begun for the operation whose end is not known: see [NewUpdateID].
 	Updates []string
 }
@@ -38,7 +42,7 @@ type State string
 const (
 	// Accepted operations wait for their turn.
 	Accepted State = "accepted"
-	// Deferred operations wait for the end of their pool's cooldown.
+	// Deferred operations wait for the end of their pool's cooldown, or of the update that runs.
 	Deferred State = "deferred"
 	// Running operations are being carried out.
 	Running State = "running"
@@ -54,7 +58,7 @@ const (
 	FinalScaled Final = "scaled"
 	// FinalUnverified is done too as far as the engine can tell, but it is not proved that the pool has the count.
 	FinalUnverified Final = "unverified"
-	// FinalCancelled was deferred, and its alarm cleared before it was due.
+	// FinalCancelled was deferred, and its alarm cleared before it was due, or somebody cancelled it before it was begun.
 	FinalCancelled Final = "cancelled"
 	// FinalSuperseded gave way to another signal for its pool.
 	FinalSuperseded = Final(Superseded)
@@ -76,4 +80,6 @@ func newOperationID(at time.Time) string {
 }
 
 // NewUpdateID makes a mark by which an update can be found in the backend's history: see [Change.ID].
-func NewUpdateID() string { return "pulumiscale/" + rand.Text() }
+func NewUpdateID() string { return updateIDPrefix + rand.Text() }
+
+const updateIDPrefix = "pulumiscale/"

@@ -25,6 +25,8 @@ type storedOperation struct {
 	StartedAt  time.Time      `json:"startedAt,omitzero"`
 	EndedAt    time.Time      `json:"endedAt,omitzero"`
 	NotBefore  time.Time      `json:"notBefore,omitzero"`
+	Previous   string         `json:"previous,omitempty"`
+	Failures   int            `json:"failures,omitempty"`
 	Updates    []string       `json:"updates,omitempty"`
 }
 
@@ -43,6 +45,8 @@ type storedIntent struct {
 type storedSignal struct {
 	Alert      string       `json:"alert,omitempty"`
 	Cleared    bool         `json:"cleared,omitempty"`
+	Identity   string       `json:"identity,omitempty"`
+	Since      time.Time    `json:"since,omitzero"`
 	Direction  Direction    `json:"direction,omitempty"`
 	Delta      *int         `json:"delta,omitempty"`
 	Count      *int         `json:"count,omitempty"`
@@ -81,7 +85,7 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 	d, i := o.Decision, o.Intent
 	stored := storedOperation{
 		Version: operationVersion, ID: o.ID, State: o.State, Result: o.Result, From: o.From, To: o.To, Error: o.Error,
-		AcceptedAt: o.AcceptedAt, StartedAt: o.StartedAt, EndedAt: o.EndedAt, NotBefore: o.NotBefore, Updates: o.Updates,
+		AcceptedAt: o.AcceptedAt, StartedAt: o.StartedAt, EndedAt: o.EndedAt, NotBefore: o.NotBefore, Previous: o.Previous, Failures: o.Failures, Updates: o.Updates,
 		Intent: storedIntent{
 			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At,
 		},
@@ -91,7 +95,7 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 	}
 	if s := i.Signal; s != nil {
 		stored.Intent.Signal = &storedSignal{
-			Alert: s.Alert, Cleared: s.Cleared, Direction: s.Direction, Delta: s.Delta, Count: s.Count, Comparison: s.Comparison,
+			Alert: s.Alert, Cleared: s.Cleared, Identity: s.Identity, Since: s.Since, Direction: s.Direction, Delta: s.Delta, Count: s.Count, Comparison: s.Comparison,
 			Value: (*storedFloat)(s.Value), Threshold: (*storedFloat)(s.Threshold),
 		}
 	}
@@ -111,14 +115,14 @@ func (o *Operation) UnmarshalJSON(text []byte) error {
 	*o = Operation{
 		ID: stored.ID, State: stored.State, Result: stored.Result, From: stored.From, To: stored.To, Error: stored.Error,
 		AcceptedAt: stored.AcceptedAt, StartedAt: stored.StartedAt, EndedAt: stored.EndedAt, NotBefore: stored.NotBefore,
-		Updates: stored.Updates,
+		Previous: stored.Previous, Failures: stored.Failures, Updates: stored.Updates,
 		Intent: Intent{
 			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At,
 		},
 	}
 	if s := i.Signal; s != nil {
 		o.Intent.Signal = &Signal{
-			Alert: s.Alert, Cleared: s.Cleared, Direction: s.Direction, Delta: s.Delta, Count: s.Count, Comparison: s.Comparison,
+			Alert: s.Alert, Cleared: s.Cleared, Identity: s.Identity, Since: s.Since, Direction: s.Direction, Delta: s.Delta, Count: s.Count, Comparison: s.Comparison,
 			Value: (*float64)(s.Value), Threshold: (*float64)(s.Threshold),
 		}
 	}

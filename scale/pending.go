@@ -143,8 +143,8 @@ func (s *Snapshot) pendingReason(changes []PendingChange) string {
 	return reason
 }
 
-// unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it is. ok is false where
-// none of the targets is there, so that nothing of them can be pending.
+// unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it is. ok is false if there is
+// nothing to preview: no target is a pattern, and none is there.
 func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
 	c := change(snap, nil)
 	for i, set := range c.Settings {
@@ -163,12 +163,11 @@ func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Ch
 			// The engine refuses a URN that it does not find.
 			if IsPattern(target) || slices.Contains(snap.Resources, target) {
 				c.Targets = append(c.Targets, target)
-				ok = ok || slices.ContainsFunc(snap.Resources, matcher(target))
 			}
 		}
 	}
 	c.Message = messagePrefix + "what is pending"
-	return c, ok
+	return c, len(c.Targets) > 0 // without one the engine would look at the whole stack
 }
 
 // judgePending tells what of a preview with the present counts is pending: for each pool what concerns its own targets, and shared what

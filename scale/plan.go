@@ -33,6 +33,8 @@ type Plan struct {
 	// Moves are the pools to scale, by name; where it is empty there is nothing to do.
 	Moves  []Move
 	Change Change
+	// Found are, by pool, the sizes that the state has where the moves count from others, as far as a preview has shown them.
+	Found map[string]int
 }
 
 // plan decides every intent on the snapshot, and puts all pools with work into one change.
@@ -70,6 +72,9 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 		return refuseAll(intents, err), nil
 	}
 	decisions, after := decidePool(rule, pool, intents, now)
+	if pool.Holds.On(name, now) != nil { // not settled either
+		return decisions, nil
+	}
 	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {
 		return decisions, snap.settling(rule)
 	}
@@ -79,8 +84,12 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
 
-// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw away.
+// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw away. Nor is what shares its place
+// with something else.
 func (s *Snapshot) checkFile(rule Rule) error {
+	if form := s.Forms[rule.Pool]; form != "" {
+		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Form: form}
+	}
 	text := s.File[rule.Pool]
 	if text == nil {
 		return nil
@@ -135,6 +144,9 @@ func change(snap *Snapshot, moves []Move) Change {
 		c.Refresh = c.Refresh || rule.Refresh || slices.Contains(snap.Unsettled, m.Pool)
 		c.BringsAlong = c.BringsAlong || rule.Pending == AllowPending
 		c.Pools = append(c.Pools, m.Pool)
+		if slices.Contains(snap.Unsettled, m.Pool) {
+			c.Unsettled = append(c.Unsettled, m.Pool)
+		}
 		message := m.String()
 		if m.Why != "" {
 			message += " (" + m.Why + ")"

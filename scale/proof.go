@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // mostProofs is how often a proof is begun anew because the program was edited while it was made.
@@ -52,10 +53,30 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *Snapshot) (*Proof, error) {
 	return s.proofOf(ctx, snap, pools, true)
 }
 
-// provePools makes the proof for all pools that need one, and only for those that are asked for if that fails, since another pool may be the
-// reason.
+// Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false where nothing is proved. With prove it
+// is proved by a preview where it is not known, and nothing of that is kept for another process.
+func (s *Scaler) Pending(ctx context.Context, snap *Snapshot, prove bool) (changes map[string][]PendingChange, known bool, err error) {
+	pools := snap.needsProof(snap.Rules.Names())
+	if len(pools) == 0 {
+		return nil, true, nil
+	}
+	find := func() (*Proof, error) { return s.Stack.Proof(snap) }
+	if prove {
+		find = func() (*Proof, error) { return s.proofOf(ctx, snap, pools, false) }
+	}
+	proof, err := find()
+	if err != nil || !proof.covers(pools) {
+		return nil, false, err
+	}
+	return snap.pendingBy(proof), true, nil
+}
+
+// provePools makes the proof for all pools that need one and those that are asked for, and only for these if that fails, since another pool may be
+// the reason.
 func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string) (map[string]PoolProof, error) {
-	all := snap.needsProof(snap.Rules.Names())
+	all := slices.Concat(snap.needsProof(snap.Rules.Names()), asked)
+	slices.Sort(all)
+	all = slices.Compact(all)
 	found, err := s.previewPending(ctx, snap, all)
 	if err == nil || len(all) == len(asked) || !splits(err) {
 		return found, err
@@ -93,16 +114,22 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 		return nil, err
 	}
 	own, shared := judgePending(snap, pools, result)
-	if sizes := snap.stateSizes(own, result.Steps); len(sizes) > 0 {
-		resized, _ := unchangedCounts(snap, pools, sizes)
+	sizes := snap.stateSizes(own, result.Steps)
+	if others := snap.otherCounts(own, sizes); len(others) > 0 {
+		resized, _ := unchangedCounts(snap, pools, others)
 		if result, err = s.Stack.Preview(ctx, resized, Unobserved); err != nil {
 			return nil, err
 		}
-		var again []PendingChange
-		own, again = judgePending(snap, pools, result)
-		shared = both(shared, again)
-		for pool, size := range sizes {
-			out[pool] = PoolProof{Size: &size}
+		ownAgain, sharedAgain := judgePending(snap, pools, result)
+		shared = common(shared, sharedAgain) // such as an output that tells of the count
+		for pool := range others {
+			size, known := sizes[pool]
+			switch {
+			case slices.Contains(snap.Unsettled, pool):
+				own[pool] = common(own[pool], ownAgain[pool])
+			case known && extent(ownAgain[pool]) < extent(own[pool]): // else it was a number like any other
+				own[pool], out[pool] = ownAgain[pool], PoolProof{Size: &size}
+			}
 		}
 	}
 	if len(pools) > 1 && slices.ContainsFunc(shared, func(c PendingChange) bool { return c.Op != opOutput }) {
@@ -131,11 +158,47 @@ func (p *Proof) pending(pool string) []PendingChange {
 	return p.Pools[pool].Pending
 }
 
-// both are what stands in two lists: what a stack's outputs say of a count that is not the state's is no pending change.
-func both(a, b []PendingChange) []PendingChange {
-	return slices.DeleteFunc(slices.Clone(b), func(c PendingChange) bool {
-		return c.Op == opOutput && !slices.ContainsFunc(a, func(d PendingChange) bool { return d.Op == c.Op && d.Name == c.Name })
-	})
+// common are the changes that two previews with different counts have in common: what depends on the count is nobody's pending change.
+func common(a, b []PendingChange) []PendingChange {
+	var out []PendingChange
+	for _, change := range a {
+		i := slices.IndexFunc(b, func(c PendingChange) bool { return c.Op == change.Op && c.URN == change.URN && c.Name == change.Name })
+		if i < 0 {
+			continue
+		}
+		had := len(change.Properties) > 0
+		change.Properties = slices.DeleteFunc(slices.Clone(change.Properties), func(path string) bool { return !slices.Contains(b[i].Properties, path) })
+		if !had || len(change.Properties) > 0 {
+			out = append(out, change)
+		}
+	}
+	return out
+}
+
+// extent is how much some changes change.
+func extent(changes []PendingChange) (n int) {
+	for _, c := range changes {
+		n += max(len(c.Properties), 1)
+	}
+	return n
+}
+
+// otherCounts are the counts for a second preview: the sizes that the state has and, for an unsettled pool whose resources tell none, one from
+// which they differ the other way round. An update that failed half way may have made any part of a unit.
+func (s *Snapshot) otherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
+	out := maps.Clone(sizes)
+	for pool, changes := range own {
+		configured := countOf(s.Configured(pool))
+		if _, known := sizes[pool]; known || configured == nil || !slices.Contains(s.Unsettled, pool) {
+			continue
+		}
+		if rule := s.Rules[pool]; slices.ContainsFunc(changes, func(c PendingChange) bool { return c.Op == opDelete }) {
+			out[pool] = max(rule.Max, *configured+1)
+		} else {
+			out[pool] = max(min(rule.Min, *configured-1), 0)
+		}
+	}
+	return out
 }
 
 // stateSizes are the sizes that the state has of those pools of which something would change, if it can be told: see [stateSize].
@@ -192,6 +255,11 @@ func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decid
 		return p, nil
 	}
 	pools := snap.needsProof(p.pools())
+	if p.Change.Refresh { // see [Plan.heldBack]
+		pools = p.pools()
+		slices.Sort(pools)
+		pools = slices.DeleteFunc(slices.Compact(pools), func(pool string) bool { _, known := snap.Rules[pool]; return !known })
+	}
 	if len(pools) == 0 {
 		return p, nil
 	}
@@ -223,23 +291,43 @@ func (p Plan) pools() []string {
 
 // withoutPending is the plan less the pools of which changes are pending.
 func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
-	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool {
-		return snap.Rules[m.Pool].Pending != AllowPending && len(proof.Pools[m.Pool].Pending) > 0
-	})
+	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool { return len(p.heldBack(snap, proof, m.Pool)) > 0 })
 	if len(kept) == len(p.Moves) {
 		return p
 	}
 	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: change(snap, kept)}
+	for _, m := range p.Moves { // a settlement has no decisions of its own
+		if out.move(m.Pool).Pool == "" && !slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Intent.Pool == m.Pool }) {
+			d := Decision{Intent: Intent{Pool: m.Pool}, From: m.From, To: m.To, Pending: proof.Pools[m.Pool].Pending}
+			out.Decisions = append(out.Decisions, d.end(HasPending, snap.pendingReason(d.Pending)))
+		}
+	}
 	for i, d := range out.Decisions {
 		pool := d.Intent.Pool
 		if p.move(pool).Pool == "" || out.move(pool).Pool != "" || d.Outcome != Scale && d.Outcome != NoChange {
 			continue
 		}
-		d.Pending = proof.Pools[pool].Pending
+		d.Pending = p.heldBack(snap, proof, pool)
 		out.Decisions[i] = d.end(HasPending, snap.pendingReason(d.Pending))
 	}
 	return out
 }
+
+// heldBack are the changes for which a pool is not scaled. A rule that allows them lets all through but a provider's in an update that refreshes:
+// that can leave a state which the CLI cannot read any more.
+func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
+	changes := proof.pending(pool)
+	if snap.Rules[pool].Pending != AllowPending {
+		return changes
+	}
+	if !p.Change.Refresh {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c PendingChange) bool { return !strings.HasPrefix(c.Type, providerTypes) })
+}
+
+// providerTypes begins the types of providers.
+const providerTypes = "pulumi:providers:"
 
 // StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on is no longer so.
 // Deciding again helps.

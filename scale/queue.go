@@ -31,6 +31,8 @@ type Queue struct {
 	telling, saving sync.Mutex
 	// ahead is what Run, and nobody else, has prepared.
 	ahead ahead
+	// glances are for Run alone too.
+	glances glances
 
 	mu sync.Mutex
 	// open are the operations that are not done, oldest first.
@@ -54,9 +56,9 @@ type Queue struct {
 	failures int
 	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
 	pollAt, pruneAt, saveAt time.Time
-	// settleAt is when unsettled pools may be settled again, and unsettling how often that has failed in a row.
-	settleAt   time.Time
-	unsettling int
+	settling                settling
+	// held are the holds in force when it was looked last.
+	held Holds
 
 	known
 	proved
@@ -69,7 +71,8 @@ type QueueOptions struct {
 	// Observe is told what goes on in the queue; what goes on in the scaler, that one's own Observe is told. It must not call the queue.
 	// Default: nobody.
 	Observe Observe
-	// Freshness is how old what is known of the stack may be for an intent to be turned away because of it. Default: 1 s.
+	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it; no count or delta ever is because
+	// of what was read before it came. Default: 1 s.
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
 	Poll time.Duration
@@ -77,8 +80,12 @@ type QueueOptions struct {
 	// a quarter of it. Default: 100 ms, about what the engine needs to start meanwhile.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
-	// each failure in a row, up to MaxRetryDelay. Defaults: 1 s and 1 min.
+	// each failure in a row, up to MaxRetryDelay. Pools that could not be settled, which nobody waits for, are tried again after five times as
+	// long. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
+	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its operations in a row; it doubles with each
+	// further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
+	RepeatDelay, MaxRepeatDelay time.Duration
 	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
 	GiveUpAfter time.Duration
 	// MaxOpen is how many operations may be open at once. Default: 50,000.
@@ -99,6 +106,10 @@ type entry struct {
 	op Operation
 	// durable says that the journal has it.
 	durable bool
+	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
+	cancelling bool
+	// heldAt is when the operation was seen to wait for the end of a hold, last; zero where it never was.
+	heldAt time.Time
 	// prior is the operation's state before it was begun last.
 	prior State
 	// origin is the span of the call that submitted the operation; zero where there is no trace, or after a restart.
@@ -123,6 +134,8 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.Gather = cmp.Or(options.Gather, 100*time.Millisecond)
 	options.RetryDelay = cmp.Or(options.RetryDelay, time.Second)
 	options.MaxRetryDelay = cmp.Or(options.MaxRetryDelay, time.Minute)
+	options.RepeatDelay = cmp.Or(options.RepeatDelay, 15*time.Second)
+	options.MaxRepeatDelay = cmp.Or(options.MaxRepeatDelay, 15*time.Minute)
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
@@ -132,6 +145,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	}
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
 	q.pruneAt = q.now().Add(pruneEvery)
+	q.glances.stack, _ = q.scaler.Stack.(glanced)
 	q.reading, q.stopReading = context.WithCancel(context.Background())
 	open, err := q.journal.Open()
 	if err != nil {

@@ -63,6 +63,7 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if report == nil && err != nil && waits(err) {
+		q.switchOff(err)
 		q.forget(b)
 		q.postpone(b.entries, err)
 		return false
@@ -94,12 +95,13 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 }
 
 // waits says whether an error may go away by itself: somebody else holds the stack, the backend is out of reach, the program has rules that
-// are no rules, or something is amiss on this machine that was not when the server started. None of these comes from an update that began.
+// are no rules, scaling is switched off, or something is amiss on this machine that was not when the server started. None of these comes from an
+// update that began.
 func waits(err error) bool {
 	var malformed *RulesError
 	var setup *SetupError
 	var overtaken *OvertakenError
-	return !errors.As(err, &overtaken) && (passing(err) || errors.As(err, &malformed) || errors.As(err, &setup))
+	return !errors.As(err, &overtaken) && (passing(err) || errors.As(err, &malformed) || errors.As(err, &setup) || IsOff(err))
 }
 
 // begun says whether an error may be that of an update that has been begun.
@@ -218,6 +220,10 @@ func present(report *Report) map[string]*int {
 // settle makes the operation what was decided and done, and says whether it is done.
 func (e *entry) settle(report *Report, d Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
 	op := &e.op
+	if d.Outcome == Held { // it waits until the hold ends
+		op.State, op.Updates = e.prior, nil
+		return false
+	}
 	op.Decision, op.From, op.To, op.Error, op.Updates = d, d.From, nil, "", nil
 	if d.Outcome == CoolingDown && defers {
 		op.State, op.NotBefore = Deferred, latest(d.Until, now.Add(time.Second))
@@ -242,8 +248,19 @@ func (e *entry) settle(report *Report, d Decision, stays map[string]*int, err er
 				op.Error = err.Error()
 			}
 		}
+		if at >= 0 && report.Results[at].Found != nil {
+			op.Decision.Reason = joined(op.Decision.Reason, OtherSize(report.Results[at].Move, *report.Results[at].Found))
+		}
 	}
 	return true
+}
+
+// joined are two reasons as one; the first may be empty.
+func joined(first, second string) string {
+	if first == "" {
+		return second
+	}
+	return first + "; " + second
 }
 
 // fail closes operations whose update, or anything before it, has failed.
@@ -266,12 +283,12 @@ func (q *Queue) fail(entries []*entry, err error) {
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()
-	q.retryAt = now.Add(q.backoff(q.failures))
+	q.retryAt = now.Add(q.retryDelay(err))
 	q.failures++
 	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
 	var given, kept []*entry
 	for _, e := range entries {
-		if now.Sub(latest(e.op.AcceptedAt, e.op.NotBefore)) >= q.options.GiveUpAfter {
+		if now.Sub(latest(latest(e.op.AcceptedAt, e.op.NotBefore), e.heldAt)) >= q.options.GiveUpAfter {
 			given = append(given, e)
 			continue
 		}

@@ -14,10 +14,11 @@ type draft struct {
 	of       []int
 	// cleared are the signals that end an alert.
 	cleared []Intent
-	// uncertain says that an intent is turned away on the grounds of what may have changed since the stack was read.
-	uncertain bool
-	pools     map[string]*outlook
-	deferred  map[string]*entry
+	// uncertain says that a signal is turned away on the grounds of what may have changed since the stack was read, and turnsAway that a count
+	// or a delta is.
+	uncertain, turnsAway bool
+	pools                map[string]*outlook
+	deferred             map[string]*entry
 }
 
 // outlook is what is expected of a pool.
@@ -28,8 +29,9 @@ type outlook struct {
 	err  error
 	// present is the pool as signals find it, and then as counts and deltas do, behind everything that is accepted already.
 	present, then Pool
-	// began is when the batch of the pool began that is being carried out; zero where there is none.
-	began time.Time
+	// began is when the batch of the pool began that is being carried out; zero where there is none. before is the pool's count until then.
+	began  time.Time
+	before *int
 	// waiting says that something is accepted for the pool and not done.
 	waiting bool
 	// signalled is the largest count that waiting signals ask for; nil where there are none. rivalled says that another signal asks for
@@ -49,7 +51,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 	d := &draft{subs: slices.Clone(subs), pools: map[string]*outlook{}, deferred: map[string]*entry{}}
 	now := q.now()
 	for i, intent := range intents {
-		if d.subs[i].Duplicate {
+		if d.subs[i].answered {
 			continue
 		}
 		pool := d.pools[intent.Pool]
@@ -61,6 +63,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 		if intent.Signal != nil && intent.Signal.Cleared {
 			d.cleared = append(d.cleared, intent)
 		}
+		pool.present.Holds, pool.then.Holds = q.held, q.held
 		decision := pool.decide(intent, now)
 		d.subs[i].Decision = decision
 		switch state := pool.verdict(decision); state {
@@ -71,6 +74,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 			d.add(i, q.nextID(now), decision, state, now)
 			pool.waiting = true
 		default:
+			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != Held
 			// Of an update of ours that has not been read yet it is not known to the second when its cooldown ends.
 			ends := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused ||
@@ -108,6 +112,7 @@ func (q *Queue) outlook(name string, now time.Time) *outlook {
 		}
 	}
 	o.waiting = len(running)+len(waiting) > 0
+	o.before = o.present.Count
 	_, o.present = decidePool(o.rule, o.present, running, now)
 	decisions, then := decidePool(o.rule, o.present, waiting, now)
 	o.then = then
@@ -134,8 +139,8 @@ func (o *outlook) decide(intent Intent, now time.Time) Decision {
 		return d
 	}
 	d := o.withholdPending(o.snap, Decide(o.rule, o.present, intent, now))
-	if d.Outcome == NoChange && o.present.Busy {
-		d = d.end(CoolingDown, "an update of the pool is running") // and may fail
+	if o.present.Busy && (d.Outcome == CoolingDown || d.Outcome == NoChange) {
+		return o.decideBusy(d, now)
 	}
 	if d.Outcome == Scale && o.outbids(d) {
 		o.signalled, o.rivalled = &d.To, true
@@ -146,10 +151,40 @@ func (o *outlook) decide(intent Intent, now time.Time) Decision {
 	return d
 }
 
+// decideBusy decides a signal while an update of its pool runs: it is held off, unless no cooldown will be in its way when the update ends.
+func (o *outlook) decideBusy(held Decision, now time.Time) Decision {
+	const running = "an update of the pool is running"
+	ended := o.present.scaledFrom(o.before, now)
+	ended.Busy = false
+	then := Decide(o.rule, ended, held.Intent, now)
+	if way := wayTo(o.before, then.To); then.Outcome == NoChange && way != 0 && !now.Before(holdUntil(o.rule.Cooldown, ended, way, now)) {
+		then.Outcome = Scale // the update may fail
+	}
+	if then.Outcome != Scale {
+		return held.end(CoolingDown, running)
+	}
+	then.Reason = running + ": this is decided again when it ends"
+	return then
+}
+
+// scaledFrom is the pool right after a scaling from a count.
+func (p Pool) scaledFrom(from *int, now time.Time) Pool {
+	switch {
+	case p.Count == nil:
+	case wayTo(from, *p.Count) == Up:
+		p.LastUp = now
+	case wayTo(from, *p.Count) == Down:
+		p.LastDown = now
+	}
+	return p
+}
+
 // verdict says as what a decided intent is accepted; empty where it is not.
 func (o *outlook) verdict(d Decision) State {
 	direct := d.Intent.Signal == nil
 	switch {
+	case d.Outcome == Scale && !direct && o.present.Busy:
+		return Deferred
 	case d.Outcome == Scale:
 		return Accepted
 	case d.Outcome == NoChange && direct && o.waiting:
@@ -176,6 +211,9 @@ func (d *draft) add(i int, id string, decision Decision, state State, now time.T
 		if loser != nil {
 			loser.close(now, FinalSuperseded, "another signal for the pool needs as much or more")
 		}
+	}
+	if previous := d.subs[i].Previous; previous != nil {
+		e.op.Previous, e.op.Failures = previous.ID, previous.failures()
 	}
 	d.accepted, d.of = append(d.accepted, e), append(d.of, i)
 }

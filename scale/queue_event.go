@@ -23,6 +23,8 @@ type (
 		// Duration is how long it took, with all waiting for others.
 		Duration time.Duration
 		Err      error
+		// Postponed says that Err, such as a locked stack, is no end: all of the operations are tried again.
+		Postponed bool
 	}
 	// Postponed says that the stack could not be changed now, and when it is tried again.
 	Postponed struct {
@@ -31,6 +33,10 @@ type (
 		Attempt int
 		Err     error
 	}
+	// Announced says what is about to be done that nobody has asked for now.
+	Announced struct{ Upcoming []Upcoming }
+	// HoldsChanged says what is held now, and what was before.
+	HoldsChanged struct{ Before, Now Holds }
 	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a [*RulesError] where the rules
 	// read before stay in force, or says why the stack could not be read.
 	Refreshed struct{ Err error }
@@ -43,5 +49,7 @@ func (Changed) event()       {}
 func (BatchStarted) event()  {}
 func (BatchDone) event()     {}
 func (Postponed) event()     {}
+func (Announced) event()     {}
+func (HoldsChanged) event()  {}
 func (Refreshed) event()     {}
 func (JournalFailed) event() {}

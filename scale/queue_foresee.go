@@ -13,7 +13,7 @@ import (
 func (b *batch) foreseen(report *Report, err error, now time.Time) *Snapshot {
 	unproved := slices.ContainsFunc(report.Results, func(r MoveResult) bool { return r.Unverified != "" })
 	change := report.Change
-	if err != nil || unproved || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled) > 0 || change.ID != b.id || change.Head != b.base.Head {
+	if err != nil || unproved || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled)+len(b.base.Unverified) > 0 || change.ID != b.id || change.Head != b.base.Head {
 		return nil
 	}
 	snap := *b.base

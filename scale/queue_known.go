@@ -117,16 +117,28 @@ func (q *Queue) depart(f *flight) {
 
 // landed takes in what a reading found.
 func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
+	var switched Event
 	q.mu.Lock()
 	if err != nil {
 		f.err = unavailable(err)
 	}
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
 	if f.updates == q.updates && !f.began.Before(q.began) {
-		f.err = q.take(f, snap, err)
+		deployed := snap != nil && (q.snap == nil || q.snap.Head != snap.Head)
+		before, wasOff := q.snap, IsOff(q.readErr)
+		if f.err = q.take(f, snap, err); f.err == nil {
+			q.noteNews(before)
+		}
+		if off := IsOff(q.readErr); off && !wasOff {
+			switched = SwitchedOff{Err: q.readErr}
+		} else if wasOff && !off {
+			switched = SwitchedOn{}
+		}
 		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
-		q.proveAt = time.Time{} // somebody may have deployed
+		if deployed || q.unproved == 0 { // one that cannot be made has its own time
+			q.proveAt = time.Time{}
+		}
 	}
 	if q.flight == f {
 		q.flight = nil
@@ -146,6 +158,9 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	q.mu.Unlock()
 	q.tell(Refreshed{Err: outcome})
+	if switched != nil {
+		q.tell(switched)
+	}
 	close(f.done)
 	q.wakeUp()
 }
@@ -160,6 +175,9 @@ func (k *known) take(f *flight, snap *Snapshot, err error) error {
 		return nil
 	case errors.As(err, &malformed):
 		k.rulesErr = err
+		if malformed.Gone {
+			k.snap = nil // what it says is not so any more
+		}
 		if k.snap == nil {
 			k.readErr = err
 			return err
@@ -168,14 +186,31 @@ func (k *known) take(f *flight, snap *Snapshot, err error) error {
 		return nil
 	}
 	k.readErr = unavailable(err)
+	if IsOff(k.readErr) {
+		k.snap = nil
+	}
 	return k.readErr
+}
+
+// switchOff takes in that scaling turned out to be switched off, if that is what an error says, before the next reading finds that too.
+func (q *Queue) switchOff(err error) {
+	q.mu.Lock()
+	news := IsOff(err) && !IsOff(q.readErr)
+	if news {
+		_ = q.take(&flight{began: q.now()}, nil, err)
+		clear(q.outlooks)
+	}
+	q.mu.Unlock()
+	if news {
+		q.tell(SwitchedOff{Err: err})
+	}
 }
 
 // unavailable makes of what kept the stack from being read what callers know.
 func unavailable(err error) error {
 	var already *UnavailableError
 	var malformed *RulesError
-	if errors.As(err, &already) || errors.As(err, &malformed) {
+	if errors.As(err, &already) || errors.As(err, &malformed) || IsOff(err) {
 		return err
 	}
 	return &UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}

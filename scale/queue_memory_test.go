@@ -17,18 +17,21 @@ type memory struct {
 	mu      sync.Mutex
 	records map[string][]byte
 	keys    map[string]string
+	heard   map[string]Heard
 	err     error
 	// delay is how long it takes to bring something new to disk, and updateDelay something else.
 	delay, updateDelay time.Duration
 }
 
-func newMemory() *memory { return &memory{records: map[string][]byte{}, keys: map[string]string{}} }
+func newMemory() *memory {
+	return &memory{records: map[string][]byte{}, keys: map[string]string{}, heard: map[string]Heard{}}
+}
 
 // copied is what a process would find that starts now.
 func (m *memory) copied() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys)}
+	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard)}
 }
 
 // die is copied at the moment of a crash: nothing reaches the disk any more.
@@ -36,7 +39,7 @@ func (m *memory) die() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.err = errors.New("the process is dead")
-	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys)}
+	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard)}
 }
 
 func (m *memory) fail(err error) {
@@ -55,12 +58,15 @@ func (m *memory) Add(ops []Operation) ([]Operation, error) {
 	out := slices.Clone(ops)
 	for i, op := range ops {
 		key := op.Intent.Pool + " " + op.Intent.Key
-		if id, ok := m.keys[key]; ok && op.Intent.Key != "" {
+		if id, ok := m.keys[key]; ok && op.Intent.Key != "" && id != op.Previous {
 			out[i] = m.read(id)
 			continue
 		}
 		m.keys[key] = op.ID
 		m.records[op.ID], _ = json.Marshal(op)
+		if h, ok := HeardOf(op.Intent, op.AcceptedAt); ok {
+			m.hear(h)
+		}
 	}
 	return out, nil
 }
@@ -119,6 +125,30 @@ func (m *memory) Find(pool, key string) (Operation, bool, error) {
 		return Operation{}, false, m.err
 	}
 	return m.read(id), true, m.err
+}
+
+func (m *memory) hear(h Heard) {
+	at := h.Pool + " " + h.Alert
+	m.heard[at], _ = h.After(m.heard[at])
+}
+
+func (m *memory) Remember(heard []Heard) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return m.err
+	}
+	for _, h := range heard {
+		m.hear(h)
+	}
+	return nil
+}
+
+func (m *memory) Recall(pool, alert string) (Heard, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h, ok := m.heard[pool+" "+alert]
+	return h, ok, nil // what is written already can still be read
 }
 
 func (m *memory) Recent(pool string, limit int) ([]Operation, error) {

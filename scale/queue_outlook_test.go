@@ -146,8 +146,9 @@ func TestQueueAcceptsBehindAnUpdateWithoutAReading(t *testing.T) {
 	}{
 		{"a delta of the other pool", apiDelta(1), time.Minute, Scale, 2, true, false},
 		{"a forced delta begins from where the update went", forced(byDelta(1)), time.Minute, Scale, 5, true, false},
-		{"a delta in the cooldown", byDelta(1), time.Minute, CoolingDown, 5, false, false},
-		{"but one that may be about to end is turned away on what was read", byDelta(1), 2*time.Second - time.Millisecond, CoolingDown, 5, false, true},
+		{"a signal in the cooldown", alarm("A", 7), time.Minute, CoolingDown, 5, false, false},
+		{"but one that may be about to end is turned away on what was read", alarm("A", 7), 2*time.Second - time.Millisecond, CoolingDown, 5, false, true},
+		{"so is a delta in the cooldown", byDelta(1), time.Minute, CoolingDown, 5, false, true},
 		{"so is a count for nothing", byCountOf(5), time.Minute, NoChange, 5, false, true},
 	}
 	for _, c := range cases {

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -22,16 +23,25 @@ type Overview struct {
 	Open []Operation
 	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, where that is not so.
 	RetryAt time.Time
+	// Holds are those in force.
+	Holds Holds
+	// Upcoming is what is about to be done without anybody asking for it now.
+	Upcoming []Upcoming
 }
 
 // Overview tells what the queue knows. It asks nobody and does not wait: where the stack cannot be read, this is how it was.
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
 	snap, proof := q.snap, q.proof
-	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt}
+	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt, Upcoming: q.upcoming()}
 	q.mu.Unlock()
 	if snap == nil {
 		return out
+	}
+	if held, err := q.scaler.held(snap); err != nil {
+		out.Unready = cmp.Or(out.Unready, unavailable(err))
+	} else {
+		snap, out.Holds = held, held.Holds.InForce(q.now())
 	}
 	out.Program, out.Remarks = snap.Program, snap.Remarks(q.scaler.Stack.ConfigFile())
 	out.Pools = snap.statuses(q.now(), proof)
@@ -51,8 +61,11 @@ func (s *Scaler) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
+	if snap, err = s.held(snap); err != nil {
+		return Overview{}, err
+	}
 	return Overview{
-		Program: snap.Program, Remarks: snap.Remarks(s.Stack.ConfigFile()),
+		Program: snap.Program, Remarks: snap.Remarks(s.Stack.ConfigFile()), Holds: snap.Holds.InForce(s.Now()),
 		Pools: snap.statuses(s.Now(), proof), Scalings: scalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
 	}, nil
 }

@@ -95,7 +95,7 @@ func (q *Queue) gathering() []*entry {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(q.open), func(e *entry) bool {
-		due, ok := e.due()
+		due, ok := q.dueAt(e)
 		return !ok || due.After(now)
 	})
 }

@@ -21,6 +21,9 @@ type proved struct {
 // mostProveDelay is the longest wait before a proof is tried again that could not be made, such as one of a program that does not run.
 const mostProveDelay = 10 * time.Minute
 
+// proveTimeout ends a proof that hangs. Previews of large stacks take minutes.
+const proveTimeout = 15 * time.Minute
+
 // idle says whether nothing is to be carried out now; q.mu must be held.
 func (q *Queue) idle() bool {
 	return q.usable() && !q.outdated && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted || e.op.State == Running })
@@ -34,10 +37,10 @@ func (q *Queue) proveWhenIdle(now time.Time) {
 	q.proving, q.proveAt = true, now.Add(q.options.Poll)
 	snap := *q.snap
 	q.background.Go(func() {
-		ctx, cancel := context.WithTimeout(q.reading, readTimeout)
+		ctx, cancel := context.WithTimeout(q.reading, proveTimeout)
 		defer cancel()
 		proof, err := q.scaler.ProveAll(ctx, &snap)
-		if ctx.Err() == nil {
+		if q.reading.Err() == nil { // else nobody asks any more
 			q.takeProof(proof, err)
 			return
 		}

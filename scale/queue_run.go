@@ -23,13 +23,16 @@ func (q *Queue) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		_ = q.lookAtHolds() // what cannot be decided because of that says so
 		if batch := q.ready(); len(batch) > 0 {
 			q.carry(ctx, batch)
+			q.glances.look(q.now()) // it is our own update that is seen, and that is read anyway
 			continue
 		}
 		if q.unsettled() {
 			q.unprepare()
 			q.settleAll(ctx)
+			q.glances.look(q.now())
 			continue
 		}
 		q.prepare(ctx, q.gathering())
@@ -67,7 +70,7 @@ func (q *Queue) ready() []*entry {
 	}
 	now := q.now()
 	due := slices.DeleteFunc(slices.Clone(q.open), func(e *entry) bool {
-		at, ok := e.due()
+		at, ok := q.dueAt(e)
 		return !ok || at.After(now)
 	})
 	due = inDoubtFirst(due)
@@ -95,10 +98,10 @@ func inDoubtFirst(entries []*entry) []*entry {
 func (q *Queue) nextBatch() (at time.Time, ok bool) {
 	var first, last time.Time // when those that wait for others were accepted
 	for _, e := range q.open {
-		due, waits := e.due()
+		due, waits := q.dueAt(e)
 		switch {
 		case !waits:
-		case e.op.State == Accepted:
+		case e.op.State == Accepted && !due.After(q.now()):
 			if first.IsZero() {
 				first = due
 			}
@@ -127,7 +130,7 @@ func (q *Queue) gathered(first, last time.Time) time.Time {
 // due is when the operation may be carried out; ok is false where it may not at all.
 func (e *entry) due() (at time.Time, ok bool) {
 	switch {
-	case !e.durable:
+	case !e.durable || e.cancelling:
 		return at, false
 	case e.op.State == Accepted:
 		return e.op.AcceptedAt, true
@@ -140,8 +143,12 @@ func (e *entry) due() (at time.Time, ok bool) {
 // keepHouse does what there is time for when there is nothing to carry out.
 func (q *Queue) keepHouse() {
 	now := q.now()
+	news := false
+	if at, ok := q.glances.next(); !ok || !at.After(now) {
+		news = q.glances.look(now)
+	}
 	q.mu.Lock()
-	if !q.pollAt.After(now) {
+	if news || !q.pollAt.After(now) {
 		q.pollAt = now.Add(q.options.Poll)
 		q.read(now)
 	}
@@ -175,48 +182,19 @@ func (q *Queue) pause(reading bool) time.Duration {
 	if at, ok := q.nextBatch(); ok && at.Before(next) && !reading {
 		next = at
 	}
-	if q.knowsUnsettled() && q.settleAt.Before(next) {
-		next = q.settleAt
+	if q.knowsUnsettled() && q.settling.at.Before(next) {
+		next = q.settling.at
+	}
+	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
+		next = soon
 	}
 	if !q.proving && q.idle() && q.proveAt.Before(next) {
 		next = q.proveAt
 	}
+	if at, ok := q.glances.next(); ok && at.Before(next) {
+		next = at
+	}
 	return max(next.Sub(q.now()), 0)
-}
-
-// unsettled says whether there are pools to settle now: what an earlier update left half scaled does not wait for the next event.
-func (q *Queue) unsettled() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.knowsUnsettled() && !q.settleAt.After(q.now())
-}
-
-// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may settle them.
-// q.mu must be held.
-func (q *Queue) knowsUnsettled() bool {
-	return q.usable() && len(q.snap.Unsettled) > 0 && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted })
-}
-
-func (q *Queue) settleAll(ctx context.Context) {
-	err := q.scaler.Settle(ctx)
-	q.updateEnded()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err == nil {
-		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
-		return
-	}
-	q.settleAt = q.now().Add(q.backoff(q.unsettling))
-	q.unsettling++
-}
-
-// backoff is the wait after so many failures in a row before the present one.
-func (q *Queue) backoff(failures int) time.Duration {
-	delay := q.options.RetryDelay
-	for range min(failures, 32) {
-		delay = min(2*delay, q.options.MaxRetryDelay)
-	}
-	return delay
 }
 
 // carry carries out operations: all together, or each pool by itself where an update of all of them fails, so that the others still
@@ -267,13 +245,15 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 	}
 	early := q.ahead.reading
 	q.ahead.reading = nil
-	report, err := q.scaler.carryOut(trace.ContextWithSpan(ctx, q.ahead.span), order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true, ahead: early})
+	report, err := q.scaler.carryOut(trace.ContextWithSpan(ctx, q.ahead.span), order{intents: b.intents, id: b.id, check: b.check, keep: splittable, resumed: true, ahead: early, once: true})
 	split = q.conclude(ctx, b, report, err, splittable)
 	span.End(q.ahead.span, err)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil
 	}
-	q.tell(BatchDone{ID: b.id, Operations: q.copies(group), Report: report, Duration: q.now().Sub(q.ahead.began), Err: err})
+	operations := q.copies(group)
+	postponed := report == nil && err != nil && waits(err) && !slices.ContainsFunc(operations, func(op Operation) bool { return op.State == Done })
+	q.tell(BatchDone{ID: b.id, Operations: operations, Report: report, Duration: q.now().Sub(q.ahead.began), Err: err, Postponed: postponed})
 	return split
 }
 

@@ -65,6 +65,10 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 		snap = q.snap
 		q.mu.Unlock()
 	}
+	snap, err := q.scaler.held(snap)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	q.mu.Lock()
 	proof := q.proof
 	q.mu.Unlock()

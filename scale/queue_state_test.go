@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestQueueWhileTheStackCannotBeRead(t *testing.T) {
@@ -109,6 +112,64 @@ func TestQueueWithMalformedRules(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestQueueIsSwitchedOff(t *testing.T) {
+	for name, off := range map[string]error{
+		"by a destroyed stack":      &DestroyedError{Stack: "dev"},
+		"by an output that is gone": &RulesError{Problems: []Problem{{Expected: "a map"}}, Gone: true},
+	} {
+		for _, found := range []string{"by a reading", "by a scaling"} {
+			t.Run(name+", found "+found, func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					w := newWorld(t)
+					r := begin(t, w)
+					w.set(func() { w.readErr = off })
+					var id string
+					if found == "by a scaling" {
+						id = r.accepted(byDelta(1))
+						time.Sleep(5 * time.Second)
+					} else if err := r.Reload(context.Background()); !errors.Is(err, off) {
+						t.Errorf("reloaded: %v", err)
+					}
+					if err := r.Ready(); !errors.Is(err, off) || r.Rules() != nil {
+						t.Errorf("ready: %v, rules %v", err, r.Rules())
+					}
+					if _, err := r.Submit(context.Background(), []Intent{byDelta(1)}); !errors.Is(err, off) {
+						t.Errorf("submitted: %v", err)
+					}
+					if _, err := r.Pools(context.Background()); !errors.Is(err, off) {
+						t.Errorf("pools: %v", err)
+					}
+					time.Sleep(3 * time.Minute)
+					if n := w.updatesBegun(); n != 0 {
+						t.Errorf("%d updates", n)
+					}
+					w.set(func() { w.readErr = nil })
+					time.Sleep(2 * time.Minute)
+					if err := r.Ready(); err != nil {
+						t.Errorf("not ready again: %v", err)
+					}
+					if id != "" {
+						r.wants(FinalScaled, id) // it has waited
+					}
+					// Each turn is told once, however often the stack is read.
+					var turns []Event
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					for _, event := range r.events {
+						switch event.(type) {
+						case SwitchedOff, SwitchedOn:
+							turns = append(turns, event)
+						}
+					}
+					if diff := cmp.Diff([]Event{SwitchedOff{Err: off}, SwitchedOn{}}, turns, cmpopts.EquateErrors()); diff != "" {
+						t.Errorf("-want +got:\n%s", diff)
+					}
+				})
+			})
+		}
+	}
 }
 
 func TestQueueFollowsTheStack(t *testing.T) {
@@ -214,7 +275,7 @@ func TestOperationIsStoredWhole(t *testing.T) {
 	intent := Intent{
 		Pool: "worker", Source: "prometheus", Reason: "HighCPU", Key: "k", Force: true, At: noon, Count: new(0), Delta: new(-1),
 		Signal: &Signal{
-			Alert: "HighCPU", Cleared: true, Direction: Down, Delta: new(2), Count: new(0), Comparison: Up,
+			Alert: "HighCPU", Cleared: true, Identity: "a1", Since: noon.Add(time.Millisecond), Direction: Down, Delta: new(2), Count: new(0), Comparison: Up,
 			Value: new(math.Inf(1)), Threshold: new(0.1),
 		},
 	}
@@ -224,6 +285,7 @@ func TestOperationIsStoredWhole(t *testing.T) {
 			Intent: intent, Outcome: CoolingDown, From: new(0), Wanted: 12, To: 10, Clamped: true, Until: noon, Reason: "cooling down",
 		},
 		AcceptedAt: noon, StartedAt: noon.Add(time.Nanosecond), EndedAt: noon.Add(1), NotBefore: noon.Add(2), Updates: []string{"pulumiscale/1"},
+		Previous: "0", Failures: 3,
 	}
 	text, err := json.Marshal(want)
 	if err != nil {
@@ -280,6 +342,7 @@ func TestQueueListsWhatIsDoneWhileTheJournalIsTold(t *testing.T) {
 		}
 		for range 200 {
 			time.Sleep(100 * time.Millisecond)
+			synctest.Wait() // the two lists are asked for one after the other
 			if open, done := listed(); open+done != 1 {
 				t.Fatalf("it is %d times open and %d times done", open, done)
 			}
@@ -289,6 +352,34 @@ func TestQueueListsWhatIsDoneWhileTheJournalIsTold(t *testing.T) {
 		}
 		if recent, err := r.Recent("api", 10); err != nil || len(recent) > 0 {
 			t.Errorf("the other pool has %v, %v", recent, err)
+		}
+	})
+}
+
+// glancing is a world whose backend shows at a glance whether an update has ended.
+type glancing struct{ *process }
+
+func (g glancing) Glance() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strconv.Itoa(len(g.updates))
+}
+
+func TestQueueSeesAnUpdateAtAGlance(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := begin(t, w, func(o *QueueOptions) { o.Scaler.Stack = glancing{&process{world: w}} })
+		time.Sleep(10 * time.Second)
+		if w.reads != 1 {
+			t.Errorf("read %d times where nothing happens", w.reads)
+		}
+		w.somebody("worker", 7)
+		time.Sleep(time.Second + readTime)
+		if pools, err := r.Pools(context.Background()); err != nil || *pools[1].Count != 7 {
+			t.Errorf("%+v, error %v", pools, err)
+		}
+		if w.reads != 2 {
+			t.Errorf("read %d times", w.reads)
 		}
 	})
 }

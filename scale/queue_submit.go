@@ -21,14 +21,19 @@ type Submission struct {
 	Duplicate bool
 	// Operation is the accepted intent; zero where the intent was not accepted and is no duplicate.
 	Operation Operation
+	// Previous is the operation of the same event that came to nothing, so that the intent was decided afresh; else nil.
+	Previous *Operation
+	// answered says that there is nothing to decide.
+	answered bool
 }
 
 // Submit answers each intent, in their order, and accepts those that there is something to do for. When it returns, what it accepted
 // is on disk. After an error nothing was accepted.
 //
-// Not accepted are, besides duplicates: what the rule pauses, refuses or has nothing to do for; a signal in the cooldown, unless the
-// rule defers it; a count or delta in the cooldown. While an update of the pool runs, a signal counts as in the cooldown, with no Until,
-// and a count or delta is accepted and waits.
+// Not accepted are, besides duplicates: a signal of an alert that has cleared meanwhile; what the rule pauses, refuses or has nothing to do for; a
+// signal in the cooldown, unless the rule defers it; a count or delta in the cooldown. While an update of the pool runs, a count or delta is
+// accepted and waits. A signal counts as in the cooldown then, with no Until, unless the rule has none that the update could start: it is
+// deferred until the update ends.
 //
 // An intent for an unknown pool is refused with an [*UnknownPoolError] in its decision; where no intent has a known pool, that is the
 // error. Others are a [*UsageError], an [*UnavailableError] or [*RulesError] where the stack cannot be read, a [*JournalError], a
@@ -45,7 +50,7 @@ func (q *Queue) Submit(ctx context.Context, intents []Intent) (_ []Submission, e
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(subs, func(s Submission) bool { return !s.Duplicate }) {
+	if slices.ContainsFunc(subs, func(s Submission) bool { return !s.answered }) {
 		d, err := q.decide(ctx, intents, subs)
 		if err != nil {
 			return nil, err
@@ -61,26 +66,47 @@ func (q *Queue) Submit(ctx context.Context, intents []Intent) (_ []Submission, e
 	return subs, nil
 }
 
-// duplicates finds what has been accepted before.
+// duplicates answers what has been accepted before, and what is over.
 func (q *Queue) duplicates(intents []Intent) ([]Submission, error) {
 	subs := make([]Submission, len(intents))
 	for i, intent := range intents {
-		if intent.Key == "" {
-			continue
-		}
-		first, ok, err := q.journal.Find(intent.Pool, intent.Key)
+		first, isKnown, err := q.first(intent)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			subs[i] = q.duplicateOf(first)
+		if isKnown && !intent.triesAgain(first) {
+			subs[i] = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
+			continue
+		}
+		over, err := q.overtaken(intent)
+		if err != nil {
+			return nil, err
+		}
+		if isKnown {
+			subs[i].Previous = &first
+		}
+		switch until := q.mayRepeat(first); {
+		case over != "":
+			subs[i].Decision, subs[i].answered = Decision{Intent: intent, Outcome: Cleared, Reason: over}, true
+		case until.After(q.now()):
+			subs[i] = Submission{Duplicate: true, Operation: first, answered: true}
+			subs[i].Decision = first.Decision.end(CoolingDown, "what the alert asked for has failed again: it is decided afresh when it comes after "+clock(until))
+			subs[i].Decision.Until = until
 		}
 	}
 	return subs, nil
 }
 
-// duplicateOf is the answer to a duplicate of an operation, of which the journal may not have the latest.
-func (q *Queue) duplicateOf(first Operation) Submission {
+// first is the operation that has an intent's pool and key.
+func (q *Queue) first(intent Intent) (Operation, bool, error) {
+	if intent.Key == "" {
+		return Operation{}, false, nil
+	}
+	first, ok, err := q.journal.Find(intent.Pool, intent.Key)
+	if err != nil || !ok {
+		return Operation{}, false, err
+	}
+	// Of which the journal may not have the latest.
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.find(first.ID); e != nil {
@@ -88,20 +114,41 @@ func (q *Queue) duplicateOf(first Operation) Submission {
 	} else if end, ok := q.unsaved[first.ID]; ok {
 		first = end.op
 	}
-	return Submission{Decision: first.Decision, Duplicate: true, Operation: first}
+	return first, true, nil
+}
+
+// overtaken says why nothing is to be done about a signal of an alert of which something later is known; see [Signal.overtaken].
+func (q *Queue) overtaken(intent Intent) (string, error) {
+	h, ok := HeardOf(intent, q.now())
+	if !ok {
+		return "", nil
+	}
+	known, ok, err := q.journal.Recall(h.Pool, h.Alert)
+	if err != nil || !ok {
+		return "", err
+	}
+	return intent.Signal.overtaken(known), nil
 }
 
 // decide decides what is no duplicate, and reserves a place in the queue for what is to be accepted. Where an intent would be turned
-// away on the grounds of what may have changed since it was read, the stack is read again first. What is accepted does not wait for that:
-// it is decided again when it is carried out.
+// away on the grounds of what may have changed since it was read, the stack is read again first: for a count or a delta by a reading that
+// begins after it came, for who asks has perhaps just changed the stack. What is accepted does not wait for that: it is decided again when
+// it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
-	since := q.now().Add(-q.options.Freshness)
+	asked := q.now()
+	if err := q.lookAtHolds(); err != nil {
+		return nil, unavailable(err)
+	}
 	for {
 		q.lookAtPending(intents)
+		since := asked.Add(-q.options.Freshness)
 		q.mu.Lock()
 		if q.usable() {
 			d := q.draft(intents, subs)
-			if !d.uncertain || q.current(since) {
+			if d.turnsAway {
+				since = asked
+			}
+			if !d.turnsAway && !d.uncertain || q.current(since) {
 				err := q.reserve(d)
 				q.mu.Unlock()
 				return d, err
@@ -133,6 +180,9 @@ func (q *Queue) reserve(d *draft) error {
 		}
 	}
 	for name, o := range d.pools {
+		if q.snap != nil && slices.Contains(q.snap.Unsettled, name) {
+			q.settleSooner()
+		}
 		if o.rivalled || o.err != nil {
 			delete(q.outlooks, name)
 		} else {
@@ -144,6 +194,13 @@ func (q *Queue) reserve(d *draft) error {
 
 // accept brings the draft's operations to disk.
 func (q *Queue) accept(ctx context.Context, d *draft) error {
+	if err := q.remember(d); err != nil {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.drop(d.accepted...)
+		clear(q.outlooks)
+		return err
+	}
 	if len(d.accepted) > 0 {
 		if err := q.store(ctx, d); err != nil {
 			return err
@@ -162,6 +219,25 @@ func (q *Queue) accept(ctx context.Context, d *draft) error {
 		q.finishSoon(left...)
 	}
 	return nil
+}
+
+// remember keeps which alerts have ended, so that a firing that is told of late is known to be over. What becomes an operation tells so itself.
+func (q *Queue) remember(d *draft) error {
+	tells := map[*Signal]bool{}
+	for _, e := range d.accepted {
+		tells[e.op.Intent.Signal] = true
+	}
+	var ended []Heard
+	rules := q.Rules()
+	for _, intent := range d.cleared {
+		if h, ok := HeardOf(intent, q.now()); ok && !tells[intent.Signal] && rules[h.Pool].Pool != "" {
+			ended = append(ended, h)
+		}
+	}
+	if len(ended) == 0 {
+		return nil
+	}
+	return q.journal.Remember(ended)
 }
 
 func (q *Queue) store(ctx context.Context, d *draft) (err error) {
@@ -188,7 +264,7 @@ func (q *Queue) store(ctx context.Context, d *draft) (err error) {
 			if e := q.find(first.ID); e != nil {
 				first = e.op
 			}
-			*sub = Submission{Decision: first.Decision, Duplicate: true, Operation: first}
+			*sub = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
 			continue
 		}
 		e.durable, e.origin = true, origin
@@ -197,19 +273,27 @@ func (q *Queue) store(ctx context.Context, d *draft) (err error) {
 	return nil
 }
 
-// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but the newest of
-// each pool. q.mu must be held.
+// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but one of each pool. Of those
+// that wait for the end of an update alone that is the one that needs the most capacity, of others the newest. q.mu must be held.
 func (q *Queue) leftBehind(cleared []Intent) []*entry {
 	var out []*entry
-	newest := map[string]bool{}
+	newest, needy := map[string]bool{}, map[string]*entry{}
 	for _, e := range slices.Backward(q.open) {
-		if e.op.State != Deferred || !e.durable {
+		if e.op.State != Deferred || !e.durable || e.cancelling {
 			continue
 		}
 		pool, signal := e.op.Intent.Pool, e.op.Intent.Signal
 		switch {
-		case !signal.Cleared && slices.ContainsFunc(cleared, func(i Intent) bool { return i.Pool == pool && i.Signal.Alert == signal.Alert }):
+		case !signal.Cleared && slices.ContainsFunc(cleared, func(i Intent) bool { return i.Pool == pool && signal.isOf(*i.Signal) }):
 			e.close(q.now(), FinalCancelled, "the alert has cleared")
+		case e.op.NotBefore.IsZero() && needy[pool] != nil:
+			if e.op.Decision.To > needy[pool].op.Decision.To {
+				e, needy[pool] = needy[pool], e
+			}
+			e.close(q.now(), FinalSuperseded, "another signal for the pool needs as much or more")
+		case e.op.NotBefore.IsZero() && !q.defers(e):
+			needy[pool] = e
+			continue
 		case newest[pool]:
 			e.close(q.now(), FinalSuperseded, "a newer signal for the pool came before the end of the cooldown")
 		default:

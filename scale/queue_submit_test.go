@@ -38,12 +38,12 @@ func TestQueueAnswers(t *testing.T) {
 		{"a paused rule lets the other direction through", pausedUp, nil, byDelta(-1), Scale, Accepted, false},
 		{"force passes the pause", pausedUp, nil, forced(byDelta(1)), Scale, Accepted, false},
 		{"a cleared alert needs nothing", nil, nil, clearedAlarm("A"), Cleared, "", false},
-		{"a delta in the cooldown is not accepted", nil, scaled(time.Minute), byDelta(1), CoolingDown, "", false},
-		{"nor where signals are deferred", deferring, scaled(time.Minute), byDelta(1), CoolingDown, "", false},
+		{"a delta in the cooldown is not accepted", nil, scaled(time.Minute), byDelta(1), CoolingDown, "", true},
+		{"nor where signals are deferred", deferring, scaled(time.Minute), byDelta(1), CoolingDown, "", true},
 		{"force passes the cooldown", nil, scaled(time.Minute), forced(byDelta(1)), Scale, Accepted, false},
 		{"a signal in the cooldown is ignored", nil, scaled(time.Minute), signalUp(), CoolingDown, "", false},
 		{"or deferred", deferring, scaled(time.Minute), signalUp(), CoolingDown, Deferred, false},
-		{"one second after a scaling it still holds", nil, scaled(0), byDelta(1), CoolingDown, "", false},
+		{"one second after a scaling it still holds", nil, scaled(0), byDelta(1), CoolingDown, "", true},
 		{"after the cooldown it does not", nil, scaled(6 * time.Minute), signalUp(), Scale, Accepted, false},
 		{"target tracking needs a value", func(r *Rule) { r.Strategy = Strategy{Type: TargetTracking, Target: 5} }, nil, signalUp(), Refused, "", true},
 	}
@@ -136,11 +136,42 @@ func TestQueueSharesReadings(t *testing.T) {
 		if got := w.readings() - reads; got != 1 {
 			t.Errorf("50 requests had the stack read %d times", got)
 		}
-		r.submit(byCountOf(3))
+		r.submit(alarm("A", 3))
 		if got := w.readings() - reads; got != 1 {
-			t.Errorf("a request within the freshness had the stack read")
+			t.Errorf("a signal within the freshness had the stack read")
 		}
 	})
+}
+
+// Who asks for a count or a delta has perhaps just run `pulumi up`: what was read before they asked is no reason to turn them away.
+func TestQueueTurnsNoDirectRequestAwayOnAnOldReading(t *testing.T) {
+	rule := func(pool string, edit ruleEdit) func(*world) { return func(w *world) { w.rule(pool, edit) } }
+	for _, c := range []struct {
+		name string
+		// known is what the queue has read, and then what somebody does just before the request.
+		known, then func(w *world)
+		intent      Intent
+		want        Outcome
+	}{
+		{"as no change", nil, func(w *world) { w.somebody("worker", 1) }, forced(byCountOf(3)), Scale},
+		{"for a cooldown", func(w *world) { w.somebody("worker", 4) }, rule("worker", noCooldown), byDelta(1), Scale},
+		{"for a pause", rule("worker", paused(PauseBoth)), rule("worker", paused(PauseNone)), byDelta(1), Scale},
+		{"because its count is not known", func(w *world) { w.updates = nil }, func(w *world) { w.record(Update{}) }, byDelta(1), Scale},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t)
+				if c.known != nil {
+					c.known(w)
+				}
+				r := begin(t, w) // the reading has just ended
+				c.then(w)
+				if got := r.submit(c.intent)[0].Decision; got.Outcome != c.want {
+					t.Errorf("it is answered with %s: %s", got.Outcome, got.Reason)
+				}
+			})
+		})
+	}
 }
 
 func TestQueueRemembersDuplicates(t *testing.T) {
@@ -373,7 +404,7 @@ func TestQueueIgnoresWhatOthersHaveDone(t *testing.T) {
 				r := begin(t, w)
 				w.set(func() { w.foreignUpdate = true })
 				id := r.accepted(c.intent)
-				time.Sleep(2 * time.Second)
+				time.Sleep(1200 * time.Millisecond) // between two tries
 				w.somebody("worker", 5)
 				w.set(func() { w.foreignUpdate = false })
 				r.wants(c.want, id)

@@ -99,6 +99,8 @@ func (w *world) Name() string          { return "dev" }
 func (w *world) ConfigFile() string    { return "Pulumi.dev.yaml" }
 func (w *world) Write([]Setting) error { return nil }
 
+func (w *world) Conclude(string, []MoveResult) {}
+
 func (w *world) Lock(ctx context.Context, _ Observe) (func(), error) {
 	for {
 		if unlock, ok, err := w.TryLock(); ok || err != nil {
@@ -256,7 +258,7 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 	w.record(Update{ID: c.ID, Pools: c.Pools, Start: start, End: time.Now()})
 	if w.cutOff > 0 {
 		w.cutOff--
-		return nil, died()
+		return nil, died(done(w.rules, c).Steps...)
 	}
 	result := done(w.rules, c)
 	result.Head = strconv.Itoa(len(w.updates))
@@ -271,8 +273,8 @@ func (w *world) Prepare(c Change) func() {
 	return func() { w.set(func() { w.prepared = nil }) }
 }
 
-func died() error {
-	return &EngineError{Operation: "update", Diagnostics: []Diagnostic{{Severity: "error", Message: "signal: killed"}}}
+func died(done ...ResourceStep) error {
+	return &EngineError{Operation: "update", Diagnostics: []Diagnostic{{Severity: "error", Message: "signal: killed"}}, Done: done}
 }
 
 // readings is how often the stack was read.

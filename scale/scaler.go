@@ -29,6 +29,8 @@ type Scaler struct {
 	RetryDelay time.Duration
 	// Now is the time.
 	Now func() time.Time
+	// Holds keeps what people hold; nil: nothing can be held.
+	Holds HoldKeeper
 
 	// proving lets one at a time make a proof.
 	proving sync.Mutex
@@ -58,8 +60,12 @@ type MoveResult struct {
 	Move
 	// Current is the real size of the pool after the update, where the rule exports it.
 	Current *int
-	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty where it is.
+	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty where it is. Stays says that the pool is
+	// then still at the count before, or near it.
 	Unverified string
+	Stays      bool
+	// Found is the size that the state had before, where that is another one than the move counted from; else nil.
+	Found *int
 }
 
 // Preview decides the intents and runs the change in the engine without doing it. The result is nil where there is nothing to do.
@@ -77,15 +83,23 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 		if err != nil {
 			return nil, err
 		}
+		if snap, err = s.held(snap); err != nil {
+			return nil, err
+		}
 		p, err = s.proved(ctx, snap, false, func() Plan { return plan(snap, intents, s.Now()) })
 		if err != nil || len(p.Moves) == 0 {
 			return nil, err
 		}
 		result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
+		if rest, refused := p.refuseProtected(snap, err); refused {
+			p = rest
+			return nil, nil
+		}
 		if err != nil {
 			return nil, nameTarget(snap, p, err)
 		}
 		p = judge(snap, p, result)
+		p.findSizes(snap, result)
 		return result, nil
 	})
 	return &p, result, err
@@ -118,6 +132,8 @@ type order struct {
 	keep, resumed bool
 	// ahead is a reading that was begun already, with the lock; nil: there is none.
 	ahead *reading
+	// once leaves it to the caller to try again where the stack is locked or out of reach.
+	once bool
 	// expects has an engine started while the stack is read, for what the stack is expected to be like.
 	expects bool
 }
@@ -144,7 +160,7 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 	}
 	ahead := o.ahead
 	var last Plan
-	report, err := withRetries(ctx, s, func() (*Report, error) {
+	report, err := withRetries(ctx, s.trying(o.once), func() (*Report, error) {
 		return unlocked(func() (*Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
@@ -163,6 +179,10 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	snap, certain := s.Stack.Expected()
 	if snap == nil || certain { // which need not be waited for
+		return "", func() {}
+	}
+	snap, err := s.held(snap)
+	if err != nil {
 		return "", func() {}
 	}
 	p := plan(snap, intents, s.Now())
@@ -221,6 +241,14 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 	return out, err
 }
 
+// trying is the scaler, which tries once.
+func (s *Scaler) trying(once bool) *Scaler {
+	if !once {
+		return s
+	}
+	return &Scaler{Stack: s.Stack, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds}
+}
+
 // Retry calls do until it succeeds, as an update is tried again: where the stack is locked or the backend out of reach. The scaler needs no
 // stack for that.
 func (s *Scaler) Retry(ctx context.Context, do func() error) error {
@@ -273,6 +301,7 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 	report.Steps, report.Duration, report.Head, report.Output = result.Steps, result.Duration, result.Head, result.Output
 	_, verifying := span.Begin(ctx, "verify")
 	report.Results = verify(snap, p.Moves, result)
+	s.Stack.Conclude(result.ID, report.Results)
 	verifying.End()
 	_, writing := span.Begin(ctx, "write the config file")
 	err = s.writeBack(snap, p.Moves)
@@ -306,6 +335,9 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 	if err := s.checkConfigFile(snap); err != nil {
 		return p, nil, err
 	}
+	if snap, err = s.held(snap); err != nil {
+		return p, nil, err
+	}
 	if o.check != nil {
 		if err := o.check(ctx, snap); err != nil {
 			return p, nil, err
@@ -328,7 +360,7 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
-		return s.proved(ctx, snap, true, func() Plan { return settlement(snap, o.settle) })
+		return s.provedSettlement(ctx, snap, o.settle)
 	}
 	p, err := s.proved(ctx, snap, true, func() Plan { return plan(snap, o.intents, s.Now()) })
 	if err != nil {
@@ -349,12 +381,19 @@ func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 	}
 }
 
-// writeBack puts the new counts into the configuration file.
+// writeBack puts the new counts into the configuration file. The count of a way back is none: it stands there already, or in the project's file for
+// all stacks, or somebody has another one on the way; what was stale has been restored before.
 func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
-	settings := make([]Setting, len(moves))
-	for i, m := range moves {
+	var settings []Setting
+	for _, m := range moves {
+		if equal(m.From, m.To) && equal(countOf(snap.Configured(m.Pool)), m.To) {
+			continue
+		}
 		rule, text := snap.Rules[m.Pool], fmt.Sprint(m.To)
-		settings[i] = Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text}
+		settings = append(settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text})
+	}
+	if len(settings) == 0 {
+		return nil
 	}
 	if err := s.Stack.Write(settings); err != nil {
 		return &WriteError{File: s.Stack.ConfigFile(), Err: err}
@@ -368,33 +407,33 @@ func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	out := make([]MoveResult, len(moves))
 	for i, m := range moves {
 		rule := snap.Rules[m.Pool]
-		out[i] = MoveResult{Move: m}
+		out[i] = MoveResult{Move: m, Found: foundSize(snap, m, result.Steps)}
 		if rule.Current != nil && err != nil {
 			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", err)
 			continue
 		}
 		out[i].Current = after[m.Pool].Current
-		out[i].Unverified = doubt(snap, rule, m, out[i].Current, result)
+		out[i].Unverified, out[i].Stays = doubt(snap, rule, m, out[i].Current, result)
 	}
 	return out
 }
 
-// doubt says why a move is not proved; empty where it is.
-func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) string {
+// doubt says why a move is not proved, and whether the pool has stayed as it was, or nearly so; empty where it is proved.
+func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) (why string, stays bool) {
 	left, want := snap.leftOver(rule, m, result.Steps)
-	touched := slices.ContainsFunc(result.Steps, func(step ResourceStep) bool { return matcher(rule.Targets...)(step.URN) })
 	lost := snap.lostCreations(rule)
+	unsettled := slices.Contains(snap.Unsettled, m.Pool) // it may have been at the new count already
 	switch {
 	case rule.Current != nil && current == nil:
-		return `the update took "current" out of the rule`
+		return `the update took "current" out of the rule`, false
 	case current != nil && *current != m.To:
-		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To)
+		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To), false
 	case len(lost) > 0:
-		return fmt.Sprintf("an update that was cut off may have made %s, which the state does not know", strings.Join(lost, ", "))
+		return fmt.Sprintf("an update that was cut off may have made %s, which the state does not know", strings.Join(lost, ", ")), false
 	case left != want:
-		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want)
-	case current == nil && !touched && !equal(m.From, m.To):
-		return "the update changed none of the pool's targets"
+		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want), true
+	case current == nil && !touches(rule, result.Steps) && !equal(m.From, m.To) && !unsettled:
+		return "the update changed none of the pool's targets", true
 	}
-	return ""
+	return "", false
 }

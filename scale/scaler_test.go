@@ -27,7 +27,9 @@ func TestScaleCallsInOrder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := newFake(t, c.snap)
-			fake.onPreview = func(_ int, change Change) (*Result, error) { return &Result{}, nil }
+			fake.onPreview = func(int, Change) (*Result, error) {
+				return &Result{Steps: []ResourceStep{{Op: "update", URN: workerURN}}}, nil
+			}
 			if _, err := fake.scaler().Scale(context.Background(), c.intents, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +234,7 @@ func TestScaleHoldsToWhatWasApproved(t *testing.T) {
 	both := []Intent{byDelta(2), {Pool: "api", Delta: new(1)}}
 	guard := withRule("worker", guarded(GuardReplace))
 	replace := func(int, Change) (*Result, error) {
-		return &Result{Steps: []ResourceStep{{Op: "replace", URN: workerURN}}}, nil
+		return &Result{Steps: []ResourceStep{{Op: "replace", URN: workerURN}, {Op: "update", URN: apiURN}}}, nil
 	}
 	for _, c := range []struct {
 		name string

@@ -2,8 +2,10 @@ package scale
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools, and where there is
@@ -28,13 +30,53 @@ func settlement(snap *Snapshot, pools []string) Plan {
 	return p
 }
 
+// provedSettlement is the settlement of pools of which it is proved that it brings nothing else along and replaces nothing, whatever the rules allow a
+// scaling: nobody has asked for it. A refresh on top of a provider that has changed can leave a state that the CLI cannot read any more. The
+// error is an [*UnsettledError] if a pool must stay as it is.
+func (s *Scaler) provedSettlement(ctx context.Context, snap *Snapshot, pools []string) (Plan, error) {
+	p := settlement(snap, pools)
+	if len(p.Moves) == 0 {
+		return p, nil
+	}
+	proof, err := s.proofOf(ctx, snap, p.Change.Pools, true)
+	if err != nil {
+		return p, err
+	}
+	for _, m := range p.Moves {
+		if changes := proof.pending(m.Pool); len(changes) > 0 {
+			return p, &UnsettledError{Pool: m.Pool, Reason: snap.pendingReason(changes)}
+		}
+	}
+	p.Change.Basis = proof.Basis
+	result, err := s.Stack.Preview(ctx, p.Change, Unobserved)
+	if err != nil {
+		return p, err
+	}
+	for _, step := range result.Steps {
+		if strings.Contains(step.Op, "replace") {
+			return p, &UnsettledError{Pool: p.ownerOf(snap, step.URN), Reason: "going back would replace " + step.Name}
+		}
+	}
+	return p, nil
+}
+
+// ownerOf is the pool whose targets stand for a resource, or else the first one that the plan moves.
+func (p Plan) ownerOf(snap *Snapshot, urn string) string {
+	for _, m := range p.Moves {
+		if matcher(snap.Rules[m.Pool].Targets...)(urn) {
+			return m.Pool
+		}
+	}
+	return p.Moves[0].Pool
+}
+
 // others are those of the pools that the plan does not move.
 func (p Plan) others(pools []string) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return p.move(pool).Pool != "" })
 }
 
 // Settle brings every unsettled pool back to the count of the last successful update: all in one update or, where that fails, one by one.
-// The observer is told. It does nothing where there is none.
+// The observer is told. It does nothing where there is none, and leaves pools alone that somebody holds.
 func (s *Scaler) Settle(ctx context.Context) error {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -45,7 +87,11 @@ func (s *Scaler) Settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.settlePools(ctx, snap.Unsettled)
+	holds, err := s.holds()
+	if err != nil {
+		return err
+	}
+	return s.settlePools(ctx, holds.free(snap.Unsettled, s.Now()))
 }
 
 // settlePools settles those of the pools that are unsettled. It holds the lock.
@@ -55,7 +101,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	}
 	s.Observe(Settling{Pools: pools})
 	err := s.settleTogether(ctx, pools)
-	if len(pools) > 1 && err != nil && splits(err) {
+	if _, stays := errors.AsType[*UnsettledError](err); len(pools) > 1 && err != nil && (stays || splits(err)) {
 		err = nil
 		for _, pool := range pools {
 			if alone := s.settleTogether(ctx, []string{pool}); alone != nil {
@@ -78,6 +124,11 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 	for _, r := range report.Results {
 		if r.Unverified != "" {
 			return &UnsettledError{Pool: r.Pool, Reason: r.Unverified}
+		}
+	}
+	for _, d := range report.Decisions {
+		if d.Outcome == HasPending {
+			return &UnsettledError{Pool: d.Intent.Pool, Reason: d.Reason}
 		}
 	}
 	return nil
@@ -119,11 +170,17 @@ func (s *Scaler) succeeded(snap *Snapshot, p Plan, failed *EngineError) (*Report
 	report := &Report{Plan: p, Steps: failed.Done}
 	for _, m := range p.Moves {
 		result := MoveResult{Move: m, Current: snap.Rules[m.Pool].Current}
-		if result.Current != nil && *result.Current != m.To {
+		switch {
+		case result.Current != nil && *result.Current != m.To:
 			result.Unverified = fmt.Sprintf(`"current" is %d after the update and not %d`, *result.Current, m.To)
+		case result.Current == nil && slices.Contains(p.Change.Unsettled, m.Pool):
+			result.Unverified = "the engine failed at the very last, and an earlier update had left the pool in between"
+		case result.Current == nil && !touches(snap.Rules[m.Pool], failed.Done) && !equal(m.From, m.To):
+			result.Unverified = "the engine failed at the very last, and is not known to have changed any of the pool's targets"
 		}
 		report.Results = append(report.Results, result)
 	}
+	s.Stack.Conclude(p.Change.ID, report.Results)
 	return report, s.writeBack(snap, p.Moves)
 }
 

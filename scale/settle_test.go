@@ -118,6 +118,63 @@ func TestFailedUpdateIsPutBack(t *testing.T) {
 	}
 }
 
+func TestTheWayBackWritesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		file *string
+		want []string
+	}{
+		{"the count that stands there", new("3"), nil},
+		{"a count that somebody has on the way to their own deploy", new("7"), nil},
+		{"a stale count is restored all the same", nil, []string{"3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fake := unsettled(t, nil, atFirst, func(s *Snapshot) { s.File["worker"] = c.file })
+			if _, err := fake.scaler().Scale(context.Background(), []Intent{byDelta(2)}, nil); err == nil {
+				t.Error("no error")
+			}
+			if diff := cmp.Diff([]string{"pulumiscale: worker 3 -> 5", backOne}, fake.told()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			var got []string
+			for _, settings := range fake.written {
+				got = append(got, *settings[0].Value)
+			}
+			if len(got) > 1 { // the fake's file stays as it was, and is found stale again by the way back
+				got = slices.Compact(got)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("written: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestACountThatCannotBeChangedAloneIsRefusedAlone(t *testing.T) {
+	fake := newFake(t, snapshot(func(s *Snapshot) {
+		s.Forms = map[string]string{"api": "it stands behind the alias *a (line 3)"}
+		s.File["api"] = nil // and is stale
+	}))
+	report, err := fake.scaler().Scale(context.Background(), []Intent{byDelta(2), {Pool: "api", Count: new(4)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, ok := errors.AsType[*ValueError](report.Decisions[1].Err)
+	want := `pool api: config "apiCount" cannot be changed in the configuration file: it stands behind the alias *a (line 3)`
+	if !ok || value.Error() != want || report.Decisions[1].Outcome != Refused {
+		t.Errorf("got %v, want %s", report.Decisions[1].Err, want)
+	}
+	if diff := cmp.Diff([]string{"pulumiscale: worker 3 -> 5"}, fake.told()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([][]Setting{settingsOf("workerCount", "5")}, fake.written); diff != "" {
+		t.Errorf("written: -want +got:\n%s", diff)
+	}
+	if !observedOne[Drifted](fake) {
+		t.Error("the stale count was not told of")
+	}
+}
+
 func TestFailedUpdateIsPutBackAlsoAfterTheEndOfTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	fake := unsettled(t, nil, func(n int, _ Change) error {

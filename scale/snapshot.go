@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,9 +23,19 @@ func (s *Snapshot) Configured(pool string) *string {
 	return nil
 }
 
+// HasUnits says whether any of the rules' pools was configured to have units in the last successful update.
+func (s *Snapshot) HasUnits(rules Rules) bool {
+	for name := range rules {
+		if n := countOf(s.Configured(name)); n != nil && *n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
-	pool := Pool{Count: rule.Current}
+	pool := Pool{Count: rule.Current, Holds: s.Holds}
 	if size, known := s.Sizes[rule.Pool]; known {
 		pool.Count = &size
 	}
@@ -38,7 +49,7 @@ func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 		}
 		pool.Configured = &n
 		if pool.Count == nil {
-			pool.Count = &n
+			pool.Count = cmp.Or(s.doubted(rule), &n)
 		}
 	}
 	pool.LastUp, pool.LastDown = lastScalings(s.Updates, rule.Pool)
@@ -86,7 +97,8 @@ func (s Scaling) Why() string {
 }
 
 // Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one before it.
-// The update that first gave the pool a count is none.
+// The update that first gave the pool a count is one where it is PulumiScale's and tells what it counted from: somebody's own says only what they began
+// with.
 func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
@@ -95,8 +107,12 @@ func Scalings(updates []Update, pool string) []Scaling {
 			continue
 		}
 		n := countOf(u.Values[pool])
-		if last != nil && n != nil && *n != *last {
-			out = append(out, Scaling{Pool: pool, From: *last, To: *n, Update: u})
+		from := last
+		if from == nil && n != nil {
+			from = u.movedFrom(pool, *n)
+		}
+		if from != nil && n != nil && *n != *from {
+			out = append(out, Scaling{Pool: pool, From: *from, To: *n, Update: u})
 		}
 		if u.Succeeded {
 			last = n
@@ -104,6 +120,30 @@ func Scalings(updates []Update, pool string) []Scaling {
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// movedFrom is the count from which an update of ours moved a pool to its value, as the message says; nil where it does not, and for others.
+func (u Update) movedFrom(pool string, to int) *int {
+	rest, ours := strings.CutPrefix(u.Message, messagePrefix)
+	if !ours || !slices.Contains(u.Pools, pool) {
+		return nil
+	}
+	for _, name := range u.Pools { // in the order of the message, so that the reason of one does not pass for the move of another before it
+		at := strings.Index("; "+rest, "; "+name+" ")
+		if at < 0 {
+			return nil
+		}
+		rest = rest[at:]
+		if name == pool {
+			break
+		}
+		rest = rest[len(name):]
+	}
+	var from, told int
+	if _, err := fmt.Sscanf(rest, pool+" %d -> %d", &from, &told); err != nil || told != to {
+		return nil
+	}
+	return &from
 }
 
 func countOf(text *string) *int {

@@ -48,6 +48,23 @@ func TestScalings(t *testing.T) {
 			[]Update{update(minute, "worker", "9").of("refresh"), update(2*minute, "worker", "8").of("destroy"), update(3*minute, "worker", "3")}, nil,
 		},
 		{"what is no count is no scaling", []Update{update(minute, "worker", "many"), update(2*minute, "worker", "3")}, nil},
+		{
+			"the first count that PulumiScale gives is one, from where it came",
+			[]Update{update(minute, "worker", "5").ours("pulumiscale: worker 3 -> 5 (cli)", "worker"), update(2*minute, "worker", "-")}, []step{{3, 5, minute, true}},
+		},
+		{
+			"of several pools in one update too, whatever their reasons say",
+			[]Update{update(minute, "worker", "5", "api", "2").ours("pulumiscale: api 1 -> 2 (cli: see worker 9 -> 5); worker 3 -> 5", "api", "worker")},
+			[]step{{3, 5, minute, true}},
+		},
+		{"but not where it was not known", []Update{update(minute, "worker", "5").ours("pulumiscale: worker ? -> 5", "worker")}, nil},
+		{"nor where its count is another one", []Update{update(minute, "worker", "5").ours("pulumiscale: worker 3 -> 50", "worker")}, nil},
+		{"nor of another pool", []Update{update(minute, "worker", "5", "api", "2").ours("pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
+		{"nor somebody else's, whatever the message", []Update{{Kind: kindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: texts("worker", "5")}}, nil},
+		{
+			"a failed one does not make somebody's first count one",
+			[]Update{update(minute, "worker", "7"), update(2*minute, "worker", "5").ours("pulumiscale: worker 3 -> 5", "worker").failed()}, []step{{3, 5, 2 * minute, false}},
+		},
 		{"a count after none is no scaling", []Update{update(minute, "worker", "5"), update(2*minute, "worker", "-"), update(3*minute, "worker", "3")}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -20,7 +20,8 @@ type Stack interface {
 	Lock(ctx context.Context, observe Observe) (unlock func(), err error)
 	// TryLock is Lock without the wait: ok is false where somebody else holds it.
 	TryLock() (unlock func(), ok bool, err error)
-	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else.
+	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else; a
+	// [*DestroyedError] with one that tells what the stack was before.
 	Read(ctx context.Context) (*Snapshot, error)
 	// ReadSince reads the stack afresh, but for the history, which is taken for what it was at an earlier reading where nothing shows that
 	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to
@@ -47,6 +48,9 @@ type Stack interface {
 	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun. Until it is known that the
 	// pools are as they should be, [Snapshot.Unsettled] names them.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
+	// Conclude takes in what was found of the pools of an update of ours that has succeeded: only those that are proved are in no doubt any more,
+	// and [Snapshot.Unverified] names the others.
+	Conclude(id string, results []MoveResult)
 	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
 	Write(settings []Setting) error
 }
@@ -70,6 +74,8 @@ type Snapshot struct {
 	DependsOn map[string][]string
 	// Dependencies are the dependencies of these alone, and their providers.
 	Dependencies map[string][]string
+	// Protected are the URNs of resources that the engine refuses to delete.
+	Protected []string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
 	Pending []string
 	// Updates are the newest completed updates, newest first: at least so many that the last successful one and every one
@@ -78,6 +84,8 @@ type Snapshot struct {
 	Complete bool
 	// File holds, by pool, the text of each rule's key in the stack's configuration file; nil where it is not there.
 	File map[string]*string
+	// Forms says, by pool, why the rule's key cannot be changed there without changing something else; pools whose key can are not in it.
+	Forms map[string]string
 	// Head identifies the newest completed update; empty where there is none.
 	Head string
 	// Stamp is what the backend had of the stack when the reading began, and Written when the engine wrote the state last, by the clock of its
@@ -89,6 +97,10 @@ type Snapshot struct {
 	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may
 	// be anything in between. The next update of such a pool, which refreshes it first, settles it.
 	Unsettled []string
+	// Holds are the holds that were kept when something was decided on the snapshot, or told of it. They are not read with the stack.
+	Holds Holds
+	// Unverified are, by name, the pools whose last update of ours succeeded and is not proved to have had its effect, as far as this machine knows.
+	Unverified map[string]Doubt
 	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may not have been read. Who
 	// holds Lock finds there only those whose PulumiScale has died.
 	Busy []Holder
@@ -149,6 +161,8 @@ type Change struct {
 	// Targets are URNs, or patterns of them. There is at least one.
 	Targets                   []string
 	TargetDependents, Refresh bool
+	// Unsettled are those of the pools that were in doubt when the change was decided.
+	Unsettled []string
 	// Message is the update's message.
 	Message string
 	// Head, Output and History are those of the snapshot on which the change was decided, and of its [Stamp].

@@ -18,8 +18,10 @@ type Status struct {
 	Configured *int
 	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or past where it does already.
 	UpUntil, DownUntil time.Time
-	// Last is the last successful scaling; nil where there was none.
-	Last *Scaling
+	// Last is the last successful scaling; nil where none is known. Then LastAmong is the number of newest updates that were looked at, and 0
+	// where those were all: there was none.
+	Last      *Scaling
+	LastAmong int
 	// Drift is the difference to the configuration file, and Restored says that it has just been put right; nil where there is none.
 	Drift    *Drift
 	Restored bool
@@ -28,6 +30,10 @@ type Status struct {
 	Unsettled bool
 	// Pending are the changes that would come along with a scaling, as far as it is proved; a rule that allows them has none.
 	Pending []PendingChange
+	// Hold keeps the pool as it is; nil where nobody holds it.
+	Hold *Hold
+	// Unverified says why the configured count is not proved to have come about; nil where that is not in doubt.
+	Unverified *Doubt
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
 	Err error
 }
@@ -37,6 +43,9 @@ type Status struct {
 func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
+		return nil, Program{}, err
+	}
+	if snap, err = s.held(snap); err != nil {
 		return nil, Program{}, err
 	}
 	found, restored, err := s.settleIfFree(ctx, snap)
@@ -87,6 +96,10 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
 	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
+	status.Hold = s.Holds.On(rule.Pool, now)
+	if d, doubtful := s.Unverified[rule.Pool]; doubtful {
+		status.Unverified = &d
+	}
 	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
 	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {
@@ -94,6 +107,9 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 			status.Last = &scaling
 			break
 		}
+	}
+	if status.Last == nil && !s.Complete {
+		status.LastAmong = len(s.Updates)
 	}
 	return status
 }
@@ -116,9 +132,16 @@ func (s *Snapshot) statuses(now time.Time, proof *Proof) []Status {
 	return out
 }
 
+// tellsKeys says whether a snapshot that came with an error has rules, of which the keys can be counted on.
+func tellsKeys(snap *Snapshot, err error) bool {
+	_, malformed := errors.AsType[*RulesError](err)
+	_, destroyed := errors.AsType[*DestroyedError](err)
+	return (malformed || destroyed) && snap != nil && len(snap.Rules) > 0
+}
+
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. Edits that no
-// update ever had are kept, and reported to the observer. With a [*RulesError] it has done so for the pools of [RulesError.Keys]: for nothing
-// else is needed, and the `pulumi up` that follows may be the one that mends the rules.
+// update ever had are kept, and reported to the observer. With a [*RulesError] it has done so for the pools of [RulesError.Keys], and with a
+// [*DestroyedError] for those whose rules the stack still has: for nothing else is needed, and the `pulumi up` that follows may be the one that mends the rules.
 func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -126,7 +149,7 @@ func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	}
 	defer unlock()
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
-	if malformed, ok := errors.AsType[*RulesError](err); err != nil && (!ok || snap == nil || len(malformed.Keys) == 0) {
+	if err != nil && !tellsKeys(snap, err) {
 		return nil, err
 	}
 	restored, failed := settle(ctx, s.Stack, snap, Restore, s.Observe)
@@ -148,6 +171,9 @@ type RuleProof struct {
 // stand for a resource, and the changed key must change a target. Nothing is changed.
 func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	if err == nil {
+		err = s.checkConfigFile(snap)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -165,12 +191,19 @@ func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (RuleProof, error) {
 	proof := RuleProof{Pool: rule.Pool}
 	pool, err := snap.Pool(rule)
+	if err == nil {
+		err = snap.checkFile(rule)
+	}
 	if err != nil {
 		proof.Problem = err.Error()
 		return proof, nil //nolint:nilerr // it is the rule that is at fault
 	}
 	proof.To = oneAway(rule, pool.Count)
 	result, err := s.Stack.Preview(ctx, change(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
+	if met, ok := errors.AsType[*ProtectedError](err); ok && matcher(rule.Targets...)(met.URN) {
+		proof.Steps = []ResourceStep{{Op: "delete", URN: met.URN}} // it changes what it should; a scaling finds this out beforehand
+		return proof, nil
+	}
 	if err != nil {
 		proof.Problem = nameTarget(snap, Plan{Moves: []Move{{Pool: rule.Pool}}}, err).Error()
 		return proof, ctx.Err()

@@ -45,11 +45,11 @@ func TestVerify(t *testing.T) {
 		{`without "current" rules that are gone do not matter`, nil, move, Result{Steps: touched}, MoveResult{Move: move}},
 		{
 			`without "current" an untouched target is none`, nil, move, Result{Steps: []ResourceStep{{Op: "update", URN: apiURN}}},
-			MoveResult{Move: move, Unverified: "the update changed none of the pool's targets"},
+			MoveResult{Move: move, Unverified: "the update changed none of the pool's targets", Stays: true},
 		},
 		{
 			"without a count before, an untouched target is none", nil, Move{Pool: "worker", To: 5}, Result{},
-			MoveResult{Move: Move{Pool: "worker", To: 5}, Unverified: "the update changed none of the pool's targets"},
+			MoveResult{Move: Move{Pool: "worker", To: 5}, Unverified: "the update changed none of the pool's targets", Stays: true},
 		},
 		{
 			"a count that is only written down touches nothing", nil, Move{Pool: "worker", From: new(5), To: 5}, Result{},

@@ -15,18 +15,26 @@ func refuse(format string, args ...any) *stopped {
 	return &stopped{Refused, fmt.Sprintf(format, args...)}
 }
 
-// want is the count that an intent asks for, before the guardrails. Sums that overflow stay at the largest or smallest int.
-func want(rule Rule, count *int, intent Intent) (int, *stopped) {
+// wish is what an intent asks for.
+type wish struct {
+	// count is before the guardrails.
+	count int
+	// way is the only one in which the pool may be moved for it: what asks for more never lowers a count. Zero: both are.
+	way Direction
+}
+
+// want is what an intent asks for. Sums that overflow stay at the largest or smallest int.
+func want(rule Rule, count *int, intent Intent) (wish, *stopped) {
 	if intent.Count != nil {
-		return *intent.Count, nil
+		return wish{count: *intent.Count}, nil
 	}
 	if intent.Signal != nil {
 		return wantSignal(rule, count, *intent.Signal)
 	}
 	if count == nil {
-		return 0, unknownCount(rule)
+		return wish{}, unknownCount(rule)
 	}
-	return add(*count, *intent.Delta), nil
+	return wish{add(*count, *intent.Delta), wayTo(new(0), *intent.Delta)}, nil
 }
 
 func unknownCount(rule Rule) *stopped {
@@ -36,30 +44,33 @@ func unknownCount(rule Rule) *stopped {
 
 // wantSignal finds a signal's direction and size. Each comes from the first of: the request or the alert itself, the rule's
 // trigger of the alert's name, the alarm's comparison operator (a direction only), and at last up and the rule's strategy.
-func wantSignal(rule Rule, count *int, signal Signal) (int, *stopped) {
+//
+// A count and a metric's value say by themselves which way they move the pool. Where somebody has named a direction besides, they move
+// it that way or not at all.
+func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 	trigger := rule.Triggers[signal.Alert]
 	asked := Trigger{Direction: signal.Direction, Delta: signal.Delta, Count: signal.Count}
-	fallback := signal.Comparison
-	if fallback == 0 {
-		fallback = Up
-	}
+	named := firstDirection(asked.ownDirection(), trigger.ownDirection(), signal.Comparison)
+	direction := firstDirection(named, Up)
 	if signal.Cleared {
-		if trigger.OnClear == nil {
-			return 0, &stopped{Cleared, "the alert has cleared"}
+		switch {
+		case signal.Lapsed != "":
+			return wish{}, &stopped{Cleared, signal.Lapsed}
+		case trigger.OnClear == nil:
+			return wish{}, &stopped{Cleared, "the alert has cleared"}
 		}
-		fallback = firstDirection(asked.ownDirection(), trigger.ownDirection(), fallback)
 		// What is asked of the alert is asked of its firing: only onClear speaks for its end, by default the other way.
-		trigger, asked, fallback = *trigger.OnClear, Trigger{}, -fallback
+		trigger, asked = *trigger.OnClear, Trigger{}
+		named, direction = firstDirection(trigger.ownDirection(), -named), firstDirection(trigger.ownDirection(), -direction)
 	}
-	direction := firstDirection(asked.ownDirection(), trigger.ownDirection(), fallback)
 	for _, t := range []Trigger{asked, trigger} {
 		switch {
 		case t.Count != nil:
-			return *t.Count, nil
+			return wish{*t.Count, firstDirection(asked.Direction, trigger.Direction, wayTo(count, *t.Count))}, nil
 		case t.Delta != nil && count == nil:
-			return 0, unknownCount(rule)
+			return wish{}, unknownCount(rule)
 		case t.Delta != nil:
-			return move(*count, direction, magnitude(*t.Delta)), nil
+			return wish{move(*count, direction, magnitude(*t.Delta)), direction}, nil
 		}
 	}
 	strategy := rule.Strategy
@@ -67,9 +78,13 @@ func wantSignal(rule Rule, count *int, signal Signal) (int, *stopped) {
 		strategy = *trigger.Strategy
 	}
 	if count == nil && strategy.Type != Exact {
-		return 0, unknownCount(rule)
+		return wish{}, unknownCount(rule)
 	}
-	return strategy.want(count, direction, signal)
+	n, stop := strategy.want(count, direction, signal)
+	if strategy.Type == TargetTracking {
+		direction = firstDirection(named, wayTo(count, n))
+	}
+	return wish{n, direction}, stop
 }
 
 // ownDirection is the direction that a trigger names, or that the sign of its delta does.

@@ -62,7 +62,7 @@ func TestPercentStrategy(t *testing.T) {
 		},
 		{
 			"a share that overflows stays upwards", percent(MaxNumber, 1, 1), at(MaxNumber), signalUp(),
-			clampedTo(MaxNumber+math.MaxInt32, 1000, "clamped from 3147483647 to max 1000"),
+			turnedByLimit(MaxNumber, MaxNumber+math.MaxInt32, "already at 1000000000, above max 1000: a signal for more never lowers it"),
 		},
 	})
 }
@@ -91,7 +91,8 @@ func TestTargetTrackingStrategy(t *testing.T) {
 		{"a part of a unit is a whole one", tracking(50, 0.1), at(4), valued(63), scaleTo(6)},
 		{"a part of a unit is a whole one downwards", tracking(50, 0.1), at(4), valued(31), scaleTo(3)},
 		{"a product that is whole is not rounded up for its last digit", tracking(0.3, 0.1), at(1), valued(2.1), scaleTo(7)},
-		{"the signal's direction does not matter", tracking(50, 0.1), at(4), measured(Down, 75, 0), scaleTo(6)},
+		{"a direction that nobody has named does not matter", tracking(50, 0.1), at(4), valued(31), scaleTo(3)},
+		{"a value that says the other way than the named direction moves nothing", tracking(50, 0.1), at(4), measured(Down, 75, 0), turned(4, 6, "already at 4, and 6 is wanted: a signal for less never raises it")},
 		{"inside the tolerance nothing changes", tracking(64, 0.25), at(4), valued(79), staysAt(4, "already at 4")},
 		{"at the tolerance nothing changes", tracking(64, 0.25), at(4), valued(80), staysAt(4, "already at 4")},
 		{"at the tolerance nothing changes downwards", tracking(64, 0.25), at(4), valued(48), staysAt(4, "already at 4")},

@@ -1,6 +1,10 @@
 package webhook
 
-import "github.com/pulumiscale/pulumiscale/scale"
+import (
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
 
 // alarm is a change of state of a CloudWatch alarm, in whichever form it came.
 type alarm struct {
@@ -8,11 +12,49 @@ type alarm struct {
 	// event identifies the change; empty where the sender did not say.
 	event string
 	name  string
-	// state is "OK", "ALARM" or "INSUFFICIENT_DATA", and stateField the field in which it stands.
-	state, stateField string
-	why               string
-	comparison        scale.Direction
-	value, threshold  *float64
+	// identity is the alarm's ARN, and at when it changed, as the sender wrote it; empty where it did not say.
+	identity, at string
+	// state is "OK", "ALARM" or "INSUFFICIENT_DATA", and stateField the field in which it stands. previous is the state before.
+	state, stateField, previous string
+	why                         string
+	comparison                  scale.Direction
+	value, threshold            *float64
+}
+
+const (
+	stateOK    = "OK"
+	stateAlarm = "ALARM"
+)
+
+// maxARN is the longest name of an alarm that is remembered: CloudWatch's own have 1,600 bytes at most.
+const maxARN = 1600
+
+// alarmOf reads what the events of an alarm for EventBridge and for Lambda have in common.
+func alarmOf(o object, arn string) alarm {
+	state := o.child("state")
+	a := alarm{
+		name: o.required("alarmName"), identity: arn, at: state.mention("timestamp"), state: state.required("value"), stateField: state.at("value"),
+		why: state.text("reason"), previous: o.child("previousState").mention("value"),
+	}
+	a.value, a.threshold = reasonData(state.text("reasonData"))
+	if a.comparison = comparisonIn(a.why); a.comparison == 0 {
+		a.comparison = comparisonBy(a.state, a.value, a.threshold)
+	}
+	if a.value == nil {
+		a.value = recentDatapoint(a.why)
+	}
+	return a
+}
+
+// comparisonBy is the direction of the comparison by which a metric's value put the alarm in its state; zero where that does not tell.
+func comparisonBy(state string, value, threshold *float64) scale.Direction {
+	switch {
+	case value == nil || threshold == nil || *value == *threshold:
+		return 0
+	case (*value > *threshold) == (state == stateAlarm):
+		return scale.Up
+	}
+	return scale.Down
 }
 
 // delivery is what an alarm asks of the route's pool.
@@ -21,17 +63,25 @@ func (a alarm) delivery(route Route) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, err
 	}
-	var delivery Delivery
 	switch a.state {
-	case "OK", "ALARM":
-	case "INSUFFICIENT_DATA":
-		delivery.skip(a.name, route.Pool, "the alarm has insufficient data, by which nothing is scaled")
-		return delivery, nil
+	case stateOK, stateAlarm, insufficientData:
 	default:
 		return Delivery{}, badRequest(a.stateField, "is %q; it must be OK, ALARM or INSUFFICIENT_DATA", oneLine(a.state, maxShown))
 	}
+	var delivery Delivery
+	if trouble := a.trouble(asked); trouble != "" {
+		delivery.skip(a.name, route.Pool, "%s", trouble)
+		return delivery, nil
+	}
 	signal := scale.Signal{
-		Alert: a.name, Cleared: a.state == "OK", Comparison: a.comparison, Value: a.value, Threshold: a.threshold,
+		Alert: a.name, Cleared: a.state == stateOK, Lapsed: a.lapsed(), Comparison: a.comparison, Value: a.value, Threshold: a.threshold,
+		Since: changeTime(a.at),
+	}
+	if !signal.Since.IsZero() && len(a.identity) <= maxARN {
+		signal.Identity = a.identity
+	}
+	if signal.Cleared {
+		signal.Ended = signal.Since
 	}
 	asked.apply(&signal)
 	intent := scale.Intent{Pool: route.Pool, Signal: &signal, Source: a.source, Reason: describe(a.name, a.why)}
@@ -42,18 +92,44 @@ func (a alarm) delivery(route Route) (Delivery, error) {
 	return delivery, nil
 }
 
+// changeTime is a time as CloudWatch writes it, "2015-06-03T17:43:27.123+0000"; zero where it is none.
+func changeTime(text string) time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
 // looksLike names what a payload seems to be and where it belongs, for those that come to the wrong route; empty where nothing is known.
 func looksLike(o object) string {
+	const noRoute = ", for which there is no route; send the count or delta that it asks for to /scale/{pool}"
 	alerts, isList := o.members["alerts"].([]any)
+	records, _ := o.members["Records"].([]any)
 	switch {
 	case o.has("TopicArn") && o.has("Type"):
 		return "an Amazon SNS message, which belongs to /webhook/{pool}/cloudwatch"
+	case o.has("detail-type") && o.members["detail-type"] == alarmStateChange:
+		return "an EventBridge event of an alarm, which belongs to /webhook/{pool}/cloudwatch"
 	case o.has("detail-type"):
-		return "an EventBridge event, which belongs to /webhook/{pool}/cloudwatch"
+		return "an EventBridge event; an alarm's belongs to /webhook/{pool}/cloudwatch, and another one to /scale/{pool}?count=12"
+	case isLambda(o):
+		return "an alarm's event for a Lambda function, which belongs to /webhook/{pool}/cloudwatch"
 	case o.has("AlarmName"):
 		return "a CloudWatch alarm without the SNS message around it; turn raw message delivery off"
+	case len(records) > 0:
+		return "what SNS or SQS invokes a Lambda function with; have the alarm invoke the function itself, and pass that event on to /webhook/{pool}/cloudwatch"
 	case isList && (o.has("groupKey") || len(alerts) > 0):
 		return "an Alertmanager or Grafana notification, which belongs to /webhook/{pool}/prometheus"
+	case o.has("schemaId") && o.has("data"):
+		return "an Azure Monitor alert" + noRoute
+	case o.has("incident"):
+		return "a Google Cloud Monitoring notification" + noRoute
+	case o.has("subscription") && o.has("message"):
+		return "a Google Pub/Sub message" + noRoute
+	case o.has("specversion"):
+		return "a CloudEvent" + noRoute
 	case o.has(nameCount) || o.has(nameDelta):
 		return "a direct request, which belongs to /scale/{pool}"
 	}
@@ -63,7 +139,7 @@ func looksLike(o object) string {
 // wrongDialect is the error for a payload that is not what its route takes.
 func wrongDialect(o object, field, expected string) error {
 	if like := looksLike(o); like != "" {
-		return badRequest(field, "is %s; expected is %s", like, expected)
+		return badRequest(field, "is %s", like)
 	}
-	return badRequest(field, "is not %s", expected)
+	return badRequest(field, "is not %s; a program with a payload of its own sends the count or delta that it asks for to /scale/{pool}", expected)
 }

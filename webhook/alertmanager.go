@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,6 +17,8 @@ import (
 const (
 	sourcePrometheus = "prometheus"
 	sourceGrafana    = "grafana"
+	statusFiring     = "firing"
+	statusResolved   = "resolved"
 	// poolLabel is the label by which an alert names its pool.
 	poolLabel = "pool"
 )
@@ -71,14 +74,22 @@ type alert struct {
 	source              string
 	labels, annotations map[string]string
 	cleared             bool
-	// event identifies this firing of the alert, or its end; empty where the sender did not say since when it fires.
-	event string
-	own   overrides
+	// identity tells the alert from all others. It fires, or fired, from since to ended; zero where the sender did not say.
+	identity     string
+	since, ended time.Time
+	own          overrides
 	// value is what Grafana sends as the metric's value.
 	value *float64
 }
 
 func (a alert) name() string { return a.labels["alertname"] }
+
+func (a alert) status() string {
+	if a.cleared {
+		return statusResolved
+	}
+	return statusFiring
+}
 
 // parseAlert reads one alert. Beside an error the alert has the labels that could be read.
 func parseAlert(path string, item any) (alert, error) {
@@ -88,16 +99,17 @@ func parseAlert(path string, item any) (alert, error) {
 	}
 	a := alert{labels: o.texts("labels"), annotations: o.texts("annotations")}
 	status, start := o.required("status"), o.text("startsAt")
-	if status != "firing" && status != "resolved" {
+	if status != statusFiring && status != statusResolved {
 		o.fail("status", "is %q; it must be \"firing\" or \"resolved\"", oneLine(status, maxShown))
 	}
-	a.cleared = status == "resolved"
+	a.cleared = status == statusResolved
 	since, err := time.Parse(time.RFC3339, start)
 	if err != nil && start != "" {
 		o.fail("startsAt", "is %q; it must be a time as in RFC 3339", oneLine(start, maxShown))
 	}
-	if !since.IsZero() {
-		a.event = fingerprint(o.text("fingerprint"), a.labels) + "/" + since.UTC().Format(time.RFC3339Nano) + "/" + status
+	a.identity, a.since = fingerprint(o.text("fingerprint"), a.labels), since
+	if a.cleared {
+		a.ended, _ = time.Parse(time.RFC3339, o.mention("endsAt"))
 	}
 	a.value = grafanaValue(o)
 	if err := o.err(); err != nil {
@@ -125,15 +137,16 @@ func (a alert) ask(route Route, query overrides, delivery *Delivery) {
 			return
 		}
 	}
-	if a.source == sourceGrafana && noData(a.name()) {
-		delivery.skip(a.labels["rulename"], pool, "Grafana could not evaluate the rule (%s), by which nothing is scaled", a.name())
+	if trouble := a.trouble(); trouble != "" {
+		delivery.skip(cmp.Or(a.labels["rulename"], a.name()), pool, "%s", trouble)
 		return
 	}
-	signal := scale.Signal{Alert: a.name(), Cleared: a.cleared, Value: a.value}
+	signal := scale.Signal{Alert: a.name(), Cleared: a.cleared, Value: a.value, Repeats: true}
 	query.over(a.own).apply(&signal)
 	intent := scale.Intent{Pool: pool, Signal: &signal, Source: a.source, Reason: describe(a.name(), a.summary())}
-	if a.event != "" {
-		intent.Key = eventKey("alertmanager", pool, a.event)
+	if !a.since.IsZero() {
+		signal.Identity, signal.Since, signal.Ended = "alertmanager/"+a.identity, a.since, a.ended
+		intent.Key = eventKey("alertmanager", pool, a.identity+"/"+a.since.UTC().Format(time.RFC3339Nano)+"/"+a.status())
 	}
 	delivery.Intents = append(delivery.Intents, intent)
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,5 +156,71 @@ func TestTheStackTakesTooLong(t *testing.T) {
 		if took := time.Since(began); took >= 15*time.Second {
 			t.Errorf("answered after %s", took)
 		}
+	})
+}
+
+// A repeat of an alert whose operation failed is decided afresh, and its answer says what became of the first one.
+func TestARepeatOfAFailedAlert(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		alert := alertsOf("firing", `{"alertname":"HighCPU"}`)
+		r.stack.set(func() { r.stack.broken["worker"] = true })
+		first := r.post(pathPrometheus, alert).is(202).operation("results", 0)
+		r.done(first, "failed")
+		second := r.post(pathPrometheus, alert).is(202, `"accepted":true`, `"previous":{"operation":"`+first+`","result":"failed","error":"the update failed: worker is broken"}`).operation("results", 0)
+		r.done(second, "failed")
+		r.post(pathPrometheus, alert).is(200, `"outcome":"cooldown"`, `"until":"2026-03-04T11:59:`, "has failed again", `"duplicate":true`, `"operation":"`+second, `"result":"failed"`,
+			`"error":"the update failed: worker is broken"`)
+		r.stack.set(func() { r.stack.broken["worker"] = false })
+		time.Sleep(15 * time.Second)
+		third := r.post(pathPrometheus, alert).is(202, `"previous":{"operation":"`+second).operation("results", 0)
+		r.done(third, "scaled")
+		r.post(pathPrometheus, alert).is(200, `"duplicate":true`, `"result":"scaled"`)
+		r.get("/operations/"+third).is(200, `"previous":"`+second)
+
+		r.stack.set(func() { r.stack.broken["worker"] = true })
+		direct := r.post(pathScale+"?force=true", `{"delta":1}`, "Idempotency-Key", "k").is(202).operation()
+		r.done(direct, "failed")
+		r.post(pathScale+"?force=true", `{"delta":1}`, "Idempotency-Key", "k").is(200, `"duplicate":true`, `"result":"failed"`, direct)
+	})
+}
+
+func TestAFiringThatHasCleared(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.stack.scaled("worker", 4, time.Minute)
+		r.post("/-/reload", nil).is(200)
+		r.post(pathPrometheus, alertsOf("firing", `{"alertname":"HighCPU"}`)).is(200, `"outcome":"cooldown"`)
+		r.post(pathPrometheus, alertsOf("resolved", `{"alertname":"HighCPU"}`)).is(200, `"outcome":"cleared"`)
+		time.Sleep(10 * time.Minute)
+		r.post(pathPrometheus, alertsOf("firing", `{"alertname":"HighCPU"}`)).is(200, `"outcome":"cleared"`, "which began at 2026-03-04T11:58:00Z, has cleared already", `"accepted":false`)
+		r.stack.wantUntouched()
+		r.post(pathPrometheus, strings.Replace(alertsOf("firing", `{"alertname":"HighCPU"}`), "T11:58:00Z", "T12:07:00Z", 1)).is(202)
+	})
+}
+
+// CloudWatch's changes of state carry their time, by which one that SNS delivers late is known.
+func TestAnAlarmThatIsDeliveredLate(t *testing.T) {
+	alarm := func(state, at string) string {
+		return `{"source":"aws.cloudwatch","alarmArn":"arn:aws:cloudwatch:us-east-1:123456789012:alarm:a","alarmData":{"alarmName":"a","state":{"value":"` + state + `","timestamp":"2026-03-04T` + at + `.000+0000"}}}`
+	}
+	serving(t, func(t *testing.T, r *rig) {
+		r.post(pathCloudWatch, alarm("OK", "11:50:00")).is(200, `"outcome":"cleared"`)
+		r.post(pathCloudWatch, alarm("ALARM", "11:40:00")).is(200, `"outcome":"cleared"`, "began at 2026-03-04T11:40:00Z, and it has cleared since")
+		r.stack.wantUntouched()
+		r.done(r.post(pathCloudWatch, alarm("ALARM", "11:55:00")).is(202).operation("results", 0), "scaled")
+		r.post(pathCloudWatch, alarm("OK", "11:52:00")).is(200, `"outcome":"cleared"`, "has fired again since")
+		r.post(pathCloudWatch, alarm("OK", "11:58:00")).is(200, `"outcome":"cleared"`, "the alert has cleared")
+	})
+}
+
+func TestASignalThatWaitsForAnUpdate(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.stack.rule("worker", func(rule *scale.Rule) { rule.Cooldown = scale.Cooldown{} })
+		r.post("/-/reload", nil).is(200)
+		first := r.post(pathScale, `{"delta":1}`).is(202).operation()
+		time.Sleep(updateTime / 2)
+		id := r.post(pathPrometheus, alertsOf("firing", `{"alertname":"HighCPU"}`)).is(202, `"state":"deferred"`, `"outcome":"scale"`, "decided again when it ends").operation("results", 0)
+		r.done(first, "scaled")
+		r.done(id, "scaled")
+		r.stack.wantCounts(5, 2, 2)
 	})
 }

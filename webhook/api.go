@@ -26,7 +26,13 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 		Pools      []board.Pool    `json:"pools"`
 		Ready      bool            `json:"ready"`
 		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
+		// As in the document of `pulumiscale rules`.
+		Deployed      *scale.Deploy `json:"deployed,omitempty"`
+		Commit        string        `json:"commit,omitempty"`
+		ConfigDiffers []string      `json:"configDiffers,omitempty"`
 	}{Stack: s.Scaler.Stack.Name(), Pools: make([]board.Pool, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: scale.ProblemsOf(s.Queue.RulesErr())}
+	program := s.Queue.Overview().Program
+	doc.Deployed, doc.Commit, doc.ConfigDiffers = program.Deploy, program.Commit, program.ConfigDiffers
 	for i, status := range statuses {
 		doc.Pools[i] = board.PoolOf(status, s.Now())
 	}
@@ -60,6 +66,21 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
 	doc := board.OperationOf(op)
 	doc.Runs = board.RunsOf(s.Activity.Runs(op.ID))
 	writeJSON(w, http.StatusOK, "application/json", doc)
+	return nil
+}
+
+// cancel closes an operation that has not begun.
+func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
+	op, err := s.Queue.Cancel(r.PathValue("id"))
+	if refused, ok := errors.AsType[*scale.NotCancelledError](err); ok {
+		doc := board.OperationOf(refused.Operation)
+		problem{Title: "Cannot be cancelled", Status: http.StatusConflict, Detail: refused.Reason, Operation: &doc}.write(w)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", board.OperationOf(op))
 	return nil
 }
 
@@ -170,8 +191,13 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
 
 // ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
-	if s.Queue.Ready() == nil {
+	err := s.Queue.Ready()
+	if err == nil {
 		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+		return nil
+	}
+	if scale.IsOff(err) {
+		problem{Status: http.StatusServiceUnavailable, Detail: "scaling is switched off", retryAfter: busyRetry}.write(w)
 		return nil
 	}
 	problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)

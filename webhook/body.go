@@ -89,6 +89,12 @@ func (o object) text(key string) string {
 	return text
 }
 
+// mention is a text that does no harm where it is missing or no text.
+func (o object) mention(key string) string {
+	text, _ := o.members[key].(string)
+	return text
+}
+
 // required is a text that must be there and not be empty.
 func (o object) required(key string) string {
 	text := o.text(key)

@@ -66,6 +66,7 @@ func TestWrongDialect(t *testing.T) {
 	bodies := map[string]string{
 		"an Amazon SNS message":                   "sns/notification",
 		"an EventBridge event":                    "eventbridge/metric",
+		"an alarm's event for a Lambda function":  "lambda/metric",
 		"a CloudWatch alarm":                      "cloudwatch/metric-high",
 		"an Alertmanager or Grafana notification": "prometheus/firing",
 		"a direct request":                        "direct/count",
@@ -78,9 +79,10 @@ func TestWrongDialect(t *testing.T) {
 		"direct": {func(b []byte) error { _, err := DecodeDirect(b, "", route("worker", "")); return err }, "body", []string{"direct/"}},
 		"cloudwatch": {
 			func(b []byte) error { _, err := DecodeCloudWatch(b, "id", route("worker", "")); return err },
-			"Message", []string{"cloudwatch/", "eventbridge/"},
+			"Message", []string{"cloudwatch/", "eventbridge/", "lambda/"},
 		},
 		"eventbridge": {func(b []byte) error { _, err := DecodeEventBridge(b, route("worker", "")); return err }, "body", []string{"eventbridge/"}},
+		"lambda":      {func(b []byte) error { _, err := DecodeLambda(b, route("worker", "")); return err }, "body", []string{"lambda/"}},
 		"alertmanager": {
 			func(b []byte) error { _, err := DecodeAlertmanager(b, route("worker", "")); return err },
 			"body", []string{"prometheus/", "grafana/"},
@@ -131,6 +133,28 @@ func TestWrongTypes(t *testing.T) {
 				t.Fatal("the case is wrong")
 			}
 			_, err := DecodeCloudWatch([]byte(body), "id", route("worker", ""))
+			refused(t, err, c.field, c.problem)
+		})
+	}
+}
+
+func TestWrongTypesOfALambdaEvent(t *testing.T) {
+	event := string(read(t, "testdata/lambda/metric.json"))
+	cases := map[string]struct{ old, new, field, problem string }{
+		"another maker":        {"aws.cloudwatch", "me.cloudwatch", "source", `must be "aws.cloudwatch"`},
+		"without an ARN":       {`"alarmArn"`, `"alarmArm"`, "alarmArn", "is missing"},
+		"without a state":      {`"value": "ALARM"`, `"value": null`, "alarmData.state.value", "is missing"},
+		"with another state":   {`"value": "ALARM"`, `"value": "MAYBE"`, "alarmData.state.value", "it must be OK"},
+		"without a name":       {`"alarmName": "HighCPU"`, `"alarmName": 7`, "alarmData.alarmName", "is a number"},
+		"with data of no kind": {`"alarmData": {`, `"alarmData": 7, "alarmDate": {`, "alarmData", "is a number; it must be an object"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			body := strings.Replace(event, c.old, c.new, 1)
+			if !json.Valid([]byte(body)) || body == event {
+				t.Fatal("the case is wrong")
+			}
+			_, err := DecodeLambda([]byte(body), route("worker", ""))
 			refused(t, err, c.field, c.problem)
 		})
 	}

@@ -13,7 +13,7 @@ import (
 const sourceCloudWatch = "cloudwatch"
 
 // DecodeCloudWatch reads the Message of a verified SNS notification: the JSON of a CloudWatch alarm, be it of one metric, metric
-// math, anomaly detection or composite; or an EventBridge event that a rule sent through the topic. id is the notification's
+// math, anomaly detection or composite; or an alarm's event for EventBridge or for Lambda that somebody sent through the topic. id is the notification's
 // MessageId. Fields that are not known are passed over: CloudWatch adds some now and then. The error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Notifying users on alarm changes".
@@ -22,8 +22,11 @@ func DecodeCloudWatch(message []byte, id string, route Route) (Delivery, error) 
 	if err != nil {
 		return Delivery{}, inMessage(err)
 	}
-	if o.has("detail-type") {
+	switch {
+	case o.has("detail-type"):
 		return eventBridgeDelivery(o, route)
+	case isLambda(o):
+		return lambdaDelivery(o, route)
 	}
 	if !o.has("AlarmName") || !o.has("NewStateValue") {
 		return Delivery{}, wrongDialect(o, "Message", "a CloudWatch alarm")
@@ -32,7 +35,7 @@ func DecodeCloudWatch(message []byte, id string, route Route) (Delivery, error) 
 	a := alarm{
 		source: sourceCloudWatch, event: id,
 		name: o.required("AlarmName"), state: o.required("NewStateValue"), stateField: "NewStateValue",
-		why:        o.text("NewStateReason"),
+		why: o.text("NewStateReason"), identity: o.mention("AlarmArn"), at: o.mention("StateChangeTime"), previous: o.mention("OldStateValue"),
 		comparison: comparison(trigger.text("ComparisonOperator")),
 		threshold:  trigger.number("Threshold"),
 	}

@@ -31,7 +31,8 @@ type Direct struct {
 }
 
 // DecodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the query, each
-// once; dryRun and force from the query alone. The body may be empty. key is the request's Idempotency-Key, empty where it has none.
+// once; dryRun and force from the query alone. The body may be empty, or an EventBridge event that is no alarm's, of a schedule for instance: what it
+// asks for then stands in the query, and its id takes the place of a key. key is the request's Idempotency-Key, empty where it has none.
 // Whatever is not known is refused: a misspelt dryRun that was passed over would scale. The error is a [*BadRequestError].
 func DecodeDirect(body []byte, key string, route Route) (Direct, error) {
 	direct := Direct{Intent: scale.Intent{Pool: route.Pool, Source: sourceDirect}}
@@ -39,9 +40,15 @@ func DecodeDirect(body []byte, key string, route Route) (Direct, error) {
 	if err != nil {
 		return Direct{}, err
 	}
-	asked, err := directMembers(body)
+	asked, event, err := directMembers(body)
 	if err != nil {
 		return Direct{}, err
+	}
+	if event.id != "" {
+		if !query.Has(nameCount) && !query.Has(nameDelta) {
+			return Direct{}, badRequest("count, delta", "stand neither in the URL nor in the event; add what it asks for to the URL: /scale/%s?count=12", route.Pool)
+		}
+		direct.Intent.Source, direct.Intent.Key, direct.Intent.Reason = sourceEventBridge, eventKey(sourceEventBridge, route.Pool, event.id), event.reason
 	}
 	for _, name := range []string{nameCount, nameDelta, nameReason} {
 		_, twice := asked[name]
@@ -61,29 +68,51 @@ func DecodeDirect(body []byte, key string, route Route) (Direct, error) {
 	if direct.Intent.Force, err = directFlag(query, nameForce); err != nil {
 		return Direct{}, err
 	}
-	if direct.Intent.Key, err = directKey(key, route.Pool); err != nil {
-		return Direct{}, err
+	if key != "" {
+		direct.Intent.Key, err = directKey(key, route.Pool)
 	}
-	return direct, nil
+	return direct, err
 }
 
-// directMembers are the members of the body, as texts.
-func directMembers(body []byte) (map[string]string, error) {
-	asked := map[string]string{}
+// directEvent is what is taken from an EventBridge event; its id is empty where the body is none.
+type directEvent struct{ id, reason string }
+
+// eventIn reads an EventBridge event that may stand in the body of a direct request. An alarm's may not: its end would ask for the same.
+func eventIn(o object) (e directEvent, err error) {
+	if !o.has("detail-type") || !o.has("id") || o.members["detail-type"] == alarmStateChange {
+		return e, nil
+	}
+	e.id, e.reason = o.required("id"), o.text("detail-type")
+	if _, rule, ok := strings.Cut(resource(o), ":rule/"); ok {
+		e.reason += " " + rule
+	}
+	if len(e.id) > maxEventID {
+		o.fail("id", "is longer than %d bytes", maxEventID)
+	}
+	e.reason = oneLine(e.reason, maxReason)
+	return e, o.err()
+}
+
+// directMembers are the members of the body, as texts, or the event that it is.
+func directMembers(body []byte) (asked map[string]string, event directEvent, err error) {
+	asked = map[string]string{}
 	if len(body) == 0 {
-		return asked, nil
+		return asked, event, nil
 	}
 	o, err := parseObject(body)
 	if err != nil {
-		return nil, err
+		return nil, event, err
+	}
+	if event, err = eventIn(o); err != nil || event.id != "" {
+		return asked, event, err
 	}
 	known := []string{nameCount, nameDelta, nameReason}
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
 		if !slices.Contains(known, name) {
 			if like := looksLike(o); like != "" && !o.has(nameCount) && !o.has(nameDelta) {
-				return nil, badRequest("body", "is %s; this route takes a count or a delta", like)
+				return nil, event, badRequest("body", "is %s; this route takes a count or a delta", like)
 			}
-			return nil, badRequest(name, "is not a field of this request; there are %s", strings.Join(known, ", "))
+			return nil, event, badRequest(name, "is not a field of this request; there are %s", strings.Join(known, ", "))
 		}
 		value := o.members[name]
 		number, isNumber := value.(json.Number)
@@ -92,19 +121,21 @@ func directMembers(body []byte) (map[string]string, error) {
 		case name == nameReason && isText:
 			asked[name] = text
 		case name == nameReason:
-			return nil, badRequest(name, "is %s; it must be a string", kind(value))
+			return nil, event, badRequest(name, "is %s; it must be a string", kind(value))
 		case isNumber:
 			asked[name] = number.String()
 		default:
-			return nil, badRequest(name, "is %s; it must be a whole number", kind(value))
+			return nil, event, badRequest(name, "is %s; it must be a whole number", kind(value))
 		}
 	}
-	return asked, nil
+	return asked, event, nil
 }
 
 // directAsk writes what is asked for into the intent.
 func directAsk(intent *scale.Intent, asked map[string]string) error {
-	intent.Reason = oneLine(asked[nameReason], maxReason)
+	if reason, ok := asked[nameReason]; ok {
+		intent.Reason = oneLine(reason, maxReason)
+	}
 	var wrong string
 	if text, ok := asked[nameCount]; ok {
 		if intent.Count, wrong = parseCount(text); wrong != "" {
@@ -117,7 +148,7 @@ func directAsk(intent *scale.Intent, asked map[string]string) error {
 		}
 	}
 	if (intent.Count == nil) == (intent.Delta == nil) {
-		return badRequest("count, delta", "exactly one must be given, in the body or in the query")
+		return badRequest("count, delta", "exactly one must be given: in the URL, as in ?count=5, or in the body, as in {\"delta\": -2}")
 	}
 	return nil
 }
@@ -131,9 +162,6 @@ func directFlag(query url.Values, name string) (bool, error) {
 }
 
 func directKey(key, pool string) (string, error) {
-	if key == "" {
-		return "", nil
-	}
 	if len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "", badRequest("Idempotency-Key", "must be at most %d printable ASCII characters", maxKey)
 	}

@@ -54,6 +54,23 @@ func TestCountDeltaAndGuardrails(t *testing.T) {
 	}
 }
 
+// A schedule of EventBridge sends its own event: the URL says what it asks for.
+func TestAScheduledEvent(t *testing.T) {
+	event := func(id string) string {
+		return `{"version":"0","id":"` + id + `","detail-type":"Scheduled Event","source":"aws.events","account":"123456789012","time":"2026-03-04T06:00:00Z",
+			"region":"us-east-1","resources":["arn:aws:events:us-east-1:123456789012:rule/morning"],"detail":{}}`
+	}
+	serving(t, func(t *testing.T, r *rig) {
+		r.post(pathScale+"?count=5&dryRun=true", event("e1")).is(200, `"to":5`)
+		r.stack.wantUntouched()
+		id := r.post(pathScale+"?count=5", event("e1")).is(202, `"to":5`).operation()
+		r.post(pathScale+"?count=5", event("e1")).is(202, `"duplicate":true`, id)
+		r.done(id, "scaled")
+		r.get("/operations/"+id).is(200, `"source":"eventbridge"`, `"reason":"Scheduled Event morning"`)
+		r.post(pathScale+"?delta=+1&force=true", event("e2")).is(202, `"to":6`)
+	})
+}
+
 func TestPreferWait(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		began := time.Now()

@@ -7,6 +7,9 @@ import (
 const (
 	sourceEventBridge = "eventbridge"
 	alarmStateChange  = "CloudWatch Alarm State Change"
+	scheduledEvent    = "Scheduled Event"
+	// sourceAlarms is the source that the events of CloudWatch name.
+	sourceAlarms = "aws.cloudwatch"
 )
 
 // maxEventID is the longest id of an event that is taken; EventBridge's are UUIDs.
@@ -36,30 +39,34 @@ func eventBridgeDelivery(o object, route Route) (Delivery, error) {
 	switch detailType, source := o.text("detail-type"), o.text("source"); {
 	case !o.has("detail-type"):
 		return Delivery{}, wrongDialect(o, "body", "an EventBridge event")
+	case detailType == scheduledEvent:
+		return Delivery{}, badRequest("detail-type", "is %q, which is no alarm; send it to /scale/%s, with what it asks for in the URL: ?count=12 or ?delta=-2",
+			detailType, route.Pool)
 	case detailType != alarmStateChange:
-		return Delivery{}, badRequest("detail-type", "is %q; it must be %q: narrow the rule's event pattern", detailType, alarmStateChange)
-	case source != "aws.cloudwatch":
-		return Delivery{}, badRequest("source", "is %q; it must be \"aws.cloudwatch\"", oneLine(source, maxShown))
+		return Delivery{}, badRequest("detail-type", "is %q, which is no alarm; it must be %q: narrow the rule's event pattern, or send it to /scale/%s?count=12",
+			oneLine(detailType, maxShown), alarmStateChange, route.Pool)
+	case source != sourceAlarms:
+		return Delivery{}, badRequest("source", "is %q; it must be %q", oneLine(source, maxShown), sourceAlarms)
 	}
-	detail := o.child("detail")
-	state := detail.child("state")
-	a := alarm{
-		source: sourceEventBridge, event: o.required("id"),
-		name: detail.required("alarmName"), state: state.required("value"), stateField: "detail.state.value",
-		why: state.text("reason"),
-	}
+	a := alarmOf(o.child("detail"), resource(o))
+	a.source, a.event = sourceEventBridge, o.required("id")
 	if len(a.event) > maxEventID {
 		o.fail("id", "is longer than %d bytes", maxEventID)
 	}
 	if err := o.err(); err != nil {
 		return Delivery{}, err
 	}
-	a.comparison = comparisonIn(a.why)
-	a.value, a.threshold = reasonData(state.text("reasonData"))
-	if a.value == nil {
-		a.value = recentDatapoint(a.why)
-	}
 	return a.delivery(route)
+}
+
+// resource is the ARN of the only resource that an event is about, else empty.
+func resource(o object) string {
+	resources := o.list("resources")
+	if len(resources) != 1 {
+		return ""
+	}
+	arn, _ := resources[0].(string)
+	return arn
 }
 
 // reasonData reads the JSON in the text of a state's reasonData: the most recent datapoint, which is the last, and the threshold.

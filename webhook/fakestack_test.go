@@ -31,6 +31,9 @@ type fake struct {
 	// they are not the stack's.
 	words string
 	file  map[string]string
+	// program is how the checkout compares with what was deployed, and pending what keeps pools from being scaled.
+	program scale.Program
+	pending map[string][]scale.PendingChange
 	// locks, writes, previews and begun count what was done.
 	locks, writes, previews, begun int
 }
@@ -101,6 +104,8 @@ func (f *fake) record(u scale.Update) {
 func (f *fake) Name() string       { return "dev" }
 func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }
 
+func (f *fake) Conclude(string, []scale.MoveResult) {}
+
 func (f *fake) Write([]scale.Setting) error {
 	f.set(func() { f.writes++ })
 	return nil
@@ -130,7 +135,7 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 	if f.readErr != nil {
 		return nil, f.readErr
 	}
-	s := &scale.Snapshot{Rules: f.rules, RulesErr: f.rulesErr, Updates: slices.Clone(f.updates), Complete: true, File: map[string]*string{}}
+	s := &scale.Snapshot{Program: f.program, Rules: f.rules, RulesErr: f.rulesErr, Updates: slices.Clone(f.updates), Complete: true, File: map[string]*string{}}
 	for name, rule := range f.rules {
 		s.Resources = append(s.Resources, rule.Targets...)
 		s.File[name] = s.Configured(name)
@@ -233,11 +238,13 @@ func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapsho
 	return f.Read(ctx)
 }
 
-// Proof is that nothing is pending.
+// Proof is that nothing is pending but what a test says.
 func (f *fake) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	proof := &scale.Proof{Pools: map[string]scale.PoolProof{}}
 	for name := range snap.Rules {
-		proof.Pools[name] = scale.PoolProof{}
+		proof.Pools[name] = scale.PoolProof{Pending: f.pending[name]}
 	}
 	return proof, nil
 }

@@ -66,8 +66,8 @@ func checkDecoded(t *testing.T, pool string, decode func() (Delivery, error)) {
 		if pool != "" && i.Pool != pool || pools()[i.Pool].Pool == "" {
 			t.Errorf("the route of %q gives an intent for %q", pool, i.Pool)
 		}
-		if len(i.Key) > 400 {
-			t.Errorf("a key of %d bytes", len(i.Key))
+		if len(i.Key) > 400 || len(i.Signal.Identity) > maxARN {
+			t.Errorf("a key of %d bytes, the identity %q since %s", len(i.Key), i.Signal.Identity, i.Signal.Since)
 		}
 		checkText(t, i.Reason, maxReason)
 	}
@@ -95,6 +95,13 @@ func FuzzDecodeEventBridge(f *testing.F) {
 	})
 }
 
+func FuzzDecodeLambda(f *testing.F) {
+	seed(f, "lambda")
+	f.Fuzz(func(t *testing.T, body []byte, _, query string) {
+		checkDecoded(t, "worker", func() (Delivery, error) { return DecodeLambda(body, route("worker", query)) })
+	})
+}
+
 func FuzzDecodeAlertmanager(f *testing.F) {
 	seed(f, "prometheus", "grafana")
 	f.Fuzz(func(t *testing.T, body []byte, pool, query string) {
@@ -107,6 +114,7 @@ func FuzzDecodeAlertmanager(f *testing.F) {
 
 func FuzzDecodeDirect(f *testing.F) {
 	seed(f, "direct")
+	f.Add([]byte(`{"id":"1","detail-type":"Scheduled Event"}`), "", "delta=+1")
 	f.Add([]byte{}, "key", "count=5&dryRun=true&force=false&reason=x")
 	f.Fuzz(func(t *testing.T, body []byte, key, query string) {
 		got, err := DecodeDirect(body, key, route("worker", query))
@@ -120,7 +128,7 @@ func FuzzDecodeDirect(f *testing.F) {
 		if err := i.Validate(); err != nil || i.Signal != nil || i.Pool != "worker" {
 			t.Errorf("%v in %+v", err, i)
 		}
-		if (key == "") != (i.Key == "") {
+		if key == "" && i.Key != "" && i.Source != sourceEventBridge || key != "" && i.Key == "" {
 			t.Errorf("the key %q became %q", key, i.Key)
 		}
 		checkText(t, i.Reason, maxReason)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,6 +39,7 @@ func TestGolden(t *testing.T) {
 			return shown(DecodeCloudWatch(body, "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324", route))
 		},
 		"eventbridge": func(body []byte, route Route) (any, error) { return shown(DecodeEventBridge(body, route)) },
+		"lambda":      func(body []byte, route Route) (any, error) { return shown(DecodeLambda(body, route)) },
 		"prometheus":  func(body []byte, route Route) (any, error) { return shown(DecodeAlertmanager(body, route)) },
 		"grafana":     func(body []byte, route Route) (any, error) { return shown(DecodeAlertmanager(body, route)) },
 		"sns":         func(body []byte, _ Route) (any, error) { return ParseSNS(body, http.Header{}) },
@@ -74,17 +76,21 @@ type shownIntent struct {
 
 type shownAlert struct {
 	Alert                 string
-	Cleared               bool     `json:",omitempty"`
-	Direction, Comparison string   `json:",omitempty"`
-	Count, Delta          *int     `json:",omitempty"`
-	Value, Threshold      *float64 `json:",omitempty"`
+	Cleared               bool      `json:",omitempty"`
+	Lapsed, Identity      string    `json:",omitempty"`
+	Since, Ended          time.Time `json:",omitzero"`
+	Repeats               bool      `json:",omitempty"`
+	Direction, Comparison string    `json:",omitempty"`
+	Count, Delta          *int      `json:",omitempty"`
+	Value, Threshold      *float64  `json:",omitempty"`
 }
 
 func show(i scale.Intent) shownIntent {
 	out := shownIntent{Pool: i.Pool, Source: i.Source, Reason: i.Reason, Key: i.Key, Count: i.Count, Delta: i.Delta}
 	if s := i.Signal; s != nil {
 		out.Signal = &shownAlert{
-			Alert: s.Alert, Cleared: s.Cleared, Direction: s.Direction.String(), Comparison: s.Comparison.String(),
+			Alert: s.Alert, Cleared: s.Cleared, Lapsed: s.Lapsed, Identity: s.Identity, Since: s.Since, Ended: s.Ended, Repeats: s.Repeats,
+			Direction: s.Direction.String(), Comparison: s.Comparison.String(),
 			Count: s.Count, Delta: s.Delta, Value: s.Value, Threshold: s.Threshold,
 		}
 	}

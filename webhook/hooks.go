@@ -17,7 +17,13 @@ import (
 
 // place is the route that a request came in by; the error is an [*scale.UnknownPoolError] for a pool that no rule names, or says why no
 // rules are known.
-func (s *Server) place(r *http.Request) (Route, error) {
+func (s *Server) place(r *http.Request) (Route, error) { return s.placeAfter(r, s.renew) }
+
+// placeNow is place for a count or a delta, which is not turned away on what was read before it came.
+func (s *Server) placeNow(r *http.Request) (Route, error) { return s.placeAfter(r, s.reloadRules) }
+
+// placeAfter is place with what is done about a pool that is not known.
+func (s *Server) placeAfter(r *http.Request, renew func(context.Context) error) (Route, error) {
 	route := Route{Pool: r.PathValue("pool"), Rules: s.Queue.Rules(), Query: r.URL.RawQuery}
 	if route.Rules == nil {
 		if err := s.Queue.Ready(); err != nil {
@@ -32,12 +38,20 @@ func (s *Server) place(r *http.Request) (Route, error) {
 	if unknown == nil {
 		return route, nil
 	}
-	if err := s.renew(r.Context()); err != nil {
+	if err := renew(r.Context()); err != nil {
 		return route, err
 	}
 	route.Rules = s.Queue.Rules()
 	_, err := route.Rules.Find(route.Pool)
 	return route, err
+}
+
+// reloadRules has the rules read again. Rules that have become malformed are no error: those before them are in force.
+func (s *Server) reloadRules(ctx context.Context) error {
+	if err := s.Queue.Reload(ctx); err != nil && scale.ProblemsOf(err) == nil {
+		return err
+	}
+	return nil
 }
 
 // renewEvery is how often a request for a pool that is not known has the stack read.
@@ -55,7 +69,7 @@ func (s *Server) renew(ctx context.Context) error {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
-		if err := s.Queue.Reload(ctx); err != nil && scale.ProblemsOf(err) == nil {
+		if err := s.reloadRules(ctx); err != nil {
 			return nil, err
 		}
 		s.renewed = now
@@ -69,7 +83,7 @@ func (s *Server) renew(ctx context.Context) error {
 	}
 }
 
-// cloudWatch takes alarms from Amazon SNS, and from EventBridge.
+// cloudWatch takes alarms from Amazon SNS, from EventBridge, and as a Lambda function gets them.
 func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	route, err := s.place(r)
 	if err != nil {
@@ -79,8 +93,8 @@ func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.Header.Get(rawDelivery) == "" && IsEventBridge(body) {
-		delivery, err := DecodeEventBridge(body, route)
+	if decode := unsigned(body); decode != nil && r.Header.Get(rawDelivery) == "" {
+		delivery, err := decode(body, route)
 		if err != nil {
 			return err
 		}
@@ -111,6 +125,17 @@ func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.submit(w, r, delivery)
+}
+
+// unsigned is the decoder of an alarm that does not come as an SNS message, which is signed: its sender has the token in a header. Nil: it does.
+func unsigned(body []byte) func([]byte, Route) (Delivery, error) {
+	switch {
+	case IsEventBridge(body):
+		return DecodeEventBridge
+	case IsLambda(body):
+		return DecodeLambda
+	}
+	return nil
 }
 
 // alertmanager takes alerts of Alertmanager and Grafana.
@@ -179,7 +204,7 @@ const maxLogged = 10
 
 // direct takes a count or a delta.
 func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
-	route, err := s.place(r)
+	route, err := s.placeNow(r)
 	if err != nil {
 		return err
 	}
@@ -230,6 +255,8 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub scale.Submission) error 
 	case scale.HasPending:
 		problem{Title: "Changes are pending", Status: http.StatusConflict, Detail: r.Reason, Result: &r,
 			Hint: "bring them out with `pulumi up`, or bring the server's checkout to what was deployed"}.write(w)
+	case scale.Held:
+		s.heldProblem(sub, &r).write(w)
 	case scale.Refused:
 		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
 			return sub.Decision.Err

@@ -108,14 +108,21 @@ func (m *Metrics) Observe(event scale.Event) {
 			m.operations.WithLabelValues(e.Operation.Intent.Pool, string(e.Operation.Result)).Inc()
 		}
 	case scale.Retrying:
-		m.retries.Inc()
-		if errors.As(e.Err, new(*scale.LockedError)) {
-			m.conflicts.Inc()
-		}
+		m.retry(e.Err)
+	case scale.Postponed:
+		m.retry(e.Err)
 	case scale.JournalFailed:
 		m.journal.Inc()
 	case scale.BatchDone:
 		m.batch(e)
+	}
+}
+
+// retry counts that something is tried again.
+func (m *Metrics) retry(err error) {
+	m.retries.Inc()
+	if errors.As(err, new(*scale.LockedError)) {
+		m.conflicts.Inc()
 	}
 }
 
@@ -137,7 +144,7 @@ func (m *Metrics) batch(e scale.BatchDone) {
 			m.lastSuccess.WithLabelValues(r.Pool).SetToCurrentTime()
 		}
 	}
-	if e.Err == nil {
+	if e.Err == nil || e.Postponed {
 		return
 	}
 	counted := map[string]bool{}
@@ -203,9 +210,9 @@ func kindOf(err error) string {
 
 // poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
 type poolCollector struct {
-	metrics                                       *Metrics
-	current, desired, least, most, unsettled, end *prometheus.Desc
-	queue, oldest, rules, ruleErrors, ready       *prometheus.Desc
+	metrics                                                      *Metrics
+	current, desired, least, most, unsettled, held, pending, end *prometheus.Desc
+	queue, oldest, rules, ruleErrors, ready, off                 *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -215,13 +222,16 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		desired:    gaugeDesc("pool_desired", "The pool's configured count.", "pool"),
 		least:      gaugeDesc("pool_min", "The least count that the pool's rule allows.", "pool"),
 		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool"),
+		held:       gaugeDesc("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
 		unsettled:  gaugeDesc("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
+		pending:    gaugeDesc("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
 		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
 		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
 		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
 		rules:      gaugeDesc("rules", "Rules in force."),
 		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
-		ready:      gaugeDesc("ready", "Whether the stack can be read: 1 or 0."),
+		ready:      gaugeDesc("ready", "Whether the stack can be read, and scaling is not switched off: 1 or 0."),
+		off:        gaugeDesc("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
 	}
 }
 
@@ -231,7 +241,9 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.current, c.desired, c.least, c.most, c.unsettled, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready} {
+	for _, d := range []*prometheus.Desc{
+		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off,
+	} {
 		out <- d
 	}
 }
@@ -248,11 +260,10 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	ready := 1.0
-	if q.Ready() != nil {
-		ready = 0
-	}
-	gauge(c.ready, ready)
+	number := map[bool]float64{true: 1}
+	unready := q.Ready()
+	gauge(c.ready, number[unready == nil])
+	gauge(c.off, number[scale.IsOff(unready)])
 	gauge(c.rules, float64(len(q.Rules())))
 	gauge(c.ruleErrors, float64(len(scale.ProblemsOf(q.RulesErr()))))
 	c.collectQueue(gauge)
@@ -267,6 +278,8 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.least, float64(s.Rule.Min), pool)
 		gauge(c.most, float64(s.Rule.Max), pool)
 		gauge(c.unsettled, map[bool]float64{true: 1}[s.Unsettled], pool)
+		gauge(c.held, map[bool]float64{true: 1}[s.Hold != nil], pool)
+		gauge(c.pending, map[bool]float64{true: 1}[len(s.Pending) > 0], pool)
 		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
 		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
 		if s.Count != nil {

@@ -62,7 +62,7 @@ func TestMetrics(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.wantMetrics("pulumiscale_ready 1", "pulumiscale_rules 2", "pulumiscale_rule_errors 0", `pulumiscale_queue_length{state="accepted"} 0`,
 			`pulumiscale_pool_current{pool="worker"} 3`, `pulumiscale_pool_desired{pool="api"} 2`, `pulumiscale_pool_min{pool="api"} 1`,
-			`pulumiscale_pool_max{pool="api"} 10`, `pulumiscale_pool_cooldown_end_timestamp_seconds{direction="up",pool="worker"} 0`)
+			`pulumiscale_pool_max{pool="api"} 10`, `pulumiscale_pending{pool="api"} 0`, `pulumiscale_pool_cooldown_end_timestamp_seconds{direction="up",pool="worker"} 0`)
 		r.exercise()
 		r.wantMetrics(
 			`pulumiscale_webhooks_total{code="202",dialect="http"} 2`, `pulumiscale_webhooks_total{code="409",dialect="http"} 1`,
@@ -81,6 +81,24 @@ func TestMetrics(t *testing.T) {
 		r.stack.set(func() { r.stack.readErr = &scale.UnavailableError{} })
 		time.Sleep(time.Minute)
 		r.wantMetrics("pulumiscale_ready 0", `pulumiscale_pool_current{pool="worker"} 5`)
+	})
+}
+
+// What is pending concerns the pools that it keeps from being scaled, and none whose rule allows it.
+func TestMetricsOfWhatIsPending(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.stack.rule("api", func(rule *scale.Rule) { rule.Pending = scale.AllowPending })
+		r.stack.set(func() {
+			changes := []scale.PendingChange{{Op: "output", Name: "url"}}
+			r.stack.pending = map[string][]scale.PendingChange{"worker": changes, "api": changes}
+		})
+		time.Sleep(2 * time.Minute)
+		r.wantMetrics(`pulumiscale_pending{pool="worker"} 1`, `pulumiscale_pending{pool="api"} 0`)
+		r.post(pathScale, `{"count":5}`).is(409, "Changes are pending", `"pending":[{"op":"output","name":"url"}]`)
+		r.wantMetrics(`pulumiscale_decisions_total{outcome="pending",pool="worker"} 1`)
+		r.stack.set(func() { r.stack.pending = nil })
+		time.Sleep(2 * time.Minute)
+		r.wantMetrics(`pulumiscale_pending{pool="worker"} 0`)
 	})
 }
 

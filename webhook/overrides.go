@@ -3,6 +3,7 @@ package webhook
 import (
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,8 @@ func (o overrides) apply(signal *scale.Signal) {
 	}
 }
 
+var plus = regexp.MustCompile(`^ (\d)`)
+
 // parseQuery reads a query in which each parameter is known and stands once.
 func parseQuery(query string, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(query)
@@ -128,6 +131,9 @@ func parseQuery(query string, known ...string) (url.Values, error) {
 			return nil, badRequest(name, "is not a parameter of this route; there are %s", strings.Join(known, ", "))
 		case len(values[name]) > 1:
 			return nil, badRequest(name, "is given twice")
+		}
+		if name == nameCount || name == nameDelta { // as people type it: an unescaped plus is a space
+			values.Set(name, plus.ReplaceAllString(values.Get(name), "+$1"))
 		}
 	}
 	return values, nil

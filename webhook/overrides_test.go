@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -32,7 +33,9 @@ func TestOverridesComeFromTheQueryThenTheAlert(t *testing.T) {
 		"the query's delta brings its own direction":   {"delta=-2", up, "", scale.Signal{Delta: new(-2)}},
 		"the query's direction keeps the alert's size": {"direction=down", `, "pulumiscale_delta": "4"`, "", scale.Signal{Direction: scale.Down, Delta: new(4)}},
 		"direction and delta together":                 {"direction=down&delta=3", up, "", scale.Signal{Direction: scale.Down, Delta: new(3)}},
-		"a plus is a space unless escaped":             {"delta=%2B3", "", "", scale.Signal{Delta: new(3)}},
+		"a plus that is escaped":                       {"delta=%2B3", "", "", scale.Signal{Delta: new(3)}},
+		"a plus that is not":                           {"delta=+3", "", "", scale.Signal{Delta: new(3)}},
+		"a plus before a count":                        {"count=+3", "", "", scale.Signal{Count: new(3)}},
 		"value and threshold": {
 			"", `, "pulumiscale_value": "1.5e+02"`, `, "pulumiscale_threshold": "100"`, scale.Signal{Value: new(150.0), Threshold: new(100.0)},
 		},
@@ -44,7 +47,7 @@ func TestOverridesComeFromTheQueryThenTheAlert(t *testing.T) {
 				t.Fatalf("%v, %+v", err, got)
 			}
 			c.want.Alert = "HighCPU"
-			if diff := cmp.Diff(c.want, *got.Intents[0].Signal); diff != "" {
+			if diff := cmp.Diff(c.want, *got.Intents[0].Signal, cmpopts.IgnoreFields(scale.Signal{}, "Identity", "Since", "Repeats")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -56,6 +59,9 @@ func TestMalformedQueriesAreRefused(t *testing.T) {
 		"a direction that is none": {"direction=sideways", "direction", `is "sideways"; it must be "up" or "down"`},
 		"an upper case direction":  {"direction=UP", "direction", "must be"},
 		"an empty direction":       {"direction=", "direction", "must be"},
+		"a plus alone":             {"delta=+", "delta", `is ""; it must be`},
+		"two of them":              {"delta=++1", "delta", "must be a whole number"},
+		"a plus before a minus":    {"delta=+-1", "delta", "must be a whole number"},
 		"a delta with a fraction":  {"delta=1.5", "delta", "must be a whole number"},
 		"a delta too large":        {"delta=1000000001", "delta", "must be a whole number"},
 		"a negative count":         {"count=-1", "count", "must be a whole number, 0 or more"},
@@ -94,6 +100,7 @@ func TestDirect(t *testing.T) {
 		"a delta in the query":      {"", "delta=-2&reason=sale+over", Direct{Intent: scale.Intent{Delta: new(-2), Reason: "sale over"}}},
 		"a reason beside the query": {`{"reason": "sale"}`, "delta=0", Direct{Intent: scale.Intent{Delta: new(0), Reason: "sale"}}},
 		"a dry run":                 {`{"count": 0}`, "dryRun=true&force=false", Direct{Intent: scale.Intent{Count: new(0)}, DryRun: true}},
+		"a delta with a plus":       {"", "delta=+2", Direct{Intent: scale.Intent{Delta: new(2)}}},
 		"force":                     {`{"count": 0}`, "force=true", Direct{Intent: scale.Intent{Count: new(0), Force: true}}},
 	}
 	for name, c := range cases {

@@ -112,7 +112,7 @@ func TestPageIsForThoseWithTheToken(t *testing.T) {
 func TestPageWithNothingToShow(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.shows("Ready the stack was read", "api 2 1 10 no never worker 3 1 10 no never", "Recent scalings None yet")
-		for _, absent := range []string{"running", "waiting", "failures", "rules", "unready"} {
+		for _, absent := range []string{"running", "waiting", "failures", "rules", "unready", "differs"} {
 			if strings.Contains(r.page().Body.String(), `id="`+absent+`"`) {
 				t.Errorf("there is a section %q", absent)
 			}
@@ -209,6 +209,26 @@ func TestPageNotes(t *testing.T) {
 			"Drift: apiCount is 9 in the config file and 2 in the last successful update; it is taken for an edit",
 		)
 		r.get("/pools/api").is(200, `"drift":{"configKey":"apiCount","file":"9","configured":"2","edit":true}`)
+	})
+}
+
+// What is not as it was deployed stands near the top, and what waits for it below its pool.
+func TestPageOfWhatWasDeployed(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.stack.set(func() {
+			r.stack.program = scale.Program{
+				Deploy: &scale.Deploy{Head: "h", Commit: "aaaaaaaaaaaaaaaa"}, Commit: "bbbbbbbbbbbbbbbb", ConfigDiffers: []string{"demo:size"},
+			}
+			r.stack.pending = map[string][]scale.PendingChange{"worker": {{Op: "output", Name: "url"}}}
+		})
+		r.post("/-/reload", nil).is(200)
+		time.Sleep(2 * time.Minute)
+		r.shows(
+			"Not as it was deployed the stack was deployed from commit aaaaaaaaaa, and this checkout is at commit bbbbbbbbbb "+
+				"Pulumi.dev.yaml differs from the last successful update in demo:size: .* Pools Pool Count",
+			"worker 3 1 10 no never Not scaled while changes are pending: stack output url.",
+		)
+		r.get("/pools").is(200, `"deployed":{"head":"h",`, `"commit":"bbbbbbbbbbbbbbbb"`, `"configDiffers":["demo:size"]`)
 	})
 }
 

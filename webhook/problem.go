@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // problem is an error as RFC 9457 has it, application/problem+json.
@@ -27,6 +28,8 @@ type problem struct {
 	Pools []string `json:"pools,omitempty"`
 	// Result is the decision that turned the request away.
 	Result *result `json:"result,omitempty"`
+	// Operation is the one that stands in the way.
+	Operation *board.Operation `json:"operation,omitempty"`
 	// RuleErrors are the mistakes in the stack's rules, where those are at fault.
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 
@@ -37,6 +40,9 @@ type problem struct {
 // cannotDecide is the title of a problem where what is needed for a decision is missing, or is wrong in the stack.
 const cannotDecide = "Cannot be decided"
 
+// switchedOff is said of a stack of which nothing is to be scaled: see [scale.IsOff].
+const switchedOff = "scaling is switched off until the stack's next `pulumi up`: it has been destroyed, or its last update took the rules away"
+
 // busyRetry is when a sender may try again after something was out of reach.
 const busyRetry = 10 * time.Second
 
@@ -44,23 +50,27 @@ const busyRetry = 10 * time.Second
 // mend and is told to the log alone.
 func problemOf(err error) problem {
 	var (
-		bad       *BadRequestError
-		forbidden *ForbiddenError
-		fetch     *UnavailableError
-		usage     *scale.UsageError
-		pool      *scale.UnknownPoolError
-		operation *scale.UnknownOperationError
-		backend   *scale.UnavailableError
-		journal   *scale.JournalError
-		full      *scale.QueueFullError
-		rules     *scale.RulesError
-		value     *scale.ValueError
-		target    *scale.TargetError
-		engine    *scale.EngineError
-		locked    *scale.LockedError
-		large     *http.MaxBytesError
+		bad        *BadRequestError
+		forbidden  *ForbiddenError
+		fetch      *UnavailableError
+		usage      *scale.UsageError
+		pool       *scale.UnknownPoolError
+		operation  *scale.UnknownOperationError
+		backend    *scale.UnavailableError
+		journal    *scale.JournalError
+		full       *scale.QueueFullError
+		rules      *scale.RulesError
+		value      *scale.ValueError
+		target     *scale.TargetError
+		unprovable *scale.UnprovableError
+		engine     *scale.EngineError
+		protected  *scale.ProtectedError
+		locked     *scale.LockedError
+		large      *http.MaxBytesError
 	)
 	switch {
+	case scale.IsOff(err):
+		return problem{Status: http.StatusServiceUnavailable, Detail: switchedOff + "; nothing was accepted", retryAfter: busyRetry}
 	case errors.As(err, &bad):
 		return problem{Status: http.StatusBadRequest, Detail: bad.Problem, Field: bad.Field}
 	case errors.As(err, &usage):
@@ -79,7 +89,7 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now; nothing was accepted", retryAfter: busyRetry}
 	case errors.As(err, &locked):
 		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack is locked by another update; nothing was accepted", retryAfter: busyRetry}
-	case errors.As(err, &value), errors.As(err, &target):
+	case errors.As(err, &value), errors.As(err, &target), errors.As(err, &unprovable), errors.As(err, &protected):
 		return problem{Title: cannotDecide, Status: http.StatusConflict, Detail: err.Error()}
 	case errors.As(err, &engine):
 		return problem{Title: "The preview failed", Status: http.StatusBadGateway, Detail: "the engine or the program failed; the log of pulumiscale says why"}

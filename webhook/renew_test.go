@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // A request for a pool that is not known waits for no longer than it has time, whoever else waits, and all of them share one reading.
@@ -17,7 +19,7 @@ func TestRequestsForUnknownPoolsShareAReading(t *testing.T) {
 		ask := func(patience time.Duration) (status int, took time.Duration) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/scale/wroker?count=5", http.NoBody)
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/webhook/wroker/prometheus", http.NoBody)
 			request.Header.Set("Authorization", "Bearer "+tokenA)
 			began := time.Now()
 			return r.send(request).Code, time.Since(began)
@@ -40,5 +42,14 @@ func TestRequestsForUnknownPoolsShareAReading(t *testing.T) {
 		if status, took := ask(time.Second); status != http.StatusNotFound || took != 0 {
 			t.Errorf("one a moment later: %d after %s", status, took)
 		}
+	})
+}
+
+// Who asks for a count of a pool has perhaps just added it: what was read for somebody else, before that, is no reason to turn them away.
+func TestADirectRequestFindsAPoolThatHasJustBeenAdded(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.post("/scale/new-pool?count=5", nil).is(http.StatusNotFound)
+		r.stack.rule("new-pool", func(*scale.Rule) {})
+		r.post("/scale/new-pool?count=5", nil).is(http.StatusAccepted)
 	})
 }

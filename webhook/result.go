@@ -29,12 +29,28 @@ type result struct {
 	Duplicate bool   `json:"duplicate,omitempty"`
 	Operation string `json:"operation,omitempty"`
 	State     string `json:"state,omitempty"`
+	// Result is what became of the operation, and Error why it failed; empty where it is not done.
+	Result string `json:"result,omitempty"`
+	Error  string `json:"error,omitempty"`
+	// Previous is the operation of the same alert that came to nothing, where it is decided afresh.
+	Previous *previous `json:"previous,omitempty"`
+}
+
+// previous is an operation and what became of it.
+type previous struct {
+	Operation string `json:"operation"`
+	Result    string `json:"result"`
+	Error     string `json:"error,omitempty"`
 }
 
 func resultOf(s scale.Submission) result {
 	r := result{Decision: board.DecisionOf(s.Decision), Accepted: s.Accepted, Duplicate: s.Duplicate}
 	if s.Operation.ID != "" {
-		r.Operation, r.State = s.Operation.ID, string(s.Operation.State)
+		op := s.Operation
+		r.Operation, r.State, r.Result, r.Error = op.ID, string(op.State), string(op.Result), oneLine(op.Error, maxReason)
+	}
+	if p := s.Previous; p != nil {
+		r.Previous = &previous{Operation: p.ID, Result: string(p.Result), Error: oneLine(p.Error, maxReason)}
 	}
 	return r
 }

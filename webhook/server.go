@@ -91,7 +91,13 @@ func endpoints() []endpoint {
 		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: (*Server).pool},
 		{pattern: "GET /operations", handle: (*Server).operations},
 		{pattern: "GET /operations/{id}", handle: (*Server).operation},
+		{pattern: "DELETE /operations/{id}", handle: (*Server).cancel},
 		{pattern: "GET /history", patience: apiTimeout, handle: (*Server).history},
+		{pattern: "GET /hold", handle: (*Server).holds},
+		{pattern: "POST /hold", media: plain[:1], handle: (*Server).hold},
+		{pattern: "POST /hold/{pool}", media: plain[:1], handle: (*Server).hold},
+		{pattern: "DELETE /hold", handle: (*Server).release},
+		{pattern: "DELETE /hold/{pool}", handle: (*Server).release},
 		{pattern: "GET /metrics", handle: (*Server).metrics},
 		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: (*Server).reload},
 		{pattern: "GET /healthz", open: true, handle: (*Server).healthy},
@@ -219,6 +225,9 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 		}
 	case errors.As(err, &media):
 		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field}
+		if strings.HasPrefix(r.URL.Path, "/scale/") && media.field == "Content-Type" {
+			p.Hint = "put count or delta into the URL, as in ?count=5, or send JSON with the header Content-Type: application/json"
+		}
 	default:
 		p = problemOf(err)
 	}
@@ -235,7 +244,7 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 // nowhere answers what has no endpoint: 405 where there is one for another method, else 404.
 func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if served(mux, other) {
@@ -249,7 +258,8 @@ func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	}
 	var hint string
 	if strings.HasPrefix(r.URL.Path, "/webhook") {
-		hint = "alerts go to /webhook/POOL/cloudwatch, /webhook/POOL/prometheus or /webhook/prometheus, which is for Alertmanager and Grafana"
+		hint = "CloudWatch's alarms, by SNS, EventBridge or Lambda, go to /webhook/POOL/cloudwatch; alerts of Alertmanager and Grafana to " +
+			"/webhook/POOL/prometheus, or to /webhook/prometheus by their label; and a count or delta of any program to /scale/POOL"
 	}
 	problem{Status: http.StatusNotFound, Detail: "there is nothing here", Hint: hint}.write(w)
 	return nil

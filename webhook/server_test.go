@@ -110,6 +110,8 @@ const (
 )
 
 func TestBodies(t *testing.T) {
+	const scheduled = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","detail-type":"Scheduled Event","source":"aws.events","detail":{},
+		"resources":["arn:aws:events:us-east-1:123456789012:rule/morning"]}`
 	deep := strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat("}", 64)
 	cases := map[string]struct {
 		target string
@@ -117,40 +119,51 @@ func TestBodies(t *testing.T) {
 		status int
 		text   string
 	}{
-		"empty, of an SNS message":            {pathCloudWatch, "", 400, "is empty"},
-		"empty, of alerts":                    {pathPrometheus, "", 400, "is empty"},
-		"empty, of a direct request":          {pathScale, "", 400, "exactly one must be given"},
-		"truncated":                           {pathShared, `{"version":"4","alerts":[{`, 400, "ends in the middle"},
-		"2 MiB":                               {pathPrometheus, `{"a":"` + strings.Repeat("a", 2<<20) + `"}`, 413, "larger than 1048576 bytes"},
-		"2 MiB, of a direct request":          {pathScale, strings.Repeat(" ", 2<<20), 413, "larger"},
-		"2 MiB, of an SNS message":            {pathCloudWatch, strings.Repeat(" ", 2<<20), 413, "larger"},
-		"one byte less than too large":        {pathPrometheus, strings.Repeat(" ", 1<<20), 400, "is empty"},
-		"deeply nested":                       {pathPrometheus, deep, 400, "nested deeper"},
-		"deeply nested, of a direct request":  {pathScale, deep, 400, "nested deeper"},
-		"not UTF-8":                           {pathScale, "{\"reason\":\"\xff\"}", 400, "not UTF-8"},
-		"not JSON":                            {pathScale, "count=5", 400, "not JSON"},
-		"no object":                           {pathScale, "[1]", 400, "must be a JSON object"},
-		"a key that stands twice":             {pathScale, `{"count":5,"count":6}`, 400, `"field":"count"`},
-		"a nested key that stands twice":      {pathPrometheus, `{"version":"4","alerts":[{"status":"firing","status":"resolved"}]}`, 400, `"field":"alerts[0].status"`},
-		"a key that is missing":               {pathPrometheus, `{"version":"4"}`, 400, "is not an Alertmanager notification"},
-		"an SNS message without a signature":  {pathCloudWatch, `{"Type":"Notification","MessageId":"1","TopicArn":"x","Message":"","Timestamp":"2026-03-04T11:58:30Z"}`, 400, `"field":"SignatureVersion"`},
-		"a field that is unknown":             {pathScale, `{"cuont":5}`, 400, `"field":"cuont"`},
-		"a count of the wrong type":           {pathScale, `{"count":true}`, 400, `"field":"count"`},
-		"a count below zero":                  {pathScale, `{"count":-1}`, 400, `"field":"count"`},
-		"count and delta":                     {pathScale, `{"count":1,"delta":1}`, 400, `"field":"count, delta"`},
-		"a parameter that is unknown":         {pathScale + "?dryrun=true&count=5", nil, 400, `"field":"dryrun"`},
-		"a parameter that stands twice":       {pathScale + "?count=5&count=6", nil, 400, `"field":"count"`},
-		"alerts to CloudWatch's route":        {pathCloudWatch, alertsOf("firing", `{}`), 400, "/webhook/{pool}/prometheus"},
-		"a direct request to alerts' route":   {pathPrometheus, `{"count":5}`, 400, "/scale/{pool}"},
-		"an alarm without its envelope":       {pathCloudWatch, `{"AlarmName":"a","NewStateValue":"ALARM"}`, 400, "raw message delivery"},
-		"an EventBridge event to alerts":      {pathPrometheus, `{"detail-type":"x"}`, 400, "/webhook/{pool}/cloudwatch"},
-		"an unknown pool":                     {"/scale/wroker?count=5", nil, 404, `did you mean \"worker\"?`},
-		"a dialect by its sender's name":      {"/webhook/alertmanager", alertsOf("firing", `{}`), 404, "/webhook/prometheus"},
-		"an unknown pool of alerts":           {"/webhook/wroker/prometheus", alertsOf("firing", `{}`), 404, `"pools":["api","worker"]`},
-		"an unknown pool of an alarm":         {"/webhook/wroker/cloudwatch", "{}", 404, "no pool"},
-		"a pool with a name that is no name":  {"/scale/%0a%1b[31m?count=5", nil, 404, "no pool"},
-		"a wait that is no number":            {pathScale + "?count=5", nil, 400, `"field":"Prefer"`},
-		"an idempotency key that is too long": {pathScale + "?count=5", nil, 400, `"field":"Idempotency-Key"`},
+		"empty, of an SNS message":                 {pathCloudWatch, "", 400, "is empty"},
+		"empty, of alerts":                         {pathPrometheus, "", 400, "is empty"},
+		"empty, of a direct request":               {pathScale, "", 400, "exactly one must be given"},
+		"truncated":                                {pathShared, `{"version":"4","alerts":[{`, 400, "ends in the middle"},
+		"2 MiB":                                    {pathPrometheus, `{"a":"` + strings.Repeat("a", 2<<20) + `"}`, 413, "larger than 1048576 bytes"},
+		"2 MiB, of a direct request":               {pathScale, strings.Repeat(" ", 2<<20), 413, "larger"},
+		"2 MiB, of an SNS message":                 {pathCloudWatch, strings.Repeat(" ", 2<<20), 413, "larger"},
+		"one byte less than too large":             {pathPrometheus, strings.Repeat(" ", 1<<20), 400, "is empty"},
+		"deeply nested":                            {pathPrometheus, deep, 400, "nested deeper"},
+		"deeply nested, of a direct request":       {pathScale, deep, 400, "nested deeper"},
+		"not UTF-8":                                {pathScale, "{\"reason\":\"\xff\"}", 400, "not UTF-8"},
+		"not JSON":                                 {pathScale, "count=5", 400, "not JSON"},
+		"no object":                                {pathScale, "[1]", 400, "must be a JSON object"},
+		"a key that stands twice":                  {pathScale, `{"count":5,"count":6}`, 400, `"field":"count"`},
+		"a nested key that stands twice":           {pathPrometheus, `{"version":"4","alerts":[{"status":"firing","status":"resolved"}]}`, 400, `"field":"alerts[0].status"`},
+		"a key that is missing":                    {pathPrometheus, `{"version":"4"}`, 400, "is not an Alertmanager notification"},
+		"an SNS message without a signature":       {pathCloudWatch, `{"Type":"Notification","MessageId":"1","TopicArn":"x","Message":"","Timestamp":"2026-03-04T11:58:30Z"}`, 400, `"field":"SignatureVersion"`},
+		"a field that is unknown":                  {pathScale, `{"cuont":5}`, 400, `"field":"cuont"`},
+		"a count of the wrong type":                {pathScale, `{"count":true}`, 400, `"field":"count"`},
+		"a count below zero":                       {pathScale, `{"count":-1}`, 400, `"field":"count"`},
+		"count and delta":                          {pathScale, `{"count":1,"delta":1}`, 400, `"field":"count, delta"`},
+		"a parameter that is unknown":              {pathScale + "?dryrun=true&count=5", nil, 400, `"field":"dryrun"`},
+		"a parameter that stands twice":            {pathScale + "?count=5&count=6", nil, 400, `"field":"count"`},
+		"alerts to CloudWatch's route":             {pathCloudWatch, alertsOf("firing", `{}`), 400, "/webhook/{pool}/prometheus"},
+		"a direct request to alerts' route":        {pathPrometheus, `{"count":5}`, 400, "/scale/{pool}"},
+		"an alarm without its envelope":            {pathCloudWatch, `{"AlarmName":"a","NewStateValue":"ALARM"}`, 400, "raw message delivery"},
+		"an EventBridge event to alerts":           {pathPrometheus, `{"detail-type":"x"}`, 400, "/webhook/{pool}/cloudwatch"},
+		"a schedule's event to alerts":             {pathPrometheus, scheduled, 400, "/scale/{pool}?count=12"},
+		"a schedule's event to alarms":             {pathCloudWatch + "?count=12", scheduled, 400, "which is no alarm; send it to /scale/worker, with what it asks for in the URL: ?count=12"},
+		"another event to alarms":                  {pathCloudWatch, `{"detail-type":"EC2 Instance State-change Notification","id":"1","source":"aws.ec2"}`, 400, "narrow the rule's event pattern, or send it to /scale/worker?count=12"},
+		"a schedule's event that asks for nothing": {pathScale, scheduled, 400, "add what it asks for to the URL: /scale/worker?count=12"},
+		"an alarm's event to /scale":               {pathScale + "?count=12", read(t, "testdata/eventbridge/metric.json"), 400, "an EventBridge event of an alarm, which belongs to /webhook/{pool}/cloudwatch"},
+		"an alarm's event for Lambda to /scale":    {pathScale + "?count=5", read(t, "testdata/lambda/metric.json"), 400, "/webhook/{pool}/cloudwatch"},
+		"what SNS invokes a function with":         {pathCloudWatch, `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{}"}}]}`, 400, "have the alarm invoke the function itself"},
+		"what no sender sends":                     {pathCloudWatch, `{}`, 400, "sends the count or delta that it asks for to /scale/{pool}"},
+		"an Azure alert":                           {pathPrometheus, `{"schemaId":"azureMonitorCommonAlertSchema","data":{}}`, 400, "an Azure Monitor alert, for which there is no route"},
+		"a Google alert":                           {pathCloudWatch, `{"version":"1.2","incident":{}}`, 400, "a Google Cloud Monitoring notification"},
+		"a plus before a count in JSON":            {pathScale, `{"delta":+1}`, 400, "not JSON"},
+		"an unknown pool":                          {"/scale/wroker?count=5", nil, 404, `did you mean \"worker\"?`},
+		"a dialect by its sender's name":           {"/webhook/alertmanager", alertsOf("firing", `{}`), 404, "/webhook/prometheus"},
+		"an unknown pool of alerts":                {"/webhook/wroker/prometheus", alertsOf("firing", `{}`), 404, `"pools":["api","worker"]`},
+		"an unknown pool of an alarm":              {"/webhook/wroker/cloudwatch", "{}", 404, "no pool"},
+		"a pool with a name that is no name":       {"/scale/%0a%1b[31m?count=5", nil, 404, "no pool"},
+		"a wait that is no number":                 {pathScale + "?count=5", nil, 400, `"field":"Prefer"`},
+		"an idempotency key that is too long":      {pathScale + "?count=5", nil, 400, `"field":"Idempotency-Key"`},
 	}
 	serving(t, func(t *testing.T, r *rig) {
 		for name, c := range cases {
@@ -193,6 +206,7 @@ func TestMediaTypes(t *testing.T) {
 			t.Log(name)
 			r.post(c.target, "{}", c.header, c.value).is(c.status)
 		}
+		r.post(pathScale, "count=5", "Content-Type", "application/x-www-form-urlencoded").is(415, "as in ?count=5, or send JSON with the header")
 	})
 }
 

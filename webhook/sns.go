@@ -43,7 +43,7 @@ func ParseSNS(body []byte, header http.Header) (*SNSMessage, error) {
 		return nil, err
 	}
 	if !o.has("Type") || !o.has("TopicArn") || !o.has("MessageId") {
-		return nil, wrongDialect(o, "body", "an Amazon SNS message")
+		return nil, wrongDialect(o, "body", "an Amazon SNS message, and no alarm's event")
 	}
 	m := &SNSMessage{
 		Type: o.required("Type"), MessageID: o.required("MessageId"), TopicARN: o.required("TopicArn"),

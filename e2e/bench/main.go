@@ -52,6 +52,7 @@ func sections() []section {
 	return []section{
 		{"scale", "a scaling, warm and cold", (*bench).scaling},
 		{"start", "`rules` and `version`", (*bench).starting},
+		{"deploy", "the first scaling after a deploy", (*bench).deploys},
 		{"burst", "1,000 alerts in a second", (*bench).burst},
 		{"size", "a large stack", (*bench).size},
 		{"load", "as many webhooks as possible", (*bench).load},

@@ -111,6 +111,11 @@ func (sv *server) scale(ctx context.Context, count int) (time.Duration, error) {
 	if err := sv.settle(ctx); err != nil {
 		return 0, err
 	}
+	return sv.alarm(ctx, count)
+}
+
+// alarm is scale for a server as it is.
+func (sv *server) alarm(ctx context.Context, count int) (time.Duration, error) {
 	body := sv.alert(0, &count)
 	start := time.Now()
 	if err := sv.ask(ctx, http.MethodPost, "/webhook/"+poolName(0)+"/prometheus", body, nil, http.StatusAccepted); err != nil {

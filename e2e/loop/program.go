@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -31,6 +32,12 @@ type Pool struct {
 	Name      string `yaml:"name"`
 	ConfigKey string `yaml:"configKey"` // `count`, `ns:count`, or the path `pools.worker.count`
 	Default   int    `yaml:"default"`
+	// Component names a component, registered before them, whose children the workers are.
+	Component string `yaml:"component"`
+	// The workers' resource options of these names. They are deleted with the first one of them.
+	Protect        bool `yaml:"protect"`
+	RetainOnDelete bool `yaml:"retainOnDelete"`
+	DeletedWith    bool `yaml:"deletedWith"`
 }
 
 // Balancer is a resource beside the workers.
@@ -74,11 +81,19 @@ func (p *Program) Register(ctx *pulumi.Context) error {
 			return err
 		}
 		workers[pool.Name] = []*worker{}
+		options, err := pool.options(ctx)
+		if err != nil {
+			return err
+		}
 		for i := range count {
 			name := fmt.Sprintf("%s-%d", pool.Name, i)
 			args := pulumi.Map{"pool": pulumi.String(pool.Name), "name": pulumi.String(name)}
 			resource := &worker{}
-			if err := ctx.RegisterResource("localcloud:index:Worker", name, args, resource, provider); err != nil {
+			own := options
+			if pool.DeletedWith && i > 0 {
+				own = append(slices.Clone(options), pulumi.DeletedWith(workers[pool.Name][0]))
+			}
+			if err := ctx.RegisterResource("localcloud:index:Worker", name, args, resource, own...); err != nil {
 				return err
 			}
 			workers[pool.Name] = append(workers[pool.Name], resource)
@@ -100,6 +115,19 @@ func (p *Program) Register(ctx *pulumi.Context) error {
 		return errors.New(text)
 	}
 	return nil
+}
+
+// options are what the workers are registered with. It registers their component.
+func (p Pool) options(ctx *pulumi.Context) ([]pulumi.ResourceOption, error) {
+	options := []pulumi.ResourceOption{provider, pulumi.Protect(p.Protect), pulumi.RetainOnDelete(p.RetainOnDelete)}
+	if p.Component == "" {
+		return options, nil
+	}
+	component := &pulumi.ResourceState{}
+	if err := ctx.RegisterComponentResource("loop:index:Group", p.Component, component); err != nil {
+		return nil, err
+	}
+	return append(options, pulumi.Parent(component)), nil
 }
 
 func (b Balancer) register(ctx *pulumi.Context, workers map[string][]*worker) error {

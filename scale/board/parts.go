@@ -15,7 +15,7 @@ type Decision struct {
 	To      *int   `json:"to,omitempty"`
 	Clamped bool   `json:"clamped,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Until is when a cooldown ends.
+	// Until is when a cooldown or a hold ends, or a failed alert may be decided afresh.
 	Until *time.Time `json:"until,omitempty"`
 	// Pending are the changes that would come along, where Outcome is "pending".
 	Pending []scale.PendingChange `json:"pending,omitempty"`
@@ -49,6 +49,8 @@ type Operation struct {
 	Started   *time.Time `json:"startedAt,omitempty"`
 	Ended     *time.Time `json:"endedAt,omitempty"`
 	NotBefore *time.Time `json:"notBefore,omitempty"`
+	// Previous is the id of the operation that came to nothing and that this one tries again.
+	Previous string `json:"previous,omitempty"`
 	// Runs are the engine's runs for it, where it is asked for alone, as far as they are remembered.
 	Runs []Run `json:"runs,omitempty"`
 }
@@ -59,25 +61,32 @@ func OperationOf(op scale.Operation) Operation {
 		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,
 		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: DecisionOf(op.Decision), Error: op.Error,
 		Accepted: instant(op.AcceptedAt), Started: instant(op.StartedAt), Ended: instant(op.EndedAt), NotBefore: instant(op.NotBefore),
+		Previous: op.Previous,
 	}
 }
 
 // Pool is how a pool stands.
 type Pool struct {
-	Pool       string     `json:"pool"`
-	Count      *int       `json:"count,omitempty"`
-	Configured *int       `json:"configured,omitempty"`
-	Unsettled  bool       `json:"unsettled,omitempty"`
+	Pool       string `json:"pool"`
+	Count      *int   `json:"count,omitempty"`
+	Configured *int   `json:"configured,omitempty"`
+	Unsettled  bool   `json:"unsettled,omitempty"`
+	// Unverified says why the configured count is not proved to have come about.
+	Unverified string     `json:"unverified,omitempty"`
 	Min        int        `json:"min"`
 	Max        int        `json:"max"`
 	Paused     string     `json:"paused,omitempty"`
 	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
 	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
 	Last       *Scaling   `json:"lastScaling,omitempty"`
-	Drift      *Drift     `json:"drift,omitempty"`
-	Error      string     `json:"error,omitempty"`
+	// LastAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	LastAmong int    `json:"notScaledAmong,omitempty"`
+	Drift     *Drift `json:"drift,omitempty"`
 	// Pending are changes that belong to somebody's next pulumi up and would come along with a scaling, as far as is known.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
+	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	Hold  *Hold  `json:"hold,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // Drift is a difference between the stack's configuration file and the last successful update.
@@ -94,6 +103,7 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 	p := Pool{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
 		UpUntil: ahead(s.UpUntil, now), DownUntil: ahead(s.DownUntil, now), Unsettled: s.Unsettled, Pending: s.Pending,
+		Hold: HoldOf(s.Hold), LastAmong: s.LastAmong,
 	}
 	if s.Last != nil {
 		last := ScalingOf(*s.Last)
@@ -101,6 +111,9 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 	}
 	if d := s.Drift; d != nil {
 		p.Drift = &Drift{ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
 	}
 	if s.Err != nil {
 		p.Error = s.Err.Error()

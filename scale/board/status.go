@@ -28,8 +28,9 @@ type Status struct {
 	Now    time.Time  `json:"now"`
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
-	// Problem says why it is not ready.
+	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
 	Problem    string          `json:"problem,omitempty"`
+	Off        bool            `json:"off,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
@@ -42,6 +43,9 @@ type Status struct {
 	// Open are the operations that are not done, oldest first, and RetryAt is when they are tried again, where something was in the way.
 	Open    []Operation `json:"open"`
 	RetryAt *time.Time  `json:"retryAt,omitempty"`
+	// Holds are those in force, and Upcoming is what is about to be done that nobody asks for now.
+	Holds    []Hold     `json:"holds,omitempty"`
+	Upcoming []Upcoming `json:"upcoming,omitempty"`
 	// Failures are the last operations that failed or are not proved to have had their effect, and Scalings the last scalings, whoever made
 	// them; both newest first.
 	Failures []Operation `json:"failures"`
@@ -58,10 +62,16 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 		Pools: []Pool{}, Open: []Operation{}, RetryAt: ahead(o.RetryAt, now), Failures: []Operation{}, Scalings: []Scaling{},
 	}
 	if o.Unready != nil {
-		s.Problem = o.Unready.Error()
+		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))
+	}
+	if len(o.Holds) > 0 {
+		s.Holds = HoldsOf(o.Holds)
+	}
+	for _, u := range o.Upcoming {
+		s.Upcoming = append(s.Upcoming, upcomingOf(u))
 	}
 	for _, op := range o.Open {
 		s.Open = append(s.Open, OperationOf(op))

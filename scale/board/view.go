@@ -36,10 +36,14 @@ const (
 // State is how things stand on the whole: the worst first.
 func (v View) State() Mood {
 	switch {
+	case v.Off:
+		return Mood{Bad, "Scaling is switched off"}
 	case !v.Ready:
 		return Mood{Bad, "Stack cannot be read"}
 	case len(v.RuleErrors) > 0:
 		return Mood{Warn, "Rules have mistakes"}
+	case v.heldStack() != nil && v.Running == nil:
+		return Mood{Warn, "Held"}
 	case v.Running != nil && v.Running.WaitsFor != "":
 		return Mood{Warn, "Waiting for the stack"}
 	case v.Running != nil && len(v.Running.Operations) == 0:
@@ -133,9 +137,14 @@ func (v View) MoreWaiting() int { return max(0, len(v.Waiting())-mostWaiting) }
 
 // WaitsFor says what an operation waits for.
 func (v View) WaitsFor(op Operation) string {
+	hold := v.heldFor(op.Pool)
 	switch {
+	case hold != nil:
+		return "the end of the hold, " + v.Left(&hold.Until)
 	case op.State == string(scale.Deferred) && op.NotBefore != nil && op.NotBefore.After(v.at):
 		return "the cooldown, " + v.Left(op.NotBefore)
+	case op.State == string(scale.Deferred) && op.NotBefore == nil && op.Error == "":
+		return "the end of the update"
 	case op.Error != "" && v.RetryAt != nil:
 		return op.Error + "; tried again in " + v.Left(v.RetryAt)
 	case op.Error != "":
@@ -169,6 +178,21 @@ func (o Operation) Way(arrow string) string {
 
 // Mistake is a mistake in the rules, in words.
 func (View) Mistake(p scale.Problem) string { return p.String() }
+
+// How many remarks are shown, and how much of one.
+const (
+	mostRemarks   = 10
+	longestRemark = 400
+)
+
+// Differences say how the program and its configuration differ from what was deployed, each in a line.
+func (v View) Differences() []string {
+	var out []string
+	for _, remark := range v.Remarks[:min(mostRemarks, len(v.Remarks))] {
+		out = append(out, OneLine(remark, longestRemark))
+	}
+	return out
+}
 
 // Ago says how long something is past; empty where there is no such time.
 func (v View) Ago(t *time.Time) string {

@@ -25,15 +25,24 @@ func (View) Meter(p Pool) string {
 
 // NoPools says why there are none.
 func (v View) NoPools() string {
+	if v.Off {
+		return "Nothing is scaled until somebody's next pulumi up."
+	}
 	if v.ReadAt == nil {
 		return "The stack has not been read yet."
 	}
 	return "The stack output " + scale.OutputName + " has no pools."
 }
 
-// Held says what holds scaling off: a pause, or the rest of the cooldown. It is empty where nothing does.
+// NeverScaled says that no scaling is known, among so many updates.
+func (View) NeverScaled(among int) string { return NeverScaled(among) }
+
+// Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty where nothing does.
 func (v View) Held(p Pool) string {
 	var out []string
+	if p.Hold != nil && p.Hold.Until.After(v.at) {
+		out = append(out, "held "+v.Left(&p.Hold.Until))
+	}
 	switch p.Paused {
 	case "":
 	case string(scale.PauseBoth):
@@ -64,12 +73,11 @@ func (v View) Notes(p Pool) []Mood {
 	if p.Unsettled {
 		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})
 	}
-	if len(p.Pending) > 0 {
-		words := make([]string, len(p.Pending))
-		for i, change := range p.Pending {
-			words[i] = OneLine(change.String(), longestValue)
-		}
-		out = append(out, Mood{Warn, "Not scaled while changes are pending: " + strings.Join(words, "; ") + "."})
+	if p.Unverified != "" {
+		out = append(out, Mood{Bad, "Not verified: " + p.Unverified + "."})
+	}
+	if text := v.Withheld(p); text != "" {
+		out = append(out, Mood{Warn, text})
 	}
 	if p.Count != nil && (*p.Count < p.Min || *p.Count > p.Max) {
 		out = append(out, Mood{Warn, "The count is outside the guardrails."})
@@ -85,6 +93,24 @@ func (v View) Notes(p Pool) []Mood {
 		out = append(out, Mood{Warn, text + "."})
 	}
 	return out
+}
+
+// mostPending is how many pending changes of a pool are shown.
+const mostPending = 10
+
+// Withheld says which changes keep a pool from being scaled until somebody's pulumi up; it is empty where none do.
+func (View) Withheld(p Pool) string {
+	if len(p.Pending) == 0 {
+		return ""
+	}
+	var words []string
+	for _, change := range p.Pending[:min(mostPending, len(p.Pending))] {
+		words = append(words, OneLine(change.String(), longestValue))
+	}
+	if more := len(p.Pending) - mostPending; more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	return "Not scaled while changes are pending: " + strings.Join(words, "; ") + "."
 }
 
 func orMissing(text *string) string {

@@ -79,6 +79,20 @@ func TestTargetIsThatOfTheOperationUnderWay(t *testing.T) {
 	}
 }
 
+func TestWhatAnOperationWaitsFor(t *testing.T) {
+	soon := noon.Add(90 * time.Second)
+	for want, op := range map[string]Operation{
+		"its turn":              {State: string(scale.Accepted)},
+		"the cooldown, 1m30s":   {State: string(scale.Deferred), NotBefore: &soon},
+		"the end of the update": {State: string(scale.Deferred)},
+		"the lock":              {State: string(scale.Deferred), Error: "the lock"},
+	} {
+		if got := (&Status{Now: noon}).View(noon).WaitsFor(op); got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
+}
+
 // What a server tells, its clients read.
 func TestStatusSurvivesItsDocument(t *testing.T) {
 	open := scale.Operation{ID: "a", Intent: scale.Intent{Pool: "api", Count: num(5), Source: "http"}, State: scale.Running, AcceptedAt: noon}

@@ -46,3 +46,11 @@ func TestCooldown(t *testing.T) {
 		check(t, Cooldown(c.up, c.down), c.want)
 	}
 }
+
+func TestNeverScaled(t *testing.T) {
+	for among, want := range map[int]string{0: "never", 20: "not in the last 20 updates"} {
+		if got := NeverScaled(among); got != want {
+			t.Errorf("%d: %s", among, got)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type ill struct {
 	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, proveErr, timeErr error
 
 	cli       doctor.CLI
+	withheld  []doctor.Variable
 	backend   doctor.Backend
 	survey    doctor.Survey
 	config    map[string]doctor.Value
@@ -31,6 +32,8 @@ type ill struct {
 	proofs    []scale.RuleProof
 	file      doctor.ConfigFile
 	drifts    []scale.Drift
+	pending   map[string][]scale.PendingChange
+	unknown   bool // whether anything is pending, unless it is proved
 	dir       doctor.StateDir
 	locks     []doctor.Lock
 	noLocks   bool
@@ -38,7 +41,11 @@ type ill struct {
 	server    bool
 	working   bool
 	serving   bool
+	held      scale.Holds
+	heldErr   error
 }
+
+func (p *ill) Holds() (scale.Holds, error) { return p.held, p.heldErr }
 
 func text(s string) *string { return &s }
 func num(n int) *int        { return &n }
@@ -61,17 +68,24 @@ func healthy() *ill {
 }
 
 func (p *ill) CLI(context.Context) (doctor.CLI, error) { return p.cli, p.cliErr }
+func (p *ill) Withheld() []doctor.Variable             { return p.withheld }
 func (p *ill) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: "Pulumi.yaml", Name: "demo", Runtime: "yaml"}, p.programErr
 }
-func (p *ill) StackName(context.Context) (string, error)          { return "dev", p.stackErr }
-func (p *ill) Backend(context.Context) (doctor.Backend, error)    { return p.backend, p.backendErr }
-func (p *ill) Survey(context.Context) (*doctor.Survey, error)     { return &p.survey, p.surveyErr }
-func (p *ill) LanguageHost(context.Context) doctor.Plugin         { return p.language }
-func (p *ill) Providers(context.Context) []doctor.Plugin          { return p.providers }
-func (p *ill) Prove(context.Context) ([]scale.RuleProof, error)   { return p.proofs, p.proveErr }
-func (p *ill) ConfigFile() doctor.ConfigFile                      { return p.file }
-func (p *ill) Drifts(context.Context) ([]scale.Drift, error)      { return p.drifts, nil }
+func (p *ill) StackName(context.Context) (string, error)        { return "dev", p.stackErr }
+func (p *ill) Backend(context.Context) (doctor.Backend, error)  { return p.backend, p.backendErr }
+func (p *ill) Survey(context.Context) (*doctor.Survey, error)   { return &p.survey, p.surveyErr }
+func (p *ill) LanguageHost(context.Context) doctor.Plugin       { return p.language }
+func (p *ill) Providers(context.Context) []doctor.Plugin        { return p.providers }
+func (p *ill) Prove(context.Context) ([]scale.RuleProof, error) { return p.proofs, p.proveErr }
+func (p *ill) ConfigFile() doctor.ConfigFile                    { return p.file }
+func (p *ill) Drifts(context.Context) ([]scale.Drift, error)    { return p.drifts, nil }
+func (p *ill) Pending(_ context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
+	if p.unknown && !prove {
+		return nil, false, nil
+	}
+	return p.pending, true, nil
+}
 func (p *ill) StateDir(context.Context) doctor.StateDir           { return p.dir }
 func (p *ill) Locks(context.Context) ([]doctor.Lock, bool, error) { return p.locks, !p.noLocks, nil }
 func (p *ill) Working() (bool, error)                             { return p.working, nil }
@@ -102,7 +116,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 21 {
+	if report.Stack != "dev" || len(report.Checks) != 24 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -118,13 +132,13 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		change  func(*ill)
 		skipped string
 	}{
-		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets current drift locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift state-dir disk locks pending unsettled clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift locks pending unsettled clock"},
-		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets current drift locks pending unsettled clock"},
-		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets current drift locks pending unsettled clock"},
+		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets current drift deployed locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift deployed locks pending unsettled holds clock"},
+		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets current drift deployed locks pending unsettled clock"},
+		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets current drift deployed locks pending unsettled clock"},
 		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token"},
-		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets current drift unsettled"},
+		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets current drift deployed unsettled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := healthy()
@@ -163,7 +177,13 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		result doctor.Result
 		want   string
 	}{
-		"an old CLI":                     {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
+		"an old CLI": {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
+		"a flag by a variable": {"environment", func(p *ill) {
+			p.withheld = []doctor.Variable{{Name: "PULUMI_OPTION_TARGET", Does: "stands for --target"}, {Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
+		}, doctor.Warning, "PULUMI_OPTION_TARGET stands for --target\nPULUMI_PARALLEL is ours\nkept from the engine, for a scaling changes the count and nothing else: 2 variables\nunset PULUMI_OPTION_TARGET; "},
+		"a variable that nobody misses": {"environment", func(p *ill) {
+			p.withheld = []doctor.Variable{{Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
+		}, doctor.OK, "PULUMI_PARALLEL is ours\nkept from the engine: 1 variable"},
 		"an unreachable backend":         {"backend", func(p *ill) { p.backendErr = &scale.UnavailableError{Detail: "EOF"} }, doctor.Problem, "pulumi whoami"},
 		"a setup error's hint":           {"secrets", func(p *ill) { p.secretsErr = &scale.SetupError{Problem: "wrong", Hint: "do this"} }, doctor.Problem, "do this"},
 		"an empty stack":                 {"state", func(p *ill) { p.survey.Resources = nil }, doctor.Warning, "pulumi up --stack dev"},
@@ -196,19 +216,36 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 			"current", func(p *ill) { p.survey.Updates[0].Values, p.survey.File = nil, nil }, doctor.Warning, `neither the config file nor the last successful update has config "count"`,
 		},
 		"a read-only config file":         {"config-file", func(p *ill) { p.file.ReadOnly = true }, doctor.Warning, "can replace it"},
-		"no config file yet":              {"config-file", func(p *ill) { p.file.Missing = true }, doctor.OK, "first scaling"},
+		"a count that cannot be changed":  {"config-file", func(p *ill) { p.survey.Forms = map[string]string{"pool": "behind an alias"} }, doctor.Problem, "pool: behind an alias\nthe counts of 1 pool cannot"},
+		"a configuration of the service":  {"config-file", func(p *ill) { p.file.Remote = true }, doctor.Problem, "the service keeps"},
+		"no config file":                  {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},
 		"drift is not checked without it": {"drift", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.NotChecked, "cannot be read"},
-		"a stale count":                   {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
-		"somebody's edit":                 {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
-		"no write access to the state":    {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
-		"no state directory can be made":  {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
-		"no state directory yet":          {"state-dir", func(p *ill) { p.dir.Missing = true }, doctor.OK, "first scaling"},
-		"a full disk":                     {"disk", func(p *ill) { p.dir.Free = 10<<20 - 1 }, doctor.Problem, "9 MiB free"},
-		"a nearly full disk":              {"disk", func(p *ill) { p.dir.Free = 10 << 20 }, doctor.Warning, "nearly full: 10 MiB free"},
-		"a disk of the network":           {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
-		"a disk that cannot be asked":     {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
-		"a backend that hides its locks":  {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
+		"another commit, and nothing is known of what is pending": {"deployed", func(p *ill) {
+			p.unknown, p.survey.Program = true, scale.Program{Deploy: &scale.Deploy{Commit: "aaaa"}, Commit: "bbbb"}
+		}, doctor.Warning, "deployed from commit aaaa, and this checkout is at commit bbbb\nnot what is here\n--verify proves"},
+		"another commit that concerns no pool": {"deployed", func(p *ill) {
+			p.survey.Program = scale.Program{Deploy: &scale.Deploy{Commit: "aaaa"}, Commit: "bbbb"}
+		}, doctor.Warning, "not what is here, though no pool is concerned\nbring this checkout to what was deployed"},
+		"keys that are not as deployed": {"deployed", func(p *ill) { p.survey.ConfigDiffers = []string{"demo:size"} }, doctor.Warning, "Pulumi.dev.yaml differs from the last successful update in demo:size"},
+		"a pool that waits for pending changes": {"deployed", func(p *ill) {
+			p.pending = map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
+		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: changes are pending that would come along\nbring this checkout to what was deployed, or bring its changes out with `pulumi up --stack dev`"},
+		"nothing is known of what is pending": {"deployed", func(p *ill) { p.unknown = true }, doctor.OK, "--verify proves whether changes are pending"},
+		"no config file to compare":           {"deployed", func(p *ill) { p.survey.FileMissing = true }, doctor.NotChecked, "cannot be read"},
+		"a stale count":                       {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
+		"somebody's edit":                     {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
+		"no write access to the state":        {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
+		"no state directory can be made":      {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
+		"files of others in the state directory": {
+			"state-dir", func(p *ill) { p.dir.Closed = []string{"lock"} }, doctor.Problem, "lock\n1 file in .pulumiscale cannot be used by this user\nrun pulumiscale as their owner",
+		},
+		"no state directory yet":         {"state-dir", func(p *ill) { p.dir.Missing = true }, doctor.OK, "first scaling"},
+		"a full disk":                    {"disk", func(p *ill) { p.dir.Free = 10<<20 - 1 }, doctor.Problem, "9 MiB free"},
+		"a nearly full disk":             {"disk", func(p *ill) { p.dir.Free = 10 << 20 }, doctor.Warning, "nearly full: 10 MiB free"},
+		"a disk of the network":          {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
+		"a disk that cannot be asked":    {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
+		"a backend that hides its locks": {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
 		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true, Ours: true}} },
 			doctor.Warning, "takes it away by itself"},
 		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
@@ -224,6 +261,9 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: scale.Holder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
 		"pending operations":          {"pending", func(p *ill) { p.survey.Pending = []string{"urn:x"} }, doctor.Warning, "urn:x"},
 		"an unsettled pool":           {"unsettled", func(p *ill) { p.survey.Unsettled = []string{"pool"} }, doctor.Warning, "in between: pool"},
+		"a hold":                      {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon.Add(time.Hour), By: "ana@ws"}} }, doctor.Warning, "nothing is scaled that is held"},
+		"a hold that has ended":       {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon}} }, doctor.OK, "none"},
+		"holds that cannot be read":   {"holds", func(p *ill) { p.heldErr = &scale.SetupError{Problem: "broken", Hint: "mend it"} }, doctor.Problem, "mend it"},
 		"a creation that was lost":    {"unsettled", func(p *ill) { p.survey.Pending, p.survey.Resources = []string{urn}, nil }, doctor.Warning, "in between: pool"},
 		"an update from the future":   {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(6 * time.Second) }, doctor.Warning, "6s in the future"},
 		"one from far in the future":  {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(time.Minute) }, doctor.Problem, "1m0s in the future"},
@@ -265,6 +305,10 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	p.unknown, p.pending = true, map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
+	if diff := cmp.Diff([]string{"what is deployed"}, examine(t, p, true).Titles(doctor.Warning)[1:]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 	p.proveErr = errors.New("no engine")
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -282,7 +326,7 @@ func TestAnEndedContextEndsTheExamination(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff([]string{"Pulumi CLI", "program", "stack"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"Pulumi CLI", "environment", "program", "stack"}, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

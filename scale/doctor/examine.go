@@ -22,6 +22,7 @@ type examination struct {
 func examinations() []examination {
 	return []examination{
 		{"cli", "Pulumi CLI", nil, (*visit).lookAtCLI},
+		{"environment", "environment", nil, (*visit).lookAtEnvironment},
 		{"program", "program", nil, (*visit).lookAtProgram},
 		{"stack", "stack", []string{"program"}, (*visit).lookAtStack},
 		{"backend", "backend", []string{"cli", "program"}, (*visit).lookAtBackend},
@@ -35,11 +36,13 @@ func examinations() []examination {
 		{"current", "real sizes", []string{"rules"}, (*visit).lookAtCurrent},
 		{"config-file", "config file", []string{"stack"}, (*visit).lookAtConfigFile},
 		{"drift", "counts in the config file", []string{"rules"}, (*visit).lookAtDrift},
+		{"deployed", "what is deployed", []string{"rules"}, (*visit).lookAtDeployed},
 		{"state-dir", "state directory", []string{"program"}, (*visit).lookAtStateDir},
 		{"disk", "its disk space", []string{"program"}, (*visit).lookAtDisk},
 		{"locks", "locks", []string{"state"}, (*visit).lookAtLocks},
 		{"pending", "pending operations", []string{"state"}, (*visit).lookAtPending},
 		{"unsettled", "unsettled pools", []string{"rules"}, (*visit).lookAtUnsettled},
+		{"holds", "holds", []string{"stack"}, (*visit).lookAtHolds},
 		{"clock", "clock", []string{"backend", "stack"}, (*visit).lookAtClock},
 		{"at-work", "others at work here", []string{"program"}, (*visit).lookAtOthers},
 	}

@@ -3,9 +3,30 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
+
+func (v *visit) lookAtEnvironment(context.Context) finding {
+	withheld := v.Withheld()
+	if len(withheld) == 0 {
+		return fine("no variable of Pulumi's is set that stands for a flag")
+	}
+	var details, missed []string
+	for _, variable := range withheld {
+		details = append(details, variable.Name+" "+variable.Does)
+		if !variable.Harmless {
+			missed = append(missed, variable.Name)
+		}
+	}
+	if len(missed) == 0 {
+		return fine("kept from the engine: %s", plural(len(withheld), "variable")).with(details...)
+	}
+	return warn("unset "+strings.Join(missed, " ")+"; your own `pulumi` commands heed what a scaling does not",
+		"kept from the engine, for a scaling changes the count and nothing else: %s", plural(len(withheld), "variable")).with(details...)
+}
 
 func (v *visit) lookAtConfigFile(context.Context) finding {
 	file := v.ConfigFile()
@@ -13,14 +34,25 @@ func (v *visit) lookAtConfigFile(context.Context) finding {
 	switch {
 	case v.survey != nil && v.survey.FileErr != nil:
 		return broken(v.survey.FileErr)
+	case file.Remote:
+		return problem("pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file",
+			"the service keeps the stack's configuration, and not %s", file.Path)
 	case file.DirErr != nil:
 		return problem(hint, "the folder of %s takes no new files: %v", file.Path, file.DirErr)
 	case file.Missing:
-		return fine("there is no %s yet; the first scaling makes it", file.Path)
+		return problem("`pulumi config refresh"+v.option()+"` writes it from the last update, or check it out again",
+			"there is no %s: the program would run without the settings of its providers, and without its secrets", file.Path)
 	case file.ReadOnly:
 		return warn("give write access to it", "%s is read-only: pulumiscale can replace it, and `pulumi config set` cannot write it", file.Path)
+	case v.survey != nil && len(v.survey.Forms) > 0:
+		var details []string
+		for _, pool := range slices.Sorted(maps.Keys(v.survey.Forms)) {
+			details = append(details, pool+": "+v.survey.Forms[pool])
+		}
+		return problem("write the count of each out in the file, once and in a place of its own",
+			"the counts of %s cannot be changed in %s", plural(len(details), "pool"), file.Path).with(details...)
 	case file.FileErr != nil:
-		return problem(hint, "%s cannot be written: %v", file.Path, file.FileErr)
+		return problem("run pulumiscale as the file's owner, or give it write access to the file", "%s cannot be written: %v", file.Path, file.FileErr)
 	}
 	return fine("%s can be written", file.Path)
 }
@@ -33,6 +65,9 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 		return problem("name another one with --state-dir", "%s cannot be made: %v", dir.Path, dir.WriteErr)
 	case dir.WriteErr != nil:
 		return problem("give pulumiscale write access to it, or name another one with --state-dir", "%s cannot be written: %v", dir.Path, dir.WriteErr)
+	case len(dir.Closed) > 0:
+		return problem("run pulumiscale as their owner, or give them to this user with chown", "%s in %s cannot be used by this user", plural(len(dir.Closed), "file"), dir.Path).
+			with(dir.Closed...)
 	case dir.Missing:
 		return fine("%s is not there yet; the first scaling makes it", dir.Path)
 	}

@@ -79,6 +79,9 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 		rule := v.survey.Rules[name]
 		status := v.survey.Status(rule, v.Now())
 		switch count, configured := rule.Current, status.Configured; {
+		case status.Unverified != nil:
+			f.details = append(f.details, fmt.Sprintf("%s: %d was configured, and is not proved: %s", name, status.Unverified.To, status.Unverified.Reason))
+			f.hint = "`pulumiscale rules --verify" + v.option() + "` shows whether the rule is right; docs/recovery.md has more under \"Done but not verified\""
 		case status.Err != nil:
 			f.result = Problem
 			f.details = append(f.details, status.Err.Error())
@@ -149,4 +152,20 @@ func (v *visit) lookAtUnsettled(context.Context) finding {
 	}
 	return warn("the next scaling, or a running `pulumiscale serve`, brings them back to their count; docs/recovery.md says what else can be done",
 		"an update that failed or was cut off left them in between: %s", strings.Join(pools, ", "))
+}
+
+func (v *visit) lookAtHolds(context.Context) finding {
+	holds, err := v.Holds()
+	if err != nil {
+		return broken(err)
+	}
+	holds = holds.InForce(v.Now())
+	if len(holds) == 0 {
+		return fine("none")
+	}
+	details := make([]string, len(holds))
+	for i, h := range holds {
+		details[i] = h.String()
+	}
+	return warn("they end by themselves; `pulumiscale hold --end`, or `pulumiscale hold POOL --end`, ends one now", "nothing is scaled that is held").with(details...)
 }

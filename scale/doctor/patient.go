@@ -12,6 +12,8 @@ import (
 type Patient interface {
 	// CLI finds the Pulumi CLI.
 	CLI(ctx context.Context) (CLI, error)
+	// Withheld are the variables of Pulumi's in the environment that are kept from the CLI, in the order of their names.
+	Withheld() []Variable
 	// Program finds the program.
 	Program(ctx context.Context) (Program, error)
 	// StackName finds the stack's name: the one asked for, else the selected one.
@@ -32,10 +34,15 @@ type Patient interface {
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
 	Drifts(ctx context.Context) ([]scale.Drift, error)
+	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved, and proved anew with prove: see
+	// [scale.Scaler.Pending].
+	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir
 	// Locks finds those who hold the stack; known is false where the backend tells only who tries to take a lock.
 	Locks(ctx context.Context) (locks []Lock, known bool, err error)
+	// Holds are what people hold in the state directory.
+	Holds() (scale.Holds, error)
 	// BackendTime asks the backend's server for its time; ok is false where there is no server.
 	BackendTime(ctx context.Context) (ahead time.Duration, ok bool, err error)
 	// Working says whether another process of PulumiScale changes the stack from this directory right now.
@@ -48,6 +55,15 @@ type CLI struct {
 	// Minimum is the oldest version that will do, and TooOld says that this one is older.
 	Minimum string
 	TooOld  bool
+}
+
+// Variable is a variable of the environment that is kept from the CLI.
+type Variable struct {
+	Name string
+	// Does is what it would make the CLI do, as the rest of a sentence that begins with its name.
+	Does string
+	// Harmless says that nobody misses it.
+	Harmless bool
 }
 
 // Program is a Pulumi program.
@@ -81,6 +97,8 @@ type Plugin struct {
 type ConfigFile struct {
 	Path    string
 	Missing bool
+	// Remote says that it does not count, since the service keeps the stack's configuration.
+	Remote bool
 	// ReadOnly says that the file may not be written, but can be replaced, as PulumiScale does.
 	ReadOnly bool
 	// DirErr says why its folder takes no new files, which every write needs, and FileErr why the file cannot be replaced.
@@ -92,8 +110,9 @@ type StateDir struct {
 	Path string
 	// Missing says that it is not there yet: then the rest is of the nearest folder above that is.
 	Missing bool
-	// WriteErr says why it cannot be written.
+	// WriteErr says why it cannot be written, and Closed names those of its files that this user cannot use.
 	WriteErr error
+	Closed   []string
 	// Disk is the kind of file system, such as "ext4"; empty where it is not known. Free is in bytes. DiskErr says why neither is known.
 	Disk    string
 	Free    uint64

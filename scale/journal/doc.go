@@ -6,5 +6,5 @@
 // bbolt has no checksums of its own below its two head pages; each record carries one.
 //
 // The bucket "operations" holds the records by id. "open" and "done" are indexes of it, the latter by the time of the end; "keys" leads
-// from a pool and an idempotency key to an id.
+// from a pool and an idempotency key to an id. "heard" holds what is known of alerts beyond their operations.
 package journal

@@ -47,7 +47,7 @@ func newJournal(db *bolt.DB, lock *flock.Flock) *Journal {
 	return j
 }
 
-// Add adds the operations whose pool and key are new.
+// Add adds the operations whose pool and key are new, or those of the operation that they try again.
 func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 	records := make([][]byte, len(operations))
 	ids := make([]string, len(operations))
@@ -62,7 +62,7 @@ func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 	err := j.commit(func(tx *bolt.Tx) error {
 		for i, op := range operations {
 			if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil {
-				if first := tx.Bucket([]byte(bucketKeys)).Get(key); first != nil {
+				if first := tx.Bucket([]byte(bucketKeys)).Get(key); first != nil && string(first) != op.Previous {
 					var err error
 					if stored[i], _, err = get(tx, first); err != nil {
 						return err
@@ -207,20 +207,29 @@ const (
 	// keepKeyed is how long one with an idempotency key is kept even where there are more, so that no sender's retry is taken for a new event: SNS, the
 	// most patient one, retries for an hour. More than ten times keepMost are not kept even so.
 	keepKeyed = 2 * time.Hour
+	// keepMostHeard is how many alerts are remembered, those heard of last, as long as done operations are.
+	keepMostHeard = 10 * keepMost
 	// pruneLimit is how many operations one transaction forgets at most.
 	pruneLimit = 1000
 )
 
 // Prune forgets done operations that ended more than 24 hours ago, and the oldest where there are more than 10,000. Those with an
-// idempotency key stay for longer: see keepKeyed.
+// idempotency key stay for longer: see keepKeyed. What was heard of alerts is forgotten like that too.
 func (j *Journal) Prune(now time.Time) error {
-	var old [][]byte
+	var old, unheard [][]byte
 	err := j.view(func(tx *bolt.Tx) (err error) {
-		old, err = outdated(tx, now)
+		if old, err = outdated(tx, now); err == nil {
+			unheard, err = outdatedHeard(tx, now, keepMostHeard)
+		}
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	for part := range slices.Chunk(unheard, pruneLimit) {
+		if err := j.commit(func(tx *bolt.Tx) error { return forgetHeard(tx, part) }); err != nil {
+			return err
+		}
 	}
 	for part := range slices.Chunk(old, pruneLimit) {
 		err := j.commit(func(tx *bolt.Tx) error {

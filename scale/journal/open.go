@@ -137,7 +137,7 @@ func openFile(path string) (*bolt.DB, *DamageError, error) {
 }
 
 // openSound opens the file and reads all of it. Where it is damaged there is no database but what could be read, and what is wrong.
-func openSound(path string) (db *bolt.DB, read []scale.Operation, damaged, err error) {
+func openSound(path string) (db *bolt.DB, read content, damaged, err error) {
 	// A page that is not what it should be makes bbolt panic, or read beyond the end of the mapped file.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -151,20 +151,20 @@ func openSound(path string) (db *bolt.DB, read []scale.Operation, damaged, err e
 	db, err = openBolt(path)
 	if err != nil {
 		if isDamaged(path, err) {
-			return nil, nil, err, nil
+			return nil, content{}, err, nil
 		}
-		return nil, nil, nil, err
+		return nil, content{}, nil, err
 	}
 	if err = makeBuckets(db); err != nil {
 		_ = db.Close()
-		return nil, nil, nil, err
+		return nil, content{}, nil, err
 	}
 	read, damaged = readAll(db, path)
 	if damaged != nil {
 		_ = closeBroken(db)
 		return nil, read, damaged, nil
 	}
-	return db, nil, nil, nil
+	return db, content{}, nil, nil
 }
 
 // isDamaged tells a file whose content is wrong from one that cannot be used for another reason, which must stay where it is.

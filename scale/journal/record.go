@@ -33,22 +33,13 @@ func encode(op scale.Operation) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode operation %s: %w", op.ID, err)
 	}
-	record := make([]byte, headSize, headSize+len(text))
-	record[0] = recordVersion
-	binary.BigEndian.PutUint32(record[1:], crc32.ChecksumIEEE(text))
-	return append(record, text...), nil
+	return seal(text), nil
 }
 
 func decode(id, record []byte) (op scale.Operation, err error) {
-	switch {
-	case len(record) < headSize:
-		err = errors.New("it is too short")
-	case record[0] != recordVersion:
-		err = fmt.Errorf("it has format %d, and this program knows format %d", record[0], recordVersion)
-	case binary.BigEndian.Uint32(record[1:]) != crc32.ChecksumIEEE(record[headSize:]):
-		err = errors.New("its checksum does not match")
-	default:
-		err = json.Unmarshal(record[headSize:], &op)
+	text, err := unseal(record)
+	if err == nil {
+		err = json.Unmarshal(text, &op)
 	}
 	if err == nil && op.ID != string(id) {
 		err = errors.New("it is stored under another id")
@@ -76,7 +67,7 @@ func doneKey(op scale.Operation) []byte {
 // endOf is the time in a key of doneKey.
 func endOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(key))) } //nolint:gosec // it was one
 
-// put writes an operation and its places in the indexes. One that is open already and stays so has its place there.
+// put writes an operation, its places in the indexes and what it tells of an alert. One that is open already and stays so has its place there.
 func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 	id := []byte(op.ID)
 	stays := op.State != scale.Done && isOpen(tx, id)
@@ -89,8 +80,14 @@ func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 		return err
 	}
 	keys := tx.Bucket([]byte(bucketKeys))
-	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && !bytes.Equal(keys.Get(key), id) {
+	// A key leads to the operation that was accepted first, or to the last of those that tried again what that one came to nothing with.
+	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && (keys.Get(key) == nil || string(keys.Get(key)) == op.Previous) {
 		if err := keys.Put(key, id); err != nil {
+			return err
+		}
+	}
+	if h, ok := scale.HeardOf(op.Intent, op.AcceptedAt); ok && !stays {
+		if err := remember(tx, h); err != nil {
 			return err
 		}
 	}
@@ -140,7 +137,7 @@ func remove(tx *bolt.Tx, id []byte) error {
 		return err
 	}
 	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && bytes.Equal(keys.Get(key), id) {
-		if err := keys.Delete(key); err != nil {
+		if err := giveBack(tx, keys, key, op.Previous); err != nil {
 			return err
 		}
 	}
@@ -148,6 +145,14 @@ func remove(tx *bolt.Tx, id []byte) error {
 		return err
 	}
 	return operations.Delete(id)
+}
+
+// giveBack has a key lead to an operation that another one has tried again; or nowhere, where that is not kept any more.
+func giveBack(tx *bolt.Tx, keys *bolt.Bucket, key []byte, previous string) error {
+	if previous != "" && tx.Bucket([]byte(bucketOperations)).Get([]byte(previous)) != nil {
+		return keys.Put(key, []byte(previous))
+	}
+	return keys.Delete(key)
 }
 
 // get reads an operation; ok is false where there is none.

@@ -12,9 +12,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
+// content is what a file holds.
+type content struct {
+	operations []scale.Operation
+	heard      []scale.Heard
+}
+
 // readAll reads every record and every index, and says what is wrong with the file: the last word of bbolt's own check comes last, for
 // that cannot be stopped once it meets a page that is broken. What could be read comes with the error.
-func readAll(db *bolt.DB, path string) (read []scale.Operation, damaged error) {
+func readAll(db *bolt.DB, path string) (read content, damaged error) {
 	defer func() {
 		if r := recover(); r != nil {
 			damaged = errors.Join(damaged, fmt.Errorf("%v", r))
@@ -33,8 +39,10 @@ func readAll(db *bolt.DB, path string) (read []scale.Operation, damaged error) {
 				damaged = errors.Join(damaged, err)
 				continue
 			}
-			read, seen[op.ID] = append(read, op), true
+			read.operations, seen[op.ID] = append(read.operations, op), true
 		}
+		heard, err := allHeard(tx)
+		read.heard, damaged = heard, errors.Join(damaged, err)
 		return checkIndexes(tx, seen)
 	})
 	damaged = errors.Join(damaged, err)
@@ -79,9 +87,9 @@ func checkIndexes(tx *bolt.Tx, seen map[string]bool) error {
 }
 
 // replaceDamaged moves the damaged file aside and makes a new one with what could be read of it.
-func replaceDamaged(path string, read []scale.Operation, cause error) (*bolt.DB, *DamageError, error) {
+func replaceDamaged(path string, read content, cause error) (*bolt.DB, *DamageError, error) {
 	damage := &DamageError{
-		Path: path, Aside: fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000Z")), Saved: len(read), Err: cause,
+		Path: path, Aside: fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000Z")), Saved: len(read.operations), Err: cause,
 	}
 	if err := os.Rename(path, damage.Aside); err != nil {
 		return nil, nil, errors.Join(cause, err)
@@ -104,8 +112,13 @@ func replaceDamaged(path string, read []scale.Operation, cause error) (*bolt.DB,
 	return db, damage, nil
 }
 
-func putAll(tx *bolt.Tx, ops []scale.Operation) error {
-	for _, op := range ops {
+func putAll(tx *bolt.Tx, all content) error {
+	for _, h := range all.heard {
+		if err := remember(tx, h); err != nil {
+			return err
+		}
+	}
+	for _, op := range all.operations {
 		record, err := encode(op)
 		if err != nil {
 			return err

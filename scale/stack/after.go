@@ -56,10 +56,10 @@ func (d *departure) elsewhere(change scale.Change) bool {
 // events do not tell all that matters, for a reading may find more then.
 func (s *Stack) after(from *departure, change scale.Change, result scale.Result) *scale.Snapshot {
 	base := from.base
-	if base == nil || len(base.Unsettled) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
+	if base == nil || len(base.Unsettled)+len(base.Unverified) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
 		return nil
 	}
-	rules, malformed, err := s.rules(result.Output)
+	rules, malformed, err := s.rules(result.Output, nil)
 	if err != nil || malformed != nil || !sameKeys(base.Rules, rules) {
 		return nil
 	}
@@ -69,7 +69,8 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	}
 	update.Start, update.End = from.at.Truncate(time.Second), time.Now().Truncate(time.Second)
 	snap := &scale.Snapshot{
-		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Dependencies: base.Dependencies, Complete: base.Complete, Head: result.Head, Output: result.Output,
+		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Dependencies: base.Dependencies, Protected: base.Protected,
+		Complete: base.Complete, Head: result.Head, Output: result.Output,
 		Program: base.Program, Config: s.file.configAfter(base.Config, change.Settings),
 	}
 	if now, ok := s.traces(); ok {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
@@ -64,8 +66,8 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		return basis{}, err
 	}
 	sum := sha256.New()
-	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.commit(), config, fileMark(s.command.path), installedPlugins())
-	for _, variable := range environment() {
+	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.commit(), config, fileMark(s.command.path), s.plugins.digest())
+	for _, variable := range lastingEnvironment() {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}
 	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
@@ -73,13 +75,15 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 
 // withoutCounts is the file as an update gets it, but for the counts of the rules.
 func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
-	change.Settings = slices.Clone(change.Settings)
-	for i := range change.Settings {
-		change.Settings[i].Value = asText("0")
-	}
-	doc, err := f.private(change)
+	doc, err := f.private(scale.Change{Config: change.Config})
 	if err != nil {
 		return nil, err
+	}
+	for _, set := range change.Settings {
+		set.Value = asText("0")
+		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // else it is the update's own trouble, if it has any
+			doc = edited
+		}
 	}
 	// As what it says: where a count stands in the file, and how, does not matter.
 	var content any
@@ -164,32 +168,64 @@ func fileMark(path string) string {
 	return fmt.Sprintf("%d %d %d", info.Size(), info.ModTime().UnixNano(), inode(info))
 }
 
-// installedPlugins tells whether a plugin was installed, replaced or removed: those that Pulumi manages, and those on PATH.
-func installedPlugins() string {
+// pluginFolders keeps the names of the plugins in the folders of PATH, which have thousands of other files: milliseconds for each look. What is kept
+// of a folder is out of date when its time is another, as it is once a file has come or gone.
+type pluginFolders struct {
+	mu    sync.Mutex
+	known map[string]pluginFolder
+}
+
+type pluginFolder struct {
+	changed time.Time
+	names   []string
+}
+
+// in are the names of the plugins in a folder, sorted.
+func (f *pluginFolders) in(dir string) []string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if folder, ok := f.known[dir]; ok && folder.changed.Equal(info.ModTime()) {
+		return folder.names
+	}
+	open, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = open.Close() }()
+	names, err := open.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, "pulumi-") })
+	slices.Sort(names)
+	if f.known == nil {
+		f.known = map[string]pluginFolder{}
+	}
+	f.known[dir] = pluginFolder{changed: info.ModTime(), names: names}
+	return names
+}
+
+// digest tells whether a plugin was installed, replaced or removed: of those that Pulumi manages, and of those on PATH.
+func (f *pluginFolders) digest() string {
 	sum := sha256.New()
 	if dir, err := workspace.GetPluginDir(); err == nil {
 		_, _ = fmt.Fprintln(sum, firstLevel(dir))
 	}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		folder, err := os.Open(dir)
-		if err != nil {
-			continue
-		}
-		names, _ := folder.Readdirnames(-1)
-		_ = folder.Close()
-		slices.Sort(names)
-		for _, name := range names {
-			if strings.HasPrefix(name, "pulumi-") {
-				_, _ = fmt.Fprintf(sum, "%q %s\n", name, fileMark(filepath.Join(dir, name)))
-			}
+		for _, name := range f.in(dir) {
+			_, _ = fmt.Fprintf(sum, "%q %s\n", name, fileMark(filepath.Join(dir, name)))
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// environment are the variables that the engine and the program get, sorted, but for those that say where and when somebody has started us: a
+// lastingEnvironment are the variables that the engine and the program get, sorted, but for those that say where and when somebody has started us: a
 // program that goes by these has another result every time.
-func environment() []string {
+func lastingEnvironment() []string {
 	passing := []string{
 		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",
 		"SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_PID",
@@ -197,7 +233,7 @@ func environment() []string {
 		// These open the stack, and are nothing that a program goes by; of a short passphrase even a digest would tell something.
 		"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN",
 	}
-	out := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+	out := slices.DeleteFunc(environment(os.Environ(), ""), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(passing, name) || strings.HasPrefix(name, "PULUMISCALE_") || strings.HasPrefix(name, "XDG_SESSION")
 	})

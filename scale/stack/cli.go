@@ -1,10 +1,10 @@
 package stack
 
 import (
-	"crypto/sha1" //nolint:gosec // it names a file of Pulumi's
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +13,6 @@ import (
 
 	"github.com/blang/semver"
 	"github.com/natefinch/atomic"
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -27,8 +25,8 @@ type checkedCLI struct {
 	Version string    `json:"version"`
 }
 
-// askVersion makes sure that the CLI is new enough, by the Automation API's own check, unless this file has been found to be so before.
-func (s *Stack) askVersion() error {
+// askVersion makes sure that the CLI is new enough, unless this file has been found to be so before.
+func (s *Stack) askVersion(ctx context.Context) error {
 	cli, info := checkedCLI{Path: s.command.path}, os.FileInfo(nil)
 	if target, err := filepath.EvalSymlinks(cli.Path); err == nil {
 		cli.Path = target
@@ -44,18 +42,38 @@ func (s *Stack) askVersion() error {
 			return nil
 		}
 	}
-	found, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Version: minimumVersion})
-	var exit *exec.Error
-	switch {
-	case err == nil:
-		s.command.version = found.Version()
-		cli.Version = found.Version().String()
-		cli.remember(memory)
-		return nil
-	case errors.As(err, &exit):
-		return notFound(err)
+	version, err := s.command.askVersion(ctx)
+	if err != nil {
+		return err
 	}
-	return &scale.SetupError{Problem: "the Pulumi CLI cannot be used", Err: err, Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
+	if version.LT(minimumVersion) {
+		return &scale.SetupError{Problem: "the Pulumi CLI is too old: " + cli.Path + " is v" + version.String(),
+			Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
+	}
+	s.command.version = version
+	cli.Version = version.String()
+	cli.remember(memory)
+	return nil
+}
+
+// askVersion asks the CLI for its version. The Automation API does that too, and lets flags in the environment have their way.
+func (c *command) askVersion(ctx context.Context) (semver.Version, error) {
+	stdout, stderr, _, err := c.Run(ctx, "", nil, nil, nil, nil, "version")
+	if ctx.Err() != nil {
+		return semver.Version{}, ctx.Err()
+	}
+	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
+	}
+	if err != nil {
+		return semver.Version{}, notFound(err)
+	}
+	version, err := semver.ParseTolerant(strings.TrimSpace(stdout))
+	if err != nil {
+		return semver.Version{}, &scale.SetupError{Problem: "the Pulumi CLI cannot be used", Err: fmt.Errorf("`pulumi version` says %q", strings.TrimSpace(stdout)),
+			Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
+	}
+	return version, nil
 }
 
 // cliMemory is the file that keeps the last checked CLI; empty where the user has no folder for such things.
@@ -72,38 +90,11 @@ func recall(file string) (cli checkedCLI, ok bool) {
 	return cli, err == nil && json.Unmarshal(text, &cli) == nil
 }
 
-// remember keeps the CLI. Where that fails it is asked again the next time.
+// remember keeps the CLI. Where that fails it is asked again the next time. In the home of somebody else, which `sudo` may leave in the environment, nothing is made.
 func (c checkedCLI) remember(file string) {
 	text, err := json.Marshal(c)
-	if err != nil || file == "" || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
+	if err != nil || file == "" || isForeign(file) || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
 	}
 	_ = atomic.WriteFile(file, strings.NewReader(string(text)))
-}
-
-// selectedStack is the stack that the user has selected for the project, as the CLI finds it: by PULUMI_STACK, else from the file in which
-// `pulumi stack select` keeps it. It is empty where neither tells.
-func (p *project) selectedStack() string {
-	if name, ok := os.LookupEnv("PULUMI_STACK"); ok {
-		return name
-	}
-	path, err := workspace.GetPulumiPath("workspaces", p.workspaceFile())
-	if err != nil {
-		return ""
-	}
-	text, err := os.ReadFile(path)
-	var settings struct {
-		Stack string `json:"stack"`
-	}
-	if err != nil || json.Unmarshal(text, &settings) != nil {
-		return ""
-	}
-	// A self-managed backend knows no organisations, and the CLI does not show this one either.
-	return strings.TrimPrefix(settings.Stack, onlyOrganization+"/"+string(p.Name)+"/")
-}
-
-// workspaceFile is the name of the file in which Pulumi keeps what is selected for the project.
-func (p *project) workspaceFile() string {
-	sum := sha1.Sum([]byte(p.path)) //nolint:gosec // as above
-	return string(p.Name) + "-" + hex.EncodeToString(sum[:]) + "-workspace.json"
 }

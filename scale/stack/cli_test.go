@@ -4,55 +4,57 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-func TestSelectedStack(t *testing.T) {
-	home, dir := t.TempDir(), t.TempDir()
-	s := newScript(t, `case "$*" in *version*) echo v3.250.0 ;; *--show-name*) echo organization/demo/asked ;; *) exit 9 ;; esac`)
+// openWith opens a stack with a CLI that is a script.
+func openWith(t *testing.T, body string, options Options) (*Stack, error) {
+	t.Helper()
+	s := newScript(t, body)
 	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	t.Setenv("PULUMI_HOME", home)
-	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte("name: demo\nruntime: yaml\n"), 0o600); err != nil {
-		t.Fatal(err)
+	t.Setenv("PULUMI_HOME", t.TempDir())
+	t.Setenv("PULUMI_BACKEND_URL", "file:///b")
+	options.Dir = t.TempDir()
+	writeAll(t, map[string]string{filepath.Join(options.Dir, "Pulumi.yaml"): "name: demo\nruntime: yaml\n"})
+	return Open(context.Background(), options)
+}
+
+const answers = `case "$*" in *version*) echo v3.250.0 ;; *--show-name*) echo organization/demo/asked ;; *) exit 9 ;; esac`
+
+func TestTheCLIIsAskedForTheStackThatNothingElseTells(t *testing.T) {
+	if s, err := openWith(t, answers, Options{}); err != nil || s.Name() != "asked" {
+		t.Errorf("got %v, error %v", s, err)
 	}
-	project, err := findProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := func(want string) {
-		t.Helper()
-		got, err := Open(context.Background(), Options{Dir: dir})
-		if err != nil || got.Name() != want {
-			t.Errorf("got %q, want %q, error %v", got.Name(), want, err)
-		}
-	}
-	want("asked")
-	// As `pulumi stack select` writes it; the name is that of v3.250.0 for this path, which the end-to-end tests hold against the CLI.
-	if err := os.Mkdir(filepath.Join(home, "workspaces"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(home, "workspaces", project.workspaceFile())
-	for settings, name := range map[string]string{
-		`{"stack": "organization/demo/dev"}`: "dev", `{"stack": "acme/demo/prod"}`: "acme/demo/prod", `{"stack": "dev"}`: "dev", `{}`: "asked", `{`: "asked",
-	} {
-		if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		want(name)
+	if s, err := openWith(t, answers, Options{Stack: "given"}); err != nil || s.Name() != "given" {
+		t.Errorf("got %v, error %v", s, err)
 	}
 	t.Setenv("PULUMI_STACK", "mine")
-	want("mine")
-	if s, err := Open(context.Background(), Options{Dir: dir, Stack: "given"}); err != nil || s.Name() != "given" {
+	if s, err := openWith(t, answers, Options{}); err != nil || s.Name() != "mine" {
 		t.Errorf("got %v, error %v", s, err)
 	}
 }
 
-func TestWorkspaceFileIsNamedAsPulumiDoes(t *testing.T) {
-	p := &project{path: "/srv/worker-pool/Pulumi.yaml", Project: demoProject().Project}
-	if got, want := p.workspaceFile(), "demo-d7fa8bd2fea635ce52fb97f090e0657351e9e3da-workspace.json"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+func TestACLIThatCannotBeUsedIsRefused(t *testing.T) {
+	for name, c := range map[string]struct{ body, want string }{
+		"too old":             {"echo v3.199.0", "too old"},
+		"no version":          {"echo hello", `says "hello"`},
+		"fails":               {"echo oops >&2; exit 3", "oops"},
+		"flags of other jobs": {`[ -z "$PULUMI_OPTION_CWD" ] || exit 5; echo v3.1.0`, "too old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PULUMI_OPTION_CWD", "/nowhere")
+			_, err := openWith(t, c.body, Options{Stack: "dev"})
+			setup, ok := errors.AsType[*scale.SetupError](err)
+			if !ok || !strings.Contains(setup.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
 	}
 }

@@ -108,7 +108,7 @@ func (c *command) start(p process, args ...string) (_ *invocation, err error) {
 	}
 	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, child.out.file, child.errs.file
-	cmd.Env = append(append(os.Environ(), "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
+	cmd.Env = append(environment(os.Environ(), p.dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
 	cmd.ExtraFiles = p.files
 	detach(cmd)
 	child.cmd = cmd

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/natefinch/atomic"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -23,6 +22,8 @@ type configFile struct {
 	replacing func()
 	// spare is the file as it should be after the update that has just ended; nil: there is none.
 	spare *spareFile
+	// stateDir takes note of a file that is written in its place; empty: nobody does.
+	stateDir string
 }
 
 // read returns the file's bytes; none where there is no file.
@@ -101,7 +102,7 @@ func (f configFile) write(settings []scale.Setting) error {
 func (f configFile) replace(old, with []byte) (written bool, err error) {
 	path := f.target()
 	if f.spare.replaces(old, with) {
-		if written, err := f.take(f.spare.path, path, old); err == nil {
+		if written, err := f.take(f.spare.path, path, old, with); err == nil {
 			return written, nil // else it may be on another file system
 		}
 	}
@@ -110,25 +111,7 @@ func (f configFile) replace(old, with []byte) (written bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return f.take(fresh, path, old)
-}
-
-// take puts a file in the place of the one at the path, with its mode, unless that has changed.
-func (f configFile) take(fresh, path string, old []byte) (taken bool, err error) {
-	mode := fs.FileMode(0o600)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	if err := os.Chmod(fresh, mode); err != nil {
-		return false, err
-	}
-	if f.replacing != nil {
-		f.replacing()
-	}
-	if now, err := f.read(); err != nil || !bytes.Equal(now, old) {
-		return false, err
-	}
-	return true, atomic.ReplaceFile(fresh, path)
+	return f.take(fresh, path, old, with)
 }
 
 // onDisk makes a file in a folder with the text, for this user alone, and brings it to disk.
@@ -183,16 +166,33 @@ func (f configFile) target() string {
 	return f.path
 }
 
-// writable says early whether write will be able to replace the file: its folder must take new files.
+// writable says early whether write will be able to change the file: its folder must take new files, and one of them must be able to be what the file
+// is, or else the file be written.
 func (f configFile) writable() error {
-	probe, err := os.CreateTemp(filepath.Dir(f.target()), ".pulumiscale-*")
+	path := f.target()
+	hint := "nothing was changed; give pulumiscale write access to the program's directory"
+	probe, err := os.CreateTemp(filepath.Dir(path), ".pulumiscale-*")
 	if err == nil {
 		_ = probe.Close()
-		err = os.Remove(probe.Name())
+		if unlike := makeLike(probe.Name(), path); unlike != nil {
+			if err = mayOverwrite(path); err != nil {
+				err = fmt.Errorf("a new file cannot take its place, for %w, and %w", unlike, err)
+				hint = "nothing was changed; run pulumiscale as the file's owner, or give it write access to the file"
+			}
+		}
+		err = errors.Join(err, os.Remove(probe.Name()))
 	}
 	if err != nil {
-		return &scale.SetupError{Problem: f.path + " cannot be written", Err: err,
-			Hint: "nothing was changed; give pulumiscale write access to the program's directory"}
+		return &scale.SetupError{Problem: f.path + " cannot be written", Err: err, Hint: hint}
 	}
 	return nil
+}
+
+// mayOverwrite says why a file cannot be written in its place.
+func mayOverwrite(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }

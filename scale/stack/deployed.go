@@ -3,10 +3,12 @@ package stack
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"go.yaml.in/yaml/v3"
@@ -97,7 +99,7 @@ func (f configFile) private(change scale.Change) ([]byte, error) {
 	if doc, _, err = f.asDeployed(doc, change.Config, nil); err != nil {
 		return nil, err
 	}
-	return f.edit(doc, change.Settings)
+	return f.editCopy(doc, change.Settings)
 }
 
 // asDeployed is the document with the deployed values in the place of the file's own, and the keys that it changes, but for the rules' keys,
@@ -110,6 +112,11 @@ func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules sca
 	if err := yaml.Unmarshal(doc, &root); err != nil {
 		return nil, nil, err
 	}
+	var content any
+	if err := root.Decode(&content); err != nil { // such as an anchor that holds itself
+		return nil, nil, err
+	}
+	root = *plainNode(&root)
 	config := configNode(&root)
 	found, changed := map[string]bool{}, false
 	for i := 0; config != nil && i+1 < len(config.Content); i += 2 {
@@ -156,6 +163,36 @@ func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules sca
 	}
 	out, err := f.encode(&root)
 	return out, differing, err
+}
+
+// plainNode is a copy of a node in which each alias is what it stands for, and each merge the entries that it brings: one of them can be changed, or
+// taken away, without the others.
+func plainNode(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return plainNode(node.Alias)
+	}
+	out := *node
+	out.Anchor, out.Content = "", nil
+	var merged []*yaml.Node
+	for i, inner := range node.Content {
+		inner = plainNode(inner)
+		switch {
+		case node.Kind != yaml.MappingNode || node.Content[i&^1].Tag != "!!merge": // the key of the pair
+			out.Content = append(out.Content, inner)
+		case i%2 == 1 && inner.Kind == yaml.SequenceNode:
+			merged = append(merged, inner.Content...)
+		case i%2 == 1:
+			merged = append(merged, inner)
+		}
+	}
+	for _, source := range merged {
+		for i := 0; i+1 < len(source.Content); i += 2 {
+			if _, own := mappingEntry(&out, source.Content[i].Value); own == nil {
+				out.Content = append(out.Content, source.Content[i], source.Content[i+1])
+			}
+		}
+	}
+	return &out
 }
 
 // encode is a document in the language of the file.
@@ -208,9 +245,6 @@ func (f configFile) fullName(key string) string {
 
 // holdsSecret says whether a value is, or has in it, one that is encrypted.
 func holdsSecret(node *yaml.Node) bool {
-	if node.Kind == yaml.AliasNode {
-		return holdsSecret(node.Alias)
-	}
 	if node.Kind == yaml.MappingNode && len(node.Content) == 2 && node.Content[0].Value == "secure" { //nolint:mnd // a key and its value
 		return true
 	}
@@ -264,11 +298,37 @@ func sameValue(node *yaml.Node, want string) bool {
 	if node.Decode(&got) != nil {
 		return false
 	}
+	got = asRead(got)
 	if text, isText := wanted.(string); isText {
 		own := asText(got)
-		return own != nil && *own == text
+		return own != nil && *own == text || got == nil && text == ""
 	}
 	return bytes.Equal([]byte(asJSON(got)), []byte(asJSON(wanted)))
+}
+
+// asRead is a value of a YAML document as Pulumi has it: its values are those of JSON.
+func asRead(value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return v.String()
+	case uint64: // of which JSON, as it is read, has no more than this
+		return float64(v)
+	case map[any]any:
+		out := make(map[string]any, len(v))
+		for key, inner := range v {
+			out[fmt.Sprint(key)] = asRead(inner)
+		}
+		return out
+	case map[string]any:
+		for key, inner := range v {
+			v[key] = asRead(inner)
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = asRead(inner)
+		}
+	}
+	return value
 }
 
 // isDefault says whether a deployed value is the one that the project gives its key.
@@ -302,7 +362,7 @@ func (f configFile) counts(rules scale.Rules, name string, node *yaml.Node, want
 	if node == nil || node.Decode(&got) != nil {
 		return false
 	}
-	mine, theirs := resource.NewPropertyValue(value(asJSON(got))), resource.NewPropertyValue(value(want))
+	mine, theirs := resource.NewPropertyValue(value(asJSON(asRead(got)))), resource.NewPropertyValue(value(want))
 	for _, path := range paths {
 		path.Set(mine, resource.NewProperty(0.0))
 		path.Set(theirs, resource.NewProperty(0.0))

@@ -25,35 +25,39 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 	}
 	steps := append([]any{"config"}, any(spellings))
 	steps = append(steps, path...)
+	if sameBut(doc, doc, steps, text) {
+		return doc, nil
+	}
 	found := find(&root, steps)
+	if found.missing > 0 && (text == nil || found.node != nil && found.node.Kind == yaml.AliasNode) {
+		return nil, entangled(&root, steps)
+	}
 	if found.missing == 0 && text != nil {
-		if found.node.Kind != yaml.ScalarNode {
+		switch found.node.Kind {
+		case yaml.ScalarNode:
+		case yaml.AliasNode:
+			return nil, entangled(&root, steps)
+		default:
 			return nil, errors.New("there is a structure where the count should be")
 		}
 		if out, ok := replaceScalar(doc, found.node, *text); ok && sameBut(doc, out, steps, text) {
 			return out, nil
 		}
 	}
-	if found.missing > 0 && text == nil {
-		if !sameBut(doc, doc, steps, nil) {
-			return nil, errEntangled
-		}
-		return doc, nil
-	}
 	if found.missing > 0 {
 		if out, ok := insertLines(doc, found, names(steps[len(steps)-found.missing:]), inStyle(*text, path)); ok && sameBut(doc, out, steps, text) {
 			return out, nil
 		}
 	}
+	if documents(doc) > 1 { // only the first of which would be written
+		return nil, &formError{"the file holds several documents"}
+	}
 	out, err := rewrite(&root, found, names(steps[len(steps)-found.missing:]), text)
 	if err == nil && !sameBut(doc, out, steps, text) {
-		return nil, errEntangled
+		return nil, entangled(&root, steps)
 	}
 	return out, err
 }
-
-// errEntangled is for values that an anchor or a merge shares, or that stand in a form which this package does not write.
-var errEntangled = errors.New("it cannot be changed without changing something else in the file")
 
 // place is how far a path leads into a document.
 type place struct {

@@ -46,6 +46,9 @@ type follower struct {
 	// registered is called once the program has told the engine of the stack, and so has been read; nil: nobody is told.
 	registered func()
 
+	// known are URNs by which a masked one is known again.
+	known []string
+
 	hasBegun bool
 	// hasStack says that the program has told of the stack.
 	hasStack bool
@@ -332,8 +335,8 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 	if change.Refresh {
 		args = append(args, "--refresh")
 	}
-	if s.options.Parallel > 0 {
-		args = append(args, "--parallel", asJSON(s.options.Parallel))
+	if n := s.options.parallel(); n > 0 {
+		args = append(args, "--parallel", asJSON(n))
 	}
 	op.process.dir, op.process.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
 	return s.command.start(op.process, args...)

@@ -26,10 +26,13 @@ type failure struct {
 func (s *Stack) engineError(f *follower, fail failure) error {
 	// The engine finds out last that a target is missing: by then it has updated the others.
 	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
-		return &scale.TargetError{Target: target[1]}
+		return &scale.TargetError{Target: f.unmaskURN(target[1])}
 	}
 	if !f.hasBegun {
 		return s.commandError("start the "+f.operation, fail)
+	}
+	if found := protectedResource.FindStringSubmatch(f.words() + fail.stderr); found != nil && f.preview() {
+		return &scale.ProtectedError{URN: f.unmaskURN(found[1])}
 	}
 	if len(f.diagnostics) == 0 {
 		for _, message := range errorLines(fail) {
@@ -37,6 +40,15 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 		}
 	}
 	return &scale.EngineError{Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Interrupted: fail.interrupted}
+}
+
+// words are all that the engine has said of errors.
+func (f *follower) words() string {
+	var out strings.Builder
+	for _, d := range f.diagnostics {
+		out.WriteString(d.Message + "\n")
+	}
+	return out.String()
 }
 
 // commandError tells what a failed command means that has not touched the stack.
@@ -75,8 +87,13 @@ var (
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
 	damagedLock = regexp.MustCompile(`error: unexpected end of JSON input`)
 	// lockLeft is an engine that could not remove its lock.
-	lockLeft      = regexp.MustCompile(`problem deleting the lock`)
+	lockLeft = regexp.MustCompile(`problem deleting the lock`)
+	// protectedResource is a resource that would be deleted, or replaced, and is protected.
+	protectedResource = regexp.MustCompile(`resource "([^"]+)"\s+(?:cannot be deleted\s+because it is protected|` +
+		`(?:as part of replacing "[^"]+"\s+)?as it is currently marked for protection)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
+	// keptRemotely is what a command says that would write the configuration of a stack that has it in no file.
+	keptRemotely = regexp.MustCompile(`remote (stack )?config`)
 	// unreachable is trouble on the way to the backend, by the words of Go's net package, of HTTP, and of Pulumi Cloud's client, which
 	// shows a status as [503] but for 429.
 	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|connection timed out|broken pipe|no such host|` +
@@ -93,6 +110,8 @@ type precondition struct {
 // preconditions are all that are known; the first that fits counts.
 func preconditions() []precondition {
 	return []precondition{
+		{keptRemotely, "the service keeps the stack's configuration, and not a file",
+			"pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file, under `environment:`"},
 		{regexp.MustCompile(`incorrect passphrase`), "the passphrase is wrong",
 			"set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
 		{regexp.MustCompile(`passphrase must be set`), "no passphrase is set",
@@ -107,7 +126,7 @@ func preconditions() []precondition {
 		{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
 			"name one with --stack, or run `pulumi stack select`"},
 		{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
-		{regexp.MustCompile(`unable to open bucket|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied|operation not permitted|no space left on device`),
+		{regexp.MustCompile(`unable to open (bucket|state directory|state database)|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied|operation not permitted|no space left on device`),
 			"the backend's storage cannot be used", "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
 	}
 }

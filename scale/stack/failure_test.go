@@ -31,8 +31,11 @@ const (
 	noStackText  = "error: no stack named 'nope' found\n"
 	noSelectText = "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
 	noBucketText = "error: unable to open bucket file:///backend?no_tmp_dir=true: stat /backend: no such file or directory\n"
-	noLoginText  = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions\n"
-	refusedText  = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: performing HTTP request: Get \"http://127.0.0.1:9/api/user\": dial tcp 127.0.0.1:9: connect: connection refused\n"
+	// Of v3.274.1, and of a stack with remote configuration.
+	noDirectoryText  = "error: unable to open state directory \"file:///backend\": stat /backend: no such file or directory\n"
+	remoteConfigText = "error: config set not supported for remote stack config: use `pulumi env set demo/dev pulumiConfig.demo:key --secret <value>`\n"
+	noLoginText      = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions\n"
+	refusedText      = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: performing HTTP request: Get \"http://127.0.0.1:9/api/user\": dial tcp 127.0.0.1:9: connect: connection refused\n"
 	// Of Pulumi Cloud, as e2e/testdata/script/cloud*.txtar have it from the real CLI.
 	startConflictText = "error: [409] Conflict: Another update is currently in progress.\n" +
 		"To learn more about possible reasons and resolution, visit https://www.pulumi.com/docs/support/troubleshooting/common-issues/update-conflicts/\n"
@@ -86,6 +89,8 @@ func TestCommandError(t *testing.T) {
 		{"no such stack", failure{stderr: noStackText}, badSetup("there is no such stack", noStackText)},
 		{"no stack selected", failure{stderr: noSelectText}, badSetup("no stack is selected", noSelectText)},
 		{"no storage", failure{stderr: noBucketText}, badSetup("the backend's storage cannot be used", noBucketText)},
+		{"no storage, in a newer CLI's words", failure{stderr: noDirectoryText}, badSetup("the backend's storage cannot be used", noDirectoryText)},
+		{"a configuration of the service", failure{stderr: remoteConfigText}, badSetup("the service keeps the stack's configuration, and not a file", remoteConfigText)},
 		{"no login", failure{stderr: noLoginText}, badSetup("not logged in to the backend", noLoginText)},
 		{"a backend that does not answer", failure{stderr: refusedText}, &scale.UnavailableError{
 			Detail: `performing HTTP request: Get "http://127.0.0.1:9/api/user": dial tcp 127.0.0.1:9: connect: connection refused`,

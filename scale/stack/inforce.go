@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"maps"
 	"sync"
 
@@ -14,9 +15,15 @@ type inForce struct {
 }
 
 // rules parses the stack's output. Where that is malformed and [Options.KeepRules] is set, the rules are the last valid ones and
-// malformed says what is wrong with the output; what it said of the current counts is no longer known then.
-func (s *Stack) rules(output []byte) (rules scale.Rules, malformed, err error) {
+// malformed says what is wrong with the output; what it said of the current counts is no longer known then. An output that an update has taken away,
+// by the newest entries of the history, is not malformed: no rules are in force any more.
+func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malformed, err error) {
 	rules, err = scale.ParseRules(output)
+	if none, ok := errors.AsType[*scale.RulesError](err); ok && takenAway(output, entries) {
+		none.Gone = true
+		s.inForce.set(nil)
+		return nil, nil, err
+	}
 	if !s.options.KeepRules {
 		return rules, nil, err
 	}
@@ -32,7 +39,7 @@ func (s *Stack) rules(output []byte) (rules scale.Rules, malformed, err error) {
 	return maps.Clone(s.inForce.rules), err, nil
 }
 
-// set puts valid rules in force.
+// set puts valid rules in force; nil: none.
 func (f *inForce) set(rules scale.Rules) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

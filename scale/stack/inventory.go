@@ -30,7 +30,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	out := &snippet.Inventory{Language: s.project.language(), Runtime: s.project.Runtime.Name()}
 	variables := s.project.yamlVariables()
 	for _, r := range state.all {
-		if !r.Custom || strings.HasPrefix(r.Type, "pulumi:providers:") {
+		if !r.Custom || strings.HasPrefix(r.Type, providerTypes) {
 			continue
 		}
 		name := r.URN[strings.LastIndex(r.URN, "::")+2:]
@@ -72,7 +72,10 @@ func (p *project) language() snippet.Language {
 
 // programDir is where the program itself is.
 func (p *project) programDir() string {
-	dir := filepath.Join(p.dir, p.Main)
+	dir := p.Main
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(p.dir, dir)
+	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return filepath.Dir(dir)
 	}

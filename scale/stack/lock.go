@@ -29,6 +29,7 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
 		return nil, s.lockError(err)
 	}
+	s.file.finishWriting()
 	return s.unlocking(lock), nil
 }
 
@@ -36,6 +37,7 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 func (s *Stack) unlocking(lock *flock.Flock) func() {
 	return func() {
 		s.spare.Swap(nil).discard()
+		s.handOver()
 		_ = lock.Unlock()
 	}
 }
@@ -50,8 +52,10 @@ func (s *Stack) TryLock() (func(), bool, error) {
 	if err != nil {
 		return nil, false, s.lockError(err)
 	}
+	s.handOver() // the lock too, for those who wait for it
 	if ok {
 		s.removeLeftovers()
+		s.file.finishWriting()
 	}
 	return s.unlocking(lock), ok, nil
 }

@@ -25,6 +25,7 @@ type memory struct {
 	Output    string         `json:"output"`
 	Resources []string       `json:"resources"`
 	Updates   []scale.Update `json:"updates"`
+	Protected []string       `json:"protected,omitempty"`
 	Complete  bool           `json:"complete"`
 	Head      string         `json:"head"`
 	Stamp     scale.Stamp    `json:"stamp"`
@@ -36,7 +37,7 @@ type memory struct {
 }
 
 // memoryFormat changes with the meaning of anything in the file.
-const memoryFormat = 3
+const memoryFormat = 4
 
 func (s *Stack) memoryFile() string {
 	return filepath.Join(s.stateDir, "last-"+path.Base(s.name)+".json")
@@ -53,8 +54,8 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	}
 	text, err := json.Marshal(memory{
 		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
-		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Complete: snap.Complete, Head: snap.Head, Stamp: snap.Stamp,
-		Deploy: snap.Deploy, Config: snap.Config, Dependencies: snap.Dependencies,
+		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Protected: snap.Protected, Complete: snap.Complete,
+		Head: snap.Head, Stamp: snap.Stamp, Deploy: snap.Deploy, Config: snap.Config, Dependencies: snap.Dependencies,
 	})
 	if err != nil {
 		return
@@ -85,8 +86,8 @@ func (s *Stack) recall() *scale.Snapshot {
 		return nil
 	}
 	return &scale.Snapshot{
-		Rules: rules, Resources: m.Resources, Updates: m.Updates, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp, Output: []byte(m.Output),
-		Program: scale.Program{Deploy: m.Deploy}, Config: m.Config, Dependencies: m.Dependencies,
+		Rules: rules, Resources: m.Resources, Updates: m.Updates, Protected: m.Protected, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp,
+		Output: []byte(m.Output), Program: scale.Program{Deploy: m.Deploy}, Config: m.Config, Dependencies: m.Dependencies,
 	}
 }
 
@@ -112,6 +113,6 @@ func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp
 		return nil, false, nil
 	}
 	snap := *last
-	snap.Unsettled, snap.Busy = nil, busy
+	snap.Unsettled, snap.Unverified, snap.Busy = nil, nil, busy
 	return &snap, certain, s.fillFile(&snap)
 }

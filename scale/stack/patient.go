@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/blang/semver"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
@@ -27,6 +27,8 @@ type Patient struct {
 	survey  *doctor.Survey
 	state   state
 	backend doctor.Backend
+	// remote says that the service keeps the stack's configuration.
+	remote bool
 }
 
 var _ doctor.Patient = (*Patient)(nil)
@@ -40,17 +42,17 @@ func NewPatient(options Options) *Patient {
 }
 
 // CLI finds the Pulumi CLI and asks it for its version.
-func (p *Patient) CLI(context.Context) (doctor.CLI, error) {
+func (p *Patient) CLI(ctx context.Context) (doctor.CLI, error) {
 	path, err := exec.LookPath("pulumi")
 	if err != nil {
 		return doctor.CLI{}, notFound(err)
 	}
-	found, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{SkipVersionCheck: true})
-	if err != nil {
-		return doctor.CLI{}, notFound(err)
+	cli := &command{path: path}
+	if cli.version, err = cli.askVersion(ctx); err != nil {
+		return doctor.CLI{}, err
 	}
-	p.command = &command{path: path, version: found.Version()}
-	return doctor.CLI{Path: path, Version: found.Version().String(), Minimum: minimumVersion.String(), TooOld: found.Version().LT(minimumVersion)}, nil
+	p.command = cli
+	return doctor.CLI{Path: path, Version: cli.version.String(), Minimum: minimumVersion.String(), TooOld: cli.version.LT(minimumVersion)}, nil
 }
 
 // Program finds the program.
@@ -72,10 +74,12 @@ func (p *Patient) Program(context.Context) (doctor.Program, error) {
 
 // StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
 func (p *Patient) StackName(ctx context.Context) (string, error) {
-	if p.command == nil && p.options.Stack == "" && p.project.selectedStack() == "" {
-		return "", &scale.SetupError{Problem: "no stack is selected", Hint: "name one with --stack, or run `pulumi stack select`"}
-	}
-	if err := p.askName(ctx); err != nil {
+	if p.command == nil {
+		p.name = cmp.Or(p.options.Stack, p.project.selectedStack(semver.Version{}))
+		if p.name == "" {
+			return "", &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
+		}
+	} else if err := p.askName(ctx); err != nil {
 		return "", err
 	}
 	p.file = configFile{path: p.project.configFile(p.name), project: p.project}
@@ -109,14 +113,18 @@ func withoutCredentials(text string) string {
 
 // Survey reads the stack's state, history and configuration file.
 func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
+	stamp := p.stamp()
 	state, entries, complete, err := p.readBoth(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rules, _, rulesErr := p.rules(state.rules)
+	rules, _, rulesErr := p.rules(state.rules, entries)
 	updates, err := p.updates(entries, rules)
 	if err != nil {
 		rulesErr = errors.Join(rulesErr, err)
+	}
+	if destroyed := p.destroyed(state, entries, rules, updates); destroyed != nil {
+		rulesErr = destroyed
 	}
 	if rulesErr != nil {
 		rules = nil
@@ -126,11 +134,13 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	}
 	p.state = state
 	p.survey = &doctor.Survey{RulesErr: rulesErr, Snapshot: &scale.Snapshot{
-		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Dependencies: state.dependencies, Pending: state.pending, Complete: complete, Updates: updates, Head: head(entries),
+		Rules: rules, Resources: state.resources, DependsOn: state.dependsOn, Dependencies: state.dependencies, Pending: state.pending,
+		Protected: state.protected, Complete: complete, Updates: updates, Head: head(entries),
+		Stamp: stamp, Output: state.output(), Config: deployedConfig(entries), Program: scale.Program{Deploy: deployOf(entries)},
 	}}
 	ended, _ := p.left()
-	p.survey.Unsettled = p.unsettled(ended, entries, rules)
-	p.survey.File, p.survey.FileErr = p.file.values(rules)
+	p.survey.Unsettled, p.survey.Unverified = p.unsettled(ended, entries, rules), unverified(ended, entries, rules)
+	p.survey.FileErr = p.fillFile(p.survey.Snapshot)
 	return p.survey, nil
 }
 
@@ -156,6 +166,7 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
 	}
 	if err != nil {
+		p.remote = keptRemotely.MatchString(err.Error())
 		return nil, err
 	}
 	out, err := p.ask(ctx, "read the stack's configuration", "config", "--json", "--show-secrets", "--stack", p.name, "--config-file", file)
@@ -184,6 +195,12 @@ func (p *Patient) Prove(ctx context.Context) ([]scale.RuleProof, error) {
 	return scaler.Verify(ctx)
 }
 
+// Pending are the changes that keep pools from being scaled.
+func (p *Patient) Pending(ctx context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
+	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
+	return scaler.Pending(ctx, p.survey.Snapshot, prove)
+}
+
 // Drifts compares the configuration file with the last successful update.
 func (p *Patient) Drifts(ctx context.Context) ([]scale.Drift, error) {
 	return scale.Drifts(ctx, p.Stack, p.survey.Snapshot)
@@ -194,7 +211,11 @@ func (p *Patient) ConfigFile() doctor.ConfigFile {
 	path := p.file.target()
 	out := doctor.ConfigFile{Path: p.file.path, DirErr: mayWrite(filepath.Dir(path))}
 	_, err := os.Stat(path)
-	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing {
+	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing || p.remote {
+		out.Remote = p.remote
+		return out
+	}
+	if out.FileErr = mayKeep(path); out.FileErr != nil {
 		return out
 	}
 	if out.FileErr = mayWrite(path); replaceable(out.FileErr) {

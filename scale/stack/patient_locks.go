@@ -6,11 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
@@ -26,14 +23,9 @@ func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, e
 	if !ok {
 		return nil, false, nil
 	}
-	// As the CLI lays them out: with the project in the path, and in old backends without.
-	stack := path.Base(p.name)
-	for _, place := range []string{filepath.Join("organization", string(p.project.Name), stack), stack} {
-		files, _ := filepath.Glob(filepath.Join(escaped(dir), ".pulumi", "locks", place, "*.json"))
-		for _, file := range files {
-			if lock, there := p.readLock(file); there {
-				locks = append(locks, lock)
-			}
+	for _, file := range p.project.lockFiles(dir, p.name) {
+		if lock, there := p.readLock(file); there {
+			locks = append(locks, lock)
 		}
 	}
 	return locks, true, nil
@@ -53,11 +45,7 @@ func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return lock, false
 	}
-	var content struct {
-		PID                int
-		Username, Hostname string
-		Timestamp          time.Time
-	}
+	var content lockContent
 	if err != nil || json.Unmarshal(text, &content) != nil {
 		return doctor.Lock{Damaged: true}, true
 	}

@@ -31,12 +31,34 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 	} else {
 		out.WriteErr = mayWrite(dir)
 	}
+	if !out.Missing {
+		out.Closed = closedTo(dir)
+	}
 	usage, err := disk.UsageWithContext(ctx, dir)
 	if err != nil {
 		out.DiskErr = err
 		return out
 	}
 	out.Disk, out.Free = usage.Fstype, usage.Free
+	return out
+}
+
+// closedTo are the files below a state directory that this user may not write, by their paths in it.
+func closedTo(dir string) []string {
+	var out []string
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		inside, relErr := filepath.Rel(dir, path)
+		if relErr != nil || inside == "." || entry == nil || entry.Name() == ".gitignore" {
+			return nil
+		}
+		if err != nil || mayWrite(path) != nil {
+			out = append(out, inside)
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+		}
+		return nil
+	})
 	return out
 }
 

@@ -75,7 +75,7 @@ func (e *engineProcess) isFor(change scale.Change) bool {
 
 // launch makes the record of an update and starts its engine, which waits for its configuration where it is gated.
 func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err error) {
-	r, err := s.newRecord(change.ID, change.Pools)
+	r, err := s.newRecord(change.ID, change.Pools, change.Unsettled...)
 	if err != nil {
 		return nil, s.lockError(err)
 	}
@@ -104,6 +104,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	if err != nil {
 		return nil, err
 	}
+	s.handOver() // whoever comes after a crash must be able to read it
 	return e, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func findProject(dir string) (*project, error) {
 	if dir == "" {
 		dir = "."
 	}
-	abs, err := filepath.Abs(dir)
+	abs, err := goingTo(dir)
 	if err == nil {
 		_, err = os.Stat(abs)
 	}
@@ -48,6 +49,31 @@ func findProject(dir string) (*project, error) {
 		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
 	}
 	return &project{dir: filepath.Dir(path), path: path, Project: loaded}, nil
+}
+
+// goingTo is where `pulumi --cwd DIR` believes to be: in $PWD where that leads to the directory, as after a shell's `cd`, else at its path without
+// links. The CLI looks for the project above that, and keeps by it which stack is selected.
+func goingTo(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil || dir == "." || runtime.GOOS == "windows" {
+		return abs, err
+	}
+	if here, err := os.Getwd(); err == nil && sameFile(here, abs) {
+		return here, nil
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	return abs, nil // which is not there
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // loadProject reads a project's file as the CLI does. Where that holds the program too, which may be thousands of resources, it is not looked at:

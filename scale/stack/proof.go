@@ -38,7 +38,7 @@ type keptProof struct {
 	Backend string `json:"backend"`
 
 	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] that the proof was made for, as long as no update has followed; empty: not known.
+	// State is the [scale.Stamp.State] of the stack as it was proved, or read first after an update of ours; empty: not known.
 	State string `json:"state,omitempty"`
 	// Files and Rest are the basis.
 	Files map[string]string `json:"files"`
@@ -68,6 +68,9 @@ func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	kept := s.keptProof()
 	if kept == nil || !kept.holds(snap) || !kept.restsOn(now) {
 		return &scale.Proof{Basis: now.digest()}, nil
+	}
+	if kept.Proof.Head == snap.Head && kept.State == "" { // after an update of ours, and from now on edits of the state are seen
+		kept.State = snap.Stamp.State
 	}
 	proof := kept.Proof
 	proof.Basis = now.digest()

@@ -24,12 +24,12 @@ import (
 // onlyOrganization is what self-managed backends, which have no organisations, put where Pulumi Cloud has one.
 const onlyOrganization = "organization"
 
-// askName finds the stack's name: the one asked for, else the selected one. On Pulumi Cloud that is its whole name, for the short one
-// means the stack of the default organisation, which may be another.
+// askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known. On Pulumi Cloud that is its whole
+// name, for the short one means the stack of the default organisation, which may be another.
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
-		s.name = s.project.selectedStack()
+		s.name = s.project.selectedStack(s.command.version)
 	}
 	if s.name != "" {
 		return nil
@@ -105,7 +105,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, rulesErr, unread := s.rules(state.rules)
+	rules, rulesErr, unread := s.rules(state.rules, entries)
 	if malformed, ok := errors.AsType[*scale.RulesError](unread); ok {
 		rules = malformed.Keys
 	} else if unread != nil {
@@ -126,8 +126,8 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	}
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
 	snap.Deploy, snap.Config = deployOf(entries), deployedConfig(entries)
-	snap.Unsettled = s.unsettled(ended, entries, rules)
-	err = cmp.Or(s.fill(snap, state), unread)
+	snap.Unsettled, snap.Unverified = s.unsettled(ended, entries, rules), unverified(ended, entries, rules)
+	err = cmp.Or(s.fill(snap, state), s.destroyed(state, entries, rules, updates), unread)
 	if err == nil && rulesErr == nil {
 		s.last.Store(snap)
 	}
@@ -151,13 +151,14 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 		return s.Read(ctx)
 	}
 	snap := *known
-	snap.Unsettled, snap.Busy = nil, busy
+	snap.Unsettled, snap.Unverified, snap.Busy = nil, nil, busy
 	return &snap, s.fill(&snap, state)
 }
 
 // fill puts what the state and the configuration file say into a snapshot that has the rules.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
-	snap.Resources, snap.DependsOn, snap.Dependencies, snap.Pending = state.resources, state.dependsOn, state.dependencies, state.pending
+	snap.Resources, snap.DependsOn, snap.Dependencies = state.resources, state.dependsOn, state.dependencies
+	snap.Pending, snap.Protected = state.pending, state.protected
 	snap.Output, snap.Written = state.output(), state.written
 	return s.fillFile(snap)
 }
@@ -165,6 +166,9 @@ func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 // fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed configuration.
 func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	if snap.File, err = s.file.values(snap.Rules); err != nil {
+		return err
+	}
+	if snap.Forms, err = s.file.forms(snap.Rules); err != nil {
 		return err
 	}
 	doc, err := s.file.read()
@@ -197,6 +201,7 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 // state is what is needed of an exported stack. Reading it takes no passphrase: secrets stay encrypted in it.
 type state struct {
 	resources, pending []string
+	protected          []string
 	// dependsOn are all that a resource cannot be without, dependencies its dependencies alone.
 	dependsOn, dependencies map[string][]string
 	rules                   []byte
@@ -231,6 +236,7 @@ type resourceState struct {
 	Dependencies []string                  `json:"dependencies"`
 	DeletedWith  string                    `json:"deletedWith"`
 	Provider     string                    `json:"provider"`
+	Protect      bool                      `json:"protect"`
 }
 
 func (s *Stack) readState(ctx context.Context) (state, error) {
@@ -261,6 +267,9 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 			st.dependencies[r.URN] = on
 		}
 		st.dependsOn[r.URN] = append(slices.Clip(r.Dependencies), r.Parent, r.DeletedWith)
+		if r.Protect {
+			st.protected = append(st.protected, r.URN)
+		}
 		if r.Type == stackType {
 			st.rules = r.Outputs[scale.OutputName]
 		}

@@ -28,6 +28,12 @@ type record struct {
 	// Host is the machine, and Started when the engine was about to be started.
 	Host    string    `json:"host"`
 	Started time.Time `json:"started"`
+	// Doubted are those of the pools that were in doubt before the update: they stay so until it is proved that one has settled them.
+	Doubted []string `json:"doubted,omitempty"`
+	// Unverified are pools whose update succeeded without being proved.
+	Unverified map[string]scale.Doubt `json:"unverified,omitempty"`
+	// Unclean says that the engine may have left its lock behind.
+	Unclean bool `json:"unclean,omitempty"`
 	// Damaged says that the engine failed while it wrote its lock, which may be there and empty since: then nobody can lock the stack.
 	Damaged bool `json:"damaged,omitempty"`
 	// pid is the engine's; 0 where it is not known, perhaps because it was never started.
@@ -45,13 +51,13 @@ const (
 )
 
 // newRecord makes the record of an update that is about to begin, and brings it to disk.
-func (s *Stack) newRecord(id string, pools []string) (*record, error) {
+func (s *Stack) newRecord(id string, pools []string, doubted ...string) (*record, error) {
 	dir, err := os.MkdirTemp(s.stateDir, copyPrefix)
 	if err != nil {
 		return nil, err
 	}
 	host, _ := os.Hostname()
-	r := &record{dir: dir, Stack: path.Base(s.Name()), ID: id, Pools: pools, Host: host, Started: time.Now()}
+	r := &record{dir: dir, Stack: path.Base(s.Name()), ID: id, Pools: pools, Doubted: doubted, Host: host, Started: time.Now()}
 	if err := r.save(); err != nil {
 		r.remove()
 		return nil, err
@@ -173,10 +179,11 @@ func (r *record) inDoubt(entries []entry) bool {
 func (s *Stack) unsettled(ended []*record, entries []entry, rules scale.Rules) []string {
 	var out []string
 	for _, r := range ended {
-		if !r.inDoubt(entries) {
-			continue
+		pools := r.Doubted
+		if len(r.Pools) > 0 && r.inDoubt(entries) {
+			pools = slices.Concat(pools, r.Pools)
 		}
-		for _, pool := range r.Pools {
+		for _, pool := range pools {
 			if _, ok := rules[pool]; ok {
 				out = append(out, pool)
 			}
@@ -186,20 +193,22 @@ func (s *Stack) unsettled(ended []*record, entries []entry, rules scale.Rules) [
 	return slices.Compact(out)
 }
 
-// settle takes the record's pools out of older records: its update has had the stack to itself, and either settles them or is itself what
-// leaves them in doubt.
+// settle takes the record's pools out of older records: its update has had the stack to itself, so that it is what leaves them in doubt from now on,
+// if only with the doubts that it inherits.
 func (s *Stack) settle(r *record) {
 	for _, other := range s.records() {
 		if other.dir == r.dir || other.Stack != r.Stack || !other.ended() {
 			continue
 		}
-		before := len(other.Pools)
-		other.Pools = slices.DeleteFunc(other.Pools, func(pool string) bool { return slices.Contains(r.Pools, pool) })
-		switch len(other.Pools) {
-		case 0:
+		r.inherit(other)
+		if len(r.Doubted)+len(r.Unverified) > 0 && r.save() != nil {
+			continue // the older one must tell of it
+		}
+		cleared := other.clear(r.Pools)
+		switch {
+		case len(other.Pools) == 0 && !other.doubts():
 			other.remove()
-		case before:
-		default:
+		case cleared:
 			_ = other.save() // as it was, it brings a pool once more to the count that it has
 		}
 	}

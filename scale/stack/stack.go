@@ -4,7 +4,6 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +23,7 @@ type Options struct {
 	Stack string
 	// StateDir is where the lock is kept; empty is .pulumiscale in the program's directory.
 	StateDir string
-	// Parallel is how many resource operations may run at once; 0 is the engine's default.
+	// Parallel is how many resource operations may run at once; 0 is what PULUMI_PARALLEL says, else the engine's default.
 	Parallel int
 	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. Nil never does.
 	Interrupt <-chan struct{}
@@ -43,6 +42,7 @@ type Stack struct {
 	inForce  inForce
 	prepared prepared
 	proofs   proofs
+	plugins  pluginFolders
 	// last is what was read last, or what a reading finds after an update of ours, be it an earlier process's; nil: nothing.
 	last atomic.Pointer[scale.Snapshot]
 	// spare is the configuration file for Write after an update; nil: there is none.
@@ -71,19 +71,13 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
 		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
 	}
-	// Neither question waits for the other's answer.
-	var wait sync.WaitGroup
-	var versionErr, nameErr error
-	wait.Go(func() { versionErr = s.askVersion() })
-	wait.Go(func() { nameErr = s.askName(ctx) })
-	wait.Wait()
-	if versionErr != nil {
-		return nil, versionErr
+	if err := s.askVersion(ctx); err != nil {
+		return nil, err
 	}
-	if nameErr != nil {
-		return nil, nameErr
+	if err := s.askName(ctx); err != nil {
+		return nil, err
 	}
-	s.file = configFile{path: project.configFile(s.name), project: project}
+	s.file = configFile{path: project.configFile(s.name), project: project, stateDir: s.stateDir}
 	s.last.Store(s.recall())
 	return s, nil
 }

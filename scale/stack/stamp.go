@@ -112,3 +112,20 @@ func historyFiles(dir string) (updates int, newest string, err error) {
 	}
 	return updates, newest, err
 }
+
+// Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for backends that are no folder.
+func (s *Stack) Glance() string {
+	dir, ok := s.project.folder(s.project.currentBackend())
+	if !ok {
+		return ""
+	}
+	place, _, ok := s.stateFile(filepath.Join(dir, ".pulumi"))
+	if !ok {
+		return ""
+	}
+	info, err := os.Stat(filepath.Join(dir, ".pulumi", "history", place))
+	if err != nil {
+		return ""
+	}
+	return info.ModTime().String()
+}

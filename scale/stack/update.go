@@ -32,6 +32,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	f := newFollower("preview", change.Message, observe)
+	f.known = s.knownURNs(change.Targets)
 	if err := s.attend(ctx, f, dir, child); err != nil {
 		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
 			failed.Misplaced = misplaced(failed.Diagnostics)
@@ -40,6 +41,9 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	}
 	if f.result.Dependencies, err = readDependencies(dir); err != nil {
 		return nil, err
+	}
+	if isMasked(f.result.Output) {
+		f.result.Output, _ = unmaskOutput(f.result.Output, change.Output)
 	}
 	return &f.result, nil
 }
@@ -55,6 +59,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	}
 	if err := s.file.writable(); err != nil {
 		return nil, err
+	}
+	if locked := s.seenLocked(); locked != nil {
+		s.unlock(ctx, locked, observe)
+		return nil, locked
 	}
 	change.ID = cmp.Or(change.ID, scale.NewUpdateID())
 	decided, err := s.decidedOn(change)
@@ -85,6 +93,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		}
 	}()
 	f := newFollower("update", change.Message, observe)
+	f.known = s.knownURNs(change.Targets)
 	var stale string
 	f.locked = func() {
 		if stale = s.staleAtLock(running, from, decided, change, engine); stale != "" {
@@ -112,6 +121,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	if err != nil {
 		return nil, err
 	}
+	s.readMasked(context.WithoutCancel(ctx), f)
 	f.result.ID, f.result.Head = change.ID, ownHead(change.ID, succeeded)
 	f.result.Overtaken = f.hasBegun && from.elsewhere(change) || f.foundOther(change.Output)
 	if !f.result.Overtaken {
@@ -122,6 +132,10 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 
 // foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are known.
 func (f *follower) foundOther(output []byte) bool {
+	if isMasked(f.before) && output != nil {
+		_, fits := unmaskOutput(f.before, output)
+		return !fits
+	}
 	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
@@ -133,10 +147,11 @@ func (s *Stack) conclude(r *record, f *follower, err error) {
 		s.settle(r)
 	}
 	failed := began && err != nil && len(f.result.Steps) > 0
-	if !failed && !f.unclean {
+	switch {
+	case !failed && !f.unclean && !(began && r.doubts()):
 		r.remove()
-	} else if f.damaged {
-		r.Damaged = true
+	case f.unclean:
+		r.Damaged, r.Unclean = f.damaged, true
 		_ = r.save() // else the lock is not known for ours, and stays
 	}
 }

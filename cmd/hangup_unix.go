@@ -1,0 +1,29 @@
+//go:build !windows
+
+package cmd
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// outlivePipes makes a write to a pipe that nobody reads any more fail, where Go would have the process die: `| head`, or Ctrl-C on `| tee`, must
+// not end an update half way. The signal is passed on to nobody rather than ignored, since the engine would inherit that.
+func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
+// notifyHangup passes on that the terminal is gone, unless the user wants that to be passed over, as `nohup` says.
+func notifyHangup(c chan<- os.Signal) (stop func()) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return func() {}
+	}
+	signal.Notify(c, syscall.SIGHUP)
+	return func() { signal.Stop(c) }
+}
+
+// ignoresHangup says whether the process was started by `nohup`. It must be asked before anything is notified.
+func ignoresHangup() bool { return signal.Ignored(syscall.SIGHUP) }
+
+// isBrokenPipe says whether a write failed because nobody reads any more.
+func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -1,0 +1,62 @@
+package scale
+
+import (
+	"fmt"
+	"time"
+)
+
+// Heard is the latest that is known of an alert of a pool.
+type Heard struct {
+	// Pool is the pool, and Alert the alert's [Signal.Identity].
+	Pool, Alert string
+	// Since is when the alert's latest firing began that was heard of, on the sender's clock: see [Signal.Since]. Cleared says that it has ended.
+	Since   time.Time
+	Cleared bool
+	// At is when that was heard, on this machine's clock.
+	At time.Time
+}
+
+// HeardOf is what an intent tells of an alert; ok is false where it does not say which, or of which of its firings.
+func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
+	s := i.Signal
+	if s == nil || s.Identity == "" || s.Since.IsZero() {
+		return h, false
+	}
+	return Heard{Pool: i.Pool, Alert: s.Identity, Since: s.Since, Cleared: s.Cleared, At: at}, true
+}
+
+// After is what is known once h was heard, and whether that is anything new. The end of a firing is the end of those before it.
+func (h Heard) After(known Heard) (now Heard, isNew bool) {
+	switch {
+	case h.Cleared && h.Since.Before(known.Since):
+		h.Since = known.Since
+		return h, !known.Cleared
+	case h.Since.After(known.Since), h.Cleared && !known.Cleared:
+		return h, true
+	}
+	return known, false
+}
+
+// overtaken says why nothing is to be done about a signal, for what is known of its alert is later; it is empty where it is not. A firing that
+// has ended is over, also where it is told of late, or by a peer of the sender; and the end of one is no end of a firing that began after it.
+func (s Signal) overtaken(known Heard) string {
+	switch {
+	case s.Cleared && !known.Cleared && !s.Ended.IsZero() && known.Since.After(s.Ended):
+		return fmt.Sprintf("the alert has fired again since: this is the end of an earlier firing, and the latest one began at %s", clock(known.Since))
+	case s.Cleared || !known.Cleared || s.Since.After(known.Since):
+		return ""
+	case s.Since.Equal(known.Since):
+		return fmt.Sprintf("this firing of the alert, which began at %s, has cleared already", clock(s.Since))
+	}
+	return fmt.Sprintf("this firing of the alert began at %s, and it has cleared since", clock(s.Since))
+}
+
+// isOf says whether two signals are of one alert, as far as their senders say.
+func (s Signal) isOf(other Signal) bool {
+	if s.Identity != "" && other.Identity != "" {
+		return s.Identity == other.Identity
+	}
+	return s.Alert == other.Alert
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,194 @@
+package journal
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// alertAt is what is heard at noon of an alert of the pool worker that began so long after it.
+func alertAt(name string, since time.Duration, cleared bool) scale.Heard {
+	return scale.Heard{Pool: "worker", Alert: name, Since: noon.Add(since), Cleared: cleared, At: noon}
+}
+
+func recalls(t *testing.T, j *Journal, want scale.Heard) {
+	t.Helper()
+	got, ok, err := j.Recall(want.Pool, want.Alert)
+	if diff := cmp.Diff(want, got); !ok || err != nil || diff != "" {
+		t.Errorf("of %s: %v, %v\n%s", want.Alert, ok, err, diff)
+	}
+}
+
+func TestWhatWasHeardOfAlertsOutlivesTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	if _, ok, err := j.Recall("worker", "a"); ok || err != nil {
+		t.Errorf("something was heard: %v, %v", ok, err)
+	}
+	if err := j.Remember([]scale.Heard{alertAt("a", time.Minute, true), alertAt("b", 0, true)}); err != nil {
+		t.Fatal(err)
+	}
+	firing := accepted(1, "worker", "c/firing")
+	firing.Intent.Delta, firing.Intent.Signal = nil, &scale.Signal{Identity: "c", Since: noon}
+	add(t, j, firing)
+	j = reopen(t, j, dir)
+	recalls(t, j, alertAt("a", time.Minute, true))
+	recalls(t, j, alertAt("b", 0, true))
+	recalls(t, j, alertAt("c", 0, false))
+	if _, ok, _ := j.Recall("web", "a"); ok {
+		t.Error("it was heard of another pool")
+	}
+	if err := j.Remember([]scale.Heard{alertAt("a", 0, true), alertAt("c", 0, true)}); err != nil {
+		t.Fatal(err)
+	}
+	recalls(t, j, alertAt("a", time.Minute, true))
+	recalls(t, j, alertAt("c", 0, true))
+	before := transactions(t, j)
+	if err := j.Remember([]scale.Heard{alertAt("a", 0, true), alertAt("c", 0, true)}); err != nil || transactions(t, j) != before {
+		t.Errorf("no news is written down, %v", err)
+	}
+}
+
+func TestPruneForgetsWhatWasHeard(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	var heard []scale.Heard
+	for i := range 6 {
+		h := alertAt(string(rune('f'-i)), 0, true)
+		h.At = noon.Add(time.Duration(i) * time.Second)
+		heard = append(heard, h)
+	}
+	if err := j.Remember(heard); err != nil {
+		t.Fatal(err)
+	}
+	err := j.view(func(tx *bolt.Tx) error {
+		old, err := outdatedHeard(tx, noon, 4)
+		if want := [][]byte{[]byte("worker\x00e"), []byte("worker\x00f")}; !cmp.Equal(want, old) {
+			t.Errorf("of six, four of which are kept, %q are forgotten", old)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := heard[len(heard)-1]
+	if err := j.Prune(last.At.Add(keepFor)); err != nil {
+		t.Fatal(err)
+	}
+	recalls(t, j, last)
+	if err := j.Prune(last.At.Add(keepFor + 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, _ := j.Recall(last.Pool, last.Alert); ok {
+		t.Error("it is kept for longer than a day")
+	}
+}
+
+func TestWhatWasHeardIsSavedFromADamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	add(t, j, accepted(1, "worker", "1"), accepted(2, "worker", "2"))
+	if err := j.Remember([]scale.Heard{alertAt("a", 0, true)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damageRecord(t, filepath.Join(dir, fileName), `"id":"00000002"`)
+	j = open(t, dir)
+	if d := j.Damage(); d == nil || d.Saved != 1 {
+		t.Fatalf("the damage is %v", d)
+	}
+	recalls(t, j, alertAt("a", 0, true))
+}
+
+func TestWhatWasHeardIsChecked(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	add(t, j, accepted(1, "worker", "1"))
+	if err := j.Remember([]scale.Heard{alertAt("a", 0, true)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damageRecord(t, filepath.Join(dir, fileName), `{"since":"2026`)
+	j = open(t, dir)
+	if d := j.Damage(); d == nil || d.Saved != 1 {
+		t.Fatalf("the damage is %v", d)
+	}
+	if _, ok, err := j.Recall("worker", "a"); ok || err != nil {
+		t.Errorf("a damaged record is believed: %v", err)
+	}
+}
+
+// damageRecord changes the byte before the last of a text in each of its places.
+func damageRecord(t *testing.T, path, text string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for at := 0; at+len(text) <= len(content); at++ {
+		if string(content[at:at+len(text)]) == text {
+			content[at+len(text)-2]++
+			found = true
+		}
+	}
+	if !found {
+		t.Fatalf("%q is not in the file", text)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAKeyLeadsToTheLastAttempt(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	failed := func(op scale.Operation) scale.Operation {
+		op = done(op, noon)
+		op.Result = scale.FinalFailed
+		return op
+	}
+	again := func(n int, previous string) scale.Operation {
+		op := accepted(n, "worker", "k")
+		op.Previous, op.Failures = previous, 1
+		return op
+	}
+	leadsTo := func(want string) {
+		t.Helper()
+		if op, ok, err := j.Find("worker", "k"); !ok || err != nil || op.ID != want {
+			t.Errorf("the key leads to %q, %v; want %s", op.ID, err, want)
+		}
+	}
+	first := accepted(5, "worker", "k")
+	add(t, j, first)
+	if got := ids(add(t, j, accepted(6, "worker", "k"))); got != "5" {
+		t.Errorf("a duplicate is given %s", got)
+	}
+	// Its id is smaller where the clock was set back.
+	if got := ids(add(t, j, again(4, "00000005"), again(7, "00000005"))); got != "4 4" {
+		t.Errorf("two that try again at once are given %s", got)
+	}
+	leadsTo("00000004")
+	if err := j.Update([]scale.Operation{failed(first)}); err != nil { // its end was late to be written
+		t.Fatal(err)
+	}
+	leadsTo("00000004")
+	j = reopen(t, j, dir)
+	leadsTo("00000004")
+	if op, err := j.Get("00000004"); err != nil || op.Previous != "00000005" || op.Failures != 1 {
+		t.Errorf("it has forgotten what it tries again: %+v, %v", op, err)
+	}
+	j.doubtful["00000004"] = true // as if its disk had failed
+	add(t, j, accepted(9, "worker", "other"))
+	leadsTo("00000005")
+}

@@ -1,0 +1,69 @@
+package scale
+
+import (
+	"slices"
+	"time"
+)
+
+// holdCheck is how often it is looked whether a hold, for whose end something waits, has been ended early by another process.
+const holdCheck = 2 * time.Second
+
+// Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a [*SetupError].
+func (q *Queue) Hold(hold Hold) error {
+	return q.changeHolds(func(holds Holds) Holds { return holds.With(hold) })
+}
+
+// Release ends the hold on a pool, or the one on the stack where that is empty. It does nothing where there is none.
+func (q *Queue) Release(pool string) error {
+	return q.changeHolds(func(holds Holds) Holds { return holds.Without(pool) })
+}
+
+// Holds are the holds in force. The error is a [*SetupError].
+func (q *Queue) Holds() (Holds, error) {
+	holds, err := q.scaler.holds()
+	return holds.InForce(q.now()), err
+}
+
+func (q *Queue) changeHolds(change func(Holds) Holds) error {
+	if q.scaler.Holds == nil {
+		return &SetupError{Problem: "there is nowhere to keep holds"}
+	}
+	now := q.now()
+	if err := q.scaler.Holds.ChangeHolds(func(holds Holds) Holds { return change(holds.InForce(now)) }); err != nil {
+		return err
+	}
+	err := q.lookAtHolds()
+	q.wakeUp()
+	return err
+}
+
+// lookAtHolds learns what is held now, which another process may have changed. After an error what was held before still is.
+func (q *Queue) lookAtHolds() error {
+	holds, err := q.Holds()
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	before := q.held
+	q.held = holds
+	q.mu.Unlock()
+	if !slices.EqualFunc(before, holds, func(a, b Hold) bool { return a.Pool == b.Pool && a.Until.Equal(b.Until) }) {
+		q.tell(HoldsChanged{Before: before, Now: holds})
+	}
+	return nil
+}
+
+// dueAt is when an operation may be carried out, as [entry.due] says, or when the hold on its pool ends. q.mu must be held.
+func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
+	at, ok = e.due()
+	now := q.now()
+	if hold := q.held.On(e.op.Intent.Pool, now); hold != nil {
+		e.heldAt, at = now, latest(at, hold.Until)
+	}
+	return at, ok
+}
+
+// waitsForHold says whether something waits for the end of a hold. q.mu must be held.
+func (q *Queue) waitsForHold() bool {
+	return len(q.held) > 0 && (len(q.open) > 0 || q.snap != nil && len(q.snap.Unsettled) > 0)
+}

@@ -1,0 +1,343 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const previewTime = 5 * time.Second
+
+// pendingWorld is a world in which a proof must be made, and which says what is pending.
+type pendingWorld struct {
+	*world
+	// pending is what a preview shows of the worker pool, previewErr why it shows nothing, and hangs has it never end.
+	pending    []ResourceStep
+	previewErr error
+	hangs      bool
+	// kept is the proof that is kept.
+	kept *Proof
+	// previews are when there were any, and overlaps counts those during an update of ours.
+	previews []time.Time
+	overlaps int
+}
+
+func newPendingWorld(t *testing.T) *pendingWorld { return &pendingWorld{world: newWorld(t)} }
+
+func (w *pendingWorld) Proof(snap *Snapshot) (*Proof, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kept == nil || !snap.Follows(w.kept.Head) {
+		return &Proof{Basis: "basis"}, nil
+	}
+	proof := *w.kept
+	return &proof, nil
+}
+
+func (w *pendingWorld) KeepProof(_ *Snapshot, proof *Proof, _ bool) bool {
+	w.set(func() { w.kept = proof })
+	return true
+}
+
+func (w *pendingWorld) Preview(ctx context.Context, _ Change, _ Observe) (*Result, error) {
+	w.mu.Lock()
+	w.previews = append(w.previews, time.Now())
+	if w.running {
+		w.overlaps++
+	}
+	takes := previewTime
+	if w.hangs {
+		takes = 100 * time.Hour
+	}
+	w.mu.Unlock()
+	select {
+	case <-time.After(takes):
+	case <-ctx.Done():
+		return nil, &EngineError{Operation: "preview", Interrupted: true}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return &Result{Steps: slices.Clone(w.pending)}, w.previewErr
+}
+
+// previewed is how many previews there were.
+func (w *pendingWorld) previewed() (n int) {
+	w.set(func() { n = len(w.previews) })
+	return n
+}
+
+// Read has heads by which updates follow each other.
+func (w *pendingWorld) Read(ctx context.Context) (*Snapshot, error) {
+	snap, err := w.world.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range snap.Updates {
+		snap.Updates[i].Head = string(rune('a' + len(snap.Updates) - i))
+	}
+	snap.Head = snap.Updates[0].Head
+	return snap, nil
+}
+
+func (w *pendingWorld) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, error) {
+	return w.Read(ctx)
+}
+
+// serve starts a queue on it, and gives it the time that a reading and a proof take.
+func (w *pendingWorld) serve(t *testing.T, edits ...func(*QueueOptions)) *rig {
+	t.Helper()
+	r := start(t, w.world, newMemory(), append(edits, func(o *QueueOptions) { o.Scaler.Stack = w })...)
+	time.Sleep(2*readTime + previewTime)
+	return r
+}
+
+// proofs are the findings that the queue told of.
+func (r *rig) proofs() (out []Proved) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		if p, ok := e.(Proved); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+var pendingWorker = []ResourceStep{stepOf("update", workerURN, "dir")}
+
+func TestQueueProvesInIdleTime(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		world func(*pendingWorld)
+		rule  ruleEdit
+		// do happens after the first proof, and for is how long there is time for another.
+		do    func(*pendingWorld, *rig)
+		after time.Duration
+		want  int
+	}{
+		{name: "once, and then no more", after: time.Hour, want: 1},
+		{name: "not before the stack has been read", world: func(w *pendingWorld) { w.readErr = &UnavailableError{Detail: "gone"} }, after: time.Hour, want: 0},
+		{name: "not where all pools allow what is pending", rule: allowing, after: time.Hour, want: 0},
+		{
+			name: "again after somebody's deploy", do: func(w *pendingWorld, _ *rig) { w.somebody("api", 4) }, after: time.Minute, want: 2,
+		},
+		{
+			name: "not again after a scaling of ours", do: func(_ *pendingWorld, r *rig) { r.wants(FinalScaled, r.accepted(byDelta(1))) }, after: time.Hour, want: 1,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newPendingWorld(t)
+				if c.rule != nil {
+					w.rule("worker", c.rule)
+					w.rule("api", c.rule)
+				}
+				if c.world != nil {
+					c.world(w)
+				}
+				r := w.serve(t)
+				if c.do != nil {
+					c.do(w, r)
+				}
+				time.Sleep(c.after)
+				if got := w.previewed(); got != c.want || w.overlaps > 0 {
+					t.Errorf("%d proofs, %d during updates", got, w.overlaps)
+				}
+			})
+		})
+	}
+}
+
+// An alarm is not kept waiting by a proof that is not needed yet, nor is one begun beside its update.
+func TestQueueProvesNothingWhileSomethingIsAccepted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		r := w.serve(t)
+		w.rule("worker", func(rule *Rule) { rule.Cooldown = Cooldown{} })
+		w.set(func() { w.foreignUpdate = true })
+		id := r.accepted(byDelta(1))
+		time.Sleep(10 * time.Second) // it is tried again for as long as somebody else's update runs
+		w.somebody("api", 4)
+		before := w.previewed()
+		time.Sleep(20 * time.Second)
+		during := w.previewed() - before
+		w.set(func() { w.foreignUpdate = false })
+		r.wants(FinalScaled, id)
+		if during > 1 || w.overlaps > 0 { // the attempt's own
+			t.Errorf("%d proofs meanwhile, %d during updates", during, w.overlaps)
+		}
+	})
+}
+
+func TestAProofThatCannotBeMadeIsTriedAgainLessAndLess(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		w.previewErr = &WriteError{File: "x", Err: errors.New("the program does not run")} // of no pool in particular
+		r := w.serve(t)
+		time.Sleep(time.Hour)
+		// After half a minute, one, two, four, eight and then each ten.
+		if got := w.previewed(); got < 8 || got > 12 {
+			t.Errorf("%d tries in an hour", got)
+		}
+		if told := r.proofs(); len(told) != 1 || told[0].Err == nil {
+			t.Errorf("told %+v", told)
+		}
+		w.set(func() { w.previewErr = nil })
+		time.Sleep(11 * time.Minute)
+		if told := r.proofs(); len(told) != 2 || told[1].Err != nil {
+			t.Errorf("told %+v", told)
+		}
+		n := w.previewed()
+		time.Sleep(time.Hour)
+		if got := w.previewed(); got != n {
+			t.Errorf("%d more proofs", got-n)
+		}
+	})
+}
+
+// A deploy may be what mends it.
+func TestAProofThatCouldNotBeMadeIsTriedAtOnceAfterADeploy(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		w.previewErr = errors.New("the program does not run")
+		w.serve(t)
+		time.Sleep(time.Hour)
+		w.set(func() { w.previewErr = nil })
+		n := w.previewed()
+		w.somebody("api", 4)
+		time.Sleep(time.Minute)
+		if got := w.previewed(); got != n+1 {
+			t.Errorf("%d proofs", got-n)
+		}
+	})
+}
+
+// One that takes for ever is given up, and is a proof that cannot be made.
+func TestAProofThatHangsIsGivenUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		w.hangs = true
+		r := w.serve(t)
+		time.Sleep(2 * time.Hour)
+		if told := r.proofs(); len(told) != 1 || told[0].Err == nil {
+			t.Errorf("told %+v", told)
+		}
+		if got := w.previewed(); got < 2 || got > 12 {
+			t.Errorf("%d tries", got)
+		}
+	})
+}
+
+func TestQueueTellsOnceWhatIsPending(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		w.pending = pendingWorker
+		r := w.serve(t)
+		time.Sleep(time.Hour)
+		want := map[string][]PendingChange{"worker": {waiting("update", workerURN, "dir")}}
+		if told := r.proofs(); len(told) != 1 || !cmp.Equal(want, told[0].Pending) {
+			t.Errorf("told %+v", told)
+		}
+		pools, err := r.Pools(context.Background())
+		if err != nil || !cmp.Equal(want["worker"], pools[1].Pending) || pools[0].Pending != nil {
+			t.Errorf("pools %+v, error %v", pools, err)
+		}
+		if seen := r.Overview().Pools; !cmp.Equal(want["worker"], seen[1].Pending) || seen[0].Pending != nil {
+			t.Errorf("overview %+v", seen)
+		}
+		w.set(func() { w.pending = nil })
+		w.somebody("api", 4) // somebody's `pulumi up` has done it
+		time.Sleep(time.Minute)
+		if told := r.proofs(); len(told) != 2 || len(told[1].Pending) > 0 {
+			t.Errorf("told %+v", told)
+		}
+		if seen := r.Overview().Pools; seen[1].Pending != nil {
+			t.Errorf("overview %+v", seen)
+		}
+	})
+}
+
+func TestQueueAcceptsNothingWhileChangesArePending(t *testing.T) {
+	for name, intent := range map[string]Intent{"a request": byDelta(1), "a signal": signalUp(), "an alarm": alarm("A", 5)} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newPendingWorld(t)
+				w.pending = pendingWorker
+				r := w.serve(t)
+				sub := r.submit(intent)[0]
+				if sub.Accepted || sub.Decision.Outcome != HasPending || len(sub.Decision.Pending) != 1 || len(r.Open()) > 0 {
+					t.Errorf("got %+v", sub)
+				}
+				time.Sleep(100 * time.Millisecond)
+				// What is pending is brought here, and nothing but the stack can tell: it has just been read.
+				w.set(func() {
+					w.pending = nil
+					proof := *w.kept
+					proof.Pools = map[string]PoolProof{"api": {}, "worker": {}}
+					w.kept = &proof
+				})
+				r.wants(FinalScaled, r.accepted(intent))
+			})
+		})
+	}
+}
+
+// Another pool is none of its concern.
+func TestQueueScalesThePoolWithoutPendingChanges(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		w.pending = pendingWorker
+		r := w.serve(t)
+		subs := r.submit(byDelta(1), apiDelta(1))
+		if subs[0].Accepted || subs[0].Decision.Outcome != HasPending || !subs[1].Accepted {
+			t.Fatalf("got %+v", subs)
+		}
+		r.wants(FinalScaled, subs[1].Operation.ID)
+		r.wantCounts(3, 3, 1)
+	})
+}
+
+// What is pending comes after everything that keeps a pool from being scaled anyway.
+func TestQueueDecidesAboutPendingChangesLast(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		rule   ruleEdit
+		intent Intent
+		want   Outcome
+	}{
+		{"no change", func(*Rule) {}, byCountOf(3), NoChange},
+		{"a pause", func(r *Rule) { r.Paused = PauseBoth }, byDelta(1), Paused},
+		{"an alert that has cleared", func(*Rule) {}, clearedAlarm("A"), Cleared},
+		{"a rule that allows it", allowing, byDelta(1), Scale},
+		{"else it is pending", func(*Rule) {}, byDelta(1), HasPending},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newPendingWorld(t)
+				w.pending = pendingWorker
+				w.rule("worker", c.rule)
+				r := w.serve(t)
+				if sub := r.submit(c.intent)[0]; sub.Decision.Outcome != c.want {
+					t.Errorf("got %s: %s", sub.Decision.Outcome, sub.Decision.Reason)
+				}
+			})
+		})
+	}
+}
+
+// What is found to be pending only when it is carried out ends the operation, without an update.
+func TestAnOperationEndsAsPending(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		r := w.serve(t)
+		w.set(func() { w.pending, w.kept = pendingWorker, nil }) // somebody saves the program
+		op := r.result(r.accepted(byDelta(1)))
+		if op.Decision.Outcome != HasPending || w.updatesBegun() > 0 || op.Result == FinalScaled || op.Result == FinalFailed {
+			t.Errorf("it ended as %s: %s %s", op.Result, op.Decision.Outcome, op.Decision.Reason)
+		}
+	})
+}

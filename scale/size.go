@@ -1,0 +1,100 @@
+package scale
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// sizeBefore is the size that a pool had in the state before a move, by the steps of its update or its preview: the old value of what becomes the new
+// count in the pool's own targets. It is not known where nothing does, or where the targets do not agree; where one has the count that was counted from,
+// it is that.
+func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) {
+	targeted := matcher(rule.Targets...)
+	var sizes []int
+	for _, step := range steps {
+		if !targeted(step.URN) {
+			continue
+		}
+		for _, diff := range step.Diffs {
+			sizes = append(sizes, oldCounts(diff.Old, diff.New, m.To)...)
+		}
+	}
+	switch {
+	case len(sizes) == 0:
+		return 0, false
+	case m.From != nil && slices.Contains(sizes, *m.From):
+		return *m.From, true
+	case slices.Min(sizes) != slices.Max(sizes):
+		return 0, false
+	}
+	return sizes[0], true
+}
+
+// oldCounts are the old values of what becomes the count, in two values of a property and at the same places inside of them.
+func oldCounts(old, now any, count int) (out []int) {
+	switch now := now.(type) {
+	case map[string]any:
+		before, _ := old.(map[string]any)
+		for name, inner := range now {
+			out = append(out, oldCounts(before[name], inner, count)...)
+		}
+	case []any:
+		before, _ := old.([]any)
+		for i := range min(len(before), len(now)) {
+			out = append(out, oldCounts(before[i], now[i], count)...)
+		}
+	default:
+		was, isNumber := wholeCount(old)
+		if n, ok := wholeCount(now); ok && isNumber && n == count && was != count {
+			out = append(out, was)
+		}
+	}
+	return out
+}
+
+// wholeCount is a count that stands in a property as a number, or as the text of one.
+func wholeCount(value any) (int, bool) {
+	var text string
+	switch v := value.(type) {
+	case float64:
+		text = strconv.FormatFloat(v, 'f', -1, 64)
+	case int:
+		text = strconv.Itoa(v)
+	case json.Number:
+		text = v.String()
+	case string:
+		text = v
+	default:
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 0
+}
+
+// foundSize is the size that the state had before a move, where that is another one than the move counted from; nil where it is not, or not known.
+func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
+	size, known := sizeBefore(snap.Rules[m.Pool], m, steps)
+	if !known || m.From == nil || size == *m.From || slices.Contains(snap.Unsettled, m.Pool) {
+		return nil
+	}
+	return &size
+}
+
+// findSizes notes what a preview shows of the sizes that the state has.
+func (p *Plan) findSizes(snap *Snapshot, preview *Result) {
+	for _, m := range p.Moves {
+		if size := foundSize(snap, m, preview.Steps); size != nil {
+			if p.Found == nil {
+				p.Found = map[string]int{}
+			}
+			p.Found[m.Pool] = *size
+		}
+	}
+}
+
+// OtherSize says in words that the state has, or had, another size of a pool than was counted from.
+func OtherSize(m Move, found int) string {
+	return fmt.Sprintf("%s: the state had a size of %d before, and not of %d: something else than an update has changed it", m.Pool, found, *m.From)
+}

@@ -1,0 +1,115 @@
+package stack
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
+)
+
+// variable is a variable of Pulumi's that is kept from the CLI, or a family of them.
+type variable struct {
+	// name is the variable's name; where family is set, it is how the names begin.
+	name   string
+	family bool
+	// does is what the variable makes the CLI do.
+	does string
+	// harmless says that nobody misses it: PulumiScale itself does what it asks for.
+	harmless bool
+}
+
+const (
+	// optionPrefix begins the names of the variables that stand for flags, of every command.
+	optionPrefix = "PULUMI_OPTION_"
+	// stackOption is the one that names a stack.
+	stackOption = optionPrefix + "STACK"
+	// parallelVariable is the CLI's default for --parallel.
+	parallelVariable = "PULUMI_PARALLEL"
+)
+
+// withheldVariables are the variables that make an update, a preview or a refresh another one than it is told to be by its flags: a scaling
+// changes the count of its pool, and nothing else. They stand so in the source of the CLI, from v3.200.0 to v3.276.0. What says where things
+// are and who one is (credentials, the backend, the passphrase, PULUMI_HOME, plugins, tracing) stays, and so does what all of the user's own
+// deploys run with.
+func withheldVariables() []variable {
+	return []variable{
+		// From v3.208.0 each flag of each command has one; those of lists add to what the flag says.
+		{name: optionPrefix, family: true, does: "stands for a flag"},
+		{name: parallelVariable, does: "stands for --parallel, and PulumiScale takes it for its own", harmless: true},
+		{name: "PULUMI_SKIP_CONFIRMATIONS", does: "stands for --yes, which PulumiScale always gives", harmless: true},
+		{name: "PULUMI_CONTINUE_ON_ERROR", does: "stands for --continue-on-error: an update that has failed would go on"},
+		{name: "PULUMI_RUN_PROGRAM", does: "stands for --run-program"},
+		{name: "PULUMI_NEO", does: "stands for --neo"},
+		{name: "PULUMI_COPILOT", does: "stands for --copilot"},
+		{name: "PULUMI_ENABLE_STREAMING_JSON_PREVIEW", does: "changes what a preview prints", harmless: true},
+		// What a killed engine has made would be in no state.
+		{name: "PULUMI_SKIP_CHECKPOINTS", does: "keeps what an update does out of the state until it ends"},
+	}
+}
+
+// withheldAs is the variable, or the family, for which the name of a variable is kept from the CLI. On Windows names have no case.
+func withheldAs(name string) (variable, bool) {
+	if runtime.GOOS == "windows" {
+		name = strings.ToUpper(name)
+	}
+	all := withheldVariables()
+	at := slices.IndexFunc(all, func(v variable) bool { return name == v.name || v.family && strings.HasPrefix(name, v.name) })
+	if at < 0 {
+		return variable{}, false
+	}
+	return all[at], true
+}
+
+// environment is the CLI's: what was inherited without what is withheld, and what is added. The CLI believes PWD to be where it is as long as that
+// leads to its directory, as it does after a shell's `cd`.
+func environment(inherited []string, dir string, added ...string) []string {
+	out := make([]string, 0, len(inherited)+len(added)+1)
+	for _, entry := range inherited {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, withheld := withheldAs(name); !withheld {
+			out = append(out, entry)
+		}
+	}
+	if dir != "" && runtime.GOOS != "windows" {
+		out = append(out, "PWD="+dir)
+	}
+	return append(out, added...)
+}
+
+// parallel is how many resource operations may run at once: what the options say, else what the environment says; 0 is the engine's default.
+func (o Options) parallel() int {
+	if o.Parallel > 0 {
+		return o.Parallel
+	}
+	n, err := strconv.Atoi(os.Getenv(parallelVariable))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
+
+// Withheld are the variables that are set and kept from the CLI.
+func (p *Patient) Withheld() []doctor.Variable {
+	var out []doctor.Variable
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		v, withheld := withheldAs(name)
+		if !withheld {
+			continue
+		}
+		found := doctor.Variable{Name: name, Does: v.does, Harmless: v.harmless}
+		if flag, ok := strings.CutPrefix(strings.ToUpper(name), optionPrefix); ok {
+			found.Does = "stands for --" + strings.ToLower(strings.ReplaceAll(flag, "_", "-"))
+			if name == stackOption {
+				found.Does += ", and names the stack where --stack does not"
+				found.Harmless = true
+			}
+		}
+		out = append(out, found)
+	}
+	slices.SortFunc(out, func(a, b doctor.Variable) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

@@ -1,0 +1,128 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+var _ scale.HoldKeeper = (*Stack)(nil)
+
+// holdsFormat changes with the meaning of anything in the file of holds.
+const holdsFormat = 1
+
+// keptHolds is the file of holds in the state directory.
+type keptHolds struct {
+	Format int        `json:"format"`
+	Holds  []keptHold `json:"holds"`
+}
+
+type keptHold struct {
+	Pool   string    `json:"pool,omitempty"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason,omitempty"`
+	By     string    `json:"by,omitempty"`
+}
+
+func holdsFile(stateDir, stack string) string {
+	return filepath.Join(stateDir, "hold-"+path.Base(stack)+".json")
+}
+
+// readHolds reads the file of holds; one that is not there holds nothing.
+func readHolds(file string) (scale.Holds, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var kept keptHolds
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	if err == nil && kept.Format != holdsFormat {
+		err = fmt.Errorf("it has form %d, and this program knows form %d", kept.Format, holdsFormat)
+	}
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "read what is held from " + file, Err: err,
+			Hint: "nothing is scaled until that is known; if nothing is to be held, remove the file"}
+	}
+	var out scale.Holds
+	for _, h := range kept.Holds {
+		out = append(out, scale.Hold(h))
+	}
+	return out, nil
+}
+
+// Holds are the holds in the state directory, which all processes that use it share.
+func (s *Stack) Holds() (scale.Holds, error) { return readHolds(holdsFile(s.stateDir, s.name)) }
+
+// ChangeHolds replaces the holds by what change makes of them, atomically. Other processes that do so wait for one another.
+func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	failed := func(err error) error {
+		return &scale.SetupError{Problem: "write down what is held", Err: err,
+			Hint: "that takes write access to the state directory, " + s.stateDir + "; a running server is also held by POST /hold"}
+	}
+	if err := s.makeStateDir(); err != nil {
+		return failed(err)
+	}
+	file := holdsFile(s.stateDir, s.name)
+	lock := flock.New(file+".lock", flock.SetPermissions(0o644)) // whoever may write here may take it, whoever made it
+	if err := lock.Lock(); err != nil {
+		return failed(err)
+	}
+	defer func() { _ = lock.Unlock() }()
+	before, err := readHolds(file)
+	if err != nil {
+		return err
+	}
+	kept := keptHolds{Format: holdsFormat}
+	for _, h := range change(before) {
+		kept.Holds = append(kept.Holds, keptHold(h))
+	}
+	if len(kept.Holds) == 0 {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return failed(err)
+		}
+		return nil
+	}
+	if err := replaceShared(file, kept); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// replaceShared puts a document in the place of a file, brought to disk. Everybody may read it, and it belongs to whom its directory belongs to,
+// where that can be: root may have placed a hold on a server of somebody else's.
+func replaceShared(file string, doc any) error {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(file), "hold-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }() // it is not there any more where all went well
+	_, err = temporary.Write(append(text, '\n'))
+	if err == nil {
+		err = temporary.Chmod(0o644)
+	}
+	if err == nil {
+		ownAs(temporary.Name(), filepath.Dir(file))
+		err = temporary.Sync()
+	}
+	if err := errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	return atomic.ReplaceFile(temporary.Name(), file)
+}

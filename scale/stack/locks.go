@@ -1,0 +1,52 @@
+package stack
+
+import (
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// lockContent is a lock as the CLI writes it.
+type lockContent struct {
+	PID                int
+	Username, Hostname string
+	Timestamp          time.Time
+}
+
+// lockFiles are the stack's locks in the folder of a file backend, as the CLI lays them out: with the project in the path, and in old backends
+// without.
+func (p *project) lockFiles(dir, stack string) []string {
+	var out []string
+	for _, place := range []string{filepath.Join(onlyOrganization, string(p.Name), path.Base(stack)), path.Base(stack)} {
+		files, _ := filepath.Glob(filepath.Join(escaped(dir), ".pulumi", "locks", place, "*.json"))
+		out = append(out, files...)
+	}
+	return out
+}
+
+// seenLocked looks at the locks in the folder of a file backend, which takes no engine: nil where there are none, or where only an engine can
+// tell. A lock that cannot be read is for the engine too, which says what is wrong with it.
+func (s *Stack) seenLocked() *scale.LockedError {
+	dir, ok := s.project.folder(s.project.currentBackend())
+	if !ok {
+		return nil
+	}
+	host, _ := os.Hostname()
+	out := &scale.LockedError{Stack: s.Name(), Seen: true}
+	for _, file := range s.project.lockFiles(dir, s.name) {
+		var lock lockContent
+		if text, err := os.ReadFile(file); err != nil || json.Unmarshal(text, &lock) != nil || lock.Hostname == "" {
+			return nil
+		}
+		dead := lock.Hostname == host && !alive(lock.PID)
+		out.Holders = append(out.Holders, scale.Holder{User: lock.Username, Host: lock.Hostname, PID: lock.PID, Since: lock.Timestamp, Dead: dead})
+	}
+	if len(out.Holders) == 0 {
+		return nil
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The engine puts [secret] in the place of every secret of the configuration, wherever its text occurs in a string that its events or its messages
+// hold, be it a part of a URN or of a rule. What is masked so proves nothing and disproves nothing: the state has the text as it is.
+
+// isMasked says whether a part of a text is masked.
+func isMasked(text []byte) bool { return bytes.Contains(text, []byte(secretText)) }
+
+// fitsMask says whether a known text may be what a masked one was.
+func fitsMask(masked, known string) bool {
+	if !strings.Contains(masked, secretText) {
+		return masked == known
+	}
+	parts := strings.Split(masked, secretText)
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$").MatchString(known)
+}
+
+// unmask is a value with its masked strings as they are at the same place of a known one, and says whether the two may be the same.
+func unmask(masked, known any) (value any, fits bool) {
+	fits = true
+	switch m := masked.(type) {
+	case string:
+		if k, ok := known.(string); ok && fitsMask(m, k) {
+			return k, true
+		}
+		return m, false
+	case map[string]any:
+		k, ok := known.(map[string]any)
+		out := make(map[string]any, len(m))
+		for name, inner := range m {
+			var fit bool
+			out[name], fit = unmask(inner, k[name])
+			fits = fits && fit
+		}
+		return out, fits && ok && len(k) == len(m)
+	case []any:
+		k, ok := known.([]any)
+		out := slices.Clone(m)
+		for i := range m {
+			fit := i < len(k)
+			if fit {
+				out[i], fit = unmask(m[i], k[i])
+			}
+			fits = fits && fit
+		}
+		return out, fits && ok && len(k) == len(m)
+	}
+	return masked, reflect.DeepEqual(masked, known)
+}
+
+// unmaskOutput is the rules' output, as far as another one that is known tells what is masked in it, and says whether the two may be the same.
+func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
+	var m, k any
+	if json.Unmarshal(masked, &m) != nil || json.Unmarshal(known, &k) != nil {
+		return masked, false
+	}
+	value, fits := unmask(m, k)
+	return []byte(asJSON(value)), fits
+}
+
+// unmaskURN is the only one of the known URNs that a masked one may have been; else it stays as it is.
+func (f *follower) unmaskURN(urn string) string {
+	fitting := slices.Compact(slices.DeleteFunc(slices.Sorted(slices.Values(f.known)), func(known string) bool { return !fitsMask(urn, known) }))
+	if strings.Contains(urn, secretText) && len(fitting) == 1 {
+		return fitting[0]
+	}
+	return urn
+}
+
+// readMasked reads what the events of an update that has ended do not tell, for it is masked in them. Where the state cannot be read, it stays masked.
+func (s *Stack) readMasked(ctx context.Context, f *follower) {
+	if !isMasked(f.result.Output) {
+		return
+	}
+	state, err := s.readState(ctx)
+	if output := state.output(); err == nil && output != nil {
+		f.result.Output = output
+	}
+}
+
+// knownURNs are the URNs that a change may be about.
+func (s *Stack) knownURNs(targets []string) []string {
+	if last := s.last.Load(); last != nil {
+		return slices.Concat(targets, last.Resources)
+	}
+	return slices.Clone(targets)
+}

@@ -1,0 +1,19 @@
+//go:build !windows
+
+package stack
+
+import (
+	"os"
+	"syscall"
+)
+
+// ownAs gives a file to whom another one belongs, where this process may: that is root, and else nothing is changed.
+func ownAs(file, other string) {
+	info, err := os.Stat(other)
+	if err != nil || os.Geteuid() != 0 {
+		return
+	}
+	if status, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = os.Chown(file, int(status.Uid), int(status.Gid))
+	}
+}

@@ -1,0 +1,161 @@
+package stack
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/natefinch/atomic"
+)
+
+// handOver gives the files of the state directory that this process has made to whom they belong, where that is somebody else: an administrator who
+// scales once, as root, must not leave behind what the program's owner cannot use. It is called whenever something that outlives a process has been
+// made, and costs nothing elsewhere.
+func (s *Stack) handOver() {
+	owner, ok := ownerOf(s.household())
+	if !ok || !owner.differs() {
+		return
+	}
+	_ = filepath.WalkDir(s.stateDir, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			owner.adopt(path)
+		}
+		return nil // what has gone meanwhile need not be given to anybody
+	})
+}
+
+// isForeign says whether the nearest folder of a path that is there is somebody else's, who would not be able to use what this process made in it.
+func isForeign(path string) bool {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if owner, ok := ownerOf(dir); ok || filepath.Dir(dir) == dir {
+			return ok && owner.foreign()
+		}
+	}
+}
+
+// household is the folder whose owner the files of the state directory belong to: the program's or, for a state directory of the user's own, that
+// itself.
+func (s *Stack) household() string {
+	if s.options.StateDir == "" && s.project != nil {
+		return s.project.dir
+	}
+	return s.stateDir
+}
+
+// take puts a file with the text in the place of the one at the path, unless that has changed. It stays whose it was, with its mode, its attributes
+// and its other names: where a new file cannot be all that, the old one is written.
+func (f configFile) take(fresh, path string, old, text []byte) (taken bool, err error) {
+	unlike := makeLike(fresh, path)
+	if f.replacing != nil {
+		f.replacing()
+	}
+	if now, err := f.read(); err != nil || !bytes.Equal(now, old) {
+		return false, err
+	}
+	if unlike != nil {
+		return true, f.overwrite(path, old, text)
+	}
+	return true, atomic.ReplaceFile(fresh, path)
+}
+
+// writing is what a file holds that is being written in its place, and what it is to hold, kept until that is done: a crash may leave it half old and
+// half new.
+type writing struct {
+	Old []byte `json:"old"`
+	New []byte `json:"new"`
+}
+
+// writingFile is where that is kept in the state directory.
+func (f configFile) writingFile() string {
+	return filepath.Join(f.stateDir, "writing-"+filepath.Base(f.path)+".json")
+}
+
+// overwrite writes the text over a file's, in its place: from the first byte that differs, which is a count and what follows it.
+func (f configFile) overwrite(path string, old, text []byte) (err error) {
+	if f.stateDir != "" {
+		record, err := json.Marshal(writing{Old: old, New: text})
+		if err != nil {
+			return err
+		}
+		kept, err := onDisk(f.stateDir, record)
+		if err == nil {
+			err = atomic.ReplaceFile(kept, f.writingFile())
+		}
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err == nil {
+				_ = os.Remove(f.writingFile())
+			}
+		}()
+	}
+	return overwriteFile(path, old, text)
+}
+
+func overwriteFile(path string, old, text []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	same := 0
+	for same < min(len(old), len(text)) && old[same] == text[same] {
+		same++
+	}
+	_, err = file.WriteAt(text[same:], int64(same))
+	if err == nil && len(text) < len(old) {
+		err = file.Truncate(int64(len(text)))
+	}
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// finishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is somebody else's by now.
+func (f configFile) finishWriting() {
+	if f.stateDir == "" {
+		return
+	}
+	text, err := os.ReadFile(f.writingFile())
+	var w writing
+	if err != nil || json.Unmarshal(text, &w) != nil {
+		return
+	}
+	now, err := f.read()
+	if err != nil || torn(now, w.Old, w.New) && overwriteFile(f.target(), now, w.New) != nil {
+		return
+	}
+	_ = os.Remove(f.writingFile())
+}
+
+// torn says whether a text is the new one up to where it goes on, or ends, as the old one does.
+func torn(now, old, text []byte) bool {
+	same := 0
+	for same < min(len(now), len(text)) && now[same] == text[same] {
+		same++
+	}
+	if bytes.Equal(now, old) || bytes.Equal(now, text) {
+		return false
+	}
+	if len(now) == len(old) {
+		return bytes.Equal(now[same:], old[same:])
+	}
+	return len(now) > len(old) && same == len(now)
+}
+
+// unlikeError says why a new file cannot be what another one is.
+type unlikeError struct {
+	what string
+	err  error
+}
+
+func (e *unlikeError) Error() string {
+	if e.err == nil {
+		return e.what
+	}
+	return fmt.Sprintf("%s: %v", e.what, e.err)
+}
+
+func (e *unlikeError) Unwrap() error { return e.err }

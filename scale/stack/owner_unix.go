@@ -1,0 +1,116 @@
+//go:build !windows
+
+package stack
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// owner is whose a folder is, and whether its group may write in it.
+type owner struct {
+	uid, gid int
+	shared   bool
+}
+
+// ownerOf is the owner of a folder.
+func ownerOf(dir string) (owner, bool) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return owner{}, false
+	}
+	uid, gid, _ := idsOf(info)
+	return owner{uid: uid, gid: gid, shared: info.Mode().Perm()&0o020 != 0}, true
+}
+
+// idsOf are the owner, the group and the number of names of a file.
+func idsOf(info fs.FileInfo) (uid, gid int, names uint64) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return os.Geteuid(), os.Getegid(), 1
+	}
+	return int(stat.Uid), int(stat.Gid), uint64(stat.Nlink) //nolint:unconvert // it has another type elsewhere
+}
+
+// differs says whether anything is to be done for the owner: files that this process makes are others', or are to be shared.
+func (o owner) differs() bool {
+	return o.shared || o.foreign()
+}
+
+// foreign says whether the owner is another one than this process, which is able to give files away.
+func (o owner) foreign() bool { return os.Geteuid() == 0 && o.uid != 0 }
+
+// adopt makes a file or folder of this process's the owner's and, where they share their folder with a group, that group's. What cannot be done is
+// left: the file is of use to those who could use it before.
+func (o owner) adopt(path string) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return
+	}
+	uid, gid, names := idsOf(info)
+	if uid != os.Geteuid() || !info.IsDir() && (names != 1 || !info.Mode().IsRegular()) {
+		return
+	}
+	if os.Geteuid() != 0 {
+		o.uid = uid
+	}
+	if uid != o.uid || gid != o.gid {
+		_ = os.Lchown(path, o.uid, o.gid)
+	}
+	if perm := info.Mode().Perm(); o.shared && perm|perm&0o700>>3 != perm {
+		_ = os.Chmod(path, info.Mode()|perm&0o700>>3)
+	}
+}
+
+// makeLike makes a new file what the one at the path is, before it takes its place: with the same owner, group, mode and attributes. A file that is
+// not there yet becomes its folder's owner's.
+func makeLike(fresh, path string) error {
+	like, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if o, ok := ownerOf(filepath.Dir(path)); ok && o.differs() {
+			o.adopt(fresh)
+		}
+		return os.Chmod(fresh, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	made, err := os.Stat(fresh)
+	if err != nil {
+		return err
+	}
+	uid, gid, names := idsOf(like)
+	if names > 1 {
+		return &unlikeError{what: "it has another name (a hard link), which would go on as it was"}
+	}
+	if ownUID, ownGID, _ := idsOf(made); uid != ownUID || gid != ownGID {
+		if err := os.Lchown(fresh, uid, gid); err != nil {
+			return &unlikeError{what: "its owner or group would be another one", err: err}
+		}
+	}
+	if err := copyAttributes(path, fresh); err != nil {
+		return &unlikeError{what: "its attributes would be lost", err: err}
+	}
+	return os.Chmod(fresh, like.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
+}
+
+// mayKeep says, without trying it, why a file can neither be replaced by one that is like it nor be written in its place; nil where it can.
+func mayKeep(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || os.Geteuid() == 0 {
+		return err
+	}
+	uid, gid, names := idsOf(info)
+	groups, _ := os.Getgroups()
+	if uid == os.Geteuid() && names == 1 && (gid == os.Getegid() || slices.Contains(groups, gid)) {
+		return nil
+	}
+	if err := mayWrite(path); err != nil {
+		return &unlikeError{what: "a new file cannot take its place, for its owner or group would be another one", err: err}
+	}
+	return nil
+}

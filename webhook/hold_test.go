@@ -1,0 +1,93 @@
+package webhook
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// kept are holds in memory. The server's own goroutines are at rest when it is changed.
+type kept struct{ holds scale.Holds }
+
+func (k *kept) Holds() (scale.Holds, error) { return k.holds, nil }
+
+func (k *kept) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	k.holds = change(k.holds)
+	return nil
+}
+
+func TestDecodeHold(t *testing.T) {
+	for _, c := range []struct {
+		name, body, query string
+		lasts             time.Duration
+		reason, field     string
+	}{
+		{"the body", `{"for":"30m","reason":"a  b\n"}`, "", 30 * time.Minute, "a b", ""},
+		{"the query", "", "for=1h30m&reason=x", 90 * time.Minute, "x", ""},
+		{"both", `{"reason":"x"}`, "for=1s", time.Second, "x", ""},
+		{"one of them twice", `{"for":"1s"}`, "for=1s", 0, "", "for"},
+		{"no duration", `{"reason":"x"}`, "", 0, "", "for"},
+		{"an empty request", "", "", 0, "", "for"},
+		{"a number, of which nobody knows the unit", `{"for":30}`, "", 0, "", "for"},
+		{"what is no duration", "", "for=soon", 0, "", "for"},
+		{"an unknown field", `{"for":"1s","force":"true"}`, "", 0, "", "force"},
+		{"an unknown parameter", "", "for=1s&pool=x", 0, "", "pool"},
+	} {
+		lasts, reason, err := DecodeHold([]byte(c.body), Route{Query: c.query})
+		field := ""
+		if bad, ok := err.(*BadRequestError); ok {
+			field = bad.Field
+		}
+		if lasts != c.lasts || reason != c.reason || field != c.field {
+			t.Errorf("%s: %s, %q, %v", c.name, lasts, reason, err)
+		}
+	}
+}
+
+func TestHoldRoutes(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.Scaler.Holds = &kept{}
+		pools := func(a *reply) (out []any) {
+			t.Helper()
+			list, _ := a.is(http.StatusOK).at("holds").([]any)
+			for i := range list {
+				out = append(out, a.at("holds", i, "pool"))
+			}
+			return out
+		}
+		wants := func(a *reply, want ...any) {
+			t.Helper()
+			if diff := cmp.Diff(want, pools(a)); diff != "" {
+				t.Errorf("held are (-want +got):\n%s", diff)
+			}
+		}
+		wants(r.get("/hold"))
+		wants(r.post("/hold/worker", `{"for":"30m","reason":"looking"}`), "worker")
+		wants(r.post("/hold?for=10m", nil), nil, "worker")
+		if got := r.post("/scale/worker?delta=1&force=true", nil).is(http.StatusConflict, `"title":"Held"`, "force does not pass a hold").Header().Get("Retry-After"); got != "1800" {
+			t.Errorf("Retry-After is %q", got)
+		}
+		if got := r.post("/scale/api?delta=1", nil).is(http.StatusConflict).Header().Get("Retry-After"); got != "600" {
+			t.Errorf("Retry-After is %q", got)
+		}
+		r.post("/scale/worker?delta=1&dryRun=true", nil).is(http.StatusOK, `"outcome":"held"`)
+		r.get("/pools/worker").is(http.StatusOK, `"hold":{"pool":"worker"`, `"reason":"looking","by":"http"`)
+		r.get("/status").is(http.StatusOK, `"holds":[{"since"`)
+		r.get("/").is(http.StatusOK, "Held", "is held until")
+		r.get("/metrics").is(http.StatusOK, `pulumiscale_held{pool="api"} 1`)
+		wants(r.call(http.MethodDelete, "/hold", nil), "worker")
+		wants(r.call(http.MethodDelete, "/hold/gone", nil), "worker")
+		r.post("/scale/api?delta=1", nil).is(http.StatusAccepted)
+		r.get("/metrics").is(http.StatusOK, `pulumiscale_held{pool="api"} 0`)
+		time.Sleep(time.Hour)
+		wants(r.get("/hold"))
+		r.post("/hold/wroker?for=1m", nil).is(http.StatusNotFound)
+		r.post("/hold?for=1ms", nil).is(http.StatusBadRequest, `"field":"for"`)
+		r.post("/hold?for=1000h", nil).is(http.StatusBadRequest, `"field":"for"`)
+		r.call(http.MethodPut, "/hold", nil).is(http.StatusMethodNotAllowed)
+	})
+}
