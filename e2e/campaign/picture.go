@@ -58,6 +58,14 @@ func (p poolSpec) line() *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^(\s*` + p.key() + `:\s*).*?(\s*(?:#.*)?)$`)
 }
 
+// size is the property that holds the pool's size.
+func (p poolSpec) size() string {
+	if p.single {
+		return "count"
+	}
+	return "size"
+}
+
 // picture is all that there is to know of a stack, read from the files themselves: no engine and no pulumiscale had a say in it.
 type picture struct {
 	// file is what the config file says of each pool's count; a pool that it does not name is missing.

@@ -51,14 +51,6 @@ func (p poolSpec) urn() string {
 	return "${" + p.name + ".urn}"
 }
 
-// size is the property that holds the pool's size.
-func (p poolSpec) size() string {
-	if p.single {
-		return "count"
-	}
-	return "size"
-}
-
 // configText is the stack's config file before the first update.
 func configText() string {
 	var b strings.Builder
