@@ -117,8 +117,11 @@ func (r *round) count(what string, n int) {
 // settle heals everything, lets everything come to its end, and checks what must hold.
 func (r *round) settle() []string {
 	again, patience := r.rng.IntN(4) == 0, 5*time.Second
-	if r.kind == "edits" || r.kind == "contention" || r.kind == "pending" { // a file is put right by the next decision, and by nothing else
+	switch r.kind {
+	case "edits", "contention": // a file is put right by the next decision, and by nothing else
 		patience = 0
+	case "pending": // what could not be brought back while something was pending is tried ever less often
+		patience = 20 * time.Second
 	}
 	r.heal()
 	r.story.tell("everything is healed")
