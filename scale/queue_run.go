@@ -211,9 +211,24 @@ func (q *Queue) settleAll(ctx context.Context) {
 		q.settleAt, q.unsettling = q.now().Add(q.options.Poll), 0
 		return
 	}
-	q.settleAt = q.now().Add(q.backoff(q.unsettling))
+	q.settleAt = q.now().Add(q.settleBackoff(err))
 	q.unsettling++
 }
+
+// settleBackoff is the wait after pools could not be settled. Where updates succeed and prove nothing, more of them soon make no sense: the waits grow
+// to mostUnproved times the longest one.
+func (q *Queue) settleBackoff(err error) time.Duration {
+	delay := q.backoff(q.unsettling)
+	if _, unproved := errors.AsType[*UnsettledError](err); !unproved || delay < q.options.MaxRetryDelay {
+		return delay
+	}
+	for range q.unsettling {
+		delay = min(delay*5/4, mostUnproved*q.options.MaxRetryDelay) //nolint:mnd // a quarter longer each time
+	}
+	return delay
+}
+
+const mostUnproved = 30
 
 // backoff is the wait after so many failures in a row before the present one.
 func (q *Queue) backoff(failures int) time.Duration {
