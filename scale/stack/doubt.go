@@ -42,7 +42,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	var proved []string
 	unverified := map[string]scale.Doubt{}
 	for _, r := range results {
-		if r.Unverified == "" {
+		if r.Unverified == "" || r.Pending { // of that the state tells, on every machine
 			proved = append(proved, r.Pool)
 		} else {
 			unverified[r.Pool] = scale.Doubt{From: r.From, To: r.To, Reason: r.Unverified, Stays: r.Stays}
