@@ -33,9 +33,10 @@ func IsOff(err error) bool {
 }
 
 type (
-	// SwitchedOff says that scaling is off from now on, for a reason that [IsOff] knows, and SwitchedOn that it is on again.
+	// SwitchedOff says that scaling is off from now on, for a reason that [IsOff] knows.
 	SwitchedOff struct{ Err error }
-	SwitchedOn  struct{}
+	// SwitchedOn says that it is on again.
+	SwitchedOn struct{}
 )
 
 func (SwitchedOff) event() {}

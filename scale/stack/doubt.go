@@ -15,7 +15,7 @@ func (r *record) inherit(older *record) {
 		if slices.Contains(older.Doubted, pool) && !slices.Contains(r.Doubted, pool) {
 			r.Doubted = append(r.Doubted, pool)
 		}
-		if d, ok := older.Unverified[pool]; ok && len(r.Unverified[pool].Reason) == 0 {
+		if d, ok := older.Unverified[pool]; ok && r.Unverified[pool].Reason == "" {
 			if r.Unverified == nil {
 				r.Unverified = map[string]scale.Doubt{}
 			}
