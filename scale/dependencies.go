@@ -8,7 +8,8 @@ import (
 
 // An update writes the resources in the order in which the program registers them, with what they depend on. Of an untargeted resource it keeps what it
 // depends on as the state has it, and where the program does not know of such a dependency any more, it may write the resource before what it depends on:
-// the CLI cannot read such a state. In other runs it fails on a resource that it has met twice. Of a targeted one it writes what the program says.
+// the CLI cannot read such a state. In other runs it fails in the middle, on a resource that it has met twice or on a provider that it has not met. Of a
+// targeted one it writes what the program says. Providers are dependencies, too.
 
 // changedDependencies are the changes of what resources depend on between the state and the program that a preview has run: for each pool those of its
 // own targets, and shared those of others that the program does not know of.
@@ -34,16 +35,16 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 	return own, shared
 }
 
-// lostDependencies are the resources of the state that depend on those which a failed preview has met twice: the program does not know of that, so that
-// the engine has put the untargeted one that others depend on first, and then the program registers it.
+// lostDependencies are the resources of the state that depend on those over which a preview has failed: the program does not know of that, so that the
+// engine has put an untargeted one that others depend on first, before the program registers it, or misses a provider.
 func (s *Snapshot) lostDependencies(failure error) []PendingChange {
 	failed, ok := errors.AsType[*EngineError](failure)
-	if !ok || len(failed.Twice) == 0 {
+	if !ok || len(failed.Misplaced) == 0 {
 		return nil
 	}
 	var out []PendingChange
 	for _, urn := range s.Resources {
-		if slices.ContainsFunc(failed.Twice, func(twice string) bool { return slices.Contains(s.Dependencies[urn], twice) }) {
+		if slices.ContainsFunc(failed.Misplaced, func(other string) bool { return slices.Contains(s.Dependencies[urn], other) }) {
 			out = append(out, otherDependencies(urn))
 		}
 	}

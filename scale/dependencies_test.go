@@ -46,8 +46,8 @@ func TestLostDependencies(t *testing.T) {
 		err  error
 		want []PendingChange
 	}{
-		{"what depends on a resource that was met twice has lost that", &EngineError{Twice: []string{back}}, []PendingChange{otherDependencies(front)}},
-		{"a resource on which nothing depends is the program's own mistake", &EngineError{Twice: []string{front}}, nil},
+		{"what depends on a resource over which the preview failed has lost that", &EngineError{Misplaced: []string{back}}, []PendingChange{otherDependencies(front)}},
+		{"a resource on which nothing depends is the program's own mistake", &EngineError{Misplaced: []string{front}}, nil},
 		{"another failure says nothing", &EngineError{}, nil},
 		{"neither does an error before the engine", &SetupError{}, nil},
 	} {

@@ -188,8 +188,8 @@ type EngineError struct {
 	Diagnostics []Diagnostic
 	// Done are the steps that were completed before the failure.
 	Done []ResourceStep
-	// Twice are the URNs of resources that the engine met twice, which failed it.
-	Twice []string
+	// Misplaced are the URNs of resources that failed a preview because the program registers them later than others of the state need them, or not.
+	Misplaced []string
 	// Interrupted says that the user interrupted the update.
 	Interrupted bool
 	// CutOff says that the history does not tell how the update ended, or cannot be asked: the engine died, or it lost the backend.

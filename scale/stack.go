@@ -72,7 +72,7 @@ type Snapshot struct {
 	Sizes map[string]int
 	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
 	DependsOn map[string][]string
-	// Dependencies are the dependencies of these alone.
+	// Dependencies are the dependencies of these alone, and their providers.
 	Dependencies map[string][]string
 	// Protected are the URNs of resources that the engine refuses to delete.
 	Protected []string
@@ -194,7 +194,7 @@ type Result struct {
 	ChangedOutputs []string
 	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step for it.
 	ChangedOptions []PendingChange
-	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on; nil for an update.
+	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on, their providers among them; nil for an update.
 	Dependencies map[string][]string
 	// Duration is how long the engine ran.
 	Duration time.Duration

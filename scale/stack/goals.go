@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -24,6 +25,7 @@ func readDependencies(dir string) (map[string][]string, error) {
 		Resources map[string]struct {
 			Goal *struct {
 				Dependencies []string            `json:"dependencies"`
+				Provider     string              `json:"provider"`
 				Properties   map[string][]string `json:"propertyDependencies"`
 			} `json:"goal"`
 		} `json:"resourcePlans"`
@@ -36,7 +38,7 @@ func readDependencies(dir string) (map[string][]string, error) {
 		if resource.Goal == nil { // it is only read, or deleted
 			continue
 		}
-		on := slices.Clone(resource.Goal.Dependencies)
+		on := withProvider(resource.Goal.Dependencies, resource.Goal.Provider)
 		for _, urns := range resource.Goal.Properties {
 			on = append(on, urns...)
 		}
@@ -46,14 +48,26 @@ func readDependencies(dir string) (map[string][]string, error) {
 	return out, nil
 }
 
-// registeredTwice is how the engine says that it has met a resource twice.
-var registeredTwice = regexp.MustCompile(`Duplicate resource URN '([^']+)'`)
+// withProvider are a resource's dependencies and its provider, of which a reference has the URN and, after it, the ID.
+func withProvider(dependencies []string, reference string) []string {
+	out := slices.Clone(dependencies)
+	if at := strings.LastIndex(reference, "::"); at > 0 {
+		out = append(out, reference[:at])
+	}
+	return out
+}
 
-// twice are the URNs of the resources that the engine says to have met twice.
-func twice(diagnostics []scale.Diagnostic) []string {
+// What the engine says if it meets an untargeted resource of the state before one that it needs: see [scale.EngineError.Misplaced].
+var (
+	registeredTwice = regexp.MustCompile(`Duplicate resource URN '([^']+)'`)
+	notRegistered   = regexp.MustCompile(`provider (\S+)::\S+ for resource \S+ has not been registered yet`)
+)
+
+// misplaced are the URNs of the resources over which the engine says to have failed.
+func misplaced(diagnostics []scale.Diagnostic) []string {
 	var out []string
 	for _, d := range diagnostics {
-		for _, found := range registeredTwice.FindAllStringSubmatch(d.Message, -1) {
+		for _, found := range slices.Concat(registeredTwice.FindAllStringSubmatch(d.Message, -1), notRegistered.FindAllStringSubmatch(d.Message, -1)) {
 			out = append(out, found[1])
 		}
 	}

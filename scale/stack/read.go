@@ -235,6 +235,7 @@ type resourceState struct {
 	Parent       string                    `json:"parent"`
 	Dependencies []string                  `json:"dependencies"`
 	DeletedWith  string                    `json:"deletedWith"`
+	Provider     string                    `json:"provider"`
 	Protect      bool                      `json:"protect"`
 }
 
@@ -262,8 +263,8 @@ func (s *Stack) readState(ctx context.Context) (state, error) {
 	st := state{dependsOn: map[string][]string{}, dependencies: map[string][]string{}, all: exported.Deployment.Resources, written: exported.Deployment.Manifest.Time}
 	for _, r := range exported.Deployment.Resources {
 		st.resources = append(st.resources, r.URN)
-		if len(r.Dependencies) > 0 {
-			st.dependencies[r.URN] = slices.Clip(r.Dependencies)
+		if on := withProvider(r.Dependencies, r.Provider); len(on) > 0 {
+			st.dependencies[r.URN] = on
 		}
 		st.dependsOn[r.URN] = append(slices.Clip(r.Dependencies), r.Parent, r.DeletedWith)
 		if r.Protect {

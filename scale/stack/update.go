@@ -35,7 +35,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	f.known = s.knownURNs(change.Targets)
 	if err := s.attend(ctx, f, dir, child); err != nil {
 		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
-			failed.Twice = twice(failed.Diagnostics)
+			failed.Misplaced = misplaced(failed.Diagnostics)
 		}
 		return nil, err
 	}
