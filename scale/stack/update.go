@@ -51,18 +51,8 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 // Update does the change by one `pulumi up`. Once that runs, it is not ended with ctx but only by [Options.Interrupt].
 func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "update", trace.WithAttributes(attribute.String("pulumi.message", change.Message), attribute.StringSlice("pulumi.targets", change.Targets)))(&err)
-	if err := ctx.Err(); err != nil {
+	if err := s.mayBegin(ctx, observe); err != nil {
 		return nil, err
-	}
-	if err := s.outlast(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.file.writable(); err != nil {
-		return nil, err
-	}
-	if locked := s.seenLocked(); locked != nil {
-		s.unlock(ctx, locked, observe)
-		return nil, locked
 	}
 	change.ID = cmp.Or(change.ID, scale.NewUpdateID())
 	decided, err := s.decidedOn(change)
@@ -109,6 +99,24 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		s.remember(s.after(from, change, f.result))
 	}
 	return &f.result, nil
+}
+
+// mayBegin says why no update can be made now; nil if one can.
+func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.outlast(ctx); err != nil {
+		return err
+	}
+	if err := s.file.writable(); err != nil {
+		return err
+	}
+	if locked := s.seenLocked(); locked != nil {
+		s.unlock(ctx, locked, observe)
+		return locked
+	}
+	return nil
 }
 
 // interruptible is a context that ends by [Options.Interrupt] and not with ctx.
