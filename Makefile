@@ -54,7 +54,7 @@ endif
 	go -C examples/provider test $(RACE) $(TESTFLAGS) ./...
 
 e2e: tools-test build ## The end-to-end tests, on the real engine
-	go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e
+	go test -count=1 -timeout 50m $(TESTFLAGS) ./e2e
 
 examples: tools-examples ## Check the examples, and the blocks of code in the documentation
 	EXAMPLES_SDK='$(abspath $(EXAMPLES_SDK))' go test -count=1 $(TESTFLAGS) ./e2e/docs

@@ -119,7 +119,7 @@ func (s *session) findPool(ctx context.Context, pool string) error {
 	}
 	if err != nil {
 		s.note("whether there is a pool of this name is not known, since the stack cannot be read: " + err.Error())
-		return nil
+		return nil //nolint:nilerr // it is held all the same
 	}
 	_, err = snap.Rules.Find(pool)
 	return err

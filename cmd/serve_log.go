@@ -43,10 +43,6 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		if e.Err != nil && !scale.IsOff(e.Err) { // of which one is told once
 			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
 		}
-	case scale.SwitchedOff:
-		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
-	case scale.SwitchedOn:
-		log.Info("scaling is switched on again")
 	case scale.JournalFailed:
 		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
 	case scale.Retrying:
@@ -62,6 +58,19 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		log.Info("resource", "op", e.Step.Op, "urn", e.Step.URN, "failed", e.Failed)
 	case scale.Diagnosed:
 		logDiagnostic(log, e.Diagnostic)
+	default:
+		logOthers(log, event)
+		logRecovery(log, event)
+	}
+}
+
+// logOthers logs what comes of other people's updates and edits.
+func logOthers(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case scale.SwitchedOff:
+		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
+	case scale.SwitchedOn:
+		log.Info("scaling is switched on again")
 	case scale.Overtaken:
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
 	case scale.Stale:
@@ -70,8 +79,6 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		logProof(log, e)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
-	default:
-		logRecovery(log, event)
 	}
 }
 

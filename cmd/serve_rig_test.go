@@ -145,19 +145,19 @@ func launch(t *testing.T, s *served, args ...string) *running {
 	t.Cleanup(func() {
 		if r.code != nil {
 			r.signals <- syscall.SIGTERM
-			r.ends(exitDone)
+			r.ends()
 		}
 	})
 	return r
 }
 
-// ends wants the server to end with an exit code.
-func (r *running) ends(code int) {
+// ends wants the server to end well.
+func (r *running) ends() {
 	r.t.Helper()
 	select {
 	case got := <-r.code:
-		if got != code {
-			r.t.Errorf("exit code %d, want %d:\n%s", got, code, r.log)
+		if got != exitDone {
+			r.t.Errorf("exit code %d, want %d:\n%s", got, exitDone, r.log)
 		}
 	case <-time.After(20 * time.Second):
 		r.t.Errorf("the server does not end:\n%s", r.log)

@@ -146,7 +146,7 @@ func TestServeFinishesTheRunningUpdate(t *testing.T) {
 	default:
 	}
 	s.finish <- struct{}{}
-	r.ends(exitDone)
+	r.ends()
 	if s.count != 5 || len(s.changes) != 1 {
 		t.Errorf("the pool has %d after %d updates", s.count, len(s.changes))
 	}
@@ -158,7 +158,7 @@ func TestServeFinishesTheRunningUpdate(t *testing.T) {
 	again := launch(t, s)
 	again.log.wait(t, "scaled")
 	again.signals <- syscall.SIGTERM
-	again.ends(exitDone)
+	again.ends()
 	if s.count != 6 {
 		t.Errorf("the pool has %d:\n%s", s.count, again.log)
 	}

@@ -36,7 +36,7 @@ func TestServeEndsWithItsTerminal(t *testing.T) {
 	r.log.wait(t, "the terminal is gone; a running update will be finished")
 	r.log.wait(t, "shutting down: no more requests are accepted")
 	close(s.finish)
-	r.ends(exitDone)
+	r.ends()
 	if s.count != 5 {
 		t.Errorf("the pool has %d", s.count)
 	}

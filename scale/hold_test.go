@@ -154,7 +154,7 @@ func TestQueueKeepsAcceptedOperationsForTheEndOfAHold(t *testing.T) {
 				r.wants(FinalScaled, other)
 				r.wantCounts(3, 3, 1)
 				if c.ends > 0 {
-					time.Sleep(began.Add(c.ends).Sub(time.Now()))
+					time.Sleep(time.Until(began.Add(c.ends)))
 					_ = k.ChangeHolds(func(Holds) Holds { return nil })
 				}
 				op := r.result(id)

@@ -10,13 +10,13 @@ import (
 // is scaled until then, for a scaling would begin to build it up again.
 type DestroyedError struct {
 	Stack string
-	// At is when it was destroyed; zero where the history does not tell, for the state has no resources any more.
+	// At is when it was destroyed; zero where the history does not tell, and only the state has no resources.
 	At time.Time
 }
 
 func (e *DestroyedError) Error() string {
 	if e.At.IsZero() {
-		return fmt.Sprintf("stack %s has no resources any more: nothing is scaled until somebody's `pulumi up` has built it up again", e.Stack)
+		return fmt.Sprintf("stack %s has no resources: nothing is scaled until somebody's `pulumi up` has built it up again", e.Stack)
 	}
 	return fmt.Sprintf("stack %s was destroyed at %s: nothing is scaled until somebody's `pulumi up` has built it up again",
 		e.Stack, e.At.Format(time.RFC3339))
@@ -33,9 +33,10 @@ func IsOff(err error) bool {
 }
 
 type (
-	// SwitchedOff says that scaling is off from now on, for a reason that [IsOff] knows, and SwitchedOn that it is on again.
+	// SwitchedOff says that scaling is off from now on, for a reason that [IsOff] knows.
 	SwitchedOff struct{ Err error }
-	SwitchedOn  struct{}
+	// SwitchedOn says that it is on again.
+	SwitchedOn struct{}
 )
 
 func (SwitchedOff) event() {}

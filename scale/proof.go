@@ -99,8 +99,8 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 	for _, pool := range pools {
 		out[pool] = PoolProof{}
 	}
-	unchanged, any := unchangedCounts(snap, pools, nil)
-	if !any {
+	unchanged, ok := unchangedCounts(snap, pools, nil)
+	if !ok {
 		return out, nil // what is made from nothing is proved by a preview of its own: see [Scaler.prove]
 	}
 	result, err := s.Stack.Preview(ctx, unchanged, Unobserved)
@@ -251,7 +251,7 @@ func (s *Snapshot) doubtsSizes() bool {
 // changes are taken out.
 func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decide func() Plan) (Plan, error) {
 	p := decide()
-	if len(p.Moves) == 0 && !(snap.doubtsSizes() && len(p.Decisions) > 0) {
+	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.doubtsSizes()) {
 		return p, nil
 	}
 	pools := snap.needsProof(p.pools())

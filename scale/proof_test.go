@@ -117,7 +117,7 @@ func TestScaleProvesFirst(t *testing.T) {
 			previews: [][]string{{apiURN, workerURN}}, want: outcomes{HasPending, HasPending}, reason: "changes are pending that would come along: stack output url",
 		},
 		{
-			name: "the state's size counts, and not what is configured", intents: []Intent{byDelta(1)}, preview: sized(workerURN, 7),
+			name: "the state's size counts, and not what is configured", intents: []Intent{byDelta(1)}, preview: sized(7),
 			previews: [][]string{{apiURN, workerURN}, {apiURN, workerURN}}, updated: []string{workerURN}, want: outcomes{Scale},
 		},
 	} {
@@ -157,12 +157,12 @@ func TestScaleProvesFirst(t *testing.T) {
 }
 
 // sized previews a stack whose state has another size of the target's pool than is configured.
-func sized(urn string, size int, others ...ResourceStep) func(Change) (*Result, error) {
+func sized(size int, others ...ResourceStep) func(Change) (*Result, error) {
 	return func(c Change) (*Result, error) {
 		steps := slices.Clone(others)
 		for _, set := range c.Settings {
 			if set.Key == "workerCount" && *set.Value != fmt.Sprint(size) {
-				steps = append(steps, ResourceStep{Op: "update", URN: urn, Type: "pkg:index:T", Name: "worker", Diffs: []PropertyDiff{{Path: "size", Old: fmt.Sprint(size), New: *set.Value}}})
+				steps = append(steps, ResourceStep{Op: "update", URN: workerURN, Type: "pkg:index:T", Name: "worker", Diffs: []PropertyDiff{{Path: "size", Old: fmt.Sprint(size), New: *set.Value}}})
 			}
 		}
 		return &Result{Steps: steps}, nil
@@ -179,11 +179,11 @@ func TestTheStatesSizeCounts(t *testing.T) {
 		from    int
 		to      int
 	}{
-		{"a delta counts from it", sized(workerURN, 7), byDelta(1), Scale, 7, 8},
-		{"the configured count is a scaling, after somebody's refresh", sized(workerURN, 7), byCountOf(3), Scale, 7, 3},
-		{"the state's size is a scaling too: the configuration says something else", sized(workerURN, 7), byCountOf(7), Scale, 7, 7},
-		{"what else is pending keeps the pool", sized(workerURN, 7, stepOf("update", workerURN, "dir")), byDelta(1), HasPending, 7, 8},
-		{"where both agree nothing changes", sized(workerURN, 3), byCountOf(3), NoChange, 3, 3},
+		{"a delta counts from it", sized(7), byDelta(1), Scale, 7, 8},
+		{"the configured count is a scaling, after somebody's refresh", sized(7), byCountOf(3), Scale, 7, 3},
+		{"the state's size is a scaling too: the configuration says something else", sized(7), byCountOf(7), Scale, 7, 7},
+		{"what else is pending keeps the pool", sized(7, stepOf("update", workerURN, "dir")), byDelta(1), HasPending, 7, 8},
+		{"where both agree nothing changes", sized(3), byCountOf(3), NoChange, 3, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := unproved(t, snapshot(refreshed), c.preview)
@@ -224,7 +224,7 @@ func TestASizeThatExplainsNothingIsNone(t *testing.T) {
 func TestWhichOutputsCountWithTheStatesSize(t *testing.T) {
 	outputs := map[string][]string{"3": {"byCount", "url"}, "7": {"bySize", "url"}}
 	preview := func(c Change) (*Result, error) {
-		result, err := sized(workerURN, 7)(c)
+		result, err := sized(7)(c)
 		for _, set := range c.Settings {
 			if set.Key == "workerCount" {
 				result.ChangedOutputs = outputs[*set.Value]

@@ -22,21 +22,22 @@ func ended(identity string, since, end time.Duration) Intent {
 	return i
 }
 
-func (w *world) breaks(pool string, broken bool) { w.set(func() { w.broken[pool] = broken }) }
+func (w *world) breaks(broken bool) { w.set(func() { w.broken["worker"] = broken }) }
 
 func TestAFailedAlertIsDecidedAfresh(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.breaks("worker", true)
+		w.breaks(true)
 		r := begin(t, w)
 		alert := firing("a", 0)
 		failed := []string{r.accepted(alert)}
 		r.wants(FinalFailed, failed[0])
 
 		// The first repeat is decided at once, and each further failure doubles the wait.
-		for i, wait := range []time.Duration{0, 15, 30, 60, 120, 240, 480, 900, 900} {
+		for i, seconds := range []int{0, 15, 30, 60, 120, 240, 480, 900, 900} {
+			wait := time.Duration(seconds) * time.Second
 			end := r.result(failed[len(failed)-1]).EndedAt
-			until := end.Add(wait * time.Second)
+			until := end.Add(wait)
 			if wait > 0 {
 				time.Sleep(time.Until(until) - time.Second)
 				sub := r.submit(alert)[0]
@@ -50,7 +51,7 @@ func TestAFailedAlertIsDecidedAfresh(t *testing.T) {
 			}
 			sub := r.submit(alert)[0]
 			if !sub.Accepted || sub.Duplicate || sub.Previous == nil || sub.Previous.ID != failed[len(failed)-1] || sub.Previous.Result != FinalFailed {
-				t.Fatalf("after %d failures and %s: %+v", i+1, wait*time.Second, sub)
+				t.Fatalf("after %d failures and %s: %+v", i+1, wait, sub)
 			}
 			if again := r.submit(alert)[0]; !again.Duplicate || again.Operation.ID != sub.Operation.ID {
 				t.Errorf("while it is tried again: %+v", again)
@@ -62,7 +63,7 @@ func TestAFailedAlertIsDecidedAfresh(t *testing.T) {
 		// The wait and the count outlive the process.
 		r.stop()
 		<-r.stopped
-		w.breaks("worker", false)
+		w.breaks(false)
 		r = start(t, w, r.journal.copied())
 		last := r.result(failed[len(failed)-1])
 		if sub := r.submit(alert)[0]; sub.Accepted || !sub.Decision.Until.Equal(last.EndedAt.Add(15*time.Minute)) || last.Failures != len(failed)-1 {
@@ -85,11 +86,11 @@ func TestAFailedAlertIsDecidedAfresh(t *testing.T) {
 func TestAFailedAlertThatHasClearedIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.breaks("worker", true)
+		w.breaks(true)
 		r := begin(t, w)
 		id := r.accepted(firing("a", 0))
 		r.wants(FinalFailed, id)
-		w.breaks("worker", false)
+		w.breaks(false)
 		r.submit(ended("a", 0, time.Minute))
 		if sub := r.submit(firing("a", 0))[0]; sub.Accepted || sub.Decision.Outcome != Cleared || sub.Previous == nil || sub.Previous.ID != id {
 			t.Errorf("it is tried again: %+v", sub)
@@ -134,11 +135,11 @@ func TestARequestIsNotTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.breaks("worker", true)
+				w.breaks(true)
 				r := begin(t, w)
 				id := r.accepted(intent)
 				r.wants(FinalFailed, id)
-				w.breaks("worker", false)
+				w.breaks(false)
 				time.Sleep(time.Hour)
 				if sub := r.submit(intent)[0]; !sub.Duplicate || sub.Accepted || sub.Operation.ID != id || sub.Operation.Result != FinalFailed {
 					t.Errorf("its key is another event: %+v", sub)

@@ -65,7 +65,8 @@ func TestQueueDoesNotCancel(t *testing.T) {
 		r := begin(t, w)
 		refused := func(id, reason string) {
 			t.Helper()
-			if _, err := r.Cancel(id); err == nil || !errors.As(err, new(*NotCancelledError)) || err.(*NotCancelledError).Reason != reason {
+			_, err := r.Cancel(id)
+			if not, ok := errors.AsType[*NotCancelledError](err); !ok || not.Reason != reason {
 				t.Errorf("the error is %v", err)
 			}
 		}

@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -62,6 +63,7 @@ func (q *Queue) takeProof(proof *Proof, err error) {
 		told.Pending = q.snap.pendingBy(proof)
 		news = q.unproved > 0 || !reflect.DeepEqual(told.Pending, q.snap.pendingBy(q.proof))
 		q.proof, q.unproved = proof, 0
+		q.takeSizes(proof)
 		clear(q.outlooks)
 	}
 	q.proving = false
@@ -70,6 +72,18 @@ func (q *Queue) takeProof(proof *Proof, err error) {
 		q.tell(told)
 	}
 	q.wakeUp()
+}
+
+// takeSizes notes the sizes that a proof has found in what is known of the stack, which others may be reading; q.mu must be held.
+func (q *Queue) takeSizes(proof *Proof) {
+	if proof == nil || q.snap == nil {
+		return
+	}
+	snap := *q.snap
+	snap.Sizes = maps.Clone(snap.Sizes)
+	if snap.takeSizes(proof) {
+		q.snap = &snap
+	}
 }
 
 // pendingBy are the changes that keep pools from being scaled, by pool, as a proof has them, which may be nil.

@@ -88,9 +88,9 @@ func (w *pendingWorld) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, e
 }
 
 // serve starts a queue on it, and gives it the time that a reading and a proof take.
-func (w *pendingWorld) serve(t *testing.T, edits ...func(*QueueOptions)) *rig {
+func (w *pendingWorld) serve(t *testing.T) *rig {
 	t.Helper()
-	r := start(t, w.world, newMemory(), append(edits, func(o *QueueOptions) { o.Scaler.Stack = w })...)
+	r := start(t, w.world, newMemory(), func(o *QueueOptions) { o.Scaler.Stack = w })
 	time.Sleep(2*readTime + previewTime)
 	return r
 }

@@ -23,16 +23,6 @@ func (s *Snapshot) Configured(pool string) *string {
 	return nil
 }
 
-// HasUnits says whether any of the rules' pools was configured to have units in the last successful update.
-func (s *Snapshot) HasUnits(rules Rules) bool {
-	for name := range rules {
-		if n := countOf(s.Configured(name)); n != nil && *n > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 	pool := Pool{Count: rule.Current, Holds: s.Holds}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -37,7 +36,7 @@ func DecodeHold(body []byte, route Route) (lasts time.Duration, reason string, e
 			text, isText := o.members[name].(string)
 			switch {
 			case name != nameFor && name != nameReason:
-				return 0, "", badRequest(name, "is not a field of this request; there are %s", strings.Join([]string{nameFor, nameReason}, ", "))
+				return 0, "", badRequest(name, "is not a field of this request; there are %s", nameFor+", "+nameReason)
 			case !isText:
 				return 0, "", badRequest(name, "is %s; it must be a string", kind(o.members[name]))
 			}

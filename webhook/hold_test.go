@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestDecodeHold(t *testing.T) {
 	} {
 		lasts, reason, err := DecodeHold([]byte(c.body), Route{Query: c.query})
 		field := ""
-		if bad, ok := err.(*BadRequestError); ok {
+		if bad, ok := errors.AsType[*BadRequestError](err); ok {
 			field = bad.Field
 		}
 		if lasts != c.lasts || reason != c.reason || field != c.field {

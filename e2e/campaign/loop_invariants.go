@@ -74,7 +74,7 @@ func (u update) plain(counts []string) map[string]string {
 	out := map[string]string{}
 	for key, value := range u.Config {
 		object, isObject := value.(map[string]any)
-		if !(isObject && object["secure"] != nil) && !slices.Contains(counts, key) {
+		if (!isObject || object["secure"] == nil) && !slices.Contains(counts, key) {
 			out[key] = asText(value)
 		}
 	}

@@ -61,6 +61,10 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	if err != nil {
 		return basis{}, err
 	}
+	// What we write ourselves is no part of the program, wherever the state directory is.
+	if own, err := filepath.Rel(s.project.dir, s.stateDir); err == nil {
+		maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, own+string(filepath.Separator)) })
+	}
 	config, err := s.file.withoutCounts(change)
 	if err != nil {
 		return basis{}, err
@@ -99,10 +103,10 @@ func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
 func programFiles(dir string) (map[string]string, error) {
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && path != dir {
+			return nil // it has just been removed, or the program cannot read it either
+		}
 		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) { // it has just been removed
-				return nil
-			}
 			return err
 		}
 		name, inside := entry.Name(), path != dir

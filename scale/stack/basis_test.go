@@ -134,7 +134,7 @@ func TestWhatAProofRestsOn(t *testing.T) {
 			e.remove(".git")
 			e.git("init", "--quiet")
 			e.git("commit", "--quiet", "--allow-empty", "--message", "first")
-			t.Setenv("PATH", e.script.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			t.Setenv("PATH", e.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 			change := scale.Change{Settings: set("count", "5"), Config: map[string]string{"demo:a": `"x"`, "demo:count": `"3"`}}
 			before := e.looks(change)
 			outer := e
@@ -200,12 +200,12 @@ func TestLinksAndProgramsElsewhere(t *testing.T) {
 				if err := os.Symlink(filepath.Join(outside, "shared.ts"), filepath.Join(e.project.dir, "shared.ts")); err != nil {
 					t.Skip(err)
 				}
-			} else if e.project.Project.Main = outside; strings.HasPrefix(c.edit, "lib/") {
+			} else if e.project.Main = outside; strings.HasPrefix(c.edit, "lib/") {
 				relative, err := filepath.Rel(e.project.dir, outside)
 				if err != nil {
 					t.Fatal(err)
 				}
-				e.project.Project.Main = relative
+				e.project.Main = relative
 			}
 			before := e.looks(scale.Change{})
 			if c.edit != "" {

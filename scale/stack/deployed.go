@@ -118,18 +118,23 @@ func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules sca
 	}
 	root = *plainNode(&root)
 	config := configNode(&root)
-	found, changed := map[string]bool{}, false
+	missing := maps.Clone(deployed)
+	maps.DeleteFunc(missing, func(name, want string) bool { return want == secretValue || f.isDefault(name, want) })
+	differs := func(name string, node *yaml.Node, want string) {
+		if !f.counts(rules, name, node, want) {
+			differing = append(differing, name)
+		}
+	}
+	changed := false
 	for i := 0; config != nil && i+1 < len(config.Content); i += 2 {
 		key, node := config.Content[i], config.Content[i+1]
 		name := f.fullName(key.Value)
 		want, known := deployed[name]
-		found[name] = true
+		delete(missing, name)
 		if holdsSecret(node) || want == secretValue && known || known && sameValue(node, want) {
 			continue
 		}
-		if !f.counts(rules, name, node, want) {
-			differing = append(differing, name)
-		}
+		differs(name, node, want)
 		changed = true
 		if !known {
 			config.Content = slices.Delete(config.Content, i, i+2) //nolint:mnd // the key and its value
@@ -140,29 +145,33 @@ func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules sca
 			return nil, nil, err
 		}
 	}
-	for name, want := range deployed {
-		if found[name] || want == secretValue || f.isDefault(name, want) {
-			continue
-		}
-		if !f.counts(rules, name, nil, want) {
-			differing = append(differing, name)
-		}
-		if config == nil {
-			config = addConfig(&root)
-		}
-		changed = true
-		var node yaml.Node
-		if err := node.Encode(value(want)); err != nil {
-			return nil, nil, err
-		}
-		config.Content = append(config.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name, Style: yaml.DoubleQuotedStyle}, &node)
+	for name, want := range missing {
+		differs(name, nil, want)
 	}
 	slices.Sort(differing)
-	if !changed {
+	if !changed && len(missing) == 0 {
 		return doc, nil, nil
+	}
+	if err := addValues(&root, config, missing); err != nil {
+		return nil, nil, err
 	}
 	out, err := f.encode(&root)
 	return out, differing, err
+}
+
+// addValues puts deployed values into the mapping of the configuration in a document, which may have none.
+func addValues(root, config *yaml.Node, values map[string]string) error {
+	if config == nil && len(values) > 0 {
+		config = addConfig(root)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		var node yaml.Node
+		if err := node.Encode(value(values[name])); err != nil {
+			return err
+		}
+		config.Content = append(config.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name, Style: yaml.DoubleQuotedStyle}, &node)
+	}
+	return nil
 }
 
 // plainNode is a copy of a node in which each alias is what it stands for, and each merge the entries that it brings: one of them can be changed, or

@@ -15,7 +15,7 @@ func (r *record) inherit(older *record) {
 		if slices.Contains(older.Doubted, pool) && !slices.Contains(r.Doubted, pool) {
 			r.Doubted = append(r.Doubted, pool)
 		}
-		if d, ok := older.Unverified[pool]; ok && len(r.Unverified[pool].Reason) == 0 {
+		if d, ok := older.Unverified[pool]; ok && r.Unverified[pool].Reason == "" {
 			if r.Unverified == nil {
 				r.Unverified = map[string]scale.Doubt{}
 			}
@@ -42,7 +42,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	var proved []string
 	unverified := map[string]scale.Doubt{}
 	for _, r := range results {
-		if r.Unverified == "" {
+		if r.Unverified == "" || r.Pending { // of that the state tells, on every machine
 			proved = append(proved, r.Pool)
 		} else {
 			unverified[r.Pool] = scale.Doubt{From: r.From, To: r.To, Reason: r.Unverified, Stays: r.Stays}

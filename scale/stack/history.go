@@ -64,12 +64,14 @@ const (
 
 // entry is one update as `pulumi stack history --json` shows it.
 type entry struct {
-	Version     int       `json:"version"`
-	Kind        string    `json:"kind"`
-	StartTime   time.Time `json:"startTime"`
-	EndTime     time.Time `json:"endTime"`
-	Message     string    `json:"message"`
-	Result      string    `json:"result"`
+	Version   int       `json:"version"`
+	Kind      string    `json:"kind"`
+	StartTime time.Time `json:"startTime"`
+	EndTime   time.Time `json:"endTime"`
+	Message   string    `json:"message"`
+	Result    string    `json:"result"`
+	// Changes counts what the update did to resources, by Pulumi's word for it.
+	Changes     map[string]int `json:"resourceChanges"`
 	Environment struct {
 		// Agent is the `--exec-agent` of the update, by which ours know themselves.
 		Agent  string `json:"exec.agent"`

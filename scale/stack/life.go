@@ -12,17 +12,21 @@ import (
 // kindDestroy is the history's word for an update that destroys the stack, or a part of it.
 const kindDestroy = "destroy"
 
-// destroyed says that the stack has been destroyed and not been built up since; nil where that is not so. The rules and updates are what could be
-// read of it.
-func (s *Stack) destroyed(state state, entries []entry, rules scale.Rules, updates []scale.Update) error {
+// destroyed says that the stack has been destroyed and not been built up since; nil where that is not so.
+func (s *Stack) destroyed(state state, entries []entry) error {
 	if at, ok := destroyedAt(entries); ok {
 		return &scale.DestroyedError{Stack: s.Name(), At: at}
 	}
-	snap := scale.Snapshot{Updates: updates}
-	if state.empty() && (len(state.resources) == 0 && hasSucceeded(entries) || snap.HasUnits(rules)) {
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.Kind == kindUpdate && e.Result == succeeded })
+	if at >= 0 && state.empty() && (len(state.resources) == 0 || entries[at].left() > 1) { // by whatever means
 		return &scale.DestroyedError{Stack: s.Name()}
 	}
 	return nil
+}
+
+// left is how many resources the update left, the stack itself among them; 0 where the history does not tell.
+func (e entry) left() int {
+	return e.Changes["same"] + e.Changes["create"] + e.Changes["update"] + e.Changes["replace"]
 }
 
 // destroyedAt finds a destroy, of whatever targets and with whatever result, after which nobody has successfully updated the stack. An update of
@@ -38,10 +42,6 @@ func destroyedAt(entries []entry) (at time.Time, ok bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-func hasSucceeded(entries []entry) bool {
-	return slices.ContainsFunc(entries, func(e entry) bool { return e.Kind == kindUpdate && e.Result == succeeded })
 }
 
 // empty says whether the state has no resources but the stack itself and providers.

@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +18,11 @@ func TestReadOfADestroyedStack(t *testing.T) {
 		whole   = root + `,{"urn":"urn:pulumi:dev::demo::a:b:C::w","type":"a:b:C"}`
 		ours    = "pulumiscale/1 after=x pools=worker"
 		nobody  = `{}`
-		zero    = `{"demo:count":{"value":"0"}}`
 		nothing = ""
 	)
+	changing := func(entry, changes string) string {
+		return strings.Replace(entry, `"message"`, `"resourceChanges":`+changes+`,"message"`, 1)
+	}
 	up := past("update", "succeeded", time.Hour, counted, "")
 	for _, c := range []struct {
 		name, resources string
@@ -36,8 +39,8 @@ func TestReadOfADestroyedStack(t *testing.T) {
 		{"an update of ours met the destroy", whole, []string{past("update", "succeeded", 0, counted, ours), past("destroy", "succeeded", 0, counted, ""), up}, true, 1},
 		{"built up again", whole, []string{up, past("destroy", "succeeded", 2*time.Hour, counted, "")}, false, 1},
 		{"no resources, by whatever means", nothing, []string{up}, true, 0},
-		{"nothing but the stack", root, []string{up}, true, 1},
-		{"nothing but the stack, whose pool is at zero", root, []string{past("update", "succeeded", time.Hour, zero, "")}, false, 1},
+		{"nothing but the stack, where an update had left more", root, []string{changing(up, `{"same":1,"update":1}`)}, true, 1},
+		{"nothing but the stack, as an update had left it", root, []string{changing(up, `{"same":1,"delete":3}`)}, false, 1},
 		{"never deployed", nothing, []string{past("update", "failed", time.Hour, nobody, "")}, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func (s *Stack) seenLocked() *scale.LockedError {
 	for _, file := range s.project.lockFiles(dir, s.name) {
 		var lock lockContent
 		if text, err := os.ReadFile(file); err != nil || json.Unmarshal(text, &lock) != nil || lock.Hostname == "" {
-			return nil
+			return nil //nolint:nilerr // the engine tells what this means
 		}
 		dead := lock.Hostname == host && !alive(lock.PID)
 		out.Holders = append(out.Holders, scale.Holder{User: lock.Username, Host: lock.Hostname, PID: lock.PID, Since: lock.Timestamp, Dead: dead})

@@ -123,7 +123,7 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 	if err != nil {
 		rulesErr = errors.Join(rulesErr, err)
 	}
-	if destroyed := p.destroyed(state, entries, rules, updates); destroyed != nil {
+	if destroyed := p.destroyed(state, entries); destroyed != nil {
 		rulesErr = destroyed
 	}
 	if rulesErr != nil {

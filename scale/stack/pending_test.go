@@ -1,3 +1,5 @@
+//go:build !windows
+
 package stack
 
 import (
@@ -87,8 +89,8 @@ func TestChangedOutputs(t *testing.T) {
 }
 
 // stepLine is an event of a resource, with what it was and is.
-func stepLine(op, old, new string) string {
-	return `{"resourcePreEvent":{"metadata":{"op":"` + op + `","urn":"urn:pulumi:dev::demo::a:b:C::w","type":"a:b:C","old":` + old + `,"new":` + new + "}}}\n"
+func stepLine(op, before, after string) string {
+	return `{"resourcePreEvent":{"metadata":{"op":"` + op + `","urn":"urn:pulumi:dev::demo::a:b:C::w","type":"a:b:C","old":` + before + `,"new":` + after + "}}}\n"
 }
 
 func TestChangedOptions(t *testing.T) {

@@ -61,8 +61,8 @@ func goingTo(dir string) (string, error) {
 	if here, err := os.Getwd(); err == nil && sameFile(here, abs) {
 		return here, nil
 	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real, nil
+	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
+		return resolved, nil
 	}
 	return abs, nil // which is not there
 }

@@ -127,7 +127,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	snap := &scale.Snapshot{Rules: rules, RulesErr: rulesErr, Updates: updates, Complete: complete, Head: head(entries), Stamp: stamp, Busy: busy}
 	snap.Deploy, snap.Config = deployOf(entries), deployedConfig(entries)
 	snap.Unsettled, snap.Unverified = s.unsettled(ended, entries, rules), unverified(ended, entries, rules)
-	err = cmp.Or(s.fill(snap, state), s.destroyed(state, entries, rules, updates), unread)
+	err = cmp.Or(s.fill(snap, state), s.destroyed(state, entries), unread)
 	if err == nil && rulesErr == nil {
 		s.last.Store(snap)
 	}

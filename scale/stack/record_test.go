@@ -121,7 +121,7 @@ func TestNextUpdateSettles(t *testing.T) {
 				e.put("code", "1")
 			}
 			next := aChange()
-			next.ID, next.Pools = "pulumiscale/2", c.pools
+			next.ID, next.Pools, next.Targets = "pulumiscale/2", c.pools, []string{loggedPool}
 			if _, err := e.Update(context.Background(), next, scale.Unobserved); (err != nil) != c.fails {
 				t.Fatal(err)
 			}
@@ -347,5 +347,30 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	}
 	if busy := at(); len(busy) > 0 {
 		t.Errorf("an engine that has ended is at work: %v", busy)
+	}
+}
+
+// A failure before any target is touched leaves nothing of a pool in between: there is no way back then.
+func TestAFailureElsewhereLeavesNoDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		target string
+		want   int
+	}{
+		"of a target":    {loggedPool, 1},
+		"of a neighbour": {"urn:pulumi:dev::worker-pool::localcloud:index:Pool::another", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t)
+			e.put("events", string(eventLog(t, "scale")))
+			e.put("code", "1")
+			change := aChange()
+			change.Targets = []string{c.target}
+			if _, err := e.Update(context.Background(), change, scale.Unobserved); err == nil {
+				t.Fatal("no error")
+			}
+			if left := e.records(); len(left) != c.want {
+				t.Errorf("%d records, want %d", len(left), c.want)
+			}
+		})
 	}
 }

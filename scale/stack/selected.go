@@ -74,12 +74,12 @@ func (p *project) keptStack(cli semver.Version) string {
 		return ""
 	}
 	paths := []string{p.path}
-	if real, err := filepath.EvalSymlinks(p.path); err != nil || real != p.path {
+	if resolved, err := filepath.EvalSymlinks(p.path); err != nil || resolved != p.path {
 		switch {
 		case err != nil || isUnknown(cli) || cli.GT(lastLinked) && cli.LT(sinceUnlinked):
 			return ""
 		case cli.GTE(sinceUnlinked):
-			paths = []string{real, p.path}
+			paths = []string{resolved, p.path}
 		}
 	}
 	var kept struct {

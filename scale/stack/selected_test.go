@@ -28,8 +28,8 @@ type selecting struct {
 func (c selecting) ask(t *testing.T) string {
 	t.Helper()
 	home, dir := t.TempDir(), t.TempDir()
-	if real, err := filepath.EvalSymlinks(dir); err == nil { // of macOS
-		dir = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil { // of macOS
+		dir = resolved
 	}
 	t.Setenv("PULUMI_HOME", home)
 	for _, name := range []string{"PULUMI_STACK", stackOption, "PULUMI_CREDENTIAL_HELPER", "PULUMI_CREDENTIALS_PATH"} {

@@ -80,6 +80,30 @@ func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) st
 	return s.editedSince(decided, change)
 }
 
+// lastMoment notes why an engine is interrupted before it changes anything.
+type lastMoment struct {
+	stop context.CancelFunc
+	// stale says what is no longer so; empty: all is.
+	stale string
+}
+
+// end interrupts the engine if something is no longer so, unless that is done already.
+func (l *lastMoment) end(f *follower, stale string) {
+	if stale == "" || l.stale != "" {
+		return
+	}
+	l.stale, f.muted = stale, true
+	l.stop()
+}
+
+// meaning is what the end of the engine means.
+func (l *lastMoment) meaning(f *follower, err error) error {
+	if l.stale == "" || err == nil {
+		return err
+	}
+	return endedAsStale(l.stale, f, err)
+}
+
 // endedAsStale is what the end of an interrupted engine means. If it had begun to change resources all the same, it is an update that failed.
 func endedAsStale(what string, f *follower, err error) error {
 	if len(f.result.Steps) == 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,34 @@ func TestAnUpdateEndsIfTheProgramIsEdited(t *testing.T) {
 			}
 			if left := e.folders(); c.stale && len(left) > 0 {
 				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// Under the engine's lock it is looked again, whether or not the program gets to be run.
+func TestStaleAtLock(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit func(e engine, change *scale.Change)
+		want string
+	}{
+		{"nothing has changed", func(engine, *scale.Change) {}, ""},
+		{"the program was edited", func(e engine, _ *scale.Change) { e.write("index.ts", "x") }, "the program was edited: index.ts"},
+		{"for a correction that is no matter", func(e engine, c *scale.Change) { e.write("index.ts", "x"); c.Correction = true }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t)
+			e, change := decidedChange(t)
+			change.History = e.stamp().History // nobody has updated the stack, so that no engine need be asked
+			decided, err := e.decidedOn(change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.edit(e, &change)
+			waiting := &engineProcess{child: &invocation{cmd: &exec.Cmd{}}}
+			if got := e.staleAtLock(context.Background(), e.departure(change), decided, change, waiting); got != c.want {
+				t.Errorf("got %q", got)
 			}
 		})
 	}

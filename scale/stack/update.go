@@ -51,18 +51,8 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 // Update does the change by one `pulumi up`. Once that runs, it is not ended with ctx but only by [Options.Interrupt].
 func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "update", trace.WithAttributes(attribute.String("pulumi.message", change.Message), attribute.StringSlice("pulumi.targets", change.Targets)))(&err)
-	if err := ctx.Err(); err != nil {
+	if err := s.mayBegin(ctx, observe); err != nil {
 		return nil, err
-	}
-	if err := s.outlast(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.file.writable(); err != nil {
-		return nil, err
-	}
-	if locked := s.seenLocked(); locked != nil {
-		s.unlock(ctx, locked, observe)
-		return nil, locked
 	}
 	change.ID = cmp.Or(change.ID, scale.NewUpdateID())
 	decided, err := s.decidedOn(change)
@@ -73,15 +63,8 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	if err != nil {
 		return nil, err
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := s.interruptible(ctx)
 	defer stop()
-	go func() {
-		select {
-		case <-s.options.Interrupt:
-			stop()
-		case <-running.Done():
-		}
-	}()
 	from := s.departure(change)
 	s.forget()
 	spare := s.spareFor(change.Settings)
@@ -94,25 +77,13 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	}()
 	f := newFollower("update", change.Message, observe)
 	f.known = s.knownURNs(change.Targets)
-	var stale string
-	f.locked = func() {
-		if stale = s.staleAtLock(running, from, decided, change, engine); stale != "" {
-			f.muted = true
-			stop()
-		}
-	}
-	f.registered = func() {
-		if now := s.staleAtStart(f, decided, change); now != "" && stale == "" {
-			stale, f.muted = now, true
-			stop()
-		}
-	}
+	last := lastMoment{stop: stop}
+	f.locked = func() { last.end(f, s.staleAtLock(running, from, decided, change, engine)) }
+	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
-	s.conclude(engine.record, f, err)
+	s.conclude(engine, f, err)
 	s.carry(change, decided, err)
-	if stale != "" && err != nil {
-		err = endedAsStale(stale, f, err)
-	}
+	err = last.meaning(f, err)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
 		s.unlock(ctx, locked, observe)
 	} else if f.meetsDamaged {
@@ -130,6 +101,37 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	return &f.result, nil
 }
 
+// mayBegin says why no update can be made now; nil if one can.
+func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.outlast(ctx); err != nil {
+		return err
+	}
+	if err := s.file.writable(); err != nil {
+		return err
+	}
+	if locked := s.seenLocked(); locked != nil {
+		s.unlock(ctx, locked, observe)
+		return locked
+	}
+	return nil
+}
+
+// interruptible is a context that ends by [Options.Interrupt] and not with ctx.
+func (s *Stack) interruptible(ctx context.Context) (running context.Context, stop context.CancelFunc) {
+	running, stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		select {
+		case <-s.options.Interrupt:
+			stop()
+		case <-running.Done():
+		}
+	}()
+	return running, stop
+}
+
 // foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are known.
 func (f *follower) foundOther(output []byte) bool {
 	if isMasked(f.before) && output != nil {
@@ -139,21 +141,29 @@ func (f *follower) foundOther(output []byte) bool {
 	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
-// conclude keeps the record of an ended update for as long as it may be needed: where the update failed with resources begun, so that it
-// is not known what they are now, or where the engine may have left its lock.
-func (s *Stack) conclude(r *record, f *follower, err error) {
-	began := f.hasBegun
+// conclude keeps the record of an ended update for as long as it may be needed: if the update failed with targets begun, so that it is not known
+// what they are now, or if the engine may have left its lock.
+func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
+	r, began := engine.record, f.hasBegun
 	if began {
 		s.settle(r)
 	}
-	failed := began && err != nil && len(f.result.Steps) > 0
+	doubtful := began && (r.doubts() || err != nil && f.touched(engine.change.Targets))
 	switch {
-	case !failed && !f.unclean && !(began && r.doubts()):
+	case !doubtful && !f.unclean:
 		r.remove()
 	case f.unclean:
 		r.Damaged, r.Unclean = f.damaged, true
 		_ = r.save() // else the lock is not known for ours, and stays
 	}
+}
+
+// touched says whether the engine began to change what one of the targets stands for. A failure elsewhere leaves nothing of a pool in between.
+func (f *follower) touched(targets []string) bool {
+	rule := scale.Rule{Targets: targets}
+	return slices.ContainsFunc(f.result.Steps, func(step scale.ResourceStep) bool {
+		return len(rule.Unmatched([]string{step.URN})) < len(targets)
+	})
 }
 
 // entriesAround are how many updates are looked at for the one before ours: it may have been fast, and others after it too.
