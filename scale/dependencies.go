@@ -11,8 +11,8 @@ import (
 // the CLI cannot read such a state. In other runs it fails in the middle, on a resource that it has met twice or on a provider that it has not met. Of a
 // targeted one it writes what the program says. Providers are dependencies, too.
 
-// changedDependencies are the changes of what resources depend on between the state and the program that a preview has run: for each pool those of its
-// own targets, and shared those of others that the program does not know of.
+// changedDependencies are the changes of what resources depend on between the state and the program that a preview has run: for each pool what its own
+// targets would gain, and shared what the program does not know of, be it of a target, for an update of another pool does not target that.
 func changedDependencies(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, urn := range snap.Resources {
@@ -22,14 +22,14 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 			continue
 		}
 		found := otherDependencies(urn)
-		owned := false
+		if !includes(after, before) {
+			shared = append(shared, found)
+			continue
+		}
 		for _, pool := range pools {
 			if matcher(snap.Rules[pool].Targets...)(urn) {
-				own[pool], owned = append(own[pool], found), true
+				own[pool] = append(own[pool], found)
 			}
-		}
-		if !owned && !includes(after, before) {
-			shared = append(shared, found)
 		}
 	}
 	return own, shared

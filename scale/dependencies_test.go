@@ -21,7 +21,7 @@ func TestChangedDependencies(t *testing.T) {
 		{"a dependency of a neighbour that the program does not know is pending for all", on{front: {back}}, on{web: nil, front: nil, back: nil}, nil, changed(front, "c:i:Balancer", "front")},
 		{"another dependency of a neighbour is pending for all", on{front: {back}}, on{front: {web}}, nil, changed(front, "c:i:Balancer", "front")},
 		{"a neighbour keeps what it has of a dependency that is new", on{}, on{front: {back}}, nil, nil},
-		{"a target would lose a dependency", on{web: {back}}, on{web: nil}, changed(web, "c:i:Pool", "web"), nil},
+		{"a dependency of a target that the program does not know is pending for all, other pools' updates do not target it", on{web: {back}}, on{web: nil}, nil, changed(web, "c:i:Pool", "web")},
 		{"a target would gain a dependency", on{}, on{web: {back}}, changed(web, "c:i:Pool", "web"), nil},
 		{"a resource that the program does not have stays as it is", on{back: {front}}, on{web: nil, front: nil}, nil, nil},
 	} {
