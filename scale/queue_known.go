@@ -47,18 +47,20 @@ func (k *known) usable() bool {
 
 // fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share one reading, which the end of
 // an update may forestall.
+// It returns what is known then, which may be gone a moment later: somebody destroys the stack.
 // The error is an [*UnavailableError], a [*RulesError] where none were ever valid, or that of ctx.
-func (q *Queue) fresh(ctx context.Context, since time.Time) error {
+func (q *Queue) fresh(ctx context.Context, since time.Time) (*Snapshot, error) {
 	var failed error
 	for {
 		q.mu.Lock()
 		if q.current(since) {
+			snap := q.snap
 			q.mu.Unlock()
-			return nil
+			return snap, nil
 		}
 		if failed != nil {
 			q.mu.Unlock()
-			return failed
+			return nil, failed
 		}
 		f, news := q.read(since), q.news
 		q.mu.Unlock()
@@ -67,7 +69,7 @@ func (q *Queue) fresh(ctx context.Context, since time.Time) error {
 			failed = f.err
 		case <-news:
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }

@@ -56,10 +56,11 @@ func (q *Queue) takeProof(proof *Proof, err error) {
 	q.mu.Lock()
 	told := Proved{Err: err}
 	news := err != nil && q.unproved == 0
-	if err != nil {
+	switch {
+	case err != nil:
 		q.proveAt = q.now().Add(min(q.options.Poll<<min(q.unproved, 10), mostProveDelay))
 		q.unproved++
-	} else {
+	case q.snap != nil: // scaling may have been switched off meanwhile, and there is nothing to prove any more
 		told.Pending = q.snap.pendingBy(proof)
 		news = q.unproved > 0 || !reflect.DeepEqual(told.Pending, q.snap.pendingBy(q.proof))
 		q.proof, q.unproved = proof, 0

@@ -232,6 +232,31 @@ func TestAProofThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
+// A stack that is destroyed while a proof is made has nothing of which anything could be pending.
+func TestAProofOfAStackThatIsGone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newPendingWorld(t)
+		r := w.serve(t)
+		w.somebody("api", 4)
+		began := w.previewed()
+		for w.previewed() == began {
+			time.Sleep(previewTime / 4)
+		}
+		off := &DestroyedError{Stack: "dev"}
+		w.set(func() { w.readErr = off })
+		if err := r.Reload(context.Background()); !errors.Is(err, off) {
+			t.Fatalf("reloaded: %v", err)
+		}
+		time.Sleep(previewTime)
+		if told := r.proofs(); len(told) != 0 {
+			t.Errorf("told %+v", told)
+		}
+		if err := r.Ready(); !errors.Is(err, off) {
+			t.Errorf("ready: %v", err)
+		}
+	})
+}
+
 func TestQueueTellsOnceWhatIsPending(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newPendingWorld(t)

@@ -41,7 +41,7 @@ func (q *Queue) Rules() Rules {
 
 // Reload reads the stack now. The error says why it could not be read or, a [*RulesError], why its rules are not in force.
 func (q *Queue) Reload(ctx context.Context) error {
-	if err := q.fresh(ctx, q.now()); err != nil {
+	if _, err := q.fresh(ctx, q.now()); err != nil {
 		return err
 	}
 	return q.RulesErr()
@@ -58,12 +58,10 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 	since := q.began
 	q.mu.Unlock()
 	if snap == nil {
-		if err := q.fresh(ctx, since); err != nil {
+		var err error
+		if snap, err = q.fresh(ctx, since); err != nil {
 			return nil, err
 		}
-		q.mu.Lock()
-		snap = q.snap
-		q.mu.Unlock()
 	}
 	snap, err := q.scaler.held(snap)
 	if err != nil {
@@ -79,12 +77,10 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 // update may forestall. Where that does not reach back far enough, one of them after the other reads what is older. Errors are those of a reading: see
 // [Queue.Submit].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
-	if err := q.fresh(ctx, q.now().Add(-q.options.Freshness)); err != nil {
+	snap, err := q.fresh(ctx, q.now().Add(-q.options.Freshness))
+	if err != nil {
 		return nil, err
 	}
-	q.mu.Lock()
-	snap := q.snap
-	q.mu.Unlock()
 	if scalings, enough, err := snap.past(pool, limit); enough || err != nil {
 		return scalings, err
 	}

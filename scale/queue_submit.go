@@ -155,7 +155,7 @@ func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission)
 			}
 		}
 		q.mu.Unlock()
-		if err := q.fresh(ctx, since); err != nil {
+		if _, err := q.fresh(ctx, since); err != nil {
 			return nil, err
 		}
 	}
