@@ -89,7 +89,7 @@ type Scaling struct {
 	// Current is the real size after the update; Unverified says why the update is not proved to have had its effect.
 	Current    *int   `json:"current,omitempty"`
 	Unverified string `json:"unverified,omitempty"`
-	// StateSize is the size that the state had before, where that is another one than From.
+	// StateSize is the size that the state had before, if something else than an update had changed it.
 	StateSize *int                 `json:"stateSize,omitempty"`
 	Steps     []scale.ResourceStep `json:"steps"`
 	Restored  []Drift              `json:"restored,omitempty"`

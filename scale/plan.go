@@ -33,7 +33,7 @@ type Plan struct {
 	// Moves are the pools to scale, by name; where it is empty there is nothing to do.
 	Moves  []Move
 	Change Change
-	// Found are, by pool, the sizes that the state has where the moves count from others, as far as a preview has shown them.
+	// Found are, by pool, the sizes that something else than an update has given to the state, as far as a preview has shown them.
 	Found map[string]int
 }
 

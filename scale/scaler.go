@@ -66,7 +66,7 @@ type MoveResult struct {
 	Stays      bool
 	// Pending says that nothing else is in doubt than what the state itself tells of, by operations that never ended: see [Snapshot.Pending].
 	Pending bool
-	// Found is the size that the state had before, where that is another one than the move counted from; else nil.
+	// Found is the size that the state had before, if something else than an update had changed it; else nil.
 	Found *int
 }
 

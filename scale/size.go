@@ -73,10 +73,13 @@ func wholeCount(value any) (int, bool) {
 	return n, err == nil && n >= 0
 }
 
-// foundSize is the size that the state had before a move, where that is another one than the move counted from; nil where it is not, or not known.
+// foundSize is the size that the state had before a move, if something else than an update has changed it; nil if nothing has, or if that is not known.
 func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
 	size, known := sizeBefore(snap.Rules[m.Pool], m, steps)
-	if !known || m.From == nil || size == *m.From || slices.Contains(snap.Unsettled, m.Pool) {
+	if !known || m.From == nil || slices.Contains(snap.Unsettled, m.Pool) {
+		return nil
+	}
+	if _, countedFrom := snap.Sizes[m.Pool]; size == *m.From && !countedFrom {
 		return nil
 	}
 	return &size
@@ -94,7 +97,10 @@ func (p *Plan) findSizes(snap *Snapshot, preview *Result) {
 	}
 }
 
-// OtherSize says in words that the state has, or had, another size of a pool than was counted from.
+// OtherSize says in words that something else than an update has changed the size of a pool that the state has, or had.
 func OtherSize(m Move, found int) string {
+	if found == *m.From {
+		return fmt.Sprintf("%s: something else than an update has given it its size of %d", m.Pool, found)
+	}
 	return fmt.Sprintf("%s: the state had a size of %d before, and not of %d: something else than an update has changed it", m.Pool, found, *m.From)
 }

@@ -23,7 +23,8 @@ type Program struct {
 	// Outputs are the stack's outputs, as they stand but for the strings in them: {stack} and {project} are
 	// replaced, and a string that is {size:POOL} becomes the number of that pool's workers that exist.
 	Outputs map[string]any `yaml:"outputs"`
-	// FailKey is a configuration key. Where it is set, the program fails with its value after it registered everything.
+	// FailKey is a configuration key. If it is set, the program fails in an update, though not in a preview, with its value, after it has
+	// registered everything.
 	FailKey string `yaml:"failKey"`
 }
 
@@ -111,7 +112,7 @@ func (p *Program) Register(ctx *pulumi.Context) error {
 		}
 		ctx.Export(key, output)
 	}
-	if text, ok := ctx.GetConfig(fullKey(ctx, p.FailKey)); ok {
+	if text, ok := ctx.GetConfig(fullKey(ctx, p.FailKey)); ok && !ctx.DryRun() {
 		return errors.New(text)
 	}
 	return nil
