@@ -144,6 +144,9 @@ func decisionHint(d scale.Decision) string {
 	case scale.Guarded:
 		return "look at it with `pulumiscale preview`; where it is wanted, do it with `pulumi up` or take the guard out of the rule"
 	case scale.HasPending:
+		if change := scale.PendingProtection(d.Pending); change != nil {
+			return fmt.Sprintf("have the program and the state agree: `protect` in the program keeps it protected, and `pulumi state unprotect '%s'` ends that", change.URN)
+		}
 		return "bring them out with `pulumi up`, or bring this checkout to what was deployed; `pending: allow` in the rule lets them come along"
 	case scale.Refused:
 		if d.From == nil && d.Intent.Delta != nil {

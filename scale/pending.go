@@ -143,6 +143,20 @@ func (s *Snapshot) pendingReason(changes []PendingChange) string {
 	return reason
 }
 
+// PendingProtection is the first change of nothing but a resource's `protect`: somebody has protected it in the state, by `pulumi state protect`, or the
+// other way round, and the program says otherwise. It is nil if there is none.
+func PendingProtection(changes []PendingChange) *PendingChange {
+	for i, c := range changes {
+		if slices.Equal(c.Properties, []string{optionProtect}) {
+			return &changes[i]
+		}
+	}
+	return nil
+}
+
+// optionProtect is the resource option.
+const optionProtect = "protect"
+
 // unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it is. ok is false if there is
 // nothing to preview: no target is a pattern, and none is there.
 func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {

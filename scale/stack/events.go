@@ -59,6 +59,8 @@ type follower struct {
 	spans       map[string]trace.Span
 	done        []scale.ResourceStep
 	diagnostics []scale.Diagnostic
+	// complaints is what the program has written to its stderr, as far as it is kept: hosts such as YAML's tell there of its mistakes.
+	complaints strings.Builder
 	// before is the rules' output that the engine found in the state; nil where it has not told.
 	before []byte
 	// summary is the engine's word for how it ended; empty where it did not get so far.
@@ -269,7 +271,7 @@ func (f *follower) outputs(outputs map[string]any) {
 }
 
 func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
-	severity, _, _ := strings.Cut(d.Severity, "#")
+	severity, stream, _ := strings.Cut(d.Severity, "#")
 	if severity == "debug" || d.Ephemeral || severity == "error" && f.muted {
 		return
 	}
@@ -280,8 +282,14 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	if severity == "error" {
 		f.diagnostics = append(f.diagnostics, diagnostic)
 	}
+	if stream == "err" && f.complaints.Len() < mostComplaints {
+		f.complaints.WriteString(diagnostic.Message + "\n")
+	}
 	f.observe(scale.Diagnosed{Diagnostic: diagnostic, Preview: f.preview()})
 }
+
+// mostComplaints is about how much is kept of what a program writes to its stderr, in bytes.
+const mostComplaints = 4096
 
 // repeats says whether a message of the engine's own, about no resource, is said elsewhere too: its closing "update failed", which the error
 // is about, and warnings of the CLI, which it sends once more as information.

@@ -39,6 +39,9 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 			f.diagnostics = append(f.diagnostics, scale.Diagnostic{Severity: "error", Message: message})
 		}
 	}
+	if text := strings.TrimSpace(f.complaints.String()); text != "" && len(f.diagnostics) == 0 {
+		f.diagnostics = []scale.Diagnostic{{Severity: "error", Message: text}}
+	}
 	return &scale.EngineError{Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Interrupted: fail.interrupted}
 }
 

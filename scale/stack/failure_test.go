@@ -148,35 +148,52 @@ func TestEngineError(t *testing.T) {
 	const nope = "urn:pulumi:dev::worker-pool::localcloud:index:Pool::nope"
 	diagnostics := []scale.Diagnostic{{Severity: "error", Message: "told"}}
 	done := []scale.ResourceStep{{Op: "update"}}
+	said := func(lines ...string) *follower {
+		var log strings.Builder
+		for _, line := range lines {
+			fmt.Fprintf(&log, `{"diagnosticEvent":{"message":%q,"severity":"info#err"}}`+"\n", line)
+		}
+		f, _ := followed([]byte(log.String()), "update")
+		f.hasBegun = true
+		return f
+	}
 	for _, c := range []struct {
 		name string
-		f    follower
+		f    *follower
 		fail failure
 		want error
 	}{
-		{"a lock, before it has begun", follower{}, failure{stderr: lockedText}, &scale.LockedError{}},
-		{"a backend that is away, before it has begun", follower{}, failure{stderr: refusedText}, &scale.UnavailableError{}},
-		{"an end by the user, before it has begun", follower{}, failure{err: context.Canceled, interrupted: true}, context.Canceled},
-		{"a target that is missing", follower{hasBegun: true, diagnostics: diagnostics}, failure{stdout: missingOutText}, &scale.TargetError{Target: nope}},
+		{"a lock, before it has begun", &follower{}, failure{stderr: lockedText}, &scale.LockedError{}},
+		{"a backend that is away, before it has begun", &follower{}, failure{stderr: refusedText}, &scale.UnavailableError{}},
+		{"an end by the user, before it has begun", &follower{}, failure{err: context.Canceled, interrupted: true}, context.Canceled},
+		{"a target that is missing", &follower{hasBegun: true, diagnostics: diagnostics}, failure{stdout: missingOutText}, &scale.TargetError{Target: nope}},
 		{
 			"a target that is missing, after another was begun",
-			follower{hasBegun: true, diagnostics: diagnostics, done: done, result: scale.Result{Steps: done}}, failure{stdout: missingOutText},
+			&follower{hasBegun: true, diagnostics: diagnostics, done: done, result: scale.Result{Steps: done}}, failure{stdout: missingOutText},
 			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done},
 		},
 		{
-			"a failure while it works", follower{hasBegun: true, diagnostics: diagnostics, done: done}, failure{stderr: "error: update failed\n"},
+			"a failure while it works", &follower{hasBegun: true, diagnostics: diagnostics, done: done}, failure{stderr: "error: update failed\n"},
 			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done},
 		},
 		{
-			"a failure while it works that speaks of a lock passes as little", follower{hasBegun: true, diagnostics: diagnostics}, failure{stderr: lockedText},
+			"a failure while it works that speaks of a lock passes as little", &follower{hasBegun: true, diagnostics: diagnostics}, failure{stderr: lockedText},
 			&scale.EngineError{Operation: "update", Diagnostics: diagnostics},
 		},
 		{
-			"a backend that goes away while it works", follower{hasBegun: true}, failure{stderr: "error: connection refused\n"},
+			"a backend that goes away while it works", &follower{hasBegun: true}, failure{stderr: "error: connection refused\n"},
 			&scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: "connection refused"}}},
 		},
 		{
-			"an end by the user while it works", follower{hasBegun: true, done: done, diagnostics: diagnostics}, failure{interrupted: true},
+			"a mistake of the program, of which its host tells on its stderr alone", said("Error: no such type:\n", "  on Pulumi.yaml line 11:\n"), failure{},
+			&scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: "Error: no such type:\non Pulumi.yaml line 11:"}}},
+		},
+		{
+			"of what a program says endlessly, the beginning", said(strings.Repeat("x", mostComplaints), "more"), failure{},
+			&scale.EngineError{Operation: "update", Diagnostics: []scale.Diagnostic{{Severity: "error", Message: strings.Repeat("x", mostComplaints)}}},
+		},
+		{
+			"an end by the user while it works", &follower{hasBegun: true, done: done, diagnostics: diagnostics}, failure{interrupted: true},
 			&scale.EngineError{Operation: "update", Diagnostics: diagnostics, Done: done, Interrupted: true},
 		},
 	} {
@@ -185,7 +202,7 @@ func TestEngineError(t *testing.T) {
 				c.fail.err = exit(1)
 			}
 			c.f.operation = "update"
-			got := testStack(t).engineError(&c.f, c.fail)
+			got := testStack(t).engineError(c.f, c.fail)
 			ignore := cmp.Options{cmpopts.IgnoreTypes(scale.Holder{}), cmpopts.IgnoreFields(scale.LockedError{}, "Stack", "Holders"), cmpopts.IgnoreFields(scale.UnavailableError{}, "Detail")}
 			if diff := cmp.Diff(fmt.Sprintf("%T", c.want), fmt.Sprintf("%T", got)); diff != "" {
 				t.Fatalf("-want +got:\n%s", diff)
