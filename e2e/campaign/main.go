@@ -41,8 +41,6 @@ type options struct {
 	limit             time.Duration
 	lanes, failures   int
 	race              bool
-
-	optionVariables bool
 }
 
 func parse(args []string) (*options, error) {
@@ -55,7 +53,6 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.limit, "time", 0, "end after this `duration`; 0: when all rounds are done")
 	flags.IntVar(&o.lanes, "lanes", 2, "how many worlds are worked on beside each other")
 	flags.IntVar(&o.failures, "failures", 5, "end after so many broken rounds")
-	flags.BoolVar(&o.optionVariables, "options", false, "pending rounds also set variables that stand for flags of the engine")
 	flags.BoolVar(&o.race, "race", true, "with the race detector, which makes pulumiscale several times slower")
 	flags.StringVar(&o.keep, "keep", "", "the `folder` for the worlds of broken rounds; default: a new one for temporary files")
 	flags.StringVar(&o.root, "root", ".", "the repository")

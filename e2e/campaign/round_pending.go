@@ -90,8 +90,7 @@ func (r *round) playPending() {
 	r.comeHome()
 }
 
-// drawVariables draws what somebody's terminal has in its environment: often a variable that nobody reads, and, if asked for, one that stands for a flag of
-// the engine.
+// drawVariables draws what somebody's terminal has in its environment: often a variable that nobody reads, or one that stands for a flag of the engine.
 func (r *round) drawVariables() []string {
 	urn := "urn:pulumi:" + stackName + "::" + projectName + "::localcloud:index:Balancer::" + neighbourName
 	flags := []string{
@@ -102,7 +101,7 @@ func (r *round) drawVariables() []string {
 	switch {
 	case which == 0:
 		return []string{fmt.Sprintf("SOMETHING=%d", r.drawn)}
-	case which == 1 && r.optionVariables:
+	case which == 1:
 		return []string{flag}
 	}
 	return nil
