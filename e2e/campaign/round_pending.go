@@ -174,13 +174,12 @@ func (r *round) deploy(e edition, way int) error {
 		dir = r.program()
 	}
 	var more []string
-	r.people.edits.Lock()
-	err := r.checkOutEdition(dir, e)
-	if dir == r.program() {
+	if dir == r.program() { // an edit would be deployed too, and nobody would know what is
+		r.people.edits.Lock()
+		defer r.people.edits.Unlock()
 		r.people.checkout = e
 	}
-	r.people.edits.Unlock()
-	if err != nil {
+	if err := r.checkOutEdition(dir, e); err != nil {
 		return err
 	}
 	if way == 2 || way == 3 || way == 4 {

@@ -169,13 +169,15 @@ func (w *world) heal() {
 	}
 }
 
-// save copies the world to a folder that stays.
+// save copies the world to a folder that stays, but for what somebody removes meanwhile.
 func (w *world) save(ctx context.Context, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err
 	}
-	_, err := w.run(ctx, w.dir, "cp", "-a", ".", to)
-	return errors.Join(err, os.WriteFile(filepath.Join(to, "story.txt"), []byte(w.story.String()), 0o644))
+	if _, err := w.run(ctx, w.dir, "cp", "-a", ".", to); err != nil {
+		w.story.tell("not all of the world is kept: %v", err)
+	}
+	return os.WriteFile(filepath.Join(to, "story.txt"), []byte(w.story.String()), 0o644)
 }
 
 // story is what happened in a world, with the time since the round began.
