@@ -71,7 +71,7 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 		return problem("run pulumiscale as their owner, or give them to this user with chown", "%s in %s cannot be used by this user", plural(len(dir.Closed), "file"), dir.Path).
 			with(dir.Closed...)
 	case len(dir.Unclaimed) > 0:
-		return warn("they are left alone; once no pool is unsettled, and if they are nothing of yours, remove them",
+		return warn("they are left alone: see whether they are yours, and whether a pool is unsettled, before you move them away",
 			"%s in %s may be what an earlier version has noted of updates, and of which stack it is cannot be told", plural(len(dir.Unclaimed), "folder"), dir.Path).
 			with(dir.Unclaimed...)
 	case dir.Missing:
