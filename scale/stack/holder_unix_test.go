@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"testing"
@@ -30,4 +31,14 @@ func TestAHolderIsACLIThatRuns(t *testing.T) {
 	if runtime.GOOS == "linux" && isHolder(os.Getpid()) { // as after the start of a new container, in which the numbers begin anew
 		t.Error("another program is taken for a CLI")
 	}
+}
+
+// hold locks a file, as an engine does.
+func hold(t *testing.T, path string) (release func()) {
+	t.Helper()
+	release, err := tie(&exec.Cmd{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
 }

@@ -72,7 +72,7 @@ func (p *project) identityOf(address string) string {
 		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
 			dir = resolved
 		}
-		return "file://" + filepath.ToSlash(filepath.Clean(dir))
+		return "file://" + (&url.URL{Path: filepath.ToSlash(filepath.Clean(dir))}).EscapedPath() // a path need not be a text
 	}
 	parsed, err := url.Parse(address)
 	if err != nil { // of which nobody knows where its credentials are
