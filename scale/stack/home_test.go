@@ -19,6 +19,7 @@ import (
 // stackOf is a stack of a program with its backend, in a state directory.
 func stackOf(t *testing.T, stateDir, program, name, backend string) *Stack {
 	t.Helper()
+	t.Setenv("PULUMI_BACKEND_URL", "") // else it counts, and not the program's
 	p := &project{dir: t.TempDir(), Project: &workspace.Project{
 		Name: tokens.PackageName(program), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil), Backend: &workspace.ProjectBackend{URL: backend},
 	}}
@@ -107,7 +108,7 @@ func TestStacksThatShareAStateDirectoryDoNotMix(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			one.remember(&scale.Snapshot{Output: []byte(rulesOutput)})
+			one.remember(&scale.Snapshot{Output: []byte(`{"worker":{"urn":"urn:pulumi:dev::demo::a:b:C::w","configKey":"count","min":1,"max":9}}`)})
 			rules := scale.Rules{"worker": {Pool: "worker"}}
 			// It neither sees them nor takes them away: its own update has settled the pool of the same name.
 			if ended, busy := other.left(); len(other.unsettled(ended, nil, rules))+len(busy) > 0 {
@@ -141,19 +142,19 @@ func TestStacksThatShareAStateDirectoryDoNotMix(t *testing.T) {
 
 func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
 	dir := t.TempDir()
-	real := filepath.Join(dir, "backend")
-	if err := os.Mkdir(real, 0o700); err != nil {
+	folder := filepath.Join(dir, "backend")
+	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	link := filepath.Join(dir, "link")
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(folder, link); err != nil {
 		t.Skip(err)
 	}
 	for name, c := range map[string][4]string{
-		"a backend's folder through a link":   {"dev", "file://" + real, "dev", "file://" + link},
-		"and with what does not tell":         {"dev", "file://" + real, "dev", "file://" + real + "/?no_tmp_dir=true"},
-		"and by escapes":                      {"dev", "file://" + real, "dev", "file://" + strings.ReplaceAll(real, "b", "%62")},
-		"with its project":                    {"dev", "file://" + real, "organization/demo/dev", "file://" + real},
+		"a backend's folder through a link":   {"dev", "file://" + folder, "dev", "file://" + link},
+		"and with what does not tell":         {"dev", "file://" + folder, "dev", "file://" + folder + "/?no_tmp_dir=true"},
+		"and by escapes":                      {"dev", "file://" + folder, "dev", "file://" + strings.ReplaceAll(folder, "b", "%62")},
+		"with its project":                    {"dev", "file://" + folder, "organization/demo/dev", "file://" + folder},
 		"with another password":               {"dev", "postgres://me:one@host/db?sslmode=disable", "dev", "postgres://you:two@HOST/db"},
 		"a bucket's region":                   {"dev", "s3://bucket", "dev", "s3://bucket/?region=eu-central-1&awssdk=v2"},
 		"with the organisation that it is of": {"dev", "https://api.pulumi.com", "org/demo/dev", "https://api.pulumi.com/"},

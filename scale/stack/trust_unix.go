@@ -35,7 +35,7 @@ func (s *Stack) distrusted(info fs.FileInfo) (why, hint string) {
 	}
 	mode := info.Mode().Perm()
 	switch {
-	case !slices.Contains(trusted, uid) && !(mode&0o020 != 0 && slices.Contains(sharing, gid)):
+	case !slices.Contains(trusted, uid) && (mode&0o020 == 0 || !slices.Contains(sharing, gid)):
 		return fmt.Sprintf("it belongs to %s, who is neither this user nor the owner of the program", nameOfUser(uid)),
 			"give it to this user with chown, or name another directory with --state-dir"
 	case mode&0o002 != 0:
