@@ -70,8 +70,9 @@ type app struct {
 type openedStack interface {
 	scale.Stack
 	scale.HoldKeeper
-	// StateDir is the folder of PulumiScale's own files, made where it was missing.
+	// StateDir is the stack's own folder in the state directory, made where it was missing, and FormerStateDir where a version before has kept its journal.
 	StateDir() (string, error)
+	FormerStateDir() string
 	// Secrets reads values of the stack's configuration, by their full keys.
 	Secrets(ctx context.Context, keys ...string) (map[string]string, error)
 	// SetSecret puts a secret into the stack's configuration file.

@@ -67,6 +67,8 @@ func newFake() *fake {
 
 func (f *fake) StateDir() (string, error) { return f.stateDir, nil }
 
+func (f *fake) FormerStateDir() string { return "" }
+
 func (f *fake) Secrets(context.Context, ...string) (map[string]string, error) { return f.secrets, nil }
 
 func (f *fake) SetSecret(_ context.Context, key, value string) error {

@@ -144,6 +144,9 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := journal.Adopt(ctx, dir, opened.FormerStateDir()); err != nil {
+		return err
+	}
 	kept, err := journal.Open(ctx, dir)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func (s *settings) flags(root *cobra.Command) {
 	f.Var(colors, "color", "colour the output: "+colors.expects())
 	f.BoolVar(&s.nonInteractive, "non-interactive", false, "ask nothing and draw no moving picture")
 	f.Var(drifts, "on-drift", "what to do where the stack's config file is not what was last scaled to: "+drifts.expects())
-	f.StringVar(&s.stateDir, "state-dir", "", "where the lock and the journal of accepted work are kept; default: .pulumiscale in the program directory")
+	f.StringVar(&s.stateDir, "state-dir", "", "where the lock, the records and the journal of accepted work are kept, in a folder for each stack; default: .pulumiscale in the program directory")
 	f.StringVar(&s.trace, "trace", "", "append a trace of the work to this file, as OpenTelemetry's OTLP in JSON: see docs/performance.md")
 	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: PULUMI_PARALLEL, else Pulumi's default")
 	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")

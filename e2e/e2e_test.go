@@ -40,8 +40,11 @@ func TestScripts(t *testing.T) {
 			return setup(env, root)
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "root" {
+			switch name {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "container":
+				return exec.Command("unshare", "--uts", "--pid", "--fork", "--mount-proc", "true").Run() == nil, nil
 			}
 			return hasTool(root, name)
 		},

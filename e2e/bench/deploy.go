@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
 // deploys compares the first scaling after somebody's deploy with one without a deploy before it. What is pending is proved anew then: by a server in
@@ -128,7 +130,11 @@ func (sv *server) prove(ctx context.Context) error {
 
 // provedFor is the update for which it was last proved what is pending, by the file in which PulumiScale keeps that.
 func (s *stack) provedFor() (string, error) {
-	text, err := os.ReadFile(filepath.Join(s.dir, ".pulumiscale", "proof-dev.json"))
+	file, err := lab.Kept(s.dir, "proof.json")
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
 // sample is what the server holds at rest.
@@ -118,8 +120,10 @@ func (st *site) look(ctx context.Context, s *sender) (sample, error) {
 	}
 	_, temporary, err := usage(st.Path("temp"))
 	seen.state, seen.left = state, files+temporary
-	if info, err := os.Stat(filepath.Join(st.dir, ".pulumiscale", "journal.db")); err == nil {
-		seen.journal = float64(info.Size())
+	if file, err := lab.Kept(st.dir, "journal.db"); err == nil {
+		if info, err := os.Stat(file); err == nil {
+			seen.journal = float64(info.Size())
+		}
 	}
 	return seen, err
 }

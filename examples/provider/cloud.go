@@ -44,8 +44,22 @@ func workers(cloud, pool string) ([]string, error) {
 
 // total counts the workers of all pools.
 func total(cloud string) (int, error) {
-	files, err := filepath.Glob(filepath.Join(cloud, "*", "*"))
-	return len(files), err
+	pools, err := os.ReadDir(cloud)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	count := 0
+	for _, pool := range pools {
+		if !pool.IsDir() {
+			continue
+		}
+		workers, err := os.ReadDir(filepath.Join(cloud, pool.Name()))
+		if err != nil {
+			return 0, err
+		}
+		count += len(workers)
+	}
+	return count, nil
 }
 
 // add makes one worker. An empty name stands for the first free one of worker-0001 and so on.

@@ -63,8 +63,8 @@ type Options struct {
 	Now func() time.Time
 	// Begin is told of each check before it is made; nil: nobody is.
 	Begin func(title string)
-	// Serving says whether a server runs with this state directory.
-	Serving func(stateDir string) (bool, error)
+	// Serving says whether a server has its journal in this folder.
+	Serving func(folder string) (bool, error)
 	// TokenKey and PreviousTokenKey are the keys of the configuration that hold the server's tokens.
 	TokenKey, PreviousTokenKey string
 	// CheckTokens says what is wrong with the current and, during a rotation, the previous token; its error holds neither.

@@ -89,7 +89,7 @@ func (p *ill) Pending(_ context.Context, prove bool) (map[string][]scale.Pending
 func (p *ill) StateDir(context.Context) doctor.StateDir           { return p.dir }
 func (p *ill) Locks(context.Context) ([]doctor.Lock, bool, error) { return p.locks, !p.noLocks, nil }
 func (p *ill) Working() (bool, error)                             { return p.working, nil }
-func (p *ill) Secrets(context.Context) (map[string]doctor.Value, error) {
+func (p *ill) Secrets(context.Context, ...string) (map[string]doctor.Value, error) {
 	return p.config, p.secretsErr
 }
 func (p *ill) BackendTime(context.Context) (time.Duration, bool, error) {

@@ -134,7 +134,7 @@ func (v *visit) lookAtState(ctx context.Context) finding {
 }
 
 func (v *visit) lookAtSecrets(ctx context.Context) finding {
-	config, err := v.Secrets(ctx)
+	config, err := v.Secrets(ctx, v.TokenKey, v.PreviousTokenKey)
 	if err != nil {
 		return broken(err)
 	}

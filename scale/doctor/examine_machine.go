@@ -61,6 +61,8 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 	v.stateDir = v.StateDir(ctx)
 	dir := v.stateDir
 	switch {
+	case dir.Refused != nil:
+		return broken(dir.Refused)
 	case dir.WriteErr != nil && dir.Missing:
 		return problem("name another one with --state-dir", "%s cannot be made: %v", dir.Path, dir.WriteErr)
 	case dir.WriteErr != nil:
@@ -68,6 +70,10 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 	case len(dir.Closed) > 0:
 		return problem("run pulumiscale as their owner, or give them to this user with chown", "%s in %s cannot be used by this user", plural(len(dir.Closed), "file"), dir.Path).
 			with(dir.Closed...)
+	case len(dir.Unclaimed) > 0:
+		return warn("they are left alone: see whether they are yours, and whether a pool is unsettled, before you move them away",
+			"%s in %s may be what an earlier version has noted of updates, and of which stack it is cannot be told", plural(len(dir.Unclaimed), "folder"), dir.Path).
+			with(dir.Unclaimed...)
 	case dir.Missing:
 		return fine("%s is not there yet; the first scaling makes it", dir.Path)
 	}
@@ -181,7 +187,10 @@ func (v *visit) lookAtClock(ctx context.Context) finding {
 }
 
 func (v *visit) lookAtOthers(context.Context) finding {
-	serving, err := v.Serving(v.stateDir.Path)
+	serving, err := v.Serving(v.stateDir.Home)
+	if err == nil && !serving { // one of a version before
+		serving, err = v.Serving(v.stateDir.Path)
+	}
 	if err != nil {
 		return broken(err)
 	}

@@ -22,8 +22,8 @@ type Patient interface {
 	Backend(ctx context.Context) (Backend, error)
 	// Survey reads the stack's state and history.
 	Survey(ctx context.Context) (*Survey, error)
-	// Secrets encrypts a value with the stack's secrets provider and decrypts it again together with the configuration, which it returns.
-	Secrets(ctx context.Context) (map[string]Value, error)
+	// Secrets encrypts a value with the stack's secrets provider and decrypts it again together with the values of keys, which it returns.
+	Secrets(ctx context.Context, keys ...string) (map[string]Value, error)
 	// LanguageHost finds the plugin that runs the program; Path is empty where it is not there.
 	LanguageHost(ctx context.Context) Plugin
 	// Providers finds the plugins of the providers in the state.
@@ -108,6 +108,12 @@ type ConfigFile struct {
 // StateDir is the folder of PulumiScale's own files.
 type StateDir struct {
 	Path string
+	// Home is the stack's own folder in it.
+	Home string
+	// Refused says why PulumiScale does not use it: a [*scale.SetupError].
+	Refused error
+	// Unclaimed are folders in it that may be records of a version before, and are left alone, since it is not certain that they are the stack's.
+	Unclaimed []string
 	// Missing says that it is not there yet: then the rest is of the nearest folder above that is.
 	Missing bool
 	// WriteErr says why it cannot be written, and Closed names those of its files that this user cannot use.

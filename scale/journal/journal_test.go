@@ -415,3 +415,46 @@ func TestInUseSaysWhetherSomebodyHasTheJournalOpen(t *testing.T) {
 	}
 	check(false)
 }
+
+func TestTheJournalOfAVersionBeforeIsTakenOver(t *testing.T) {
+	former, dir := t.TempDir(), filepath.Join(t.TempDir(), "stack")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := open(t, former)
+	waiting := accepted(1, "worker", "key")
+	add(t, old, waiting)
+	// As long as a server of that version has it open, it is that one's.
+	if err := Adopt(context.Background(), dir, former); !errors.As(err, new(*scale.SetupError)) {
+		t.Errorf("taken from a server that runs: %v", err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // what is taken over is not looked for again
+		if err := Adopt(context.Background(), dir, former); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j := open(t, dir)
+	if got, err := j.Open(); err != nil || len(got) != 1 || got[0].ID != waiting.ID {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(former, fileName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there twice: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Where there is one already, another is not touched.
+	open(t, former)
+	if err := Adopt(context.Background(), dir, former); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(former, fileName)); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+	if err := Adopt(context.Background(), dir, ""); err != nil {
+		t.Error(err)
+	}
+}

@@ -45,7 +45,7 @@ func (e *DamageError) Error() string {
 
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// Open opens the journal in a state directory, which it makes where there is none. Where another process has it open, or the directory
+// Open opens the journal in a directory, which it makes where there is none. Where another process has it open, or the directory
 // cannot be written, the error is a [*scale.SetupError]. A damaged file is moved aside, and the journal then tells by Damage.
 func Open(ctx context.Context, dir string) (*Journal, error) {
 	path := filepath.Join(dir, fileName)
@@ -64,6 +64,33 @@ func Open(ctx context.Context, dir string) (*Journal, error) {
 	j := newJournal(db, lock)
 	j.damage = damage
 	return j, nil
+}
+
+// Adopt moves the journal that a version before has left in a former directory into one that has none, once no other process has it open. Where there
+// is nothing to move, it does nothing. The error is as that of Open.
+func Adopt(ctx context.Context, dir, former string) error {
+	path := filepath.Join(dir, fileName)
+	if former == "" || isThere(path) || !isThere(filepath.Join(former, fileName)) {
+		return nil
+	}
+	lock, err := takeLock(ctx, former)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }()
+	err = os.Rename(filepath.Join(former, fileName), path)
+	if err == nil {
+		err = errors.Join(syncDir(dir), syncDir(former))
+	}
+	if err != nil {
+		return setupError(path, err)
+	}
+	return nil
+}
+
+func isThere(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func setupError(path string, err error) error {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -40,6 +41,11 @@ func (p *project) folder(address string) (dir string, ok bool) {
 		return "", false
 	}
 	dir, _, _ = strings.Cut(dir, "?")
+	dir, _, _ = strings.Cut(dir, "#")
+	dir, err := url.PathUnescape(dir)
+	if err != nil { // the CLI says so
+		return "", false
+	}
 	if rest, ok := strings.CutPrefix(dir, "~"); ok {
 		self, err := user.Current()
 		if err != nil {

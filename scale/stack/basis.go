@@ -61,9 +61,16 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	if err != nil {
 		return basis{}, err
 	}
-	// What we write ourselves is no part of the program, wherever the state directory is.
-	if own, err := filepath.Rel(s.project.dir, s.stateDir); err == nil {
-		maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, own+string(filepath.Separator)) })
+	// What we write ourselves is no part of the program, wherever the state directory is; what else is in that may be.
+	for _, own := range s.ownPaths() {
+		if own == s.stateDir {
+			continue
+		}
+		if own, err := filepath.Rel(s.project.dir, own); err == nil {
+			maps.DeleteFunc(files, func(path, _ string) bool {
+				return path == own || strings.HasPrefix(path, own+string(filepath.Separator))
+			})
+		}
 	}
 	config, err := s.file.withoutCounts(change)
 	if err != nil {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -60,6 +61,9 @@ type process struct {
 	tie string
 	// started is told of the process once it runs; nil: nobody is.
 	started func(pid int)
+	// private says that what it prints is secret, and must be on no disk: it comes through a pipe. Such a process changes nothing, so that it may
+	// die with PulumiScale.
+	private bool
 }
 
 // run runs the CLI with the arguments and returns what it printed and its exit code, -1 where it did not run to its end.
@@ -100,14 +104,17 @@ func (c *command) start(p process, args ...string) (_ *invocation, err error) {
 			child.close()
 		}
 	}()
-	if child.out, err = newCapture(); err != nil {
+	if child.out, err = newCapture(p.private); err != nil {
 		return nil, err
 	}
-	if child.errs, err = newCapture(); err != nil {
+	if child.errs, err = newCapture(p.private); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, child.out.file, child.errs.file
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, child.out.writer(), child.errs.writer()
+	if p.private {
+		cmd.WaitDelay = pipeDelay
+	}
 	cmd.Env = append(environment(os.Environ(), p.dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
 	cmd.ExtraFiles = p.files
 	detach(cmd)
@@ -143,6 +150,9 @@ func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int,
 	})
 	defer stop()
 	err = c.cmd.Wait()
+	if errors.Is(err, exec.ErrWaitDelay) { // it has ended well, and what it has started has not
+		err = nil
+	}
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err)
 	}
@@ -159,16 +169,33 @@ func (c *invocation) close() {
 	c.errs.close()
 }
 
-// capture is a file that takes what a process prints.
-type capture struct{ file *os.File }
+// pipeDelay is how long a process's pipes are read after its end: one that it has started may keep them open for ever.
+const pipeDelay = 5 * time.Second
 
-func newCapture() (capture, error) {
+// capture takes what a process prints: a file or, where it must be on no disk, what comes through a pipe.
+type capture struct {
+	file *os.File
+	pipe *bytes.Buffer
+}
+
+func newCapture(private bool) (capture, error) {
+	if private {
+		return capture{pipe: &bytes.Buffer{}}, nil
+	}
 	file, err := os.CreateTemp("", "pulumiscale-output-")
 	if err == nil {
 		// Its name is not needed, and nothing is left behind if we are killed. Windows keeps open files; there close removes it.
 		_ = os.Remove(file.Name())
 	}
-	return capture{file}, err
+	return capture{file: file}, err
+}
+
+// writer is what the process gets: it inherits a file, and for anything else the system makes a pipe.
+func (c capture) writer() io.Writer {
+	if c.pipe != nil {
+		return c.pipe
+	}
+	return c.file
 }
 
 func (c capture) close() {
@@ -181,6 +208,9 @@ func (c capture) close() {
 
 // text is what was printed.
 func (c capture) text() string {
+	if c.pipe != nil {
+		return c.pipe.String()
+	}
 	text, err := io.ReadAll(io.NewSectionReader(c.file, 0, math.MaxInt64))
 	if err != nil {
 		return ""

@@ -24,6 +24,8 @@ type configFile struct {
 	spare *spareFile
 	// stateDir takes note of a file that is written in its place; empty: nobody does.
 	stateDir string
+	// formerDir is where a version before did so; empty: nowhere.
+	formerDir string
 }
 
 // read returns the file's bytes; none where there is no file.

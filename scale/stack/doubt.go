@@ -2,7 +2,6 @@ package stack
 
 import (
 	"maps"
-	"path"
 	"slices"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -50,7 +49,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	}
 	doubted := map[string]bool{}
 	for _, r := range s.records() {
-		if r.Stack != path.Base(s.Name()) || !r.ended() {
+		if !r.ended() {
 			continue
 		}
 		for _, pool := range r.Doubted {

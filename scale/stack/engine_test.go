@@ -60,9 +60,19 @@ func newEngine(t *testing.T) engine {
 		name: "dev", command: s.command, project: project, stateDir: stateDir,
 		file: configFile{path: filepath.Join(project.dir, "Pulumi.dev.yaml"), project: project},
 	}}
+	if err := e.makeStateDir(); err != nil {
+		t.Fatal(err)
+	}
 	e.put("export.json", `{"deployment":{}}`)
 	e.put("history1.json", `[]`)
 	return e
+}
+
+// leftBehind are the files and folders in the stack's own folder of the state directory that do not belong to the folder itself.
+func (e engine) leftBehind() []string {
+	made := []string{ignoreFile, identityFile, updatesFolder}
+	names := slices.DeleteFunc(namesIn(e.home()), func(name string) bool { return slices.Contains(made, name) })
+	return append(names, namesIn(filepath.Join(e.home(), updatesFolder))...)
 }
 
 func (e engine) put(name, text string) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"time"
 
@@ -35,9 +34,7 @@ type keptHold struct {
 	By     string    `json:"by,omitempty"`
 }
 
-func holdsFile(stateDir, stack string) string {
-	return filepath.Join(stateDir, "hold-"+path.Base(stack)+".json")
-}
+func (s *Stack) holdsFile() string { return filepath.Join(s.home(), "hold.json") }
 
 // readHolds reads the file of holds; one that is not there holds nothing.
 func readHolds(file string) (scale.Holds, error) {
@@ -63,8 +60,15 @@ func readHolds(file string) (scale.Holds, error) {
 	return out, nil
 }
 
-// Holds are the holds in the state directory, which all processes that use it share.
-func (s *Stack) Holds() (scale.Holds, error) { return readHolds(holdsFile(s.stateDir, s.name)) }
+// Holds are the holds in the state directory, which all processes that use it share: where a version before has kept them if nothing has been
+// changed since.
+func (s *Stack) Holds() (scale.Holds, error) {
+	file := s.holdsFile()
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+		file = s.formerHolds()
+	}
+	return readHolds(file)
+}
 
 // ChangeHolds replaces the holds by what change makes of them, atomically. Other processes that do so wait for one another.
 func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
@@ -75,13 +79,13 @@ func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	if err := s.makeStateDir(); err != nil {
 		return failed(err)
 	}
-	file := holdsFile(s.stateDir, s.name)
+	file := s.holdsFile()
 	lock := flock.New(file+".lock", flock.SetPermissions(0o644)) // whoever may write here may take it, whoever made it
 	if err := lock.Lock(); err != nil {
 		return failed(err)
 	}
 	defer func() { _ = lock.Unlock() }()
-	before, err := readHolds(file)
+	before, err := s.Holds()
 	if err != nil {
 		return err
 	}
@@ -89,7 +93,7 @@ func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	for _, h := range change(before) {
 		kept.Holds = append(kept.Holds, keptHold(h))
 	}
-	if len(kept.Holds) == 0 {
+	if _, err := os.Lstat(s.formerHolds()); len(kept.Holds) == 0 && errors.Is(err, fs.ErrNotExist) { // else that would count again
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return failed(err)
 		}

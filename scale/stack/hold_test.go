@@ -16,7 +16,7 @@ import (
 
 func TestHoldsAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	s := &Stack{name: "org/demo/dev", stateDir: dir}
+	s := &Stack{name: "org/demo/dev", stateDir: dir, project: demoProject()}
 	if holds, err := s.Holds(); err != nil || holds != nil {
 		t.Errorf("before there is anything: %v, %v", holds, err)
 	}
@@ -26,13 +26,13 @@ func TestHoldsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A command may name the stack in another way than the server does.
-	if holds, err := (&Stack{name: "dev", stateDir: dir}).Holds(); err != nil || cmp.Diff(want, holds) != "" {
+	if holds, err := (&Stack{name: "dev", stateDir: dir, project: demoProject()}).Holds(); err != nil || cmp.Diff(want, holds) != "" {
 		t.Errorf("%+v, %v", holds, err)
 	}
-	if holds, err := (&Stack{name: "prod", stateDir: dir}).Holds(); err != nil || holds != nil {
+	if holds, err := (&Stack{name: "prod", stateDir: dir, project: demoProject()}).Holds(); err != nil || holds != nil {
 		t.Errorf("of another stack: %+v, %v", holds, err)
 	}
-	file := holdsFile(dir, "dev")
+	file := s.holdsFile()
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o644 && os.PathSeparator == '/' {
 		t.Errorf("%v, %v: a server of another user reads it", info.Mode(), err)
 	}
@@ -48,7 +48,7 @@ func TestHoldsAreKept(t *testing.T) {
 func TestHoldsThatCannotBeRead(t *testing.T) {
 	for name, text := range map[string]string{"no JSON": "{", "another form": `{"format":2,"holds":[]}`} {
 		s := &Stack{name: "dev", stateDir: t.TempDir()}
-		if err := os.WriteFile(holdsFile(s.stateDir, s.name), []byte(text), 0o600); err != nil {
+		if err := writeNew(s.holdsFile(), text); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Holds(); !errors.As(err, new(*scale.SetupError)) {
@@ -111,4 +111,11 @@ func TestSeenLocked(t *testing.T) {
 	if locked := s.seenLocked(); locked != nil {
 		t.Errorf("of another backend: %v", locked)
 	}
+}
+
+func writeNew(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
 }

@@ -84,8 +84,8 @@ func (p *project) programDir() string {
 
 func (p *project) nodeLanguage() snippet.Language {
 	dir := p.programDir()
-	typescript, _ := filepath.Glob(filepath.Join(dir, "*.ts"))
-	if len(typescript) > 0 || strings.HasSuffix(p.Main, ".ts") || isFile(filepath.Join(dir, "tsconfig.json")) {
+	typescript := slices.ContainsFunc(namesIn(dir), func(name string) bool { return filepath.Ext(name) == ".ts" })
+	if typescript || strings.HasSuffix(p.Main, ".ts") || isFile(filepath.Join(dir, "tsconfig.json")) {
 		return snippet.TypeScript
 	}
 	var pkg struct {

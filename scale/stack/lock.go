@@ -3,8 +3,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -13,6 +11,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
+
+// lockFile is the directory's lock: of all stacks that share a state directory, and so a program.
+const lockFile = "lock"
 
 // lockInterval is how often a held lock is tried again.
 const lockInterval = 100 * time.Millisecond
@@ -60,34 +61,15 @@ func (s *Stack) TryLock() (func(), bool, error) {
 	return s.unlocking(lock), ok, nil
 }
 
-func (s *Stack) newLock() *flock.Flock { return flock.New(filepath.Join(s.stateDir, "lock")) }
+func (s *Stack) newLock() *flock.Flock { return flock.New(filepath.Join(s.stateDir, lockFile)) }
 
 func (s *Stack) lockError(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	if setup, ok := errors.AsType[*scale.SetupError](err); ok {
+		return setup
+	}
 	return &scale.SetupError{Problem: "use the folder for pulumiscale's own files", Err: err,
 		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
-}
-
-// removeLeftovers removes the folders of updates whose PulumiScale was killed before it had made their record. Who makes one holds the lock.
-func (s *Stack) removeLeftovers() {
-	found, _ := filepath.Glob(filepath.Join(s.stateDir, copyPrefix+"*"))
-	for _, dir := range found {
-		if _, err := os.Stat(filepath.Join(dir, recordFile)); errors.Is(err, fs.ErrNotExist) {
-			_ = os.RemoveAll(dir)
-		}
-	}
-}
-
-// makeStateDir makes the folder for PulumiScale's own files, and keeps it out of version control.
-func (s *Stack) makeStateDir() error {
-	if err := os.MkdirAll(s.stateDir, 0o755); err != nil {
-		return err
-	}
-	ignore := filepath.Join(s.stateDir, ".gitignore")
-	if _, err := os.Stat(ignore); err == nil {
-		return nil
-	}
-	return os.WriteFile(ignore, []byte("*\n"), 0o644)
 }

@@ -93,13 +93,21 @@ func TestLockInAFolderThatCannotBeMade(t *testing.T) {
 
 func TestLockRemovesWhatWasLeftBehind(t *testing.T) {
 	s := lockable(t)
-	unfinished, kept, other := filepath.Join(s.stateDir, copyPrefix+"a"), filepath.Join(s.stateDir, copyPrefix+"b"), filepath.Join(s.stateDir, "journal")
-	for _, dir := range []string{unfinished, kept, other} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
+	s.name = "dev"
+	if err := s.makeStateDir(); err != nil {
+		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(kept, recordFile), []byte("{}"), 0o600); err != nil {
+	updates := filepath.Join(s.home(), updatesFolder)
+	unfinished, err := newFolder(updates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := s.newRecord("id", []string{"worker"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(updates, copyPrefix+"1") // nobody knows who has made it
+	if err := os.Mkdir(other, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	unlock, _, err := s.TryLock()
@@ -107,7 +115,7 @@ func TestLockRemovesWhatWasLeftBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unlock()
-	for dir, want := range map[string]bool{unfinished: false, kept: true, other: true} {
+	for dir, want := range map[string]bool{unfinished: false, kept.dir: true, other: true} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s: %v", filepath.Base(dir), err)
 		}

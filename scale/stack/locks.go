@@ -22,11 +22,18 @@ type lockContent struct {
 func (p *project) lockFiles(dir, stack string) []string {
 	var out []string
 	for _, place := range []string{filepath.Join(onlyOrganization, string(p.Name), path.Base(stack)), path.Base(stack)} {
-		files, _ := filepath.Glob(filepath.Join(escaped(dir), ".pulumi", "locks", place, "*.json"))
-		out = append(out, files...)
+		folder := filepath.Join(dir, ".pulumi", "locks", place)
+		for _, name := range namesIn(folder) {
+			if filepath.Ext(name) == ".json" {
+				out = append(out, filepath.Join(folder, name))
+			}
+		}
 	}
 	return out
 }
+
+// isHolder says whether the process that a lock names still runs on this machine, as far as that can be told.
+func isHolder(pid int) bool { return alive(pid) && mayBeCLI(pid) }
 
 // seenLocked looks at the locks in the folder of a file backend, which takes no engine: nil where there are none, or where only an engine can
 // tell. A lock that cannot be read is for the engine too, which says what is wrong with it.
@@ -42,7 +49,7 @@ func (s *Stack) seenLocked() *scale.LockedError {
 		if text, err := os.ReadFile(file); err != nil || json.Unmarshal(text, &lock) != nil || lock.Hostname == "" {
 			return nil //nolint:nilerr // the engine tells what this means
 		}
-		dead := lock.Hostname == host && !alive(lock.PID)
+		dead := lock.Hostname == host && !isHolder(lock.PID)
 		out.Holders = append(out.Holders, scale.Holder{User: lock.Username, Host: lock.Hostname, PID: lock.PID, Since: lock.Timestamp, Dead: dead})
 	}
 	if len(out.Holders) == 0 {

@@ -3,7 +3,6 @@ package stack
 import (
 	"encoding/json"
 	"os"
-	"path"
 	"path/filepath"
 
 	fastjson "github.com/go-json-experiment/json"
@@ -40,7 +39,7 @@ type memory struct {
 const memoryFormat = 4
 
 func (s *Stack) memoryFile() string {
-	return filepath.Join(s.stateDir, "last-"+path.Base(s.name)+".json")
+	return filepath.Join(s.home(), "last.json")
 }
 
 // forget takes from the next process what this one is about to change.
@@ -53,14 +52,14 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 		return
 	}
 	text, err := json.Marshal(memory{
-		Format: memoryFormat, Stack: s.name, Backend: s.project.currentBackend(),
+		Format: memoryFormat, Stack: s.name, Backend: s.project.backendIdentity(),
 		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Protected: snap.Protected, Complete: snap.Complete,
 		Head: snap.Head, Stamp: snap.Stamp, Deploy: snap.Deploy, Config: snap.Config, Dependencies: snap.Dependencies,
 	})
 	if err != nil {
 		return
 	}
-	file, err := os.CreateTemp(s.stateDir, "last-*.tmp")
+	file, err := os.CreateTemp(s.home(), "last-*.tmp")
 	if err != nil {
 		return
 	}
@@ -78,7 +77,7 @@ func (s *Stack) recall() *scale.Snapshot {
 		return nil
 	}
 	var m memory
-	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.currentBackend() {
+	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.backendIdentity() {
 		return nil
 	}
 	rules, err := scale.ParseRules([]byte(m.Output))

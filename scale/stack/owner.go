@@ -20,7 +20,10 @@ func (s *Stack) handOver() {
 	if !ok || !owner.differs() {
 		return
 	}
-	_ = filepath.WalkDir(s.stateDir, func(path string, _ fs.DirEntry, err error) error {
+	for _, path := range s.ownPaths() { // and nothing else that is in the state directory
+		owner.adopt(path)
+	}
+	_ = filepath.WalkDir(s.home(), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
 			owner.adopt(path)
 		}
@@ -71,7 +74,7 @@ type writing struct {
 
 // writingFile is where that is kept in the state directory.
 func (f configFile) writingFile() string {
-	return filepath.Join(f.stateDir, "writing-"+filepath.Base(f.path)+".json")
+	return filepath.Join(f.stateDir, "writing.json")
 }
 
 // overwrite writes the text over a file's, in its place: from the first byte that differs, which is a count and what follows it.
@@ -118,16 +121,28 @@ func (f configFile) finishWriting() {
 	if f.stateDir == "" {
 		return
 	}
-	text, err := os.ReadFile(f.writingFile())
+	if _, done := f.finish(f.writingFile()); done {
+		_ = os.Remove(f.writingFile())
+	}
+	if former := f.formerWriting(); former != "" {
+		if wasTorn, done := f.finish(former); wasTorn && done { // else it may be another program's
+			_ = os.Remove(former)
+		}
+	}
+}
+
+// finish ends what a note tells of. done is false where there is none, or where it cannot be ended.
+func (f configFile) finish(note string) (wasTorn, done bool) {
+	text, err := os.ReadFile(note)
 	var w writing
 	if err != nil || json.Unmarshal(text, &w) != nil {
-		return
+		return false, false
 	}
 	now, err := f.read()
-	if err != nil || torn(now, w.Old, w.New) && overwriteFile(f.target(), now, w.New) != nil {
-		return
+	if err != nil || !torn(now, w.Old, w.New) {
+		return false, err == nil
 	}
-	_ = os.Remove(f.writingFile())
+	return true, overwriteFile(f.target(), now, w.New) == nil
 }
 
 // torn says whether a text is the new one up to where it goes on, or ends, as the old one does.

@@ -121,20 +121,22 @@ func TestTheStateDirectoryIsOfTheOwnerOfTheProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeAll(t, map[string]string{filepath.Join(s.stateDir, "journal.db"): "x"})
-	if err := os.Symlink("/etc/hostname", filepath.Join(s.stateDir, "link")); err != nil {
+	theirs := filepath.Join(s.stateDir, "precious") // nothing of ours
+	writeAll(t, map[string]string{filepath.Join(s.home(), "journal.db"): "x", theirs: "x"})
+	if err := os.Symlink("/etc/hostname", filepath.Join(s.home(), "link")); err != nil {
 		t.Fatal(err)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "precious")
 	writeAll(t, map[string]string{elsewhere: "x"})
-	if err := os.Link(elsewhere, filepath.Join(s.stateDir, "hard")); err != nil {
+	if err := os.Link(elsewhere, filepath.Join(s.home(), "hard")); err != nil {
 		t.Fatal(err)
 	}
 	unlock()
-	for _, name := range []string{r.dir, filepath.Join(r.dir, recordFile), filepath.Join(s.stateDir, "journal.db")} {
+	for _, name := range []string{r.dir, filepath.Join(r.dir, recordFile), filepath.Join(s.home(), "journal.db")} {
 		wantOwner(t, name, somebody, somebody)
 	}
-	wantOwner(t, filepath.Join(s.stateDir, "link"), 0, 0)
+	wantOwner(t, filepath.Join(s.home(), "link"), 0, 0)
+	wantOwner(t, theirs, 0, 0)
 	wantOwner(t, elsewhere, 0, 0)
 }
 

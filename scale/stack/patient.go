@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (p *Patient) Program(context.Context) (doctor.Program, error) {
 	p.project = project
 	p.stateDir = p.options.StateDir
 	if p.stateDir == "" {
-		p.stateDir = filepath.Join(project.dir, ".pulumiscale")
+		p.stateDir = filepath.Join(project.dir, defaultStateDir)
 	}
 	if p.stateDir, err = filepath.Abs(p.stateDir); err != nil {
 		return doctor.Program{}, &scale.SetupError{Problem: "find the state directory", Err: err}
@@ -148,9 +149,9 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 const probeKey = "pulumiscale:doctor"
 
 // Secrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt that: a configuration without a secret
-// could be read with any passphrase.
-func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) {
-	dir, err := os.MkdirTemp("", copyPrefix)
+// could be read with any passphrase. Of the other values only those of the keys are read.
+func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
+	dir, err := temporaryFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -158,9 +159,10 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 	if err := p.file.copyTo(dir, scale.Change{}); err != nil {
 		return nil, err
 	}
-	file := p.file.copyIn(dir)
+	file := p.file
+	file.path = p.file.copyIn(dir)
 	asking, stop := context.WithTimeout(ctx, patience)
-	err = p.setSecret(asking, probeKey, "sound", "--config-file", file)
+	err = p.setSecret(asking, probeKey, "sound", "--config-file", file.path)
 	stop()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
@@ -169,24 +171,9 @@ func (p *Patient) Secrets(ctx context.Context) (map[string]doctor.Value, error) 
 		p.remote = keptRemotely.MatchString(err.Error())
 		return nil, err
 	}
-	out, err := p.ask(ctx, "read the stack's configuration", "config", "--json", "--show-secrets", "--stack", p.name, "--config-file", file)
-	if err != nil {
-		return nil, err
-	}
-	var config map[string]struct {
-		Value  *string `json:"value"`
-		Secret bool    `json:"secret"`
-	}
-	if err := json.Unmarshal([]byte(out), &config); err != nil {
-		return nil, fmt.Errorf("read the output of `pulumi config`: %w", err)
-	}
-	values := map[string]doctor.Value{}
-	for key, value := range config {
-		if value.Value != nil && key != probeKey {
-			values[key] = doctor.Value{Text: *value.Value, Secret: value.Secret}
-		}
-	}
-	return values, nil
+	values, err := p.configValues(ctx, file, append(slices.Clone(keys), probeKey), "--config-file", file.path)
+	delete(values, probeKey)
+	return values, err
 }
 
 // Prove proves the rules by previews.

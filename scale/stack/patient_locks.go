@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
@@ -31,14 +30,6 @@ func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, e
 	return locks, true, nil
 }
 
-// escaped is a path in which no character means more than itself to Glob.
-func escaped(path string) string {
-	if os.PathSeparator == '\\' {
-		return path
-	}
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
-}
-
 // readLock reads a lock; there is false where it has just been taken away.
 func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
 	text, err := os.ReadFile(file)
@@ -52,7 +43,7 @@ func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
 	host, _ := os.Hostname()
 	lock.Holder = scale.Holder{User: content.Username, Host: content.Hostname, PID: content.PID, Since: content.Timestamp}
 	lock.Here = content.Hostname == host
-	lock.Dead = lock.Here && !alive(content.PID)
+	lock.Dead = lock.Here && !isHolder(content.PID)
 	lock.Ours = slices.ContainsFunc(p.records(), func(r *record) bool { return r.owns(lock.Holder) })
 	return lock, true
 }

@@ -18,7 +18,7 @@ import (
 
 // StateDir looks at the folder of PulumiScale's own files, or at where it would be made.
 func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
-	out := doctor.StateDir{Path: p.stateDir}
+	out := doctor.StateDir{Path: p.stateDir, Home: p.home(), Refused: p.checkStateDir(), Unclaimed: p.unclaimed()}
 	dir := p.stateDir
 	for {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
@@ -32,7 +32,7 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 		out.WriteErr = mayWrite(dir)
 	}
 	if !out.Missing {
-		out.Closed = closedTo(dir)
+		out.Closed = p.closed()
 	}
 	usage, err := disk.UsageWithContext(ctx, dir)
 	if err != nil {
@@ -43,22 +43,24 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 	return out
 }
 
-// closedTo are the files below a state directory that this user may not write, by their paths in it.
-func closedTo(dir string) []string {
+// closed are the files of the stack's in its state directory that this user may not write, by their paths in it.
+func (s *Stack) closed() []string {
 	var out []string
-	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		inside, relErr := filepath.Rel(dir, path)
-		if relErr != nil || inside == "." || entry == nil || entry.Name() == ".gitignore" {
-			return nil //nolint:nilerr // it is not among those that are looked at
-		}
-		if err != nil || mayWrite(path) != nil {
-			out = append(out, inside)
-			if entry.IsDir() {
-				return fs.SkipDir
+	for _, own := range []string{filepath.Join(s.stateDir, lockFile), s.home()} {
+		_ = filepath.WalkDir(own, func(path string, entry fs.DirEntry, err error) error {
+			inside, relErr := filepath.Rel(s.stateDir, path)
+			if relErr != nil || entry == nil || entry.Name() == ignoreFile || errors.Is(err, fs.ErrNotExist) {
+				return nil //nolint:nilerr // it is not among those that are looked at
 			}
-		}
-		return nil
-	})
+			if err != nil || mayWrite(path) != nil {
+				out = append(out, inside)
+				if entry.IsDir() {
+					return fs.SkipDir
+				}
+			}
+			return nil
+		})
+	}
 	return out
 }
 

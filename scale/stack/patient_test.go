@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -67,6 +66,7 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "back[1]end")
 	p.backend.URL = "file://" + dir
 	host, _ := os.Hostname()
+	running := aCLI(t)
 	since := time.Now().Truncate(time.Second).UTC()
 	put := func(place, name string, content any) {
 		t.Helper()
@@ -90,23 +90,22 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 	}
 	const dead = 1 << 22 // above every process id
 	put("organization/demo/dev", "a.json", lock("elsewhere", 1))
-	put("organization/demo/dev", "b.json", lock(host, os.Getpid()))
+	put("organization/demo/dev", "b.json", lock(host, running))
 	put("organization/demo/dev", "c.json", lock(host, dead))
 	put("organization/demo/dev", "d.json", lock(host, dead+1))
 	put("organization/demo/dev", "e.json", "")
 	put("organization/demo/prod", "f.json", lock(host, 1))
 	put("dev", "g.json", lock("old", 2))
 	// c is that of an engine of ours.
-	record := filepath.Join(p.stateDir, copyPrefix+"1")
-	if err := os.MkdirAll(record, 0o700); err != nil {
+	r, err := p.newRecord("x", nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf(`{"stack":"dev","id":"x","host":%q,"started":%q}`, host, since.Format(time.RFC3339))
-	for name, text := range map[string]string{recordFile: text, pidFile: fmt.Sprint(dead)} {
-		if err := os.WriteFile(filepath.Join(record, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	r.Started = since
+	if err := r.save(); err != nil {
+		t.Fatal(err)
 	}
+	r.started(dead)
 
 	got, known, err := p.Locks(context.Background())
 	if err != nil || !known {
@@ -116,7 +115,7 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 		return scale.Holder{User: "ana", Host: host, PID: pid, Since: since, Dead: dead}
 	}
 	want := []doctor.Lock{
-		{Holder: holder("elsewhere", 1, false)}, {Holder: holder(host, os.Getpid(), false), Here: true},
+		{Holder: holder("elsewhere", 1, false)}, {Holder: holder(host, running, false), Here: true},
 		{Holder: holder(host, dead, true), Here: true, Ours: true}, {Holder: holder(host, dead+1, true), Here: true}, {Damaged: true},
 		{Holder: holder("old", 2, false)},
 	}

@@ -29,24 +29,26 @@ func plugins(path string) []int {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	processes, _ := filepath.Glob("/proc/[0-9]*")
 	var out []int
-	for _, dir := range processes {
+	for _, number := range namesIn("/proc") {
+		pid, err := strconv.Atoi(number)
+		if err != nil {
+			continue
+		}
+		dir := filepath.Join("/proc", number)
 		name, err := os.ReadFile(filepath.Join(dir, "comm"))
 		if err != nil || !strings.HasPrefix(string(name), "pulumi-") || !holds(dir, path) {
 			continue
 		}
-		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
-			out = append(out, pid)
-		}
+		out = append(out, pid)
 	}
 	return out
 }
 
 func holds(process, path string) bool {
-	files, _ := filepath.Glob(filepath.Join(process, "fd", "*"))
-	for _, file := range files {
-		if target, err := os.Readlink(file); err == nil && target == path {
+	folder := filepath.Join(process, "fd")
+	for _, name := range namesIn(folder) {
+		if target, err := os.Readlink(filepath.Join(folder, name)); err == nil && target == path {
 			return true
 		}
 	}

@@ -39,9 +39,10 @@ func eventually(t *testing.T, what string, is func() bool) {
 // folders are those of records in the state directory, once what Write has not needed is away.
 func (e engine) folders() []string {
 	e.spare.Swap(nil).discard()
-	found, err := filepath.Glob(filepath.Join(e.stateDir, copyPrefix+"*"))
-	if err != nil {
-		e.t.Fatal(err)
+	updates := filepath.Join(e.home(), updatesFolder)
+	var found []string
+	for _, name := range namesIn(updates) {
+		found = append(found, filepath.Join(updates, name))
 	}
 	return found
 }

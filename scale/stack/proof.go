@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,14 +84,14 @@ func (s *Stack) keptProof() *keptProof {
 	s.proofs.recalled = true
 	text, err := os.ReadFile(s.proofFile())
 	var kept keptProof
-	if err == nil && json.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.currentBackend() {
+	if err == nil && json.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.backendIdentity() {
 		s.proofs.kept = &kept
 	}
 	return s.proofs.kept
 }
 
 func (s *Stack) proofFile() string {
-	return filepath.Join(s.stateDir, "proof-"+path.Base(s.name)+".json")
+	return filepath.Join(s.home(), "proof.json")
 }
 
 // holds says whether the proof is about the stack as it was read.
@@ -149,7 +148,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 		return false
 	}
 	kept := &keptProof{
-		Format: proofFormat, Stack: s.name, Backend: s.project.currentBackend(),
+		Format: proofFormat, Stack: s.name, Backend: s.project.backendIdentity(),
 		Proof: *proof, State: snap.Stamp.State, Files: now.files, Rest: now.rest,
 	}
 	last := s.keptProof()
@@ -172,7 +171,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 func (s *Stack) suspect(before, after basis, paths []string) {
 	k := s.keptProof()
 	if k == nil {
-		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.currentBackend()}
+		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.backendIdentity()}
 		s.proofs.kept = k
 	}
 	for _, path := range paths {
@@ -231,7 +230,7 @@ func (s *Stack) saveProof() {
 	if err != nil {
 		return
 	}
-	file, err := os.CreateTemp(s.stateDir, "proof-*.tmp")
+	file, err := os.CreateTemp(s.home(), "proof-*.tmp")
 	if err != nil {
 		return
 	}

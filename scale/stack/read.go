@@ -48,10 +48,19 @@ func (s *Stack) askName(ctx context.Context) error {
 // ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: who reads it while an
 // engine writes may find it empty, and asks again. The CLI itself waits without end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
+	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived()}, attempted, args...)
+}
+
+// askPrivately is ask for what must be on no disk.
+func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...string) (string, error) {
+	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived(), private: true}, attempted, args...)
+}
+
+func (s *Stack) askAs(ctx context.Context, as process, attempted string, args ...string) (string, error) {
 	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
 		asking, stop := context.WithTimeout(ctx, wait)
-		stdout, stderr, code, err := s.command.Run(asking, s.project.dir, nil, nil, nil, shortLived(), args...)
+		stdout, stderr, code, err := s.command.run(asking, as, args...)
 		stop()
 		if err == nil {
 			return stdout, nil

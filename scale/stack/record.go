@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/user"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,12 +20,18 @@ import (
 // the death of PulumiScale, of the engine, and of both: by it the next one knows which lock was ours, and which pools may be half scaled.
 type record struct {
 	dir string
-	// Stack is the stack's name without organisation and project, ID the mark of the update in the history, and Pools those that it moves.
-	Stack string   `json:"stack"`
-	ID    string   `json:"id"`
-	Pools []string `json:"pools"`
-	// Host is the machine, and Started when the engine was about to be started.
+	// former says that a version before has made it, which knew no project and no backend.
+	former bool
+	// Project, Stack, Backend and Organization are the stack's [identity], ID the mark of the update in the history, and Pools those that it moves.
+	Project      string   `json:"project,omitempty"`
+	Stack        string   `json:"stack"`
+	Backend      string   `json:"backend,omitempty"`
+	Organization string   `json:"organization,omitempty"`
+	ID           string   `json:"id"`
+	Pools        []string `json:"pools"`
+	// Host is the machine, Space where on it the numbers of processes mean what they meant then, and Started when the engine was about to be started.
 	Host    string    `json:"host"`
+	Space   string    `json:"space,omitempty"`
 	Started time.Time `json:"started"`
 	// Doubted are those of the pools that were in doubt before the update: they stay so until it is proved that one has settled them.
 	Doubted []string `json:"doubted,omitempty"`
@@ -52,12 +57,16 @@ const (
 
 // newRecord makes the record of an update that is about to begin, and brings it to disk.
 func (s *Stack) newRecord(id string, pools []string, doubted ...string) (*record, error) {
-	dir, err := os.MkdirTemp(s.stateDir, copyPrefix)
+	dir, err := newFolder(filepath.Join(s.home(), updatesFolder))
 	if err != nil {
 		return nil, err
 	}
 	host, _ := os.Hostname()
-	r := &record{dir: dir, Stack: path.Base(s.Name()), ID: id, Pools: pools, Doubted: doubted, Host: host, Started: time.Now()}
+	of := s.identity()
+	r := &record{
+		dir: dir, Project: of.Project, Stack: of.Stack, Backend: of.Backend, Organization: of.Organization,
+		ID: id, Pools: pools, Doubted: doubted, Host: host, Space: processSpace(), Started: time.Now(),
+	}
 	if err := r.save(); err != nil {
 		r.remove()
 		return nil, err
@@ -80,7 +89,17 @@ func (r *record) save() error {
 	return err
 }
 
-func (r *record) remove() { _ = os.RemoveAll(r.dir) }
+func (r *record) remove() {
+	if r.former {
+		removeFormer(r.dir)
+		return
+	}
+	removeFolder(r.dir)
+}
+
+func (r *record) identity() identity {
+	return identity{Project: r.Project, Stack: r.Stack, Backend: r.Backend, Organization: r.Organization}
+}
 
 // started notes the engine's process.
 func (r *record) started(pid int) {
@@ -91,27 +110,51 @@ func (r *record) started(pid int) {
 
 func (r *record) tie() string { return filepath.Join(r.dir, tieFile) }
 
-// records reads what is left of earlier updates, and of one that runs. What cannot be read was never finished: its engine has not run.
+// records reads what is left of earlier updates of the stack, and of one that runs. checkStateDir says what cannot be read.
 func (s *Stack) records() []*record {
-	found, _ := filepath.Glob(filepath.Join(s.stateDir, copyPrefix+"*", recordFile))
 	var out []*record
-	for _, name := range found {
-		r := &record{dir: filepath.Dir(name)}
-		text, err := os.ReadFile(name)
-		if err != nil || json.Unmarshal(text, r) != nil {
+	updates := filepath.Join(s.home(), updatesFolder)
+	for _, name := range namesIn(updates) {
+		dir := filepath.Join(updates, name)
+		if !isMarked(dir) {
 			continue
 		}
-		if text, err := os.ReadFile(filepath.Join(r.dir, pidFile)); err == nil {
-			r.pid, _ = strconv.Atoi(string(text))
+		if r, err := readRecord(dir); err == nil && r.identity().is(s.identity()) {
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
-	return out
+	return append(out, s.formerRecords()...)
+}
+
+// readRecord reads the record in a folder. The error is [fs.ErrNotExist] where there is none.
+func readRecord(dir string) (*record, error) {
+	text, err := os.ReadFile(filepath.Join(dir, recordFile))
+	if err != nil {
+		return nil, err
+	}
+	r := &record{dir: dir}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, err
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, pidFile)); err == nil {
+		r.pid, _ = strconv.Atoi(string(text))
+	}
+	return r, nil
+}
+
+// isHere says whether the number of the engine's process means the same here and now: after a new start of the machine, and in another container than
+// the one in which it ran, it is another's. What lasts there is the file that the engine holds.
+func (r *record) isHere() bool {
+	if r.Space != "" {
+		return r.Space == processSpace()
+	}
+	host, _ := os.Hostname()
+	return r.Host == host
 }
 
 // ended says that the engine does not run any more, or never did.
 func (r *record) ended() bool {
-	if r.pid != 0 && !alive(r.pid) {
+	if r.pid != 0 && r.isHere() && !alive(r.pid) {
 		return true
 	}
 	return !tied(r.tie(), r.pid)
@@ -122,7 +165,6 @@ func (r *record) ended() bool {
 func (s *Stack) left() (ended []*record, busy []scale.Holder) {
 	for _, r := range s.records() {
 		switch {
-		case r.Stack != path.Base(s.Name()):
 		case r.ended():
 			ended = append(ended, r)
 		case !gated(s.file.copyIn(r.dir)):
@@ -141,7 +183,7 @@ func userName() string {
 }
 
 // lingers says that a plugin of a dead engine still works.
-func (r *record) lingers() bool { return r.pid != 0 && !alive(r.pid) && tied(r.tie(), 0) }
+func (r *record) lingers() bool { return r.pid != 0 && r.isHere() && !alive(r.pid) && tied(r.tie(), 0) }
 
 // events is what the engine told of its work.
 func (r *record) events() (*follower, error) {
@@ -197,7 +239,7 @@ func (s *Stack) unsettled(ended []*record, entries []entry, rules scale.Rules) [
 // if only with the doubts that it inherits.
 func (s *Stack) settle(r *record) {
 	for _, other := range s.records() {
-		if other.dir == r.dir || other.Stack != r.Stack || !other.ended() {
+		if other.dir == r.dir || !other.ended() {
 			continue
 		}
 		r.inherit(other)
@@ -279,7 +321,7 @@ func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe s
 // unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil where there is none.
 // Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it cannot read.
 func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
-	records := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.Damaged || r.Stack != path.Base(s.Name()) })
+	records := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.Damaged })
 	if len(records) == 0 {
 		return nil
 	}

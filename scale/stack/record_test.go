@@ -279,8 +279,8 @@ func TestUpdateThatChangedNothingIsForgotten(t *testing.T) {
 			if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
 				t.Fatal("no error")
 			}
-			if left, err := os.ReadDir(e.stateDir); err != nil || len(left) > 0 {
-				t.Errorf("left behind: %v, error %v", left, err)
+			if left := e.leftBehind(); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
 			}
 		})
 	}

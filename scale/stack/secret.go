@@ -3,30 +3,111 @@ package stack
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"regexp"
 	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
 // Secrets reads values of the stack's configuration, secret or not, by their full keys; what is not set is left out. It needs what the
-// stack's secrets provider needs, such as the passphrase. The values must not be logged.
+// stack's secrets provider needs, such as the passphrase. No other value is decrypted, and these are on no disk. They must not be logged.
 func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string, error) {
-	out, err := s.ask(ctx, "read the stack's configuration", "config", "--json", "--show-secrets", "--stack", s.name)
+	found, err := s.configValues(ctx, s.file, keys)
 	if err != nil {
 		return nil, err
 	}
-	var config map[string]struct {
-		Value *string `json:"value"`
-	}
-	if err := json.Unmarshal([]byte(out), &config); err != nil {
-		return nil, fmt.Errorf("read the output of `pulumi config`: %w", err)
-	}
 	values := map[string]string{}
-	for _, key := range keys {
-		if value := config[key].Value; value != nil {
-			values[key] = *value
-		}
+	for key, value := range found {
+		values[key] = value.Text
 	}
 	return values, nil
+}
+
+// configValues asks the CLI for the values of keys, beside each other: a process for each that may be set in the file. more are arguments for each.
+func (s *Stack) configValues(ctx context.Context, file configFile, keys []string, more ...string) (map[string]doctor.Value, error) {
+	var (
+		wait     sync.WaitGroup
+		mu       sync.Mutex
+		values   = map[string]doctor.Value{}
+		problems []error
+	)
+	for _, key := range keys {
+		if !file.maySet(key) {
+			continue
+		}
+		wait.Go(func() {
+			value, ok, err := s.configValue(ctx, key, more...)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				problems = append(problems, err)
+			} else if ok {
+				values[key] = value
+			}
+		})
+	}
+	wait.Wait()
+	if len(problems) > 0 {
+		return nil, problems[0] // the others are most likely the same
+	}
+	return values, nil
+}
+
+// notSet is what the CLI says of a key that has no value.
+var notSet = regexp.MustCompile(`configuration key '.*' not found for stack`)
+
+// configValue asks the CLI for the value of one key; ok is false where it has none.
+func (s *Stack) configValue(ctx context.Context, key string, more ...string) (value doctor.Value, ok bool, err error) {
+	args := append([]string{"config", "get", key, "--json", "--stack", s.name}, more...)
+	out, err := s.askPrivately(ctx, "read config "+key, args...)
+	if err != nil {
+		if notSet.MatchString(err.Error()) {
+			err = nil
+		}
+		return doctor.Value{}, false, err
+	}
+	var found struct {
+		Value  *string `json:"value"`
+		Secret bool    `json:"secret"`
+	}
+	// What a service has to say of the configuration's environments may follow.
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&found); err != nil {
+		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // which would be quoted
+	}
+	if found.Value == nil {
+		return doctor.Value{}, false, nil
+	}
+	return doctor.Value{Text: *found.Value, Secret: found.Secret}, true, nil
+}
+
+// maySet says whether a key may have a value, as far as the files tell without the CLI, whose start takes most of a second: where they neither name
+// the key nor import an environment it has none.
+func (f configFile) maySet(name string) bool {
+	key, err := parseKey(string(f.project.Name), name, false)
+	if err != nil || f.project.defaultValue(key) != nil {
+		return true
+	}
+	doc, err := f.read()
+	if err != nil || doc == nil { // or the service keeps the configuration
+		return true
+	}
+	var content struct {
+		Config      map[string]yaml.Node `yaml:"config"`
+		Environment yaml.Node            `yaml:"environment"`
+	}
+	if yaml.Unmarshal(doc, &content) != nil || !content.Environment.IsZero() {
+		return true
+	}
+	for _, spelling := range f.spellings(key) {
+		if _, ok := content.Config[spelling]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // SetSecret puts a secret into the stack's configuration file, through Pulumi, which encrypts it. The value travels by stdin, where no

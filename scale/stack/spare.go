@@ -2,7 +2,7 @@ package stack
 
 import (
 	"bytes"
-	"os"
+	"path/filepath"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -23,19 +23,19 @@ func (s *Stack) spareFor(settings []scale.Setting) *spareFile {
 	spare := &spareFile{done: make(chan struct{})}
 	go func() {
 		defer close(spare.done)
-		spare.err = spare.fill(s.stateDir, s.file, settings)
+		spare.err = spare.fill(filepath.Join(s.home(), updatesFolder), s.file, settings)
 	}()
 	return spare
 }
 
-func (f *spareFile) fill(stateDir string, file configFile, settings []scale.Setting) (err error) {
+func (f *spareFile) fill(dir string, file configFile, settings []scale.Setting) (err error) {
 	if f.old, err = file.read(); err != nil {
 		return err
 	}
 	if f.text, err = file.edit(f.old, settings); err != nil || bytes.Equal(f.old, f.text) {
 		return err
 	}
-	if f.dir, err = os.MkdirTemp(stateDir, copyPrefix); err != nil {
+	if f.dir, err = newFolder(dir); err != nil {
 		return err
 	}
 	f.path, err = onDisk(f.dir, f.text)
@@ -58,6 +58,6 @@ func (f *spareFile) discard() {
 	}
 	<-f.done
 	if f.dir != "" {
-		_ = os.RemoveAll(f.dir)
+		removeFolder(f.dir)
 	}
 }

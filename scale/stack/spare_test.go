@@ -5,7 +5,6 @@ package stack
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,15 +58,15 @@ func TestWriteAfterAnUpdate(t *testing.T) {
 			if now, err := os.Stat(e.file.path); err != nil || os.SameFile(ready, now) != c.spare {
 				t.Errorf("the file that was made is taken: %v, error %v", os.SameFile(ready, now), err)
 			}
-			if left, err := filepath.Glob(filepath.Join(e.stateDir, copyPrefix+"*")); err != nil || len(left) > 0 {
-				t.Errorf("left behind: %v, error %v", left, err)
+			if left := e.folders(); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
 			}
 			if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); err != nil {
 				t.Fatal(err)
 			}
 			unlock()
-			if left, err := filepath.Glob(filepath.Join(e.stateDir, copyPrefix+"*")); err != nil || len(left) > 0 {
-				t.Errorf("left behind by an update without a write: %v, error %v", left, err)
+			if left := e.folders(); len(left) > 0 {
+				t.Errorf("left behind by an update without a write: %v", left)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ type Options struct {
 	Dir string
 	// Stack is the stack's name, with or without organisation and project; empty is the selected stack.
 	Stack string
-	// StateDir is where the lock is kept; empty is .pulumiscale in the program's directory.
+	// StateDir is where PulumiScale keeps its own files, in a folder for each stack; empty is .pulumiscale in the program's directory.
 	StateDir string
 	// Parallel is how many resource operations may run at once; 0 is what PULUMI_PARALLEL says, else the engine's default.
 	Parallel int
@@ -66,7 +66,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	}
 	s := &Stack{options: options, project: project, command: &command{path: path}, stateDir: options.StateDir}
 	if s.stateDir == "" {
-		s.stateDir = filepath.Join(project.dir, ".pulumiscale")
+		s.stateDir = filepath.Join(project.dir, defaultStateDir)
 	}
 	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
 		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
@@ -77,7 +77,10 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err := s.askName(ctx); err != nil {
 		return nil, err
 	}
-	s.file = configFile{path: project.configFile(s.name), project: project, stateDir: s.stateDir}
+	if err := s.checkStateDir(); err != nil {
+		return nil, s.lockError(err)
+	}
+	s.file = configFile{path: project.configFile(s.name), project: project, stateDir: s.home(), formerDir: s.stateDir}
 	s.last.Store(s.recall())
 	return s, nil
 }
@@ -94,12 +97,4 @@ func (s *Stack) Write(settings []scale.Setting) error {
 	file.spare = s.spare.Swap(nil)
 	defer file.spare.discard()
 	return file.write(settings)
-}
-
-// StateDir is the folder of PulumiScale's own files. It is made where it is missing, and kept out of version control.
-func (s *Stack) StateDir() (string, error) {
-	if err := s.makeStateDir(); err != nil {
-		return "", s.lockError(err)
-	}
-	return s.stateDir, nil
 }

@@ -19,7 +19,7 @@ import (
 // Preview runs the change in the engine without doing it.
 func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "preview")(&err)
-	dir, err := os.MkdirTemp("", copyPrefix)
+	dir, err := temporaryFolder()
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,165 @@
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Versions before this one kept everything in the state directory itself, by the stack's short name alone. What they have left there is found where
+// it is, as long as it is certain that it is theirs and this stack's; everything else there is somebody's, and stays as it is.
+
+// formerRecords are the records that a version before has left of updates of this stack.
+func (s *Stack) formerRecords() []*record {
+	var out []*record
+	for _, name := range namesIn(s.stateDir) {
+		number, ok := strings.CutPrefix(name, copyPrefix)
+		if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
+			continue
+		}
+		dir := filepath.Join(s.stateDir, name)
+		if !isFormer(dir) {
+			continue
+		}
+		if info, err := os.Lstat(dir); err != nil {
+			continue
+		} else if why, _ := s.distrusted(info); why != "" {
+			continue
+		}
+		r, err := readRecord(dir)
+		if err != nil || r.Stack != path.Base(s.name) || r.ID == "" {
+			continue
+		}
+		r.former = true
+		if r.Backend == "" && s.mayBeOurs(r) || r.Backend != "" && r.identity().is(s.identity()) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// unclaimed are the folders in the state directory that may be records of a version before, and that are not taken for this stack's.
+func (s *Stack) unclaimed() []string {
+	ours := s.formerRecords()
+	var out []string
+	for _, name := range namesIn(s.stateDir) {
+		dir := filepath.Join(s.stateDir, name)
+		if _, err := os.Lstat(filepath.Join(dir, recordFile)); err != nil || !strings.HasPrefix(name, copyPrefix) {
+			continue
+		}
+		if !slices.ContainsFunc(ours, func(r *record) bool { return r.dir == dir }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// isFormer says whether a folder is a record's of a version before: there is nothing in it but what such a one has.
+func isFormer(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		if entry.IsDir() || !isFormerFile(entry.Name()) {
+			return false
+		}
+	}
+	return true
+}
+
+// isFormerFile says whether a record's folder of a version before has a file of this name.
+func isFormerFile(name string) bool {
+	return slices.Contains([]string{recordFile, pidFile, tieFile, eventFile, "config"}, name) || isStackConfig(name) || strings.HasPrefix(name, "new-")
+}
+
+// mayBeOurs says whether the record of a version before, which knows no project, is of this program's stack: the events of its engine tell, and else
+// what that version has kept beside it.
+func (s *Stack) mayBeOurs(r *record) bool {
+	if project := projectIn(filepath.Join(r.dir, eventFile)); project != "" {
+		return project == s.identity().Project
+	}
+	return s.formerIsOurs()
+}
+
+// projectIn is the project of the first URN in an engine's events; empty where there is none.
+func projectIn(events string) string {
+	file, err := os.Open(events)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }()
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadBytes('\n')
+		if _, urn, ok := bytes.Cut(line, []byte(`"urn:pulumi:`)); ok {
+			if parts := strings.SplitN(string(urn), "::", 3); len(parts) > 2 { //nolint:mnd // stack, project and the rest
+				return parts[1]
+			}
+		}
+		if err != nil {
+			return ""
+		}
+	}
+}
+
+// formerIsOurs says whether what a version before has left in the state directory is this stack's: what it has kept of stacks that it has read
+// names them and their backends. Where it has kept nothing, a state directory was for one stack.
+func (s *Stack) formerIsOurs() bool {
+	others := false
+	for _, name := range namesIn(s.stateDir) {
+		if !strings.HasSuffix(name, ".json") || !strings.HasPrefix(name, "last-") && !strings.HasPrefix(name, "proof-") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(s.stateDir, name))
+		var kept struct{ Stack, Backend string }
+		if err != nil || json.Unmarshal(text, &kept) != nil || kept.Stack == "" {
+			continue
+		}
+		if path.Base(kept.Stack) == path.Base(s.name) && s.project != nil && s.project.identityOf(kept.Backend) == s.project.backendIdentity() {
+			return true
+		}
+		others = true
+	}
+	return !others
+}
+
+// removeFormer removes the record of a version before, file by file.
+func removeFormer(dir string) {
+	if !isFormer(dir) {
+		return
+	}
+	for _, name := range namesIn(dir) {
+		_ = os.Remove(filepath.Join(dir, name))
+	}
+	_ = os.Remove(dir)
+}
+
+// FormerStateDir is where a version before has kept the journal of this stack; empty where it has kept none.
+func (s *Stack) FormerStateDir() string {
+	if s.formerIsOurs() {
+		return s.stateDir
+	}
+	return ""
+}
+
+// formerHolds is the file in which a version before has kept what is held: whichever program's it is, holding too much does no harm.
+func (s *Stack) formerHolds() string {
+	return filepath.Join(s.stateDir, "hold-"+path.Base(s.name)+".json")
+}
+
+// formerWriting is where a version before has noted what it was writing in a file's place.
+func (f configFile) formerWriting() string {
+	if f.formerDir == "" {
+		return ""
+	}
+	return filepath.Join(f.formerDir, "writing-"+filepath.Base(f.path)+".json")
+}

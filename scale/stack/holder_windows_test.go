@@ -1,0 +1,6 @@
+package stack
+
+import "testing"
+
+// hold does nothing: no file tells of a process here.
+func hold(*testing.T, string) (release func()) { return func() {} }

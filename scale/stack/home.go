@@ -1,0 +1,271 @@
+package stack
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// A state directory may be any folder: one that several programs share, or one in which its owner keeps other things. So all but the lock is in a
+// folder of the stack's own below it, and nothing there is removed that does not bear a mark, which was written when it was made:
+//
+//	lock                                    held by who changes something
+//	stacks/PROJECT.STACK.DIGEST/stack.json  whose folder it is: project, stack and backend
+//	                            last.json, proof.json, hold.json, writing.json, journal.db
+//	                            updates/    the folders of records and private copies
+
+const (
+	stacksFolder  = "stacks"
+	updatesFolder = "updates"
+	identityFile  = "stack.json"
+	ignoreFile    = ".gitignore"
+	ignoreText    = "*\n"
+	// defaultStateDir is the state directory's name in a program's directory.
+	defaultStateDir = ".pulumiscale"
+	// markFile is in each folder that PulumiScale may remove, with markText in it.
+	markFile = "made-by-pulumiscale"
+	markText = "pulumiscale has made this folder, and removes it once it is not needed any more\n"
+)
+
+// home is the stack's own folder in the state directory, which need not be there yet. A folder that was made for a stack without its organisation
+// is any organisation's, until that is known.
+func (s *Stack) home() string {
+	id := s.identity()
+	organization := id.Organization
+	id.Organization = ""
+	common := filepath.Join(s.stateDir, stacksFolder, id.folder())
+	if organization == "" {
+		return common
+	}
+	id.Organization = organization
+	if made, err := readIdentity(common); err != nil || made.is(id) {
+		return common
+	}
+	return filepath.Join(s.stateDir, stacksFolder, id.folder())
+}
+
+func readIdentity(home string) (id identity, err error) {
+	text, err := os.ReadFile(filepath.Join(home, identityFile))
+	if err == nil {
+		err = json.Unmarshal(text, &id)
+	}
+	return id, err
+}
+
+// StateDir is the stack's own folder in the state directory. It is made where it is missing, and kept out of version control.
+func (s *Stack) StateDir() (string, error) {
+	if err := s.makeStateDir(); err != nil {
+		return "", s.lockError(err)
+	}
+	return s.home(), nil
+}
+
+// makeStateDir makes the folders for PulumiScale's own files, and keeps them out of version control. One that others can write is refused.
+func (s *Stack) makeStateDir() error {
+	if err := s.checkStateDir(); err != nil {
+		return err
+	}
+	_, err := os.Stat(s.stateDir)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(s.stateDir, 0o755); err != nil {
+		return err
+	}
+	if fresh || filepath.Base(s.stateDir) == defaultStateDir { // else it is a folder for other things too
+		if err := ignore(s.stateDir); err != nil {
+			return err
+		}
+	}
+	if s.name == "" {
+		return nil
+	}
+	home := s.home()
+	if err := os.MkdirAll(filepath.Join(home, updatesFolder), 0o755); err != nil {
+		return err
+	}
+	if err := ignore(home); err != nil {
+		return err
+	}
+	id := s.identity()
+	if made, err := readIdentity(home); err == nil && (made.Organization != "" || id.Organization == "") {
+		return nil
+	}
+	text, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	return atomic.WriteFile(filepath.Join(home, identityFile), bytes.NewReader(append(text, '\n')))
+}
+
+// ignore keeps a folder out of version control, unless somebody has said already what of it is.
+func ignore(dir string) error {
+	file := filepath.Join(dir, ignoreFile)
+	if _, err := os.Lstat(file); err == nil {
+		return nil
+	}
+	return os.WriteFile(file, []byte(ignoreText), 0o644)
+}
+
+// ownPaths are what PulumiScale makes in the state directory, but for what is below the stack's own folder.
+func (s *Stack) ownPaths() []string {
+	out := []string{filepath.Join(s.stateDir, lockFile), filepath.Join(s.stateDir, stacksFolder)}
+	if filepath.Base(s.stateDir) == defaultStateDir {
+		out = append(out, s.stateDir, filepath.Join(s.stateDir, ignoreFile))
+	}
+	return out
+}
+
+// newFolder makes a folder that removeFolder can remove.
+func newFolder(parent string) (string, error) {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, copyPrefix)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, markFile), []byte(markText), 0o600); err != nil {
+		_ = os.Remove(filepath.Join(dir, markFile))
+		_ = os.Remove(dir)
+		return "", err
+	}
+	return dir, nil
+}
+
+// isMarked says whether newFolder has made a folder.
+func isMarked(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	mark := filepath.Join(dir, markFile)
+	if info, err = os.Lstat(mark); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	text, err := os.ReadFile(mark)
+	return err == nil && string(text) == markText
+}
+
+// removeFolder removes a folder that newFolder has made, and nothing else. Its mark goes last, so that a crash leaves what can be removed.
+func removeFolder(dir string) {
+	if !isMarked(dir) {
+		return
+	}
+	for _, name := range namesIn(dir) {
+		if name == markFile {
+			continue
+		}
+		if os.RemoveAll(filepath.Join(dir, name)) != nil {
+			return
+		}
+	}
+	_ = os.Remove(filepath.Join(dir, markFile))
+	_ = os.Remove(dir)
+}
+
+// namesIn are the names in a folder, sorted; none where it cannot be read.
+func namesIn(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	return names
+}
+
+// temporaryFolder makes a folder for this process in the system's one for such things. Its path is whole: the CLI works in another directory.
+func temporaryFolder() (string, error) {
+	dir, err := os.MkdirTemp("", copyPrefix)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
+
+// removeLeftovers removes the folders of updates whose PulumiScale was killed before it had made their record. Who makes one holds the lock.
+func (s *Stack) removeLeftovers() {
+	updates := filepath.Join(s.home(), updatesFolder)
+	for _, name := range namesIn(updates) {
+		dir := filepath.Join(updates, name)
+		if _, err := os.Lstat(filepath.Join(dir, recordFile)); errors.Is(err, fs.ErrNotExist) {
+			removeFolder(dir)
+		}
+	}
+}
+
+// checkStateDir says why the state directory must not be used: what others can write there would be believed, and they could have done with it what
+// this user may do. The error is a [*scale.SetupError].
+func (s *Stack) checkStateDir() error {
+	for _, dir := range []string{s.stateDir, filepath.Join(s.stateDir, stacksFolder), s.home(), filepath.Join(s.home(), updatesFolder)} {
+		linked, err := os.Lstat(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		isLink := linked.Mode()&fs.ModeSymlink != 0
+		info, err := os.Stat(dir)
+		switch {
+		case isLink && dir != s.stateDir:
+			return refused(dir, "it is a link", "pulumiscale follows no link inside of its state directory: remove it, or name another directory with --state-dir")
+		case errors.Is(err, fs.ErrNotExist):
+			return refused(dir, "it is a link to something that is not there", "mount or make what it leads to, or name another directory with --state-dir")
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return refused(dir, "it is not a directory", "name a directory with --state-dir")
+		}
+		if why, hint := s.distrusted(info); why != "" {
+			return refused(dir, why, hint)
+		}
+	}
+	return s.checkRecords()
+}
+
+// refused is the error of a state directory that is not used.
+func refused(path, why, hint string) error {
+	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
+}
+
+// checkRecords says which record is none of this stack's, or cannot be read: it would be believed, or its doubt be lost.
+func (s *Stack) checkRecords() error {
+	updates := filepath.Join(s.home(), updatesFolder)
+	for _, name := range namesIn(updates) {
+		dir := filepath.Join(updates, name)
+		info, err := os.Lstat(dir)
+		if errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(name, copyPrefix) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		hint := "look at what it says and at how the pools stand (docs/recovery.md), and then move it away"
+		if !info.IsDir() {
+			return refused(dir, "it is no folder, as a record is", hint)
+		}
+		if why, _ := s.distrusted(info); why != "" {
+			return refused(dir, why, hint)
+		}
+		r, err := readRecord(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // it is being made, or removed
+		case err != nil:
+			return refused(dir, fmt.Sprintf("its record cannot be read: %v", err), hint)
+		case !r.identity().is(s.identity()):
+			return refused(dir, fmt.Sprintf("its record is of stack %s of project %s in %s", r.Stack, r.Project, r.Backend), hint)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,349 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// stackOf is a stack of a program with its backend, in a state directory.
+func stackOf(t *testing.T, stateDir, program, name, backend string) *Stack {
+	t.Helper()
+	t.Setenv("PULUMI_BACKEND_URL", "") // else it counts, and not the program's
+	p := &project{dir: t.TempDir(), Project: &workspace.Project{
+		Name: tokens.PackageName(program), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil), Backend: &workspace.ProjectBackend{URL: backend},
+	}}
+	return &Stack{
+		name: name, stateDir: stateDir, project: p, options: Options{StateDir: stateDir},
+		file: configFile{path: filepath.Join(p.dir, "Pulumi."+name+".yaml"), project: p},
+	}
+}
+
+func TestOnlyWhatBearsTheMarkIsRemoved(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(t *testing.T, dir string) error
+		gone bool
+	}{
+		"a folder of ours": {func(t *testing.T, dir string) error {
+			made, err := newFolder(filepath.Dir(dir))
+			if err != nil {
+				return err
+			}
+			writeAll(t, map[string]string{filepath.Join(made, "below", "file"): "x"})
+			return os.Rename(made, dir)
+		}, true},
+		"a folder of a name like ours": {func(_ *testing.T, dir string) error { return os.Mkdir(dir, 0o700) }, false},
+		"a folder with a record": {func(t *testing.T, dir string) error {
+			writeAll(t, map[string]string{filepath.Join(dir, recordFile): "{}"})
+			return nil
+		}, false},
+		"a mark that says something else": {func(t *testing.T, dir string) error {
+			writeAll(t, map[string]string{filepath.Join(dir, markFile): "mine\n"})
+			return nil
+		}, false},
+		"a mark that is a link": {func(t *testing.T, dir string) error {
+			mark := filepath.Join(filepath.Dir(dir), "mark")
+			writeAll(t, map[string]string{mark: markText, filepath.Join(dir, "file"): "x"})
+			return os.Symlink(mark, filepath.Join(dir, markFile))
+		}, false},
+		"a link to a folder of ours": {func(_ *testing.T, dir string) error {
+			made, err := newFolder(filepath.Dir(dir))
+			if err != nil {
+				return err
+			}
+			return os.Symlink(made, dir)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), copyPrefix+"1")
+			if err := c.make(t, dir); err != nil {
+				t.Skip(err)
+			}
+			removeFolder(dir)
+			(&record{dir: dir}).remove()
+			if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) != c.gone {
+				t.Errorf("gone %v, want %v", err, c.gone)
+			}
+		})
+	}
+}
+
+func TestStacksThatShareAStateDirectoryDoNotMix(t *testing.T) {
+	backends := []string{"file://" + t.TempDir(), "file://" + t.TempDir()}
+	for name, c := range map[string][3]string{
+		"another project":      {"other", "dev", backends[0]},
+		"another stack":        {"demo", "prod", backends[0]},
+		"another backend":      {"demo", "dev", backends[1]},
+		"another storage":      {"demo", "dev", "s3://bucket?prefix=b/"},
+		"another organization": {"demo", "org/demo/dev", backends[0]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			one := stackOf(t, dir, "demo", "dev", backends[0])
+			if name == "another organization" {
+				one.name = "mine/demo/dev"
+			}
+			other := stackOf(t, dir, c[0], c[1], c[2])
+			for _, s := range []*Stack{one, other} {
+				if err := s.makeStateDir(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r, err := one.newRecord("id", []string{"worker"}, "worker")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := one.ChangeHolds(func(h scale.Holds) scale.Holds {
+				return h.With(scale.Hold{Pool: "worker", Until: time.Now().Add(time.Hour)})
+			}); err != nil {
+				t.Fatal(err)
+			}
+			one.remember(&scale.Snapshot{Output: []byte(`{"worker":{"urn":"urn:pulumi:dev::demo::a:b:C::w","configKey":"count","min":1,"max":9}}`)})
+			rules := scale.Rules{"worker": {Pool: "worker"}}
+			// It neither sees them nor takes them away: its own update has settled the pool of the same name.
+			if ended, busy := other.left(); len(other.unsettled(ended, nil, rules))+len(busy) > 0 {
+				t.Errorf("another one's doubt: %v", ended)
+			}
+			if holds, err := other.Holds(); err != nil || len(holds) > 0 {
+				t.Errorf("another one's holds: %v, %v", holds, err)
+			}
+			if other.recall() != nil {
+				t.Error("another one's memory")
+			}
+			other.Conclude("id", []scale.MoveResult{{Move: scale.Move{Pool: "worker"}}})
+			other.settle(&record{Stack: "dev", Pools: []string{"worker"}})
+			other.forget()
+			other.removeLeftovers()
+			if err := other.ChangeHolds(func(scale.Holds) scale.Holds { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if ended, _ := one.left(); len(ended) != 1 || ended[0].dir != r.dir || cmp.Diff([]string{"worker"}, one.unsettled(ended, nil, rules)) != "" {
+				t.Errorf("the doubt is lost: %+v", ended)
+			}
+			if holds, err := one.Holds(); err != nil || len(holds) != 1 {
+				t.Errorf("the hold is lost: %v, %v", holds, err)
+			}
+			if one.recall() == nil {
+				t.Error("the memory is lost")
+			}
+		})
+	}
+}
+
+func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "backend")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(folder, link); err != nil {
+		t.Skip(err)
+	}
+	for name, c := range map[string][4]string{
+		"a backend's folder through a link":   {"dev", "file://" + folder, "dev", "file://" + link},
+		"and with what does not tell":         {"dev", "file://" + folder, "dev", "file://" + folder + "/?no_tmp_dir=true"},
+		"and by escapes":                      {"dev", "file://" + folder, "dev", "file://" + strings.ReplaceAll(folder, "b", "%62")},
+		"with its project":                    {"dev", "file://" + folder, "organization/demo/dev", "file://" + folder},
+		"with another password":               {"dev", "postgres://me:one@host/db?sslmode=disable", "dev", "postgres://you:two@HOST/db"},
+		"a bucket's region":                   {"dev", "s3://bucket", "dev", "s3://bucket/?region=eu-central-1&awssdk=v2"},
+		"with the organisation that it is of": {"dev", "https://api.pulumi.com", "org/demo/dev", "https://api.pulumi.com/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := t.TempDir()
+			one, other := stackOf(t, state, "demo", c[0], c[1]), stackOf(t, state, "demo", c[2], c[3])
+			if err := one.makeStateDir(); err != nil {
+				t.Fatal(err)
+			}
+			if one.home() != other.home() || !one.identity().is(other.identity()) {
+				t.Errorf("%+v\n%+v", one.identity(), other.identity())
+			}
+			if strings.Contains(one.identity().Backend, "one") {
+				t.Errorf("it tells a password: %s", one.identity().Backend)
+			}
+		})
+	}
+}
+
+// What a version before has left in the state directory itself.
+func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
+	const old = `{"stack":"dev","id":"x","pools":["worker"],"host":"gone","started":"2026-01-01T00:00:00Z","doubted":["worker"]}`
+	event := func(project string) string {
+		return `{"resourcePreEvent":{"metadata":{"urn":"urn:pulumi:dev::` + project + `::a:b:C::w"}}}` + "\n"
+	}
+	for name, c := range map[string]struct {
+		folder string
+		files  map[string]string
+		beside map[string]string
+		found  bool
+	}{
+		"of this program":                       {"pulumiscale-12", map[string]string{recordFile: old, eventFile: event("demo")}, nil, true},
+		"of another program":                    {"pulumiscale-12", map[string]string{recordFile: old, eventFile: event("other")}, nil, false},
+		"of a stack of another name":            {"pulumiscale-12", map[string]string{recordFile: strings.Replace(old, "dev", "prod", 1)}, nil, false},
+		"that tells no program":                 {"pulumiscale-12", map[string]string{recordFile: old, pidFile: "1", tieFile: "x", "Pulumi.dev.yaml": "config: {}"}, nil, true},
+		"that tells none, beside another's":     {"pulumiscale-12", map[string]string{recordFile: old}, map[string]string{"last-dev.json": `{"stack":"dev","backend":"file:///other"}`}, false},
+		"that tells none, beside what is ours":  {"pulumiscale-12", map[string]string{recordFile: old}, map[string]string{"proof-dev.json": `{"stack":"dev","backend":"file:///b?x"}`}, true},
+		"in a folder that holds something else": {"pulumiscale-12", map[string]string{recordFile: old, "main.go": "package main"}, nil, false},
+		"in a folder that holds a folder":       {"pulumiscale-12", map[string]string{recordFile: old, ".git/HEAD": "x"}, nil, false},
+		"in a folder of another name":           {"pulumiscale-prod", map[string]string{recordFile: old}, nil, false},
+		"that is none":                          {"pulumiscale-12", map[string]string{recordFile: "{"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
+			if err := s.makeStateDir(); err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(s.stateDir, c.folder)
+			files := map[string]string{}
+			for name, text := range c.files {
+				files[filepath.Join(dir, name)] = text
+			}
+			for name, text := range c.beside {
+				files[filepath.Join(s.stateDir, name)] = text
+			}
+			writeAll(t, files)
+			s.removeLeftovers()
+			ended, _ := s.left()
+			if got := s.unsettled(ended, nil, scale.Rules{"worker": {}}); (len(got) > 0) != c.found {
+				t.Errorf("found %v, want %v", got, c.found)
+			}
+			if told := s.unclaimed(); (len(told) > 0) == c.found {
+				t.Errorf("told of %v", told)
+			}
+			for _, r := range ended {
+				r.remove()
+			}
+			for path := range files {
+				if _, err := os.Stat(path); err != nil && (filepath.Dir(path) != dir || !c.found) {
+					t.Errorf("removed: %v", err)
+				}
+			}
+			if _, err := os.Stat(dir); (err != nil) != c.found {
+				t.Errorf("the folder: %v", err)
+			}
+		})
+	}
+}
+
+func TestHoldsOfAVersionBeforeHold(t *testing.T) {
+	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
+	old := filepath.Join(s.stateDir, "hold-dev.json")
+	writeAll(t, map[string]string{old: `{"format":1,"holds":[{"pool":"a","since":"2026-01-01T00:00:00Z","until":"2099-01-01T00:00:00Z"}]}`})
+	holds := func() int {
+		t.Helper()
+		found, err := s.Holds()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	if holds() != 1 {
+		t.Error("the hold is lost")
+	}
+	if err := s.ChangeHolds(func(h scale.Holds) scale.Holds { return h.With(scale.Hold{Pool: "b"}) }); err != nil || holds() != 2 {
+		t.Errorf("%d holds, %v", holds(), err)
+	}
+	if err := s.ChangeHolds(func(scale.Holds) scale.Holds { return nil }); err != nil || holds() != 0 {
+		t.Errorf("it holds again: %d, %v", holds(), err)
+	}
+	if _, err := os.Stat(old); err != nil {
+		t.Errorf("it may be another program's: %v", err)
+	}
+}
+
+// An engine of another container, on the same volume, is not dead because no process here has its number.
+func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
+	const nobody = 1 << 22
+	host, _ := os.Hostname()
+	for name, c := range map[string]struct {
+		host, space string
+		held, ended bool
+	}{
+		"here, and gone":                              {host, processSpace(), false, true},
+		"here, and gone, and its plugin is left":      {host, processSpace(), true, true},
+		"of a container that is gone":                 {"before", "other", false, true},
+		"of a container that runs":                    {"beside", "other", true, false},
+		"of one of this name that runs":               {host, "other", true, false},
+		"of a version before, elsewhere, and it runs": {"beside", "", true, false},
+		"of a version before, elsewhere, and is gone": {"before", "", false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.held && os.PathSeparator == '\\' || c.space == "" && processSpace() == "" && c.host == host {
+				t.Skip("it cannot be told here")
+			}
+			dir := t.TempDir()
+			r := &record{dir: dir, Host: c.host, Space: c.space, pid: nobody, Started: time.Now()}
+			if c.held {
+				defer hold(t, r.tie())()
+			}
+			if got := r.ended(); got != c.ended {
+				t.Errorf("ended %v, want %v", got, c.ended)
+			}
+			if owns := r.owns(scale.Holder{Host: c.host, PID: nobody, Since: time.Now()}); owns != c.ended {
+				t.Errorf("its lock would be removed: %v, want %v", owns, c.ended)
+			}
+		})
+	}
+}
+
+func TestARecordThatCannotBeBelievedIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(r *record) error
+		want   string
+	}{
+		"one of ours":                 {func(*record) error { return nil }, ""},
+		"of another program":          {func(r *record) error { r.Project = "other"; return r.save() }, "its record is of stack dev of project other"},
+		"of another backend":          {func(r *record) error { r.Backend = "file:///other"; return r.save() }, "in file:///other"},
+		"one that is cut off":         {func(r *record) error { return os.Truncate(filepath.Join(r.dir, recordFile), 5) }, "its record cannot be read"},
+		"a folder without one":        {func(r *record) error { return os.Remove(filepath.Join(r.dir, recordFile)) }, ""},
+		"a link in a record's place":  {func(r *record) error { return relink(r.dir) }, "it is no folder"},
+		"a link in its folder's":      {func(r *record) error { return relink(filepath.Dir(r.dir)) }, "it is a link"},
+		"a link in all the stacks'":   {func(r *record) error { return relink(filepath.Dir(filepath.Dir(filepath.Dir(r.dir)))) }, "it is a link"},
+		"a link to another directory": {func(r *record) error { return relink(stateDirOf(r)) }, ""},
+		"a link to nothing":           {func(r *record) error { return errors.Join(relink(stateDirOf(r)), os.RemoveAll(stateDirOf(r)+"-moved")) }, "not there"},
+		"a file": {func(r *record) error {
+			return errors.Join(os.RemoveAll(stateDirOf(r)), os.WriteFile(stateDirOf(r), nil, 0o600))
+		}, "it is not a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stackOf(t, filepath.Join(t.TempDir(), "state"), "demo", "dev", "file:///b")
+			r, err := s.newRecord("id", []string{"worker"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.change(r); err != nil {
+				t.Skip(err)
+			}
+			unlock, err := s.Lock(context.Background(), scale.Unobserved)
+			if err == nil {
+				unlock()
+			}
+			if setup, ok := errors.AsType[*scale.SetupError](err); ok != (c.want != "") || ok && (!strings.Contains(err.Error(), c.want) || setup.Hint == "") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func stateDirOf(r *record) string {
+	return filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(r.dir))))
+}
+
+// relink moves a folder away, and puts a link to it in its place.
+func relink(dir string) error {
+	moved := dir + "-moved"
+	if filepath.Base(filepath.Dir(dir)) == updatesFolder {
+		moved = filepath.Join(filepath.Dir(filepath.Dir(dir)), "moved")
+	}
+	return errors.Join(os.Rename(dir, moved), os.Symlink(moved, dir))
+}

@@ -1,0 +1,96 @@
+package stack
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// identity says which stack a file of PulumiScale's is about. A state directory may be shared by several programs, which may all have a stack of
+// the same name.
+type identity struct {
+	Project string `json:"project"`
+	Stack   string `json:"stack"`
+	// Backend is where the stack's state is, as far as that tells one backend from another: without credentials, which change, and are secret.
+	Backend string `json:"backend"`
+	// Organization is the stack's, where its name has one: the short name of a stack stands for that of some organisation too.
+	Organization string `json:"organization,omitempty"`
+}
+
+// identity is the stack's own.
+func (s *Stack) identity() identity {
+	parts := strings.Split(s.name, "/")
+	id := identity{Stack: parts[len(parts)-1]}
+	if s.project != nil {
+		id.Project, id.Backend = string(s.project.Name), s.project.backendIdentity()
+	}
+	if len(parts) > 2 { //nolint:mnd // organisation, project and stack
+		id.Project = parts[1]
+	}
+	if len(parts) > 1 && parts[0] != onlyOrganization {
+		id.Organization = parts[0]
+	}
+	return id
+}
+
+// is says whether two identities may be of one stack.
+func (id identity) is(other identity) bool {
+	if id.Organization == "" || other.Organization == "" {
+		id.Organization, other.Organization = "", ""
+	}
+	return id == other
+}
+
+// folder is a name for a folder of the stack's: one that people know again, and that no other stack has.
+func (id identity) folder() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{id.Project, id.Stack, id.Backend, id.Organization}, "\x00")))
+	return plainName(id.Project) + "." + plainName(id.Stack) + "." + hex.EncodeToString(sum[:6])
+}
+
+// plainName is a text in which every file system can have a name.
+func plainName(text string) string {
+	const longest = 80
+	plain := strings.Map(func(c rune) rune {
+		if c < 0x80 && (c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
+			return c
+		}
+		return '_'
+	}, text)
+	return plain[:min(len(plain), longest)]
+}
+
+// backendIdentity is the backend of an [identity].
+func (p *project) backendIdentity() string { return p.identityOf(p.currentBackend()) }
+
+// identityOf is the identity of the backend at an address.
+func (p *project) identityOf(address string) string {
+	if dir, ok := p.folder(address); ok {
+		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = resolved
+		}
+		return "file://" + (&url.URL{Path: filepath.ToSlash(filepath.Clean(dir))}).EscapedPath() // a path need not be a text
+	}
+	parsed, err := url.Parse(address)
+	if err != nil { // of which nobody knows where its credentials are
+		sum := sha256.Sum256([]byte(address))
+		return hex.EncodeToString(sum[:])
+	}
+	out := url.URL{Scheme: parsed.Scheme, Host: strings.ToLower(parsed.Host), Path: strings.TrimSuffix(path.Clean("/"+parsed.Path), "/")}
+	query := url.Values{}
+	for name, values := range parsed.Query() {
+		if slices.Contains(tellingParameters(), name) {
+			query[name] = values
+		}
+	}
+	out.RawQuery = query.Encode()
+	return out.String()
+}
+
+// tellingParameters are those of a backend's URL that say which storage it is. Others say how one gets there, or who one is.
+func tellingParameters() []string {
+	return []string{"endpoint", "domain", "storage_account", "prefix", "table"}
+}

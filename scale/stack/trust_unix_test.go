@@ -1,0 +1,70 @@
+//go:build !windows
+
+package stack
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
+	needsRoot(t)
+	const another = somebody - 1
+	for name, c := range map[string]struct {
+		uid, gid int
+		mode     fs.FileMode
+		// program is whose the program is, and shared the group that shares it.
+		program, shared int
+		want            string
+	}{
+		"one's own":                               {0, 0, 0o755, 0, -1, ""},
+		"for one's own group":                     {0, 0, 0o775, 0, -1, ""},
+		"of the program's owner":                  {somebody, somebody, 0o755, somebody, -1, ""},
+		"of the program's owner, for their group": {somebody, another, 0o2775, somebody, -1, ""},
+		"of the group that shares the program":    {another, somebody, 0o775, 0, somebody, ""},
+		"root's, for a group, as a volume's":      {0, somebody, 0o2775, 0, -1, ""},
+		"somebody's, whose program it is not":     {somebody, somebody, 0o755, 0, -1, "it belongs to nobody"},
+		"somebody's, for one's own group":         {somebody, 0, 0o775, 0, -1, "it belongs to nobody"},
+		"for everybody":                           {0, 0, 0o777, 0, -1, "everybody can write in it"},
+		"for everybody, and sticky, as /tmp":      {0, 0, fs.ModeSticky | 0o777, 0, -1, "everybody can write in it"},
+		"for everybody, of the program's owner":   {somebody, 0, 0o777, somebody, -1, "everybody can write in it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
+			mode := fs.FileMode(0o755)
+			if c.shared >= 0 {
+				mode = 0o775
+			}
+			if err := errors.Join(os.Chown(s.project.dir, c.program, max(c.shared, 0)), os.Chmod(s.project.dir, mode),
+				os.Chown(s.stateDir, c.uid, c.gid), os.Chmod(s.stateDir, c.mode)); err != nil {
+				t.Fatal(err)
+			}
+			unlock, _, err := s.TryLock()
+			if err == nil {
+				unlock()
+			}
+			if setup, ok := errors.AsType[*scale.SetupError](err); ok != (c.want != "") || ok && (!strings.Contains(err.Error(), c.want) || setup.Hint == "") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// A record of somebody else's in a state directory of one's own has been put there.
+func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
+	needsRoot(t)
+	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
+	r, err := s.newRecord("id", []string{"worker"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	give(t, 0o755, r.dir)
+	if _, _, err := s.TryLock(); err == nil || !strings.Contains(err.Error(), "it belongs to nobody") {
+		t.Errorf("got %v", err)
+	}
+}
