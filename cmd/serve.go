@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -104,6 +105,8 @@ type server struct {
 	metrics *webhook.Metrics
 	// configured is when the configuration file was last changed before the tokens were read.
 	configured time.Time
+	// hasFile says that there was one at the start: some stacks have their configuration elsewhere.
+	hasFile bool
 	// activity knows what is being done to the stack.
 	activity *scale.Activity
 	scaler   *scale.Scaler
@@ -137,6 +140,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	s.stack, o.app.stack = opened, opened.Name()
 	s.log = s.log.With("stack", opened.Name())
 	s.configured = modified(opened.ConfigFile())
+	s.hasFile = !s.configured.IsZero()
 	if err := s.readTokens(ctx); err != nil {
 		return err
 	}
@@ -203,13 +207,23 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	return nil
 }
 
-// readTokens reads the tokens from the stack's configuration; on an error those in force stay so.
+// readTokens reads the tokens from the stack's configuration; on an error those in force stay so, unless the error is that there is none any more.
 func (s *server) readTokens(ctx context.Context) error {
+	had := s.tokens.Any()
+	if had && s.hasFile && modified(s.stack.ConfigFile()).IsZero() { // which is not to say that somebody took the token away
+		return &scale.SetupError{Problem: "the stack's config file " + filepath.Base(s.stack.ConfigFile()) + " is missing"}
+	}
 	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
 	if err != nil {
 		return err
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+	switch has := s.tokens.Any(); {
+	case had && !has:
+		s.log.Error("every request is refused: the token was taken out of the stack's configuration", "key", webhook.TokenKey)
+	case !had && has && s.queue != nil: // not at the start
+		s.log.Info("the stack's configuration holds a token again")
+	}
 	if e, ok := errors.AsType[*scale.UsageError](err); ok { // the command in its hint must mean this stack
 		e.Hint += " --stack " + s.stack.Name()
 		if dir := s.app.settings.cwd; dir != "" {
@@ -291,7 +305,9 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 				err = s.queue.Reload(ctx)
 			}
 			if err != nil {
-				s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
+				if s.tokens.Any() { // else that has been said
+					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
+				}
 				continue
 			}
 			s.log.Info("read again", "pools", s.queue.Rules().Names())
@@ -300,7 +316,8 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 			if now.Equal(s.configured) {
 				continue
 			}
-			if err := s.readTokens(ctx); err != nil {
+			err := s.readTokens(ctx)
+			if s.tokens.Any() && err != nil {
 				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
 				continue
 			}

@@ -191,6 +191,10 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
 
 // ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
+	if !s.Tokens.Any() {
+		problem{Status: http.StatusServiceUnavailable, Detail: "every request is refused: the stack's configuration holds no token", retryAfter: busyRetry}.write(w)
+		return nil
+	}
 	err := s.Queue.Ready()
 	if err == nil {
 		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
