@@ -26,7 +26,7 @@ func (s *Style) body(sc Screen, width int) []string {
 		look        lipgloss.Style
 		lines       []string
 	}{
-		{"The stack cannot be read", "", s.red, s.problem(v, width)},
+		{v.Trouble(), "", s.red, s.problem(v, width)},
 		{"The stack’s new rules have mistakes", "", s.yellow, s.mistakes(v, width)},
 		{"Held", "", s.yellow, s.moods(v.HeldBy(), width)},
 		{"About to be done", "", s.yellow, s.moods(v.Soon(), width)},
@@ -62,7 +62,7 @@ func (s *Style) problem(v board.View, width int) []string {
 		return nil
 	}
 	out := words(v.Problem, s.plain, margin, width)
-	if v.ReadAt != nil {
+	if v.ReadAt != nil && !v.Unwritable {
 		out = append(out, paragraph("Below is how it was when it was read last.", s.dim, margin, width)...)
 	}
 	return out

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Ready says why the queue cannot accept anything: the stack has not been read, or could not be the last time. Nil: it can.
+// Ready says why the queue cannot accept anything: the stack has not been read, or could not be the last time, or, by a [*JournalError], what is accepted
+// cannot be written down. Nil: it can.
 func (q *Queue) Ready() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"syscall"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -204,6 +205,13 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 		problem{Status: http.StatusServiceUnavailable, Detail: "scaling is switched off", retryAfter: busyRetry}.write(w)
 		return nil
 	}
-	problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)
+	detail := "the stack cannot be read now"
+	if errors.As(err, new(*scale.JournalError)) {
+		detail = "what is accepted cannot be written down now"
+		if errors.Is(err, syscall.ENOSPC) {
+			detail += ": the disk is full"
+		}
+	}
+	problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}.write(w)
 	return nil
 }

@@ -52,6 +52,16 @@ func (f *failing) Add(ops []scale.Operation) ([]scale.Operation, error) {
 	return f.Journal.Add(ops)
 }
 
+func (f *failing) Probe() error {
+	f.mu.Lock()
+	err := f.err
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.Journal.Probe()
+}
+
 // safeBuffer is a buffer for several goroutines.
 type safeBuffer struct {
 	mu     sync.Mutex

@@ -29,8 +29,10 @@ type Status struct {
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
 	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
-	Problem    string          `json:"problem,omitempty"`
-	Off        bool            `json:"off,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Off     bool   `json:"off,omitempty"`
+	// Unwritable says that it is not because what is accepted cannot be written down.
+	Unwritable bool            `json:"unwritable,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
@@ -63,6 +65,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
+		_, s.Unwritable = errors.AsType[*scale.JournalError](o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))

@@ -38,6 +38,8 @@ func (v View) State() Mood {
 	switch {
 	case v.Off:
 		return Mood{Bad, "Scaling is switched off"}
+	case v.Unwritable:
+		return Mood{Bad, "Nothing can be written down"}
 	case !v.Ready:
 		return Mood{Bad, "Stack cannot be read"}
 	case len(v.RuleErrors) > 0:
@@ -54,6 +56,14 @@ func (v View) State() Mood {
 		return Mood{Warn, "Waiting for the stack"}
 	}
 	return Mood{Good, "Ready"}
+}
+
+// Trouble is what keeps anything from being accepted, as a title.
+func (v View) Trouble() string {
+	if v.Unwritable {
+		return "What is accepted cannot be written down"
+	}
+	return "The stack cannot be read"
 }
 
 // Refresh is after how long a server is to be asked again.
