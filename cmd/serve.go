@@ -111,7 +111,10 @@ type server struct {
 	activity *scale.Activity
 	scaler   *scale.Scaler
 	queue    *scale.Queue
+	handler  *webhook.Server
 	http     *http.Server
+	// reading lets one reading of the tokens begin after the one before has ended, so that the latest is what counts.
+	reading sync.Mutex
 }
 
 // garbageShare is the garbage that a server's heap may hold, in percent of what is alive. That is 4 MiB, so that with Go's own 100 the collector runs
@@ -198,17 +201,19 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 		return err
 	}
 	s.metrics.Watch(s.queue)
-	handler := &webhook.Server{
+	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
 		Verifier: webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}
-	s.http = webhook.NewHTTPServer(handler.Handler(), s.log)
+	s.http = webhook.NewHTTPServer(s.handler.Handler(), s.log)
 	s.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) } // for its trace
 	return nil
 }
 
 // readTokens reads the tokens from the stack's configuration; on an error those in force stay so, unless the error is that there is none any more.
 func (s *server) readTokens(ctx context.Context) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	had := s.tokens.Any()
 	if had && s.hasFile && modified(s.stack.ConfigFile()).IsZero() { // which is not to say that somebody took the token away
 		return &scale.SetupError{Problem: "the stack's config file " + filepath.Base(s.stack.ConfigFile()) + " is missing"}
@@ -235,6 +240,9 @@ func (s *server) readTokens(ctx context.Context) error {
 
 // drainTimeout is how long requests that are being answered are waited for at the end.
 const drainTimeout = 10 * time.Second
+
+// finishTimeout is how long what they began is waited for then, such as the engine of a dry run, which has been interrupted.
+const finishTimeout = 3 * time.Second
 
 // serve listens and carries out what is accepted until ctx ends; then it stops accepting, and the running update is finished.
 func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
@@ -277,10 +285,14 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 		s.log.Info("shutting down: no more requests are accepted")
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
+		s.handler.Stop()
 		if s.http.Shutdown(drain) != nil { // somebody still waits for an answer: what was accepted is on disk
 			_ = s.http.Close()
 		}
 		err = <-served
+		finishing, done := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+		defer done()
+		s.handler.Finish(finishing)
 	}
 	finish()
 	background.Wait()

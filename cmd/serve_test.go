@@ -272,6 +272,37 @@ func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 	r.wants(200, http.MethodGet, "/pools", newToken)
 }
 
+// Who waits for an operation when the server is told to end is answered in full, with where to ask later: what it asked for is on disk.
+func TestServeAnswersThoseWhoWaitAtTheEnd(t *testing.T) {
+	s := newServed(t)
+	s.updating, s.finish = make(chan struct{}), make(chan struct{})
+	r := launch(t, s)
+	answered := make(chan *http.Response, 1)
+	go func() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.address+"/scale/worker-pool?delta=1", http.NoBody)
+		if err != nil {
+			t.Error(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("Prefer", "wait=600")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- response
+	}()
+	<-s.updating
+	r.signals <- syscall.SIGTERM
+	if response := <-answered; response != nil {
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusAccepted || response.Header.Get("Location") == "" {
+			t.Errorf("%d %v", response.StatusCode, response.Header)
+		}
+	}
+	close(s.finish)
+	r.ends()
+}
+
 func TestServeLogsTextOnATerminal(t *testing.T) {
 	for name, c := range map[string]struct {
 		tty    bool

@@ -1,10 +1,13 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
 	"syscall"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -118,7 +121,9 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	scalings, err := s.Queue.History(r.Context(), r.URL.Query().Get("pool"), limit)
+	scalings, err := attend(r.Context(), s, func(ctx context.Context) ([]scale.Scaling, error) {
+		return s.Queue.History(ctx, r.URL.Query().Get("pool"), limit)
+	})
 	if err != nil {
 		return err
 	}
@@ -149,19 +154,17 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reload reads the tokens and the rules again. Where they cannot be used, what was in force stays so.
+// reload reads the tokens and the rules again. Where they cannot be used, what was in force stays so. Those who ask at once share it.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
-	if s.Reloaded != nil {
-		err := s.Reloaded(r.Context())
-		if usage, ok := errors.AsType[*scale.UsageError](err); ok { // it is the stack that is at fault, and not the request
-			problem{Title: notReloaded, Status: http.StatusConflict, Detail: usage.Error(), Hint: usage.Hint}.write(w)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := s.reloading.do(r.Context(), func() error {
+		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(s.life, trace.SpanFromContext(r.Context())), apiTimeout)
+		defer cancel()
+		return s.readAgain(ctx)
+	})
+	if usage, ok := errors.AsType[*scale.UsageError](err); ok { // it is the stack that is at fault, and not the request
+		problem{Title: notReloaded, Status: http.StatusConflict, Detail: usage.Error(), Hint: usage.Hint}.write(w)
+		return nil
 	}
-	err := s.Queue.Reload(r.Context())
 	if problems := scale.ProblemsOf(err); problems != nil {
 		problem{
 			Title: notReloaded, Status: http.StatusConflict, RuleErrors: problems,
@@ -174,6 +177,22 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, "application/json", reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
 	return nil
+}
+
+// readAgain reads the tokens, in the turn of what requests cause, and the rules.
+func (s *Server) readAgain(ctx context.Context) error {
+	if s.Reloaded != nil {
+		leave, err := s.Queue.Occupy(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.Reloaded(ctx)
+		leave()
+		if err != nil {
+			return err
+		}
+	}
+	return s.Queue.Reload(ctx)
 }
 
 const notReloaded = "Not reloaded"

@@ -12,7 +12,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -32,7 +31,7 @@ type Server struct {
 	Queue *scale.Queue
 	// Activity knows what is being done to the stack.
 	Activity *scale.Activity
-	// Scaler previews and tells the history. It changes nothing here: that is the queue's.
+	// Scaler knows the stack. It does nothing here: that is the queue's.
 	Scaler   *scale.Scaler
 	Tokens   *Tokens
 	Verifier *Verifier
@@ -46,8 +45,9 @@ type Server struct {
 	// was last.
 	renewing singleflight.Group
 	renewed  time.Time
-	// previews counts the dry runs under way.
-	previews atomic.Int32
+	// reloading has those who ask at once for a reload share it.
+	reloading shared
+	stopping
 	// origins turns away what another site has a browser send with the credentials that it keeps.
 	origins http.CrossOriginProtection
 	// template is that of the status page.
@@ -108,6 +108,7 @@ func endpoints() []endpoint {
 // Handler serves all endpoints. What has no endpoint is answered like one that needs a token: who has none learns nothing.
 func (s *Server) Handler() http.Handler {
 	s.template = pageTemplate()
+	s.prepare()
 	mux := http.NewServeMux()
 	for _, e := range endpoints() {
 		mux.Handle(e.pattern, s.serve(e))
@@ -148,7 +149,9 @@ func (s *Server) serve(e endpoint) http.Handler {
 			extend(w, patience)
 			ctx, cancel := context.WithTimeout(r.Context(), patience)
 			defer cancel()
-			if err := e.handle(s, seen, r.WithContext(ctx)); err != nil {
+			ctx, done := s.within(ctx, w)
+			defer done()
+			if err := s.stopped(e.handle(s, seen, r.WithContext(ctx))); err != nil {
 				s.fail(seen, r, err)
 			}
 		}
