@@ -96,6 +96,9 @@ func (s *Style) running(v board.View, width int) []string {
 		rows = append(rows, []cell{{clean(op.Pool), s.bold}, {v.Way(op), s.bold}, {clean(v.Asked(op)), s.plain}, {clean(op.Ask), s.dim}})
 	}
 	out := slices.Concat(columns(rows, width)...)
+	if more := v.MoreUnder(); more > 0 {
+		out = append(out, paragraph(fmt.Sprintf("%d more are under way.", more), s.dim, margin, width)...)
+	}
 	for _, note := range v.Holdups() {
 		out = append(out, paragraph(clean(note.Text), s.mood(note.Class), margin, width)...)
 	}

@@ -100,12 +100,17 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	doc := struct {
-		Open []board.Operation `json:"open"`
-		Done []board.Operation `json:"done"`
+		Open        []board.Operation `json:"open"`
+		OpenOmitted int               `json:"openOmitted,omitempty"`
+		Done        []board.Operation `json:"done"`
 	}{Open: []board.Operation{}, Done: []board.Operation{}}
 	for _, op := range s.Queue.Open() {
-		if (pool == "" || op.Intent.Pool == pool) && len(doc.Open) < limit {
+		switch {
+		case pool != "" && op.Intent.Pool != pool:
+		case len(doc.Open) < limit:
 			doc.Open = append(doc.Open, board.OperationOf(op))
+		default:
+			doc.OpenOmitted++
 		}
 	}
 	for _, op := range recent {

@@ -43,6 +43,7 @@ func (s *Server) Stop() {
 // Finish waits, after the requests have been answered, for the end of what they began, as long as ctx allows.
 func (s *Server) Finish(ctx context.Context) {
 	s.end(&StoppingError{})
+	s.strangers.flush(s.Log)
 	ended := make(chan struct{})
 	go func() {
 		s.working.Wait()
