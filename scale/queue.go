@@ -23,6 +23,8 @@ type Queue struct {
 	reading     context.Context
 	stopReading context.CancelFunc
 	background  sync.WaitGroup
+	// reaching lets one at a time read the history beyond what is known: so it never takes all turns.
+	reaching chan struct{}
 	// work holds what requests have under way: see [Queue.Occupy].
 	work chan struct{}
 	// wake tells Run that there may be something to do.
@@ -140,7 +142,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
-		options: options, scaler: options.Scaler, work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
+		options: options, scaler: options.Scaler, reaching: make(chan struct{}, 1), work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
 		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]ending{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}

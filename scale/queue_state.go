@@ -77,7 +77,7 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 }
 
 // History lists past scalings as [Scaler.History] does, of the stack as it was a moment ago: those who ask at once share a reading, which the end of an
-// update may forestall. Where that does not reach back far enough, each reads in its turn what is older. Errors are those of a reading, see
+// update may forestall. Where that does not reach back far enough, one of them after the other reads what is older. Errors are those of a reading, see
 // [Queue.Submit], or a [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
 	if err := q.fresh(ctx, q.now().Add(-q.options.Freshness)); err != nil {
@@ -88,6 +88,12 @@ func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling,
 	q.mu.Unlock()
 	if scalings, enough, err := snap.past(pool, limit); enough || err != nil {
 		return scalings, err
+	}
+	select {
+	case q.reaching <- struct{}{}:
+		defer func() { <-q.reaching }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	leave, err := q.Occupy(ctx)
 	if err != nil {
