@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -104,11 +105,16 @@ type server struct {
 	metrics *webhook.Metrics
 	// configured is when the configuration file was last changed before the tokens were read.
 	configured time.Time
+	// hasFile says that there was one at the start: some stacks have their configuration elsewhere.
+	hasFile bool
 	// activity knows what is being done to the stack.
 	activity *scale.Activity
 	scaler   *scale.Scaler
 	queue    *scale.Queue
+	handler  *webhook.Server
 	http     *http.Server
+	// reading lets one reading of the tokens begin after the one before has ended, so that the latest is what counts.
+	reading sync.Mutex
 }
 
 // garbageShare is the garbage that a server's heap may hold, in percent of what is alive. That is 4 MiB, so that with Go's own 100 the collector runs
@@ -137,6 +143,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	s.stack, o.app.stack = opened, opened.Name()
 	s.log = s.log.With("stack", opened.Name())
 	s.configured = modified(opened.ConfigFile())
+	s.hasFile = !s.configured.IsZero()
 	if err := s.readTokens(ctx); err != nil {
 		return err
 	}
@@ -197,22 +204,34 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 		return err
 	}
 	s.metrics.Watch(s.queue)
-	handler := &webhook.Server{
+	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
 		Verifier: webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}
-	s.http = webhook.NewHTTPServer(handler.Handler(), s.log)
+	s.http = webhook.NewHTTPServer(s.handler.Handler(), s.log)
 	s.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) } // for its trace
 	return nil
 }
 
-// readTokens reads the tokens from the stack's configuration; on an error those in force stay so.
+// readTokens reads the tokens from the stack's configuration; on an error those in force stay so, unless the error is that there is none any more.
 func (s *server) readTokens(ctx context.Context) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	had := s.tokens.Any()
+	if had && s.hasFile && modified(s.stack.ConfigFile()).IsZero() { // which is not to say that somebody took the token away
+		return &scale.SetupError{Problem: "the stack's config file " + filepath.Base(s.stack.ConfigFile()) + " is missing"}
+	}
 	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
 	if err != nil {
 		return err
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+	switch has := s.tokens.Any(); {
+	case had && !has:
+		s.log.Error("every request is refused: the token was taken out of the stack's configuration", "key", webhook.TokenKey)
+	case !had && has && s.queue != nil: // not at the start
+		s.log.Info("the stack's configuration holds a token again")
+	}
 	if e, ok := errors.AsType[*scale.UsageError](err); ok { // the command in its hint must mean this stack
 		e.Hint += " --stack " + s.stack.Name()
 		if dir := s.app.settings.cwd; dir != "" {
@@ -224,6 +243,9 @@ func (s *server) readTokens(ctx context.Context) error {
 
 // drainTimeout is how long requests that are being answered are waited for at the end.
 const drainTimeout = 10 * time.Second
+
+// finishTimeout is how long what they began is waited for then, such as the engine of a dry run, which has been interrupted.
+const finishTimeout = 3 * time.Second
 
 // serve listens and carries out what is accepted until ctx ends; then it stops accepting, and the running update is finished.
 func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
@@ -266,10 +288,14 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 		s.log.Info("shutting down: no more requests are accepted")
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
+		s.handler.Stop()
 		if s.http.Shutdown(drain) != nil { // somebody still waits for an answer: what was accepted is on disk
 			_ = s.http.Close()
 		}
 		err = <-served
+		finishing, done := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+		defer done()
+		s.handler.Finish(finishing)
 	}
 	finish()
 	background.Wait()
@@ -294,7 +320,9 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 				err = s.queue.Reload(ctx)
 			}
 			if err != nil {
-				s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
+				if s.tokens.Any() { // else that has been said
+					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
+				}
 				continue
 			}
 			s.log.Info("read again", "pools", s.queue.Rules().Names())
@@ -303,7 +331,8 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 			if now.Equal(s.configured) {
 				continue
 			}
-			if err := s.readTokens(ctx); err != nil {
+			err := s.readTokens(ctx)
+			if s.tokens.Any() && err != nil {
 				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
 				continue
 			}

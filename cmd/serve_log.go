@@ -45,6 +45,8 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		}
 	case scale.JournalFailed:
 		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
+	case scale.JournalMended:
+		log.Info("the journal can be written again")
 	case scale.Retrying:
 		log.Warn("trying again", "attempt", e.Attempt, "of", e.Of, "delay", e.Delay.String(), "reason", e.Err.Error())
 	case scale.Drifted:

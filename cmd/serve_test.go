@@ -26,6 +26,7 @@ func TestServeNeedsAToken(t *testing.T) {
 	}{
 		"none":           {nil, "pulumiscale:token: is missing", "pulumi config set --secret pulumiscale:token --stack dev"},
 		"a short one":    {map[string]string{"pulumiscale:token": "short-secret"}, "has 12 characters; it must have at least 16", "pulumi config set --secret pulumiscale:token --stack dev"},
+		"a long one":     {map[string]string{"pulumiscale:token": strings.Repeat("t", 5000)}, "has 5000 bytes; it must have at most 4096", "pulumi config set --secret pulumiscale:token --stack dev"},
 		"a short former": {map[string]string{"pulumiscale:token": token, "pulumiscale:previousToken": "short-secret"}, "pulumiscale:previousToken: has 12", "pulumi config set --secret pulumiscale:previousToken --stack dev"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,6 +231,76 @@ func TestServeReadsTheTokensOfAChangedConfigFile(t *testing.T) {
 	}
 	r.wants(200, http.MethodGet, "/pools", newToken)
 	r.wants(401, http.MethodGet, "/pools", token)
+}
+
+// A token that is taken out of the stack's configuration is of no use any more; that is said once, and a new one is taken up.
+func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
+	s := newServed(t)
+	if err := os.WriteFile(s.config, []byte("config: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := launch(t, s, "--poll", "1s")
+	s.set(func() { s.secrets = nil })
+	if body := r.wants(409, http.MethodPost, "/-/reload", token); !strings.Contains(body, "pulumiscale:token: is missing") {
+		t.Error(body)
+	}
+	r.wants(401, http.MethodGet, "/pools", token)
+	if body := r.wants(503, http.MethodGet, "/readyz", ""); !strings.Contains(body, "holds no token") {
+		t.Error(body)
+	}
+	if record := r.log.wait(t, "every request is refused: the token was taken out of the stack's configuration"); record["level"] != "ERROR" {
+		t.Error(record)
+	}
+	s.set(func() { s.secrets = map[string]string{"pulumiscale:token": newToken} })
+	later := time.Now().Add(time.Second)
+	if err := os.Chtimes(s.config, later, later); err != nil {
+		t.Fatal(err)
+	}
+	r.log.wait(t, "the stack's configuration holds a token again")
+	r.wants(200, http.MethodGet, "/pools", newToken)
+	r.wants(401, http.MethodGet, "/pools", token)
+	if said := strings.Count(r.log.String(), "every request is refused"); said != 1 {
+		t.Errorf("said %d times", said)
+	}
+
+	// A file that is not there says nothing of the token.
+	if err := os.Remove(s.config); err != nil {
+		t.Fatal(err)
+	}
+	s.set(func() { s.secrets = nil })
+	r.log.wait(t, "the tokens cannot be read again; those in force stay so")
+	r.wants(200, http.MethodGet, "/pools", newToken)
+}
+
+// Who waits for an operation when the server is told to end is answered in full, with where to ask later: what it asked for is on disk.
+func TestServeAnswersThoseWhoWaitAtTheEnd(t *testing.T) {
+	s := newServed(t)
+	s.updating, s.finish = make(chan struct{}), make(chan struct{})
+	r := launch(t, s)
+	answered := make(chan *http.Response, 1)
+	go func() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.address+"/scale/worker-pool?delta=1", http.NoBody)
+		if err != nil {
+			t.Error(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("Prefer", "wait=600")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- response
+	}()
+	<-s.updating
+	r.signals <- syscall.SIGTERM
+	if response := <-answered; response != nil {
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusAccepted || response.Header.Get("Location") == "" {
+			t.Errorf("%d %v", response.StatusCode, response.Header)
+		}
+	}
+	close(s.finish)
+	r.ends()
 }
 
 func TestServeLogsTextOnATerminal(t *testing.T) {

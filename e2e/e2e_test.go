@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"await":      await,
 			"browse":     browse,
 			"deploy":     deploy,
+			"disk":       disk,
 			"docblock":   docblock,
 			"exits":      exits,
 			"fakecloud":  fakeCloud,

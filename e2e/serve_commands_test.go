@@ -36,6 +36,8 @@ type scriptState struct {
 	browser *browser
 	// console is the terminal on which a command runs.
 	console *console
+	// mounts are the folders of its disks.
+	mounts []string
 }
 
 type stateKey struct{}
@@ -47,6 +49,7 @@ func keepState(env *testscript.Env) {
 	env.Setenv("TOKEN", token)
 	env.Setenv("SERVE_LOG", filepath.Join(env.WorkDir, "serve.log"))
 	env.Defer(func() {
+		defer state.unmount()
 		if state.gauges != nil {
 			state.gauges.close()
 		}

@@ -26,7 +26,7 @@ func (s *Style) body(sc Screen, width int) []string {
 		look        lipgloss.Style
 		lines       []string
 	}{
-		{"The stack cannot be read", "", s.red, s.problem(v, width)},
+		{v.Trouble(), "", s.red, s.problem(v, width)},
 		{"The stack’s new rules have mistakes", "", s.yellow, s.mistakes(v, width)},
 		{"Held", "", s.yellow, s.moods(v.HeldBy(), width)},
 		{"About to be done", "", s.yellow, s.moods(v.Soon(), width)},
@@ -62,7 +62,7 @@ func (s *Style) problem(v board.View, width int) []string {
 		return nil
 	}
 	out := words(v.Problem, s.plain, margin, width)
-	if v.ReadAt != nil {
+	if v.ReadAt != nil && !v.Unwritable {
 		out = append(out, paragraph("Below is how it was when it was read last.", s.dim, margin, width)...)
 	}
 	return out
@@ -96,6 +96,9 @@ func (s *Style) running(v board.View, width int) []string {
 		rows = append(rows, []cell{{clean(op.Pool), s.bold}, {v.Way(op), s.bold}, {clean(v.Asked(op)), s.plain}, {clean(op.Ask), s.dim}})
 	}
 	out := slices.Concat(columns(rows, width)...)
+	if more := v.MoreUnder(); more > 0 {
+		out = append(out, paragraph(fmt.Sprintf("%d more are under way.", more), s.dim, margin, width)...)
+	}
 	for _, note := range v.Holdups() {
 		out = append(out, paragraph(clean(note.Text), s.mood(note.Class), margin, width)...)
 	}

@@ -25,6 +25,8 @@ type Journal interface {
 	// Remember keeps what was heard of alerts, all or nothing; see [Heard.After]. Recall is the latest that was heard of an alert of a pool.
 	Remember(heard []Heard) error
 	Recall(pool, alert string) (heard Heard, ok bool, err error)
+	// Probe finds out whether the journal can be written: what it writes means nothing, and is gone again afterwards.
+	Probe() error
 	// Prune forgets done operations that are too old or too many, and what was heard of alerts so long ago.
 	Prune(now time.Time) error
 	// Close ends the use of the journal. It waits for what is being written.

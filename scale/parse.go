@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -32,9 +31,14 @@ var (
 // fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a mistake.
 //
 // A value that Pulumi holds as a secret is a mistake, and its content does not appear in the error.
-func ParseRules(output []byte) (Rules, error) {
+func ParseRules(output []byte) (Rules, error) { return ParseProjectRules("", output) }
+
+// ParseProjectRules is ParseRules for the output of a stack of that project, whose name is the namespace of a key that has none: only so is it known
+// that `count` and `project:count` are one key.
+func ParseProjectRules(project string, output []byte) (Rules, error) {
 	r := &reader{}
 	rules := r.rules(output)
+	r.ownKeys(project, rules)
 	if len(r.problems) > 0 {
 		return nil, &RulesError{Problems: r.problems, Keys: keysOf(rules, r.problems)}
 	}
@@ -58,11 +62,16 @@ func keysOf(rules Rules, problems []Problem) Rules {
 }
 
 // poolForm says what the name of a pool must be.
-const poolForm = "the name of a pool must be 1 to 63 letters, digits, -, _ or ."
+const poolForm = "the name of a pool must be 1 to 63 letters, digits, -, _ or ., and neither . nor .. alone, which no URL can carry"
+
+// isPoolName says whether a pool may have that name. A client takes "." and ".." out of a path before it sends it.
+func isPoolName(name string) bool {
+	return poolPattern.MatchString(name) && name != "." && name != ".."
+}
 
 // CheckPool says what is wrong with the name of a pool in a field of a request, by a [*UsageError]; nil where it is a good one.
 func CheckPool(field, name string) error {
-	if !poolPattern.MatchString(name) {
+	if !isPoolName(name) {
 		return &UsageError{Field: field, Problem: poolForm}
 	}
 	return nil
@@ -87,26 +96,15 @@ func (r *reader) rules(output []byte) Rules {
 		root.mustBe("a map from pool name to rule")
 		return nil
 	}
-	rules, owner := make(Rules, len(pools)), map[string]string{}
+	rules := make(Rules, len(pools))
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		r.pool = name
-		if !poolPattern.MatchString(name) {
+		if !isPoolName(name) {
 			r.add(Problem{Pool: name, Expected: poolForm})
 		}
 		rules[name] = readRule(name, node{reader: r, json: pools[name]})
-		r.ownKey(rules[name], owner)
 	}
 	return rules
-}
-
-// ownKey checks that no pool before holds its count in the same key: scaling one would change what the other is configured to be.
-func (r *reader) ownKey(rule Rule, owner map[string]string) {
-	first, taken := owner[rule.ConfigKey]
-	if taken && rule.ConfigKey != "" {
-		r.add(Problem{Pool: rule.Pool, Field: "configKey", Found: strconv.Quote(rule.ConfigKey), Expected: "must be the pool's own: it is also the key of " + first})
-		return
-	}
-	owner[rule.ConfigKey] = rule.Pool
 }
 
 func readRule(pool string, v node) Rule {
@@ -176,6 +174,8 @@ func readConfigKey(o *object) (key string, path bool) {
 	isPath := optional(o, "configPath", boolForm())
 	switch {
 	case !ok || o.has("configPath") && isPath == nil:
+	case reserved(got) != "":
+		o.field("configKey").wrong(reserved(got))
 	case isPath != nil && *isPath:
 		path = true
 		as(o.field("configKey"), textForm(keyPathPattern, "a path in the stack config, such as pools.worker.count or "+

@@ -21,6 +21,9 @@ const (
 	mustBeCooldown = mustBeDuration + ", or an object with up and down"
 	mustBeTarget   = "must be a URN (urn:pulumi:...), or a pattern with * or **"
 	mustBeKey      = "must be the key of a stack config value, such as workerCount or namespace:workerCount"
+	notPulumis     = "must not be in the namespace pulumi, whose keys are settings of Pulumi itself: " + ownKeyForm
+	notOurs        = "must not be in the namespace pulumiscale, whose keys are settings of PulumiScale itself, such as the token: " + ownKeyForm
+	ownKeyForm     = "the count needs a key of the program's own, such as workerCount or namespace:workerCount"
 	mustBePath     = `must be a path in the stack config, such as pools.worker.count or namespace:pools["my worker"].sizes[0]`
 	mustBeTrigger  = "must be a trigger: an object with direction, delta, count or strategy"
 	isString       = "; this is a string and must be a number"
@@ -57,7 +60,7 @@ func (d badDocument) invisible() badDocument {
 func badOutputs() []badDocument {
 	whole := func(found, expected string) []Problem { return []Problem{{Found: found, Expected: expected}} }
 	pool := func(name string) []Problem {
-		return []Problem{{Pool: name, Expected: "the name of a pool must be 1 to 63 letters, digits, -, _ or ."}}
+		return []Problem{{Pool: name, Expected: "the name of a pool must be 1 to 63 letters, digits, -, _ or ., and neither . nor .. alone, which no URL can carry"}}
 	}
 	rule := strings.TrimSuffix(strings.TrimPrefix(workerOutput(), `{"worker":`), `}`)
 	long := strings.Repeat("x", 64)
@@ -78,6 +81,8 @@ func badOutputs() []badDocument {
 		{name: "a pool's name has no blanks", json: `{"a b":` + rule + `}`, want: pool("a b")},
 		{name: "a pool's name is ASCII", json: `{"ä":` + rule + `}`, want: pool("ä")},
 		{name: "a pool's name has at most 63 characters", json: `{"` + long + `":` + rule + `}`, want: pool(long)},
+		{name: "a pool's name is not what a URL leaves out", json: `{".":` + rule + `}`, want: pool(".")},
+		{name: "a pool's name does not go up in a URL", json: `{"..":` + rule + `}`, want: pool("..")},
 		{name: "a rule has what is required", json: `{"worker":{}}`, want: []Problem{
 			{Pool: "worker", Field: "urn", Expected: "is required: a URN here, or a list of them in targets"},
 			{Pool: "worker", Field: "configKey", Expected: strings.Replace(mustBeKey, "must be", "is required:", 1)},
@@ -130,6 +135,18 @@ func badTargetsAndKeys() []badDocument {
 		oneMistake("configKey has a name behind its namespace", "configKey", `"ns:"`, "configKey", `"ns:"`, mustBeKey),
 		oneMistake("configKey has a namespace before the colon", "configKey", `":a"`, "configKey", `":a"`, mustBeKey),
 		oneMistake("configKey has three parts only with config", "configKey", `"a:b:c"`, "configKey", `"a:b:c"`, mustBeKey),
+		oneMistake("a key is none of Pulumi's own settings", "configKey", `"pulumi:parallel"`, "configKey", `"pulumi:parallel"`, notPulumis),
+		oneMistake("nor is one that is spelled as of old", "configKey", `"pulumi:config:tags"`, "configKey", `"pulumi:config:tags"`, notPulumis),
+		oneMistake("a key is not the token", "configKey", `"pulumiscale:token"`, "configKey", `"pulumiscale:token"`, notOurs),
+		oneMistake("a key is not another of PulumiScale's", "configKey", `"pulumiscale:workers"`, "configKey", `"pulumiscale:workers"`, notOurs),
+		{
+			name: "a path is none of Pulumi's own settings", json: workerOutput(`"configKey":"pulumi:tags.count"`, `"configPath":true`),
+			want: []Problem{{Pool: "worker", Field: "configKey", Found: `"pulumi:tags.count"`, Expected: notPulumis}},
+		},
+		{
+			name: "a path does not lead into PulumiScale's settings", json: workerOutput(`"configKey":"pulumiscale:token[0]"`, `"configPath":true`),
+			want: []Problem{{Pool: "worker", Field: "configKey", Found: `"pulumiscale:token[0]"`, Expected: notOurs}},
+		},
 		oneMistake("configPath is a bool", "configPath", `"yes"`, "configPath", `"yes"`, mustBeBool),
 		{
 			name: "a key is not judged while it is unknown whether it is a path", json: workerOutput(`"configKey":"a[\"b c\"]"`, `"configPath":1`),

@@ -246,7 +246,7 @@ func TestParseRulesReportsEveryMistakeInTheOrderOfPoolsAndFields(t *testing.T) {
 	}
 	want := []string{
 		`web is "webCount": must be a rule: an object with urn or targets, configKey, min and max`,
-		`worker pool: the name of a pool must be 1 to 63 letters, digits, -, _ or .`,
+		`worker pool: the name of a pool must be 1 to 63 letters, digits, -, _ or ., and neither . nor .. alone, which no URL can carry`,
 		`worker pool: configKey: is required: the key of a stack config value, such as workerCount or namespace:workerCount`,
 		`worker pool: min is "1": must be an integer from 0 to 1000000000; this is a string and must be a number`,
 		`worker pool: max is 10.5: must be an integer from 0 to 1000000000`,

@@ -23,8 +23,10 @@ type Queue struct {
 	reading     context.Context
 	stopReading context.CancelFunc
 	background  sync.WaitGroup
-	// reaching lets one at a time read the history beyond what is known: each starts processes of the CLI.
+	// reaching lets one at a time read the history beyond what is known: so it never takes all turns.
 	reaching chan struct{}
+	// work holds what requests have under way: see [Queue.Occupy].
+	work chan struct{}
 	// wake tells Run that there may be something to do.
 	wake chan struct{}
 	// telling lets one event at a time through to the observer, and saving one change to the journal.
@@ -62,6 +64,7 @@ type Queue struct {
 
 	known
 	proved
+	writable writable
 }
 
 // QueueOptions say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
@@ -139,10 +142,11 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
-		options: options, scaler: options.Scaler, journal: options.Journal, reaching: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		options: options, scaler: options.Scaler, reaching: make(chan struct{}, 1), work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
 		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]ending{},
-		known: known{news: make(chan struct{})},
+		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
+	q.journal = watchedJournal{Journal: options.Journal, wrote: q.wrote}
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
 	q.pruneAt = q.now().Add(pruneEvery)
 	q.glances.stack, _ = q.scaler.Stack.(glanced)

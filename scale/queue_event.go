@@ -42,6 +42,8 @@ type (
 	Refreshed struct{ Err error }
 	// JournalFailed says that what became of operations could not be written down; it is tried again.
 	JournalFailed struct{ Err error }
+	// JournalMended says that they can be written down again.
+	JournalMended struct{}
 )
 
 func (Submitted) event()     {}
@@ -53,3 +55,4 @@ func (Announced) event()     {}
 func (HoldsChanged) event()  {}
 func (Refreshed) event()     {}
 func (JournalFailed) event() {}
+func (JournalMended) event() {}

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -13,6 +14,10 @@ import (
 type memory struct {
 	// prunings is how often it was pruned.
 	prunings int
+	// probes is how often it was probed.
+	probes int
+	// probeErr is what is wrong with a probe alone.
+	probeErr error
 
 	mu      sync.Mutex
 	records map[string][]byte
@@ -142,6 +147,20 @@ func (m *memory) Remember(heard []Heard) error {
 		m.hear(h)
 	}
 	return nil
+}
+
+// Probe fails where a write would.
+func (m *memory) Probe() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.probes++
+	return cmp.Or(m.err, m.probeErr)
+}
+
+func (m *memory) set(change func(*memory)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
 }
 
 func (m *memory) Recall(pool, alert string) (Heard, bool, error) {

@@ -20,6 +20,11 @@ func (q *Queue) Run(ctx context.Context) {
 	left := q.leftBehind(nil)
 	q.mu.Unlock()
 	q.finish(left...)
+	q.mu.Lock()
+	if q.reading.Err() == nil {
+		q.background.Go(func() { q.keepProbing(q.reading) })
+	}
+	q.mu.Unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {

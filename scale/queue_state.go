@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Ready says why the queue cannot accept anything: the stack has not been read, or could not be the last time. Nil: it can.
+// Ready says why the queue cannot accept anything: the stack has not been read, or could not be the last time, or, by a [*JournalError], what is accepted
+// cannot be written down. Nil: it can.
 func (q *Queue) Ready() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -74,8 +75,8 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 }
 
 // History lists past scalings as [Scaler.History] does, of the stack as it was a moment ago: those who ask at once share a reading, which the end of an
-// update may forestall. Where that does not reach back far enough, one of them after the other reads what is older. Errors are those of a reading: see
-// [Queue.Submit].
+// update may forestall. Where that does not reach back far enough, one of them after the other reads what is older. Errors are those of a reading, see
+// [Queue.Submit], or a [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
 	snap, err := q.fresh(ctx, q.now().Add(-q.options.Freshness))
 	if err != nil {
@@ -90,6 +91,11 @@ func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling,
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	leave, err := q.Occupy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return q.scaler.older(ctx, snap, pool, limit)
 }
 

@@ -1,9 +1,13 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
+	"syscall"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -96,12 +100,17 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	doc := struct {
-		Open []board.Operation `json:"open"`
-		Done []board.Operation `json:"done"`
+		Open        []board.Operation `json:"open"`
+		OpenOmitted int               `json:"openOmitted,omitempty"`
+		Done        []board.Operation `json:"done"`
 	}{Open: []board.Operation{}, Done: []board.Operation{}}
 	for _, op := range s.Queue.Open() {
-		if (pool == "" || op.Intent.Pool == pool) && len(doc.Open) < limit {
+		switch {
+		case pool != "" && op.Intent.Pool != pool:
+		case len(doc.Open) < limit:
 			doc.Open = append(doc.Open, board.OperationOf(op))
+		default:
+			doc.OpenOmitted++
 		}
 	}
 	for _, op := range recent {
@@ -117,7 +126,9 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	scalings, err := s.Queue.History(r.Context(), r.URL.Query().Get("pool"), limit)
+	scalings, err := attend(r.Context(), s, func(ctx context.Context) ([]scale.Scaling, error) {
+		return s.Queue.History(ctx, r.URL.Query().Get("pool"), limit)
+	})
 	if err != nil {
 		return err
 	}
@@ -148,19 +159,17 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reload reads the tokens and the rules again. Where they cannot be used, what was in force stays so.
+// reload reads the tokens and the rules again. Where they cannot be used, what was in force stays so. Those who ask at once share it.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
-	if s.Reloaded != nil {
-		err := s.Reloaded(r.Context())
-		if usage, ok := errors.AsType[*scale.UsageError](err); ok { // it is the stack that is at fault, and not the request
-			problem{Title: notReloaded, Status: http.StatusConflict, Detail: usage.Error(), Hint: usage.Hint}.write(w)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := s.reloading.do(r.Context(), func() error {
+		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(s.life, trace.SpanFromContext(r.Context())), apiTimeout)
+		defer cancel()
+		return s.readAgain(ctx)
+	})
+	if usage, ok := errors.AsType[*scale.UsageError](err); ok { // it is the stack that is at fault, and not the request
+		problem{Title: notReloaded, Status: http.StatusConflict, Detail: usage.Error(), Hint: usage.Hint}.write(w)
+		return nil
 	}
-	err := s.Queue.Reload(r.Context())
 	if problems := scale.ProblemsOf(err); problems != nil {
 		problem{
 			Title: notReloaded, Status: http.StatusConflict, RuleErrors: problems,
@@ -173,6 +182,22 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, "application/json", reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
 	return nil
+}
+
+// readAgain reads the tokens, in the turn of what requests cause, and the rules.
+func (s *Server) readAgain(ctx context.Context) error {
+	if s.Reloaded != nil {
+		leave, err := s.Queue.Occupy(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.Reloaded(ctx)
+		leave()
+		if err != nil {
+			return err
+		}
+	}
+	return s.Queue.Reload(ctx)
 }
 
 const notReloaded = "Not reloaded"
@@ -191,6 +216,10 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
 
 // ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
+	if !s.Tokens.Any() {
+		problem{Status: http.StatusServiceUnavailable, Detail: "every request is refused: the stack's configuration holds no token", retryAfter: busyRetry}.write(w)
+		return nil
+	}
 	err := s.Queue.Ready()
 	if err == nil {
 		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
@@ -200,6 +229,13 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 		problem{Status: http.StatusServiceUnavailable, Detail: "scaling is switched off", retryAfter: busyRetry}.write(w)
 		return nil
 	}
-	problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now", retryAfter: busyRetry}.write(w)
+	detail := "the stack cannot be read now"
+	if errors.As(err, new(*scale.JournalError)) {
+		detail = "what is accepted cannot be written down now"
+		if errors.Is(err, syscall.ENOSPC) {
+			detail += ": the disk is full"
+		}
+	}
+	problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}.write(w)
 	return nil
 }

@@ -13,8 +13,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// MinToken is the least length of a token, in characters.
-const MinToken = 16
+// MinToken is the least length of a token, in characters, and MaxToken the greatest, in bytes: as the password of Basic credentials, which are a
+// third longer, it then still fits into what servers and proxies take for a header, mostly 8 KiB.
+const (
+	MinToken = 16
+	MaxToken = 4096
+)
 
 // The keys of the stack's configuration that hold the tokens.
 const (
@@ -32,8 +36,12 @@ type Tokens struct {
 type tokenDigest [sha256.Size]byte
 
 // Set replaces the tokens, both at once; previous may be empty. On an error, which is a [*scale.UsageError] and never holds a
-// token, those set before stay in force.
+// token, those set before stay in force. Only where the current one is missing none is good any more, and neither is a previous one: whoever takes the
+// token away wants it to be of no use.
 func (t *Tokens) Set(current, previous string) error {
+	if current == "" {
+		t.digests.Store(nil)
+	}
 	if err := checkToken(TokenKey, current); err != nil {
 		return err
 	}
@@ -48,6 +56,9 @@ func (t *Tokens) Set(current, previous string) error {
 	return nil
 }
 
+// Any says whether there is a token that a request may bear. Where there is none no request is accepted.
+func (t *Tokens) Any() bool { return t.digests.Load() != nil }
+
 // checkToken refuses what is too short, and what no header can carry.
 func checkToken(key, token string) error {
 	var problem string
@@ -56,8 +67,10 @@ func checkToken(key, token string) error {
 		problem = "is missing"
 	case length < MinToken:
 		problem = fmt.Sprintf("has %d characters; it must have at least %d", length, MinToken)
+	case len(token) > MaxToken:
+		problem = fmt.Sprintf("has %d bytes; it must have at most %d, for longer ones do not fit into a header everywhere", len(token), MaxToken)
 	case !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) || strings.TrimSpace(token) != token:
-		problem = "must not hold control characters, or begin or end with a space"
+		problem = "must not hold control characters, which no header carries, or begin or end with a space"
 	default:
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -101,8 +102,12 @@ func TestTokenInTheWrongPlace(t *testing.T) {
 
 func TestSetTokens(t *testing.T) {
 	cases := map[string]struct{ current, previous, field, problem string }{
-		"no token":                 {"", "", TokenKey, "is missing"},
-		"no token but a previous":  {"", tokenA, TokenKey, "is missing"},
+		"longer than a header":     {strings.Repeat("b", MaxToken+1), "", TokenKey, "has 4097 bytes; it must have at most 4096"},
+		"longer in bytes":          {strings.Repeat("ü", MaxToken/2+1), "", TokenKey, "has 4098 bytes"},
+		"the previous too long":    {tokenB, strings.Repeat("b", 1<<20), PreviousTokenKey, "has 1048576 bytes"},
+		"a line break inside":      {tokenB + "\r\nX: y", "", TokenKey, "no header carries"},
+		"a NUL":                    {tokenB + "\x00", "", TokenKey, "no header carries"},
+		"not UTF-8":                {tokenB + "\xff", "", TokenKey, "must not hold"},
 		"too short":                {tokenB[:15], "", TokenKey, "has 15 characters; it must have at least 16"},
 		"umlauts count as one":     {strings.Repeat("ü", 15), "", TokenKey, "has 15 characters"},
 		"the previous too short":   {tokenB, "short", PreviousTokenKey, "has 5 characters"},
@@ -129,6 +134,66 @@ func TestSetTokens(t *testing.T) {
 				t.Error("the token set before is no longer accepted")
 			}
 		})
+	}
+}
+
+// A token that was taken away is of no use any more, whether or not there is another one by then.
+func TestATokenThatIsTakenAwayIsRevoked(t *testing.T) {
+	bears := func(token string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/pools", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+token)
+		return r
+	}
+	for name, previous := range map[string]string{"both": "", "the current one alone": tokenC} {
+		t.Run(name, func(t *testing.T) {
+			var tokens Tokens
+			if err := tokens.Set(tokenA, tokenC); err != nil || !tokens.Any() {
+				t.Fatal(err)
+			}
+			err := tokens.Set("", previous)
+			var usage *scale.UsageError
+			if !errors.As(err, &usage) || usage.Field != TokenKey || usage.Problem != "is missing" {
+				t.Errorf("error %v", err)
+			}
+			if tokens.Any() || tokens.Check(bears(tokenA)) || tokens.Check(bears(tokenC)) || tokens.Check(bears("")) {
+				t.Error("there is still a token that is accepted")
+			}
+			if err := tokens.Set(tokenB, ""); err != nil || !tokens.Check(bears(tokenB)) || tokens.Check(bears(tokenA)) {
+				t.Error("a new one is not accepted, or the old one is")
+			}
+		})
+	}
+}
+
+// The longest token fits into the headers that the server takes, in either form.
+func TestTheLongestTokenIsAccepted(t *testing.T) {
+	longest := strings.Repeat("t", MaxToken)
+	var tokens Tokens
+	if err := tokens.Set(longest, ""); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = NewHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !tokens.Check(r) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}), slog.New(slog.DiscardHandler))
+	server.Start()
+	defer server.Close()
+	for _, header := range []string{"Bearer " + longest, basic(strings.Repeat("u", 1024), longest)} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", header)
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("a header of %d bytes: %d", len(header), answer.StatusCode)
+		}
 	}
 }
 

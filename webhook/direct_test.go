@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 func TestADirectRequestIsAcceptedAndCarriedOut(t *testing.T) {
@@ -115,7 +117,7 @@ func TestDryRunsAreNotWithoutNumber(t *testing.T) {
 		var group sync.WaitGroup
 		var mu sync.Mutex
 		codes := map[int]int{}
-		for range maxPreviews + 3 {
+		for range scale.MostWork + 3 {
 			group.Go(func() {
 				got := r.post(pathScale+"?dryRun=true&count=5", nil)
 				mu.Lock()
@@ -124,7 +126,7 @@ func TestDryRunsAreNotWithoutNumber(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if diff := cmp.Diff(map[int]int{200: maxPreviews, 503: 3}, codes); diff != "" {
+		if diff := cmp.Diff(map[int]int{200: scale.MostWork, 503: 3}, codes); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		r.post(pathScale+"?dryRun=true&count=5", nil).is(200)

@@ -36,6 +36,8 @@ type fake struct {
 	pending map[string][]scale.PendingChange
 	// locks, writes, previews and begun count what was done.
 	locks, writes, previews, begun int
+	// reads counts readings, and running what is under way, of which there have been most at once.
+	reads, running, most int
 }
 
 const (
@@ -101,6 +103,19 @@ func (f *fake) record(u scale.Update) {
 	f.updates = append([]scale.Update{u}, f.updates...)
 }
 
+// busy notes that something begins, or ends.
+func (f *fake) busy(n int) {
+	f.set(func() {
+		f.running += n
+		f.most = max(f.most, f.running)
+	})
+}
+
+func (f *fake) counted() (reads int) {
+	f.set(func() { reads = f.reads })
+	return reads
+}
+
 func (f *fake) Name() string       { return "dev" }
 func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }
 
@@ -123,8 +138,10 @@ func (f *fake) TryLock() (func(), bool, error) {
 }
 
 func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
+	f.busy(1)
+	defer f.busy(-1)
 	var takes time.Duration
-	f.set(func() { takes = f.readTime })
+	f.set(func() { takes = f.readTime; f.reads++ })
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():
@@ -147,6 +164,8 @@ func (f *fake) Read(ctx context.Context) (*scale.Snapshot, error) {
 }
 
 func (f *fake) History(context.Context, scale.Rules, int) ([]scale.Update, bool, error) {
+	f.busy(1)
+	defer f.busy(-1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.updates), true, nil
@@ -164,6 +183,8 @@ func done(c scale.Change) *scale.Result {
 }
 
 func (f *fake) Preview(_ context.Context, c scale.Change, observe scale.Observe) (*scale.Result, error) {
+	f.busy(1)
+	defer f.busy(-1)
 	f.set(func() { f.previews++ })
 	observe(scale.EngineStarted{Preview: true, Message: c.Message})
 	for _, step := range done(c).Steps {
@@ -179,6 +200,8 @@ func (f *fake) Update(ctx context.Context, c scale.Change, observe scale.Observe
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	f.busy(1)
+	defer f.busy(-1)
 	start := time.Now()
 	f.set(func() { f.begun++ })
 	observe(scale.EngineStarted{Message: c.Message})

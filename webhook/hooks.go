@@ -290,10 +290,11 @@ func preferredWait(r *http.Request) (time.Duration, error) {
 	return 0, nil
 }
 
-// waitFor waits for the end of an operation; done is false where that takes too long.
+// waitFor waits for the end of an operation; done is false where that takes too long, or the server is being stopped.
 func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op scale.Operation, done bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
+	defer context.AfterFunc(s.patience, cancel)()
 	op, err := s.Queue.Wait(ctx, id)
 	return op, err == nil
 }
@@ -305,20 +306,19 @@ type dryRunAnswer struct {
 	Steps  []scale.ResourceStep `json:"steps"`
 }
 
-// maxPreviews is how many dry runs may be under way at once: each is a run of the engine.
-const maxPreviews = 4
-
 func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intent scale.Intent) error {
-	if s.previews.Add(1) > maxPreviews {
-		s.previews.Add(-1)
-		problem{Status: http.StatusServiceUnavailable, Detail: "too many dry runs are under way", retryAfter: busyRetry}.write(w)
-		return nil
+	type foreseen struct {
+		plan    *scale.Plan
+		preview *scale.Result
 	}
-	defer s.previews.Add(-1)
-	plan, preview, err := s.Scaler.Preview(r.Context(), []scale.Intent{intent})
+	found, err := attend(r.Context(), s, func(ctx context.Context) (foreseen, error) {
+		plan, preview, err := s.Queue.Preview(ctx, []scale.Intent{intent})
+		return foreseen{plan, preview}, err
+	})
 	if err != nil {
 		return err
 	}
+	plan, preview := found.plan, found.preview
 	doc := dryRunAnswer{DryRun: true, Result: board.DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
 	if refused := plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
 		return refused

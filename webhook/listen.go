@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"crypto/tls"
+	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -18,8 +19,9 @@ const (
 	maxHeader     = 16 << 10
 )
 
-// NewHTTPServer is a server for the handler, with every limit set. Its own complaints, such as those about broken TLS, go to the log.
-func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+// NewHTTPServer is a server for the handler, with every limit set. Its own complaints, such as those about broken TLS, go to the log, a few of each kind in
+// a minute and then their number: anybody can bring them about.
+func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
@@ -29,7 +31,7 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHeader,
 		// "OPTIONS *" is answered like everything else: not without the token.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(&complaints{log: logger}, "", 0),
 	}
 }
 
@@ -42,6 +44,7 @@ type Certificate struct {
 	mu      sync.Mutex
 	loaded  *tls.Certificate
 	changed [2]time.Time // when the files were changed that were tried last
+	flood   flood        // for any client can have them tried
 }
 
 // LoadCertificate reads a certificate and its key.
@@ -61,7 +64,7 @@ func (c *Certificate) TLS() *tls.Config {
 		if changed, err := c.times(); err == nil && changed == c.changed {
 			return c.loaded, nil
 		}
-		if err := c.load(); err != nil { // half of it may have been written: the old one serves until it is whole
+		if err := c.load(); err != nil && c.flood.admits(c.log, floodTLS) { // half of it may have been written: the old one serves until it is whole
 			c.log.Error("the TLS certificate cannot be read again", "file", c.certFile, "reason", err.Error())
 		}
 		return c.loaded, nil

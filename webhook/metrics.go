@@ -230,7 +230,7 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
 		rules:      gaugeDesc("rules", "Rules in force."),
 		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
-		ready:      gaugeDesc("ready", "Whether the stack can be read, and scaling is not switched off: 1 or 0."),
+		ready:      gaugeDesc("ready", "Whether the stack can be read, what is accepted can be written down, and scaling is not switched off: 1 or 0."),
 		off:        gaugeDesc("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
 	}
 }

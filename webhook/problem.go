@@ -67,10 +67,16 @@ func problemOf(err error) problem {
 		protected  *scale.ProtectedError
 		locked     *scale.LockedError
 		large      *http.MaxBytesError
+		busy       *scale.BusyError
+		ending     *StoppingError
 	)
 	switch {
 	case scale.IsOff(err):
 		return problem{Status: http.StatusServiceUnavailable, Detail: switchedOff + "; nothing was accepted", retryAfter: busyRetry}
+	case errors.As(err, &ending):
+		return problem{Status: http.StatusServiceUnavailable, Detail: "the server is being stopped; nothing was accepted", retryAfter: busyRetry}
+	case errors.As(err, &busy):
+		return problem{Status: http.StatusServiceUnavailable, Detail: busy.Error() + "; nothing was done", retryAfter: busyRetry}
 	case errors.As(err, &bad):
 		return problem{Status: http.StatusBadRequest, Detail: bad.Problem, Field: bad.Field}
 	case errors.As(err, &usage):

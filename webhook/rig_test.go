@@ -52,6 +52,13 @@ func (f *failing) Add(ops []scale.Operation) ([]scale.Operation, error) {
 	return f.Journal.Add(ops)
 }
 
+// Probe does not write: hours of the test's clock would be minutes of the disk's.
+func (f *failing) Probe() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
 // safeBuffer is a buffer for several goroutines.
 type safeBuffer struct {
 	mu     sync.Mutex

@@ -12,7 +12,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -32,7 +31,7 @@ type Server struct {
 	Queue *scale.Queue
 	// Activity knows what is being done to the stack.
 	Activity *scale.Activity
-	// Scaler previews and tells the history. It changes nothing here: that is the queue's.
+	// Scaler knows the stack. It does nothing here: that is the queue's.
 	Scaler   *scale.Scaler
 	Tokens   *Tokens
 	Verifier *Verifier
@@ -46,8 +45,11 @@ type Server struct {
 	// was last.
 	renewing singleflight.Group
 	renewed  time.Time
-	// previews counts the dry runs under way.
-	previews atomic.Int32
+	// reloading has those who ask at once for a reload share it.
+	reloading shared
+	stopping
+	// strangers keeps those without a token from filling the log.
+	strangers flood
 	// origins turns away what another site has a browser send with the credentials that it keeps.
 	origins http.CrossOriginProtection
 	// template is that of the status page.
@@ -108,6 +110,7 @@ func endpoints() []endpoint {
 // Handler serves all endpoints. What has no endpoint is answered like one that needs a token: who has none learns nothing.
 func (s *Server) Handler() http.Handler {
 	s.template = pageTemplate()
+	s.prepare()
 	mux := http.NewServeMux()
 	for _, e := range endpoints() {
 		mux.Handle(e.pattern, s.serve(e))
@@ -135,20 +138,28 @@ func (s *Server) serve(e endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Now()
 		seen := &statusWriter{ResponseWriter: w}
-		ctx, request := span.Begin(r.Context(), e.pattern, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
-		defer func() {
-			request.SetAttributes(attribute.Int("http.response.status_code", seen.status))
-			request.End()
-		}()
-		r = r.WithContext(ctx)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if err := s.admit(e, seen, r); err != nil {
+		err := s.authenticate(e, r)
+		if err == nil && !e.open { // strangers leave no trace
+			ctx, request := span.Begin(r.Context(), e.pattern, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
+			defer func() {
+				request.SetAttributes(attribute.Int("http.response.status_code", seen.status))
+				request.End()
+			}()
+			r = r.WithContext(ctx)
+		}
+		if err == nil {
+			err = s.admit(e, seen, r)
+		}
+		if err != nil {
 			s.fail(seen, r, err)
 		} else {
 			extend(w, patience)
 			ctx, cancel := context.WithTimeout(r.Context(), patience)
 			defer cancel()
-			if err := e.handle(s, seen, r.WithContext(ctx)); err != nil {
+			ctx, done := s.within(ctx, w)
+			defer done()
+			if err := s.stopped(e.handle(s, seen, r.WithContext(ctx))); err != nil {
 				s.fail(seen, r, err)
 			}
 		}
@@ -184,10 +195,14 @@ type mediaError struct{ field, problem string }
 
 func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
-func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
+func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if !e.open && !s.Tokens.Check(r) {
 		return unauthenticatedError{another: r.Header.Get("Authorization") != ""}
 	}
+	return nil
+}
+
+func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	if err := s.origins.Check(r); err != nil {
 		return &ForbiddenError{Reason: "a browser sends this for another site"}
 	}
@@ -215,14 +230,16 @@ func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	var media *mediaError
 	var p problem
-	level := slog.LevelWarn
+	level, quiet := slog.LevelWarn, false
 	switch {
 	case errors.As(err, &unauthenticatedError{}):
 		Challenge(w.Header())
 		p = problem{Status: http.StatusUnauthorized, Detail: err.Error()}
+		kind := floodWrongToken
 		if r.Header.Get("Authorization") == "" {
-			level = slog.LevelInfo // SNS sends its credentials only after it was asked for them
+			kind, level = floodNoToken, slog.LevelInfo // SNS sends its credentials only after it was asked for them
 		}
+		quiet = !s.strangers.admits(s.Log, kind)
 	case errors.As(err, &media):
 		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field}
 		if strings.HasPrefix(r.URL.Path, "/scale/") && media.field == "Content-Type" {
@@ -234,7 +251,9 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level = slog.LevelError
 	}
-	s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", pathOf(r), "status", p.Status, "remote", r.RemoteAddr, "reason", err.Error())
+	if !quiet {
+		s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", pathOf(r), "status", p.Status, "remote", r.RemoteAddr, "reason", err.Error())
+	}
 	s.Metrics.refused(err)
 	if w.status == 0 {
 		p.write(w)

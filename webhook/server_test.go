@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -295,6 +296,30 @@ func TestTheJournalFails(t *testing.T) {
 		r.stack.wantCounts(3, 2, 0)
 		r.journal.fail(nil)
 		r.post(pathPrometheus, alertsOf("firing", `{}`)).is(202)
+	})
+}
+
+// While nothing can be written down the server is not ready, says why, and finds out by itself when it can again. The status and the page say so, too.
+func TestAFullDiskIsNotReady(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		probe := func(status int, text string) {
+			t.Helper()
+			r.send(httptest.NewRequest(http.MethodGet, "/readyz", http.NoBody)).is(status, text)
+		}
+		probe(200, "ready")
+		r.journal.fail(&scale.JournalError{Err: fmt.Errorf("write: %w", syscall.ENOSPC)})
+		r.post(pathScale+"?count=5", nil).is(503, "nothing was accepted")
+		probe(503, "what is accepted cannot be written down now: the disk is full")
+		time.Sleep(10 * time.Minute)
+		probe(503, "the disk is full")
+		r.get("/status").is(200, `"ready":false`, `"unwritable":true`, "no space left on device")
+		r.get("/pools").is(200, `"ready":false`)
+		r.get("/metrics").is(200, "pulumiscale_ready 0")
+		r.get("/").is(200, "What is accepted cannot be written down", "Nothing can be written down", "no space left on device")
+		r.journal.fail(nil)
+		time.Sleep(5 * time.Second)
+		probe(200, "ready") // and no event has come
+		r.get("/status").is(200, `"ready":true`)
 	})
 }
 

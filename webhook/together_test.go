@@ -95,6 +95,25 @@ func TestLabelsOfPools(t *testing.T) {
 	})
 }
 
+// The lists say how much they leave out.
+func TestLongListsAreCounted(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.stack.set(func() { r.stack.updateTime = time.Minute })
+		r.post("/scale/api", `{"delta":1}`).is(202)
+		time.Sleep(2 * time.Second)
+		for range 80 {
+			r.post(pathScale, `{"delta":1}`).is(202)
+		}
+		r.get("/operations?limit=10").is(200, `"openOmitted":71`)
+		r.get("/operations?limit=10&pool=worker").is(200, `"openOmitted":70`)
+		if got := r.get("/operations?limit=1000").is(200); got.at("openOmitted") != nil {
+			t.Error(got.at("openOmitted"))
+		}
+		r.get("/status").is(200, `"openOmitted":30`)
+		r.get("/").is(200, "30 more wait.")
+	})
+}
+
 func TestAThousandAlertsMakeOneUpdate(t *testing.T) {
 	labels := make([]string, 1000)
 	for i := range labels {

@@ -29,8 +29,10 @@ type Status struct {
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
 	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
-	Problem    string          `json:"problem,omitempty"`
-	Off        bool            `json:"off,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Off     bool   `json:"off,omitempty"`
+	// Unwritable says that it is not because what is accepted cannot be written down.
+	Unwritable bool            `json:"unwritable,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
@@ -40,9 +42,11 @@ type Status struct {
 	Commit   string        `json:"commit,omitempty"`
 	Pools    []Pool        `json:"pools"`
 	Running  *Work         `json:"running,omitempty"`
-	// Open are the operations that are not done, oldest first, and RetryAt is when they are tried again, where something was in the way.
-	Open    []Operation `json:"open"`
-	RetryAt *time.Time  `json:"retryAt,omitempty"`
+	// Open are the operations that are not done, oldest first: the first of those under way and of those that wait. OpenOmitted counts the others. RetryAt
+	// is when they are tried again, where something was in the way.
+	Open        []Operation `json:"open"`
+	OpenOmitted int         `json:"openOmitted,omitempty"`
+	RetryAt     *time.Time  `json:"retryAt,omitempty"`
 	// Holds are those in force, and Upcoming is what is about to be done that nobody asks for now.
 	Holds    []Hold     `json:"holds,omitempty"`
 	Upcoming []Upcoming `json:"upcoming,omitempty"`
@@ -63,6 +67,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
+		_, s.Unwritable = errors.AsType[*scale.JournalError](o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))
@@ -73,9 +78,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	for _, u := range o.Upcoming {
 		s.Upcoming = append(s.Upcoming, upcomingOf(u))
 	}
-	for _, op := range o.Open {
-		s.Open = append(s.Open, OperationOf(op))
-	}
+	s.addOpen(o.Open, work)
 	for _, op := range done {
 		if failed(op) && len(s.Failures) < shownFailures {
 			s.Failures = append(s.Failures, OperationOf(op))
@@ -85,12 +88,31 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 		s.Scalings = append(s.Scalings, ScalingOf(past))
 	}
 	if work != nil {
-		s.Running = workOf(*work, s.Open)
+		s.Running = workOf(*work, s.Open, o.Open)
 	}
 	if r := s.Running; r != nil && len(r.Operations)+len(r.Settling) == 0 { // it has just ended
 		s.Running = nil
 	}
 	return s
+}
+
+// addOpen adds as many of the operations that are not done as are told of.
+func (s *Status) addOpen(open []scale.Operation, work *scale.Work) {
+	under := map[string]bool{}
+	if work != nil {
+		for _, id := range work.Operations {
+			under[id] = true
+		}
+	}
+	left := map[bool]int{true: mostUnder, false: mostWaiting}
+	for _, op := range open {
+		if left[under[op.ID]] == 0 {
+			s.OpenOmitted++
+			continue
+		}
+		left[under[op.ID]]--
+		s.Open = append(s.Open, OperationOf(op))
+	}
 }
 
 // failed says whether a done operation is one that somebody should look at.

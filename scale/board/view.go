@@ -38,6 +38,8 @@ func (v View) State() Mood {
 	switch {
 	case v.Off:
 		return Mood{Bad, "Scaling is switched off"}
+	case v.Unwritable:
+		return Mood{Bad, "Nothing can be written down"}
 	case !v.Ready:
 		return Mood{Bad, "Stack cannot be read"}
 	case len(v.RuleErrors) > 0:
@@ -56,9 +58,17 @@ func (v View) State() Mood {
 	return Mood{Good, "Ready"}
 }
 
+// Trouble is what keeps anything from being accepted, as a title.
+func (v View) Trouble() string {
+	if v.Unwritable {
+		return "What is accepted cannot be written down"
+	}
+	return "The stack cannot be read"
+}
+
 // Refresh is after how long a server is to be asked again.
 func (v View) Refresh() time.Duration {
-	if v.Running != nil || len(v.Waiting()) > 0 {
+	if v.Running != nil || len(v.Waiting())+v.MoreWaiting() > 0 {
 		return time.Second
 	}
 	return 3 * time.Second
@@ -126,14 +136,27 @@ func (v View) isUnder(id string) bool {
 	return v.Running != nil && slices.Contains(v.Running.Operations, id)
 }
 
-// mostWaiting is how many waiting operations are shown.
-const mostWaiting = 50
+// How many operations are told of: of those under way, and of those that wait.
+const (
+	mostUnder   = 100
+	mostWaiting = 50
+)
 
 // FirstWaiting are as many of those that wait as are shown.
 func (v View) FirstWaiting() []Operation { return v.Waiting()[:min(mostWaiting, len(v.Waiting()))] }
 
 // MoreWaiting counts the waiting operations that are not shown.
-func (v View) MoreWaiting() int { return max(0, len(v.Waiting())-mostWaiting) }
+func (v View) MoreWaiting() int {
+	return max(0, len(v.Waiting())-mostWaiting) + max(0, v.OpenOmitted-v.MoreUnder())
+}
+
+// MoreUnder counts the operations under way that are not told of.
+func (v View) MoreUnder() int {
+	if v.Running == nil {
+		return 0
+	}
+	return v.Running.Omitted
+}
 
 // WaitsFor says what an operation waits for.
 func (v View) WaitsFor(op Operation) string {

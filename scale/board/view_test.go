@@ -46,6 +46,7 @@ func TestStateIsTheWorst(t *testing.T) {
 		"the stack is locked":            {Status{Ready: true, Running: &Work{Operations: []string{"a"}, WaitsFor: "ana"}}, Mood{Warn, "Waiting for the stack"}},
 		"what failed is tried again":     {Status{Ready: true, RetryAt: &noon}, Mood{Warn, "Waiting for the stack"}},
 		"rules with mistakes":            {Status{Ready: true, Running: work, RuleErrors: []scale.Problem{{}}}, Mood{Warn, "Rules have mistakes"}},
+		"the disk is full":               {Status{Unwritable: true}, Mood{Bad, "Nothing can be written down"}},
 		"the stack is not to be reached": {Status{Running: work, RuleErrors: []scale.Problem{{}}}, Mood{Bad, "Stack cannot be read"}},
 	} {
 		if got := c.status.View(noon).State(); got != c.want {

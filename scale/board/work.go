@@ -1,7 +1,6 @@
 package board
 
 import (
-	"slices"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -11,9 +10,11 @@ import (
 type Work struct {
 	// Operations are the ids of the open operations that it carries out, and Settling the pools that are being brought back to the count of
 	// the last successful update.
-	Operations []string  `json:"operations,omitempty"`
-	Settling   []string  `json:"settling,omitempty"`
-	StartedAt  time.Time `json:"startedAt"`
+	Operations []string `json:"operations,omitempty"`
+	// Omitted counts further operations that it carries out, of which the status does not tell.
+	Omitted   int       `json:"omitted,omitempty"`
+	Settling  []string  `json:"settling,omitempty"`
+	StartedAt time.Time `json:"startedAt"`
 	// WaitsFor says what keeps it from going on, until RetryAt.
 	WaitsFor string     `json:"waitsFor,omitempty"`
 	RetryAt  *time.Time `json:"retryAt,omitempty"`
@@ -47,16 +48,26 @@ const (
 	StepFailed  = "failed"
 )
 
-// workOf is the work, of whose operations only those are named that are told of.
-func workOf(w scale.Work, open []Operation) *Work {
+// workOf is the work, of whose operations only those are named that are told of; the others that are open are counted.
+func workOf(w scale.Work, told []Operation, open []scale.Operation) *Work {
 	out := &Work{
 		Settling: w.Settling, StartedAt: w.StartedAt.UTC(), WaitsFor: w.WaitsFor, RetryAt: instant(w.RetryAt), Runs: RunsOf(w.Runs),
 	}
-	for _, op := range open {
-		if slices.Contains(w.Operations, op.ID) {
+	under := map[string]bool{}
+	for _, id := range w.Operations {
+		under[id] = true
+	}
+	for _, op := range told {
+		if under[op.ID] {
 			out.Operations = append(out.Operations, op.ID)
 		}
 	}
+	for _, op := range open {
+		if under[op.ID] {
+			out.Omitted++
+		}
+	}
+	out.Omitted -= len(out.Operations)
 	return out
 }
 

@@ -178,7 +178,7 @@ func (v *visit) lookAtToken(context.Context) finding {
 	token, previous := v.config[v.TokenKey], v.config[v.PreviousTokenKey]
 	set := "`openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret " + v.TokenKey + v.option() + "`"
 	if token.Text == "" && previous.Text == "" {
-		return warn(set+" makes one", "the stack has none, and `pulumiscale serve` needs one")
+		return warn(set+" makes one", "the stack has none: `pulumiscale serve` does not start without, and one that runs answers every request with 401")
 	}
 	for _, key := range []string{v.TokenKey, v.PreviousTokenKey} {
 		if value := v.config[key]; value.Text != "" && !value.Secret {

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -30,9 +32,26 @@ func (j *Journal) commit(do func(*bolt.Tx) error, adds ...string) error {
 		return &scale.JournalError{Err: errClosed}
 	}
 	if err := <-w.err; err != nil {
-		return &scale.JournalError{Err: err}
+		return j.failed(err)
 	}
 	return nil
+}
+
+// placelessError is what went wrong with a file, without the folder: clients are told, and whose server it is knows where the journal is.
+type placelessError struct {
+	dir string
+	err error
+}
+
+func (e *placelessError) Error() string {
+	return strings.ReplaceAll(e.err.Error(), e.dir+string(filepath.Separator), "")
+}
+
+func (e *placelessError) Unwrap() error { return e.err }
+
+// failed is the error of a write that failed.
+func (j *Journal) failed(err error) error {
+	return &scale.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
 }
 
 // write carries out the calls: while one transaction is brought to disk, those that arrive gather for the next.
@@ -74,6 +93,7 @@ func (j *Journal) writeGroup(group []*write) {
 		return nil
 	})
 	j.mu.Lock()
+	j.failing = err != nil
 	if err == nil {
 		clear(j.doubtful)
 	} else {

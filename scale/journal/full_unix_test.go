@@ -86,6 +86,9 @@ func fillDisk(t *testing.T, size uint64) {
 	if len(refused) == 0 {
 		t.Fatal("the disk is not full")
 	}
+	if err, ok := errors.AsType[*scale.JournalError](j.Probe()); !ok || strings.Contains(err.Error(), dir) {
+		t.Errorf("a probe of a full disk: %v", err)
+	}
 	check := func() {
 		t.Helper()
 		for i := 100; i < 400; i++ {
@@ -100,6 +103,9 @@ func fillDisk(t *testing.T, size uint64) {
 	}
 	check()
 	lift()
+	if err := j.Probe(); err != nil {
+		t.Error(err)
+	}
 	add(t, j, accepted(1000, "worker", "after"))
 	check()
 	if j = reopen(t, j, dir); j.Damage() != nil {

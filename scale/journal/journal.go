@@ -25,6 +25,8 @@ type Journal struct {
 	mu sync.Mutex
 	// doubtful are operations of which it is not known whether they are in the file; they count as not there.
 	doubtful map[string]bool
+	// failing says that the last transaction failed.
+	failing bool
 }
 
 var _ scale.Journal = (*Journal)(nil)

@@ -18,7 +18,7 @@ type inForce struct {
 // malformed says what is wrong with the output; what it said of the current counts is no longer known then. An output that an update has taken away,
 // by the newest entries of the history, is not malformed: no rules are in force any more.
 func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malformed, err error) {
-	rules, err = scale.ParseRules(output)
+	rules, err = scale.ParseProjectRules(string(s.project.Name), output)
 	if none, ok := errors.AsType[*scale.RulesError](err); ok && takenAway(output, entries) {
 		none.Gone = true
 		s.inForce.set(nil)

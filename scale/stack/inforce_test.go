@@ -8,7 +8,7 @@ import (
 
 func TestRulesStayInForce(t *testing.T) {
 	const valid = `{"worker":{"urn":"urn:pulumi:dev::demo::pkg:index:Pool::worker","configKey":"count","min":1,"max":10,"current":3}}`
-	s := &Stack{options: Options{KeepRules: true}}
+	s := &Stack{options: Options{KeepRules: true}, project: demoProject()}
 	if rules, malformed, err := s.rules([]byte(`{}x`), nil); rules != nil || malformed != nil || err == nil {
 		t.Errorf("malformed from the start: %v, %v, %v", rules, malformed, err)
 	}
@@ -47,7 +47,7 @@ func TestAnOutputThatAnUpdateTookAwayIsInForceNoLonger(t *testing.T) {
 		{"but not where it is malformed", `{"worker":{}}`, []entry{of("update", "succeeded")}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &Stack{options: Options{KeepRules: true}}
+			s := &Stack{options: Options{KeepRules: true}, project: demoProject()}
 			if _, _, err := s.rules([]byte(valid), nil); err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 		}
 		out.Resources = append(out.Resources, found)
 	}
-	if rules, err := scale.ParseRules(state.rules); err == nil { // whatever else is there, the rule that is asked for is a good one
+	if rules, err := scale.ParseProjectRules(string(s.project.Name), state.rules); err == nil { // whatever else is there, the rule that is asked for is a good one
 		out.Pools = rules.Names()
 		for _, rule := range rules {
 			out.Taken = append(out.Taken, rule.ConfigKey)

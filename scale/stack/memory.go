@@ -80,7 +80,7 @@ func (s *Stack) recall() *scale.Snapshot {
 	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.backendIdentity() {
 		return nil
 	}
-	rules, err := scale.ParseRules([]byte(m.Output))
+	rules, err := scale.ParseProjectRules(string(s.project.Name), []byte(m.Output))
 	if err != nil {
 		return nil
 	}

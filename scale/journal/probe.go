@@ -1,0 +1,72 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	// probeName is a file beside the journal's, of a moment.
+	probeName   = "journal.probe"
+	bucketProbe = "probe"
+	probeSize   = 64 << 10
+)
+
+// Probe writes to a file of its own, for which the disk must have room. Where the last transaction failed it writes to the journal too, and only then: what
+// that leaves are pages which the journal has then in reserve.
+func (j *Journal) Probe() error {
+	if err := writeProbe(filepath.Join(filepath.Dir(j.db.Path()), probeName)); err != nil {
+		return j.failed(err)
+	}
+	j.mu.Lock()
+	failing := j.failing
+	j.mu.Unlock()
+	if !failing {
+		return nil
+	}
+	err := j.commit(func(tx *bolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists([]byte(bucketProbe))
+		if err != nil {
+			return fmt.Errorf("make the bucket of probes: %w", err)
+		}
+		return bucket.Put([]byte(probeName), probeContent())
+	})
+	if err != nil {
+		return err
+	}
+	return j.commit(func(tx *bolt.Tx) error {
+		if tx.Bucket([]byte(bucketProbe)) == nil {
+			return nil
+		}
+		return tx.DeleteBucket([]byte(bucketProbe))
+	})
+}
+
+// probeContent takes room on every disk: it is not all zeros.
+func probeContent() []byte { return bytes.Repeat([]byte("probe"), probeSize/len("probe")) }
+
+// writeProbe brings a new file to disk, and takes it away again.
+func writeProbe(path string) (err error) {
+	_ = os.Remove(path) // of a process that died here
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := os.Remove(path); err == nil {
+			err = e
+		}
+	}()
+	_, err = file.Write(probeContent())
+	if err == nil {
+		err = file.Sync()
+	}
+	if e := file.Close(); err == nil {
+		err = e
+	}
+	return err
+}

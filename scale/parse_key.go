@@ -1,0 +1,144 @@
+package scale
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// reservedPattern matches the keys of namespaces that are not the program's: Pulumi's own settings, and PulumiScale's, which are the tokens.
+var reservedPattern = regexp.MustCompile(`^(pulumi|pulumiscale):`)
+
+// reservedForm says what a key in one of these must be instead.
+const reservedForm = "must not be in the namespace %s, whose keys are settings of %s: the count needs a key of the program's own, such as workerCount " +
+	"or namespace:workerCount"
+
+// reserved says what is wrong with the place of a key; empty where it is a good one.
+func reserved(key string) string {
+	switch namespace, _, _ := strings.Cut(key, ":"); {
+	case !reservedPattern.MatchString(key):
+		return ""
+	case namespace == "pulumi":
+		return fmt.Sprintf(reservedForm, namespace, "Pulumi itself")
+	default:
+		return fmt.Sprintf(reservedForm, namespace, "PulumiScale itself, such as the token")
+	}
+}
+
+// keyPlace is where a count is in the stack's configuration, however its key is spelled.
+type keyPlace struct {
+	// name is "namespace:name"; the namespace is empty where it is the project's, which is not known.
+	name string
+	// steps lead to the count inside a structured value: names in quotes, and indexes.
+	steps []string
+}
+
+// placeOf reads a key as Pulumi's config.ParseKey does, and a path as its resource.ParsePropertyPath; ok is false where it has not that form. project
+// may be empty.
+func placeOf(project, key string, path bool) (place keyPlace, ok bool) {
+	form := keyPattern
+	if path {
+		form = keyPathPattern
+	}
+	if !form.MatchString(key) {
+		return place, false
+	}
+	name := key
+	if path {
+		name, place.steps = splitPath(key)
+	}
+	switch parts := strings.Split(name, ":"); len(parts) {
+	case 1:
+		name = project + ":" + name
+	case 3: // namespace:config:name
+		name = parts[0] + ":" + parts[2]
+	}
+	place.name = name
+	return place, true
+}
+
+// splitPath takes a path apart that has the form of keyPathPattern.
+func splitPath(path string) (root string, steps []string) {
+	var names []string // in quotes, unless it is an index
+	for rest := path; rest != ""; {
+		rest = strings.TrimPrefix(rest, ".")
+		switch {
+		case strings.HasPrefix(rest, `["`):
+			end := 2
+			for rest[end] != '"' {
+				if rest[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			names = append(names, strconv.Quote(strings.ReplaceAll(rest[2:end], `\"`, `"`)))
+			rest = rest[end+2:]
+		case strings.HasPrefix(rest, "["):
+			index, after, _ := strings.Cut(rest[1:], "]")
+			n, _ := strconv.Atoi(index) // nine digits at most
+			names = append(names, strconv.Itoa(n))
+			rest = after
+		default:
+			end := len(rest)
+			if next := strings.IndexAny(rest[1:], ".["); next >= 0 {
+				end = next + 1
+			}
+			names = append(names, strconv.Quote(rest[:end]))
+			rest = rest[end:]
+		}
+	}
+	root, _ = strconv.Unquote(names[0])
+	return root, names[1:]
+}
+
+// inside says whether the count is in what the other place holds, or is there itself.
+func (p keyPlace) inside(other keyPlace) bool {
+	return p.name == other.name && len(p.steps) >= len(other.steps) && slices.Equal(p.steps[:len(other.steps)], other.steps)
+}
+
+// ownKeys checks, of the rules of all pools, that every pool has a place of its own for its count: scaling one would change what another is configured to be. Of two pools it is
+// the second one's mistake.
+func (r *reader) ownKeys(project string, rules Rules) {
+	places := map[string]keyPlace{}
+	for _, name := range rules.Names() {
+		rule := rules[name]
+		place, ok := placeOf(project, rule.ConfigKey, rule.ConfigPath)
+		if !ok { // which is a mistake already
+			continue
+		}
+		if wrong := r.notOwn(project, place, rule, rules, places); wrong != "" {
+			r.add(Problem{Pool: name, Field: "configKey", Found: compact(rule.ConfigKey), Expected: wrong})
+			continue
+		}
+		places[name] = place
+	}
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return strings.Compare(a.Pool, b.Pool) })
+}
+
+// notOwn says what is wrong with the place of a rule's count beside those of other pools; empty where it is a good one.
+func (r *reader) notOwn(project string, place keyPlace, rule Rule, others Rules, places map[string]keyPlace) string {
+	if place.name == "pulumiscale:token" || place.name == "pulumiscale:previousToken" {
+		if project == "pulumiscale" && reserved(rule.ConfigKey) == "" {
+			return "must be another name: in this project it is the key of PulumiScale's token"
+		}
+		return "" // which is a mistake already
+	}
+	for _, name := range others.Names() {
+		other, ok := places[name]
+		key := others[name].ConfigKey
+		switch {
+		case !ok:
+		case place.inside(other) && other.inside(place) && key == rule.ConfigKey:
+			return "must be the pool's own: it is also the key of " + name
+		case place.inside(other) && other.inside(place):
+			return fmt.Sprintf("must be the pool's own: it is another spelling of %q, the key of %s", key, name)
+		case place.inside(other):
+			return fmt.Sprintf("must be the pool's own: it is a part of the value of %q, the key of %s", key, name)
+		case other.inside(place):
+			return fmt.Sprintf("must be the pool's own: the key of %s, %q, is a part of its value", name, key)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,45 @@
+package scale
+
+import (
+	"context"
+	"time"
+)
+
+// MostWork is how many pieces of work that requests cause may be under way at once, besides the readings of the stack that all share, of which there are
+// at most two: previews, the older part of the history, the stack's configuration. Each is processes of the CLI, which take 100 MB and more. What the
+// queue does by itself, such as its updates, is not among them and waits for none of them.
+const MostWork = 2
+
+// workWait is how long a request waits for its turn.
+const workWait = 10 * time.Second
+
+// BusyError says that requests have more work under way than may be at once, and nothing was done. Trying again later helps.
+type BusyError struct{}
+
+func (*BusyError) Error() string {
+	return "as much is under way as requests may cause at once"
+}
+
+// Occupy waits for a turn to do work that a request causes; leave, which must be called, ends it. The error is a [*BusyError], or that of ctx.
+func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
+	timer := time.NewTimer(workWait)
+	defer timer.Stop()
+	select {
+	case q.work <- struct{}{}:
+		return func() { <-q.work }, nil
+	case <-timer.C:
+		return nil, &BusyError{}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Preview is [Scaler.Preview] for a request, in its turn. The error may also be a [*BusyError].
+func (q *Queue) Preview(ctx context.Context, intents []Intent) (*Plan, *Result, error) {
+	leave, err := q.Occupy(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
+	return q.scaler.Preview(ctx, intents)
+}

@@ -1,0 +1,125 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// What strangers can bring about is logged only so often: the first few of each kind in a minute, and then how many more there were.
+const (
+	floodMinute = time.Minute
+	floodFirst  = 5
+)
+
+// flood keeps strangers from filling the log. The zero value is ready. Kinds are a fixed few: nobody outside can make one up.
+type flood struct {
+	mu    sync.Mutex
+	kinds map[string]*kindOfFlood
+}
+
+// kindOfFlood counts what has come of one kind since began.
+type kindOfFlood struct {
+	began  time.Time
+	logged int
+	// quiet is what was not logged, and tell is due to say so at the end of the minute; nil while nothing was left out.
+	quiet int
+	tell  *time.Timer
+}
+
+// admits says whether another one of a kind is to be logged. Where it is not, how many there were is logged at the end of the minute.
+func (f *flood) admits(log *slog.Logger, kind string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	k := f.kinds[kind]
+	if k == nil || k.quiet == 0 && now.Sub(k.began) >= floodMinute {
+		if f.kinds == nil {
+			f.kinds = map[string]*kindOfFlood{}
+		}
+		k = &kindOfFlood{began: now}
+		f.kinds[kind] = k
+	}
+	if k.logged < floodFirst {
+		k.logged++
+		return true
+	}
+	k.quiet++
+	if k.tell == nil {
+		k.tell = time.AfterFunc(floodMinute-now.Sub(k.began), func() { f.tell(log, kind, k) })
+	}
+	return false
+}
+
+// tell says what was left out, and begins a new minute.
+func (f *flood) tell(log *slog.Logger, kind string, k *kindOfFlood) {
+	f.mu.Lock()
+	quiet := k.quiet
+	if f.kinds[kind] == k {
+		delete(f.kinds, kind)
+	}
+	f.mu.Unlock()
+	if quiet > 0 {
+		log.Warn("more of the same were not logged", "kind", kind, "requests", quiet, "since", k.began)
+	}
+}
+
+// flush says at the end what was left out.
+func (f *flood) flush(log *slog.Logger) {
+	f.mu.Lock()
+	var due []func()
+	for kind, k := range f.kinds {
+		if k.tell != nil && k.tell.Stop() {
+			due = append(due, func() { f.tell(log, kind, k) })
+		}
+	}
+	f.mu.Unlock()
+	for _, tell := range due {
+		tell()
+	}
+}
+
+// The kinds of what strangers bring about, as the log has them.
+const (
+	floodNoToken    = "requests without a token"
+	floodWrongToken = "requests with a wrong token"
+	floodTLS        = "broken TLS handshakes"
+	floodAccept     = "connections that could not be accepted"
+	floodPanic      = "panics"
+	floodConnection = "broken connections"
+)
+
+// complaints takes what an [http.Server] itself has to say, one line at a time.
+type complaints struct {
+	log   *slog.Logger
+	flood flood
+}
+
+// complaintKinds tell, by how they begin, the lines that net/http writes.
+func complaintKinds() []struct{ begins, kind string } {
+	return []struct{ begins, kind string }{
+		{"http: TLS handshake error", floodTLS},
+		{"http: Accept error", floodAccept},
+		{"http: panic serving", floodPanic},
+		{"http2: panic serving", floodPanic},
+	}
+}
+
+// Write logs a line.
+func (c *complaints) Write(line []byte) (int, error) {
+	kind, level := floodConnection, slog.LevelWarn
+	for _, k := range complaintKinds() {
+		if bytes.HasPrefix(line, []byte(k.begins)) {
+			kind = k.kind
+		}
+	}
+	if kind == floodPanic { // which is ours to mend
+		level = slog.LevelError
+	}
+	if c.flood.admits(c.log, kind) {
+		c.log.Log(context.Background(), level, string(bytes.TrimRight(line, "\n")))
+	}
+	return len(line), nil
+}
