@@ -77,7 +77,7 @@ func rows(option string) []row {
 		}),
 		on("drift", always[*scale.DriftError]("`pulumiscale restore"+option+"` puts the file right; --on-drift=keep leaves it as it is")),
 		on("write", always[*scale.WriteError]("once the file can be written, `pulumiscale restore"+option+"` puts the count into it")),
-		on("stale", always[*scale.StaleError]("try again once nobody edits the program or deploys")),
+		on("stale", always[*scale.StaleError]("try again once nobody edits the program or deploys; a file that is written all the time belongs elsewhere than in the program's directory")),
 		on("overtaken", always[*scale.OvertakenError]("`pulumiscale rules"+option+"` shows how the pools stand now; scale again to the count that is wanted")),
 		on("changed", always[*scale.ChangedError]("look at it again with `pulumiscale preview`")),
 		on("setup", func(e *scale.SetupError) string { return e.Hint }),

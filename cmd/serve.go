@@ -135,7 +135,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 
 	opened, err := o.app.open(ctx, stack.Options{
 		Dir: o.app.settings.cwd, Stack: o.app.settings.stack, StateDir: o.app.settings.stateDir,
-		Parallel: o.app.settings.parallel, Interrupt: signals.engine, KeepRules: true,
+		Parallel: o.app.settings.parallel, Trace: o.app.settings.trace, Interrupt: signals.engine, KeepRules: true,
 	})
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	err := s.scaler.Retry(ctx, func() error {
 		opened, err := a.open(ctx, stack.Options{
 			Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir,
-			Parallel: a.settings.parallel, Interrupt: s.interrupts.engine,
+			Parallel: a.settings.parallel, Trace: a.settings.trace, Interrupt: s.interrupts.engine,
 		})
 		if err == nil {
 			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()

@@ -49,10 +49,11 @@ const mostFiles = 20_000
 
 // basis looks at all of it now, for an update that does the change.
 func (s *Stack) basis(change scale.Change) (basis, error) {
-	files, err := programFiles(s.project.dir)
+	output := s.output()
+	files, err := programFiles(s.project.dir, output)
 	if dir := s.project.programDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.dir+string(filepath.Separator)) {
 		var others map[string]string
-		if others, err = programFiles(dir); err == nil {
+		if others, err = programFiles(dir, output); err == nil {
 			for path, mark := range others {
 				files[filepath.Join(dir, path)] = mark
 			}
@@ -105,9 +106,9 @@ func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
 }
 
 // programFiles are the files below a directory, each with its size and times. Hidden folders are left out; of folders with installed packages only
-// the first level is looked at, for they hold tens of thousands of files that installing replaces together. The stacks' own configuration is not a
-// part of the program.
-func programFiles(dir string) (map[string]string, error) {
+// the first level is looked at, for they hold tens of thousands of files that installing replaces together. The stacks' own configuration, logs and
+// the output of this process are not a part of the program.
+func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && path != dir {
@@ -120,7 +121,7 @@ func programFiles(dir string) (map[string]string, error) {
 		relative := strings.TrimPrefix(strings.TrimPrefix(path, dir), string(filepath.Separator))
 		switch {
 		case !entry.IsDir():
-			if filepath.Dir(path) == dir && isStackConfig(name) {
+			if filepath.Dir(path) == dir && isStackConfig(name) || isLog(name) || isOneOf(output, path) {
 				return nil
 			}
 			out[relative] = fileMark(path)
@@ -137,6 +138,34 @@ func programFiles(dir string) (map[string]string, error) {
 	})
 	return out, err
 }
+
+// output are the files that this process writes to without end, such as the log of a server whose stderr is a file of the program's folder.
+func (s *Stack) output() []os.FileInfo {
+	var out []os.FileInfo
+	add := func(info os.FileInfo, err error) {
+		if err == nil && info.Mode().IsRegular() {
+			out = append(out, info)
+		}
+	}
+	add(os.Stdout.Stat())
+	add(os.Stderr.Stat())
+	if s.options.Trace != "" {
+		add(os.Stat(s.options.Trace))
+	}
+	return out
+}
+
+// isOneOf says whether a path leads to one of the files.
+func isOneOf(files []os.FileInfo, path string) bool {
+	if len(files) == 0 {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && slices.ContainsFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, info) })
+}
+
+// isLog says whether a file is named as logs are, which no program reads and which somebody may write to all the time.
+func isLog(name string) bool { return filepath.Ext(name) == ".log" || name == "nohup.out" }
 
 // isStackConfig says whether a file is the configuration of a stack, of this one or another.
 func isStackConfig(name string) bool {

@@ -77,6 +77,9 @@ func (e engine) git(args ...string) {
 	}
 }
 
+// traceFile is where the stack of a test is told that its process writes a trace.
+const traceFile = "trace.json"
+
 func TestWhatAProofRestsOn(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -126,11 +129,28 @@ func TestWhatAProofRestsOn(t *testing.T) {
 		}, false},
 		{"a plugin on the PATH", func(e engine) { t.Setenv("PATH", os.Getenv("PATH")); e.put("pulumi-resource-x", "x") }, false},
 		{"the CLI is replaced", func(e engine) { e.put("pulumi", "#!/bin/sh\n") }, false},
+		{"a log is no file of the program", func(e engine) { e.write("logs/today.log", "x"); e.write("nohup.out", "x") }, true},
+		{"nor is the trace of our own work", func(e engine) { e.write(traceFile, "x") }, true},
+		{"nor is our own output", func(e engine) {
+			e.write("output.txt", "x")
+			file, err := os.Open(filepath.Join(e.project.dir, "output.txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stderr := os.Stderr
+			os.Stderr = file
+			e.t.Cleanup(func() {
+				os.Stderr = stderr
+				_ = file.Close()
+			})
+		}, true},
+		{"which is another one's otherwise", func(e engine) { e.write("output.txt", "x") }, false},
 		{"a commit is made", func(e engine) { e.git("commit", "--quiet", "--allow-empty", "--message", "m") }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := ground(t)
 			e.t = t
+			e.options.Trace = filepath.Join(e.project.dir, traceFile)
 			e.remove(".git")
 			e.git("init", "--quiet")
 			e.git("commit", "--quiet", "--allow-empty", "--message", "first")

@@ -27,6 +27,8 @@ type Options struct {
 	Parallel int
 	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. Nil never does.
 	Interrupt <-chan struct{}
+	// Trace is a file that this process writes a trace of its work to, which is no part of the program even if it is in its directory; empty: none.
+	Trace string
 	// KeepRules keeps the last valid rules in force where the stack's output no longer holds valid ones: see [scale.Snapshot.RulesErr].
 	KeepRules bool
 }
