@@ -29,7 +29,11 @@ import (
 func Main(args []string, in, out, errs *os.File, version string) int {
 	outlivePipes()
 	a := &app{
-		streams: standard(in, out, errs), version: version, now: clock(), open: openStack,
+		streams: standard(in, out, errs), version: version, now: clock(),
+		open: func(ctx context.Context, o stack.Options) (openedStack, error) {
+			o.Output = []*os.File{out, errs}
+			return openStack(ctx, o)
+		},
 		patient: func(o stack.Options) doctor.Patient { return stack.NewPatient(o) },
 		notify: func(c chan<- os.Signal) func() {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)

@@ -279,22 +279,25 @@ func TestServeAnswersThoseWhoWaitAtTheEnd(t *testing.T) {
 	r := launch(t, s)
 	answered := make(chan *http.Response, 1)
 	go func() {
+		defer close(answered)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.address+"/scale/worker-pool?delta=1", http.NoBody)
 		if err != nil {
 			t.Error(err)
+			return
 		}
 		request.Header.Set("Authorization", "Bearer "+token)
 		request.Header.Set("Prefer", "wait=600")
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Error(err)
+			return
 		}
+		_ = response.Body.Close()
 		answered <- response
 	}()
 	<-s.updating
 	r.signals <- syscall.SIGTERM
 	if response := <-answered; response != nil {
-		_ = response.Body.Close()
 		if response.StatusCode != http.StatusAccepted || response.Header.Get("Location") == "" {
 			t.Errorf("%d %v", response.StatusCode, response.Header)
 		}

@@ -1,9 +1,9 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -91,10 +91,10 @@ const (
 	floodConnection = "broken connections"
 )
 
-// complaints takes what an [http.Server] itself has to say, one line at a time.
+// complaints is a [slog.Handler] that takes what an [http.Server] itself has to say.
 type complaints struct {
-	log   *slog.Logger
-	flood flood
+	slog.Handler
+	flood *flood
 }
 
 // complaintKinds tell, by how they begin, the lines that net/http writes.
@@ -107,19 +107,20 @@ func complaintKinds() []struct{ begins, kind string } {
 	}
 }
 
-// Write logs a line.
-func (c *complaints) Write(line []byte) (int, error) {
-	kind, level := floodConnection, slog.LevelWarn
+// Handle logs a line, unless there have been too many of its kind.
+func (c complaints) Handle(ctx context.Context, line slog.Record) error {
+	kind := floodConnection
+	line.Level = slog.LevelWarn
 	for _, k := range complaintKinds() {
-		if bytes.HasPrefix(line, []byte(k.begins)) {
+		if strings.HasPrefix(line.Message, k.begins) {
 			kind = k.kind
 		}
 	}
 	if kind == floodPanic { // which is ours to mend
-		level = slog.LevelError
+		line.Level = slog.LevelError
 	}
-	if c.flood.admits(c.log, kind) {
-		c.log.Log(context.Background(), level, string(bytes.TrimRight(line, "\n")))
+	if !c.flood.admits(slog.New(c.Handler), kind) {
+		return nil
 	}
-	return len(line), nil
+	return c.Handler.Handle(ctx, line)
 }

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"crypto/tls"
-	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -31,7 +30,7 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHeader,
 		// "OPTIONS *" is answered like everything else: not without the token.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(&complaints{log: logger}, "", 0),
+		ErrorLog:                     slog.NewLogLogger(complaints{Handler: logger.Handler(), flood: new(flood)}, slog.LevelWarn),
 	}
 }
 

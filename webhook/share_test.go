@@ -20,17 +20,16 @@ func TestRoundsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s shared
 		var rounds int
-		work := func() error {
-			rounds++
-			time.Sleep(time.Second)
-			return nil
-		}
 		began := time.Now()
 		var asking sync.WaitGroup
 		ask := func(n int) {
 			for range n {
 				asking.Go(func() {
-					if err := s.do(t.Context(), work); err != nil {
+					if err := s.do(t.Context(), func() error {
+						rounds++
+						time.Sleep(time.Second)
+						return nil
+					}); err != nil {
 						t.Error(err)
 					}
 				})

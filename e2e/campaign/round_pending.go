@@ -98,10 +98,10 @@ func (r *round) drawVariables() []string {
 		"PULUMI_OPTION_REFRESH=true", "PULUMI_OPTION_TARGET_DEPENDENTS=true", "PULUMI_OPTION_CONFIG_FILE=" + r.configIn(r.bare()),
 	}
 	flag, which := flags[r.rng.IntN(len(flags))], r.rng.IntN(3)
-	switch {
-	case which == 0:
+	switch which {
+	case 0:
 		return []string{fmt.Sprintf("SOMETHING=%d", r.drawn)}
-	case which == 1:
+	case 1:
 		return []string{flag}
 	}
 	return nil

@@ -147,8 +147,9 @@ func (s *Stack) output() []os.FileInfo {
 			out = append(out, info)
 		}
 	}
-	add(os.Stdout.Stat())
-	add(os.Stderr.Stat())
+	for _, file := range s.options.Output {
+		add(file.Stat())
+	}
 	if s.options.Trace != "" {
 		add(os.Stat(s.options.Trace))
 	}

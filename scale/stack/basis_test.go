@@ -137,12 +137,8 @@ func TestWhatAProofRestsOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stderr := os.Stderr
-			os.Stderr = file
-			e.t.Cleanup(func() {
-				os.Stderr = stderr
-				_ = file.Close()
-			})
+			e.t.Cleanup(func() { _ = file.Close() })
+			e.options.Output = []*os.File{file}
 		}, true},
 		{"which is another one's otherwise", func(e engine) { e.write("output.txt", "x") }, false},
 		{"a commit is made", func(e engine) { e.git("commit", "--quiet", "--allow-empty", "--message", "m") }, false},

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync/atomic"
@@ -27,8 +28,10 @@ type Options struct {
 	Parallel int
 	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. Nil never does.
 	Interrupt <-chan struct{}
-	// Trace is a file that this process writes a trace of its work to, which is no part of the program even if it is in its directory; empty: none.
-	Trace string
+	// Output is where this process writes its output, and Trace, if it is not empty, the file for a trace of its work: they are no part of the
+	// program, even if they are in its directory.
+	Output []*os.File
+	Trace  string
 	// KeepRules keeps the last valid rules in force where the stack's output no longer holds valid ones: see [scale.Snapshot.RulesErr].
 	KeepRules bool
 }
