@@ -142,6 +142,11 @@ func (s *Server) serve(e endpoint) http.Handler {
 		}()
 		r = r.WithContext(ctx)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if len(r.TransferEncoding) > 0 {
+			// It may have had a length besides, which the library has dropped: by RFC 9112, section 6.1, what comes after it on the connection
+			// must not be taken for a request, or somebody behind a proxy could put a line before another one's token.
+			w.Header().Set("Connection", "close")
+		}
 		if err := s.admit(e, seen, r); err != nil {
 			s.fail(seen, r, err)
 		} else {
