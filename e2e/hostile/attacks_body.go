@@ -7,15 +7,16 @@ import (
 	"compress/gzip"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 const maxBody = 1 << 20
 
 // bomb is much of nothing, compressed.
-func bomb() string {
+var bomb = sync.OnceValue(func() string {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	_, err := w.Write(make([]byte, 64*maxBody)) // a buffer takes everything
+	_, err := w.Write(make([]byte, 32*maxBody)) // a buffer takes everything
 	if err == nil {
 		err = w.Close()
 	}
@@ -23,7 +24,7 @@ func bomb() string {
 		return ""
 	}
 	return out.String()
-}
+})
 
 // mediaAttacks are bodies of other types than they should have.
 func mediaAttacks() []attack {

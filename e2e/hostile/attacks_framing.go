@@ -93,7 +93,7 @@ func smugglingAttacks() []attack {
 		"chunked, chunked", "identity", "gzip, chunked", "chunked, identity", "xchunked", "chunked\x0b", "\x0bchunked", "chunked;q=0", `"chunked"`, "ch\r\n unked", "", "chunked,", "gzip", "CHUNKED",
 	} {
 		want := []int{http.StatusBadRequest, http.StatusNotImplemented}
-		out = append(out, attack{name: "an encoding " + coding, text: framed(last, "Transfer-Encoding: "+coding, length+strconv.Itoa(len(last))), want: want, plain: true})
+		out = append(out, attack{name: "an encoding " + strings.Trim(strconv.Quote(coding), `"`), text: framed(last, "Transfer-Encoding: "+coding, length+strconv.Itoa(len(last))), want: want, plain: true})
 	}
 	for name, header := range sorted(map[string]string{
 		"a space before the colon": "Transfer-Encoding : chunked", "a tab before the colon": "Transfer-Encoding\t: chunked", "a space first": " Transfer-Encoding: chunked",

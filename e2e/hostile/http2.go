@@ -102,7 +102,7 @@ func (b *battery) abuse(ctx context.Context, a abuse) {
 		faults = append(faults, b.judge.text(string(body))...)
 	}
 	began := time.Now()
-	if status, _, err := b.ask(ctx, http.MethodGet, "/pools/"+poolSum, ""); status != http.StatusOK || time.Since(began) > wellMeant {
+	if status, _, err := b.ask(ctx, http.MethodGet, "/status", ""); status != http.StatusOK || time.Since(began) > wellMeant {
 		faults = append(faults, fmt.Sprintf("somebody else is answered with %d after %s: %v", status, time.Since(began).Round(time.Millisecond), err))
 	}
 	b.tally.count(a.kind, a.name, len(a.want) > 0, fmt.Sprintf("again: HOSTILE='-only %q'\n    %s", a.kind+"/"+a.name, p.story()), faults)

@@ -135,6 +135,7 @@ func (t *tally) table() string {
 	defer t.mu.Unlock()
 	text := "| kind | sent | refused rightly | answered rightly | wrong |\n|---|--:|--:|--:|--:|\n"
 	var all row
+	slices.SortFunc(t.rows, func(a, b *row) int { return strings.Compare(a.kind, b.kind) })
 	for _, r := range t.rows {
 		text += fmt.Sprintf("| %s | %d | %d | %d | %d |\n", strings.TrimSpace(r.kind+" "+r.note), r.sent, r.refused, r.accepted, r.wrongly)
 		all.sent, all.refused, all.accepted, all.wrongly = all.sent+r.sent, all.refused+r.refused, all.accepted+r.accepted, all.wrongly+r.wrongly

@@ -128,7 +128,7 @@ func (b *battery) fillDisk(ctx context.Context, kind string) {
 		if status, body, err := b.ask(ctx, http.MethodGet, path, ""); status != want {
 			faults = []string{fmt.Sprintf("%s answers with %d, want %d: %.200s %v", path, status, want, body, err)}
 		}
-		count(path, faults)
+		count("GET "+path, faults)
 	}
 	if err := os.Remove(filler); err != nil {
 		count("make room", []string{err.Error()})
