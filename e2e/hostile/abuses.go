@@ -14,7 +14,7 @@ import (
 
 // abuses are all abuses of HTTP/2, whose numbers are those of RFC 9113.
 func abuses() []abuse {
-	return slices.Concat(prefaceAbuses(), floodAbuses(), resetAbuses(), continuationAbuses(), headerAbuses(), messageAbuses(), windowAbuses(), streamAbuses(), frameAbuses())
+	return slices.Concat(prefaceAbuses(), floodAbuses(), resetAbuses(), continuationAbuses(), headerAbuses(), messageAbuses(), windowAbuses(), dataAbuses(), streamAbuses(), frameAbuses())
 }
 
 // scaling is a request that would scale.
@@ -37,7 +37,7 @@ func prefaceAbuses() []abuse {
 	}})
 }
 
-// floodAbuses send cheap frames without end, to each of which a careless server answers.
+// floodAbuses send cheap frames without end, to each of which a careless server answers. A careful one answers some, or ends the connection.
 func floodAbuses() []abuse {
 	type frame struct {
 		name   string
@@ -48,7 +48,7 @@ func floodAbuses() []abuse {
 	var out []abuse
 	for _, f := range []frame{{"settings", http2.FrameSettings, 0, 0}, {"pings", http2.FramePing, 0, 8}, {"answers to pings", http2.FramePing, http2.FlagPingAck, 8}, {"frames nobody knows", 0xee, 0xff, 100}} {
 		for _, n := range []int{1000, 20_000} {
-			out = append(out, abuse{kind: "HTTP/2: floods", name: fmt.Sprint(n, " ", f.name), do: func(p *peer) {
+			out = append(out, abuse{kind: "HTTP/2: floods", may: true, name: fmt.Sprint(n, " ", f.name), do: func(p *peer) {
 				for range n {
 					if !p.frame(f.kind, f.flags, 0, strings.Repeat("\x00", f.length)) {
 						return
@@ -58,22 +58,22 @@ func floodAbuses() []abuse {
 		}
 	}
 	return append(out,
-		abuse{kind: "HTTP/2: floods", name: "10,000 settings of a table's size", do: func(p *peer) {
+		abuse{kind: "HTTP/2: floods", may: true, name: "10,000 settings of a table's size", do: func(p *peer) {
 			for i := range 10_000 {
 				p.settings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: uint32(i)})
 			}
 		}},
-		abuse{kind: "HTTP/2: floods", name: "10,000 settings of the window", do: func(p *peer) {
+		abuse{kind: "HTTP/2: floods", may: true, name: "10,000 settings of the window", do: func(p *peer) {
 			for i := range 10_000 {
 				p.settings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(i)})
 			}
 		}},
-		abuse{kind: "HTTP/2: floods", name: "20,000 priorities", do: func(p *peer) {
+		abuse{kind: "HTTP/2: floods", may: true, name: "20,000 priorities", do: func(p *peer) {
 			for i := range uint32(20_000) {
 				p.write(func(f *http2.Framer) error { return f.WritePriority(2*i+1, http2.PriorityParam{StreamDep: 2*i + 3}) })
 			}
 		}},
-		abuse{kind: "HTTP/2: floods", name: "10,000 settings and nobody reads", ends: false, do: func(p *peer) {
+		abuse{kind: "HTTP/2: floods", may: true, name: "10,000 settings and nobody reads", do: func(p *peer) {
 			p.mu.Lock() // the reader waits
 			for range 10_000 {
 				p.settings()
@@ -85,11 +85,10 @@ func floodAbuses() []abuse {
 
 // resetAbuses open streams and reset them at once: CVE-2023-44487, and its kin.
 func resetAbuses() []abuse {
-	any := []int{http.StatusUnauthorized}
 	var out []abuse
 	for _, n := range []uint32{100, 500, 2000} {
 		for name, header := range sorted(map[string][]hpack.HeaderField{"strangers' requests": strange("/status"), "requests": request("GET", "/nowhere")}) {
-			out = append(out, abuse{kind: "HTTP/2: resets", name: fmt.Sprint(n, " ", name), want: append(any, http.StatusNotFound), do: func(p *peer) {
+			out = append(out, abuse{kind: "HTTP/2: resets", name: fmt.Sprint(n, " ", name), want: append(stranger, http.StatusNotFound), do: func(p *peer) {
 				for i := range n {
 					if !p.open(2*i+1, true, header) || !p.write(func(f *http2.Framer) error { return f.WriteRSTStream(2*i+1, http2.ErrCodeCancel) }) {
 						return
@@ -101,7 +100,7 @@ func resetAbuses() []abuse {
 		}
 	}
 	made := func(name string, do func(p *peer, stream uint32)) {
-		out = append(out, abuse{kind: "HTTP/2: resets", name: "500 made: " + name, want: any, do: func(p *peer) {
+		out = append(out, abuse{kind: "HTTP/2: resets", name: "500 made: " + name, want: stranger, do: func(p *peer) {
 			for i := range uint32(500) {
 				do(p, 2*i+1)
 			}

@@ -10,9 +10,11 @@ import (
 	"golang.org/x/net/http2"
 )
 
+const windows = "HTTP/2: windows"
+
 // windowAbuses leave the server no window to answer in, or more than there is (6.9).
 func windowAbuses() []abuse {
-	const kind = "HTTP/2: windows"
+	const kind = windows
 	none := http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}
 	shut := func(n uint32, path string) func(*peer) {
 		return func(p *peer) {
@@ -48,6 +50,13 @@ func windowAbuses() []abuse {
 		{kind: kind, name: "opened beyond all for all", ends: true, want: stranger, do: update(0, 1<<31-1)},
 		{kind: kind, name: "opened for a stream that is not", ends: true, want: stranger, do: update(99, 1)},
 		{kind: kind, name: "a first size beyond all", ends: true, do: func(p *peer) { p.settings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 31}) }},
+	}
+}
+
+// dataAbuses send more data than there is room for, or none without end.
+func dataAbuses() []abuse {
+	const kind = windows
+	return []abuse{
 		{kind: kind, name: "more data than there is room for", want: append(stranger, http.StatusRequestEntityTooLarge), do: func(p *peer) {
 			p.open(1, false, strange("/status"))
 			for range 400 {

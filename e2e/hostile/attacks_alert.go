@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -27,9 +28,7 @@ type labels map[string]any
 // alertOf is an alert that fires, since a time of its own for each name.
 func alertOf(own labels, annotations labels, more map[string]any) map[string]any {
 	alert := map[string]any{"status": "firing", "labels": own, "annotations": annotations, "startsAt": "2026-03-04T12:00:00Z"}
-	for name, value := range more {
-		alert[name] = value
-	}
+	maps.Copy(alert, more)
 	return alert
 }
 
@@ -121,9 +120,7 @@ func forged(fields map[string]any) string {
 		"Type": "Notification", "MessageId": "00000000-0000-0000-0000-000000000000", "TopicArn": topic, "Message": `{"AlarmName":"A","NewStateValue":"ALARM"}`,
 		"Timestamp": time.Now().UTC().Format(time.RFC3339), "SignatureVersion": "2", "Signature": "AAAA", "SigningCertURL": "https://sns.us-east-1.amazonaws.com.evil.test/SimpleNotificationService-1.pem",
 	}
-	for name, value := range fields {
-		message[name] = value
-	}
+	maps.Copy(message, fields)
 	return document(message)
 }
 
@@ -165,9 +162,7 @@ func alarmAttacks() []attack {
 	}
 	event := func(detail any, more map[string]any) string {
 		body := map[string]any{"detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch", "id": "e1", "resources": []any{"arn:x"}, "detail": detail}
-		for name, value := range more {
-			body[name] = value
-		}
+		maps.Copy(body, more)
 		return document(body)
 	}
 	alarm := map[string]any{"alarmName": "A\x1b[2J", "state": map[string]any{"value": "ALARM", "reason": "x\u202e", "timestamp": "2026-03-04T12:00:00.000+0000"}}

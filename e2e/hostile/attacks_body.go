@@ -60,7 +60,7 @@ func bodyAttacks() []attack {
 			attack{name: name + ", a byte too many", text: posted(path, exactly+" "), want: tooLarge},
 			attack{name: name + ", 8 MiB", text: posted(path, long(8*maxBody)), want: tooLarge},
 			attack{name: name + ", 2 MiB in chunks", text: known("POST "+path, "", asJSON, "Transfer-Encoding: chunked") + "200000\r\n" + strings.Repeat(" ", 2*maxBody) + "\r\n0\r\n\r\n", want: tooLarge},
-			attack{name: name + ", half of it", text: strings.Replace(posted(path, long(10)), "\r\n\r\n", "\r\n\r\n", 1)[:len(posted(path, long(10)))-5], want: malformed, half: true},
+			attack{name: name + ", half of it", text: posted(path, long(10))[:len(posted(path, long(10)))-5], want: malformed, half: true},
 			attack{name: name + ", nothing of it", text: known("POST "+path, "", asJSON, "Content-Length: 12"), want: malformed, half: true},
 			attack{name: name + ", empty", text: known("POST "+path, "", asJSON, "Content-Length: 0"), want: malformed})
 	}

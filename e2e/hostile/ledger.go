@@ -110,11 +110,7 @@ func (t *tally) count(kind, name string, accepted bool, again string, faults []s
 	switch {
 	case len(faults) > 0:
 		r.wrongly++
-		report := fmt.Sprintf("WRONG %s/%s", kind, name)
-		for _, fault := range faults {
-			report += "\n    " + fault
-		}
-		t.wrong = append(t.wrong, report+"\n    "+again)
+		t.wrong = append(t.wrong, fmt.Sprintf("WRONG %s/%s\n    %s\n    %s", kind, name, strings.Join(faults, "\n    "), again))
 	case accepted:
 		r.accepted++
 	default:
@@ -133,12 +129,14 @@ func (t *tally) skip(kind, why string) {
 func (t *tally) table() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := "| kind | sent | refused rightly | answered rightly | wrong |\n|---|--:|--:|--:|--:|\n"
+	var text strings.Builder
+	text.WriteString("| kind | sent | refused rightly | answered rightly | wrong |\n|---|--:|--:|--:|--:|\n")
 	var all row
 	slices.SortFunc(t.rows, func(a, b *row) int { return strings.Compare(a.kind, b.kind) })
 	for _, r := range t.rows {
-		text += fmt.Sprintf("| %s | %d | %d | %d | %d |\n", strings.TrimSpace(r.kind+" "+r.note), r.sent, r.refused, r.accepted, r.wrongly)
+		fmt.Fprintf(&text, "| %s | %d | %d | %d | %d |\n", strings.TrimSpace(r.kind+" "+r.note), r.sent, r.refused, r.accepted, r.wrongly)
 		all.sent, all.refused, all.accepted, all.wrongly = all.sent+r.sent, all.refused+r.refused, all.accepted+r.accepted, all.wrongly+r.wrongly
 	}
-	return text + fmt.Sprintf("| all | %d | %d | %d | %d |\n", all.sent, all.refused, all.accepted, all.wrongly)
+	fmt.Fprintf(&text, "| all | %d | %d | %d | %d |\n", all.sent, all.refused, all.accepted, all.wrongly)
+	return text.String()
 }

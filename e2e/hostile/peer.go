@@ -140,8 +140,8 @@ func (p *peer) frame(kind http2.FrameType, flags http2.Flags, stream uint32, pay
 	return p.write(func(f *http2.Framer) error { return f.WriteRawFrame(kind, flags, stream, []byte(payload)) })
 }
 
-func (p *peer) settings(settings ...http2.Setting) bool {
-	return p.write(func(f *http2.Framer) error { return f.WriteSettings(settings...) })
+func (p *peer) settings(settings ...http2.Setting) {
+	p.write(func(f *http2.Framer) error { return f.WriteSettings(settings...) })
 }
 
 // fields are a header, as pairs.

@@ -67,11 +67,12 @@ func (b *battery) attack(ctx context.Context, kind string, a attack) {
 
 // again is what makes an attack happen again, and what came of it.
 func again(kind string, a attack, r reply) string {
-	text := fmt.Sprintf("again: HOSTILE='-only \"%s/%s\"'\n    sent, %d bytes: %.1500q", kind, a.name, len(a.text), strings.ReplaceAll(a.text, lab.Token, "TOKEN"))
+	var text strings.Builder
+	fmt.Fprintf(&text, "again: HOSTILE='-only \"%s/%s\"'\n    sent, %d bytes: %.1500q", kind, a.name, len(a.text), strings.ReplaceAll(a.text, lab.Token, "TOKEN"))
 	for _, got := range r.answers {
-		text += fmt.Sprintf("\n    answer: %d %s %.300q", got.status, got.header.Get("Content-Type"), got.body)
+		fmt.Fprintf(&text, "\n    answer: %d %s %.300q", got.status, got.header.Get("Content-Type"), got.body)
 	}
-	return text
+	return text.String()
 }
 
 // strangers is how many requests without a token come in one stream, and floodLog what the log may grow by meanwhile.

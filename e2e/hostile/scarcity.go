@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,38 @@ func (b *battery) fillDisk(ctx context.Context, kind string) {
 		count("fill it", []string{err.Error()})
 		return
 	}
+	b.askOnFullDisk(ctx, kind)
+	for path, want := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK, "/status": http.StatusOK} {
+		var faults []string
+		if status, body, err := b.ask(ctx, http.MethodGet, path, ""); status != want {
+			faults = []string{fmt.Sprintf("%s answers with %d, want %d: %.200s %v", path, status, want, body, err)}
+		}
+		count("GET "+path, faults)
+	}
+	if err := os.Remove(filler); err != nil {
+		count("make room", []string{err.Error()})
+	}
+	count("a request, once there is room", insist(func() []string { return b.add(ctx, 1) }))
+	count("ready, once there is room", insist(func() []string {
+		if status, body, err := b.ask(ctx, http.MethodGet, "/readyz", ""); status != http.StatusOK {
+			return []string{fmt.Sprintf("/readyz answers with %d: %.200s %v", status, body, err)}
+		}
+		return nil
+	}))
+}
+
+// insist tries until nothing is wrong, or restTimeout is over.
+func insist(try func() []string) (faults []string) {
+	for deadline := time.Now().Add(restTimeout); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
+		if faults = try(); len(faults) == 0 {
+			break
+		}
+	}
+	return faults
+}
+
+// askOnFullDisk asks until some are refused.
+func (b *battery) askOnFullDisk(ctx context.Context, kind string) {
 	refused := 0
 	for i := range tries {
 		status, body, err := b.ask(ctx, http.MethodPost, scaleSum, `{"delta":1}`)
@@ -121,34 +154,8 @@ func (b *battery) fillDisk(ctx context.Context, kind string) {
 		}
 	}
 	if refused == 0 {
-		count("refusals", []string{fmt.Sprintf("%d requests were accepted on a full disk", tries)})
+		b.tally.count(kind, "refusals", false, "", []string{fmt.Sprintf("%d requests were accepted on a full disk", tries)})
 	}
-	for path, want := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK, "/status": http.StatusOK} {
-		var faults []string
-		if status, body, err := b.ask(ctx, http.MethodGet, path, ""); status != want {
-			faults = []string{fmt.Sprintf("%s answers with %d, want %d: %.200s %v", path, status, want, body, err)}
-		}
-		count("GET "+path, faults)
-	}
-	if err := os.Remove(filler); err != nil {
-		count("make room", []string{err.Error()})
-	}
-	var faults []string
-	for deadline := time.Now().Add(restTimeout); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
-		if faults = b.add(ctx, 1); len(faults) == 0 {
-			break
-		}
-	}
-	count("a request, once there is room", faults)
-	for deadline := time.Now().Add(restTimeout); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
-		faults = nil
-		if status, body, err := b.ask(ctx, http.MethodGet, "/readyz", ""); status != http.StatusOK {
-			faults = []string{fmt.Sprintf("/readyz answers with %d: %.200s %v", status, body, err)}
-			continue
-		}
-		break
-	}
-	count("ready, once there is room", faults)
 }
 
 // fill writes a file until its disk is full.
@@ -175,26 +182,12 @@ func (b *battery) takeFiles(ctx context.Context, kind string) {
 	count := func(name string, faults []string) {
 		b.tally.count(kind, name, true, fmt.Sprintf("ulimit -n %d, and hold as many connections", mostFiles), faults)
 	}
-	first, err := (&net.Dialer{}).DialContext(ctx, "tcp", b.address())
+	first, conns, err := b.holdFiles(ctx)
 	if err != nil {
 		count("connect", []string{err.Error()})
 		return
 	}
 	defer func() { _ = first.Close() }()
-	hold := raw("GET /healthz HTTP/1.1", "", hostHeader)
-	if _, err := io.WriteString(first, hold); err != nil {
-		count("connect", []string{err.Error()})
-	}
-	_, _ = io.ReadAtLeast(first, make([]byte, 1<<10), 1)
-	var conns []net.Conn
-	for range 2 * mostFiles {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", b.address())
-		if err != nil {
-			break
-		}
-		_, _ = io.WriteString(conn, hold) // who is not let in is not answered
-		conns = append(conns, conn)
-	}
 	time.Sleep(time.Second)
 	left := mostFiles
 	if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.server.PID())); err == nil {
@@ -225,4 +218,25 @@ func (b *battery) takeFiles(ctx context.Context, kind string) {
 		faults = []string{fmt.Sprintf("the log says %d times that there are too many open files: %v", n, err)}
 	}
 	count("the log", faults)
+}
+
+// holdFiles holds more connections than the server can have descriptors for. The first one it surely has.
+func (b *battery) holdFiles(ctx context.Context) (first net.Conn, more []net.Conn, err error) {
+	hold := raw("GET /healthz HTTP/1.1", "", hostHeader)
+	if first, err = (&net.Dialer{}).DialContext(ctx, "tcp", b.address()); err != nil {
+		return nil, nil, err
+	}
+	in := bufio.NewReader(first)
+	if _, err = io.WriteString(first, hold); err == nil {
+		_, err = readAnswer(in, http.MethodGet)
+	}
+	for range 2 * mostFiles {
+		conn, dialErr := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", b.address())
+		if dialErr != nil {
+			break
+		}
+		_, _ = io.WriteString(conn, hold) // who is not let in is not answered
+		more = append(more, conn)
+	}
+	return first, more, err
 }
