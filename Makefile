@@ -25,13 +25,15 @@ ONLY ?=
 RATE ?= 50
 # How long the soak (default: 30m) and the campaign (default: until all rounds are done) take at most.
 TIME ?=
+# More flags for the hostile battery, such as -only 'tokens/'.
+HOSTILE ?=
 # Where the campaign's choices come from (empty: its default seed), and more of its flags.
 SEED ?=
 CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e examples packages lint docs fuzz bench soak campaign clean
+.PHONY: help demo build test unit e2e examples packages lint docs fuzz bench soak hostile campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +82,12 @@ bench: tools tools-bench build ## Measure what PulumiScale costs beside other wa
 
 soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises
 	go run ./e2e/soak -rate $(RATE) -time $(or $(TIME),30m)
+
+hostile: tools build ## Send a server what means harm, and take its disk, descriptors and time away; HOSTILE='-only smuggling/'
+	@mkdir -p $(BIN)/hostile
+	@go build $(RACE) -o $(BIN)/hostile/pulumiscale .
+	@go build -o $(BIN)/hostile/hostile ./e2e/hostile
+	@$(BIN)/hostile/hostile -program $(BIN)/hostile $(HOSTILE)
 
 campaign: tools ## Break things at random moments and check what must hold; SEED=7 TIME=10m CAMPAIGN='-round kill:1f'
 	@mkdir -p $(BIN)/campaign

@@ -216,6 +216,9 @@ func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if len(r.Header.Values("Idempotency-Key")) > 1 {
+		return badRequest("Idempotency-Key", "is given twice")
+	}
 	request, err := DecodeDirect(body, r.Header.Get("Idempotency-Key"), route)
 	if err != nil {
 		return err

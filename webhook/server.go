@@ -139,6 +139,11 @@ func (s *Server) serve(e endpoint) http.Handler {
 		began := s.Now()
 		seen := &statusWriter{ResponseWriter: w}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if len(r.TransferEncoding) > 0 {
+			// It may have had a length besides, which the library has dropped: by RFC 9112, section 6.1, what comes after it on the connection
+			// must not be taken for a request, or somebody behind a proxy could put a line before another one's token.
+			w.Header().Set("Connection", "close")
+		}
 		err := s.authenticate(e, r)
 		if err == nil && !e.open { // strangers leave no trace
 			ctx, request := span.Begin(r.Context(), e.pattern, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))

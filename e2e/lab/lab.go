@@ -1,5 +1,5 @@
 // Package lab is a place to measure in: a folder outside the repository with a backend of its own, where programs are deployed on the real
-// engine and served by the built pulumiscale. The benchmark and the soak stand in it.
+// engine and served by the built pulumiscale. The benchmark, the soak and the hostile battery stand in it.
 package lab
 
 import (
@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 )
+
+// Passphrase is what the secrets of all programs are encrypted with.
+const Passphrase = "lab-passphrase-9876543210"
 
 // Lab is such a place. It is safe for concurrent use.
 type Lab struct {
@@ -49,7 +52,7 @@ func New(root, tools, target string) (*Lab, error) {
 		}
 	}
 	l.env = append(l.env, "TMPDIR="+l.Path("temp"), "PULUMI_HOME="+l.Path("home"), "PULUMI_BACKEND_URL=file://"+l.Path("backend"),
-		"PULUMI_CONFIG_PASSPHRASE="+target, "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
+		"PULUMI_CONFIG_PASSPHRASE="+Passphrase, "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
 		// Debian's wrk has a library beside it.
 		"LD_LIBRARY_PATH="+filepath.Join(tools, "debian", "usr", "lib", "x86_64-linux-gnu"))
 	return l, nil

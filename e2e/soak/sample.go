@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
@@ -88,31 +84,12 @@ func (st *site) look(ctx context.Context, s *sender) (sample, error) {
 	if err != nil || status != 200 {
 		return sample{}, fmt.Errorf("GET /metrics: %d %w", status, err)
 	}
-	metric := func(name string) float64 {
-		found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
-		if found == nil {
-			err = errors.Join(err, fmt.Errorf("the metrics have no %s", name))
-			return 0
-		}
-		value, parseErr := strconv.ParseFloat(string(found[1]), 64)
-		err = errors.Join(err, parseErr)
-		return value
-	}
-	// The collector lets the heap grow to (1 + GOGC/100) times what was live, and starts again there.
-	live := metric("go_memstats_next_gc_bytes") / (1 + metric("go_gc_gogc_percent")/100)
-	seen := sample{
-		resident: metric("process_resident_memory_bytes"), live: live,
-		goroutines: metric("go_goroutines"), files: metric("process_open_fds") - ourRequests,
-	}
+	held, err := st.server.Holdings(text)
 	if err != nil {
 		return sample{}, err
 	}
-	if seen.anonymous, err = st.anonymous(); err != nil {
-		return sample{}, err
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", st.server.PID()))
-	if err == nil {
-		seen.children = float64(len(bytes.Fields(children)))
+	seen := sample{
+		resident: held.Resident, anonymous: held.Anonymous, live: held.Live, goroutines: held.Goroutines, files: held.Files - ourRequests, children: held.Children,
 	}
 	state, files, err := usage(filepath.Join(st.dir, ".pulumiscale"))
 	if err != nil {
@@ -126,21 +103,6 @@ func (st *site) look(ctx context.Context, s *sender) (sample, error) {
 		}
 	}
 	return seen, err
-}
-
-// anonymous is the server's memory that no file stands behind.
-func (st *site) anonymous() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", st.server.PID()))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			kilobytes, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
-			return kilobytes * 1024, err
-		}
-	}
-	return 0, errors.New("the kernel does not tell RssAnon")
 }
 
 // usage is the size of a directory's files, and their number.

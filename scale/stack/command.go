@@ -102,6 +102,7 @@ func (c *command) start(p process, args ...string) (_ *invocation, err error) {
 	defer func() {
 		if err != nil {
 			child.close()
+			err = exhausted(err)
 		}
 	}()
 	if child.out, err = newCapture(p.private); err != nil {

@@ -59,6 +59,9 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 	if fail.interrupted || errors.Is(fail.err, context.Canceled) || errors.Is(fail.err, context.DeadlineExceeded) {
 		return fail.err
 	}
+	if busy, ok := errors.AsType[*scale.UnavailableError](fail.err); ok { // it could not even be started
+		return busy
+	}
 	if err := s.locked(fail); err != nil {
 		return err
 	}

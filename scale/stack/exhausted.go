@@ -1,0 +1,19 @@
+package stack
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// exhausted turns what this machine has no more of into an error that passes: who holds descriptors, processes or memory gives them back. A
+// missing CLI, or one that may not be run, stays what it is.
+func exhausted(err error) error {
+	for _, gone := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, gone) {
+			return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}
+		}
+	}
+	return err
+}
