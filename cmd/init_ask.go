@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
@@ -173,7 +174,7 @@ func missingChoice(flag, problem string, list []string, hint string) error {
 			problem += fmt.Sprintf("\n  … and %d more", len(list)-i)
 			break
 		}
-		problem += "\n  " + line
+		problem += "\n  " + board.OneLine(line, board.LongestLine)
 	}
 	return &scale.UsageError{Field: flag, Problem: problem, Hint: hint}
 }
@@ -183,7 +184,7 @@ func missingChoice(flag, problem string, list []string, hint string) error {
 func (s *session) choose(ctx context.Context, question string, list []string, take func(string) bool) (int, error) {
 	shown := min(len(list), mostChoices)
 	for i, line := range list[:shown] {
-		s.progress.Print(fmt.Sprintf("%3d  %s\n", i+1, line))
+		s.progress.Print(fmt.Sprintf("%3d  %s\n", i+1, board.OneLine(line, board.LongestLine)))
 	}
 	proposal := ""
 	if shown > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // previewOptions are the options of `pulumiscale preview`.
@@ -91,9 +92,12 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.force, "force", false, "pass the cooldown and a pause; never the guardrails")
 }
 
+// longestMessage is how many characters of a message go into the update's: it stands in the backend's history, and is shown by other programs.
+const longestMessage = 1_000
+
 // intent is what was asked for. Of --count and --delta the one that was set by a stronger means counts.
 func (w *wish) intent(pool string, from map[string]source) (scale.Intent, error) {
-	intent := scale.Intent{Pool: pool, Source: "cli", Reason: w.message, Force: w.force}
+	intent := scale.Intent{Pool: pool, Source: "cli", Reason: board.OneLine(w.message, longestMessage), Force: w.force}
 	hint := "--count N scales to N, --delta N by N more or, with -N, fewer"
 	switch count, delta := from["count"], from["delta"]; {
 	case count == unset && delta == unset:

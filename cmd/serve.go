@@ -107,6 +107,8 @@ type server struct {
 	configured time.Time
 	// hasFile says that there was one at the start: some stacks have their configuration elsewhere.
 	hasFile bool
+	// directories are those that answers do not tell.
+	directories []string
 	// activity knows what is being done to the stack.
 	activity *scale.Activity
 	scaler   *scale.Scaler
@@ -154,6 +156,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := journal.Adopt(ctx, dir, opened.FormerStateDir()); err != nil {
 		return err
 	}
+	s.directories = s.places(dir)
 	kept, err := journal.Open(ctx, dir)
 	if err != nil {
 		return err
@@ -206,11 +209,24 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 	s.metrics.Watch(s.queue)
 	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
-		Verifier: webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
+		Directories: s.directories,
+		Verifier:    webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}
 	s.http = webhook.NewHTTPServer(s.handler.Handler(), s.log)
 	s.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) } // for its trace
 	return nil
+}
+
+// places are the directories of this machine that nobody outside needs to know: the program's, the state's, and the user's own.
+func (s *server) places(state string) []string {
+	out := []string{state, filepath.Dir(s.stack.ConfigFile())}
+	if dir, err := filepath.Abs(s.app.settings.cwd); err == nil {
+		out = append(out, dir)
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		out = append(out, home)
+	}
+	return out
 }
 
 // readTokens reads the tokens from the stack's configuration; on an error those in force stay so, unless the error is that there is none any more.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -13,7 +14,7 @@ import (
 func (o *serveOptions) logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(o.level)) // the flag takes no other words
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: output.LogAttr}
 	if o.logFormat == logText || o.logFormat == logAuto && o.app.errTTY {
 		return slog.New(slog.NewTextHandler(o.app.errs, options))
 	}

@@ -12,8 +12,11 @@ import (
 
 // streams are the standard streams, and what is known of the terminal behind them.
 type streams struct {
-	in        io.Reader
+	in io.Reader
+	// out and errs are behind a gate, through which nothing passes that a terminal would obey but what is ours; see [output.Gate].
 	out, errs io.Writer
+	// screen is stdout itself, for what draws the whole terminal.
+	screen io.Writer
 	// inTTY, outTTY and errTTY say which of them are a terminal.
 	inTTY, outTTY, errTTY bool
 	outWidth, errWidth    func() int
@@ -25,7 +28,7 @@ type streams struct {
 
 func standard(in, out, errs *os.File) streams {
 	return streams{
-		in: in, out: out, errs: errs,
+		in: in, out: output.NewGate(out), errs: output.NewGate(errs), screen: out,
 		inTTY: isTerminal(in), outTTY: isTerminal(out), errTTY: isTerminal(errs),
 		outWidth: widthOf(out), errWidth: widthOf(errs),
 		terminalGone: terminalGone(in, out, errs),

@@ -86,9 +86,6 @@ func (l *watchLines) document(status *board.Status) (string, error) {
 		return "", err
 	}
 	l.told = is
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	err = encoder.Encode(status)
-	return text.String(), err
+	text, err := board.JSON(status, "")
+	return string(text), err
 }

@@ -47,7 +47,7 @@ func (l *watchPicture) run(ctx context.Context, follow func(context.Context, fun
 	if !l.app.inTTY {
 		keys = nil
 	}
-	program := tea.NewProgram(l, tea.WithInput(keys), tea.WithOutput(l.app.out), tea.WithAltScreen(), tea.WithoutBracketedPaste(), tea.WithoutSignalHandler())
+	program := tea.NewProgram(l, tea.WithInput(keys), tea.WithOutput(l.app.screen), tea.WithAltScreen(), tea.WithoutBracketedPaste(), tea.WithoutSignalHandler())
 	defer context.AfterFunc(ctx, program.Quit)()
 	ended := make(chan struct{})
 	go func() {

@@ -47,6 +47,9 @@ func keepState(env *testscript.Env) {
 	state := &scriptState{t: env.T()}
 	env.Values[stateKey{}] = state
 	env.Setenv("TOKEN", token)
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "token.header"), []byte("Authorization: Bearer "+token+"\n"), 0o600); err != nil {
+		state.t.Fatal(err)
+	}
 	env.Setenv("SERVE_LOG", filepath.Join(env.WorkDir, "serve.log"))
 	env.Defer(func() {
 		defer state.unmount()

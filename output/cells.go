@@ -1,14 +1,10 @@
 package output
 
 import (
-	"math"
 	"strings"
-	"unicode"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
-
-	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // cell is a piece of text that looks one way. The text holds no escape sequence: see [clean].
@@ -19,27 +15,6 @@ type cell struct {
 
 func (c cell) width() int     { return ansi.StringWidth(c.text) }
 func (c cell) render() string { return c.look.Render(c.text) }
-
-// clean is a text of others as a single line that does nothing to a terminal: no escape sequences, no colour tags of Pulumi's, no
-// characters that control or reorder.
-func clean(text string) string { return board.OneLine(stripped(text), math.MaxInt) }
-
-// cleanLines is like [clean] for a text of several lines, whose indentation stays.
-func cleanLines(text string) []string {
-	var out []string
-	for line := range strings.Lines(strings.TrimSpace(stripped(text))) {
-		line = strings.ReplaceAll(line, "\t", "    ")
-		out = append(out, strings.TrimRight(strings.Map(func(r rune) rune {
-			if !unicode.IsGraphic(r) {
-				return -1
-			}
-			return r
-		}, line), " "))
-	}
-	return out
-}
-
-func stripped(text string) string { return ansi.Strip(colorTag.ReplaceAllString(text, "")) }
 
 // gap stands between two cells, and margin before the lines of a section.
 const (

@@ -12,6 +12,7 @@ import (
 // Changes tells what is new since an earlier status, a line for each thing, with the time in a zone; empty where nothing is. Where there is no
 // earlier one, nil, it tells how things stand.
 func (s *Style) Changes(before, status *board.Status, zone *time.Location) string {
+	before, status = tidy(before), tidy(status)
 	c := &changes{style: s, now: status.View(status.Now.In(zone))}
 	if before == nil {
 		c.before = (&board.Status{}).View(status.Now)

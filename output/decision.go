@@ -10,6 +10,7 @@ import (
 
 // Decision says in one line what becomes of an intent, as "worker-pool 3 -> 50 (clamped from 100 to max 50)".
 func (s *Style) Decision(d scale.Decision) string {
+	d = tidy(d)
 	pool := s.bold.Render(d.Intent.Pool)
 	switch d.Outcome {
 	case scale.Scale:
@@ -33,6 +34,7 @@ func aside(reason string) string {
 
 // Preview shows what was decided and what the engine would do. The result is nil where nothing would be done.
 func (s *Style) Preview(plan scale.Plan, result *scale.Result) string {
+	plan, result = tidy(plan), tidy(result)
 	var out strings.Builder
 	for _, d := range plan.Decisions {
 		out.WriteString(s.Decision(d))
@@ -59,6 +61,7 @@ func (s *Style) otherSize(m scale.Move, size int) string {
 
 // Report shows what was done, a line for each pool.
 func (s *Style) Report(report scale.Report) string {
+	report = tidy(report)
 	var out strings.Builder
 	done := map[string]bool{}
 	for _, r := range report.Results {

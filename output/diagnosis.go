@@ -11,6 +11,7 @@ import (
 
 // Diagnosis lists the checks, each with its result in a word, what was found and what to do, and counts them at the end.
 func (s *Style) Diagnosis(report doctor.Report) string {
+	report = tidy(report)
 	words := map[doctor.Result]string{
 		doctor.OK: s.green.Render("ok"), doctor.Warning: s.yellow.Render("warning"), doctor.Problem: s.red.Render("problem"),
 		doctor.NotChecked: s.dim.Render("not checked"),

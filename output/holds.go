@@ -25,11 +25,12 @@ func (s *Style) Holds(holds scale.Holds, now time.Time) string {
 	if len(holds) == 0 {
 		return "nothing is held\n"
 	}
+	holds = tidy(holds)
 	rows := make([][]string, len(holds))
 	for i, h := range holds {
 		rows[i] = []string{
 			cmp.Or(h.Pool, "the stack"), h.Until.In(now.Location()).Format(time.DateTime), board.Left(h.Until.Sub(now)),
-			cmp.Or(clean(h.By), none), cmp.Or(clean(h.Reason), none),
+			cmp.Or(h.By, none), cmp.Or(h.Reason, none),
 		}
 	}
 	return s.table([]string{"HELD", "UNTIL", "LEFT", "BY", "REASON"}, rows)

@@ -1,11 +1,10 @@
 package output
 
 import (
-	"bytes"
-	"encoding/json"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Document is a JSON document that a command writes with --json. Fields are added to documents, never renamed.
@@ -14,16 +13,10 @@ type Document interface {
 	Fail(*Error)
 }
 
-// Marshal is the document as text.
+// Marshal is the document as text: see [board.JSON].
 func Marshal(d Document) (string, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(d); err != nil {
-		return "", err
-	}
-	return text.String(), nil
+	text, err := board.JSON(d, "  ")
+	return string(text), err
 }
 
 // Failure is the part of every document that tells of an error: it stands there whenever the exit code is not 0.

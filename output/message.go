@@ -13,13 +13,15 @@ type Trouble struct {
 	// HeldOff says that nothing is wrong: what was asked must wait.
 	HeldOff bool
 	// Message says what happened, Hint what to do; the hint may be empty.
-	Message, Hint string
+	Message string `text:"lines"`
+	Hint    string `text:"lines"`
 	// Diagnostics are what the engine said and nobody has seen yet.
 	Diagnostics []scale.Diagnostic
 }
 
 // Trouble renders it: the error on a line, the engine's messages below it, the hint on a line of its own.
 func (s *Style) Trouble(t Trouble) string {
+	t = tidy(t)
 	var out strings.Builder
 	label := s.red.Render("error:")
 	if t.HeldOff {
@@ -55,7 +57,9 @@ func (s *Style) diagnostic(d scale.Diagnostic) string {
 }
 
 // Note is a remark in passing.
-func (s *Style) Note(text string) string { return s.bold.Render("note:") + " " + text + "\n" }
+func (s *Style) Note(text string) string {
+	return s.bold.Render("note:") + " " + board.Lines(board.Plain(text), board.LongestLines) + "\n"
+}
 
 // DriftNote says that the configuration file is not what the stack has, and what was done about it.
 func DriftNote(d scale.Drift, restored bool) string {
@@ -75,7 +79,7 @@ func PendingNote(pool string, pending []scale.PendingChange) string {
 
 // eventText is what there is to say about an event; empty where there is nothing.
 func (s *Style) eventText(event scale.Event) string {
-	switch e := event.(type) {
+	switch e := tidy(event).(type) {
 	case scale.Waiting:
 		return s.Note("another pulumiscale is at work here (" + e.Lock + "); waiting for it to end")
 	case scale.Retrying:

@@ -62,6 +62,7 @@ func (p *Progress) picture() []string {
 			lines = append(lines, fmt.Sprintf("  … and %d more", len(p.running)-i))
 			break
 		}
+		s.step = tidy(s.step)
 		op := operationOf(s.step.Op)
 		lines = append(lines, fmt.Sprintf("%s %s %s %s %s %s", op.color(p.style).Render(spin), op.color(p.style).Render(fmt.Sprintf("%-2s", op.sign)),
 			s.step.Type, s.step.Name, op.doing, p.style.dim.Render("("+board.Elapsed(now.Sub(s.at))+")")))

@@ -19,6 +19,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 	if len(pools) == 0 {
 		return fmt.Sprintf("the stack output %q has no pools\n", scale.OutputName)
 	}
+	pools = tidy(pools)
 	rows := make([][]string, len(pools))
 	for i, pool := range pools {
 		rows[i] = []string{
@@ -92,7 +93,7 @@ func lastScaled(pool scale.Status, now time.Time) string {
 // Proofs says of each pool whether the engine proves its rule right.
 func (s *Style) Proofs(proofs []scale.RuleProof) string {
 	var out strings.Builder
-	for _, p := range proofs {
+	for _, p := range tidy(proofs) {
 		if p.Problem != "" {
 			fmt.Fprintf(&out, "%s %s: %s\n", s.red.Render("✗"), s.bold.Render(p.Pool), s.engine(p.Problem))
 			continue
@@ -102,6 +103,9 @@ func (s *Style) Proofs(proofs []scale.RuleProof) string {
 	return out.String()
 }
 
+// longestAuthor is how many characters of an author are shown: what comes after them stands in columns.
+const longestAuthor = 60
+
 // History is a table of past scalings, newest first, in the local time of now.
 func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
 	if len(scalings) == 0 {
@@ -109,18 +113,16 @@ func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
 	}
 	rows := make([][]string, len(scalings))
 	for i, scaling := range scalings {
+		title, _, _ := strings.Cut(strings.TrimSpace(scaling.Message), "\n")
+		scaling.Message = title
+		scaling = tidy(scaling)
 		result := s.green.Render("succeeded")
 		if !scaling.Succeeded {
 			result = s.red.Render("failed")
 		}
-		by := scaling.By
-		if by == "" {
-			by = none
-		}
-		message, _, _ := strings.Cut(strings.TrimSpace(scaling.Message), "\n")
 		rows[i] = []string{
 			scaling.End.In(now.Location()).Format(time.DateTime), scaling.Pool, fmt.Sprintf("%d -> %d", scaling.From, scaling.To),
-			result, scaling.End.Sub(scaling.Start).Round(time.Second).String(), by, message,
+			result, scaling.End.Sub(scaling.Start).Round(time.Second).String(), cmp.Or(board.OneLine(scaling.By, longestAuthor), none), scaling.Message,
 		}
 	}
 	return s.table([]string{"TIME", "POOL", "COUNT", "RESULT", "TOOK", "BY", "MESSAGE"}, rows)
@@ -132,7 +134,8 @@ func (s *Style) Restored(restored []scale.Drift, file string) string {
 		return "nothing to restore\n"
 	}
 	var out strings.Builder
-	for _, d := range restored {
+	file = clean(file)
+	for _, d := range tidy(restored) {
 		fmt.Fprintf(&out, "%s: config %q %s -> %s in %s\n", s.bold.Render(d.Pool), d.Key, orMissing(d.File), orMissing(d.Configured), file)
 	}
 	return out.String()

@@ -96,7 +96,7 @@ func (p *Progress) Close() {
 func (p *Progress) Work(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.work, p.begun = text, p.now()
+	p.work, p.begun = clean(text), p.now()
 }
 
 // Rest takes the picture away until there is work again: for a question, or for a result.
@@ -161,7 +161,7 @@ func (p *Progress) engine(e scale.EngineStarted) {
 	if e.Preview {
 		word = "previewing"
 	}
-	p.work = strings.TrimSpace(word + " " + strings.TrimPrefix(e.Message, "pulumiscale: "))
+	p.work = clean(word + " " + strings.TrimPrefix(e.Message, "pulumiscale: "))
 	p.begun, p.previewed, p.running = p.now(), e.Preview, nil
 	if !p.live {
 		p.print(p.work + "\n")
@@ -174,7 +174,7 @@ func (p *Progress) start(e scale.StepStarted) {
 	}
 	p.running = append(p.running, started{step: e.Step, at: e.At})
 	if !p.live {
-		p.print(p.line(e.Step, operationOf(e.Step.Op).doing, ""))
+		p.print(p.line(e.Step, operationOf(clean(e.Step.Op)).doing, ""))
 	}
 }
 
@@ -190,6 +190,7 @@ func (p *Progress) done(e scale.StepDone) {
 			break
 		}
 	}
+	e = tidy(e)
 	op := operationOf(e.Step.Op)
 	if e.Failed {
 		p.print(p.line(e.Step, p.style.red.Render(op.doing+" failed"), took))
@@ -200,6 +201,7 @@ func (p *Progress) done(e scale.StepDone) {
 
 // line is one line about a step.
 func (p *Progress) line(step scale.ResourceStep, word, rest string) string {
+	step = tidy(step)
 	op := operationOf(step.Op)
 	text := fmt.Sprintf(" %s %s %s %s%s", op.color(p.style).Render(fmt.Sprintf("%-2s", op.sign)), step.Type, step.Name, word, rest)
 	if p.live {

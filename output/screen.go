@@ -29,7 +29,7 @@ type Screen struct {
 
 // Screen draws the whole terminal: a head, as much of the body as fits, and a foot. Furthest is the largest Top that shows more.
 func (s *Style) Screen(sc Screen, width, height int) (picture string, furthest int) {
-	width = max(width, 1)
+	sc, width = tidy(sc), max(width, 1)
 	head, body := s.head(sc, width), s.keys(width)
 	if !sc.Help {
 		body = s.body(sc, width)

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // operation is how one of Pulumi's operations on a resource is shown, after the manner of `pulumi up`.
@@ -53,7 +53,7 @@ func operationOf(op string) operation {
 // cut: it is what somebody approves.
 func (s *Style) Diff(steps []scale.ResourceStep) string {
 	var out strings.Builder
-	for _, step := range whole(steps) {
+	for _, step := range tidy(whole(steps)) {
 		op := operationOf(step.Op)
 		color := op.color(s)
 		fmt.Fprintf(&out, "%s %s %s %s\n", color.Render(op.sign), step.Type, s.bold.Render(step.Name), color.Render(step.Op))
@@ -90,20 +90,18 @@ func (s *Style) property(diff scale.PropertyDiff) string {
 }
 
 func value(of any) string {
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(of); err != nil {
-		return fmt.Sprint(of)
+	text, err := board.JSON(of, "")
+	if err != nil {
+		return clean(fmt.Sprint(of))
 	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return strings.TrimSuffix(string(text), "\n")
 }
 
 // Changes counts the steps by what they do, as "1 to update, 2 to delete".
 func Changes(steps []scale.ResourceStep) string {
 	counts := map[string]int{}
 	var ops []string
-	for _, step := range whole(steps) {
+	for _, step := range tidy(whole(steps)) {
 		if counts[step.Op]++; counts[step.Op] == 1 {
 			ops = append(ops, step.Op)
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Color says whether text is coloured, in the words of Pulumi's own --color.
@@ -66,26 +68,26 @@ func (s *Style) cut(line string) string {
 	return line
 }
 
-var colorTag = regexp.MustCompile(`<\{%([^%]*)%\}>`)
-
-// engine is a text of the engine as it gave it, its colour tags turned into what the stream understands.
+// engine is a text of the engine, made fit by [tidy], its colour commands turned into what the stream understands.
 func (s *Style) engine(text string) string {
 	if s.raw {
 		return text
 	}
 	if !s.color {
-		return ansi.Strip(colorTag.ReplaceAllString(text, ""))
+		return board.Plain(text)
 	}
 	tagged := false
-	text = colorTag.ReplaceAllStringFunc(text, func(tag string) string {
+	text = board.ColorTag.ReplaceAllStringFunc(text, func(tag string) string {
 		tagged = true
-		return escape(colorTag.FindStringSubmatch(tag)[1])
+		return escape(board.ColorTag.FindStringSubmatch(tag)[1])
 	})
 	if tagged {
 		text += escape("reset")
 	}
 	return text
 }
+
+var colorNumber = regexp.MustCompile(`^[0-9]{1,3}$`)
 
 // escape is the terminal's escape sequence for one of Pulumi's colour commands; empty for one that is not known.
 func escape(command string) string {
@@ -97,10 +99,10 @@ func escape(command string) string {
 	case "underline":
 		return "\x1b[4m"
 	}
-	if color, ok := strings.CutPrefix(command, "fg "); ok {
+	if color, ok := strings.CutPrefix(command, "fg "); ok && colorNumber.MatchString(color) {
 		return "\x1b[38;5;" + color + "m"
 	}
-	if color, ok := strings.CutPrefix(command, "bg "); ok {
+	if color, ok := strings.CutPrefix(command, "bg "); ok && colorNumber.MatchString(color) {
 		return "\x1b[48;5;" + color + "m"
 	}
 	return ""

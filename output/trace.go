@@ -18,6 +18,8 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // OpenTrace makes a provider whose spans are appended to a file, as lines of OTLP in JSON (opentelemetry.io/docs/specs/otel/protocol/file-exporter):
@@ -69,12 +71,12 @@ func (f *traceFile) UploadTraces(_ context.Context, of []*spans.ResourceSpans) e
 	if err := hexIDs(doc); err != nil {
 		return err
 	}
-	if text, err = json.Marshal(doc); err != nil {
+	if text, err = board.JSON(doc, ""); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, err = f.file.Write(append(text, '\n'))
+	_, err = f.file.Write(text)
 	if f.err == nil {
 		f.err = err
 	}

@@ -82,7 +82,7 @@ type (
 type Diagnostic struct {
 	Severity string `json:"severity"`
 	URN      string `json:"urn,omitempty"`
-	Message  string `json:"message"`
+	Message  string `json:"message" text:"lines"`
 }
 
 func (Waiting) event()           {}

@@ -226,8 +226,8 @@ type PropertyDiff struct {
 	// Path is the property's path in the resource's inputs.
 	Path string `json:"path"`
 	// Old and New are the values before and after; nil where the property is not set.
-	Old any `json:"old,omitempty"`
-	New any `json:"new,omitempty"`
+	Old any `json:"old,omitempty" text:"value"`
+	New any `json:"new,omitempty" text:"value"`
 	// Replaces says that this property's change is why the resource is replaced.
 	Replaces bool `json:"replaces,omitempty"`
 }

@@ -164,7 +164,7 @@ type RuleProof struct {
 	// Steps are the targets' steps in that preview.
 	Steps []ResourceStep
 	// Problem says what is wrong with the rule; empty where the engine proves it right.
-	Problem string
+	Problem string `text:"lines"`
 }
 
 // Verify proves each rule against the engine, by a preview of its pool one unit away from the present count: each target must

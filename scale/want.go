@@ -48,7 +48,7 @@ func unknownCount(rule Rule) *stopped {
 // A count and a metric's value say by themselves which way they move the pool. Where somebody has named a direction besides, they move
 // it that way or not at all.
 func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
-	trigger := rule.Triggers[signal.Alert]
+	trigger := rule.trigger(signal.Alert)
 	asked := Trigger{Direction: signal.Direction, Delta: signal.Delta, Count: signal.Count}
 	named := firstDirection(asked.ownDirection(), trigger.ownDirection(), signal.Comparison)
 	direction := firstDirection(named, Up)

@@ -74,7 +74,7 @@ func (a alarm) delivery(route Route) (Delivery, error) {
 		return delivery, nil
 	}
 	signal := scale.Signal{
-		Alert: a.name, Cleared: a.state == stateOK, Lapsed: a.lapsed(), Comparison: a.comparison, Value: a.value, Threshold: a.threshold,
+		Alert: scale.AlertName(a.name), Cleared: a.state == stateOK, Lapsed: a.lapsed(), Comparison: a.comparison, Value: a.value, Threshold: a.threshold,
 		Since: changeTime(a.at),
 	}
 	if !signal.Since.IsZero() && len(a.identity) <= maxARN {

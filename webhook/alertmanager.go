@@ -141,7 +141,7 @@ func (a alert) ask(route Route, query overrides, delivery *Delivery) {
 		delivery.skip(cmp.Or(a.labels["rulename"], a.name()), pool, "%s", trouble)
 		return
 	}
-	signal := scale.Signal{Alert: a.name(), Cleared: a.cleared, Value: a.value, Repeats: true}
+	signal := scale.Signal{Alert: scale.AlertName(a.name()), Cleared: a.cleared, Value: a.value, Repeats: true}
 	query.over(a.own).apply(&signal)
 	intent := scale.Intent{Pool: pool, Signal: &signal, Source: a.source, Reason: describe(a.name(), a.summary())}
 	if !a.since.IsZero() {

@@ -25,7 +25,7 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All fields but Reloaded are required.
+// Server answers HTTP requests. All fields but Reloaded and Directories are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *scale.Queue
@@ -40,6 +40,8 @@ type Server struct {
 	Now      func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules; nil: nothing is.
 	Reloaded func(context.Context) error
+	// Directories are those of this machine that no answer tells; none where it is empty.
+	Directories []string
 
 	// renewing lets one request at a time, for all who wait, ask for the rules because it does not find its pool, and renewed is when that
 	// was last.
@@ -134,10 +136,10 @@ func served(mux *http.ServeMux, r *http.Request) bool {
 // serve does for every endpoint what must not be forgotten: the token, the body's type and size, the time that it may take, the error's
 // answer, metrics and log.
 func (s *Server) serve(e endpoint) http.Handler {
-	patience := cmp.Or(e.patience, answerTimeout)
+	patience, veil := cmp.Or(e.patience, answerTimeout), newVeil(s.Directories)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Now()
-		seen := &statusWriter{ResponseWriter: w}
+		seen := &statusWriter{ResponseWriter: w, veil: veil}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if len(r.TransferEncoding) > 0 {
 			// It may have had a length besides, which the library has dropped: by RFC 9112, section 6.1, what comes after it on the connection
@@ -299,10 +301,11 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// statusWriter remembers the status of an answer.
+// statusWriter remembers the status of an answer, and takes out of it where the program lives.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	veil   *strings.Replacer
 }
 
 func (w *statusWriter) WriteHeader(status int) {
@@ -316,7 +319,11 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(p)
+	told := w.veil.Replace(string(p))
+	if _, err := io.WriteString(w.ResponseWriter, told); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // Unwrap lets [http.ResponseController] reach the connection.

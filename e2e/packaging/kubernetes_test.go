@@ -66,6 +66,7 @@ func TestKubernetesManifests(t *testing.T) {
 			t.Errorf("%s: %d replicas, %d s to stop", name, *set.Spec.Replicas, *pod.Spec.TerminationGracePeriodSeconds)
 		}
 		for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+			checkConfined(t, name, pod.Spec.SecurityContext, &container)
 			if container.Name != "pulumiscale" {
 				continue
 			}
@@ -74,9 +75,41 @@ func TestKubernetesManifests(t *testing.T) {
 	}
 }
 
+// checkConfined holds that every container runs as nobody in particular, on a root file system that it cannot write, with no rights, and with an
+// image of a tag or a digest.
+func checkConfined(t *testing.T, name string, pod *corev1.PodSecurityContext, container *corev1.Container) {
+	t.Helper()
+	security := container.SecurityContext
+	is := func(flag *bool) bool { return flag != nil && *flag }
+	switch {
+	case security == nil || security.AllowPrivilegeEscalation == nil || *security.AllowPrivilegeEscalation || security.Capabilities == nil ||
+		len(security.Capabilities.Drop) != 1 || security.Capabilities.Drop[0] != "ALL" || len(security.Capabilities.Add) > 0:
+		t.Errorf("%s: %s may do more than it needs", name, container.Name)
+	case !is(security.ReadOnlyRootFilesystem):
+		t.Errorf("%s: %s can write its root file system", name, container.Name)
+	case !is(security.RunAsNonRoot) && !is(pod.RunAsNonRoot):
+		t.Errorf("%s: %s may run as root", name, container.Name)
+	case pod.SeccompProfile == nil || pod.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault:
+		t.Errorf("%s: %s has no seccomp profile", name, container.Name)
+	}
+	if _, tag, _ := strings.Cut(container.Image, ":"); tag == "" || tag == "latest" {
+		t.Errorf("%s: %s has an image without a version: %s", name, container.Name, container.Image)
+	}
+}
+
+// The manifests have TLS, or say why not.
+func TestKubernetesManifestsSpeakOfTLS(t *testing.T) {
+	for _, name := range []string{"kubernetes.yaml", "kubernetes-sidecar.yaml"} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || !strings.Contains(string(text), "--tls-cert") && !strings.Contains(string(text), "no TLS") {
+			t.Errorf("%s says nothing of TLS (%v)", name, err)
+		}
+	}
+}
+
 func checkContainer(t *testing.T, name string, container *corev1.Container, claims []corev1.PersistentVolumeClaim) {
 	t.Helper()
-	if len(container.VolumeMounts) != 1 || len(claims) != 1 || container.VolumeMounts[0].Name != claims[0].Name {
+	if len(container.VolumeMounts) == 0 || len(claims) != 1 || container.VolumeMounts[0].Name != claims[0].Name {
 		t.Errorf("%s: the volume is not that of the claim", name)
 	}
 	dockerfile, err := os.ReadFile(filepath.Join(folder, "Dockerfile"))
@@ -85,10 +118,6 @@ func checkContainer(t *testing.T, name string, container *corev1.Container, clai
 	}
 	if path := container.VolumeMounts[0].MountPath; !strings.Contains(string(dockerfile), "PULUMISCALE_STATE_DIR="+path+" ") {
 		t.Errorf("%s: the state is not in the volume, which is at %s", name, path)
-	}
-	security := container.SecurityContext
-	if *security.AllowPrivilegeEscalation || len(security.Capabilities.Drop) != 1 || security.Capabilities.Drop[0] != "ALL" {
-		t.Errorf("%s: the container may do more than it needs", name)
 	}
 	if container.LivenessProbe == nil || container.StartupProbe == nil {
 		t.Errorf("%s: a probe is missing", name)

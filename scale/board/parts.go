@@ -44,7 +44,7 @@ type Operation struct {
 	Source    string     `json:"source"`
 	Reason    string     `json:"reason,omitempty"`
 	Decision  Decision   `json:"decision"`
-	Error     string     `json:"error,omitempty"`
+	Error     string     `json:"error,omitempty" text:"lines"`
 	Accepted  *time.Time `json:"acceptedAt"`
 	Started   *time.Time `json:"startedAt,omitempty"`
 	Ended     *time.Time `json:"endedAt,omitempty"`
@@ -86,7 +86,7 @@ type Pool struct {
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
 	Hold  *Hold  `json:"hold,omitempty"`
-	Error string `json:"error,omitempty"`
+	Error string `json:"error,omitempty" text:"lines"`
 }
 
 // Drift is a difference between the stack's configuration file and the last successful update.

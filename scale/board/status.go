@@ -29,7 +29,7 @@ type Status struct {
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
 	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
-	Problem string `json:"problem,omitempty"`
+	Problem string `json:"problem,omitempty" text:"lines"`
 	Off     bool   `json:"off,omitempty"`
 	// Unwritable says that it is not because what is accepted cannot be written down.
 	Unwritable bool            `json:"unwritable,omitempty"`
@@ -56,7 +56,7 @@ type Status struct {
 	Scalings []Scaling   `json:"scalings"`
 }
 
-// New makes a status of what is known at a time: an overview, what is being done, nil where nothing is, and operations that are done,
+// New makes a status of what is known at a time, as it may be shown (see [Tidy]): an overview, what is being done, nil where nothing is, and operations that are done,
 // newest first, among which failures are looked for. What is being done must have been asked first, so that an operation which ends in
 // between is still told of as open.
 func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operation, now time.Time) *Status {
@@ -93,7 +93,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	if r := s.Running; r != nil && len(r.Operations)+len(r.Settling) == 0 { // it has just ended
 		s.Running = nil
 	}
-	return s
+	return Tidy(s)
 }
 
 // addOpen adds as many of the operations that are not done as are told of.
@@ -120,7 +120,7 @@ func failed(op scale.Operation) bool {
 	return op.Result == scale.FinalFailed || op.Result == scale.FinalUnverified || op.Error != ""
 }
 
-// Decode reads a status as a server tells it. Fields that it does not know are passed over.
+// Decode reads a status as a server tells it, as it may be shown (see [Tidy]). Fields that it does not know are passed over.
 func Decode(r io.Reader) (*Status, error) {
 	decoder := json.NewDecoder(r)
 	decoder.UseNumber() // the values of properties are shown as they are
@@ -131,5 +131,5 @@ func Decode(r io.Reader) (*Status, error) {
 	if s.Stack == "" || s.Now.IsZero() {
 		return nil, errors.New("read the status: it names no stack or no time")
 	}
-	return &s, nil
+	return Tidy(&s), nil
 }

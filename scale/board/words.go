@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Count is a count that may not be known.
@@ -73,15 +72,4 @@ func ResourceOf(urn string) (typ, name string) {
 	}
 	typ = parts[2]
 	return typ[strings.LastIndex(typ, "$")+1:], parts[3]
-}
-
-// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message: a single line of at most limit runes, without
-// control and formatting characters (which hide or reorder what follows them), runs of white space as one space.
-func OneLine(text string, limit int) string {
-	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
-	line := []rune(strings.Join(words, " "))
-	if len(line) > limit {
-		line = append(line[:limit-1], '…')
-	}
-	return string(line)
 }

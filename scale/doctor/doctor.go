@@ -30,9 +30,9 @@ type Check struct {
 	ID, Title string
 	Result    Result
 	// Found says what there is, or why it was not checked.
-	Found string
+	Found string `text:"lines"`
 	// Details are more lines of it, such as each mistake in the rules.
-	Details []string
+	Details []string `text:"lines"`
 	// Hint says what to do; it is empty where there is nothing to do.
 	Hint string
 }

@@ -1,0 +1,47 @@
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// FuzzLog holds that a line of the server's log stays one, bounded, and without a character that a terminal obeys, whatever an event holds.
+func FuzzLog(f *testing.F) {
+	for _, text := range []string{"a\x1b[2Jb", "\u202e", "\x7f\u009b31m", "\xff", "a\nb\rc", "\u2028\U000e0041", strings.Repeat("n", 1<<18)} {
+		f.Add(text)
+	}
+	failure := errors.New("")
+	operation := scale.Operation{Intent: scale.Intent{Signal: &scale.Signal{}}}
+	events := []scale.Event{
+		scale.Submitted{Submission: scale.Submission{Decision: scale.Decision{Intent: operation.Intent}}}, scale.Changed{Operation: operation}, scale.BatchDone{Err: failure},
+		scale.BatchDone{Report: &scale.Report{Results: []scale.MoveResult{{}}}}, scale.Postponed{Err: failure}, scale.Refreshed{Err: failure},
+		scale.JournalFailed{Err: failure}, scale.Retrying{Err: failure}, scale.Drifted{}, scale.EngineStarted{}, scale.StepDone{}, scale.Diagnosed{Diagnostic: scale.Diagnostic{Severity: "error"}},
+		scale.SwitchedOff{Err: failure}, scale.Overtaken{Pools: make([]string, 1000)}, scale.Stale{Err: &scale.StaleError{}}, scale.Proved{Err: failure},
+		scale.PendingOperations{URNs: make([]string, 1000)}, scale.LockRemoved{Holders: []scale.Holder{{}}}, scale.Settling{Pools: []string{""}},
+		scale.HoldsChanged{Now: scale.Holds{{}}}, scale.Announced{Upcoming: []scale.Upcoming{{}}}, scale.Settled{Err: failure, Pools: []string{""}},
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, format := range []string{logText, logJSON} {
+			for _, event := range events {
+				var out bytes.Buffer
+				o := &serveOptions{app: &app{streams: streams{errs: &out}}, level: "debug", logFormat: format}
+				filled := board.Texts(event, func(old string, _ board.Shape) string {
+					if old == "error" {
+						return old
+					}
+					return text
+				})
+				logEvent(o.logger(), filled)
+				line, ended := strings.CutSuffix(out.String(), "\n")
+				if !ended || strings.ContainsFunc(line, func(r rune) bool { return !board.Shown(r) }) || len(line) > 300_000 {
+					t.Errorf("%T: %d bytes: %.300q", event, len(line), line)
+				}
+			}
+		}
+	})
+}

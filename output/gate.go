@@ -1,0 +1,104 @@
+package output
+
+import (
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// tidy is a value whose texts may be shown: a copy, see [board.Texts]. Each exported method of [Style] begins with it, before anything is coloured,
+// so that what is left of escape sequences is ours; [Gate] lets nothing else pass. Values of somebody's program stay as they are: [value] escapes
+// them. So do Pulumi's colour commands where a text has several lines: see [Style.engine].
+func tidy[T any](of T) T {
+	return board.Texts(of, func(text string, shape board.Shape) string {
+		switch shape {
+		case board.Value:
+			return text
+		case board.SeveralLines:
+			return cleanTagged(text)
+		}
+		return clean(text)
+	})
+}
+
+// clean is a text of others as a single line that does nothing to a terminal: no escape sequences, no colour commands of Pulumi's, no
+// characters that control, hide or reorder.
+func clean(text string) string { return board.OneLine(board.Plain(text), board.LongestLine) }
+
+// cleanLines is like [clean] for a text of several lines, whose indentation stays.
+func cleanLines(text string) []string {
+	return strings.Split(board.Lines(strings.TrimSpace(board.Plain(text)), board.LongestLines), "\n")
+}
+
+// cleanTagged is a text of several lines that does nothing to a terminal, with Pulumi's colour commands.
+func cleanTagged(text string) string {
+	var out strings.Builder
+	for _, piece := range pieces(text) {
+		out.WriteString(piece.text)
+		out.WriteString(piece.tag)
+	}
+	return board.Lines(out.String(), board.LongestLines)
+}
+
+// piece is a text without colour, and the command of Pulumi's that follows it.
+type piece struct{ text, tag string }
+
+func pieces(text string) []piece {
+	var out []piece
+	from := 0
+	for _, at := range board.ColorTag.FindAllStringIndex(text, -1) {
+		out = append(out, piece{board.Plain(text[from:at[0]]), text[at[0]:at[1]]})
+		from = at[1]
+	}
+	return append(out, piece{text: board.Plain(text[from:])})
+}
+
+// sequence is one of the escape sequences that this package writes: colours, and what [Progress] draws with.
+var sequence = regexp.MustCompile(`^(\x1b\[[0-9;]{0,20}m|\x1b\[[0-9]{1,4}A|\x1b\[\?25[lh]|\r\x1b\[J)`)
+
+// Gate is a stream on its way to a terminal or a file: what is written to it arrives without characters that are not shown, but for the ends of
+// lines, tabs, and the escape sequences of this package. It is the last gate, for what was forgotten before. It is safe for concurrent use.
+type Gate struct {
+	to io.Writer
+
+	mu sync.Mutex
+	// rest is the beginning of a character whose other bytes are still to come.
+	rest []byte
+}
+
+// NewGate makes a gate before a stream.
+func NewGate(to io.Writer) *Gate { return &Gate{to: to} }
+
+// Write implements [io.Writer]. An escape sequence must be written as a whole.
+func (g *Gate) Write(text []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := append(g.rest, text...)
+	g.rest = nil
+	out := make([]byte, 0, len(all))
+	for len(all) > 0 {
+		if !utf8.FullRune(all) {
+			g.rest = append(g.rest, all...)
+			break
+		}
+		if all[0] == '\x1b' || all[0] == '\r' {
+			if own := sequence.Find(all); own != nil {
+				out, all = append(out, own...), all[len(own):]
+				continue
+			}
+		}
+		r, size := utf8.DecodeRune(all)
+		if board.Shown(r) || r == '\n' || r == '\t' {
+			out = utf8.AppendRune(out, r)
+		}
+		all = all[size:]
+	}
+	if _, err := g.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}

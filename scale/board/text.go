@@ -1,0 +1,203 @@
+package board
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// How many characters of a text from elsewhere are shown at most: of one that stands in a line, and of one of several lines.
+const (
+	LongestLine  = 2_000
+	LongestLines = 16_000
+)
+
+// Shown says whether a character is one that people see. Those that control a terminal, hide or reorder what follows them, end a line, or take no
+// room are not: of Unicode's categories those but letters, marks, numbers, punctuation, symbols and spaces, and what it calls ignorable.
+func Shown(r rune) bool {
+	return r < unicode.MaxASCII && r >= ' ' || r > unicode.MaxASCII && unicode.IsGraphic(r) &&
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message: a single line of at most limit characters, all of
+// which are [Shown], runs of white space as one space.
+func OneLine(text string, limit int) string {
+	return cut(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !Shown(r) }), " "), limit)
+}
+
+// Lines is like [OneLine] for a text of several lines: their ends and what sets them in stay.
+func Lines(text string, limit int) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line, ended := strings.CutSuffix(line, "\n")
+		out.WriteString(strings.TrimRight(strings.Map(func(r rune) rune {
+			if !Shown(r) {
+				return -1
+			}
+			return r
+		}, strings.ReplaceAll(line, "\t", "    ")), " "))
+		if ended {
+			out.WriteByte('\n')
+		}
+	}
+	return cut(strings.TrimRight(out.String(), "\n"), limit)
+}
+
+// cut shortens a text, and makes it valid UTF-8.
+func cut(text string, limit int) string {
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
+	if len(text) <= limit || utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// ColorTag is one of Pulumi's colour commands in a text, such as <{%fg 1%}>.
+var ColorTag = regexp.MustCompile(`<\{%([^%]*)%\}>`)
+
+// Plain is a text without colour: neither Pulumi's commands for it nor a terminal's sequences.
+func Plain(text string) string {
+	if strings.Contains(text, "<{%") {
+		text = ColorTag.ReplaceAllString(text, "")
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return !Shown(r) && r != '\n' && r != '\t' || r == utf8.RuneError }) < 0 {
+		return text
+	}
+	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // a lone byte would be taken for one that controls a terminal
+}
+
+// Tidy is a document as it may be shown: a copy in which each text is plain and has at most so many characters. It is the gate through which all
+// passes that is shown of a [Status] and answered over HTTP.
+//
+// A text is one line, unless its field says that it has several.
+func Tidy[T any](doc T) T {
+	return Texts(doc, func(text string, shape Shape) string {
+		if shape == SeveralLines {
+			return Lines(Plain(text), LongestLines)
+		}
+		return OneLine(Plain(text), LongestLine)
+	})
+}
+
+// Shape is what a field says of its texts in a tag, as in `text:"lines"`. The zero Shape is a text of one line.
+type Shape string
+
+const (
+	// SeveralLines is a text whose lines are to stay.
+	SeveralLines Shape = "lines"
+	// Value is a value of somebody's program: where it is approved, all of it is shown.
+	Value Shape = "value"
+)
+
+// Texts is a copy of a value in which each text that can be reached is another one: those in exported fields, lists, maps with their keys, and what
+// is behind pointers and interfaces. An error becomes one with another text, which wraps it. The change is told what the field says of its
+// texts.
+func Texts[T any](value T, change func(text string, shape Shape) string) T {
+	holder := reflect.ValueOf(&value).Elem() // so that an interface is seen as one
+	out, ok := texts(holder, "", change).Interface().(T)
+	if !ok { // a nil interface
+		return value
+	}
+	return out
+}
+
+// shownError is an error with another text.
+type shownError struct {
+	text string
+	err  error
+}
+
+func (e *shownError) Error() string { return e.text }
+func (e *shownError) Unwrap() error { return e.err }
+
+func texts(v reflect.Value, shape Shape, change func(string, Shape) string) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	out.Set(v)
+	switch v.Kind() {
+	case reflect.String:
+		out.SetString(change(v.String(), shape))
+	case reflect.Interface:
+		if v.IsNil() {
+			break
+		}
+		if err, ok := v.Interface().(error); ok {
+			if changed := reflect.ValueOf(&shownError{change(err.Error(), shape), err}); changed.Type().AssignableTo(v.Type()) {
+				out.Set(changed)
+				break
+			}
+		}
+		out.Set(texts(v.Elem(), shape, change))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			out.Set(reflect.New(v.Type().Elem()))
+			out.Elem().Set(texts(v.Elem(), shape, change))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if field := v.Type().Field(i); field.IsExported() {
+				out.Field(i).Set(texts(v.Field(i), Shape(field.Tag.Get("text")), change))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() || v.Type().Elem().Kind() == reflect.Uint8 {
+			break
+		}
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		fallthrough
+	case reflect.Array:
+		for i := range v.Len() {
+			out.Index(i).Set(texts(v.Index(i), shape, change))
+		}
+	case reflect.Map:
+		if v.IsNil() {
+			break
+		}
+		out.Set(reflect.MakeMapWithSize(v.Type(), v.Len()))
+		for entries := v.MapRange(); entries.Next(); {
+			out.SetMapIndex(texts(entries.Key(), "", change), texts(entries.Value(), shape, change))
+		}
+	default: // nothing else holds a text
+	}
+	return out
+}
+
+// JSON is a document as JSON with an end of a line, in which what is not [Shown] is escaped: a parser reads the same, and a terminal obeys nothing.
+func JSON(doc any, indent string) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", indent)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(doc); err != nil {
+		return nil, err
+	}
+	return Escaped(text.Bytes()), nil
+}
+
+// Escaped is JSON in which what is not [Shown] is written as \uXXXX, which encoding/json does below U+0020 alone.
+func Escaped(text []byte) []byte {
+	if bytes.IndexFunc(text, hidden) < 0 {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff: // a pair of surrogates, RFC 8259, section 7
+			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// hidden says whether a character of JSON, in which an end of a line can only stand between values, is not shown.
+func hidden(r rune) bool { return !Shown(r) && r != '\n' }

@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// FuzzPage holds that no text from outside brings a character that hides, reorders or controls to the page or to a document of the API, wherever it
+// stands in them.
+func FuzzPage(f *testing.F) {
+	for _, text := range []string{
+		"a\x1b[2Jb", "\u202e", "\u2066x", "\u200b\ufeff\u00ad", "\x7f\u009b31m", "\xff\xfe", "\u2028\u2029", "\U000e0041", "\u3164", "<script>", "a\nb\r\tc", strings.Repeat("n", 1<<18),
+	} {
+		f.Add(text)
+	}
+	tmpl := pageTemplate()
+	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	n := 3
+	f.Fuzz(func(t *testing.T, text string) {
+		pending := []scale.PendingChange{{Op: "update", Properties: []string{""}}}
+		op := board.Operation{ID: "a", From: &n, To: &n, Accepted: &at, Started: &at, Ended: &at}
+		status := &board.Status{
+			Now: at, ReadAt: &at, RuleErrors: []scale.Problem{{}}, Remarks: []string{""}, Deployed: &scale.Deploy{},
+			Pools: []board.Pool{{Count: &n, Configured: &n, Max: 9, Last: &board.Scaling{End: &at}, Drift: &board.Drift{File: new(""), Configured: new("")}, Pending: pending, Hold: &board.Hold{Until: at}}},
+			Running: &board.Work{Operations: []string{"a"}, Settling: []string{""}, Runs: []board.Run{{
+				Steps: []board.Step{{ResourceStep: scale.ResourceStep{Diffs: []scale.PropertyDiff{{Old: "", New: []any{""}}}}}}, Said: []scale.Diagnostic{{}},
+			}}},
+			Open: []board.Operation{op, op}, Holds: []board.Hold{{Until: at.Add(time.Hour)}}, Upcoming: []board.Upcoming{{Do: "settle"}},
+			Failures: []board.Operation{op}, Scalings: []board.Scaling{{Start: &at, End: &at}},
+		}
+		status = board.Texts(status, func(string, board.Shape) string { return text })
+		var page, doc bytes.Buffer
+		if err := tmpl.Execute(&page, viewOf(board.Tidy(status), at)); err != nil {
+			t.Fatal(err)
+		}
+		writeJSON(&recorded{Buffer: &doc}, http.StatusOK, "application/json", status)
+		for name, got := range map[string]string{"page": page.String(), "document": doc.String()} {
+			if bad := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && !board.Shown(r) || unicode.Is(unicode.Bidi_Control, r) }); bad >= 0 || !utf8.ValidString(got) {
+				t.Errorf("the %s lets %q pass: %q", name, got[bad:min(bad+4, len(got))], text)
+			}
+			if len(got) > 500_000 {
+				t.Errorf("the %s has %d bytes for a text of %d", name, len(got), len(text))
+			}
+		}
+	})
+}
+
+// recorded is an answer of which the body counts.
+type recorded struct{ *bytes.Buffer }
+
+func (*recorded) Header() http.Header { return http.Header{} }
+func (*recorded) WriteHeader(int)     {}
+
+// An alert's name of a megabyte is bounded where it comes in, and two of them stay two.
+func TestNamesOfAlertsAreBounded(t *testing.T) {
+	name := func(text string) string {
+		body := `{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"` + text + `","pool":"worker"},"startsAt":"2026-03-04T12:00:00Z"}]}`
+		got, err := DecodeAlertmanager([]byte(body), Route{Rules: pools()})
+		if err != nil || len(got.Intents) != 1 {
+			t.Fatal(err, got.Skipped)
+		}
+		return got.Intents[0].Signal.Alert
+	}
+	long := strings.Repeat("n", 1<<18)
+	if a, b := name(long+"a"), name(long+"b"); len(a) > 1024 || a == b {
+		t.Errorf("%d bytes, alike: %v", len(a), a == b)
+	}
+}
+
+// No answer tells where on this machine the program or its state is.
+func TestAnswersTellNoDirectory(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		dir := filepath.Join(t.TempDir(), `my <program> "é"`)
+		r.Directories = []string{dir, filepath.Join(dir, ".pulumiscale")}
+		r.handler = r.Handler()
+		r.stack.mu.Lock()
+		r.stack.readErr = errors.New("open " + filepath.Join(dir, ".pulumiscale", "lock") + ": permission denied; look into " + dir)
+		r.stack.mu.Unlock()
+		r.post("/-/reload", "")
+		time.Sleep(time.Minute)
+		for _, path := range []string{"/", "/status", "/readyz", "/pools", "/operations"} {
+			if body := r.get(path).Body.String(); strings.Contains(body, filepath.Dir(dir)) {
+				t.Errorf("%s tells it: %s", path, body)
+			}
+		}
+		if !strings.Contains(r.get("/status").Body.String(), "open lock: permission denied") {
+			t.Error(r.get("/status").Body)
+		}
+	})
+}
