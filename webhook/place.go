@@ -27,7 +27,7 @@ func newVeil(directories []string) *strings.Replacer {
 	for _, dir := range slices.Compact(all) {
 		quoted, _ := board.JSON(dir, "") // a string always encodes
 		for _, form := range slices.Compact([]string{dir, strings.Trim(string(quoted), "\"\n"), template.HTMLEscapeString(dir)}) {
-			pairs = append(pairs, form+string(filepath.Separator), "", form, filepath.Base(dir))
+			pairs = append(pairs, form+string(filepath.Separator), "", form, filepath.Base(form))
 		}
 	}
 	return strings.NewReplacer(pairs...)
