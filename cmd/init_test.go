@@ -161,7 +161,7 @@ func TestInitGivesScriptsThePieces(t *testing.T) {
 	for _, f := range got.SenderFiles {
 		names = append(names, f.Name)
 	}
-	if diff := cmp.Diff([]string{"dry-run.sh", "count.sh"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"header.sh", "dry-run.sh", "count.sh"}, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	wantPart(t, got.Snippet, `"current": worker_pool.size`)

@@ -25,10 +25,16 @@ func newVeil(directories []string) *strings.Replacer {
 	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // a folder in another one is found first
 	var pairs []string
 	for _, dir := range slices.Compact(all) {
-		quoted, _ := board.JSON(dir, "") // a string always encodes
-		for _, form := range slices.Compact([]string{dir, strings.Trim(string(quoted), "\"\n"), template.HTMLEscapeString(dir)}) {
-			pairs = append(pairs, form+string(filepath.Separator), "", form, filepath.Base(dir))
+		for _, as := range []func(string) string{func(text string) string { return text }, insideJSON, template.HTMLEscapeString} {
+			pairs = append(pairs, as(dir+string(filepath.Separator)), "", as(dir), as(filepath.Base(dir)))
 		}
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// insideJSON is a text as it stands between the quotes of a JSON string.
+func insideJSON(text string) string {
+	quoted, _ := board.JSON(text, "") // a string always encodes
+	inside := strings.TrimSpace(string(quoted))
+	return inside[1 : len(inside)-1]
 }

@@ -44,7 +44,7 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	case EventBridge:
 		names = []string{"typescript"}
 	case HTTP:
-		names = []string{"dry-run.sh", "count.sh"}
+		names = []string{"header.sh", "dry-run.sh", "count.sh"}
 	}
 	base := strings.TrimRight(address, "/")
 	_, host, _ := strings.Cut(base, "://")
