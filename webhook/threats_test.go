@@ -45,7 +45,7 @@ func hasTest(t *testing.T, name string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deeper, err := filepath.Glob("../scale/*/*_test.go")
+	deeper, err := filepath.Glob("../*/*/*_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
