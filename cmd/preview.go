@@ -97,7 +97,7 @@ const longestMessage = 1_000
 
 // intent is what was asked for. Of --count and --delta the one that was set by a stronger means counts.
 func (w *wish) intent(pool string, from map[string]source) (scale.Intent, error) {
-	intent := scale.Intent{Pool: pool, Source: "cli", Reason: board.OneLine(w.message, longestMessage), Force: w.force}
+	intent := scale.Intent{Pool: pool, Source: "cli", Reason: board.OneLine(board.Plain(w.message), longestMessage), Force: w.force}
 	hint := "--count N scales to N, --delta N by N more or, with -N, fewer"
 	switch count, delta := from["count"], from["delta"]; {
 	case count == unset && delta == unset:

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"errors"
+	"html/template"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -19,40 +20,49 @@ import (
 // stands in them.
 func FuzzPage(f *testing.F) {
 	for _, text := range []string{
-		"a\x1b[2Jb", "\u202e", "\u2066x", "\u200b\ufeff\u00ad", "\x7f\u009b31m", "\xff\xfe", "\u2028\u2029", "\U000e0041", "\u3164", "<script>", "a\nb\r\tc", strings.Repeat("n", 1<<18),
+		"a\x1b[2Jb", "\u202e", "\u2066x", "\u200b\ufeff\u00ad", "\x7f\u009b31m", "\xff\xfe", "\u2028\u2029", "\U000e0041", "\u3164", "<script>", "a\nb\r\tc",
 	} {
 		f.Add(text)
 	}
 	tmpl := pageTemplate()
+	f.Fuzz(func(t *testing.T, text string) { checkPage(t, tmpl, text) })
+}
+
+// The page is bounded, however long the texts on it are.
+func TestThePageOfLongTextsIsBounded(t *testing.T) {
+	checkPage(t, pageTemplate(), strings.Repeat("n", 1<<20))
+}
+
+// checkPage makes the page and the document of a status, all of whose texts are the same one.
+func checkPage(t *testing.T, tmpl *template.Template, text string) {
+	t.Helper()
 	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	n := 3
-	f.Fuzz(func(t *testing.T, text string) {
-		pending := []scale.PendingChange{{Op: "update", Properties: []string{""}}}
-		op := board.Operation{ID: "a", From: &n, To: &n, Accepted: &at, Started: &at, Ended: &at}
-		status := &board.Status{
-			Now: at, ReadAt: &at, RuleErrors: []scale.Problem{{}}, Remarks: []string{""}, Deployed: &scale.Deploy{},
-			Pools: []board.Pool{{Count: &n, Configured: &n, Max: 9, Last: &board.Scaling{End: &at}, Drift: &board.Drift{File: new(""), Configured: new("")}, Pending: pending, Hold: &board.Hold{Until: at}}},
-			Running: &board.Work{Operations: []string{"a"}, Settling: []string{""}, Runs: []board.Run{{
-				Steps: []board.Step{{ResourceStep: scale.ResourceStep{Diffs: []scale.PropertyDiff{{Old: "", New: []any{""}}}}}}, Said: []scale.Diagnostic{{}},
-			}}},
-			Open: []board.Operation{op, op}, Holds: []board.Hold{{Until: at.Add(time.Hour)}}, Upcoming: []board.Upcoming{{Do: "settle"}},
-			Failures: []board.Operation{op}, Scalings: []board.Scaling{{Start: &at, End: &at}},
+	pending := []scale.PendingChange{{Op: "update", Properties: []string{""}}}
+	op := board.Operation{ID: "a", From: &n, To: &n, Accepted: &at, Started: &at, Ended: &at}
+	status := &board.Status{
+		Now: at, ReadAt: &at, RuleErrors: []scale.Problem{{}}, Remarks: []string{""}, Deployed: &scale.Deploy{},
+		Pools: []board.Pool{{Count: &n, Configured: &n, Max: 9, Last: &board.Scaling{End: &at}, Drift: &board.Drift{File: new(""), Configured: new("")}, Pending: pending, Hold: &board.Hold{Until: at}}},
+		Running: &board.Work{Operations: []string{"a"}, Settling: []string{""}, Runs: []board.Run{{
+			Steps: []board.Step{{ResourceStep: scale.ResourceStep{Diffs: []scale.PropertyDiff{{Old: "", New: []any{""}}}}}}, Said: []scale.Diagnostic{{}},
+		}}},
+		Open: []board.Operation{op, op}, Holds: []board.Hold{{Until: at.Add(time.Hour)}}, Upcoming: []board.Upcoming{{Do: "settle"}},
+		Failures: []board.Operation{op}, Scalings: []board.Scaling{{Start: &at, End: &at}},
+	}
+	status = board.Texts(status, func(string, board.Shape) string { return text })
+	var page, doc bytes.Buffer
+	if err := tmpl.Execute(&page, viewOf(board.Tidy(status), at)); err != nil {
+		t.Fatal(err)
+	}
+	writeJSON(&recorded{Buffer: &doc}, http.StatusOK, "application/json", status)
+	for name, got := range map[string]string{"page": page.String(), "document": doc.String()} {
+		if bad := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && !board.Shown(r) || unicode.Is(unicode.Bidi_Control, r) }); bad >= 0 || !utf8.ValidString(got) {
+			t.Errorf("the %s lets %q pass: %q", name, got[bad:min(bad+4, len(got))], text)
 		}
-		status = board.Texts(status, func(string, board.Shape) string { return text })
-		var page, doc bytes.Buffer
-		if err := tmpl.Execute(&page, viewOf(board.Tidy(status), at)); err != nil {
-			t.Fatal(err)
+		if len(got) > 500_000 {
+			t.Errorf("the %s has %d bytes for a text of %d", name, len(got), len(text))
 		}
-		writeJSON(&recorded{Buffer: &doc}, http.StatusOK, "application/json", status)
-		for name, got := range map[string]string{"page": page.String(), "document": doc.String()} {
-			if bad := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && !board.Shown(r) || unicode.Is(unicode.Bidi_Control, r) }); bad >= 0 || !utf8.ValidString(got) {
-				t.Errorf("the %s lets %q pass: %q", name, got[bad:min(bad+4, len(got))], text)
-			}
-			if len(got) > 500_000 {
-				t.Errorf("the %s has %d bytes for a text of %d", name, len(got), len(text))
-			}
-		}
-	})
+	}
 }
 
 // recorded is an answer of which the body counts.
