@@ -28,7 +28,7 @@ func disk(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "mount":
 		ts.Check(os.MkdirAll(dir, 0o755))
-		if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m", "small", dir).CombinedOutput(); err != nil {
+		if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "small", dir).CombinedOutput(); err != nil {
 			state.t.Skip("nothing can be mounted here: ", string(out))
 		}
 		state.mounts = append(state.mounts, dir)

@@ -120,7 +120,7 @@ const deep = 12
 
 // obeyed is what of a text a terminal would obey, or that hides or reorders; empty where there is nothing.
 func obeyed(text string) string {
-	for len(text) > 0 {
+	for text != "" {
 		if text[0] == '\x1b' || text[0] == '\r' {
 			if own := sequence.FindString(text); own != "" {
 				text = text[len(own):]

@@ -3,6 +3,7 @@ package output
 import (
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -77,7 +78,7 @@ func NewGate(to io.Writer) *Gate { return &Gate{to: to} }
 func (g *Gate) Write(text []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	all := append(g.rest, text...)
+	all := slices.Concat(g.rest, text)
 	g.rest = nil
 	out := make([]byte, 0, len(all))
 	for len(all) > 0 {

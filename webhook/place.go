@@ -17,8 +17,8 @@ func newVeil(directories []string) *strings.Replacer {
 	for _, dir := range directories {
 		if dir = filepath.Clean(dir); len(dir) > 1 && filepath.IsAbs(dir) {
 			all = append(all, dir)
-			if real, err := filepath.EvalSymlinks(dir); err == nil {
-				all = append(all, real)
+			if target, err := filepath.EvalSymlinks(dir); err == nil {
+				all = append(all, target)
 			}
 		}
 	}

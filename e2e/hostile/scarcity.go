@@ -25,7 +25,7 @@ const scarce = "scarcity"
 const mostFiles = 128
 
 // onSmallDisk is a shell's command line that runs a program on a small disk for what it writes down, which nobody else sees.
-const onSmallDisk = `exec unshare %s --mount sh -c 'mkdir -p "$0" && mount -t tmpfs -o size=3m hostile "$0" && exec "$@"' .pulumiscale `
+const onSmallDisk = `exec unshare %s --mount sh -c 'mkdir -p "$0" && mount -t tmpfs -o size=3m,mode=0700 hostile "$0" && exec "$@"' .pulumiscale `
 
 // frontFor writes a script that takes the place of pulumiscale, and runs it with few descriptors, and on a small disk if that is possible.
 func (b *battery) frontFor(ctx context.Context) (front []string, disk bool, err error) {

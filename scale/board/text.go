@@ -101,7 +101,7 @@ const (
 // texts.
 func Texts[T any](value T, change func(text string, shape Shape) string) T {
 	holder := reflect.ValueOf(&value).Elem() // so that an interface is seen as one
-	out, ok := texts(holder, "", change).Interface().(T)
+	out, ok := reflect.TypeAssert[T](texts(holder, "", change))
 	if !ok { // a nil interface
 		return value
 	}
@@ -127,7 +127,7 @@ func texts(v reflect.Value, shape Shape, change func(string, Shape) string) refl
 		if v.IsNil() {
 			break
 		}
-		if err, ok := v.Interface().(error); ok {
+		if err, ok := reflect.TypeAssert[error](v); ok {
 			if changed := reflect.ValueOf(&shownError{change(err.Error(), shape), err}); changed.Type().AssignableTo(v.Type()) {
 				out.Set(changed)
 				break
