@@ -84,6 +84,9 @@ func newFollower(operation, message string, observe scale.Observe) *follower {
 	}
 }
 
+// scarcePatience is how long an event log is waited for that cannot be opened because the machine has no descriptors left, once the engine has ended.
+const scarcePatience = time.Minute
+
 // follow reads the event log as it grows, until ended is closed and all of it is read.
 func (f *follower) follow(path string, ended <-chan struct{}) error {
 	var file *os.File
@@ -93,9 +96,15 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		}
 	}()
 	var pending []byte
+	var scarce error // what keeps the log from being opened for now
+	var endedAt time.Time
 	for last := false; ; {
 		if file == nil {
 			opened, err := os.Open(path)
+			scarce = nil
+			if _, is := exhaustion(err); is { // the engine works on, and what it does must be known
+				scarce = err
+			}
 			switch {
 			case err == nil:
 				file = opened
@@ -105,7 +114,7 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 				if f.locked != nil {
 					f.locked()
 				}
-			case !errors.Is(err, fs.ErrNotExist):
+			case scarce == nil && !errors.Is(err, fs.ErrNotExist):
 				return err
 			}
 		}
@@ -116,8 +125,11 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 			}
 			pending = f.consume(append(pending, more...))
 		}
-		if last {
+		switch {
+		case last && scarce == nil:
 			return nil
+		case last && time.Since(endedAt) > scarcePatience:
+			return scarce
 		}
 		wait := pollInterval
 		if file == nil || f.registered != nil && !f.hasStack {
@@ -125,7 +137,7 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		}
 		select {
 		case <-ended:
-			last = true
+			last, endedAt, ended = true, time.Now(), nil
 		case <-time.After(wait):
 		}
 	}

@@ -10,10 +10,18 @@ import (
 // exhausted turns what this machine has no more of into an error that passes: who holds descriptors, processes or memory gives them back. A
 // missing CLI, or one that may not be run, stays what it is.
 func exhausted(err error) error {
-	for _, gone := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
-		if errors.Is(err, gone) {
-			return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}
-		}
+	if gone, is := exhaustion(err); is {
+		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}
 	}
 	return err
+}
+
+// exhaustion is what this machine has no more of, by an error of the system's.
+func exhaustion(err error) (_ syscall.Errno, is bool) {
+	for _, gone := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, gone) {
+			return gone, true
+		}
+	}
+	return 0, false
 }
