@@ -70,7 +70,7 @@ func (b *bench) deploys(ctx context.Context) (rows []row, err error) {
 	if err := b.turns(ctx, steady, proved, atOnce, coldSteady, coldDeployed); err != nil {
 		return nil, err
 	}
-	return []row{atMost(proved, steady, 1.15), atMost(atOnce, steady, 3), atMost(coldDeployed, coldSteady, 3)}, nil
+	return []row{atMost(proved, steady, 1.15), atMost(atOnce, steady, 3.5), atMost(coldDeployed, coldSteady, 3)}, nil
 }
 
 // afterDeploy is a cold scaling, on a stack of its own, with a deploy before each or without.
