@@ -24,6 +24,13 @@ func (k *kept) Holds() (Holds, error) {
 	return k.holds, k.err
 }
 
+// fail has the holds not be known from now on, for a reason; nil: they are again.
+func (k *kept) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+}
+
 func (k *kept) ChangeHolds(change func(Holds) Holds) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -236,19 +243,19 @@ func TestQueueDoesNotKnowWhatIsHeld(t *testing.T) {
 		w := newWorld(t)
 		k := &kept{}
 		r := begin(t, w, holding(k))
-		k.err = &SetupError{Problem: "read what is held", Err: errors.New("permission denied")}
+		k.fail(&SetupError{Problem: "read what is held", Err: errors.New("permission denied")})
 		if _, err := r.Submit(context.Background(), []Intent{byDelta(1)}); !errors.As(err, new(*UnavailableError)) {
 			t.Errorf("the error is %v", err)
 		}
 		if o := r.Overview(); o.Unready == nil {
 			t.Error("it is said to be ready")
 		}
-		k.err = nil
+		k.fail(nil)
 		id := r.accepted(byDelta(1))
-		k.err = &SetupError{Problem: "read what is held"}
+		k.fail(&SetupError{Problem: "read what is held"})
 		time.Sleep(5 * time.Minute)
 		r.wantCounts(3, 2, 0)
-		k.err = nil
+		k.fail(nil)
 		r.wants(FinalScaled, id)
 	})
 }

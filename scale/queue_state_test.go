@@ -370,8 +370,8 @@ func TestQueueSeesAnUpdateAtAGlance(t *testing.T) {
 		w := newWorld(t)
 		r := begin(t, w, func(o *QueueOptions) { o.Scaler.Stack = glancing{&process{world: w}} })
 		time.Sleep(10 * time.Second)
-		if w.reads != 1 {
-			t.Errorf("read %d times where nothing happens", w.reads)
+		if n := w.readings(); n != 1 {
+			t.Errorf("read %d times where nothing happens", n)
 		}
 		w.somebody("worker", 7)
 		time.Sleep(time.Second + readTime)

@@ -156,7 +156,7 @@ func TestQueueTurnsNoDirectRequestAwayOnAnOldReading(t *testing.T) {
 		{"as no change", nil, func(w *world) { w.somebody("worker", 1) }, forced(byCountOf(3)), Scale},
 		{"for a cooldown", func(w *world) { w.somebody("worker", 4) }, rule("worker", noCooldown), byDelta(1), Scale},
 		{"for a pause", rule("worker", paused(PauseBoth)), rule("worker", paused(PauseNone)), byDelta(1), Scale},
-		{"because its count is not known", func(w *world) { w.updates = nil }, func(w *world) { w.record(Update{}) }, byDelta(1), Scale},
+		{"because its count is not known", func(w *world) { w.updates = nil }, func(w *world) { w.set(func() { w.record(Update{}) }) }, byDelta(1), Scale},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

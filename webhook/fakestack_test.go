@@ -72,6 +72,12 @@ func (f *fake) set(change func()) {
 	change()
 }
 
+// updating is how long an update, or a preview, takes by now.
+func (f *fake) updating() (takes time.Duration) {
+	f.set(func() { takes = f.updateTime })
+	return takes
+}
+
 // rule edits the rule of a pool.
 func (f *fake) rule(pool string, edit func(*scale.Rule)) {
 	f.set(func() {
@@ -190,7 +196,7 @@ func (f *fake) Preview(_ context.Context, c scale.Change, observe scale.Observe)
 	for _, step := range done(c).Steps {
 		observe(scale.StepStarted{Step: step, At: time.Now(), Preview: true})
 	}
-	time.Sleep(f.updateTime)
+	time.Sleep(f.updating())
 	return done(c), f.previewErr
 }
 
@@ -214,7 +220,7 @@ func (f *fake) Update(ctx context.Context, c scale.Change, observe scale.Observe
 			observe(scale.StepDone{Step: step, At: time.Now(), Failed: err != nil})
 		}
 	}()
-	time.Sleep(f.updateTime)
+	time.Sleep(f.updating())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before := maps.Clone(f.values)

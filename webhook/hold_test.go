@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,12 +12,21 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// kept are holds in memory. The server's own goroutines are at rest when it is changed.
-type kept struct{ holds scale.Holds }
+// kept are holds in memory.
+type kept struct {
+	mu    sync.Mutex
+	holds scale.Holds
+}
 
-func (k *kept) Holds() (scale.Holds, error) { return k.holds, nil }
+func (k *kept) Holds() (scale.Holds, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.holds, nil
+}
 
 func (k *kept) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.holds = change(k.holds)
 	return nil
 }
@@ -51,7 +61,6 @@ func TestDecodeHold(t *testing.T) {
 
 func TestHoldRoutes(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
-		r.Scaler.Holds = &kept{}
 		pools := func(a *reply) (out []any) {
 			t.Helper()
 			list, _ := a.is(http.StatusOK).at("holds").([]any)

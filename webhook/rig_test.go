@@ -95,12 +95,12 @@ func serving(t *testing.T, test func(t *testing.T, r *rig)) {
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, stack: newFake(t), sns: newFakeSNS(t, rsaKey(), nil), logged: &safeBuffer{}}
-	kept, err := journal.Open(t.Context(), t.TempDir())
+	opened, err := journal.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = kept.Close() })
-	r.journal = &failing{Journal: kept}
+	t.Cleanup(func() { _ = opened.Close() })
+	r.journal = &failing{Journal: opened}
 	metrics, tokens, activity := NewMetrics(), &Tokens{}, &scale.Activity{Now: time.Now}
 	observe := func(e scale.Event) {
 		metrics.Observe(e)
@@ -109,7 +109,7 @@ func newRig(t testing.TB) *rig {
 	if err := tokens.Set(tokenA, tokenC); err != nil {
 		t.Fatal(err)
 	}
-	scaler := &scale.Scaler{Stack: r.stack, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
+	scaler := &scale.Scaler{Stack: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
 	queue, err := scale.NewQueue(scale.QueueOptions{Scaler: scaler, Journal: r.journal, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
