@@ -5,6 +5,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,4 +108,18 @@ func TestAnswersTellNoDirectory(t *testing.T) {
 			t.Error(r.get("/status").Body)
 		}
 	})
+}
+
+// What is compressed is passed on as it is: bytes of it that look like a directory are none.
+func TestCompressedAnswersAreNotRewritten(t *testing.T) {
+	for encoding, want := range map[string]string{"gzip": "x /srv/secret/y", "": "x y"} {
+		recorder := httptest.NewRecorder()
+		w := &statusWriter{ResponseWriter: recorder, veil: newVeil([]string{"/srv/secret"})}
+		if encoding != "" {
+			w.Header().Set("Content-Encoding", encoding)
+		}
+		if _, err := w.Write([]byte("x /srv/secret/y")); err != nil || recorder.Body.String() != want {
+			t.Errorf("%q: %q, %v", encoding, recorder.Body, err)
+		}
+	}
 }

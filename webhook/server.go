@@ -319,6 +319,9 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	if w.Header().Get("Content-Encoding") != "" { // what is compressed, such as metrics, is no text
+		return w.ResponseWriter.Write(p)
+	}
 	told := w.veil.Replace(string(p))
 	if _, err := io.WriteString(w.ResponseWriter, told); err != nil {
 		return 0, err
