@@ -142,7 +142,7 @@ func hostile() []string {
 	return []string{
 		"name\x1b[31mred\x1b[0m", "\x1b]0;title\x07x", "\x1b]8;;http://evil\x1b\\x", "a\rb", "a\x08b", "\x7f", "\u009b31mx", "\x9b31mx", "\u202eabc", "\u2066x\u2069", "\u200b",
 		"\ufeff", "\u2028", "\u2029", "\u00ad", "\u3164", "\U000e0041\U000e0042", "\xff\xfe", "a\nhint: run this", "<{%fg 1%}>x<{%reset%}>", "<{%fg 1\x1b[2J%}>x", "<{%fg 1;\x07%}>",
-		"<\x1b{%bold%}>", "\x1b[1A\x1b[2K", "\t", "é", "\U0001f469\u200d\U0001f680", strings.Repeat("n", 3_000), strings.Repeat("\x1b[31m", 100), "\x1b", "\x1b[", "\x1bP", "create", "error",
+		"<\x1b{%bold%}>", "\x1b[1A\x1b[2K", "\t", "é", "\U0001f469\u200d\U0001f680", strings.Repeat("n", 3_000), strings.Repeat("\x1b[31m", 100), " led", "trailed ", "two  spaces", `a "quotation" \ here`, strings.Repeat(`n"`, 1_500), "\x1b", "\x1b[", "\x1bP", "create", "error",
 		"urn:pulumi:dev::demo::a:b:C$d:e:F::\x1b[2Jname",
 	}
 }
@@ -267,6 +267,10 @@ func checkDocuments(t *testing.T, text string) {
 		if diff := cmp.Diff(want, is); diff != "" {
 			t.Errorf("%T is another value: %s", doc, diff)
 		}
+	}
+	short := map[string][]string{text: {"a", text, text + " " + text}}
+	if tidied, _ := board.JSON(board.Tidy(short), ""); !bytes.Equal(board.ShownJSON(short), tidied) {
+		t.Errorf("%q is answered as %s, and tidied it is %s", text, board.ShownJSON(short), tidied)
 	}
 	status := board.Tidy(filled(reflect.TypeFor[*board.Status](), text, deep).Interface().(*board.Status))
 	board.Texts(status, func(text string, _ board.Shape) string {

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"io"
 	"regexp"
 	"slices"
@@ -74,10 +75,16 @@ type Gate struct {
 // NewGate makes a gate before a stream.
 func NewGate(to io.Writer) *Gate { return &Gate{to: to} }
 
+// passes says whether a character by itself passes the gate.
+func passes(r rune) bool { return board.Shown(r) || r == '\n' || r == '\t' }
+
 // Write implements [io.Writer]. An escape sequence must be written as a whole.
 func (g *Gate) Write(text []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.rest) == 0 && !bytes.ContainsFunc(text, func(r rune) bool { return !passes(r) || r == utf8.RuneError }) {
+		return g.to.Write(text)
+	}
 	all := slices.Concat(g.rest, text)
 	g.rest = nil
 	out := make([]byte, 0, len(all))
@@ -93,7 +100,7 @@ func (g *Gate) Write(text []byte) (int, error) {
 			}
 		}
 		r, size := utf8.DecodeRune(all)
-		if board.Shown(r) || r == '\n' || r == '\t' {
+		if passes(r) {
 			out = utf8.AppendRune(out, r)
 		}
 		all = all[size:]

@@ -59,8 +59,9 @@ type Queue struct {
 	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
 	pollAt, pruneAt, saveAt time.Time
 	settling                settling
-	// held are the holds in force when it was looked last.
-	held Holds
+	// held are the holds in force when it was looked last, at heldSeen.
+	held     Holds
+	heldSeen time.Time
 
 	known
 	proved

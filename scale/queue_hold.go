@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// holdCheck is how often it is looked whether a hold, for whose end something waits, has been ended early by another process.
-const holdCheck = 2 * time.Second
+const (
+	// holdCheck is how often it is looked whether a hold, for whose end something waits, has been ended early by another process.
+	holdCheck = 2 * time.Second
+	// holdFreshness is how old what is known of holds may be for an intent to be answered: another process may place one, and many alerts may
+	// come at once. Before anything is carried out it is looked again.
+	holdFreshness = 100 * time.Millisecond
+)
 
 // Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a [*SetupError].
 func (q *Queue) Hold(hold Hold) error {
@@ -45,12 +50,23 @@ func (q *Queue) lookAtHolds() error {
 	}
 	q.mu.Lock()
 	before := q.held
-	q.held = holds
+	q.held, q.heldSeen = holds, q.now()
 	q.mu.Unlock()
 	if !slices.EqualFunc(before, holds, func(a, b Hold) bool { return a.Pool == b.Pool && a.Until.Equal(b.Until) }) {
 		q.tell(HoldsChanged{Before: before, Now: holds})
 	}
 	return nil
+}
+
+// knowHolds looks at the holds unless that has just been done.
+func (q *Queue) knowHolds() error {
+	q.mu.Lock()
+	age := q.now().Sub(q.heldSeen)
+	q.mu.Unlock()
+	if age >= 0 && age < holdFreshness {
+		return nil
+	}
+	return q.lookAtHolds()
 }
 
 // dueAt is when an operation may be carried out, as [entry.due] says, or when the hold on its pool ends. q.mu must be held.

@@ -136,7 +136,7 @@ func (q *Queue) overtaken(intent Intent) (string, error) {
 // it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
 	asked := q.now()
-	if err := q.lookAtHolds(); err != nil {
+	if err := q.knowHolds(); err != nil {
 		return nil, unavailable(err)
 	}
 	for {

@@ -126,12 +126,10 @@ func (p problem) write(w http.ResponseWriter) {
 // seconds is a duration as HTTP headers have it, rounded up so that a retry is not too early.
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
-// writeJSON answers with a document, whose texts it makes fit to be shown: see [board.Tidy]. Documents of ours always encode; a client that has
-// gone away hears nothing.
+// writeJSON answers with a document as it may be shown. A client that has gone away hears nothing.
 func writeJSON(w http.ResponseWriter, status int, mediaType string, document any) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	text, _ := board.JSON(board.Tidy(document), "") // see above
-	_, _ = w.Write(text)
+	_, _ = w.Write(board.ShownJSON(document))
 }

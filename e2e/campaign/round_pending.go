@@ -362,10 +362,10 @@ func (r *round) remover() {
 	})
 }
 
-// drawEngineMoment draws a moment, half of the time one shortly after an engine of ours was started, while the program is about to be read.
+// drawEngineMoment draws a moment, most of the time one shortly after an engine of ours was started, while the program is about to be read.
 func (r *round) drawEngineMoment() func() {
-	spread := time.Duration(r.rng.IntN(600)) * time.Millisecond
-	if r.rng.IntN(2) == 0 {
+	spread := time.Duration(r.rng.IntN(400)) * time.Millisecond
+	if r.rng.IntN(4) == 0 {
 		return r.drawMoment()
 	}
 	return func() {

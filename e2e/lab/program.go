@@ -72,15 +72,18 @@ func (p Program) text() string {
 
 func (p Program) config() string {
 	var text strings.Builder
-	text.WriteString("config:\n  localcloud:folder: cloud\n")
+	fmt.Fprintf(&text, "config:\n  localcloud:folder: ../%s%s\n", p.Name, cloud)
 	for _, pool := range p.Pools {
 		fmt.Fprintf(&text, "  %s:%s-size: %d\n", p.Name, pool.Name, pool.Size)
 	}
 	return text.String()
 }
 
-// Workers counts the workers of a pool that are really there, in the program's folder.
+// cloud ends the name of the folder that is a program's cloud, beside its own: nobody's cloud is a part of the program.
+const cloud = ".cloud"
+
+// Workers counts the workers of a pool that are really there.
 func Workers(dir, pool string) (int, error) {
-	workers, err := os.ReadDir(filepath.Join(dir, "cloud", pool))
+	workers, err := os.ReadDir(filepath.Join(dir+cloud, pool))
 	return len(workers), err
 }

@@ -29,11 +29,17 @@ func Shown(r rune) bool {
 // OneLine makes a text from elsewhere fit to be shown and to stand in an update's message: a single line of at most limit characters, all of
 // which are [Shown], runs of white space as one space.
 func OneLine(text string, limit int) string {
+	if len(text) <= limit && isPlain(text) && !strings.Contains(text, "  ") && strings.Trim(text, " ") == text {
+		return text
+	}
 	return cut(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !Shown(r) }), " "), limit)
 }
 
 // Lines is like [OneLine] for a text of several lines: their ends and what sets them in stay.
 func Lines(text string, limit int) string {
+	if len(text) <= limit && isPlain(text) && !strings.HasSuffix(text, " ") {
+		return text
+	}
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		line, ended := strings.CutSuffix(line, "\n")
@@ -48,6 +54,16 @@ func Lines(text string, limit int) string {
 		}
 	}
 	return cut(strings.TrimRight(out.String(), "\n"), limit)
+}
+
+// isPlain says that a text is ASCII of which all is [Shown], as nearly all texts are.
+func isPlain[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] >= unicode.MaxASCII {
+			return false
+		}
+	}
+	return true
 }
 
 // cut shortens a text, and makes it valid UTF-8.
@@ -67,7 +83,7 @@ func Plain(text string) string {
 	if strings.Contains(text, "<{%") {
 		text = ColorTag.ReplaceAllString(text, "")
 	}
-	if strings.IndexFunc(text, func(r rune) bool { return !Shown(r) && r != '\n' && r != '\t' || r == utf8.RuneError }) < 0 {
+	if isPlain(text) || strings.IndexFunc(text, func(r rune) bool { return !Shown(r) && r != '\n' && r != '\t' || r == utf8.RuneError }) < 0 {
 		return text
 	}
 	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // a lone byte would be taken for one that controls a terminal
@@ -178,6 +194,40 @@ func JSON(doc any, indent string) ([]byte, error) {
 		return nil, err
 	}
 	return Escaped(text.Bytes()), nil
+}
+
+// ShownJSON is a document as it may be shown (see [Tidy]), as JSON. Documents of ours always encode.
+func ShownJSON(doc any) []byte {
+	text, _ := JSON(doc, "") // see above
+	if isTidy(text) {
+		return text
+	}
+	text, _ = JSON(Tidy(doc), "")
+	return text
+}
+
+// isTidy says of a document's compact JSON that [Tidy] changes nothing in it, as of nearly all: it is ASCII, without a colour command and escapes other
+// than that of a quotation mark, each space is a single one in the midst of its text, and no text is long.
+func isTidy(text []byte) bool {
+	text = bytes.TrimSuffix(text, []byte("\n"))
+	if !isPlain(text) || bytes.Contains(text, []byte("<{%")) {
+		return false
+	}
+	last, quote := byte('\n'), 0
+	for i, c := range text {
+		switch {
+		case c == '\\' && text[i+1] != '"':
+			return false
+		case c == ' ' && (last == ' ' || last == '"' || text[i+1] == '"'):
+			return false
+		case c == '"' && last != '\\' && i-quote > LongestLine:
+			return false
+		case c == '"' && last != '\\':
+			quote = i
+		}
+		last = c
+	}
+	return true
 }
 
 // Escaped is JSON in which what is not [Shown] is written as \uXXXX, which encoding/json does below U+0020 alone.

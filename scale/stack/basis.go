@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,12 +34,12 @@ type basis struct {
 
 // digest stands for the basis in a [scale.Proof].
 func (b basis) digest() string {
-	sum := sha256.New()
+	var all []byte
 	for _, path := range slices.Sorted(maps.Keys(b.files)) {
-		_, _ = fmt.Fprintf(sum, "%q %s\n", path, b.files[path])
+		all = append(strconv.AppendQuote(all, path), b.files[path]...)
 	}
-	_, _ = fmt.Fprintln(sum, b.rest)
-	return hex.EncodeToString(sum.Sum(nil))
+	sum := sha256.Sum256(append(all, b.rest...))
+	return hex.EncodeToString(sum[:])
 }
 
 // errManyFiles says that a program has more files than are looked at for every scaling.
@@ -121,10 +122,9 @@ func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 		relative := strings.TrimPrefix(strings.TrimPrefix(path, dir), string(filepath.Separator))
 		switch {
 		case !entry.IsDir():
-			if filepath.Dir(path) == dir && isStackConfig(name) || isLog(name) || isOneOf(output, path) {
-				return nil
+			if info := follow(path); !isLog(name) && !(isStackConfig(name) && relative == name) && !isOneOf(output, info) {
+				out[relative] = markOf(info)
 			}
-			out[relative] = fileMark(path)
 		case inside && strings.HasPrefix(name, "."):
 			return filepath.SkipDir
 		case inside && isPackages(path):
@@ -156,13 +156,9 @@ func (s *Stack) output() []os.FileInfo {
 	return out
 }
 
-// isOneOf says whether a path leads to one of the files.
-func isOneOf(files []os.FileInfo, path string) bool {
-	if len(files) == 0 {
-		return false
-	}
-	info, err := os.Stat(path)
-	return err == nil && slices.ContainsFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, info) })
+// isOneOf says whether a file is one of others.
+func isOneOf(files []os.FileInfo, file os.FileInfo) bool {
+	return file != nil && slices.ContainsFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, file) })
 }
 
 // isLog says whether a file is named as logs are, which no program reads and which somebody may write to all the time.
@@ -196,17 +192,29 @@ func firstLevel(path string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// fileMark tells of a file, or of what a link leads to, whether it has changed: saving it changes its time, and moving another one to its place the
-// inode.
-func fileMark(path string) string {
+// fileMark tells of a file, or of what a link leads to, whether it has changed.
+func fileMark(path string) string { return markOf(follow(path)) }
+
+// follow is what a path leads to: a link that leads nowhere itself, and nil for what cannot be looked at.
+func follow(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {
-		info, err = os.Lstat(path) // a link that leads nowhere
+		info, err = os.Lstat(path)
 	}
 	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// markOf is the mark of a file: saving it changes its time, and moving another one to its place the inode.
+func markOf(info os.FileInfo) string {
+	if info == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%d %d %d", info.Size(), info.ModTime().UnixNano(), inode(info))
+	mark := strconv.AppendInt(make([]byte, 0, 48), info.Size(), 10) //nolint:mnd // three numbers fit, and those are decimal
+	mark = strconv.AppendInt(append(mark, ' '), info.ModTime().UnixNano(), 10)
+	return string(strconv.AppendUint(append(mark, ' '), inode(info), 10))
 }
 
 // pluginFolders keeps the names of the plugins in the folders of PATH, which have thousands of other files: milliseconds for each look. What is kept

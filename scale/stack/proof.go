@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	fastjson "github.com/go-json-experiment/json"
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -22,9 +23,10 @@ import (
 // that updates write, and may change while one of them runs, and at no other time.
 type proofs struct {
 	mu sync.Mutex
-	// kept is the proof, nil for none, and looked the basis that [Stack.Proof] has told last.
+	// kept is the proof, nil for none, looked the basis that [Stack.Proof] has told last, and told its digest.
 	kept   *keptProof
 	looked basis
+	told   string
 	// recalled says that the file with the proof of an earlier process has been read.
 	recalled bool
 }
@@ -63,16 +65,16 @@ func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	}
 	s.proofs.mu.Lock()
 	defer s.proofs.mu.Unlock()
-	s.proofs.looked = now
+	s.proofs.looked, s.proofs.told = now, now.digest()
 	kept := s.keptProof()
 	if kept == nil || !kept.holds(snap) || !kept.restsOn(now) {
-		return &scale.Proof{Basis: now.digest()}, nil
+		return &scale.Proof{Basis: s.proofs.told}, nil
 	}
 	if kept.Proof.Head == snap.Head && kept.State == "" { // after an update of ours, and from now on edits of the state are seen
 		kept.State = snap.Stamp.State
 	}
 	proof := kept.Proof
-	proof.Basis = now.digest()
+	proof.Basis = s.proofs.told
 	return &proof, nil
 }
 
@@ -84,7 +86,7 @@ func (s *Stack) keptProof() *keptProof {
 	s.proofs.recalled = true
 	text, err := os.ReadFile(s.proofFile())
 	var kept keptProof
-	if err == nil && json.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.backendIdentity() {
+	if err == nil && fastjson.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.backendIdentity() {
 		s.proofs.kept = &kept
 	}
 	return s.proofs.kept
@@ -144,7 +146,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 	s.proofs.mu.Lock()
 	defer s.proofs.mu.Unlock()
 	before := s.proofs.looked
-	if err != nil || before.digest() != proof.Basis || before.rest != now.rest {
+	if err != nil || s.proofs.told != proof.Basis || before.rest != now.rest {
 		return false
 	}
 	kept := &keptProof{

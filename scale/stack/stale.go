@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -14,21 +15,17 @@ import (
 // that works on something else than was decided on is interrupted: it has not changed anything yet, for it starts its plugins first.
 
 // decidedOn is the basis that a change was decided on; it has no files if there is no proof behind the change. The error is a
-// [*scale.StaleError] if it is another one by now.
+// [*scale.StaleError] if another one has been looked at since.
 func (s *Stack) decidedOn(change scale.Change) (basis, error) {
 	if change.Basis == "" {
 		return basis{}, nil
 	}
 	s.proofs.mu.Lock()
-	decided := s.proofs.looked
-	s.proofs.mu.Unlock()
-	if decided.digest() != change.Basis {
+	defer s.proofs.mu.Unlock()
+	if s.proofs.told != change.Basis {
 		return basis{}, &scale.StaleError{What: "the program or its configuration has changed"}
 	}
-	if what := s.editedSince(decided, change); what != "" {
-		return basis{}, &scale.StaleError{What: what}
-	}
-	return decided, nil
+	return s.proofs.looked, nil
 }
 
 // editedSince says what has changed in the basis of a change; empty if nothing has, or there is no proof behind the change.
@@ -118,18 +115,20 @@ func endedAsStale(what string, f *follower, err error) error {
 	return failed
 }
 
-// carry takes the end of an update into the proof that is kept.
-func (s *Stack) carry(change scale.Change, decided basis, failed error) {
+// carry begins to take the end of an update into the proof that is kept, and waits for the end of that when it is told to.
+func (s *Stack) carry(change scale.Change, decided basis, failed error) (wait func()) {
 	if change.Basis == "" {
-		return
-	}
-	after, err := s.basis(change)
-	if err != nil {
-		return
+		return func() {}
 	}
 	head := ""
 	if failed == nil {
 		head = ownHead(change.ID, succeeded)
 	}
-	s.carryProof(head, decided, after)
+	var carrying sync.WaitGroup
+	carrying.Go(func() {
+		if after, err := s.basis(change); err == nil {
+			s.carryProof(head, decided, after)
+		}
+	})
+	return carrying.Wait
 }

@@ -37,7 +37,7 @@ func decidedChange(t *testing.T) (engine, scale.Change) {
 	return e, change
 }
 
-func TestDecidedOn(t *testing.T) {
+func TestEditedSince(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(e engine, change *scale.Change)
@@ -69,10 +69,13 @@ func TestDecidedOn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e, change := decidedChange(t)
 			c.do(e, &change)
-			_, err := e.decidedOn(change)
-			stale, is := errors.AsType[*scale.StaleError](err)
-			if is != (c.want != "") || is && !strings.HasPrefix(stale.What, c.want) {
-				t.Errorf("got %v", err)
+			decided, err := e.decidedOn(change)
+			what := e.editedSince(decided, change)
+			if stale, is := errors.AsType[*scale.StaleError](err); is {
+				what = stale.What
+			}
+			if (what == "") != (c.want == "") || !strings.HasPrefix(what, c.want) {
+				t.Errorf("got %q, %v", what, err)
 			}
 		})
 	}
