@@ -233,13 +233,17 @@ func (s *server) places(state string) []string {
 func (s *server) readTokens(ctx context.Context) error {
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	had := s.tokens.Any()
-	if had && s.hasFile && modified(s.stack.ConfigFile()).IsZero() { // which is not to say that somebody took the token away
-		return &scale.SetupError{Problem: "the stack's config file " + filepath.Base(s.stack.ConfigFile()) + " is missing"}
+	had, file := s.tokens.Any(), s.stack.ConfigFile()
+	before := modified(file)
+	if had && s.hasFile && before.IsZero() { // which is not to say that somebody took the token away
+		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing, and so the tokens cannot be read"}
 	}
 	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
 	if err != nil {
 		return err
+	}
+	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) { // what was read may be a file that is just being written, or put elsewhere
+		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
 	switch has := s.tokens.Any(); {

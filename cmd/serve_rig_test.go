@@ -30,6 +30,8 @@ type served struct {
 	*fake
 	rulesErr *scale.RulesError
 	config   string
+	// reading is done while secrets are read.
+	reading func()
 	// updating is told of each update that begins, which then waits for finish.
 	updating chan struct{}
 	finish   chan struct{}
@@ -64,6 +66,9 @@ func (s *served) Read(ctx context.Context) (*scale.Snapshot, error) {
 func (s *served) Secrets(ctx context.Context, keys ...string) (map[string]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.reading != nil {
+		s.reading()
+	}
 	return s.fake.Secrets(ctx, keys...)
 }
 

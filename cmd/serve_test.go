@@ -272,6 +272,37 @@ func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 	r.wants(200, http.MethodGet, "/pools", newToken)
 }
 
+// A config file that is taken away, or is being written, while it is read says nothing of the token either.
+func TestServeKeepsATokenWhoseFileChangesUnderTheReading(t *testing.T) {
+	for name, change := range map[string]func(config string) error{
+		"it is removed": os.Remove,
+		"it is written anew": func(config string) error {
+			later := time.Now().Add(time.Second)
+			return os.Chtimes(config, later, later)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServed(t)
+			if err := os.WriteFile(s.config, []byte("config: {}\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := launch(t, s)
+			s.set(func() {
+				s.secrets = nil
+				s.reading = func() {
+					if err := change(s.config); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			if body := r.wants(409, http.MethodPost, "/-/reload", token); !strings.Contains(body, "was changed while") {
+				t.Error(body)
+			}
+			r.wants(200, http.MethodGet, "/pools", token)
+		})
+	}
+}
+
 // Who waits for an operation when the server is told to end is answered in full, with where to ask later: what it asked for is on disk.
 func TestServeAnswersThoseWhoWaitAtTheEnd(t *testing.T) {
 	s := newServed(t)

@@ -88,6 +88,8 @@ var (
 	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
 	// halfWritten is a state's file of a self-managed backend that is just being written.
 	halfWritten = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
+	// crashed is the CLI's word on a mistake of its own, above many lines for its developers; it has one when a backend's folder is moved away.
+	crashed = regexp.MustCompile(`(?s)The Pulumi CLI encountered a fatal error\..*?\nPanic: +([^\n]+)`)
 	// lockWrite is an engine that could not write its lock, and may have left an empty one, and damagedLock what every command that takes the
 	// lock says from then on.
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
@@ -154,6 +156,9 @@ func (s *Stack) locked(fail failure) error {
 
 // errorLines are the CLI's own error messages, without its usual prefix; what it says on several lines is brought onto one.
 func errorLines(fail failure) []string {
+	if why := crashed.FindStringSubmatch(fail.stderr); why != nil {
+		return []string{"the pulumi CLI has crashed: " + why[1]}
+	}
 	var out []string
 	for line := range strings.SplitSeq(fail.stderr, "\n") {
 		message, first := strings.CutPrefix(line, "error: ")

@@ -66,6 +66,25 @@ func testStack(t *testing.T) *Stack {
 
 func exit(code int) error { return fmt.Errorf("exit status %d", code) }
 
+// crashText is what the CLI says of a crash, less most of its stack.
+const crashText = `================================================================================
+The Pulumi CLI encountered a fatal error. This is a bug!
+We would appreciate a report: https://github.com/pulumi/pulumi/issues/
+Please provide all of the text below in your report.
+================================================================================
+Pulumi Version:   v3.250.0
+Go Version:       go1.26.8
+Go Compiler:      gc
+Architecture:     amd64
+Operating System: linux
+Panic:            runtime error: invalid memory address or nil pointer dereference
+
+goroutine 1 [running]:
+runtime/debug.Stack()
+    runtime/debug/stack.go:26 +0x5e
+error: of a stack
+`
+
 func TestCommandError(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -105,6 +124,7 @@ func TestCommandError(t *testing.T) {
 		{"a connection that is closed", failure{stderr: endText}, unavailable(endText)},
 		{"a warning of a backend in trouble, beside a mistake", failure{stderr: warningText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
 		{"anything else", failure{stderr: unknownText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
+		{"a crash", failure{stderr: crashText}, &scale.SetupError{Problem: "try", Err: errors.New("the pulumi CLI has crashed: runtime error: invalid memory address or nil pointer dereference")}},
 		{"what has no error line", failure{stderr: "panic: help\n"}, &scale.SetupError{Problem: "try", Err: errors.New("panic: help")}},
 		{"silence", failure{err: exit(255)}, &scale.SetupError{Problem: "try", Err: errors.New("exit status 255")}},
 		{"several errors", failure{stderr: "error: one\nwarning: two\nerror: three\n  and four\n"}, &scale.SetupError{Problem: "try", Err: errors.New("one; three and four")}},
