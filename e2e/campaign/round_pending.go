@@ -97,14 +97,14 @@ func (r *round) drawVariables() []string {
 		"PULUMI_OPTION_TARGET=" + urn, "PULUMI_OPTION_REPLACE=" + urn, "PULUMI_OPTION_TARGET_REPLACE=" + urn, "PULUMI_OPTION_EXCLUDE=" + urn,
 		"PULUMI_OPTION_REFRESH=true", "PULUMI_OPTION_TARGET_DEPENDENTS=true", "PULUMI_OPTION_CONFIG_FILE=" + r.configIn(r.bare()),
 	}
-	flag, which := flags[r.rng.IntN(len(flags))], r.rng.IntN(3)
+	flag, which := flags[r.rng.IntN(len(flags))], r.rng.IntN(4)
 	switch which {
 	case 0:
 		return []string{fmt.Sprintf("SOMETHING=%d", r.drawn)}
 	case 1:
-		return []string{flag}
+		return nil
 	}
-	return nil
+	return []string{flag}
 }
 
 // drawFaults draws what the provider does wrong.
