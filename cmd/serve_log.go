@@ -74,6 +74,13 @@ func logOthers(log *slog.Logger, event scale.Event) {
 		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
 	case scale.SwitchedOn:
 		log.Info("scaling is switched on again")
+	case scale.Remarked:
+		for _, remark := range e.Remarks {
+			log.Warn("the program here is not what was deployed", "reason", remark)
+		}
+		if len(e.Remarks) == 0 {
+			log.Info("the program here is what was deployed")
+		}
 	case scale.Overtaken:
 		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
 	case scale.Stale:

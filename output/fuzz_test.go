@@ -31,7 +31,7 @@ var events = []scale.Event{
 	scale.Waiting{}, scale.Retrying{}, scale.Drifted{}, scale.EngineStarted{}, scale.StepStarted{}, scale.StepDone{}, scale.Diagnosed{}, scale.Proving{},
 	scale.Proved{}, scale.Stale{}, scale.Overtaken{}, scale.PendingOperations{}, scale.LockRemoved{}, scale.Settling{}, scale.Settled{}, scale.SwitchedOff{},
 	scale.SwitchedOn{}, scale.Submitted{}, scale.Changed{}, scale.BatchStarted{}, scale.BatchDone{}, scale.Postponed{}, scale.Announced{},
-	scale.HoldsChanged{}, scale.Refreshed{}, scale.JournalFailed{}, scale.JournalMended{},
+	scale.HoldsChanged{}, scale.Remarked{}, scale.Refreshed{}, scale.JournalFailed{}, scale.JournalMended{},
 }
 
 func TestNoKindOfEventIsMissing(t *testing.T) {

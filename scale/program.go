@@ -37,3 +37,8 @@ func (p Program) Remarks(file string) []string {
 func (p Program) OtherCommit() bool {
 	return p.Deploy != nil && p.Deploy.Commit != "" && p.Commit != "" && p.Deploy.Commit != p.Commit
 }
+
+// Remarked says that the program or its configuration compares with what was deployed in another way than before; see [Program.Remarks].
+type Remarked struct{ Remarks []string }
+
+func (Remarked) event() {}

@@ -3,6 +3,7 @@ package scale
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type known struct {
 	flight  *flight
 	flights int
 	next    *flight
+	// remarks are those of [Program.Remarks] that were told last.
+	remarks []string
 	// readErr says why the stack could not be read the last time, and rulesErr why other rules than the stack's output are in force.
 	readErr, rulesErr error
 }
@@ -119,7 +122,7 @@ func (q *Queue) depart(f *flight) {
 
 // landed takes in what a reading found.
 func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
-	var switched Event
+	var news []Event
 	q.mu.Lock()
 	if err != nil {
 		f.err = unavailable(err)
@@ -130,11 +133,15 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 		before, wasOff := q.snap, IsOff(q.readErr)
 		if f.err = q.take(f, snap, err); f.err == nil {
 			q.noteNews(before)
+			if remarks := q.snap.Remarks(q.scaler.Stack.ConfigFile()); !slices.Equal(remarks, q.remarks) {
+				q.remarks = remarks
+				news = append(news, Remarked{Remarks: remarks})
+			}
 		}
 		if off := IsOff(q.readErr); off && !wasOff {
-			switched = SwitchedOff{Err: q.readErr}
+			news = append(news, SwitchedOff{Err: q.readErr})
 		} else if wasOff && !off {
-			switched = SwitchedOn{}
+			news = append(news, SwitchedOn{})
 		}
 		clear(q.outlooks)
 		q.pollAt = q.now().Add(q.options.Poll)
@@ -160,8 +167,8 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	q.mu.Unlock()
 	q.tell(Refreshed{Err: outcome})
-	if switched != nil {
-		q.tell(switched)
+	for _, event := range news {
+		q.tell(event)
 	}
 	close(f.done)
 	q.wakeUp()

@@ -172,6 +172,39 @@ func TestQueueIsSwitchedOff(t *testing.T) {
 	}
 }
 
+// How the program compares with what was deployed is told once, when that becomes another one.
+func TestQueueTellsHowTheProgramCompares(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.program = Program{Commit: "bbbbbbbbbbbb", Deploy: &Deploy{Commit: "aaaaaaaaaaaa"}}
+		r := begin(t, w)
+		reload := func() {
+			t.Helper()
+			if err := r.Reload(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reload()
+		w.set(func() { w.program.ConfigDiffers = []string{"demo:size"} })
+		reload()
+		reload()
+		w.set(func() { w.program = Program{} })
+		reload()
+		reload()
+		var told []int
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, event := range r.events {
+			if remarked, is := event.(Remarked); is {
+				told = append(told, len(remarked.Remarks))
+			}
+		}
+		if diff := cmp.Diff([]int{1, 2, 0}, told); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
 func TestQueueFollowsTheStack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -38,6 +38,7 @@ type world struct {
 	broken                map[string]bool
 	readErr               error
 	malformed             error
+	program               Program
 	// cutOff is how many updates die at work from here on: they leave their pools unsettled, or succeed where lucky is set.
 	cutOff        int
 	lucky         bool
@@ -176,6 +177,7 @@ func (w *world) snapshot() *Snapshot {
 	s := &Snapshot{
 		Rules: w.rules, RulesErr: w.malformed, Resources: []string{workerURN, apiURN}, Updates: slices.Clone(w.updates), Complete: true,
 		File: map[string]*string{}, Head: strconv.Itoa(len(w.updates)), Unsettled: slices.Clone(w.unsettled),
+		Program: w.program,
 	}
 	if w.short > 0 {
 		s.Updates, s.Complete = s.Updates[:w.short], false
