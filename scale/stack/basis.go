@@ -45,7 +45,7 @@ func (b basis) digest() string {
 // errManyFiles says that a program has more files than are looked at for every scaling.
 var errManyFiles = errors.New("the program's directory has too many files")
 
-// mostFiles is how many files a program may have for a proof to be kept. A file takes 2 microseconds to look at.
+// mostFiles is how many files a program may have for a proof to be kept. A file takes 4 microseconds to look at.
 const mostFiles = 20_000
 
 // basis looks at all of it now, for an update that does the change.
