@@ -123,3 +123,26 @@ func TestCompressedAnswersAreNotRewritten(t *testing.T) {
 		}
 	}
 }
+
+// A directory is taken out of answers where it is one, and not where the name of another one begins or ends alike.
+func TestVeil(t *testing.T) {
+	v := newVeil([]string{"/srv/app", "/srv", "/", "relative", `/srv/a "b"`})
+	for text, want := range map[string]string{
+		"open /srv/app/Pulumi.dev.yaml: denied": "open Pulumi.dev.yaml: denied",
+		"in /srv/app":                           "in app",
+		"in /srv/app. Then /srv.":               "in app. Then srv.",
+		"/srv/app.old/x":                        "app.old/x",
+		"/srv.old/x":                            "/srv.old/x",
+		"/srv/application/x":                    "application/x",
+		"file:///srv/app?x=1":                   "file://app?x=1",
+		"/srv/app/srv/app/x":                    "srv/app/x",
+		"see https://example.com/srv/app/doc":   "see https://example.com/srv/app/doc",
+		"/srv-2/x /usr/srv":                     "/srv-2/x /usr/srv",
+		`{"error":"read /srv/a \"b\"/x"}`:       `{"error":"read x"}`,
+		"":                                      "",
+	} {
+		if got := v.over(text); got != want {
+			t.Errorf("%q is told as %q, want %q", text, got, want)
+		}
+	}
+}

@@ -6,13 +6,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// newVeil takes directories of this machine out of answers: whoever has the token learns what is wrong with a file, and not where the program lives.
-// What lies below one of them is told from there on.
-func newVeil(directories []string) *strings.Replacer {
+// veil takes directories of this machine out of answers: whoever has the token learns what is wrong with a file, and not where the program lives.
+// What lies below one of them is told from there on. A folder inside of another one stands before it.
+type veil []hidden
+
+// hidden is a directory as answers would have it, and its last name in the same spelling.
+type hidden struct{ path, base string }
+
+func newVeil(directories []string) veil {
 	var all []string
 	for _, dir := range directories {
 		if dir = filepath.Clean(dir); len(dir) > 1 && filepath.IsAbs(dir) {
@@ -22,14 +28,63 @@ func newVeil(directories []string) *strings.Replacer {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // a folder in another one is found first
-	var pairs []string
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var out veil
 	for _, dir := range slices.Compact(all) {
+		spelled := map[string]bool{}
 		for _, as := range []func(string) string{func(text string) string { return text }, insideJSON, template.HTMLEscapeString} {
-			pairs = append(pairs, as(dir+string(filepath.Separator)), "", as(dir), as(filepath.Base(dir)))
+			if path := as(dir); !spelled[path] {
+				spelled[path] = true
+				out = append(out, hidden{path: path, base: as(filepath.Base(dir))})
+			}
 		}
 	}
-	return strings.NewReplacer(pairs...)
+	return out
+}
+
+// over is a text without the directories.
+func (v veil) over(text string) string {
+	for _, h := range v {
+		if strings.Contains(text, h.path) {
+			text = h.cutFrom(text)
+		}
+	}
+	return text
+}
+
+// cutFrom takes the directory out of a text where it is a whole path, or the beginning of one: another one may only begin or end alike.
+func (h hidden) cutFrom(text string) string {
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(text, h.path)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		below, isParent := strings.CutPrefix(after, string(filepath.Separator))
+		switch {
+		case endsInName(out.String()) || !isParent && beginsWithName(after):
+			out.WriteString(h.path)
+		case isParent:
+			after = below
+		default:
+			out.WriteString(h.base)
+		}
+		text = after
+	}
+}
+
+func endsInName(text string) bool { return text != "" && isOfName(text[len(text)-1]) }
+
+// beginsWithName says so of what may also be the end of a sentence.
+func beginsWithName(text string) bool {
+	text = strings.TrimLeft(text, ".")
+	return text != "" && isOfName(text[0])
+}
+
+// isOfName says whether a byte is commonly a part of a file's name.
+func isOfName(c byte) bool {
+	return c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf
 }
 
 // insideJSON is a text as it stands between the quotes of a JSON string.

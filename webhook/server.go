@@ -305,7 +305,7 @@ func readBody(r *http.Request) ([]byte, error) {
 type statusWriter struct {
 	http.ResponseWriter
 	status int
-	veil   *strings.Replacer
+	veil   veil
 }
 
 func (w *statusWriter) WriteHeader(status int) {
@@ -322,7 +322,7 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	if w.Header().Get("Content-Encoding") != "" { // what is compressed, such as metrics, is no text
 		return w.ResponseWriter.Write(p)
 	}
-	told := w.veil.Replace(string(p))
+	told := w.veil.over(string(p))
 	if _, err := io.WriteString(w.ResponseWriter, told); err != nil {
 		return 0, err
 	}
