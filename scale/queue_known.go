@@ -129,25 +129,7 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
 	if f.updates == q.updates && !f.began.Before(q.began) {
-		deployed := snap != nil && (q.snap == nil || q.snap.Head != snap.Head)
-		before, wasOff := q.snap, IsOff(q.readErr)
-		if f.err = q.take(f, snap, err); f.err == nil {
-			q.noteNews(before)
-			if remarks := q.snap.Remarks(q.scaler.Stack.ConfigFile()); !slices.Equal(remarks, q.remarks) {
-				q.remarks = remarks
-				news = append(news, Remarked{Remarks: remarks})
-			}
-		}
-		if off := IsOff(q.readErr); off && !wasOff {
-			news = append(news, SwitchedOff{Err: q.readErr})
-		} else if wasOff && !off {
-			news = append(news, SwitchedOn{})
-		}
-		clear(q.outlooks)
-		q.pollAt = q.now().Add(q.options.Poll)
-		if deployed || q.unproved == 0 { // one that cannot be made has its own time
-			q.proveAt = time.Time{}
-		}
+		news = q.takeIn(f, snap, err)
 	}
 	if q.flight == f {
 		q.flight = nil
@@ -172,6 +154,30 @@ func (q *Queue) landed(f *flight, snap *Snapshot, err error) {
 	}
 	close(f.done)
 	q.wakeUp()
+}
+
+// takeIn takes in what a reading found, and returns what is to be told of it. q.mu must be held.
+func (q *Queue) takeIn(f *flight, snap *Snapshot, err error) (news []Event) {
+	deployed := snap != nil && (q.snap == nil || q.snap.Head != snap.Head)
+	before, wasOff := q.snap, IsOff(q.readErr)
+	if f.err = q.take(f, snap, err); f.err == nil {
+		q.noteNews(before)
+		if remarks := q.snap.Remarks(q.scaler.Stack.ConfigFile()); !slices.Equal(remarks, q.remarks) {
+			q.remarks = remarks
+			news = append(news, Remarked{Remarks: remarks})
+		}
+	}
+	if off := IsOff(q.readErr); off && !wasOff {
+		news = append(news, SwitchedOff{Err: q.readErr})
+	} else if wasOff && !off {
+		news = append(news, SwitchedOn{})
+	}
+	clear(q.outlooks)
+	q.pollAt = q.now().Add(q.options.Poll)
+	if deployed || q.unproved == 0 { // one that cannot be made has its own time
+		q.proveAt = time.Time{}
+	}
+	return news
 }
 
 func (k *known) take(f *flight, snap *Snapshot, err error) error {

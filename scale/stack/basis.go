@@ -122,9 +122,11 @@ func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 		relative := strings.TrimPrefix(strings.TrimPrefix(path, dir), string(filepath.Separator))
 		switch {
 		case !entry.IsDir():
-			if info := follow(path); !isLog(name) && !(isStackConfig(name) && relative == name) && !isOneOf(output, info) {
-				out[relative] = markOf(info)
+			info := follow(path)
+			if isLog(name) || relative == name && isStackConfig(name) || isOneOf(output, info) {
+				return nil
 			}
+			out[relative] = markOf(info)
 		case inside && strings.HasPrefix(name, "."):
 			return filepath.SkipDir
 		case inside && isPackages(path):
