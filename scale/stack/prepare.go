@@ -17,6 +17,8 @@ type engineProcess struct {
 	child  *invocation
 	// gate keeps the configuration from it; nil where it has it.
 	gate *gate
+	// sentry watches over it until it has been looked at under its lock; nil where there can be none.
+	sentry *sentry
 }
 
 // prepared is the engine, if there is one, that waits for an update that is likely to come.
@@ -104,6 +106,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	if err != nil {
 		return nil, err
 	}
+	e.sentry = watchOver(e.child.cmd.Process)
 	s.handOver() // whoever comes after a crash must be able to read it
 	return e, nil
 }
@@ -126,6 +129,7 @@ func (e *engineProcess) end() {
 		kill(e.child.cmd.Process)
 		_, _, _, _ = e.child.wait(context.Background())
 	}
+	e.sentry.relieve()
 	if e.gate != nil {
 		e.gate.close()
 	}

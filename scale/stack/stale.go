@@ -54,8 +54,9 @@ func (s *Stack) editedSince(decided basis, change scale.Change) string {
 const mostNamed = 3
 
 // staleAtLock says, once the engine has the lock, what a change was decided on that is no longer so; empty if all is. A correction of ours is made
-// in any case.
+// in any case. From here on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
+	defer engine.sentry.relieve()
 	s.depart(ctx, from, change, engine.child.cmd.Process)
 	switch {
 	case change.Correction:
