@@ -1,6 +1,7 @@
 package output
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -97,8 +98,8 @@ func NewScaling(stack string, d scale.Decision) *Scaling {
 		Stack: stack, Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped,
 		Until: moment(d.Until), Reason: d.Reason, Pending: d.Pending, Steps: []scale.ResourceStep{},
 	}
-	blank := d.Wanted == 0 && d.To == 0 && (d.Outcome == scale.Paused || d.Outcome == scale.Refused || d.Outcome == scale.Cleared)
-	if !blank {
+	unasked := []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held}
+	if d.Wanted != 0 || d.To != 0 || !slices.Contains(unasked, d.Outcome) {
 		doc.Wanted, doc.To = &d.Wanted, &d.To
 	}
 	return doc

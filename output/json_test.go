@@ -92,6 +92,19 @@ func TestAScalingThatIsHeldOffHasItsErrorInTheDocument(t *testing.T) {
 `)
 }
 
+func TestAScalingOfWhichNoCountIsKnownHasNone(t *testing.T) {
+	for _, outcome := range []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held} {
+		if doc := NewScaling("dev", scale.Decision{Outcome: outcome}); doc.Wanted != nil || doc.To != nil {
+			t.Errorf("%s: wanted %v, to %v", outcome, doc.Wanted, doc.To)
+		}
+	}
+	for _, d := range []scale.Decision{{Outcome: scale.Scale}, {Outcome: scale.Paused, Wanted: 3, To: 3}} {
+		if doc := NewScaling("dev", d); doc.Wanted == nil || doc.To == nil {
+			t.Errorf("%+v: wanted %v, to %v", d, doc.Wanted, doc.To)
+		}
+	}
+}
+
 func TestRulesDocument(t *testing.T) {
 	status := scale.Status{
 		Rule: scale.Rule{

@@ -136,6 +136,22 @@ func TestQueueIsHeld(t *testing.T) {
 	}
 }
 
+// Nobody is turned away for a hold that another process has just ended; one that it has just placed is seen soon.
+func TestQueueSeesTheHoldsOfOtherProcesses(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		k := &kept{}
+		r := begin(t, newWorld(t), holding(k))
+		place := func(Holds) Holds { return Holds{{Since: time.Now(), Until: time.Now().Add(time.Hour)}} }
+		_ = k.ChangeHolds(place)
+		time.Sleep(holdFreshness)
+		if sub := r.submit(byDelta(1))[0]; sub.Decision.Outcome != Held {
+			t.Errorf("soon after one was placed the answer is %+v", sub.Decision)
+		}
+		_ = k.ChangeHolds(func(Holds) Holds { return nil })
+		r.wants(FinalScaled, r.accepted(byDelta(1)))
+	})
+}
+
 func TestQueueKeepsAcceptedOperationsForTheEndOfAHold(t *testing.T) {
 	for _, c := range []struct {
 		name string

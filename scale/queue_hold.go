@@ -8,8 +8,8 @@ import (
 const (
 	// holdCheck is how often it is looked whether a hold, for whose end something waits, has been ended early by another process.
 	holdCheck = 2 * time.Second
-	// holdFreshness is how old what is known of holds may be for an intent to be answered: another process may place one, and many alerts may
-	// come at once. Before anything is carried out it is looked again.
+	// holdFreshness is for how long it is not looked again for holds after there were none: many alerts may come at once. Before anything is carried
+	// out it is looked in any case, and nobody is turned away for a hold that was seen before.
 	holdFreshness = 100 * time.Millisecond
 )
 
@@ -58,12 +58,13 @@ func (q *Queue) lookAtHolds() error {
 	return nil
 }
 
-// knowHolds looks at the holds unless that has just been done.
+// knowHolds looks at the holds unless there were none a moment ago.
 func (q *Queue) knowHolds() error {
 	q.mu.Lock()
 	age := q.now().Sub(q.heldSeen)
+	free := len(q.held) == 0 && age >= 0 && age < holdFreshness
 	q.mu.Unlock()
-	if age >= 0 && age < holdFreshness {
+	if free {
 		return nil
 	}
 	return q.lookAtHolds()
