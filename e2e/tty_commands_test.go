@@ -84,11 +84,15 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 // pollable is the same file, whose Close does not wait until something has been read.
 func pollable(f *os.File) (*os.File, error) {
 	defer func() { _ = f.Close() }()
+	syscall.ForkLock.RLock() // what another script starts meanwhile would inherit the terminal, which could not be hung up any more
 	fd, err := syscall.Dup(int(f.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, err
 	}
-	syscall.CloseOnExec(fd)
 	if err := syscall.SetNonblock(fd, true); err != nil { // before the file is made of it
 		return nil, err
 	}
