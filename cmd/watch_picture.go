@@ -21,8 +21,8 @@ type watchPicture struct {
 	again chan<- struct{}
 
 	width, height int
-	// top is the first line that is shown of all there are. furthest is the largest top at which there is still more to
-	// show.
+	// top is the first line that is shown of all there are. furthest is the largest top that is of use: from there the
+	// last line is in sight.
 	top, furthest int
 	help          bool
 	picture       string
