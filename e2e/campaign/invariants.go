@@ -118,7 +118,7 @@ func agreement(e evidence) []string {
 	return append(after, agree(e.final, " after a plain up")...)
 }
 
-// agree says at which places a pool's count differs.
+// agree says which of the places that hold a pool's count differ.
 func agree(p picture, when string) []string {
 	last, ok := p.last()
 	if !ok {

@@ -391,7 +391,8 @@ func (r *round) drawEngineMoment() func() {
 // deployed.
 func (r *round) refresher(after time.Duration) {
 	all := pools()
-	pool, by, number := all[r.rng.IntN(len(all))], r.rng.IntN(4)-1, 9000+r.rng.IntN(1000) // by 0 and 2 nothing is changed
+	// By 0 and 2 nothing is changed.
+	pool, by, number := all[r.rng.IntN(len(all))], r.rng.IntN(4)-1, 9000+r.rng.IntN(1000)
 	r.actors.Go(func() {
 		r.pause(after)
 		r.people.deploys.Lock()

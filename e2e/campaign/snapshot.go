@@ -70,7 +70,7 @@ func (s snapshot) besidesSize() map[string]map[string]any {
 		}
 		at := slices.IndexFunc(pools(), func(p poolSpec) bool { return p.name == name(text(resource, "urn")) })
 		if at >= 0 {
-			delete(kept, "initErrors") // it stays of a scaling that failed half way
+			delete(kept, "initErrors") // a scaling that failed half way leaves it
 			for _, field := range []string{"inputs", "outputs"} {
 				if properties, ok := kept[field].(map[string]any); ok {
 					kept[field] = without(properties, pools()[at].size(), "updates")
