@@ -141,7 +141,8 @@ func usageOf(cmd *cobra.Command, err error) error {
 	return &scale.UsageError{Field: cmd.Name(), Problem: message, Hint: hint}
 }
 
-// wantsJSON says whether arguments ask for JSON that could not be parsed as a whole.
+// wantsJSON says whether the command line or the environment asks for JSON. It is for arguments that could not be
+// parsed as a whole.
 func wantsJSON(args []string) bool {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.ParseErrorsAllowlist.UnknownFlags = true

@@ -54,7 +54,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 		}
 		s.tokenFrom, token = webhook.TokenKey, found[webhook.TokenKey]
 	}
-	// A token that cannot be set is one that no header carries.
+	// A token that cannot be set is refused here, before a header carries it.
 	if err := (&webhook.Tokens{}).Set(token, ""); err != nil {
 		problem := "is missing"
 		if usage, ok := errors.AsType[*scale.UsageError](err); ok {

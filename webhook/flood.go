@@ -16,7 +16,7 @@ const (
 )
 
 // flood keeps strangers from filling the log. The zero value is ready. There is a fixed set of kinds: nobody outside
-// can make one up. Its methods and the timers that they start use kinds, and all that is in it, under mu.
+// can make one up. Its methods, and the timers that they start, write and read kinds and what changes in it under mu.
 type flood struct {
 	mu    sync.Mutex
 	kinds map[string]*kindOfFlood

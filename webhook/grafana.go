@@ -18,8 +18,8 @@ var valueString = regexp.MustCompile(`\bvalue=(\S+) \]`)
 // number for each query and expression of the rule, by name, and does not say which of them is the metric:
 //
 //   - the only number is the value;
-//   - the editor's own layout is a query A, its reduction B and the condition C, which is 0 or 1. Such a C is left out, and B
-//     is the value, or A if there is no B;
+//   - the editor's own layout is a query A, its reduction B and the condition C, which is 0 or 1. Such a C is left out,
+//     and B is the value, or A if there is no B;
 //   - of any other layout the value must be named by the annotation pulumiscale_value.
 //
 // Older versions send a text, "valueString", in place of the numbers. The value is then the only number in that text.

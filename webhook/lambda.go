@@ -38,7 +38,7 @@ func lambdaDelivery(o object, route Route) (Delivery, error) {
 	a := alarmOf(o.child("alarmData"), o.required("alarmArn"))
 	a.source = sourceLambda
 	if a.at != "" {
-		// The event has no id of its own, and Lambda sends it again if the function fails.
+		// The event has no id of its own, and Lambda tries again.
 		hash := sha256.Sum256([]byte(a.identity + "\n" + a.at + "\n" + a.state))
 		a.event = hex.EncodeToString(hash[:16])
 	}

@@ -69,7 +69,7 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// Watch gives the metrics the queue whose pools they tell of. It must be called before anything is scraped.
+// Watch gives the metrics the queue whose pools they tell of. It must not be called while anything is scraped.
 func (m *Metrics) Watch(queue *scale.Queue) { m.queue = queue }
 
 func (m *Metrics) handler() http.Handler {

@@ -108,8 +108,8 @@ func strangerAttacks() []attack {
 	)
 }
 
-// tokenAttacks bear tokens that are not the server's. Some bear the right one, where it counts or where it does not
-// count.
+// tokenAttacks bear tokens that are not the server's. Some bear the right one, in a form that counts or in one that
+// does not.
 func tokenAttacks() []attack {
 	token := strings.TrimPrefix(withToken, "Authorization: Bearer ")
 	right := map[string]string{

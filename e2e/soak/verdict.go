@@ -9,7 +9,7 @@ import (
 // verdict is a promise and what was found of it.
 type verdict struct {
 	promise, measured string
-	// breaches say where the promise was not kept. If there are none, it was kept.
+	// breaches say how the promise was not kept. If there are none, it was kept.
 	breaches []string
 }
 
