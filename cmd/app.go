@@ -108,7 +108,7 @@ func (a *app) execute(args []string) int {
 		a.settings.json = a.settings.json || wantsJSON(args)
 	}
 	if a.untrace != nil {
-		// What the command did, it has done. Whoever is told otherwise does it again.
+		// The command is done even if its trace is not whole. Whoever is told otherwise does it again.
 		if problem := a.untrace(); problem != nil {
 			_, _ = io.WriteString(a.errs, a.errStyle().Note("the trace is not whole: "+problem.Error()))
 		}

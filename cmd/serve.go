@@ -120,9 +120,9 @@ type server struct {
 	reading sync.Mutex
 }
 
-// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. Alive are 4 MiB. With Go's
-// own 100 the collector would run dozens of times in a second under load. With more than 200, what a large reading
-// leaves for a while would be multiplied.
+// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. A server has 4 MiB alive, so
+// that with Go's own 100 the collector would run dozens of times in a second under load. With more than 200, what a
+// large reading leaves for a while would be multiplied.
 const garbageShare = 200
 
 func (o *serveOptions) run(ctx context.Context) error {
@@ -247,7 +247,7 @@ func (s *server) readTokens(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The file may have been read just while it was being written, or put elsewhere.
+	// If the token is missing and the file has changed, a file was read that was just being written, or put elsewhere.
 	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
@@ -318,7 +318,7 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		s.handler.Stop()
-		// Somebody still waits for an answer. What was accepted is on disk.
+		// If this fails, somebody still waits for an answer. What was accepted is on disk.
 		if s.http.Shutdown(drain) != nil {
 			_ = s.http.Close()
 		}

@@ -185,7 +185,7 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, delivery Deliver
 	}
 	for i, skipped := range delivery.Skipped {
 		level := slog.LevelInfo
-		// A sender is set up wrong, and no status tells it.
+		// A sender that names an unknown pool is set up wrong, and no status tells it.
 		if skipped.Pool != "" && unknownPool(s.Queue.Rules(), skipped.Pool) != "" {
 			level = slog.LevelWarn
 			s.Metrics.unknown()

@@ -65,7 +65,8 @@ func (c *Certificate) TLS() *tls.Config {
 		if changed, err := c.times(); err == nil && changed == c.changed {
 			return c.loaded, nil
 		}
-		// Half of the file may have been written. The old certificate serves until the new one is whole.
+		// If the load fails, half of a file may have been written. The old certificate serves until the new one is
+		// whole.
 		if err := c.load(); err != nil && c.flood.admits(c.log, floodTLS) {
 			c.log.Error("the TLS certificate cannot be read again", "file", c.certFile, "reason", err.Error())
 		}

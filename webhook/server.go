@@ -192,7 +192,8 @@ func extend(w http.ResponseWriter, patience time.Duration) {
 // pathOf is a request's path, fit for the log.
 func pathOf(r *http.Request) string { return oneLine(r.URL.Path, maxReason) }
 
-// unauthenticatedError is a request without a valid token. another says that it has some credentials.
+// unauthenticatedError is a request without a valid token. another says that the request has other credentials, and not
+// none.
 type unauthenticatedError struct{ another bool }
 
 func (e unauthenticatedError) Error() string {

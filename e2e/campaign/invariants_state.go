@@ -15,7 +15,7 @@ func sizeAlone(e evidence) []string {
 			for _, what := range differ(was, s.left) {
 				out = append(out, fmt.Sprintf("an update of ours (%s, %s) brought along: %s", s.Message, s.Result, what))
 			}
-			// Else it was interrupted before it changed anything.
+			// If neither holds, the update was interrupted before it changed anything.
 			if s.Result == "succeeded" || asText(was.sizes()) != asText(s.left.sizes()) {
 				out = append(out, otherKeys(e.after.history, e.since+i, countKeys())...)
 			}
