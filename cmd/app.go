@@ -1,8 +1,8 @@
-// Package cmd is PulumiScale's command line: it turns flags and settings into one call of the domain, package scale, and what comes
-// of it into output and an exit code.
+// Package cmd is PulumiScale's command line. It turns flags and settings into one call of the domain, package scale,
+// and what comes of that call into output and an exit code.
 //
-// Each command is a file: its options, the flags that fill them, and what it does with them. It must not know a rule of scaling, and
-// it never exits: [Main] returns the exit code.
+// Each command is a file: its options, the flags that fill them, and what it does with them. A command must not know a
+// rule of scaling. It never exits: [Main] returns the exit code.
 package cmd
 
 import (
@@ -25,7 +25,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
-// Main runs the program with the arguments that follow its name, and returns its exit code. An empty version is read from the build.
+// Main runs the program with the arguments that follow its name, and returns its exit code. If version is empty, it is
+// read from the build.
 func Main(args []string, in, out, errs *os.File, version string) int {
 	outlivePipes()
 	a := &app{
@@ -49,32 +50,33 @@ type app struct {
 	streams
 	version  string
 	settings settings
-	// sources say for each flag that is set how it was.
+	// sources say how each flag was set.
 	sources map[string]source
 
 	// The seams: tests put something else here.
 	open    func(context.Context, stack.Options) (openedStack, error)
 	patient func(stack.Options) doctor.Patient
-	// notify passes on the signals that want a command to end, and notifyHangup that the terminal is gone.
+	// notify passes on the signals that want a command to end. notifyHangup passes on that the terminal is gone.
 	notify, notifyHangup func(chan<- os.Signal) (stop func())
 	now                  func() time.Time
 
-	// answers is where the terminal's lines are read from.
+	// answers reads the lines that are typed at the terminal. It is nil before the first question.
 	answers *bufio.Reader
-	// stack is the name of the stack, once it is open, and said tells which of the engine's messages have been shown.
+	// stack is the name of the stack, once it is open. said tells which of the engine's messages have been shown.
 	stack string
 	said  func(scale.Diagnostic) bool
-	// untrace ends the trace, if there is one.
+	// untrace ends the trace. It is nil if there is none.
 	untrace func() error
-	// begun says that a command has taken over from cobra, and written that the JSON document is out.
+	// begun says that a command has taken over from cobra. written says that the JSON document is out.
 	begun, written bool
 }
 
-// openedStack is what the commands need of a stack: [stack.Stack] is one.
+// openedStack is what the commands need of a stack. [stack.Stack] is one.
 type openedStack interface {
 	scale.Stack
 	scale.HoldKeeper
-	// StateDir is the stack's own folder in the state directory, made where it was missing, and FormerStateDir where a version before has kept its journal.
+	// StateDir is the stack's own folder in the state directory; it is made if it is missing. FormerStateDir is where
+	// an earlier version has kept its journal.
 	StateDir() (string, error)
 	FormerStateDir() string
 	// Secrets reads values of the stack's configuration, by their full keys.
@@ -89,7 +91,7 @@ type openedStack interface {
 func openStack(ctx context.Context, options stack.Options) (openedStack, error) {
 	opened, err := stack.Open(ctx, options)
 	if err != nil {
-		return nil, err // and not a nil *stack.Stack, which is no nil openedStack
+		return nil, err // err alone: a nil *stack.Stack would be an openedStack that is not nil
 	}
 	return opened, nil
 }
@@ -106,7 +108,8 @@ func (a *app) execute(args []string) int {
 		a.settings.json = a.settings.json || wantsJSON(args)
 	}
 	if a.untrace != nil {
-		if problem := a.untrace(); problem != nil { // what the command did, it has done: who is told otherwise does it again
+		// The command is done even if its trace is not whole. Whoever is told otherwise does it again.
+		if problem := a.untrace(); problem != nil {
 			_, _ = io.WriteString(a.errs, a.errStyle().Note("the trace is not whole: "+problem.Error()))
 		}
 	}
@@ -127,7 +130,7 @@ func (a *app) end(err error) int {
 	return exitCode(err)
 }
 
-// write writes a command's result to stdout, as text or as a document together with the error that the command ends with.
+// write writes a command's result to stdout: as text, or as a document with the error that the command ends with.
 func (a *app) write(doc output.Document, text string, err error) error {
 	if a.settings.json {
 		if err != nil {
@@ -139,7 +142,7 @@ func (a *app) write(doc output.Document, text string, err error) error {
 		}
 		a.written = true
 	}
-	// Who has read enough, or has closed the terminal, is content.
+	// A reader who has read enough, or has closed the terminal, is content.
 	if _, problem := io.WriteString(a.out, text); problem != nil && !isBrokenPipe(problem) && !a.outTTY {
 		return fmt.Errorf("write the result: %w", problem)
 	}

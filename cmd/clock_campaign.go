@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// clock is the system's, moved by the duration in the file that CAMPAIGN_CLOCK names, which is read each time: in the fault campaign
-// somebody sets the clock while the program runs.
+// clock is the system's, moved by the duration in the file that CAMPAIGN_CLOCK names. The file is read each time,
+// because the fault campaign sets the clock while the program runs.
 func clock() func() time.Time {
 	path := os.Getenv("CAMPAIGN_CLOCK")
 	return func() time.Time {
@@ -25,8 +25,8 @@ func clock() func() time.Time {
 	}
 }
 
-// stepped moves the wall clock and leaves the monotonic one alone, as setting a system's clock does. Add moves both; the monotonic
-// reading is the second word of a Time.
+// stepped moves the wall clock and leaves the monotonic one alone, as setting a system's clock does. Add moves both;
+// the monotonic reading is the second word of a Time.
 func stepped(now time.Time, by time.Duration) time.Time {
 	out := now.Add(by)
 	type words struct {

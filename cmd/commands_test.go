@@ -312,7 +312,7 @@ func TestCompletionOfPools(t *testing.T) {
 	wantText(t, term.stdout.String(), ":4\n")
 }
 
-// What would come along is told wherever the pool is.
+// Changes that would come along are told of wherever the pool is.
 func TestPendingChangesAreTold(t *testing.T) {
 	pending := []scale.PendingChange{{Op: "update", URN: poolURN, Type: "localcloud:index:Pool", Name: "worker-pool", Properties: []string{"dir"}}}
 	stack := func() *fake {
@@ -324,7 +324,7 @@ func TestPendingChangesAreTold(t *testing.T) {
 	for _, c := range []struct {
 		line string
 		code int
-		// stdout and stderr are parts of them.
+		// stdout and stderr are parts of what the streams must have.
 		stdout, stderr []string
 	}{
 		{"rules", 0, nil, []string{

@@ -12,7 +12,7 @@ import (
 // patience is how long a shell waits for the names of pools.
 const patience = 3 * time.Second
 
-// completePools offers the names of the pools to the shell; none where the stack cannot be read soon.
+// completePools offers the names of the pools to the shell. It offers none if the stack cannot be read soon.
 func (a *app) completePools(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 || a.begin(cmd, true) != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -18,7 +18,7 @@ type doctorOptions struct {
 	verify bool
 }
 
-// doctorCommand is `pulumiscale doctor`; run takes the place of what it does in tests of its flags.
+// doctorCommand is `pulumiscale doctor`. In tests of its flags, run takes the place of what it does.
 func doctorCommand(a *app, run func(*doctorOptions) error) *cobra.Command {
 	o := &doctorOptions{app: a}
 	cmd := &cobra.Command{

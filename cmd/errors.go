@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// decisionError is a decision that does not let a scaling through and is no error of the domain.
+// decisionError is a decision that does not let a scaling through and is not an error of the domain.
 type decisionError struct{ scale.Decision }
 
 func (e *decisionError) Error() string {
@@ -19,21 +19,21 @@ func (e *decisionError) Error() string {
 	return fmt.Sprintf("pool %s: %s", e.Intent.Pool, e.Reason)
 }
 
-// unverifiedError says that an update succeeded and is not proved to have had its effect.
+// unverifiedError says that an update succeeded but was not proved to have had its effect.
 type unverifiedError struct{ scale.MoveResult }
 
 func (e *unverifiedError) Error() string {
 	return fmt.Sprintf("%s is done but not verified: %s", e.Move, e.Unverified)
 }
 
-// unprovedError says that rules were found wrong by `rules --verify`.
+// unprovedError says that `rules --verify` found rules to be wrong.
 type unprovedError struct{ pools []string }
 
 func (e *unprovedError) Error() string {
 	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
 }
 
-// unhealthyError says that `doctor` found problems; it holds what they are with.
+// unhealthyError says that `doctor` found problems. It holds what they are with.
 type unhealthyError struct{ with []string }
 
 func (e *unhealthyError) Error() string {
@@ -50,7 +50,8 @@ type declinedError struct{}
 
 func (e *declinedError) Error() string { return "declined: nothing was changed" }
 
-// verdict is the error that a decision ends a command with; nil where it is done or has nothing to do.
+// verdict is the error that a decision ends a command with. It is nil if what was asked for is done, or if there is
+// nothing to do.
 func verdict(d scale.Decision) error {
 	switch d.Outcome {
 	case scale.Scale, scale.NoChange, scale.Cleared, scale.Superseded:

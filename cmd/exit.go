@@ -6,7 +6,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// The exit codes are a contract: docs/commands.md has them too.
+// The exit codes are a contract. docs/commands.md has them too.
 const (
 	exitDone    = 0 // done, or nothing to do
 	exitFailed  = 1

@@ -23,7 +23,7 @@ const poolURN = "urn:pulumi:dev::demo::localcloud:index:Pool::worker-pool"
 func num(n int) *int       { return &n }
 func str(s string) *string { return &s }
 
-// fake is a stack with one pool that is updated without an engine.
+// fake is a stack with one pool. The pool is updated without an engine.
 type fake struct {
 	count  int
 	rule   scale.Rule
@@ -33,14 +33,14 @@ type fake struct {
 	changes []scale.Change
 	written []scale.Setting
 
-	// What goes wrong, and what happens on the way.
+	// These say what goes wrong, and what happens on the way.
 	readErr, previewErr, updateErr, writeErr error
 	// short makes an update end one short of what it should.
 	short               int
 	onPreview, onUpdate func(context.Context)
 	steps               []scale.ResourceStep
 
-	// pending is what is proved to be pending, and program how the checkout compares with what was deployed.
+	// pending is what is proved to be pending. program is how the checkout compares with what was deployed.
 	pending []scale.PendingChange
 	program scale.Program
 
@@ -174,7 +174,7 @@ type terminal struct {
 	options          stack.Options
 }
 
-// newTerminal prepares a run on the stack; with input there is a person to answer questions.
+// newTerminal prepares a run on the stack. If there is input, there is a person to answer questions.
 func newTerminal(s openedStack, input string) *terminal {
 	t := &terminal{}
 	t.app = &app{
@@ -220,7 +220,7 @@ func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapsho
 	return f.Read(ctx)
 }
 
-// Proof is what the test says; else that nothing is pending.
+// Proof is what the test says. If the test says nothing, nothing is pending.
 func (f *fake) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	proof := &scale.Proof{Pools: map[string]scale.PoolProof{}}
 	for name := range snap.Rules {

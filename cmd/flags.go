@@ -69,7 +69,7 @@ func (c choice[T]) words() []string {
 
 // complete offers the words to the shell.
 func (c choice[T]) complete(cmd *cobra.Command, flag string) {
-	// It fails only where there is no such flag.
+	// It fails only if there is no such flag.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(c.words(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -89,7 +89,8 @@ func (w wait) String() string  { return w.d.String() }
 func (w wait) Type() string    { return "duration" }
 func (w wait) expects() string { return "a duration of 0 or more, such as 1s or 500ms" }
 
-// malformed is the usage error for a value that a flag does not take; field names the flag, or where else the value came from.
+// malformed is the usage error for a value that a flag does not take. field names the flag, or where else the value
+// came from.
 func malformed(field, text string, flag *pflag.Flag, hint string) error {
 	expected := "a " + flag.Value.Type()
 	if e, ok := flag.Value.(interface{ expects() string }); ok {
@@ -127,7 +128,7 @@ func usageOf(cmd *cobra.Command, err error) error {
 		return err
 	}
 	hint := "`" + cmd.CommandPath() + " --help` lists what there is"
-	// Cobra has no type for this; the name is read to suggest a better one.
+	// Cobra has no type for this error. Its text is read for the name that was given, to suggest a better one.
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	if rest, ok := strings.CutPrefix(message, "unknown command "); ok {
 		quoted, _ := strconv.QuotedPrefix(rest)
@@ -140,13 +141,14 @@ func usageOf(cmd *cobra.Command, err error) error {
 	return &scale.UsageError{Field: cmd.Name(), Problem: message, Hint: hint}
 }
 
-// wantsJSON says whether arguments that could not be parsed as a whole ask for JSON.
+// wantsJSON says whether the command line or the environment asks for JSON. It is for arguments that could not be
+// parsed as a whole.
 func wantsJSON(args []string) bool {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	flags.Usage = func() {}
 	wanted := flags.BoolP("json", "j", false, "")
-	_ = flags.Parse(args) // that they are wrong has been said already
+	_ = flags.Parse(args) // the error is passed over: it has been told already
 	fromEnv, _ := strconv.ParseBool(os.Getenv(envPrefix + "_JSON"))
 	return *wanted || fromEnv
 }
@@ -163,7 +165,7 @@ func onePool(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// atMost is the argument check of a command that takes up to so many.
+// atMost is the check of a command that takes at most n arguments.
 func atMost(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {

@@ -109,7 +109,7 @@ func TestUnknownCommandSuggestsTheNearest(t *testing.T) {
 	}
 }
 
-// program makes a program directory with a settings file; an empty one is not made.
+// program makes a program directory with a settings file. If the settings are empty, it makes no file.
 func program(t *testing.T, settings string) (dir, file string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// outlivePipes makes a write to a pipe that nobody reads any more fail, where Go would have the process die: `| head`, or Ctrl-C on `| tee`, must
-// not end an update half way. The signal is passed on to nobody rather than ignored, since the engine would inherit that.
+// outlivePipes makes a write to a pipe fail if nobody reads the pipe any more. Go would have the process die of it, and
+// `| head`, or Ctrl-C on `| tee`, must not end an update half way. The signal is passed on to nobody and not ignored,
+// because the engine would inherit that.
 func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // notifyHangup passes on that the terminal is gone, unless the user wants that to be passed over, as `nohup` says.

@@ -12,7 +12,7 @@ import (
 type explanation struct {
 	// kind is one word that scripts can branch on.
 	kind string
-	// hint says what to do; it may be empty.
+	// hint says what to do. It may be empty.
 	hint string
 }
 
@@ -31,7 +31,7 @@ func on[E error](kind string, hint func(E) string) row {
 
 func always[E error](hint string) func(E) string { return func(E) string { return hint } }
 
-// explain says what kind of error it is, and what to do. The stack's name is empty where it is not known.
+// explain says what kind of error it is, and what to do. The stack's name is empty if it is not known.
 func explain(err error, stack string) explanation {
 	option := ""
 	if stack != "" {
@@ -48,7 +48,7 @@ func explain(err error, stack string) explanation {
 	return explanation{kind: "failed"}
 }
 
-// rows is the table of all errors. Where an error is of several types the first row counts.
+// rows is the table of all errors. If an error is of several types, the first row counts.
 func rows(option string) []row {
 	return []row{
 		on("interrupted", always[*interruptedError]("")),

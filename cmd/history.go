@@ -15,11 +15,11 @@ type historyOptions struct {
 	app *app
 	// pool is empty for all pools.
 	pool string
-	// limit is how many scalings are shown at most; 0 is all.
+	// limit is how many scalings are shown at most. 0 shows all.
 	limit int
 }
 
-// historyCommand is `pulumiscale history`; run takes the place of what it does in tests of its flags.
+// historyCommand is `pulumiscale history`. In tests of its flags, run takes the place of what it does.
 func historyCommand(a *app, run func(*historyOptions) error) *cobra.Command {
 	o := &historyOptions{app: a, limit: 20}
 	cmd := &cobra.Command{
@@ -49,7 +49,7 @@ func (o *historyOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
 		most := o.limit
 		if most > 0 {
-			most++ // to know whether there are more
+			most++ // one more, to know whether there are more
 		}
 		scalings, err := s.scaler.History(ctx, o.pool, most)
 		if err != nil {

@@ -23,7 +23,7 @@ type holdOptions struct {
 	end    bool
 }
 
-// holdCommand is `pulumiscale hold`; run takes the place of what it does in tests of its flags.
+// holdCommand is `pulumiscale hold`. In tests of its flags, run takes the place of what it does.
 func holdCommand(a *app, run func(*holdOptions) error) *cobra.Command {
 	o := &holdOptions{app: a}
 	cmd := &cobra.Command{
@@ -108,7 +108,8 @@ func (o *holdOptions) run(ctx context.Context) error {
 	})
 }
 
-// findPool says whether there is such a pool. Where the stack cannot be read, which may be why somebody holds it, that is not known.
+// findPool says whether there is such a pool. That is not known if the stack cannot be read, which may be why somebody
+// holds it; then it finds nothing wrong.
 func (s *session) findPool(ctx context.Context, pool string) error {
 	if pool == "" {
 		return nil
@@ -125,7 +126,7 @@ func (s *session) findPool(ctx context.Context, pool string) error {
 	return err
 }
 
-// self is who runs the command, as Pulumi names those who hold its locks.
+// self is who runs the command, in the form in which Pulumi names those who hold its locks.
 func self() string {
 	name := "somebody"
 	if who, err := user.Current(); err == nil {

@@ -35,7 +35,7 @@ func TestHold(t *testing.T) {
 	newTerminal(f, "").run(t, "scale worker-pool --count 5", 0)
 }
 
-// A pool is held also while the stack cannot be read: that may be why.
+// A pool can be held also while the stack cannot be read: that may be why somebody holds it.
 func TestHoldWithoutTheBackend(t *testing.T) {
 	f := newFake()
 	f.readErr = &scale.UnavailableError{Detail: "gone"}

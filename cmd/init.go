@@ -14,7 +14,7 @@ import (
 // initOptions are the options of `pulumiscale init`.
 type initOptions struct {
 	app *app
-	// What the rule is made of; what is empty, or unset in told, is asked for or proposed.
+	// These make the rule. What is empty here, or unset in told, is asked for or proposed.
 	pool, target, configKey, current string
 	configPath                       bool
 	min, max                         int
@@ -26,10 +26,10 @@ type initOptions struct {
 	noToken, yes bool
 }
 
-// noCurrent is the --current of a rule that has none.
+// noCurrent is the value of --current for a rule that has none.
 const noCurrent = "none"
 
-// initCommand is `pulumiscale init`; run takes the place of what it does in tests of its flags.
+// initCommand is `pulumiscale init`. In tests of its flags, run takes the place of what it does.
 func initCommand(a *app, run func(*initOptions) error) *cobra.Command {
 	o := &initOptions{app: a, min: 1}
 	cmd := &cobra.Command{
@@ -86,7 +86,7 @@ func (o *initOptions) flags(cmd *cobra.Command) {
 	languages.complete(cmd, "language")
 	senders.complete(cmd, "sender")
 	for _, name := range []string{"pool", "min", "max", "current", "url"} {
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // it fails only where there is no such flag
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // it fails only if there is no such flag
 	}
 	_ = cmd.RegisterFlagCompletionFunc("target", o.complete(func(i *snippet.Inventory) (out []string) {
 		for _, t := range i.Targets() {
@@ -102,7 +102,7 @@ func (o *initOptions) flags(cmd *cobra.Command) {
 	}))
 }
 
-// check finds what is wrong with the flags whatever the stack has.
+// check finds what is wrong with the flags, whatever the stack has.
 func (o *initOptions) check() error {
 	if o.told["max"] != unset && o.min > o.max {
 		return &scale.UsageError{Field: "--min, --max", Problem: fmt.Sprintf("min must not be above max, and %d is above %d", o.min, o.max)}
@@ -199,7 +199,7 @@ func (o *initOptions) write(ctx context.Context, s *session, d *draft, language 
 	return doc, nil
 }
 
-// complete offers what is read of the stack to the shell; nothing where it cannot be read soon.
+// complete offers the shell what is read of the stack. It offers nothing if the stack cannot be read soon.
 func (o *initOptions) complete(of func(*snippet.Inventory) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if o.app.begin(cmd, true) != nil {

@@ -21,10 +21,10 @@ type draft struct {
 	exported bool
 }
 
-// mostChoices is how many of a list are shown.
+// mostChoices is how many entries of a list are shown.
 const mostChoices = 20
 
-// draft makes the rule: of what was told, of what the stack has and, on a terminal, of the answers to questions.
+// draft makes the rule. It uses what was told, what the stack has and, on a terminal, the answers to questions.
 func (o *initOptions) draft(ctx context.Context, s *session, inventory *snippet.Inventory) (*draft, error) {
 	d := &draft{inventory: inventory}
 	if slices.Contains(inventory.Pools, o.pool) {
@@ -167,7 +167,7 @@ func (o *initOptions) chooseBounds(ctx context.Context, s *session, d *draft) (e
 	return nil
 }
 
-// missingChoice is the usage error for a flag that must be given, with what there is to choose from.
+// missingChoice is the usage error for a flag that must be given. It tells what there is to choose from.
 func missingChoice(flag, problem string, list []string, hint string) error {
 	for i, line := range list {
 		if i == mostChoices {
@@ -179,8 +179,8 @@ func missingChoice(flag, problem string, list []string, hint string) error {
 	return &scale.UsageError{Field: flag, Problem: problem, Hint: hint}
 }
 
-// choose asks for one of a list, by its number; the first is the proposal. Any other text is taken where take says that it will do: then
-// the index is -1.
+// choose asks for an entry of a list, by its number, and returns the index. The first entry is the proposal. If take
+// says that another text will do, that text is taken, and the index is -1.
 func (s *session) choose(ctx context.Context, question string, list []string, take func(string) bool) (int, error) {
 	shown := min(len(list), mostChoices)
 	for i, line := range list[:shown] {

@@ -9,10 +9,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
-// tokenBytes is how much chance there is in a token.
+// tokenBytes is how many random bytes are in a token.
 const tokenBytes = 32
 
-// token sets a token where the stack has none and the user agrees, and notes how it stands with it.
+// token sets a token if the stack has none and the user agrees. It notes in doc what there is about the token.
 func (o *initOptions) token(ctx context.Context, s *session, doc *output.Init) error {
 	if o.noToken {
 		return nil
@@ -49,7 +49,7 @@ func (o *initOptions) token(ctx context.Context, s *session, doc *output.Init) e
 	return nil
 }
 
-// randomToken is a random token of letters, digits, - and _, which need no escaping anywhere.
+// randomToken is a random token of letters, digits, - and _, none of which needs escaping anywhere.
 func randomToken() string {
 	secret := make([]byte, tokenBytes)
 	_, _ = rand.Read(secret) // it never fails, as crypto/rand says

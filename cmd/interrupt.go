@@ -8,9 +8,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// interrupts answers the signals that want a command to end. The first one lets a running update finish and stops everything else;
-// the second one interrupts the update, of which the engine ends the operations that run; further ones change nothing. A terminal that is gone
-// is like a first signal, and never like a second one: those who close it do not mean the update.
+// interrupts answers the signals that want a command to end. The first one lets a running update finish and stops
+// everything else. The second one interrupts the update; the engine still ends the operations that run. Further ones
+// change nothing. A terminal that is gone is like a first signal, and never like a second one: whoever closes a
+// terminal does not mean the update.
+//
+// The goroutine of watch, the scaler's events and the command itself write and read signals, updating, hungUp and
+// asking, under mu.
 type interrupts struct {
 	cancel context.CancelFunc
 	note   func(string)
@@ -21,7 +25,7 @@ type interrupts struct {
 	signals  int
 	updating bool
 	hungUp   bool
-	// asking says that a question is open, where a note would be in the way.
+	// asking says that a question is open. A note would be in its way then.
 	asking bool
 }
 
@@ -66,7 +70,7 @@ func (i *interrupts) hangUp() {
 	i.cancel()
 }
 
-// observe keeps track of whether an update runs. A retry is never of an update that has begun.
+// observe keeps track of whether an update runs. What is retried is never an update that has begun.
 func (i *interrupts) observe(event scale.Event) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -78,7 +82,7 @@ func (i *interrupts) observe(event scale.Event) {
 	}
 }
 
-// ask notes that a question is open, or no longer.
+// ask notes that a question is open, or is not open any more.
 func (i *interrupts) ask(open bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -108,7 +112,7 @@ func (i *interrupts) signal() {
 	}
 }
 
-// explain is what an error means where the user interrupted: before an update had begun, that nothing was scaled.
+// explain is what an error means if the user interrupted. Before an update has begun it means that nothing was scaled.
 func (i *interrupts) explain(err error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

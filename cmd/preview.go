@@ -16,7 +16,7 @@ type previewOptions struct {
 	intent scale.Intent
 }
 
-// previewCommand is `pulumiscale preview`; run takes the place of what it does in tests of its flags.
+// previewCommand is `pulumiscale preview`. In tests of its flags, run takes the place of what it does.
 func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 	o := &previewOptions{app: a}
 	w := &wish{}
@@ -61,7 +61,8 @@ func (s *session) preview(ctx context.Context, intents []scale.Intent) error {
 	return s.previewed(plan, result, true)
 }
 
-// previewed writes a preview. Where the decision ends the command with an error, that is for stderr, and only the diff is a result.
+// previewed writes a preview. If the decision ends the command with an error, the error is for stderr, and only the
+// diff is a result.
 func (s *session) previewed(plan *scale.Plan, result *scale.Result, dryRun bool) error {
 	err := verdict(plan.Decisions[0])
 	if refusal(err) {
@@ -92,10 +93,11 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.force, "force", false, "pass the cooldown and a pause; never the guardrails")
 }
 
-// longestMessage is how many characters of a message go into the update's: it stands in the backend's history, and is shown by other programs.
+// longestMessage is how many characters of a message go into the update's message. That stands in the backend's
+// history, and other programs show it.
 const longestMessage = 1_000
 
-// intent is what was asked for. Of --count and --delta the one that was set by a stronger means counts.
+// intent is what was asked for. If both --count and --delta are set, the one that a stronger source has set counts.
 func (w *wish) intent(pool string, from map[string]source) (scale.Intent, error) {
 	intent := scale.Intent{Pool: pool, Source: "cli", Reason: board.OneLine(board.Plain(w.message), longestMessage), Force: w.force}
 	hint := "--count N scales to N, --delta N by N more or, with -N, fewer"

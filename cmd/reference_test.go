@@ -20,8 +20,8 @@ const referencePage = "../docs/reference.md"
 
 // TestReferenceIsFresh compares the committed page with the commands; `make docs` rewrites it.
 //
-// The page is made here and not by cobra's own generator, which repeats the flags of every command under each of them, and cannot
-// say which variable of the environment sets a flag.
+// The page is made here, and not by cobra's own generator. That generator repeats the flags of every command under each
+// of them, and cannot say which variable of the environment sets a flag.
 func TestReferenceIsFresh(t *testing.T) {
 	a := &app{version: "v0.0.0"}
 	root := a.root()
@@ -41,7 +41,7 @@ func TestReferenceIsFresh(t *testing.T) {
 	}
 }
 
-// reference is the page: every command, then the flags that all of them have.
+// reference is the page: every command, and then the flags that all of them have.
 func reference(root *cobra.Command) string {
 	page := &strings.Builder{}
 	page.WriteString("<!-- Made from the commands by `make docs`. Do not edit: a test compares them. -->\n\n# Command reference\n\n" +
@@ -87,7 +87,7 @@ func section(page *strings.Builder, cmd *cobra.Command) {
 	flagTable(page, cmd.LocalNonPersistentFlags())
 }
 
-// prose is a description as Markdown: as it stands, unless it is laid out by spaces.
+// prose is a description as Markdown. The text stays as it stands, unless it is laid out by spaces.
 func prose(text string) string {
 	if strings.Contains(text, "\n  ") || strings.Contains(text, "\n\t") {
 		return "```text\n" + text + "\n```"

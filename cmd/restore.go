@@ -13,7 +13,7 @@ import (
 // restoreOptions are the options of `pulumiscale restore`.
 type restoreOptions struct{ app *app }
 
-// restoreCommand is `pulumiscale restore`; run takes the place of what it does in tests of its flags.
+// restoreCommand is `pulumiscale restore`. In tests of its flags, run takes the place of what it does.
 func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
 	o := &restoreOptions{app: a}
 	return &cobra.Command{
@@ -37,7 +37,7 @@ func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
 
 func (o *restoreOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
-		s.mute = isRestored // it is the result
+		s.mute = isRestored // this event is the result
 		restored, err := s.scaler.Restore(ctx)
 		if malformed, ok := errors.AsType[*scale.RulesError](err); ok && malformed.KeysWhole() {
 			s.note("the rules have mistakes, which the next `pulumi up` may mend; their config keys can be read, and that is enough here")

@@ -15,7 +15,7 @@ type rulesOptions struct {
 	verify bool
 }
 
-// rulesCommand is `pulumiscale rules`; run takes the place of what it does in tests of its flags.
+// rulesCommand is `pulumiscale rules`. In tests of its flags, run takes the place of what it does.
 func rulesCommand(a *app, run func(*rulesOptions) error) *cobra.Command {
 	o := &rulesOptions{app: a}
 	cmd := &cobra.Command{
@@ -40,7 +40,7 @@ func rulesCommand(a *app, run func(*rulesOptions) error) *cobra.Command {
 
 func (o *rulesOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
-		s.mute = isDrift // told below, once for each pool and also where nothing was done about it
+		s.mute = isDrift // told below, once for each pool, and also if nothing was done about it
 		pools, program, err := s.scaler.Pools(ctx)
 		if err != nil {
 			return err

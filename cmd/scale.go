@@ -18,7 +18,7 @@ type scaleOptions struct {
 	yes    bool
 }
 
-// scaleCommand is `pulumiscale scale`; run takes the place of what it does in tests of its flags.
+// scaleCommand is `pulumiscale scale`. In tests of its flags, run takes the place of what it does.
 func scaleCommand(a *app, run func(*scaleOptions) error) *cobra.Command {
 	o := &scaleOptions{app: a}
 	w := &wish{}
@@ -66,7 +66,8 @@ func (o *scaleOptions) run(ctx context.Context) error {
 	})
 }
 
-// ask shows what would change, asks, and does what was approved; where that has changed in between it begins again.
+// ask shows what would change, asks, and does what was approved. If what would change is not the same any more, it
+// begins again.
 func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 	for {
 		plan, result, err := s.scaler.Preview(ctx, intents)
@@ -83,7 +84,7 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 		case result != nil || isRefused(plan):
 			return s.previewed(plan, result, false)
 		}
-		// With no moves there is nothing to approve, but the configuration file may have to be put right.
+		// If there are no moves, there is nothing to approve. But the configuration file may have to be put right.
 		s.progress.Work("reading stack " + s.stack)
 		report, err := s.scaler.Scale(ctx, intents, plan)
 		if !isA[*scale.ChangedError](err) {
@@ -95,7 +96,7 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 
 func isRefused(plan *scale.Plan) bool { return plan.Decisions[0].Outcome == scale.Refused }
 
-// scaled writes what was done. A report may come with an error: then the scaling is done all the same.
+// scaled writes what was done. A report may come with an error: the scaling is done all the same.
 func (s *session) scaled(report *scale.Report, err error) error {
 	if report == nil {
 		return err
@@ -110,5 +111,5 @@ func (s *session) scaled(report *scale.Report, err error) error {
 	return s.conclude(output.NewScaling(s.stack, report.Decisions[0]).Done(*report), "", err)
 }
 
-// refusal says whether an error leaves no decision to tell of: there is no such pool.
+// refusal says whether an error leaves no decision to tell of, because there is no such pool.
 func refusal(err error) bool { return isA[*scale.UnknownPoolError](err) }

@@ -40,7 +40,7 @@ const (
 	logJSON = "json"
 )
 
-// serveCommand is `pulumiscale serve`; run takes the place of what it does in tests of its flags.
+// serveCommand is `pulumiscale serve`. In tests of its flags, run takes the place of what it does.
 func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	o := &serveOptions{app: a, poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: logAuto, level: "info"}
 	cmd := &cobra.Command{
@@ -103,11 +103,12 @@ type server struct {
 	stack   openedStack
 	tokens  *webhook.Tokens
 	metrics *webhook.Metrics
-	// configured is when the configuration file was last changed before the tokens were read.
+	// configured is when the configuration file was last changed before the tokens were read. It is written and read at
+	// the start, and then by follow alone.
 	configured time.Time
-	// hasFile says that there was one at the start: some stacks have their configuration elsewhere.
+	// hasFile says that there was a configuration file at the start. Some stacks have their configuration elsewhere.
 	hasFile bool
-	// directories are those that answers do not tell.
+	// directories are directories that answers do not tell.
 	directories []string
 	// activity knows what is being done to the stack.
 	activity *scale.Activity
@@ -115,12 +116,13 @@ type server struct {
 	queue    *scale.Queue
 	handler  *webhook.Server
 	http     *http.Server
-	// reading lets one reading of the tokens begin after the one before has ended, so that the latest is what counts.
+	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
 	reading sync.Mutex
 }
 
-// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. That is 4 MiB, so that with Go's own 100 the collector runs
-// dozens of times in a second under load; with more than this what a large reading leaves for a while would be multiplied.
+// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. A server has 4 MiB alive, so
+// that with Go's own 100 the collector would run dozens of times in a second under load. With more than 200, what a
+// large reading leaves for a while would be multiplied.
 const garbageShare = 200
 
 func (o *serveOptions) run(ctx context.Context) error {
@@ -172,9 +174,9 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := s.build(ctx, kept); err != nil {
 		return err
 	}
-	defer s.queue.Close() // even where it never runs
-	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is nothing to serve; a destroyed
-	// stack is waited for, as one is that is destroyed later.
+	defer s.queue.Close() // even if it never runs
+	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is
+	// nothing to serve. A stack that has been destroyed is waited for, like one that is destroyed later.
 	if _, _, err := s.scaler.Pools(ctx); err != nil && !isA[*scale.DestroyedError](err) {
 		return err
 	}
@@ -213,11 +215,13 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 		Verifier:    webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}
 	s.http = webhook.NewHTTPServer(s.handler.Handler(), s.log)
-	s.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) } // for its trace
+	// The context carries the trace.
+	s.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
 	return nil
 }
 
-// places are the directories of this machine that nobody outside needs to know: the program's, the state's, and the user's own.
+// places are the directories of this machine that nobody outside needs to know: the program's, the state's, and the
+// user's own.
 func (s *server) places(state string) []string {
 	out := []string{state, filepath.Dir(s.stack.ConfigFile())}
 	if dir, err := filepath.Abs(s.app.settings.cwd); err == nil {
@@ -229,20 +233,22 @@ func (s *server) places(state string) []string {
 	return out
 }
 
-// readTokens reads the tokens from the stack's configuration; on an error those in force stay so, unless the error is that there is none any more.
+// readTokens reads the tokens from the stack's configuration. On an error the tokens in force stay in force, unless the
+// error is that there is no token any more.
 func (s *server) readTokens(ctx context.Context) error {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	had, file := s.tokens.Any(), s.stack.ConfigFile()
 	before := modified(file)
-	if had && s.hasFile && before.IsZero() { // which is not to say that somebody took the token away
+	if had && s.hasFile && before.IsZero() { // a missing file does not say that somebody took the token away
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing, and so the tokens cannot be read"}
 	}
 	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
 	if err != nil {
 		return err
 	}
-	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) { // what was read may be a file that is just being written, or put elsewhere
+	// If the token is missing and the file has changed, a file was read that was just being written, or put elsewhere.
+	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
@@ -252,7 +258,8 @@ func (s *server) readTokens(ctx context.Context) error {
 	case !had && has && s.queue != nil: // not at the start
 		s.log.Info("the stack's configuration holds a token again")
 	}
-	if e, ok := errors.AsType[*scale.UsageError](err); ok { // the command in its hint must mean this stack
+	// The command in the error's hint must mean this stack.
+	if e, ok := errors.AsType[*scale.UsageError](err); ok {
 		e.Hint += " --stack " + s.stack.Name()
 		if dir := s.app.settings.cwd; dir != "" {
 			e.Hint += fmt.Sprintf(" --cwd %q", dir)
@@ -261,13 +268,15 @@ func (s *server) readTokens(ctx context.Context) error {
 	return err
 }
 
-// drainTimeout is how long requests that are being answered are waited for at the end.
+// drainTimeout is how long, at the end, requests that are being answered are waited for.
 const drainTimeout = 10 * time.Second
 
-// finishTimeout is how long what they began is waited for then, such as the engine of a dry run, which has been interrupted.
+// finishTimeout is how long, after that, what the requests began is waited for, such as the engine of a dry run, which
+// has been interrupted.
 const finishTimeout = 3 * time.Second
 
-// serve listens and carries out what is accepted until ctx ends; then it stops accepting, and the running update is finished.
+// serve listens and carries out what is accepted until ctx ends. Then it stops accepting, and the running update is
+// finished.
 func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	if s.tlsCert != "" {
 		certificate, err := webhook.LoadCertificate(s.tlsCert, s.tlsKey, s.log)
@@ -309,7 +318,8 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		s.handler.Stop()
-		if s.http.Shutdown(drain) != nil { // somebody still waits for an answer: what was accepted is on disk
+		// If this fails, somebody still waits for an answer. What was accepted is on disk.
+		if s.http.Shutdown(drain) != nil {
 			_ = s.http.Close()
 		}
 		err = <-served
@@ -326,7 +336,8 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	return err
 }
 
-// follow reads the tokens and the rules again when asked to, and the tokens alone when the stack's configuration file has changed.
+// follow reads the tokens and the rules again when that is asked for. It reads the tokens alone when the stack's
+// configuration file has changed.
 func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 	ticker := time.NewTicker(s.poll)
 	defer ticker.Stop()
@@ -361,7 +372,7 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 	}
 }
 
-// modified is when a file was changed last; zero where that cannot be told.
+// modified is when a file was changed last. It is zero if that cannot be told.
 func modified(path string) time.Time {
 	info, err := os.Stat(path)
 	if err != nil {

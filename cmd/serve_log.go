@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// logger writes to stderr: text for people on a terminal, JSON for machines elsewhere.
+// logger writes to stderr: as text for people if that is a terminal, else as JSON for machines.
 func (o *serveOptions) logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(o.level)) // the flag takes no other words
@@ -41,7 +41,7 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case scale.Postponed:
 		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
 	case scale.Refreshed:
-		if e.Err != nil && !scale.IsOff(e.Err) { // of which one is told once
+		if e.Err != nil && !scale.IsOff(e.Err) { // the queue tells of that one, once
 			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
 		}
 	case scale.JournalFailed:
@@ -92,7 +92,7 @@ func logOthers(log *slog.Logger, event scale.Event) {
 	}
 }
 
-// logProof says what a proof that was made in idle time has found.
+// logProof logs what a proof that was made in idle time has found.
 func logProof(log *slog.Logger, e scale.Proved) {
 	if e.Err != nil {
 		log.Warn("it cannot be told whether changes are pending; it is tried again", "reason", e.Err.Error())
@@ -169,7 +169,7 @@ func logDiagnostic(log *slog.Logger, d scale.Diagnostic) {
 	}
 }
 
-// count is a count that may not be known.
+// count is a count as the log has it. It may not be known.
 func count(n *int) any {
 	if n == nil {
 		return nil

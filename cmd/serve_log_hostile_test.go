@@ -10,7 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// FuzzLog holds that a line of the server's log stays one, bounded, and without a character that a terminal obeys, whatever an event holds.
+// FuzzLog holds that a line of the server's log stays one line, is bounded, and has no character that a terminal obeys,
+// whatever an event holds.
 func FuzzLog(f *testing.F) {
 	for _, text := range []string{"a\x1b[2Jb", "\u202e", "\x7f\u009b31m", "\xff", "a\nb\rc", "\u2028\U000e0041", strings.Repeat("n", 5_000)} {
 		f.Add(text)

@@ -76,7 +76,7 @@ func (s *served) Update(ctx context.Context, change scale.Change, observe scale.
 	if s.updating != nil {
 		s.updating <- struct{}{}
 		<-s.finish
-		ctx = context.WithoutCancel(ctx) // it has begun
+		ctx = context.WithoutCancel(ctx) // the update has begun, so nothing stops it
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ type running struct {
 	log     *lines
 	signals chan<- os.Signal
 	code    chan int
-	// gone says that the terminal is.
+	// gone says that the terminal is gone.
 	gone atomic.Bool
 }
 
@@ -173,7 +173,7 @@ func (r *running) ends() {
 	}
 }
 
-// ask sends a request with a token, and returns the status and the body; the status is 0 where there is no answer.
+// ask sends a request with a token, and returns the status and the body. The status is 0 if there is no answer.
 func (r *running) ask(method, path, token string) (int, string) {
 	r.t.Helper()
 	request, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.address+path, http.NoBody)

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// serveSignals answers signals while serving: the first one to end stops accepting, the second interrupts a running update gently;
-// SIGHUP asks for a reload or, where it comes because the terminal is gone on which the server was started, stops accepting too.
+// serveSignals answers signals while serving. The first signal to end stops accepting, and the second one interrupts a
+// running update gently. SIGHUP asks for a reload. If it comes because the terminal on which the server was started is
+// gone, it also stops accepting.
 type serveSignals struct {
 	stop context.CancelFunc
 	log  *slog.Logger
 	// engine is closed by the second signal to end.
 	engine chan struct{}
 	reload chan struct{}
-	// gone says whether the terminal is gone; it is asked after each SIGHUP.
+	// gone says whether the terminal is gone. It is asked for a while after each SIGHUP.
 	gone func() bool
 }
 
-// A terminal sends SIGHUP to its shell, which passes it on, a little before it is gone.
+// A terminal sends SIGHUP to its shell a little before it is gone, and the shell passes the signal on.
 const (
 	hangupCheck = 200 * time.Millisecond
 	hangupWait  = 5 * time.Second

@@ -17,7 +17,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Without a token that can be used the server does not start, and says how to set one.
+// Without a token that can be used, the server does not start. It says how to set one.
 func TestServeNeedsAToken(t *testing.T) {
 	for name, c := range map[string]struct {
 		secrets map[string]string
@@ -128,7 +128,8 @@ func TestServeScales(t *testing.T) {
 	}
 }
 
-// The first signal stops accepting and lets the running update finish; what is not begun stays in the journal and is taken up again.
+// The first signal stops accepting and lets the running update finish. What has not begun stays in the journal and is
+// taken up again.
 func TestServeFinishesTheRunningUpdate(t *testing.T) {
 	s := newServed(t)
 	s.updating, s.finish = make(chan struct{}), make(chan struct{})
@@ -190,7 +191,7 @@ func TestTheSecondSignalInterruptsTheUpdate(t *testing.T) {
 	}
 }
 
-// Tokens and rules are read again when asked to; what cannot be used leaves those in force.
+// Tokens and rules are read again when that is asked for. If they cannot be used, those before stay in force.
 func TestServeReloads(t *testing.T) {
 	s := newServed(t)
 	r := launch(t, s)
@@ -217,7 +218,7 @@ func TestServeReloads(t *testing.T) {
 	r.wants(202, http.MethodPost, "/scale/worker-pool?count=5", newToken)
 }
 
-// A token that is changed in the stack's config file is picked up without being asked to.
+// A token that is changed in the stack's config file is picked up without a request for it.
 func TestServeReadsTheTokensOfAChangedConfigFile(t *testing.T) {
 	s := newServed(t)
 	r := launch(t, s, "--poll", "1s")
@@ -233,7 +234,8 @@ func TestServeReadsTheTokensOfAChangedConfigFile(t *testing.T) {
 	r.wants(401, http.MethodGet, "/pools", token)
 }
 
-// A token that is taken out of the stack's configuration is of no use any more; that is said once, and a new one is taken up.
+// A token that is taken out of the stack's configuration is of no use any more. That is said once, and a new token is
+// taken up.
 func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 	s := newServed(t)
 	if err := os.WriteFile(s.config, []byte("config: {}\n"), 0o600); err != nil {
@@ -272,7 +274,7 @@ func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 	r.wants(200, http.MethodGet, "/pools", newToken)
 }
 
-// A config file that is taken away, or is being written, while it is read says nothing of the token either.
+// A config file that is taken away, or that is being written, while it is read says nothing of the token either.
 func TestServeKeepsATokenWhoseFileChangesUnderTheReading(t *testing.T) {
 	for name, change := range map[string]func(config string) error{
 		"it is removed": os.Remove,
@@ -303,7 +305,8 @@ func TestServeKeepsATokenWhoseFileChangesUnderTheReading(t *testing.T) {
 	}
 }
 
-// Who waits for an operation when the server is told to end is answered in full, with where to ask later: what it asked for is on disk.
+// A client that waits for an operation when the server is told to end is answered in full, and told where to ask later.
+// What it asked for is on disk.
 func TestServeAnswersThoseWhoWaitAtTheEnd(t *testing.T) {
 	s := newServed(t)
 	s.updating, s.finish = make(chan struct{}), make(chan struct{})

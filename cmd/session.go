@@ -19,11 +19,12 @@ type session struct {
 	scaler     *scale.Scaler
 	progress   *output.Progress
 	interrupts *interrupts
-	// mute says which events a command reports itself; nil is none.
+	// mute says which events a command reports itself. If it is nil, the command reports none itself.
 	mute func(scale.Event) bool
 }
 
-// newSession prepares a command's work, which the first signal ends by cancel. The caller closes the progress and watches the interrupts.
+// newSession prepares a command's work. The first signal ends the work by cancel. The caller closes the progress and
+// watches the interrupts.
 func (a *app) newSession(cancel context.CancelFunc) *session {
 	s := &session{app: a, progress: output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)}
 	a.said = s.progress.Said
@@ -31,7 +32,7 @@ func (a *app) newSession(cancel context.CancelFunc) *session {
 	return s
 }
 
-// work opens the stack and does something on it, with progress on stderr and signals answered.
+// work opens the stack and does something on it. Progress is shown on stderr, and signals are answered.
 func (a *app) work(ctx context.Context, do func(context.Context, *session) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -69,7 +70,7 @@ func (s *session) observe(event scale.Event) {
 
 func (s *session) note(text string) { s.progress.Print(s.errStyle().Note(text)) }
 
-// conclude takes the progress away and writes the result; see [app.conclude].
+// conclude takes the progress away and writes the result: see [app.conclude].
 func (s *session) conclude(doc output.Document, text string, err error) error {
 	s.progress.Rest()
 	return s.app.conclude(doc, text, s.interrupts.explain(err))
@@ -91,7 +92,8 @@ func (s *session) confirm(ctx context.Context, question string) error {
 	}
 }
 
-// answer asks a question and returns the line that is typed. Its error is a [*declinedError] where there is no more input, or that of ctx.
+// answer asks a question and returns the line that is typed. Its error is a [*declinedError] if there is no more input,
+// or that of ctx.
 func (s *session) answer(ctx context.Context, question string) (string, error) {
 	if s.answers == nil {
 		s.answers = bufio.NewReader(s.in)
@@ -101,7 +103,8 @@ func (s *session) answer(ctx context.Context, question string) (string, error) {
 	s.progress.Print(question)
 	line := make(chan string, 1)
 	noMore := make(chan struct{})
-	go func() { // it stays behind where ctx ends first: nothing wakes a read from a terminal
+	// This goroutine stays behind if ctx ends first: nothing wakes a read from a terminal.
+	go func() {
 		text, err := s.answers.ReadString('\n')
 		if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
 			close(noMore)

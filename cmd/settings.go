@@ -56,7 +56,7 @@ func (s *settings) flags(root *cobra.Command) {
 	drifts.complete(root, "on-drift")
 }
 
-// source says how a flag was set: the larger, the stronger.
+// source says how a flag was set. The larger is the stronger.
 type source int
 
 const (
@@ -66,8 +66,8 @@ const (
 	fromFlag
 )
 
-// begin fills the flags of a command that the command line leaves open: from the environment, and from the settings file where
-// withFile is true. It takes over from cobra: errors after it are the command's own.
+// begin fills the flags of a command that the command line leaves open: from the environment and, if withFile is true,
+// from the settings file. It takes over from cobra: later errors are the command's own.
 func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	a.begun = true
 	a.sources = map[string]source{}
@@ -75,7 +75,8 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	v.SetEnvPrefix(envPrefix)
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	v.AutomaticEnv()
-	// The directory says where the file is, and how errors are shown should be known before there are any.
+	// These come first: the directory says where the file is, and how errors are shown should be known before there are
+	// any.
 	for _, name := range []string{"json", "color", "cwd"} {
 		if err := a.fill(v, cmd.Flags().Lookup(name), ""); err != nil {
 			return err
@@ -141,8 +142,8 @@ func scalar(value any) (text string, ok bool) {
 	return fmt.Sprint(value), false
 }
 
-// findSettings is the path of the settings file in the program directory: the nearest one, upwards from dir, with a Pulumi.yaml.
-// It is empty where there is none.
+// findSettings is the path of the settings file in the program directory: the nearest directory with a Pulumi.yaml,
+// upwards from dir. The path is empty if there is none.
 func findSettings(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

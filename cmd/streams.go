@@ -13,16 +13,17 @@ import (
 // streams are the standard streams, and what is known of the terminal behind them.
 type streams struct {
 	in io.Reader
-	// out and errs are behind a gate, through which nothing passes that a terminal would obey but what is ours; see [output.Gate].
+	// out and errs are behind a gate: of what a terminal would obey, only what is ours passes through. See
+	// [output.Gate].
 	out, errs io.Writer
-	// screen is stdout itself, for what draws the whole terminal.
+	// screen is stdout itself, for what draws on the whole terminal.
 	screen io.Writer
-	// inTTY, outTTY and errTTY say which of them are a terminal.
+	// inTTY, outTTY and errTTY say which of them is a terminal.
 	inTTY, outTTY, errTTY bool
 	outWidth, errWidth    func() int
-	// terminalGone says whether one of them was a terminal which is no more, and whose end the process is to follow.
+	// terminalGone says whether one of them was a terminal that is no more. The process is to end with it.
 	terminalGone func() bool
-	// noColor is the user's wish for no colour anywhere, and dumb that the terminal knows no escape sequences.
+	// noColor is the user's wish for no colour anywhere. dumb says that the terminal knows no escape sequences.
 	noColor, dumb bool
 }
 
@@ -36,7 +37,7 @@ func standard(in, out, errs *os.File) streams {
 	}
 }
 
-// terminalGone says, whenever it is asked, whether one of the files was a terminal and is one no more.
+// terminalGone returns a function that says, at each call, whether one of the files was a terminal and is one no more.
 func terminalGone(files ...*os.File) func() bool {
 	terminals := slices.DeleteFunc(files, func(f *os.File) bool { return !isTerminal(f) })
 	if ignoresHangup() {

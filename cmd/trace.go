@@ -14,7 +14,7 @@ import (
 // traceTimeout is how long the end of a trace may take.
 const traceTimeout = 10 * time.Second
 
-// trace begins the trace of a command, if one is asked for: what the command does with its context is shown in it.
+// trace begins the trace of a command, if one is asked for. The trace shows what the command does with its context.
 func (a *app) trace(cmd *cobra.Command) error {
 	if a.settings.trace == "" {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/output"
 )
 
-// versionCommand is `pulumiscale version`. It works also where the settings file is broken.
+// versionCommand is `pulumiscale version`. It works also if the settings file is broken.
 func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

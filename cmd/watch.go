@@ -15,13 +15,13 @@ import (
 // watchOptions are the options of `pulumiscale watch`.
 type watchOptions struct {
 	app *app
-	// server is the address of a running server; empty: the stack is read.
+	// server is the address of a running server. If it is empty, the stack is read.
 	server string
-	// interval is how long after an answer it is asked again; 0: as the teller likes it.
+	// interval is how long after an answer the next one is asked for. 0 leaves that to the teller.
 	interval time.Duration
 }
 
-// watchCommand is `pulumiscale watch`; run takes the place of what it does in tests of its flags.
+// watchCommand is `pulumiscale watch`. In tests of its flags, run takes the place of what it does.
 func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
 	o := &watchOptions{app: a}
 	cmd := &cobra.Command{
@@ -59,7 +59,7 @@ func (o *watchOptions) check() error {
 	return o.checkServer()
 }
 
-// run watches until it is told to end, which is how a watch ends well.
+// run watches until it is told to end. That is how a watch ends well.
 func (o *watchOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -89,7 +89,7 @@ func (a *app) onSignal(stop func()) (quiet func()) {
 	}
 }
 
-// watch asks for the first time, and then shows what is known and asks on.
+// watch asks for the first time. Then it shows what is known and asks again and again.
 func (o *watchOptions) watch(ctx context.Context) error {
 	a := o.app
 	progress := output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)
@@ -127,7 +127,7 @@ func (o *watchOptions) watch(ctx context.Context) error {
 	return newLines(a, known).run(ctx, follow)
 }
 
-// pause waits until it is time to ask again; false says that ctx has ended.
+// pause waits until it is time to ask again. It returns false if ctx has ended.
 func (o *watchOptions) pause(ctx context.Context, from teller, status *board.Status, again <-chan struct{}) bool {
 	interval := o.interval
 	if interval == 0 {
@@ -144,11 +144,12 @@ func (o *watchOptions) pause(ctx context.Context, from teller, status *board.Sta
 	return true
 }
 
-// sight is what is known of a stack: the last answer, and since when there is no newer one.
+// sight is what is known of a stack: the last answer, and since when there has been no newer one.
 type sight struct {
 	now    func() time.Time
 	status *board.Status
-	// came is when the status came. lost says why there is no newer one, since a time; empty where there is one.
+	// came is when the status came. lost says why there is no newer one; it is empty if there is one. since is since
+	// when.
 	came, since time.Time
 	lost        string
 }
@@ -165,7 +166,7 @@ func (s *sight) take(status *board.Status, err error) {
 	}
 }
 
-// at is the time by the clock of who told the status, in the zone of this machine.
+// at is the time by the clock of whoever told the status, in the zone of this machine.
 func (s *sight) at() time.Time {
 	now := s.now()
 	if s.status == nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// watchLines shows a watch as lines: one for each change or, as JSON, a document in a line whenever it is another one.
+// watchLines shows a watch as lines: one for each change. As JSON, it writes a document in a line whenever the document
+// has changed.
 type watchLines struct {
 	*sight
 	app   *app
@@ -58,7 +59,7 @@ func (l *watchLines) note(text string) {
 	_, _ = io.WriteString(l.app.errs, l.app.errStyle().Note(text))
 }
 
-// show writes what is new since an earlier status; either may be nil.
+// show writes what is new since an earlier status. Either status may be nil.
 func (l *watchLines) show(before, status *board.Status) error {
 	if status == nil {
 		return nil
@@ -76,7 +77,7 @@ func (l *watchLines) show(before, status *board.Status) error {
 	return nil
 }
 
-// document is a status as JSON in a line; empty where it has been told.
+// document is a status as JSON in a line. It is empty if it has been told.
 func (l *watchLines) document(status *board.Status) (string, error) {
 	l.app.written = true
 	timeless := *status

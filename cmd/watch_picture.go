@@ -10,7 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// watchPicture shows a watch as a picture that fills the terminal. It is a model of Bubble Tea, which calls it from one goroutine.
+// watchPicture shows a watch as a picture that fills the terminal. It is a model of Bubble Tea, which calls it from one
+// goroutine.
 type watchPicture struct {
 	*sight
 	app   *app
@@ -20,7 +21,8 @@ type watchPicture struct {
 	again chan<- struct{}
 
 	width, height int
-	// top is the first line seen of what there is, and furthest the largest that shows more.
+	// top is the first line that is shown of all there are. furthest is the largest top that is of use: from there the
+	// last line is in sight.
 	top, furthest int
 	help          bool
 	picture       string
@@ -63,7 +65,7 @@ func (l *watchPicture) run(ctx context.Context, follow func(context.Context, fun
 // Init implements [tea.Model].
 func (l *watchPicture) Init() tea.Cmd { return l.tick() }
 
-// tick lets time pass: tenths of seconds are seen only while something runs.
+// tick lets time pass. Tenths of seconds are seen only while something runs.
 func (l *watchPicture) tick() tea.Cmd {
 	every := time.Second
 	if l.status != nil && l.status.Running != nil {
@@ -92,7 +94,7 @@ func (l *watchPicture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return l, next
 }
 
-// keys does what keys ask for: those that are pressed fast come together.
+// keys does what keys ask for. Keys that are pressed fast come together.
 func (l *watchPicture) keys(pressed tea.KeyMsg) (next tea.Cmd) {
 	if pressed.Type != tea.KeyRunes || pressed.Alt {
 		return l.key(pressed.String())

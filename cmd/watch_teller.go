@@ -19,12 +19,13 @@ const tokenVariable = envPrefix + "_TOKEN"
 
 // teller tells how a stack stands.
 type teller interface {
-	// name is where that is read, for people.
+	// name is where the status is read, for people.
 	name() string
 	ask(ctx context.Context) (*board.Status, error)
-	// lasting is the error to end with where the first answer is an error of ask's that asking again does not mend; else nil.
+	// lasting is the error to end with if the first answer is an error of ask's that asking again does not mend. Else
+	// it is nil.
 	lasting(err error) error
-	// interval is how long after a status, nil where there is none, it should be asked again.
+	// interval is how long after a status the next one should be asked for. The status is nil if there is none.
 	interval(status *board.Status) time.Duration
 }
 
@@ -53,7 +54,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 		}
 		s.tokenFrom, token = webhook.TokenKey, found[webhook.TokenKey]
 	}
-	// What is no token, no header carries.
+	// A token that cannot be set is refused here, before a header carries it.
 	if err := (&webhook.Tokens{}).Set(token, ""); err != nil {
 		problem := "is missing"
 		if usage, ok := errors.AsType[*scale.UsageError](err); ok {
@@ -77,7 +78,7 @@ func (o *watchOptions) checkServer() error {
 	return snippet.HTTP.CheckAddress("--server", o.server)
 }
 
-// open opens the stack, to be read and not to be changed.
+// open opens the stack to read it, and not to change it.
 func (o *watchOptions) open(ctx context.Context, progress *output.Progress) (opened openedStack, err error) {
 	a := o.app
 	progress.Work("opening the stack")
@@ -125,10 +126,10 @@ func (w *watched) interval(status *board.Status) time.Duration {
 	return status.View(status.Now).Refresh()
 }
 
-// backendInterval is how long after a reading the stack is read again: one takes about a second of the CLI's.
+// backendInterval is how long after a reading the stack is read again. A reading takes about a second of the CLI's.
 const backendInterval = 5 * time.Second
 
-// backend is the stack itself, which is read and left as it is.
+// backend is the stack itself. It is read and left as it is.
 type backend struct {
 	scaler *scale.Scaler
 	// last is what was read last.
@@ -137,7 +138,8 @@ type backend struct {
 
 func (b *backend) name() string { return "read from the backend" }
 
-// ask reads the stack. Where that fails it tells what was read last, as a server does, unless nothing has been read and waiting does not mend it.
+// ask reads the stack. If that fails, it tells what was read last, as a server does. It returns the error if ctx has
+// ended, or if nothing has been read yet and waiting does not mend it.
 func (b *backend) ask(ctx context.Context) (*board.Status, error) {
 	overview, err := b.scaler.Overview(ctx)
 	switch {

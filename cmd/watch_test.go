@@ -38,7 +38,7 @@ func TestWrongUsageOfWatch(t *testing.T) {
 	}
 }
 
-// watching runs a watch in the background; end interrupts it and wants it to end well.
+// watching runs a watch in the background. end interrupts it and wants it to end well.
 func watching(t *testing.T, term *terminal, line string) (end func()) {
 	t.Helper()
 	var out safe
@@ -58,7 +58,7 @@ func watching(t *testing.T, term *terminal, line string) (end func()) {
 	}
 }
 
-// safe is a writer for several goroutines.
+// safe is a writer for several goroutines. They write and read under mu.
 type safe struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -85,7 +85,8 @@ func (s *safe) waitFor(t *testing.T, text string) {
 	}
 }
 
-// The token of the environment goes to the server, that of the stack where there is none; neither is written anywhere.
+// The token of the environment goes to the server, or that of the stack if the environment has none. Neither is written
+// anywhere.
 func TestWatchSendsTheToken(t *testing.T) {
 	for from, token := range map[string]string{"environment": token, "stack": newToken} {
 		t.Run(from, func(t *testing.T) {
@@ -135,7 +136,8 @@ func TestWatchEndsWhereAskingAgainDoesNotHelp(t *testing.T) {
 	}
 }
 
-// The stack is read, and nothing else is done to it; what cannot be read later is told, with what was read before.
+// The stack is read, and nothing else is done to it. If something cannot be read later, that is told, with what was
+// read before.
 func TestWatchReadsTheStack(t *testing.T) {
 	f := newFake()
 	f.file = str("2") // as it was once: `rules` would put it right

@@ -22,22 +22,23 @@ import (
 
 // browser is a Chromium of a script's own, with one page in it.
 type browser struct {
-	// ctx is the page's, and close ends the browser.
+	// ctx is the page's. close ends the browser.
 	ctx   context.Context
 	close func()
-	// home is the address of the server, which nothing else is to be asked.
+	// home is the address of the server. The page must ask nothing else.
 	home string
 
 	mu sync.Mutex
-	// complaints are what the page must not cause: errors in the console, uncaught exceptions, violations of its policy, requests that fail,
-	// and requests to other hosts.
+	// complaints are what the page must not cause: errors in the console, uncaught exceptions, violations of its
+	// policy, requests that fail, and requests to other hosts.
 	complaints []string
 }
 
-// pageTimeout is how long anything in the browser is waited for: a busy machine is slow to draw.
+// pageTimeout is how long anything in the browser is waited for. It is long because a busy machine is slow to draw.
 const pageTimeout = time.Minute
 
-// openBrowser starts a browser that answers the server's challenge as a person would: with any user, and the token.
+// openBrowser starts a browser that answers the server's challenge as a person would: with any user, and with the
+// token.
 func openBrowser(ts *testscript.TestScript) *browser {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
@@ -107,7 +108,7 @@ func (b *browser) do(ts *testscript.TestScript, steps ...chromedp.Action[chromed
 	ts.Check(chromedp.Do(ctx, steps...))
 }
 
-// value is that of an expression in the page, once it is there.
+// value is the value of an expression in the page, once it is there.
 func value[T any](ts *testscript.TestScript, b *browser, expression string) T {
 	ctx, cancel := b.timed()
 	defer cancel()
@@ -125,7 +126,7 @@ func call[P, R any](ts *testscript.TestScript, b *browser, command cdp.Command[P
 	return out
 }
 
-// prefer makes the browser prefer light or dark colours, and the page so many pixels wide and high.
+// prefer makes the browser prefer light or dark colours. It makes the page so many pixels wide and high.
 func (b *browser) prefer(ts *testscript.TestScript, scheme string, width, height int64) {
 	call(ts, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
@@ -133,5 +134,5 @@ func (b *browser) prefer(ts *testscript.TestScript, scheme string, width, height
 	b.do(ts, chromedp.EmulateViewport(width, height))
 }
 
-// screen makes it the page of an ordinary screen.
+// screen makes the page that of an ordinary screen.
 func (b *browser) screen(ts *testscript.TestScript) { b.prefer(ts, "light", 1100, 900) }

@@ -14,7 +14,8 @@ import (
 // cloudToken is what the fake of Pulumi Cloud accepts at first.
 const cloudToken = "pul-end-to-end"
 
-// cloudCommands are what `fakecloud` can do, by their names: the number of arguments that each wants, and the rest of its usage.
+// cloudCommands are what `fakecloud` can do, by their names: the number of arguments that each wants, and the rest of
+// its usage.
 var cloudCommands = map[string]struct {
 	least, most int
 	usage       string
@@ -56,7 +57,8 @@ var cloudCommands = map[string]struct {
 	"await":  {1, 2, "ROUTE [COUNT]", cloudAwait},
 }
 
-// fakecloud starts a fake of Pulumi Cloud for the script and logs the CLI in to it by the environment, or tells it what to do:
+// fakecloud starts a fake of Pulumi Cloud for the script and logs the CLI in to it by the environment, or tells the
+// fake what to do:
 //
 //	fakecloud start
 //	fakecloud fail createUpdate 503 times=2

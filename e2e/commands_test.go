@@ -56,7 +56,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// exits runs a command and checks its exit code; its output serves the commands that follow.
+// exits runs a command and checks its exit code. Its output serves the commands that follow.
 //
 //	exits 3 pulumiscale scale worker-pool --delta 1
 func exits(ts *testscript.TestScript, neg bool, args []string) {
@@ -94,8 +94,8 @@ func workers(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// agree checks the invariant of a scaling: the configuration file, the last successful update, the state's "current" and, where a folder
-// is named, the workers that are really there all have the count.
+// agree checks the invariant of a scaling: the configuration file, the last successful update and the state's "current"
+// all have the count. If a folder is named, the workers that are really there have it too.
 //
 //	agree worker-pool workerCount 5 worker-pool
 func agree(ts *testscript.TestScript, neg bool, args []string) {
@@ -173,7 +173,8 @@ func output(ts *testscript.TestScript, name string, args ...string) string {
 	return ts.ReadFile("stdout")
 }
 
-// samesteps checks that two JSON documents, of a preview and of a scaling, list the same changes to resources, and at least one.
+// samesteps checks that two JSON documents, of a preview and of a scaling, list the same changes to resources, and at
+// least one.
 func samesteps(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: samesteps FILE FILE")
@@ -190,8 +191,8 @@ func samesteps(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// terminal runs a command on a pseudo-terminal of its own, types a file's content when the command asks a question, and writes what a person
-// would have seen to the file "screen":
+// terminal runs a command on a pseudo-terminal of its own. It types a file's content when the command asks a question,
+// and writes what a person would have seen to the file "screen":
 //
 //	terminal yes.txt pulumiscale scale worker-pool --delta 2
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
@@ -235,8 +236,8 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// killEngine kills the engine that holds a lock of the backend, once it does, with the plugins it has started left alone. It waits until
-// the cloud has as many workers of a pool as told, so that the engine dies at work.
+// killEngine kills the engine that holds a lock of the backend, once one does. It leaves the plugins alone that the
+// engine has started. It waits until the cloud has as many workers of a pool as told, so that the engine dies at work.
 //
 //	killengine BACKEND POOL COUNT
 func killEngine(ts *testscript.TestScript, neg bool, args []string) {
@@ -267,7 +268,8 @@ func killEngine(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// readonly makes a folder and all in it read-only, and with ! writable again. It works for root as well, whom no mode bits stop.
+// readonly makes a folder and all in it read-only, and with ! writable again. It also works for root, whom no mode bits
+// stop.
 //
 //	readonly ../backend
 func readonly(ts *testscript.TestScript, neg bool, args []string) {
@@ -296,8 +298,8 @@ func readonly(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// await waits until a file that matches a pattern is there, or with ! until none is: half a minute at most. It lets a script act while
-// the engine works.
+// await waits until a file that matches a pattern is there, or with ! until none is. It waits half a minute at most. It
+// lets a script act while the engine works.
 //
 //	await backend/.pulumi/locks/*/*/*/*.json
 func await(ts *testscript.TestScript, neg bool, args []string) {

@@ -14,7 +14,8 @@ import (
 // diskFiller is the file that fills a disk.
 const diskFiller = "filler"
 
-// disk mounts a small disk in memory, fills it up and makes room again. Where nothing can be mounted, which needs root, the script is skipped.
+// disk mounts a small disk in memory, fills it up and makes room again. If nothing can be mounted, which needs root,
+// the script is skipped.
 //
 //	disk mount ../small
 //	disk fill ../small

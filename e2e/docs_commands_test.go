@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// steps writes what a workflow of a page of the documentation runs to a shell script: the `run` of each step of a GitHub workflow, or the
-// `script` of each job of a GitLab pipeline. Each OLD=NEW replaces, as docblock has it.
+// steps writes to a shell script what a workflow of a page of the documentation runs: the `run` of each step of a
+// GitHub workflow, or the `script` of each job of a GitLab pipeline. Each OLD=NEW replaces, as docblock has it.
 //
 //	steps ci.md deploy.github.yml ../deploy.sh prod=dev
 func steps(ts *testscript.TestScript, neg bool, args []string) {

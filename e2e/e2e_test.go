@@ -107,7 +107,8 @@ func hasTool(root, condition string) (bool, error) {
 	return err == nil, nil
 }
 
-// setup gives a script an engine of its own: nothing of the user's Pulumi, of other scripts or of the network is in reach.
+// setup gives a script an engine of its own. Nothing of the user's Pulumi, of other scripts or of the network is in
+// reach.
 func setup(env *testscript.Env, root string) error {
 	keepState(env)
 	path := filepath.Join(root, "bin") + string(os.PathListSeparator) + filepath.Join(root, ".tools/bin") + string(os.PathListSeparator) + os.Getenv("PATH")

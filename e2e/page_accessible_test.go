@@ -35,7 +35,8 @@ func accessible(ts *testscript.TestScript, neg bool, args []string) {
 	b.screen(ts)
 }
 
-// axeScript installs the pinned package in the script's folder, and returns its text. Who has no npm goes without; CI does not.
+// axeScript installs the pinned package in the script's folder, and returns its text. A machine without npm goes
+// without; CI does not.
 func axeScript(ts *testscript.TestScript) string {
 	dir := filepath.Join(ts.Getenv("WORK"), "axe")
 	ts.Check(os.MkdirAll(dir, 0o755))
@@ -58,7 +59,8 @@ func axeScript(ts *testscript.TestScript) string {
 	return string(text)
 }
 
-// roles checks what a screen reader is told of some role, by names, on a screen and on a phone: a table that is drawn as cards stays one.
+// roles checks what a screen reader is told of some role, by names, on a screen and on a phone. A table that is drawn
+// as cards must stay a table.
 //
 //	roles meter 'api: 4, from 2 to 20' 'worker-pool: 3, from 1 to 50'
 func roles(ts *testscript.TestScript, neg bool, args []string) {

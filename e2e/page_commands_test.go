@@ -26,8 +26,8 @@ import (
 
 var updateScreenshots = flag.Bool("update-screenshots", false, "write the pictures in docs/images")
 
-// browse opens the status page of the server in a browser of its own, with or without JavaScript. With it, the address holds the password, as a
-// bookmark may; without, the browser is asked for it.
+// browse opens the status page of the server in a browser of its own, with or without JavaScript. With JavaScript, the
+// address holds the password, as a bookmark may. Without it, the browser is asked for the password.
 //
 //	browse
 //	browse noscript
@@ -60,7 +60,8 @@ func browserOf(ts *testscript.TestScript) *browser {
 	return b
 }
 
-// sees waits until the text of the page, with single spaces for all white space, matches a regular expression; with ! until it does not.
+// sees waits until the text of the page matches a regular expression, with single spaces for all white space. With ! it
+// waits until the text does not match.
 //
 //	sees 'worker-pool 3 → 5'
 func sees(ts *testscript.TestScript, neg bool, args []string) {
@@ -74,7 +75,7 @@ func sees(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	var text string
 	for ctx.Err() == nil {
-		// Without JavaScript in the page it can still be asked. It may be loading itself anew just now.
+		// The page can still be asked without JavaScript of its own. It may be loading itself anew just now.
 		if now, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText")); err == nil {
 			if text = strings.Join(strings.Fields(now), " "); pattern.MatchString(text) != neg {
 				return
@@ -95,8 +96,8 @@ func unmoved(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// quiet checks that the page has caused no error, violated no policy, and asked no other host for anything. With ! it checks that it has
-// caused what is named, and forgets it.
+// quiet checks that the page has caused no error, violated no policy, and asked no other host for anything. With ! it
+// checks that the page has caused what is named, and forgets it.
 //
 //	quiet
 //	! quiet 'Content Security Policy'
@@ -141,7 +142,8 @@ func pixels(ts *testscript.TestScript, arg string) int64 {
 	return n
 }
 
-// tabs checks what the Tab key reaches from the top, in its order, by texts or labels, and that each shows that it has the focus.
+// tabs checks what the Tab key reaches from the top, in that order, by texts or labels. Each must show that it has the
+// focus.
 //
 //	tabs 'Skip to the status' 'Pause updates' Status
 func tabs(ts *testscript.TestScript, neg bool, args []string) {
@@ -164,7 +166,7 @@ func tabs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// schemes checks that the page has dark colours where they are preferred, and light ones else.
+// schemes checks that the page has dark colours if they are preferred, and else light ones.
 func schemes(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: schemes")
@@ -179,7 +181,8 @@ func schemes(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// picture writes a picture of the page for the documentation, but only with -update-screenshots. The height 0 stands for the whole page.
+// picture writes a picture of the page for the documentation, but only with -update-screenshots. The height 0 stands
+// for the whole page.
 //
 //	picture status-page.png 1100 0 light
 func picture(ts *testscript.TestScript, neg bool, args []string) {

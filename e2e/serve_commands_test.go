@@ -42,7 +42,7 @@ type scriptState struct {
 
 type stateKey struct{}
 
-// keepState gives a script its state, and ends at the script's end what is still running.
+// keepState gives a script its state. At the script's end it ends what is still running.
 func keepState(env *testscript.Env) {
 	state := &scriptState{t: env.T()}
 	env.Values[stateKey{}] = state
@@ -89,14 +89,14 @@ type server struct {
 	log   string
 	ended chan struct{}
 	err   error
-	// told says that it has been told to end: a second signal would interrupt its engine.
+	// told says that the server has been told to end. A second signal would interrupt its engine.
 	told bool
 }
 
 // stopTimeout is how long a server may take to finish its update and end.
 const stopTimeout = 60 * time.Second
 
-// stop asks the server to end, as an init system does, unless it has been told so, and waits.
+// stop asks the server to end, as an init system does, unless it has been told so. It waits for the end.
 func (s *server) stop() error {
 	if !s.told {
 		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -140,9 +140,10 @@ func (s *server) tail() string {
 	return string(text[max(0, len(text)-most):])
 }
 
-// serve starts `pulumiscale serve` on a free port of the loopback interface, in the deployed program. It sets a token first where there
-// is none, and $SERVE_URL afterwards; $TOKEN is the token, and $SERVE_LOG the log, which further servers continue. With ! it ends the
-// server by SIGTERM and waits; a script's end does so too. A server that does not end well fails the script.
+// serve starts `pulumiscale serve` on a free port of the loopback interface, in the deployed program. First it sets a
+// token if there is none, and afterwards it sets $SERVE_URL. $TOKEN is the token, and $SERVE_LOG is the log, which
+// further servers continue. With ! it ends the server by SIGTERM and waits; a script's end does so too. A server that
+// does not end well fails the script.
 //
 //	serve --poll 1s
 //	! serve
@@ -170,7 +171,8 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	s := &server{log: log, ended: make(chan struct{})}
 	s.cmd = exec.Command(filepath.Join(ts.Getenv("ROOT"), "bin", "pulumiscale"), append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	s.cmd.Dir, s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = ts.MkAbs("."), environment(ts), file, file
-	// A group of its own: what kills the server does not reach the engine, nor does Ctrl-C on the tests.
+	// The server gets a group of its own: what kills the server does not reach the engine, and Ctrl-C on the tests does
+	// not either.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	ts.Check(s.cmd.Start())
 	go func() {
@@ -189,7 +191,7 @@ func environment(ts *testscript.TestScript) []string {
 
 var listeningLine = regexp.MustCompile(`(?m)^\{.*"msg":"listening".*\}$`)
 
-// listening waits until the server listens, and returns where; from is where its own log begins.
+// listening waits until the server listens, and returns where. from is where its own log begins.
 func (s *server) listening(ts *testscript.TestScript, from int64) string {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		text, err := os.ReadFile(s.log)
@@ -228,8 +230,8 @@ func tell(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// said waits until as many lines of the server's log match a regular expression, by default one: half a minute at most. With ! it
-// checks that none does now.
+// said waits until as many lines of the server's log match a regular expression, by default one. It waits half a minute
+// at most. With ! it checks that none does now.
 //
 //	said '"msg":"scaled".*"to":5' 1
 func said(ts *testscript.TestScript, neg bool, args []string) {
@@ -257,7 +259,8 @@ func said(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// ask sends the server a request by curl, with the token, and checks the answer's status. Its head and body are the output.
+// ask sends the server a request by curl, with the token, and checks the answer's status. The answer's head and body
+// are the output.
 //
 //	ask 202 POST '/scale/worker-pool?delta=2' -H 'Prefer: wait=30'
 func ask(ts *testscript.TestScript, neg bool, args []string) {
@@ -275,8 +278,9 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// docblock writes a fenced block of a page of the documentation to a file, so that the tests run what users read. An HTML comment before
-// the block names it: <!-- test: NAME -->. Each OLD=NEW replaces what a user would replace; all of them must occur.
+// docblock writes a fenced block of a page of the documentation to a file, so that the tests run what users read. An
+// HTML comment before the block names it: <!-- test: NAME -->. Each OLD=NEW replaces what a user would replace. All of
+// them must occur.
 //
 //	docblock senders.md alertmanager.yml ../alertmanager.yml https://pulumiscale.example.com=$SERVE_URL
 func docblock(ts *testscript.TestScript, neg bool, args []string) {
@@ -323,7 +327,7 @@ func (g *gauges) close() {
 	<-g.finished
 }
 
-// gauge sets a metric of an exporter of the script's own, whose address is $EXPORTER.
+// gauge sets a metric of an exporter of the script's own. Its address is $EXPORTER.
 //
 //	gauge jobs_waiting 250
 func gauge(ts *testscript.TestScript, neg bool, args []string) {
@@ -348,7 +352,8 @@ func gauge(ts *testscript.TestScript, neg bool, args []string) {
 	state.gauges.values[args[0]] = args[1]
 }
 
-// address waits until a program that was started in the background has written where it listens, and puts that into a variable:
+// address waits until a program that was started in the background has written where it listens, and puts that into a
+// variable:
 //
 //	address ALERTMANAGER ../alertmanager.log
 func address(ts *testscript.TestScript, neg bool, args []string) {

@@ -18,7 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// console is a command on a terminal of its own, which answers what it is asked, as real ones do.
+// console is a command on a terminal of its own. The terminal answers what it is asked, as real ones do.
 type console struct {
 	cmd  *exec.Cmd
 	pty  *os.File
@@ -31,8 +31,8 @@ type console struct {
 // consoleTimeout is how long anything on a terminal is waited for.
 const consoleTimeout = time.Minute
 
-// tty starts a command on a terminal of so many columns and lines. With ! it waits until the command has ended well and checks that it has
-// left the terminal as it was.
+// tty starts a command on a terminal of so many columns and lines. With ! it waits until the command has ended well,
+// and checks that the command has left the terminal as it was.
 //
 //	tty 100x30 pulumiscale watch
 //	! tty
@@ -57,7 +57,7 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 	c.pty, err = pollable(c.pty)
 	ts.Check(err)
 	state.console = c
-	go func() { // its answers
+	go func() { // the terminal's answers
 		buffer := make([]byte, 256)
 		for {
 			n, err := c.Read(buffer)
@@ -81,7 +81,7 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 }
 
-// pollable is the same file, whose Close does not wait until something has been read.
+// pollable is the same file, in a form whose Close does not wait until something has been read.
 func pollable(f *os.File) (*os.File, error) {
 	defer func() { _ = f.Close() }()
 	syscall.ForkLock.RLock() // what another script starts meanwhile would inherit the terminal, which could not be hung up any more
@@ -153,7 +153,8 @@ func consoleOf(ts *testscript.TestScript) *console {
 	return c
 }
 
-// onscreen waits until what is on the terminal, with single spaces for all white space, matches a regular expression; with ! until it does not.
+// onscreen waits until what is on the terminal matches a regular expression, with single spaces for all white space.
+// With ! it waits until that does not match.
 //
 //	onscreen 'worker-pool 3 → 5'
 func onscreen(ts *testscript.TestScript, neg bool, args []string) {

@@ -15,8 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// shot writes a picture of the terminal for the documentation, but only with -update-screenshots. A prompt with the command may stand above it, as
-// where somebody has typed it.
+// shot writes a picture of the terminal for the documentation, but only with -update-screenshots. A prompt with the
+// command may stand above it, as if somebody had typed it.
 //
 //	shot watch.png
 //	shot scale.png '$ pulumiscale scale worker-pool --delta 3'

@@ -42,8 +42,8 @@ func query(ts *testscript.TestScript, expr string) ([]sample, error) {
 // queryTimeout is how long panels and firing wait for an answer that they want.
 const queryTimeout = time.Minute
 
-// firing waits until the Prometheus at $PROMETHEUS has an alert firing. With ! it checks that it has none now; a selector may stand for the
-// name.
+// firing waits until the Prometheus at $PROMETHEUS has an alert firing. With ! it checks that it has none now. A
+// selector may stand for the name.
 //
 //	firing PulumiScaleNotReady
 //	! firing '{pool!=""}'
@@ -80,8 +80,8 @@ type panel struct {
 // legendLabel matches a label in the legend of a panel.
 var legendLabel = regexp.MustCompile(`\{\{(\w+)\}\}`)
 
-// panels asks the Prometheus at $PROMETHEUS what every panel of a Grafana dashboard asks, with the dashboard's variables replaced, until each
-// has something to show, in series that have the labels of its legend.
+// panels asks the Prometheus at $PROMETHEUS what every panel of a Grafana dashboard asks, with the dashboard's
+// variables replaced. It asks until each panel has something to show, in series that have the labels of its legend.
 //
 //	panels $ROOT/packaging/grafana-dashboard.json 'job=pulumiscale' 'pool=worker-pool'
 func panels(ts *testscript.TestScript, neg bool, args []string) {

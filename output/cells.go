@@ -22,11 +22,11 @@ const (
 	margin = "  "
 )
 
-// leastLast is how much of the last cell is to be seen at least where rows are laid out in columns.
+// leastLast is the least width at which the last cell is shown if rows are laid out in columns.
 const leastLast = 16
 
-// columns lays rows out in columns, and returns the lines of each. The last column is cut where it does not fit. Where too little of it would be
-// left, each row is laid out by itself: see [flow]. The rows are of equal length.
+// columns lays rows out in columns, and returns the lines of each row. The last column is cut if it does not fit. If
+// too little of it would be left, each row is laid out by itself: see [flow]. The rows have the same length.
 func columns(rows [][]cell, width int) [][]string {
 	if len(rows) == 0 {
 		return nil
@@ -67,7 +67,7 @@ func columns(rows [][]cell, width int) [][]string {
 	return out
 }
 
-// flow lays cells out after each other, on as many lines as they need; those after the first are set in.
+// flow lays cells out after each other, on as many lines as they need. The lines after the first are indented.
 func flow(row []cell, width int) []string {
 	indent := margin
 	var out []string
@@ -108,7 +108,7 @@ func paragraph(text string, look lipgloss.Style, before string, width int) []str
 	return out
 }
 
-// wrapped is a text in lines that are at most so wide; words that are longer are broken.
+// wrapped is a text in lines that are at most so wide. Words that are longer are broken.
 func wrapped(text string, width int) []string {
 	return strings.Split(ansi.Wrap(text, max(width, 1), ""), "\n")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// Changes tells what is new since an earlier status, a line for each thing, with the time in a zone; empty where nothing is. Where there is no
-// earlier one, nil, it tells how things stand.
+// Changes tells what is new since an earlier status: a line for each thing, with the time in a zone. It is empty if
+// nothing is new. If there is no earlier status, nil, it tells how things stand.
 func (s *Style) Changes(before, status *board.Status, zone *time.Location) string {
 	before, status = tidy(before), tidy(status)
 	c := &changes{style: s, now: status.View(status.Now.In(zone))}
@@ -88,7 +88,8 @@ func mistakes(v board.View) []string {
 	return out
 }
 
-// ended tells of failures and scalings, oldest first. A failed scaling that a failure tells of is not told twice.
+// ended tells of failures and scalings, oldest first. If a failure tells of a failed scaling, the scaling is not told
+// again.
 func (c *changes) ended() {
 	for _, op := range slices.Backward(c.now.Failures) {
 		if !slices.ContainsFunc(c.before.Failures, func(old board.Operation) bool { return old.ID == op.ID }) {
@@ -108,7 +109,7 @@ func (c *changes) ended() {
 	}
 }
 
-// fresh are the scalings that were not known before and of which no failure tells, oldest first.
+// fresh are the scalings that were not known before and that no failure tells of, oldest first.
 func (c *changes) fresh() []board.Scaling {
 	var out []board.Scaling
 	for _, past := range slices.Backward(c.now.Scalings) {
@@ -121,7 +122,8 @@ func (c *changes) fresh() []board.Scaling {
 	return out
 }
 
-// roughly is how far apart the times may be at which a server knows a scaling to have ended: first its own and then the backend's.
+// roughly is how far apart two times may be at which the same scaling has ended. A server knows first its own time, and
+// then the backend's.
 const roughly = 5 * time.Second
 
 func sameScaling(a, b board.Scaling) bool {
@@ -156,7 +158,7 @@ func (c *changes) counts() {
 	}
 }
 
-// begun tells of operations that have been begun, or accepted and have to wait.
+// begun tells of operations that have begun, and of those that were accepted and have to wait.
 func (c *changes) begun() {
 	known := func(ops []board.Operation, id string) bool {
 		return slices.ContainsFunc(ops, func(op board.Operation) bool { return op.ID == id })

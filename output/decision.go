@@ -32,7 +32,7 @@ func aside(reason string) string {
 	return " (" + reason + ")"
 }
 
-// Preview shows what was decided and what the engine would do. The result is nil where nothing would be done.
+// Preview shows what was decided and what the engine would do. The result is nil if nothing would be done.
 func (s *Style) Preview(plan scale.Plan, result *scale.Result) string {
 	plan, result = tidy(plan), tidy(result)
 	var out strings.Builder
@@ -54,7 +54,7 @@ func (s *Style) Preview(plan scale.Plan, result *scale.Result) string {
 	return out.String()
 }
 
-// otherSize says that the state had another size of a pool than a move counts from.
+// otherSize says that the state had another size of a pool than the one that a move counts from.
 func (s *Style) otherSize(m scale.Move, size int) string {
 	return s.yellow.Render("note: "+scale.OtherSize(m, size)) + "\n"
 }
@@ -86,7 +86,7 @@ func (s *Style) Report(report scale.Report) string {
 	return out.String()
 }
 
-// clampOf is what the guardrails did to the decision behind a result; empty where they did nothing.
+// clampOf is what the guardrails did to the decision behind a result. It is empty if they did nothing.
 func clampOf(report scale.Report, r scale.MoveResult) string {
 	for _, d := range report.Decisions {
 		if d.Intent.Pool == r.Pool && d.Clamped && d.To == r.To {

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// Diagnosis lists the checks, each with its result in a word, what was found and what to do, and counts them at the end.
+// Diagnosis lists the checks, each with its result in a word, what was found and what to do. It counts them at the end.
 func (s *Style) Diagnosis(report doctor.Report) string {
 	report = tidy(report)
 	words := map[doctor.Result]string{

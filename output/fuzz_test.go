@@ -26,7 +26,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
-// events are all kinds of events; a test holds that none is missing.
+// events are all kinds of events. A test holds that none is missing.
 var events = []scale.Event{
 	scale.Waiting{}, scale.Retrying{}, scale.Drifted{}, scale.EngineStarted{}, scale.StepStarted{}, scale.StepDone{}, scale.Diagnosed{}, scale.Proving{},
 	scale.Proved{}, scale.Stale{}, scale.Overtaken{}, scale.PendingOperations{}, scale.LockRemoved{}, scale.Settling{}, scale.Settled{}, scale.SwitchedOff{},
@@ -59,7 +59,8 @@ func TestNoKindOfEventIsMissing(t *testing.T) {
 	check(t, strings.Join(known, " "), strings.Join(declared, " "))
 }
 
-// filled is a value of a type, all of whose texts are the same one: lists and maps have an entry, and nothing that can be there is missing.
+// filled is a value of a type whose texts are all the same one. Lists and maps have an entry, and nothing that can be
+// there is missing.
 func filled(of reflect.Type, text string, depth int) reflect.Value {
 	v := reflect.New(of).Elem()
 	switch of {
@@ -115,10 +116,10 @@ func filled(of reflect.Type, text string, depth int) reflect.Value {
 	return v
 }
 
-// deep is more than any value that is shown is deep.
+// deep is deeper than any value that is shown.
 const deep = 12
 
-// obeyed is what of a text a terminal would obey, or that hides or reorders; empty where there is nothing.
+// obeyed is the part of a text that a terminal would obey, or that hides or reorders. It is empty if there is none.
 func obeyed(text string) string {
 	for text != "" {
 		if text[0] == '\x1b' || text[0] == '\r' {
@@ -147,8 +148,9 @@ func hostile() []string {
 	}
 }
 
-// FuzzTextFromOutside holds that no text from outside brings a character that a terminal obeys to what is rendered, to a log line or into a document,
-// wherever it stands: each exported method of a style is called with values full of it, so that a new one is held as well.
+// FuzzTextFromOutside holds that no text from outside brings a character that a terminal obeys to what is rendered, to
+// a log line or into a document, wherever the text stands. Each exported method of a style is called with values full
+// of it, so that a new method is held as well.
 func FuzzTextFromOutside(f *testing.F) {
 	styles := []*Style{bare, NewStyle(ColorAlways, nil), NewStyle(ColorRaw, nil), narrow(60)}
 	for i, text := range hostile() {
@@ -164,7 +166,7 @@ func FuzzTextFromOutside(f *testing.F) {
 	})
 }
 
-// mostRendered is how long a rendering is allowed to be: none repeats a text more often than some dozen times.
+// mostRendered is how long a rendering may be. No rendering repeats a text more often than some dozen times.
 const mostRendered = 60 * board.LongestLines
 
 func wantHarmless(t *testing.T, what, got, text string) {
@@ -279,7 +281,7 @@ func checkDocuments(t *testing.T, text string) {
 	})
 }
 
-// A text of a megabyte is cut wherever people see it, and stays whole in a document of a command.
+// A text of a megabyte is cut wherever people see it. It stays whole in a document of a command.
 func TestLongTextsAreCut(t *testing.T) {
 	long := strings.Repeat("n", 1<<20)
 	checkLogged(t, long)

@@ -12,9 +12,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// tidy is a value whose texts may be shown: a copy, see [board.Texts]. Each exported method of [Style] begins with it, before anything is coloured,
-// so that what is left of escape sequences is ours; [Gate] lets nothing else pass. Values of somebody's program stay as they are: [value] escapes
-// them. So do Pulumi's colour commands where a text has several lines: see [Style.engine].
+// tidy is a value whose texts may be shown. It is a copy: see [board.Texts]. Each exported method of [Style] begins
+// with it, before anything is coloured, so that all escape sequences that are left are ours; [Gate] lets nothing else
+// pass. Values of somebody's program stay as they are, because [value] escapes them. Pulumi's colour commands stay if a
+// text has several lines: see [Style.engine].
 func tidy[T any](of T) T {
 	return board.Texts(of, func(text string, shape board.Shape) string {
 		switch shape {
@@ -27,16 +28,16 @@ func tidy[T any](of T) T {
 	})
 }
 
-// clean is a text of others as a single line that does nothing to a terminal: no escape sequences, no colour commands of Pulumi's, no
-// characters that control, hide or reorder.
+// clean is a text of others as a single line that does nothing to a terminal. It has no escape sequences, no colour
+// commands of Pulumi's, and no characters that control, hide or reorder.
 func clean(text string) string { return board.OneLine(board.Plain(text), board.LongestLine) }
 
-// cleanLines is like [clean] for a text of several lines, whose indentation stays.
+// cleanLines is like [clean], for a text of several lines. The lines keep their indentation.
 func cleanLines(text string) []string {
 	return strings.Split(board.Lines(strings.TrimSpace(board.Plain(text)), board.LongestLines), "\n")
 }
 
-// cleanTagged is a text of several lines that does nothing to a terminal, with Pulumi's colour commands.
+// cleanTagged is a text of several lines that does nothing to a terminal. It keeps Pulumi's colour commands.
 func cleanTagged(text string) string {
 	var out strings.Builder
 	for _, piece := range pieces(text) {
@@ -62,13 +63,14 @@ func pieces(text string) []piece {
 // sequence is one of the escape sequences that this package writes: colours, and what [Progress] draws with.
 var sequence = regexp.MustCompile(`^(\x1b\[[0-9;]{0,20}m|\x1b\[[0-9]{1,4}A|\x1b\[\?25[lh]|\r\x1b\[J)`)
 
-// Gate is a stream on its way to a terminal or a file: what is written to it arrives without characters that are not shown, but for the ends of
-// lines, tabs, and the escape sequences of this package. It is the last gate, for what was forgotten before. It is safe for concurrent use.
+// Gate is a stream on its way to a terminal or a file. Characters that are not shown do not pass, except the ends of
+// lines, tabs, and the escape sequences of this package. It is the last gate, for what was forgotten before. It is safe
+// for concurrent use.
 type Gate struct {
 	to io.Writer
 
 	mu sync.Mutex
-	// rest is the beginning of a character whose other bytes are still to come.
+	// rest is the beginning of a character whose other bytes are still to come. Write reads and writes it under mu.
 	rest []byte
 }
 

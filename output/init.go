@@ -6,7 +6,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
-// How it stands with the stack's token after init; empty where it was not looked at.
+// The values of [Init.Token]: how it stands with the stack's token after init.
 const (
 	TokenSet     = "set"
 	TokenKept    = "kept"
@@ -16,21 +16,21 @@ const (
 // Init is the document of init: the pieces that make a stack scale.
 type Init struct {
 	Stack string `json:"stack"`
-	// Language is that of the program, and Snippet the code that exports the rule in it; empty where the program exports the pool already,
-	// and so is all that the rule would hold.
+	// Language is that of the program. Snippet is the code in that language that exports the rule. If the program
+	// exports the pool already, Snippet is empty, and so is all that the rule would hold.
 	Language string `json:"language"`
 	Pool     string `json:"pool"`
 	Target   string `json:"target"`
-	// ConfigKey holds the count. Reads is how the program reads it; absent for a path.
+	// ConfigKey holds the count. Reads is how the program reads it; it is absent for a path.
 	ConfigKey  string `json:"configKey"`
 	ConfigPath bool   `json:"configPath"`
 	Min        int    `json:"min"`
 	Max        int    `json:"max"`
-	// Current is the property that holds the real size; absent where the rule exports none.
+	// Current is the property that holds the real size. It is absent if the rule exports none.
 	Current string `json:"current,omitempty"`
 	Snippet string `json:"snippet"`
 	Reads   string `json:"reads,omitempty"`
-	// Token is "set", "kept" or "missing"; absent where it was not looked at.
+	// Token is "set", "kept" or "missing". It is absent if the token was not looked at.
 	Token string `json:"token,omitempty"`
 	// Sender and SenderFiles are there with --sender.
 	Sender      string       `json:"sender,omitempty"`
@@ -39,7 +39,8 @@ type Init struct {
 	Failure
 }
 
-// SenderFile is a piece of a sender's configuration. Name is that of a file or, for a part of a Pulumi program, of its language.
+// SenderFile is a piece of a sender's configuration. Name is that of a file, or the language of a part of a Pulumi
+// program.
 type SenderFile struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
@@ -61,7 +62,7 @@ func (i *Init) Configures(sender string, files []snippet.File) {
 	}
 }
 
-// SenderText is the pieces of the sender's configuration, each below its name.
+// SenderText has the pieces of the sender's configuration, each below its name.
 func SenderText(i *Init) string {
 	var out strings.Builder
 	for _, f := range i.SenderFiles {

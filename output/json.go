@@ -20,7 +20,7 @@ func Marshal(d Document) (string, error) {
 	return string(text), err
 }
 
-// Failure is the part of every document that tells of an error: it stands there whenever the exit code is not 0.
+// Failure is the part of every document that tells of an error. It is there whenever the exit code is not 0.
 type Failure struct {
 	Error *Error `json:"error,omitempty"`
 }
@@ -35,7 +35,8 @@ type Error struct {
 	Message  string `json:"message"`
 	Hint     string `json:"hint,omitempty"`
 	ExitCode int    `json:"exitCode"`
-	// Problems are the mistakes in the rules, Holders who holds the lock, Pools those that exist, Diagnostics what the engine said.
+	// Problems are the mistakes in the rules, Holders are those who hold the lock, Pools are the pools that exist, and
+	// Diagnostics are what the engine said.
 	Problems    []scale.Problem    `json:"problems,omitempty"`
 	Holders     []Holder           `json:"holders,omitempty"`
 	Pools       []string           `json:"pools,omitempty"`
@@ -51,7 +52,7 @@ type Holder struct {
 	Dead  bool       `json:"dead"`
 }
 
-// Holders are those of a lock.
+// Holders are the holders of a lock, as a document has them.
 func Holders(of []scale.Holder) []Holder {
 	var out []Holder
 	for _, h := range of {
@@ -63,27 +64,27 @@ func Holders(of []scale.Holder) []Holder {
 // Scaling is the document of scale and preview: one decision, and what came or would come of it.
 type Scaling struct {
 	Stack string `json:"stack"`
-	// DryRun says that nothing was done: Steps are what would be.
+	// DryRun says that nothing was done. Steps are what would be done.
 	DryRun bool   `json:"dryRun"`
 	Pool   string `json:"pool"`
-	// Outcome is "scale", "no-change", "cooldown", "paused", "guarded", "pending" or "refused".
+	// Outcome is "scale", "no-change", "cooldown", "paused", "held", "guarded", "pending" or "refused".
 	Outcome string `json:"outcome"`
 	// Scaled says that an update was made.
 	Scaled bool `json:"scaled"`
-	// From is null where the count before is not known; Wanted and To where the outcome leaves none to want.
+	// From is null if the count before is not known. Wanted and To are null if the outcome leaves none to want.
 	From    *int `json:"from"`
 	Wanted  *int `json:"wanted"`
 	To      *int `json:"to"`
 	Clamped bool `json:"clamped"`
-	// Until is when a cooldown ends.
+	// Until is when a cooldown or a hold ends.
 	Until  *time.Time `json:"until,omitempty"`
 	Reason string     `json:"reason,omitempty"`
-	// Pending are the changes that would come along, where Outcome is "pending".
+	// Pending are the changes that would come along. They are there if Outcome is "pending".
 	Pending []scale.PendingChange `json:"pending,omitempty"`
-	// Current is the real size after the update; Unverified says why the update is not proved to have had its effect.
+	// Current is the real size after the update. Unverified says why the update is not proved to have had its effect.
 	Current    *int   `json:"current,omitempty"`
 	Unverified string `json:"unverified,omitempty"`
-	// StateSize is the size that the state had before, if something else than an update had changed it.
+	// StateSize is the size that the state had before. It is there if something else than an update had changed it.
 	StateSize *int                 `json:"stateSize,omitempty"`
 	Steps     []scale.ResourceStep `json:"steps"`
 	Restored  []Drift              `json:"restored,omitempty"`
@@ -137,7 +138,8 @@ func (s *Scaling) Done(report scale.Report) *Scaling {
 type Drift struct {
 	Pool string `json:"pool"`
 	Key  string `json:"configKey"`
-	// File is what stands, or stood, in the file and Configured what the last successful update had; null where there is nothing.
+	// File is what stands, or stood, in the file. Configured is what the last successful update had. Each is null if
+	// there is nothing.
 	File       *string `json:"file"`
 	Configured *string `json:"configured"`
 	// Edit says that the file's value was never that of an update.
@@ -181,7 +183,7 @@ type Version struct {
 // Failed is the document of a command that has no result.
 type Failed struct{ Failure }
 
-// moment is a time in a document: UTC, and absent for the zero time.
+// moment is a time in a document: in UTC, and absent if it is the zero time.
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

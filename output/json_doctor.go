@@ -4,9 +4,9 @@ import "github.com/pulumiscale/pulumiscale/scale/doctor"
 
 // Diagnosis is the document of doctor.
 type Diagnosis struct {
-	// Stack is empty where the stack could not be found.
+	// Stack is empty if the stack could not be found.
 	Stack string `json:"stack"`
-	// Healthy says that there is no problem; there may be warnings.
+	// Healthy says that there is no problem. There may be warnings.
 	Healthy  bool    `json:"healthy"`
 	Problems int     `json:"problems"`
 	Warnings int     `json:"warnings"`

@@ -11,8 +11,9 @@ import (
 type Rules struct {
 	Stack string `json:"stack"`
 	Pools []Pool `json:"pools"`
-	// Deployed is the newest update that is no scaling of PulumiScale's, Commit the commit that the checkout is at, and ConfigDiffers the keys
-	// whose values in the config file are not those of the last successful update; absent where there is nothing to say.
+	// Deployed is the newest update that is not a scaling of PulumiScale's. Commit is the commit that the checkout is
+	// at. ConfigDiffers has the keys whose values in the config file are not those of the last successful update. Each
+	// is absent if there is nothing to say.
 	Deployed      *scale.Deploy `json:"deployed,omitempty"`
 	Commit        string        `json:"commit,omitempty"`
 	ConfigDiffers []string      `json:"configDiffers,omitempty"`
@@ -22,7 +23,8 @@ type Rules struct {
 // Pool is a pool's rule and how the pool stands.
 type Pool struct {
 	Pool string `json:"pool"`
-	// Count is the present count, Configured that of the last successful update; null where they are not known.
+	// Count is the present count, and Configured is that of the last successful update. Each is null if it is not
+	// known.
 	Count      *int `json:"count"`
 	Configured *int `json:"configured"`
 	Min        int  `json:"min"`
@@ -39,18 +41,21 @@ type Pool struct {
 	Paused      string   `json:"paused"`
 	Cooldown    Cooldown `json:"cooldown"`
 	LastScaling *Past    `json:"lastScaling,omitempty"`
-	// NotScaledAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	// NotScaledAmong is the number of newest updates that were looked at and have no scaling among them. It is there if
+	// there are older ones that were not looked at.
 	NotScaledAmong int    `json:"notScaledAmong,omitempty"`
 	Drift          *Drift `json:"drift,omitempty"`
 	// Restored says that the drift has just been put right.
 	Restored bool `json:"restored"`
-	// Unsettled says that an update which failed or was cut off left the pool's resources in between; the next scaling mends that.
+	// Unsettled says that an update which failed or was cut off left the pool's resources in between. The next scaling
+	// mends that.
 	Unsettled bool `json:"unsettled"`
-	// Pending are changes that would come along with a scaling, which is refused therefore; absent where there are none or nothing is known.
+	// Pending are changes that would come along with a scaling, which is therefore refused. They are absent if there
+	// are none, or if nothing is known of them.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
-	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	// Hold is the hold that keeps the pool as it is, on the pool or on the stack.
 	Hold *board.Hold `json:"hold,omitempty"`
-	// Unverified says why the configured count, although its update succeeded, is not proved to have come about.
+	// Unverified says why the configured count is not proved to have come about, although its update succeeded.
 	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty"`
@@ -58,7 +63,7 @@ type Pool struct {
 	Proof *Proof `json:"proof,omitempty"`
 }
 
-// Cooldown is a rule's cooldown, in seconds, and until when it holds; absent where it does not.
+// Cooldown is a rule's cooldown, in seconds, and until when it holds. The times are absent if it does not hold.
 type Cooldown struct {
 	Up         float64    `json:"up"`
 	Down       float64    `json:"down"`

@@ -7,14 +7,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// How much of a value is logged: the characters of a text, and the items of a list.
+// So much of a value is logged: the characters of a text, and the items of a list.
 const (
 	longestLogged = 4_000
 	mostLogged    = 50
 )
 
-// LogAttr makes what is logged fit to be read in a terminal, and bounds it: it is the ReplaceAttr of [slog.HandlerOptions]. The handlers themselves
-// escape what ends a line, so that texts of several lines keep theirs.
+// LogAttr makes what is logged fit to be read in a terminal, and bounds it. It is the ReplaceAttr of
+// [slog.HandlerOptions]. It keeps the lines of a text that has several, because the handlers themselves escape what
+// ends a line.
 func LogAttr(_ []string, a slog.Attr) slog.Attr {
 	fit := func(text string) string { return board.Lines(board.Plain(text), longestLogged) }
 	switch a.Value.Kind() {

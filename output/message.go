@@ -10,16 +10,16 @@ import (
 
 // Trouble is what went wrong, in words for people.
 type Trouble struct {
-	// HeldOff says that nothing is wrong: what was asked must wait.
+	// HeldOff says that nothing is wrong: what was asked for must wait.
 	HeldOff bool
-	// Message says what happened, Hint what to do; the hint may be empty.
+	// Message says what happened, and Hint what to do. The hint may be empty.
 	Message string `text:"lines"`
 	Hint    string `text:"lines"`
 	// Diagnostics are what the engine said and nobody has seen yet.
 	Diagnostics []scale.Diagnostic
 }
 
-// Trouble renders it: the error on a line, the engine's messages below it, the hint on a line of its own.
+// Trouble renders trouble: the error on a line, the engine's messages below it, and the hint on a line of its own.
 func (s *Style) Trouble(t Trouble) string {
 	t = tidy(t)
 	var out strings.Builder
@@ -37,7 +37,7 @@ func (s *Style) Trouble(t Trouble) string {
 	return out.String()
 }
 
-// diagnostic is a message of the engine, with the resource that it is about in front. What is only information has no label.
+// diagnostic is a message of the engine, after the resource that it is about. A message that only informs has no label.
 func (s *Style) diagnostic(d scale.Diagnostic) string {
 	label := ""
 	switch d.Severity {
@@ -77,7 +77,7 @@ func PendingNote(pool string, pending []scale.PendingChange) string {
 	return fmt.Sprintf("pool %s: not scaled while changes are pending: %s", pool, scale.DescribePending(pending))
 }
 
-// eventText is what there is to say about an event; empty where there is nothing.
+// eventText is what there is to say about an event. It is empty if there is nothing to say.
 func (s *Style) eventText(event scale.Event) string {
 	switch e := tidy(event).(type) {
 	case scale.Waiting:

@@ -16,8 +16,8 @@ const (
 	mostLines = 10
 )
 
-// print writes text, and on a live terminal redraws the picture below it, all in one write so that nothing flickers.
-// The caller holds the lock.
+// print writes text and, on a live terminal, redraws the picture below it. All of it is one write, so that nothing
+// flickers. The caller holds the lock.
 func (p *Progress) print(text string) {
 	if !p.live {
 		if text != "" {
@@ -48,7 +48,7 @@ func (p *Progress) print(text string) {
 	_, _ = fmt.Fprint(p.out, out.String()) // there is nowhere to report it
 }
 
-// picture is the lines at the bottom of the terminal: a line for each running step, or for the work as a whole.
+// picture has the lines at the bottom of the terminal: a line for each running step, or one for the work as a whole.
 func (p *Progress) picture() []string {
 	if p.closed || p.work == "" {
 		return nil

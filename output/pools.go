@@ -11,7 +11,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// driftMark stands behind the count of a pool whose value in the configuration file is not the stack's.
+// driftMark stands behind the count of a pool if its value in the configuration file is not the stack's.
 const driftMark = " *"
 
 // Pools is a table of how the pools stand.
@@ -30,7 +30,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows)
 }
 
-// present is the pool's count, with the configured one where the two differ.
+// present is the pool's count, with the configured one if the two differ.
 func (s *Style) present(pool scale.Status) string {
 	text := board.Count(pool.Count)
 	if pool.Err != nil {
@@ -51,12 +51,12 @@ func (s *Style) present(pool scale.Status) string {
 	return text
 }
 
-// cooldown is what is left of it.
+// cooldown is what is left of the pool's cooldown.
 func cooldown(pool scale.Status, now time.Time) string {
 	return cmp.Or(board.Cooldown(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
 
-// held is whether the rule is paused, and whether somebody holds the pool.
+// held says whether the rule is paused, and whether somebody holds the pool.
 func held(pool scale.Status, now time.Time) string {
 	text := paused(pool.Rule.Paused)
 	if pool.Hold == nil {
@@ -103,7 +103,7 @@ func (s *Style) Proofs(proofs []scale.RuleProof) string {
 	return out.String()
 }
 
-// longestAuthor is how many characters of an author are shown: what comes after them stands in columns.
+// longestAuthor is how many characters of an author are shown. What comes after the author stands in columns.
 const longestAuthor = 60
 
 // History is a table of past scalings, newest first, in the local time of now.

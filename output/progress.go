@@ -14,8 +14,9 @@ import (
 // frame is how long one picture of the spinner stands.
 const frame = 100 * time.Millisecond
 
-// Progress shows what goes on. Live, it keeps a picture of the running steps at the bottom of a terminal and prints what is
-// finished above it; otherwise it prints a line at each start and end. It is safe for concurrent use. Close must be called.
+// Progress shows what goes on. If it is live, it keeps a picture of the running steps at the bottom of a terminal and
+// prints what is finished above it. If not, it prints a line at each start and end. It is safe for concurrent use: its
+// goroutines and callers use the fields below mu under mu. Close must be called.
 type Progress struct {
 	style *Style
 	live  bool
@@ -26,16 +27,16 @@ type Progress struct {
 	mu     sync.Mutex
 	out    io.Writer
 	closed bool
-	// work is what goes on beside the running steps, since begun; empty where nothing does.
+	// work is what goes on beside the running steps, since the time begun. It is empty if nothing does.
 	work      string
 	begun     time.Time
 	previewed bool
 	running   []started
 	// drawn is the number of lines of the picture on the terminal.
 	drawn int
-	// said are the diagnostics of this run of the engine, and before those of earlier ones, which are not said again.
+	// said are the diagnostics of this run of the engine. before are those of earlier runs, which are not said again.
 	said, before map[scale.Diagnostic]bool
-	// noted are the remarks that have been made: each retry would make them again.
+	// noted are the remarks that have been made. Without them each retry would make its remarks again.
 	noted map[string]bool
 }
 
@@ -45,7 +46,7 @@ type started struct {
 	at   time.Time
 }
 
-// NewProgress makes a progress that writes to out, and draws a picture where live is true, which needs a terminal.
+// NewProgress makes a progress that writes to out. If live is true, it draws a picture, which needs a terminal.
 func NewProgress(out io.Writer, style *Style, live bool, now func() time.Time) *Progress {
 	p := newProgress(out, style, live, now)
 	if live {
@@ -92,14 +93,14 @@ func (p *Progress) Close() {
 	<-p.ended
 }
 
-// Work says what is being done until something else is to be told; it shows on a terminal only.
+// Work says what is being done until there is something else to tell. It shows only on a terminal.
 func (p *Progress) Work(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.work, p.begun = clean(text), p.now()
 }
 
-// Rest takes the picture away until there is work again: for a question, or for a result.
+// Rest takes the picture away until there is work again, for a question or for a result.
 func (p *Progress) Rest() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,20 +14,22 @@ import (
 
 // Screen is what `watch` has to show.
 type Screen struct {
-	// Status is how the stack stands; nil before the first answer. From says who tells it.
+	// Status is how the stack stands. It is nil before the first answer. From says who tells it.
 	Status *board.Status
 	From   string
-	// At is the time at which it is seen, by the clock of who tells it: the times that are left and past are counted from there.
+	// At is the time at which the status is seen, by the clock of whoever tells it. Times that are left and past are
+	// counted from it.
 	At time.Time
-	// Lost says why there is no newer answer, and LostFor since how long; empty where there is one.
+	// Lost says why there is no newer answer; it is empty if there is one. LostFor is since how long.
 	Lost    string
 	LostFor time.Duration
-	// Top is the first line of the body to be seen. Help shows the keys in place of the body.
+	// Top is the first line of the body that is shown. Help shows the keys in place of the body.
 	Top  int
 	Help bool
 }
 
-// Screen draws the whole terminal: a head, as much of the body as fits, and a foot. Furthest is the largest Top that shows more.
+// Screen draws the whole terminal: a head, as much of the body as fits, and a foot. furthest is the largest Top that is
+// of use: from there the body's last line is in sight.
 func (s *Style) Screen(sc Screen, width, height int) (picture string, furthest int) {
 	sc, width = tidy(sc), max(width, 1)
 	head, body := s.head(sc, width), s.keys(width)
@@ -75,7 +77,7 @@ func (s *Style) head(sc Screen, width int) []string {
 	return append(lines, "")
 }
 
-// spread puts one text at the left edge and one at the right; the right one gives way.
+// spread puts one text at the left edge and one at the right. The right one gives way.
 func spread(left, right string, width int) string {
 	room := width - ansi.StringWidth(left) - ansi.StringWidth(right)
 	if right == "" || room < len(gap) {
@@ -97,7 +99,7 @@ func (s *Style) mood(class string) lipgloss.Style {
 	return s.red
 }
 
-// foot tells the keys, who tells how things stand and, where not all of it fits, which lines are seen.
+// foot tells the keys and who tells how things stand. If not all of the body fits, it also tells which lines are seen.
 func (s *Style) foot(from string, top, seen, of, width int) string {
 	keys := "q quit  ? keys"
 	if seen < of {

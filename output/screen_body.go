@@ -10,7 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// body is all that there is to tell, from what goes on to what is past: the parts of the status page, in its order.
+// body is all that there is to tell, from what goes on to what is past. It has the parts of the status page, in its
+// order.
 func (s *Style) body(sc Screen, width int) []string {
 	if sc.Status == nil {
 		return nil
@@ -48,7 +49,7 @@ func (s *Style) body(sc Screen, width int) []string {
 	return out
 }
 
-// words are a text of several lines, each laid out below a margin.
+// words are a text of several lines. Each line is laid out below a margin.
 func words(text string, look lipgloss.Style, before string, width int) []string {
 	var out []string
 	for _, line := range cleanLines(text) {
@@ -188,7 +189,7 @@ func (s *Style) notes(v board.View, p board.Pool, width int) []string {
 	return out
 }
 
-// bar shows in so many characters where a count is between its guardrails, and in another shade what is to come or go.
+// bar shows, in so many characters, where a count is between its guardrails. Another shade shows what is to come or go.
 func bar(p board.Pool, target *int, length int) string {
 	if p.Count == nil {
 		return fmt.Sprintf("%d %s %d", p.Min, strings.Repeat("·", length), p.Max)

@@ -110,7 +110,7 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// Whatever the terminal's size, the picture is exactly as high and no line is wider.
+// Whatever the terminal's size, the picture is exactly as high as the terminal, and no line is wider.
 func TestScreenFits(t *testing.T) {
 	status := busy()
 	status.Pools[0].Pool = strings.Repeat("世界", 20)
@@ -151,7 +151,7 @@ func TestScreenScrolls(t *testing.T) {
 	check(t, beyond, got)
 }
 
-// Between answers the times go on, and that there are none is said.
+// Between answers the times go on. If no answer comes, that is said.
 func TestScreenWithoutAnswers(t *testing.T) {
 	got, _ := bare.Screen(Screen{Status: busy(), At: noon.Add(20 * time.Second), Lost: "connection refused", LostFor: 20 * time.Second}, 100, 40)
 	for _, want := range []string{"No answer for 20s: connection refused; this is as of 12:00:00", "the stack was read 23s ago", "cooldown up 2m30s, down 9m30s", "Running for 24s"} {

@@ -11,12 +11,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// operation is how one of Pulumi's operations on a resource is shown, after the manner of `pulumi up`.
+// operation says how one of Pulumi's operations on a resource is shown, after the manner of `pulumi up`.
 type operation struct {
 	sign         string
 	doing, done  string
 	color        func(*Style) lipgloss.Style
-	partOfLarger bool // a step of a replacement, which has one of its own for the whole
+	partOfLarger bool // a step of a replacement, which also has one step for the whole
 }
 
 func green(s *Style) lipgloss.Style   { return s.green }
@@ -49,8 +49,8 @@ func operationOf(op string) operation {
 	return operation{sign: "*", doing: op, done: op, color: plain}
 }
 
-// Diff shows what the steps change, a resource on each line with its properties below it; empty where nothing changes. Nothing is
-// cut: it is what somebody approves.
+// Diff shows what the steps change: each resource on a line, with its properties below it. It is empty if nothing
+// changes. Nothing is cut, because somebody approves it.
 func (s *Style) Diff(steps []scale.ResourceStep) string {
 	var out strings.Builder
 	for _, step := range tidy(whole(steps)) {
@@ -64,7 +64,7 @@ func (s *Style) Diff(steps []scale.ResourceStep) string {
 	return out.String()
 }
 
-// whole leaves out the parts of replacements that have a step for the whole.
+// whole leaves out the parts of a replacement if the replacement has a step for the whole.
 func whole(steps []scale.ResourceStep) []scale.ResourceStep {
 	return slices.DeleteFunc(slices.Clone(steps), func(part scale.ResourceStep) bool {
 		return operationOf(part.Op).partOfLarger && slices.ContainsFunc(steps, func(step scale.ResourceStep) bool {

@@ -1,8 +1,9 @@
-// Package output renders what PulumiScale found out and does: tables, decisions, diffs and live progress for people, and JSON
-// documents for scripts.
+// Package output renders what PulumiScale found out and did: tables, decisions, diffs and live progress for people, and
+// JSON documents for scripts.
 //
-// It knows only the domain, package scale and those below it. Rendering is pure, values in and text out: a [Style] holds what is to be known of the
-// terminal. Only [Progress] writes by itself. It must not decide anything, read the environment or exit.
+// It knows only the domain: package scale and those below it. Rendering is pure: values go in and text comes out. A
+// [Style] holds what is to be known of the terminal. Only [Progress] writes by itself. The package must not decide
+// anything, read the environment or exit.
 package output
 
 import (
@@ -31,7 +32,7 @@ const (
 	ColorRaw Color = "raw"
 )
 
-// Style is how text is to look on one stream. The zero Style is not valid; use [NewStyle].
+// Style is how text looks on one stream. The zero Style is not valid; use [NewStyle].
 type Style struct {
 	width func() int
 	color bool
@@ -40,8 +41,9 @@ type Style struct {
 	plain, bold, dim, green, yellow, red, magenta lipgloss.Style
 }
 
-// NewStyle makes a style. ColorAuto counts as ColorNever: only the caller knows whether there is a terminal. The width is asked for
-// whenever lines must be cut, and is 0 where they may be as long as they are; nil always is.
+// NewStyle makes a style. ColorAuto counts as ColorNever, because only the caller knows whether there is a terminal.
+// width is asked whenever lines must be cut; it returns 0 if lines may be as long as they are. A nil width is one that
+// always returns 0.
 func NewStyle(color Color, width func() int) *Style {
 	if width == nil {
 		width = func() int { return 0 }
@@ -68,7 +70,8 @@ func (s *Style) cut(line string) string {
 	return line
 }
 
-// engine is a text of the engine, made fit by [tidy], its colour commands turned into what the stream understands.
+// engine is a text of the engine that [tidy] made fit, with its colour commands turned into what the stream
+// understands.
 func (s *Style) engine(text string) string {
 	if s.raw {
 		return text
@@ -89,7 +92,8 @@ func (s *Style) engine(text string) string {
 
 var colorNumber = regexp.MustCompile(`^[0-9]{1,3}$`)
 
-// escape is the terminal's escape sequence for one of Pulumi's colour commands; empty for one that is not known.
+// escape is the terminal's escape sequence for one of Pulumi's colour commands. It is empty for a command that is not
+// known.
 func escape(command string) string {
 	switch command {
 	case "reset":

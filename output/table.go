@@ -7,8 +7,8 @@ import (
 	"github.com/charmbracelet/lipgloss/table"
 )
 
-// table lays out rows below their headers, in columns two spaces apart. On a terminal the last column is cut where it does not fit;
-// where not even its header would, nothing is.
+// table lays out rows below their headers, in columns two spaces apart. On a terminal, the last column is cut if it
+// does not fit. Nothing is cut if not even the headers would fit.
 func (s *Style) table(headers []string, rows [][]string) string {
 	cell := s.bold.UnsetBold().PaddingRight(2)
 	text := table.New().Headers(headers...).Rows(rows...).Wrap(false).

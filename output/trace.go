@@ -22,9 +22,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// OpenTrace makes a provider whose spans are appended to a file, as lines of OTLP in JSON (opentelemetry.io/docs/specs/otel/protocol/file-exporter):
-// Jaeger opens such a file, and a collector reads it with its receiver `otlpjsonfile`. Spans are written some seconds after their end, and
-// what is left by finish.
+// OpenTrace makes a provider that appends its spans to a file, as lines of OTLP in JSON
+// (opentelemetry.io/docs/specs/otel/protocol/file-exporter). Jaeger opens such a file, and a collector reads it with
+// its receiver `otlpjsonfile`. Spans are written some seconds after their end; finish writes what is left.
 func OpenTrace(path, version string) (_ trace.TracerProvider, finish func(context.Context) error, _ error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -45,7 +45,8 @@ func OpenTrace(path, version string) (_ trace.TracerProvider, finish func(contex
 type traceFile struct {
 	mu   sync.Mutex
 	file *os.File
-	// err is the first failure: who hands spans over has nobody to tell.
+	// err is the first failure. UploadTraces writes it and failure reads it, both under mu: whoever hands spans over
+	// has nobody to tell.
 	err error
 }
 
@@ -83,8 +84,8 @@ func (f *traceFile) UploadTraces(_ context.Context, of []*spans.ResourceSpans) e
 	return err
 }
 
-// hexIDs writes the ids of traces and spans as OTLP wants them in JSON, in hexadecimal digits: elsewhere in protocol buffers' JSON bytes are
-// in base64.
+// hexIDs writes the ids of traces and spans in hexadecimal digits, as OTLP wants them in JSON. Protocol buffers' JSON
+// has bytes in base64.
 func hexIDs(value any) error {
 	switch v := value.(type) {
 	case []any:

@@ -9,12 +9,14 @@ import (
 // alarm is a change of state of a CloudWatch alarm, in whichever form it came.
 type alarm struct {
 	source string
-	// event identifies the change; empty where the sender did not say.
+	// event identifies the change. It is empty if the sender gave no id for it.
 	event string
 	name  string
-	// identity is the alarm's ARN, and at when it changed, as the sender wrote it; empty where it did not say.
+	// identity is the alarm's ARN, and at is when it changed, as the sender wrote it. Each is empty if the sender did
+	// not say.
 	identity, at string
-	// state is "OK", "ALARM" or "INSUFFICIENT_DATA", and stateField the field in which it stands. previous is the state before.
+	// state is "OK", "ALARM" or "INSUFFICIENT_DATA", and stateField is the field in which it stands. previous is the
+	// state before.
 	state, stateField, previous string
 	why                         string
 	comparison                  scale.Direction
@@ -26,10 +28,10 @@ const (
 	stateAlarm = "ALARM"
 )
 
-// maxARN is the longest name of an alarm that is remembered: CloudWatch's own have 1,600 bytes at most.
+// maxARN is the longest identity that a signal takes from an alarm, in bytes. CloudWatch's own ARNs have 1,600 at most.
 const maxARN = 1600
 
-// alarmOf reads what the events of an alarm for EventBridge and for Lambda have in common.
+// alarmOf reads what an alarm's events for EventBridge and for Lambda have in common.
 func alarmOf(o object, arn string) alarm {
 	state := o.child("state")
 	a := alarm{
@@ -46,7 +48,8 @@ func alarmOf(o object, arn string) alarm {
 	return a
 }
 
-// comparisonBy is the direction of the comparison by which a metric's value put the alarm in its state; zero where that does not tell.
+// comparisonBy tells the direction of an alarm's comparison from the metric's value, the threshold and the state that
+// followed. It is zero if they do not tell.
 func comparisonBy(state string, value, threshold *float64) scale.Direction {
 	switch {
 	case value == nil || threshold == nil || *value == *threshold:
@@ -57,7 +60,7 @@ func comparisonBy(state string, value, threshold *float64) scale.Direction {
 	return scale.Down
 }
 
-// delivery is what an alarm asks of the route's pool.
+// delivery is what the alarm asks of the route's pool.
 func (a alarm) delivery(route Route) (Delivery, error) {
 	asked, err := queryOverrides(route.Query)
 	if err != nil {
@@ -92,7 +95,8 @@ func (a alarm) delivery(route Route) (Delivery, error) {
 	return delivery, nil
 }
 
-// changeTime is a time as CloudWatch writes it, "2015-06-03T17:43:27.123+0000"; zero where it is none.
+// changeTime reads a time as CloudWatch writes it, such as "2015-06-03T17:43:27.123+0000". It is zero if the text is
+// not a time.
 func changeTime(text string) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
 		if t, err := time.Parse(layout, text); err == nil {
@@ -102,7 +106,8 @@ func changeTime(text string) time.Time {
 	return time.Time{}
 }
 
-// looksLike names what a payload seems to be and where it belongs, for those that come to the wrong route; empty where nothing is known.
+// looksLike says what a payload that came to the wrong route seems to be, and where it belongs. It is empty if nothing
+// is known of it.
 func looksLike(o object) string {
 	const noRoute = ", for which there is no route; send the count or delta that it asks for to /scale/{pool}"
 	alerts, isList := o.members["alerts"].([]any)

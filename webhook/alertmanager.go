@@ -23,9 +23,10 @@ const (
 	poolLabel = "pool"
 )
 
-// DecodeAlertmanager reads an Alertmanager notification, version 4, or Grafana's variant of it: an intent for each alert that asks
-// for one. The pool is the route's, or on the route for all pools the one in the alert's label "pool". An alert of another pool, of
-// none, or with a malformed override is skipped with the reason, and the others go on. The error is a [*BadRequestError].
+// DecodeAlertmanager reads an Alertmanager notification, version 4, or Grafana's variant of it. It makes an intent for
+// each alert that asks for one. The pool is the route's; on the route for all pools it is the one in the alert's label
+// "pool". An alert is skipped with the reason if it is of another pool or of none, or if it has a malformed override;
+// the others go on. The error is a [*BadRequestError].
 //
 // The form is described in the Alertmanager documentation, "webhook_config", and in Grafana's, "webhook notifier".
 func DecodeAlertmanager(body []byte, route Route) (Delivery, error) {
@@ -74,7 +75,8 @@ type alert struct {
 	source              string
 	labels, annotations map[string]string
 	cleared             bool
-	// identity tells the alert from all others. It fires, or fired, from since to ended; zero where the sender did not say.
+	// identity tells the alert from all others. The alert has fired since the time since, and it ended at the time
+	// ended; a time is zero if the sender did not say.
 	identity     string
 	since, ended time.Time
 	own          overrides
@@ -91,7 +93,7 @@ func (a alert) status() string {
 	return statusFiring
 }
 
-// parseAlert reads one alert. Beside an error the alert has the labels that could be read.
+// parseAlert reads one alert. If there is an error, the alert still has the labels that could be read.
 func parseAlert(path string, item any) (alert, error) {
 	o, err := newObject(path, item)
 	if err != nil {
@@ -151,7 +153,7 @@ func (a alert) ask(route Route, query overrides, delivery *Delivery) {
 	delivery.Intents = append(delivery.Intents, intent)
 }
 
-// unknownPool says why there is no such pool; it is empty where there is.
+// unknownPool says why there is no such pool. It is empty if there is one.
 func unknownPool(rules scale.Rules, pool string) string {
 	_, err := rules.Find(pool)
 	var unknown *scale.UnknownPoolError
@@ -164,7 +166,7 @@ func unknownPool(rules scale.Rules, pool string) string {
 	return err.Error()
 }
 
-// summary is what the alert says of itself, by the annotations that are customary.
+// summary is what the alert says of itself. The annotations that are customary for it hold it.
 func (a alert) summary() string {
 	for _, name := range []string{"summary", "message", "description"} {
 		if text := a.annotations[name]; text != "" {
@@ -176,7 +178,8 @@ func (a alert) summary() string {
 
 var hexadecimal = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 
-// fingerprint identifies an alert by its labels: the sender's, or where it sent none, one of our own.
+// fingerprint identifies an alert by its labels. It is the sender's, or our own if the sender gave none that looks like
+// one.
 func fingerprint(sent string, labels map[string]string) string {
 	if len(sent) >= 8 && len(sent) <= 64 && hexadecimal.MatchString(sent) {
 		return sent

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// In a cooldown a webhook is ignored with 200 and the time left; a direct request gets 409 with Retry-After.
+// In a cooldown a webhook is ignored with 200 and the time left. A direct request gets 409 with Retry-After.
 func TestCooldown(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.scaled("worker", 4, time.Minute)
@@ -58,7 +58,8 @@ func TestPausedAndRefused(t *testing.T) {
 	})
 }
 
-// A pool whose configuration holds no number cannot be decided, which is the stack's fault and neither the request's nor the server's.
+// A pool whose configuration holds no number cannot be decided. That is the stack's fault, and neither the request's
+// nor the server's.
 func TestAPoolThatCannotBeDecided(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		many := "many"
@@ -197,7 +198,7 @@ func TestAFiringThatHasCleared(t *testing.T) {
 	})
 }
 
-// CloudWatch's changes of state carry their time, by which one that SNS delivers late is known.
+// CloudWatch's changes of state carry their time. By it a change that SNS delivers late is known.
 func TestAnAlarmThatIsDeliveredLate(t *testing.T) {
 	alarm := func(state, at string) string {
 		return `{"source":"aws.cloudwatch","alarmArn":"arn:aws:cloudwatch:us-east-1:123456789012:alarm:a","alarmData":{"alarmName":"a","state":{"value":"` + state + `","timestamp":"2026-03-04T` + at + `.000+0000"}}}`

@@ -13,7 +13,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// The lists of the API are cut here, unless the query's limit says otherwise.
+// A list of the API has at most defaultLimit entries, or as many as the query's limit says, from 1 to largestLimit.
 const (
 	defaultLimit = 50
 	largestLimit = 1000
@@ -30,7 +30,7 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 		Pools      []board.Pool    `json:"pools"`
 		Ready      bool            `json:"ready"`
 		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
-		// As in the document of `pulumiscale rules`.
+		// These are named as in the document of `pulumiscale rules`.
 		Deployed      *scale.Deploy `json:"deployed,omitempty"`
 		Commit        string        `json:"commit,omitempty"`
 		ConfigDiffers []string      `json:"configDiffers,omitempty"`
@@ -88,7 +88,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// operations lists the operations that are not done, oldest first, and those that are, newest first.
+// operations lists first the operations that are not done, oldest first, and then those that are done, newest first.
 func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 	limit, err := limitOf(r)
 	if err != nil {
@@ -159,14 +159,15 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reload reads the tokens and the rules again. Where they cannot be used, what was in force stays so. Those who ask at once share it.
+// reload reads the tokens and the rules again. If they cannot be used, what was in force stays in force. Requests that
+// come at once share one reload.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	err := s.reloading.do(r.Context(), func() error {
 		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(s.life, trace.SpanFromContext(r.Context())), apiTimeout)
 		defer cancel()
 		return s.readAgain(ctx)
 	})
-	if usage, ok := errors.AsType[*scale.UsageError](err); ok { // it is the stack that is at fault, and not the request
+	if usage, ok := errors.AsType[*scale.UsageError](err); ok { // the stack is at fault, and not the request
 		problem{Title: notReloaded, Status: http.StatusConflict, Detail: usage.Error(), Hint: usage.Hint}.write(w)
 		return nil
 	}
@@ -184,7 +185,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readAgain reads the tokens, in the turn of what requests cause, and the rules.
+// readAgain reads the tokens and the rules. It takes its turn with what requests cause while it reads the tokens.
 func (s *Server) readAgain(ctx context.Context) error {
 	if s.Reloaded != nil {
 		leave, err := s.Queue.Occupy(ctx)
@@ -214,7 +215,7 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// ready says whether anything could be accepted now. Why not is for the log: the probe needs no token.
+// ready says whether anything could be accepted now. The log has the details of why not: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 	if !s.Tokens.Any() {
 		problem{Status: http.StatusServiceUnavailable, Detail: "every request is refused: the stack's configuration holds no token", retryAfter: busyRetry}.write(w)

@@ -13,8 +13,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// MinToken is the least length of a token, in characters, and MaxToken the greatest, in bytes: as the password of Basic credentials, which are a
-// third longer, it then still fits into what servers and proxies take for a header, mostly 8 KiB.
+// MinToken is the least length of a token, in characters. MaxToken is the greatest, in bytes. As the password of Basic
+// credentials a token gets longer by a third; one of MaxToken bytes still fits into what servers and proxies take for a
+// header, mostly 8 KiB.
 const (
 	MinToken = 16
 	MaxToken = 4096
@@ -26,18 +27,19 @@ const (
 	PreviousTokenKey = "pulumiscale:previousToken"
 )
 
-// Tokens are the tokens that requests may bear: the current one, and during a rotation the one before. The zero value accepts no
-// request. They may be set while others check.
+// Tokens are the tokens that requests may bear: the current one, and during a rotation also the one before. The zero
+// value accepts no request. Set, Any and Check may be called concurrently.
 type Tokens struct {
-	// Only digests are kept: of equal length, whatever the tokens' is.
+	// digests is written by Set and read by Any and Check. Only digests are kept, because they all have the same
+	// length, whatever the lengths of the tokens are.
 	digests atomic.Pointer[[]tokenDigest]
 }
 
 type tokenDigest [sha256.Size]byte
 
-// Set replaces the tokens, both at once; previous may be empty. On an error, which is a [*scale.UsageError] and never holds a
-// token, those set before stay in force. Only where the current one is missing none is good any more, and neither is a previous one: whoever takes the
-// token away wants it to be of no use.
+// Set replaces both tokens at once; previous may be empty. The error is a [*scale.UsageError], which never holds a
+// token. On an error the tokens that were set before stay in force, unless current is empty: then no token is good any
+// more, and a previous one neither, because whoever takes the token away wants it to be of no use.
 func (t *Tokens) Set(current, previous string) error {
 	if current == "" {
 		t.digests.Store(nil)
@@ -56,10 +58,10 @@ func (t *Tokens) Set(current, previous string) error {
 	return nil
 }
 
-// Any says whether there is a token that a request may bear. Where there is none no request is accepted.
+// Any says whether there is a token that a request may bear. If there is none, no request is accepted.
 func (t *Tokens) Any() bool { return t.digests.Load() != nil }
 
-// checkToken refuses what is too short, and what no header can carry.
+// checkToken refuses a token that is too short, and one that no header can carry.
 func checkToken(key, token string) error {
 	var problem string
 	switch length := utf8.RuneCountInString(token); {
@@ -80,8 +82,9 @@ func checkToken(key, token string) error {
 	}
 }
 
-// Check says whether the request bears one of the tokens, in its only Authorization header: as a Bearer token, or as the password
-// of Basic credentials of any user (Amazon SNS can send nothing else). How long it takes does not depend on the tokens.
+// Check says whether the request bears one of the tokens. The token stands in its only Authorization header: as a
+// Bearer token, or as the password of Basic credentials of any user (Amazon SNS can send nothing else). The time that
+// Check takes does not depend on the tokens.
 func (t *Tokens) Check(r *http.Request) bool {
 	digests := t.digests.Load()
 	token, ok := bearer(r)
@@ -96,7 +99,7 @@ func (t *Tokens) Check(r *http.Request) bool {
 	return same == 1
 }
 
-// bearer is the token in the request's only Authorization header. It may be empty, which no token set is.
+// bearer is the token in the request's only Authorization header. It may be empty, and no token that is set is empty.
 func bearer(r *http.Request) (string, bool) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
@@ -109,7 +112,7 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimLeft(token, " "), strings.EqualFold(scheme, "Bearer")
 }
 
-// Challenge writes the headers of a 401 answer. SNS sends its credentials only after one that asks for Basic.
+// Challenge writes the headers of a 401 answer. SNS sends its credentials only after an answer that asks for Basic.
 func Challenge(header http.Header) {
 	header["Www-Authenticate"] = []string{`Basic realm="pulumiscale", charset="UTF-8"`, `Bearer realm="pulumiscale"`}
 }

@@ -223,7 +223,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// While tokens are rotated every request with one that stays is accepted.
+// While tokens are rotated, every request with one that stays is accepted.
 func TestRotationWhileRequestsCome(t *testing.T) {
 	var tokens Tokens
 	if err := tokens.Set(tokenA, tokenB); err != nil {

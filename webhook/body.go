@@ -17,11 +17,11 @@ import (
 // maxDepth is how deeply a body may be nested. EventBridge's alarm event, the deepest of the payloads, has nine levels.
 const maxDepth = 32
 
-// object is one JSON object of a body, read by exact keys: encoding/json's structs take "COUNT" for "count" and let a second
-// key overwrite the first, so that two programs can read two things in one signed message.
+// object is one JSON object of a body. It is read by exact keys. The structs of encoding/json would take "COUNT" for
+// "count" and let a second key overwrite the first, so that two programs could read two things in one signed message.
 //
-// The getters return a zero value for a member that is absent or null. For one of the wrong type they note the first problem,
-// which the caller asks for with err once all is read.
+// The getters return a zero value if a member is absent or null. If a member has the wrong type, they note it as the
+// problem, unless there is one already. The caller reads everything and then asks for the problem with err.
 type object struct {
 	path    string
 	members map[string]any
@@ -70,7 +70,8 @@ func (o object) has(key string) bool {
 	return ok
 }
 
-// take returns a member of type T, and notes a problem where it is there and is none. what is the type's name for people.
+// take returns a member of type T. If the member is there and has another type, take notes a problem. what is the
+// type's name for people.
 func take[T any](o object, key, what string) (T, bool) {
 	var zero T
 	value := o.members[key]
@@ -89,13 +90,13 @@ func (o object) text(key string) string {
 	return text
 }
 
-// mention is a text that does no harm where it is missing or no text.
+// mention is a text that does no harm if it is missing or is not a text.
 func (o object) mention(key string) string {
 	text, _ := o.members[key].(string)
 	return text
 }
 
-// required is a text that must be there and not be empty.
+// required is a text that must be there and must not be empty.
 func (o object) required(key string) string {
 	text := o.text(key)
 	if text == "" {
@@ -122,13 +123,13 @@ func (o object) list(key string) []any {
 	return list
 }
 
-// child is an object that is a member; one that is absent is empty.
+// child is a member that is an object. It is empty if the member is absent.
 func (o object) child(key string) object {
 	members, _ := take[map[string]any](o, key, "an object")
 	return object{path: o.at(key), members: members, problem: o.problem}
 }
 
-// texts is an object all of whose members are texts.
+// texts is an object whose members are all texts.
 func (o object) texts(key string) map[string]string {
 	child := o.child(key)
 	texts := make(map[string]string, len(child.members))
@@ -155,7 +156,8 @@ func kind(value any) string {
 	return "an object"
 }
 
-// parseJSON reads one JSON value: UTF-8, not nested deeper than maxDepth, no key twice in one object, nothing after the value.
+// parseJSON reads one JSON value. The body must be UTF-8, nested no deeper than maxDepth, without a key that stands
+// twice in one object, and with nothing after the value.
 func parseJSON(body []byte) (any, error) {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
@@ -163,7 +165,8 @@ func parseJSON(body []byte) (any, error) {
 	case !utf8.Valid(body):
 		return nil, badRequest("body", "is not UTF-8")
 	}
-	// What is left of invalid UTF-8 are escaped halves of surrogates, which are read as U+FFFD; keys that stand twice are told with their path.
+	// All that is left of invalid UTF-8 are escaped halves of surrogates, which are read as U+FFFD. The decoder lets
+	// keys stand twice because parseValue reports them, with their path.
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	value, err := parseValue(d, "")
 	if err != nil {

@@ -61,7 +61,7 @@ func TestKeysAreExact(t *testing.T) {
 	refused(t, err, "Message", "is not a CloudWatch alarm")
 }
 
-// Each payload on each other's route is told what it looks like and where it belongs.
+// Each payload on the route of another one is told what it looks like and where it belongs.
 func TestWrongDialect(t *testing.T) {
 	bodies := map[string]string{
 		"an Amazon SNS message":                   "sns/notification",

@@ -23,21 +23,22 @@ type Client struct {
 
 // NoAnswerError says why a server did not tell how things stand.
 type NoAnswerError struct {
-	// Reason is one of the network's, or what the server answered instead.
+	// Reason is what the network reports, or what the server answered instead.
 	Reason string
-	// Lasting says that asking again will not help: the address is not that of a server. Token says that it is, and does not take the token.
+	// Lasting says that asking again will not help, such as when the address is not that of a server. Token says that
+	// the server is there and does not take the token.
 	Lasting, Token bool
 }
 
 func (e *NoAnswerError) Error() string { return e.Reason }
 
-// How long an answer is waited for, and how large one may be.
+// An answer is waited for as long as clientTimeout, and read as far as largestStatus, in bytes.
 const (
 	clientTimeout = 15 * time.Second
 	largestStatus = 16 << 20
 )
 
-// NewClient makes a client of the server at an address, which may have a path, as behind a proxy.
+// NewClient makes a client of the server at an address. The address may have a path, as behind a proxy.
 func NewClient(address, token string) (*Client, error) {
 	base, err := url.Parse(address)
 	if err != nil {
@@ -45,7 +46,7 @@ func NewClient(address, token string) (*Client, error) {
 	}
 	return &Client{status: base.JoinPath("status").String(), token: token, http: &http.Client{
 		Timeout: clientTimeout,
-		// The token goes where it was sent to, and nowhere else.
+		// The client follows no redirect, so that the token goes only where it was sent to.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
@@ -81,7 +82,7 @@ func (c *Client) Status(ctx context.Context) (*board.Status, error) {
 	return doc, nil
 }
 
-// unanswered is what kept an answer from coming, without the address, which everybody knows.
+// unanswered says what kept an answer from coming. It leaves out the address, which everybody knows.
 func unanswered(err error) error {
 	out := &NoAnswerError{Reason: err.Error()}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -101,7 +102,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// turnedDown is an answer that tells nothing.
+// turnedDown is the error for an answer that tells nothing.
 func turnedDown(r *http.Response) error {
 	out := &NoAnswerError{Reason: fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
 	switch code := r.StatusCode; {

@@ -12,9 +12,10 @@ import (
 
 const sourceCloudWatch = "cloudwatch"
 
-// DecodeCloudWatch reads the Message of a verified SNS notification: the JSON of a CloudWatch alarm, be it of one metric, metric
-// math, anomaly detection or composite; or an alarm's event for EventBridge or for Lambda that somebody sent through the topic. id is the notification's
-// MessageId. Fields that are not known are passed over: CloudWatch adds some now and then. The error is a [*BadRequestError].
+// DecodeCloudWatch reads the Message of a verified SNS notification. It is the JSON of a CloudWatch alarm of one
+// metric, of metric math, of anomaly detection, or of a composite one. It may also be an alarm's event for EventBridge
+// or for Lambda that somebody sent through the topic. id is the notification's MessageId. Fields that are not known are
+// passed over: CloudWatch adds some now and then. The error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Notifying users on alarm changes".
 func DecodeCloudWatch(message []byte, id string, route Route) (Delivery, error) {
@@ -49,7 +50,7 @@ func DecodeCloudWatch(message []byte, id string, route Route) (Delivery, error) 
 	return a.delivery(route)
 }
 
-// inMessage says that what is wrong with a "body" is wrong with the envelope's Message.
+// inMessage names the envelope's Message as the field at fault in an error that names the "body".
 func inMessage(err error) error {
 	var bad *BadRequestError
 	if errors.As(err, &bad) && bad.Field == "body" {
@@ -58,7 +59,8 @@ func inMessage(err error) error {
 	return err
 }
 
-// comparison is the direction that an alarm's operator suggests: none where it looks both ways, or where there is none.
+// comparison is the direction that an alarm's operator suggests. It is zero if the operator looks both ways, or if
+// there is none.
 func comparison(operator string) scale.Direction {
 	switch {
 	case operator == "LessThanLowerOrGreaterThanUpperThreshold":
@@ -76,9 +78,10 @@ var (
 	datapoint  = regexp.MustCompile(`^(\S+) \((\d\d/\d\d/\d\d \d\d:\d\d:\d\d)\)$`)
 )
 
-// recentDatapoint finds the most recent datapoint in the text of a state's reason, as in "2 out of the last 2 datapoints
-// [28.2 (22/11/19 00:57:00), 27.0 (22/11/19 00:52:00)] were ..."; the older form for one is "1 datapoint (10.0) was ...".
-// It is nil where the text holds none, as for missing data and for composite alarms, or where one of them is not understood.
+// recentDatapoint finds the most recent datapoint in the text of a state's reason, as in "2 out of the last 2
+// datapoints [28.2 (22/11/19 00:57:00), 27.0 (22/11/19 00:52:00)] were ...". The older form for a single one is "1
+// datapoint (10.0) was ...". It is nil if the text holds none, as for missing data and for composite alarms, or if one
+// of them is not understood.
 func recentDatapoint(reason string) *float64 {
 	found := datapoints.FindStringSubmatch(reason)
 	if found == nil {
@@ -109,7 +112,8 @@ func recentDatapoint(reason string) *float64 {
 
 var crossed = regexp.MustCompile(`\b(?:was|were|or) (?:not )?(greater|less) than\b`)
 
-// comparisonIn reads the direction of the comparison from the text of a state's reason: "was not greater than the threshold".
+// comparisonIn reads the direction of the comparison from the text of a state's reason, such as "was not greater than
+// the threshold". It is zero if the text does not tell.
 func comparisonIn(reason string) scale.Direction {
 	var ways []string
 	for _, found := range crossed.FindAllStringSubmatch(reason, -1) {

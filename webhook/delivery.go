@@ -8,9 +8,9 @@ import (
 
 // Route is what a decoder must know of the request besides its body.
 type Route struct {
-	// Pool is the pool in the URL; empty on the route that serves all pools, where each alert names its own.
+	// Pool is the pool in the URL. It is empty on the route that serves all pools, on which each alert names its own.
 	Pool string
-	// Rules are those in force. They are asked only whether there is such a pool.
+	// Rules are those in force. A decoder asks them only whether there is such a pool.
 	Rules scale.Rules
 	// Query is the URL's query, as it was sent. What it says wins over the payload.
 	Query string
@@ -18,13 +18,13 @@ type Route struct {
 
 // Delivery is what one request asks for.
 type Delivery struct {
-	// Intents are valid, in the order of the payload; several may be for one pool.
+	// Intents are valid and in the order of the payload. Several may be for one pool.
 	Intents []scale.Intent
-	// Skipped are the alerts that ask for nothing, or that cannot be understood, each with the reason.
+	// Skipped are the alerts that ask for nothing or cannot be understood, each with the reason.
 	Skipped []Skipped
 }
 
-// Skipped is an alert of which nothing comes. Its texts are fit to be shown: one line each, without control characters.
+// Skipped is an alert of which nothing comes. Its texts may be shown: each is one line, without control characters.
 type Skipped struct {
 	Alert, Pool, Reason string
 }
@@ -35,9 +35,11 @@ func (d *Delivery) skip(alert, pool, format string, args ...any) {
 	})
 }
 
-// BadRequestError is a request that cannot be understood: HTTP 400. Its text repeats no more of the body than names.
+// BadRequestError is a request that cannot be understood: HTTP 400. Its text repeats no more of the body than names and
+// the starts of wrong values.
 type BadRequestError struct {
-	// Field is the path of the field at fault, such as "alerts[2].labels", or a query parameter's or header's name, or "body".
+	// Field is the path of the field at fault, such as "alerts[2].labels", or the name of a query parameter or a
+	// header, or "body".
 	Field string
 	// Problem says what is wrong with it and what is expected.
 	Problem string
@@ -49,7 +51,8 @@ func badRequest(field, format string, args ...any) *BadRequestError {
 	return &BadRequestError{Field: oneLine(field, maxName), Problem: oneLine(fmt.Sprintf(format, args...), maxReason)}
 }
 
-// ForbiddenError is a request that is understood and may not be: a forged or stale message, or a topic that is not allowed. HTTP 403.
+// ForbiddenError is a request that is understood and not allowed: HTTP 403. Examples are a forged or stale message, and
+// a topic that is not one of those allowed.
 type ForbiddenError struct {
 	Reason string
 }
@@ -60,9 +63,10 @@ func forbidden(format string, args ...any) *ForbiddenError {
 	return &ForbiddenError{Reason: oneLine(fmt.Sprintf(format, args...), maxReason)}
 }
 
-// UnavailableError says that something outside was needed and did not answer, so that sending the same again may help: HTTP 503.
+// UnavailableError says that something outside was needed and did not answer: HTTP 503. Sending the same again may
+// help.
 type UnavailableError struct {
-	// Reason is for the sender; the cause is for the log.
+	// Reason is for the sender; Err, the cause, is for the log.
 	Reason string
 	Err    error
 }

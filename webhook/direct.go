@@ -13,7 +13,7 @@ import (
 // sourceDirect is the source of the intents of a direct request.
 const sourceDirect = "http"
 
-// What a direct request may hold besides a count or a delta.
+// A direct request may hold these besides a count or a delta.
 const (
 	nameReason = "reason"
 	nameDryRun = "dryRun"
@@ -30,10 +30,12 @@ type Direct struct {
 	DryRun bool
 }
 
-// DecodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the query, each
-// once; dryRun and force from the query alone. The body may be empty, or an EventBridge event that is no alarm's, of a schedule for instance: what it
-// asks for then stands in the query, and its id takes the place of a key. key is the request's Idempotency-Key, empty where it has none.
-// Whatever is not known is refused: a misspelt dryRun that was passed over would scale. The error is a [*BadRequestError].
+// DecodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the
+// query, each once; dryRun and force come from the query alone. The body may be empty. It may also be an EventBridge
+// event that is not an alarm's, such as a schedule's: then the query says what the event asks for, and the event's id
+// takes the place of a key that is not given. key is the request's Idempotency-Key; it is empty if the request has
+// none. Whatever is not known is refused: a misspelt dryRun that was passed over would scale. The error is a
+// [*BadRequestError].
 func DecodeDirect(body []byte, key string, route Route) (Direct, error) {
 	direct := Direct{Intent: scale.Intent{Pool: route.Pool, Source: sourceDirect}}
 	query, err := parseQuery(route.Query, nameCount, nameDelta, nameReason, nameDryRun, nameForce)
@@ -74,10 +76,11 @@ func DecodeDirect(body []byte, key string, route Route) (Direct, error) {
 	return direct, err
 }
 
-// directEvent is what is taken from an EventBridge event; its id is empty where the body is none.
+// directEvent is what is taken from an EventBridge event. Its id is empty if the body is not one.
 type directEvent struct{ id, reason string }
 
-// eventIn reads an EventBridge event that may stand in the body of a direct request. An alarm's may not: its end would ask for the same.
+// eventIn reads an EventBridge event that may stand in the body of a direct request. It passes over an alarm's: the
+// alarm's end would ask for the same as its beginning.
 func eventIn(o object) (e directEvent, err error) {
 	if !o.has("detail-type") || !o.has("id") || o.members["detail-type"] == alarmStateChange {
 		return e, nil
@@ -93,7 +96,7 @@ func eventIn(o object) (e directEvent, err error) {
 	return e, o.err()
 }
 
-// directMembers are the members of the body, as texts, or the event that it is.
+// directMembers are the members of the body as texts, or the event if the body is one.
 func directMembers(body []byte) (asked map[string]string, event directEvent, err error) {
 	asked = map[string]string{}
 	if len(body) == 0 {
@@ -168,8 +171,8 @@ func directKey(key, pool string) (string, error) {
 	return eventKey(sourceDirect, pool, key), nil
 }
 
-// eventKey is an intent's key for an event. The pool is a part of it, since one event may reach the routes of two pools: SNS gives
-// every subscription of a topic the same MessageId.
+// eventKey is an intent's key for an event. The pool is a part of it, because one event may reach the routes of two
+// pools: SNS gives every subscription of a topic the same MessageId.
 func eventKey(dialect, pool, event string) string {
 	return dialect + "/" + pool + "/" + event
 }

@@ -56,7 +56,7 @@ func TestCountDeltaAndGuardrails(t *testing.T) {
 	}
 }
 
-// A schedule of EventBridge sends its own event: the URL says what it asks for.
+// A schedule of EventBridge sends its own event. The URL says what it asks for.
 func TestAScheduledEvent(t *testing.T) {
 	event := func(id string) string {
 		return `{"version":"0","id":"` + id + `","detail-type":"Scheduled Event","source":"aws.events","account":"123456789012","time":"2026-03-04T06:00:00Z",
@@ -107,7 +107,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 		if r.stack.previews != 1 {
 			t.Errorf("%d previews", r.stack.previews)
 		}
-		// nor does it start a cooldown
+		// A dry run does not start a cooldown either.
 		r.post(pathScale+"?count=4", nil).is(202)
 	})
 }
@@ -151,7 +151,7 @@ func TestAClientThatGoesAway(t *testing.T) {
 			time.AfterFunc(readTime/2, leave)
 			request := httptest.NewRequestWithContext(ctx, http.MethodPost, pathScale+"?count=3", http.NoBody)
 			request.Header.Set("Authorization", "Bearer "+tokenA)
-			r.send(request).is(503) // and no 200, which silence would be
+			r.send(request).is(503) // and not 200, which silence would be
 			synctest.Wait()
 		})
 	})

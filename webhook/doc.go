@@ -1,10 +1,11 @@
-// Package webhook is the HTTP side of PulumiScale: it authenticates requests, checks what senders sign, and turns their payloads
-// into intents.
+// Package webhook is the HTTP side of PulumiScale: it authenticates requests, checks what senders sign, and turns their
+// payloads into intents.
 //
-// There is one decoder for each dialect, in a file of its own: [DecodeDirect], [DecodeCloudWatch], [DecodeEventBridge] and
-// [DecodeAlertmanager]. A decoder is pure: bytes and plain values in, a [Delivery] out; no clock, no I/O, no logging. Amazon SNS
-// stands before CloudWatch: [ParseSNS] opens its envelope and a [Verifier] checks the signature, before anything in it is used.
+// There is one decoder for each dialect, in a file of its own: [DecodeDirect], [DecodeCloudWatch], [DecodeEventBridge],
+// [DecodeLambda] and [DecodeAlertmanager]. A decoder is pure: bytes and plain values go in, and a [Delivery] comes out;
+// it has no clock, no I/O and no logging. Amazon SNS stands before CloudWatch: [ParseSNS] opens its envelope, and a
+// [Verifier] checks the signature before anything in the envelope is used.
 //
-// The package imports scale, and scale/board for how things stand; it takes no decision on scaling: what an alert asks for is passed on, and the pool's rule says
-// what becomes of it.
+// The package takes no decision on scaling: it passes on what an alert asks for, and the pool's rule says what becomes
+// of it. It imports scale, and scale/board for how things stand.
 package webhook

@@ -12,19 +12,19 @@ const (
 	sourceAlarms = "aws.cloudwatch"
 )
 
-// maxEventID is the longest id of an event that is taken; EventBridge's are UUIDs.
+// maxEventID is the longest id of an event that is taken, in bytes. EventBridge's ids are UUIDs.
 const maxEventID = 128
 
-// IsEventBridge says whether a body is an EventBridge event, which shares a route with SNS messages. It does not say that it is
-// a valid one.
+// IsEventBridge says whether a body is an EventBridge event, which shares a route with SNS messages. It does not say
+// that the event is valid.
 func IsEventBridge(body []byte) bool {
 	o, err := parseObject(body)
 	return err == nil && o.has("detail-type")
 }
 
-// DecodeEventBridge reads CloudWatch's event "Alarm State Change". The event does not carry the alarm's comparison operator, so
-// that the direction is read from the reason's text; where that does not tell, as for missing data, there is none. The error is
-// a [*BadRequestError].
+// DecodeEventBridge reads CloudWatch's event "Alarm State Change". The event does not carry the alarm's comparison
+// operator. The direction is read from the reason's text instead, or from the value and the threshold; if they do not
+// tell either, as for missing data, there is none. The error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Alarm events and EventBridge".
 func DecodeEventBridge(body []byte, route Route) (Delivery, error) {
@@ -59,7 +59,7 @@ func eventBridgeDelivery(o object, route Route) (Delivery, error) {
 	return a.delivery(route)
 }
 
-// resource is the ARN of the only resource that an event is about, else empty.
+// resource is the ARN of the only resource that an event is about. It is empty if there is not exactly one.
 func resource(o object) string {
 	resources := o.list("resources")
 	if len(resources) != 1 {
@@ -69,8 +69,9 @@ func resource(o object) string {
 	return arn
 }
 
-// reasonData reads the JSON in the text of a state's reasonData: the most recent datapoint, which is the last, and the threshold.
-// The form is not fixed (a composite alarm's and that of set-alarm-state hold something else), so that what is not understood is nil.
+// reasonData reads the JSON in the text of a state's reasonData: the threshold, and the most recent datapoint, which is
+// the last. What is not understood is nil, because the form is not fixed: a composite alarm's and that of
+// set-alarm-state hold something else.
 func reasonData(text string) (value, threshold *float64) {
 	o, err := parseObject([]byte(text))
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// published is when the fake SNS publishes, and the tests verify.
+// published is the time at which the fake SNS publishes and the tests verify.
 var published = time.Date(2026, 3, 4, 11, 58, 30, 123e6, time.UTC)
 
 const (
@@ -31,17 +31,18 @@ const (
 	testCertURL = testHost + "/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem"
 )
 
-// fakeSNS signs as Amazon SNS does and serves its certificate, one for all regions.
+// fakeSNS signs as Amazon SNS does. It serves its certificate, one for all regions.
 type fakeSNS struct {
 	key         crypto.Signer
 	certificate []byte
-	// fetched counts what was fetched; answer, where it is set, is what a fetch gives.
+	// fetched counts what was fetched. answer is what a fetch gives, if it is set.
 	fetched atomic.Int32
 	answer  func(ctx context.Context, url string) ([]byte, error)
 }
 
-// rsaKey is the key that the fake SNS signs with: the same in every process, for the seeds of a fuzz target are signed in one
-// and verified in others. It is made of the first primes after two numbers, and of use to nobody.
+// rsaKey is the key with which the fake SNS signs. It is the same in every process, because the seeds of a fuzz target
+// are signed in one process and verified in others. It is made of the first primes after two numbers, and of use to
+// nobody.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	random := mathrand.NewChaCha8([32]byte([]byte("the key of a fake Amazon SNS....")))
 	prime := func() *big.Int {
@@ -63,7 +64,7 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// newFakeSNS makes a fake SNS; edit, which may be nil, changes its certificate before it is signed.
+// newFakeSNS makes a fake SNS. edit changes its certificate before the certificate is signed; it may be nil.
 func newFakeSNS(t testing.TB, key crypto.Signer, edit func(*x509.Certificate)) *fakeSNS {
 	t.Helper()
 	template := &x509.Certificate{
@@ -93,8 +94,8 @@ func (f *fakeSNS) get(ctx context.Context, url string) ([]byte, error) {
 	return f.certificate, nil
 }
 
-// sign gives the envelope a signature over the fields of its type, written out here a second time and not taken from the code
-// under test. It panics for what cannot be signed.
+// sign gives the envelope a signature over the fields of its type. The fields are written out here a second time, and
+// not taken from the code under test. It panics for what cannot be signed.
 func (f *fakeSNS) sign(envelope map[string]any) map[string]any {
 	names := []string{"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"}
 	if envelope["Type"] != "Notification" {
@@ -120,7 +121,7 @@ func (f *fakeSNS) sign(envelope map[string]any) map[string]any {
 	return envelope
 }
 
-// notification is an unsigned notification, with the fields given besides; one that is nil is left out.
+// notification is an unsigned notification, with the fields given besides. A field that is nil is left out.
 func notification(version string, fields map[string]any) map[string]any {
 	return with(map[string]any{
 		"Type": "Notification", "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324", "TopicArn": testTopic,

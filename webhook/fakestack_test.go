@@ -24,19 +24,19 @@ type fake struct {
 	rules   scale.Rules
 	values  map[string]int
 	updates []scale.Update
-	// readErr, previewErr and rulesErr are what goes wrong, and broken the pools of which every update fails.
+	// readErr, previewErr and rulesErr are what goes wrong. broken has the pools of which every update fails.
 	readErr, previewErr, rulesErr error
 	broken                        map[string]bool
-	// words are what the engine says of a failure; empty: that the pool is broken. file holds texts that the config file has by pool, where
-	// they are not the stack's.
+	// words are what the engine says of a failure; if they are empty, it says that the pool is broken. file holds the
+	// texts that the config file has by pool, if they are not the stack's.
 	words string
 	file  map[string]string
-	// program is how the checkout compares with what was deployed, and pending what keeps pools from being scaled.
+	// program is how the checkout compares with what was deployed. pending is what keeps pools from being scaled.
 	program scale.Program
 	pending map[string][]scale.PendingChange
 	// locks, writes, previews and begun count what was done.
 	locks, writes, previews, begun int
-	// reads counts readings, and running what is under way, of which there have been most at once.
+	// reads counts readings. running is how many are under way, and most is how many that have been at once.
 	reads, running, most int
 }
 
@@ -72,7 +72,7 @@ func (f *fake) set(change func()) {
 	change()
 }
 
-// updating is how long an update, or a preview, takes by now.
+// updating is how long an update, or a preview, takes at present.
 func (f *fake) updating() (takes time.Duration) {
 	f.set(func() { takes = f.updateTime })
 	return takes
@@ -99,7 +99,7 @@ func (f *fake) scaled(pool string, to int, ago time.Duration) {
 	})
 }
 
-// record adds an update with the present values; f.mu must be held.
+// record adds an update with the present values. The caller must hold f.mu.
 func (f *fake) record(u scale.Update) {
 	u.Kind, u.Values = "update", map[string]*string{}
 	for pool, n := range f.values {
@@ -267,7 +267,7 @@ func (f *fake) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapsho
 	return f.Read(ctx)
 }
 
-// Proof is that nothing is pending but what a test says.
+// Proof says that nothing is pending but what a test says.
 func (f *fake) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,13 +8,14 @@ import (
 	"net/http"
 )
 
-// Fetch gets what is at an https URL. It must follow no redirect and bound what it reads, as that of [NewFetch] does.
+// Fetch gets what is at an https URL. It must follow no redirect, and it must bound what it reads, as that of
+// [NewFetch] does.
 type Fetch func(ctx context.Context, url string) ([]byte, error)
 
-// maxFetched is the most that is read of an answer. A certificate of SNS has about 2 kB.
+// maxFetched is how much of an answer is read at most, in bytes. A certificate of SNS has about 2 kB.
 const maxFetched = 64 << 10
 
-// statusError is an answer that is not 200.
+// statusError is an answer whose status is not 200.
 type statusError struct {
 	code int
 }
@@ -23,8 +24,8 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("the answer is %d %s", e.code, http.StatusText(e.code))
 }
 
-// NewFetch makes a Fetch over a transport; nil stands for [http.DefaultTransport]. It follows no redirect, and takes as long as
-// fetchTimeout and as much as maxFetched.
+// NewFetch makes a Fetch over a transport; nil stands for [http.DefaultTransport]. The Fetch follows no redirect, takes
+// at most fetchTimeout, and refuses an answer that is longer than maxFetched.
 func NewFetch(transport http.RoundTripper) Fetch {
 	client := &http.Client{
 		Transport:     transport,

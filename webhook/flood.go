@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// What strangers can bring about is logged only so often: the first few of each kind in a minute, and then how many more there were.
+// What strangers can bring about is logged only so often: the first few of each kind in a minute, and then how many
+// more there were.
 const (
 	floodMinute = time.Minute
 	floodFirst  = 5
 )
 
-// flood keeps strangers from filling the log. The zero value is ready. Kinds are a fixed few: nobody outside can make one up.
+// flood keeps strangers from filling the log. The zero value is ready. There is a fixed set of kinds: nobody outside
+// can make one up. Its methods, and the timers that they start, write and read kinds and what changes in it under mu.
 type flood struct {
 	mu    sync.Mutex
 	kinds map[string]*kindOfFlood
@@ -24,12 +26,13 @@ type flood struct {
 type kindOfFlood struct {
 	began  time.Time
 	logged int
-	// quiet is what was not logged, and tell is due to say so at the end of the minute; nil while nothing was left out.
+	// quiet is how many were not logged. tell says so at the end of the minute; it is nil while nothing was left out.
 	quiet int
 	tell  *time.Timer
 }
 
-// admits says whether another one of a kind is to be logged. Where it is not, how many there were is logged at the end of the minute.
+// admits says whether another one of a kind is to be logged. If it is not, the end of the minute logs how many there
+// were.
 func (f *flood) admits(log *slog.Logger, kind string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +56,7 @@ func (f *flood) admits(log *slog.Logger, kind string) bool {
 	return false
 }
 
-// tell says what was left out, and begins a new minute.
+// tell logs how many were left out. The next one of the kind then begins a new minute.
 func (f *flood) tell(log *slog.Logger, kind string, k *kindOfFlood) {
 	f.mu.Lock()
 	quiet := k.quiet
@@ -66,7 +69,7 @@ func (f *flood) tell(log *slog.Logger, kind string, k *kindOfFlood) {
 	}
 }
 
-// flush says at the end what was left out.
+// flush logs at the server's end how many were left out.
 func (f *flood) flush(log *slog.Logger) {
 	f.mu.Lock()
 	var due []func()
@@ -97,7 +100,7 @@ type complaints struct {
 	flood *flood
 }
 
-// complaintKinds tell, by how they begin, the lines that net/http writes.
+// complaintKinds tell the kinds of the lines that net/http writes by how the lines begin.
 func complaintKinds() []struct{ begins, kind string } {
 	return []struct{ begins, kind string }{
 		{"http: TLS handshake error", floodTLS},
@@ -116,7 +119,7 @@ func (c complaints) Handle(ctx context.Context, line slog.Record) error {
 			kind = k.kind
 		}
 	}
-	if kind == floodPanic { // which is ours to mend
+	if kind == floodPanic { // a panic is ours to mend
 		line.Level = slog.LevelError
 	}
 	if !c.flood.admits(slog.New(c.Handler), kind) {

@@ -20,7 +20,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// linesOf are the records of a log whose message is one of those.
+// linesOf are the records of a log whose message is one of those given.
 func linesOf(t *testing.T, text string, messages ...string) (out []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -56,7 +56,7 @@ func TestStrangersDoNotFillTheLog(t *testing.T) {
 		if refused := linesOf(t, r.logged.String(), "refused"); len(refused) != 2*floodFirst {
 			t.Errorf("%d lines", len(refused))
 		}
-		r.get("/pools/none").is(404) // who has the token is logged as ever
+		r.get("/pools/none").is(404) // a request with the token is logged as ever
 		if refused := linesOf(t, r.logged.String(), "refused"); len(refused) != 2*floodFirst+1 {
 			t.Errorf("%d lines", len(refused))
 		}
@@ -68,7 +68,7 @@ func TestStrangersDoNotFillTheLog(t *testing.T) {
 		if len(counted) != 2 || counted[floodNoToken] != 1000.0-floodFirst || counted[floodWrongToken] != 500.0-floodFirst {
 			t.Errorf("%v", counted)
 		}
-		// In the next minute the first few are logged again, and what comes just before the end is counted by it.
+		// In the next minute the first few are logged again. What comes just before the end is counted at the end.
 		strangers(floodFirst+3, "")
 		if refused := linesOf(t, r.logged.String(), "refused"); len(refused) != 3*floodFirst+1 {
 			t.Errorf("%d lines", len(refused))
@@ -81,7 +81,8 @@ func TestStrangersDoNotFillTheLog(t *testing.T) {
 	})
 }
 
-// A few requests without a token, as SNS sends them before each message, are all logged, however long that goes on, and nothing is counted.
+// A few requests without a token, as SNS sends them before each message, are all logged, however long that goes on.
+// Nothing is counted.
 func TestWhatIsRareIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out safeBuffer
@@ -127,7 +128,7 @@ func TestStrangersLeaveNoTrace(t *testing.T) {
 	})
 }
 
-// Nor do strangers make up labels of metrics.
+// Strangers do not make up labels of metrics either.
 func TestStrangersMakeNoLabels(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		series := func() int { return strings.Count(r.get("/metrics").Body.String(), "\n") }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A proxy may take a body's length for what the server takes chunks for, or the other way round. What comes after such a request on its connection may
-// then be another one's, behind a line of the attacker's.
+// A proxy may go by a body's length if the server goes by its chunks, or the other way round. What comes after such a
+// request on its connection may then be another one's request, behind a line of the attacker's.
 func TestNothingComesAfterARequestOfTwoLengths(t *testing.T) {
 	const rest = "0\r\n\r\nPOST " + pathScale + "?delta=25 HTTP/1.1\r\nX: GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + tokenA + "\r\n\r\n"
 	for name, head := range map[string]string{

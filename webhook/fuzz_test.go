@@ -31,7 +31,7 @@ func seed(f *testing.F, dialects ...string) {
 	}
 }
 
-// checkText holds what people and update messages may be shown.
+// checkText holds that people and update messages may be shown a text.
 func checkText(t *testing.T, text string, limit int) {
 	t.Helper()
 	if utf8.RuneCountInString(text) > limit || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
@@ -163,7 +163,7 @@ func FuzzParseJSON(f *testing.F) {
 	})
 }
 
-// signedSeeds are messages that the fake SNS has signed; RSA signatures are the same each time.
+// signedSeeds are messages that the fake SNS has signed. RSA signatures are the same each time.
 func signedSeeds(sns *fakeSNS) (bodies [][]byte) {
 	for _, version := range []string{"1", "2"} {
 		bodies = append(bodies,
@@ -176,7 +176,8 @@ func signedSeeds(sns *fakeSNS) (bodies [][]byte) {
 	return bodies
 }
 
-// FuzzVerify holds that a message is accepted only as the fake SNS signed it: every field that is used says what it said.
+// FuzzVerify holds that a message is accepted only as the fake SNS signed it: every field that is used says what it
+// said then.
 func FuzzVerify(f *testing.F) {
 	sns := newFakeSNS(f, rsaKey(), nil)
 	signed := map[SNSMessage]bool{}
@@ -196,7 +197,7 @@ func FuzzVerify(f *testing.F) {
 			f.Fatal(err)
 		}
 		signed[plain(m)] = true
-		// The same message, wrong in one place.
+		// These are the same message, wrong in one place.
 		f.Add([]byte(strings.Replace(string(body), "eu-west-1", "s3-us-west-2", 2)))
 		f.Add([]byte(strings.Replace(string(body), `"SignatureVersion":"1"`, `"SignatureVersion":"2"`, 1)))
 	}
@@ -221,7 +222,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzForge changes single fields of a signed message, where FuzzVerify seldom gets past the JSON.
+// FuzzForge changes single fields of a signed message, because FuzzVerify seldom gets past the JSON.
 func FuzzForge(f *testing.F) {
 	sns := newFakeSNS(f, rsaKey(), nil)
 	fields := []string{"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type", "SubscribeURL", "Token", "SignatureVersion", "Signature", "SigningCertURL"}

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// pools are the rules in force in the tests; decoders look at nothing but the names.
+// pools are the rules in force in the tests. Decoders look at nothing but the names.
 func pools() scale.Rules {
 	return scale.Rules{"worker": {Pool: "worker"}, "web": {Pool: "web"}}
 }

@@ -5,23 +5,24 @@ import (
 	"regexp"
 )
 
-// noData says whether an alert only tells that Grafana could not evaluate its rule. Such an alert carries the labels of the rule,
-// so that it would pass for it. Its name says what it is: "Special alerts" in Grafana's documentation of alert states.
+// noData says whether an alert only tells that Grafana could not evaluate its rule. Such an alert carries the labels of
+// the rule, so that it could be taken for the rule's own. Its name says what it is: "Special alerts" in Grafana's
+// documentation of alert states.
 func noData(name string) bool {
 	return name == "DatasourceNoData" || name == "DatasourceError"
 }
 
 var valueString = regexp.MustCompile(`\bvalue=(\S+) \]`)
 
-// grafanaValue is the metric's value of a Grafana alert, nil where it cannot be told. Grafana sends one number for each query and
-// expression of the rule, by name, and does not say which of them is the metric:
+// grafanaValue is the metric's value of a Grafana alert. It is nil if the value cannot be told. Grafana sends one
+// number for each query and expression of the rule, by name, and does not say which of them is the metric:
 //
 //   - the only number is the value;
-//   - the editor's own layout is a query A, its reduction B and the condition C, which is 0 or 1. Such a C is left out, and B is
-//     the value, or A where there is no B;
+//   - the editor's own layout is a query A, its reduction B and the condition C, which is 0 or 1. Such a C is left out,
+//     and B is the value, or A if there is no B;
 //   - of any other layout the value must be named by the annotation pulumiscale_value.
 //
-// Older versions send a text, "valueString", in place of the numbers; it is asked for its only number.
+// Older versions send a text, "valueString", in place of the numbers. The value is then the only number in that text.
 func grafanaValue(o object) *float64 {
 	numbers := map[string]float64{}
 	for name, member := range o.child("values").members {

@@ -14,13 +14,13 @@ import (
 // nameFor is how long a hold lasts, in the body or the query.
 const nameFor = "for"
 
-// holdsAnswer are the holds in force.
+// holdsAnswer has the holds in force.
 type holdsAnswer struct {
 	Holds []board.Hold `json:"holds"`
 }
 
-// DecodeHold reads a request to hold the route's pool, or the stack where that is empty: how long and why, in the JSON body or in the query, each
-// once. The error is a [*BadRequestError].
+// DecodeHold reads a request to hold the route's pool, or the stack if the route has none. How long and why stand in
+// the JSON body or in the query, each once. The error is a [*BadRequestError].
 func DecodeHold(body []byte, route Route) (lasts time.Duration, reason string, err error) {
 	query, err := parseQuery(route.Query, nameFor, nameReason)
 	if err != nil {
@@ -61,8 +61,9 @@ func DecodeHold(body []byte, route Route) (lasts time.Duration, reason string, e
 	return lasts, oneLine(asked[nameReason], maxReason), nil
 }
 
-// placeForHold is the route of a hold. A pool that is not known is refused; where the stack cannot be read, which may be why somebody holds it, the
-// rules that were read last count.
+// placeForHold is the route of a hold. A hold on the stack needs no rules. A pool that is not known is refused. If the
+// stack cannot be read, which may be why somebody holds it, a pool of the rules that were read last is known all the
+// same.
 func (s *Server) placeForHold(r *http.Request) (Route, error) {
 	if r.PathValue("pool") == "" {
 		return Route{Query: r.URL.RawQuery}, nil

@@ -15,14 +15,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// place is the route that a request came in by; the error is an [*scale.UnknownPoolError] for a pool that no rule names, or says why no
-// rules are known.
+// place is the route that a request came in by. The error is an [*scale.UnknownPoolError] for a pool that no rule
+// names, or it says why no rules are known.
 func (s *Server) place(r *http.Request) (Route, error) { return s.placeAfter(r, s.renew) }
 
-// placeNow is place for a count or a delta, which is not turned away on what was read before it came.
+// placeNow is place for a count or a delta. Such a request is not turned away on what was read before it came.
 func (s *Server) placeNow(r *http.Request) (Route, error) { return s.placeAfter(r, s.reloadRules) }
 
-// placeAfter is place with what is done about a pool that is not known.
+// placeAfter is place, with what is done first about a pool that is not known.
 func (s *Server) placeAfter(r *http.Request, renew func(context.Context) error) (Route, error) {
 	route := Route{Pool: r.PathValue("pool"), Rules: s.Queue.Rules(), Query: r.URL.RawQuery}
 	if route.Rules == nil {
@@ -46,7 +46,7 @@ func (s *Server) placeAfter(r *http.Request, renew func(context.Context) error) 
 	return route, err
 }
 
-// reloadRules has the rules read again. Rules that have become malformed are no error: those before them are in force.
+// reloadRules has the rules read again. Rules that have become malformed are no error: those before them stay in force.
 func (s *Server) reloadRules(ctx context.Context) error {
 	if err := s.Queue.Reload(ctx); err != nil && scale.ProblemsOf(err) == nil {
 		return err
@@ -57,10 +57,11 @@ func (s *Server) reloadRules(ctx context.Context) error {
 // renewEvery is how often a request for a pool that is not known has the stack read.
 const renewEvery = 5 * time.Second
 
-// renew has the rules read again, unless that was done a moment ago: somebody may have added a pool since, and a sender that is told of
-// an unknown pool does not try again. The error says that the stack cannot be read; rules that have become malformed are none.
+// renew has the rules read again, unless that was done a moment ago. Somebody may have added a pool since, and a sender
+// that is told of an unknown pool does not try again. The error says that the stack cannot be read; rules that have
+// become malformed are no error.
 //
-// Those who ask at the same time share one reading, which does not end with any of them.
+// Requests that come at the same time share one reading, which does not end with any of them.
 func (s *Server) renew(ctx context.Context) error {
 	done := s.renewing.DoChan("", func() (any, error) {
 		now := s.Now()
@@ -83,7 +84,7 @@ func (s *Server) renew(ctx context.Context) error {
 	}
 }
 
-// cloudWatch takes alarms from Amazon SNS, from EventBridge, and as a Lambda function gets them.
+// cloudWatch takes alarms from Amazon SNS and from EventBridge, and those with which a Lambda function is invoked.
 func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	route, err := s.place(r)
 	if err != nil {
@@ -127,7 +128,8 @@ func (s *Server) cloudWatch(w http.ResponseWriter, r *http.Request) error {
 	return s.submit(w, r, delivery)
 }
 
-// unsigned is the decoder of an alarm that does not come as an SNS message, which is signed: its sender has the token in a header. Nil: it does.
+// unsigned is the decoder of an alarm whose sender has the token in a header and signs nothing. It is nil if the alarm
+// must come as a signed SNS message.
 func unsigned(body []byte) func([]byte, Route) (Delivery, error) {
 	switch {
 	case IsEventBridge(body):
@@ -164,7 +166,7 @@ func (s *Server) alertmanager(w http.ResponseWriter, r *http.Request) error {
 	return s.submit(w, r, delivery)
 }
 
-// maxAlerts is how many alerts a notification may hold: several times what Alertmanager puts into a megabyte.
+// maxAlerts is how many alerts a notification may hold. It is several times what Alertmanager puts into a megabyte.
 const maxAlerts = 10_000
 
 // submit hands a delivery to the queue and answers the sender.
@@ -183,7 +185,8 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, delivery Deliver
 	}
 	for i, skipped := range delivery.Skipped {
 		level := slog.LevelInfo
-		if skipped.Pool != "" && unknownPool(s.Queue.Rules(), skipped.Pool) != "" { // a sender is set up wrong, and is not told by a status
+		// A sender that names an unknown pool is set up wrong, and no status tells it.
+		if skipped.Pool != "" && unknownPool(s.Queue.Rules(), skipped.Pool) != "" {
 			level = slog.LevelWarn
 			s.Metrics.unknown()
 		}
@@ -248,7 +251,8 @@ func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// notAccepted answers a direct request that came to no operation: nothing to do is fine, being held off or undecidable is a conflict.
+// notAccepted answers a direct request that came to no operation. Nothing to do is fine; being held off and being
+// undecidable are conflicts.
 func (s *Server) notAccepted(w http.ResponseWriter, sub scale.Submission) error {
 	r := resultOf(sub)
 	switch sub.Decision.Outcome {
@@ -271,11 +275,11 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub scale.Submission) error 
 	return nil
 }
 
-// longestWait is how long an answer may be waited for at most, whatever is preferred. A dry run may take as long: the engine runs the
-// whole program.
+// longestWait is how long an answer may be waited for at most, whatever the request prefers. A dry run may take as
+// long, because the engine runs the whole program.
 const longestWait = 10 * time.Minute
 
-// preferredWait is what RFC 7240 calls the wait preference; zero where there is none.
+// preferredWait is what RFC 7240 calls the wait preference. It is zero if the request has none.
 func preferredWait(r *http.Request) (time.Duration, error) {
 	for _, header := range r.Header.Values("Prefer") {
 		for preference := range strings.SplitSeq(header, ",") {
@@ -293,7 +297,7 @@ func preferredWait(r *http.Request) (time.Duration, error) {
 	return 0, nil
 }
 
-// waitFor waits for the end of an operation; done is false where that takes too long, or the server is being stopped.
+// waitFor waits for the end of an operation. done is false if that takes too long, or if the server is being stopped.
 func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op scale.Operation, done bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()

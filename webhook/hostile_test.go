@@ -17,8 +17,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// FuzzPage holds that no text from outside brings a character that hides, reorders or controls to the page or to a document of the API, wherever it
-// stands in them.
+// FuzzPage holds that no text from outside brings a character that hides, reorders or controls to the page or to a
+// document of the API, wherever the text stands in them.
 func FuzzPage(f *testing.F) {
 	for _, text := range []string{
 		"a\x1b[2Jb", "\u202e", "\u2066x", "\u200b\ufeff\u00ad", "\x7f\u009b31m", "\xff\xfe", "\u2028\u2029", "\U000e0041", "\u3164", "<script>", "a\nb\r\tc",
@@ -34,7 +34,7 @@ func TestThePageOfLongTextsIsBounded(t *testing.T) {
 	checkPage(t, pageTemplate(), strings.Repeat("n", 1<<20))
 }
 
-// checkPage makes the page and the document of a status, all of whose texts are the same one.
+// checkPage makes the page and the document of a status whose texts are all the same one.
 func checkPage(t *testing.T, tmpl *template.Template, text string) {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
@@ -72,7 +72,7 @@ type recorded struct{ *bytes.Buffer }
 func (*recorded) Header() http.Header { return http.Header{} }
 func (*recorded) WriteHeader(int)     {}
 
-// An alert's name of a megabyte is bounded where it comes in, and two of them stay two.
+// An alert's name of a megabyte is bounded as it comes in, and two of them stay two.
 func TestNamesOfAlertsAreBounded(t *testing.T) {
 	name := func(text string) string {
 		body := `{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"` + text + `","pool":"worker"},"startsAt":"2026-03-04T12:00:00Z"}]}`
@@ -88,7 +88,7 @@ func TestNamesOfAlertsAreBounded(t *testing.T) {
 	}
 }
 
-// No answer tells where on this machine the program or its state is.
+// No answer tells in which directory of this machine the program or its state is.
 func TestAnswersTellNoDirectory(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		dir := filepath.Join(t.TempDir(), `my <program> "é"`)
@@ -110,7 +110,7 @@ func TestAnswersTellNoDirectory(t *testing.T) {
 	})
 }
 
-// What is compressed is passed on as it is: bytes of it that look like a directory are none.
+// What is compressed is passed on as it is: bytes of it that look like a directory are not one.
 func TestCompressedAnswersAreNotRewritten(t *testing.T) {
 	for encoding, want := range map[string]string{"gzip": "x /srv/secret/y", "": "x y"} {
 		recorder := httptest.NewRecorder()

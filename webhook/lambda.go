@@ -7,8 +7,8 @@ import (
 
 const sourceLambda = "lambda"
 
-// IsLambda says whether a body is the event with which a CloudWatch alarm invokes a Lambda function, which passes it on. It does not say that
-// it is a valid one.
+// IsLambda says whether a body is the event with which a CloudWatch alarm invokes a Lambda function, which passes it
+// on. It does not say that the event is valid.
 func IsLambda(body []byte) bool {
 	o, err := parseObject(body)
 	return err == nil && isLambda(o)
@@ -16,8 +16,8 @@ func IsLambda(body []byte) bool {
 
 func isLambda(o object) bool { return o.has("alarmData") }
 
-// DecodeLambda reads the event with which a CloudWatch alarm, be it of metrics or composite, invokes a Lambda function. It carries no comparison operator:
-// see [DecodeEventBridge]. The error is a [*BadRequestError].
+// DecodeLambda reads the event with which a CloudWatch alarm, of metrics or composite, invokes a Lambda function. The
+// event carries no comparison operator: see [DecodeEventBridge]. The error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Lambda alarm actions".
 func DecodeLambda(body []byte, route Route) (Delivery, error) {
@@ -38,7 +38,7 @@ func lambdaDelivery(o object, route Route) (Delivery, error) {
 	a := alarmOf(o.child("alarmData"), o.required("alarmArn"))
 	a.source = sourceLambda
 	if a.at != "" {
-		// It has no id, and Lambda tries again.
+		// The event has no id of its own, and Lambda tries again.
 		hash := sha256.Sum256([]byte(a.identity + "\n" + a.at + "\n" + a.state))
 		a.event = hex.EncodeToString(hash[:16])
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The limits of a connection. Who waits for an answer gets more time to be answered: see [Server.serve].
+// The limits of a connection. A request that waits for its answer gets more time to be answered: see [Server.serve].
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
@@ -18,8 +18,9 @@ const (
 	maxHeader     = 16 << 10
 )
 
-// NewHTTPServer is a server for the handler, with every limit set. Its own complaints, such as those about broken TLS, go to the log, a few of each kind in
-// a minute and then their number: anybody can bring them about.
+// NewHTTPServer is a server for the handler, with every limit set. The server's own complaints, such as those about
+// broken TLS, go to the log: a few of each kind in a minute, and then their number, because anybody can bring them
+// about.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -34,16 +35,17 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// Certificate serves a TLS certificate from files, and reads them again when they change: whoever renews it need not restart anything.
-// It may be used by several connections at once.
+// Certificate serves a TLS certificate from files. It reads them again when they change, so that whoever renews the
+// certificate need not restart anything. Connections use it at the same time; loaded and changed are written and read
+// under mu, or before [LoadCertificate] returns.
 type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
 	mu      sync.Mutex
 	loaded  *tls.Certificate
-	changed [2]time.Time // when the files were changed that were tried last
-	flood   flood        // for any client can have them tried
+	changed [2]time.Time // when the files that were tried last had been changed
+	flood   flood        // any client can cause another try
 }
 
 // LoadCertificate reads a certificate and its key.
@@ -63,7 +65,9 @@ func (c *Certificate) TLS() *tls.Config {
 		if changed, err := c.times(); err == nil && changed == c.changed {
 			return c.loaded, nil
 		}
-		if err := c.load(); err != nil && c.flood.admits(c.log, floodTLS) { // half of it may have been written: the old one serves until it is whole
+		// If the load fails, half of a file may have been written. The old certificate serves until the new one is
+		// whole.
+		if err := c.load(); err != nil && c.flood.admits(c.log, floodTLS) {
 			c.log.Error("the TLS certificate cannot be read again", "file", c.certFile, "reason", err.Error())
 		}
 		return c.loaded, nil
@@ -75,7 +79,7 @@ func (c *Certificate) load() error {
 	if err != nil {
 		return err
 	}
-	c.changed = changed // even if that comes to nothing: it is tried again when they change again
+	c.changed = changed // set even if the load fails: it is tried again when the files change again
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return err

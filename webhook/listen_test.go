@@ -33,7 +33,7 @@ func TestEveryLimitOfTheServerIsSet(t *testing.T) {
 	if s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > http.DefaultMaxHeaderBytes || s.ErrorLog == nil || !s.DisableGeneralOptionsHandler {
 		t.Errorf("%+v", s)
 	}
-	// Who is answered within the patience of an endpoint must have been able to send the whole body before.
+	// A sender that is answered within the patience of an endpoint must have been able to send the whole body before.
 	if answerTimeout >= 15*time.Second || s.ReadHeaderTimeout > s.ReadTimeout {
 		t.Error("an answer comes too late for SNS")
 	}
@@ -114,7 +114,7 @@ func TestOptionsOfTheServerNeedTheToken(t *testing.T) {
 	}
 }
 
-// An answer may take longer than the connection's own limit where the endpoint has the patience for it.
+// An answer may take longer than the connection's own limit if the endpoint has the patience for it.
 func TestAnAnswerMayTakeItsTime(t *testing.T) {
 	r := newRig(t)
 	r.stack.set(func() { r.stack.readTime, r.stack.updateTime = 0, 300*time.Millisecond })
@@ -199,7 +199,8 @@ func TestTheCertificateIsReadAgainWhenItChanges(t *testing.T) {
 		}
 	}
 	want("old.example")
-	if err := os.WriteFile(certFile, []byte("-----BEGIN CERT"), 0o600); err != nil { // as somebody writes it
+	// This is how somebody who is writing the file leaves it.
+	if err := os.WriteFile(certFile, []byte("-----BEGIN CERT"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	age(t, certFile, 30*time.Minute)

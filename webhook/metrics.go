@@ -14,8 +14,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Metrics are the server's own, in Prometheus's conventions. It must be told what goes on by Observe, and may be used by several
-// goroutines.
+// Metrics are the server's own, in Prometheus's conventions. Observe must be told what goes on. Several goroutines may
+// use the metrics.
 type Metrics struct {
 	registry *prometheus.Registry
 	queue    *scale.Queue
@@ -32,7 +32,7 @@ type Metrics struct {
 	lastSuccess *prometheus.GaugeVec
 }
 
-// NewMetrics makes metrics of a queue.
+// NewMetrics makes the server's metrics. They tell of no pools before [Metrics.Watch].
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry:    prometheus.NewRegistry(),
@@ -69,7 +69,7 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// Watch gives the metrics the queue whose pools they tell of.
+// Watch gives the metrics the queue whose pools they tell of. It must not be called while anything is scraped.
 func (m *Metrics) Watch(queue *scale.Queue) { m.queue = queue }
 
 func (m *Metrics) handler() http.Handler {
@@ -77,7 +77,8 @@ func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// begin shows what alerts are about at 0 before it happens for the first time: Prometheus sees no increase in a series that begins at 1.
+// begin shows what alerts are about at 0 before it happens for the first time. Prometheus sees no increase in a series
+// that begins at 1.
 func (m *Metrics) begin() {
 	if m.queue == nil {
 		return
@@ -156,7 +157,7 @@ func (m *Metrics) batch(e scale.BatchDone) {
 	}
 }
 
-// known is a pool's name as a label: senders must not be able to make labels up.
+// known is a pool's name as a label. Senders must not be able to make labels up.
 func known(d scale.Decision) string {
 	if errors.As(d.Err, new(*scale.UnknownPoolError)) {
 		return unknownLabel
@@ -191,7 +192,7 @@ func kinds() []string {
 	return []string{kindLocked, kindUnavailable, kindEngine, kindTarget, kindWrite, kindOther, kindUnverified}
 }
 
-// kindOf is the kind of an update that failed for such a reason.
+// kindOf is the kind of an update that failed with this error.
 func kindOf(err error) string {
 	switch {
 	case errors.As(err, new(*scale.LockedError)):
@@ -208,7 +209,8 @@ func kindOf(err error) string {
 	return kindOther
 }
 
-// poolCollector tells at each scrape what the queue knows then. It asks the backend nothing that the queue would not ask by itself.
+// poolCollector tells at each scrape what the queue knows at that time. It asks the backend nothing that the queue
+// would not ask by itself.
 type poolCollector struct {
 	metrics                                                      *Metrics
 	current, desired, least, most, unsettled, held, pending, end *prometheus.Desc

@@ -84,7 +84,7 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// What is pending concerns the pools that it keeps from being scaled, and none whose rule allows it.
+// What is pending concerns the pools that it keeps from being scaled. It does not concern a pool whose rule allows it.
 func TestMetricsOfWhatIsPending(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.rule("api", func(rule *scale.Rule) { rule.Pending = scale.AllowPending })

@@ -8,7 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// No route has a word of its own where another one has the name of a pool: whatever a pool may be called, its routes are its own.
+// No route has a word of its own at a place at which another route has the name of a pool. Whatever a pool may be
+// called, its routes are its own.
 func TestNoPoolIsCalledLikeAPartOfARoute(t *testing.T) {
 	for _, e := range endpoints() {
 		parts := strings.Split(e.pattern, "/")
@@ -26,7 +27,8 @@ func TestNoPoolIsCalledLikeAPartOfARoute(t *testing.T) {
 	}
 }
 
-// Every name that the rules allow reaches its pool, as it is and encoded; what they refuse for the sake of URLs does not.
+// Every name that the rules allow reaches its pool, as it is and encoded. A name that they refuse for the sake of URLs
+// does not.
 func TestNamesOfPoolsInURLs(t *testing.T) {
 	names := map[string]int{"prometheus": 200, "-": 200, "...": 200, ".hidden": 200, "a.b": 200, "page": 200, "status": 200, ".": 404, "..": 404}
 	serving(t, func(t *testing.T, r *rig) {

@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// description is the API's description. Its objects are closed, so that a field which it does not have is a mistake here: clients are
-// told to pass over those, since some may be added.
+// description is the API's description. Its objects are closed, so that a field which it does not have is a mistake
+// here. Clients are told to pass over such fields, because some may be added.
 var description = sync.OnceValues(func() (*openapi3.T, error) {
 	text, err := os.ReadFile("../docs/openapi.yaml")
 	if err != nil {
@@ -83,7 +83,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 	}
 }
 
-// The description has every endpoint and no other, each with the token unless it is open.
+// The description has every endpoint and no other. Each has the token unless it is open.
 func TestOpenAPIHasEveryEndpoint(t *testing.T) {
 	doc, err := description()
 	if err != nil {
@@ -115,7 +115,7 @@ func TestOpenAPIHasEveryEndpoint(t *testing.T) {
 	}
 }
 
-// What is checked with is no check if it takes everything.
+// A check that takes everything is no check.
 func TestDescribedNoticesWhatIsNotDescribed(t *testing.T) {
 	doc, err := description()
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// overrides are what a request or an alert itself says of the scaling it asks for.
+// overrides are what a request or an alert itself says of the scaling that it asks for.
 type overrides struct {
 	direction        scale.Direction
 	delta, count     *int
 	value, threshold *float64
 }
 
-// The names of overrides, as the query has them; labels and annotations have labelPrefix before them.
+// The names of overrides, as the query has them. In labels and annotations labelPrefix stands before them.
 const (
 	nameDirection = "direction"
 	nameDelta     = "delta"
@@ -28,8 +28,8 @@ const (
 	labelPrefix   = "pulumiscale_"
 )
 
-// queryOverrides are those of a webhook's URL. A parameter that is unknown, malformed or given twice is an error that names it:
-// a misspelt one that was passed over would scale the wrong way.
+// queryOverrides are those of a webhook's URL. A parameter that is unknown, malformed or given twice is an error that
+// names it: a misspelt one that was passed over would scale the wrong way.
 func queryOverrides(query string) (overrides, error) {
 	values, err := parseQuery(query, nameDirection, nameDelta, nameCount)
 	if err != nil {
@@ -40,8 +40,8 @@ func queryOverrides(query string) (overrides, error) {
 	})
 }
 
-// alertOverrides are those in an alert's labels, or where a label is absent, in its annotations. An empty one is absent, as it is
-// to Prometheus. The error names the label.
+// alertOverrides are those in an alert's labels, or in its annotations if a label is absent. An empty label is absent,
+// as it is to Prometheus. The error names the label.
 func alertOverrides(labels, annotations map[string]string) (overrides, error) {
 	return readOverrides(func(name string) (string, string, bool) {
 		name = labelPrefix + name
@@ -53,7 +53,7 @@ func alertOverrides(labels, annotations map[string]string) (overrides, error) {
 	})
 }
 
-// readOverrides reads each override from a lookup that returns the name for errors, the text, and whether it is given.
+// readOverrides reads each override by a lookup, which returns the name for errors, the text, and whether it is given.
 func readOverrides(lookup func(name string) (field, text string, ok bool)) (overrides, error) {
 	var o overrides
 	var problem error
@@ -88,8 +88,8 @@ func readOverrides(lookup func(name string) (field, text string, ok bool)) (over
 	return o, problem
 }
 
-// over are the overrides of o, and of weaker what o leaves open. A delta or count of o brings its own direction: a weaker one
-// must not turn a delta around.
+// over are the overrides of o, with those of weaker for what o leaves open. A delta or count of o brings its own
+// direction: a weaker direction must not turn a delta around.
 func (o overrides) over(weaker overrides) overrides {
 	if o.delta == nil && o.count == nil {
 		if o.direction == 0 {
@@ -119,7 +119,7 @@ func (o overrides) apply(signal *scale.Signal) {
 
 var plus = regexp.MustCompile(`^ (\d)`)
 
-// parseQuery reads a query in which each parameter is known and stands once.
+// parseQuery reads a query whose parameters are all known and stand once each.
 func parseQuery(query string, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -139,7 +139,7 @@ func parseQuery(query string, known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// The parsers return what the text must be where it is not.
+// If the text is wrong, the parsers return what it must be.
 
 func parseDelta(text string) (delta *int, wrong string) {
 	n, err := strconv.Atoi(text)

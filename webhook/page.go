@@ -12,17 +12,17 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplate is the page's template; it is parsed once for each server.
+// pageTemplate is the page's template. It is parsed once for each server.
 func pageTemplate() *template.Template {
 	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
 }
 
-// pagePolicy lets the page load what comes from this server, and nothing else: no script and no style stands in the page itself, it
-// sends no form, and no other page can show it in a frame.
+// pagePolicy lets the page load what comes from this server, and nothing else. No script and no style stands in the
+// page itself, it sends no form, and no other page can show it in a frame.
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// page answers with the status page, for people. It shows what [Server.status] tells, and no more.
+// page answers with the status page, for people. The page shows what [Server.status] tells, and no more.
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) error {
 	doc, err := s.statusNow()
 	if err != nil {
@@ -36,7 +36,8 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// pageMedia is the media type of a file that the page loads; empty for others. It does not depend on what this machine takes an extension for.
+// pageMedia is the media type of a file that the page loads. It is empty for other files. It does not depend on what
+// this machine takes an extension for.
 func pageMedia(file string) string {
 	switch file {
 	case "style.css":
@@ -79,5 +80,5 @@ func writePage(w http.ResponseWriter, media string, body []byte) {
 	} {
 		w.Header().Set(name, value)
 	}
-	_, _ = w.Write(body) // who has gone away sees nothing
+	_, _ = w.Write(body) // a client that has gone away sees nothing
 }

@@ -70,7 +70,7 @@ func TestPageHeaders(t *testing.T) {
 	})
 }
 
-// The policy forbids what stands in the page itself, and the page has none.
+// The policy forbids what stands in the page itself, and the page has none of it.
 func TestPageLoadsNothingFromElsewhereAndHasNothingInline(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		root, err := html.Parse(r.page().Body)
@@ -85,7 +85,7 @@ func TestPageLoadsNothingFromElsewhereAndHasNothingInline(t *testing.T) {
 				if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
 					t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
 				}
-				// Relative, so that the page also works below a path of a proxy's.
+				// The address must be relative, so that the page also works below a path of a proxy's.
 				if (a.Key == "src" || a.Key == "href") && (strings.HasPrefix(a.Val, "/") || strings.Contains(a.Val, ":")) {
 					t.Errorf("%s refers to %q", n.Data, a.Val)
 				}
@@ -163,7 +163,7 @@ func TestPageOfARunningOperation(t *testing.T) {
 				t.Errorf("no %s in\n%s", want, body)
 			}
 		}
-		// A dry run beside it is not shown for what it is not.
+		// A dry run beside it is not shown as something that it is not.
 		r.post("/scale/api?dryRun=true", `{"count":5}`).is(200)
 		r.done(id, "scaled")
 		r.shows("Ready", "worker 5 1 10 cooldown 4m", "worker 3 → 5 succeeded 10s http: sale begins")
@@ -212,7 +212,7 @@ func TestPageNotes(t *testing.T) {
 	})
 }
 
-// What is not as it was deployed stands near the top, and what waits for it below its pool.
+// What is not as it was deployed stands near the top, and what waits for that stands below its pool.
 func TestPageOfWhatWasDeployed(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.set(func() {
@@ -310,7 +310,7 @@ func TestSitesCannotUseABrowsersPassword(t *testing.T) {
 				if c.refused {
 					r.stack.wantUntouched()
 				}
-				// Who only looks changes nothing.
+				// A request that only looks changes nothing.
 				r.call(http.MethodGet, "/pools", nil, c.headers...).is(http.StatusOK)
 				// Without the token there is nothing to learn.
 				request := httptest.NewRequest(http.MethodPost, pathScale, http.NoBody)

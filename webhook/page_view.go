@@ -6,17 +6,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// view is the status as the page's template shows it: what everybody is shown, and what only a page has.
+// view is the status as the page's template shows it: what everybody is shown, and what only the page has.
 type view struct{ board.View }
 
 func viewOf(doc *board.Status, now time.Time) view { return view{doc.View(now)} }
 
-// Full is a time in full.
+// Full writes a time in full.
 func (v view) Full(t *time.Time) string {
 	return t.In(v.At().Location()).Format("2006-01-02 15:04:05 MST")
 }
 
-// Stamp is a time for machines.
+// Stamp writes a time for machines, as RFC 3339 has it.
 func (view) Stamp(t *time.Time) string { return t.Format(time.RFC3339) }
 
 // Zone is the time zone in which times are shown.

@@ -11,8 +11,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// veil takes directories of this machine out of answers: whoever has the token learns what is wrong with a file, and not where the program lives.
-// What lies below one of them is told from there on. A folder inside of another one stands before it.
+// veil takes directories of this machine out of answers: whoever has the token learns what is wrong with a file, and
+// not where the program lives. A path below one of them is told from there on, and the directory itself by its last
+// name. A folder that is inside another one stands before it.
 type veil []hidden
 
 // hidden is a directory as answers would have it, and its last name in the same spelling.
@@ -52,7 +53,8 @@ func (v veil) over(text string) string {
 	return text
 }
 
-// cutFrom takes the directory out of a text where it is a whole path, or the beginning of one: another one may only begin or end alike.
+// cutFrom takes the directory out of a text at the places at which it is a whole path, or the beginning of one. It
+// leaves another path that only begins or ends like the directory.
 func (h hidden) cutFrom(text string) string {
 	var out strings.Builder
 	for {
@@ -76,7 +78,8 @@ func (h hidden) cutFrom(text string) string {
 
 func endsInName(text string) bool { return text != "" && isOfName(text[len(text)-1]) }
 
-// beginsWithName says so of what may also be the end of a sentence.
+// beginsWithName says whether a text begins with more of a file's name. Dots before it may also be the end of a
+// sentence, and do not count.
 func beginsWithName(text string) bool {
 	text = strings.TrimLeft(text, ".")
 	return text != "" && isOfName(text[0])

@@ -15,7 +15,7 @@ import (
 
 // problem is an error as RFC 9457 has it, application/problem+json.
 type problem struct {
-	// Title says in words what the status means here, and Detail what is wrong with this request.
+	// Title says in words what the status means here, and Detail says what is wrong with this request.
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
@@ -23,20 +23,20 @@ type problem struct {
 	Field string `json:"field,omitempty"`
 	// Hint says what to do.
 	Hint string `json:"hint,omitempty"`
-	// Pools are those that exist, for a pool that does not.
+	// Pools are the pools that exist. They are told if the request's pool does not.
 	Pools []string `json:"pools,omitempty"`
 	// Result is the decision that turned the request away.
 	Result *result `json:"result,omitempty"`
 	// Operation is the one that stands in the way.
 	Operation *board.Operation `json:"operation,omitempty"`
-	// RuleErrors are the mistakes in the stack's rules, where those are at fault.
+	// RuleErrors are the mistakes in the stack's rules, if those are at fault.
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 
-	// retryAfter goes into the header of that name; zero leaves it out.
+	// retryAfter goes into the header of that name. Zero leaves the header out.
 	retryAfter time.Duration
 }
 
-// cannotDecide is the title of a problem where what is needed for a decision is missing, or is wrong in the stack.
+// cannotDecide is the title of a problem in which what a decision needs is missing, or is wrong in the stack.
 const cannotDecide = "Cannot be decided"
 
 // switchedOff is said of a stack of which nothing is to be scaled: see [scale.IsOff].
@@ -45,8 +45,8 @@ const switchedOff = "scaling is switched off until the stack's next `pulumi up`:
 // busyRetry is when a sender may try again after something was out of reach.
 const busyRetry = 10 * time.Second
 
-// problemOf is the table of all errors: which status each has, and how much of it the sender is told. What is not in it is ours to
-// mend and is told to the log alone.
+// problemOf is the table of all errors: which status each has, and how much of it the sender is told. An error that is
+// not in the table is ours to mend, and only the log has it.
 func problemOf(err error) problem {
 	var (
 		bad        *BadRequestError
@@ -123,10 +123,10 @@ func (p problem) write(w http.ResponseWriter) {
 	writeJSON(w, p.Status, "application/problem+json", p)
 }
 
-// seconds is a duration as HTTP headers have it, rounded up so that a retry is not too early.
+// seconds is a duration as HTTP headers have it. It is rounded up, so that a retry is not too early.
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
-// writeJSON answers with a document as it may be shown. A client that has gone away hears nothing.
+// writeJSON answers with a document in the form in which it may be shown. A client that has gone away hears nothing.
 func writeJSON(w http.ResponseWriter, status int, mediaType string, document any) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-store")

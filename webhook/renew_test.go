@@ -11,7 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// A request for a pool that is not known waits for no longer than it has time, whoever else waits, and all of them share one reading.
+// A request for a pool that is not known waits for no longer than it has time, whoever else waits. All such requests
+// share one reading.
 func TestRequestsForUnknownPoolsShareAReading(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		time.Sleep(10 * time.Second)
@@ -45,7 +46,8 @@ func TestRequestsForUnknownPoolsShareAReading(t *testing.T) {
 	})
 }
 
-// Who asks for a count of a pool has perhaps just added it: what was read for somebody else, before that, is no reason to turn them away.
+// Whoever asks for a count of a pool has perhaps just added it. What was read for somebody else, before that, is no
+// reason to turn them away.
 func TestADirectRequestFindsAPoolThatHasJustBeenAdded(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.post("/scale/new-pool?count=5", nil).is(http.StatusNotFound)

@@ -24,15 +24,16 @@ type skippedJSON struct {
 // result is what an intent was answered with.
 type result struct {
 	board.Decision
-	// Accepted says that it is on disk and will be carried out, and Duplicate that it was asked for before: see the operation.
+	// Accepted says that the intent is on disk and will be carried out. Duplicate says that it was asked for before:
+	// see the operation.
 	Accepted  bool   `json:"accepted"`
 	Duplicate bool   `json:"duplicate,omitempty"`
 	Operation string `json:"operation,omitempty"`
 	State     string `json:"state,omitempty"`
-	// Result is what became of the operation, and Error why it failed; empty where it is not done.
+	// Result is what became of the operation, and Error is why it failed. Both are empty if the operation is not done.
 	Result string `json:"result,omitempty"`
 	Error  string `json:"error,omitempty"`
-	// Previous is the operation of the same alert that came to nothing, where it is decided afresh.
+	// Previous is the operation of the same alert that came to nothing, if the alert is decided afresh.
 	Previous *previous `json:"previous,omitempty"`
 }
 
@@ -55,7 +56,8 @@ func resultOf(s scale.Submission) result {
 	return r
 }
 
-// statusOf is 202 where anything was accepted, now or before and not done yet, and 200 where there is nothing to wait for.
+// statusOf is 202 if anything was accepted, or was accepted before and is not done yet. It is 200 if there is nothing
+// to wait for.
 func statusOf(subs []scale.Submission) int {
 	for _, s := range subs {
 		if s.Accepted || s.Duplicate && s.Operation.State != scale.Done {

@@ -52,7 +52,7 @@ func (f *failing) Add(ops []scale.Operation) ([]scale.Operation, error) {
 	return f.Journal.Add(ops)
 }
 
-// Probe does not write: hours of the test's clock would be minutes of the disk's.
+// Probe does not write. Else hours of the test's clock would be minutes of the disk's.
 func (f *failing) Probe() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,7 +77,8 @@ func (b *safeBuffer) String() string {
 	return b.buffer.String()
 }
 
-// serving runs a test of a server that is ready, at the time at which the fake SNS publishes. After it no token may be in the log.
+// serving runs a test of a server that is ready, at the time at which the fake SNS publishes. After the test no token
+// may be in the log.
 func serving(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +138,7 @@ func newRig(t testing.TB) *rig {
 type reply struct {
 	*httptest.ResponseRecorder
 	t testing.TB
-	// body is the answer's JSON; nil where it is none.
+	// body is the answer's JSON. It is nil if the answer is not JSON.
 	body map[string]any
 }
 
@@ -202,7 +203,7 @@ func (a *reply) is(status int, texts ...string) *reply {
 	return a
 }
 
-// at follows a path of keys and indexes into the answer; nil where it leads nowhere.
+// at follows a path of keys and indexes into the answer. It is nil if the path leads nowhere.
 func (a *reply) at(path ...any) any {
 	var value any = a.body
 	for _, step := range path {
@@ -247,7 +248,7 @@ func (r *rig) done(id, want string) {
 	r.t.Errorf("operation %s is never done", id)
 }
 
-// firing is an Alertmanager notification with one alert per set of labels, given as JSON.
+// alertsOf is an Alertmanager notification with one alert per set of labels, given as JSON.
 func alertsOf(status string, labels ...string) string {
 	alerts := make([]string, len(labels))
 	for i, l := range labels {

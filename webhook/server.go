@@ -25,34 +25,34 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All fields but Reloaded and Directories are required.
+// Server answers HTTP requests. All exported fields but Reloaded and Directories are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *scale.Queue
 	// Activity knows what is being done to the stack.
 	Activity *scale.Activity
-	// Scaler knows the stack. It does nothing here: that is the queue's.
+	// Scaler knows the stack. The server starts nothing with it: that is the queue's part.
 	Scaler   *scale.Scaler
 	Tokens   *Tokens
 	Verifier *Verifier
 	Metrics  *Metrics
 	Log      *slog.Logger
 	Now      func() time.Time
-	// Reloaded is called at a reload, for what is read again besides the rules; nil: nothing is.
+	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
-	// Directories are those of this machine that no answer tells; none where it is empty.
+	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
 
-	// renewing lets one request at a time, for all who wait, ask for the rules because it does not find its pool, and renewed is when that
-	// was last.
+	// renewing lets one request at a time ask for the rules because it does not find its pool; all others wait for that
+	// one. renewed is when that was last done. Only the request whose turn it is writes and reads it.
 	renewing singleflight.Group
 	renewed  time.Time
-	// reloading has those who ask at once for a reload share it.
+	// reloading lets requests that come at once share one reload.
 	reloading shared
 	stopping
-	// strangers keeps those without a token from filling the log.
+	// strangers keeps requests without a token from filling the log.
 	strangers flood
-	// origins turns away what another site has a browser send with the credentials that it keeps.
+	// origins turns away a request that another site has a browser send, with the credentials that the browser keeps.
 	origins http.CrossOriginProtection
 	// template is that of the status page.
 	template *template.Template
@@ -62,19 +62,20 @@ type Server struct {
 type endpoint struct {
 	// pattern is one of [http.ServeMux].
 	pattern string
-	// dialect is the metrics' name for what is posted here; empty for the rest.
+	// dialect is the metrics' name for what is posted here. It is empty for endpoints that the metrics do not count.
 	dialect string
-	// open endpoints need no token: they tell nothing and do nothing.
+	// An open endpoint needs no token: it tells nothing and does nothing.
 	open bool
 	// media are the media types that a body may have.
 	media []string
-	// patience is how long an answer may take; zero stands for answerTimeout.
+	// patience is how long an answer may take. Zero stands for answerTimeout.
 	patience time.Duration
 	handle   func(*Server, http.ResponseWriter, *http.Request) error
 }
 
-// answerTimeout is how long an answer may take: senders do not wait for longer. SNS gives up after 15 seconds, and what is accepted
-// after that is asked for a second time. apiTimeout is for those who ask about the stack, which may have to be read.
+// answerTimeout is how long an answer may take, because senders do not wait for longer: SNS gives up after 15 seconds,
+// and asks a second time for what is accepted after that. apiTimeout is for those who ask about the stack, which may
+// have to be read.
 const (
 	answerTimeout = 12 * time.Second
 	apiTimeout    = time.Minute
@@ -109,7 +110,8 @@ func endpoints() []endpoint {
 	}
 }
 
-// Handler serves all endpoints. What has no endpoint is answered like one that needs a token: who has none learns nothing.
+// Handler serves all endpoints. A request for what has no endpoint is answered as if it needed a token: a client
+// without one learns nothing.
 func (s *Server) Handler() http.Handler {
 	s.template = pageTemplate()
 	s.prepare()
@@ -127,14 +129,15 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
-// served says whether a request has an endpoint. The mux would redirect a path that is not clean, whoever asks: it has none here.
+// served says whether a request has an endpoint. A path that is not clean has none here. The mux would redirect it,
+// whoever asks.
 func served(mux *http.ServeMux, r *http.Request) bool {
 	_, pattern := mux.Handler(r)
 	return pattern != "" && path.Clean("/"+r.URL.Path) == r.URL.Path
 }
 
-// serve does for every endpoint what must not be forgotten: the token, the body's type and size, the time that it may take, the error's
-// answer, metrics and log.
+// serve does for every endpoint what must not be forgotten: the token, the body's type and size, the time that the
+// answer may take, the answer to an error, the metrics and the log.
 func (s *Server) serve(e endpoint) http.Handler {
 	patience, veil := cmp.Or(e.patience, answerTimeout), newVeil(s.Directories)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -142,8 +145,9 @@ func (s *Server) serve(e endpoint) http.Handler {
 		seen := &statusWriter{ResponseWriter: w, veil: veil}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if len(r.TransferEncoding) > 0 {
-			// It may have had a length besides, which the library has dropped: by RFC 9112, section 6.1, what comes after it on the connection
-			// must not be taken for a request, or somebody behind a proxy could put a line before another one's token.
+			// The request may have had a length besides, which the library has dropped. By RFC 9112, section 6.1, what
+			// comes after it on the connection must not be taken for a request: else somebody behind a proxy could put
+			// a line before another one's token.
 			w.Header().Set("Connection", "close")
 		}
 		err := s.authenticate(e, r)
@@ -179,7 +183,8 @@ func (s *Server) serve(e endpoint) http.Handler {
 	})
 }
 
-// extend gives an answer so much time, where it is more than the connection's own limit. Where that cannot be done the limit stays.
+// extend gives an answer so much time, even if that is more than the connection's own limit. If the limit cannot be
+// changed, it stays.
 func extend(w http.ResponseWriter, patience time.Duration) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience + writeTimeout))
 }
@@ -187,7 +192,8 @@ func extend(w http.ResponseWriter, patience time.Duration) {
 // pathOf is a request's path, fit for the log.
 func pathOf(r *http.Request) string { return oneLine(r.URL.Path, maxReason) }
 
-// unauthenticatedError is a request without a valid token: with another one, or with none.
+// unauthenticatedError is a request without a valid token. another says that the request has other credentials, and not
+// none.
 type unauthenticatedError struct{ another bool }
 
 func (e unauthenticatedError) Error() string {
@@ -232,8 +238,8 @@ func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	return nil
 }
 
-// fail answers a request with the problem that an error is, and logs what only the operator should know. Who has gone away is answered
-// too: a client that has closed but its own half of the connection would take silence for a 200.
+// fail answers a request with the problem that an error is, and logs what only the operator should know. A client that
+// has gone away is answered too: one that has closed only its own half of the connection would take silence for a 200.
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	var media *mediaError
 	var p problem
@@ -244,7 +250,7 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 		p = problem{Status: http.StatusUnauthorized, Detail: err.Error()}
 		kind := floodWrongToken
 		if r.Header.Get("Authorization") == "" {
-			kind, level = floodNoToken, slog.LevelInfo // SNS sends its credentials only after it was asked for them
+			kind, level = floodNoToken, slog.LevelInfo // SNS sends its credentials only after it is asked for them
 		}
 		quiet = !s.strangers.admits(s.Log, kind)
 	case errors.As(err, &media):
@@ -267,7 +273,8 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	}
 }
 
-// nowhere answers what has no endpoint: 405 where there is one for another method, else 404.
+// nowhere answers a request for what has no endpoint. The status is 405 if there is an endpoint for another method,
+// else 404.
 func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
@@ -301,7 +308,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// statusWriter remembers the status of an answer, and takes out of it where the program lives.
+// statusWriter remembers the status of an answer. It takes out of the answer where the program lives.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -319,7 +326,7 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	if w.Header().Get("Content-Encoding") != "" { // what is compressed, such as metrics, is no text
+	if w.Header().Get("Content-Encoding") != "" { // what is compressed, such as metrics, is not text
 		return w.ResponseWriter.Write(p)
 	}
 	told := w.veil.over(string(p))

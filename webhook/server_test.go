@@ -253,7 +253,8 @@ func TestNothingIsAcceptedWhileTheStackCannotBeRead(t *testing.T) {
 	})
 }
 
-// A reading is processes of the CLI: who asks for the history at once shares one, and who would wait for too long is told to come again.
+// A reading is processes of the CLI. So those who ask for the history at once share one, and whoever would wait for too
+// long is told to come again.
 func TestHistoriesOfOneMomentShareAReading(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		ask := func(status int) (took time.Duration) {
@@ -274,7 +275,7 @@ func TestHistoriesOfOneMomentShareAReading(t *testing.T) {
 	})
 }
 
-// A server whose stack has never been read knows no pool, which is no reason to call one unknown.
+// A server whose stack has never been read knows no pool. That is no reason to call one unknown.
 func TestBeforeTheFirstReading(t *testing.T) {
 	serving(t, func(t *testing.T, _ *rig) {
 		fresh := newRig(t)
@@ -299,7 +300,8 @@ func TestTheJournalFails(t *testing.T) {
 	})
 }
 
-// While nothing can be written down the server is not ready, says why, and finds out by itself when it can again. The status and the page say so, too.
+// While nothing can be written down, the server is not ready and says why. It finds out by itself when it can write
+// again. The status and the page say so, too.
 func TestAFullDiskIsNotReady(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		probe := func(status int, text string) {
@@ -323,7 +325,7 @@ func TestAFullDiskIsNotReady(t *testing.T) {
 	})
 }
 
-// What is not in the table of errors is told to the log alone.
+// Only the log is told of an error that is not in the table of errors.
 func TestInternalErrorsLeakNothing(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.journal.fail(fmt.Errorf("open /secret/place"))
@@ -387,7 +389,8 @@ func TestReloadWithATokenThatCannotBeUsed(t *testing.T) {
 	})
 }
 
-// A pool that somebody else's update has added since the last reading is found: a sender that hears of an unknown pool does not try again.
+// A pool that somebody else's update has added since the last reading is found: a sender that hears of an unknown pool
+// does not try again.
 func TestAPoolThatIsNew(t *testing.T) {
 	for name, ask := range map[string]func(r *rig) *reply{
 		"direct":    func(r *rig) *reply { return r.post("/scale/new?count=5", nil) },
@@ -418,7 +421,7 @@ func TestAnswersAreNotStoredOrSniffed(t *testing.T) {
 	})
 }
 
-// Requests without the token are nobody's business in the log's warnings when they bring none at all, for so SNS begins each delivery.
+// Requests that bring no token at all are not logged as warnings, because SNS begins each delivery with such a request.
 func TestABareRequestIsNoWarning(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.send(httptest.NewRequest(http.MethodPost, pathCloudWatch, http.NoBody)).is(401, "a token is needed")

@@ -5,21 +5,23 @@ import (
 	"sync"
 )
 
-// shared lets all who ask for something at once share one round of it. Who asks after a round has begun waits for the next one, which all share who ask
-// before that begins: so everybody is told how things are after they asked, by one round at a time.
+// shared lets all who ask for something at once share one round of it. Whoever asks after a round has begun waits for
+// the next one. All who ask before the next one begins share it. So everybody is told how things are after they asked,
+// by one round at a time. The methods write and read running and next under mu.
 type shared struct {
 	mu            sync.Mutex
 	running, next *round
 }
 
-// round is done once; its error is set by then.
+// round is done once. Its error is set before done is closed, and read after that.
 type round struct {
 	work func() error
 	done chan struct{}
 	err  error
 }
 
-// do waits for a round that begins from now on. The error is that of the round, or of ctx, which ends the wait and not the round.
+// do waits for a round that begins from now on. The error is that of the round, or of ctx; ctx ends the wait and not
+// the round.
 func (s *shared) do(ctx context.Context, work func() error) error {
 	r := s.join(work)
 	select {
@@ -46,7 +48,7 @@ func (s *shared) join(work func() error) *round {
 	return r
 }
 
-// run carries out a round, and those that are waited for by its end.
+// run carries out a round, and then the rounds for which somebody waits when it ends.
 func (s *shared) run(r *round) {
 	for r != nil {
 		r.err = r.work()

@@ -15,7 +15,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Who asks at once shares a round, and nobody is told how things were before they asked.
+// Those who ask at once share a round, and nobody is told how things were before they asked.
 func TestRoundsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s shared
@@ -37,7 +37,7 @@ func TestRoundsAreShared(t *testing.T) {
 			synctest.Wait()
 		}
 		ask(1)
-		ask(100) // which have come after the first round began
+		ask(100) // these have come after the first round began
 		time.Sleep(1500 * time.Millisecond)
 		ask(100) // and these after the second did
 		asking.Wait()
@@ -47,7 +47,7 @@ func TestRoundsAreShared(t *testing.T) {
 	})
 }
 
-// Who goes away does not end the round of those who stay, and each is told the error of its own round.
+// Whoever goes away does not end the round of those who stay. Each is told the error of its own round.
 func TestARoundIsNobodysOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s shared
@@ -101,8 +101,8 @@ func TestReloadsOfOneMomentAreShared(t *testing.T) {
 	})
 }
 
-// Whatever is asked for at once, there is never more under way than the bound; what would wait for too long is told to come again. What the queue does
-// by itself waits for none of it.
+// Whatever is asked for at once, there is never more under way than the bound. What would wait for too long is told to
+// come again. What the queue does by itself waits for none of it.
 func TestWhatRequestsCauseIsBounded(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.set(func() { r.stack.updateTime = time.Minute }) // a program that takes so long

@@ -14,13 +14,14 @@ const (
 	SNSUnsubscribeConfirmation  = "UnsubscribeConfirmation"
 )
 
-// SNSMessage is a message of Amazon SNS, as it stands in the envelope. Nothing in it may be trusted before [Verifier.Verify].
+// SNSMessage is a message of Amazon SNS, as it stands in the envelope. Nothing in it may be trusted before
+// [Verifier.Verify].
 type SNSMessage struct {
 	Type, MessageID, TopicARN string
-	// Subject is nil where the message has none; an empty one is signed. Only a notification has one.
+	// Subject is nil if the message has none. An empty one is signed. Only a notification has one.
 	Subject *string
 	Message string
-	// Timestamp is when the message was published, and Time what it says.
+	// Timestamp is when the message was published, as a text, and Time is what that text says.
 	Timestamp string
 	Time      time.Time
 	// SubscribeURL and Token are empty in a notification.
@@ -31,7 +32,7 @@ type SNSMessage struct {
 // rawDelivery is the header by which SNS says that it left the envelope out.
 const rawDelivery = "X-Amz-Sns-Rawdelivery"
 
-// ParseSNS opens the envelope of an SNS message. It checks the form alone. The error is a [*BadRequestError].
+// ParseSNS opens the envelope of an SNS message. It checks only the form. The error is a [*BadRequestError].
 //
 // The form is described in the SNS developer guide, "Parsing Amazon SNS message formats".
 func ParseSNS(body []byte, header http.Header) (*SNSMessage, error) {
@@ -101,8 +102,8 @@ func (m *SNSMessage) checkForm(o object) {
 	}
 }
 
-// signed is the text that SNS signs: the names and values of certain fields, each on a line, in the order of the names' bytes.
-// See the SNS developer guide, "Verifying the signatures of Amazon SNS messages".
+// signed is the text that SNS signs: the names and values of certain fields, each on a line, in the order of the names'
+// bytes. See the SNS developer guide, "Verifying the signatures of Amazon SNS messages".
 func (m *SNSMessage) signed() string {
 	var text strings.Builder
 	add := func(name, value string) { text.WriteString(name + "\n" + value + "\n") }

@@ -17,7 +17,7 @@ import (
 const (
 	// fetchTimeout leaves SNS, which waits for 15 seconds, time for an answer.
 	fetchTimeout = 5 * time.Second
-	// failureTTL is how long a failure is remembered; SNS tries again after 20 seconds.
+	// failureTTL is how long a failure is remembered. SNS tries again after 20 seconds.
 	failureTTL = 15 * time.Second
 	// maxCertificates bounds the cache. A region has one certificate at a time.
 	maxCertificates = 64
@@ -25,7 +25,8 @@ const (
 	minKeyBits = 2048
 )
 
-// certificates are the certificates of SNS, by URL: what is at a URL does not change. Concurrent fetches of one are merged.
+// certificates are the certificates of SNS, by URL. What is at a URL does not change. Requests that need the same URL
+// share one fetch. Any request writes and reads known, under mu.
 type certificates struct {
 	fetch  Fetch
 	flight singleflight.Group
@@ -34,7 +35,7 @@ type certificates struct {
 	known map[string]fetched
 }
 
-// fetched is a certificate, or why there is none; a failure is forgotten at until.
+// fetched is a certificate, or why there is none. A failure is forgotten at the time until.
 type fetched struct {
 	certificate *x509.Certificate
 	err         error
@@ -55,7 +56,7 @@ func (c *certificates) get(ctx context.Context, url string, now time.Time) (*x50
 		if f, ok := c.recall(url, now); ok {
 			return f, nil
 		}
-		// Others may wait for this fetch: it does not end with the request that began it.
+		// Others may wait for this fetch, so that it does not end with the request that began it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		f := fetched{until: now.Add(failureTTL)}

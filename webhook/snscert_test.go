@@ -96,7 +96,7 @@ func TestFailuresAreRememberedBriefly(t *testing.T) {
 	}
 }
 
-// The cache of those that ask for ever new URLs stays small.
+// The cache stays small, even if messages name ever new URLs.
 func TestCacheIsBounded(t *testing.T) {
 	sns := newFakeSNS(t, rsaKey(), nil)
 	v := NewVerifier(sns.get)

@@ -13,7 +13,8 @@ type topic struct {
 	suffix string
 }
 
-// Lengths are checked beside the patterns: a pattern with a count such as {1,256} takes every process, whatever it does, milliseconds to compile.
+// Lengths are checked beside the patterns. A pattern with a count such as {1,256} takes milliseconds to compile, in
+// every process, whatever the process does.
 const (
 	longestTopic           = 256
 	longestCertificateFile = 64 + len(".pem")
@@ -25,8 +26,9 @@ var (
 	regionTail = regexp.MustCompile(`^[a-z]+-[0-9]{1,2}$`)
 )
 
-// parseTopic reads a topic's ARN; false where it is none, or in no region of the partition. The form of the region matters: the
-// host is made from it, and sns.s3-us-west-2.amazonaws.com is the bucket "sns" of whoever was first.
+// parseTopic reads a topic's ARN. It returns false if the text is not one, or if its region is not of its partition.
+// The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is the bucket "sns"
+// of whoever was first.
 //
 // The partitions are those of the AWS SDKs' partitions.json.
 func parseTopic(arn string) (topic, bool) {
@@ -72,8 +74,8 @@ func (t topic) host() string { return "sns." + t.region + "." + t.suffix }
 
 var certificateFile = regexp.MustCompile(`^[0-9a-fA-F]+\.pem$`)
 
-// signsAt says whether a certificate's URL is one of SNS in the topic's region. The URL is compared as text: no parser can then
-// read another host, port, user, query or path in it than the next one does.
+// signsAt says whether a certificate's URL is one of SNS in the topic's region. The URL is compared as text, so that no
+// parser can read another host, port, user, query or path in it than the next parser does.
 func (t topic) signsAt(url string) bool {
 	file, ok := strings.CutPrefix(url, "https://"+t.host()+"/SimpleNotificationService-")
 	return ok && len(file) <= longestCertificateFile && certificateFile.MatchString(file)
@@ -87,9 +89,10 @@ func (t topic) confirmsAt(url string) bool {
 	return ok && confirmQuery.MatchString(query) && slices.Contains(strings.Split(query, "&"), "Action=ConfirmSubscription")
 }
 
-// signers are the names that the certificate of SNS in the topic's region may bear. Which of them it is differs from region to
-// region: "sns.amazonaws.com" in the oldest, "sns-signing.REGION.SUFFIX" in those that are opted into, "sns-REGION.SUFFIX" in China
-// and the isolated ones, and that of us-gov-west-1 in both of GovCloud (SnsHostProvider in the AWS SDK for Java, version 2).
+// signers are the names that the certificate of SNS in the topic's region may bear. It differs from region to region
+// which of them the certificate has: "sns.amazonaws.com" in the oldest, "sns-signing.REGION.SUFFIX" in those that are
+// opted into, "sns-REGION.SUFFIX" in China and the isolated ones, and that of us-gov-west-1 in both of GovCloud
+// (SnsHostProvider in the AWS SDK for Java, version 2).
 func (t topic) signers() []string {
 	names := []string{
 		"sns." + t.suffix,

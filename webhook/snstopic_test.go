@@ -111,7 +111,7 @@ func TestURLsOfCertificates(t *testing.T) {
 	}
 }
 
-// A forger can choose the topic too: no topic makes a host of somebody else's.
+// A forger can choose the topic too. No topic makes a host of somebody else's.
 func TestATopicInTheRegionOfABucket(t *testing.T) {
 	sns := newFakeSNS(t, rsaKey(), nil)
 	err := sns.verify(sns.sign(notification("2", map[string]any{

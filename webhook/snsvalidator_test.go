@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAgainstSNSValidator gives the same messages to AWS's own validator, the npm package sns-validator: what we accept it accepts
-// too, but for two points where it differs from what SNS does or should be believed.
+// TestAgainstSNSValidator gives the same messages to AWS's own validator, the npm package sns-validator. What we accept
+// it accepts too. There are two exceptions, in which it differs from what SNS does or from what should be believed.
 func TestAgainstSNSValidator(t *testing.T) {
 	sns := newFakeSNS(t, rsaKey(), nil)
 	const valid, invalid = "ok", "The message signature is invalid."
@@ -41,7 +41,8 @@ func TestAgainstSNSValidator(t *testing.T) {
 		{"a subject taken away", with(sns.sign(notification("1", nil)), map[string]any{"Subject": nil}), false, invalid},
 		{"the other version", with(sns.sign(notification("1", nil)), map[string]any{"SignatureVersion": "2"}), false, invalid},
 		{"a changed token", with(sns.sign(confirmation("1", SNSSubscriptionConfirmation, nil)), map[string]any{"Token": "other"}), false, invalid},
-		// The package signs the end of a subscription as if it were a notification, without the token; SNS and its guide do not.
+		// The package signs the end of a subscription as if it were a notification, without the token. SNS and its
+		// guide do not.
 		{"the end of a subscription", sns.sign(confirmation("1", SNSUnsubscribeConfirmation, nil)), true, invalid},
 		// The package's pattern for hosts also matches the S3 host of a bucket named "sns".
 		{"the bucket named sns", sns.sign(notification("1", bucket)), false, valid},

@@ -11,34 +11,36 @@ import (
 	"time"
 )
 
-// How far a message's time may be from ours: SNS retries for an hour, and clocks differ.
+// A message's time may be so far from ours: SNS retries for an hour, and clocks differ.
 const (
 	snsRetries = time.Hour
 	snsSkew    = 15 * time.Minute
 )
 
-// SNSLifetime is how long after it was published a message is accepted. Who remembers MessageIds for longer sees every replay.
+// SNSLifetime is how long a message is accepted after it was published. A receiver that remembers MessageIds for longer
+// sees every replay.
 const SNSLifetime = snsRetries + snsSkew
 
-// Verifier checks that messages come from Amazon SNS. It may be used by several goroutines.
+// Verifier checks that messages come from Amazon SNS. Several goroutines may use it.
 //
-// A message is accepted if it was signed with the RSA key of a certificate that SNS serves: fetched over TLS from the exact host of
-// the topic's region, valid now, and in the name of SNS there. The certificate's own chain is not checked, since the file holds the
-// leaf alone, without the intermediate certificates that lead to a root; what it is worth comes from the host and its TLS.
+// A message is accepted if it was signed with the RSA key of a certificate that SNS serves. The certificate must be
+// fetched over TLS from the exact host of the topic's region, be valid now, and be in the name of SNS there. The
+// certificate's own chain is not checked, because the file holds the leaf alone, without the intermediate certificates
+// that lead to a root: what the certificate is worth comes from the host and its TLS.
 type Verifier struct {
 	topics []string
 	certs  *certificates
 	fetch  Fetch
 }
 
-// NewVerifier makes a verifier that accepts messages of the topics with these ARNs, or of any topic where none is given.
+// NewVerifier makes a verifier that accepts messages of the topics with these ARNs, or of any topic if none is given.
 func NewVerifier(fetch Fetch, topics ...string) *Verifier {
 	return &Verifier{topics: slices.Clone(topics), certs: newCertificates(fetch), fetch: fetch}
 }
 
-// Verify checks a message at the time now: its topic and age, where its certificate comes from, the certificate, and the signature.
-// The error is a [*BadRequestError] for what is no message of SNS, a [*ForbiddenError] for one that is not to be trusted, or an
-// [*UnavailableError] where the certificate could not be fetched.
+// Verify checks a message at the time now: its topic and age, where its certificate comes from, the certificate, and
+// the signature. The error is a [*BadRequestError] if this is not a message of SNS, a [*ForbiddenError] if it is not to
+// be trusted, or an [*UnavailableError] if the certificate could not be fetched.
 func (v *Verifier) Verify(ctx context.Context, m *SNSMessage, now time.Time) error {
 	topic, ok := parseTopic(m.TopicARN)
 	if !ok {
@@ -88,10 +90,11 @@ func signedBy(key *rsa.PublicKey, m *SNSMessage, signature []byte) bool {
 	return false
 }
 
-// Confirm confirms the subscription that a message of type SubscriptionConfirmation is about, by fetching its SubscribeURL. It
-// verifies the message first, whether or not that has been done. The errors are those of Verify.
+// Confirm confirms the subscription that a message of type SubscriptionConfirmation is about, by fetching its
+// SubscribeURL. It verifies the message first, even if that has been done before. The errors are those of Verify, and
+// an [*UnavailableError] if the subscription could not be confirmed.
 //
-// A message of type UnsubscribeConfirmation has a SubscribeURL too, which would subscribe again; it is refused.
+// A message of type UnsubscribeConfirmation is refused: it has a SubscribeURL too, which would subscribe again.
 func (v *Verifier) Confirm(ctx context.Context, m *SNSMessage, now time.Time) error {
 	if m.Type != SNSSubscriptionConfirmation {
 		return badRequest("Type", "is %q; only a %s is confirmed", oneLine(m.Type, maxShown), SNSSubscriptionConfirmation)

@@ -7,10 +7,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// searched is among how many operations failures are looked for.
+// searched is how many operations, from the newest on, are searched for failures.
 const searched = 200
 
-// status is all that a view of the server needs, in one answer. Nothing is waited for.
+// status is all that a view of the server needs, in one answer. It waits for nothing.
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
 	doc, err := s.statusNow()
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
 
 // statusNow gathers the status. The error is a [*scale.JournalError].
 func (s *Server) statusNow() (*board.Status, error) {
-	// What is being done is asked first: an operation that ends in between is still told of as open.
+	// What is being done is asked for first, so that an operation that ends in between is still told of as open.
 	var running *scale.Work
 	if work, busy := s.Activity.Running(); busy {
 		running = &work

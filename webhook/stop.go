@@ -7,22 +7,26 @@ import (
 	"time"
 )
 
-// stopGrace is how long requests that wait for something have to be answered as always, after the server was told to stop.
+// stopGrace is how long, after the server was told to stop, requests that wait for something may still be answered as
+// always.
 const stopGrace = 5 * time.Second
 
-// StoppingError says that the server is being stopped before what was asked for could be told, and that nothing was accepted.
+// StoppingError says that the server was stopped before what was asked for could be told, and that nothing was
+// accepted.
 type StoppingError struct{}
 
 func (*StoppingError) Error() string { return "the server is being stopped" }
 
-// stopping is how a server comes to its end: every request that waits for something is answered in full before the connections are closed.
+// stopping is how a server comes to its end: every request that waits for something is answered in full before the
+// connections are closed.
 type stopping struct {
 	once sync.Once
-	// patience ends at first: what is on disk is not waited for any more. life ends a little later, and with it all other waits.
+	// patience ends first: what is on disk is not waited for any more. life ends a little later, and all other waits
+	// end with it.
 	patience, life context.Context
 	lose           context.CancelFunc
 	end            context.CancelCauseFunc
-	// working is what requests have begun that has not ended, whether or not they are answered.
+	// working counts what requests have begun and what has not ended, whether or not the requests are answered.
 	working sync.WaitGroup
 }
 
@@ -31,8 +35,9 @@ func (s *stopping) prepare() {
 	s.life, s.end = context.WithCancelCause(context.Background())
 }
 
-// Stop ends what requests wait for: those for an operation at once, which is on disk, with 202 and its place; those for a reading or a preview a little
-// later, with 503. It does not wait for any of that: [http.Server.Shutdown] does. It may be called once there is a handler.
+// Stop ends what requests wait for. A request for an operation, which is on disk, is answered at once with 202 and its
+// place. A request for a reading or a preview is answered a little later with 503. Stop does not wait for the answers:
+// [http.Server.Shutdown] does. It may be called once there is a handler.
 func (s *Server) Stop() {
 	s.once.Do(func() {
 		s.lose()
@@ -40,7 +45,7 @@ func (s *Server) Stop() {
 	})
 }
 
-// Finish waits, after the requests have been answered, for the end of what they began, as long as ctx allows.
+// Finish waits for the end of what requests began, after the requests have been answered, as long as ctx allows.
 func (s *Server) Finish(ctx context.Context) {
 	s.end(&StoppingError{})
 	s.strangers.flush(s.Log)
@@ -55,7 +60,8 @@ func (s *Server) Finish(ctx context.Context) {
 	}
 }
 
-// within is ctx, which ends with the server's life too. A body that is still being sent is not read any further then.
+// within is ctx, which now ends with the server's life too. Then a body that is still being sent is not read any
+// further.
 func (s *Server) within(ctx context.Context, w http.ResponseWriter) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -65,14 +71,15 @@ func (s *Server) within(ctx context.Context, w http.ResponseWriter) (context.Con
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 	})
 	return ctx, func() {
-		if !stop() { // w must not be used any more once it is answered
+		if !stop() { // w must not be used any more after it is answered
 			<-ended
 		}
 		end(nil)
 	}
 }
 
-// stopped is the error of a request that could not be answered because the server is being stopped; other errors stay as they are.
+// stopped is the error of a request that could not be answered because the server is being stopped. Other errors stay
+// as they are.
 func (s *Server) stopped(err error) error {
 	if err != nil && s.life.Err() != nil {
 		return context.Cause(s.life)
@@ -80,7 +87,8 @@ func (s *Server) stopped(err error) error {
 	return err
 }
 
-// attend does work for a request, and no longer waits for it once ctx has ended: an engine or a backend may take long to give up.
+// attend does work for a request. It stops waiting for the work when ctx ends: an engine or a backend may take long to
+// give up.
 func attend[T any](ctx context.Context, s *Server, work func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value    T
@@ -91,7 +99,7 @@ func attend[T any](ctx context.Context, s *Server, work func(context.Context) (T
 	s.working.Go(func() {
 		var got outcome
 		defer func() {
-			got.panicked = recover() // which ends the request, and not the server
+			got.panicked = recover() // a panic ends the request, and not the server
 			done <- got
 		}()
 		got.value, got.err = work(ctx)

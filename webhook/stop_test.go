@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Everybody who waits for something when the server is told to stop gets a full answer before the connections are closed: 202 and the place of what is on
-// disk at once; the rest as always, or 503 with the reason.
+// Everybody who waits for something when the server is told to stop gets a full answer before the connections are
+// closed. A request for what is on disk gets 202 and its place at once. The others are answered as always, or with 503
+// and the reason.
 func TestWhoWaitsAtTheEndIsAnswered(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, target, prefer string
@@ -54,7 +55,7 @@ func TestWhoWaitsAtTheEndIsAnswered(t *testing.T) {
 				time.Sleep(soon)
 				stopped := time.Now()
 				r.Stop()
-				r.Stop() // again does nothing
+				r.Stop() // a second call does nothing
 				group.Wait()
 				answer.is(c.status)
 				if took := ended.Sub(stopped); took < 0 || took > c.within {

@@ -2,7 +2,8 @@ package webhook
 
 import "github.com/pulumiscale/pulumiscale/scale/board"
 
-// The longest texts, in runes, that are passed on from a sender to people: reasons end up in the message of an update.
+// The longest texts, in runes, that are passed on from a sender to people. A reason ends up in the message of an
+// update.
 const (
 	maxReason = 200
 	maxName   = 100

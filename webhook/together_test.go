@@ -48,7 +48,7 @@ func TestEventsAtOneMoment(t *testing.T) {
 	}
 }
 
-// A pool of which every update fails does not take down another one that is scaled together with it.
+// If every update of a pool fails, that does not take down another pool that is scaled together with it.
 func TestABatchIsSplit(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.set(func() { r.stack.broken["api"] = true })

@@ -6,15 +6,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What a sender says of its own trouble is no reason to scale: that it has no data, has lost a series, or that somebody has edited or paused its
-// rule. It neither says that there is less to do, nor that there is more.
+// A sender's own trouble is no reason to scale: it has no data, has lost a series, or somebody has edited or paused its
+// rule. That says neither that there is less to do nor that there is more.
 
-// stateReason is the annotation by which Grafana says that the state of an alert comes from something else than its query's values: "MissingSeries",
-// "NoData", "Error", "Updated", "Paused", "RuleDeleted", "KeepLast", or several of them. See "grafana_state_reason" in Grafana's documentation of
-// the states of alerts. A Grafana that sends its alerts through an Alertmanager gives it too.
+// stateReason is the annotation by which Grafana says that the state of an alert comes from something else than its
+// query's values: "MissingSeries", "NoData", "Error", "Updated", "Paused", "RuleDeleted", "KeepLast", or several of
+// them. See "grafana_state_reason" in Grafana's documentation of the states of alerts. A Grafana that sends its alerts
+// through an Alertmanager gives it too.
 const stateReason = "grafana_state_reason"
 
-// trouble says of what trouble of its sender an alert tells alone; it is empty where it tells of the metric.
+// trouble says which trouble of its sender an alert tells of, if it tells of nothing else. It is empty if the alert
+// tells of the metric.
 func (a alert) trouble() string {
 	switch reason := strings.TrimSpace(a.annotations[stateReason]); {
 	case noData(a.name()):
@@ -27,8 +29,8 @@ func (a alert) trouble() string {
 	return ""
 }
 
-// What CloudWatch writes into the reason of a state that missing data have brought about, by the alarm's treatMissingData; and into that of a composite
-// alarm one of whose alarms has lost its data.
+// If missing data have brought about a state, CloudWatch says so in the state's reason, by the alarm's
+// treatMissingData. It also says so of a composite alarm if one of its alarms has lost its data.
 const (
 	noDatapoints       = "no datapoints were received"
 	missingIsGood      = "treated as [NonBreaching]"
@@ -41,8 +43,8 @@ const (
 	ownInsufficentData = "the alarm has insufficient data, by which nothing is scaled"
 )
 
-// trouble says of what trouble of CloudWatch a change of state tells; it is empty where it tells of the metric. Where some datapoints
-// are missing and others are not, those that would count for less capacity must be there.
+// trouble says which trouble of CloudWatch a change of state tells of. It is empty if the change tells of the metric.
+// If some datapoints are missing and others are not, those that would count for less capacity must be there.
 func (a alarm) trouble(asked overrides) string {
 	down := a.comparison == scale.Down || asked.direction == scale.Down
 	switch {
@@ -58,7 +60,8 @@ func (a alarm) trouble(asked overrides) string {
 	return ""
 }
 
-// lapsed says why the end of an alarm is no end of what it has told of; it is empty where it is. Every new alarm goes from insufficient data to OK.
+// lapsed says why the end of an alarm is not the end of what the alarm told of. It is empty if it is the end. Every new
+// alarm goes from insufficient data to OK.
 func (a alarm) lapsed() string {
 	if a.state == stateOK && a.previous == insufficientData {
 		return dataWereMissing

@@ -14,7 +14,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// exposed are the metrics of a server on which everything has happened, as their names, types and labels: "pulumiscale_ready gauge []".
+// exposed are the metrics of a server on which everything has happened, as their names, types and labels, such as
+// "pulumiscale_ready gauge []".
 func (r *rig) exposed() map[string]string {
 	r.t.Helper()
 	r.exercise()

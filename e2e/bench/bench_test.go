@@ -50,7 +50,7 @@ func TestCommandIsTheWordsThatAreNoFlags(t *testing.T) {
 	}
 }
 
-// A pool that is set to what it is already is not scaled, and a time without a scaling is worthless.
+// A pool that is set to the count that it has is not scaled, and a time without a scaling is worthless.
 func TestCountsAlwaysScale(t *testing.T) {
 	for ways := range 3 {
 		last := initial + 1 + ways // as the counting of processes leaves it

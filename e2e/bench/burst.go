@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The alerts of a burst, the pools that they are for, and those pools' cooldown.
+// The number of a burst's alerts, the number of the pools that they are for, and those pools' cooldown.
 const (
 	burstAlerts   = 1000
 	burstPools    = 20
@@ -23,7 +23,7 @@ func (b *bench) burst(ctx context.Context) (rows []row, err error) {
 		b.say("  skipped: there is no vegeta")
 		return nil, nil
 	}
-	// The last pool is the one that is updated by itself.
+	// One more pool is deployed: the last one is the one that is updated by itself.
 	st, err := b.deploy(ctx, "burst", shape{pools: burstPools + 1, rule: fmt.Sprintf("cooldown: %.0fs", burstCooldown.Seconds())})
 	if err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func (b *bench) burst(ctx context.Context) (rows []row, err error) {
 	}, nil
 }
 
-// alerts sends an alert for each of the pools, at a thousand per second, once the cooldown is over. It returns how long it took until all
-// are answered and done, and how many updates that took. Each pool must then have one worker more.
+// alerts sends an alert for each of the pools, at a thousand per second, once the cooldown is over. It returns how long
+// it took until all were answered and done, and how many updates that took. Each pool must then have one worker more.
 func (b *bench) alerts(ctx context.Context, sv *server, pools []int) (took time.Duration, updates int, err error) {
 	select {
 	case <-ctx.Done():

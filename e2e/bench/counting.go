@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// counting makes a folder with a `pulumi` that notes what it is called with and runs the real one; the log is emptied.
+// counting makes a folder with a `pulumi` that notes what it is called with and runs the real one. The log is emptied.
 func (b *bench) counting(id string) (front []string, log string, err error) {
 	log = b.Path(id + ".log")
 	script := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$(printf '%%s ' \"$@\" | tr '\\n' ' ')\" >>'%s'\nexec '%s' \"$@\"\n",
@@ -21,8 +21,8 @@ func (b *bench) counting(id string) (front []string, log string, err error) {
 	return []string{dir}, log, errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "pulumi"), []byte(script), 0o755))
 }
 
-// timing makes a folder with a `pulumi` that runs the real one and notes how long each update took, in nanoseconds. It is the same one for all:
-// another CLI than the last time is first asked for its version.
+// timing makes a folder with a `pulumi` that runs the real one and notes how long each update took, in nanoseconds. All
+// share one such folder, because a CLI that is another one than the last time is first asked for its version.
 func (b *bench) timing() (front []string, log string, err error) {
 	log = b.Path("times")
 	script := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *' up '*) ;; *) exec '%[1]s' \"$@\" ;; esac\n"+
@@ -31,7 +31,7 @@ func (b *bench) timing() (front []string, log string, err error) {
 	return []string{dir}, log, errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "pulumi"), []byte(script), 0o755))
 }
 
-// engineTime is how long the one update in such a log took, which is emptied.
+// engineTime is how long the one update in such a log took. The log is emptied.
 func engineTime(log string) (time.Duration, error) {
 	text, err := os.ReadFile(log)
 	if err != nil {
@@ -40,7 +40,7 @@ func engineTime(log string) (time.Duration, error) {
 	if err := os.Remove(log); err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // more than one is none
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // more than one number is no number
 	return time.Duration(n), err
 }
 
@@ -57,7 +57,8 @@ func calls(log string) ([]string, error) {
 	return out, err
 }
 
-// command is the command in the arguments of `pulumi`, such as "up" or "stack export": the words before and between the flags.
+// command is the command in the arguments of `pulumi`, such as "up" or "stack export": the words before and between the
+// flags.
 func command(args []string) string {
 	var words []string
 	for i, arg := range args {

@@ -14,8 +14,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// deploys compares the first scaling after somebody's deploy with one without a deploy before it. What is pending is proved anew then: by a server in
-// its idle time, or, where the alarm comes at once, and in a command, before the update.
+// deploys compares the first scaling after somebody's deploy with one that has no deploy before it. After a deploy,
+// what is pending is proved anew: by a server in its idle time; or before the update, if the alarm comes at once, and
+// in a command.
 func (b *bench) deploys(ctx context.Context) (rows []row, err error) {
 	servers := map[string]*server{}
 	defer func() {
@@ -73,7 +74,7 @@ func (b *bench) deploys(ctx context.Context) (rows []row, err error) {
 	return []row{atMost(proved, steady, 1.15), atMost(atOnce, steady, 3.5), atMost(coldDeployed, coldSteady, 3)}, nil
 }
 
-// afterDeploy is a cold scaling, on a stack of its own, with a deploy before each or without.
+// afterDeploy is a cold scaling on a stack of its own, with or without a deploy before each one.
 func (b *bench) afterDeploy(ctx context.Context, id, name string, deployed bool) (*way, error) {
 	st, err := b.deploy(ctx, id, shape{pools: 1, rule: "cooldown: 0s"})
 	if err != nil {
@@ -94,7 +95,7 @@ func (b *bench) afterDeploy(ctx context.Context, id, name string, deployed bool)
 	}}, nil
 }
 
-// neighbour is what a deploy changes of the program: a property of a resource that no rule names.
+// neighbour is what a deploy changes in the program: a property of a resource that no rule names.
 var neighbour = regexp.MustCompile(`tag: [^}]+`)
 
 // deployAgain changes the program and deploys it, as somebody's own update.
@@ -111,7 +112,8 @@ func (s *stack) deployAgain(ctx context.Context, round int) error {
 	return err
 }
 
-// prove has a server notice a deploy, as it does by itself within its `--poll`, and waits until it has proved what is pending.
+// prove has a server notice a deploy, as the server does by itself within its `--poll`. It waits until the server has
+// proved what is pending.
 func (sv *server) prove(ctx context.Context) error {
 	before, err := sv.stack.provedFor()
 	if err != nil {
@@ -128,7 +130,8 @@ func (sv *server) prove(ctx context.Context) error {
 	return fmt.Errorf("nothing was proved within %s after a deploy", openTimeout)
 }
 
-// provedFor is the update for which it was last proved what is pending, by the file in which PulumiScale keeps that.
+// provedFor is the update for which it was last proved what is pending. The file in which PulumiScale keeps that says
+// so.
 func (s *stack) provedFor() (string, error) {
 	file, err := lab.Kept(s.dir, "proof.json")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The rate, per second, at which accepted webhooks are sent, and for how long.
+// Accepted webhooks are sent at this rate, per second, for this long.
 const (
 	latencyRate = 500
 	latencyTime = 10 * time.Second

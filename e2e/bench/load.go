@@ -15,16 +15,17 @@ const (
 	mostLoads = 5 // rounds, however many are asked for
 )
 
-// payload is a kind of request that is accepted and so on disk before it is answered.
+// payload is a kind of request that is accepted, and so is on disk before it is answered.
 type payload struct {
 	id, name string
 	// rule is what accepts each of them, whatever else goes on.
 	rule, path string
-	// lua is the body of a request for wrk; n is its number.
+	// lua is the body of a request for wrk. In it n is the request's number.
 	lua string
 	// body is the same for vegeta.
 	body func(n int) string
-	// cooled says that a scaling comes first, in whose cooldown all of them arrive: no update runs meanwhile.
+	// cooled says that a scaling comes first and that all requests arrive in its cooldown, so that no update runs
+	// meanwhile.
 	cooled bool
 }
 
@@ -39,7 +40,8 @@ func payloads() []payload {
 	}
 }
 
-// alerts are notifications of Alertmanager with one alert each, under a rule that defers: in the cooldown, and while an update runs, no other accepts them.
+// alerts are notifications of Alertmanager with one alert each, under a rule that defers: no other rule accepts them in
+// the cooldown and while an update runs.
 func alerts(id, name, rule string) payload {
 	return payload{
 		id: id, name: name, rule: rule, path: "/webhook/" + poolName(0) + "/prometheus",
@@ -48,7 +50,7 @@ func alerts(id, name, rule string) payload {
 	}
 }
 
-// notification is one of Alertmanager's; its verb is the alert's fingerprint.
+// notification is one of Alertmanager's. Its verb is the alert's fingerprint.
 const notification = `{"version":"4","status":"firing","receiver":"pulumiscale","groupKey":"{}","alerts":[{"status":"firing",` +
 	`"labels":{"alertname":"JobsWait","pool":"pool-0"},"annotations":{"summary":"250 jobs wait"},` +
 	`"startsAt":"2026-03-04T11:58:30.123Z","fingerprint":"%s"}]}`
@@ -124,7 +126,8 @@ func (b *bench) loadServe(ctx context.Context, st *stack, p payload, round int) 
 	return (after - before) / number(out, `requests in ([\d.]+)s`), nil
 }
 
-// agree waits until all that was accepted is done, and holds what the server says against the workers: nobody else knows the count.
+// agree waits until all that was accepted is done. Then it holds what the server says against the workers, because
+// nobody else knows the count.
 func (sv *server) agree(ctx context.Context) error {
 	if err := sv.settle(ctx); err != nil {
 		return err

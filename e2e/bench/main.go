@@ -1,9 +1,10 @@
-// Command bench measures what PulumiScale costs, beside other ways of doing the same. `make bench` builds what it needs and runs it;
-// docs/performance.md explains the table that it writes.
+// Command bench measures what PulumiScale costs, beside other ways of doing the same. `make bench` builds what it needs
+// and runs it; docs/performance.md explains the table that it writes.
 //
-// What is compared is measured in turns, so that a busy machine slows both sides, and reported as the median of the ratios of the turns
-// with the middle half of them. Everything is real: the engine, a provider that takes no time, a file backend, fresh processes, each on a
-// stack of its own; after each scaling the workers are counted. No time makes it fail, only a wrong result does.
+// What is compared is measured in turns, so that a busy machine slows both sides. It is reported as the median of the
+// ratios of the turns, with the middle half of them. Everything is real: the engine, a provider that takes no time, a
+// file backend, and fresh processes, each on a stack of its own. After each scaling the workers are counted. No time
+// makes it fail, only a wrong result does.
 //
 // All traffic stays on the loopback interface, and no load lasts longer than its section says.
 package main
@@ -117,7 +118,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer func() { _ = place.Close() }()
 	b := &bench{Lab: place, rounds: o.rounds, progress: os.Stderr}
-	// A build, or a clone with its tools, leaves hundreds of megabytes to be written, for which a durable acceptance would wait.
+	// A build, or a clone with its tools, leaves hundreds of megabytes to be written. A durable acceptance would wait
+	// for them.
 	if _, err := b.Exec(ctx, b.Path(), nil, "sync"); err != nil {
 		return err
 	}
@@ -144,7 +146,7 @@ func run(ctx context.Context, args []string) error {
 	return os.WriteFile(o.report, []byte(text), 0o644)
 }
 
-// say tells people how far it is; that nobody can be told is no reason to stop.
+// say tells people how far the benchmark is. It goes on if nobody can be told.
 func (b *bench) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.progress, format+"\n", args...)
 }

@@ -9,14 +9,14 @@ import (
 // row is a line of the table.
 type row struct {
 	what, against string
-	// own and other are what was measured of both, in words; other may be empty.
+	// own and other are what was measured of both, in words. other may be empty.
 	own, other string
 	// found is what is held against the reach, in words.
 	found string
-	// reach is the limit, in words, and met says whether it is kept.
+	// reach is the limit, in words. met says whether it is kept.
 	reach string
 	met   bool
-	// processes are the engine's, of both.
+	// processes are the engine's processes, of both.
 	processes string
 }
 
@@ -41,7 +41,7 @@ func inWords(values []float64, unit string) string {
 	return fmt.Sprintf("%.0f %s (%.0f to %.0f)", s.median, unit, s.low, s.high)
 }
 
-// render makes the report, in Markdown; the engine is its version.
+// render makes the report, in Markdown. engine is the engine's version.
 func render(engine string, rounds int, rows []row) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "Medians of %d rounds, in turns, with the middle half of them; Pulumi %s, %s/%s, %d CPUs, file backend, "+

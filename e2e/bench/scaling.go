@@ -13,7 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 )
 
-// script is what one writes without PulumiScale.
+// script is what people write without PulumiScale.
 const script = `set -e
 pulumi config set "$1" "$2" --non-interactive
 pulumi up --yes --skip-preview --target "$3" --non-interactive`
@@ -37,7 +37,7 @@ func (b *bench) scaling(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// The Automation API is used by a program of its own, as PulumiScale is one: this very program.
+	// The Automation API is used by a program of its own, as PulumiScale is one. It is this very program.
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -73,7 +73,8 @@ func scriptLine(st *stack, count int) []string {
 // known is how many scalings it takes until what the last one left is known as well as it ever is.
 const known = 2
 
-// lines is a way that is a command line, on a stack of its own. Its processes are counted once what is left is known.
+// lines is a way that is a command line, on a stack of its own. Its processes are counted once what a scaling leaves is
+// known.
 func (b *bench) lines(ctx context.Context, id, name string, line func(*stack, int) []string) (*way, error) {
 	st, err := b.deploy(ctx, id, shape{pools: 1, rule: "cooldown: 0s"})
 	if err != nil {
@@ -89,7 +90,7 @@ func (b *bench) lines(ctx context.Context, id, name string, line func(*stack, in
 				return nil, err
 			}
 		}
-		// All by this `pulumi`: with another one than the last time, what is pending is proved anew.
+		// All of these use this `pulumi`, because after a change to another one what is pending is proved anew.
 		if _, err := b.once(ctx, st, line, unusual+i, front); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -141,7 +142,8 @@ func warmWay(sv *server) *way {
 	}
 }
 
-// countServer counts the processes of one scaling by a server: those until it is completed, and those by which it gets warm again.
+// countServer counts the processes of one scaling by a server: those until it is completed, and those by which the
+// server gets warm again.
 func (b *bench) countServer(ctx context.Context, st *stack) (processes string, err error) {
 	front, log, err := b.counting(st.id)
 	if err != nil {
@@ -170,7 +172,8 @@ func (b *bench) countServer(ctx context.Context, st *stack) (processes string, e
 			last = i
 		}
 	}
-	// What runs beside the update is begun after it, and what comes after the update too: they cannot be told apart here.
+	// What runs beside the update begins after it, and so does what comes after the update. They cannot be told apart
+	// here.
 	return inProcesses(called[:last+1]) + ", then " + inProcesses(called[last+1:]), nil
 }
 
@@ -182,7 +185,8 @@ func inProcesses(called []string) string {
 	return fmt.Sprintf("%d (%s)", len(called), strings.Join(called, ", "))
 }
 
-// automation scales with the Automation API as its documentation shows it: its arguments are a config key, its value and a target.
+// automation scales with the Automation API, as its documentation shows. Its arguments are a config key, the key's
+// value and a target.
 func automation(ctx context.Context, args []string) error {
 	if len(args) != 3 {
 		return errors.New("usage: bench automation KEY COUNT URN")
@@ -289,7 +293,7 @@ func (b *bench) size(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-// timedLines is a way that is a command line, on a stack of its own, whose engine's time is known.
+// timedLines is lines, with the engine's time.
 func (b *bench) timedLines(ctx context.Context, id string, s shape, name string, line func(*stack, int) []string) (*way, error) {
 	st, err := b.deploy(ctx, id, s)
 	if err != nil {

@@ -24,8 +24,8 @@ type server struct {
 	event int
 }
 
-// serve starts a server of the stack, and waits until it has read it. It reads it again only after updates: what it does by the clock
-// must not disturb the others.
+// serve starts a server of the stack, and waits until it has read the stack. The server reads it again only after
+// updates: what it does by the clock must not disturb the others.
 func (s *stack) serve(ctx context.Context, front ...string) (*server, error) {
 	running, err := s.lab.Serve(ctx, s.dir, front, "--poll", "1h")
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *stack) serve(ctx context.Context, front ...string) (*server, error) {
 	return sv, nil
 }
 
-// ask sends a request, wants one of the statuses, and reads the answer into doc, where that is not nil.
+// ask sends a request, wants one of the statuses, and reads the answer into doc if doc is not nil.
 func (sv *server) ask(ctx context.Context, method, path, body string, doc any, statuses ...int) error {
 	req, err := http.NewRequestWithContext(ctx, method, sv.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -69,7 +69,7 @@ func (sv *server) ask(ctx context.Context, method, path, body string, doc any, s
 // openTimeout is how long accepted operations may take to be carried out.
 const openTimeout = 2 * time.Minute
 
-// askEvery is how often: seldom enough that it leaves the two processors to what is measured.
+// askEvery is how often the server is asked: seldom enough that the two processors are left to what is measured.
 const askEvery = 10 * time.Millisecond
 
 // drained waits until nothing that was accepted is open.
@@ -86,7 +86,7 @@ func (sv *server) drained(ctx context.Context) error {
 	return fmt.Errorf("operations are open after %s", openTimeout)
 }
 
-// settle waits until nothing is open and the stack is known as it is now: the server is then warm and idle.
+// settle waits until nothing is open and the stack is known as it is now. The server is then warm and idle.
 func (sv *server) settle(ctx context.Context) error {
 	if err := sv.drained(ctx); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (sv *server) settle(ctx context.Context) error {
 	return sv.ask(ctx, http.MethodGet, "/pools", "", nil, http.StatusOK)
 }
 
-// alert is a notification of Alertmanager with one alert that is new. With a count the pool is set to that.
+// alert is a notification of Alertmanager with one alert that is new. If count is not nil, the pool is set to it.
 func (sv *server) alert(pool int, count *int) string {
 	sv.event++
 	label := ""
@@ -114,7 +114,7 @@ func (sv *server) scale(ctx context.Context, count int) (time.Duration, error) {
 	return sv.alarm(ctx, count)
 }
 
-// alarm is scale for a server as it is.
+// alarm is scale for a server as it is, warm or not.
 func (sv *server) alarm(ctx context.Context, count int) (time.Duration, error) {
 	body := sv.alert(0, &count)
 	start := time.Now()

@@ -18,13 +18,14 @@ type stack struct {
 // shape is what a program is like.
 type shape struct {
 	pools int
-	// resources is how many there are in all; the others are neighbours that no rule names. Zero: one beside the pools.
+	// resources is how many resources there are in all. Those beside the pools are neighbours that no rule names. Zero
+	// is one resource beside the pools.
 	resources int
-	// rule is what each pool's says besides target, key and guardrails.
+	// rule is what each pool's rule says besides target, key and guardrails.
 	rule string
 }
 
-// initial is the size of each pool at first, and largest its rule's max.
+// initial is the size of each pool at first, and largest is its rule's max.
 const (
 	initial = 4
 	largest = 400
@@ -33,7 +34,7 @@ const (
 // unusual is the first of the counts that no round sets a pool to.
 const unusual = initial + 10
 
-// counts are what the rounds set a pool to: never what it is already.
+// counts are what the rounds set a pool to. A round never sets what the pool has already.
 func counts(round int) int { return initial + 2 + round%6 }
 
 // deploy deploys a program of its own for a way of doing something.

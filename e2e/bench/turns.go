@@ -10,17 +10,18 @@ import (
 // way is a way of doing something.
 type way struct {
 	name string
-	// run does it once, and returns how long it took. What it must do before and after is not in that time.
+	// run does it once, and returns how long it took. That time leaves out what run must do before and after.
 	run func(ctx context.Context, round int) (time.Duration, error)
-	// processes tells the engine's processes, in words; empty where they are not counted.
+	// processes tells the engine's processes, in words. It is empty if they are not counted.
 	processes string
 	times     []time.Duration
-	// engine, where it is not nil, is how long the engine's update took of what was run last, and engines are those times.
+	// engine is how long the engine's update took of what was run last, and engines are those times. engine may be nil.
 	engine  func() (time.Duration, error)
 	engines []time.Duration
 }
 
-// turns runs each way once in each round, after a round that does not count: caches are cold then. Another one begins each round.
+// turns runs each way once in each round. The first round does not count, because caches are cold then. Another way
+// begins each round.
 func (b *bench) turns(ctx context.Context, ways ...*way) error {
 	for round := range b.rounds + 1 {
 		if round > 0 {
@@ -46,7 +47,8 @@ func (b *bench) turns(ctx context.Context, ways ...*way) error {
 	return nil
 }
 
-// afterSync makes a way begin when all that was written is on disk: what others have written it would else wait for with its own first sync.
+// afterSync makes a way begin when all that was written is on disk. Else its first own sync would wait for what others
+// have written.
 func (b *bench) afterSync(w *way) {
 	run := w.run
 	w.run = func(ctx context.Context, round int) (time.Duration, error) {

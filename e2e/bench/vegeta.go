@@ -27,7 +27,7 @@ type attack struct {
 	Errors   []string       `json:"errors"`
 }
 
-// mostAttacks is how often it is tried to send anything.
+// mostAttacks is how many tries there are to send anything.
 const mostAttacks = 5
 
 // attack sends bodies at a constant rate, whatever becomes of those before.
@@ -42,7 +42,7 @@ func (b *bench) attack(ctx context.Context, url string, rate int, bodies []strin
 		return a, err
 	}
 	duration := time.Duration(len(bodies)) * time.Second / time.Duration(rate)
-	// A single request has a millisecond: where vegeta is late for that, it ends without having sent anything.
+	// A single request has a millisecond. If vegeta is late for that, it ends without having sent anything.
 	for attempt := 1; ; attempt++ {
 		if _, err := b.Exec(ctx, b.Path(), nil, "vegeta", "attack", "-format", "json", "-targets", file, "-lazy", "-output", results,
 			"-rate", strconv.Itoa(rate), "-duration", duration.String(), "-timeout", "60s"); err != nil {
@@ -67,7 +67,8 @@ func (b *bench) attack(ctx context.Context, url string, rate int, bodies []strin
 	return a, err
 }
 
-// understood says whether all requests were: one without an answer has its time, the client's timeout, and that is for the table to show.
+// understood says whether all requests were understood. A request without an answer counts as one: its time is the
+// client's timeout, and the table is to show that.
 func (a attack) understood() error {
 	for status := range a.Statuses {
 		if status != "0" && status != "200" && status != "202" && status != "503" {

@@ -27,7 +27,7 @@ func (b *bench) wrk(ctx context.Context, url string, p payload, round int) (stri
 		"--duration", fmt.Sprintf("%.0fs", loadTime.Seconds()), "--script", script, url)
 }
 
-// number is the number that a pattern finds in a text; zero where it finds none.
+// number is the number that a pattern finds in a text. It is zero if the pattern finds none.
 func number(text, pattern string) float64 {
 	found := regexp.MustCompile(pattern).FindStringSubmatch(text)
 	if found == nil {
@@ -40,7 +40,8 @@ func number(text, pattern string) float64 {
 	return n
 }
 
-// loadWebhook loads Debian's webhook, which checks the token as well, and returns how many requests it took per second.
+// loadWebhook loads Debian's webhook, which checks the token as well. It returns how many requests webhook took per
+// second.
 func (b *bench) loadWebhook(ctx context.Context, p payload, round int) (rate float64, err error) {
 	hooks := b.Path("hooks.json")
 	text := fmt.Sprintf(`[{"id": "scale", "execute-command": "/bin/true", "http-methods": ["POST"], "trigger-rule": {"match": `+
@@ -63,7 +64,7 @@ func (b *bench) loadWebhook(ctx context.Context, p payload, round int) (rate flo
 	}
 	defer func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // it says that it was ended by a signal
+		_ = cmd.Wait() // the error says that a signal ended it
 	}()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// ask is a scaling to be asked for: drawn beforehand, so that the same seed asks the same.
+// ask is a scaling to be asked for. It is drawn beforehand, so that the same seed asks the same.
 type ask struct {
 	event *event
 	// count is an absolute count, for pools whose events have no known effect.
 	count *int
-	// after is how long after the round's begin, or after what it waits for.
+	// after is how long after the round's begin, or after what it waits for, it is asked.
 	after time.Duration
 }
 
@@ -49,7 +49,7 @@ func (r *round) drawFor(pool poolSpec, after time.Duration) ask {
 	}
 	if pool.exact {
 		a.event.delta = size
-		// Far from the guardrails, so that nothing is ever cut off.
+		// A count stays far from the guardrails, so that nothing is ever cut off.
 		if at := r.before.cloud[pool.name]; at <= lowWater || at >= highWater {
 			up = at <= lowWater
 		}
@@ -63,13 +63,13 @@ func (r *round) drawFor(pool poolSpec, after time.Duration) ask {
 	return a
 }
 
-// Where the events of an exact pool turn round.
+// At these counts the events of an exact pool turn round.
 const (
 	lowWater  = 27
 	highWater = 39
 )
 
-// send asks the server, as senders do: again and again with the same key, until there is an answer that is not 503.
+// send asks the server as senders do: again and again with the same key, until there is an answer that is not 503.
 func (r *round) send(a ask) {
 	r.actors.Go(func() {
 		r.pause(a.after)
@@ -141,7 +141,7 @@ func short(text string) string {
 	return text[:min(len(text), 300)]
 }
 
-// ended takes in how an accepted operation ended; it says whether it has.
+// ended takes in how an accepted operation ended. It says whether it has ended.
 func (r *round) ended(e *event, op operation) bool {
 	e.told = op.State + " " + op.Error
 	if op.State != "done" {

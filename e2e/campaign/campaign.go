@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// campaign is all rounds, on a few worlds beside each other.
+// campaign is all rounds, on a few worlds beside each other. The lanes use the fields below mu under mu.
 type campaign struct {
 	*options
 	// ctx ends with the campaign.
 	ctx      context.Context
 	out      io.Writer
 	children *children
-	// base is where the worlds are, bin where the toolchain is, and binary pulumiscale with the race detector.
+	// base is where the worlds are, and bin is where the toolchain is. binary is pulumiscale with the race detector.
 	base, bin, binary string
 	mounts            bool
 	plan              []task
@@ -41,7 +41,7 @@ type task struct {
 	seed uint64
 }
 
-// worldRounds is how many rounds a world sees: long enough for a history of some length, short enough for a small disk.
+// worldRounds is how many rounds a world sees: enough for a history of some length, and few enough for a small disk.
 const worldRounds = 25
 
 func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, error) {
@@ -79,7 +79,7 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 	return c, nil
 }
 
-// build builds pulumiscale with a clock that can be set, and with the race detector unless that is not wanted.
+// build builds pulumiscale with a clock that can be set. It adds the race detector, unless that is not wanted.
 func (c *campaign) build(ctx context.Context, root string) (string, error) {
 	path := filepath.Join(root, "bin", "campaign", "pulumiscale")
 	args := []string{"build", "-tags", "campaign", "-o", path, "."}

@@ -16,12 +16,13 @@ func unmount(dir string) error { return syscall.Unmount(dir, syscall.MNT_DETACH)
 // elsewhere is where the backend is while it is away.
 func (w *world) elsewhere() string { return filepath.Join(w.disk(), "elsewhere") }
 
-// takeAway makes the backend unreachable. A file takes its place, lest an engine make a new folder there.
+// takeAway makes the backend unreachable. A file takes its place, so that no engine makes a new folder there.
 func (w *world) takeAway() error {
 	return errors.Join(os.Rename(w.backend(), w.elsewhere()), os.WriteFile(w.backend(), nil, 0o644))
 }
 
-// lockDisk makes the backend's disk read-only, trying for a while: a file that is being written is in the way.
+// lockDisk makes the backend's disk read-only. It tries for a while, because a file that is being written is in the
+// way.
 func (w *world) lockDisk() error {
 	var err error
 	for range 200 {
@@ -51,7 +52,7 @@ func (w *world) putBack() {
 	_ = os.Rename(w.elsewhere(), w.backend())
 }
 
-// suspend stops the engines for a while: the nearest thing to a slow disk that needs no kernel module.
+// suspend stops the engines for a while. That is the nearest thing to a slow disk that needs no kernel module.
 func (w *world) suspend() int {
 	return strike(w.mark(), syscall.SIGSTOP, func(m member) bool { return m.part == engine })
 }

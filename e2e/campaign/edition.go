@@ -7,19 +7,21 @@ import (
 	"strings"
 )
 
-// edition is what a checkout of the program says besides the pools' counts. Two editions differ in what a scaling must not bring along.
+// edition is what a checkout of the program says besides the pools' counts. If two editions differ, a scaling must not
+// bring the difference along.
 type edition struct {
-	// zone, front and release count the revisions of a property of a target, of one of the neighbour, and of a stack output; comment those of a
-	// comment, which changes nothing.
+	// zone, front and release count the revisions of a property of a target, of one of the neighbour, and of a stack
+	// output. comment counts those of a comment, which changes nothing.
 	zone, front, release, comment int
-	// protect, retain and depends are options of targets: web is protected, batch is kept when it is deleted, zone depends on the neighbour.
+	// protect, retain and depends are options of targets: web is protected, batch is kept when it is deleted, zone
+	// depends on the neighbour.
 	protect, retain, depends bool
 	// newer has plain ask for another version of the provider.
 	newer bool
 	// needs has the program need the config key "extra".
 	needs bool
-	// The rest are plain config keys: the provider's setting, two that are properties, one that the program does not use, and "extra", which is
-	// missing where it is empty.
+	// The rest are plain config keys: the provider's setting, two that are properties, one that the program does not
+	// use, and "extra". If extra is empty, the key "extra" is missing.
 	folder, zoneTag, frontTag, note, extra string
 }
 
@@ -36,7 +38,8 @@ func option(is bool, text string) string {
 	return ""
 }
 
-// options are the options of a pool's resource. Another provider replaces a resource, which its name in the cloud allows only once the old one is gone.
+// options are the options of a pool's resource. Another provider replaces a resource. The resource's name in the cloud
+// allows that only once the old one is gone.
 func (e edition) options(pool string) string {
 	version := "0.1.0"
 	if e.newer && pool == "plain" {
@@ -56,7 +59,7 @@ func (e edition) config(text string) string {
 	return text
 }
 
-// setLine sets a config key on its line, on a new one where it has none; an empty value removes it.
+// setLine sets a config key on its line, or on a new line if it has none. An empty value removes it.
 func setLine(text, key, value string) string {
 	line := regexp.MustCompile(`(?m)^\s*` + key + `:.*\n?`)
 	wanted := ""
@@ -74,10 +77,10 @@ func (e edition) replaces(other edition) bool {
 	return e.folder != other.folder || e.newer != other.newer
 }
 
-// keeps says whether resources cannot be replaced, for they cannot be deleted.
+// keeps says whether resources cannot be replaced, because they cannot be deleted.
 func (e edition) keeps() bool { return e.protect || e.retain }
 
-// change is one thing that an edition differs in.
+// change is one thing in which an edition differs.
 type change struct {
 	name string
 	// inFile says that it stands in the config file, and not in the program.
@@ -105,7 +108,7 @@ func editionChanges(rng *rand.Rand) []change {
 	}
 }
 
-// deployable is an edition that can be deployed after this one: what cannot be deleted is not replaced.
+// deployable is an edition that can be deployed after this one. What cannot be deleted is not replaced.
 func (e edition) deployable(next edition) edition {
 	if e.replaces(next) && (e.keeps() || next.keeps()) {
 		next.folder, next.newer = e.folder, e.newer

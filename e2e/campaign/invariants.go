@@ -1,9 +1,9 @@
-// Command campaign breaks things around PulumiScale at random moments, on the real engine and the example provider, and checks after
-// each round that what must hold still holds. `make campaign` builds what it needs and runs it; the seed that it prints makes the same
-// choices again, and `-round KIND:SEED` plays one round alone.
+// Command campaign breaks things around PulumiScale at random moments, on the real engine and the example provider.
+// After each round it checks that what must hold still holds. `make campaign` builds what it needs and runs it. The
+// seed that it prints makes the same choices again, and `-round KIND:SEED` plays one round alone.
 //
-// What must hold is the table in this file, in words and in code. All of it is judged on files: the config file, the backend's history
-// and checkpoint, the provider's folder, and what the senders were answered.
+// What must hold is the table in this file, in words and in code. All of it is judged on files: the config file, the
+// backend's history and checkpoint, the provider's folder, and what the senders were answered.
 package main
 
 import (
@@ -20,7 +20,7 @@ const (
 	scaled outcome = "scaled"
 	// not is a refusal or a failure, or nothing to do.
 	not outcome = "not scaled"
-	// unknown is what only the history can tell: the asker was killed, or told that it is not sure.
+	// unknown is what only the history can tell: the asker was killed, or was told that it is not sure.
 	unknown outcome = "unknown"
 	// open has not ended.
 	open outcome = "open"
@@ -28,16 +28,16 @@ const (
 
 // event is a scaling that somebody asked for.
 type event struct {
-	// key is unique, and stands in the message of the update that carries it out.
+	// key is unique. It stands in the message of the update that carries the event out.
 	key, pool string
 	// delta is what an exact pool is to be changed by.
 	delta   int
 	outcome outcome
-	// told is the last word on it, and reason why it came to nothing, if so.
+	// told is the last word on the event. reason is why it came to nothing, if it did.
 	told, reason string
 	// failed says that it was tried and failed.
 	failed bool
-	// accepted is when a server accepted it, in Unix seconds; 0 where none did.
+	// accepted is when a server accepted it, in Unix seconds. It is 0 if none did.
 	accepted int64
 }
 
@@ -49,7 +49,7 @@ type evidence struct {
 	before, after picture
 	// glances are pictures of the moments right after something was killed, before anything was started again.
 	glances []picture
-	// final is the picture after a plain `pulumi up` of somebody, and upErr how that failed.
+	// final is the picture after a plain `pulumi up` of somebody. upErr is how that failed, if it did.
 	final  picture
 	upErr  error
 	events []event
@@ -57,11 +57,12 @@ type evidence struct {
 	since int
 	// clockStepped says that times in the history mean nothing.
 	clockStepped bool
-	// rulesChanged says that the guardrails were others during the round.
+	// rulesChanged says that the guardrails were different during the round.
 	rulesChanged bool
 	// steps are all completed updates of the round, each with the checkpoint that it left.
 	steps []step
-	// resized are pools whose size somebody has changed behind the state: of these the counts say nothing until somebody's plain up.
+	// resized are pools whose size somebody has changed behind the state. Their counts say nothing until somebody's
+	// plain up.
 	resized map[string]bool
 	// loop is what the round left of the second stack, if it did anything to it.
 	loop loopEvidence
@@ -117,7 +118,7 @@ func agreement(e evidence) []string {
 	return append(after, agree(e.final, " after a plain up")...)
 }
 
-// agree says where the places that hold a pool's count differ.
+// agree says which of the places that hold a pool's count differ.
 func agree(p picture, when string) []string {
 	last, ok := p.last()
 	if !ok {
@@ -215,15 +216,16 @@ func anEnd(e evidence) []string {
 	return out
 }
 
-// group is an update of ours with those that mended it, as far as one pool goes.
+// group is an update of ours, with the updates that mended it, as far as one pool is concerned.
 type group struct {
 	id       string
 	messages string
-	// moved is by how much its updates changed the pool, all together.
+	// moved is by how much the group's updates changed the pool, all together.
 	moved int
-	// mixed says that others changed the stack between them: then it cannot be told what was whose, and the sum must do.
+	// mixed says that others changed the stack between the group's updates. Then nobody can tell what was whose, and
+	// the sum must do.
 	mixed bool
-	// last is the place of its last update among those of the round.
+	// last is the place of the group's last update among those of the round.
 	last int
 }
 
@@ -406,8 +408,8 @@ func (e evidence) acceptedBefore(u update, moment int64) bool {
 	})
 }
 
-// mended says that updates of ours came after others that they had not known of, and were mended: what is whose can then only be
-// told from the sum.
+// mended says that updates of ours came after others that they had not known of, and were mended. Then only the sum
+// tells what is whose.
 func (e evidence) mended() bool {
 	return slices.ContainsFunc(e.during(), func(u update) bool { return u.ours() && u.group() != u.id() })
 }

@@ -15,7 +15,8 @@ func sizeAlone(e evidence) []string {
 			for _, what := range differ(was, s.left) {
 				out = append(out, fmt.Sprintf("an update of ours (%s, %s) brought along: %s", s.Message, s.Result, what))
 			}
-			if s.Result == "succeeded" || asText(was.sizes()) != asText(s.left.sizes()) { // else it was interrupted before it changed anything
+			// If neither holds, the update was interrupted before it changed anything.
+			if s.Result == "succeeded" || asText(was.sizes()) != asText(s.left.sizes()) {
 				out = append(out, otherKeys(e.after.history, e.since+i, countKeys())...)
 			}
 		}
@@ -49,7 +50,7 @@ func countKeys() []string {
 	return out
 }
 
-// otherNeighbour says where the neighbour's file is not what the checkpoint has of it.
+// otherNeighbour says in what the neighbour's file is not what the checkpoint has of it.
 func (p picture) otherNeighbour(when string) []string {
 	for _, resource := range p.snapshot {
 		outputs, ok := resource["outputs"].(map[string]any)

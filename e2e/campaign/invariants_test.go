@@ -66,7 +66,7 @@ func snapshotOf(u update) snapshot {
 	return append(out, resource("localcloud:index:Balancer", "front", map[string]any{"tag": "blue-0"}, map[string]any{"tag": "blue-0", "updates": 2}))
 }
 
-// stepsOf are the updates of a history after the first ones, as they are if all is well.
+// stepsOf are the steps of updates if all is well. Each has the checkpoint that its update leaves.
 func stepsOf(history []update) []step {
 	var out []step
 	for _, u := range history {
@@ -75,7 +75,7 @@ func stepsOf(history []update) []step {
 	return out
 }
 
-// resource is one of the snapshot, to be changed.
+// resource is a resource of the snapshot, to be changed.
 func (s snapshot) resource(t *testing.T, called string) map[string]any {
 	i := slices.IndexFunc(s, func(r map[string]any) bool { return name(text(r, "urn")) == called })
 	if i < 0 {
@@ -84,7 +84,7 @@ func (s snapshot) resource(t *testing.T, called string) map[string]any {
 	return s[i]
 }
 
-// sound is the evidence of a round in which all went well: web was scaled by an event, batch's failed.
+// sound is the evidence of a round in which all went well: an event scaled web, and batch's event failed.
 func sound() evidence {
 	first := entry("", "deployed", 100, 30, 30, 3, 30, 30)
 	second := entry("pulumiscale/A", "pulumiscale: web 30 -> 32 (http: <k1>)", 200, 30, 30, 3, 30, 32)

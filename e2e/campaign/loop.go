@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// A world has a second stack, whose program makes one resource for each worker, and nobody serves it. In some of the pending rounds people scale,
-// edit and deploy it.
+// A world has a second stack. Its program makes one resource for each worker, and nobody serves it. In some of the
+// pending rounds people scale, edit and deploy it.
 
 // loopProject is its project.
 const loopProject = "worker-loop"
@@ -25,7 +25,7 @@ const loopProject = "worker-loop"
 func (w *world) loop() string      { return filepath.Join(w.dir, "loop") }
 func (w *world) loopClone() string { return filepath.Join(w.dir, "loop-clone") }
 
-// loopEdition is what its checkouts differ in besides the counts.
+// loopEdition is in what its checkouts differ, besides the counts.
 type loopEdition struct{ tag, release, note string }
 
 // makeLoop deploys it.
@@ -38,7 +38,7 @@ func (w *world) makeLoop() error {
 	if err != nil {
 		return err
 	}
-	// The cloud is one, and has a balancer of that name.
+	// There is only one cloud, and it has a balancer of that name already.
 	program := strings.Replace(string(text), "name: front", "name: gate", 1)
 	program = strings.Replace(program, "outputs:\n", "outputs:\n  release: none\n", 1)
 	if err := os.WriteFile(path, []byte(program), 0o644); err != nil {
@@ -79,7 +79,7 @@ func (w *world) writeLoop(dir string, e loopEdition) error {
 	return os.WriteFile(config, []byte(setLine("\n"+string(text), loopProject+":note", e.note)[1:]), 0o644)
 }
 
-// loopChanges draws what an edition of it is to have others.
+// loopChanges draws in what an edition of the second stack's program is to differ.
 func (r *round) loopChanges() func(*loopEdition) {
 	which, word := r.rng.IntN(3), fmt.Sprint(r.rng.IntN(1000))
 	return func(e *loopEdition) {

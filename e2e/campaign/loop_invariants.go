@@ -9,7 +9,7 @@ import (
 
 // loopEvidence is what a round left of the stack with one resource for each worker.
 type loopEvidence struct {
-	// history is all of it; steps are the updates of the round, after the one before it.
+	// history is all of it. steps are the updates of the round, after the one before it.
 	history []update
 	steps   []step
 	after   snapshot
@@ -18,7 +18,8 @@ type loopEvidence struct {
 // loopKeys are the config keys of its counts.
 func loopKeys() []string { return []string{"worker-loop:count", "worker-loop:cacheCount"} }
 
-// loopAlone holds every update of ours of that stack against the one before it: workers of the pools that it names come and go, and nothing else changes.
+// loopAlone holds every update of ours of that stack against the one before it. Workers of the pools that the update
+// names come and go, and nothing else changes.
 func (e loopEvidence) loopAlone() []string {
 	var out []string
 	for i := 1; i < len(e.steps); i++ {
@@ -51,7 +52,8 @@ func (s snapshot) withoutWorkers(u update) snapshot {
 	})
 }
 
-// otherKeys are the plain config keys that an update had with another value than the last successful one before it, but for some.
+// otherKeys are the plain config keys, without some, that an update had with another value than the last successful
+// update before it.
 func otherKeys(history []update, at int, counts []string) []string {
 	if at >= len(history) {
 		return nil

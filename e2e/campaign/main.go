@@ -30,7 +30,7 @@ func main() {
 // signalNotify is [signal.Notify] for what ends a program.
 func signalNotify(c chan<- os.Signal) { signal.Notify(c, os.Interrupt, syscall.SIGTERM) }
 
-// defaultSeed is any number: a campaign is the same again unless another one is asked for.
+// defaultSeed is any number. A campaign is the same again unless another seed is asked for.
 const defaultSeed = 20250917
 
 // options are what a campaign is told.

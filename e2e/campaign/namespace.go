@@ -20,8 +20,8 @@ const insideVariable = "CAMPAIGN_INSIDE"
 // isInside says whether this process may mount what nobody else sees.
 func isInside() bool { return os.Getenv(insideVariable) != "" }
 
-// runInside runs this program again in a mount namespace of its own, and returns its exit code. Disks that are full or read-only are
-// tmpfs mounts there, which end with it. The error says that the system does not allow it.
+// runInside runs this program again in a mount namespace of its own, and returns its exit code. Disks that are full or
+// read-only are tmpfs mounts in that namespace, and end with it. The error says that the system does not allow it.
 func runInside(ctx context.Context) (int, error) {
 	runtime.LockOSThread() // Pdeathsig is about the thread
 	defer runtime.UnlockOSThread()
@@ -54,7 +54,7 @@ func runInside(ctx context.Context) (int, error) {
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// ownMounts keeps what is mounted from now on from being seen outside, and mounts a disk in memory for the worlds.
+// ownMounts keeps what is mounted from now on from being seen outside. It mounts a disk in memory for the worlds.
 func ownMounts(dir string) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
@@ -73,7 +73,7 @@ func mountDisk(dir, options string) error {
 	return nil
 }
 
-// setReadOnly makes a disk read-only, or no longer so. A file that is just being written is in the way.
+// setReadOnly makes a disk read-only, or writable again. A file that is just being written is in the way.
 func setReadOnly(dir string, on bool) error {
 	flags := uintptr(syscall.MS_REMOUNT)
 	if on {
@@ -104,7 +104,7 @@ func fill(dir string) error {
 // fillerName is the file that fills a disk.
 const fillerName = "filler"
 
-// freeze makes a file read-only, so that nobody can replace it either, by mounting it onto itself.
+// freeze makes a file read-only by mounting it onto itself, so that nobody can replace it either.
 func freeze(path string) error {
 	if err := syscall.Mount(path, path, "", syscall.MS_BIND, ""); err != nil {
 		return err

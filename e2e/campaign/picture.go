@@ -25,16 +25,17 @@ const (
 // poolSpec is a pool of the program.
 type poolSpec struct {
 	name string
-	// exact pools get deltas that stay inside the guardrails, so that each event's effect is known; others get anything.
+	// exact pools get deltas that stay inside the guardrails, so that each event's effect is known. Other pools get
+	// anything.
 	exact bool
 	// exported pools have `current` in their rule.
 	exported           bool
 	start, least, most int
 	// cooldown is in seconds.
 	cooldown int
-	// target is the rule's, with the resource's URN where it is empty.
+	// target is the rule's target. If it is empty, the target is the resource's URN.
 	target string
-	// single says that it is one resource with a property that is its size, and another property beside that.
+	// single says that the pool is one resource, with a property that is its size and another property beside that.
 	single bool
 }
 
@@ -66,24 +67,25 @@ func (p poolSpec) size() string {
 	return "size"
 }
 
-// picture is all that there is to know of a stack, read from the files themselves: no engine and no pulumiscale had a say in it.
+// picture is all that there is to know of a stack. It is read from the files themselves: no engine and no pulumiscale
+// had a say in it.
 type picture struct {
-	// file is what the config file says of each pool's count; a pool that it does not name is missing.
+	// file is what the config file says of each pool's count. A pool that it does not name is missing.
 	file map[string]string
 	// rest is the config file with the counts blanked out.
 	rest string
 	// history are the completed updates, oldest first.
 	history []update
-	// state is each pool's resource, and the rule's `current`, as the checkpoint has them.
+	// state is what the checkpoint has of each pool: its resource, and its rule's `current`.
 	state map[string]poolState
 	// pending are the resources that the checkpoint says an update left in the middle of an operation.
 	pending []string
 	// locks are the stack's locks.
 	locks []lock
-	// cloud is how many workers each pool really has, and touched how many lines the provider's log has.
+	// cloud is how many workers each pool really has. touched is how many lines the provider's log has.
 	cloud   map[string]int
 	touched int
-	// snapshot is the checkpoint as it is, and neighbour the neighbour's file in the cloud.
+	// snapshot is the checkpoint as it is. neighbour is the neighbour's file in the cloud.
 	snapshot  snapshot
 	neighbour string
 	// deploying says that somebody else's update was running.
@@ -101,7 +103,7 @@ type update struct {
 	Config map[string]any `json:"config"`
 	Start  int64          `json:"startTime"`
 	End    int64          `json:"endTime"`
-	// path is the file's.
+	// path is the path of the entry's file.
 	path string
 }
 
@@ -117,8 +119,8 @@ func (u update) id() string {
 // group is the mark of the update and of those that mended it.
 func (u update) group() string { return strings.TrimRight(u.id(), "+") }
 
-// means says whether the update's value for a pool is what somebody wanted: an update of ours names the pools that it scales, and may have
-// out-of-date values of others.
+// means says whether the update's value for a pool is what somebody wanted. An update of ours names the pools that it
+// scales, and may have out-of-date values of others.
 func (u update) means(pool poolSpec) bool {
 	_, list, named := strings.Cut(u.Environment.Agent, " pools=")
 	return !u.ours() || !named || slices.Contains(strings.Split(list, ","), pool.name)
@@ -134,9 +136,9 @@ func (u update) count(pool poolSpec) (int, bool) {
 
 // poolState is what the checkpoint says of a pool.
 type poolState struct {
-	// wanted is the resource's input, size its output; -1 where there is no such resource.
+	// wanted is the resource's input, and size is its output. Both are -1 if there is no such resource.
 	wanted, size int
-	// current is the rule's, in the stack's output; nil where it has none.
+	// current is the rule's, in the stack's output. It is nil if the rule has none.
 	current *int
 	// least and most are the guardrails in force.
 	least, most int
@@ -153,7 +155,7 @@ type lock struct {
 // places are where a stack's files are.
 type places struct{ config, backend, cloud string }
 
-// take reads the picture. What is missing is left out; what cannot be read is an error.
+// take reads the picture. It leaves out what is missing; what cannot be read is an error.
 func take(at places) (picture, error) {
 	p := picture{cloud: map[string]int{}}
 	var err error
@@ -200,7 +202,7 @@ func countWorkers(cloud string, pool poolSpec) (int, error) {
 	var doc struct {
 		Count int `json:"count"`
 	}
-	_ = json.Unmarshal(text, &doc) // it is just being written: nothing is known then
+	_ = json.Unmarshal(text, &doc) // it is just being written: then nothing is known
 	return doc.Count, nil
 }
 
@@ -324,7 +326,7 @@ func (p *picture) readState(path string) error {
 	for _, r := range doc.Checkpoint.Latest.Resources {
 		if _, known := p.state[r.Inputs.Name]; known && strings.HasPrefix(r.Type, "localcloud:index:") {
 			rule := rules[r.Inputs.Name]
-			p.state[r.Inputs.Name] = poolState{ // a resource has one of the two
+			p.state[r.Inputs.Name] = poolState{ // a resource has only one of the two
 				wanted: r.Inputs.Size + r.Inputs.Count, size: r.Outputs.Size + r.Outputs.Count, current: rule.Current, least: rule.Min, most: rule.Max,
 			}
 		}
@@ -364,7 +366,7 @@ func (p picture) count(pool poolSpec) (int, bool) {
 	return 0, false
 }
 
-// last is the newest successful update; ok is false where there is none.
+// last is the newest successful update. ok is false if there is none.
 func (p picture) last() (u update, ok bool) {
 	for _, u := range slices.Backward(p.history) {
 		if u.succeeded() {

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// children are the processes that the campaign starts. The campaign adopts what they leave behind (it is their subreaper), so that a
-// killed engine whose pulumiscale is gone does not stay a zombie, which would look alive.
+// children are the processes that the campaign starts. The campaign adopts what they leave behind (it is their
+// subreaper). Else a killed engine whose pulumiscale is gone would stay a zombie and look alive.
 type children struct {
 	mu      sync.RWMutex
 	started map[int]bool
@@ -72,7 +72,7 @@ func (c *children) start(cmd *exec.Cmd) error {
 	return nil
 }
 
-// wait waits for a command that start started, and returns its exit code; -1 where a signal ended it.
+// wait waits for a command that start started, and returns its exit code. It is -1 if a signal ended the command.
 func (c *children) wait(cmd *exec.Cmd) int {
 	err := cmd.Wait()
 	c.mu.Lock()
@@ -160,7 +160,7 @@ const (
 type member struct {
 	pid  int
 	part part
-	// ours says of an engine that pulumiscale started it.
+	// ours says that pulumiscale started the engine.
 	ours bool
 }
 
@@ -196,7 +196,7 @@ func members(mark string) []member {
 	return out
 }
 
-// strike sends a signal to the processes of a world that which is true for, and returns how many there were.
+// strike sends a signal to the processes of a world for which which is true. It returns how many there were.
 func strike(mark string, sig syscall.Signal, which func(member) bool) int {
 	n := 0
 	for _, m := range members(mark) {

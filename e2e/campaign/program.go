@@ -10,7 +10,8 @@ import (
 // token is the token of every world's server.
 const token = "campaign-0123456789abcdef"
 
-// programText is the Pulumi program of an edition: a pool for each spec, and a neighbour. change may edit a rule's text before it is put in.
+// programText is the Pulumi program of an edition: a pool for each spec, and a neighbour. change may edit a rule's text
+// before it is put in; nil changes nothing.
 func programText(e edition, change func(pool, rule string) string) string {
 	var config, resources, rules strings.Builder
 	for _, p := range pools() {

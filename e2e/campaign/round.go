@@ -23,7 +23,7 @@ type round struct {
 	// rng draws all that the round chooses, before anything runs beside anything else.
 	rng   *rand.Rand
 	drawn int
-	// actors are those who ask, and those who break things.
+	// actors are those who ask and those who break things.
 	actors sync.WaitGroup
 
 	before picture
@@ -31,7 +31,7 @@ type round struct {
 	mayBeUnknown bool
 	rulesChanged bool
 	clockStepped bool
-	// foreign are locks of others, which must stay until the campaign takes them away.
+	// foreign are locks of others. They must stay until the campaign takes them away.
 	foreign []string
 
 	mu         sync.Mutex
@@ -42,7 +42,7 @@ type round struct {
 	serving    *server
 	// logFrom is where the round begins in the servers' log.
 	logFrom int
-	// cutOff says that an engine was killed that had left something in the middle.
+	// cutOff says that an engine that had left something in the middle was killed.
 	cutOff bool
 	// glances are pictures taken right after something was killed.
 	glances []picture
@@ -52,10 +52,10 @@ type round struct {
 	said string
 }
 
-// roundTimeout is how long a round may take before whatever it waits for counts as lost.
+// roundTimeout is how long a round may take. After it, whatever the round waits for counts as lost.
 const roundTimeout = 4 * time.Minute
 
-// settleTimeout is how long it may take after everything is healed until everything accepted has ended.
+// settleTimeout is how long it may take, after everything is healed, until everything accepted has ended.
 const settleTimeout = 2 * time.Minute
 
 // kinds are the kinds of rounds, each with what it does.
@@ -95,7 +95,7 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 	return r, broken, nil
 }
 
-// running is the server, or nil while there is none.
+// running is the server. It is nil while there is none.
 func (r *round) running() *server {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,7 +118,7 @@ func (r *round) count(what string, n int) {
 func (r *round) settle() []string {
 	again, patience := r.rng.IntN(4) == 0, 5*time.Second
 	switch r.kind {
-	case "edits", "contention": // a file is put right by the next decision, and by nothing else
+	case "edits", "contention": // the next decision puts a file right, and nothing else does
 		patience = 0
 	case "pending": // what could not be brought back while something was pending is tried ever less often
 		patience = 20 * time.Second
@@ -175,7 +175,8 @@ func (r *round) isSettled() bool {
 	return err == nil && len(agree(now, "")) == 0 && len(now.locks) == 0 && len(now.pending) == 0
 }
 
-// lastUp is the plain `pulumi up` after the round, with its preview, and what it said. A server that is just putting something right is waited for.
+// lastUp is the plain `pulumi up` after the round, with its preview, and what it said. It waits for a server that is
+// just putting something right.
 func (r *round) lastUp() (string, error) {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute) // the round may have used up its time
 	defer cancel()
@@ -189,13 +190,13 @@ func (r *round) lastUp() (string, error) {
 	}
 }
 
-// readWithCLI has the CLI read the state, and returns what it said if it could not.
+// readWithCLI has the CLI read the state. It returns what the CLI said if it could not.
 func (r *round) readWithCLI() []string {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute)
 	defer cancel()
 	var out []string
 	text, err := r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
-	for range 3 { // who reads while an engine writes may get half of it
+	for range 3 { // a reader may get half of the file while an engine writes it
 		if err == nil {
 			break
 		}
@@ -235,7 +236,7 @@ func (r *round) restart(deadline time.Time) bool {
 	}
 }
 
-// kill kills the server; until it is started again there is none.
+// kill kills the server. There is none until it is started again.
 func (r *round) kill() {
 	s := r.running()
 	r.mu.Lock()
@@ -291,7 +292,7 @@ func (r *round) allEnded() bool {
 	return all
 }
 
-// awaitQuiet waits until no engine runs any more, lest the stack be looked at while it works.
+// awaitQuiet waits until no engine runs any more, so that nobody looks at the stack while an engine works.
 func (r *round) awaitQuiet(deadline time.Time) bool {
 	quiet := r.until(time.Until(deadline), func() bool {
 		for _, m := range members(r.mark()) {
@@ -307,7 +308,7 @@ func (r *round) awaitQuiet(deadline time.Time) bool {
 	return quiet
 }
 
-// finishLog looks for what no server may say, and for what it must.
+// finishLog looks for what no server may say, and for what it must say.
 func (r *round) finishLog() {
 	text, err := os.ReadFile(r.logPath())
 	if err != nil {

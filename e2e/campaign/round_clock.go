@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// playClock sets the server's clock forward or back, while it runs or while it is down, and back to the right time in the end.
+// playClock sets the server's clock forward or back, while the server runs or while it is down. In the end it sets the
+// clock back to the right time.
 func (r *round) playClock() {
 	steps := []time.Duration{time.Second, 30 * time.Second, 10 * time.Minute, 3 * time.Hour, 48 * time.Hour}
 	r.clockStepped = true

@@ -4,7 +4,8 @@ package main
 
 import "time"
 
-// playContention has several `pulumiscale scale` from two checkouts, one server and plain `pulumi up` runs at one stack at once.
+// playContention has several `pulumiscale scale` from two checkouts, one server and plain `pulumi up` runs at one stack
+// at once.
 func (r *round) playContention() {
 	if r.rng.IntN(2) == 0 {
 		r.slowCloud()
@@ -26,7 +27,7 @@ func (r *round) playContention() {
 	}
 	r.pause(200 * time.Millisecond)
 	r.actors.Wait()
-	// The last word may have been that of the other checkout: whoever works on with this one restores it first.
+	// The other checkout may have had the last word: whoever works on with this one restores it first.
 	out, err := r.run(r.ctx, r.program(), r.binary, "restore", "--state-dir", r.state())
 	r.story.tell("restore: %s %s", result(err), short(out))
 	r.lookAt("restore", err)

@@ -67,7 +67,8 @@ func (r *round) replaceConfig(text string) {
 	}
 }
 
-// writeConfig edits the config file; the undoing is a checkout of what it was before the edit, with the counts of then.
+// writeConfig edits the config file. The undoing is a checkout of what the file was before the edit, with the counts of
+// then.
 func (r *round) writeConfig(change func(string) string) func() func() {
 	return func() func() {
 		text, err := os.ReadFile(r.config())
@@ -92,7 +93,8 @@ func (r *round) removeConfig() func() {
 	return func() { r.replaceConfig(string(text)) }
 }
 
-// checkOut checks the config file out from an older commit. Nobody undoes that: the counts are put right, and the rest is the same.
+// checkOut checks the config file out from an older commit. Nobody undoes that: the counts are put right, and the rest
+// is the same.
 func (r *round) checkOut() func() {
 	out, err := r.run(r.ctx, r.program(), "git", "rev-list", "HEAD")
 	commits := strings.Fields(out)
@@ -105,7 +107,7 @@ func (r *round) checkOut() func() {
 	return nil
 }
 
-// editCount is somebody's edit of a count on the way to their own `pulumi up`, which the undoing is.
+// editCount is somebody's edit of a count on the way to their own `pulumi up`. That update is the undoing.
 func (r *round) editCount(pool, count int) func() func() {
 	p := pools()[pool]
 	return func() func() {
@@ -166,7 +168,7 @@ func (r *round) changeRules(variant int) func() func() {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			r.complain("%v", err)
 		}
-		for range 20 { // it gets its turn between the updates of others
+		for range 20 { // the update gets its turn between those of others
 			out, err := r.run(r.ctx, r.program(), r.binary, "restore", "--state-dir", r.state())
 			r.story.tell("restore: %s %s", result(err), short(out))
 			out, err = r.plainUp(r.ctx, r.program())

@@ -41,7 +41,7 @@ func (r *round) playKill() {
 	}
 }
 
-// drawVictims draws who dies.
+// drawVictims draws what is killed.
 func (r *round) drawVictims() victims {
 	return []victims{
 		{server: true}, {server: true}, {server: true, engine: true}, {server: true, engine: true},
@@ -49,7 +49,8 @@ func (r *round) drawVictims() victims {
 	}[r.rng.IntN(8)]
 }
 
-// moment waits for the moment of a fault: after some time, at the lock, or in the middle of a provider's work.
+// drawMoment draws the moment of a fault: after some time, just after the answer, at the lock, or in the middle of a
+// provider's work. It returns a function that waits for that moment.
 func (r *round) drawMoment() func() {
 	phase, spread := r.rng.IntN(4), time.Duration(r.rng.IntN(1000))*time.Millisecond
 	return func() {
@@ -139,7 +140,7 @@ func (r *round) strike(v victims) {
 	r.glance(engines > 0)
 }
 
-// glance keeps the picture right after a blow, and notes whether killed engines were in the middle of something.
+// glance keeps the picture right after a blow. It notes whether killed engines were in the middle of something.
 func (r *round) glance(engines bool) {
 	r.pause(20 * time.Millisecond)
 	now, err := r.picture()
@@ -157,7 +158,7 @@ func (r *round) glance(engines bool) {
 	}
 }
 
-// killScale kills `pulumiscale scale`, with a server beside it or not.
+// killScale kills `pulumiscale scale`, with or without a server beside it.
 func (r *round) killScale() {
 	r.slowCloud()
 	alone, with, moment := r.rng.IntN(2) == 0, r.drawVictims(), r.drawMoment()
@@ -194,7 +195,8 @@ func (r *round) stopServer() {
 	r.story.tell("stopped serve")
 }
 
-// foreignLock has somebody else hold the stack, alive, dead or on another machine. It must be told of and never be broken.
+// foreignLock has somebody else hold the stack, alive, dead or on another machine. People must be told of the lock, and
+// it must never be broken.
 func (r *round) foreignLock() {
 	variant := r.rng.IntN(3)
 	cli, web := r.drawFor(pools()[0], 0), r.drawFor(pools()[0], 0)
@@ -235,7 +237,8 @@ func (r *round) foreignLock() {
 	r.releaseForeign(variant)
 }
 
-// hangingUp starts a plain `pulumi up` that hangs in the provider and holds the stack, and kills it if it is to be dead.
+// hangingUp starts a plain `pulumi up` that hangs in the provider and holds the stack. It kills that if it is to be
+// dead.
 func (r *round) hangingUp(dead bool) (lock, bool) {
 	r.setFaults(map[string]any{"hang": true})
 	file := filepath.Join(r.dir, "other.yaml")
@@ -270,7 +273,7 @@ func (r *round) hangingUp(dead bool) (lock, bool) {
 	return locks[0], true
 }
 
-// waitsFor complains unless an operation waits, and says for whom.
+// waitsFor complains unless an operation waits and says for whom.
 func (r *round) waitsFor(e *event, holder string) {
 	r.mu.Lock()
 	id := r.accepted[e]

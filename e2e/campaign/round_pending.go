@@ -15,24 +15,26 @@ import (
 type people struct {
 	// deploys lets one of them deploy at a time.
 	deploys sync.Mutex
-	// deployed is the edition of the last deploy that succeeded; the holder of deploys reads and writes it.
+	// deployed is the edition of the last deploy that succeeded. The holder of deploys reads and writes it.
 	deployed edition
-	// checkout is what stands in the server's checkout; who holds edits reads and writes it, and the files.
+	// checkout is what stands in the server's checkout. The holder of edits reads and writes it, and the files.
 	edits    sync.Mutex
 	checkout edition
-	// resized are the pools whose size was changed behind the state, and rest is the config file, less the counts, as it has to be in the end.
+	// resized are the pools whose size was changed behind the state. rest is the config file without the counts, as it
+	// has to be in the end.
 	resized map[string]bool
 	rest    string
-	// loopSince is how long the second stack's history was, 0 where nobody does anything to it, and loopHome brings its checkout to what is deployed.
+	// loopSince is how long the second stack's history was; it is 0 if nobody does anything to that stack. loopHome
+	// brings its checkout to what is deployed.
 	loopSince int
 	loopHome  func()
-	// deploying says that somebody's own engine is at work; round.mu guards it.
+	// deploying says that somebody's own engine is at work. round.mu guards it.
 	deploying bool
 }
 
-// playPending has people deploy from other checkouts, edit the program and its configuration in the server's checkout, refresh the state and change
-// sizes behind it, while scalings take place, some of which fail or are killed. In the end the server's checkout is brought to what was deployed last,
-// and nothing is pending any more.
+// playPending has people deploy from other checkouts, edit the program and its configuration in the server's checkout,
+// refresh the state and change sizes behind it. Scalings take place meanwhile, some of which fail or are killed. In the
+// end the server's checkout is brought to what was deployed last, and nothing is pending any more.
 func (r *round) playPending() {
 	r.people.deployed, r.people.checkout, r.people.resized = r.edition, r.edition, map[string]bool{}
 	within := func() time.Duration { return time.Duration(r.rng.IntN(2500)) * time.Millisecond }
@@ -90,7 +92,8 @@ func (r *round) playPending() {
 	r.comeHome()
 }
 
-// drawVariables draws what somebody's terminal has in its environment: often a variable that nobody reads, or one that stands for a flag of the engine.
+// drawVariables draws what somebody's terminal has in its environment. Often that is a variable that nobody reads, or
+// one that stands for a flag of the engine.
 func (r *round) drawVariables() []string {
 	urn := "urn:pulumi:" + stackName + "::" + projectName + "::localcloud:index:Balancer::" + neighbourName
 	flags := []string{
@@ -131,8 +134,8 @@ func (r *round) drawFaults() {
 	}
 }
 
-// deployer deploys another edition: from a clone, clean or dirty, from a folder outside of any repository, from the server's own checkout, or with a
-// config file that is elsewhere. It tries until it succeeds.
+// deployer deploys another edition. It does so from a clone, clean or dirty, from a folder outside of any repository,
+// from the server's own checkout, or with a config file that is elsewhere. It tries until it succeeds.
 func (r *round) deployer(after time.Duration) {
 	var changes []change
 	for range 1 + r.rng.IntN(2) {
@@ -174,7 +177,7 @@ func (r *round) deploy(e edition, way int) error {
 		dir = r.program()
 	}
 	var more []string
-	if dir == r.program() { // an edit would be deployed too, and nobody would know what is
+	if dir == r.program() { // an edit would be deployed too, and nobody would know what is deployed
 		r.people.edits.Lock()
 		defer r.people.edits.Unlock()
 		r.people.checkout = e
@@ -220,7 +223,8 @@ func (r *round) setDeploying(is bool) {
 	r.people.deploying = is
 }
 
-// takeCounts writes the counts of the last successful update into a checkout's config file, as `pulumiscale restore` does, which takes longer.
+// takeCounts writes the counts of the last successful update into a checkout's config file. `pulumiscale restore` does
+// the same and takes longer.
 func (r *round) takeCounts(dir string) error {
 	now, err := r.picture()
 	if err != nil {
@@ -241,7 +245,7 @@ func (r *round) takeCounts(dir string) error {
 
 func (r *round) configIn(dir string) string { return filepath.Join(dir, filepath.Base(r.config())) }
 
-// checkOutEdition writes what an edition has others into a checkout, with the counts that stand there.
+// checkOutEdition writes what differs in an edition into a checkout, with the counts that stand there.
 func (r *round) checkOutEdition(dir string, e edition) error {
 	if err := r.writeFile(filepath.Join(dir, "Pulumi.yaml"), programText(e, nil), false); err != nil {
 		return err
@@ -253,7 +257,7 @@ func (r *round) checkOutEdition(dir string, e edition) error {
 	return r.writeFile(r.configIn(dir), e.config(string(text)), false)
 }
 
-// writeFile writes a file if it is another one: at one stroke, or in place, as editors do.
+// writeFile writes a file if its text is another one: at one stroke, or in place, as editors do.
 func (r *round) writeFile(path, text string, inPlace bool) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return nil
@@ -264,7 +268,8 @@ func (r *round) writeFile(path, text string, inPlace bool) error {
 	return errors.Join(os.WriteFile(path+"~", []byte(text), 0o644), os.Rename(path+"~", path))
 }
 
-// editor edits the program or the config file in the server's checkout, at any moment, and takes it back after a while or not.
+// editor edits the program or the config file in the server's checkout, at any moment. It may take the edit back after
+// a while.
 func (r *round) editor() {
 	inFile := r.rng.IntN(3) == 0
 	c := r.drawChange(func(c change) bool { return c.inFile == inFile })
@@ -362,7 +367,8 @@ func (r *round) remover() {
 	})
 }
 
-// drawEngineMoment draws a moment, most of the time one shortly after an engine of ours was started, while the program is about to be read.
+// drawEngineMoment draws a moment. Most of the time it is shortly after an engine of ours was started, while the
+// program is about to be read.
 func (r *round) drawEngineMoment() func() {
 	spread := time.Duration(r.rng.IntN(400)) * time.Millisecond
 	if r.rng.IntN(4) == 0 {
@@ -381,10 +387,12 @@ func (r *round) drawEngineMoment() func() {
 	}
 }
 
-// refresher changes the size of a pool behind the state, or of none, and refreshes the state with what was deployed.
+// refresher changes the size of a pool behind the state, or of none. Then it refreshes the state with what was
+// deployed.
 func (r *round) refresher(after time.Duration) {
 	all := pools()
-	pool, by, number := all[r.rng.IntN(len(all))], r.rng.IntN(4)-1, 9000+r.rng.IntN(1000) // by 0 and 2 nothing is changed
+	// By 0 and 2 nothing is changed.
+	pool, by, number := all[r.rng.IntN(len(all))], r.rng.IntN(4)-1, 9000+r.rng.IntN(1000)
 	r.actors.Go(func() {
 		r.pause(after)
 		r.people.deploys.Lock()

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// playProvider has the cloud fail, fail half way, hang, run into a quota or lose its plugin, in the middle of a batch of pools.
+// playProvider has the cloud fail, fail half way, hang, run into a quota or lose its plugin, in the middle of a batch
+// of pools.
 func (r *round) playProvider() {
 	kinds := []string{"fail", "half failure", "quota", "hang", "no plugin"}
 	kind := kinds[r.rng.IntN(len(kinds))]

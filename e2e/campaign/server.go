@@ -25,10 +25,10 @@ type server struct {
 	w       *world
 	cmd     *exec.Cmd
 	address string
-	// log is what it wrote so far, and from where this process begins in the log's file.
+	// log is the file of what it wrote so far. from is where this process begins in that file.
 	log  string
 	from int64
-	// ended is closed when the process has, with code.
+	// ended is closed when the process has ended, with code.
 	ended chan struct{}
 	code  int
 	// expected says that the campaign ended it.
@@ -44,7 +44,7 @@ var listening = regexp.MustCompile(`"msg":"listening".*?"address":"([^"]+)"`)
 // startTimeout is how long a server may take to start, on a busy machine.
 const startTimeout = 30 * time.Second
 
-// serve starts a server and waits until it listens. The error is what it said if it ended instead.
+// serve starts a server and waits until it listens. The error is what the server said if it ended instead.
 func (w *world) serve() error {
 	s, err := w.launch()
 	if err != nil {
@@ -69,7 +69,7 @@ func (w *world) serve() error {
 	return fmt.Errorf("serve does not listen after %s: %s", startTimeout, lastLines(s.text(), 6))
 }
 
-// launch starts a server, which outlives the round, and waits for nothing.
+// launch starts a server, which outlives the round. It waits for nothing.
 func (w *world) launch() (*server, error) {
 	file, err := os.OpenFile(w.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -113,14 +113,14 @@ func (s *server) alive() bool {
 	}
 }
 
-// kill kills the server and waits until it is gone; the engine, if there is one, stays.
+// kill kills the server and waits until it is gone. The engine stays, if there is one.
 func (s *server) kill() {
 	s.expected.Store(true)
 	_ = s.cmd.Process.Kill()
 	<-s.ended
 }
 
-// stop ends the server gently and returns its exit code; -1 where it does not end in time.
+// stop ends the server gently and returns its exit code. It is -1 if the server does not end in time.
 func (s *server) stop(patience time.Duration) int {
 	s.expected.Store(true)
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
@@ -171,7 +171,7 @@ func (s *server) post(ctx context.Context, e *event, count *int) (answer, error)
 		return a, err
 	}
 	if err := json.Unmarshal([]byte(a.text), &a); err != nil {
-		// A refusal's result is an object, an operation's is not there.
+		// A refusal's result is an object. An operation's is not there.
 		return a, fmt.Errorf("the answer is no JSON: %w: %s", err, a.text)
 	}
 	return a, nil
@@ -218,7 +218,7 @@ func (s *server) ask(ctx context.Context, method, path string, body []byte, key 
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	req.Close = true // each request is a sender's first
+	req.Close = true // each request is a sender's first one
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, "", fmt.Errorf("%w: %w", errUnanswered, err)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// snapshot are the resources of a checkpoint, in its order, as they stand there. The backend keeps the checkpoint of every update beside the
-// update's entry in the history, so that each can be held against the one before it.
+// snapshot has the resources of a checkpoint, in its order, as they stand there. The backend keeps the checkpoint of
+// every update beside the update's entry in the history, so that each can be held against the one before it.
 type snapshot []map[string]any
 
 func parseSnapshot(text []byte) (snapshot, error) {
@@ -57,19 +57,20 @@ func text(resource map[string]any, field string) string {
 // name is a resource's name in the program.
 func name(urn string) string { return urn[strings.LastIndex(urn, ":")+1:] }
 
-// besidesSize are the resources by what names them, without all that a scaling may change: the sizes of pools, and what the engine notes of each
-// operation.
+// besidesSize are the resources by what names them, without all that a scaling may change: the sizes of pools, and what
+// the engine notes of each operation.
 func (s snapshot) besidesSize() map[string]map[string]any {
 	out := map[string]map[string]any{}
 	for _, resource := range s {
 		kept := maps.Clone(resource)
-		// A refresh drops what a property depends on, and the next update notes it again; the dependencies themselves stay.
+		// A refresh drops what a property depends on, and the next update notes it again. The dependencies themselves
+		// stay.
 		for _, field := range []string{"created", "modified", "sourcePosition", "stackTrace", "propertyDependencies"} {
 			delete(kept, field)
 		}
 		at := slices.IndexFunc(pools(), func(p poolSpec) bool { return p.name == name(text(resource, "urn")) })
 		if at >= 0 {
-			delete(kept, "initErrors") // of a scaling that failed half way
+			delete(kept, "initErrors") // a scaling that failed half way leaves it
 			for _, field := range []string{"inputs", "outputs"} {
 				if properties, ok := kept[field].(map[string]any); ok {
 					kept[field] = without(properties, pools()[at].size(), "updates")
@@ -165,7 +166,8 @@ func asText(value any) string {
 	return string(out)
 }
 
-// holes are what does not hold together in a snapshot: whatever a resource refers to must stand before it, else the CLI cannot read the state.
+// holes are what does not hold together in a snapshot. Whatever a resource refers to must stand before it, or the CLI
+// cannot read the state.
 func (s snapshot) holes() []string {
 	var out []string
 	urns, ids := map[string]bool{}, map[string]bool{}

@@ -41,7 +41,7 @@ func (c *campaign) note(kind string, r *round, broken bool, took time.Duration) 
 	}
 }
 
-// progress says every ten seconds how far it is.
+// progress says every ten seconds how far the campaign is.
 func (c *campaign) progress(ctx context.Context) {
 	ticker := time.NewTicker(10 * time.Second)
 	defer ticker.Stop()
@@ -63,7 +63,7 @@ func (c *campaign) progress(ctx context.Context) {
 	}
 }
 
-// columns are the counts that every kind has; the others are listed below the table.
+// columns are the counts that every kind has. The others are listed below the table.
 func columns() []string {
 	return []string{"requests", "unanswered", "503", "accepted", "scale runs", "plain ups", "scaled", "refused", "pending", "failed", "unverified", "kills", "engines killed"}
 }

@@ -21,13 +21,14 @@ type world struct {
 	story     *story
 	// rounds is how many rounds it has seen.
 	rounds int
-	// edition is what is deployed, and what stands in the checkout of the server between two rounds.
+	// edition is what is deployed. Between two rounds it is also what stands in the server's checkout.
 	edition edition
 	// loopEdition is that of the second stack.
 	loopEdition loopEdition
 }
 
-// The folders of a world. The backend is a folder on its own disk, so that it can be moved away, and the disk filled.
+// The folders of a world. The backend is a folder on its own disk, so that it can be moved away and its disk can be
+// filled.
 func (w *world) program() string { return filepath.Join(w.dir, "program") }
 func (w *world) copy() string    { return filepath.Join(w.dir, "copy") }
 func (w *world) bare() string    { return filepath.Join(w.dir, "bare") }
@@ -39,10 +40,10 @@ func (w *world) config() string  { return filepath.Join(w.program(), "Pulumi."+s
 func (w *world) faults() string  { return filepath.Join(w.cloud(), "faults.json") }
 func (w *world) clock() string   { return filepath.Join(w.dir, "clock") }
 
-// mark is what the environment of all the world's processes has.
+// mark is in the environment of all the world's processes.
 func (w *world) mark() string { return "CAMPAIGN_WORLD=" + w.dir }
 
-// env is the environment of all that runs in the world: nothing of the user's Pulumi is in reach.
+// env is the environment of all that runs in the world. Nothing of the user's Pulumi is in reach.
 func (w *world) env() []string {
 	var out []string
 	for _, variable := range os.Environ() {
@@ -123,7 +124,7 @@ func (c *campaign) newWorld(ctx context.Context, name string) (*world, error) {
 		return nil, err
 	}
 	if c.mounts {
-		// Small, so that they are soon full: a hundred updates take 5 MB.
+		// The disks are small, so that they are soon full: a hundred updates take 5 MB.
 		if err := errors.Join(mountDisk(w.disk(), "size=48m"), mountDisk(w.state(), "size=4m")); err != nil {
 			return nil, err
 		}
@@ -169,7 +170,7 @@ func (w *world) heal() {
 	}
 }
 
-// save copies the world to a folder that stays, but for what somebody removes meanwhile.
+// save copies the world to a folder that stays. It leaves out what somebody removes meanwhile.
 func (w *world) save(ctx context.Context, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err

@@ -13,7 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// scripted matches the commands of the end-to-end scripts that use a block, with the page, from docs/, and the block's name.
+// scripted matches the commands of the end-to-end scripts that use a block. It finds the page, from docs/, and the
+// block's name.
 var scripted = regexp.MustCompile(`(?m)^(?:docblock|shown|steps) (\S+\.md) (\S+)`)
 
 // scriptedBlocks are the blocks that scripts use, as PAGE NAME.
@@ -36,8 +37,8 @@ func scriptedBlocks(t *testing.T) map[string]bool {
 	return used
 }
 
-// TestEveryBlockIsClassified demands of each block that something runs or checks it, or that it says why nothing does. A block that is
-// only indented cannot say anything, so there is none.
+// TestEveryBlockIsClassified demands of each block that something runs or checks it, or that it says why nothing does.
+// A block that is only indented cannot say anything, so there is none.
 func TestEveryBlockIsClassified(t *testing.T) {
 	used, count := scriptedBlocks(t), map[string]int{}
 	for _, p := range pages(t) {

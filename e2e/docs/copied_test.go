@@ -47,7 +47,7 @@ func TestNoTokenInArguments(t *testing.T) {
 	}
 }
 
-// workflow is what of a GitHub workflow bears on who sees what.
+// workflow is the part of a GitHub workflow that decides who sees what.
 type workflow struct {
 	Permissions map[string]string
 	Env         map[string]string
@@ -61,7 +61,8 @@ type workflow struct {
 	}
 }
 
-// A workflow reads its repository and no more, its secrets are in the steps that run Pulumi alone, and its actions are pinned by a commit.
+// A workflow reads its repository and no more. Its secrets are only in the steps that run Pulumi, and its actions are
+// pinned by a commit.
 func TestWorkflowsAreCareful(t *testing.T) {
 	pinned := regexp.MustCompile(`^[\w-]+/[\w/-]+@(COMMIT|[0-9a-f]{40})$`)
 	count := 0
@@ -105,7 +106,7 @@ func TestWorkflowsAreCareful(t *testing.T) {
 	}
 }
 
-// An image that people copy has a version, and not the newest.
+// An image that people copy has a version or a digest, and the version is not "latest".
 func TestImagesHaveVersions(t *testing.T) {
 	image := regexp.MustCompile(`(?m)^(?:\s*image:|FROM|ARG BASE=) *([^\s$]+)`)
 	files, err := filepath.Glob("../../docs/*.md")

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// examples are the programs in examples/ and the configuration that they need; COUNT stands for the count in it.
+// examples are the programs in examples/ and the configuration that they need. COUNT stands for the count in it.
 var examples = map[string]map[string]string{
 	"aws-autoscaling-group": {"workerCount": "COUNT"},
 	"aws-instances":         {"workerCount": "COUNT"},
@@ -64,7 +64,8 @@ func TestEveryExampleIsChecked(t *testing.T) {
 	}
 }
 
-// TestExamplesWantWhatTheyAreCheckedWith compares the majors of the SDKs that an example asks for with the pins that it is checked with.
+// TestExamplesWantWhatTheyAreCheckedWith compares the majors of the SDKs that an example asks for with the pins that it
+// is checked with.
 func TestExamplesWantWhatTheyAreCheckedWith(t *testing.T) {
 	type manifest struct{ Dependencies, DevDependencies map[string]string }
 	var pins manifest
@@ -107,7 +108,8 @@ func TestExamplesCompileAsTheyAreChecked(t *testing.T) {
 	}
 }
 
-// TestLockRecordsNoAddresses demands that packages come from whatever registry npm is set up with: the lock says which they are by their hashes.
+// TestLockRecordsNoAddresses demands that packages come from whatever registry npm is set up with. The lock says which
+// they are by their hashes.
 func TestLockRecordsNoAddresses(t *testing.T) {
 	var lock struct {
 		Packages map[string]struct{ Resolved, Integrity string }

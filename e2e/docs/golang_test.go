@@ -11,7 +11,7 @@ import (
 // places are the lines of the program in testdata that blocks of Go take.
 var places = regexp.MustCompile(`(?m)^\t//BLOCK (\w+)$`)
 
-// goBlock is a program with all blocks of Go, of which it runs one. It is built with this repository's own pins.
+// goBlock is a program with all blocks of Go. It runs one of them. It is built with this repository's own pins.
 func goBlock(t *testing.T, b block) program {
 	t.Helper()
 	source, err := os.ReadFile("testdata/main.go.txt")

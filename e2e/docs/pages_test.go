@@ -21,7 +21,7 @@ const root = "../.."
 
 // page is a Markdown file.
 type page struct {
-	// file is its path in the repository, and source its content.
+	// file is the page's path in the repository, and source is its content.
 	file   string
 	source []byte
 	tree   ast.Node
@@ -65,7 +65,7 @@ type block struct {
 	line     int
 	language string
 	text     string
-	// mark is the kind of the HTML comment before it, such as "test", and name what the comment says after that.
+	// mark is the kind of the HTML comment before the block, such as "test". name is what the comment says after that.
 	mark, name string
 }
 

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestPythonIsPython compiles the blocks and the examples in Python. Their types are not checked: the SDKs are not there. What exports
-// rules also runs, on stand-ins for the SDKs, which prove the rules and not the arguments of the resources.
+// TestPythonIsPython compiles the blocks and the examples in Python. Their types are not checked, because the SDKs are
+// not there. What exports rules also runs, on stand-ins for the SDKs, which prove the rules and not the arguments of
+// the resources.
 func TestPythonIsPython(t *testing.T) {
 	python(t)
 	files, err := filepath.Glob(filepath.Join(root, "examples/*/__main__.py"))
@@ -27,7 +28,7 @@ func TestPythonIsPython(t *testing.T) {
 	}
 }
 
-// python skips the test where there is no Python; in CI it fails.
+// python skips the test if there is no Python; in CI the test fails.
 func python(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err == nil {

@@ -25,7 +25,7 @@ type ran struct {
 
 // program is one that can be run.
 type program struct {
-	// project is its name, and config its configuration; COUNT stands for the count in it.
+	// project is the program's name, and config is its configuration. COUNT stands for the count in it.
 	project string
 	config  map[string]string
 	// run is the command, to which project and configuration are added.
@@ -61,9 +61,9 @@ func (p program) with(t *testing.T, count int) ran {
 	return out
 }
 
-// check runs a program with two counts, holds the rules that it exports against the schema, and proves them on what it registers: the targets
-// are resources of the program, as many as there are units where they are a pattern, and `current` and the config key are the count.
-// It returns the rules for three units.
+// check runs a program with two counts, holds the rules that it exports against the schema, and proves them on what it
+// registers. The targets are resources of the program; if they are a pattern, there are as many as there are units.
+// `current` and the config key are the count. It returns the rules for three units.
 func (p program) check(t *testing.T) any {
 	t.Helper()
 	var rules any
@@ -111,7 +111,7 @@ func (p program) checkRule(t *testing.T, name string, rule map[string]any, urns 
 	}
 }
 
-// schema is the JSON schema of the rules. That it and the parser agree is tested in package scale.
+// schema is the JSON schema of the rules. A test of package scale holds that it and the parser agree.
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	compiled, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs/rules.schema.json"))
@@ -121,7 +121,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return compiled
 }
 
-// blocksIn are the blocks of a language on all pages; at least one is demanded.
+// blocksIn are the blocks of a language on all pages. There must be at least one.
 func blocksIn(t *testing.T, language string) []block {
 	t.Helper()
 	out := ofLanguage(pages(t), language)
@@ -143,7 +143,7 @@ func ofLanguage(pages []page, language string) []block {
 	return out
 }
 
-// documented is the program of a block that exports rules, but for the command.
+// documented is the program of a block that exports rules, without the command.
 func documented() program {
 	return program{project: "documented", config: map[string]string{"workerCount": "COUNT"}}
 }
@@ -184,7 +184,7 @@ func TestTheLanguagesExportTheSameRules(t *testing.T) {
 	}
 }
 
-// rulesInYAML are the rules of a block with what they would take from an Auto Scaling group of three.
+// rulesInYAML are the rules of a block, with what they would take from an Auto Scaling group of three.
 func rulesInYAML(t *testing.T, b block) any {
 	t.Helper()
 	text := strings.NewReplacer(

@@ -27,7 +27,8 @@ const compilerOptions = `{"compilerOptions": {"strict": true, "target": "es2020"
 // workshop is the folder in which all TypeScript of the documentation and the examples is compiled.
 var workshop string
 
-// compile type-checks and compiles it at once, for all tests: most of the time goes into reading the SDKs.
+// compile type-checks and compiles all of it at once, for all tests, because most of the time goes into reading the
+// SDKs.
 var compile = sync.OnceValue(func() error { return compileInto(workshop) })
 
 func TestMain(m *testing.M) {
@@ -54,7 +55,7 @@ func sdks() string {
 	return dir
 }
 
-// compileInto writes every block and every example into a folder and compiles it, and with them the programs in YAML.
+// compileInto writes every block and every example into a folder and compiles them, together with the programs in YAML.
 func compileInto(dir string) error {
 	if _, err := os.Stat(filepath.Join(sdks(), "typescript")); err != nil {
 		return fmt.Errorf("the SDKs are not installed: run `make examples`: %w", err)
@@ -112,7 +113,7 @@ func moduleOf(b block) string {
 	return fmt.Sprintf("%s_%d", strings.NewReplacer("/", "_", ".", "_").Replace(b.page), b.line)
 }
 
-// typeChecked is the folder with what was compiled. Without the SDKs the test is skipped, in CI it fails.
+// typeChecked is the folder with what was compiled. Without the SDKs the test is skipped; in CI it fails.
 func typeChecked(t *testing.T) string {
 	t.Helper()
 	if _, err := os.Stat(sdks()); err != nil && os.Getenv("CI") == "" {

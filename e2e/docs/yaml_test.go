@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// typeScriptOf is a Pulumi program in YAML as one in TypeScript, so that the SDK's types say whether its resources have such properties. It is
-// empty where the block declares no resources.
+// typeScriptOf is a Pulumi program in YAML as one in TypeScript, so that the SDK's types say whether its resources have
+// such properties. It is empty if the block declares no resources.
 func typeScriptOf(b block) (string, error) {
 	var program struct{ Resources yaml.Node }
 	if err := yaml.Unmarshal([]byte(b.text), &program); err != nil {
@@ -45,7 +45,7 @@ var (
 	configured   = regexp.MustCompile(`\$\{(\w+):(\w+)\}`)
 )
 
-// interpolation is a string of YAML with references as TypeScript: a reference alone keeps its type.
+// interpolation is a string of YAML with references, as TypeScript. A reference alone keeps its type.
 func interpolation(quoted string) string {
 	text := configured.ReplaceAllString(strings.Trim(quoted, `"`), `${new pulumi.Config("$1").requireSecret("$2")}`)
 	if whole := reference.FindStringSubmatch(text); len(whole) > 1 && whole[0] == text {

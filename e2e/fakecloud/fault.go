@@ -13,13 +13,13 @@ import (
 type fault struct {
 	route string
 	kind  string
-	// first are how many requests are still answered; times are how many then fail, all for 0.
+	// first is how many requests are still answered. times is how many then fail; 0 is all of them.
 	first, times int
 }
 
-// Fail makes the requests of a route fail, after the first few and for a number of times; 0 is until [Server.Mend]. "*" is every
-// route. The kind is a status, answered in the service's words; "gateway", a 502 of a proxy before it, in HTML; "reset", a broken connection; or
-// "hang", no answer until Mend, and then the usual one.
+// Fail makes the requests of a route fail, after the first few and for a number of times; 0 is until [Server.Mend]. "*"
+// is every route. The kind is one of these: a status, answered in the service's words; "gateway", a 502 in HTML of a
+// proxy before the service; "reset", a broken connection; or "hang", no answer until Mend, and then the usual one.
 func (s *Server) Fail(route, kind string, first, times int) error {
 	if !known(route) {
 		return fmt.Errorf("there is no route %q", route)
@@ -51,7 +51,7 @@ func known(name string) bool {
 	return false
 }
 
-// faultFor is what a request of a route meets; nil where nothing is wrong.
+// faultFor is what a request of a route meets. It is nil if nothing is wrong.
 func (s *Server) faultFor(route string) *fault {
 	for i, f := range s.faults {
 		switch {
@@ -70,7 +70,7 @@ func (s *Server) faultFor(route string) *fault {
 	return nil
 }
 
-// delays says whether the request is only delayed, and has been.
+// delays says whether the request is only delayed. It returns after the delay.
 func (f *fault) delays(r *http.Request, mended <-chan struct{}) bool {
 	if f.kind != "hang" {
 		return false

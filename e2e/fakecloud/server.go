@@ -15,7 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// Owner is the user whom the token belongs to, and the organisation of the stacks.
+// Owner is the user to whom the token belongs, and the organisation of the stacks.
 const Owner = "acme"
 
 // Server is the fake. It is safe for concurrent use.
@@ -34,7 +34,7 @@ type Server struct {
 	unlisted bool
 }
 
-// Start starts the fake on a free port of the loopback interface, with no stack in it and one access token that it accepts.
+// Start starts the fake on a free port of the loopback interface. It has no stack in it and accepts one access token.
 func Start(token string) (*Server, error) {
 	s := &Server{
 		token: token, address: "127.0.0.1:0", mended: make(chan struct{}), stacks: map[string]*stack{}, updates: map[string]*update{},
@@ -48,7 +48,7 @@ func Start(token string) (*Server, error) {
 // URL is the backend's address for the CLI. It stays the same while the fake is down.
 func (s *Server) URL() string { return "http://" + s.address }
 
-// Up listens again after Down. What the fake knows is as it was.
+// Up listens again after Down. What the fake knows is as it was before.
 func (s *Server) Up() error {
 	listener, err := net.Listen("tcp", s.address) //nolint:noctx // a test's own
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Server) Up() error {
 	return nil
 }
 
-// Down stops listening and breaks all connections: the next ones are refused.
+// Down stops listening and breaks all connections. The next ones are refused.
 func (s *Server) Down() {
 	s.mu.Lock()
 	server, ended := s.http, s.ended
@@ -78,14 +78,14 @@ func (s *Server) Down() {
 	}
 }
 
-// ListRunning says whether the history lists updates that still run. At first it does.
+// ListRunning says whether the history lists updates that still run. At first it lists them.
 func (s *Server) ListRunning(listed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unlisted = !listed
 }
 
-// SetToken makes another access token the one that is accepted: the one before has expired.
+// SetToken makes another access token the one that is accepted, as if the one before had expired.
 func (s *Server) SetToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +99,7 @@ func (s *Server) Forget() {
 	s.served = nil
 }
 
-// Served counts the requests that there were of a route, answered or failed, since Forget.
+// Served counts the requests of a route since Forget, answered or failed.
 func (s *Server) Served(route string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,11 +210,11 @@ func answer(w http.ResponseWriter, out any, err error) {
 	_, _ = w.Write(text)
 }
 
-// route is one of the service's: its friendly name in the client's list of them, its method and its path.
+// route is one of the service's: its friendly name in the client's list of routes, its method and its path.
 type route struct {
 	name, method string
 	path         *regexp.Regexp
-	// lease says that the update's own token is asked for.
+	// lease says that the route asks for the update's own token.
 	lease  bool
 	handle func(*Server, *call) (any, error)
 }
@@ -236,7 +236,7 @@ func find(r *http.Request) (route, map[string]string) {
 	return route{name: r.Method + " " + r.URL.Path}, nil
 }
 
-// at is a pattern of a path, where {name} stands for a part of it.
+// at is a pattern of a path. In the path, {name} stands for a part of it.
 func at(path string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.NewReplacer("{", "(?P<", "}", ">[^/]+)").Replace(path) + "$")
 }

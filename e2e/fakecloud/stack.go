@@ -17,13 +17,13 @@ type stack struct {
 	version            int
 	tags               map[apitype.StackTagName]string
 	deployment         apitype.UntypedDeployment
-	// updates are those that were started, oldest first, without previews.
+	// updates are those that were started, without previews, oldest first.
 	updates []*update
 }
 
 func stackKey(org, project, name string) string { return org + "/" + project + "/" + name }
 
-// active is the update that holds the stack; nil where none does.
+// active is the update that holds the stack. It is nil if none does.
 func (st *stack) active() *update {
 	for _, u := range st.updates {
 		if u.running() {
@@ -33,7 +33,7 @@ func (st *stack) active() *update {
 	return nil
 }
 
-// Rename gives a stack, "org/project/name", another name of this form; an empty one removes it.
+// Rename gives a stack, "org/project/name", another name of this form. An empty new name removes the stack.
 func (s *Server) Rename(from, to string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,7 @@ func (s *Server) getStack(c *call) (any, error) {
 
 func (s *Server) exportStack(c *call) (any, error) { return c.stack.deployment, nil }
 
-// history lists the updates, newest first. It is not in pages unless the CLI asks for them.
+// history lists the updates, newest first. It has pages only if the CLI asks for them.
 func (s *Server) history(c *call) (any, error) {
 	updates := []apitype.UpdateInfo{}
 	for _, u := range slices.Backward(c.stack.updates) {
@@ -118,7 +118,7 @@ func (c *call) number(name string) int {
 	return n
 }
 
-// latest tells of the newest update; the client wants its configuration.
+// latest tells of the newest update. The client wants its configuration.
 func (s *Server) latest(c *call) (any, error) {
 	n := len(c.stack.updates)
 	if n == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// lease is how long an update holds its stack without renewing that. The client renews it after half of it.
+// lease is how long an update holds its stack without renewing the lease. The client renews it after half of that.
 const lease = 5 * time.Minute
 
 // update is an update or a preview.
@@ -26,7 +26,7 @@ func (u *update) end(result apitype.UpdateResult) {
 	u.info.Result, u.info.EndTime = result, time.Now().Unix()
 }
 
-// expire ends what has not renewed its lease.
+// expire ends the updates that have not renewed their lease.
 func (s *Server) expire() {
 	for _, u := range s.updates {
 		if u.running() && time.Now().After(u.expires) {
@@ -35,7 +35,7 @@ func (s *Server) expire() {
 	}
 }
 
-// Expire lets the lease of whatever holds a stack end now, and says whether anything did.
+// Expire lets the lease of whatever holds a stack end now. It says whether anything held the stack.
 func (s *Server) Expire(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,8 +60,8 @@ func (s *Server) activeOf(key string) *update {
 	return nil
 }
 
-// Hold begins somebody else's update of a stack, with the configuration of the one before it and what is given besides. It changes no
-// resource. It ends by [Server.Release].
+// Hold begins somebody else's update of a stack. Its configuration is that of the update before it, with what is given
+// besides. It changes no resource. [Server.Release] ends it.
 func (s *Server) Hold(key string, config map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *Server) Hold(key string, config map[string]string) error {
 	return nil
 }
 
-// Release ends an update that [Server.Hold] has begun, successfully.
+// Release ends an update that [Server.Hold] has begun, as a success.
 func (s *Server) Release(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +124,8 @@ func create(kind apitype.UpdateKind) func(*Server, *call) (any, error) {
 	}
 }
 
-// startUpdate is where the service refuses what would run beside another update; the client has words of its own for that here alone.
+// startUpdate refuses an update that would run beside another one, as the service does at this request. Only here does
+// the client have words of its own for that.
 func (s *Server) startUpdate(c *call) (any, error) {
 	var request apitype.StartUpdateRequest
 	if err := c.decode(&request); err != nil {

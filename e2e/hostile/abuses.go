@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// abuses are all abuses of HTTP/2, whose numbers are those of RFC 9113.
+// abuses are all abuses of HTTP/2. The numbers in the comments on them are sections of RFC 9113.
 func abuses() []abuse {
 	return slices.Concat(prefaceAbuses(), floodAbuses(), resetAbuses(), continuationAbuses(), headerAbuses(), messageAbuses(), windowAbuses(), dataAbuses(), streamAbuses(), frameAbuses())
 }
@@ -22,7 +22,7 @@ func scaling(more ...string) []hpack.HeaderField {
 	return request("POST", scaleSum+"?delta=25", more...)
 }
 
-// prefaceAbuses begin otherwise than a connection begins (3.4).
+// prefaceAbuses begin in another way than a connection begins (3.4).
 func prefaceAbuses() []abuse {
 	var out []abuse
 	for _, text := range []string{
@@ -37,7 +37,8 @@ func prefaceAbuses() []abuse {
 	}})
 }
 
-// floodAbuses send cheap frames without end, to each of which a careless server answers. A careful one answers some, or ends the connection.
+// floodAbuses send cheap frames without end. A careless server answers each. A careful one answers some, or ends the
+// connection.
 func floodAbuses() []abuse {
 	type frame struct {
 		name   string
@@ -165,7 +166,7 @@ func continuationAbuses() []abuse {
 	return out
 }
 
-// headerAbuses are header lists and compression that cost the server much, or nothing but sense.
+// headerAbuses are header lists and compression that cost the server much, or that make no sense.
 func headerAbuses() []abuse {
 	const kind = "HTTP/2: headers"
 	large := []int{http.StatusRequestHeaderFieldsTooLarge}
@@ -176,7 +177,8 @@ func headerAbuses() []abuse {
 	out = append(out, abuse{kind: kind, name: "a bomb of one field 16,000 times", want: large, do: func(p *peer) {
 		block := p.encode(append(strange("/status"), hpack.HeaderField{Name: "x", Value: strings.Repeat("v", 4000)}))
 		p.frame(http2.FrameHeaders, http2.FlagHeadersEndStream, 1, block)
-		p.frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, strings.Repeat("\xbe", 16_000)) // the newest of the table
+		// The byte is the newest entry of the table.
+		p.frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, strings.Repeat("\xbe", 16_000))
 		p.answered(1)
 	}})
 	for name, block := range sorted(map[string]string{
@@ -197,7 +199,7 @@ func headerAbuses() []abuse {
 	)
 }
 
-// messageAbuses are requests that are malformed (8.1.1): each must come to nothing.
+// messageAbuses are requests that are malformed (8.1.1). Each must come to nothing.
 func messageAbuses() []abuse {
 	var out []abuse
 	for name, header := range sorted(map[string][]hpack.HeaderField{
@@ -213,7 +215,8 @@ func messageAbuses() []abuse {
 		refused := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}
 		out = append(out, abuse{kind: "HTTP/2: messages", name: name, want: refused, do: func(p *peer) { p.open(1, true, header); p.met() }})
 	}
-	// These are malformed too, by section 8.1.1 and 8.2.2, but the library takes them for what they say, from a sender who has the token.
+	// By sections 8.1.1 and 8.2.2 these are malformed too. But the library takes them for what they say, from a sender
+	// who has the token.
 	for name, more := range sorted(map[string][]string{
 		"keep-alive": {"keep-alive", "5"}, "a length that is no number": {"content-length", "x"}, "a length without a body": {"content-length", "5"}, "two lengths": {"content-length", "0", "content-length", "5"},
 	}) {

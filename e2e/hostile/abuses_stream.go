@@ -12,7 +12,7 @@ import (
 
 const windows = "HTTP/2: windows"
 
-// windowAbuses leave the server no window to answer in, or more than there is (6.9).
+// windowAbuses leave the server no window to answer in, or more window than there is (6.9).
 func windowAbuses() []abuse {
 	const kind = windows
 	none := http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}
@@ -53,7 +53,7 @@ func windowAbuses() []abuse {
 	}
 }
 
-// dataAbuses send more data than there is room for, or none without end.
+// dataAbuses send more data than there is room for, or empty data without end.
 func dataAbuses() []abuse {
 	const kind = windows
 	return []abuse{
@@ -124,7 +124,7 @@ func streamAbuses() []abuse {
 	}
 }
 
-// frameAbuses are frames that are not what they say (6).
+// frameAbuses are frames that are not what they say they are (6).
 func frameAbuses() []abuse {
 	const kind = "HTTP/2: frames"
 	var out []abuse

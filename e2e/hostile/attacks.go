@@ -25,7 +25,7 @@ var (
 const (
 	// poolSum gets nothing but deltas, so that what it must be at the end is known.
 	poolSum = "sum"
-	// poolAlerts gets alerts, and poolHeld is held and released.
+	// poolAlerts gets alerts. poolHeld is held and released.
 	poolAlerts = "alerts"
 	poolHeld   = "held"
 )
@@ -108,7 +108,8 @@ func strangerAttacks() []attack {
 	)
 }
 
-// tokenAttacks bear tokens that are not the server's, or the right one where it does not count.
+// tokenAttacks bear tokens that are not the server's. Some bear the right one, in a form that counts or in one that
+// does not.
 func tokenAttacks() []attack {
 	token := strings.TrimPrefix(withToken, "Authorization: Bearer ")
 	right := map[string]string{
@@ -154,7 +155,7 @@ func tokenAttacks() []attack {
 	)
 }
 
-// siteAttacks are what a browser sends for another site, with the credentials that it keeps and without them.
+// siteAttacks are what a browser sends for another site, with and without the credentials that it keeps.
 func siteAttacks() []attack {
 	var out []attack
 	for name, header := range sorted(map[string]string{

@@ -13,7 +13,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// document is JSON of what can always be written as JSON.
+// document is JSON of a value that can always be written as JSON.
 func document(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -25,7 +25,7 @@ func document(value any) string {
 // labels are an alert's labels or annotations.
 type labels map[string]any
 
-// alertOf is an alert that fires, since a time of its own for each name.
+// alertOf is an alert that fires. Each name fires since a time of its own.
 func alertOf(own labels, annotations labels, more map[string]any) map[string]any {
 	alert := map[string]any{"status": "firing", "labels": own, "annotations": annotations, "startsAt": "2026-03-04T12:00:00Z"}
 	maps.Copy(alert, more)
@@ -51,7 +51,8 @@ func storm(n int) string {
 	return notified(alerts...)
 }
 
-// alertAttacks are notifications as somebody may forge them who writes alerts, or the sender's token has leaked to.
+// alertAttacks are notifications as somebody may forge them who writes alerts, or to whom the sender's token has
+// leaked.
 func alertAttacks() []attack {
 	post := func(name, body string, want []int) attack {
 		return attack{name: name, text: posted(alertsOf+"?delta=1", body), want: want, key: "alerts/" + name}
@@ -114,7 +115,7 @@ func manyLabels(n int) labels {
 // topic is any topic of SNS.
 const topic = "arn:aws:sns:us-east-1:123456789012:alarms"
 
-// forged is an SNS message whose signature is not Amazon's, with other fields than usual.
+// forged is an SNS message whose signature is not Amazon's. Some of its fields may be others than usual.
 func forged(fields map[string]any) string {
 	message := map[string]any{
 		"Type": "Notification", "MessageId": "00000000-0000-0000-0000-000000000000", "TopicArn": topic, "Message": `{"AlarmName":"A","NewStateValue":"ALARM"}`,
@@ -124,7 +125,8 @@ func forged(fields map[string]any) string {
 	return document(message)
 }
 
-// alarmAttacks are forged messages of SNS, and events of EventBridge that are none. None of them may make the server ask anybody.
+// alarmAttacks are forged messages of SNS, and what is sent as an event of EventBridge and is none. None of them may
+// make the server ask anybody.
 func alarmAttacks() []attack {
 	post := func(name, body string, want []int) attack {
 		return attack{name: name, text: posted(alarmsOf+"?delta=1", body), want: want, key: "alarms/" + name}

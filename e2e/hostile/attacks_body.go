@@ -12,7 +12,7 @@ import (
 
 const maxBody = 1 << 20
 
-// bomb is much of nothing, compressed.
+// bomb is a lot of nothing, compressed.
 var bomb = sync.OnceValue(func() string {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)

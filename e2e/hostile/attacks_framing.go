@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// hidden is a request that would scale, if it were ever taken for one. It has the token, so that nothing else stands in its way.
+// hidden is a request that would scale, if it were ever taken for one. It has the token, so that nothing else stands in
+// its way.
 const hidden = "POST " + scaleSum + "?delta=25 HTTP/1.1\r\n" + hostHeader + "\r\n" + withToken + "\r\n\r\n"
 
-// framed is a POST with the token, of these headers and whatever comes after them.
+// framed is a POST with the token, with these headers and whatever comes after them.
 func framed(after string, headers ...string) string {
 	return raw("POST "+scaleSum+"?delta=x HTTP/1.1", "", append([]string{hostHeader, withToken, asJSON}, headers...)...) + after
 }
@@ -33,7 +34,7 @@ func framingAttacks() []attack {
 		switch name {
 		case "version 1.2": // it is answered as 1.1 is
 			want = append(want, http.StatusOK)
-		case "the preface of HTTP/2": // it is a request to the library, and one of a stranger
+		case "the preface of HTTP/2": // to the library it is a request, and one of a stranger
 			want = stranger
 		}
 		out = append(out, attack{name: name, text: text, want: want, then: malformed, plain: true})

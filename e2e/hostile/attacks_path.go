@@ -15,7 +15,7 @@ func basic(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// short is a text as a name.
+// short is a text in a form that fits into a name.
 func short(text string) string {
 	if len(text) > 60 {
 		return text[:60] + "..."
@@ -23,7 +23,7 @@ func short(text string) string {
 	return text
 }
 
-// pathAttacks ask for paths that are not there, or that mean another one.
+// pathAttacks ask for paths that are not there, or that mean another path.
 func pathAttacks() []attack {
 	var out []attack
 	for _, path := range []string{
@@ -60,7 +60,7 @@ func pathAttacks() []attack {
 	)
 }
 
-// queryAttacks ask for counts that are none.
+// queryAttacks ask for counts that are not counts.
 func queryAttacks() []attack {
 	var out []attack
 	for _, query := range []string{

@@ -18,14 +18,14 @@ type held struct {
 	kind string
 	n    int
 	text string
-	// ends is how long it may last; zero: longer than anybody waits here.
+	// ends is how long the connection may last. Zero is longer than anybody waits here.
 	ends time.Duration
 	// drip sends a byte every second, so that the connection is never idle.
 	drip bool
 }
 
-// heldConnections are a thousand connections of senders who never come to an end. The server's own limits are 5 s for a header, 15 s for
-// a request and 2 minutes between two; the rest is for a machine that has much to do.
+// heldConnections are a thousand connections of senders who never come to an end. The server's own limits are 5 s for a
+// header, 15 s for a request and 2 minutes between two. The rest of the time is for a machine that has much to do.
 func heldConnections() []held {
 	half := raw("POST "+scaleSum+" HTTP/1.1", "", hostHeader, withToken, asJSON, "Content-Length: 1000") + "{"
 	return []held{
@@ -42,7 +42,8 @@ func heldConnections() []held {
 // wellMeant is how long an answer to others may take meanwhile.
 const wellMeant = 10 * time.Second
 
-// holdConnections holds them all at once, sees to it that others are answered meanwhile, and that the server ends them.
+// holdConnections holds them all at once. It checks that others are answered meanwhile, and that the server ends the
+// connections.
 func (b *battery) holdConnections(ctx context.Context) {
 	idle, leave := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -89,7 +90,7 @@ func (h held) hold(ctx context.Context, address string) []string {
 		go func() {
 			for {
 				time.Sleep(time.Second)
-				if _, err := io.WriteString(conn, "x"); err != nil { // at the latest because it is closed here
+				if _, err := io.WriteString(conn, "x"); err != nil { // at the latest this fails when it is closed here
 					return
 				}
 			}

@@ -12,8 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// What a server may hold more than before, at rest: a connection or two that are just being closed, and what the queue remembers of
-// the hundreds of operations that there were.
+// A server may hold so much more than before, at rest: a connection or two that are just being closed, and what the
+// queue remembers of the hundreds of operations that there were.
 const (
 	moreGoroutines = 3
 	moreFiles      = 3
@@ -30,7 +30,7 @@ func (b *battery) holdings(ctx context.Context) (lab.Holdings, error) {
 	return b.server.Holdings(text)
 }
 
-// compare waits until the server holds hardly more than before, and tells if that does not come about.
+// compare waits until the server holds hardly more than before. It tells if that does not come about.
 func (b *battery) compare(ctx context.Context, name string, before lab.Holdings) {
 	var now lab.Holdings
 	var faults []string

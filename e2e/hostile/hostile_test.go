@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// The battery must have what it promises, and each attack a name of its own by which it can be tried again.
+// The battery must have what it promises. Each attack must have a name of its own, by which it can be tried again.
 func TestThereIsEnough(t *testing.T) {
 	seen, n := map[string]bool{}, 0
 	for _, k := range kinds() {

@@ -30,15 +30,15 @@ const secure = "HTTP/2"
 type abuse struct {
 	kind, name string
 	do         func(*peer)
-	// ends says that the server must end the connection. Where it need not, it must answer a ping afterwards.
+	// ends says that the server must end the connection. If it need not, it must answer a ping afterwards.
 	ends bool
-	// may says that it may end the connection, or go on with it.
+	// may says that the server may end the connection, or go on with it.
 	may bool
-	// want are the statuses that requests may be answered with; none: every request must come to nothing.
+	// want are the statuses that requests may be answered with. If there are none, every request must come to nothing.
 	want []int
-	// delta is by how much each request moves the pool of deltas that is accepted after all.
+	// delta is by how much each request that is accepted after all moves the pool of deltas.
 	delta int
-	// bare leaves out the preface and the settings that every connection begins with.
+	// bare leaves out the preface and the settings with which every connection begins.
 	bare bool
 }
 
@@ -90,7 +90,7 @@ func plainClient() *http.Client {
 	return &http.Client{Timeout: answerTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
-// abuse does one abuse, and judges how the server met it, and whether it answers others.
+// abuse does one abuse. It judges how the server met it, and whether the server answers others.
 func (b *battery) abuse(ctx context.Context, a abuse) {
 	p, err := dial(ctx, b.address(), a.bare)
 	if err != nil {
@@ -133,10 +133,11 @@ func (b *battery) certificate() (certificate, key string, err error) {
 		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600))
 }
 
-// patience is how long the server may take to meet an abuse: its own limits are 5 s for a first request and 15 s for one.
+// patience is how long the server may take to meet an abuse. The server's own limits are 5 s for a first request and 15
+// s for any one.
 const patience = 25 * time.Second
 
-// faults waits for how the server meets an abuse, and says what is wrong with it.
+// faults waits for how the server meets an abuse, and says what is wrong with that.
 func (p *peer) faults(a abuse) []string {
 	if !a.ends {
 		p.write(func(f *http2.Framer) error { return f.WritePing(false, pingAtEnd) })

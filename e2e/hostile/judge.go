@@ -21,17 +21,17 @@ import (
 
 // judge says what is wrong with answers.
 type judge struct {
-	// paths are folders of this machine, which no answer may name.
+	// paths are folders of this machine. No answer may name them.
 	paths []string
 }
 
-// faults are what is wrong with what came back for an attack; none: it was answered rightly.
+// faults are what is wrong with what came back for an attack. If there are none, it was answered rightly.
 func (j *judge) faults(a attack, r reply) []string {
 	if len(r.answers) == 0 {
 		return []string{fmt.Sprintf("no answer: %v", r.err)}
 	}
 	var faults []string
-	// Who sends more than the server reads may see the connection reset, after the answer.
+	// A sender who sends more than the server reads may see the connection reset, after the answer.
 	if r.err != nil && !errors.Is(r.err, syscall.ECONNRESET) {
 		faults = append(faults, fmt.Sprintf("after %d answers: %v", len(r.answers), r.err))
 	}
@@ -52,7 +52,8 @@ func method(a attack) string {
 	return word
 }
 
-// answer checks what holds for every answer; plain and bare say that it may be plain text, or without a body.
+// answer checks what holds for every answer. plain says that the answer may be plain text, and bare that it may have no
+// body.
 func (j *judge) answer(got answer, plain, bare bool) []string {
 	faults := j.text(string(got.body))
 	for name, values := range got.header {
@@ -110,11 +111,12 @@ func (j *judge) text(text string) []string {
 	return faults
 }
 
-// engineSays is what the engine says of a provider that it finds on the PATH, as that of the tests is. Its words are shown as they are.
+// engineSays is what the engine says of a provider that it finds on the PATH, as it finds that of the tests. Its words
+// are shown as they are.
 var engineSays = regexp.MustCompile(`using pulumi-resource-localcloud from \$PATH at [^"<\s]+`)
 
-// obeyed is where a text has what a terminal would obey: a control character other than of JSON's and the page's own layout, or one that
-// turns the direction of writing; -1 where it has none.
+// obeyed is where a text has something that a terminal would obey: a control character other than those of the layout
+// of JSON and of the page, or one that turns the direction of writing. It is -1 if the text has none.
 func obeyed(text string) int {
 	return strings.IndexFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) || unicode.Is(unicode.Bidi_Control, r)
@@ -146,7 +148,7 @@ func (j *judge) log(text []byte) []string {
 	return faults
 }
 
-// operationsIn are the ids of the operations that an answer says were accepted, or come from what was accepted before.
+// operationsIn are the ids of the operations that an answer says were accepted, now or before.
 func operationsIn(body []byte) []string {
 	type told struct {
 		Operation any    `json:"operation"`

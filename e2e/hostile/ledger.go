@@ -13,7 +13,7 @@ import (
 // ledger keeps what was accepted, by what the answers say.
 type ledger struct {
 	mu sync.Mutex
-	// operations are the accepted ones, with what their attacks move the pool of deltas by.
+	// operations are the accepted ones. The value is by how much their attacks move the pool of deltas.
 	operations map[string]int
 	// byKey has the operation of each key.
 	byKey map[string]string
@@ -78,7 +78,7 @@ func (l *ledger) moves(id string) bool {
 type row struct {
 	kind                             string
 	sent, refused, accepted, wrongly int
-	// note stands in place of figures, such as why nothing was tried.
+	// note stands in place of figures. It may say why nothing was tried.
 	note string
 }
 
@@ -86,7 +86,7 @@ type row struct {
 type tally struct {
 	mu   sync.Mutex
 	rows []*row
-	// wrong are the reports, each with what makes it happen again.
+	// wrong are the reports. Each tells what makes the fault happen again.
 	wrong []string
 }
 
@@ -101,7 +101,7 @@ func (t *tally) row(kind string) *row {
 	return r
 }
 
-// count counts one attack; faults are empty where it was met rightly, and accepted says that what it asked for was.
+// count counts one attack. faults are empty if it was met rightly. accepted says that what it asked for was accepted.
 func (t *tally) count(kind, name string, accepted bool, again string, faults []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,7 +118,7 @@ func (t *tally) count(kind, name string, accepted bool, again string, faults []s
 	}
 }
 
-// skip says of a kind why it is not tried.
+// skip says why a kind is not tried.
 func (t *tally) skip(kind, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,13 +1,15 @@
 //go:build linux
 
-// Command hostile sends a running `pulumiscale serve` what somebody may send who means harm, and takes away from it what it needs: hundreds
-// of requests of the kinds that HTTP, authentication, framing, content and keys allow, abuses of HTTP/2, connections that are held, a disk
-// that is full, no file descriptors, and time. `make hostile` builds what it needs and runs it, in a few minutes.
+// Command hostile sends a running `pulumiscale serve` what somebody may send who means harm, and takes away from it
+// what it needs. It sends hundreds of requests of the kinds that HTTP, authentication, framing, content and keys allow,
+// and abuses of HTTP/2. It holds connections, fills the disk, and leaves the server no file descriptors and no time.
+// `make hostile` builds what it needs and runs it, in a few minutes.
 //
-// Every answer is held against what it should be, and none may tell a secret or a path; at the end the pool must have exactly the count that
-// the accepted requests made, and the server must hold no more than before. The engine, the program and the server are the real ones, in a
-// directory of their own that is removed unless something is wrong. All traffic stays on the loopback interface. It exits with 1 if anything
-// is wrong, and prints each with what makes it happen again. It needs Linux.
+// Every answer is held against what it should be, and none may tell a secret or a path. At the end the pool must have
+// exactly the count that the accepted requests made, and the server must hold no more than before. The engine, the
+// program and the server are the real ones, in a directory of their own that is removed unless something is wrong. All
+// traffic stays on the loopback interface. If anything is wrong, the command exits with 1 and prints each fault with
+// what makes it happen again. It needs Linux.
 package main
 
 import (
@@ -94,7 +96,7 @@ func (b *battery) run(ctx context.Context) error {
 	return err
 }
 
-// say tells how far it is.
+// say tells how far the battery is.
 func (b *battery) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.out, "%5.1f s  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...)) // there is nowhere left to report it
 }

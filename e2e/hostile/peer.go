@@ -21,16 +21,18 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// peer is the other end of a connection of HTTP/2, which keeps to no rule. What it writes, it writes from one goroutine; another reads.
+// peer is the other end of a connection of HTTP/2, and keeps to no rule. One goroutine writes to the connection;
+// another one reads from it.
 type peer struct {
 	conn   *tls.Conn
 	framer *http2.Framer
 	block  bytes.Buffer
 	hpack  *hpack.Encoder
-	// ended is closed when the server has ended the connection, and ponged when it has answered the last ping.
+	// ended is closed when the server has ended the connection. ponged is closed when the server has answered the last
+	// ping.
 	ended, ponged chan struct{}
 
-	// mu guards what has been read.
+	// mu guards what has been read. The reading goroutine writes the fields below.
 	mu       sync.Mutex
 	statuses map[uint32]int
 	bodies   map[uint32][]byte
@@ -47,7 +49,7 @@ type peer struct {
 // pingAtEnd is the last ping's text.
 var pingAtEnd = [8]byte{'t', 'h', 'e', ' ', 'e', 'n', 'd', '.'}
 
-// dial connects. Unless bare, it begins as every peer does.
+// dial connects. Unless bare is true, it begins as every peer does.
 func dial(ctx context.Context, address string, bare bool) (*peer, error) {
 	dialer := tls.Dialer{NetDialer: &net.Dialer{}, Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{http2.NextProtoTLS}}} //nolint:gosec // it is our own
 	conn, err := dialer.DialContext(ctx, "tcp", address)
@@ -63,7 +65,7 @@ func dial(ctx context.Context, address string, bare bool) (*peer, error) {
 	p.framer.AllowIllegalWrites, p.framer.AllowIllegalReads = true, true
 	p.framer.SetMaxReadFrameSize(1 << 20)
 	p.hpack = hpack.NewEncoder(&p.block)
-	_ = conn.SetWriteDeadline(time.Now().Add(patience)) // a server that reads no more is not waited for
+	_ = conn.SetWriteDeadline(time.Now().Add(patience)) // nobody waits for a server that reads no more
 	if !bare {
 		p.text(http2.ClientPreface)
 		p.settings()
@@ -108,7 +110,7 @@ func (p *peer) read() {
 	}
 }
 
-// close ends the connection and waits until nothing reads it.
+// close ends the connection and waits until nothing reads from it.
 func (p *peer) close() {
 	_ = p.conn.Close()
 	<-p.ended
@@ -129,10 +131,10 @@ func (p *peer) story() string {
 	return fmt.Sprintf("statuses %v, resets %v, GOAWAY %v %s, %d bytes, ended with %v", statuses, codes, p.away, p.awayCode, p.bytes, p.err)
 }
 
-// write writes a frame. Once the server has ended the connection, nothing can be written: that is no mistake of anybody's.
+// write writes a frame. Once the server has ended the connection, nothing can be written; that is nobody's mistake.
 func (p *peer) write(frame func(*http2.Framer) error) bool { return frame(p.framer) == nil }
 
-// text writes what is no frame.
+// text writes something that is not a frame.
 func (p *peer) text(text string) { _, _ = io.WriteString(p.conn, text) }
 
 // frame writes a frame of any type and flags.
@@ -153,7 +155,7 @@ func fields(pairs ...string) []hpack.HeaderField {
 	return out
 }
 
-// request is the header of a request with the token, and what else it has.
+// request is the header of a request with the token, with more fields.
 func request(method, path string, more ...string) []hpack.HeaderField {
 	return append(fields(":method", method, ":scheme", "https", ":authority", "pulumiscale.test", ":path", path, "authorization", "Bearer "+lab.Token), fields(more...)...)
 }
@@ -172,7 +174,7 @@ func (p *peer) encode(header []hpack.HeaderField) string {
 	return p.block.String()
 }
 
-// open opens a stream with a header; ends says that no body follows.
+// open opens a stream with a header. ends says that no body follows.
 func (p *peer) open(stream uint32, ends bool, header []hpack.HeaderField) bool {
 	flags := http2.FlagHeadersEndHeaders
 	if ends {
@@ -196,7 +198,7 @@ func (p *peer) long(stream uint32, header []hpack.HeaderField) {
 	}
 }
 
-// many is a header of so many fields of such a size.
+// many is a header of n fields of the given size.
 func many(n, size int) []hpack.HeaderField {
 	header := strange("/status")
 	for i := range n {
@@ -205,7 +207,7 @@ func many(n, size int) []hpack.HeaderField {
 	return header
 }
 
-// answered waits until so many streams are answered, the server ends the connection, or patience does.
+// answered waits until so many streams are answered, the server ends the connection, or patience ends.
 func (p *peer) answered(n int) {
 	p.until(func() bool { return len(p.statuses) >= n })
 	p.mu.Lock()

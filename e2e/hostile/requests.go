@@ -17,7 +17,8 @@ import (
 // plain is the server that gets the requests.
 const plain = "requests"
 
-// tryRequests sends all requests to a server, while a thousand connections are held, and stops it in the midst of its work.
+// tryRequests sends all requests to a server while a thousand connections are held. It also stops the server in the
+// midst of its work.
 func (b *battery) tryRequests(ctx context.Context) error {
 	if err := b.start(ctx, b.front); err != nil {
 		return err
@@ -75,13 +76,14 @@ func again(kind string, a attack, r reply) string {
 	return text.String()
 }
 
-// strangers is how many requests without a token come in one stream, and floodLog what the log may grow by meanwhile.
+// strangers is how many requests without a token come in one stream. floodLog is how much the log may grow meanwhile.
 const (
 	strangers = 3000
 	floodLog  = 256 << 10
 )
 
-// flood sends a stream of requests without a token: whoever finds the port must not be able to fill the disk with the log.
+// flood sends a stream of requests without a token. Whoever finds the port must not be able to fill the disk with the
+// log.
 func (b *battery) flood(ctx context.Context) {
 	const kind, name = "a flood of strangers", "the log"
 	before := fileSize(b.server.Log)

@@ -21,13 +21,15 @@ import (
 // scarce is the server that has a small disk for its state, and few descriptors.
 const scarce = "scarcity"
 
-// mostFiles is how many descriptors it may have: the engine, which inherits the limit, needs some too.
+// mostFiles is how many descriptors it may have. The engine inherits the limit and needs some too.
 const mostFiles = 128
 
-// onSmallDisk is a shell's command line that runs a program on a small disk for what it writes down, which nobody else sees.
+// onSmallDisk is a shell's command line. It runs a program on a small disk for what the program writes down, which
+// nobody else sees.
 const onSmallDisk = `exec unshare %s --mount sh -c 'mkdir -p "$0" && mount -t tmpfs -o size=3m,mode=0700 hostile "$0" && exec "$@"' .pulumiscale `
 
-// frontFor writes a script that takes the place of pulumiscale, and runs it with few descriptors, and on a small disk if that is possible.
+// frontFor writes a script that takes the place of pulumiscale. It runs pulumiscale with few descriptors, and on a
+// small disk if that is possible.
 func (b *battery) frontFor(ctx context.Context) (front []string, disk bool, err error) {
 	program := filepath.Join(b.root, "bin", "pulumiscale")
 	if len(b.front) > 0 {
@@ -89,7 +91,7 @@ func (b *battery) tryScarcity(ctx context.Context) error {
 	return b.stop(scarce)
 }
 
-// tries is how many requests are sent while the disk is full: the journal may have room left in its file for some.
+// tries is how many requests are sent while the disk is full. The journal may have room left in its file for some.
 const tries = 40
 
 // fillDisk fills the disk of what is written down, under the server's feet.
@@ -123,7 +125,7 @@ func (b *battery) fillDisk(ctx context.Context, kind string) {
 	}))
 }
 
-// insist tries until nothing is wrong, or restTimeout is over.
+// insist tries until nothing is wrong, or until restTimeout is over.
 func insist(try func() []string) (faults []string) {
 	for deadline := time.Now().Add(restTimeout); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
 		if faults = try(); len(faults) == 0 {
@@ -177,10 +179,12 @@ func fill(path string) error {
 	return nil
 }
 
-// fewFiles are fewer descriptors than it takes to start an engine and to follow it. What the server looks at by itself frees some for a moment.
+// fewFiles are fewer descriptors than it takes to start an engine and to follow it. What the server looks at by itself
+// frees some for a moment.
 const fewFiles = 8
 
-// takeFiles holds connections until the server has no descriptor left, and asks it over one of them, so that it must start an engine without.
+// takeFiles holds connections until the server has no descriptor left. It asks the server over one of them, so that the
+// server must start an engine without.
 func (b *battery) takeFiles(ctx context.Context, kind string) {
 	count := func(name string, faults []string) {
 		b.tally.count(kind, name, true, fmt.Sprintf("ulimit -n %d, and hold as many connections", mostFiles), faults)
@@ -223,7 +227,7 @@ func (b *battery) takeFiles(ctx context.Context, kind string) {
 	count("the log", faults)
 }
 
-// holdFiles holds more connections than the server can have descriptors for. The first one it surely has.
+// holdFiles holds more connections than the server can have descriptors for. The server surely has the first one.
 func (b *battery) holdFiles(ctx context.Context) (first net.Conn, more []net.Conn, err error) {
 	hold := raw("GET /healthz HTTP/1.1", "", hostHeader)
 	if first, err = (&net.Dialer{}).DialContext(ctx, "tcp", b.address()); err != nil {
@@ -238,7 +242,7 @@ func (b *battery) holdFiles(ctx context.Context) (first net.Conn, more []net.Con
 		if dialErr != nil {
 			break
 		}
-		_, _ = io.WriteString(conn, hold) // who is not let in is not answered
+		_, _ = io.WriteString(conn, hold) // a client that is not let in is not answered
 		more = append(more, conn)
 	}
 	return first, more, err

@@ -29,17 +29,18 @@ type battery struct {
 	ledger *ledger
 	tally  *tally
 	began  time.Time
-	// dir is the program's folder, front the folders in which its pulumiscale is looked for first, and server the one that runs.
+	// dir is the program's folder. front has the folders in which its pulumiscale is looked for first. server is the
+	// one that runs.
 	dir    string
 	front  []string
 	server *lab.Server
 	judge  *judge
 	client *http.Client
-	// elsewhere are operations that the journal of the server that runs does not have.
+	// elsewhere are operations that are not in the journal of the server that runs.
 	elsewhere map[string]bool
 }
 
-// initial is the size of every pool at first, far from the guardrails, and most is its rule's max.
+// initial is the size of every pool at first, far from the guardrails. most is its rule's max.
 const (
 	initial = 100
 	most    = 400
@@ -53,7 +54,8 @@ func pools() []lab.Pool {
 	return pools
 }
 
-// setTrap makes a proxy of all that a server might ask elsewhere, which counts and hangs up: nothing leaves this machine.
+// setTrap makes a proxy for all that a server might ask elsewhere. It counts the requests and hangs up, so that nothing
+// leaves this machine.
 func setTrap(ctx context.Context) (*atomic.Int32, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -143,7 +145,7 @@ func (b *battery) get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// ask asks the server that runs, as a sender who means well.
+// ask asks the server that runs, as a sender who means well does.
 func (b *battery) ask(ctx context.Context, method, path, body string) (status int, answer []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, b.server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -160,7 +162,7 @@ func (b *battery) ask(ctx context.Context, method, path, body string) (status in
 	return response.StatusCode, answer, err
 }
 
-// add adds to the pool of deltas as a sender who means well, and says what is wrong with the answer.
+// add adds to the pool of deltas as a sender who means well does. It says what is wrong with the answer.
 func (b *battery) add(ctx context.Context, delta int) []string {
 	status, body, err := b.ask(ctx, http.MethodPost, scaleSum, fmt.Sprintf(`{"delta":%d}`, delta))
 	if err != nil {
@@ -173,10 +175,10 @@ func (b *battery) add(ctx context.Context, delta int) []string {
 	return faults
 }
 
-// settleTimeout is how long what was accepted may take.
+// settleTimeout is how long it may take to carry out what was accepted.
 const settleTimeout = 90 * time.Second
 
-// settle waits until the server has nothing left to do, and holds what it has done against what it has answered.
+// settle waits until the server has nothing left to do. It holds what the server has done against what it has answered.
 func (b *battery) settle(ctx context.Context, name string) error {
 	type operation struct{ ID, Pool, State, Result, Error string }
 	var all struct{ Open, Done []operation }
@@ -214,7 +216,8 @@ func (b *battery) settle(ctx context.Context, name string) error {
 	return nil
 }
 
-// agree holds against each other what the accepted requests add up to, the config file, the last update, the state and the workers.
+// agree holds these against each other: what the accepted requests add up to, the config file, the last update, the
+// state and the workers.
 func (b *battery) agree(ctx context.Context) error {
 	for _, p := range pools() {
 		counts, err := b.Counts(ctx, b.dir, "hostile", p.Name)

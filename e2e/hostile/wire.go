@@ -22,13 +22,16 @@ type attack struct {
 	name string
 	// text is what is sent, to the byte.
 	text string
-	// want are the statuses that the first answer may have, and then those that further answers on the same connection may have.
+	// want are the statuses that the first answer may have. then are those that further answers on the same connection
+	// may have.
 	want, then []int
-	// plain says that the answer may be the HTTP library's own, in plain text: what was sent is no request that could be routed.
+	// plain says that the answer may be the HTTP library's own, in plain text, because what was sent is no request that
+	// could be routed.
 	plain bool
-	// half says that the sender sends no more, and says so.
+	// half says that the sender sends no more and tells the server so.
 	half bool
-	// delta is by how much it moves the pool of deltas if it is accepted, and key its identity: all that have it make one operation.
+	// delta is by how much the attack moves the pool of deltas if it is accepted. key is its identity: all attacks that
+	// have it make one operation.
 	delta int
 	key   string
 }
@@ -46,7 +49,7 @@ const (
 	asJSON     = "Content-Type: application/json"
 )
 
-// ask is a request without the token, after whose answer the server is to close the connection.
+// ask is a request without the token. It asks the server to close the connection after its answer.
 func ask(line, body string, headers ...string) string {
 	return raw(line+" HTTP/1.1", body, append([]string{hostHeader, "Connection: close"}, headers...)...)
 }
@@ -61,7 +64,7 @@ func posted(path, body string, headers ...string) string {
 	return known("POST "+path, body, append([]string{asJSON}, headers...)...)
 }
 
-// raw is a request of nothing but what is given, and the length of its body where it has one.
+// raw is a request of nothing but what is given, with the length of its body if it has one.
 func raw(line, body string, headers ...string) string {
 	var text strings.Builder
 	text.WriteString(line + "\r\n")
@@ -85,12 +88,13 @@ type answer struct {
 // reply is all that came back over one connection.
 type reply struct {
 	answers []answer
-	// err is why no more could be read; nil where the server has closed the connection after a whole answer, or has nothing more to say.
+	// err is why no more could be read. It is nil if the server has closed the connection after a whole answer, or has
+	// nothing more to say.
 	err error
 }
 
 const (
-	// answerTimeout is how long the first answer may take: longer than the server's own limits.
+	// answerTimeout is how long the first answer may take. It is longer than the server's own limits.
 	answerTimeout = 40 * time.Second
 	// quietFor is how long a connection that stays open is listened to for more answers.
 	quietFor = time.Second
@@ -137,7 +141,7 @@ func readAnswers(conn net.Conn, a attack) (answers []answer, err error) {
 			return answers, err
 		}
 		if len(answers) > 0 {
-			method = "" // what it answers cannot be told
+			method = "" // nobody can tell what it answers
 		}
 		got, err := readAnswer(in, method)
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 	"strconv"
 )
 
-// Counts are what the config file, the last successful update, the state and the workers say of a pool; -1 where the file says nothing.
+// Counts are what the config file, the last successful update, the state and the workers say of a pool. File is -1 if
+// the file says nothing.
 type Counts struct {
 	File, History, State, Workers int
 }

@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// Holdings are what a server holds. What is not a number is in bytes.
+// Holdings are what a server holds. What is not a number of things is in bytes.
 type Holdings struct {
-	// Resident is all memory, Peak the most that it was, and Anonymous that without mapped files, of which the journal is one. Live is what
-	// the heap held after the last collection.
+	// Resident is all memory, and Peak is the most that it was. Anonymous is the memory without mapped files, of which
+	// the journal is one. Live is what the heap held after the last collection.
 	Resident, Peak, Anonymous, Live float64
-	// Files are descriptors, with that of the connection by which the metrics were read. Children are processes that it has not waited for.
+	// Files are descriptors, with that of the connection by which the metrics were read. Children are processes that
+	// the server has not waited for.
 	Goroutines, Files, Children float64
 }
 
-// Holdings reads what the server holds from its own metrics and from the kernel, which is Linux.
+// Holdings reads what the server holds from its own metrics and from the kernel, which must be Linux.
 func (s *Server) Holdings(metrics []byte) (Holdings, error) {
 	var err error
 	number := func(text []byte, pattern string) float64 {

@@ -1,5 +1,6 @@
-// Package lab is a place to measure in: a folder outside the repository with a backend of its own, where programs are deployed on the real
-// engine and served by the built pulumiscale. The benchmark, the soak and the hostile battery stand in it.
+// Package lab is a place to measure in. It is a folder outside the repository with a backend of its own. In it programs
+// are deployed on the real engine and served by the built pulumiscale. The benchmark, the soak and the hostile battery
+// use it.
 package lab
 
 import (
@@ -23,8 +24,9 @@ type Lab struct {
 	env              []string
 }
 
-// New makes a lab for one of the Makefile's targets, which has built what is needed. Where tools, the folder with the pinned tools, is not
-// absolute, it is in root, the repository. Nothing of the user's Pulumi is in reach of what runs in the lab.
+// New makes a lab for one of the Makefile's targets, which has built what is needed. tools is the folder with the
+// pinned tools. If it is not absolute, it is in root, the repository. Nothing of the user's Pulumi is in reach of what
+// runs in the lab.
 func New(root, tools, target string) (*Lab, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -61,7 +63,7 @@ func New(root, tools, target string) (*Lab, error) {
 // Close removes the lab. What runs in it must have ended.
 func (l *Lab) Close() error { return os.RemoveAll(l.dir) }
 
-// Path is a file's path in the lab; of no names it is the lab's own.
+// Path is a file's path in the lab. Without names it is the lab's own.
 func (l *Lab) Path(names ...string) string {
 	return filepath.Join(slices.Concat([]string{l.dir}, names)...)
 }
@@ -69,19 +71,20 @@ func (l *Lab) Path(names ...string) string {
 // Tool is the path of a pinned tool.
 func (l *Lab) Tool(name string) string { return filepath.Join(l.tools, "bin", name) }
 
-// Command is a command line in a folder, whose program is looked for first in the folders in front, then among what was built. When ctx
-// ends, it is interrupted.
+// Command is a command line in a folder. Its program is looked for first in the folders in front, and then among what
+// was built. When ctx ends, the command is interrupted.
 func (l *Lab) Command(ctx context.Context, dir string, front []string, args ...string) *exec.Cmd {
 	own := []string{filepath.Join(l.root, "bin"), filepath.Join(l.tools, "bin"), filepath.Join(l.tools, "debian", "usr", "bin")}
 	path := slices.Concat(front, own, filepath.SplitList(os.Getenv("PATH")))
-	cmd := exec.CommandContext(ctx, "/usr/bin/env", args...) // it finds the program on the new PATH
+	cmd := exec.CommandContext(ctx, "/usr/bin/env", args...) // env finds the program on the new PATH
 	cmd.Env = append(slices.Clone(l.env), "PATH="+strings.Join(path, string(os.PathListSeparator)))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Dir = dir
 	return cmd
 }
 
-// Exec runs a command line to its end, and returns what it printed to its standard output. The error has all of it.
+// Exec runs a command line to its end, and returns what it printed to its standard output. The error has all that it
+// printed.
 func (l *Lab) Exec(ctx context.Context, dir string, front []string, args ...string) (string, error) {
 	cmd := l.Command(ctx, dir, front, args...)
 	var out, errs bytes.Buffer

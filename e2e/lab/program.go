@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Token is what the servers of all programs are asked with.
+// Token is the token of the servers of all programs.
 const Token = "lab-0123456789abcdefghij"
 
 // Program is a Pulumi program with one stack, dev.
@@ -22,12 +22,13 @@ type Program struct {
 	Others int
 }
 
-// Pool is a pool of the program. Its count is the config key NAME-size, and its workers are the files of the folder cloud/NAME.
+// Pool is a pool of the program. Its count is the config key NAME-size, and its workers are the files of the folder
+// cloud/NAME.
 type Pool struct {
 	Name string
-	// Size is the count at first, and Max the rule's; its min is 0.
+	// Size is the count at first. Max is the rule's max; the rule's min is 0.
 	Size, Max int
-	// Rule is what the rule says besides, as YAML: "cooldown: 0s".
+	// Rule is what the rule says besides, as YAML, such as "cooldown: 0s".
 	Rule string
 }
 
@@ -41,7 +42,8 @@ func (l *Lab) Deploy(ctx context.Context, p Program) (dir string, err error) {
 	); err != nil {
 		return "", err
 	}
-	// The engine writes the whole state after each resource unless it is told not to: minutes for a large stack.
+	// Unless the engine is told not to, it writes the whole state after each resource. That takes minutes for a large
+	// stack.
 	quick := []string{"env", "PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true", "pulumi", "--non-interactive"}
 	for _, args := range [][]string{
 		{"stack", "init", "dev"}, {"config", "set", "--secret", "pulumiscale:token", Token}, {"up", "--yes", "--skip-preview"},
@@ -79,7 +81,8 @@ func (p Program) config() string {
 	return text.String()
 }
 
-// cloud ends the name of the folder that is a program's cloud, beside its own: nobody's cloud is a part of the program.
+// cloud ends the name of the folder that is a program's cloud. That folder is beside the program's own, because
+// nobody's cloud is a part of the program.
 const cloud = ".cloud"
 
 // Workers counts the workers of a pool that are really there.

@@ -14,7 +14,7 @@ import (
 
 // Server is a running `pulumiscale serve`.
 type Server struct {
-	// URL is where it listens, and Log the path of its log.
+	// URL is where the server listens, and Log is the path of its log.
 	URL, Log string
 
 	cmd   *exec.Cmd
@@ -78,7 +78,8 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 // stopTimeout is how long a server may take to finish its update and end.
 const stopTimeout = time.Minute
 
-// Stop ends the server as an init system does: it finishes what it does. The error is what it ended with, or that it has not ended.
+// Stop ends the server as an init system does, so that the server finishes what it does. The error is what the server
+// ended with, or that it has not ended.
 func (s *Server) Stop() error { return s.end(syscall.SIGTERM) }
 
 // Abort ends the server at once, with its goroutines at the end of its log.

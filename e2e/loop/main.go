@@ -1,6 +1,5 @@
-// Command pulumi-language-loop is a Pulumi language host for the end-to-end tests: it "runs" programs that
-// register one resource for each worker in a loop, as a program in TypeScript or Go would.
-// It is not for use outside the tests.
+// Command pulumi-language-loop is a Pulumi language host for the end-to-end tests. It "runs" programs that register one
+// resource for each worker in a loop, as a program in TypeScript or Go would. It is not for use outside the tests.
 //
 // A program is a folder with `runtime: loop` in its Pulumi.yaml and a loop.yaml, which [Program] describes.
 package main
@@ -22,14 +21,14 @@ import (
 )
 
 func main() {
-	// The engine passes flags of its own, such as -root; the last argument is its address.
+	// The engine passes flags of its own, such as -root. The last argument is the engine's address.
 	flags := flag.NewFlagSet("pulumi-language-loop", flag.ExitOnError)
 	flags.String("root", "", "ignored")
 	flags.String("tracing", "", "ignored")
 	_ = flags.Parse(os.Args[1:]) // exits by itself
 
-	// The engine ends its plugins with SIGINT and then waits. A process started in the background of a script
-	// ignores SIGINT, and would keep the engine waiting, unless it asks for it.
+	// The engine ends its plugins with SIGINT and then waits for them. A process that a script started in the
+	// background ignores SIGINT and would keep the engine waiting, unless it asks for the signal.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, flags.Arg(0)); err != nil {

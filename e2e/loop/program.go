@@ -16,15 +16,15 @@ import (
 
 // Program is the content of loop.yaml.
 type Program struct {
-	// Pools are registered one worker at a time: localcloud:index:Worker resources NAME-0, NAME-1 and so on.
+	// Pools are registered one worker at a time, as localcloud:index:Worker resources NAME-0, NAME-1 and so on.
 	Pools []Pool `yaml:"pools"`
 	// Balancers are registered after the workers.
 	Balancers []Balancer `yaml:"balancers"`
-	// Outputs are the stack's outputs, as they stand but for the strings in them: {stack} and {project} are
-	// replaced, and a string that is {size:POOL} becomes the number of that pool's workers that exist.
+	// Outputs are the stack's outputs. They are taken as they stand, except the strings in them: {stack} and {project}
+	// are replaced, and a string that is {size:POOL} becomes the number of that pool's workers that exist.
 	Outputs map[string]any `yaml:"outputs"`
-	// FailKey is a configuration key. If it is set, the program fails in an update, though not in a preview, with its value, after it has
-	// registered everything.
+	// FailKey is a configuration key. If it is set, the program fails with its value, after it has registered
+	// everything. It fails in an update, but not in a preview.
 	FailKey string `yaml:"failKey"`
 }
 
@@ -33,9 +33,9 @@ type Pool struct {
 	Name      string `yaml:"name"`
 	ConfigKey string `yaml:"configKey"` // `count`, `ns:count`, or the path `pools.worker.count`
 	Default   int    `yaml:"default"`
-	// Component names a component, registered before them, whose children the workers are.
+	// Component names a component whose children the workers are. It is registered before them.
 	Component string `yaml:"component"`
-	// The workers' resource options of these names. They are deleted with the first one of them.
+	// The workers' resource options of these names. DeletedWith names the first worker.
 	Protect        bool `yaml:"protect"`
 	RetainOnDelete bool `yaml:"retainOnDelete"`
 	DeletedWith    bool `yaml:"deletedWith"`
@@ -214,8 +214,8 @@ func fill(ctx *pulumi.Context, workers map[string][]*worker, value any) (pulumi.
 	}
 }
 
-// existing counts the workers that have an ID: an update that does not target a new worker registers it
-// without making it.
+// existing counts the workers that have an ID: an update that does not target a new worker registers it without making
+// it.
 func existing(workers []*worker) pulumi.Output {
 	var ids []any
 	for _, worker := range workers {

@@ -13,13 +13,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// root is the repository, from this folder, and folder what is tested in it.
+// root is the repository, from this folder. folder is what is tested in it.
 const (
 	root   = "../.."
 	folder = root + "/packaging"
 )
 
-// manifests are the objects of a manifest in Kubernetes's own types; a field that a type does not have is a mistake.
+// manifests are the objects of a manifest, in Kubernetes's own types. A field that a type does not have is a mistake.
 func manifests(t *testing.T, name string) (objects []any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(folder, name))
@@ -46,7 +46,8 @@ func manifests(t *testing.T, name string) (objects []any) {
 	return objects
 }
 
-// What docs/operations.md says of Kubernetes: one replica, a fixed name and a volume for the state, time to stop, and no rights.
+// What docs/operations.md says of Kubernetes holds: one replica, a fixed name and a volume for the state, time to stop,
+// and no rights.
 func TestKubernetesManifests(t *testing.T) {
 	for _, name := range []string{"kubernetes.yaml", "kubernetes-sidecar.yaml"} {
 		var set *appsv1.StatefulSet
@@ -75,8 +76,8 @@ func TestKubernetesManifests(t *testing.T) {
 	}
 }
 
-// checkConfined holds that every container runs as nobody in particular, on a root file system that it cannot write, with no rights, and with an
-// image of a tag or a digest.
+// checkConfined holds that every container runs as nobody in particular, on a root file system that it cannot write,
+// with no rights, and with an image of a tag or a digest.
 func checkConfined(t *testing.T, name string, pod *corev1.PodSecurityContext, container *corev1.Container) {
 	t.Helper()
 	security := container.SecurityContext

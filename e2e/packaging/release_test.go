@@ -22,8 +22,8 @@ import (
 // skipped are the steps of a release that need the network, Docker or a key.
 const skipped = "--skip=docker,sbom,sign"
 
-// snapshot has goreleaser make what it can of a release for this machine's platform, from the checkout as it stands. It returns the folder
-// and the version.
+// snapshot has goreleaser make what it can of a release for this machine's platform, from the checkout as it stands. It
+// returns the folder and the version.
 func snapshot(t *testing.T) (dist, version string) {
 	t.Helper()
 	goreleaser := os.Getenv("GORELEASER")

@@ -17,7 +17,7 @@ func TestService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The program is looked for, and not installed here.
+	// systemd looks for the program, which is not installed here.
 	service := filepath.Join(t.TempDir(), "pulumiscale.service")
 	installed := strings.Replace(string(text), "ExecStart=/usr/bin/pulumiscale ", "ExecStart=/bin/true ", 1)
 	if installed == string(text) {
@@ -33,7 +33,7 @@ func TestService(t *testing.T) {
 	t.Log(said[strings.LastIndex(strings.TrimSpace(said), "\n")+1:])
 }
 
-// What docs/operations.md says that an init system must know.
+// The service has what docs/operations.md says that an init system must know.
 func TestServiceLetsAnUpdateFinish(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(folder, "pulumiscale.service"))
 	if err != nil {

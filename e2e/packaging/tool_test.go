@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// tool finds a program that CI has, and a developer's machine perhaps not: there the test is skipped.
+// tool finds a program that CI has and that a developer's machine may not have. There the test is skipped.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	pinned, err := filepath.Abs(filepath.Join(root, ".tools/bin", name))

@@ -45,7 +45,8 @@ func alerts(t *testing.T) (out []alert) {
 	return out
 }
 
-// Every alert says what to do: its runbook is a heading that exists. It has a unit test, and stands on docs/metrics.md with its severity.
+// Every alert says what to do: its runbook is a heading that exists. It has a unit test, and stands on docs/metrics.md
+// with its severity.
 func TestEveryAlertIsExplained(t *testing.T) {
 	tests, err := os.ReadFile(filepath.Join(folder, "prometheus-alerts_test.yaml"))
 	if err != nil {
@@ -74,7 +75,7 @@ func TestEveryAlertIsExplained(t *testing.T) {
 	}
 }
 
-// anchors are what a link into a page may end with; empty for the page itself.
+// anchors are what a link into a page may end with. An empty one is for the page itself.
 func anchors(page string) []string {
 	out := []string{""}
 	for _, m := range regexp.MustCompile(`(?m)^##+ (.+)$`).FindAllStringSubmatch(page, -1) {
@@ -84,7 +85,8 @@ func anchors(page string) []string {
 	return out
 }
 
-// Grafana takes a dashboard with mistakes and shows it wrong. What each panel asks is tried on a real Prometheus by serve-watch.txtar.
+// Grafana takes a dashboard with mistakes and shows it wrong. serve-watch.txtar tries on a real Prometheus what each
+// panel asks.
 func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(folder, "grafana-dashboard.json"))
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// agree holds against each other what the config file, the last successful update, the state and the workers say of each pool. The pool
-// that got nothing but deltas must also be what they add up to.
+// agree holds against each other what the config file, the last successful update, the state and the workers say of
+// each pool. The pool that got nothing but deltas must also be what they add up to.
 func (st *site) agree(ctx context.Context, sum int) ([]verdict, error) {
 	var out []verdict
 	for _, p := range pools() {

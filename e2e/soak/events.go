@@ -19,29 +19,29 @@ type event struct {
 	body         string
 	// statuses are those that may be answered. None of them is 500: a server that is not broken has no reason for one.
 	statuses []int
-	// key is the event's identity: all that have it make one operation.
+	// key is the event's identity: all events that have it make one operation.
 	key string
-	// delta is by how much it moves the pool that gets nothing but deltas.
+	// delta is by how much the event moves the pool that gets nothing but deltas.
 	delta int
-	// hangUp has the sender go away before the body is whole: no answer is waited for.
+	// hangUp has the sender go away before the body is whole. It waits for no answer.
 	hangUp bool
 	// unsigned events bear no valid token.
 	unsigned bool
 }
 
-// mixture makes the events: the same seed makes the same ones.
+// mixture makes the events. The same seed makes the same ones.
 type mixture struct {
 	chance *rand.Rand
 	began  time.Time
 	n      int
-	// sum is what the pool of deltas is expected to have; it is kept between the guardrails, where every delta counts.
+	// sum is what the pool of deltas is expected to have. It is kept between the guardrails, where every delta counts.
 	sum int
-	// firing are alerts that have been sent, and keyed requests with a key: both may be sent again.
+	// firing are alerts that have been sent. keyed are requests with a key that have been sent. Both may be sent again.
 	firing, keyed []event
 	kinds         []kind
 }
 
-// kind is a kind of event, and how often it is sent: its weight of the sum of all.
+// kind is a kind of event, and how often it is sent: its weight in the sum of all weights.
 type kind struct {
 	name   string
 	weight int
@@ -52,7 +52,7 @@ func newMixture(seed uint64) *mixture {
 	return &mixture{chance: rand.New(rand.NewPCG(seed, 0)), began: time.Now(), sum: initial, kinds: kinds()} //nolint:gosec // no secret
 }
 
-// kinds are all kinds of events. What has the engine run by itself, such as a dry run, is rare.
+// kinds are all kinds of events. A kind that has the engine run by itself, such as a dry run, is rare.
 func kinds() []kind {
 	return []kind{
 		{"delta", 200, (*mixture).delta},
@@ -118,7 +118,8 @@ func get(path string, statuses ...int) event {
 	return event{method: http.MethodGet, path: path, statuses: statuses}
 }
 
-// delta moves the pool of deltas by one to three, back towards where it began the more it is away.
+// delta moves the pool of deltas by one to three. The further the pool is from where it began, the more the delta tends
+// to move it back.
 func (m *mixture) delta() event {
 	by := 1 + m.chance.IntN(3)
 	const sway = 10
@@ -170,7 +171,7 @@ func (m *mixture) alert(pool string) map[string]any {
 	}
 }
 
-// document is JSON of strings and numbers, of which there is always some.
+// document is JSON of strings and numbers, which can always be written.
 func document(content map[string]any) string {
 	text, err := json.Marshal(content)
 	if err != nil {
@@ -258,7 +259,7 @@ func (m *mixture) unauthenticated() event {
 	return e
 }
 
-// forged names a certificate on a host that is not Amazon's: nothing is fetched.
+// forged names a certificate on a host that is not Amazon's. Nothing is fetched.
 func (m *mixture) forged() event {
 	e := post("/webhook/"+poolAlerts+"/cloudwatch", fmt.Sprintf(`{"Type":"Notification","MessageId":"%032x",`+
 		`"TopicArn":"arn:aws:sns:us-east-1:123456789012:alarms","Message":"{}","Timestamp":"%s","SignatureVersion":"2","Signature":"AAAA",`+

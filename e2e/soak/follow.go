@@ -12,13 +12,14 @@ import (
 	"time"
 )
 
-// follower asks for the operations that answers have named until each has ended. It must do so at once, for the server forgets those
-// that ended long ago.
+// follower asks for the operations that answers have named until each has ended. It must do so at once, because the
+// server forgets those that ended long ago.
 type follower struct {
 	sender *sender
 
 	mu sync.Mutex
-	// open are operations that are not known to have ended, ended counts the others by their result, and lost says what went wrong.
+	// open are operations that are not known to have ended. ended counts the others by their result. lost says what
+	// went wrong.
 	open, seen map[string]bool
 	ended      map[string]int
 	lost       []string

@@ -1,9 +1,11 @@
-// Command soak sends a running `pulumiscale serve` a long stream of mixed events and holds it to its promises: every event is answered,
-// what is accepted is carried out once, configuration, history, state and workers agree at the end, and neither memory nor goroutines nor
-// file descriptors grow, nor the journal beyond its bound. `make soak RATE=50 TIME=30m` builds what it needs and runs it.
+// Command soak sends a running `pulumiscale serve` a long stream of mixed events and holds it to its promises. Every
+// event is answered, and what is accepted is carried out once. Configuration, history, state and workers agree at the
+// end. Memory, goroutines and file descriptors do not grow, and the journal does not grow beyond its bound. `make soak
+// RATE=50 TIME=30m` builds what it needs and runs it.
 //
-// The engine, the program and the server are the real ones, in a directory of their own that is removed unless a promise is broken. All
-// traffic stays on the loopback interface. It exits with 1 on a breach. It needs Linux, whose /proc tells what a process holds.
+// The engine, the program and the server are the real ones, in a directory of their own that is removed unless a
+// promise is broken. All traffic stays on the loopback interface. It exits with 1 on a breach. It needs Linux, whose
+// /proc tells what a process holds.
 package main
 
 import (
@@ -39,7 +41,7 @@ type options struct {
 	seed   uint64
 }
 
-// legs is how many times the stream pauses for a sample of the server at rest: five for each fifth of it.
+// legs is how many times the stream pauses for a sample of the server at rest: five times for each fifth of it.
 const legs = 25
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return fmt.Errorf("%w\nwhat there is to see is in %s", err, place.Path())
 }
 
-// soak sends the events and checks what became of them; it returns how many promises are broken.
+// soak sends the events and checks what became of them. It returns how many promises are broken.
 func soak(ctx context.Context, o options, at *site, out io.Writer) (broken int, err error) {
 	if err := at.open(ctx); err != nil {
 		return 0, err

@@ -15,29 +15,30 @@ import (
 // sample is what the server holds at rest.
 type sample struct {
 	events int
-	// resident is all memory, anonymous that without mapped files, of which the journal is one; live is what the heap held after the
-	// last collection. All are in bytes.
+	// resident is all memory. anonymous is the memory without mapped files, of which the journal is one. live is what
+	// the heap held after the last collection. All are in bytes.
 	resident, anonymous, live float64
 	goroutines, files         float64
-	// children are processes that it has not waited for, and left files in its temporary and state directories.
+	// children are processes that the server has not waited for. left is how many files there are in its temporary and
+	// state directories.
 	children, left float64
-	// journal is the size of the journal, and state that of the whole state directory, in bytes.
+	// journal is the size of the journal, and state is that of the whole state directory, in bytes.
 	journal, state float64
 }
 
-// restTimeout is how long the server may take to come to rest: to carry out what it has accepted.
+// restTimeout is how long the server may take to come to rest, that is, to carry out what it has accepted.
 const restTimeout = 3 * time.Minute
 
-// The settling of the server: it is looked at until nothing has become less for so many looks, one every lookEvery.
+// The settling of the server: it is looked at every lookEvery, until for so many looks nothing has become less.
 const (
 	lookEvery   = 250 * time.Millisecond
 	settledFor  = 6
 	mostLooks   = 60
-	ourRequests = 1 // the connection by which it is looked at
+	ourRequests = 1 // the connection by which the server is looked at
 )
 
-// rest waits until the server has nothing to do and no connection but ours, and takes the least of what it is then seen to hold: a
-// reading of the stack that happens to be under way is no leak.
+// rest waits until the server has nothing to do and no connection but ours. It takes the least of what the server is
+// then seen to hold: a reading of the stack that happens to be under way is no leak.
 func (st *site) rest(ctx context.Context, s *sender, f *follower) (sample, error) {
 	for deadline := time.Now().Add(restTimeout); f.waiting() > 0; time.Sleep(lookEvery) {
 		if err := ctx.Err(); err != nil {

@@ -18,7 +18,7 @@ import (
 // turnedAwayShare is the share of the events that may be turned away: one of so many.
 const turnedAwayShare = 500
 
-// answerTimeout is how long an answer may take: longer than the server's own limits.
+// answerTimeout is how long an answer may take. It is longer than the server's own limits.
 const answerTimeout = 90 * time.Second
 
 // sender sends events at a fixed rate, whatever becomes of those before, and records every answer.
@@ -31,18 +31,20 @@ type sender struct {
 	accepted chan string
 
 	mu sync.Mutex
-	// answers counts by kind and status, and wrong has the answers that should not have been.
+	// answers counts by kind and status. wrong has the answers that should not have been.
 	answers map[string]map[int]int
 	wrong   []string
 	// unanswered are events without an answer.
 	unanswered []string
 	sent, hung int
-	// turnedAway counts those that were told to come again: the machine has more to do than it can.
+	// turnedAway counts the events that were told to come again, because the machine has more to do than it can.
 	turnedAway int
-	// late is the longest time by which an event was sent after its time, and slowest the longest that an answer took, by kind.
+	// late is the longest time by which an event was sent after its time. slowest is the longest time that an answer
+	// took, by kind.
 	late    time.Duration
 	slowest map[string]time.Duration
-	// sum is what the accepted deltas add up to, operations has the operation of each key, and twice the keys that have two.
+	// sum is what the accepted deltas add up to. operations has the operation of each key. twice has the keys that have
+	// two.
 	sum        int
 	operations map[string]string
 	twice      []string
@@ -57,7 +59,7 @@ func newSender(url, token string) *sender {
 	}
 }
 
-// send sends n events at the rate, and returns when all are answered.
+// send sends n events at the rate. It returns when all are answered.
 func (s *sender) send(ctx context.Context, mix *mixture, n int, rate float64) error {
 	start := time.Now()
 	for i := range n {
@@ -115,7 +117,7 @@ func (s *sender) one(ctx context.Context, e event) {
 	}
 }
 
-// account adds up the deltas, each key's once; s.mu must be held.
+// account adds up the deltas, each key's once. The caller must hold s.mu.
 func (s *sender) account(e event, ids []string) {
 	if e.delta == 0 || len(ids) == 0 {
 		return

@@ -21,14 +21,14 @@ type site struct {
 const (
 	// poolSum gets nothing but deltas, so that what it must be at the end is known.
 	poolSum = "sum"
-	// poolDirect gets counts and deltas, poolAlerts alerts, and poolDefer keeps them for the end of its cooldown.
+	// poolDirect gets counts and deltas. poolAlerts gets alerts, and poolDefer keeps them for the end of its cooldown.
 	poolDirect = "direct"
 	poolAlerts = "alerts"
 	poolDefer  = "defer"
 	poolPaused = "paused"
 )
 
-// initial is the size of every pool at first, far from the guardrails, and most is its rule's max.
+// initial is the size of every pool at first, far from the guardrails. most is its rule's max.
 const (
 	initial = 100
 	most    = 400
@@ -57,7 +57,8 @@ func (st *site) open(ctx context.Context) (err error) {
 	return err
 }
 
-// stopped ends the server as an init system does, and says whether it did so well, and whether its log has what must never be there.
+// stopped ends the server as an init system does. It says whether the server ended well, and whether its log has what
+// must never be there.
 func (st *site) stopped() verdict {
 	v := verdict{promise: "serve ends on SIGTERM; no panic and no token in its log"}
 	err := st.server.Stop()
@@ -73,7 +74,7 @@ func (st *site) stopped() verdict {
 	return v
 }
 
-// abort ends a server of which a promise is broken.
+// abort ends a server that has broken a promise.
 func (st *site) abort() error {
 	if st.server == nil {
 		return nil

@@ -60,7 +60,7 @@ func TestJournalsBound(t *testing.T) {
 	if v := bounded(grown(10_000, 8*mebibyte), 5000, rate); len(v.breaches) > 0 {
 		t.Errorf("a journal of 5,000 operations: %v", v)
 	}
-	// It forgets nothing.
+	// This journal forgets nothing.
 	if v := bounded(grown(1_000_000, 500_000*3*kibibyte), 500_000, rate); len(v.breaches) == 0 {
 		t.Errorf("a journal that keeps 500,000 operations: %v", v)
 	}
@@ -83,7 +83,7 @@ func TestOperationsIn(t *testing.T) {
 	}
 }
 
-// The deltas must stay away from the guardrails: a delta that is clamped does not count whole.
+// The deltas must stay away from the guardrails, because a delta that is clamped does not count whole.
 func TestMixture(t *testing.T) {
 	m := newMixture(1)
 	seen := map[string]int{}

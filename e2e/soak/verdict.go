@@ -9,7 +9,7 @@ import (
 // verdict is a promise and what was found of it.
 type verdict struct {
 	promise, measured string
-	// breaches say where it was not kept; none: it was.
+	// breaches say how the promise was not kept. If there are none, it was kept.
 	breaches []string
 }
 
@@ -18,8 +18,8 @@ const (
 	kibibyte = 1 << 10
 )
 
-// fewest is how many events there must be for growth to be told from chance. The second fifth and the last are three fifths apart: a
-// leak of one goroutine for every 1,000 events then shows as three.
+// fewest is how many events there must be for growth to be told from chance. The second fifth and the last are three
+// fifths apart, so that a leak of one goroutine for every 1,000 events shows as three.
 const fewest = 5000
 
 // flat is something that must not grow.
@@ -34,12 +34,14 @@ type flat struct {
 
 // flats are what must not grow, with their tolerances.
 //
-// What is counted is exact at rest but for a goroutine that comes and goes, such as one that reads a connection that has just been closed:
-// two more are no leak, and three are what a leak of one for every 1,000 events comes to in the shortest soak that can tell.
+// What is counted is exact at rest, except for a goroutine that comes and goes, such as one that reads a connection
+// that has just been closed. Two more are no leak. Three are what a leak of one for every 1,000 events comes to in the
+// shortest soak that can tell.
 //
-// Memory is not exact. How much is live was last counted by a collection in the middle of the load, and differs by the requests and
-// the engine's output that were in use then: by less than 1.5 MiB from sample to sample. The resident memory differs by what the
-// collector has not given back to the kernel yet. Mapped files do not count, since the journal is one and has its own bound.
+// Memory is not exact. A collection in the middle of the load last counted how much is live. That differs by the
+// requests and the engine's output that were in use at that time: by less than 1.5 MiB from sample to sample. The
+// resident memory differs by what the collector has not given back to the kernel yet. Mapped files do not count,
+// because the journal is one and has its own bound.
 func flats() []flat {
 	return []flat{
 		{"goroutines", func(s sample) float64 { return s.goroutines }, 2, 1, "%.0f"},
@@ -51,7 +53,7 @@ func flats() []flat {
 	}
 }
 
-// flatness compares the last fifth of the samples with the second one: the first is for warming up.
+// flatness compares the last fifth of the samples with the second one. The first fifth is for warming up.
 func flatness(samples []sample) []verdict {
 	fifth := len(samples) / 5
 	early, late := samples[fifth:2*fifth], samples[len(samples)-fifth:]
@@ -81,8 +83,9 @@ func median(samples []sample, of func(sample) float64) float64 {
 	return values[len(values)/2]
 }
 
-// The journal's bound. It keeps the newest operations that have ended, and of those with a key ten times as many, since their senders
-// may repeat them; it forgets the others now and then. Each takes about 1.6 KiB with its places in the indexes; the file grows by doubling.
+// The journal's bound. It keeps the newest operations that have ended, and ten times as many of those with a key,
+// because their senders may repeat them. It forgets the others now and then. Each takes about 1.6 KiB with its places
+// in the indexes. The file grows by doubling.
 const (
 	keptOperations = 10_000
 	keptKeyed      = 10 * keptOperations
@@ -109,7 +112,7 @@ func bounded(samples []sample, accepted int, rate float64) verdict {
 	return v
 }
 
-// printer writes the report; the first error is kept.
+// printer writes the report. It keeps the first error.
 type printer struct {
 	out io.Writer
 	err error

@@ -63,7 +63,7 @@ func (Balancer) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckR
 	return infer.CheckResponse[BalancerArgs]{Inputs: args, Failures: failures}, err
 }
 
-// Create writes the file. One that exists already is an error.
+// Create writes the file. A file that exists already is an error.
 func (Balancer) Create(
 	ctx context.Context, req infer.CreateRequest[BalancerArgs],
 ) (infer.CreateResponse[BalancerState], error) {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Cloud makes and removes worker files. The engine runs operations in parallel: one lock makes counting and
-// changing a single step, and is not held during a delay.
+// Cloud makes and removes worker files. The engine runs operations in parallel. The lock makes counting and changing a
+// single step; it is not held during a delay.
 type Cloud struct {
 	mu      sync.Mutex
 	changes map[string]int // by pool: workers made or removed by this run of the engine
@@ -23,7 +23,7 @@ type Cloud struct {
 // names are what may be a pool, a worker or a balancer: all become file names.
 var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 
-// workers returns the names of a pool's workers, in order; none if the pool does not exist.
+// workers returns the names of a pool's workers, in order. It returns none if the pool does not exist.
 func workers(cloud, pool string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(cloud, pool))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -112,7 +112,7 @@ func free(cloud, pool string) (string, error) {
 	}
 }
 
-// remove removes one worker. That it is gone already is no error.
+// remove removes one worker. A worker that is gone already is no error.
 func (c *Cloud) remove(ctx context.Context, cloud, pool, worker string) error {
 	return c.change(ctx, cloud, pool, func(Faults) error {
 		err := os.Remove(filepath.Join(cloud, pool, worker))
@@ -147,8 +147,8 @@ func (c *Cloud) change(ctx context.Context, cloud, pool string, apply func(Fault
 	return nil
 }
 
-// LogFile is the file in the cloud's folder that gets a line for each worker or balancer created, updated or deleted:
-// proof of what was touched, and of what was not.
+// LogFile is the file in the cloud's folder that gets a line for each worker or balancer that is created, updated or
+// deleted. It proves what was touched, and what was not.
 const LogFile = "operations.log"
 
 func record(cloud, operation, name string) error {
@@ -160,8 +160,8 @@ func record(cloud, operation, name string) error {
 	return errors.Join(err, file.Close())
 }
 
-// resize adds or removes workers one by one until there are size, the highest names going first. It returns
-// how many there are, also along with an error, and whether it changed anything.
+// resize adds or removes workers one by one until there are size. The highest names go first. It returns how many
+// workers there are, also along with an error, and whether it changed anything.
 func (c *Cloud) resize(ctx context.Context, cloud, pool string, size int) (count int, changed bool, err error) {
 	for {
 		have, err := workers(cloud, pool)

@@ -17,17 +17,17 @@ import (
 // FaultsFile is the file in the cloud's folder that holds its [Faults].
 const FaultsFile = "faults.json"
 
-// Faults is what goes wrong in the cloud. Every operation that creates, updates or deletes reads the file
-// afresh; a missing file is a healthy cloud. Reading a resource is never disturbed.
+// Faults is what goes wrong in the cloud. Every operation that creates, updates or deletes reads the file afresh. A
+// missing file is a healthy cloud. Reading a resource is never disturbed.
 type Faults struct {
-	// Delay is how long making or removing one worker, or changing one balancer, takes: "200ms".
+	// Delay is how long it takes to make or remove one worker, or to change one balancer, such as "200ms".
 	Delay duration `json:"delay"`
 	// Fail makes every operation fail at once with this message.
 	Fail string `json:"fail"`
-	// FailAfter makes an operation fail once so many workers of its pool were made or removed by this
-	// run of the engine; they stay made or removed. 0 fails before the first.
+	// FailAfter makes an operation fail once this run of the engine has made or removed so many workers of its pool.
+	// They stay made or removed. 0 fails before the first.
 	FailAfter *int `json:"failAfter"`
-	// Quota is how many workers there may be in the whole cloud; adding one more fails.
+	// Quota is how many workers there may be in the whole cloud. Adding one more fails.
 	Quota *int `json:"quota"`
 	// Hang makes operations wait until it is lifted, or until the engine cancels them.
 	Hang bool `json:"hang"`
@@ -55,7 +55,7 @@ func readFaults(cloud, name string) (Faults, error) {
 	path := filepath.Join(cloud, FaultsFile)
 	data, err := os.ReadFile(path)
 	for tries := 0; err == nil && len(data) == 0 && tries < 50; tries++ {
-		// Somebody is just writing it: a shell's redirection empties the file first.
+		// Somebody is just writing the file: a shell's redirection empties it first.
 		time.Sleep(10 * time.Millisecond)
 		data, err = os.ReadFile(path)
 	}
@@ -86,7 +86,8 @@ func readFaults(cloud, name string) (Faults, error) {
 	return faults, nil
 }
 
-// begin is the start of every changing operation on a pool or balancer: it waits while the cloud hangs, and fails if it is to fail.
+// begin is the start of every changing operation on a pool or balancer. It waits while the cloud hangs, and fails if it
+// is to fail.
 func begin(ctx context.Context, cloud, name string) (Faults, error) {
 	for {
 		faults, err := readFaults(cloud, name)

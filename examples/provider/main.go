@@ -1,8 +1,8 @@
 // Command pulumi-resource-localcloud is a Pulumi provider whose cloud is a folder.
 //
-// A pool of workers is a sub-folder with a file for each worker, a balancer is a JSON file. It lets the examples and
-// the end-to-end tests run the real Pulumi engine without a cloud account, count what is really
-// there with ls, and make operations slow or fail by writing a file: see [Faults].
+// A pool of workers is a sub-folder with a file for each worker, and a balancer is a JSON file. With it the examples
+// and the end-to-end tests run the real Pulumi engine without a cloud account, count what is really there with ls, and
+// make operations slow or fail by writing a file: see [Faults].
 package main
 
 import (
@@ -55,8 +55,8 @@ func (c *Config) Annotate(a infer.Annotator) {
 		"The environment variable LOCALCLOUD_FOLDER overrides it.")
 }
 
-// folder is the cloud's folder. The environment is not made part of the configuration, so that another
-// folder for one test does not look like a changed provider, which replaces every resource.
+// folder is the cloud's folder. The environment is not made part of the configuration. Else another folder for one test
+// would look like a changed provider, which replaces every resource.
 func folder(ctx context.Context) string {
 	if env := os.Getenv("LOCALCLOUD_FOLDER"); env != "" {
 		return env

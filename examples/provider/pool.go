@@ -22,8 +22,8 @@ type PoolArgs struct {
 	Size int    `pulumi:"size"`
 }
 
-// PoolState is what the engine records about a pool. Its Size is the number of workers that are really
-// there, also after an operation that failed half way.
+// PoolState is what the engine records about a pool. Its Size is the number of workers that are really there, also
+// after an operation that failed half way.
 type PoolState struct {
 	Name string `pulumi:"name"`
 	Size int    `pulumi:"size"`
@@ -60,8 +60,8 @@ func (Pool) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckRespo
 	return infer.CheckResponse[PoolArgs]{Inputs: args, Failures: failures}, err
 }
 
-// Diff compares the wanted size with the recorded real one, not with the last wanted one: a pool that was left half
-// way, or that a refresh found changed, is updated.
+// Diff compares the wanted size with the recorded real one, and not with the last wanted one. So a pool that was left
+// half way, or that a refresh found changed, is updated.
 func (Pool) Diff(_ context.Context, req infer.DiffRequest[PoolArgs, PoolState]) (infer.DiffResponse, error) {
 	diff := map[string]p.PropertyDiff{}
 	if req.Inputs.Name != req.State.Name {
@@ -73,7 +73,7 @@ func (Pool) Diff(_ context.Context, req infer.DiffRequest[PoolArgs, PoolState]) 
 	return infer.DiffResponse{HasChanges: len(diff) > 0, DetailedDiff: diff}, nil
 }
 
-// Create makes the pool's folder and its workers. One that exists already is an error.
+// Create makes the pool's folder and its workers. A pool that exists already is an error.
 func (r Pool) Create(
 	ctx context.Context, req infer.CreateRequest[PoolArgs],
 ) (infer.CreateResponse[PoolState], error) {
@@ -118,7 +118,7 @@ func (Pool) Read(
 	return infer.ReadResponse[PoolArgs, PoolState]{ID: req.ID, Inputs: PoolArgs(state), State: state}, nil
 }
 
-// Update changes the number of workers. A failure after the first change is reported with the size reached.
+// Update changes the number of workers. If it fails after the first change, it reports the size that was reached.
 func (r Pool) Update(
 	ctx context.Context, req infer.UpdateRequest[PoolArgs, PoolState],
 ) (infer.UpdateResponse[PoolState], error) {
@@ -155,7 +155,7 @@ func (r Pool) Delete(ctx context.Context, req infer.DeleteRequest[PoolState]) (i
 	return infer.DeleteResponse{}, err
 }
 
-// partial tells the engine that the operation failed and that the state returned with it is nevertheless to be recorded.
+// partial tells the engine that the operation failed and that it must still record the state that was returned.
 func partial(err error) error {
 	if err == nil {
 		return nil

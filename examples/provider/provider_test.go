@@ -275,7 +275,8 @@ func TestCancelEndsDelayAndHang(t *testing.T) {
 				_, err := c.create(1)
 				done <- err
 			}()
-			// A cancellation also ends the operations that begin after it: no need to wait for this one.
+			// A cancellation also ends the operations that begin after it, so that there is no need to wait for this
+			// one.
 			if err := c.server.Cancel(); err != nil {
 				t.Fatal(err)
 			}

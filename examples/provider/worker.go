@@ -13,8 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 )
 
-// Worker is one machine, for programs that register one resource for each: `<cloud>/<pool>/<name>`.
-// It cannot be updated, only replaced.
+// Worker is one machine, for programs that register one resource for each: `<cloud>/<pool>/<name>`. It cannot be
+// updated, only replaced.
 type Worker struct{ cloud *Cloud }
 
 // WorkerArgs is what a program says about a worker.
@@ -48,7 +48,7 @@ func (Worker) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckRes
 	return infer.CheckResponse[WorkerArgs]{Inputs: args, Failures: failures}, err
 }
 
-// Create makes the worker's file. One that exists already is an error, so that nothing is counted twice.
+// Create makes the worker's file. A file that exists already is an error, so that nothing is counted twice.
 func (r Worker) Create(
 	ctx context.Context, req infer.CreateRequest[WorkerArgs],
 ) (infer.CreateResponse[WorkerState], error) {

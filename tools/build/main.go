@@ -1,16 +1,16 @@
 // Command build compiles one program of a module and shows how far it is.
 //
-// The Pulumi CLI alone is more than a thousand packages: minutes on a small machine, in which
-// "go build" says nothing. This wraps it and counts the modules downloaded and the packages
-// compiled: one line that is rewritten on a terminal, a line every ten seconds elsewhere,
-// and nothing at all when the build cache has everything.
+// The Pulumi CLI alone is more than a thousand packages. That takes minutes on a small machine, in which "go build"
+// says nothing. This command wraps it and counts the modules downloaded and the packages compiled. It shows one line
+// that is rewritten on a terminal, a line every ten seconds elsewhere, and nothing at all if the build cache has
+// everything.
 //
 //	go run ./tools/build -o .tools/bin/pulumi tools/pulumi tool
 //	go run ./tools/build -o .tools/bin/pulumi-resource-localcloud examples/provider .
 //
-// The first argument is the folder to build in; the second a package, or "tool" for the tool
-// that the folder's go.mod names. The output is renamed into place after the link, so that a
-// failed or interrupted build leaves what was there before.
+// The first argument is the folder to build in. The second is a package, or "tool" for the tool that the folder's
+// go.mod names. The output is renamed into place after the link, so that a failed or interrupted build leaves what was
+// there before.
 package main
 
 import (
@@ -45,8 +45,8 @@ func main() {
 		os.Exit(2)
 	}
 
-	// Ctrl-C reaches the compilers too, which share the terminal's process group; a plain kill does not,
-	// so it is handed on in run.
+	// Ctrl-C also reaches the compilers, which share the terminal's process group. A plain kill does not reach them, so
+	// run hands it on.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -93,8 +93,8 @@ func build(ctx context.Context, p *progress, folder, pkg, output, ldflags string
 	return os.Rename(built, output)
 }
 
-// run runs the go command and returns its output. It hands each line of its errors to line,
-// and puts those that line does not want into the error.
+// run runs the go command and returns its output. It hands each line of the command's errors to line, and puts the
+// lines that line does not want into the error.
 func run(ctx context.Context, folder string, line func(string) bool, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = folder
@@ -145,7 +145,7 @@ type progress struct {
 
 	mu       sync.Mutex
 	modules  int
-	packages map[string]bool // the ones to compile; true when begun
+	packages map[string]bool // the packages to compile; true for those that have begun
 	begun    int
 	current  string
 }
@@ -214,7 +214,7 @@ func (p *progress) show() {
 // columns keeps the updating line from wrapping on a terminal of the usual width.
 const columns = 79
 
-// print writes to the terminal or log; that it cannot be written to is no reason to fail a build.
+// print writes to the terminal or log. A build does not fail because that cannot be written to.
 func (p *progress) print(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, format, args...)
 }
@@ -235,7 +235,7 @@ func (p *progress) state() string {
 	}
 }
 
-// close ends the display; for a build that took a while it says what was done.
+// close ends the display. For a build that took a while it says what was done.
 func (p *progress) close(err error) {
 	close(p.done)
 	<-p.stopped

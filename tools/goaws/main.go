@@ -1,5 +1,6 @@
-// Command goaws is the SNS emulator of github.com/Admiral-Piett/goaws, which by itself listens on all interfaces: here it listens on a free
-// port of the loopback interface. It writes "listening on ADDRESS" to its standard output.
+// Command goaws is the SNS emulator of github.com/Admiral-Piett/goaws. By itself the emulator listens on all
+// interfaces; here it listens on a free port of the loopback interface. The command writes "listening on ADDRESS" to
+// its standard output.
 package main
 
 import (
