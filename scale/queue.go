@@ -76,8 +76,8 @@ type Queue struct {
 type QueueOptions struct {
 	Scaler  *Scaler
 	Journal Journal
-	// Observe is told what goes on in the queue. The scaler's own Observe is told what goes on in the scaler. It must
-	// not call the queue. Default: nobody.
+	// Observe is told what goes on in the queue. The scaler's own Observe is told what goes on in the scaler. Observe
+	// must not call the queue. Default: nobody.
 	Observe Observe
 	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it. A count or a
 	// delta is never turned away because of what was read before it came. Default: 1 s.
