@@ -8,8 +8,7 @@ import "time"
 // Signals come first and make one change. Each is decided against the present count, and the one that needs the most
 // capacity wins. It also wins over one that is held off: if signals disagree, it is safer to have too much. Direct
 // intents then follow one another as they came. Each starts from where the one before leaves the pool: an absolute one
-// wins over those before it, deltas add up. as they came, each from where the one before leaves the pool: an absolute
-// one wins over those before it, deltas add up.
+// wins over those before it, deltas add up.
 func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decision, Pool) {
 	decisions := make([]Decision, len(intents))
 	winner := -1

@@ -71,7 +71,7 @@ type (
 	// Settling says that an update of ours failed or was cut off, and that its pools are being brought back to the
 	// count of the last successful update.
 	Settling struct{ Pools []string }
-	// Settled says how that ended; Err is nil where it succeeded.
+	// Settled says how that ended; Err is nil if it succeeded.
 	Settled struct {
 		Pools []string
 		Err   error

@@ -49,7 +49,7 @@ type Report struct {
 	Restored []Drift
 	// Duration is how long the engine ran.
 	Duration time.Duration
-	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty where there was none.
+	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty if there was none.
 	Head   string
 	Output []byte
 	// Unsettled are other pools that an earlier update left in doubt: see [Snapshot.Unsettled].
