@@ -106,7 +106,7 @@ func (r *reader) ownKeys(project string, rules Rules) {
 	for _, name := range rules.Names() {
 		rule := rules[name]
 		place, ok := placeOf(project, rule.ConfigKey, rule.ConfigPath)
-		if !ok { // which is a mistake already
+		if !ok { // that is a mistake already
 			continue
 		}
 		if wrong := r.notOwn(project, place, rule, rules, places); wrong != "" {
@@ -124,7 +124,7 @@ func (r *reader) notOwn(project string, place keyPlace, rule Rule, others Rules,
 		if project == "pulumiscale" && reserved(rule.ConfigKey) == "" {
 			return "must be another name: in this project it is the key of PulumiScale's token"
 		}
-		return "" // which is a mistake already
+		return "" // that is a mistake already
 	}
 	for _, name := range others.Names() {
 		other, ok := places[name]

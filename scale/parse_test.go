@@ -335,7 +335,7 @@ func TestKeysOfMalformedRules(t *testing.T) {
 	want := Rules{
 		"second": {Pool: "second", ConfigKey: "a"}, "path": {Pool: "path", ConfigKey: "b.c", ConfigPath: true}, "fine": {Pool: "fine", ConfigKey: "e"},
 	}
-	if diff := cmp.Diff(want, some.Keys); diff != "" || some.KeysWhole() { // of two with one key the first is taken at its word
+	if diff := cmp.Diff(want, some.Keys); diff != "" || some.KeysWhole() { // if two have one key, the first is taken at its word
 		t.Errorf("whole: %v (-want +got):\n%s", some.KeysWhole(), diff)
 	}
 	if whole := keysOf(`{"typo":{` + good + `,"configKey":"a","cooldwon":"5m"}}`); !whole.KeysWhole() {

@@ -212,7 +212,7 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 	}
 	for _, found := range result.ChangedOptions {
 		for _, pool := range pools {
-			if matcher(snap.Rules[pool].Targets...)(found.URN) { // of others the engine keeps what it has
+			if matcher(snap.Rules[pool].Targets...)(found.URN) { // the engine keeps others as they are
 				own[pool] = append(own[pool], found)
 			}
 		}

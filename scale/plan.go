@@ -74,7 +74,7 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 		return refuseAll(intents, err), nil
 	}
 	decisions, after := decidePool(rule, pool, intents, now)
-	if pool.Holds.On(name, now) != nil { // not settled either
+	if pool.Holds.On(name, now) != nil { // it is not settled either
 		return decisions, nil
 	}
 	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {

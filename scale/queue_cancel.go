@@ -42,7 +42,7 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	closed := entry{op: e.op}
 	closed.op.Decision.Intent = e.op.Intent
 	closed.close(q.now(), FinalCancelled, cancelledReason)
-	e.cancelling = true // and is not begun
+	e.cancelling = true // so it is not begun
 	ends := q.endings()
 	q.mu.Unlock()
 

@@ -75,7 +75,7 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 	}
 	if failed, ok := errors.AsType[*EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
 		q.updateEnded()
-		q.postpone(b.entries, err) // with the update's id, for it may turn out to have succeeded
+		q.postpone(b.entries, err) // with the update's id, because it may turn out to have succeeded
 		return false
 	}
 	if report == nil {
@@ -89,7 +89,7 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if splittable && splits(err) {
-		return true // with the update's id, for it may have succeeded although the engine failed
+		return true // with the update's id, because it may have succeeded although the engine failed
 	}
 	q.fail(b.entries, err)
 	return false

@@ -79,7 +79,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 // itself.
 func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, restored []Drift, err error) {
 	found, err = Drifts(ctx, s.Stack, snap)
-	if err != nil || len(found) == 0 || snap.FileMissing { // who goes on without the file is told so
+	if err != nil || len(found) == 0 || snap.FileMissing { // whoever goes on without the file is told so
 		return nil, nil, err
 	}
 	unlock, ok, err := s.Stack.TryLock()

@@ -109,8 +109,8 @@ func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
 	return []byte(asJSON(content)), nil
 }
 
-// programFiles are the files below a directory, each with its size and times. Hidden folders are left out. Of folders
-// with installed packages only the first level is looked at, because they hold tens of thousands of files that an
+// programFiles are the files below a directory, each with its size and times. Hidden folders are left out. In folders
+// with installed packages it looks only at the first level, because they hold tens of thousands of files that an
 // installation replaces together. The stacks' own configuration, logs and the output of this process are no part of the
 // program.
 func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {

@@ -150,7 +150,7 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 const probeKey = "pulumiscale:doctor"
 
 // Secrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt it: a configuration
-// without a secret could be read with any passphrase. Of the other values it reads only those of the keys.
+// without a secret could be read with any passphrase. It reads no other values than those of the keys.
 func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
 	dir, err := temporaryFolder()
 	if err != nil {

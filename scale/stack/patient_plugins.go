@@ -92,7 +92,7 @@ func (p *Patient) Providers(ctx context.Context) []doctor.Plugin {
 		var properties map[string]json.RawMessage
 		_ = json.Unmarshal(r.Inputs, &properties) // what cannot be read is not known
 		for key, to := range map[string]any{"version": &inputs.Version, "__internal": &inputs.Internal} {
-			_ = json.Unmarshal(properties[key], to) // nor this
+			_ = json.Unmarshal(properties[key], to) // nor is this
 		}
 		spec := workspace.PluginDescriptor{Kind: apitype.ResourcePlugin, Name: name}
 		if inputs.Internal.Name != "" {

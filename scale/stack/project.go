@@ -88,7 +88,7 @@ func loadProject(path string) (*workspace.Project, error) {
 			}
 		}
 	}
-	return workspace.LoadProject(path) // which says what is wrong
+	return workspace.LoadProject(path) // it says what is wrong
 }
 
 // withoutProgram is a project's file without the program of the YAML language.

@@ -61,7 +61,7 @@ const proofFormat = 1
 func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) {
-		return &scale.Proof{}, nil // which costs a preview each time
+		return &scale.Proof{}, nil // this costs a preview each time
 	}
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "look at the program's files", Err: err}

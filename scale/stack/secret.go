@@ -78,7 +78,7 @@ func (s *Stack) configValue(ctx context.Context, key string, more ...string) (va
 	}
 	// What a service has to say of the configuration's environments may follow.
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&found); err != nil {
-		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // which would be quoted
+		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // an error of the decoder would quote it
 	}
 	if found.Value == nil {
 		return doctor.Value{}, false, nil

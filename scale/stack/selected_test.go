@@ -34,7 +34,7 @@ func (c selecting) ask(t *testing.T) string {
 	}
 	t.Setenv("PULUMI_HOME", home)
 	for _, name := range []string{"PULUMI_STACK", stackOption, "PULUMI_CREDENTIAL_HELPER", "PULUMI_CREDENTIALS_PATH"} {
-		t.Setenv(name, "") // which is put back after the test
+		t.Setenv(name, "") // it is put back after the test
 		if err := os.Unsetenv(name); err != nil {
 			t.Fatal(err)
 		}
