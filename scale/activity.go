@@ -6,38 +6,40 @@ import (
 	"time"
 )
 
-// Activity remembers what is being done to a stack, step by step, and what was done last. It is told by a queue and its scaler, as their
-// observer, and is safe for concurrent use. What it knows ends with the process: the journal keeps what became of operations.
+// Activity remembers what is being done to a stack, step by step, and what was done last. A queue and its scaler tell
+// it, as their observer. It is safe for concurrent use. What it knows ends with the process: the journal keeps what
+// became of operations.
 type Activity struct {
 	// Now is the time; it is required.
 	Now func() time.Time
 
 	mu      sync.Mutex
 	running *Work
-	// past is what has ended, the latest last.
+	// past is the work that has ended, the latest last.
 	past []*Work
 }
 
-// How much is remembered: pieces of work, and of each run of the engine the steps and messages.
+// How much is remembered: how many pieces of work, and for each run of the engine how many steps and messages.
 const (
 	maxPast  = 50
 	maxSteps = 200
 	maxSaid  = 50
 )
 
-// Work is operations that are carried out together, or the settling of pools, with the engine's runs for it.
+// Work is a set of operations that are carried out together, or the settling of pools, with the engine's runs for it.
 type Work struct {
-	// Operations are the ids of the operations; nil where pools are settled that nobody asks for.
+	// Operations are the ids of the operations; nil if pools are settled that nobody asks for.
 	Operations []string
-	// Settling are pools that are being brought back to the count of the last successful update; nil where none are.
+	// Settling are the pools that are being brought back to the count of the last successful update; nil if there are
+	// none.
 	Settling []string
-	// StartedAt and EndedAt are when it was begun and ended; EndedAt is zero until then.
+	// StartedAt and EndedAt are when it began and ended; EndedAt is zero until then.
 	StartedAt, EndedAt time.Time
-	// WaitsFor says what keeps it from going on, such as the holder of the stack's lock; empty where nothing does. RetryAt is when it is
-	// tried again; zero where it goes on as soon as it can.
+	// WaitsFor says what keeps it from going on, such as the holder of the stack's lock; empty if nothing does. RetryAt
+	// is when it is tried again; zero if it goes on as soon as it can.
 	WaitsFor string
 	RetryAt  time.Time
-	// Runs are the engine's runs that change the stack, the latest last. Previews are none.
+	// Runs are the engine's runs that change the stack, the latest last. Previews are not among them.
 	Runs []Run
 }
 
@@ -46,23 +48,24 @@ type Run struct {
 	// Message is the update's message.
 	Message   string
 	StartedAt time.Time
-	// Steps are the changes to resources, in the order in which the engine began them. Of very many, completed ones are left out, and Omitted
-	// counts them.
+	// Steps are the changes to resources, in the order in which the engine began them. If there are too many, completed
+	// ones are left out, and Omitted counts them.
 	Steps   []RunStep
 	Omitted int
-	// Said are the engine's warnings and errors; of very many the latest.
+	// Said are the engine's warnings and errors; if there are too many, the latest of them.
 	Said []Diagnostic
 }
 
 // RunStep is a step of a run.
 type RunStep struct {
 	ResourceStep
-	// StartedAt and EndedAt are when the engine began and ended it; EndedAt is zero until then, and for good where the engine was cut off.
+	// StartedAt and EndedAt are when the engine began and ended it. EndedAt is zero until then, and stays zero if the
+	// engine was cut off.
 	StartedAt, EndedAt time.Time
 	Failed             bool
 }
 
-// Running is what is being done now; ok is false where nothing is.
+// Running is what is being done now; ok is false if nothing is.
 func (a *Activity) Running() (work Work, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -98,7 +101,7 @@ func (w *Work) clone() Work {
 	return out
 }
 
-// Observe takes an event in. It is an [Observe].
+// Observe takes in an event. It is an [Observe].
 func (a *Activity) Observe(event Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,7 +131,7 @@ func (a *Activity) Observe(event Event) {
 	}
 }
 
-// end closes what is being done.
+// end closes the work that is being done.
 func (a *Activity) end() {
 	if a.running == nil {
 		return
@@ -145,7 +148,7 @@ func (w *Work) observe(event Event, now time.Time) {
 	case Waiting:
 		w.WaitsFor, w.RetryAt = "another pulumiscale is at work in the directory ("+e.Lock+")", time.Time{}
 		return
-	case Retrying: // somebody who only asks about the stack may have met it; then the work meets the same
+	case Retrying: // somebody who only asks about the stack may have met it; then the work meets it too
 		w.WaitsFor, w.RetryAt = e.Err.Error(), now.Add(e.Delay)
 		return
 	case EngineStarted:
@@ -182,7 +185,7 @@ func (r *Run) observe(event Event) {
 	}
 }
 
-// trim leaves out the first completed step of too many, or where there is none the first that failed.
+// trim leaves out the first completed step if there are too many; if no step is completed, the first that failed.
 func (r *Run) trim() {
 	if len(r.Steps) <= maxSteps {
 		return

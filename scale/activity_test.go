@@ -94,7 +94,7 @@ func TestActivityKnowsWhenNothingRuns(t *testing.T) {
 	}
 }
 
-// A group that fails together is tried pool by pool: an operation has the runs of both.
+// Operations that fail together are tried pool by pool: each has the runs of both tries.
 func TestActivityRemembersTheRunsOfAnOperation(t *testing.T) {
 	group := []Operation{{ID: "1"}, {ID: "2"}}
 	a := watched(
@@ -145,7 +145,7 @@ func TestActivityIsBounded(t *testing.T) {
 	}
 }
 
-// What was told before does not change under who was told.
+// What was told before does not change for those who were told.
 func TestActivityTellsCopies(t *testing.T) {
 	step := resourceNamed("one")
 	a := watched(BatchStarted{Operations: []Operation{{ID: "1"}}}, EngineStarted{}, StepStarted{Step: step, At: noon})

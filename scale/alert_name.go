@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// longestAlert is how many bytes of an alert's name are kept as they are. CloudWatch's own have 255 characters at most.
+// longestAlert is how many bytes of an alert's name are kept as they are. CloudWatch's own names have 255 characters at
+// most.
 const longestAlert = 1024
 
-// AlertName is the name under which an alert is kept: its own, unless that is longer than a kilobyte. Then it is the beginning and a digest of the
-// whole, so that two names stay two, and a trigger of that name is found; see [Rule.trigger].
+// AlertName is the name under which an alert is kept: its own, unless that is longer than a kilobyte. Then it is the
+// beginning and a digest of the whole. So two names stay two, and a trigger of that name is found; see [Rule.trigger].
 func AlertName(name string) string {
 	if len(name) <= longestAlert {
 		return name
@@ -24,7 +25,7 @@ func AlertName(name string) string {
 	return strings.ToValidUTF8(head, "�") + "… (" + hex.EncodeToString(digest[:]) + ")"
 }
 
-// trigger is the rule's override for an alert; zero where there is none. Names are matched in full.
+// trigger is the rule's override for an alert; zero if there is none. Names are matched in full.
 func (r Rule) trigger(alert string) Trigger {
 	if found, ok := r.Triggers[alert]; ok {
 		return found

@@ -2,11 +2,13 @@ package scale
 
 import "time"
 
-// decidePool decides several intents for one pool, to be carried out by one update, and says where they leave the pool.
+// decidePool decides several intents for one pool, to be carried out by one update. It also returns the pool as they
+// leave it.
 //
-// Signals come first and make one change: each is decided against the present count and the one that needs the most capacity wins,
-// also over one that is held off, for when signals disagree it is safer to have too much. Direct intents then follow one another
-// as they came, each from where the one before leaves the pool: an absolute one wins over those before it, deltas add up.
+// Signals come first and make one change. Each is decided against the present count, and the one that needs the most
+// capacity wins. It also wins over one that is held off: if signals disagree, it is safer to have too much. Direct
+// intents then follow one another as they came. Each starts from where the one before leaves the pool: an absolute one
+// wins over those before it, deltas add up.
 func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decision, Pool) {
 	decisions := make([]Decision, len(intents))
 	winner := -1

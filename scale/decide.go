@@ -7,12 +7,12 @@ import (
 
 // Pool is what is known of one pool when an intent is decided.
 type Pool struct {
-	// Count is the present count: the rule's Current where it has one, else the configured count. Nil where nothing
-	// says what it is: the configuration holds no value and the rule no Current.
+	// Count is the present count: the rule's Current if it has one, else the configured count. It is nil if nothing
+	// says what it is: the configuration holds no value and the rule has no Current.
 	Count *int
-	// Configured is the count in the configuration of the last successful update; nil where that holds none.
+	// Configured is the count in the configuration of the last successful update; nil if that holds none.
 	Configured *int
-	// LastUp and LastDown are when the last scaling in each direction completed; zero where there was none.
+	// LastUp and LastDown are when the last scaling in each direction completed; zero if there was none.
 	LastUp, LastDown time.Time
 	// Holds are those that may keep the pool as it is.
 	Holds Holds
@@ -26,21 +26,22 @@ type Outcome string
 const (
 	// Scale changes the pool to the decision's To.
 	Scale Outcome = "scale"
-	// NoChange has nothing to do: the pool is at the wanted count already.
+	// NoChange means that there is nothing to do: the pool is at the wanted count already.
 	NoChange Outcome = "no-change"
 	// CoolingDown holds the intent off because the pool has just been scaled, or is being scaled.
 	CoolingDown Outcome = "cooldown"
 	// Paused refuses the intent because the rule says so.
 	Paused Outcome = "paused"
-	// Held refuses the intent because somebody holds the pool, or the stack. Nothing passes that.
+	// Held refuses the intent because somebody holds the pool, or the stack. Nothing passes a hold, not even Force.
 	Held Outcome = "held"
-	// Cleared has nothing to do: the alert has ended and its trigger has no onClear.
+	// Cleared means that there is nothing to do: the alert has ended and its trigger has no onClear.
 	Cleared Outcome = "cleared"
-	// Superseded has nothing to do: another signal for the pool, decided with this one, needs more capacity.
+	// Superseded means that there is nothing to do: another signal for the pool, decided with this one, needs more
+	// capacity.
 	Superseded Outcome = "superseded"
 	// Guarded refuses the scaling because its preview shows what the rule's guard forbids.
 	Guarded Outcome = "guarded"
-	// HasPending refuses the scaling because changes that belong to somebody's next `pulumi up` would come along with it.
+	// HasPending refuses the scaling because it would bring along changes that belong to somebody's next `pulumi up`.
 	HasPending Outcome = "pending"
 	// Refused says that the intent cannot be decided: something it needs is not known.
 	Refused Outcome = "refused"
@@ -50,25 +51,26 @@ const (
 type Decision struct {
 	Intent  Intent
 	Outcome Outcome
-	// From is the count before; nil where it is not known.
+	// From is the count before; nil if it is not known.
 	From *int
-	// Wanted is the count that the intent asks for, before the guardrails; To is the count inside them.
-	// Both are zero where Outcome is Held, Paused by a rule paused in both directions, Cleared or Refused.
+	// Wanted is the count that the intent asks for, before the guardrails; To is the count inside them. Both are zero
+	// if Outcome is Held, Paused by a rule paused in both directions, Cleared or Refused.
 	Wanted, To int
 	// Clamped says that the guardrails moved Wanted.
 	Clamped bool
 	// Until is when a cooldown or a hold ends; zero for other outcomes, and for a pool that is busy.
 	Until time.Time
-	// Reason says why the outcome is not Scale, or what the guardrails did, for people.
+	// Reason is for people. It says why the outcome is not Scale, or what the guardrails did.
 	Reason string
-	// Pending are the changes that would come along, where Outcome is HasPending; else nil.
+	// Pending are the changes that would come along, if Outcome is HasPending; else nil.
 	Pending []PendingChange
-	// Err is the cause of a refusal that callers tell apart: [*UnknownPoolError], [*ValueError] or [*TargetError]; or nil.
+	// Err is the cause of a refusal that callers tell apart: an [*UnknownPoolError], [*ValueError], [*TargetError],
+	// [*ProtectedError] or [*UnprovableError]; or nil.
 	Err error
 }
 
-// Decide says what becomes of an intent for a pool: held, paused, the wanted count, the guardrails, no change, the cooldown, scale,
-// in this order. It is pure. The intent must be valid and the rule must be the pool's.
+// Decide says what becomes of an intent for a pool. It looks at these in this order: held, paused, the wanted count,
+// the guardrails, no change, the cooldown, scale. It is pure. The intent must be valid and the rule must be the pool's.
 func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	d := Decision{Intent: intent, From: pool.Count}
 	if hold := pool.Holds.On(intent.Pool, now); hold != nil {
@@ -114,8 +116,8 @@ func (d Decision) end(outcome Outcome, reason string) Decision {
 	return d
 }
 
-// turned says why a decision moves the pool the other way than its intent asks for, which the guardrails, an exact size or a metric's value
-// may make of it; it is empty where it does not.
+// turned says why a decision would move the pool the other way than its intent asks for; it is empty if it does not.
+// The guardrails, an exact size or a metric's value may turn it so.
 func (d Decision) turned(way Direction) string {
 	if d.From == nil || d.To == *d.From {
 		return ""
@@ -146,8 +148,8 @@ func staysReason(rule Rule, d Decision) string {
 	return fmt.Sprintf("already at %d, and %d is wanted: ", d.To, d.Wanted)
 }
 
-// direction is the way the decision moves the pool's present count or, where that stays, its configured one: to take back what a
-// scaling under way has configured is a scaling too. Where neither is known it is neither way.
+// direction is the way the decision moves the pool's present count or, if that stays, its configured one: it is also a
+// scaling to take back what a scaling under way has configured. If neither is known, it is neither way.
 func (d Decision) direction(configured *int) Direction {
 	if way := wayTo(d.From, d.To); way != 0 {
 		return way
@@ -183,9 +185,10 @@ func (r Rule) pauses(d Direction) bool {
 	return r.Paused == PauseUp && d == Up || r.Paused == PauseDown && d == Down
 }
 
-// holdUntil is when the cooldown lets a change in the direction through. A scaling that seems to lie in the future, because
-// this machine's clock was set back or the backend's is ahead, holds for no longer than one that completed now; one that lies further
-// ahead than the cooldown lasts is no guide any more, and would hold for as long as the clocks differ.
+// holdUntil is when the cooldown lets a change in the direction through. A scaling may seem to lie in the future
+// because this machine's clock was set back or the backend's is ahead. Then it holds for no longer than one that
+// completed now. One that lies further ahead than the cooldown lasts is no guide any more: it would hold for as long as
+// the clocks differ.
 func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
 	hold := c.Down
 	if direction == Up {
@@ -212,8 +215,8 @@ func believable(t, limit time.Time) time.Time {
 	return t
 }
 
-// seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn. The backend tells
-// their times to the second.
+// seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn. The backend
+// tells their times to the second.
 func (p Pool) seenBy(intent Intent) Pool {
 	if intent.Signal != nil || intent.At.IsZero() {
 		return p

@@ -48,7 +48,7 @@ func split(up, down time.Duration) ruleEdit {
 	return func(r *Rule) { r.Cooldown = Cooldown{Up: up, Down: down, Split: true} }
 }
 
-// ruleEdit is how a case's rule differs from leastRule: 1 to 10 units, 5 minutes of cooldown, steps of 1.
+// ruleEdit is how the rule of a case differs from leastRule: 1 to 10 units, 5 minutes of cooldown, steps of 1.
 type ruleEdit func(*Rule)
 
 func ruleWith(edits ...ruleEdit) Rule {

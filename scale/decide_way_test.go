@@ -2,7 +2,7 @@ package scale
 
 import "testing"
 
-// turned is a decision for no change on a pool at n, for which the other way than was asked for is open.
+// turned is a decision for no change on a pool at n that could only be moved the other way than was asked for.
 func turned(n, wanted int, reason string) Decision {
 	return Decision{Outcome: NoChange, Wanted: wanted, To: n, Reason: reason}
 }

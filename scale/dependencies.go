@@ -6,13 +6,15 @@ import (
 	"strings"
 )
 
-// An update writes the resources in the order in which the program registers them, with what they depend on. Of an untargeted resource it keeps what it
-// depends on as the state has it, and where the program does not know of such a dependency any more, it may write the resource before what it depends on:
-// the CLI cannot read such a state. In other runs it fails in the middle, on a resource that it has met twice or on a provider that it has not met. Of a
-// targeted one it writes what the program says. Providers are dependencies, too.
+// An update writes the resources in the order in which the program registers them, with what they depend on. For an
+// untargeted resource it keeps the dependencies that the state has. If the program no longer knows of such a
+// dependency, it may write the resource before what it depends on: the CLI cannot read such a state. In other runs it
+// fails in the middle, on a resource that it has met twice or on a provider that it has not met. For a targeted
+// resource it writes what the program says. Providers are dependencies, too.
 
-// changedDependencies are the changes of what resources depend on between the state and the program that a preview has run: for each pool what its own
-// targets would gain, and shared what the program does not know of, be it of a target, for an update of another pool does not target that.
+// changedDependencies are the changes of what resources depend on between the state and the program that a preview has
+// run. own holds, for each pool, what its own targets would gain. shared holds what the program does not know of. That
+// may be a target's too, because an update of another pool does not target it.
 func changedDependencies(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, urn := range snap.Resources {
@@ -35,8 +37,9 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 	return own, shared
 }
 
-// lostDependencies are the resources of the state that depend on those over which a preview has failed: the program does not know of that, so that the
-// engine has put an untargeted one that others depend on first, before the program registers it, or misses a provider.
+// lostDependencies are the resources of the state that depend on those over which a preview has failed. The program
+// does not know of these dependencies. So the engine has put an untargeted resource that others depend on first, before
+// the program registers it, or it misses a provider.
 func (s *Snapshot) lostDependencies(failure error) []PendingChange {
 	failed, ok := errors.AsType[*EngineError](failure)
 	if !ok || len(failed.Misplaced) == 0 {

@@ -5,21 +5,22 @@ import (
 	"slices"
 )
 
-// Doubt is a count that an update of ours has configured, and that is not proved to have come about although the update succeeded.
+// Doubt is a count that an update of ours has configured, and that is not proved to have come about although the update
+// succeeded.
 type Doubt struct {
-	// From is the count before it, nil where that was not known, and To the count that it configured.
+	// From is the count before it, nil if that was not known, and To the count that it configured.
 	From *int `json:"from,omitempty"`
 	To   int  `json:"to"`
 	// Reason says why it is not proved.
 	Reason string `json:"reason"`
 	// Stays says that the pool is still at From, or near it, as far as is known: the next change counts from there.
 	Stays bool `json:"stays,omitempty"`
-	// Since says that another update of the pool or of the whole stack has succeeded since, of which nothing is known here: somebody may have mended
-	// what was wrong, so that the configured count holds until a preview shows otherwise.
+	// Since says that another update of the pool or of the whole stack has succeeded since, of which nothing is known
+	// here. Somebody may have put right what was wrong, so the configured count holds until a preview shows otherwise.
 	Since bool `json:"-"`
 }
 
-// doubted is the count that a pool is taken to have in spite of the configured one; nil where that holds.
+// doubted is the count that a pool is taken to have in spite of the configured one; nil if the configured one holds.
 func (s *Snapshot) doubted(rule Rule) *int {
 	d, doubtful := s.Unverified[rule.Pool]
 	if !doubtful || !d.Stays || d.Since || rule.Current != nil || slices.Contains(s.Unsettled, rule.Pool) {
@@ -44,7 +45,7 @@ func (e *UnprovableError) Error() string {
 	return fmt.Sprintf("%s: changing config %q would change none of the pool's targets, so that the scaling could not be proved", e.Move, e.Key)
 }
 
-// unprovable says that a preview shows nothing by which the move could be proved afterwards; nil where it does.
+// unprovable says that a preview shows nothing by which the move could be proved afterwards; nil if it does.
 func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
 	if equal(m.From, m.To) || slices.Contains(s.Unsettled, rule.Pool) || touches(rule, preview.Steps) {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// OnDrift says what is done about a configuration file whose value for a rule's key is one that an older update had.
+// OnDrift says what is done if the configuration file's value for a rule's key is one that an older update had.
 type OnDrift string
 
 const (
@@ -23,9 +23,10 @@ type Drift struct {
 	Pool, Key string
 	// Path is the rule's ConfigPath.
 	Path bool
-	// File is the text in the file and Configured that of the last successful update; nil where there is none.
+	// File is the text in the file and Configured that of the last successful update; each is nil if there is none.
 	File, Configured *string
-	// Edit says that no update ever had the file's value: somebody is on the way to their own `pulumi up`. It is left alone.
+	// Edit says that no update ever had the file's value: somebody is preparing their own `pulumi up`. It is left
+	// alone.
 	Edit bool
 }
 
@@ -41,8 +42,8 @@ func textOr(text *string, or string) string {
 	return *text
 }
 
-// drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. Without
-// the whole history a value of long ago passes for an edit.
+// drifts compares the configuration file with the last successful update, pool by pool in their order, for pools that
+// have a count there. Without the whole history, a value of long ago passes for an edit.
 func (s *Snapshot) drifts() []Drift {
 	var out []Drift
 	for _, name := range s.Rules.Names() {
@@ -56,8 +57,9 @@ func (s *Snapshot) drifts() []Drift {
 	return out
 }
 
-// Drifts compares the configuration file with the last successful update, pool by pool in their order, where that has a count. It reads
-// the whole history only where the part in the snapshot cannot tell an edit from an old value.
+// Drifts compares the configuration file with the last successful update, pool by pool in their order, for pools that
+// have a count there. It reads the whole history only if the part in the snapshot cannot tell an edit from an old
+// value.
 func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 	out := snap.drifts()
 	if snap.Complete || !slices.ContainsFunc(out, func(d Drift) bool { return d.Edit }) {

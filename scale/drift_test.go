@@ -18,7 +18,7 @@ func TestDrifts(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		snap *Snapshot
-		// history is what is older than the snapshot; it may be read only where reads says so.
+		// history is what is older than the snapshot; it may be read only if reads says so.
 		history []Update
 		reads   int
 		want    []Drift

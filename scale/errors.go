@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// UsageError is a request that makes no sense whatever the stack says: the caller's mistake.
+// UsageError is a request that makes no sense whatever the state of the stack: it is the caller's mistake.
 type UsageError struct {
 	// Field is the name of the flag or field at fault.
 	Field string
@@ -23,9 +23,10 @@ func (e *UsageError) Error() string { return e.Field + ": " + e.Problem }
 // RulesError is a stack output that does not hold valid rules. It lists every mistake at once.
 type RulesError struct {
 	Problems []Problem
-	// Keys are rules of which only the config key counts: those of the pools whose key can be read all the same.
+	// Keys are rules of which only the config key counts: those of the pools whose key can still be read.
 	Keys Rules
-	// Gone says that the newest update has left the stack without such an output, and succeeded: its program says that nothing is to be scaled.
+	// Gone says that the newest update succeeded and left the stack without such an output: its program says that
+	// nothing is to be scaled.
 	Gone bool
 }
 
@@ -41,11 +42,11 @@ func (e *RulesError) KeysWhole() bool {
 
 // Problem is one mistake in the rules.
 type Problem struct {
-	// Pool is the pool's name; empty where the output as a whole is at fault.
+	// Pool is the pool's name; empty if the output as a whole is at fault.
 	Pool string `json:"pool,omitempty"`
 	// Field is the path of the field inside the rule, such as "cooldown.up" or "strategy.steps[1].above".
 	Field string `json:"field,omitempty"`
-	// Found is what stands there, as JSON, shortened; empty where nothing does.
+	// Found is what stands there, as JSON, shortened; empty if nothing does.
 	Found string `json:"found,omitempty"`
 	// Expected says what should stand there.
 	Expected string `json:"expected"`
@@ -82,7 +83,7 @@ func (e *RulesError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// ProblemsOf are the mistakes that an error lists; nil for other errors than a [*RulesError], and for none.
+// ProblemsOf are the mistakes that an error lists; nil for errors other than a [*RulesError], and for no error.
 func ProblemsOf(err error) []Problem {
 	if rules, ok := errors.AsType[*RulesError](err); ok {
 		return rules.Problems
@@ -90,10 +91,10 @@ func ProblemsOf(err error) []Problem {
 	return nil
 }
 
-// UnknownPoolError is an intent for a pool that no rule names.
+// UnknownPoolError says that an intent is for a pool that no rule names.
 type UnknownPoolError struct {
 	Pool string
-	// Nearest is the most similar pool that exists; empty where none is similar.
+	// Nearest is the most similar pool that exists; empty if none is similar.
 	Nearest string
 	// Known are the pools that exist, sorted.
 	Known []string
@@ -108,9 +109,10 @@ type LockedError struct {
 	Stack string
 	// Holders are those who hold a lock, as far as the backend tells; it may be empty.
 	Holders []Holder
-	// Removed says that it was a dead engine of ours that held the lock, and that it holds it no longer: another attempt can be made now.
+	// Removed says that a dead engine of ours held the lock, and no longer does: another attempt can be made now.
 	Removed bool
-	// Seen says that this was found out by a look at the lock itself, at the cost of next to nothing, where else an engine has to try to take it.
+	// Seen says that a look at the lock itself found this out, at the cost of next to nothing. Otherwise an engine has
+	// to try to take it.
 	Seen bool
 }
 
@@ -151,9 +153,10 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// UnavailableError says that the backend could not be reached, or the stack not be read for some other reason; trying again may help.
+// UnavailableError says that the backend could not be reached, or that the stack could not be read for some other
+// reason. Trying again may help.
 type UnavailableError struct {
-	// Problem is what cannot be done; empty: the backend cannot be reached.
+	// Problem is what cannot be done; if it is empty, the backend cannot be reached.
 	Problem string
 	// Detail is what the engine said.
 	Detail string
@@ -188,14 +191,17 @@ type EngineError struct {
 	Diagnostics []Diagnostic
 	// Done are the steps that were completed before the failure.
 	Done []ResourceStep
-	// Misplaced are the URNs of resources that failed a preview because the program registers them later than others of the state need them, or not.
+	// Misplaced are the URNs of resources that failed a preview because the program registers them later than others of
+	// the state need them, or not at all.
 	Misplaced []string
 	// Interrupted says that the user interrupted the update.
 	Interrupted bool
-	// CutOff says that the history does not tell how the update ended, or cannot be asked: the engine died, or it lost the backend.
+	// CutOff says that the history does not tell how the update ended, or cannot be asked: the engine died, or it lost
+	// the backend.
 	CutOff bool
-	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the last successful
-	// update. Unsettled are those that have not, for the reason UnsettledErr, and so may be anything in between.
+	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the
+	// last successful update. Unsettled are those that have not, for the reason UnsettledErr, and so may be anything in
+	// between.
 	Back, Unsettled []string
 	UnsettledErr    error
 }
@@ -212,7 +218,8 @@ func (e *EngineError) Error() string {
 	return strings.Join(messages, ": ") + e.Aftermath()
 }
 
-// Aftermath says what has become of the pools that the update had begun to scale, as the end of a sentence; empty where there were none.
+// Aftermath says what has become of the pools that the update had begun to scale, as the end of a sentence; empty if
+// there were none.
 func (e *EngineError) Aftermath() string {
 	var out string
 	if len(e.Back) > 0 {
@@ -229,7 +236,7 @@ func (e *EngineError) Aftermath() string {
 
 // TargetError says that a target of a pool stands for no resource.
 type TargetError struct {
-	// Pool may be empty where the engine does not say whose target it is.
+	// Pool may be empty if the engine does not say whose target it is.
 	Pool, Target string
 }
 
@@ -240,7 +247,8 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("pool %s: target %s matches no resource of the stack, and would match none after the scaling", e.Pool, e.Target)
 }
 
-// ValueError says that a pool's key holds something that is not a count, or that stands in a way in which it cannot be changed alone.
+// ValueError says that a pool's key holds something that is not a count, or that its value stands in the file in a form
+// in which it cannot be changed alone.
 type ValueError struct {
 	Pool, Key string
 	// Path is the rule's ConfigPath.
@@ -258,7 +266,8 @@ func (e *ValueError) Error() string {
 	return fmt.Sprintf("pool %s: config %q is %s: it must be a whole number, 0 or more", e.Pool, e.Key, e.Found)
 }
 
-// DriftError says that the configuration file differs from the last successful update, where the user asked to be told so.
+// DriftError says that the configuration file differs from the last successful update, and that the user asked to be
+// told so.
 type DriftError struct {
 	Drifts []Drift
 }
@@ -271,7 +280,7 @@ func (e *DriftError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// WriteError says that a scaling was done and only the configuration file does not say so yet.
+// WriteError says that a scaling was done and that only the configuration file does not say so yet.
 type WriteError struct {
 	File string
 	Err  error
@@ -283,13 +292,15 @@ func (e *WriteError) Error() string {
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// UnsettledError says that a pool which a failed update had left in between could not be shown to be back at its count.
+// UnsettledError says that a failed update left a pool in between, and that it could not be shown to be back at its
+// count.
 type UnsettledError struct{ Pool, Reason string }
 
 func (e *UnsettledError) Error() string { return fmt.Sprintf("pool %s: %s", e.Pool, e.Reason) }
 
-// OvertakenError says that an update ran after another one that it did not know of, and that it could not be decided again: the
-// pools have a count that fits the stack as it was before that other one. It hides its cause, for nothing may be done again because of it.
+// OvertakenError says that an update ran after another one that it did not know of, and that it could not be decided
+// again: the pools have a count that fits the stack as it was before that other one. It hides its cause, because
+// nothing may be done again because of it.
 type OvertakenError struct {
 	Pools []string
 	Err   error

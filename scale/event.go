@@ -13,9 +13,9 @@ func Unobserved(Event) {}
 type Event interface{ event() }
 
 type (
-	// Waiting says that another PulumiScale process works in the directory and is waited for.
+	// Waiting says that another PulumiScale process works in the directory, and that it is waited for.
 	Waiting struct{ Lock string }
-	// Retrying says that an attempt met a passing trouble, and another one follows after Delay.
+	// Retrying says that an attempt met a passing trouble, and that another one follows after Delay.
 	Retrying struct {
 		// Attempt is the number of the retry that follows, from 1, of at most Of.
 		Attempt, Of int
@@ -28,7 +28,7 @@ type (
 		// Restored says that the file was put right.
 		Restored bool
 	}
-	// EngineStarted says that the engine works on the stack, and holds its lock where Preview is false.
+	// EngineStarted says that the engine works on the stack. If Preview is false, it holds the stack's lock.
 	EngineStarted struct {
 		Preview bool
 		Message string
@@ -37,10 +37,10 @@ type (
 	StepStarted struct {
 		Step ResourceStep
 		At   time.Time
-		// Preview says that it only would: a preview runs.
+		// Preview says that it only would do so: a preview runs.
 		Preview bool
 	}
-	// StepDone says that it has ended, or failed, to.
+	// StepDone says that the step has ended, or failed.
 	StepDone struct {
 		Step    ResourceStep
 		At      time.Time
@@ -52,15 +52,15 @@ type (
 		Diagnostic
 		Preview bool
 	}
-	// Proving says that it is proved by a preview that nothing but the counts of the pools would change.
+	// Proving says that a preview is to prove that nothing but the counts of the pools would change.
 	Proving struct{ Pools []string }
-	// Proved says what a proof has found that was made in idle time, by pool, or why there is none.
+	// Proved says what a proof that was made in idle time has found, by pool, or why there is none.
 	Proved struct {
 		Pending map[string][]PendingChange
 		Err     error
 	}
-	// Stale says that an update was not made, or ended before it had changed anything, for what it was decided on is no longer so: it is
-	// decided again.
+	// Stale says that an update was not made, or ended before it had changed anything, because what it was decided on
+	// is no longer so. It is decided again.
 	Stale struct{ Err *StaleError }
 	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
 	Overtaken struct{ Pools []string }
@@ -68,10 +68,10 @@ type (
 	PendingOperations struct{ URNs []string }
 	// LockRemoved says that engines of ours died and left the stack locked, and that their locks have been removed.
 	LockRemoved struct{ Holders []Holder }
-	// Settling says that an update of ours failed or was cut off, and that its pools are being brought back to the count of the last
-	// successful update.
+	// Settling says that an update of ours failed or was cut off, and that its pools are being brought back to the
+	// count of the last successful update.
 	Settling struct{ Pools []string }
-	// Settled says how that ended; Err is nil where it succeeded.
+	// Settled says how that ended; Err is nil if it succeeded.
 	Settled struct {
 		Pools []string
 		Err   error

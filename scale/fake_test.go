@@ -31,7 +31,8 @@ type fakeStack struct {
 	expected *Snapshot
 	certain  bool
 
-	// onProof answers Proof, and onKeep the n-th call of KeepProof; kept are the proofs that were kept, and lasting is what the last one was to be.
+	// onProof answers Proof, and onKeep the n-th call of KeepProof. kept are the proofs that were kept, and lasting is
+	// that of the last one.
 	onProof func() (*Proof, error)
 	onKeep  func(n int) bool
 	kept    []*Proof
@@ -166,7 +167,8 @@ func copyOf(s *Snapshot) *Snapshot {
 	return &out
 }
 
-// done is the result of a change that did what it should: an update of every target, and each "current" the configured count.
+// done is the result of a change that did what it should: an update of every target, and each "current" at the
+// configured count.
 func done(rules Rules, c Change) *Result {
 	r := &Result{ID: "pulumiscale/1", Duration: time.Second, Seen: c.Targets}
 	for _, target := range c.Targets {
@@ -250,7 +252,7 @@ func twoPools() Rules {
 	return Rules{"api": api, "worker": leastRule()}
 }
 
-// snapshot is a stack of two pools, of which workers are 3 and apis 2, in the file as well.
+// snapshot is a stack of two pools with 3 workers and 2 apis, in the file as well.
 func snapshot(edits ...func(*Snapshot)) *Snapshot {
 	s := &Snapshot{
 		Rules: twoPools(), Resources: []string{stackURN, workerURN, apiURN},
@@ -294,7 +296,7 @@ func (f *fakeStack) ReadSince(ctx context.Context, _ *Snapshot) (*Snapshot, erro
 	return f.Read(ctx)
 }
 
-// Proof is what the test gives; else it is proved that nothing is pending.
+// Proof is what the test gives; without that it is proved that nothing is pending.
 func (f *fakeStack) Proof(snap *Snapshot) (*Proof, error) {
 	if f.onProof != nil {
 		return f.onProof()

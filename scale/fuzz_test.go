@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// FuzzDecide holds the rules that no intent, by no route, may break. Bits of flags choose what the numbers are used for.
+// FuzzDecide checks the rules that no intent, by no route, may break. Bits of flags choose what the numbers are used
+// for.
 func FuzzDecide(f *testing.F) {
 	f.Add(uint32(0), 1, 10, 5, 5, 6, 0, 300, 300, -60, -120, 80.0, 60.0)
 	f.Add(uint32(0xffff), 0, 0, 0, 3, -2, 10, 0, 60, 5, 5, 0.0, 0.0)

@@ -8,9 +8,11 @@ import (
 	"strings"
 )
 
-// prove previews a plan where a rule's guard asks for it, and where the engine might take for success what is none: a target that
-// matches nothing in the state (a pool at zero, or a mistake), and a scale-in of resources on which others depend, which it keeps
-// without a word unless those are targets too; and where protected resources may be met, or the pool's last update is not proved. Pools that fail are taken out of the plan.
+// prove previews a plan if a rule's guard asks for it, if protected resources may be met, or if the pool's last update
+// is not proved. It also does so if the engine might take something for success that is none. That can be a target that
+// matches nothing in the state (a pool at zero, or a mistake). It can also be a scale-in of resources on which others
+// depend: the engine keeps these without a word unless the others are targets too. Pools that fail are taken out of the
+// plan.
 func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error) {
 	needed := slices.ContainsFunc(p.Moves, func(m Move) bool {
 		rule := snap.Rules[m.Pool]
@@ -29,7 +31,7 @@ func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error
 	return judge(snap, p, result), nil
 }
 
-// judge takes those pools out of the plan that its preview shows must not be scaled.
+// judge takes out of the plan the pools of which its preview shows that they must not be scaled.
 func judge(snap *Snapshot, p Plan, result *Result) Plan {
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		rule := snap.Rules[d.Intent.Pool]
@@ -59,8 +61,9 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 	})
 }
 
-// broughtAlong are changes that the preview of a plan shows besides those of its targets and what depends on them, such as another version of a
-// provider for a pool of which nothing is there yet, so that no proof could tell. A provider that is made is no change of one.
+// broughtAlong are changes that the preview of a plan shows besides those of its targets and what depends on them. An
+// example is another version of a provider for a pool of which nothing is there yet, so that no proof could tell. The
+// creation of a provider does not count.
 func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 	var out []PendingChange
 	for _, step := range steps {
@@ -71,8 +74,8 @@ func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 	return out
 }
 
-// violations are the steps of a preview that the rule's guard forbids, in words. What is done to the targets of another pool alone is
-// for that pool's guard.
+// violations are the steps of a preview that the rule's guard forbids, in words. A step on nothing but the targets of
+// another pool is for that pool's guard.
 func (r Rule) violations(p Plan, steps []ResourceStep) []string {
 	targeted, own := matcher(p.Change.Targets...), matcher(r.Targets...)
 	var out []string
@@ -104,7 +107,7 @@ func (g Guard) forbids(step ResourceStep, targeted, dependents bool) bool {
 	return false
 }
 
-// nameTarget adds to an engine's complaint about a target the pool that it belongs to.
+// nameTarget adds to an engine's complaint about a target the pool that the target belongs to.
 func nameTarget(snap *Snapshot, p Plan, err error) error {
 	var target *TargetError
 	if !errors.As(err, &target) || target.Pool != "" {

@@ -9,14 +9,15 @@ import (
 type Heard struct {
 	// Pool is the pool, and Alert the alert's [Signal.Identity].
 	Pool, Alert string
-	// Since is when the alert's latest firing began that was heard of, on the sender's clock: see [Signal.Since]. Cleared says that it has ended.
+	// Since is when the latest firing of the alert that was heard of began, on the sender's clock: see [Signal.Since].
+	// Cleared says that it has ended.
 	Since   time.Time
 	Cleared bool
 	// At is when that was heard, on this machine's clock.
 	At time.Time
 }
 
-// HeardOf is what an intent tells of an alert; ok is false where it does not say which, or of which of its firings.
+// HeardOf is what an intent tells of an alert; ok is false if it does not say which alert, or which of its firings.
 func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
 	s := i.Signal
 	if s == nil || s.Identity == "" || s.Since.IsZero() {
@@ -25,7 +26,8 @@ func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
 	return Heard{Pool: i.Pool, Alert: s.Identity, Since: s.Since, Cleared: s.Cleared, At: at}, true
 }
 
-// After is what is known once h was heard, and whether that is anything new. The end of a firing is the end of those before it.
+// After is what is known once h was heard, and whether that is anything new. The end of a firing is also the end of
+// those before it.
 func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	switch {
 	case h.Cleared && h.Since.Before(known.Since):
@@ -37,8 +39,9 @@ func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	return known, false
 }
 
-// overtaken says why nothing is to be done about a signal, for what is known of its alert is later; it is empty where it is not. A firing that
-// has ended is over, also where it is told of late, or by a peer of the sender; and the end of one is no end of a firing that began after it.
+// overtaken says why nothing is to be done about a signal because something later is known of its alert; it is empty if
+// nothing is. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of one
+// firing is no end of a firing that began after it.
 func (s Signal) overtaken(known Heard) string {
 	switch {
 	case s.Cleared && !known.Cleared && !s.Ended.IsZero() && known.Since.After(s.Ended):

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// History lists past scalings, newest first: those of one pool, or of all where pool is empty. Failed ones are among them. There are at most limit,
-// or all for 0.
+// History lists past scalings, newest first: those of one pool, or of all if pool is empty. Failed ones are among them.
+// There are at most limit, or all if limit is 0.
 func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if _, destroyed := errors.AsType[*DestroyedError](err); err != nil && (!destroyed || !tellsKeys(snap, err)) {
@@ -21,7 +21,7 @@ func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]Scaling
 	return s.older(ctx, snap, pool, limit)
 }
 
-// past are the scalings that a snapshot tells of, as History lists them; enough is false where older ones belong to them.
+// past are the scalings that a snapshot tells of, as History lists them; enough is false if older ones belong to them.
 func (s *Snapshot) past(pool string, limit int) (scalings []Scaling, enough bool, err error) {
 	names := s.Rules.Names()
 	if pool != "" {
@@ -37,7 +37,8 @@ func (s *Snapshot) past(pool string, limit int) (scalings []Scaling, enough bool
 	return scalings[:min(cmp.Or(limit, len(scalings)), len(scalings))], s.Complete || limit > 0 && len(scalings) >= limit, nil
 }
 
-// historyAtFirst is how many updates are read where those of a snapshot are not enough, and historyGrowth how many times as many next.
+// historyAtFirst is how many updates are read if those of a snapshot are not enough, and historyGrowth how many times
+// as many the next time.
 const (
 	historyAtFirst = 160
 	historyGrowth  = 8
@@ -72,7 +73,8 @@ func scalingsOf(updates []Update, pools []string) []Scaling {
 	return out
 }
 
-// sureOf leaves of the scalings in the newest updates those between which none can be missing: those since every pool's count is known.
+// sureOf keeps, of the scalings in the newest updates, those between which none can be missing: those since every
+// pool's count is known.
 func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	var since time.Time
 	for _, pool := range pools {

@@ -54,7 +54,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// Of the newest updates alone it is not known whether the first one that tells a pool's count has changed it.
+// The newest updates alone do not tell whether the first of them that tells a pool's count has changed it.
 func TestHistoryLeavesNoGap(t *testing.T) {
 	newest := []Update{
 		update(time.Minute, "worker", "5", "api", "4"), update(2*time.Minute, "worker", "4", "api", "2"),
@@ -74,7 +74,8 @@ func TestHistoryLeavesNoGap(t *testing.T) {
 	}
 }
 
-// Each reading is processes of the CLI: those who ask at once share one, and one after the other reads what is older.
+// Each reading is processes of the CLI: those who ask at once share one, and they read what is older one after the
+// other.
 func TestQueueHistoryStartsFewProcesses(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Hold keeps a pool, or all pools, as it is until a time: nothing is scaled and nothing is settled, whoever asks for it. What runs when it is placed
-// is finished. It ends by itself.
+// Hold keeps a pool, or all pools, as it is until a time: nothing is scaled and nothing is settled, whoever asks for
+// it. What runs when the hold is placed is finished. A hold ends by itself.
 type Hold struct {
-	// Pool is empty where the hold is on the whole stack.
+	// Pool is empty if the hold is on the whole stack.
 	Pool string
 	// Since and Until are when it was placed and when it ends.
 	Since, Until time.Time
@@ -58,7 +58,8 @@ func (h Holds) InForce(now time.Time) Holds {
 	return out
 }
 
-// On is the hold in force that keeps a pool as it is, be it on the pool or on the stack: the one that ends last. It is nil where none does.
+// On is the hold in force that keeps a pool as it is, be it on the pool or on the stack: the one that ends last. It is
+// nil if none does.
 func (h Holds) On(pool string, now time.Time) *Hold {
 	var out *Hold
 	for _, hold := range h.InForce(now) {
@@ -72,7 +73,7 @@ func (h Holds) On(pool string, now time.Time) *Hold {
 // With are the holds with one more, which takes the place of an earlier one on the same pool, or on the stack.
 func (h Holds) With(hold Hold) Holds { return append(h.Without(hold.Pool), hold) }
 
-// Without are the holds but for the one on a pool, or on the stack where that is empty.
+// Without are the holds except the one on a pool, or the one on the stack if pool is empty.
 func (h Holds) Without(pool string) Holds {
 	return slices.DeleteFunc(slices.Clone(h), func(hold Hold) bool { return hold.Pool == pool })
 }
@@ -82,16 +83,17 @@ func (h Holds) free(pools []string, now time.Time) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return h.On(pool, now) != nil })
 }
 
-// HoldKeeper keeps the holds on a stack where every process that works on it from the same directory finds them. It is safe for concurrent use,
-// also by several processes.
+// HoldKeeper keeps the holds on a stack in a place in which every process that works on it from the same directory
+// finds them. It is safe for concurrent use, also by several processes.
 type HoldKeeper interface {
-	// Holds are all holds that are kept, which may have ended. The error is a [*SetupError]: it is not known what is held.
+	// Holds are all holds that are kept, even those that have ended. The error is a [*SetupError]: it is not known what
+	// is held.
 	Holds() (Holds, error)
 	// ChangeHolds replaces the holds by what change makes of them. The error is a [*SetupError].
 	ChangeHolds(change func(Holds) Holds) error
 }
 
-// holds are the holds on the stack, as every decision has to find them.
+// holds are the holds on the stack. Every decision has to look at them.
 func (s *Scaler) holds() (Holds, error) {
 	if s.Holds == nil {
 		return nil, nil

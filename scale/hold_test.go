@@ -24,7 +24,7 @@ func (k *kept) Holds() (Holds, error) {
 	return k.holds, k.err
 }
 
-// fail has the holds not be known from now on, for a reason; nil: they are again.
+// fail makes the holds unknown from now on, for a reason; nil makes them known again.
 func (k *kept) fail(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -155,7 +155,8 @@ func TestQueueSeesTheHoldsOfOtherProcesses(t *testing.T) {
 func TestQueueKeepsAcceptedOperationsForTheEndOfAHold(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		// ends says how long after its beginning the hold is ended by another process; 0: it ends by itself, after two hours.
+		// ends says how long after its beginning another process ends the hold. If it is 0, the hold ends by itself,
+		// after two hours.
 		ends time.Duration
 		took time.Duration
 	}{
@@ -253,7 +254,7 @@ func TestScaleIsHeld(t *testing.T) {
 	})
 }
 
-// Where it is not known what is held nothing is scaled, and it is said why.
+// If it is not known what is held, nothing is scaled, and the answer says why.
 func TestQueueDoesNotKnowWhatIsHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

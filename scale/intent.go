@@ -11,7 +11,7 @@ type Intent struct {
 	Pool string
 	// Count asks for an absolute capacity.
 	Count *int
-	// Delta asks for so many units more, or fewer where it is negative.
+	// Delta asks for so many units more, or fewer if it is negative.
 	Delta *int
 	// Signal asks for what the pool's rule makes of an alert.
 	Signal *Signal
@@ -20,12 +20,13 @@ type Intent struct {
 	Source string
 	// Reason is for people: the alert's name, the user's message. It may be empty.
 	Reason string
-	// Key makes the intent idempotent: two with the same key are the same event. Empty: every intent is its own.
+	// Key makes the intent idempotent: two with the same key are the same event. If it is empty, every intent is an
+	// event of its own.
 	Key string
 	// Force passes the cooldown and a pause. It never passes the guardrails.
 	Force bool
-	// At is when the intent was accepted, where it has waited for its turn since; zero: it is decided as it comes. A count or a delta
-	// is not held off by the cooldown of a scaling that was completed after that.
+	// At is when the intent was accepted, if it has waited for its turn since. If it is zero, the intent is decided as
+	// it comes. The cooldown of a scaling that was completed after At does not hold off a count or a delta.
 	At time.Time
 }
 
@@ -33,25 +34,28 @@ type Intent struct {
 type Signal struct {
 	// Alert is the name of the alert or alarm, by which the rule's triggers know it.
 	Alert string
-	// Cleared says that the alert has ended. Lapsed says why that proves nothing of the metric, which its sender had lost sight of: what the
-	// trigger says of the alert's end is then not done.
+	// Cleared says that the alert has ended. Lapsed says why that proves nothing of the metric, which its sender had
+	// lost sight of: what the trigger says of the alert's end is then not done.
 	Cleared bool
 	Lapsed  string
-	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this one began, on the sender's clock, or of
-	// senders that tell of changes, when this one was. Ended is when it ended, where the signal tells of that. Empty and zero where the
-	// sender does not say.
+	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this one began,
+	// on the sender's clock. For senders that tell of changes, it is when this change was. Ended is when the firing
+	// ended, if the signal tells of that. They are empty and zero if the sender does not say.
 	Identity     string
 	Since, Ended time.Time
-	// Repeats says that the sender tells of the alert again and again while it fires. If the operation of one has come to nothing, the
-	// next one is decided afresh. Without it all with one key are one event, whatever came of it.
+	// Repeats says that the sender tells of the alert again and again while it fires. If the operation of one signal
+	// has come to nothing, the next one is decided afresh. Without Repeats, all signals with one key are one event,
+	// whatever came of it.
 	Repeats bool
 	// Direction, Delta and Count are what the request or the alert itself asks for, and win over the rule's triggers.
 	Direction Direction
 	Delta     *int
 	Count     *int
-	// Comparison is the direction that the alarm's comparison operator suggests; it is asked after the rule's triggers.
+	// Comparison is the direction that the alarm's comparison operator suggests; the rule's triggers are asked before
+	// it.
 	Comparison Direction
-	// Value is the metric's value, and Threshold the value at which the alert fires; nil where the sender gave none.
+	// Value is the metric's value, and Threshold the value at which the alert fires; each is nil if the sender gave
+	// none.
 	Value, Threshold *float64
 }
 

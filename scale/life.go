@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// DestroyedError says that a stack has been destroyed, in whole or in part, and not been built up since by somebody's `pulumi up`: nothing of it
-// is scaled until then, for a scaling would begin to build it up again.
+// DestroyedError says that a stack has been destroyed, in whole or in part, and that nobody's `pulumi up` has built it
+// up since. Nothing of it is scaled until then, because a scaling would begin to build it up again.
 type DestroyedError struct {
 	Stack string
-	// At is when it was destroyed; zero where the history does not tell, and only the state has no resources.
+	// At is when it was destroyed; zero if the history does not tell, and only the state shows it, by having no
+	// resources.
 	At time.Time
 }
 
@@ -22,8 +23,8 @@ func (e *DestroyedError) Error() string {
 		e.Stack, e.At.Format(time.RFC3339))
 }
 
-// IsOff says whether an error means that scaling is switched off until somebody's next `pulumi up`: the stack has been destroyed, or its newest
-// update took the rules away.
+// IsOff says whether an error means that scaling is switched off until somebody's next `pulumi up`: the stack has been
+// destroyed, or its newest update took the rules away.
 func IsOff(err error) bool {
 	if rules, ok := errors.AsType[*RulesError](err); ok {
 		return rules.Gone

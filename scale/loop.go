@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// A pool of one resource for each unit, made in a loop, is scaled in by deleting resources. The engine keeps a targeted resource that
-// the program no longer has, without an error or a word, as long as an untargeted resource of the state depends on it; the program's
-// own count, and so "current", does not show it. Therefore the resources themselves are counted.
+// A pool of one resource for each unit, made in a loop, is scaled in by deleting resources. The engine keeps a targeted
+// resource that the program no longer has as long as an untargeted resource of the state depends on it. It does so
+// without an error or a word. The program's own count, and so "current", does not show it. Therefore the resources
+// themselves are counted.
 
 // mayKeep says whether the engine could keep resources that a move should delete.
 func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
@@ -18,7 +19,7 @@ func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
 	return len(s.keepers(rule)) > 0
 }
 
-// keepers are the resources beside the rule's targets that depend on any of those, in order.
+// keepers are the resources that depend on any of the rule's targets and are not targets themselves, in order.
 func (s *Snapshot) keepers(rule Rule) []string {
 	targeted := matcher(rule.Targets...)
 	var out []string
@@ -31,9 +32,9 @@ func (s *Snapshot) keepers(rule Rule) []string {
 	return out
 }
 
-// leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as before. Where that
-// cannot be said, both are zero: a move that the engine carries out whole, a count that is a property of the targets, a number that is no
-// multiple of the count before.
+// leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as
+// before. Both are zero if that cannot be said: the engine carries out the move whole, the count is a property of the
+// targets, or the number is no multiple of the count before.
 func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want int) {
 	if !s.mayKeep(rule, m) {
 		return 0, 0

@@ -10,7 +10,7 @@ func loopURN(i int) string {
 	return fmt.Sprintf("urn:pulumi:dev::demo::pkg:index:Worker::worker-%d", i)
 }
 
-// loopPool is a pool of one resource for each unit, of which another resource may depend on the first.
+// loopPool is a pool of one resource for each unit. Another resource may depend on the first of them.
 func loopPool(units int, dependsOnFirst string) *Snapshot {
 	return snapshot(withRule("worker", func(r *Rule) { r.Targets = []string{"**:Worker::worker-*"} }), func(s *Snapshot) {
 		s.Resources = []string{apiURN}
@@ -25,7 +25,7 @@ func loopPool(units int, dependsOnFirst string) *Snapshot {
 	})
 }
 
-// sharing is the pool with as many further resources of the same kind as it has units, which stay as they are.
+// sharing is the pool with as many further resources of the same kind as it has units. Those stay as they are.
 func sharing(s *Snapshot) *Snapshot {
 	for i := range len(s.Resources) - 1 {
 		s.Resources = append(s.Resources, fmt.Sprintf("urn:pulumi:dev::demo::pkg:index:Worker::worker-shared-%d", i))

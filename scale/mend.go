@@ -6,20 +6,22 @@ import (
 	"strings"
 )
 
-// mend corrects an update that was decided before, and ran after, somebody else's: each pool is decided once more on the stack as it was
-// just before the update, and what that differs by from what the update did is added to what the pool has now, for others may have built
-// on it since. The update has also set back the keys that the other one changed, unless somebody has mended that meanwhile.
+// mend corrects an update that was decided before somebody else's and ran after it. Each pool is decided once more on
+// the stack as it was just before the update. The difference from what the update did is added to what the pool has
+// now, because others may have built on it since. The update has also set back the keys that the other one changed.
+// They are corrected too, unless somebody has done so meanwhile.
 //
-// It does not end with ctx and retries by itself: an update of ours has been done, so that neither may the intents be taken for new ones
-// nor may it stay as it is. Where the order's check finds that the other update was the intents' own, done says so: then only what ours
-// did on top of it is taken back.
+// It does not end with ctx and retries by itself. An update of ours has been done: the intents must not be taken for
+// new ones, and the stack must not stay as it is. The order's check may find that the other update was the intents'
+// own. Then done says so, and only what ours did on top of it is taken back.
 func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ Plan, _ *Result, done, err error) {
 	ctx = context.WithoutCancel(ctx)
 	pools := p.Change.Pools
 	fails := func(err error) (Plan, *Result, error, error) {
 		return p, nil, nil, &OvertakenError{Pools: pools, Err: err}
 	}
-	// last is the update that was overtaken, and adds what it was to add to its pools; nil for the first one, of which the intents tell.
+	// last is the update that was overtaken. adds holds what it was to add to its pools; nil for the first update, of
+	// which the intents tell.
 	last, adds := p, map[string]int(nil)
 	for result.Overtaken {
 		s.Observe(Overtaken{Pools: pools})
@@ -49,8 +51,8 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 		next.Correction = true
 		next.ID = result.ID + "+" // a mark of its own, by which it knows itself
 		if len(corrections) == 0 {
-			// Without a target the engine would update everything, and with a pool's it would scale that pool, perhaps to a count that is out of
-			// date by then.
+			// Without a target the engine would update everything. With a pool's target it would scale that pool,
+			// perhaps to a count that is out of date by then.
 			next.Targets = snap.root()
 			next.Message = messagePrefix + "config that an outdated update had set back"
 		}
@@ -72,7 +74,7 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 	return p, result, done, nil
 }
 
-// root is the target that stands for the stack itself, and changes no resource of the program's.
+// root is the target that stands for the stack itself. It changes no resource of the program's.
 func (s *Snapshot) root() []string {
 	i := slices.IndexFunc(s.Resources, func(urn string) bool { return strings.Contains(urn, "::pulumi:pulumi:Stack::") })
 	if i < 0 {
@@ -81,8 +83,8 @@ func (s *Snapshot) root() []string {
 	return s.Resources[i : i+1]
 }
 
-// readAround reads the stack, and makes of it the stack as it was just before the update with the id: the counts are those of the
-// configuration, for "current" is of later.
+// readAround reads the stack, and makes from that the stack as it was just before the update with the id. The counts
+// are those of the configuration, because "current" is of a later time.
 func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *Snapshot, err error) {
 	snap, err = withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
@@ -105,8 +107,8 @@ func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *Snapsho
 	return snap, &out, nil
 }
 
-// keepMoves adds to the new moves those pools that were moved before and now should not be: they go back to their configured count,
-// or stay where they are if they had none.
+// keepMoves adds to the new moves the pools that were moved before and should not have been, as is known now. They go
+// back to their configured count, or stay where they are if they had none.
 func keepMoves(snap *Snapshot, before, now []Move) []Move {
 	for _, m := range before {
 		if slices.ContainsFunc(now, func(n Move) bool { return n.Pool == m.Pool }) {
@@ -124,7 +126,7 @@ func keepMoves(snap *Snapshot, before, now []Move) []Move {
 	return now
 }
 
-// add is what moves come to that were to add so much to their pools.
+// add makes moves that add to their pools what these moves were to add.
 func (s *Snapshot) add(moves []Move, adds map[string]int) []Move {
 	var out []Move
 	for _, m := range moves {
@@ -137,8 +139,8 @@ func (s *Snapshot) add(moves []Move, adds map[string]int) []Move {
 	return out
 }
 
-// corrections are the moves that bring the pools from what was done to what was wanted, on top of what has been done since, and how much
-// each is to add.
+// corrections are the moves that bring the pools from what was done to what was wanted, on top of what has been done
+// since. It also returns how much each is to add.
 func (s *Snapshot) corrections(base *Snapshot, done, wanted []Move) ([]Move, map[string]int) {
 	var out []Move
 	adds := map[string]int{}
@@ -178,7 +180,8 @@ func (s *Snapshot) agrees() bool {
 	return true
 }
 
-// replaceMoves puts what was wanted in the place of the moves of the same pools, corrected to what it came to.
+// replaceMoves puts what was wanted in the place of the moves of the same pools, with the counts that the corrections
+// came to.
 func replaceMoves(moves, wanted, corrections []Move) []Move {
 	out := slices.Clone(moves)
 	for _, m := range wanted {

@@ -6,9 +6,9 @@ import (
 	edlib "github.com/hbollon/go-edlib"
 )
 
-// nearest is the known name that a misspelt one most likely means, or "" where none is similar. A swap of two
-// neighbouring letters counts as one edit, and letter case as none; one edit is allowed for every three letters.
-// Of names equally near it is the first.
+// nearest is the known name that a misspelt one most likely means, or "" if none is similar. A swap of two neighbouring
+// letters counts as one edit, and letter case as none. One edit is allowed for every three letters. If several names
+// are equally near, it is the first of them.
 func nearest(name string, known []string) string {
 	best, least := "", max(1, len([]rune(name))/3)+1
 	for _, candidate := range known {

@@ -17,19 +17,21 @@ type Operation struct {
 	State  State
 	// Result is what became of the operation; empty until State is Done.
 	Result Final
-	// Decision is what was decided when the operation was accepted and, once it was carried out, what was decided then. Its Err is
-	// not kept in the journal.
+	// Decision is what was decided when the operation was accepted. Once the operation was carried out, it is what was
+	// decided then. Its Err is not kept in the journal.
 	Decision Decision
-	// From and To are the count before and after, expected until State is Done and real then; nil where there is none.
+	// From and To are the count before and after. They are expected until State is Done and real then; nil if there is
+	// none.
 	From, To *int
-	// Error says why the operation failed, or what it waits for; empty where neither is so.
+	// Error says why the operation failed, or what it waits for; empty if it has not failed and waits for nothing.
 	Error string
-	// AcceptedAt, StartedAt and EndedAt are when it was accepted, last begun and known to be done; zero where that is not so yet.
+	// AcceptedAt, StartedAt and EndedAt are when it was accepted, last begun and known to be done; each is zero until
+	// then.
 	AcceptedAt, StartedAt, EndedAt time.Time
 	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
 	NotBefore time.Time
-	// Previous is the id of the operation of the same event that came to nothing and that this one tries again; empty for the first. Failures is how
-	// many before it have failed.
+	// Previous is the id of an operation of the same event that came to nothing and that this one tries again; empty
+	// for the first. Failures is how many before it have failed.
 	Previous string
 	Failures int
 	// Updates are the ids of updates begun for the operation whose end is not known: see [NewUpdateID].
@@ -50,15 +52,17 @@ const (
 	Done State = "done"
 )
 
-// Final says what became of an operation: one of the constants below or, where nothing was scaled, the [Outcome] of its decision.
+// Final says what became of an operation: one of the constants below or, if nothing was scaled, the [Outcome] of its
+// decision.
 type Final string
 
 const (
 	// FinalScaled did what was decided.
 	FinalScaled Final = "scaled"
-	// FinalUnverified is done too as far as the engine can tell, but it is not proved that the pool has the count.
+	// FinalUnverified is also done as far as the engine can tell, but it is not proved that the pool has the count.
 	FinalUnverified Final = "unverified"
-	// FinalCancelled was deferred, and its alarm cleared before it was due, or somebody cancelled it before it was begun.
+	// FinalCancelled was deferred and its alarm cleared before it was due, or somebody cancelled it before it was
+	// begun.
 	FinalCancelled Final = "cancelled"
 	// FinalSuperseded gave way to another signal for its pool.
 	FinalSuperseded = Final(Superseded)
@@ -66,12 +70,12 @@ const (
 	FinalFailed Final = "failed"
 )
 
-// UnknownOperationError is a question for an operation that does not exist, or no longer.
+// UnknownOperationError says that somebody asked for an operation that does not exist, or no longer exists.
 type UnknownOperationError struct{ ID string }
 
 func (e *UnknownOperationError) Error() string { return fmt.Sprintf("no operation %q", e.ID) }
 
-// newOperationID makes an id of the time, to the microsecond, and of 72 random bits. The alphabet sorts as the bits do.
+// newOperationID makes an id from the time, to the microsecond, and 72 random bits. The alphabet sorts as the bits do.
 func newOperationID(at time.Time) string {
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(at.UnixMicro())<<8)

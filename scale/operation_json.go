@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// operationVersion is the version of an operation's stored form. A form that an older program would read wrongly gets a new one.
+// operationVersion is the version of an operation's stored form. A form that an older program would read wrongly gets a
+// new version.
 const operationVersion = 1
 
 // storedOperation is the form in which an operation is kept. Fields are added, never renamed.
@@ -65,7 +66,7 @@ type storedDecision struct {
 	Reason  string    `json:"reason,omitempty"`
 }
 
-// storedFloat is a number that JSON may have no word for: a metric can be infinite.
+// storedFloat is a number for which JSON may have no word: a metric can be infinite.
 type storedFloat float64
 
 // MarshalText writes the shortest text that reads back as the same number.

@@ -14,8 +14,9 @@ import (
 
 const ours = "pulumiscale/"
 
-// overtaken is a stack of 3 workers and 2 apis on which others were faster: reads are the updates that each reading finds, newest
-// first, on top of the first one. The n-th update of ours has the id ours+n, and the last one is not overtaken.
+// overtaken is a stack of 3 workers and 2 apis on which others were faster. reads are the updates that each reading
+// finds, newest first, on top of the first one. The n-th update of ours has the id ours+n, and the last one is not
+// overtaken.
 func overtaken(t *testing.T, rule ruleEdit, reads ...[]Update) *fakeStack {
 	first := update(24*time.Hour, "worker", "3", "api", "2")
 	edit := func(*Snapshot) {}
@@ -38,7 +39,7 @@ func overtaken(t *testing.T, rule ruleEdit, reads ...[]Update) *fakeStack {
 	return fake
 }
 
-// outdated says that the update, of the worker pool's, had been decided before the one that it followed.
+// outdated says that the update, one of the worker pool, was decided before the one that it followed.
 func (u Update) outdated() Update {
 	u.Pools, u.Overtaken = []string{"worker"}, true
 	return u
@@ -168,7 +169,8 @@ func TestOvertakenByTheEndOfTheRule(t *testing.T) {
 	}
 }
 
-// An update has been done: what then fails for a passing reason must not lead to a second decision on the same intents.
+// An update has been done: if something then fails for a passing reason, the same intents must not be decided a second
+// time.
 func TestOvertakenUpdateIsNeverDecidedAsANewOne(t *testing.T) {
 	reads := []Update{update(0, "worker", "5", "api", "2").by(ours + "1").outdated(), update(0, "worker", "4", "api", "2")}
 	locked := &LockedError{Stack: "dev"}

@@ -26,15 +26,15 @@ var (
 	durationPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
 )
 
-// ParseRules reads the rules from the JSON of the stack output named [OutputName]; empty or null says that the stack has
-// no such output. The error is always a [*RulesError] with every mistake in the output, ordered by pool and then as the
-// fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a mistake.
+// ParseRules reads the rules from the JSON of the stack output named [OutputName]; empty or null says that the stack
+// has no such output. The error is always a [*RulesError] with every mistake in the output, ordered by pool and then as
+// the fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a mistake.
 //
 // A value that Pulumi holds as a secret is a mistake, and its content does not appear in the error.
 func ParseRules(output []byte) (Rules, error) { return ParseProjectRules("", output) }
 
-// ParseProjectRules is ParseRules for the output of a stack of that project, whose name is the namespace of a key that has none: only so is it known
-// that `count` and `project:count` are one key.
+// ParseProjectRules is ParseRules for the output of a stack of that project. The project's name is the namespace of a
+// key that has none. Without it, nobody knows that `count` and `project:count` are one key.
 func ParseProjectRules(project string, output []byte) (Rules, error) {
 	r := &reader{}
 	rules := r.rules(output)
@@ -45,7 +45,7 @@ func ParseProjectRules(project string, output []byte) (Rules, error) {
 	return rules, nil
 }
 
-// keysOf are the rules, with nothing but their config keys, of the pools in whose name and key there is no mistake.
+// keysOf are the rules of the pools in whose name and key there is no mistake, with nothing but their config keys.
 func keysOf(rules Rules, problems []Problem) Rules {
 	keys := Rules{}
 	for name, rule := range rules {
@@ -69,7 +69,8 @@ func isPoolName(name string) bool {
 	return poolPattern.MatchString(name) && name != "." && name != ".."
 }
 
-// CheckPool says what is wrong with the name of a pool in a field of a request, by a [*UsageError]; nil where it is a good one.
+// CheckPool says what is wrong with the name of a pool in a field of a request, by a [*UsageError]; nil if the name is
+// a good one.
 func CheckPool(field, name string) error {
 	if !isPoolName(name) {
 		return &UsageError{Field: field, Problem: poolForm}
@@ -118,7 +119,7 @@ func readRule(pool string, v node) Rule {
 	return rule
 }
 
-// ruleFields reads the fields of a rule, in the order of docs/rules.md: it is the order of the mistakes.
+// ruleFields reads the fields of a rule in the order of docs/rules.md, which is also the order of the mistakes.
 func ruleFields(o *object) Rule {
 	var rule Rule
 	rule.Targets = readTargets(o)
@@ -167,7 +168,7 @@ func readTargets(o *object) []string {
 	return targets
 }
 
-// readConfigKey looks at the key only after configPath, which says what is a valid one.
+// readConfigKey looks at the key only after configPath, which decides what a valid key is.
 func readConfigKey(o *object) (key string, path bool) {
 	kind := "the key of a stack config value, such as workerCount or namespace:workerCount"
 	got, ok := required(o, "configKey", textForm(nil, kind))

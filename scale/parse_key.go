@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// reservedPattern matches the keys of namespaces that are not the program's: Pulumi's own settings, and PulumiScale's, which are the tokens.
+// reservedPattern matches the keys of namespaces that are not the program's: Pulumi's own settings, and PulumiScale's,
+// which are the tokens.
 var reservedPattern = regexp.MustCompile(`^(pulumi|pulumiscale):`)
 
-// reservedForm says what a key in one of these must be instead.
+// reservedForm says what a key in one of these namespaces must be instead.
 const reservedForm = "must not be in the namespace %s, whose keys are settings of %s: the count needs a key of the program's own, such as workerCount " +
 	"or namespace:workerCount"
 
-// reserved says what is wrong with the place of a key; empty where it is a good one.
+// reserved says what is wrong with the place of a key; empty if it is a good one.
 func reserved(key string) string {
 	switch namespace, _, _ := strings.Cut(key, ":"); {
 	case !reservedPattern.MatchString(key):
@@ -29,14 +30,14 @@ func reserved(key string) string {
 
 // keyPlace is where a count is in the stack's configuration, however its key is spelled.
 type keyPlace struct {
-	// name is "namespace:name"; the namespace is empty where it is the project's, which is not known.
+	// name is "namespace:name"; the namespace is empty if it is the project's, and the project's name is not known.
 	name string
 	// steps lead to the count inside a structured value: names in quotes, and indexes.
 	steps []string
 }
 
-// placeOf reads a key as Pulumi's config.ParseKey does, and a path as its resource.ParsePropertyPath; ok is false where it has not that form. project
-// may be empty.
+// placeOf reads a key as Pulumi's config.ParseKey does, and a path as its resource.ParsePropertyPath does; ok is false
+// if it does not have that form. project may be empty.
 func placeOf(project, key string, path bool) (place keyPlace, ok bool) {
 	form := keyPattern
 	if path {
@@ -59,7 +60,7 @@ func placeOf(project, key string, path bool) (place keyPlace, ok bool) {
 	return place, true
 }
 
-// splitPath takes a path apart that has the form of keyPathPattern.
+// splitPath takes apart a path that has the form of keyPathPattern.
 func splitPath(path string) (root string, steps []string) {
 	var names []string // in quotes, unless it is an index
 	for rest := path; rest != ""; {
@@ -98,14 +99,14 @@ func (p keyPlace) inside(other keyPlace) bool {
 	return p.name == other.name && len(p.steps) >= len(other.steps) && slices.Equal(p.steps[:len(other.steps)], other.steps)
 }
 
-// ownKeys checks, of the rules of all pools, that every pool has a place of its own for its count: scaling one would change what another is configured to be. Of two pools it is
-// the second one's mistake.
+// ownKeys checks, over the rules of all pools, that every pool has a place of its own for its count. Otherwise scaling
+// one pool would change what another is configured to be. If two pools share a place, it is the second one's mistake.
 func (r *reader) ownKeys(project string, rules Rules) {
 	places := map[string]keyPlace{}
 	for _, name := range rules.Names() {
 		rule := rules[name]
 		place, ok := placeOf(project, rule.ConfigKey, rule.ConfigPath)
-		if !ok { // which is a mistake already
+		if !ok { // that is a mistake already
 			continue
 		}
 		if wrong := r.notOwn(project, place, rule, rules, places); wrong != "" {
@@ -117,13 +118,13 @@ func (r *reader) ownKeys(project string, rules Rules) {
 	slices.SortStableFunc(r.problems, func(a, b Problem) int { return strings.Compare(a.Pool, b.Pool) })
 }
 
-// notOwn says what is wrong with the place of a rule's count beside those of other pools; empty where it is a good one.
+// notOwn says what is wrong with the place of a rule's count beside those of other pools; empty if it is a good one.
 func (r *reader) notOwn(project string, place keyPlace, rule Rule, others Rules, places map[string]keyPlace) string {
 	if place.name == "pulumiscale:token" || place.name == "pulumiscale:previousToken" {
 		if project == "pulumiscale" && reserved(rule.ConfigKey) == "" {
 			return "must be another name: in this project it is the key of PulumiScale's token"
 		}
-		return "" // which is a mistake already
+		return "" // that is a mistake already
 	}
 	for _, name := range others.Names() {
 		other, ok := places[name]

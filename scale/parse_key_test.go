@@ -80,7 +80,7 @@ func TestNoPoolHasTheKeyOfTheToken(t *testing.T) {
 	}
 }
 
-// The mistakes are in the order of the pools, whatever finds them.
+// The mistakes are in the order of the pools, whichever check finds them.
 func TestMistakesOfKeysStandWithTheirPool(t *testing.T) {
 	output := strings.Replace(string(poolsWithKeys(t, "count", "count", "other")), `"c":{`, `"c":{"more":1,`, 1)
 	_, err := ParseRules([]byte(output))

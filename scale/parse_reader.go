@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// reader collects the mistakes of one document, in the order in which they are met.
+// reader collects the mistakes of one document, in the order in which it meets them.
 type reader struct {
 	pool     string // the pool being read
 	problems []Problem
@@ -52,7 +52,7 @@ func (v node) child(name string, json any) node {
 	return node{v.reader, fieldPath(v.path, name), json}
 }
 
-// list is the items of a list; a node that is none, or has fewer items than least, is a mistake.
+// list is the items of a list. It is a mistake if the node is no list or has fewer items than least.
 func (v node) list(least int, kind string) []node {
 	items, ok := v.json.([]any)
 	if !ok || len(items) < least {
@@ -66,7 +66,7 @@ func (v node) list(least int, kind string) []node {
 	return nodes
 }
 
-// object is the value as an object; a value that is none is a mistake.
+// object is the value as an object. It is a mistake if the value is none.
 func (v node) object(kind string) (*object, bool) {
 	fields, ok := v.json.(map[string]any)
 	if !ok {
@@ -76,7 +76,7 @@ func (v node) object(kind string) (*object, bool) {
 	return &object{node: v, fields: fields}, true
 }
 
-// object is a JSON object of which fields are taken one by one. It remembers what it was asked for: the fields it knows.
+// object is a JSON object whose fields are taken one by one. It remembers what it was asked for: the fields it knows.
 type object struct {
 	node
 	fields map[string]any
@@ -132,7 +132,7 @@ func (o *object) end(kind string) {
 	}
 }
 
-// unknown reports a field by its name, even where its value is withheld: the name is what is wrong with it.
+// unknown reports a field by its name, even if its value is withheld: the name is what is wrong with it.
 func (o *object) unknown(name, kind string) {
 	v := o.field(name)
 	o.reader.add(Problem{
@@ -141,14 +141,14 @@ func (o *object) unknown(name, kind string) {
 	})
 }
 
-// form is a kind of scalar: how it is read, and how a message calls it.
+// form is a kind of scalar: how it is read, and what a message calls it.
 type form[T any] struct {
 	expected string   // completes "must be"
 	words    []string // the words among which it chooses, if it does
 	read     func(json any) (T, bool)
 }
 
-// as reads the value; one that is not of the form is a mistake.
+// as reads the value. It is a mistake if the value is not of the form.
 func as[T any](v node, f form[T]) (T, bool) {
 	got, ok := f.read(v.json)
 	if ok {
@@ -167,7 +167,7 @@ func as[T any](v node, f form[T]) (T, bool) {
 	return none, false
 }
 
-// optional is the field, or nil where it is left out or a mistake.
+// optional is the field, or nil if it is left out or a mistake.
 func optional[T any](o *object, name string, f form[T]) *T {
 	v, ok := o.take(name)
 	if !ok {
@@ -180,7 +180,7 @@ func optional[T any](o *object, name string, f form[T]) *T {
 	return &got
 }
 
-// withDefault is the field, or the fallback where it is left out or a mistake.
+// withDefault is the field, or the fallback if it is left out or a mistake.
 func withDefault[T any](o *object, name string, f form[T], fallback T) T {
 	if got := optional(o, name, f); got != nil {
 		return *got
@@ -188,7 +188,7 @@ func withDefault[T any](o *object, name string, f form[T], fallback T) T {
 	return fallback
 }
 
-// required is the field, and whether it is there and right; that it is not is a mistake.
+// required is the field, and whether it is there and right. It is a mistake if it is not.
 func required[T any](o *object, name string, f form[T]) (T, bool) {
 	v, ok := o.take(name)
 	if !ok {
@@ -234,7 +234,7 @@ func floatForm(expected string, valid func(float64) bool) form[float64] {
 	}}
 }
 
-// textForm is a string that matches the pattern, or any string where the pattern is nil.
+// textForm is a string that matches the pattern, or any string if the pattern is nil.
 func textForm(pattern *regexp.Regexp, expected string) form[string] {
 	return form[string]{expected: expected, read: func(json any) (string, bool) {
 		got, ok := json.(string)

@@ -39,7 +39,8 @@ func decodedSchema(t *testing.T) map[string]any {
 	return schema["$defs"].(map[string]any)
 }
 
-// beyondSchema are the rules that a JSON schema cannot state. They are the only ones in which it and the parser may differ.
+// beyondSchema are the rules that a JSON schema cannot state. They are the only ones in which it and the parser may
+// differ.
 var beyondSchema = []struct {
 	rule string
 	is   func(Problem) bool
@@ -58,7 +59,8 @@ var beyondSchema = []struct {
 	}},
 }
 
-// durationInWords matches what the schema takes for a duration. One that was cut for the message cannot be told, and passes.
+// durationInWords matches what the schema takes for a duration. A duration that was cut for the message cannot be told,
+// and passes.
 var durationInWords = regexp.MustCompile(`^"([0-9.]+(ms|s|m|h))+"$|…$`)
 
 func isBeyondSchema(p Problem) bool {
@@ -107,8 +109,8 @@ func TestSchemaAndParserAgreeOnBadDocuments(t *testing.T) {
 	}
 }
 
-// TestSchemaAndParserKnowTheSameFields compares the properties of each object in the schema with the fields that the parser
-// asks for.
+// TestSchemaAndParserKnowTheSameFields compares the properties of each object in the schema with the fields that the
+// parser asks for.
 func TestSchemaAndParserKnowTheSameFields(t *testing.T) {
 	defs := decodedSchema(t)
 	fields := func(read func(*object), more ...string) []string {
@@ -139,7 +141,7 @@ func TestSchemaAndParserKnowTheSameFields(t *testing.T) {
 	}
 }
 
-// TestSchemaStatesTheParsersDefaults writes every default of the schema out: the rules stay the same.
+// TestSchemaStatesTheParsersDefaults writes out every default of the schema: the rules stay the same.
 func TestSchemaStatesTheParsersDefaults(t *testing.T) {
 	defs := decodedSchema(t)
 	for _, test := range []struct{ def, head, tail string }{
@@ -195,8 +197,8 @@ func TestSchemaHasTheParsersPatterns(t *testing.T) {
 	}
 }
 
-// TestDocumentedRulesAreValid reads the examples in YAML of README.md and docs/rules.md, each a map of pools or the fields of one pool.
-// Those in other languages are held against them in e2e/docs.
+// TestDocumentedRulesAreValid reads the examples in YAML of README.md and docs/rules.md, each a map of pools or the
+// fields of one pool. Those in other languages are compared with them in e2e/docs.
 func TestDocumentedRulesAreValid(t *testing.T) {
 	var pages []byte
 	for _, name := range []string{"../README.md", "../docs/rules.md"} {
@@ -237,7 +239,8 @@ func TestDocumentedRulesAreValid(t *testing.T) {
 	}
 }
 
-// documentedRules makes an example a whole output: what it takes from a resource is filled in, what is left out added.
+// documentedRules makes an example a whole output: it fills in what the example takes from a resource, and adds what it
+// leaves out.
 func documentedRules(t *testing.T, example string) map[string]any {
 	t.Helper()
 	example = regexp.MustCompile(`\$\{\w+\.urn\}`).ReplaceAllString(example, workerURN)

@@ -20,7 +20,8 @@ const (
 	unknownJSON = `"04da6b54-80e4-46f7-96ec-b56ff0331ba9"`
 )
 
-// workerOutput is an output with one pool, "worker", of the least rule and these fields; of a name that stands twice the last counts.
+// workerOutput is an output with one pool, "worker", of the least rule and these fields. If a name stands twice, the
+// last one counts.
 func workerOutput(fields ...string) string {
 	least := []string{`"urn":"` + workerURN + `"`, `"configKey":"workerCount"`, `"min":1`, `"max":10`}
 	return `{"worker":{` + strings.Join(append(least, fields...), ",") + `}}`
@@ -44,7 +45,7 @@ func leastRule() Rule {
 type goodDocument struct {
 	name string
 	json string
-	// rule is what the pool "worker" differs in from leastRule.
+	// rule is how the pool "worker" differs from leastRule.
 	rule func(*Rule)
 }
 
@@ -334,7 +335,7 @@ func TestKeysOfMalformedRules(t *testing.T) {
 	want := Rules{
 		"second": {Pool: "second", ConfigKey: "a"}, "path": {Pool: "path", ConfigKey: "b.c", ConfigPath: true}, "fine": {Pool: "fine", ConfigKey: "e"},
 	}
-	if diff := cmp.Diff(want, some.Keys); diff != "" || some.KeysWhole() { // of two with one key the first is taken at its word
+	if diff := cmp.Diff(want, some.Keys); diff != "" || some.KeysWhole() { // if two have one key, the first is taken at its word
 		t.Errorf("whole: %v (-want +got):\n%s", some.KeysWhole(), diff)
 	}
 	if whole := keysOf(`{"typo":{` + good + `,"configKey":"a","cooldwon":"5m"}}`); !whole.KeysWhole() {

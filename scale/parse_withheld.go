@@ -1,6 +1,6 @@
 package scale
 
-// withheld stands for a value that Pulumi does not tell: it is what a message shows instead.
+// withheld stands for a value that Pulumi does not tell. A message shows it in place of the value.
 type withheld string
 
 const (

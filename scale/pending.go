@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A targeted update runs the whole program with the whole configuration. Whatever differs there from what was deployed last is pending: it
-// belongs to somebody's next `pulumi up`, and a scaling must not bring it along. A proof is a preview with the present counts: what it
-// would change, a scaling would change too, besides the count.
+// A targeted update runs the whole program with the whole configuration. Whatever differs there from what was deployed
+// last is pending: it belongs to somebody's next `pulumi up`, and a scaling must not bring it along. A proof is a
+// preview with the present counts: what it would change, a scaling would change too, besides the count.
 
 // Allow says what becomes of a scaling of a pool while changes are pending. It is the rule's `pending`.
 type Allow string
@@ -25,27 +25,29 @@ const (
 
 // Proof says what an update of the pools' targets would change although no count changes.
 type Proof struct {
-	// Head is the [Snapshot.Head] that it was made for. It holds as long as only scalings of ours have been added to the history since: see
-	// [Snapshot.Follows].
+	// Head is the [Snapshot.Head] that it was made for. It holds as long as only scalings of ours have been added to
+	// the history since: see [Snapshot.Follows].
 	Head string `json:"head"`
-	// Basis stands for all that it rests on besides the stack itself: the program, its configuration, the engine and the environment. It
-	// is for nothing else than to be compared.
+	// Basis stands for all that the proof rests on besides the stack itself: the program, its configuration, the engine
+	// and the environment. Its only use is to be compared.
 	Basis string `json:"basis"`
-	// Pools has an entry for each pool that it is about.
+	// Pools has an entry for each pool that the proof is about.
 	Pools map[string]PoolProof `json:"pools"`
 }
 
 // PoolProof is what a proof says of one pool.
 type PoolProof struct {
-	// Pending is what would come along with a scaling; empty: nothing.
+	// Pending is what would come along with a scaling; empty if nothing would.
 	Pending []PendingChange `json:"pending,omitempty"`
-	// Size is the size that the state has of the pool where that is not the configured count; nil where it is, or nothing tells.
+	// Size is the size that the state has of the pool, if that is not the configured count; nil if it is, or if nothing
+	// tells.
 	Size *int `json:"size,omitempty"`
 }
 
 // PendingChange is a change that belongs to somebody's next `pulumi up`.
 type PendingChange struct {
-	// Op is Pulumi's word for what becomes of the resource: see [ResourceStep.Op]. It is "output" for an output of the stack.
+	// Op is Pulumi's word for what becomes of the resource: see [ResourceStep.Op]. It is "output" for an output of the
+	// stack.
 	Op string `json:"op"`
 	// URN, Type and Name are the resource's; of an output only Name is set.
 	URN  string `json:"urn,omitempty"`
@@ -69,13 +71,13 @@ func (c PendingChange) String() string {
 	return out
 }
 
-// Deploy is the newest completed update that is no scaling of ours: somebody's own `pulumi up`.
+// Deploy is the newest successful update that is no scaling of ours: somebody's own `pulumi up`.
 type Deploy struct {
 	// Head is the [Update.Head] of the update, and At when it ended.
 	Head string    `json:"head"`
 	At   time.Time `json:"at"`
-	// Commit is the commit that it was run from, as the backend has it; empty where it was run outside of a repository. Dirty says that
-	// there were changes that were not committed.
+	// Commit is the commit that it was run from, as the backend has it; empty if it was run outside of a repository.
+	// Dirty says that there were changes that were not committed.
 	Commit string `json:"commit,omitempty"`
 	Dirty  bool   `json:"dirty,omitempty"`
 }
@@ -105,7 +107,8 @@ func (d Deploy) String() string {
 // Abbreviate is the beginning of a commit's hash, for people.
 func Abbreviate(commit string) string { return commit[:min(len(commit), shortCommit)] }
 
-// Follows says whether only scalings of ours that brought nothing else along have been completed since an update with that head.
+// Follows says whether only scalings of ours that brought nothing else along have been completed since an update with
+// that head.
 func (s *Snapshot) Follows(head string) bool {
 	for _, u := range s.Updates {
 		if u.Head == head {
@@ -123,7 +126,7 @@ func (p *Proof) covers(pools []string) bool {
 	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
 }
 
-// reason says why a pool is not scaled.
+// pendingReason says why a pool is not scaled.
 func (s *Snapshot) pendingReason(changes []PendingChange) string {
 	const most = 5
 	words := make([]string, 0, most+1)
@@ -143,8 +146,9 @@ func (s *Snapshot) pendingReason(changes []PendingChange) string {
 	return reason
 }
 
-// PendingProtection is the first change of nothing but a resource's `protect`: somebody has protected it in the state, by `pulumi state protect`, or the
-// other way round, and the program says otherwise. It is nil if there is none.
+// PendingProtection is the first change of nothing but a resource's `protect`. Somebody has protected the resource in
+// the state, by `pulumi state protect`, or unprotected it, and the program says otherwise. It is nil if there is no
+// such change.
 func PendingProtection(changes []PendingChange) *PendingChange {
 	for i, c := range changes {
 		if slices.Equal(c.Properties, []string{optionProtect}) {
@@ -157,8 +161,8 @@ func PendingProtection(changes []PendingChange) *PendingChange {
 // optionProtect is the resource option.
 const optionProtect = "protect"
 
-// unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it is. ok is false if there is
-// nothing to preview: no target is a pattern, and none is there.
+// unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it
+// is. ok is false if there is nothing to preview: no target is a pattern, and none is there.
 func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
 	c := change(snap, nil)
 	for i, set := range c.Settings {
@@ -184,8 +188,8 @@ func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Ch
 	return c, len(c.Targets) > 0 // without one the engine would look at the whole stack
 }
 
-// judgePending tells what of a preview with the present counts is pending: for each pool what concerns its own targets, and shared what
-// concerns them all, such as a provider or an output of the stack.
+// judgePending tells what a preview with the present counts shows to be pending: for each pool what concerns its own
+// targets, and shared what concerns them all, such as a provider or an output of the stack.
 func judgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, step := range result.Steps {
@@ -208,7 +212,7 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 	}
 	for _, found := range result.ChangedOptions {
 		for _, pool := range pools {
-			if matcher(snap.Rules[pool].Targets...)(found.URN) { // of others the engine keeps what it has
+			if matcher(snap.Rules[pool].Targets...)(found.URN) { // the engine keeps others as they are
 				own[pool] = append(own[pool], found)
 			}
 		}
@@ -224,16 +228,17 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 	return own, shared
 }
 
-// The engine's words for what it does to a resource that are asked for here.
+// The engine's words for what it does to a resource, as far as this package asks for them.
 const (
 	opCreate = "create"
 	opUpdate = "update"
 	opDelete = "delete"
 )
 
-// stateSize is the size that the state has of a pool, where a preview with its configured count shows that it is another one: after somebody's
-// `pulumi refresh`, or after an update that failed half way. A property of a target that goes from one number to the configured count tells,
-// and so do resources that come or go, where there is one for each unit.
+// stateSize is the size that the state has of a pool, if a preview with its configured count shows that it is another
+// one. That happens after somebody's `pulumi refresh`, or after an update that failed half way. A property of a target
+// that goes from one number to the configured count tells the size. If there is one resource for each unit, resources
+// that come or go tell it too.
 func stateSize(snap *Snapshot, rule Rule, configured int, steps []ResourceStep) (size int, ok bool) {
 	match := matcher(rule.Targets...)
 	before := 0
@@ -266,7 +271,7 @@ func stateSize(snap *Snapshot, rule Rule, configured int, steps []ResourceStep) 
 	return before / (after / configured), true
 }
 
-// numbers are the two values of a property, where both are whole numbers, 0 or more, or texts of such.
+// numbers are the two values of a property, if both are whole numbers, 0 or more, or texts of such numbers.
 func numbers(d PropertyDiff) (from, to int, ok bool) {
 	from, first := wholeNumber(d.Old)
 	to, second := wholeNumber(d.New)

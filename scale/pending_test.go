@@ -20,7 +20,7 @@ func stepOf(op, urn string, properties ...string) ResourceStep {
 	return s
 }
 
-// waiting is the pending change that such a step is.
+// waiting is the pending change that such a step shows.
 func waiting(op, urn string, properties ...string) PendingChange {
 	s := stepOf(op, urn)
 	return PendingChange{Op: op, URN: urn, Type: s.Type, Name: s.Name, Properties: properties}

@@ -12,7 +12,7 @@ import (
 // Move is a pool's way from one count to another in an update.
 type Move struct {
 	Pool string
-	// From is nil where the count before is not known.
+	// From is nil if the count before is not known.
 	From *int
 	To   int
 	// Why names the sources and reasons of the intents behind the move.
@@ -27,13 +27,15 @@ func (m Move) String() string {
 	return fmt.Sprintf("%s %s -> %d", m.Pool, from, m.To)
 }
 
-// Plan is what is to be done for some intents: a decision on each, in their order, and one change that carries out all of them.
+// Plan is what is to be done for some intents: a decision on each, in their order, and one change that carries out all
+// of them.
 type Plan struct {
 	Decisions []Decision
-	// Moves are the pools to scale, by name; where it is empty there is nothing to do.
+	// Moves are the pools to scale, by name. If it is empty, there is nothing to do.
 	Moves  []Move
 	Change Change
-	// Found are, by pool, the sizes that something else than an update has given to the state, as far as a preview has shown them.
+	// Found are, by pool, the sizes that something other than an update has given to the state, as far as a preview has
+	// shown them.
 	Found map[string]int
 }
 
@@ -58,7 +60,7 @@ func plan(snap *Snapshot, intents []Intent, now time.Time) Plan {
 	return p
 }
 
-// planPool decides the intents of one pool; the move is nil where nothing needs to be done.
+// planPool decides the intents of one pool; the move is nil if nothing needs to be done.
 func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]Decision, *Move) {
 	rule, err := snap.Rules.Find(name)
 	if err != nil {
@@ -72,7 +74,7 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 		return refuseAll(intents, err), nil
 	}
 	decisions, after := decidePool(rule, pool, intents, now)
-	if pool.Holds.On(name, now) != nil { // not settled either
+	if pool.Holds.On(name, now) != nil { // it is not settled either
 		return decisions, nil
 	}
 	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {
@@ -84,8 +86,8 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
 
-// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw away. Nor is what shares its place
-// with something else.
+// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw
+// away. The same goes for a count that shares its place with something else.
 func (s *Snapshot) checkFile(rule Rule) error {
 	if form := s.Forms[rule.Pool]; form != "" {
 		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Form: form}
@@ -126,8 +128,9 @@ func why(decisions []Decision) string {
 // messagePrefix begins the message of every update.
 const messagePrefix = "pulumiscale: "
 
-// change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update: a stale or
-// unfinished value in the file must not slip into the stack's configuration on the back of another pool's scaling.
+// change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update. A
+// stale or unfinished value in the file must not slip into the stack's configuration on the back of another pool's
+// scaling.
 func change(snap *Snapshot, moves []Move) Change {
 	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History, Config: snap.Config}
 	values := map[string]*string{}
@@ -164,7 +167,7 @@ func change(snap *Snapshot, moves []Move) Change {
 	return c
 }
 
-// Unchanged is a change of nothing: every rule's key as it is configured.
+// Unchanged is a change of nothing: every rule's key stays as it is configured.
 func (s *Snapshot) Unchanged() Change { return change(s, nil) }
 
 // without is the plan less some pools, whose decisions to scale become what end makes of them.
@@ -189,7 +192,7 @@ func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan 
 	return out
 }
 
-// move is the plan's move of a pool; zero where it has none.
+// move is the plan's move of a pool; zero if it has none.
 func (p Plan) move(pool string) Move {
 	if i := slices.IndexFunc(p.Moves, func(m Move) bool { return m.Pool == pool }); i >= 0 {
 		return p.Moves[i]

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// mostProofs is how often a proof is begun anew because the program was edited while it was made.
+// mostProofs is how often a proof is begun, at most, if the program is edited while it is made.
 const mostProofs = 3
 
 // needsProof are those of the pools that must not be scaled while changes are pending, by name.
@@ -21,10 +21,11 @@ func (s *Snapshot) needsProof(pools []string) []string {
 	return slices.Compact(out)
 }
 
-// proofOf is a proof that covers the pools, be it one that is kept. It is made for all pools at once, since that costs as much as for one of
-// them. lasting is that of [Stack.KeepProof]. The error may be a [*StaleError].
+// proofOf is a proof that covers the pools: one that is kept, or else a new one. A new one is made for all pools at
+// once, since that costs as much as for one of them. lasting is that of [Stack.KeepProof]. The error may be a
+// [*StaleError].
 func (s *Scaler) proofOf(ctx context.Context, snap *Snapshot, pools []string, lasting bool) (*Proof, error) {
-	s.proving.Lock() // who comes while a proof is made waits for it
+	s.proving.Lock() // whoever comes while a proof is made waits for it
 	defer s.proving.Unlock()
 	for range mostProofs {
 		proof, err := s.Stack.Proof(snap)
@@ -44,7 +45,8 @@ func (s *Scaler) proofOf(ctx context.Context, snap *Snapshot, pools []string, la
 	return nil, &StaleError{What: "the program or its configuration is being edited"}
 }
 
-// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. It is safe to call at any time.
+// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. It is safe
+// to call at any time.
 func (s *Scaler) ProveAll(ctx context.Context, snap *Snapshot) (*Proof, error) {
 	pools := snap.needsProof(snap.Rules.Names())
 	if len(pools) == 0 || snap.FileMissing || len(snap.Busy) > 0 {
@@ -53,8 +55,9 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *Snapshot) (*Proof, error) {
 	return s.proofOf(ctx, snap, pools, true)
 }
 
-// Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false where nothing is proved. With prove it
-// is proved by a preview where it is not known, and nothing of that is kept for another process.
+// Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false if
+// nothing is proved. With prove set, a preview proves what is not known, and nothing of that is kept for another
+// process.
 func (s *Scaler) Pending(ctx context.Context, snap *Snapshot, prove bool) (changes map[string][]PendingChange, known bool, err error) {
 	pools := snap.needsProof(snap.Rules.Names())
 	if len(pools) == 0 {
@@ -71,8 +74,8 @@ func (s *Scaler) Pending(ctx context.Context, snap *Snapshot, prove bool) (chang
 	return snap.pendingBy(proof), true, nil
 }
 
-// provePools makes the proof for all pools that need one and those that are asked for, and only for these if that fails, since another pool may be
-// the reason.
+// provePools makes the proof for all pools that need one and for those that are asked for. If that fails, it makes the
+// proof for those that are asked for, one by one, since another pool may be the reason.
 func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string) (map[string]PoolProof, error) {
 	all := slices.Concat(snap.needsProof(snap.Rules.Names()), asked)
 	slices.Sort(all)
@@ -92,8 +95,9 @@ func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string)
 	return out, nil
 }
 
-// previewPending previews what an update of the pools would change with the present counts. If that concerns a resource that is none of their
-// targets, such as a provider, each pool is looked at by itself: it need not be a concern of all.
+// previewPending previews what an update of the pools would change with the present counts. If that concerns a resource
+// that is none of their targets, such as a provider, it looks at each pool by itself: the resource need not be a
+// concern of all.
 func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []string) (map[string]PoolProof, error) {
 	out := make(map[string]PoolProof, len(pools))
 	for _, pool := range pools {
@@ -150,7 +154,7 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 	return out, nil
 }
 
-// pending is what the proof says of a pool; it may be nil.
+// pending is what the proof says of a pool. The proof may be nil.
 func (p *Proof) pending(pool string) []PendingChange {
 	if p == nil {
 		return nil
@@ -158,7 +162,8 @@ func (p *Proof) pending(pool string) []PendingChange {
 	return p.Pools[pool].Pending
 }
 
-// common are the changes that two previews with different counts have in common: what depends on the count is nobody's pending change.
+// common are the changes that two previews with different counts have in common: what depends on the count is nobody's
+// pending change.
 func common(a, b []PendingChange) []PendingChange {
 	var out []PendingChange
 	for _, change := range a {
@@ -183,8 +188,9 @@ func extent(changes []PendingChange) (n int) {
 	return n
 }
 
-// otherCounts are the counts for a second preview: the sizes that the state has and, for an unsettled pool whose resources tell none, one from
-// which they differ the other way round. An update that failed half way may have made any part of a unit.
+// otherCounts are the counts for a second preview. They are the sizes that the state has. For an unsettled pool whose
+// resources tell no size, it is a count from which they differ in the other direction: an update that failed half way
+// may have made any part of a unit.
 func (s *Snapshot) otherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
 	out := maps.Clone(sizes)
 	for pool, changes := range own {
@@ -201,7 +207,8 @@ func (s *Snapshot) otherCounts(own map[string][]PendingChange, sizes map[string]
 	return out
 }
 
-// stateSizes are the sizes that the state has of those pools of which something would change, if it can be told: see [stateSize].
+// stateSizes are the sizes that the state has of those pools of which something would change, as far as they can be
+// told: see [stateSize].
 func (s *Snapshot) stateSizes(own map[string][]PendingChange, steps []ResourceStep) map[string]int {
 	out := map[string]int{}
 	for pool := range own {
@@ -216,7 +223,8 @@ func (s *Snapshot) stateSizes(own map[string][]PendingChange, steps []ResourceSt
 	return out
 }
 
-// takeSizes notes the sizes that a proof has found, unless there was an update since, and says whether there are any that were not known.
+// takeSizes notes the sizes that a proof has found, unless there was an update since. It says whether any of them were
+// not known before.
 func (s *Snapshot) takeSizes(proof *Proof) (news bool) {
 	if proof.Head != s.Head {
 		return false
@@ -233,8 +241,8 @@ func (s *Snapshot) takeSizes(proof *Proof) (news bool) {
 	return news
 }
 
-// doubtsSizes says whether something other than an update has changed the state since the last successful one, such as somebody's
-// `pulumi refresh`: the stack's outputs, and so "current", are as they were before that.
+// doubtsSizes says whether something other than an update has changed the state since the last successful one, such as
+// somebody's `pulumi refresh`. The stack's outputs, and so "current", are then as they were before that.
 func (s *Snapshot) doubtsSizes() bool {
 	for _, u := range s.Updates {
 		switch {
@@ -247,8 +255,8 @@ func (s *Snapshot) doubtsSizes() bool {
 	return false
 }
 
-// proved is what intents come to on a stack of which it is proved what is pending: the sizes that the state has count, and pools with pending
-// changes are taken out.
+// proved decides intents on a stack with the proof of what is pending there: the sizes that the state has count, and
+// pools with pending changes are taken out.
 func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decide func() Plan) (Plan, error) {
 	p := decide()
 	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.doubtsSizes()) {
@@ -277,7 +285,7 @@ func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decid
 	return p, nil
 }
 
-// pools are those that the plan moves, or decides about.
+// pools are those that the plan moves or decides about.
 func (p Plan) pools() []string {
 	var out []string
 	for _, m := range p.Moves {
@@ -289,7 +297,7 @@ func (p Plan) pools() []string {
 	return out
 }
 
-// withoutPending is the plan less the pools of which changes are pending.
+// withoutPending is the plan without the pools for which changes are pending.
 func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool { return len(p.heldBack(snap, proof, m.Pool)) > 0 })
 	if len(kept) == len(p.Moves) {
@@ -313,8 +321,9 @@ func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 	return out
 }
 
-// heldBack are the changes for which a pool is not scaled. A rule that allows them lets all through but a provider's in an update that refreshes:
-// that can leave a state which the CLI cannot read any more.
+// heldBack are the changes because of which a pool is not scaled. A rule that allows pending changes lets them all
+// through, with one exception: a provider's in an update that refreshes. That can leave a state which the CLI cannot
+// read any more.
 func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
 	changes := proof.pending(pool)
 	if snap.Rules[pool].Pending != AllowPending {
@@ -329,8 +338,8 @@ func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChang
 // providerTypes begins the types of providers.
 const providerTypes = "pulumi:providers:"
 
-// StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on is no longer so.
-// Deciding again helps.
+// StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on
+// is no longer so. It helps to decide again.
 type StaleError struct {
 	// What says what has changed.
 	What string

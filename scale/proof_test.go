@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// unproved is a fake stack that keeps the proofs that it is given, on the basis "basis", and whose previews are answered by the test.
+// unproved is a fake stack that keeps the proofs that it is given, on the basis "basis". The test answers its previews.
 func unproved(t *testing.T, snap *Snapshot, preview func(c Change) (*Result, error)) *fakeStack {
 	fake := newFake(t, snap)
 	fake.onProof = func() (*Proof, error) {
@@ -27,12 +27,12 @@ func unproved(t *testing.T, snap *Snapshot, preview func(c Change) (*Result, err
 	return fake
 }
 
-// would are steps that a preview shows, whatever it is of.
+// would are steps that a preview shows, whatever it previews.
 func would(steps ...ResourceStep) func(Change) (*Result, error) {
 	return func(Change) (*Result, error) { return &Result{Steps: steps}, nil }
 }
 
-// allowing has a rule let what is pending come along.
+// allowing makes a rule let pending changes come along.
 func allowing(r *Rule) { r.Pending = AllowPending }
 
 // targetsOf are the targets of the changes that were previewed.
@@ -52,7 +52,7 @@ func TestScaleProvesFirst(t *testing.T) {
 		edit    func(*Snapshot)
 		preview func(Change) (*Result, error)
 		intents []Intent
-		// previews are the targets of each, and updated those of the update; nil for none.
+		// previews are the targets of each preview, and updated those of the update; nil for none.
 		previews [][]string
 		updated  []string
 		want     outcomes
@@ -198,7 +198,7 @@ func TestTheStatesSizeCounts(t *testing.T) {
 	}
 }
 
-// A number that happens to go to the count is no size.
+// A number that happens to become the count is no size.
 func TestASizeThatExplainsNothingIsNone(t *testing.T) {
 	disk := func(c Change) (*Result, error) { // the program has 3 for the disk, whatever the count is
 		diffs := []PropertyDiff{{Path: "disk", Old: 7, New: 3}}
@@ -220,7 +220,7 @@ func TestASizeThatExplainsNothingIsNone(t *testing.T) {
 	}
 }
 
-// What the outputs say of a count that is not the state's is none, and what differs with either is.
+// A count in the outputs that is not the state's does not count. What differs with either count is pending.
 func TestWhichOutputsCountWithTheStatesSize(t *testing.T) {
 	outputs := map[string][]string{"3": {"byCount", "url"}, "7": {"bySize", "url"}}
 	preview := func(c Change) (*Result, error) {
@@ -333,7 +333,7 @@ func TestProofIsKeptForTheNextProcessUnlessNothingIsDone(t *testing.T) {
 	}
 }
 
-// Another pool's part of the program may be what does not run.
+// It may be another pool's part of the program that does not run.
 func TestAnotherPoolDoesNotKeepAPoolFromBeingProved(t *testing.T) {
 	broken := &EngineError{Operation: "preview"}
 	fails := func(urns ...string) func(Change) (*Result, error) {
@@ -370,7 +370,7 @@ func TestAnotherPoolDoesNotKeepAPoolFromBeingProved(t *testing.T) {
 	}
 }
 
-// Nothing can be pending of what is not there; what is made then is seen by the preview of the scaling itself.
+// If something is not there, nothing of it can be pending. The preview of the scaling itself sees what is made then.
 func TestATargetThatIsNotThereIsNotProved(t *testing.T) {
 	snap := snapshot(withRule("worker", func(r *Rule) { r.Targets = []string{"urn:none"} }), withRule("api", allowing))
 	fake := unproved(t, snap, would())
@@ -387,8 +387,8 @@ func TestPreviewProvesToo(t *testing.T) {
 	}
 }
 
-// What was decided on may be no longer so by the time of the update. It is decided again at once, and then as often as other passing trouble is
-// met with.
+// By the time of the update, what was decided on may no longer be so. The scaling is decided again at once, and then as
+// often as other passing trouble is tried again.
 func TestAStaleUpdateIsDecidedAgain(t *testing.T) {
 	stale := &StaleError{What: "another update was faster"}
 	for _, c := range []struct {
@@ -427,7 +427,7 @@ func TestAStaleUpdateIsDecidedAgain(t *testing.T) {
 	}
 }
 
-// What slips in between two attempts is seen by the second.
+// The second of two attempts sees what slips in between them.
 func TestAfterAStaleUpdateTheNextProofCounts(t *testing.T) {
 	fake := unproved(t, snapshot(), would())
 	fake.failUpdates(1, &StaleError{What: "the program was edited"})
@@ -461,7 +461,7 @@ func TestAMissingFileIsRefusedBeforeAnythingElse(t *testing.T) {
 	}
 }
 
-// settled are the errors of the settlings that the observer was told of.
+// settlings are the errors of the settlings that the observer was told of.
 func (f *fakeStack) settlings() (out []error) {
 	for _, e := range f.observed {
 		if s, ok := e.(Settled); ok {
@@ -471,7 +471,7 @@ func (f *fakeStack) settlings() (out []error) {
 	return out
 }
 
-// An unsettled pool of which something is pending stays unsettled, and nobody is told that it is not.
+// An unsettled pool with pending changes stays unsettled, and nobody is told that it is not.
 func TestSettlingProvesFirst(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -536,7 +536,8 @@ func TestTheWayBackIsProvedToo(t *testing.T) {
 	}
 }
 
-// What the resources of an unsettled pool are is not known, and so no difference of theirs is somebody's, unless it is there with any count.
+// It is not known what the resources of an unsettled pool are. So no difference of theirs is somebody's, unless it is
+// there with any count.
 func TestWhatAHalfDoneScalingLeftIsNotPending(t *testing.T) {
 	made := func(kind string, i int) string {
 		return fmt.Sprintf("urn:pulumi:dev::demo::pkg:index:%s::worker-%d", kind, i)

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// ProtectedError says that a scaling would delete a resource, or delete and replace it, that is protected. The engine finds out only in the middle of
-// an update, after it has deleted others.
+// ProtectedError says that a scaling would delete a protected resource, or delete and replace it. The engine finds out
+// only in the middle of an update, after it has deleted others.
 type ProtectedError struct {
-	// Pool may be empty where the engine does not say whose target it is.
+	// Pool may be empty if the engine does not say whose target it is.
 	Pool, URN string
 }
 
@@ -21,7 +21,8 @@ func (e *ProtectedError) Error() string {
 	return fmt.Sprintf("pool %s: %s", e.Pool, text)
 }
 
-// mayMeetProtected says whether a move could delete a protected resource. A scale-out of a pool of one resource cannot do so after anything else.
+// mayMeetProtected says whether a move could delete a protected resource. A scale-out of a pool of one resource cannot
+// do so after anything else.
 func (s *Snapshot) mayMeetProtected(rule Rule, m Move) bool {
 	targeted := matcher(rule.Targets...)
 	if !slices.ContainsFunc(s.Protected, targeted) {
@@ -31,8 +32,8 @@ func (s *Snapshot) mayMeetProtected(rule Rule, m Move) bool {
 	return !out || len(rule.Targets) > 1 || slices.ContainsFunc(rule.Targets, IsPattern)
 }
 
-// refuseProtected takes those pools out of a plan whose preview failed at a protected resource of theirs, or all where it is nobody's. ok is false
-// where it failed for another reason.
+// refuseProtected takes out of a plan the pools whose preview failed at a protected resource of theirs, or all pools if
+// the resource is nobody's. ok is false if the preview failed for another reason.
 func (p Plan) refuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 	found, ok := errors.AsType[*ProtectedError](failed)
 	if !ok {

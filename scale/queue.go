@@ -11,19 +11,21 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Queue accepts intents for one stack and has them carried out by a [Scaler], one update at a time: what is accepted while an update
-// runs, for whatever pools, goes into the next one. What it has accepted is in its [Journal] and outlives the process.
+// Queue accepts intents for one stack and has them carried out by a [Scaler], one update at a time. What is accepted
+// while an update runs, for whatever pools, goes into the next one. What it has accepted is in its [Journal] and
+// outlives the process.
 //
 // It is safe for concurrent use. One [Queue.Run] must be under way for accepted operations to be carried out.
 type Queue struct {
 	options QueueOptions
 	scaler  *Scaler
 	journal Journal
-	// reading ends with Run, and with it the reads that are under way. What goes on in the background besides is waited for with them.
+	// reading ends with Run, and ends the reads that are under way with it. background counts these and what else goes
+	// on in the background; Close waits for all of it.
 	reading     context.Context
 	stopReading context.CancelFunc
 	background  sync.WaitGroup
-	// reaching lets one at a time read the history beyond what is known: so it never takes all turns.
+	// reaching lets one at a time read the history beyond what is known, so that this never takes all turns.
 	reaching chan struct{}
 	// work holds what requests have under way: see [Queue.Occupy].
 	work chan struct{}
@@ -31,9 +33,9 @@ type Queue struct {
 	wake chan struct{}
 	// telling lets one event at a time through to the observer, and saving one change to the journal.
 	telling, saving sync.Mutex
-	// ahead is what Run, and nobody else, has prepared.
+	// ahead is what Run has prepared. Run alone reads and writes it.
 	ahead ahead
-	// glances are for Run alone too.
+	// glances belong to Run alone, too.
 	glances glances
 
 	mu sync.Mutex
@@ -41,25 +43,27 @@ type Queue struct {
 	open []*entry
 	// busy holds, by pool, when the batch that is being carried out began.
 	busy map[string]time.Time
-	// outlooks are those of pools behind everything that is accepted, as far as they are known. A new operation is added to its pool's;
-	// whatever else changes one clears them.
+	// outlooks are those of pools behind everything that is accepted, as far as they are known. A new operation is
+	// added to its pool's outlook; any other change clears them.
 	outlooks map[string]outlook
-	// unsaved are done operations that the journal has not taken yet, by id. They are brought to it in the order in which they ended, with the end
-	// of any other operation at the latest: so no end is on disk before those that came before it.
+	// unsaved are done operations that the journal has not taken yet, by id. They are brought to it in the order in
+	// which they ended, at the latest with the end of any other operation. So no end is on disk before those that came
+	// before it.
 	unsaved map[string]ending
 	// ended counts the operations that have ended.
 	ended int
-	// savesSoon says that they will be at once.
+	// savesSoon says that they will be saved at once.
 	savesSoon bool
 	// last is the time in the newest id.
 	last time.Time
 	// retryAt is when an update may be tried again after failures in a row.
 	retryAt  time.Time
 	failures int
-	// pollAt, pruneAt and saveAt are when the stack is read, the journal pruned, and unsaved operations are saved again.
+	// pollAt, pruneAt and saveAt are when the stack is read, when the journal is pruned, and when unsaved operations
+	// are saved again.
 	pollAt, pruneAt, saveAt time.Time
 	settling                settling
-	// held are the holds in force when it was looked last, at heldSeen.
+	// held are the holds that were in force when they were last looked at, at heldSeen.
 	held     Holds
 	heldSeen time.Time
 
@@ -72,23 +76,24 @@ type Queue struct {
 type QueueOptions struct {
 	Scaler  *Scaler
 	Journal Journal
-	// Observe is told what goes on in the queue; what goes on in the scaler, that one's own Observe is told. It must not call the queue.
-	// Default: nobody.
+	// Observe is told what goes on in the queue. The scaler's own Observe is told what goes on in the scaler. Observe
+	// must not call the queue. Default: nobody.
 	Observe Observe
-	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it; no count or delta ever is because
-	// of what was read before it came. Default: 1 s.
+	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it. A count or a
+	// delta is never turned away because of what was read before it came. Default: 1 s.
 	Freshness time.Duration
-	// Poll is how often the stack is read while nothing happens, for other people's updates. Default: 30 s.
+	// Poll is how often the stack is read while nothing happens, to notice other people's updates. Default: 30 s.
 	Poll time.Duration
-	// Gather is how long an accepted operation waits for others that arrive at the same moment: up to twice as long while more arrive, each within
-	// a quarter of it. Default: 100 ms, about what the engine needs to start meanwhile.
+	// Gather is how long an accepted operation waits for others that arrive at the same moment. It waits up to twice as
+	// long while more arrive, each within a quarter of it. Default: 100 ms, about what the engine needs to start
+	// meanwhile.
 	Gather time.Duration
-	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach; it doubles with
-	// each failure in a row, up to MaxRetryDelay. Pools that could not be settled, which nobody waits for, are tried again after five times as
-	// long. Defaults: 1 s and 1 min.
+	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach;
+	// it doubles with each failure in a row, up to MaxRetryDelay. Pools that could not be settled, which nobody waits
+	// for, are tried again after five times as long. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
-	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its operations in a row; it doubles with each
-	// further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
+	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its
+	// operations in a row; it doubles with each further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
 	RepeatDelay, MaxRepeatDelay time.Duration
 	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
 	GiveUpAfter time.Duration
@@ -100,7 +105,7 @@ const (
 	// readTimeout ends a reading of the stack that hangs, and pruneEvery is how often the journal is pruned.
 	readTimeout = 2 * time.Minute
 	pruneEvery  = 10 * time.Minute
-	// mostGathers and calmAfter are those of [QueueOptions.Gather].
+	// mostGathers and calmAfter are the factor of two and the quarter of [QueueOptions.Gather].
 	mostGathers = 2
 	calmAfter   = 4
 )
@@ -112,11 +117,11 @@ type entry struct {
 	durable bool
 	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
 	cancelling bool
-	// heldAt is when the operation was seen to wait for the end of a hold, last; zero where it never was.
+	// heldAt is when the operation was last seen to wait for the end of a hold; zero if it never was.
 	heldAt time.Time
-	// prior is the operation's state before it was begun last.
+	// prior is the operation's state before it was last begun.
 	prior State
-	// origin is the span of the call that submitted the operation; zero where there is no trace, or after a restart.
+	// origin is the span of the call that submitted the operation; zero if there is no trace, or after a restart.
 	origin trace.SpanContext
 	// done is closed once the operation is done and the journal has been told.
 	done chan struct{}
@@ -148,7 +153,8 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
 	q.journal = watchedJournal{Journal: options.Journal, wrote: q.wrote}
-	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up any more.
+	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up
+	// any more.
 	q.pruneAt = q.now().Add(pruneEvery)
 	q.glances.stack, _ = q.scaler.Stack.(glanced)
 	q.reading, q.stopReading = context.WithCancel(context.Background())
@@ -157,7 +163,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 		return nil, err
 	}
 	for _, op := range open {
-		// The clock may have been set back since: nothing is to wait for longer than it was to.
+		// The clock may have been set back since: nothing shall wait for longer than it was meant to.
 		if ahead := op.AcceptedAt.Sub(q.now()); ahead > 0 {
 			op.AcceptedAt = op.AcceptedAt.Add(-ahead)
 			if !op.NotBefore.IsZero() {
@@ -198,8 +204,8 @@ func (q *Queue) wakeUp() {
 	}
 }
 
-// nextID makes the id of an operation; q.mu must be held. Ids sort as the operations were accepted, even at one moment or when the
-// clock was set back.
+// nextID makes the id of an operation; q.mu must be held. Ids sort as the operations were accepted, even at one moment
+// or when the clock was set back.
 func (q *Queue) nextID(now time.Time) string {
 	q.last = latest(now, q.last.Add(time.Microsecond))
 	return newOperationID(q.last)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// firing is an alert that its sender repeats while it fires, and that asks for one unit more. It began so long after noon.
+// firing is an alert that its sender repeats while it fires, and that asks for one unit more. It began so long after
+// noon.
 func firing(identity string, since time.Duration) Intent {
 	i := signal(Signal{Alert: "Busy", Identity: identity, Since: noon.Add(since), Repeats: true})
 	i.Key = identity + "/" + since.String() + "/firing"

@@ -5,22 +5,25 @@ import (
 	"time"
 )
 
-// MostWork is how many pieces of work that requests cause may be under way at once, besides the readings of the stack that all share, of which there are
-// at most two: previews, the older part of the history, the stack's configuration. Each is processes of the CLI, which take 100 MB and more. What the
-// queue does by itself, such as its updates, is not among them and waits for none of them.
+// MostWork is how many pieces of work that requests cause may be under way at once: previews, readings of the older
+// part of the history and of the stack's configuration. The readings of the stack that all share are not counted; there
+// are at most two of them. Each piece is processes of the CLI, which take 100 MB and more. What the queue does by
+// itself, such as its updates, is not counted either, and waits for none of them.
 const MostWork = 2
 
 // workWait is how long a request waits for its turn.
 const workWait = 10 * time.Second
 
-// BusyError says that requests have more work under way than may be at once, and nothing was done. Trying again later helps.
+// BusyError says that requests have as much work under way as there may be at once, and that nothing was done. Trying
+// again later helps.
 type BusyError struct{}
 
 func (*BusyError) Error() string {
 	return "as much is under way as requests may cause at once"
 }
 
-// Occupy waits for a turn to do work that a request causes; leave, which must be called, ends it. The error is a [*BusyError], or that of ctx.
+// Occupy waits for a turn to do work that a request causes. leave ends the turn and must be called. The error is a
+// [*BusyError], or that of ctx.
 func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
 	timer := time.NewTimer(workWait)
 	defer timer.Stop()

@@ -19,9 +19,9 @@ func (e *NotCancelledError) Error() string {
 // cancelledReason is why a cancelled operation was not carried out.
 const cancelledReason = "somebody cancelled it"
 
-// Cancel closes an operation that has not begun, and returns it as it ended. When it returns, that is on disk. Where the operation has been
-// cancelled before it does nothing. The error is an [*UnknownOperationError], a [*NotCancelledError] or, where nothing was changed, a
-// [*JournalError].
+// Cancel closes an operation that has not begun, and returns it as it ended. When it returns, that is on disk. If the
+// operation has been cancelled before, it does nothing. The error is an [*UnknownOperationError], a
+// [*NotCancelledError] or, if nothing was changed, a [*JournalError].
 func (q *Queue) Cancel(id string) (Operation, error) {
 	q.saving.Lock() // nothing is written about it meanwhile
 	defer q.saving.Unlock()
@@ -42,7 +42,7 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	closed := entry{op: e.op}
 	closed.op.Decision.Intent = e.op.Intent
 	closed.close(q.now(), FinalCancelled, cancelledReason)
-	e.cancelling = true // and is not begun
+	e.cancelling = true // so it is not begun
 	ends := q.endings()
 	q.mu.Unlock()
 
@@ -68,7 +68,7 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	return closed.op, nil
 }
 
-// cancellable says why an open operation cannot be cancelled; nil where it can. q.mu must be held.
+// cancellable says why an open operation cannot be cancelled; nil if it can. q.mu must be held.
 func (e *entry) cancellable() error {
 	switch {
 	case e.op.State == Done:
@@ -83,7 +83,7 @@ func (e *entry) cancellable() error {
 	return nil
 }
 
-// cancelled says why a done operation was not cancelled; nil where it was.
+// cancelled says why a done operation was not cancelled; nil if it was.
 func cancelled(op Operation) error {
 	if op.State == Done && op.Result == FinalCancelled {
 		return nil

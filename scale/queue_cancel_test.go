@@ -10,7 +10,7 @@ func TestQueueCancels(t *testing.T) {
 	// Each of these begins with a scaling of the worker pool, whose cooldown lasts five minutes.
 	cases := []struct {
 		name string
-		// waits is what is cancelled, once prepare has come about.
+		// waits is what is cancelled, once prepare has taken effect.
 		waits   Intent
 		prepare func(w *world)
 		state   State
@@ -44,7 +44,7 @@ func TestQueueCancels(t *testing.T) {
 				if err != nil || kept.Result != FinalCancelled {
 					t.Errorf("on disk it is %+v, %v", kept, err)
 				}
-				r.wants(FinalCancelled, id) // who waits for it is told
+				r.wants(FinalCancelled, id) // whoever waits for it is told
 				if again, err := r.Cancel(id); err != nil || !again.EndedAt.Equal(op.EndedAt) {
 					t.Errorf("cancelled again it is %+v, %v", again, err)
 				}
@@ -79,7 +79,7 @@ func TestQueueDoesNotCancel(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 
-		// Of an update that was cut off it is not known yet whether it did what was asked for.
+		// It is not known yet whether an update that was cut off did what was asked for.
 		w.set(func() { w.cutOff, w.lucky = 1, true })
 		id = r.accepted(apiDelta(1))
 		time.Sleep(2 * readTime)
@@ -95,7 +95,7 @@ func TestQueueDoesNotCancel(t *testing.T) {
 	})
 }
 
-// What cannot be written down is not said to be cancelled, and goes on.
+// If a cancellation cannot be written down, the operation is not called cancelled, and goes on.
 func TestQueueCancelsOnDiskOrNotAtAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// batch is operations that are carried out together.
+// batch is the operations that are carried out together.
 type batch struct {
 	entries    []*entry
 	operations []Operation
@@ -17,14 +17,14 @@ type batch struct {
 	// earlier are the ids of updates that may have carried them out already.
 	earlier []string
 	stack   Stack
-	// base is the stack as it was read last for the batch.
+	// base is the stack as it was last read for the batch.
 	base *Snapshot
 }
 
 // carriedOutError says that an update of an earlier process has carried out a batch.
 type carriedOutError struct {
 	by Update
-	// updates are the history in which it stands.
+	// updates are the history in which that update stands.
 	updates []Update
 }
 
@@ -32,8 +32,8 @@ func (e *carriedOutError) Error() string {
 	return "it has been carried out already, by the update " + e.by.ID
 }
 
-// check looks in the history for an update that has carried out the batch already: the process that began it died. It is asked after
-// each reading, for that update may still have been running at the last one.
+// check looks in the history for an update that has carried out the batch already, because the process that began it
+// died. It is asked after each reading: at the last one, that update may still have been running.
 func (b *batch) check(ctx context.Context, snap *Snapshot) error {
 	b.base = snap
 	if len(b.earlier) == 0 {
@@ -56,7 +56,8 @@ func (b *batch) check(ctx context.Context, snap *Snapshot) error {
 
 func (b *batch) isCarriedOutBy(u Update) bool { return u.Succeeded && slices.Contains(b.earlier, u.ID) }
 
-// conclude makes of what the scaler returned what became of the operations, and says whether each pool is to be tried by itself.
+// conclude takes what the scaler returned and makes of it what became of the operations. It says whether each pool is
+// to be tried by itself.
 func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err error, splittable bool) (split bool) {
 	if already, ok := errors.AsType[*carriedOutError](err); ok {
 		q.settle(b, b.carriedOut(already), nil)
@@ -74,7 +75,7 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 	}
 	if failed, ok := errors.AsType[*EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
 		q.updateEnded()
-		q.postpone(b.entries, err) // with the update's id, for it may turn out to have succeeded
+		q.postpone(b.entries, err) // with the update's id, because it may turn out to have succeeded
 		return false
 	}
 	if report == nil {
@@ -88,15 +89,15 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *Report, err erro
 		return false
 	}
 	if splittable && splits(err) {
-		return true // with the update's id, for it may have succeeded although the engine failed
+		return true // with the update's id, because it may have succeeded although the engine failed
 	}
 	q.fail(b.entries, err)
 	return false
 }
 
-// waits says whether an error may go away by itself: somebody else holds the stack, the backend is out of reach, the program has rules that
-// are no rules, scaling is switched off, or something is amiss on this machine that was not when the server started. None of these comes from an
-// update that began.
+// waits says whether an error may go away by itself. That is so if somebody else holds the stack, the backend is out of
+// reach, the program's output holds no valid rules, scaling is switched off, or something is amiss on this machine that
+// was not when the server started. None of these comes from an update that began.
 func waits(err error) bool {
 	var malformed *RulesError
 	var setup *SetupError
@@ -119,7 +120,8 @@ func splits(err error) bool {
 	return errors.As(err, &engine) && !engine.Interrupted || errors.As(err, &target)
 }
 
-// carriedOut is the report of a batch that an update has carried out already: its decisions are made again on the stack as it was before that.
+// carriedOut is the report of a batch that an update has carried out already. Its decisions are made again on the stack
+// as it was before that update.
 func (b *batch) carriedOut(already *carriedOutError) *Report {
 	by, updates := already.by, already.updates
 	then := &Snapshot{Rules: maps.Clone(b.base.Rules)}
@@ -204,7 +206,8 @@ func (q *Queue) defers(e *entry) bool {
 	return q.snap.Rules[e.op.Intent.Pool].OnCooldown == Defer
 }
 
-// present are the counts that the decisions on each pool began from: its signals' own, else that of the first count or delta.
+// present are the counts that the decisions on each pool began from: that of its signals or, if it has none, that of
+// the first count or delta.
 func present(report *Report) map[string]*int {
 	from, signals := map[string]*int{}, map[string]bool{}
 	for _, d := range report.Decisions {
@@ -217,7 +220,7 @@ func present(report *Report) map[string]*int {
 	return from
 }
 
-// settle makes the operation what was decided and done, and says whether it is done.
+// settle writes into the operation what was decided and done, and says whether it is done.
 func (e *entry) settle(report *Report, d Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
 	op := &e.op
 	if d.Outcome == Held { // it waits until the hold ends

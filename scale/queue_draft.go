@@ -9,13 +9,13 @@ import (
 type draft struct {
 	// subs are the answers, in the order of the intents.
 	subs []Submission
-	// accepted are the operations to be, and of the places of their answers.
+	// accepted are the operations to be, and of the places of their answers in subs.
 	accepted []*entry
 	of       []int
 	// cleared are the signals that end an alert.
 	cleared []Intent
-	// uncertain says that a signal is turned away on the grounds of what may have changed since the stack was read, and turnsAway that a count
-	// or a delta is.
+	// uncertain says that a signal is turned away because of something that may have changed since the stack was read.
+	// turnsAway says that a count or a delta is turned away.
 	uncertain, turnsAway bool
 	pools                map[string]*outlook
 	deferred             map[string]*entry
@@ -23,19 +23,21 @@ type draft struct {
 
 // outlook is what is expected of a pool.
 type outlook struct {
-	// at is when it was made, of everything that is accepted.
+	// at is when it was made. It takes in everything that is accepted.
 	at   time.Time
 	rule Rule
 	err  error
-	// present is the pool as signals find it, and then as counts and deltas do, behind everything that is accepted already.
+	// present is the pool as signals find it, and then is the pool as counts and deltas find it, behind everything that
+	// is accepted already.
 	present, then Pool
-	// began is when the batch of the pool began that is being carried out; zero where there is none. before is the pool's count until then.
+	// began is when the batch of the pool that is being carried out began; zero if there is none. before is the pool's
+	// count until then.
 	began  time.Time
 	before *int
 	// waiting says that something is accepted for the pool and not done.
 	waiting bool
-	// signalled is the largest count that waiting signals ask for; nil where there are none. rivalled says that another signal asks for
-	// more, so that the counts and deltas, which follow the signals, must be decided again.
+	// signalled is the largest count that waiting signals ask for; nil if there are none. rivalled says that another
+	// signal asks for more, so that the counts and deltas, which follow the signals, must be decided again.
 	signalled *int
 	rivalled  bool
 	// snap is the stack as it is known, and pending what keeps the pool from being scaled.
@@ -43,7 +45,7 @@ type outlook struct {
 	pending []PendingChange
 }
 
-// toTheSecond is by how much a time may differ that the backend knows to the second.
+// toTheSecond is by how much a time that the backend knows to the second may differ.
 const toTheSecond = 2 * time.Second
 
 // draft decides the intents that are no duplicates. q.mu must be held.
@@ -75,7 +77,7 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 			pool.waiting = true
 		default:
 			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != Held
-			// Of an update of ours that has not been read yet it is not known to the second when its cooldown ends.
+			// If an update of ours has not been read yet, it is not known to the second when its cooldown ends.
 			ends := decision.Outcome == CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == NoChange || decision.Outcome == Paused ||
 				decision.Outcome == Refused || decision.Outcome == HasPending
@@ -84,8 +86,9 @@ func (q *Queue) draft(intents []Intent, subs []Submission) *draft {
 	return d
 }
 
-// outlook is what is expected of a pool. What time has changed about it since it was made, such as the end of a cooldown, is passed over
-// for no longer than other people's updates are. q.mu must be held.
+// outlook is what is expected of a pool. One that was made before may be up to Freshness old: time may have changed
+// something about the pool since, such as the end of a cooldown, and that is passed over for no longer than other
+// people's updates are. q.mu must be held.
 func (q *Queue) outlook(name string, now time.Time) *outlook {
 	if o, ok := q.outlooks[name]; ok && !now.Before(o.at) && now.Sub(o.at) < q.options.Freshness {
 		o.pending = q.snap.pendingBy(q.proof)[name]
@@ -151,7 +154,8 @@ func (o *outlook) decide(intent Intent, now time.Time) Decision {
 	return d
 }
 
-// decideBusy decides a signal while an update of its pool runs: it is held off, unless no cooldown will be in its way when the update ends.
+// decideBusy decides a signal while an update of its pool runs: it is held off, unless no cooldown will be in its way
+// when the update ends.
 func (o *outlook) decideBusy(held Decision, now time.Time) Decision {
 	const running = "an update of the pool is running"
 	ended := o.present.scaledFrom(o.before, now)
@@ -179,7 +183,7 @@ func (p Pool) scaledFrom(from *int, now time.Time) Pool {
 	return p
 }
 
-// verdict says as what a decided intent is accepted; empty where it is not.
+// verdict says as what a decided intent is accepted; empty if it is not.
 func (o *outlook) verdict(d Decision) State {
 	direct := d.Intent.Signal == nil
 	switch {
@@ -195,8 +199,8 @@ func (o *outlook) verdict(d Decision) State {
 	return ""
 }
 
-// add makes an operation of a decided intent. Of several signals for a pool that are deferred at once, the one that needs the most
-// capacity is kept, and the others are done: they have been heard.
+// add makes an operation from a decided intent. If several signals for a pool are deferred at once, the one that needs
+// the most capacity is kept. The others are done: they have been heard.
 func (d *draft) add(i int, id string, decision Decision, state State, now time.Time) {
 	e := newEntry(Operation{
 		ID: id, Intent: decision.Intent, State: state, Decision: decision, From: decision.From, To: &decision.To, AcceptedAt: now,
@@ -218,7 +222,8 @@ func (d *draft) add(i int, id string, decision Decision, state State, now time.T
 	d.accepted, d.of = append(d.accepted, e), append(d.of, i)
 }
 
-// close makes the operation done, without anything having been scaled. What it is known by outside the queue must wait for finish.
+// close makes the operation done, without anything having been scaled. Nobody outside the queue may hear of that before
+// finish.
 func (e *entry) close(now time.Time, result Final, reason string) {
 	e.op.State, e.op.Result, e.op.EndedAt, e.op.To = Done, result, now, nil
 	e.op.Decision.Reason, e.op.Error, e.op.Updates = reason, "", nil

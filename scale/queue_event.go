@@ -6,7 +6,8 @@ import "time"
 type (
 	// Submitted says what an intent was answered with: an operation, or a decision not to do anything.
 	Submitted struct{ Submission }
-	// Changed says that an operation has come further: it is begun, deferred again, waits for another try, or is done.
+	// Changed says that an operation has come further: it is begun, is deferred again, waits for another try, or is
+	// done.
 	Changed struct{ Operation Operation }
 	// BatchStarted says that operations are carried out together, by at most one update.
 	BatchStarted struct {
@@ -18,12 +19,13 @@ type (
 	BatchDone struct {
 		ID         string
 		Operations []Operation
-		// Report is nil where Err is not, except for a [*WriteError], and where an update of an earlier process had done all before.
+		// Report is nil if Err is not, except for a [*WriteError]. It is also nil if an update of an earlier process
+		// had done everything before.
 		Report *Report
-		// Duration is how long it took, with all waiting for others.
+		// Duration is how long it took, including all waiting for others.
 		Duration time.Duration
 		Err      error
-		// Postponed says that Err, such as a locked stack, is no end: all of the operations are tried again.
+		// Postponed says that Err, such as a locked stack, is not the end: all of the operations are tried again.
 		Postponed bool
 	}
 	// Postponed says that the stack could not be changed now, and when it is tried again.
@@ -33,12 +35,12 @@ type (
 		Attempt int
 		Err     error
 	}
-	// Announced says what is about to be done that nobody has asked for now.
+	// Announced says what is about to be done although nobody has asked for it now.
 	Announced struct{ Upcoming []Upcoming }
 	// HoldsChanged says what is held now, and what was before.
 	HoldsChanged struct{ Before, Now Holds }
-	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a [*RulesError] where the rules
-	// read before stay in force, or says why the stack could not be read.
+	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a
+	// [*RulesError] if the rules that were read before stay in force, or else says why the stack could not be read.
 	Refreshed struct{ Err error }
 	// JournalFailed says that what became of operations could not be written down; it is tried again.
 	JournalFailed struct{ Err error }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// foreseen is what a reading should find after the batch's update, as far as pools are decided by it: the stack as it was read just before,
-// and what the report says was done. It is nil where that cannot be said: not all went well, another update came in between, something is
-// not proved or was left in between, or there are no valid rules.
+// foreseen is what a reading should find after the batch's update, as far as pools are decided by it. It is the stack
+// as it was read just before, with what the report says was done. It is nil if that cannot be said: not all went well,
+// another update came in between, something is not proved or was left in between, or there are no valid rules.
 func (b *batch) foreseen(report *Report, err error, now time.Time) *Snapshot {
 	unproved := slices.ContainsFunc(report.Results, func(r MoveResult) bool { return r.Unverified != "" })
 	change := report.Change

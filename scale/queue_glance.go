@@ -2,14 +2,14 @@ package scale
 
 import "time"
 
-// glanced is a stack whose backend shows at a glance, without a process, whether an update of whomever may have ended: then it shows something else
-// than before. Empty: it does not show that.
+// glanced is a stack whose backend can be looked at without a process. Glance tells something else than before if an
+// update, whoever made it, may have ended in between. It is empty if the backend does not show that.
 type glanced interface{ Glance() string }
 
 // glanceEvery is how often an idle queue glances at the backend.
 const glanceEvery = 500 * time.Millisecond
 
-// glances is what the queue saw at its last glance, at a moment. Run, and nobody else, uses it.
+// glances is what the queue saw at its last glance, and when. Run alone reads and writes it.
 type glances struct {
 	stack glanced
 	seen  string

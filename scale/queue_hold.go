@@ -6,10 +6,12 @@ import (
 )
 
 const (
-	// holdCheck is how often it is looked whether a hold, for whose end something waits, has been ended early by another process.
+	// holdCheck is how often the queue looks, while something waits for the end of a hold, whether another process has
+	// ended the hold early.
 	holdCheck = 2 * time.Second
-	// holdFreshness is for how long it is not looked again for holds after there were none: many alerts may come at once. Before anything is carried
-	// out it is looked in any case, and nobody is turned away for a hold that was seen before.
+	// holdFreshness is for how long the holds are not looked at again after there were none: many alerts may come at
+	// once. Before anything is carried out they are looked at in any case. Nobody is turned away for a hold that was
+	// seen before.
 	holdFreshness = 100 * time.Millisecond
 )
 
@@ -18,7 +20,7 @@ func (q *Queue) Hold(hold Hold) error {
 	return q.changeHolds(func(holds Holds) Holds { return holds.With(hold) })
 }
 
-// Release ends the hold on a pool, or the one on the stack where that is empty. It does nothing where there is none.
+// Release ends the hold on a pool, or the one on the stack if pool is empty. It does nothing if there is none.
 func (q *Queue) Release(pool string) error {
 	return q.changeHolds(func(holds Holds) Holds { return holds.Without(pool) })
 }
@@ -42,7 +44,8 @@ func (q *Queue) changeHolds(change func(Holds) Holds) error {
 	return err
 }
 
-// lookAtHolds learns what is held now, which another process may have changed. After an error what was held before still is.
+// lookAtHolds learns what is held now, which another process may have changed. After an error, what was held before
+// counts as held still.
 func (q *Queue) lookAtHolds() error {
 	holds, err := q.Holds()
 	if err != nil {
@@ -70,7 +73,8 @@ func (q *Queue) knowHolds() error {
 	return q.lookAtHolds()
 }
 
-// dueAt is when an operation may be carried out, as [entry.due] says, or when the hold on its pool ends. q.mu must be held.
+// dueAt is when an operation may be carried out, as [entry.due] says, or when the hold on its pool ends. q.mu must be
+// held.
 func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
 	at, ok = e.due()
 	now := q.now()

@@ -9,23 +9,26 @@ import (
 
 // known is what a queue knows of its stack. The queue's mu guards it.
 type known struct {
-	// snap is what was read last, nil before that, and began when that reading began. news is closed when there is another one.
+	// snap is what was read last, nil before that, and began is when that reading began. news is closed when there is
+	// another one.
 	snap  *Snapshot
 	began time.Time
 	news  chan struct{}
-	// outdated says that an update of ours ended after that, and foreseen that snap is nevertheless what a reading should find, for the
-	// update did what it was to do. That is good enough to accept intents, which are decided again, and not to turn them away.
+	// outdated says that an update of ours ended after that. foreseen says that snap is nevertheless what a reading
+	// should find, because the update did what it was to do. That is good enough to accept intents, which are decided
+	// again, and not to turn them away.
 	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
-	// flight is the reading under way that began last; nil where there is none. flights are all that are under way, and next is the one that
-	// begins when one of them ends; nil: none waits.
+	// flight is the reading under way that began last; nil if there is none. flights counts all that are under way.
+	// next is the reading that begins when one of them ends; nil if none waits.
 	flight  *flight
 	flights int
 	next    *flight
 	// remarks are those of [Program.Remarks] that were told last.
 	remarks []string
-	// readErr says why the stack could not be read the last time, and rulesErr why other rules than the stack's output are in force.
+	// readErr says why the stack could not be read the last time. rulesErr says why other rules than those of the
+	// stack's output are in force.
 	readErr, rulesErr error
 }
 
@@ -48,10 +51,10 @@ func (k *known) usable() bool {
 	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
 }
 
-// fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share one reading, which the end of
-// an update may forestall.
-// It returns what is known then, which may be gone a moment later: somebody destroys the stack.
-// The error is an [*UnavailableError], a [*RulesError] where none were ever valid, or that of ctx.
+// fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share
+// one reading. The end of an update may make that reading unnecessary. It returns what is known then, which may be gone
+// a moment later if somebody destroys the stack. The error is an [*UnavailableError], a [*RulesError] if no rules were
+// ever valid, or that of ctx.
 func (q *Queue) fresh(ctx context.Context, since time.Time) (*Snapshot, error) {
 	var failed error
 	for {
@@ -77,11 +80,12 @@ func (q *Queue) fresh(ctx context.Context, since time.Time) (*Snapshot, error) {
 	}
 }
 
-// mostFlights is how many readings may be under way at once: each is processes of the CLI, and ever more of them take ever longer. One that hangs
-// does not keep the next one from being begun.
+// mostFlights is how many readings may be under way at once. Each is processes of the CLI, and the more of them there
+// are, the longer they take. One that hangs does not keep the next one from being begun.
 const mostFlights = 2
 
-// read joins the reading under way, unless that began too early, or begins one, or joins those who wait for one to begin. q.mu must be held.
+// read joins the reading under way, unless that began too early. Otherwise it begins one, or joins those who wait for
+// one to begin. q.mu must be held.
 func (q *Queue) read(since time.Time) *flight {
 	if f := q.flight; f != nil && f.updates == q.updates && !f.began.Before(since) {
 		return f
@@ -174,7 +178,7 @@ func (q *Queue) takeIn(f *flight, snap *Snapshot, err error) (news []Event) {
 	}
 	clear(q.outlooks)
 	q.pollAt = q.now().Add(q.options.Poll)
-	if deployed || q.unproved == 0 { // one that cannot be made has its own time
+	if deployed || q.unproved == 0 { // a proof that cannot be made has its own time
 		q.proveAt = time.Time{}
 	}
 	return news
@@ -207,7 +211,8 @@ func (k *known) take(f *flight, snap *Snapshot, err error) error {
 	return k.readErr
 }
 
-// switchOff takes in that scaling turned out to be switched off, if that is what an error says, before the next reading finds that too.
+// switchOff takes in that scaling turned out to be switched off, if an error says so, before the next reading finds
+// that too.
 func (q *Queue) switchOff(err error) {
 	q.mu.Lock()
 	news := IsOff(err) && !IsOff(q.readErr)
@@ -221,7 +226,7 @@ func (q *Queue) switchOff(err error) {
 	}
 }
 
-// unavailable makes of what kept the stack from being read what callers know.
+// unavailable turns what kept the stack from being read into an error that callers know.
 func unavailable(err error) error {
 	var already *UnavailableError
 	var malformed *RulesError
@@ -231,16 +236,18 @@ func unavailable(err error) error {
 	return &UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}
 }
 
-// afterwards is how the stack is after an update of ours, which has just ended, as far as that is known without a reading.
+// afterwards is how the stack is after an update of ours that has just ended, as far as that is known without a
+// reading.
 type afterwards struct {
 	at time.Time
-	// certain is what a reading would find at that moment; nil where the backend does not show that nobody else has written.
+	// certain is what a reading would find at that moment; nil if the backend does not show that nobody else has
+	// written.
 	certain *Snapshot
-	// foreseen is what it should find; nil where that cannot be said.
+	// foreseen is what a reading should find; nil if that cannot be said.
 	foreseen *Snapshot
 }
 
-// afterwards must be asked for without q.mu: the backend is looked at.
+// afterwards looks at the backend, so q.mu must not be held.
 func (q *Queue) afterwards() afterwards {
 	at := q.now()
 	snap, certain := q.scaler.Stack.Expected()
@@ -250,8 +257,9 @@ func (q *Queue) afterwards() afterwards {
 	return afterwards{at: at, certain: snap}
 }
 
-// updated takes in that an update of ours has ended: nothing that was read before is good enough any more. Where it is known what the stack is like
-// now, the update's operations must no longer be running when q.mu, which must be held, is released.
+// updated takes in that an update of ours has ended: nothing that was read before is good enough any more. q.mu must be
+// held. If it is known what the stack is like now, the update's operations must no longer be running when q.mu is
+// released.
 func (q *Queue) updated(a afterwards) {
 	q.updates++
 	clear(q.outlooks)
@@ -267,7 +275,8 @@ func (q *Queue) updated(a afterwards) {
 	q.pollAt = time.Time{}
 }
 
-// updateEnded takes in that an update of ours has ended, as far as it was begun, of which nothing is foreseen.
+// updateEnded takes in that an update of ours, if one was begun, has ended, and that nothing is foreseen of what it
+// leaves.
 func (q *Queue) updateEnded() {
 	after := q.afterwards()
 	q.mu.Lock()

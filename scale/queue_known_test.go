@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Those who must not be answered by what is out of date wait for one of few readings: each is processes of the CLI.
+// Those who must not be answered by what is out of date wait for one of a few readings: each is processes of the CLI.
 func TestQueueHasFewReadingsUnderWay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -34,8 +34,8 @@ func TestQueueHasFewReadingsUnderWay(t *testing.T) {
 	})
 }
 
-// Where the backend shows that nobody else has written, the end of an update answers those who wait. While one follows the other there may never be a
-// reading that does: what it finds is out of date when it has ended.
+// If the backend shows that nobody else has written, the end of an update answers those who wait. While one update
+// follows the other, there may never be a reading that does: what it finds is out of date when it has ended.
 func TestQueueIsAnsweredByTheEndOfAnUpdate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -68,7 +68,7 @@ func TestQueueIsAnsweredByTheEndOfAnUpdate(t *testing.T) {
 	})
 }
 
-// Who waits for a reading that never begins, for the queue is stopped, is told so.
+// Whoever waits for a reading that never begins, because the queue is stopped, is told so.
 func TestQueueStopsWithoutTheNextReading(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t), func(o *QueueOptions) { o.Freshness = time.Nanosecond })
@@ -86,7 +86,7 @@ func TestQueueStopsWithoutTheNextReading(t *testing.T) {
 	})
 }
 
-// What a queue that never ran has begun for others ends with it too: what it observes and its journal may go afterwards.
+// What a queue that never ran has begun for others also ends with it: its observer and its journal may go afterwards.
 func TestQueueThatNeverRanIsClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

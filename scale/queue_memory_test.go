@@ -24,7 +24,7 @@ type memory struct {
 	keys    map[string]string
 	heard   map[string]Heard
 	err     error
-	// delay is how long it takes to bring something new to disk, and updateDelay something else.
+	// delay is how long it takes to bring something new to disk, and updateDelay how long it takes for anything else.
 	delay, updateDelay time.Duration
 }
 
@@ -32,14 +32,14 @@ func newMemory() *memory {
 	return &memory{records: map[string][]byte{}, keys: map[string]string{}, heard: map[string]Heard{}}
 }
 
-// copied is what a process would find that starts now.
+// copied is what a process that starts now would find.
 func (m *memory) copied() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard)}
 }
 
-// die is copied at the moment of a crash: nothing reaches the disk any more.
+// die is copied at the moment of a crash: nothing reaches the disk after that.
 func (m *memory) die() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -149,7 +149,7 @@ func (m *memory) Remember(heard []Heard) error {
 	return nil
 }
 
-// Probe fails where a write would.
+// Probe fails if a write would fail.
 func (m *memory) Probe() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// checkOutlooks holds what is kept of pools' outlooks against ones made afresh.
+// checkOutlooks compares what is kept of pools' outlooks with ones made afresh.
 func (r *rig) checkOutlooks(after string) (kept int) {
 	r.t.Helper()
 	r.mu.Lock()
@@ -34,7 +34,7 @@ func TestQueueKeepsOutlooksAsTheyWouldBeMade(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			w := newWorld(t)
-			// Without a cooldown time changes nothing, so that none of them is ever too old.
+			// Without a cooldown time changes nothing, so none of them is ever too old.
 			w.rule("worker", func(r *Rule) { r.Cooldown, r.OnCooldown = Cooldown{}, Defer })
 			w.rule("api", func(r *Rule) { r.Cooldown = Cooldown{} })
 			r := begin(t, w, func(o *QueueOptions) { o.Freshness = 24 * time.Hour })
@@ -221,7 +221,8 @@ func TestQueueSavesWhatGaveWayWithoutAWait(t *testing.T) {
 	})
 }
 
-// A submission must not cost more the more operations are open: with a hundred times as many it may take three times as long.
+// A submission must not cost more the more operations are open: with a hundred times as many, it may take three times
+// as long.
 func BenchmarkQueueSubmitWithManyOpen(b *testing.B) {
 	perSubmit := func(open int) time.Duration {
 		q, err := NewQueue(QueueOptions{Scaler: &Scaler{Now: time.Now}, Journal: discarding{}, MaxOpen: 1 << 30})

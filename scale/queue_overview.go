@@ -10,10 +10,11 @@ import (
 type Overview struct {
 	// Pools tell how every pool stands, by name; nil before the stack has been read.
 	Pools []Status
-	// Program says how the program here compares with what was deployed, and Remarks in sentences what differs.
+	// Program says how the program here compares with what was deployed, and Remarks say in sentences what differs.
 	Program
 	Remarks []string
-	// Scalings are the newest scalings, newest first, whoever made them: those that were read with the stack, and not the whole history.
+	// Scalings are the newest scalings, newest first, whoever made them. They are those that were read with the stack,
+	// and not the whole history.
 	Scalings []Scaling
 	// ReadAt is when the stack was read as the queue knows it; zero before that.
 	ReadAt time.Time
@@ -21,7 +22,8 @@ type Overview struct {
 	Unready, RulesErr error
 	// Open are the operations that are not done, oldest first.
 	Open []Operation
-	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, where that is not so.
+	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, if they do not wait for
+	// that.
 	RetryAt time.Time
 	// Holds are those in force.
 	Holds Holds
@@ -29,7 +31,8 @@ type Overview struct {
 	Upcoming []Upcoming
 }
 
-// Overview tells what the queue knows. It asks nobody and does not wait: where the stack cannot be read, this is how it was.
+// Overview tells what the queue knows. It asks nobody and does not wait: if the stack cannot be read, it tells how the
+// stack was.
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
 	snap, proof := q.snap, q.proof
@@ -49,8 +52,9 @@ func (q *Queue) Overview() Overview {
 	return out
 }
 
-// Overview tells how the stack stands, by one reading. It changes nothing, takes no lock and tries nothing again: drift is told of and left as
-// it is. What is being done now it cannot know, and no operation is open in it. The error is that of the reading.
+// Overview tells how the stack stands, by one reading. It changes nothing, takes no lock and tries nothing again: it
+// tells of drift and leaves it as it is. It cannot know what is being done now, and no operation is open in it. The
+// error is that of the reading.
 func (s *Scaler) Overview(ctx context.Context) (Overview, error) {
 	began := s.Now()
 	snap, err := s.Stack.Read(ctx)

@@ -19,7 +19,7 @@ func TestOverviewBeforeTheFirstReading(t *testing.T) {
 	})
 }
 
-// Where the stack cannot be read, what was known before is told, at once.
+// If the stack cannot be read, what was known before is told, at once.
 func TestOverviewAsksNobody(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -76,7 +76,7 @@ func TestStatusesTellDrift(t *testing.T) {
 	}
 }
 
-// What a plan writes into an update's message is read out of it again, for each of its pools.
+// What a plan writes into an update's message is read from it again, for each of its pools.
 func TestWhyIsReadFromTheMessage(t *testing.T) {
 	three, two := 3, 2
 	message := func(moves ...Move) string { return change(snapshot(), moves).Message }
@@ -106,7 +106,7 @@ func TestWhyIsReadFromTheMessage(t *testing.T) {
 	}
 }
 
-// A look at the stack is one reading: no lock is taken, and a stale file stays.
+// A look at the stack is one reading: it takes no lock, and a stale file stays.
 func TestOverviewOfAStack(t *testing.T) {
 	fake := newFake(t, snapshot(withFile("api", "-")))
 	got, err := fake.scaler().Overview(t.Context())

@@ -12,23 +12,25 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// ahead is what has been begun for operations that are about to be carried out, before it is decided what that will be.
+// ahead is what has been begun for operations that are about to be carried out, before it is decided what to do for
+// them.
 type ahead struct {
-	// span is that of the carrying out, which began then; nil where nothing has been begun.
+	// span is that of the carrying out, which began at began; nil if nothing has been begun.
 	span  trace.Span
 	began time.Time
-	// reading is the reading of the stack; nil where somebody else is at work in the directory, or once the scaler has it.
+	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has it.
 	reading *reading
-	// change is the one for which the engine was started, at a moment, and end ends that engine where no such update is made; nil: there is none.
+	// change is the one for which the engine was started, at started. end ends that engine if no such update is made;
+	// nil if there is none.
 	change  Change
 	started time.Time
 	end     func()
 }
 
-// prepare begins what operations which wait, or are about to be carried out, need in any case, the reading of the stack, while others that
-// arrive at the same moment are waited for. And it has the engine started for the update that they are likely to need, if it is known well
-// enough what that will do, and another one where more of them need another update. Nothing is decided by it: an update that turns out to be
-// another one starts its own engine.
+// prepare begins what operations that wait, or are about to be carried out, need in any case: the reading of the stack.
+// It does so while the queue waits for others that arrive at the same moment. It also has the engine started for the
+// update that they are likely to need, if it is known well enough what that will do, and starts another one if more of
+// them need another update. It decides nothing: an update that turns out to be another one starts its own engine.
 func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 	if len(waiting) == 0 {
 		q.unprepare()
@@ -66,8 +68,8 @@ func (q *Queue) prepare(ctx context.Context, waiting []*entry) {
 	q.ahead.change, q.ahead.started, q.ahead.end = p.Change, now, q.scaler.Stack.Prepare(p.Change)
 }
 
-// another is when another engine may be started in place of the one that waits. Each costs as much as all of a reading: while more and more
-// operations arrive, the waits between them grow.
+// another is when another engine may be started in place of the one that waits. Each costs as much as a whole reading.
+// So the waits between them grow while more and more operations arrive.
 func (a *ahead) another(first time.Duration) time.Time {
 	return a.started.Add(first + a.started.Sub(a.began))
 }
@@ -86,7 +88,7 @@ func (q *Queue) unprepare() {
 	q.ahead = ahead{}
 }
 
-// gathering are the operations that wait for others which arrive at the same moment.
+// gathering are the operations that wait for others that arrive at the same moment.
 func (q *Queue) gathering() []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// wantHeadStarts checks how many engines were started before their update was decided, how many of these were used, and that none waits.
+// wantHeadStarts checks how many engines were started before their update was decided, how many of these were used, and
+// that none waits.
 func (r *rig) wantHeadStarts(preparations, headStarts int) {
 	r.t.Helper()
 	r.world.mu.Lock()
@@ -145,7 +146,7 @@ func TestQueueLeavesNothingPreparedWhenItStops(t *testing.T) {
 // gatherTime is the default of [QueueOptions.Gather].
 const gatherTime = 100 * time.Millisecond
 
-// The stack is read while others that arrive at the same moment are waited for, and once.
+// The stack is read once, while the queue waits for others that arrive at the same moment.
 func TestQueueReadsTheStackAhead(t *testing.T) {
 	cases := []struct {
 		name            string
@@ -229,7 +230,7 @@ func TestQueueReadsTheStackAhead(t *testing.T) {
 	}
 }
 
-// What has been begun is let go where nothing comes of it.
+// What has been begun is let go if nothing comes of it.
 func TestQueueGivesTheLockBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t), func(o *QueueOptions) { o.Gather = time.Hour })
@@ -247,7 +248,7 @@ func TestQueueGivesTheLockBack(t *testing.T) {
 	})
 }
 
-// Operations that arrive at the same moment are carried out together, and a storm of them too, up to a point.
+// Operations that arrive at the same moment are carried out together, and up to a point so is a storm of them.
 func TestQueueGathersWhatArrivesTogether(t *testing.T) {
 	const (
 		gather = 4 * time.Second // longer than a reading takes
@@ -291,7 +292,7 @@ func TestQueueGathersWhatArrivesTogether(t *testing.T) {
 	}
 }
 
-// every are moments from now on, so far apart, up to an end.
+// every lists moments from now on, so far apart, up to an end.
 func every(apart, end time.Duration) (out []time.Duration) {
 	for at := time.Duration(0); at <= end; at += apart {
 		out = append(out, at)

@@ -10,16 +10,17 @@ import (
 
 // proved is what a queue knows to be pending. The queue's mu guards it.
 type proved struct {
-	// proof is the last one; nil before that.
+	// proof is the last one; nil if none has been made yet.
 	proof *Proof
-	// proveAt is when there is next a look whether a proof is needed, and unproved how often in a row none could be made.
+	// proveAt is when it is next looked whether a proof is needed. unproved is how often in a row none could be made.
 	proveAt  time.Time
 	unproved int
-	// proving says that one is being made.
+	// proving says that a proof is being made.
 	proving bool
 }
 
-// mostProveDelay is the longest wait before a proof is tried again that could not be made, such as one of a program that does not run.
+// mostProveDelay is the longest wait before the next try to make a proof that could not be made, such as that of a
+// program that does not run.
 const mostProveDelay = 10 * time.Minute
 
 // proveTimeout ends a proof that hangs. Previews of large stacks take minutes.
@@ -30,7 +31,8 @@ func (q *Queue) idle() bool {
 	return q.usable() && !q.outdated && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted || e.op.State == Running })
 }
 
-// proveWhenIdle has it proved what is pending while there is time for that, so that no alarm waits for it. q.mu must be held.
+// proveWhenIdle has a proof made of what is pending while there is time for that, so that no alarm waits for it. q.mu
+// must be held.
 func (q *Queue) proveWhenIdle(now time.Time) {
 	if q.proving || q.proveAt.After(now) || !q.idle() {
 		return
@@ -75,7 +77,8 @@ func (q *Queue) takeProof(proof *Proof, err error) {
 	q.wakeUp()
 }
 
-// takeSizes notes the sizes that a proof has found in what is known of the stack, which others may be reading; q.mu must be held.
+// takeSizes notes the sizes that a proof has found in what is known of the stack, which others may be reading; q.mu
+// must be held.
 func (q *Queue) takeSizes(proof *Proof) {
 	if proof == nil || q.snap == nil {
 		return
@@ -87,7 +90,7 @@ func (q *Queue) takeSizes(proof *Proof) {
 	}
 }
 
-// pendingBy are the changes that keep pools from being scaled, by pool, as a proof has them, which may be nil.
+// pendingBy are the changes that keep pools from being scaled, by pool, as a proof has them. The proof may be nil.
 func (s *Snapshot) pendingBy(proof *Proof) map[string][]PendingChange {
 	out := map[string][]PendingChange{}
 	for _, pool := range s.needsProof(s.Rules.Names()) {
@@ -98,8 +101,8 @@ func (s *Snapshot) pendingBy(proof *Proof) map[string][]PendingChange {
 	return out
 }
 
-// lookAtPending looks once more at what is known to be pending for the pools of intents: nobody is turned away for what has been put right
-// meanwhile.
+// lookAtPending looks once more at what is known to be pending for the pools of intents, so that nobody is turned away
+// because of what has been put right meanwhile.
 func (q *Queue) lookAtPending(intents []Intent) {
 	q.mu.Lock()
 	snap, proof := q.snap, q.proof
@@ -118,7 +121,7 @@ func (q *Queue) lookAtPending(intents []Intent) {
 	}
 }
 
-// withholdPending makes of a decision to scale a pool one that waits for pending changes, where there are any.
+// withholdPending turns a decision to scale a pool into one that waits for pending changes, if there are any.
 func (o *outlook) withholdPending(snap *Snapshot, d Decision) Decision {
 	if d.Outcome != Scale || len(o.pending) == 0 {
 		return d

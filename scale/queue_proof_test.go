@@ -12,16 +12,17 @@ import (
 
 const previewTime = 5 * time.Second
 
-// pendingWorld is a world in which a proof must be made, and which says what is pending.
+// pendingWorld is a world in which a proof must be made. It says what is pending.
 type pendingWorld struct {
 	*world
-	// pending is what a preview shows of the worker pool, previewErr why it shows nothing, and hangs has it never end.
+	// pending is what a preview shows of the worker pool, previewErr is why it shows nothing, and hangs says that it
+	// never ends.
 	pending    []ResourceStep
 	previewErr error
 	hangs      bool
 	// kept is the proof that is kept.
 	kept *Proof
-	// previews are when there were any, and overlaps counts those during an update of ours.
+	// previews are the times of the previews, and overlaps counts those during an update of ours.
 	previews []time.Time
 	overlaps int
 }
@@ -114,7 +115,7 @@ func TestQueueProvesInIdleTime(t *testing.T) {
 		name  string
 		world func(*pendingWorld)
 		rule  ruleEdit
-		// do happens after the first proof, and for is how long there is time for another.
+		// do happens after the first proof. after is how long there is then time for another one.
 		do    func(*pendingWorld, *rig)
 		after time.Duration
 		want  int
@@ -152,7 +153,7 @@ func TestQueueProvesInIdleTime(t *testing.T) {
 	}
 }
 
-// An alarm is not kept waiting by a proof that is not needed yet, nor is one begun beside its update.
+// A proof that is not needed yet does not keep an alarm waiting, and none is begun beside the alarm's update.
 func TestQueueProvesNothingWhileSomethingIsAccepted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newPendingWorld(t)
@@ -179,7 +180,7 @@ func TestAProofThatCannotBeMadeIsTriedAgainLessAndLess(t *testing.T) {
 		w.previewErr = &WriteError{File: "x", Err: errors.New("the program does not run")} // of no pool in particular
 		r := w.serve(t)
 		time.Sleep(time.Hour)
-		// After half a minute, one, two, four, eight and then each ten.
+		// It is tried after half a minute, one, two, four and eight minutes, and then every ten.
 		if got := w.previewed(); got < 8 || got > 12 {
 			t.Errorf("%d tries in an hour", got)
 		}
@@ -199,7 +200,7 @@ func TestAProofThatCannotBeMadeIsTriedAgainLessAndLess(t *testing.T) {
 	})
 }
 
-// A deploy may be what mends it.
+// A deploy may be what puts it right.
 func TestAProofThatCouldNotBeMadeIsTriedAtOnceAfterADeploy(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newPendingWorld(t)
@@ -216,7 +217,7 @@ func TestAProofThatCouldNotBeMadeIsTriedAtOnceAfterADeploy(t *testing.T) {
 	})
 }
 
-// One that takes for ever is given up, and is a proof that cannot be made.
+// A proof that takes for ever is given up, and counts as one that cannot be made.
 func TestAProofThatHangsIsGivenUp(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newPendingWorld(t)
@@ -232,7 +233,7 @@ func TestAProofThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-// A stack that is destroyed while a proof is made has nothing of which anything could be pending.
+// If a stack is destroyed while a proof is made, there is nothing of which anything could be pending.
 func TestAProofOfAStackThatIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newPendingWorld(t)
@@ -298,7 +299,7 @@ func TestQueueAcceptsNothingWhileChangesArePending(t *testing.T) {
 					t.Errorf("got %+v", sub)
 				}
 				time.Sleep(100 * time.Millisecond)
-				// What is pending is brought here, and nothing but the stack can tell: it has just been read.
+				// From here on nothing is pending. Only the stack can tell, because it has just been read.
 				w.set(func() {
 					w.pending = nil
 					proof := *w.kept
@@ -326,7 +327,7 @@ func TestQueueScalesThePoolWithoutPendingChanges(t *testing.T) {
 	})
 }
 
-// What is pending comes after everything that keeps a pool from being scaled anyway.
+// Pending changes come after everything that keeps a pool from being scaled anyway.
 func TestQueueDecidesAboutPendingChangesLast(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -354,7 +355,7 @@ func TestQueueDecidesAboutPendingChangesLast(t *testing.T) {
 	}
 }
 
-// What is found to be pending only when it is carried out ends the operation, without an update.
+// A change that is found to be pending only when the operation is carried out ends the operation, without an update.
 func TestAnOperationEndsAsPending(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newPendingWorld(t)

@@ -28,7 +28,7 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// start starts a queue on a journal, as a process that has just been started.
+// start starts a queue on a journal, as a process does that has just been started.
 func start(t *testing.T, w *world, journal *memory, edits ...func(*QueueOptions)) *rig {
 	t.Helper()
 	r := &rig{t: t, world: w, journal: journal, process: &process{world: w}, stopped: make(chan struct{})}

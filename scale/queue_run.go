@@ -12,8 +12,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// Run carries out what is accepted, until ctx ends: then the update that runs is finished, no other is begun, and what is not done stays
-// in the journal. It may be called once. Where an update of an earlier process may have carried out an operation, the history tells.
+// Run carries out what is accepted, until ctx ends. Then the update that runs is finished, no other is begun, and what
+// is not done stays in the journal. It may be called once. If an update of an earlier process may have carried out an
+// operation, the history tells.
 func (q *Queue) Run(ctx context.Context) {
 	defer q.Close()
 	q.mu.Lock()
@@ -31,7 +32,7 @@ func (q *Queue) Run(ctx context.Context) {
 		_ = q.lookAtHolds() // what cannot be decided because of that says so
 		if batch := q.ready(); len(batch) > 0 {
 			q.carry(ctx, batch)
-			q.glances.look(q.now()) // it is our own update that is seen, and that is read anyway
+			q.glances.look(q.now()) // it sees our own update, which is read anyway
 			continue
 		}
 		if q.unsettled() {
@@ -53,8 +54,9 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
-// Close ends what the queue does besides Run, such as readings that others have asked for, and waits for its end. Run closes at its own end; a queue
-// that never runs must be closed before its journal is. Closing again does nothing. The queue must not run afterwards.
+// Close ends what the queue does besides Run, such as readings that others have asked for, and waits for its end. Run
+// closes at its own end; a queue that never runs must be closed before its journal is. Closing again does nothing. The
+// queue must not run afterwards.
 func (q *Queue) Close() {
 	q.unprepare()
 	q.save()
@@ -65,8 +67,8 @@ func (q *Queue) Close() {
 	q.background.Wait()
 }
 
-// ready are the operations to be carried out now. They count as running from here on, and their pools as busy. What arrives while the stack is
-// read for them is carried out along with them: nothing can be decided before that.
+// ready are the operations to be carried out now. From here on they count as running, and their pools as busy. What
+// arrives while the stack is read for them is carried out along with them, because nothing can be decided before that.
 func (q *Queue) ready() []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,9 +89,10 @@ func (q *Queue) ready() []*entry {
 	return due
 }
 
-// inDoubtFirst leaves of the operations those that an update may have carried out of which nothing is known, as they were together then,
-// if there are any. That update may still be running. By themselves they need one again if they needed one then, and so wait for it;
-// others could make it seem that there is nothing to do.
+// inDoubtFirst keeps, of the operations, those that an update of which nothing is known may have carried out, in the
+// group that they were then, if there are any. That update may still be running. If they needed an update then, they
+// need one again when they are by themselves, and so wait for it. Others could make it seem that there is nothing to
+// do.
 func inDoubtFirst(entries []*entry) []*entry {
 	first := slices.IndexFunc(entries, func(e *entry) bool { return len(e.op.Updates) > 0 })
 	if first < 0 {
@@ -99,9 +102,9 @@ func inDoubtFirst(entries []*entry) []*entry {
 	return slices.DeleteFunc(entries, func(e *entry) bool { return !slices.Equal(e.op.Updates, updates) })
 }
 
-// nextBatch is when operations are carried out next; ok is false where there are none. q.mu must be held.
+// nextBatch is when operations are carried out next; ok is false if there are none. q.mu must be held.
 func (q *Queue) nextBatch() (at time.Time, ok bool) {
-	var first, last time.Time // when those that wait for others were accepted
+	var first, last time.Time // when the first and the last of those that wait for others were accepted
 	for _, e := range q.open {
 		due, waits := q.dueAt(e)
 		switch {
@@ -121,8 +124,9 @@ func (q *Queue) nextBatch() (at time.Time, ok bool) {
 	return latest(at, q.retryAt), ok
 }
 
-// gathered is when operations are carried out together, by when the first and the last of them were accepted. While they come thick and fast it
-// pays to wait a little for the rest, which would need another update.
+// gathered is when operations are carried out together. It depends on when the first and the last of them were
+// accepted. While they arrive in quick succession, it pays to wait a little for the rest, which would need another
+// update.
 func (q *Queue) gathered(first, last time.Time) time.Time {
 	gather := q.options.Gather
 	at, calm, end := first.Add(gather), last.Add(gather/calmAfter), first.Add(mostGathers*gather)
@@ -132,7 +136,7 @@ func (q *Queue) gathered(first, last time.Time) time.Time {
 	return latest(at, calm)
 }
 
-// due is when the operation may be carried out; ok is false where it may not at all.
+// due is when the operation may be carried out; ok is false if it may not be at all.
 func (e *entry) due() (at time.Time, ok bool) {
 	switch {
 	case !e.durable || e.cancelling:
@@ -173,7 +177,8 @@ func (q *Queue) keepHouse() {
 	}
 }
 
-// pause is how long there is nothing to do, but for operations that are carried out once the stack has been read for them.
+// pause is how long there is nothing to do. With reading set, operations do not count: they are carried out once the
+// stack has been read for them.
 func (q *Queue) pause(reading bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -202,8 +207,8 @@ func (q *Queue) pause(reading bool) time.Duration {
 	return max(next.Sub(q.now()), 0)
 }
 
-// carry carries out operations: all together, or each pool by itself where an update of all of them fails, so that the others still
-// succeed.
+// carry carries out operations: all together or, if an update of all of them fails, each pool by itself, so that the
+// others still succeed.
 func (q *Queue) carry(ctx context.Context, batch []*entry) {
 	pools := poolsOf(batch)
 	if !q.carryGroup(ctx, batch, len(pools) > 1) {
@@ -219,8 +224,8 @@ func (q *Queue) carry(ctx context.Context, batch []*entry) {
 	}
 }
 
-// free says that the pools of the operations are no longer busy, which must be so before anybody hears that the operations are done.
-// q.mu must be held.
+// free says that the pools of the operations are no longer busy. That must be so before anybody hears that the
+// operations are done. q.mu must be held.
 func (q *Queue) free(entries []*entry) {
 	clear(q.outlooks)
 	for _, e := range entries {
@@ -235,7 +240,8 @@ func (q *Queue) isPostponed() bool {
 	return q.failures > 0
 }
 
-// carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be split.
+// carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be
+// split.
 func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
 	defer q.unprepare()
 	b := q.begin(ctx, group)
@@ -262,8 +268,9 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 	return split
 }
 
-// begin marks the operations as running, with the id that their update is to have, and brings that to disk before anything is done: only
-// so can it be told after a crash whether they were carried out. It returns nil where the journal fails.
+// begin marks the operations as running, with the id that their update is to have, and brings that to disk before
+// anything is done. Without that nobody could tell after a crash whether they were carried out. It returns nil if the
+// journal fails.
 func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
 	q.prepare(ctx, group)
 	b := &batch{entries: group, id: cmp.Or(q.ahead.change.ID, NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
@@ -283,7 +290,8 @@ func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
 	return b
 }
 
-// forget takes the batch's id from its operations: its update is known not to have been begun, or to have come to nothing.
+// forget takes the batch's id from its operations: its update is known not to have been begun, or to have come to
+// nothing.
 func (q *Queue) forget(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -198,7 +198,8 @@ func TestQueueStopsWithoutAnUpdate(t *testing.T) {
 func TestQueueAfterACrash(t *testing.T) {
 	cases := []struct {
 		name string
-		// after is when the process dies, counted from the acceptance, and meanwhile is what happens before the next one starts.
+		// after is how long after the acceptance the process dies. meanwhile is what happens before the next one
+		// starts.
 		after     time.Duration
 		meanwhile time.Duration
 		prepare   func(*world)
@@ -291,7 +292,7 @@ func TestQueueTellsWhatHappens(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))
 		r.wants(FinalScaled, r.accepted(byDelta(1)))
-		synctest.Wait() // who waits for an operation may be faster than those who are told of its end
+		synctest.Wait() // whoever waits for an operation may be faster than those who are told of its end
 		r.submit(byDelta(1))
 		var got []string
 		for _, e := range r.happened() {
@@ -351,7 +352,8 @@ func TestQueueAfterACrashGoesOnWithTheRest(t *testing.T) {
 	}
 }
 
-// Of a batch that a dead process's update has carried out each operation gets the outcome that it would have got there.
+// If a dead process's update has carried out a batch, each of its operations gets the outcome that it would have got
+// there.
 func TestQueueTellsWhatADeadProcessHasDone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -18,8 +18,8 @@ func (q *Queue) finish(entries ...*entry) {
 	q.finished(entries)
 }
 
-// finishSoon is finish without the wait for the journal. It is for operations that gave way to others, which are in the journal: after a
-// crash they do so again.
+// finishSoon is finish without the wait for the journal. It is for operations that gave way to others that are in the
+// journal: after a crash they do so again.
 func (q *Queue) finishSoon(entries ...*entry) {
 	if len(entries) == 0 {
 		return
@@ -50,8 +50,8 @@ func (q *Queue) finished(entries []*entry) {
 	}
 }
 
-// save brings to the journal how operations that are not done stand now, and all that are done and that it has not taken yet. Of one that
-// is not done and that it does not take, it still says that it is open, and that is enough.
+// save brings to the journal how operations that are not done stand now, and all operations that are done and that it
+// has not taken yet. If it does not take one that is not done, it still has that one as open, and that is enough.
 func (q *Queue) save(entries ...*entry) {
 	q.saving.Lock() // so that what is written last is the latest
 	defer q.saving.Unlock()
@@ -85,7 +85,8 @@ func (q *Queue) save(entries ...*entry) {
 	}
 }
 
-// endings are the done operations that the journal has not taken yet, in the order in which they ended; q.mu must be held.
+// endings are the done operations that the journal has not taken yet, in the order in which they ended; q.mu must be
+// held.
 func (q *Queue) endings() []Operation {
 	ends := slices.SortedFunc(maps.Values(q.unsaved), func(a, b ending) int { return cmp.Compare(a.at, b.at) })
 	ops := make([]Operation, len(ends))

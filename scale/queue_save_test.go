@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The journal takes many operations in parts: a crash in between must not leave an end on disk without one that came before it.
+// The journal takes many operations in parts: a crash in between must not leave an end on disk without one that came
+// before it.
 func TestEndsReachTheJournalInTheirOrder(t *testing.T) {
 	q := &Queue{unsaved: map[string]ending{}}
 	const many = 100

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// settling is what a queue knows of the settling of pools: what an earlier update left half scaled does not wait for the next event, and each
-// try holds the stack's lock, which a person may need. The queue's mu guards it.
+// settling is what a queue knows of the settling of pools. What an earlier update left half scaled does not wait for
+// the next event. Each try holds the stack's lock, which a person may need. The queue's mu guards it.
 type settling struct {
-	// at is when pools may be settled again, and tried when the last try ended.
+	// at is when pools may be settled again, and tried is when the last try ended.
 	at, tried time.Time
-	// failures counts those in a row, and err is the last of them; nil where there is none.
+	// failures counts the tries that failed in a row, and err is the error of the last one; nil if there is none.
 	failures int
 	err      error
 }
@@ -24,19 +24,22 @@ type Upcoming struct {
 	Pool string
 	// To is the count that the pool is to have.
 	To int
-	// Settles says that the pool is brought back to that count, after an update that failed or was cut off; else an operation is tried again.
+	// Settles says that the pool is brought back to that count after an update that failed or was cut off. If it is
+	// false, an operation is tried again.
 	Settles bool
 	At      time.Time
-	// Why says what was in the way at the last try; empty where there was none.
+	// Why says what was in the way at the last try; empty if nothing was.
 	Why string
 }
 
 const (
-	// settleShare is how much longer the wait between two tries to settle is than between two tries to scale: nobody waits for it.
+	// settleShare is how many times longer the wait between two tries to settle is than that between two tries to
+	// scale: nobody waits for it.
 	settleShare = 5
-	// newsShare is how many of the first waits there are between two tries to settle at least, whatever happens.
+	// newsShare is how many of the first waits are between two tries to settle at least, whatever happens.
 	newsShare = 30
-	// seenShare is how many times as often a stack is looked at that was seen to be locked, without an engine.
+	// seenShare is how many times as often, at the longest wait, a stack is tried that a look without an engine saw to
+	// be locked.
 	seenShare = 8
 )
 
@@ -47,8 +50,8 @@ func (q *Queue) unsettled() bool {
 	return q.knowsUnsettled() && !q.settling.at.After(q.now())
 }
 
-// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may settle them.
-// q.mu must be held.
+// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may
+// settle them. q.mu must be held.
 func (q *Queue) knowsUnsettled() bool {
 	waits := func(e *entry) bool { return e.op.State == Accepted && q.held.On(e.op.Intent.Pool, q.now()) == nil }
 	return q.usable() && len(q.held.free(q.snap.Unsettled, q.now())) > 0 && !slices.ContainsFunc(q.open, waits)
@@ -75,8 +78,8 @@ func (q *Queue) settleAll(ctx context.Context) {
 	}
 }
 
-// settleSooner has pools settled without the wait that grew by failures in a row, for something has happened since: but not in the half minute, or
-// so, after the last try, for alerts repeat. q.mu must be held.
+// settleSooner has pools settled without the wait that grew by failures in a row, because something has happened since.
+// It does not do so within about half a minute of the last try, because alerts repeat. q.mu must be held.
 func (q *Queue) settleSooner() {
 	s := &q.settling
 	if s.failures == 0 {
@@ -87,8 +90,8 @@ func (q *Queue) settleSooner() {
 	}
 }
 
-// noteNews has pools settled sooner where a reading finds an update that the one before did not find: somebody's, or one that succeeded.
-// q.mu must be held.
+// noteNews has pools settled sooner if a reading finds an update that the one before did not find: somebody else's, or
+// one that succeeded. q.mu must be held.
 func (q *Queue) noteNews(before *Snapshot) {
 	if before == nil || before.Head == q.snap.Head || len(q.snap.Updates) == 0 {
 		return
@@ -112,7 +115,8 @@ func (q *Queue) toSettle() []Upcoming {
 	return out
 }
 
-// upcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried again. q.mu must be held.
+// upcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried
+// again. q.mu must be held.
 func (q *Queue) upcoming() []Upcoming {
 	now := q.now()
 	var out []Upcoming
@@ -134,7 +138,8 @@ func messageOf(err error) string {
 	return err.Error()
 }
 
-// retryDelay is the wait before operations are tried again that could not be carried out for such a reason. q.mu must be held.
+// retryDelay is the wait before operations that could not be carried out because of err are tried again. q.mu must be
+// held.
 func (q *Queue) retryDelay(err error) time.Duration {
 	delay := q.backoff(q.failures)
 	if locked, ok := errors.AsType[*LockedError](err); ok && locked.Seen {

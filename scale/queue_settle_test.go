@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// tries are when updates were begun, as far as an observer tells of attempts to settle.
+// tries are the times at which updates were begun, as far as an observer tells of attempts to settle.
 func (r *rig) tries() []time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -20,14 +20,14 @@ func (r *rig) tries() []time.Time {
 	return out
 }
 
-// broken has the worker pool unsettled, of a world where that cannot be mended.
+// brokenWorld is a world in which the worker pool is unsettled and that cannot be mended.
 func brokenWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.unsettled, w.cutOff = []string{"worker"}, 1000
 	return w
 }
 
-// Each try holds the stack's lock, which a person may need: between two of them there is ever more time.
+// Each try holds the stack's lock, which a person may need: the time between two of them grows.
 func TestQueueSettlesLessOftenWithEachFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := brokenWorld(t)
@@ -83,12 +83,12 @@ func TestQueueSaysWhatItIsAboutToDo(t *testing.T) {
 	})
 }
 
-// Something that happens is a reason to try sooner, and not a reason to try at once again and again.
+// News is a reason to try sooner, but not a reason to try at once again and again.
 func TestQueueSettlesSoonerAfterNews(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		news func(w *world, r *rig)
-		// soon is how soon it is tried again; most is how often in the hour that the news goes on.
+		// sooner says that the next try comes sooner.
 		sooner bool
 	}{
 		{"somebody's update", func(w *world, _ *rig) { w.somebody("api", 3+len(w.updates)%2) }, true},
@@ -122,7 +122,7 @@ func TestQueueSettlesSoonerAfterNews(t *testing.T) {
 	}
 }
 
-// An operation that waits for a lock is not said to be running between the tries, which come ever less often.
+// An operation that waits for a lock is not called running between the tries, which become ever less frequent.
 func TestQueueWaitsForALockWithoutHammering(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

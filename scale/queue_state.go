@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Ready says why the queue cannot accept anything: the stack has not been read, or could not be the last time, or, by a [*JournalError], what is accepted
-// cannot be written down. Nil: it can.
+// Ready says why the queue cannot accept anything; nil if it can. Either the stack has not been read, or could not be
+// read the last time, or what is accepted cannot be written down. The last is a [*JournalError].
 func (q *Queue) Ready() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -23,7 +23,8 @@ func (k *known) unready() error {
 	return nil
 }
 
-// RulesErr says what is wrong with the stack's output, a [*RulesError], while the rules read before it are in force; else nil.
+// RulesErr says what is wrong with the stack's output, a [*RulesError], while the rules that were read before it are in
+// force; else nil.
 func (q *Queue) RulesErr() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -40,7 +41,8 @@ func (q *Queue) Rules() Rules {
 	return q.snap.Rules
 }
 
-// Reload reads the stack now. The error says why it could not be read or, a [*RulesError], why its rules are not in force.
+// Reload reads the stack now. The error says why it could not be read or, if it is a [*RulesError], why its rules are
+// not in force.
 func (q *Queue) Reload(ctx context.Context) error {
 	if _, err := q.fresh(ctx, q.now()); err != nil {
 		return err
@@ -48,8 +50,8 @@ func (q *Queue) Reload(ctx context.Context) error {
 	return q.RulesErr()
 }
 
-// Pools tells how every pool stands, by name, as far as is known. It reads the stack only where nothing is known, or where an update of
-// ours has ended since. Errors are those of a reading: see [Queue.Submit].
+// Pools tells how every pool stands, by name, as far as is known. It reads the stack only if nothing is known, or if an
+// update of ours has ended since. Errors are those of a reading: see [Queue.Submit].
 func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 	q.mu.Lock()
 	snap := q.snap
@@ -74,9 +76,9 @@ func (q *Queue) Pools(ctx context.Context) ([]Status, error) {
 	return snap.statuses(q.now(), proof), nil
 }
 
-// History lists past scalings as [Scaler.History] does, of the stack as it was a moment ago: those who ask at once share a reading, which the end of an
-// update may forestall. Where that does not reach back far enough, one of them after the other reads what is older. Errors are those of a reading, see
-// [Queue.Submit], or a [*BusyError].
+// History lists past scalings as [Scaler.History] does, of the stack as it was a moment ago. Those who ask at the same
+// time share a reading, which the end of an update may make unnecessary. If that does not reach back far enough, they
+// read what is older one after the other. Errors are those of a reading, see [Queue.Submit], or a [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]Scaling, error) {
 	snap, err := q.fresh(ctx, q.now().Add(-q.options.Freshness))
 	if err != nil {
@@ -117,8 +119,8 @@ func (q *Queue) openOperations() []Operation {
 	return out
 }
 
-// Recent lists done operations, those that ended last first: those of a pool, or of all where it is empty; at most limit. The error is a
-// [*JournalError].
+// Recent lists done operations, those that ended last first: those of a pool, or of all if pool is empty; at most
+// limit. The error is a [*JournalError].
 func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 	unsaved := q.doneUnsaved(pool) // before the journal is asked: in between they may get there
 	saved, err := q.journal.Recent(pool, limit)
@@ -153,8 +155,8 @@ func (q *Queue) Operation(id string) (Operation, error) {
 	return op, err
 }
 
-// Wait waits until the operation is done, and returns it. Where ctx ends before that, the operation is returned as it stands then, with
-// the error of ctx. Other errors are those of [Queue.Operation].
+// Wait waits until the operation is done, and returns it. If ctx ends before that, it returns the operation as it
+// stands then, with the error of ctx. Other errors are those of [Queue.Operation].
 func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	op, done, err := q.lookUp(id)
 	if err != nil || done == nil {
@@ -171,7 +173,7 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	}
 }
 
-// lookUp finds an operation, and what is closed when it is done; nil where it is.
+// lookUp finds an operation, and the channel that is closed when it is done; nil if it is done already.
 func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
 	q.mu.Lock()
 	if e := q.find(id); e != nil && e.durable {

@@ -153,7 +153,7 @@ func TestQueueIsSwitchedOff(t *testing.T) {
 					if id != "" {
 						r.wants(FinalScaled, id) // it has waited
 					}
-					// Each turn is told once, however often the stack is read.
+					// Each change is told once, however often the stack is read.
 					var turns []Event
 					r.mu.Lock()
 					defer r.mu.Unlock()
@@ -172,7 +172,7 @@ func TestQueueIsSwitchedOff(t *testing.T) {
 	}
 }
 
-// How the program compares with what was deployed is told once, when that becomes another one.
+// How the program compares with what was deployed is told once, when that changes.
 func TestQueueTellsHowTheProgramCompares(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -336,7 +336,7 @@ func TestOperationIsStoredWhole(t *testing.T) {
 	}
 }
 
-// What ended before a long stop can be looked up for a while after it.
+// What ended before a long stop can still be looked up for a while after it.
 func TestQueueDoesNotPruneTheJournalAtItsStart(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))
@@ -355,7 +355,7 @@ func TestQueueDoesNotPruneTheJournalAtItsStart(t *testing.T) {
 	})
 }
 
-// An operation is open or done at every moment, also while the journal is told.
+// An operation is open or done at every moment, even while the journal is told.
 func TestQueueListsWhatIsDoneWhileTheJournalIsTold(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))

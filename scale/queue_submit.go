@@ -12,32 +12,35 @@ import (
 
 // Submission is the answer to an intent.
 type Submission struct {
-	// Decision is what was decided on what is known now. It is taken again when the operation is carried out.
+	// Decision is what was decided on what is known now. It is made again when the operation is carried out.
 	Decision Decision
-	// Accepted says that the intent has become an operation, which is on disk and will be carried out. Where it is false and there is an
-	// Operation all the same, that is done: another signal of the same call is deferred in its place.
+	// Accepted says that the intent has become an operation, which is on disk and will be carried out. If it is false
+	// and there is an Operation nevertheless, that is done: another signal of the same call is deferred in its place.
 	Accepted bool
-	// Duplicate says that the intent's pool and key have been seen before: Operation is the first one's, as it stands now.
+	// Duplicate says that the intent's pool and key have been seen before: Operation is the first one's, as it stands
+	// now.
 	Duplicate bool
-	// Operation is the accepted intent; zero where the intent was not accepted and is no duplicate.
+	// Operation is the accepted intent; zero if the intent was not accepted and is no duplicate.
 	Operation Operation
-	// Previous is the operation of the same event that came to nothing, so that the intent was decided afresh; else nil.
+	// Previous is the operation of the same event that came to nothing, so that the intent was decided afresh; else
+	// nil.
 	Previous *Operation
 	// answered says that there is nothing to decide.
 	answered bool
 }
 
-// Submit answers each intent, in their order, and accepts those that there is something to do for. When it returns, what it accepted
-// is on disk. After an error nothing was accepted.
+// Submit answers each intent, in their order, and accepts those for which there is something to do. When it returns,
+// what it accepted is on disk. After an error nothing was accepted.
 //
-// Not accepted are, besides duplicates: a signal of an alert that has cleared meanwhile; what the rule pauses, refuses or has nothing to do for; a
-// signal in the cooldown, unless the rule defers it; a count or delta in the cooldown. While an update of the pool runs, a count or delta is
-// accepted and waits. A signal counts as in the cooldown then, with no Until, unless the rule has none that the update could start: it is
+// It does not accept duplicates, nor these: a signal of an alert that has cleared meanwhile; an intent that the rule
+// pauses or refuses, or for which there is nothing to do; a signal in the cooldown, unless the rule defers it; a count
+// or a delta in the cooldown. While an update of the pool runs, a count or a delta is accepted and waits. A signal then
+// counts as in the cooldown, with no Until. If the rule has no cooldown that the update could start, the signal is
 // deferred until the update ends.
 //
-// An intent for an unknown pool is refused with an [*UnknownPoolError] in its decision; where no intent has a known pool, that is the
-// error. Others are a [*UsageError], an [*UnavailableError] or [*RulesError] where the stack cannot be read, a [*JournalError], a
-// [*QueueFullError], or that of ctx.
+// An intent for an unknown pool is refused with an [*UnknownPoolError] in its decision; if no intent has a known pool,
+// that is the error. Other errors are a [*UsageError], an [*UnavailableError] or [*RulesError] if the stack cannot be
+// read, a [*JournalError], a [*QueueFullError], or that of ctx.
 func (q *Queue) Submit(ctx context.Context, intents []Intent) (_ []Submission, err error) {
 	defer span.In(&ctx, "accept")(&err)
 	if len(intents) == 0 {
@@ -66,7 +69,7 @@ func (q *Queue) Submit(ctx context.Context, intents []Intent) (_ []Submission, e
 	return subs, nil
 }
 
-// duplicates answers what has been accepted before, and what is over.
+// duplicates answers the intents that have been accepted before, and the signals that are over.
 func (q *Queue) duplicates(intents []Intent) ([]Submission, error) {
 	subs := make([]Submission, len(intents))
 	for i, intent := range intents {
@@ -106,7 +109,7 @@ func (q *Queue) first(intent Intent) (Operation, bool, error) {
 	if err != nil || !ok {
 		return Operation{}, false, err
 	}
-	// Of which the journal may not have the latest.
+	// The journal may not have the latest of it.
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.find(first.ID); e != nil {
@@ -117,7 +120,8 @@ func (q *Queue) first(intent Intent) (Operation, bool, error) {
 	return first, true, nil
 }
 
-// overtaken says why nothing is to be done about a signal of an alert of which something later is known; see [Signal.overtaken].
+// overtaken says why nothing is to be done about a signal because something later is known of its alert; see
+// [Signal.overtaken].
 func (q *Queue) overtaken(intent Intent) (string, error) {
 	h, ok := HeardOf(intent, q.now())
 	if !ok {
@@ -130,10 +134,10 @@ func (q *Queue) overtaken(intent Intent) (string, error) {
 	return intent.Signal.overtaken(known), nil
 }
 
-// decide decides what is no duplicate, and reserves a place in the queue for what is to be accepted. Where an intent would be turned
-// away on the grounds of what may have changed since it was read, the stack is read again first: for a count or a delta by a reading that
-// begins after it came, for who asks has perhaps just changed the stack. What is accepted does not wait for that: it is decided again when
-// it is carried out.
+// decide decides the intents that are no duplicates, and reserves a place in the queue for what is to be accepted. An
+// intent may be about to be turned away because of something that may have changed since it was read. Then the stack is
+// read again first. For a count or a delta, that reading begins after it came, because whoever asks has perhaps just
+// changed the stack. What is accepted does not wait for that: it is decided again when it is carried out.
 func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission) (*draft, error) {
 	asked := q.now()
 	if err := q.knowHolds(); err != nil {
@@ -161,8 +165,8 @@ func (q *Queue) decide(ctx context.Context, intents []Intent, subs []Submission)
 	}
 }
 
-// reserve gives what the draft accepts a place in the queue, where later intents see it; it is not carried out before it is on disk.
-// q.mu must be held.
+// reserve gives what the draft accepts a place in the queue, in which later intents see it. It is not carried out
+// before it is on disk. q.mu must be held.
 func (q *Queue) reserve(d *draft) error {
 	unknown := func(s Submission) bool {
 		var err *UnknownPoolError
@@ -221,7 +225,8 @@ func (q *Queue) accept(ctx context.Context, d *draft) error {
 	return nil
 }
 
-// remember keeps which alerts have ended, so that a firing that is told of late is known to be over. What becomes an operation tells so itself.
+// remember keeps which alerts have ended, so that a firing that is told of late is known to be over. A signal that
+// becomes an operation tells so itself.
 func (q *Queue) remember(d *draft) error {
 	tells := map[*Signal]bool{}
 	for _, e := range d.accepted {
@@ -273,8 +278,9 @@ func (q *Queue) store(ctx context.Context, d *draft) (err error) {
 	return nil
 }
 
-// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but one of each pool. Of those
-// that wait for the end of an update alone that is the one that needs the most capacity, of others the newest. q.mu must be held.
+// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but
+// one of each pool. If they wait for the end of an update alone, it keeps the one that needs the most capacity,
+// otherwise the newest. q.mu must be held.
 func (q *Queue) leftBehind(cleared []Intent) []*entry {
 	var out []*entry
 	newest, needy := map[string]bool{}, map[string]*entry{}

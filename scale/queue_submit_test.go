@@ -26,7 +26,7 @@ func TestQueueAnswers(t *testing.T) {
 		world  func(*world)
 		intent Intent
 		want   Outcome
-		// accepted is the state of the operation; empty where there is none.
+		// accepted is the state of the operation; empty if there is none.
 		accepted State
 		// reads says that the answer needs a fresh reading.
 		reads bool
@@ -143,7 +143,8 @@ func TestQueueSharesReadings(t *testing.T) {
 	})
 }
 
-// Who asks for a count or a delta has perhaps just run `pulumi up`: what was read before they asked is no reason to turn them away.
+// Whoever asks for a count or a delta has perhaps just run `pulumi up`: what was read before they asked is no reason to
+// turn them away.
 func TestQueueTurnsNoDirectRequestAwayOnAnOldReading(t *testing.T) {
 	rule := func(pool string, edit ruleEdit) func(*world) { return func(w *world) { w.rule(pool, edit) } }
 	for _, c := range []struct {
@@ -299,7 +300,7 @@ func TestQueueDefers(t *testing.T) {
 	// The cooldown ends five minutes after the scaling that each of these begins with.
 	cases := []struct {
 		name string
-		// then are intents that follow, a minute after the other.
+		// then are intents that follow, one minute after the other.
 		then                 []Intent
 		want                 []Final
 		worker, api, updates int

@@ -18,8 +18,8 @@ const (
 	updateTime = 10 * time.Second
 )
 
-// world is a stack that does what it is asked, in its time: reads and updates take theirs on the clock of the test's bubble. It outlives
-// the queues that work on it.
+// world is a stack that does what it is asked, in its time: its reads and updates take time on the clock of the test's
+// bubble. It outlives the queues that work on it.
 type world struct {
 	t  *testing.T
 	mu sync.Mutex
@@ -32,24 +32,28 @@ type world struct {
 	// running says that an update holds the stack.
 	running      bool
 	reads, begun int
-	// reading counts those under way, and mostReadings the most that there were at once.
+	// reading counts the readings under way, and mostReadings is the most that there were at once.
 	reading, mostReadings int
 	targets               [][]string
 	broken                map[string]bool
 	readErr               error
 	malformed             error
 	program               Program
-	// cutOff is how many updates die at work from here on: they leave their pools unsettled, or succeed where lucky is set.
+	// cutOff is how many updates die at work from here on. They leave their pools unsettled, or succeed if lucky is
+	// set.
 	cutOff        int
 	lucky         bool
 	unsettled     []string
 	foreignUpdate bool
-	// tells has the backend show whether anything was written: the stack is known at once where no update runs, and takes slow to be read where one does.
+	// tells makes the backend show whether anything was written. The stack is then known at once if no update runs, and
+	// is slow to read if one does.
 	tells bool
 	slow  time.Duration
-	// short is how many updates a reading finds; zero: all. histories counts how often older ones were read, and mostHistories how many times at once.
+	// short is how many updates a reading finds; zero stands for all. histories counts how often older ones were read,
+	// and mostHistories is how many of these readings there were at once.
 	short, histories, readingHistory, mostHistories int
-	// prepared is the change for which an engine waits, preparations how often one was started so, and headStarts how many updates used it.
+	// prepared is the change for which an engine waits. preparations is how often an engine was started so, and
+	// headStarts is how many updates used it.
 	prepared                 *Change
 	preparations, headStarts int
 }
@@ -121,7 +125,8 @@ func (w *world) TryLock() (func(), bool, error) {
 	return w.dir.Unlock, w.dir.TryLock(), nil
 }
 
-// process is a stack as one process sees it. A dead one begins nothing any more; an engine that it has begun goes on.
+// process is a stack as one process sees it. A dead process begins nothing any more; an engine that it has begun goes
+// on.
 type process struct {
 	*world
 	dead bool
@@ -267,7 +272,7 @@ func (w *world) Update(ctx context.Context, c Change, _ Observe) (*Result, error
 	return result, nil
 }
 
-// Prepare notes the change; Update then finds whether it is the one that was foreseen.
+// Prepare notes the change; Update then finds out whether it is the one that was foreseen.
 func (w *world) Prepare(c Change) func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watchedJournal is a journal of which it is noted whether it can be written.
+// watchedJournal is a journal that reports of each write whether it succeeded.
 type watchedJournal struct {
 	Journal
 	// wrote is told how each write went.
@@ -35,20 +35,21 @@ func (j watchedJournal) Remember(heard []Heard) error {
 
 // writable is what a queue knows of whether its journal can be written. The queue's mu guards err.
 type writable struct {
-	// err says why it could not be the last time; nil: it could.
+	// err says why the journal could not be written the last time; nil if it could.
 	err error
 	// doubt tells the one who probes that a write has failed, or has succeeded after one that failed.
 	doubt chan struct{}
 }
 
-// How often the journal is probed: while all is well, so that a full disk is known before an alert comes that cannot be kept; and while it is not, so
-// that a disk that has room again is.
+// How often the journal is probed. While all is well, this makes a full disk known before an alert comes that cannot be
+// kept. While it is not, this makes it known that the disk has room again.
 const (
 	probeEvery = 10 * time.Second
 	probeSoon  = 2 * time.Second
 )
 
-// wrote takes in how a write to the journal went. Only a probe says that all is well again: what is small may still find room on a full disk.
+// wrote takes in how a write to the journal went. Only a probe says that all is well again: something small may still
+// find room on a full disk.
 func (q *Queue) wrote(err error) {
 	q.mu.Lock()
 	doubtful := err != nil || q.writable.err != nil
@@ -64,7 +65,7 @@ func (q *Queue) wrote(err error) {
 	}
 }
 
-// probe finds out whether the journal can be written, and tells of it where that is news.
+// probe finds out whether the journal can be written, and tells of it if that is news.
 func (q *Queue) probe() error {
 	err := q.journal.Probe()
 	q.mu.Lock()
@@ -102,7 +103,7 @@ func (q *Queue) keepProbing(ctx context.Context) {
 	}
 }
 
-// unready says why nothing can be accepted now; nil: something can. q.mu must be held.
+// unready says why nothing can be accepted now; nil if something can. q.mu must be held.
 func (q *Queue) unready() error {
 	if err := q.known.unready(); err != nil {
 		return err

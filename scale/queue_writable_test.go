@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// A queue whose journal cannot be written is not ready, knows that before anybody asks for something, and finds out by itself when it can be again.
+// A queue whose journal cannot be written is not ready. It knows that before anybody asks for something, and finds out
+// by itself when the journal can be written again.
 func TestAQueueWhoseDiskIsFullIsNotReady(t *testing.T) {
 	full := &JournalError{Err: errors.New("no space left on device")}
 	inBubble(t, func(t *testing.T) {
@@ -47,7 +48,7 @@ func TestAQueueWhoseDiskIsFullIsNotReady(t *testing.T) {
 	})
 }
 
-// What finds room on a full disk, since it is small, does not make the queue ready: a probe does.
+// Something small may find room on a full disk. That does not make the queue ready: a probe does.
 func TestASmallWriteDoesNotMakeReady(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))
@@ -60,7 +61,7 @@ func TestASmallWriteDoesNotMakeReady(t *testing.T) {
 	})
 }
 
-// However often senders try, and whatever comes of it, the disk is not probed without end.
+// However often senders try, and whatever comes of it, there are few probes of the disk.
 func TestProbesAreFew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))

@@ -2,8 +2,9 @@ package scale
 
 import "context"
 
-// reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided on it was known. It is
-// good enough for an update, which finds out whether somebody else was faster, but not to say that there is nothing to do.
+// reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided
+// on it was known. It is good enough for an update, which finds out whether somebody else was faster. It is not good
+// enough to say that there is nothing to do.
 type reading struct {
 	unlock func()
 	cancel context.CancelFunc
@@ -13,8 +14,8 @@ type reading struct {
 	err  error
 }
 
-// readAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns nil where somebody else is
-// at work in the directory. Either [Scaler.carryOut] gets the reading, or it must be released.
+// readAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns
+// nil if somebody else is at work in the directory. Either [Scaler.carryOut] gets the reading, or it must be released.
 func (s *Scaler) readAhead(ctx context.Context, known *Snapshot) *reading {
 	unlock, ok, err := s.Stack.TryLock()
 	if err != nil || !ok {
@@ -33,7 +34,7 @@ func (s *Scaler) readAhead(ctx context.Context, known *Snapshot) *reading {
 	return r
 }
 
-// underWay is closed when the reading ends; nil where it has, or there is none.
+// underWay is closed when the reading ends; nil if it has ended, or if there is none.
 func (r *reading) underWay() <-chan struct{} {
 	if r == nil {
 		return nil

@@ -29,7 +29,7 @@ type Rule struct {
 	ConfigPath bool
 	// Min and Max are the guardrails: the count is never set outside them.
 	Min, Max int
-	// Current is the pool's real size as the program exports it from the resource; nil where the rule has none.
+	// Current is the pool's real size as the program exports it from the resource; nil if the rule has none.
 	Current *int
 	// Cooldown is how long scaling is held off after a completed scaling.
 	Cooldown Cooldown
@@ -45,14 +45,15 @@ type Rule struct {
 	Refresh bool
 	// Guard lists what a preview must not show for the scaling to go on.
 	Guard []Guard
-	// Pending says what becomes of a scaling while changes are pending. The zero value refuses it, as RefusePending does.
+	// Pending says what becomes of a scaling while changes are pending. The zero value refuses it, as RefusePending
+	// does.
 	Pending Allow
 }
 
 // Cooldown is how long a pool is left alone after a completed scaling.
 //
-// With Split false, Up and Down are equal and every change is held off for so long after any scaling. With Split true a
-// scale-out is held off for Up after a scale-out alone, and a scale-in for Down after any scaling.
+// With Split false, Up and Down are equal and every change is held off for so long after any scaling. With Split true,
+// a scale-out is held off for Up after a scale-out alone, and a scale-in for Down after any scaling.
 type Cooldown struct {
 	Up, Down time.Duration
 	Split    bool
@@ -131,7 +132,7 @@ const (
 // Strategy turns a signal into a count. Which fields count depends on Type; the others are zero.
 type Strategy struct {
 	Type StrategyType
-	// Up and Down are units (Step), percent (Percent) or sizes (Exact). Nil where the rule gives none.
+	// Up and Down are units (Step), percent (Percent) or sizes (Exact). Each is nil if the rule gives none.
 	Up, Down *int
 	// Steps refine Step: the change of the last step whose Above is not above the metric's breach.
 	Steps []StepAdjustment
@@ -143,7 +144,8 @@ type Strategy struct {
 	Tolerance float64
 }
 
-// StepAdjustment is one step of a step strategy: for a metric past its threshold by Above or more, move by Change units.
+// StepAdjustment is one step of a step strategy: for a metric past its threshold by Above or more, move by Change
+// units.
 type StepAdjustment struct {
 	// Above is the distance from the threshold, in the metric's unit, in the direction of the signal.
 	Above float64
@@ -173,5 +175,5 @@ func (r Rules) Find(pool string) (Rule, error) {
 	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: nearest(pool, names), Known: names}
 }
 
-// clamp is the count inside the guardrails that is nearest.
+// clamp is the nearest count inside the guardrails.
 func (r Rule) clamp(n int) int { return min(max(n, r.Min), r.Max) }

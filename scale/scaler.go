@@ -15,8 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// Scaler carries out intents on one stack. It is the only way to change a stack. It is safe for concurrent use: the stack's
-// lock lets one update through at a time.
+// Scaler carries out intents on one stack. It is the only way to change a stack. It is safe for concurrent use: the
+// stack's lock lets one update through at a time.
 type Scaler struct {
 	Stack Stack
 	// Observe is told what goes on.
@@ -25,11 +25,12 @@ type Scaler struct {
 	OnDrift OnDrift
 	// Retries is how often a locked stack or an unreachable backend is tried again.
 	Retries uint
-	// RetryDelay is the wait before the first retry; each further one waits twice as long, plus up to half of RetryDelay by chance.
+	// RetryDelay is the wait before the first retry; each further one waits twice as long, plus up to half of
+	// RetryDelay by chance.
 	RetryDelay time.Duration
 	// Now is the time.
 	Now func() time.Time
-	// Holds keeps what people hold; nil: nothing can be held.
+	// Holds keeps what people hold. If it is nil, nothing can be held.
 	Holds HoldKeeper
 
 	// proving lets one at a time make a proof.
@@ -48,7 +49,7 @@ type Report struct {
 	Restored []Drift
 	// Duration is how long the engine ran.
 	Duration time.Duration
-	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty where there was none.
+	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty if there was none.
 	Head   string
 	Output []byte
 	// Unsettled are other pools that an earlier update left in doubt: see [Snapshot.Unsettled].
@@ -58,20 +59,21 @@ type Report struct {
 // MoveResult is what became of a move.
 type MoveResult struct {
 	Move
-	// Current is the real size of the pool after the update, where the rule exports it.
+	// Current is the real size of the pool after the update, if the rule exports it.
 	Current *int
-	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty where it is. Stays says that the pool is
-	// then still at the count before, or near it.
+	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty if it is.
+	// Stays says that the pool is then still at the count before, or near it.
 	Unverified string
 	Stays      bool
-	// Pending says that nothing else is in doubt than what the state itself tells of, by operations that never ended: see [Snapshot.Pending].
+	// Pending says that nothing is in doubt except what the state itself tells of, by operations that never ended: see
+	// [Snapshot.Pending].
 	Pending bool
-	// Found is the size that the state had before, if something else than an update had changed it; else nil.
+	// Found is the size that the state had before, if something other than an update had changed it; else nil.
 	Found *int
 }
 
-// Preview decides the intents and runs the change in the engine without doing it. The result is nil where there is nothing to do.
-// It changes nothing, anywhere: no file, no state, no history, no cooldown.
+// Preview decides the intents and runs the change in the engine without doing it. The result is nil if there is nothing
+// to do. It changes nothing, anywhere: no file, no state, no history, no cooldown.
 func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result, error) {
 	if err := validate(intents); err != nil {
 		return nil, nil, err
@@ -107,10 +109,11 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 	return &p, result, err
 }
 
-// Scale carries out the intents: every pool with work in one update. Where approved is not nil and what would be done has changed
-// since, nothing is done and the error is a [*ChangedError]. A [*WriteError] comes with a report: the scaling itself is done.
-// After any other error nothing was scaled: what a failed update had begun has been put back, or the [*EngineError] says that it could
-// not be. Where other pools are found half scaled, they are settled too.
+// Scale carries out the intents: every pool with work in one update. If approved is not nil and what would be done has
+// changed since, nothing is done and the error is a [*ChangedError]. A [*WriteError] comes with a report: the scaling
+// itself is done. An [*OvertakenError] comes without one, although an update was done. After any other error nothing
+// was scaled: what a failed update had begun has been put back, or the [*EngineError] says that it could not be. If
+// other pools are found half scaled, they are settled too.
 func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
 	report, err := s.carryOut(ctx, order{intents: intents, approved: approved, expects: true})
 	if report != nil && len(report.Unsettled) > 0 {
@@ -123,20 +126,21 @@ func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*
 type order struct {
 	intents  []Intent
 	approved *Plan
-	// id marks the update in the history; empty: any mark.
+	// id marks the update in the history; if it is empty, any mark will do.
 	id string
-	// check, unless it is nil, is asked after every reading of the stack, before anything is decided; its error ends the attempt.
+	// check is asked after every reading of the stack, before anything is decided, unless it is nil. Its error ends the
+	// attempt.
 	check func(context.Context, *Snapshot) error
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
 	settle []string
-	// keep leaves what a failed update began as it is: the pools are about to be scaled one by one. resumed does so where the update was
-	// cut off: it is about to be tried again.
+	// keep leaves what a failed update began as it is, because the pools are about to be scaled one by one. resumed
+	// does so if the update was cut off, because it is about to be tried again.
 	keep, resumed bool
-	// ahead is a reading that was begun already, with the lock; nil: there is none.
+	// ahead is a reading that was begun already, with the lock; nil if there is none.
 	ahead *reading
-	// once leaves it to the caller to try again where the stack is locked or out of reach.
+	// once leaves it to the caller to try again if the stack is locked or out of reach.
 	once bool
-	// expects has an engine started while the stack is read, for what the stack is expected to be like.
+	// expects has an engine started while the stack is read, for the state in which the stack is expected to be.
 	expects bool
 }
 
@@ -176,11 +180,12 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 	return report, err
 }
 
-// startAhead has the engine started for the update that the intents are likely to need, with that id, as far as it is expected what the stack is
-// like. Nothing is decided by it: an update that turns out to be another one starts its own engine.
+// startAhead has the engine started for the update that the intents are likely to need, with that id, as far as it is
+// expected what the stack is like. It decides nothing: an update that turns out to be another one starts its own
+// engine.
 func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	snap, certain := s.Stack.Expected()
-	if snap == nil || certain { // which need not be waited for
+	if snap == nil || certain { // a certain one need not be waited for
 		return "", func() {}
 	}
 	snap, err := s.held(snap)
@@ -195,8 +200,8 @@ func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	return p.Change.ID, s.Stack.Prepare(p.Change)
 }
 
-// unlocked calls do, and once more at once where it met the lock of a dead engine of ours, which is gone now, or where what it was decided on
-// had changed.
+// unlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if what
+// it was decided on had changed.
 func unlocked[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	var locked *LockedError
@@ -219,8 +224,8 @@ func validate(intents []Intent) error {
 	return nil
 }
 
-// withRetries calls do until it succeeds, or fails for a reason that waiting does not mend, or the retries are used up. What the last
-// call returned comes with its error.
+// withRetries calls do until it succeeds, fails for a reason that waiting does not mend, or has used up the retries.
+// What the last call returned comes with its error.
 func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T, error) {
 	backoff := retry.CombineDelay(retry.BackOffDelay, retry.RandomDelay)
 	var out T
@@ -243,7 +248,7 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 	return out, err
 }
 
-// trying is the scaler, which tries once.
+// trying is the scaler itself or, with once set, one like it that tries once.
 func (s *Scaler) trying(once bool) *Scaler {
 	if !once {
 		return s
@@ -251,14 +256,14 @@ func (s *Scaler) trying(once bool) *Scaler {
 	return &Scaler{Stack: s.Stack, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds}
 }
 
-// Retry calls do until it succeeds, as an update is tried again: where the stack is locked or the backend out of reach. The scaler needs no
-// stack for that.
+// Retry calls do until it succeeds, as an update is tried again: if the stack is locked or the backend is out of reach.
+// The scaler needs no stack for that.
 func (s *Scaler) Retry(ctx context.Context, do func() error) error {
 	_, err := withRetries(ctx, s, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }
 
-// passing says whether an error may go away by itself. Neither kind is returned once an update has begun.
+// passing says whether an error may go away by itself. No such error is returned once an update has begun.
 func passing(err error) bool {
 	var done *WriteError
 	var locked *LockedError
@@ -267,8 +272,8 @@ func passing(err error) bool {
 	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable) || errors.As(err, &stale))
 }
 
-// attempt reads, decides and updates once. It holds the lock. A reading that was begun already is used; nil: there is none. The plan that it
-// updates by is left in last.
+// attempt reads, decides and updates once. It holds the lock. It uses a reading that was begun already, unless early is
+// nil. It leaves the plan by which it updates in last.
 func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Plan) (_ *Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
 	snap, p, restored, err := s.readAndDecide(ctx, o, early)
@@ -311,7 +316,8 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 	return report, err
 }
 
-// readAndDecide decides on a reading that was begun already, and if there is none, or no update comes of it, on one of its own.
+// readAndDecide decides on a reading that was begun already. If there is none, or no update comes of it, it decides on
+// a reading of its own.
 func (s *Scaler) readAndDecide(ctx context.Context, o order, early *reading) (snap *Snapshot, p Plan, restored []Drift, err error) {
 	if early != nil {
 		if <-early.done; early.err != nil {
@@ -358,7 +364,7 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 	return p, restored, nil
 }
 
-// plan says what is to be done, which is proved where that is needed.
+// plan says what is to be done, with a proof if one is needed.
 func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
@@ -371,8 +377,8 @@ func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err
 	return s.prove(ctx, snap, p)
 }
 
-// checkConfigFile refuses to go on without the stack's configuration file: the program would run without the settings of its providers, and
-// without its secrets.
+// checkConfigFile refuses to go on without the stack's configuration file: the program would run without the settings
+// of its providers and without its secrets.
 func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 	if !snap.FileMissing {
 		return nil
@@ -383,8 +389,9 @@ func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 	}
 }
 
-// writeBack puts the new counts into the configuration file. The count of a way back is none: it stands there already, or in the project's file for
-// all stacks, or somebody has another one on the way; what was stale has been restored before.
+// writeBack puts the new counts into the configuration file. It does not write the count of a pool that goes back to
+// its configured one. That count stands there already, or in the project's file for all stacks, or somebody is about to
+// have another one; what was stale has been restored before.
 func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
 	var settings []Setting
 	for _, m := range moves {
@@ -403,7 +410,7 @@ func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
 	return nil
 }
 
-// verify holds what the update did against what was decided.
+// verify compares what the update did with what was decided.
 func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	after, err := ParseRules(result.Output)
 	out := make([]MoveResult, len(moves))
@@ -424,7 +431,7 @@ func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	return out
 }
 
-// doubt says why a move is not proved, and whether the pool has stayed as it was, or nearly so; empty where it is proved.
+// doubt says why a move is not proved, and whether the pool has stayed as it was, or nearly so; empty if it is proved.
 func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) (why string, stays bool) {
 	left, want := snap.leftOver(rule, m, result.Steps)
 	unsettled := slices.Contains(snap.Unsettled, m.Pool) // it may have been at the new count already

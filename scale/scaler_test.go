@@ -40,7 +40,8 @@ func TestScaleCallsInOrder(t *testing.T) {
 	}
 }
 
-// An engine that is started for what the last update should have left is for the very update that is decided on what is read, or for none.
+// An engine is started for what the last update should have left. It does the very update that is decided on what is
+// read, or none.
 func TestScaleStartsTheEngineForWhatIsExpected(t *testing.T) {
 	other := func(s *Snapshot) { s.Head = "another" }
 	for _, c := range []struct {
@@ -238,7 +239,7 @@ func TestScaleHoldsToWhatWasApproved(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		// before is the stack at the preview, after at the scaling.
+		// before is the stack at the preview, and after is the stack at the scaling.
 		before, after *Snapshot
 		changed       bool
 	}{

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools, and where there is
-// no such count.
+// settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools,
+// and if there is no such count.
 func (s *Snapshot) settling(rule Rule) *Move {
 	count := countOf(s.Configured(rule.Pool))
 	if count == nil || !slices.Contains(s.Unsettled, rule.Pool) {
@@ -18,7 +18,7 @@ func (s *Snapshot) settling(rule Rule) *Move {
 	return &Move{Pool: rule.Pool, From: count, To: *count, Why: "after an update that failed or was cut off"}
 }
 
-// settlement is the plan that settles the pools, of those that are unsettled.
+// settlement is the plan that settles the pools, as far as they are unsettled.
 func settlement(snap *Snapshot, pools []string) Plan {
 	var p Plan
 	for _, pool := range pools {
@@ -30,9 +30,10 @@ func settlement(snap *Snapshot, pools []string) Plan {
 	return p
 }
 
-// provedSettlement is the settlement of pools of which it is proved that it brings nothing else along and replaces nothing, whatever the rules allow a
-// scaling: nobody has asked for it. A refresh on top of a provider that has changed can leave a state that the CLI cannot read any more. The
-// error is an [*UnsettledError] if a pool must stay as it is.
+// provedSettlement is a settlement of which it is proved that it brings nothing else along and replaces nothing. That
+// holds whatever the rules allow a scaling, because nobody has asked for a settlement. A refresh on top of a provider
+// that has changed can leave a state that the CLI cannot read any more. The error is an [*UnsettledError] if a pool
+// must stay as it is.
 func (s *Scaler) provedSettlement(ctx context.Context, snap *Snapshot, pools []string) (Plan, error) {
 	p := settlement(snap, pools)
 	if len(p.Moves) == 0 {
@@ -75,8 +76,9 @@ func (p Plan) others(pools []string) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return p.move(pool).Pool != "" })
 }
 
-// Settle brings every unsettled pool back to the count of the last successful update: all in one update or, where that fails, one by one.
-// The observer is told. It does nothing where there is none, and leaves pools alone that somebody holds.
+// Settle brings every unsettled pool back to the count of the last successful update: all in one update or, if that
+// fails, one by one. It tells the observer. It does nothing if there is no such pool, and leaves alone the pools that
+// somebody holds.
 func (s *Scaler) Settle(ctx context.Context) error {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -94,7 +96,7 @@ func (s *Scaler) Settle(ctx context.Context) error {
 	return s.settlePools(ctx, holds.free(snap.Unsettled, s.Now()))
 }
 
-// settlePools settles those of the pools that are unsettled. It holds the lock.
+// settlePools settles the pools, as far as they are unsettled. It holds the lock.
 func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	if len(pools) == 0 {
 		return nil
@@ -134,9 +136,9 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 	return nil
 }
 
-// putBack deals with an update that failed after it had begun. Where the history says that it succeeded all the same, for the engine can
-// fail at the very last, the report says so. Else the pools that it left in between go back to the count of the last successful update. It
-// does not end with ctx: the stack must not stay as it is.
+// putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
+// say that the update succeeded nevertheless. Then the report says so. Else the pools that it left in between go back
+// to the count of the last successful update. It does not end with ctx: the stack must not stay as it is.
 func (s *Scaler) putBack(ctx context.Context, o order, p Plan, failed *EngineError) (*Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
@@ -184,8 +186,8 @@ func (s *Scaler) succeeded(snap *Snapshot, p Plan, failed *EngineError) (*Report
 	return report, s.writeBack(snap, p.Moves)
 }
 
-// lostCreations are the URNs of a pool's resources whose creation an update began and never ended, and which the state does not have: they
-// may exist, and only the cloud knows.
+// lostCreations are the URNs of a pool's resources whose creation an update began and never ended, and which the state
+// does not have. They may exist, and only the cloud knows.
 func (s *Snapshot) lostCreations(rule Rule) []string {
 	match := matcher(rule.Targets...)
 	return slices.DeleteFunc(slices.Clone(s.Pending), func(urn string) bool { return !match(urn) || slices.Contains(s.Resources, urn) })

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// unsettled is a stack of 3 workers and 2 apis that a cut-off update has left in between. Its n-th update settles its pools unless fails
-// says that it fails.
+// unsettled is a stack of 3 workers and 2 apis that a cut-off update has left in between. Its n-th update settles its
+// pools unless fails says that it fails.
 func unsettled(t *testing.T, pools []string, fails func(n int, c Change) error, edits ...func(*Snapshot)) *fakeStack {
 	snap := snapshot(append(edits, func(s *Snapshot) { s.Unsettled = pools })...)
 	fake := newFake(t, snap)
@@ -43,7 +43,7 @@ func broken() *EngineError {
 	return &EngineError{Operation: "update", Diagnostics: []Diagnostic{{Severity: "error", Message: "quota"}}}
 }
 
-// told are the messages of the updates, with an R where they refresh.
+// told are the messages of the updates, with an R if they refresh.
 func (f *fakeStack) told() []string {
 	var out []string
 	for _, c := range f.updated {

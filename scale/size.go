@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// sizeBefore is the size that a pool had in the state before a move, by the steps of its update or its preview: the old value of what becomes the new
-// count in the pool's own targets. It is not known where nothing does, or where the targets do not agree; where one has the count that was counted from,
-// it is that.
+// sizeBefore is the size that a pool had in the state before a move, as the steps of its update or its preview show it.
+// It is the old value of what becomes the new count in the pool's own targets. It is not known if nothing becomes the
+// new count, or if the targets do not agree. If one of them has the count that was counted from, it is that.
 func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) {
 	targeted := matcher(rule.Targets...)
 	var sizes []int
@@ -32,7 +32,8 @@ func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) 
 	return sizes[0], true
 }
 
-// oldCounts are the old values of what becomes the count, in two values of a property and at the same places inside of them.
+// oldCounts are the old values of what becomes the count, in two values of a property and at the same places inside
+// them.
 func oldCounts(old, now any, count int) (out []int) {
 	switch now := now.(type) {
 	case map[string]any:
@@ -73,7 +74,8 @@ func wholeCount(value any) (int, bool) {
 	return n, err == nil && n >= 0
 }
 
-// foundSize is the size that the state had before a move, if something else than an update has changed it; nil if nothing has, or if that is not known.
+// foundSize is the size that the state had before a move, if something other than an update has changed it; nil if
+// nothing has, or if that is not known.
 func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
 	size, known := sizeBefore(snap.Rules[m.Pool], m, steps)
 	if !known || m.From == nil || slices.Contains(snap.Unsettled, m.Pool) {
@@ -97,7 +99,8 @@ func (p *Plan) findSizes(snap *Snapshot, preview *Result) {
 	}
 }
 
-// OtherSize says in words that something else than an update has changed the size of a pool that the state has, or had.
+// OtherSize says in words that something other than an update has changed the size of a pool that the state has, or
+// had.
 func OtherSize(m Move, found int) string {
 	if found == *m.From {
 		return fmt.Sprintf("%s: something else than an update has given it its size of %d", m.Pool, found)

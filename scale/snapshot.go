@@ -13,7 +13,8 @@ import (
 // configuration too, but does nothing with it.
 const kindUpdate = "update"
 
-// Configured is the text of the pool's key in the last successful update, which is the truth about it; nil where it has none.
+// Configured is the text of the pool's key in the last successful update, which is the truth about it; nil if it has
+// none.
 func (s *Snapshot) Configured(pool string) *string {
 	for _, u := range s.Updates {
 		if u.Succeeded && u.Kind == kindUpdate && u.means(pool) {
@@ -67,8 +68,9 @@ type Scaling struct {
 	Update
 }
 
-// Why is what led to the scaling, as its message has it. Of an update of PulumiScale's that is the sources and reasons of the pool alone, such as
-// "prometheus: HighCPU", else the message's first line. It may be empty.
+// Why is what led to the scaling, as its message has it. For an update of PulumiScale's, that is the sources and
+// reasons of this pool alone, such as "prometheus: HighCPU". For others it is the message's first line. It may be
+// empty.
 func (s Scaling) Why() string {
 	message, _, _ := strings.Cut(strings.TrimSpace(s.Message), "\n")
 	message, ours := strings.CutPrefix(message, messagePrefix)
@@ -86,9 +88,9 @@ func (s Scaling) Why() string {
 	return message
 }
 
-// Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one before it.
-// The update that first gave the pool a count is one where it is PulumiScale's and tells what it counted from: somebody's own says only what they began
-// with.
+// Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one
+// before it. The update that first gave the pool a count is one of them only if it is PulumiScale's and tells what it
+// counted from. Somebody's own says only what they began with.
 func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
@@ -112,7 +114,8 @@ func Scalings(updates []Update, pool string) []Scaling {
 	return out
 }
 
-// movedFrom is the count from which an update of ours moved a pool to its value, as the message says; nil where it does not, and for others.
+// movedFrom is the count from which an update of ours moved a pool to its value, as the message says; nil if the
+// message does not say it, and for other updates.
 func (u Update) movedFrom(pool string, to int) *int {
 	rest, ours := strings.CutPrefix(u.Message, messagePrefix)
 	if !ours || !slices.Contains(u.Pools, pool) {

@@ -8,48 +8,51 @@ import (
 
 // Stack is a Pulumi stack in its program's directory. scale/stack implements it with the Pulumi CLI.
 //
-// Every method may be called at any time; Update and Write only by who holds Lock. Errors are, where they apply, one of
-// [*LockedError], [*UnavailableError], [*EngineError], [*TargetError], [*RulesError] and [*SetupError].
+// Every method may be called at any time, but Update and Write only by a caller that holds Lock. Errors are, as far as
+// they apply, one of [*LockedError], [*UnavailableError], [*EngineError], [*TargetError], [*RulesError] and
+// [*SetupError].
 type Stack interface {
 	// Name is the stack's name as the user gave it or selected it.
 	Name() string
 	// ConfigFile is the path of the stack's configuration file, for messages.
 	ConfigFile() string
-	// Lock keeps other PulumiScale processes on this machine from changing the stack from this directory. It waits for one
-	// that does, and says so, until ctx ends.
+	// Lock keeps other PulumiScale processes on this machine from changing the stack from this directory. It waits for
+	// one that does, and says so, until ctx ends.
 	Lock(ctx context.Context, observe Observe) (unlock func(), err error)
-	// TryLock is Lock without the wait: ok is false where somebody else holds it.
+	// TryLock is Lock without the wait: ok is false if somebody else holds it.
 	TryLock() (unlock func(), ok bool, err error)
-	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys], and good for nothing else; a
-	// [*DestroyedError] with one that tells what the stack was before.
+	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys] and that is
+	// good for nothing else. A [*DestroyedError] comes with one that tells what the stack was before.
 	Read(ctx context.Context) (*Snapshot, error)
-	// ReadSince reads the stack afresh, but for the history, which is taken for what it was at an earlier reading where nothing shows that
-	// an update has ended since. That is good enough for an update, which finds out whether there was one ([Result.Overtaken]), and not to
-	// say that there is nothing to do.
+	// ReadSince reads the stack afresh, except for the history. It takes that as it was at an earlier reading, if
+	// nothing shows that an update has ended since. That is good enough for an update, which finds out whether there
+	// was one ([Result.Overtaken]). It is not good enough to say that there is nothing to do.
 	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
-	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil where nothing is expected. It is
-	// certain where the backend shows that nothing has been written since. It starts no process, and tells at once.
+	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil if
+	// nothing is expected. It is certain if the backend shows that nothing has been written since. It starts no
+	// process, and returns at once.
 	Expected() (snap *Snapshot, certain bool)
-	// History reads completed updates of the stack, newest first, and the counts that each had for the rules' keys: about as many as newest says, or
-	// every one for 0. complete says that there are no older ones.
+	// History reads completed updates of the stack, newest first, and the counts that each had for the rules' keys:
+	// about as many as newest says, or every one if newest is 0. complete says that there are no older ones.
 	History(ctx context.Context, rules Rules, newest int) (updates []Update, complete bool, err error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
 	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
-	// Prepare starts the engine for a change that is likely to be updated next, so that it need not be waited for then. It does nothing to
-	// the stack before Update is called for the very same change; end, which may be called more than once, ends it where that did not
-	// happen. There is one at a time; a change without an ID, or what cannot be prepared, is passed over.
+	// Prepare starts the engine for a change that is likely to be updated next, so that nobody has to wait for it then.
+	// It does nothing to the stack before Update is called for the very same change. If that does not happen, end ends
+	// the engine; it may be called more than once. There is one such engine at a time. A change without an ID, or one
+	// that cannot be prepared, is passed over.
 	Prepare(change Change) (end func())
-	// Proof is what is proved already of the stack as it was read, with the Basis of this moment; it has no pools where nothing is, or where
-	// what it rested on has changed since.
+	// Proof is what is proved already of the stack as it was read, with the Basis of this moment. It has no pools if
+	// nothing is proved, or if what the proof rested on has changed since.
 	Proof(snap *Snapshot) (*Proof, error)
-	// KeepProof keeps a proof, for this process and, where lasting is set, the next. It is false, and nothing kept, where what the proof rests
-	// on has changed since its Basis was told.
+	// KeepProof keeps a proof, for this process and, if lasting is set, the next. If what the proof rests on has
+	// changed since its Basis was told, it returns false and keeps nothing.
 	KeepProof(snap *Snapshot, proof *Proof, lasting bool) bool
-	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun. Until it is known that the
-	// pools are as they should be, [Snapshot.Unsettled] names them.
+	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun.
+	// [Snapshot.Unsettled] names the pools until it is known that they are as they should be.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
-	// Conclude takes in what was found of the pools of an update of ours that has succeeded: only those that are proved are in no doubt any more,
-	// and [Snapshot.Unverified] names the others.
+	// Conclude takes in what was found of the pools of an update of ours that has succeeded. Only those that are proved
+	// are no longer in doubt; [Snapshot.Unverified] names the others.
 	Conclude(id string, results []MoveResult)
 	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
 	Write(settings []Setting) error
@@ -59,57 +62,64 @@ type Stack interface {
 type Snapshot struct {
 	// Rules are the rules in the stack's outputs.
 	Rules Rules
-	// RulesErr is a [*RulesError] where the outputs hold no valid rules any more and Rules are those that were valid last, without what
-	// they said of the current counts; else nil.
+	// RulesErr is a [*RulesError] if the outputs hold no valid rules any more. Rules are then those that were valid
+	// last, without what they said of the current counts. Else it is nil.
 	RulesErr error
 	// Resources are the URNs of the stack's resources.
 	Resources []string
 	// Program says how the program here compares with what was deployed.
 	Program
-	// Config is the configuration of the last successful update, without secrets: JSON by full key. Nil where the backend does not tell.
+	// Config is the configuration of the last successful update, without secrets: JSON by full key. It is nil if the
+	// backend does not tell.
 	Config map[string]string
-	// Sizes are the sizes that the state has of pools, where a proof has shown that they are not the configured counts.
+	// Sizes are the sizes that the state has of pools for which a proof has shown that they are not the configured
+	// counts.
 	Sizes map[string]int
-	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: dependencies and its parent.
+	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: its dependencies and its
+	// parent.
 	DependsOn map[string][]string
-	// Dependencies are the dependencies of these alone, and their providers.
+	// Dependencies are the dependencies alone, and the providers, by the URN of the resource.
 	Dependencies map[string][]string
 	// Protected are the URNs of resources that the engine refuses to delete.
 	Protected []string
 	// Pending are the URNs of resources with an operation that an earlier update began and never ended.
 	Pending []string
-	// Updates are the newest completed updates, newest first: at least so many that the last successful one and every one
-	// inside the longest cooldown of the rules are among them. Complete says that there are no older ones.
+	// Updates are the newest completed updates, newest first: at least so many that the last successful one and every
+	// one inside the longest cooldown of the rules are among them. Complete says that there are no older ones.
 	Updates  []Update
 	Complete bool
-	// File holds, by pool, the text of each rule's key in the stack's configuration file; nil where it is not there.
+	// File holds, by pool, the text of each rule's key in the stack's configuration file; nil if it is not there.
 	File map[string]*string
-	// Forms says, by pool, why the rule's key cannot be changed there without changing something else; pools whose key can are not in it.
+	// Forms says, by pool, why the rule's key cannot be changed there without changing something else. It has no entry
+	// for a pool whose key can be.
 	Forms map[string]string
-	// Head identifies the newest completed update; empty where there is none.
+	// Head identifies the newest completed update; empty if there is none.
 	Head string
-	// Stamp is what the backend had of the stack when the reading began, and Written when the engine wrote the state last, by the clock of its
-	// machine. Both are zero where they are not known.
+	// Stamp is what the backend had of the stack when the reading began. Written is when the engine last wrote the
+	// state, by the clock of its machine. Both are zero if they are not known.
 	Stamp   Stamp
 	Written time.Time
-	// Output is the JSON of the stack output of the rules; nil where there is none, or where it is not told as it is.
+	// Output is the JSON of the stack output of the rules; nil if there is none, or if it is not told as it is.
 	Output []byte
-	// Unsettled are the pools, by name, that an update of ours began to scale and then failed or was cut off, so that their resources may
-	// be anything in between. The next update of such a pool, which refreshes it first, settles it.
+	// Unsettled are the pools, by name, that an update of ours began to scale before it failed or was cut off, so that
+	// their resources may be anything in between. The next update of such a pool, which refreshes it first, settles it.
 	Unsettled []string
-	// Holds are the holds that were kept when something was decided on the snapshot, or told of it. They are not read with the stack.
+	// Holds are the holds that were kept when something was decided on the snapshot, or told of it. They are not read
+	// with the stack.
 	Holds Holds
-	// Unverified are, by name, the pools whose last update of ours succeeded and is not proved to have had its effect, as far as this machine knows.
+	// Unverified are, by name, the pools whose last update of ours succeeded and is not proved to have had its effect,
+	// as far as this machine knows.
 	Unverified map[string]Doubt
-	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may not have been read. Who
-	// holds Lock finds there only those whose PulumiScale has died.
+	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may
+	// not have been read. Whoever holds Lock finds there only those whose PulumiScale has died.
 	Busy []Holder
 }
 
-// Stamp tells what a backend has of a stack at two moments apart, without reading it: where nothing was written in between, both are equal. It
-// is for nothing else than to be compared.
+// Stamp tells what a backend has of a stack at two different moments, without reading the stack: if nothing was written
+// in between, both stamps are equal. Its only use is to be compared.
 type Stamp struct {
-	// State stands for the stack's state, and History for its completed updates; each is empty where the backend does not tell so easily.
+	// State stands for the stack's state, and History for its completed updates; each is empty if the backend does not
+	// tell so easily.
 	State, History string
 }
 
@@ -129,14 +139,14 @@ type Update struct {
 	ID string
 	// Pools are those that an update of PulumiScale's was to scale; nil for others.
 	Pools []string
-	// Overtaken says of an update of PulumiScale's that another one came in between its decision and its beginning. Of its values only
-	// those of Pools are meant; the others were out of date.
+	// Overtaken says of an update of PulumiScale's that another one came in between its decision and its beginning.
+	// Only its values for Pools are meant; the others were out of date.
 	Overtaken bool
 	// BroughtAlong says of an update of PulumiScale's that a rule allowed it to bring along what was pending.
 	BroughtAlong bool
 	// Head is the [Snapshot.Head] of a reading that finds this update to be the newest.
 	Head string
-	// Values holds, by pool, the text of each rule's key in the update's configuration; nil where it was not set.
+	// Values holds, by pool, the text of each rule's key in the update's configuration; nil if it was not set.
 	Values map[string]*string
 }
 
@@ -165,36 +175,42 @@ type Change struct {
 	Unsettled []string
 	// Message is the update's message.
 	Message string
-	// Head, Output and History are those of the snapshot on which the change was decided, and of its [Stamp].
+	// Head and Output are those of the snapshot on which the change was decided, and History is that of its [Stamp].
 	Head    string
 	Output  []byte
 	History string
-	// Config is the [Snapshot.Config] of that snapshot: an update runs with what was deployed, whatever the file says meanwhile.
+	// Config is the [Snapshot.Config] of that snapshot: an update runs with what was deployed, whatever the file says
+	// meanwhile.
 	Config map[string]string
-	// Basis is the [Proof.Basis] of the proof behind the change: an update is not begun on another one. Empty: there is no proof.
+	// Basis is the [Proof.Basis] of the proof behind the change: an update is not begun on another one. It is empty if
+	// there is no proof.
 	Basis string
 	// BringsAlong says that a rule allows the change to bring along what is pending.
 	BringsAlong bool
-	// Correction says that the change puts right what an update of ours has done on top of somebody else's, and is made whatever has been
-	// completed meanwhile. Other changes end with a [*StaleError] then, before anything is changed.
+	// Correction says that the change puts right what an update of ours has done on top of somebody else's. It is made
+	// whatever has been completed meanwhile. Other changes then end with a [*StaleError], before anything is changed.
 	Correction bool
-	// ID becomes the update's [Update.ID]; empty: one is made up.
+	// ID becomes the update's [Update.ID]; if it is empty, one is made up.
 	ID string
 }
 
 // Result is what a preview or an update did.
 type Result struct {
-	// Steps are the changes to resources, in the order in which the engine began them; unchanged resources are left out.
+	// Steps are the changes to resources, in the order in which the engine began them; unchanged resources are left
+	// out.
 	Steps []ResourceStep
 	// Seen are the URNs of all resources that the engine worked through, changed or not.
 	Seen []string
-	// Output is the JSON of the stack output of the rules afterwards; nil where there is none.
+	// Output is the JSON of the stack output of the rules afterwards; nil if there is none.
 	Output []byte
-	// ChangedOutputs are the names of the stack's outputs, but for the current counts in the rules, that are others afterwards.
+	// ChangedOutputs are the names of the stack's outputs that are others afterwards. The current counts in the rules
+	// do not count.
 	ChangedOutputs []string
-	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step for it.
+	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step
+	// for it.
 	ChangedOptions []PendingChange
-	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on, their providers among them; nil for an update.
+	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on,
+	// their providers among them; nil for an update.
 	Dependencies map[string][]string
 	// Duration is how long the engine ran.
 	Duration time.Duration
@@ -202,8 +218,9 @@ type Result struct {
 	ID string
 	// Head is the [Snapshot.Head] of a reading that finds this update to be the newest; empty for a preview.
 	Head string
-	// Overtaken says that another update completed after the change was decided and before this update began, or while the stack was read
-	// for it: the stack that the update began with had another Head or Output than the change was decided on.
+	// Overtaken says that another update completed after the change was decided and before this update began, or while
+	// the stack was read for it. The stack that the update began with had another Head or Output than the one on which
+	// the change was decided.
 	Overtaken bool
 }
 
@@ -216,8 +233,8 @@ type ResourceStep struct {
 	Name string `json:"name"`
 	// Diffs are the changed properties; empty for a creation or deletion.
 	Diffs []PropertyDiff `json:"diffs,omitempty"`
-	// Perpetual says of an update that the program gives the resource the very properties that it has, and that only its provider finds a
-	// difference.
+	// Perpetual says of an update that the program gives the resource the very properties that it has, and that only
+	// its provider finds a difference.
 	Perpetual bool `json:"-"`
 }
 
@@ -225,7 +242,7 @@ type ResourceStep struct {
 type PropertyDiff struct {
 	// Path is the property's path in the resource's inputs.
 	Path string `json:"path"`
-	// Old and New are the values before and after; nil where the property is not set.
+	// Old and New are the values before and after; each is nil if the property is not set.
 	Old any `json:"old,omitempty" text:"value"`
 	New any `json:"new,omitempty" text:"value"`
 	// Replaces says that this property's change is why the resource is replaced.

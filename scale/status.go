@@ -12,34 +12,37 @@ import (
 // Status is a pool as it stands.
 type Status struct {
 	Rule Rule
-	// Count is the present count; nil where it is not known.
+	// Count is the present count; nil if it is not known.
 	Count *int
-	// Configured is the count in the last successful update; nil where there is none.
+	// Configured is the count in the last successful update; nil if there is none.
 	Configured *int
-	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or past where it does already.
+	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or past if it does
+	// already.
 	UpUntil, DownUntil time.Time
-	// Last is the last successful scaling; nil where none is known. Then LastAmong is the number of newest updates that were looked at, and 0
-	// where those were all: there was none.
+	// Last is the last successful scaling; nil if none is known. Then LastAmong is the number of newest updates that
+	// were looked at. It is 0 if those were all: there was none.
 	Last      *Scaling
 	LastAmong int
-	// Drift is the difference to the configuration file, and Restored says that it has just been put right; nil where there is none.
+	// Drift is the difference to the configuration file, nil if there is none, and Restored says that it has just been
+	// put right.
 	Drift    *Drift
 	Restored bool
-	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may be anything in
-	// between: see [Snapshot.Unsettled]. Count is then what it was before.
+	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may
+	// be anything in between: see [Snapshot.Unsettled]. Count is then what it was before.
 	Unsettled bool
-	// Pending are the changes that would come along with a scaling, as far as it is proved; a rule that allows them has none.
+	// Pending are the changes that would come along with a scaling, as far as it is proved; a rule that allows them has
+	// none.
 	Pending []PendingChange
-	// Hold keeps the pool as it is; nil where nobody holds it.
+	// Hold keeps the pool as it is; nil if nobody holds it.
 	Hold *Hold
-	// Unverified says why the configured count is not proved to have come about; nil where that is not in doubt.
+	// Unverified says why the configured count is not proved to have come about; nil if that is not in doubt.
 	Unverified *Doubt
-	// Err says why the pool cannot be scaled, a [*ValueError]; nil where it can.
+	// Err says why the pool cannot be scaled, a [*ValueError]; nil if it can.
 	Err error
 }
 
-// Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless somebody else
-// is at work in the directory.
+// Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless
+// somebody else is at work in the directory.
 func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
@@ -72,10 +75,11 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	return statuses, snap.Program, nil
 }
 
-// settleIfFree deals with drift if no other process holds the lock: one that does may be about to write the file itself.
+// settleIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
+// itself.
 func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, restored []Drift, err error) {
 	found, err = Drifts(ctx, s.Stack, snap)
-	if err != nil || len(found) == 0 || snap.FileMissing { // who goes on without the file is told so
+	if err != nil || len(found) == 0 || snap.FileMissing { // whoever goes on without the file is told so
 		return nil, nil, err
 	}
 	unlock, ok, err := s.Stack.TryLock()
@@ -91,7 +95,8 @@ func (s *Scaler) settleIfFree(ctx context.Context, snap *Snapshot) (found, resto
 	return found, restored, err
 }
 
-// Status tells how the pool of one of the rules stands. Of drift in the configuration file it does not tell: see [Drifts].
+// Status tells how the pool of one of the rules stands. It does not tell of drift in the configuration file: see
+// [Drifts].
 func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	pool, err := s.Pool(rule)
 	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
@@ -114,7 +119,7 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	return status
 }
 
-// statuses tell how every pool stands, by name. Their drift is as far as the snapshot knows: see [Snapshot.drifts].
+// statuses tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see [Snapshot.drifts].
 // A proof, which may be nil, says what is pending.
 func (s *Snapshot) statuses(now time.Time, proof *Proof) []Status {
 	drifts := s.drifts()
@@ -132,16 +137,17 @@ func (s *Snapshot) statuses(now time.Time, proof *Proof) []Status {
 	return out
 }
 
-// tellsKeys says whether a snapshot that came with an error has rules, of which the keys can be counted on.
+// tellsKeys says whether a snapshot that came with an error has rules whose keys can be relied on.
 func tellsKeys(snap *Snapshot, err error) bool {
 	_, malformed := errors.AsType[*RulesError](err)
 	_, destroyed := errors.AsType[*DestroyedError](err)
 	return (malformed || destroyed) && snap != nil && len(snap.Rules) > 0
 }
 
-// Restore writes the counts of the last successful update into the configuration file, and returns what it changed. Edits that no
-// update ever had are kept, and reported to the observer. With a [*RulesError] it has done so for the pools of [RulesError.Keys], and with a
-// [*DestroyedError] for those whose rules the stack still has: for nothing else is needed, and the `pulumi up` that follows may be the one that mends the rules.
+// Restore writes the counts of the last successful update into the configuration file, and returns what it changed. It
+// keeps edits that no update ever had, and reports them to the observer. If it returns a [*RulesError], it has done so
+// for the pools of [RulesError.Keys]. If it returns a [*DestroyedError], it has done so for the pools whose rules the
+// stack still has. Nothing else is needed, and the `pulumi up` that follows may be the one that mends the rules.
 func (s *Scaler) Restore(ctx context.Context) ([]Drift, error) {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {
@@ -163,12 +169,12 @@ type RuleProof struct {
 	To int
 	// Steps are the targets' steps in that preview.
 	Steps []ResourceStep
-	// Problem says what is wrong with the rule; empty where the engine proves it right.
+	// Problem says what is wrong with the rule; empty if the engine proves it right.
 	Problem string `text:"lines"`
 }
 
-// Verify proves each rule against the engine, by a preview of its pool one unit away from the present count: each target must
-// stand for a resource, and the changed key must change a target. Nothing is changed.
+// Verify proves each rule against the engine, by a preview of its pool one unit away from the present count. Each
+// target must stand for a resource, and the changed key must change a target. It changes nothing.
 func (s *Scaler) Verify(ctx context.Context) ([]RuleProof, error) {
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err == nil {
@@ -201,7 +207,7 @@ func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Rul
 	proof.To = oneAway(rule, pool.Count)
 	result, err := s.Stack.Preview(ctx, change(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
 	if met, ok := errors.AsType[*ProtectedError](err); ok && matcher(rule.Targets...)(met.URN) {
-		proof.Steps = []ResourceStep{{Op: "delete", URN: met.URN}} // it changes what it should; a scaling finds this out beforehand
+		proof.Steps = []ResourceStep{{Op: "delete", URN: met.URN}} // the rule changes what it should; a scaling finds this out beforehand
 		return proof, nil
 	}
 	if err != nil {
@@ -222,7 +228,8 @@ func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Rul
 	return proof, nil
 }
 
-// oneAway is a count next to the present one that the guardrails allow; where min equals max there is none, and it is one past max.
+// oneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and it is one
+// past max.
 func oneAway(rule Rule, count *int) int {
 	at := rule.Min
 	if count != nil {

@@ -53,7 +53,7 @@ func TestPoolsSettlesDrift(t *testing.T) {
 	stale, edited := withFile("worker", "-"), withFile("worker", "4")
 	for _, c := range []struct {
 		name string
-		// snap is what is read first, and later what is read with the lock held, where that differs.
+		// snap is what is read first, and later is what is read with the lock held, if that differs.
 		snap, later *Snapshot
 		busy        bool
 		mode        OnDrift
@@ -108,7 +108,7 @@ func TestRestore(t *testing.T) {
 	edit := func(s *Snapshot) { s.File["api"] = new("8") }
 	fake := newFake(t, snapshot(withFile("worker", "-"), edit))
 	scaler := fake.scaler()
-	scaler.OnDrift = Fail // is for scaling: restore is what the name says
+	scaler.OnDrift = Fail // this is for scaling: restore does what its name says
 	got, err := scaler.Restore(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,8 @@ func refuse(format string, args ...any) *stopped {
 type wish struct {
 	// count is before the guardrails.
 	count int
-	// way is the only one in which the pool may be moved for it: what asks for more never lowers a count. Zero: both are.
+	// way is the only direction in which the pool may be moved for it: what asks for more never lowers a count. Zero
+	// means that both are allowed.
 	way Direction
 }
 
@@ -42,11 +43,12 @@ func unknownCount(rule Rule) *stopped {
 		"give a start value with --count, or export \"current\"", rule.ConfigKey)
 }
 
-// wantSignal finds a signal's direction and size. Each comes from the first of: the request or the alert itself, the rule's
-// trigger of the alert's name, the alarm's comparison operator (a direction only), and at last up and the rule's strategy.
+// wantSignal finds a signal's direction and size. Each comes from the first of these that gives it: the request or the
+// alert itself, the rule's trigger of the alert's name, the alarm's comparison operator (a direction only), and at last
+// up and the rule's strategy.
 //
-// A count and a metric's value say by themselves which way they move the pool. Where somebody has named a direction besides, they move
-// it that way or not at all.
+// A count and a metric's value say by themselves which way they move the pool. If somebody has also named a direction,
+// they move it that way or not at all.
 func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 	trigger := rule.trigger(signal.Alert)
 	asked := Trigger{Direction: signal.Direction, Delta: signal.Delta, Count: signal.Count}
@@ -59,7 +61,8 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 		case trigger.OnClear == nil:
 			return wish{}, &stopped{Cleared, "the alert has cleared"}
 		}
-		// What is asked of the alert is asked of its firing: only onClear speaks for its end, by default the other way.
+		// What is asked of the alert is asked of its firing. Only onClear speaks for its end, by default in the other
+		// direction.
 		trigger, asked = *trigger.OnClear, Trigger{}
 		named, direction = firstDirection(trigger.ownDirection(), -named), firstDirection(trigger.ownDirection(), -direction)
 	}
@@ -87,7 +90,7 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 	return wish{n, direction}, stop
 }
 
-// ownDirection is the direction that a trigger names, or that the sign of its delta does.
+// ownDirection is the direction that a trigger names, or that the sign of its delta gives.
 func (t Trigger) ownDirection() Direction {
 	switch {
 	case t.Direction != 0 || t.Delta == nil:
@@ -117,7 +120,7 @@ func (s Strategy) want(count *int, direction Direction, signal Signal) (int, *st
 		if size == nil {
 			return 0, s.refuseDirection(direction)
 		}
-		// Towards zero, but at least one unit, as AWS's MinAdjustmentMagnitude has it.
+		// Round towards zero, but move at least one unit, as AWS's MinAdjustmentMagnitude has it.
 		units := int(math.Min(math.Trunc(float64(*count)*float64(*size)/100), math.MaxInt32))
 		return move(*count, direction, max(units, s.MinChange, 1)), nil
 	case Exact:
@@ -154,16 +157,17 @@ func (s Strategy) wantStep(count int, direction Direction, signal Signal) (int, 
 	return move(count, direction, *size), nil
 }
 
-// wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: ceil(count * value / target), inside the tolerance nothing.
+// wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: ceil(count * value / target), and no change inside
+// the tolerance.
 func (s Strategy) wantTarget(count int, signal Signal) (int, *stopped) {
 	if !finite(signal.Value) || *signal.Value < 0 {
 		return 0, refuse("target tracking needs the metric's value, 0 or more, and the signal does not carry one")
 	}
-	ratio := math.Min(*signal.Value/s.Target, math.MaxInt32) // finite, so that no pool of zero makes it no number
+	ratio := math.Min(*signal.Value/s.Target, math.MaxInt32) // finite, so that a pool of zero does not make it NaN
 	if math.Abs(ratio-1) <= s.Tolerance {
 		return count, nil
 	}
-	// Less a hair, so that a product that should be whole is not rounded up for its last binary digit.
+	// A hair less, so that a product that should be whole is not rounded up because of its last binary digit.
 	units := math.Ceil(float64(count)*ratio - 1e-9)
 	return int(math.Min(units, math.MaxInt32)), nil
 }
@@ -201,7 +205,7 @@ func magnitude(n int) int {
 	return n
 }
 
-// add is a + b, kept at the ends of int where it overflows.
+// add is a + b; a sum that overflows stays at the end of int.
 func add(a, b int) int {
 	switch sum := a + b; {
 	case b > 0 && sum < a:

@@ -9,14 +9,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// However much waits, a status has a bounded size, and says how much it leaves out.
+// However many operations wait, a status has a bounded size, and says how many it leaves out.
 func TestAFullQueueFitsIntoAStatus(t *testing.T) {
 	const many, busy = 50_000, 300
 	var open []scale.Operation
 	work := scale.Work{StartedAt: noon}
 	for i := range many {
 		op := scale.Operation{ID: fmt.Sprintf("%08d", i), State: scale.Accepted, AcceptedAt: noon, Intent: scale.Intent{Pool: "worker", Delta: new(1), Source: "http"}}
-		if i%100 == 0 && len(work.Operations) < busy { // what is under way need not be the oldest
+		if i%100 == 0 && len(work.Operations) < busy { // those under way need not be the oldest
 			work.Operations = append(work.Operations, op.ID)
 		}
 		open = append(open, op)

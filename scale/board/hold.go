@@ -9,7 +9,7 @@ import (
 
 // Hold keeps a pool, or the whole stack, as it is until a time.
 type Hold struct {
-	// Pool is absent where the hold is on the whole stack.
+	// Pool is absent if the hold is on the whole stack.
 	Pool   string    `json:"pool,omitempty"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"`
@@ -34,10 +34,10 @@ func HoldsOf(holds scale.Holds) []Hold {
 	return out
 }
 
-// Upcoming is what is about to be done without anybody asking for it now.
+// Upcoming is what is about to be done although nobody asks for it now.
 type Upcoming struct {
-	// Do is "settle" where the pool is brought back to the count To after an update that failed or was cut off, and "scale" where an operation
-	// is tried again.
+	// Do is "settle" if the pool is brought back to the count To after an update that failed or was cut off, and
+	// "scale" if an operation is tried again.
 	Do   string     `json:"do"`
 	Pool string     `json:"pool"`
 	To   int        `json:"to"`
@@ -54,7 +54,7 @@ func upcomingOf(u scale.Upcoming) Upcoming {
 	return out
 }
 
-// Soon says what is about to be done that nobody waits for.
+// Soon says what is about to be done although nobody waits for it.
 func (v View) Soon() []Mood {
 	var out []Mood
 	for _, u := range v.Upcoming {
@@ -73,7 +73,7 @@ func (v View) Soon() []Mood {
 	return out
 }
 
-// heldFor is the hold in force that keeps a pool as it is; nil where none does.
+// heldFor is the hold in force that keeps a pool as it is; nil if none does.
 func (v View) heldFor(pool string) *Hold {
 	for _, p := range v.Pools {
 		if p.Pool == pool && p.Hold != nil && p.Hold.Until.After(v.at) {
@@ -83,7 +83,7 @@ func (v View) heldFor(pool string) *Hold {
 	return nil
 }
 
-// heldStack is the hold on the whole stack; nil where there is none.
+// heldStack is the hold on the whole stack; nil if there is none.
 func (v View) heldStack() *Hold {
 	for _, h := range v.Holds {
 		if h.Pool == "" && h.Until.After(v.at) {
@@ -93,7 +93,7 @@ func (v View) heldStack() *Hold {
 	return nil
 }
 
-// HeldBy says what holds are in force, in words.
+// HeldBy says in words which holds are in force.
 func (v View) HeldBy() []Mood {
 	var out []Mood
 	for _, h := range v.Holds {

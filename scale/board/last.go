@@ -2,7 +2,8 @@ package board
 
 import "fmt"
 
-// NeverScaled says that no scaling is known: of all time, or of so many newest updates where older ones were not looked at.
+// NeverScaled says that no scaling is known: of all time or, if older updates were not looked at, of so many newest
+// ones.
 func NeverScaled(among int) string {
 	if among == 0 {
 		return "never"

@@ -15,9 +15,9 @@ type Decision struct {
 	To      *int   `json:"to,omitempty"`
 	Clamped bool   `json:"clamped,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Until is when a cooldown or a hold ends, or a failed alert may be decided afresh.
+	// Until is when a cooldown or a hold ends, or when a failed alert may be decided afresh.
 	Until *time.Time `json:"until,omitempty"`
-	// Pending are the changes that would come along, where Outcome is "pending".
+	// Pending are the changes that would come along, if Outcome is "pending".
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 }
 
@@ -51,7 +51,8 @@ type Operation struct {
 	NotBefore *time.Time `json:"notBefore,omitempty"`
 	// Previous is the id of the operation that came to nothing and that this one tries again.
 	Previous string `json:"previous,omitempty"`
-	// Runs are the engine's runs for it, where it is asked for alone, as far as they are remembered.
+	// Runs are the engine's runs for it, as far as they are remembered. They are only there if the operation is asked
+	// for alone.
 	Runs []Run `json:"runs,omitempty"`
 }
 
@@ -79,10 +80,12 @@ type Pool struct {
 	UpUntil    *time.Time `json:"upHeldUntil,omitempty"`
 	DownUntil  *time.Time `json:"downHeldUntil,omitempty"`
 	Last       *Scaling   `json:"lastScaling,omitempty"`
-	// LastAmong is the number of newest updates among which there is no scaling, where there are older ones that were not looked at.
+	// LastAmong is the number of newest updates among which there is no scaling, if there are older ones that were not
+	// looked at.
 	LastAmong int    `json:"notScaledAmong,omitempty"`
 	Drift     *Drift `json:"drift,omitempty"`
-	// Pending are changes that belong to somebody's next pulumi up and would come along with a scaling, as far as is known.
+	// Pending are changes that belong to somebody's next pulumi up and would come along with a scaling, as far as is
+	// known.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
 	Hold  *Hold  `json:"hold,omitempty"`
@@ -94,11 +97,11 @@ type Drift struct {
 	ConfigKey  string  `json:"configKey"`
 	File       *string `json:"file,omitempty"`
 	Configured *string `json:"configured,omitempty"`
-	// Edit says that no update is known that had the file's value.
+	// Edit says that no known update had the file's value.
 	Edit bool `json:"edit,omitempty"`
 }
 
-// PoolOf is how a pool stands at a time: of cooldowns that have ended by then nothing is told.
+// PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.
 func PoolOf(s scale.Status, now time.Time) Pool {
 	p := Pool{
 		Pool: s.Rule.Pool, Count: s.Count, Configured: s.Configured, Min: s.Rule.Min, Max: s.Rule.Max, Paused: string(s.Rule.Paused),
@@ -131,7 +134,7 @@ type Scaling struct {
 	End       *time.Time `json:"end"`
 	By        string     `json:"by,omitempty"`
 	Message   string     `json:"message,omitempty"`
-	// Why is what of the message tells why the pool was scaled.
+	// Why is the part of the message that tells why the pool was scaled.
 	Why string `json:"why,omitempty"`
 }
 
@@ -142,7 +145,7 @@ func ScalingOf(s scale.Scaling) Scaling {
 	}
 }
 
-// instant is a time as documents have it: none where it is zero.
+// instant is a time as documents have it: none if it is zero.
 func instant(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -151,7 +154,7 @@ func instant(t time.Time) *time.Time {
 	return &t
 }
 
-// ahead is a time that is still to come; else none.
+// ahead is a time that is still to come; otherwise none.
 func ahead(t, now time.Time) *time.Time {
 	if !t.After(now) {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What is pending stands in every part of the document that tells of a pool.
+// Pending changes stand in every part of the document that tells of a pool.
 func TestPendingChangesInTheDocument(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	pending := []scale.PendingChange{{Op: "update", Type: "a:b:C", Name: "w", Properties: []string{"dir"}}, {Op: "output", Name: "url"}}

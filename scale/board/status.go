@@ -1,8 +1,8 @@
-// Package board tells how a stack and its scalings stand at one moment: a [Status], which is the document of GET /status, and a [View] of
-// it, with its words for people.
+// Package board tells how a stack and its scalings stand at one moment. It has a [Status], which is the document of GET
+// /status, and a [View] of it, with its words for people.
 //
-// It imports scale alone and is pure. The status page and the terminal show the same board: each has a form of its own, and the words are
-// here.
+// It imports scale alone and is pure. The status page and the terminal show the same board: each has a form of its own,
+// and the words are here.
 package board
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// How much a status tells of what is past.
+// How much a status tells of the past.
 const (
 	shownScalings = 20
 	shownFailures = 5
@@ -24,41 +24,42 @@ const (
 // Status is how a stack and its scalings stand. Fields are added, never renamed.
 type Status struct {
 	Stack string `json:"stack"`
-	// Now is when all of this was so, and ReadAt when the stack was read last.
+	// Now is when all of this was so, and ReadAt is when the stack was last read.
 	Now    time.Time  `json:"now"`
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
-	// Problem says why it is not ready, and Off that it will not be before somebody's next `pulumi up`: see [scale.IsOff].
+	// Problem says why it is not ready. Off says that it will not be before somebody's next `pulumi up`: see
+	// [scale.IsOff].
 	Problem string `json:"problem,omitempty" text:"lines"`
 	Off     bool   `json:"off,omitempty"`
-	// Unwritable says that it is not because what is accepted cannot be written down.
+	// Unwritable says that it is not ready because what is accepted cannot be written down.
 	Unwritable bool            `json:"unwritable,omitempty"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
-	// Deployed is the newest update that is no scaling of PulumiScale's, and Commit the commit that the checkout is at; absent where they are
-	// not known.
+	// Deployed is the newest update that is no scaling of PulumiScale's, and Commit is the commit that the checkout is
+	// at; each is absent if it is not known.
 	Deployed *scale.Deploy `json:"deployed,omitempty"`
 	Commit   string        `json:"commit,omitempty"`
 	Pools    []Pool        `json:"pools"`
 	Running  *Work         `json:"running,omitempty"`
-	// Open are the operations that are not done, oldest first: the first of those under way and of those that wait. OpenOmitted counts the others. RetryAt
-	// is when they are tried again, where something was in the way.
+	// Open are the operations that are not done, oldest first: the first of those under way and of those that wait.
+	// OpenOmitted counts the others. RetryAt is when they are tried again, if something was in the way.
 	Open        []Operation `json:"open"`
 	OpenOmitted int         `json:"openOmitted,omitempty"`
 	RetryAt     *time.Time  `json:"retryAt,omitempty"`
-	// Holds are those in force, and Upcoming is what is about to be done that nobody asks for now.
+	// Holds are those in force. Upcoming is what is about to be done although nobody asks for it now.
 	Holds    []Hold     `json:"holds,omitempty"`
 	Upcoming []Upcoming `json:"upcoming,omitempty"`
-	// Failures are the last operations that failed or are not proved to have had their effect, and Scalings the last scalings, whoever made
-	// them; both newest first.
+	// Failures are the last operations that failed or are not proved to have had their effect. Scalings are the last
+	// scalings, whoever made them. Both are newest first.
 	Failures []Operation `json:"failures"`
 	Scalings []Scaling   `json:"scalings"`
 }
 
-// New makes a status of what is known at a time, as it may be shown (see [Tidy]): an overview, what is being done, nil where nothing is, and operations that are done,
-// newest first, among which failures are looked for. What is being done must have been asked first, so that an operation which ends in
-// between is still told of as open.
+// New makes a status of what is known at a time, as it may be shown (see [Tidy]). It takes an overview, what is being
+// done, nil if nothing is, and operations that are done, newest first, among which it looks for failures. The caller
+// must ask what is being done before the rest, so that an operation that ends in between is still told of as open.
 func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operation, now time.Time) *Status {
 	s := &Status{
 		Stack: stack, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
@@ -96,7 +97,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	return Tidy(s)
 }
 
-// addOpen adds as many of the operations that are not done as are told of.
+// addOpen adds as many of the operations that are not done as a status tells of.
 func (s *Status) addOpen(open []scale.Operation, work *scale.Work) {
 	under := map[string]bool{}
 	if work != nil {
@@ -120,7 +121,8 @@ func failed(op scale.Operation) bool {
 	return op.Result == scale.FinalFailed || op.Result == scale.FinalUnverified || op.Error != ""
 }
 
-// Decode reads a status as a server tells it, as it may be shown (see [Tidy]). Fields that it does not know are passed over.
+// Decode reads a status as a server tells it, as it may be shown (see [Tidy]). It passes over fields that it does not
+// know.
 func Decode(r io.Reader) (*Status, error) {
 	decoder := json.NewDecoder(r)
 	decoder.UseNumber() // the values of properties are shown as they are

@@ -13,21 +13,23 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// How many characters of a text from elsewhere are shown at most: of one that stands in a line, and of one of several lines.
+// How many characters of a text from elsewhere are shown at most: of one that stands in a line, and of one that has
+// several lines.
 const (
 	LongestLine  = 2_000
 	LongestLines = 16_000
 )
 
-// Shown says whether a character is one that people see. Those that control a terminal, hide or reorder what follows them, end a line, or take no
-// room are not: of Unicode's categories those but letters, marks, numbers, punctuation, symbols and spaces, and what it calls ignorable.
+// Shown says whether a character is one that people see. A character is not shown if it controls a terminal, hides or
+// reorders what follows it, ends a line, or takes no room. So of Unicode's categories it shows letters, marks, numbers,
+// punctuation, symbols and spaces, except what Unicode calls ignorable.
 func Shown(r rune) bool {
 	return r < unicode.MaxASCII && r >= ' ' || r > unicode.MaxASCII && unicode.IsGraphic(r) &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message: a single line of at most limit characters, all of
-// which are [Shown], runs of white space as one space.
+// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message. It makes it a single line of
+// at most limit characters, all of which are [Shown], and turns runs of white space into one space.
 func OneLine(text string, limit int) string {
 	if len(text) <= limit && isPlain(text) && !strings.Contains(text, "  ") && strings.Trim(text, " ") == text {
 		return text
@@ -35,7 +37,7 @@ func OneLine(text string, limit int) string {
 	return cut(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !Shown(r) }), " "), limit)
 }
 
-// Lines is like [OneLine] for a text of several lines: their ends and what sets them in stay.
+// Lines is like [OneLine] for a text of several lines: it keeps their ends and their indentation.
 func Lines(text string, limit int) string {
 	if len(text) <= limit && isPlain(text) && !strings.HasSuffix(text, " ") {
 		return text
@@ -56,7 +58,7 @@ func Lines(text string, limit int) string {
 	return cut(strings.TrimRight(out.String(), "\n"), limit)
 }
 
-// isPlain says that a text is ASCII of which all is [Shown], as nearly all texts are.
+// isPlain says that a text is ASCII and that all of it is [Shown]. Nearly all texts are so.
 func isPlain[T string | []byte](text T) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] >= unicode.MaxASCII {
@@ -89,8 +91,8 @@ func Plain(text string) string {
 	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // a lone byte would be taken for one that controls a terminal
 }
 
-// Tidy is a document as it may be shown: a copy in which each text is plain and has at most so many characters. It is the gate through which all
-// passes that is shown of a [Status] and answered over HTTP.
+// Tidy is a document as it may be shown: a copy in which each text is plain and has at most so many characters.
+// Everything that is shown of a [Status] and answered over HTTP passes through it.
 //
 // A text is one line, unless its field says that it has several.
 func Tidy[T any](doc T) T {
@@ -108,13 +110,13 @@ type Shape string
 const (
 	// SeveralLines is a text whose lines are to stay.
 	SeveralLines Shape = "lines"
-	// Value is a value of somebody's program: where it is approved, all of it is shown.
+	// Value is a value of somebody's program. When it is approved, all of it is shown.
 	Value Shape = "value"
 )
 
-// Texts is a copy of a value in which each text that can be reached is another one: those in exported fields, lists, maps with their keys, and what
-// is behind pointers and interfaces. An error becomes one with another text, which wraps it. The change is told what the field says of its
-// texts.
+// Texts is a copy of a value in which each text that can be reached is another one. It reaches exported fields, lists,
+// maps with their keys, and what is behind pointers and interfaces. An error becomes one with another text, which wraps
+// it. change is told what the field says of its texts.
 func Texts[T any](value T, change func(text string, shape Shape) string) T {
 	holder := reflect.ValueOf(&value).Elem() // so that an interface is seen as one
 	out, ok := reflect.TypeAssert[T](texts(holder, "", change))
@@ -184,7 +186,8 @@ func texts(v reflect.Value, shape Shape, change func(string, Shape) string) refl
 	return out
 }
 
-// JSON is a document as JSON with an end of a line, in which what is not [Shown] is escaped: a parser reads the same, and a terminal obeys nothing.
+// JSON is a document as JSON, ended by a newline, in which what is not [Shown] is escaped: a parser reads the same, and
+// a terminal obeys nothing.
 func JSON(doc any, indent string) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -206,8 +209,9 @@ func ShownJSON(doc any) []byte {
 	return text
 }
 
-// isTidy says of a document's compact JSON that [Tidy] changes nothing in it, as of nearly all: it is ASCII, without a colour command and escapes other
-// than that of a quotation mark, each space is a single one in the midst of its text, and no text is long.
+// isTidy says of a document's compact JSON that [Tidy] changes nothing in it. That holds for nearly all: it is ASCII,
+// has no colour command and no escapes other than that of a quotation mark, each space is a single one within its text,
+// and no text is long.
 func isTidy(text []byte) bool {
 	text = bytes.TrimSuffix(text, []byte("\n"))
 	if !isPlain(text) || bytes.Contains(text, []byte("<{%")) {
@@ -230,7 +234,7 @@ func isTidy(text []byte) bool {
 	return true
 }
 
-// Escaped is JSON in which what is not [Shown] is written as \uXXXX, which encoding/json does below U+0020 alone.
+// Escaped is JSON in which what is not [Shown] is written as \uXXXX. encoding/json does that only below U+0020.
 func Escaped(text []byte) []byte {
 	if bytes.IndexFunc(text, hidden) < 0 {
 		return text
@@ -249,5 +253,5 @@ func Escaped(text []byte) []byte {
 	return out
 }
 
-// hidden says whether a character of JSON, in which an end of a line can only stand between values, is not shown.
+// hidden says whether a character of JSON is not shown. In JSON an end of a line can only stand between values.
 func hidden(r rune) bool { return !Shown(r) && r != '\n' }

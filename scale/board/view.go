@@ -12,11 +12,12 @@ import (
 // View is a status as people see it at a time.
 type View struct {
 	*Status
-	// at has the time zone in which times are shown.
+	// at is a time whose zone is the one in which times are shown.
 	at time.Time
 }
 
-// View is the status as it is seen at a time, in that time's zone: the times that are left and past are counted from there.
+// View is the status as it is seen at a time, in that time's zone. The times that are left and past are counted from
+// there.
 func (s *Status) View(at time.Time) View { return View{Status: s, at: at} }
 
 // At is the time at which the view is seen.
@@ -33,7 +34,7 @@ const (
 	Bad  = "bad"
 )
 
-// State is how things stand on the whole: the worst first.
+// State is how things stand on the whole: the worst comes first.
 func (v View) State() Mood {
 	switch {
 	case v.Off:
@@ -66,7 +67,7 @@ func (v View) Trouble() string {
 	return "The stack cannot be read"
 }
 
-// Refresh is after how long a server is to be asked again.
+// Refresh is how long to wait before a server is asked again.
 func (v View) Refresh() time.Duration {
 	if v.Running != nil || len(v.Waiting())+v.MoreWaiting() > 0 {
 		return time.Second
@@ -74,7 +75,8 @@ func (v View) Refresh() time.Duration {
 	return 3 * time.Second
 }
 
-// Headline is the one thing that a screen reader says when it changes: what is being scaled, or what the last scaling came to.
+// Headline is the one thing that a screen reader says when it changes: what is being scaled, or what the last scaling
+// came to.
 func (v View) Headline() string {
 	if v.Running != nil {
 		var pools []string
@@ -111,7 +113,7 @@ func (s Scaling) ended() time.Time {
 	return *s.End
 }
 
-// Outcome is what a failed operation's result is called.
+// Outcome is what the result of a failed operation is called.
 func (View) Outcome(result string) string {
 	switch scale.Final(result) {
 	case scale.FinalFailed:
@@ -142,7 +144,7 @@ const (
 	mostWaiting = 50
 )
 
-// FirstWaiting are as many of those that wait as are shown.
+// FirstWaiting are those waiting operations that are shown.
 func (v View) FirstWaiting() []Operation { return v.Waiting()[:min(mostWaiting, len(v.Waiting()))] }
 
 // MoreWaiting counts the waiting operations that are not shown.
@@ -202,13 +204,13 @@ func (o Operation) Way(arrow string) string {
 // Mistake is a mistake in the rules, in words.
 func (View) Mistake(p scale.Problem) string { return p.String() }
 
-// How many remarks are shown, and how much of one.
+// How many remarks are shown, and how much of each.
 const (
 	mostRemarks   = 10
 	longestRemark = 400
 )
 
-// Differences say how the program and its configuration differ from what was deployed, each in a line.
+// Differences say how the program and its configuration differ from what was deployed, one difference in a line.
 func (v View) Differences() []string {
 	var out []string
 	for _, remark := range v.Remarks[:min(mostRemarks, len(v.Remarks))] {
@@ -217,7 +219,7 @@ func (v View) Differences() []string {
 	return out
 }
 
-// Ago says how long something is past; empty where there is no such time.
+// Ago says how long ago something was; empty if there is no such time.
 func (v View) Ago(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -228,10 +230,10 @@ func (v View) Ago(t *time.Time) string {
 // Left is the rest of a wait.
 func (v View) Left(t *time.Time) string { return Left(t.Sub(v.at)) }
 
-// Since is how long ago something began that goes on.
+// Since is how long ago something that still goes on began.
 func (v View) Since(t time.Time) string { return Elapsed(v.at.Sub(t)) }
 
-// Clock is a time of day, with the date where it is not today's.
+// Clock is a time of day, with the date if it is not today's.
 func (v View) Clock(t *time.Time) string {
 	local := t.In(v.at.Location())
 	if local.Format(time.DateOnly) == v.at.Format(time.DateOnly) {

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Target is the count to which a pool is being scaled; nil where it is not.
+// Target is the count to which a pool is being scaled; nil if it is not being scaled.
 func (v View) Target(pool string) *int {
 	for _, op := range v.Under() {
 		if op.Pool == pool && op.To != nil && op.Decision.Outcome == string(scale.Scale) {
@@ -37,7 +37,7 @@ func (v View) NoPools() string {
 // NeverScaled says that no scaling is known, among so many updates.
 func (View) NeverScaled(among int) string { return NeverScaled(among) }
 
-// Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty where nothing does.
+// Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty if nothing does.
 func (v View) Held(p Pool) string {
 	var out []string
 	if p.Hold != nil && p.Hold.Until.After(v.at) {
@@ -56,7 +56,7 @@ func (v View) Held(p Pool) string {
 	return strings.Join(out, ", ")
 }
 
-// until is how long it is to a time; 0 where there is none.
+// until is how long it is until a time; 0 if there is none.
 func (v View) until(t *time.Time) time.Duration {
 	if t == nil {
 		return 0
@@ -64,7 +64,7 @@ func (v View) until(t *time.Time) time.Duration {
 	return t.Sub(v.at)
 }
 
-// Notes are what is not as it should be with a pool.
+// Notes say what is not as it should be with a pool.
 func (v View) Notes(p Pool) []Mood {
 	var out []Mood
 	if p.Error != "" {
@@ -98,7 +98,7 @@ func (v View) Notes(p Pool) []Mood {
 // mostPending is how many pending changes of a pool are shown.
 const mostPending = 10
 
-// Withheld says which changes keep a pool from being scaled until somebody's pulumi up; it is empty where none do.
+// Withheld says which changes keep a pool from being scaled until somebody's pulumi up; it is empty if none do.
 func (View) Withheld(p Pool) string {
 	if len(p.Pending) == 0 {
 		return ""

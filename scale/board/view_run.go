@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Holdups say what keeps the running work from its end.
+// Holdups say what keeps the running work from ending.
 func (v View) Holdups() []Mood {
 	var out []Mood
 	if pools := v.Running.Settling; len(pools) > 0 {
@@ -23,7 +23,7 @@ func (v View) Holdups() []Mood {
 	return out
 }
 
-// Deciding says what the running work does before the engine runs; empty where it runs or is waited for.
+// Deciding says what the running work does before the engine runs; empty if the engine runs or is waited for.
 func (v View) Deciding() string {
 	if len(v.Running.Runs) > 0 || v.Running.WaitsFor != "" {
 		return ""
@@ -47,7 +47,7 @@ func (View) Steps(run Run) []Step {
 	return steps[max(0, len(steps)-mostSteps):]
 }
 
-// Progress counts the steps of a run by how far they are.
+// Progress counts the steps of a run by how far they have come.
 func (View) Progress(run Run) string {
 	n := map[string]int{StepDone: run.Omitted}
 	for _, step := range run.Steps {
@@ -62,7 +62,8 @@ func (View) Progress(run Run) string {
 	return strings.Join(out, ", ")
 }
 
-// About says how far a run of the engine is, and what it is about where there are several. It is empty where the only step says it all.
+// About says how far a run of the engine has come and, if there are several, what it is about. It is empty if the only
+// step says it all.
 func (v View) About(run Run) string {
 	progress := cmp.Or(v.Progress(run), "The program runs")
 	alone := len(v.Running.Runs) == 1 && len(v.Running.Operations) > 0
@@ -106,7 +107,7 @@ func (View) Resource(urn string) string {
 	return name
 }
 
-// Took is how long something took, or has taken so far where it has not ended.
+// Took is how long something took, or has taken so far if it has not ended.
 func (v View) Took(from, to *time.Time) string {
 	if from == nil {
 		return ""
@@ -117,7 +118,7 @@ func (v View) Took(from, to *time.Time) string {
 // StepTook is how long a step took, or has taken so far.
 func (v View) StepTook(step Step) string { return v.Took(&step.StartedAt, step.EndedAt) }
 
-// Lasted is how long a past scaling took, of which the backend knows the seconds.
+// Lasted is how long a past scaling took. The backend knows it to the second.
 func (View) Lasted(past Scaling) string {
 	took := past.ended().Sub(*cmp.Or(past.Start, past.End, &time.Time{})).Round(time.Second)
 	if took < time.Second {

@@ -94,7 +94,7 @@ func TestWhatAnOperationWaitsFor(t *testing.T) {
 	}
 }
 
-// What a server tells, its clients read.
+// Clients read what a server tells.
 func TestStatusSurvivesItsDocument(t *testing.T) {
 	open := scale.Operation{ID: "a", Intent: scale.Intent{Pool: "api", Count: num(5), Source: "http"}, State: scale.Running, AcceptedAt: noon}
 	step := scale.RunStep{ResourceStep: scale.ResourceStep{Op: "update", URN: "u", Diffs: []scale.PropertyDiff{{Path: "size"}}}, StartedAt: noon}

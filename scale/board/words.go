@@ -15,7 +15,7 @@ func Count(n *int) string {
 	return strconv.Itoa(*n)
 }
 
-// Elapsed is a duration as a person wants it: tenths where it is short, whole seconds where it is long.
+// Elapsed is a duration as a person wants it: with tenths if it is short, in whole seconds if it is long.
 func Elapsed(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
@@ -34,7 +34,7 @@ func Left(d time.Duration) string {
 	return text
 }
 
-// Ago says how long something is past, in its largest unit.
+// Ago says how long ago something was, in its largest unit.
 func Ago(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -49,7 +49,8 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
 }
 
-// Cooldown is what is left of one upwards and downwards, one time for both where they agree; empty where neither holds.
+// Cooldown is what is left of a cooldown upwards and downwards, as one time for both if they agree; empty if neither
+// holds.
 func Cooldown(up, down time.Duration) string {
 	switch {
 	case up <= 0 && down <= 0:

@@ -8,10 +8,10 @@ import (
 
 // Work is what is being done now.
 type Work struct {
-	// Operations are the ids of the open operations that it carries out, and Settling the pools that are being brought back to the count of
-	// the last successful update.
+	// Operations are the ids of the open operations that it carries out, and Settling the pools that are being brought
+	// back to the count of the last successful update.
 	Operations []string `json:"operations,omitempty"`
-	// Omitted counts further operations that it carries out, of which the status does not tell.
+	// Omitted counts further operations that it carries out and that the status does not tell of.
 	Omitted   int       `json:"omitted,omitempty"`
 	Settling  []string  `json:"settling,omitempty"`
 	StartedAt time.Time `json:"startedAt"`
@@ -48,7 +48,7 @@ const (
 	StepFailed  = "failed"
 )
 
-// workOf is the work, of whose operations only those are named that are told of; the others that are open are counted.
+// workOf is the work. It names only those of its operations that are told of, and counts the others that are open.
 func workOf(w scale.Work, told []Operation, open []scale.Operation) *Work {
 	out := &Work{
 		Settling: w.Settling, StartedAt: w.StartedAt.UTC(), WaitsFor: w.WaitsFor, RetryAt: instant(w.RetryAt), Runs: RunsOf(w.Runs),

@@ -1,8 +1,8 @@
-// Package doctor finds out why PulumiScale would not work on a stack: what is missing, wrong or in the way, from the Pulumi CLI to the
-// clock, and what to do about each.
+// Package doctor finds out why PulumiScale would not work on a stack: what is missing, wrong or in the way, from the
+// Pulumi CLI to the clock, and what to do about each.
 //
-// It decides what is healthy and in which order things are looked at; what there is to see it learns from a [Patient], which scale/stack
-// implements. It changes nothing, prints nothing and has no clock.
+// It decides what is healthy and in which order things are looked at. It learns what there is to see from a [Patient],
+// which scale/stack implements. It changes nothing, prints nothing and has no clock.
 package doctor
 
 import (
@@ -16,7 +16,8 @@ import (
 // Result is how a check ended.
 type Result string
 
-// The results, from good to bad. NotChecked says that something it depends on is wrong, or that it cannot be known here.
+// The results, from good to bad. NotChecked says that something that the check depends on is wrong, or that it cannot
+// be known here.
 const (
 	OK         Result = "ok"
 	Warning    Result = "warning"
@@ -31,15 +32,15 @@ type Check struct {
 	Result    Result
 	// Found says what there is, or why it was not checked.
 	Found string `text:"lines"`
-	// Details are more lines of it, such as each mistake in the rules.
+	// Details are more lines of that, such as each mistake in the rules.
 	Details []string `text:"lines"`
-	// Hint says what to do; it is empty where there is nothing to do.
+	// Hint says what to do; it is empty if there is nothing to do.
 	Hint string
 }
 
 // Report is what an examination came to.
 type Report struct {
-	// Stack is the stack's name; empty where it could not be found.
+	// Stack is the stack's name; empty if it could not be found.
 	Stack  string
 	Checks []Check
 }
@@ -55,23 +56,25 @@ func (r Report) Titles(result Result) []string {
 	return out
 }
 
-// Options say how to examine, and hold what the domain does not know by itself.
+// Options say how to examine. They hold what the domain does not know by itself.
 type Options struct {
 	// Verify proves the targets by previews of the engine, which take a while.
 	Verify bool
 	// Now is the time.
 	Now func() time.Time
-	// Begin is told of each check before it is made; nil: nobody is.
+	// Begin is told of each check before it is made. If it is nil, nobody is told.
 	Begin func(title string)
 	// Serving says whether a server has its journal in this folder.
 	Serving func(folder string) (bool, error)
 	// TokenKey and PreviousTokenKey are the keys of the configuration that hold the server's tokens.
 	TokenKey, PreviousTokenKey string
-	// CheckTokens says what is wrong with the current and, during a rotation, the previous token; its error holds neither.
+	// CheckTokens says what is wrong with the current and, during a rotation, the previous token. Its error holds
+	// neither.
 	CheckTokens func(current, previous string) error
 }
 
-// Examine makes every check, in their order. A check that depends on one that failed is not made, and says so. The error is that of ctx.
+// Examine makes every check, in their order. A check that depends on one that failed is not made, and says so. The
+// error is that of ctx.
 func Examine(ctx context.Context, p Patient, o Options) (Report, error) {
 	v := &visit{Patient: p, Options: o}
 	var out []Check

@@ -12,13 +12,13 @@ import (
 
 // examination is how one check is made.
 type examination struct {
-	// id and title are those of the check; needs are the ids of those without which it makes no sense.
+	// id and title are those of the check. needs are the ids of the checks without which it makes no sense.
 	id, title string
 	needs     []string
 	look      func(*visit, context.Context) finding
 }
 
-// examinations are all checks, in their order: what others need comes first.
+// examinations are all checks, in their order: a check that others need comes first.
 func examinations() []examination {
 	return []examination{
 		{"cli", "Pulumi CLI", nil, (*visit).lookAtCLI},

@@ -82,7 +82,7 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 
 const (
 	mebibyte = 1 << 20
-	// little and tooLittle are how much free space is worth a warning, and how much stands in the way of the journal.
+	// Less free space than little, in bytes, is worth a warning. Less than tooLittle stands in the way of the journal.
 	little, tooLittle = 100 * mebibyte, 10 * mebibyte
 )
 
@@ -150,7 +150,7 @@ func (v *visit) lookAtLocks(ctx context.Context) finding {
 	return f
 }
 
-// These are how far clocks may differ: the history has seconds, and an answer is some time on its way.
+// These are how far clocks may differ: the history is exact to the second, and an answer takes some time on its way.
 const (
 	slack   = 5 * time.Second
 	muchOff = time.Minute

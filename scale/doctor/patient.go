@@ -7,12 +7,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Patient is what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method changes anything. They
-// are called in this order, each only where those that it builds on have succeeded. Errors are those of [scale.Stack], with hints.
+// Patient is what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method
+// changes anything. The methods are called in this order, each only if those that it builds on have succeeded. Errors
+// are those of [scale.Stack], with hints.
 type Patient interface {
 	// CLI finds the Pulumi CLI.
 	CLI(ctx context.Context) (CLI, error)
-	// Withheld are the variables of Pulumi's in the environment that are kept from the CLI, in the order of their names.
+	// Withheld are Pulumi's variables in the environment that are kept from the CLI, in the order of their names.
 	Withheld() []Variable
 	// Program finds the program.
 	Program(ctx context.Context) (Program, error)
@@ -22,9 +23,10 @@ type Patient interface {
 	Backend(ctx context.Context) (Backend, error)
 	// Survey reads the stack's state and history.
 	Survey(ctx context.Context) (*Survey, error)
-	// Secrets encrypts a value with the stack's secrets provider and decrypts it again together with the values of keys, which it returns.
+	// Secrets encrypts a value with the stack's secrets provider and decrypts it again, together with the values of
+	// keys, which it returns.
 	Secrets(ctx context.Context, keys ...string) (map[string]Value, error)
-	// LanguageHost finds the plugin that runs the program; Path is empty where it is not there.
+	// LanguageHost finds the plugin that runs the program; Path is empty if it is not there.
 	LanguageHost(ctx context.Context) Plugin
 	// Providers finds the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
@@ -34,16 +36,16 @@ type Patient interface {
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
 	Drifts(ctx context.Context) ([]scale.Drift, error)
-	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved, and proved anew with prove: see
-	// [scale.Scaler.Pending].
+	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved. With prove set,
+	// they are proved anew: see [scale.Scaler.Pending].
 	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir
-	// Locks finds those who hold the stack; known is false where the backend tells only who tries to take a lock.
+	// Locks finds those who hold the stack; known is false if the backend tells only those who try to take a lock.
 	Locks(ctx context.Context) (locks []Lock, known bool, err error)
 	// Holds are what people hold in the state directory.
 	Holds() (scale.Holds, error)
-	// BackendTime asks the backend's server for its time; ok is false where there is no server.
+	// BackendTime asks the backend's server for its time; ok is false if there is no server.
 	BackendTime(ctx context.Context) (ahead time.Duration, ok bool, err error)
 	// Working says whether another process of PulumiScale changes the stack from this directory right now.
 	Working() (bool, error)
@@ -69,14 +71,16 @@ type Variable struct {
 // Program is a Pulumi program.
 type Program struct{ File, Name, Runtime string }
 
-// Backend is where the stack's state is. URL holds no credentials, and is empty where a service does not tell it. User is empty where the backend knows none.
+// Backend is where the stack's state is. URL holds no credentials, and is empty if a service does not tell it. User is
+// empty if the backend knows none.
 type Backend struct{ URL, User string }
 
-// Survey is what was read of the stack. The snapshot has no rules where RulesErr, a [*scale.RulesError], says what is wrong with them.
+// Survey is what was read of the stack. If RulesErr, a [*scale.RulesError], says what is wrong with the rules, the
+// snapshot has none.
 type Survey struct {
 	*scale.Snapshot
 	RulesErr error
-	// FileErr says why the configuration file could not be read; the snapshot has then no values of it.
+	// FileErr says why the configuration file could not be read; the snapshot then has no values of it.
 	FileErr error
 }
 
@@ -86,8 +90,8 @@ type Value struct {
 	Secret bool
 }
 
-// Plugin is a plugin of the Pulumi CLI. Path is empty where it is not on this machine; Acquired says that the engine then gets it from
-// the network by itself.
+// Plugin is a plugin of the Pulumi CLI. Path is empty if it is not on this machine. Acquired says that the engine then
+// gets it from the network by itself.
 type Plugin struct {
 	Name, Version, Path string
 	Acquired            bool
@@ -97,11 +101,12 @@ type Plugin struct {
 type ConfigFile struct {
 	Path    string
 	Missing bool
-	// Remote says that it does not count, since the service keeps the stack's configuration.
+	// Remote says that the file does not count, since the service keeps the stack's configuration.
 	Remote bool
-	// ReadOnly says that the file may not be written, but can be replaced, as PulumiScale does.
+	// ReadOnly says that the file may not be written, but can be replaced, which is what PulumiScale does.
 	ReadOnly bool
-	// DirErr says why its folder takes no new files, which every write needs, and FileErr why the file cannot be replaced.
+	// DirErr says why the file's folder takes no new files, which every write needs. FileErr says why the file cannot
+	// be replaced.
 	DirErr, FileErr error
 }
 
@@ -112,14 +117,16 @@ type StateDir struct {
 	Home string
 	// Refused says why PulumiScale does not use it: a [*scale.SetupError].
 	Refused error
-	// Unclaimed are folders in it that may be records of a version before, and are left alone, since it is not certain that they are the stack's.
+	// Unclaimed are folders in it that may be records of a version before. They are left alone, since it is not certain
+	// that they are the stack's.
 	Unclaimed []string
-	// Missing says that it is not there yet: then the rest is of the nearest folder above that is.
+	// Missing says that it is not there yet. The rest is then about the nearest folder above it that is there.
 	Missing bool
-	// WriteErr says why it cannot be written, and Closed names those of its files that this user cannot use.
+	// WriteErr says why it cannot be written. Closed names those of its files that this user cannot use.
 	WriteErr error
 	Closed   []string
-	// Disk is the kind of file system, such as "ext4"; empty where it is not known. Free is in bytes. DiskErr says why neither is known.
+	// Disk is the kind of file system, such as "ext4"; empty if it is not known. Free is in bytes. DiskErr says why
+	// neither is known.
 	Disk    string
 	Free    uint64
 	DiskErr error
@@ -127,10 +134,11 @@ type StateDir struct {
 
 // Lock is a lock on the stack in the backend.
 type Lock struct {
-	// Holder is who took it; zero, but perhaps for Since, where the lock does not tell.
+	// Holder is who took it. If the lock does not tell, it is zero, except perhaps for Since.
 	scale.Holder
-	// Here says that the holder is a process of this machine, Ours that it was an engine of PulumiScale's which has died.
+	// Here says that the holder is a process of this machine. Ours says that it was an engine of PulumiScale's which
+	// has died.
 	Here, Ours bool
-	// Damaged says that nobody can read the lock, nor take another one.
+	// Damaged says that nobody can read the lock, or take another one.
 	Damaged bool
 }

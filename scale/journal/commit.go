@@ -23,7 +23,8 @@ type write struct {
 
 var errClosed = errors.New("it is closed")
 
-// commit has do done in a transaction that other calls may share, and returns when that is on disk. It may be done more than once.
+// commit has do done in a transaction that other calls may share, and returns when that is on disk. do may be called
+// more than once.
 func (j *Journal) commit(do func(*bolt.Tx) error, adds ...string) error {
 	w := &write{do: do, adds: adds, err: make(chan error, 1)}
 	select {
@@ -37,7 +38,8 @@ func (j *Journal) commit(do func(*bolt.Tx) error, adds ...string) error {
 	return nil
 }
 
-// placelessError is what went wrong with a file, without the folder: clients are told, and whose server it is knows where the journal is.
+// placelessError is what went wrong with a file, without the folder. Clients are told of it, and the server's owner
+// knows where the journal is.
 type placelessError struct {
 	dir string
 	err error
@@ -54,7 +56,7 @@ func (j *Journal) failed(err error) error {
 	return &scale.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
 }
 
-// write carries out the calls: while one transaction is brought to disk, those that arrive gather for the next.
+// write carries out the calls. While one transaction is brought to disk, the calls that arrive gather for the next one.
 func (j *Journal) write() {
 	defer close(j.written)
 	for {
@@ -109,8 +111,8 @@ func (j *Journal) writeGroup(group []*write) {
 	}
 }
 
-// scrub removes what a failed transaction may have left behind: where the very last wait for the disk fails, bbolt has written all of
-// the transaction, though its callers were told that it failed.
+// scrub removes what a failed transaction may have left behind. If the very last wait for the disk fails, bbolt has
+// written all of the transaction, though its callers were told that it failed.
 func (j *Journal) scrub(tx *bolt.Tx) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fill adds operations from several goroutines and closes some, and prints each id once that is acknowledged. It does not end.
+// fill adds operations from several goroutines and closes some. It prints each id once that operation is acknowledged.
+// It does not end.
 func fill(dir string) {
 	j, err := Open(context.Background(), dir)
 	if err != nil {

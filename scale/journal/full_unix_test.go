@@ -37,7 +37,7 @@ func limitFiles(t *testing.T, size uint64) (lift func()) {
 	return lift
 }
 
-// limitedEnv says that this process may limit its files: not the one that must write what the go command asks for.
+// limitedEnv says that this process may limit its files. The process that writes what the go command asks for may not.
 const limitedEnv = "JOURNAL_TEST_LIMITED"
 
 func TestAFullDiskAcceptsNothing(t *testing.T) {

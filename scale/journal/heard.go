@@ -15,10 +15,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// bucketHeard holds what was heard of alerts, by pool and alert. Files of older versions have none until something is.
+// bucketHeard holds what was heard of alerts, by pool and alert. Files of older versions have no such bucket until
+// something is heard.
 const bucketHeard = "heard"
 
-// storedHeard is the form in which that is kept, behind a head like a record's. Fields are added, never renamed.
+// storedHeard is the form in which that is kept, after a head like that of a record. Fields are added, never renamed.
 type storedHeard struct {
 	Since   time.Time `json:"since"`
 	Cleared bool      `json:"cleared,omitempty"`
@@ -27,7 +28,7 @@ type storedHeard struct {
 
 func heardKey(pool, alert string) []byte { return []byte(pool + "\x00" + alert) }
 
-// Remember keeps what was heard of alerts. Where nothing of it is news, nothing is written.
+// Remember keeps what was heard of alerts. If none of it is news, nothing is written.
 func (j *Journal) Remember(heard []scale.Heard) error {
 	isNews := false
 	err := j.view(func(tx *bolt.Tx) error {
@@ -67,7 +68,7 @@ func (j *Journal) Recall(pool, alert string) (h scale.Heard, ok bool, err error)
 	return h, true, nil
 }
 
-// recall reads what was heard; it is zero where nothing was.
+// recall reads what was heard; it is zero if nothing was.
 func recall(tx *bolt.Tx, key []byte) (h scale.Heard, err error) {
 	bucket := tx.Bucket([]byte(bucketHeard))
 	if bucket == nil {
@@ -96,7 +97,7 @@ func decodeHeard(key, record []byte) (h scale.Heard, err error) {
 	return scale.Heard{Pool: string(pool), Alert: string(alert), Since: stored.Since, Cleared: stored.Cleared, At: stored.At}, nil
 }
 
-// remember writes what was heard, where it is news.
+// remember writes what was heard, if it is news.
 func remember(tx *bolt.Tx, h scale.Heard) error {
 	key := heardKey(h.Pool, h.Alert)
 	known, err := recall(tx, key)
@@ -157,7 +158,7 @@ func allHeard(tx *bolt.Tx) (read []scale.Heard, damaged error) {
 	return read, damaged
 }
 
-// outdatedHeard are the keys of what was heard longer ago than keepFor, and of the oldest where there are more than so many.
+// outdatedHeard are the keys of what was heard longer ago than keepFor and, if there are more than most, of the oldest.
 func outdatedHeard(tx *bolt.Tx, now time.Time, most int) ([][]byte, error) {
 	all, err := allHeard(tx)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// alertAt is what is heard at noon of an alert of the pool worker that began so long after it.
+// alertAt is what is heard at noon of an alert of the pool worker that began so long after noon.
 func alertAt(name string, since time.Duration, cleared bool) scale.Heard {
 	return scale.Heard{Pool: "worker", Alert: name, Since: noon.Add(since), Cleared: cleared, At: noon}
 }
@@ -128,7 +128,7 @@ func TestWhatWasHeardIsChecked(t *testing.T) {
 	}
 }
 
-// damageRecord changes the byte before the last of a text in each of its places.
+// damageRecord changes the byte before the last one of a text, wherever the text stands.
 func damageRecord(t *testing.T, path, text string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -174,7 +174,7 @@ func TestAKeyLeadsToTheLastAttempt(t *testing.T) {
 	if got := ids(add(t, j, accepted(6, "worker", "k"))); got != "5" {
 		t.Errorf("a duplicate is given %s", got)
 	}
-	// Its id is smaller where the clock was set back.
+	// Its id is smaller if the clock was set back.
 	if got := ids(add(t, j, again(4, "00000005"), again(7, "00000005"))); got != "4 4" {
 		t.Errorf("two that try again at once are given %s", got)
 	}

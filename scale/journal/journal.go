@@ -23,7 +23,7 @@ type Journal struct {
 	close            func() error
 
 	mu sync.Mutex
-	// doubtful are operations of which it is not known whether they are in the file; they count as not there.
+	// doubtful are operations of which it is not known whether they are in the file; they count as not being there.
 	doubtful map[string]bool
 	// failing says that the last transaction failed.
 	failing bool
@@ -49,7 +49,7 @@ func newJournal(db *bolt.DB, lock *flock.Flock) *Journal {
 	return j
 }
 
-// Add adds the operations whose pool and key are new, or those of the operation that they try again.
+// Add adds the operations whose pool and key are new, or are those of the operation that they try again.
 func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 	records := make([][]byte, len(operations))
 	ids := make([]string, len(operations))
@@ -85,7 +85,8 @@ func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 	return stored, nil
 }
 
-// updateLimit is how many operations one transaction replaces at most for one call: what is accepted meanwhile waits for no more than those.
+// updateLimit is how many operations one transaction replaces at most for one call. What is accepted meanwhile waits
+// for no more than those.
 const updateLimit = 64
 
 // Update replaces operations, or adds them.
@@ -204,19 +205,20 @@ func (j *Journal) Recent(pool string, limit int) ([]scale.Operation, error) {
 const (
 	// keepFor is how long a done operation is kept.
 	keepFor = 24 * time.Hour
-	// keepMost is how many done operations are kept, those that ended last.
+	// keepMost is how many done operations are kept: those that ended last.
 	keepMost = 10_000
-	// keepKeyed is how long one with an idempotency key is kept even where there are more, so that no sender's retry is taken for a new event: SNS, the
-	// most patient one, retries for an hour. More than ten times keepMost are not kept even so.
+	// keepKeyed is how long an operation with an idempotency key is kept even if there are more than keepMost, so that
+	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour. More than ten times
+	// keepMost are not kept even so.
 	keepKeyed = 2 * time.Hour
-	// keepMostHeard is how many alerts are remembered, those heard of last, as long as done operations are.
+	// keepMostHeard is how many alerts are remembered: those heard of last, for as long as done operations are kept.
 	keepMostHeard = 10 * keepMost
 	// pruneLimit is how many operations one transaction forgets at most.
 	pruneLimit = 1000
 )
 
-// Prune forgets done operations that ended more than 24 hours ago, and the oldest where there are more than 10,000. Those with an
-// idempotency key stay for longer: see keepKeyed. What was heard of alerts is forgotten like that too.
+// Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
+// with an idempotency key stay for longer: see keepKeyed. What was heard of alerts is forgotten in the same way.
 func (j *Journal) Prune(now time.Time) error {
 	var old, unheard [][]byte
 	err := j.view(func(tx *bolt.Tx) (err error) {
@@ -275,5 +277,5 @@ func outdated(tx *bolt.Tx, now time.Time) (old [][]byte, err error) {
 // Close closes the journal and lets other processes open it. A second Close does what the first did.
 func (j *Journal) Close() error { return j.close() }
 
-// Damage says that the file was found damaged when it was opened, and what was done; nil where it was sound.
+// Damage says that the file was found damaged when it was opened, and what was done; nil if it was sound.
 func (j *Journal) Damage() *DamageError { return j.damage }

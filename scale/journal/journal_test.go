@@ -172,7 +172,7 @@ func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
 	}
 }
 
-// What is accepted while a large batch is replaced waits for a part of it alone.
+// What is accepted while a large batch is replaced waits for only a part of it.
 func TestALargeUpdateIsWrittenInParts(t *testing.T) {
 	j := open(t, t.TempDir())
 	var ops []scale.Operation
@@ -333,7 +333,7 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// Where the last wait for the disk fails, bbolt has written all of the transaction.
+// If the last wait for the disk fails, bbolt has written all of the transaction.
 func TestWhatIsInDoubtIsNotThere(t *testing.T) {
 	j := open(t, t.TempDir())
 	op := accepted(1, "worker", "a")
@@ -424,7 +424,7 @@ func TestTheJournalOfAVersionBeforeIsTakenOver(t *testing.T) {
 	old := open(t, former)
 	waiting := accepted(1, "worker", "key")
 	add(t, old, waiting)
-	// As long as a server of that version has it open, it is that one's.
+	// As long as a server of that version has it open, it belongs to that server.
 	if err := Adopt(context.Background(), dir, former); !errors.As(err, new(*scale.SetupError)) {
 		t.Errorf("taken from a server that runs: %v", err)
 	}
@@ -446,7 +446,7 @@ func TestTheJournalOfAVersionBeforeIsTakenOver(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Where there is one already, another is not touched.
+	// If there is a journal already, the former one is not touched.
 	open(t, former)
 	if err := Adopt(context.Background(), dir, former); err != nil {
 		t.Error(err)

@@ -21,7 +21,8 @@ import (
 const (
 	fileName = "journal.db"
 	lockName = "journal.lock"
-	// lockTimeout is how long an open journal is waited for: long enough for a server that is being replaced to close it.
+	// lockTimeout is how long to wait for a journal that another process has open: long enough for a server that is
+	// being replaced to close it.
 	lockTimeout  = 5 * time.Second
 	lockInterval = 50 * time.Millisecond
 	// fileLockTimeout is for bbolt's own lock of the file, which is free once the journal's is.
@@ -30,7 +31,7 @@ const (
 
 // DamageError says that the journal's file was damaged.
 type DamageError struct {
-	// Path is the file, and Aside where it was moved to; nothing reads it there any more.
+	// Path is the file, and Aside is where it was moved to. Nothing reads it there any more.
 	Path, Aside string
 	// Saved is how many operations could be taken over into a new file.
 	Saved int
@@ -45,8 +46,9 @@ func (e *DamageError) Error() string {
 
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// Open opens the journal in a directory, which it makes where there is none. Where another process has it open, or the directory
-// cannot be written, the error is a [*scale.SetupError]. A damaged file is moved aside, and the journal then tells by Damage.
+// Open opens the journal in a directory, which it makes if there is none. If another process has it open, or the
+// directory cannot be written, the error is a [*scale.SetupError]. A damaged file is moved aside, and the journal then
+// tells so by Damage.
 func Open(ctx context.Context, dir string) (*Journal, error) {
 	path := filepath.Join(dir, fileName)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -66,8 +68,8 @@ func Open(ctx context.Context, dir string) (*Journal, error) {
 	return j, nil
 }
 
-// Adopt moves the journal that a version before has left in a former directory into one that has none, once no other process has it open. Where there
-// is nothing to move, it does nothing. The error is as that of Open.
+// Adopt moves the journal that a version before has left in a former directory into one that has none, once no other
+// process has it open. If there is nothing to move, it does nothing. The error is like that of Open.
 func Adopt(ctx context.Context, dir, former string) error {
 	path := filepath.Join(dir, fileName)
 	if former == "" || isThere(path) || !isThere(filepath.Join(former, fileName)) {
@@ -100,8 +102,8 @@ func setupError(path string, err error) error {
 	}
 }
 
-// takeLock takes the lock that one process holds as long as it has the journal open. It is a file of its own, so that the journal's can
-// be moved aside or replaced under it.
+// takeLock takes the lock that one process holds as long as it has the journal open. The lock is a file of its own, so
+// that the journal's file can be moved aside or replaced under it.
 func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))
 	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
@@ -121,10 +123,10 @@ func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
 	return nil, setupError(filepath.Join(dir, fileName), err)
 }
 
-// InUse says whether a process has the journal in a state directory open. It changes nothing; it shares the lock for a moment, which who
-// wants to open the journal waits for.
+// InUse says whether a process has the journal in a state directory open. It changes nothing. It shares the lock for a
+// moment, and whoever wants to open the journal waits for that.
 func InUse(dir string) (bool, error) {
-	lock := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY)) // which makes no file
+	lock := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
 	free, err := lock.TryRLock()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -135,7 +137,7 @@ func InUse(dir string) (bool, error) {
 	return !free, lock.Close()
 }
 
-// openFile opens the file, or makes it, and replaces it where it is damaged or mostly empty.
+// openFile opens the file, or makes it. It replaces the file if it is damaged or mostly empty.
 func openFile(path string) (*bolt.DB, *DamageError, error) {
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
@@ -163,7 +165,8 @@ func openFile(path string) (*bolt.DB, *DamageError, error) {
 	return db, damage, nil
 }
 
-// openSound opens the file and reads all of it. Where it is damaged there is no database but what could be read, and what is wrong.
+// openSound opens the file and reads all of it. If the file is damaged, it returns no database but what could be read,
+// and what is wrong.
 func openSound(path string) (db *bolt.DB, read content, damaged, err error) {
 	// A page that is not what it should be makes bbolt panic, or read beyond the end of the mapped file.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -194,7 +197,8 @@ func openSound(path string) (db *bolt.DB, read content, damaged, err error) {
 	return db, content{}, nil, nil
 }
 
-// isDamaged tells a file whose content is wrong from one that cannot be used for another reason, which must stay where it is.
+// isDamaged tells a file whose content is wrong from one that cannot be used for another reason, which must stay where
+// it is.
 func isDamaged(path string, err error) bool {
 	info, statErr := os.Stat(path)
 	tooSmall := statErr == nil && info.Mode().IsRegular() && info.Size() < int64(2*os.Getpagesize())
@@ -205,7 +209,7 @@ func openBolt(path string) (*bolt.DB, error) {
 	return bolt.Open(path, 0o600, &bolt.Options{Timeout: fileLockTimeout})
 }
 
-// makeBuckets makes the buckets of a file that has none. One that has is not written to.
+// makeBuckets makes the buckets of a file that has none. It does not write to a file that has them.
 func makeBuckets(db *bolt.DB) error {
 	empty := true
 	err := db.View(func(tx *bolt.Tx) error {
@@ -236,7 +240,7 @@ func closeBroken(db *bolt.DB) (err error) {
 	return db.Close()
 }
 
-// syncDir makes a new name in the directory durable. Windows has no such thing.
+// syncDir makes a new name in the directory durable. Windows has no such call.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil

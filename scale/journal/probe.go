@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// probeName is a file beside the journal's, of a moment.
+	// probeName is a file beside the journal's that exists for a moment.
 	probeName   = "journal.probe"
 	bucketProbe = "probe"
 	probeSize   = 64 << 10
 )
 
-// Probe writes to a file of its own, for which the disk must have room. Where the last transaction failed it writes to the journal too, and only then: what
-// that leaves are pages which the journal has then in reserve.
+// Probe writes to a file of its own, for which the disk must have room. Only if the last transaction failed, it writes
+// to the journal too. That leaves pages that the journal then has in reserve.
 func (j *Journal) Probe() error {
 	if err := writeProbe(filepath.Join(filepath.Dir(j.db.Path()), probeName)); err != nil {
 		return j.failed(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// A probe leaves nothing behind, and however many there are, the journal does not grow by them.
+// A probe leaves nothing behind, and the journal does not grow by probes, however many there are.
 func TestProbesLeaveNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
@@ -45,7 +45,8 @@ func TestProbesLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// What a process left that died in the middle of a probe is in nobody's way; where nothing can be written the probe says so, and not where.
+// A process that died in the middle of a probe has left nothing that is in anybody's way. If nothing can be written,
+// the probe says so, and does not say where.
 func TestProbesThatMeetSomething(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)

@@ -22,7 +22,8 @@ const (
 	bucketKeys       = "keys"
 )
 
-// recordVersion is the first byte of a record. The checksum of the rest follows, and the operation's own stored form.
+// recordVersion is the first byte of a record. The checksum of the rest follows, and then the operation's own stored
+// form.
 const (
 	recordVersion = 1
 	headSize      = 1 + crc32.Size
@@ -50,7 +51,8 @@ func decode(id, record []byte) (op scale.Operation, err error) {
 	return op, nil
 }
 
-// keyOf is the place of an intent in the bucket of keys; nil for an intent without a key. One event may concern several pools.
+// keyOf is the place of an intent in the bucket of keys; nil for an intent without a key. One event may concern several
+// pools.
 func keyOf(pool, key string) []byte {
 	if key == "" {
 		return nil
@@ -67,7 +69,8 @@ func doneKey(op scale.Operation) []byte {
 // endOf is the time in a key of doneKey.
 func endOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(key))) } //nolint:gosec // it was one
 
-// put writes an operation, its places in the indexes and what it tells of an alert. One that is open already and stays so has its place there.
+// put writes an operation, its places in the indexes and what it tells of an alert. An operation that is open already
+// and stays so has its place there.
 func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 	id := []byte(op.ID)
 	stays := op.State != scale.Done && isOpen(tx, id)
@@ -80,7 +83,8 @@ func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 		return err
 	}
 	keys := tx.Bucket([]byte(bucketKeys))
-	// A key leads to the operation that was accepted first, or to the last of those that tried again what that one came to nothing with.
+	// A key leads to the operation that was accepted first. If that came to nothing and others tried the same again, it
+	// leads to the last of those.
 	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && (keys.Get(key) == nil || string(keys.Get(key)) == op.Previous) {
 		if err := keys.Put(key, id); err != nil {
 			return err
@@ -106,7 +110,7 @@ func isOpen(tx *bolt.Tx, id []byte) bool {
 	return bytes.Equal(found, id)
 }
 
-// unindex takes an operation out of the indexes of states, where it is there.
+// unindex takes an operation out of the indexes of states, if it is there.
 func unindex(tx *bolt.Tx, id []byte) error {
 	if isOpen(tx, id) {
 		return tx.Bucket([]byte(bucketOpen)).Delete(id)
@@ -125,7 +129,7 @@ func unindex(tx *bolt.Tx, id []byte) error {
 	return tx.Bucket([]byte(bucketOpen)).Delete(id)
 }
 
-// remove takes an operation out of the journal, where it is there.
+// remove takes an operation out of the journal, if it is there.
 func remove(tx *bolt.Tx, id []byte) error {
 	operations, keys := tx.Bucket([]byte(bucketOperations)), tx.Bucket([]byte(bucketKeys))
 	record := operations.Get(id)
@@ -147,7 +151,8 @@ func remove(tx *bolt.Tx, id []byte) error {
 	return operations.Delete(id)
 }
 
-// giveBack has a key lead to an operation that another one has tried again; or nowhere, where that is not kept any more.
+// giveBack makes a key lead to an operation that another one has tried again, or nowhere if that operation is not kept
+// any more.
 func giveBack(tx *bolt.Tx, keys *bolt.Bucket, key []byte, previous string) error {
 	if previous != "" && tx.Bucket([]byte(bucketOperations)).Get([]byte(previous)) != nil {
 		return keys.Put(key, []byte(previous))
@@ -155,7 +160,7 @@ func giveBack(tx *bolt.Tx, keys *bolt.Bucket, key []byte, previous string) error
 	return keys.Delete(key)
 }
 
-// get reads an operation; ok is false where there is none.
+// get reads an operation; ok is false if there is none.
 func get(tx *bolt.Tx, id []byte) (op scale.Operation, ok bool, err error) {
 	record := tx.Bucket([]byte(bucketOperations)).Get(id)
 	if record == nil {

@@ -18,8 +18,8 @@ type content struct {
 	heard      []scale.Heard
 }
 
-// readAll reads every record and every index, and says what is wrong with the file: the last word of bbolt's own check comes last, for
-// that cannot be stopped once it meets a page that is broken. What could be read comes with the error.
+// readAll reads every record and every index, and says what is wrong with the file. bbolt's own check comes last,
+// because it cannot be stopped once it meets a page that is broken. What could be read comes with the error.
 func readAll(db *bolt.DB, path string) (read content, damaged error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -60,7 +60,7 @@ func readAll(db *bolt.DB, path string) (read content, damaged error) {
 	})
 }
 
-// checkIndexes holds the indexes against the ids of the records.
+// checkIndexes compares the indexes with the ids of the records.
 func checkIndexes(tx *bolt.Tx, seen map[string]bool) error {
 	states := 0
 	check := func(id []byte) error {
@@ -131,8 +131,8 @@ func putAll(tx *bolt.Tx, all content) error {
 }
 
 const (
-	// compactAbove is the size from which on it is asked whether a file is worth compacting, and freeShare the share of it that must
-	// be free.
+	// A file is worth compacting if it has more than compactAbove bytes and more than one part in freeShare of them is
+	// free.
 	compactAbove = 1 << 20
 	freeShare    = 2
 )

@@ -11,21 +11,21 @@ import (
 
 // Inventory is what a stack has that a pool can be made of.
 type Inventory struct {
-	// Language is that of the program; empty where it is none that a rule can be written in, whose name is in Runtime.
+	// Language is that of the program; empty if no rule can be written in it. Its name is then in Runtime.
 	Language Language
 	Runtime  string
 	// Resources are those of the state that a provider manages.
 	Resources []Resource
 	// Keys are the whole numbers in the configuration.
 	Keys []Key
-	// Pools are the pools that the stack exports already, and Taken their config keys.
+	// Pools are the pools that the stack exports already, and Taken are their config keys.
 	Pools, Taken []string
 }
 
 // Resource is a resource of the stack.
 type Resource struct {
 	URN, Type, Name string
-	// Variable is what the program calls it; empty where that is not known.
+	// Variable is what the program calls it; empty if that is not known.
 	Variable string
 	// Numbers are its properties that are whole numbers.
 	Numbers map[string]int
@@ -38,15 +38,15 @@ type Key struct {
 	Value int
 }
 
-// Target is what a scaling may update: a resource, or a number of them that a loop makes.
+// Target is what a scaling may update: one resource, or a number of them that a loop makes.
 type Target struct {
 	// URN is the resource's, or a pattern.
 	URN string
 	// Resource is nil for a pattern.
 	Resource *Resource
-	// Count is how many the pattern stands for.
+	// Count is how many resources the pattern stands for.
 	Count int
-	// likely is for the order: the larger, the more likely the target is a pool.
+	// likely is for the order: the larger it is, the more likely the target is a pool.
 	likely int
 }
 
@@ -62,11 +62,11 @@ func (t Target) String() string {
 	return text
 }
 
-// numbered is the name of a resource that a loop made: what all have, and the number.
+// numbered is the name of a resource that a loop made: the part that all of them have, and the number.
 var numbered = regexp.MustCompile(`^(.*?)[0-9]+$`)
 
-// Targets are what may be a pool's target, the likely ones first: those with a number that a config key has too, then those with a
-// property that sounds like a size.
+// Targets are what may be a pool's target, the likely ones first: those with a number that a config key also has, then
+// those with a property that sounds like a size.
 func (i Inventory) Targets() []Target {
 	var out []Target
 	groups := map[string]int{}
@@ -104,7 +104,7 @@ func (i Inventory) holds(n int) bool {
 // sizeLike are the names of properties that hold how many there are of something.
 var sizeLike = regexp.MustCompile(`(?i)(size|count|capacity|replicas|nodes|instances|desired|number)`)
 
-// bound are those that only limit it.
+// bound are the names of properties that only limit it.
 var bound = regexp.MustCompile(`(?i)(^|[a-z])(min|max)`)
 
 // sizes are the resource's properties that may be its size, the likely ones first.
@@ -146,8 +146,8 @@ func (i Inventory) Find(text string) (Target, bool) {
 	return found[0], true
 }
 
-// KeysFor are the config keys that may hold a target's count, the likely ones first: those with its number. Keys of other pools are
-// left out.
+// KeysFor are the config keys that may hold a target's count, the likely ones first: those with its number. Keys of
+// other pools are left out.
 func (i Inventory) KeysFor(t Target) []Key {
 	var out []Key
 	for _, k := range i.Keys {
@@ -173,7 +173,7 @@ func (i Inventory) KeysFor(t Target) []Key {
 	return out
 }
 
-// CurrentFor is the property of the target that holds what the key holds, its real size; empty where none does.
+// CurrentFor is the property of the target that holds what the key holds, its real size; empty if none does.
 func (i Inventory) CurrentFor(t Target, key string) string {
 	at := slices.IndexFunc(i.Keys, func(k Key) bool { return k.Key == key })
 	if t.Resource == nil || at < 0 {
@@ -190,7 +190,7 @@ func (i Inventory) CurrentFor(t Target, key string) string {
 // unfit are the characters that the name of a pool must not hold.
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// PoolFor is a name for the pool of a target that the stack has no other pool of.
+// PoolFor is a name for the pool of a target. The stack has no other pool of that name.
 func (i Inventory) PoolFor(t Target) string {
 	name := "pool"
 	if t.Resource != nil {

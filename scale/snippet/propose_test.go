@@ -90,7 +90,7 @@ func TestCurrentIsThePropertyThatHoldsWhatTheKeyDoes(t *testing.T) {
 	}{
 		{group, "b", "desiredCapacity"}, // and neither maxSize, which only bounds it, nor another name for it
 		{group, "a", ""}, {group, "unknown", ""}, {group, "pools.c", ""},
-		{many, "pools.c", ""}, // of many no property tells
+		{many, "pools.c", ""}, // no property tells of many
 		{zone, "b", ""},       // a time to live is no size
 	} {
 		if got := i.CurrentFor(c.target, c.key); got != c.want {

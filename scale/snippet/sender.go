@@ -12,7 +12,7 @@ import (
 // Sender is a sender of webhooks, or a program that makes requests.
 type Sender string
 
-// The senders. CloudWatch is that through SNS.
+// The senders. CloudWatch sends through SNS.
 const (
 	Alertmanager Sender = "alertmanager"
 	Grafana      Sender = "grafana"
@@ -24,11 +24,12 @@ const (
 // Senders are all of them.
 func Senders() []Sender { return []Sender{Alertmanager, Grafana, CloudWatch, EventBridge, HTTP} }
 
-// File is a piece of a sender's configuration. Where it is a part of a Pulumi program its name is only that of a language.
+// File is a piece of a sender's configuration. If it is a part of a Pulumi program, its name is only that of a
+// language.
 type File struct{ Name, Text string }
 
-// Configure is what makes the sender scale the pool through a server at an address, as docs/senders.md has it; a test holds the two
-// against each other. What is a part of a Pulumi program is in the program's language, or else in TypeScript.
+// Configure is what makes the sender scale the pool through a server at an address, as docs/senders.md has it; a test
+// compares the two. What is a part of a Pulumi program is in the program's language, or else in TypeScript.
 func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	var names []string
 	switch s {
@@ -62,8 +63,9 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 // ordinary are addresses that mean the same in a shell, in YAML and in a program.
 var ordinary = regexp.MustCompile(`^[A-Za-z0-9.:/_~\[\]-]+$`)
 
-// CheckAddress says what is wrong with the address at which the sender is to reach a server, to which the token travels: it must be one of
-// https, or of this machine for what may run on it. The error is a [*scale.UsageError].
+// CheckAddress says what is wrong with the address at which the sender is to reach a server. The token travels to that
+// address, so it must be one of https, or one of this machine for a sender that may run on it. The error is a
+// [*scale.UsageError].
 func (s Sender) CheckAddress(field, address string) error {
 	parsed, err := url.Parse(address)
 	valid := err == nil && parsed.Hostname() != "" && ordinary.MatchString(address)

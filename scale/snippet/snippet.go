@@ -1,5 +1,5 @@
-// Package snippet writes what a user pastes: the rule of a pool in the language of the program, and the configuration of a sender of
-// webhooks. It also finds out which resources and config keys of a stack a pool may be made of.
+// Package snippet writes what a user pastes: the rule of a pool in the language of the program, and the configuration
+// of a sender of webhooks. It also finds out which resources and config keys of a stack a pool may be made of.
 //
 // It is pure: values in, text out. It reads and edits no file.
 package snippet
@@ -20,7 +20,7 @@ import (
 // Language is a language that a rule can be written in.
 type Language string
 
-// The languages. JavaScript is that of CommonJS, ESModule that of modules.
+// The languages. JavaScript is JavaScript with CommonJS, ESModule is JavaScript with modules.
 const (
 	TypeScript Language = "typescript"
 	JavaScript Language = "javascript"
@@ -37,17 +37,18 @@ func Languages() []Language {
 	return []Language{TypeScript, JavaScript, ESModule, Python, Go, YAML, CSharp, Java}
 }
 
-// Rule is a rule to be written. The fields mean what those of the rule do: see docs/rules.md.
+// Rule is a rule to be written. Its fields mean what those of a rule mean: see docs/rules.md.
 type Rule struct {
 	Pool string
-	// Resource is what the program calls the pool's resource; empty where Pattern says which resources they are.
+	// Resource is what the program calls the pool's resource; empty if Pattern says which resources they are.
 	Resource string
 	Pattern  string
 	// ConfigKey is the key as the program reads it.
 	ConfigKey  string
 	ConfigPath bool
 	Min, Max   int
-	// Current is the resource's property that holds the real size, in Pulumi's spelling such as desiredCapacity; empty: none.
+	// Current is the resource's property that holds the real size, in Pulumi's spelling such as desiredCapacity; empty
+	// if there is none.
 	Current string
 }
 
@@ -65,7 +66,8 @@ func (l Language) Export(r Rule) (string, error) {
 	return text, err
 }
 
-// Reads is the expression with which a program reads the rule's count, for a resource that does not yet; empty where it takes more.
+// Reads is the expression with which a program reads the rule's count, for a resource that does not do so yet; empty if
+// it takes more than an expression.
 func (l Language) Reads(r Rule) string {
 	if r.ConfigPath {
 		return ""
@@ -114,7 +116,8 @@ func (l Language) functions() template.FuncMap {
 	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "property": l.property}
 }
 
-// quote is a string as all these languages write it; the names that occur hold nothing that they would read differently.
+// quote is a string as all these languages write it. The names that occur hold nothing that the languages would read
+// differently.
 func quote(text string) string { return strconv.Quote(text) }
 
 // bare is what YAML reads as a string without quotes.
@@ -132,7 +135,8 @@ func plain(text string) string {
 	return quote(text)
 }
 
-// variable is a resource's name as an identifier: a guess at what the program calls it. A YAML program has names of its own.
+// variable is a resource's name as an identifier: a guess at what the program calls it. A YAML program has names of its
+// own.
 func (l Language) variable(name string) string {
 	if l == YAML {
 		if bare.MatchString(name) && !strings.ContainsAny(name, ".:") {

@@ -30,7 +30,7 @@ func export(t *testing.T, l snippet.Language, r snippet.Rule) string {
 	return text
 }
 
-// What each language calls the resource and its property; TestSnippetsParse says whether the rest of the code is one.
+// This checks what each language calls the resource and its property; TestSnippetsParse checks that the rest is code.
 func TestEachLanguageHasItsIdiom(t *testing.T) {
 	for l, want := range map[snippet.Language][]string{
 		snippet.TypeScript: {"export const pulumiscale = {", "urn: myWorkers.urn,", "current: myWorkers.desiredCapacity,", `configKey: "workerCount",`},
@@ -74,8 +74,8 @@ func TestBracketsAgree(t *testing.T) {
 	}
 }
 
-// The code of Go and YAML is parsed here, and that of Python and JavaScript, which the code in TypeScript is too, where there is something
-// to do so. That of C# and Java is only looked at.
+// The code of Go and YAML is parsed here. That of Python and JavaScript is parsed if there is a program to do so; the
+// code in TypeScript is also JavaScript. That of C# and Java is only looked at.
 func TestSnippetsParse(t *testing.T) {
 	reserved := snippet.Rule{Pool: "class", Resource: "class", ConfigKey: "ns:key", Max: 3, Current: "size"}
 	for _, r := range []snippet.Rule{full, pattern, reserved, {Pool: "p", Resource: "1 ü/x", ConfigKey: "c", Max: 1}} {

@@ -1,5 +1,5 @@
-// Package span begins and ends the parts of the work that a trace shows, in OpenTelemetry's terms. A context that carries no trace makes
-// every function here do next to nothing. It knows nothing of scaling, nor of where a trace goes.
+// Package span begins and ends the parts of the work that a trace shows, in OpenTelemetry's terms. If a context carries
+// no trace, every function here does next to nothing. The package does not know of scaling, nor where a trace goes.
 package span
 
 import (
@@ -10,10 +10,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Scope is the name of what makes the spans.
+// Scope is the name of the code that makes the spans.
 const Scope = "github.com/pulumiscale/pulumiscale"
 
-// In begins a span within what ctx is about, puts it into ctx, and returns its end, which takes the error that the work ended with:
+// In begins a span within what ctx is about, puts it into ctx, and returns its end. The end takes the error with which
+// the work ended:
 //
 //	defer span.In(&ctx, "read the stack")(&err)
 func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (end func(*error)) { //nolint:gocritic // the caller goes on with it

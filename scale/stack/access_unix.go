@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mayWrite says why a file or folder cannot be written, without trying it; nil where it can be.
+// mayWrite says why a file or folder cannot be written, without trying it; nil if it can be.
 func mayWrite(path string) error {
 	if err := unix.Access(path, unix.W_OK); err != nil {
 		return &fs.PathError{Op: "write", Path: path, Err: err}
@@ -17,6 +17,6 @@ func mayWrite(path string) error {
 	return nil
 }
 
-// replaceable says that only the file's own mode keeps it from being written, and not its file system or an attribute: then another file
-// can take its place.
+// replaceable says that only the file's own mode keeps it from being written, and not its file system or an attribute:
+// then another file can take its place.
 func replaceable(err error) bool { return errors.Is(err, unix.EACCES) }

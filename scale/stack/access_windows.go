@@ -5,7 +5,8 @@ import (
 	"os"
 )
 
-// mayWrite says why a file cannot be written, without trying it, as far as its read-only attribute tells; nil where it can be.
+// mayWrite says why a file cannot be written, without trying it, as far as its read-only attribute tells; nil if it can
+// be.
 func mayWrite(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 
 // departure is what an update of ours begins with.
 type departure struct {
-	// base is the reading that its change was decided on; nil where that is not known any more.
+	// base is the reading that its change was decided on; nil if that is not known any more.
 	base *scale.Snapshot
-	// traces are those of the stack once the engine had its lock, at a moment; there are none where none is known.
+	// traces are those of the stack at the time at, once the engine had its lock. known says whether there are any.
 	traces traces
 	known  bool
 	at     time.Time
-	// previous is the newest completed update then, which is looked up, and err says why it could not be.
+	// previous is the newest completed update at that time, which is looked up. err says why it could not be.
 	previous string
 	err      error
 }
@@ -31,8 +31,8 @@ func (s *Stack) departure(change scale.Change) *departure {
 	return &departure{base: base}
 }
 
-// depart notes what the engine begins with. Now that it has the lock, the newest completed update is the one that it follows. If only the CLI
-// can tell which one that is, the engine is made to wait for the answer.
+// depart notes what the engine begins with. Now that it has the lock, it follows the newest completed update. If only
+// the CLI can tell which update that is, the engine is made to wait for the answer.
 func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
 	d.traces, d.known = s.traces()
@@ -45,15 +45,16 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 	d.previous, d.err = s.previous(ctx, change.ID)
 }
 
-// elsewhere says whether the update followed another one than its change was decided on. What cannot be told is taken for the worse: deciding again
-// comes to the same where nobody was faster.
+// elsewhere says whether the update followed another one than the one on which its change was decided. If that cannot
+// be told, it says so too, which is the worse case: if nobody was faster, deciding again comes to the same.
 func (d *departure) elsewhere(change scale.Change) bool {
 	return d.err != nil || d.previous != change.Head
 }
 
-// after is what a reading finds after an update of ours that has gone through; nil where that cannot be said, for the engine's events do not tell
-// all. It has a stamp where the backend shows that this update, and nobody else, has written since it was decided; that has no State where the
-// events do not tell all that matters, for a reading may find more then.
+// after is what a reading finds after an update of ours that has gone through; nil if that cannot be said, because the
+// engine's events do not tell everything. It has a stamp if the backend shows that this update, and nobody else, has
+// written since the update was decided. The stamp has no State if the events do not tell all that matters, because a
+// reading may then find more.
 func (s *Stack) after(from *departure, change scale.Change, result scale.Result) *scale.Snapshot {
 	base := from.base
 	if base == nil || len(base.Unsettled)+len(base.Unverified) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
@@ -90,7 +91,8 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	return snap
 }
 
-// needed are the newest of some updates that a reading would read at least, or up to twice as many: who is never read again would have more and more.
+// needed are the newest of some updates: those that a reading would read at least, or up to twice as many. Without
+// that, a stack that is never read again would have more and more of them.
 func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 	for n := pageSize; n < len(updates); n *= 2 {
 		if reachesBack(updates[:n], rules) {
@@ -100,16 +102,17 @@ func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 	return updates
 }
 
-// next says whether all that was written since the departure is the one update that has been added, and when that was. The engine writes the
-// state before it adds its update: who came after it has added another one, or has written the state after that, or not yet.
+// next says whether all that was written since the departure is the one update that has been added, and when it was
+// added. The engine writes the state before it adds its update. So whoever came after it has added another update, or
+// has written the state after that, or has not written yet.
 func (d *departure) next(now traces) (added time.Time, ok bool) {
 	added, dated := now.added()
 	return added, dated && d.known && d.traces.stamp() == d.base.Stamp && now.history == d.traces.history &&
 		now.updates == d.traces.updates+1 && now.newest > d.traces.newest && !now.state.ModTime().After(added)
 }
 
-// tellAll says whether the steps of an update tell all of what it has changed that is read of a stack: which resources there are, and, as far as
-// that matters, which of them depend on which.
+// tellAll says whether the steps of an update tell everything that it has changed and that a reading finds: which
+// resources there are and, as far as that matters, which of them depend on which.
 func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
 	for _, rule := range rules {
 		if slices.ContainsFunc(rule.Targets, scale.IsPattern) {
@@ -119,8 +122,8 @@ func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
 	return !slices.ContainsFunc(steps, func(step scale.ResourceStep) bool { return step.Op != "update" })
 }
 
-// updateOf is the update of a change as the history will have it, but for its times; ok is false where that cannot be said. Who made it is who
-// made the last one from the same program.
+// updateOf is the update of a change as the history will have it, without its times; ok is false if that cannot be
+// said. It is taken to be made by whoever made the last one from the same program.
 func updateOf(change scale.Change, updates []scale.Update, rules scale.Rules) (_ scale.Update, ok bool) {
 	values := make(map[string]*string, len(rules))
 	for name, rule := range rules {

@@ -18,7 +18,7 @@ import (
 
 const (
 	loggedPool = "urn:pulumi:dev::worker-pool::localcloud:index:Pool::worker-pool"
-	// loggedRules are the rules before the update of the event log "scale", but for the count.
+	// loggedRules are the rules before the update of the event log "scale", except for the count.
 	loggedRules = `{"worker-pool":{"configKey":"workerCount","cooldown":"0s","current":%d,"max":50,"min":1,"strategy":{"down":1,"type":"step","up":2},"urn":"` + loggedPool + `"}}`
 )
 
@@ -53,8 +53,8 @@ func scaling(t *testing.T) (engine, folder, scale.Change) {
 	}
 }
 
-// writes are the commands by which an update with such a name in the history writes what the CLI's does, in that order. It waits until the lock
-// was seen.
+// writes are the commands by which an update with such a name in the history writes what the CLI's does, in that order.
+// It waits until the lock was seen.
 func (f folder) writes(name string) string {
 	return "sleep 0.1; cd '" + f.dir + "/.pulumi'; echo '{ }' >new; mv new stacks/demo/dev.json; sleep 0.02; name=history/demo/dev/" + name + `.history.json; echo {} >$name.attrs; echo {} >$name; cd "$OLDPWD"` + "\n"
 }
@@ -63,7 +63,8 @@ func TestReadKnowsWhatAnUpdateOfOursLeft(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(e engine, f folder, change *scale.Change)
-		// known says that the stack is not read again, and expected that it is known well enough at least to start an engine.
+		// known says that the stack is not read again. expected says that it is known at least well enough to start an
+		// engine.
 		known, expected bool
 	}{
 		{"and nobody else has written", func(engine, folder, *scale.Change) {}, true, true},
@@ -131,7 +132,7 @@ func TestReadKnowsWhatAnUpdateOfOursLeft(t *testing.T) {
 	}
 }
 
-// What is known is only known of the stack and backend that it was of, and as long as it means the same.
+// What is known holds only for the stack and the backend that it was read from, and only as long as it means the same.
 func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -170,7 +171,7 @@ func (e engine) replaceInMemory(old, with string) {
 	}
 }
 
-// A list of updates that only grew would never be let go of by a server that need not read its stack.
+// A server that need not read its stack would never let go of a list of updates that only grew.
 func TestKnownUpdatesDoNotGrowWithoutEnd(t *testing.T) {
 	e, _, change := scaling(t)
 	e.put("events", string(eventLog(t, "scale")))
@@ -190,7 +191,8 @@ func TestKnownUpdatesDoNotGrowWithoutEnd(t *testing.T) {
 	}
 }
 
-// A stack that is known from one update of ours to the next is never read again: what is known of its history must not grow with it.
+// A stack that is known from one update of ours to the next is never read again: what is known of its history must not
+// grow with it.
 func TestOfTheHistoryAsMuchIsKnownAsIsNeeded(t *testing.T) {
 	ago := func(n int) []scale.Update {
 		out := make([]scale.Update, n)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyAttributes gives a file the extended attributes of another one, its access list among them, and takes away what its folder has given it besides.
-// Those that the system itself sets are left to it.
+// copyAttributes gives a file the extended attributes of another one, its access list among them. It takes away what
+// the file's folder has given it besides. It leaves to the system the attributes that the system itself sets.
 func copyAttributes(from, to string) error {
 	want, err := attributesOf(from)
 	if err != nil {
@@ -41,12 +41,13 @@ func copyAttributes(from, to string) error {
 	return nil
 }
 
-// ofTheSystem says of attributes that the system sets as it sees fit, such as labels of SELinux and macOS's provenance.
+// ofTheSystem says whether the system sets an attribute as it sees fit, such as labels of SELinux and macOS's
+// provenance.
 func ofTheSystem(name string) bool {
 	return strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "trusted.") || strings.HasPrefix(name, "com.apple.")
 }
 
-// attributesOf are those of a file, by name; none where the file system has none.
+// attributesOf are those of a file, by name; none if the file system has none.
 func attributesOf(path string) (map[string][]byte, error) {
 	list, err := growing(func(buffer []byte) (int, error) { return unix.Listxattr(path, buffer) })
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {

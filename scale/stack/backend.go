@@ -10,8 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// backendURL is the backend's address where the environment or the project has it; else the CLI is logged in to it. The CLI itself tells only
-// that of a page to look at, which not every service has.
+// backendURL is the backend's address if the environment or the project has it; otherwise the CLI is logged in to it.
+// The CLI itself tells only the address of a page to look at, which not every service has.
 func (p *project) backendURL() string {
 	if address := os.Getenv("PULUMI_BACKEND_URL"); address != "" {
 		return address
@@ -22,7 +22,7 @@ func (p *project) backendURL() string {
 	return ""
 }
 
-// currentBackend is the address of the backend that the CLI uses; empty where that cannot be told.
+// currentBackend is the address of the backend that the CLI uses; empty if that cannot be told.
 func (p *project) currentBackend() string {
 	if address := p.backendURL(); address != "" {
 		return address

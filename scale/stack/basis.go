@@ -23,10 +23,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// basis is all that decides what an update would do besides the stack's state and its history: the files of the program and the commit that it is
-// at, the configuration that an update gets, the CLI and its plugins, and the environment.
+// basis is all that decides what an update would do, besides the stack's state and its history: the files of the
+// program and the commit that it is at, the configuration that an update gets, the CLI and its plugins, and the
+// environment.
 type basis struct {
-	// files are those below the program's directory, by their path in it, each with what tells that it has changed.
+	// files are those below the program's directory, by their path in it, each with a mark that shows whether it has
+	// changed.
 	files map[string]string
 	// rest is a digest of everything else.
 	rest string
@@ -42,13 +44,13 @@ func (b basis) digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// errManyFiles says that a program has more files than are looked at for every scaling.
+// errManyFiles says that a program has too many files to look at them for every scaling.
 var errManyFiles = errors.New("the program's directory has too many files")
 
-// mostFiles is how many files a program may have for a proof to be kept. A file takes 4 microseconds to look at.
+// mostFiles is how many files a program may have for a proof to be kept. It takes 4 microseconds to look at one.
 const mostFiles = 20_000
 
-// basis looks at all of it now, for an update that does the change.
+// basis looks at all of it now, for an update that makes the change.
 func (s *Stack) basis(change scale.Change) (basis, error) {
 	output := s.output()
 	files, err := programFiles(s.project.dir, output)
@@ -63,7 +65,8 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	if err != nil {
 		return basis{}, err
 	}
-	// What we write ourselves is no part of the program, wherever the state directory is; what else is in that may be.
+	// What we write ourselves is no part of the program, wherever the state directory is. Other files in that directory
+	// may be.
 	for _, own := range s.ownPaths() {
 		if own == s.stateDir {
 			continue
@@ -86,7 +89,7 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// withoutCounts is the file as an update gets it, but for the counts of the rules.
+// withoutCounts is the file as an update gets it, without the counts of the rules.
 func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
 	doc, err := f.private(scale.Change{Config: change.Config})
 	if err != nil {
@@ -98,7 +101,7 @@ func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
 			doc = edited
 		}
 	}
-	// As what it says: where a count stands in the file, and how, does not matter.
+	// Only what the document says counts: it does not matter where in the file a count stands, or how.
 	var content any
 	if err := yaml.Unmarshal(doc, &content); err != nil {
 		return nil, err
@@ -106,9 +109,10 @@ func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
 	return []byte(asJSON(content)), nil
 }
 
-// programFiles are the files below a directory, each with its size and times. Hidden folders are left out; of folders with installed packages only
-// the first level is looked at, for they hold tens of thousands of files that installing replaces together. The stacks' own configuration, logs and
-// the output of this process are not a part of the program.
+// programFiles are the files below a directory, each with its size and times. Hidden folders are left out. In folders
+// with installed packages it looks only at the first level, because they hold tens of thousands of files that an
+// installation replaces together. The stacks' own configuration, logs and the output of this process are no part of the
+// program.
 func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -141,7 +145,8 @@ func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 	return out, err
 }
 
-// output are the files that this process writes to without end, such as the log of a server whose stderr is a file of the program's folder.
+// output are the files to which this process writes without end, such as the log of a server whose stderr is a file in
+// the program's folder.
 func (s *Stack) output() []os.FileInfo {
 	var out []os.FileInfo
 	add := func(info os.FileInfo, err error) {
@@ -163,7 +168,7 @@ func isOneOf(files []os.FileInfo, file os.FileInfo) bool {
 	return file != nil && slices.ContainsFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, file) })
 }
 
-// isLog says whether a file is named as logs are, which no program reads and which somebody may write to all the time.
+// isLog says whether a file is named as logs are. No program reads these, and somebody may write to them all the time.
 func isLog(name string) bool { return filepath.Ext(name) == ".log" || name == "nohup.out" }
 
 // isStackConfig says whether a file is the configuration of a stack, of this one or another.
@@ -194,10 +199,10 @@ func firstLevel(path string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// fileMark tells of a file, or of what a link leads to, whether it has changed.
+// fileMark tells whether a file has changed, or what a link leads to.
 func fileMark(path string) string { return markOf(follow(path)) }
 
-// follow is what a path leads to: a link that leads nowhere itself, and nil for what cannot be looked at.
+// follow is what a path leads to. It is the link itself if that leads nowhere, and nil if it cannot be looked at.
 func follow(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -209,7 +214,8 @@ func follow(path string) os.FileInfo {
 	return info
 }
 
-// markOf is the mark of a file: saving it changes its time, and moving another one to its place the inode.
+// markOf is the mark of a file. Saving the file changes its time, and moving another one to its place changes the
+// inode.
 func markOf(info os.FileInfo) string {
 	if info == nil {
 		return "-"
@@ -219,8 +225,9 @@ func markOf(info os.FileInfo) string {
 	return string(strconv.AppendUint(append(mark, ' '), inode(info), 10))
 }
 
-// pluginFolders keeps the names of the plugins in the folders of PATH, which have thousands of other files: milliseconds for each look. What is kept
-// of a folder is out of date when its time is another, as it is once a file has come or gone.
+// pluginFolders keeps the names of the plugins in the folders of PATH. These have thousands of other files, and each
+// look at them takes milliseconds. What is kept of a folder is out of date when the folder's time is another one, as it
+// is once a file has come or gone.
 type pluginFolders struct {
 	mu    sync.Mutex
 	known map[string]pluginFolder
@@ -260,7 +267,7 @@ func (f *pluginFolders) in(dir string) []string {
 	return names
 }
 
-// digest tells whether a plugin was installed, replaced or removed: of those that Pulumi manages, and of those on PATH.
+// digest shows whether a plugin was installed, replaced or removed, among those that Pulumi manages and those on PATH.
 func (f *pluginFolders) digest() string {
 	sum := sha256.New()
 	if dir, err := workspace.GetPluginDir(); err == nil {
@@ -274,14 +281,14 @@ func (f *pluginFolders) digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// lastingEnvironment are the variables that the engine and the program get, sorted, but for those that say where and when somebody has started us: a
-// program that goes by these has another result every time.
+// lastingEnvironment are the variables that the engine and the program get, sorted. Those that say where and when
+// somebody has started us are left out: a program that goes by these has another result every time.
 func lastingEnvironment() []string {
 	passing := []string{
 		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",
 		"SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_PID",
 		"WATCHDOG_USEC", "SYSTEMD_EXEC_PID", "MAINPID", "TRACEPARENT", "TRACESTATE", "GOGC", "GOMEMLIMIT", "GODEBUG",
-		// These open the stack, and are nothing that a program goes by; of a short passphrase even a digest would tell something.
+		// These open the stack, and no program goes by them; even a digest of a short passphrase would tell something.
 		"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN",
 	}
 	out := slices.DeleteFunc(environment(os.Environ(), ""), func(variable string) bool {
@@ -292,7 +299,7 @@ func lastingEnvironment() []string {
 	return out
 }
 
-// commit is the commit that the program's directory is at; empty outside of a repository, and where that cannot be told.
+// commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
 func (p *project) commit() string {
 	repository, err := gitutil.GetGitRepository(p.dir)
 	if err != nil || repository == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// ground is a program's directory with something of everything in it, and a stack of it.
+// ground is a program's directory with something of everything in it, and a stack of that program.
 func ground(t *testing.T) engine {
 	t.Helper()
 	t.Setenv("PULUMI_HOME", t.TempDir())
@@ -77,7 +77,7 @@ func (e engine) git(args ...string) {
 	}
 }
 
-// traceFile is where the stack of a test is told that its process writes a trace.
+// traceFile is the file to which the stack of a test is told that its process writes a trace.
 const traceFile = "trace.json"
 
 func TestWhatAProofRestsOn(t *testing.T) {
@@ -172,7 +172,7 @@ func TestWhichFilesAreOfTheProgram(t *testing.T) {
 	}
 }
 
-// The count that an update is to have is none of what its proof rests on.
+// The proof of an update does not rest on the count that the update is to have.
 func TestTheDecidedCountsAreNotPartOfTheBasis(t *testing.T) {
 	e := ground(t)
 	first := e.looks(scale.Change{Settings: set("count", "5")})
@@ -184,7 +184,7 @@ func TestTheDecidedCountsAreNotPartOfTheBasis(t *testing.T) {
 	}
 }
 
-// A pool whose count cannot be written is that pool's trouble, which its own scaling tells.
+// If a pool's count cannot be written, that is this pool's trouble, and its own scaling tells of it.
 func TestACountThatCannotBeWrittenKeepsNoOtherPoolFromItsProof(t *testing.T) {
 	e := ground(t)
 	e.write("Pulumi.dev.yaml", "config:\n  demo:pools: [{n: 1}]\n")
@@ -244,7 +244,7 @@ func TestALinkThatLeadsNowhereIsAFile(t *testing.T) {
 	}
 }
 
-// Who has so many files pays with a preview for each scaling, and not with minutes.
+// A user with so many files pays with a preview for each scaling, and not with minutes.
 func TestAProgramWithTooManyFilesHasNoBasis(t *testing.T) {
 	e := ground(t)
 	for i := range mostFiles/100 + 1 {
@@ -283,7 +283,7 @@ func TestCommitOfTheCheckout(t *testing.T) {
 	}
 }
 
-// What a look at a program of 2,000 files takes; a scaling takes four of them, two while no engine works.
+// This measures a look at a program of 2,000 files. A scaling takes four of them, two while no engine works.
 func BenchmarkBasis(b *testing.B) {
 	project := demoProject()
 	project.dir = b.TempDir()

@@ -56,7 +56,8 @@ func (s *Stack) askVersion(ctx context.Context) error {
 	return nil
 }
 
-// askVersion asks the CLI for its version. The Automation API does that too, and lets flags in the environment have their way.
+// askVersion asks the CLI for its version. The Automation API does so too, but lets flags in the environment take
+// effect.
 func (c *command) askVersion(ctx context.Context) (semver.Version, error) {
 	stdout, stderr, _, err := c.Run(ctx, "", nil, nil, nil, nil, "version")
 	if ctx.Err() != nil {
@@ -76,7 +77,7 @@ func (c *command) askVersion(ctx context.Context) (semver.Version, error) {
 	return version, nil
 }
 
-// cliMemory is the file that keeps the last checked CLI; empty where the user has no folder for such things.
+// cliMemory is the file that keeps the last checked CLI; empty if the user has no folder for such things.
 func cliMemory() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -90,7 +91,8 @@ func recall(file string) (cli checkedCLI, ok bool) {
 	return cli, err == nil && json.Unmarshal(text, &cli) == nil
 }
 
-// remember keeps the CLI. Where that fails it is asked again the next time. In the home of somebody else, which `sudo` may leave in the environment, nothing is made.
+// remember keeps the CLI. If that fails, the CLI is asked again the next time. It makes nothing in somebody else's
+// home, which `sudo` may leave in the environment.
 func (c checkedCLI) remember(file string) {
 	text, err := json.Marshal(c)
 	if err != nil || file == "" || isForeign(file) || os.MkdirAll(filepath.Dir(file), 0o700) != nil {

@@ -20,10 +20,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a running update
-// depends on. The engine has a process group of its own, so that a terminal's Ctrl-C does not reach it. A context that ends interrupts
-// it but never kills it, for a killed engine leaves the stack locked and its state unfinished. And it writes into files rather than
-// pipes, so that it outlives PulumiScale: a pipe whose reader has died would kill it at its next word.
+// command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a
+// running update depends on. The engine has a process group of its own, so that a terminal's Ctrl-C does not reach it.
+// A context that ends interrupts it but never kills it, because a killed engine leaves the stack locked and its state
+// unfinished. It writes into files rather than pipes, so that it outlives PulumiScale: a pipe whose reader has died
+// would kill it at its next word.
 type command struct {
 	path    string
 	version semver.Version
@@ -34,15 +35,15 @@ var _ auto.PulumiCommand = (*command)(nil)
 // Version is the version of the CLI; zero until it has been asked for.
 func (c *command) Version() semver.Version { return c.version }
 
-// Run runs the CLI with the arguments and returns what it printed and its exit code, -1 where it did not run to its end. The extra
-// writers get the output when it has ended.
+// Run runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
+// end. The extra writers get the output when it has ended.
 func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
 ) (string, string, int, error) {
 	out, errs, code, err := c.run(ctx, process{dir: dir, stdin: stdin, env: env}, args...)
 	return copied(out, stdout), copied(errs, stderr), code, err
 }
 
-// copied is the text, which the writers get too.
+// copied is the text. It also gives the text to the writers.
 func copied(text string, also []io.Writer) string {
 	for _, w := range also {
 		_, _ = io.WriteString(w, text)
@@ -55,18 +56,19 @@ type process struct {
 	dir   string
 	stdin io.Reader
 	env   []string
-	// files are inherited, as the first ones after the standard three.
+	// files are inherited, as the first ones after the three standard ones.
 	files []*os.File
-	// tie is a file that is locked for as long as the process, or one that it started, runs; empty: none.
+	// tie is a file that is locked for as long as the process, or one that it started, runs; empty if there is none.
 	tie string
-	// started is told of the process once it runs; nil: nobody is.
+	// started is told of the process once it runs. If it is nil, nobody is told.
 	started func(pid int)
-	// private says that what it prints is secret, and must be on no disk: it comes through a pipe. Such a process changes nothing, so that it may
-	// die with PulumiScale.
+	// private says that what it prints is secret and must be on no disk: it comes through a pipe. Such a process
+	// changes nothing, so it may die with PulumiScale.
 	private bool
 }
 
-// run runs the CLI with the arguments and returns what it printed and its exit code, -1 where it did not run to its end.
+// run runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
+// end.
 func (c *command) run(ctx context.Context, p process, args ...string) (stdout, stderr string, code int, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", -1, err
@@ -86,12 +88,12 @@ type invocation struct {
 	cmd       *exec.Cmd
 	out, errs capture
 	untie     func()
-	// name is what a trace calls it, and began when it was started.
+	// name is what a trace calls it, and began is when it was started.
 	name  string
 	began time.Time
 }
 
-// span begins the span of the process, which began when that was started.
+// span begins the span of the process, at the time at which the process was started.
 func (c *invocation) span(ctx context.Context) (context.Context, trace.Span) {
 	return span.Begin(ctx, c.name, trace.WithTimestamp(c.began), trace.WithAttributes(attribute.Int("process.pid", c.cmd.Process.Pid)))
 }
@@ -143,7 +145,7 @@ func nameOfCall(args []string) string {
 	return strings.Join(append([]string{"pulumi"}, args...), " ")
 }
 
-// wait waits for the end of the process, and interrupts it when ctx ends. The error then names that cause as well.
+// wait waits for the end of the process, and interrupts it when ctx ends. The error then also names that cause.
 func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int, err error) {
 	defer c.close()
 	stop := context.AfterFunc(ctx, func() {
@@ -151,7 +153,7 @@ func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int,
 	})
 	defer stop()
 	err = c.cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) { // it has ended well, and what it has started has not
+	if errors.Is(err, exec.ErrWaitDelay) { // it has ended well, but what it has started has not
 		err = nil
 	}
 	if err != nil && ctx.Err() != nil {
@@ -170,10 +172,11 @@ func (c *invocation) close() {
 	c.errs.close()
 }
 
-// pipeDelay is how long a process's pipes are read after its end: one that it has started may keep them open for ever.
+// pipeDelay is how long a process's pipes are read after its end: a process that it has started may keep them open for
+// ever.
 const pipeDelay = 5 * time.Second
 
-// capture takes what a process prints: a file or, where it must be on no disk, what comes through a pipe.
+// capture takes what a process prints: it is a file or, if that must be on no disk, what comes through a pipe.
 type capture struct {
 	file *os.File
 	pipe *bytes.Buffer
@@ -185,13 +188,14 @@ func newCapture(private bool) (capture, error) {
 	}
 	file, err := os.CreateTemp("", "pulumiscale-output-")
 	if err == nil {
-		// Its name is not needed, and nothing is left behind if we are killed. Windows keeps open files; there close removes it.
+		// Its name is not needed, and nothing is left behind if we are killed. Windows keeps open files; there close
+		// removes it.
 		_ = os.Remove(file.Name())
 	}
 	return capture{file: file}, err
 }
 
-// writer is what the process gets: it inherits a file, and for anything else the system makes a pipe.
+// writer is what the process gets. It inherits a file; for anything else the system makes a pipe.
 func (c capture) writer() io.Writer {
 	if c.pipe != nil {
 		return c.pipe

@@ -20,15 +20,16 @@ type configFile struct {
 	project *project
 	// replacing, unless it is nil, is called just before the file is replaced.
 	replacing func()
-	// spare is the file as it should be after the update that has just ended; nil: there is none.
+	// spare is the file as it should be after the update that has just ended; nil if there is none.
 	spare *spareFile
-	// stateDir takes note of a file that is written in its place; empty: nobody does.
+	// stateDir is the directory that takes note of a file that is written in its place; if it is empty, nobody takes
+	// note.
 	stateDir string
-	// formerDir is where a version before did so; empty: nowhere.
+	// formerDir is where a version before took note of that; empty if there is no such place.
 	formerDir string
 }
 
-// read returns the file's bytes; none where there is no file.
+// read returns the file's bytes; none if there is no file.
 func (f configFile) read() ([]byte, error) {
 	doc, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +73,8 @@ func badKey(rule scale.Rule, err error) error {
 	return &scale.RulesError{Problems: []scale.Problem{{Pool: rule.Pool, Field: "configKey", Found: fmt.Sprintf("%q", rule.ConfigKey), Expected: err.Error()}}}
 }
 
-// spellings are the names under which a key may stand in the file: in full, bare in the project's own namespace, and as of old.
+// spellings are the names under which a key may stand in the file: in full, bare in the project's own namespace, and in
+// the old form.
 func (f configFile) spellings(key configKey) []string {
 	out := []string{key.name}
 	namespace, name, _ := strings.Cut(key.name, ":")
@@ -82,8 +84,8 @@ func (f configFile) spellings(key configKey) []string {
 	return append(out, namespace+":config:"+name)
 }
 
-// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte where it can, and so does what somebody
-// else writes meanwhile.
+// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte if possible, and
+// so does what somebody else writes meanwhile.
 func (f configFile) write(settings []scale.Setting) error {
 	for {
 		doc, err := f.read()
@@ -100,7 +102,8 @@ func (f configFile) write(settings []scale.Setting) error {
 	}
 }
 
-// replace puts other bytes in the place of the file's, unless they are no longer what they were: bringing the new ones to disk takes a while.
+// replace puts other bytes in the place of the file's, unless these have changed meanwhile: it takes a while to bring
+// the new ones to disk.
 func (f configFile) replace(old, with []byte) (written bool, err error) {
 	path := f.target()
 	if f.spare.replaces(old, with) {
@@ -109,7 +112,7 @@ func (f configFile) replace(old, with []byte) (written bool, err error) {
 		}
 	}
 	fresh, err := onDisk(filepath.Dir(path), with)
-	defer func() { _ = os.Remove(fresh) }() // it is not there any more where all went well
+	defer func() { _ = os.Remove(fresh) }() // if all went well, it is not there any more
 	if err != nil {
 		return false, err
 	}
@@ -131,7 +134,8 @@ func writeTo(file *os.File, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// copyTo writes a private copy of the file for a change into a folder, readable by this user alone, for `--config-file`.
+// copyTo writes a private copy of the file for a change into a folder, readable by this user alone, for
+// `--config-file`.
 func (f configFile) copyTo(dir string, change scale.Change) error {
 	edited, err := f.private(change)
 	if err != nil {
@@ -160,7 +164,7 @@ func (f configFile) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
 	return doc, nil
 }
 
-// target is the file that a link at the path stands for: a link stays a link.
+// target is the file to which a link at the path leads: a link stays a link.
 func (f configFile) target() string {
 	if target, err := filepath.EvalSymlinks(f.path); err == nil {
 		return target
@@ -168,8 +172,8 @@ func (f configFile) target() string {
 	return f.path
 }
 
-// writable says early whether write will be able to change the file: its folder must take new files, and one of them must be able to be what the file
-// is, or else the file be written.
+// writable says early whether write will be able to change the file. Its folder must take new files. Either a new file
+// must be able to become like the file, or it must be possible to write the file itself.
 func (f configFile) writable() error {
 	path := f.target()
 	hint := "nothing was changed; give pulumiscale write access to the program's directory"
@@ -190,7 +194,7 @@ func (f configFile) writable() error {
 	return nil
 }
 
-// mayOverwrite says why a file cannot be written in its place.
+// mayOverwrite says why a file cannot be written in its place; nil if it can be.
 func mayOverwrite(path string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

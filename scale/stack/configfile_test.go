@@ -13,12 +13,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// leastRule are rules with one pool, worker, of a key.
+// leastRule are rules with one pool, worker, and its key.
 func leastRule(key string, path bool) scale.Rules {
 	return scale.Rules{"worker": {Pool: "worker", Targets: []string{"**::worker"}, ConfigKey: key, ConfigPath: path, Max: 10}}
 }
 
-// tempFile is a stack's file with the document; an empty one is no file.
+// tempFile is a stack's file with the document; if that is empty, there is no file.
 func tempFile(t *testing.T, doc string) configFile {
 	t.Helper()
 	f := configFile{path: filepath.Join(t.TempDir(), "Pulumi.dev.yaml"), project: demoProject()}
@@ -179,7 +179,7 @@ func TestWritable(t *testing.T) {
 	}
 }
 
-// Bringing the new file to disk takes a while, in which somebody may save the old one.
+// It takes a while to bring the new file to disk. Somebody may save the old one meanwhile.
 func TestWriteKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
 	for _, c := range []struct{ name, before, meanwhile, want string }{
 		{"an edit", "config:\n  demo:a: 1\n", "config:\n  demo:a: 1\n  demo:b: 2\n", "config:\n  demo:a: 5\n  demo:b: 2\n"},

@@ -16,14 +16,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// An update runs with the configuration of the last successful one: whatever else stands in the file is somebody's edit, on its way to their own
-// `pulumi up`. Secrets are as in the file, since the history does not tell them, and so is its `environment`.
+// An update runs with the configuration of the last successful one: whatever else stands in the file is somebody's edit
+// for their own `pulumi up`. Secrets are as in the file, since the history does not tell them, and so is its
+// `environment`.
 
 // secretValue stands in [scale.Snapshot.Config] for a value that the history does not tell.
 const secretValue = ""
 
-// deployedConfig is the configuration of the last successful update in some entries, newest first, in JSON by full key; nil where there is none,
-// or where it is not told. One that ran on what was out of date does not count.
+// deployedConfig is the configuration of the last successful update in some entries, newest first, in JSON by full key;
+// nil if there is none, or if it is not told. An update that ran on what was out of date does not count.
 func deployedConfig(entries []entry) map[string]string {
 	for i, e := range entries {
 		if e.Kind != kindUpdate || e.Result != succeeded {
@@ -51,7 +52,7 @@ func deployedConfig(entries []entry) map[string]string {
 	return nil
 }
 
-// deployOf is the newest update in some entries, newest first, that is no scaling of ours; nil where there is none.
+// deployOf is the newest update in some entries, newest first, that is no scaling of ours; nil if there is none.
 func deployOf(entries []entry) *scale.Deploy {
 	for i, e := range entries {
 		if _, _, ours := e.decidedOn(); ours {
@@ -102,8 +103,8 @@ func (f configFile) private(change scale.Change) ([]byte, error) {
 	return f.editCopy(doc, change.Settings)
 }
 
-// asDeployed is the document with the deployed values in the place of the file's own, and the keys that it changes, but for the rules' keys,
-// sorted. A document that has them already is returned as it is.
+// asDeployed is the document with the deployed values in the place of the file's own. It also returns the keys that it
+// changes, sorted and without the rules' keys. A document that has these values already is returned as it is.
 func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules scale.Rules) (_ []byte, differing []string, err error) {
 	if deployed == nil {
 		return doc, nil, nil
@@ -174,8 +175,8 @@ func addValues(root, config *yaml.Node, values map[string]string) error {
 	return nil
 }
 
-// plainNode is a copy of a node in which each alias is what it stands for, and each merge the entries that it brings: one of them can be changed, or
-// taken away, without the others.
+// plainNode is a copy of a node in which each alias is replaced by what it stands for, and each merge by the entries
+// that it brings. So one of them can be changed, or taken away, without the others.
 func plainNode(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return plainNode(node.Alias)
@@ -216,7 +217,7 @@ func (f configFile) encode(root *yaml.Node) ([]byte, error) {
 	return json.Marshal(content)
 }
 
-// configNode is the mapping of the configuration in a document; nil where there is none.
+// configNode is the mapping of the configuration in a document; nil if there is none.
 func configNode(root *yaml.Node) *yaml.Node {
 	if len(root.Content) == 0 {
 		return nil
@@ -271,7 +272,7 @@ func value(text string) any {
 	return plainNumbers(out)
 }
 
-// plainNumbers has numbers in the place of their texts, which would be written as texts.
+// plainNumbers puts numbers in the place of their texts, which would be written as texts.
 func plainNumbers(value any) any {
 	switch v := value.(type) {
 	case json.Number:
@@ -294,7 +295,8 @@ func plainNumbers(value any) any {
 	return value
 }
 
-// sameValue says whether a node of the file is a deployed value. A scalar is compared as the text that the program gets.
+// sameValue says whether a node of the file is a deployed value. A scalar is compared as the text that the program
+// gets.
 func sameValue(node *yaml.Node, want string) bool {
 	wanted := value(want)
 	if node.Kind == yaml.ScalarNode {
@@ -320,7 +322,7 @@ func asRead(value any) any {
 	switch v := value.(type) {
 	case time.Time:
 		return v.String()
-	case uint64: // of which JSON, as it is read, has no more than this
+	case uint64: // JSON, as it is read, has no more of it than this
 		return float64(v)
 	case map[any]any:
 		out := make(map[string]any, len(v))
@@ -353,7 +355,8 @@ func (f configFile) isDefault(name, want string) bool {
 	return asJSON(given) == asJSON(wanted)
 }
 
-// counts says whether the file's value of a key differs from the deployed one by nothing but the counts of rules, of which drift tells.
+// counts says whether the file's value of a key differs from the deployed one in nothing but the counts of rules. Drift
+// tells of these.
 func (f configFile) counts(rules scale.Rules, name string, node *yaml.Node, want string) bool {
 	var paths []resource.PropertyPath
 	for _, rule := range rules {

@@ -235,7 +235,7 @@ func TestAsDeployedReportsWhatIsNoConfiguration(t *testing.T) {
 	}
 }
 
-// The file as an update gets it has the deployed values, the counts as decided, and in all else what the file has.
+// The file as an update gets it has the deployed values, the counts as decided, and otherwise what the file has.
 func TestPrivate(t *testing.T) {
 	const doc = "environment: [prod]\nconfig:\n  demo:a: edited\n  demo:count: 4\n  demo:pw:\n    secure: v1:new\n"
 	f := tempFile(t, doc)
@@ -276,7 +276,8 @@ func TestConfigAfter(t *testing.T) {
 	}
 }
 
-// FuzzAsDeployed: Pulumi reads of the document the plain keys as they were deployed, and the secrets as in the file; all else in it stays.
+// FuzzAsDeployed: Pulumi reads the plain keys of the document as they were deployed, and the secrets as in the file;
+// all else in it stays.
 func FuzzAsDeployed(f *testing.F) {
 	for _, doc := range []string{
 		"", "# c\n", "config:\n", "config: {}\n", "{}\n", "environment: [a]\nencryptionsalt: v1:x=\n", "config:\n  demo:a: 1 # c\n  demo:b: {c: [1, 2.0, ~]}\n",

@@ -11,8 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// propertyDiffs lists what a step changes in the resource's inputs: by the provider's detailed diff where it gives one, else by the
-// names of the changed properties.
+// propertyDiffs lists what a step changes in the resource's inputs: by the provider's detailed diff if it gives one,
+// else by the names of the changed properties.
 func propertyDiffs(m apitype.StepEventMetadata) []scale.PropertyDiff {
 	if m.Old == nil || m.New == nil {
 		return nil

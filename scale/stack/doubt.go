@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// inherit takes over from an older record, whose pools the record's update moves, what is not known of them: until it is proved to have settled
-// them they stay in doubt, whatever becomes of it.
+// inherit takes over from an older record what is not known of the pools that this record's update moves. They stay in
+// doubt until it is proved that the update has settled them, whatever becomes of the record.
 func (r *record) inherit(older *record) {
 	for _, pool := range r.Pools {
 		if slices.Contains(older.Doubted, pool) && !slices.Contains(r.Doubted, pool) {
@@ -41,7 +41,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	var proved []string
 	unverified := map[string]scale.Doubt{}
 	for _, r := range results {
-		if r.Unverified == "" || r.Pending { // of that the state tells, on every machine
+		if r.Unverified == "" || r.Pending { // the state tells of that, on every machine
 			proved = append(proved, r.Pool)
 		} else {
 			unverified[r.Pool] = scale.Doubt{From: r.From, To: r.To, Reason: r.Unverified, Stays: r.Stays}
@@ -99,8 +99,9 @@ func unverified(ended []*record, entries []entry, rules scale.Rules) map[string]
 	return out
 }
 
-// isFollowed says whether after the record's update another one succeeded that may have changed what is true of a pool: somebody's, or one of ours, of
-// the pool, that another machine has made. The entries are the newest of the history.
+// isFollowed says whether another update that may have changed what is true of a pool succeeded after the record's
+// update. That is somebody's, or one of ours, of the pool, that another machine has made. The entries are the newest of
+// the history.
 func (r *record) isFollowed(entries []entry, pool string) bool {
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
 	if at < 0 {

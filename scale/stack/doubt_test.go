@@ -21,7 +21,8 @@ func TestADoubtStaysUntilItIsProved(t *testing.T) {
 	proved := []scale.MoveResult{{Move: scale.Move{Pool: "worker", To: 3}}}
 	for _, c := range []struct {
 		name string
-		// events and code are those of the next update, history how it ended, and results what was found of it; nil: nobody came to look.
+		// events and code are those of the next update, history is how it ended, and results are what was found of it;
+		// nil if nobody came to look.
 		events, code string
 		result       string
 		pools        []string

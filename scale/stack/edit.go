@@ -13,11 +13,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// setValue sets one value under "config" in a YAML document, and takes it away where text is nil.
+// setValue sets one value under "config" in a YAML document, or takes it away if text is nil.
 //
-// A value that is there already is replaced in place, and a new one gets a line of its own, so that every other byte of the file stays:
-// people keep comments, blank lines and an order of their own in it. Only a document of an unusual form is written anew from its nodes,
-// which keeps the comments. Whichever way it is done, the result must say what the document said but for the one value.
+// A value that is there already is replaced in place, and a new one gets a line of its own, so that every other byte of
+// the file stays: people keep comments, blank lines and an order of their own in it. Only a document of an unusual form
+// is written anew from its nodes, which keeps the comments. However it is done, the result must say what the document
+// said, except for the one value.
 func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *string) ([]byte, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(doc, &root); err != nil {
@@ -49,7 +50,7 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 			return out, nil
 		}
 	}
-	if documents(doc) > 1 { // only the first of which would be written
+	if documents(doc) > 1 { // only the first of them would be written
 		return nil, &formError{"the file holds several documents"}
 	}
 	out, err := rewrite(&root, found, names(steps[len(steps)-found.missing:]), text)
@@ -69,7 +70,7 @@ type place struct {
 	missing int
 }
 
-// find follows the steps: a string or an int, or a list of strings of which the first that is there is taken.
+// find follows the steps. A step is a string, an int, or a list of strings of which the first that is there is taken.
 func find(root *yaml.Node, steps []any) place {
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return place{missing: len(steps)}
@@ -116,7 +117,7 @@ func mappingEntry(node *yaml.Node, name string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
-// names turns the steps that are missing into the names to write. An index stays an int, and cannot be written as a line.
+// names turns the missing steps into the names to write. An index stays an int, and cannot be written as a line.
 func names(steps []any) []any {
 	out := slices.Clone(steps)
 	for i, step := range out {
@@ -171,8 +172,8 @@ func offset(doc []byte, node *yaml.Node) (int, bool) {
 	return at, true
 }
 
-// insertLines adds a key, and the mappings around it that are missing, as the first entry of the block mapping that the path leads to.
-// At the end of the file it is where there is no such mapping at all.
+// insertLines adds a key, and the mappings around it that are missing, as the first entry of the block mapping to which
+// the path leads. If there is no such mapping at all, it adds them at the end of the file.
 func insertLines(doc []byte, found place, missing []any, text string) ([]byte, bool) {
 	at, indent := len(doc), 0
 	if found.key != nil {

@@ -10,8 +10,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sameBut says whether the edited document has the text at the steps, or nothing there where text is nil, and says in all else what
-// the document said: anchors, unusual line breaks or a second document can make an edit do more, or less, than it should.
+// sameBut says whether the edited document has the text at the steps, or nothing there if text is nil, and otherwise
+// says what the document said. Anchors, unusual line breaks or a second document can make an edit do more, or less,
+// than it should.
 func sameBut(doc, edited []byte, steps []any, text *string) bool {
 	var before, after any
 	if yaml.Unmarshal(doc, &before) != nil || yaml.Unmarshal(edited, &after) != nil {
@@ -31,7 +32,7 @@ func sameText(a, b *string) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
-// plain is a YAML value in which all maps are by string, and which equals itself.
+// plain is a YAML value in which all maps have strings as keys, and which equals itself.
 func plain(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -56,7 +57,7 @@ func plain(value any) any {
 	return value
 }
 
-// get is what stands at the steps, which [find] describes; nil where nothing does.
+// get is what stands at the steps, which [find] describes; nil if nothing does.
 func get(value any, steps []any) any {
 	for _, step := range steps {
 		switch v := value.(type) {
@@ -75,7 +76,7 @@ func get(value any, steps []any) any {
 	return value
 }
 
-// with is the value with the leaf at the steps, or with nothing there where the leaf is nil.
+// with is the value with the leaf at the steps, or with nothing there if the leaf is nil.
 func with(value any, steps []any, leaf any) any {
 	if len(steps) == 0 {
 		return leaf
@@ -107,7 +108,8 @@ func with(value any, steps []any, leaf any) any {
 	return value
 }
 
-// nameIn is the name that a step stands for in a mapping: of several the first that is there, else the first.
+// nameIn is the name that a step stands for in a mapping. If the step has several names, it is the first that is there,
+// else the first.
 func nameIn(entries map[string]any, step any) string {
 	switch s := step.(type) {
 	case string:

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 )
 
-// FuzzSetValue: where a value is set, Pulumi reads it, and every other key as before.
+// FuzzSetValue: if a value is set, Pulumi reads it, and every other key as before.
 func FuzzSetValue(f *testing.F) {
 	for _, doc := range []string{
 		"", "# only a comment\n", "config:\n", "config: {}\n", "{}\n", "encryptionsalt: v1:x=\n", "--- \nconfig:\n  demo:count: 3\n...\n",

@@ -17,7 +17,7 @@ func demoProject() *project {
 	return &project{Project: &workspace.Project{Name: tokens.PackageName("demo"), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil)}}
 }
 
-// setConfig sets a key of project demo in a document as a rule's key and path say; nil takes it away.
+// setConfig sets a key of project demo in a document, as a rule's key and path name it; nil takes the key away.
 func setConfig(doc, key string, path bool, text *string) (string, error) {
 	parsed, err := parseKey("demo", key, path)
 	if err != nil {
@@ -143,7 +143,7 @@ func TestSetValue(t *testing.T) {
 	}
 }
 
-// TestSetValueByRewriting holds what must be right of documents that are written anew: not each byte, but all that they say.
+// TestSetValueByRewriting checks documents that are written anew. Not each byte must be right, but all that they say.
 func TestSetValueByRewriting(t *testing.T) {
 	for _, c := range []struct{ name, doc string }{
 		{"an empty value", "# top\nconfig:\n  demo:workerCount:\n  demo:other: x # keep\n"},

@@ -18,9 +18,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// engineScript is a CLI that answers from files of its folder: export.json (before that, once, first.json; and meanwhile is run), history1.json, or
-// history2.json where more than 20 updates are asked for, and for an update or a preview an event log, what it writes elsewhere, an exit code and what is
-// printed. It writes down how it was called and the configuration it was given.
+// engineScript is a CLI that answers from files of its folder. These are export.json (before that, once, first.json;
+// and meanwhile is run) and history1.json, or history2.json if more than 20 updates are asked for. For an update or a
+// preview there are an event log, what it writes elsewhere, an exit code and what it prints. It writes down how it was
+// called and which configuration it was given.
 const engineScript = `
 cd "$(dirname "$0")"
 echo "$*" >>calls
@@ -43,7 +44,7 @@ case "$*" in
 esac
 `
 
-// engine is a stack with such a CLI. Its files are made by [engine.put].
+// engine is a stack with such a CLI. [engine.put] makes its files.
 type engine struct {
 	*Stack
 	script
@@ -68,7 +69,8 @@ func newEngine(t *testing.T) engine {
 	return e
 }
 
-// leftBehind are the files and folders in the stack's own folder of the state directory that do not belong to the folder itself.
+// leftBehind are the files and folders in the stack's own folder of the state directory that do not belong to the
+// folder itself.
 func (e engine) leftBehind() []string {
 	made := []string{ignoreFile, identityFile, updatesFolder}
 	names := slices.DeleteFunc(namesIn(e.home()), func(name string) bool { return slices.Contains(made, name) })
@@ -199,7 +201,7 @@ func TestReadReachesBackBehindTheCooldown(t *testing.T) {
 	}
 }
 
-// So many are read as should be enough, for each process takes its time and all that it tells takes memory.
+// As many are read as should be enough, because each process takes its time and all that it tells takes memory.
 func TestMoreOfTheHistoryIsReadByHowDenseItIs(t *testing.T) {
 	rules := scale.Rules{"worker": {Pool: "worker", Cooldown: scale.Cooldown{Down: 5 * time.Minute}}}
 	for age, want := range map[time.Duration]int{
@@ -233,7 +235,8 @@ func TestHistoryReadsAll(t *testing.T) {
 	}
 }
 
-// TestReadOfPulumiCloud reads a history in the service's shape: numbered, and with updates that have not ended or not even begun.
+// TestReadOfPulumiCloud reads a history in the service's form: it is numbered, and has updates that have not ended or
+// not even begun.
 func TestReadOfPulumiCloud(t *testing.T) {
 	numbered := func(version int, entry string) string {
 		return strings.Replace(entry, `"version":0`, fmt.Sprintf(`"version":%d`, version), 1)

@@ -12,7 +12,7 @@ import (
 
 // variable is a variable of Pulumi's that is kept from the CLI, or a family of them.
 type variable struct {
-	// name is the variable's name; where family is set, it is how the names begin.
+	// name is the variable's name; if family is set, it is how the names begin.
 	name   string
 	family bool
 	// does is what the variable makes the CLI do.
@@ -30,10 +30,10 @@ const (
 	parallelVariable = "PULUMI_PARALLEL"
 )
 
-// withheldVariables are the variables that make an update, a preview or a refresh another one than it is told to be by its flags: a scaling
-// changes the count of its pool, and nothing else. They stand so in the source of the CLI, from v3.200.0 to v3.276.0. What says where things
-// are and who one is (credentials, the backend, the passphrase, PULUMI_HOME, plugins, tracing) stays, and so does what all of the user's own
-// deploys run with.
+// withheldVariables are the variables that make an update, a preview or a refresh do something other than its flags
+// tell it to: a scaling changes the count of its pool, and nothing else. They stand so in the source of the CLI, from
+// v3.200.0 to v3.276.0. Variables that say where things are and who one is (credentials, the backend, the passphrase,
+// PULUMI_HOME, plugins, tracing) stay, and so do those with which all of the user's own deploys run.
 func withheldVariables() []variable {
 	return []variable{
 		// From v3.208.0 each flag of each command has one; those of lists add to what the flag says.
@@ -45,12 +45,13 @@ func withheldVariables() []variable {
 		{name: "PULUMI_NEO", does: "stands for --neo"},
 		{name: "PULUMI_COPILOT", does: "stands for --copilot"},
 		{name: "PULUMI_ENABLE_STREAMING_JSON_PREVIEW", does: "changes what a preview prints", harmless: true},
-		// What a killed engine has made would be in no state.
+		// Without checkpoints, no state would have what a killed engine has made.
 		{name: "PULUMI_SKIP_CHECKPOINTS", does: "keeps what an update does out of the state until it ends"},
 	}
 }
 
-// withheldAs is the variable, or the family, for which the name of a variable is kept from the CLI. On Windows names have no case.
+// withheldAs is the variable, or the family, because of which a variable of that name is kept from the CLI. On Windows
+// names have no case.
 func withheldAs(name string) (variable, bool) {
 	if runtime.GOOS == "windows" {
 		name = strings.ToUpper(name)
@@ -63,8 +64,8 @@ func withheldAs(name string) (variable, bool) {
 	return all[at], true
 }
 
-// environment is the CLI's: what was inherited without what is withheld, and what is added. The CLI believes PWD to be where it is as long as that
-// leads to its directory, as it does after a shell's `cd`.
+// environment is the CLI's: what was inherited without what is withheld, and what is added. The CLI takes PWD for its
+// directory as long as PWD leads there, as it does after a shell's `cd`.
 func environment(inherited []string, dir string, added ...string) []string {
 	out := make([]string, 0, len(inherited)+len(added)+1)
 	for _, entry := range inherited {
@@ -79,7 +80,8 @@ func environment(inherited []string, dir string, added ...string) []string {
 	return append(out, added...)
 }
 
-// parallel is how many resource operations may run at once: what the options say, else what the environment says; 0 is the engine's default.
+// parallel is how many resource operations may run at once: what the options say, else what the environment says; 0 is
+// the engine's default.
 func (o Options) parallel() int {
 	if o.Parallel > 0 {
 		return o.Parallel

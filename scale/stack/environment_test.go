@@ -60,7 +60,7 @@ func TestParallelIsTakenFromPulumisVariable(t *testing.T) {
 func TestWithheld(t *testing.T) {
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PULUMI_") {
-			t.Setenv(name, "") // which is put back after the test
+			t.Setenv(name, "") // it is put back after the test
 			_ = os.Unsetenv(name)
 		}
 	}

@@ -27,8 +27,8 @@ import (
 
 const (
 	stackType = "pulumi:pulumi:Stack"
-	// pollInterval is how often a running engine's event log is looked at, and startInterval how often whether there is one. The end of the
-	// engine ends the wait at once.
+	// pollInterval is how often a running engine's event log is looked at, and startInterval how often it is looked
+	// whether there is one. The end of the engine ends the wait at once.
 	pollInterval  = 50 * time.Millisecond
 	startInterval = 5 * time.Millisecond
 )
@@ -38,15 +38,18 @@ type follower struct {
 	operation string
 	message   string
 	observe   scale.Observe
-	// locked is called once the engine has the stack's lock and its configuration; nil: nobody is told. The CLI makes the event log of an update
-	// without a preview only then: on self-managed backends after Lock, on Pulumi Cloud after the service has started the update.
+	// locked is called once the engine has the stack's lock and its configuration. If it is nil, nobody is told. Only
+	// then does the CLI make the event log of an update without a preview: on self-managed backends after Lock, on
+	// Pulumi Cloud after the service has started the update.
 	locked func()
-	// muted has the engine's errors passed over: it was interrupted before it had changed anything, and says no more than that.
+	// muted says that the engine's errors are passed over. It was interrupted before it had changed anything, and they
+	// say no more than that.
 	muted bool
-	// registered is called once the program has told the engine of the stack, and so has been read; nil: nobody is told.
+	// registered is called once the program has told the engine of the stack, and so has been read. If it is nil,
+	// nobody is told.
 	registered func()
 
-	// known are URNs by which a masked one is known again.
+	// known are URNs by which a masked one can be recognised.
 	known []string
 
 	hasBegun bool
@@ -59,19 +62,20 @@ type follower struct {
 	spans       map[string]trace.Span
 	done        []scale.ResourceStep
 	diagnostics []scale.Diagnostic
-	// complaints is what the program has written to its stderr, as far as it is kept: hosts such as YAML's tell there of its mistakes.
+	// complaints is what the program has written to its stderr, as far as it is kept: language hosts such as that of
+	// YAML tell of its mistakes there.
 	complaints strings.Builder
-	// before is the rules' output that the engine found in the state; nil where it has not told.
+	// before is the rules' output that the engine found in the state; nil if it has not told.
 	before []byte
-	// summary is the engine's word for how it ended; empty where it did not get so far.
+	// summary is the engine's word for how it ended; empty if it did not get so far.
 	summary string
 	// unclean says that the engine may have left its lock behind.
 	unclean bool
-	// damaged says that the lock it may have left is not whole, and meetsDamaged that it met such a lock itself.
+	// damaged says that the lock that it may have left is not whole. meetsDamaged says that it met such a lock itself.
 	damaged, meetsDamaged bool
 }
 
-// How a step ends in a trace where it does not succeed.
+// How a step that does not succeed ends in a trace.
 var (
 	errStepFailed = errors.New("the step failed")
 	errStepCutOff = errors.New("the engine ended before the step did")
@@ -84,7 +88,8 @@ func newFollower(operation, message string, observe scale.Observe) *follower {
 	}
 }
 
-// scarcePatience is how long an event log is waited for that cannot be opened because the machine has no descriptors left, once the engine has ended.
+// scarcePatience is how long, once the engine has ended, to wait for an event log that cannot be opened because the
+// machine has no descriptors left.
 const scarcePatience = time.Minute
 
 // follow reads the event log as it grows, until ended is closed and all of it is read.
@@ -102,7 +107,7 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		if file == nil {
 			opened, err := os.Open(path)
 			scarce = nil
-			if _, is := exhaustion(err); is { // the engine works on, and what it does must be known
+			if _, is := exhaustion(err); is { // the engine works on, and we must know what it does
 				scarce = err
 			}
 			switch {
@@ -143,7 +148,8 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 	}
 }
 
-// consume handles every whole line and returns the rest. A line that is no event is passed over: newer engines have newer ones.
+// consume handles every whole line and returns the rest. It passes over a line that is no event: newer engines have
+// newer ones.
 func (f *follower) consume(text []byte) []byte {
 	for {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
@@ -151,7 +157,7 @@ func (f *follower) consume(text []byte) []byte {
 			return text
 		}
 		var event loggedEvent
-		// The engine writes with encoding/json, which is as lenient.
+		// The engine writes with encoding/json, which is just as lenient.
 		if fastjson.Unmarshal(line, &event, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
 			f.handle(event)
 		}
@@ -159,8 +165,8 @@ func (f *follower) consume(text []byte) []byte {
 	}
 }
 
-// loggedEvent is what is needed of an [apitype.EngineEvent]. What a resource was and is, which is most of it, is decoded only where somebody asks for
-// it: nobody does for the thousands of resources that an update leaves as they are.
+// loggedEvent is what is needed of an [apitype.EngineEvent]. What a resource was and is makes up most of it, and is
+// decoded only if somebody asks for it: nobody does for the thousands of resources that an update leaves as they are.
 type loggedEvent struct {
 	Prelude    *struct{}                `json:"preludeEvent"`
 	Diagnostic *apitype.DiagnosticEvent `json:"diagnosticEvent"`
@@ -178,7 +184,7 @@ type loggedStep struct {
 	} `json:"metadata"`
 }
 
-// metadata is that of the step, with what the resource was and is where the step changes it, and where it is the stack itself.
+// metadata is that of the step, with what the resource was and is if the step changes it, or if it is the stack itself.
 func (s *loggedStep) metadata() apitype.StepEventMetadata {
 	m := s.Metadata.StepEventMetadata
 	if !unchanged(m.Op) || m.Type == stackType {
@@ -300,11 +306,11 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	f.observe(scale.Diagnosed{Diagnostic: diagnostic, Preview: f.preview()})
 }
 
-// mostComplaints is about how much is kept of what a program writes to its stderr, in bytes.
+// mostComplaints is about how much of what a program writes to its stderr is kept, in bytes.
 const mostComplaints = 4096
 
-// repeats says whether a message of the engine's own, about no resource, is said elsewhere too: its closing "update failed", which the error
-// is about, and warnings of the CLI, which it sends once more as information.
+// repeats says whether a message of the engine's own, about no resource, is also said elsewhere. Such are its closing
+// "update failed", which the error is about, and warnings of the CLI, which it sends once more as information.
 func repeats(d scale.Diagnostic) bool {
 	if d.URN != "" {
 		return false
@@ -336,7 +342,7 @@ func nameOf(urn resource.URN) string {
 // operation is one run of the engine.
 type operation struct {
 	args []string
-	// dir has the private copy of the configuration and takes the event log.
+	// dir has the private copy of the configuration in it and takes the event log.
 	dir string
 	// process says more of the engine's process.
 	process process

@@ -45,7 +45,7 @@ func followed(log []byte, operation string) (*follower, []scale.Event) {
 	return f, told
 }
 
-// ignoringTime compares events, of which the time is the reader's.
+// ignoringTime compares events without their time, which is the reader's.
 var ignoringTime = cmp.Options{cmpopts.IgnoreFields(scale.StepStarted{}, "At"), cmpopts.IgnoreFields(scale.StepDone{}, "At")}
 
 func poolStep(op string, diffs ...scale.PropertyDiff) scale.ResourceStep {
@@ -305,7 +305,8 @@ func appendTo(t *testing.T, path, text string) {
 	}
 }
 
-// BenchmarkConsume holds how the log of an update that leaves two thousand resources as they are is decoded against decoding all of it.
+// BenchmarkConsume compares how the log of an update that leaves two thousand resources as they are is decoded with
+// decoding all of it.
 func BenchmarkConsume(b *testing.B) {
 	var log bytes.Buffer
 	for line := range bytes.Lines(eventLog(b, "scale")) {
@@ -331,7 +332,7 @@ func BenchmarkConsume(b *testing.B) {
 	})
 }
 
-// What is decoded only where it is needed is decoded as all of it is.
+// What is decoded only if it is needed is decoded in the same way as when all of it is.
 func TestEventsAreDecodedAsFarAsTheyAreNeeded(t *testing.T) {
 	for _, name := range []string{"failed", "interrupted", "missing", "replace", "scale"} {
 		for line := range bytes.Lines(eventLog(t, name)) {

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// exhausted turns what this machine has no more of into an error that passes: who holds descriptors, processes or memory gives them back. A
-// missing CLI, or one that may not be run, stays what it is.
+// exhausted turns a lack of something on this machine into an error that passes: whoever holds descriptors, processes
+// or memory gives them back. A missing CLI, or one that may not be run, stays what it is.
 func exhausted(err error) error {
 	if gone, is := exhaustion(err); is {
 		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}
@@ -16,7 +16,7 @@ func exhausted(err error) error {
 	return err
 }
 
-// exhaustion is what this machine has no more of, by an error of the system's.
+// exhaustion is what this machine has run out of, as an error of the system's shows it.
 func exhaustion(err error) (_ syscall.Errno, is bool) {
 	for _, gone := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
 		if errors.Is(err, gone) {

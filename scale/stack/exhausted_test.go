@@ -36,7 +36,7 @@ func TestExhausted(t *testing.T) {
 	}
 }
 
-// What cannot be started now is tried again, whatever was attempted.
+// A command that cannot be started now is tried again, whatever was attempted.
 func TestACommandThatCannotBeStartedNow(t *testing.T) {
 	err := (&Stack{}).commandError("read the history", failure{code: -1, err: exhausted(syscall.EMFILE)})
 	if _, passes := errors.AsType[*scale.UnavailableError](err); !passes {

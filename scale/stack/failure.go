@@ -21,10 +21,10 @@ type failure struct {
 	interrupted    bool
 }
 
-// engineError tells what a failed update or preview means. Once the engine has begun its work, no failure is one that passes: what is
-// half done must not be done again blindly.
+// engineError says what a failed update or preview means. Once the engine has begun its work, no failure is one that
+// passes: what is half done must not be done again blindly.
 func (s *Stack) engineError(f *follower, fail failure) error {
-	// The engine finds out last that a target is missing: by then it has updated the others.
+	// The engine notices a missing target last: by then it has updated the others.
 	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
 		return &scale.TargetError{Target: f.unmaskURN(target[1])}
 	}
@@ -54,7 +54,7 @@ func (f *follower) words() string {
 	return out.String()
 }
 
-// commandError tells what a failed command means that has not touched the stack.
+// commandError says what it means that a command which has not touched the stack failed.
 func (s *Stack) commandError(attempted string, fail failure) error {
 	if fail.interrupted || errors.Is(fail.err, context.Canceled) || errors.Is(fail.err, context.DeadlineExceeded) {
 		return fail.err
@@ -65,7 +65,7 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 	if err := s.locked(fail); err != nil {
 		return err
 	}
-	text := strings.Join(errorLines(fail), "; ") // less its warnings: a failed look for capabilities is not why a command failed
+	text := strings.Join(errorLines(fail), "; ") // without its warnings: a failed look for capabilities is not why a command failed
 	for _, known := range preconditions() {
 		if known.pattern.MatchString(text) {
 			return &scale.SetupError{Problem: known.problem, Hint: known.hint, Err: errors.New(text)}
@@ -88,22 +88,23 @@ var (
 	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
 	// halfWritten is a state's file of a self-managed backend that is just being written.
 	halfWritten = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
-	// crashed is the CLI's word on a mistake of its own, above many lines for its developers; it has one when a backend's folder is moved away.
+	// crashed is what the CLI says of a mistake of its own, above many lines for its developers. It makes one when a
+	// backend's folder is moved away.
 	crashed = regexp.MustCompile(`(?s)The Pulumi CLI encountered a fatal error\..*?\nPanic: +([^\n]+)`)
-	// lockWrite is an engine that could not write its lock, and may have left an empty one, and damagedLock what every command that takes the
-	// lock says from then on.
+	// lockWrite is an engine that could not write its lock, and may have left an empty one. damagedLock is what every
+	// command that takes the lock says from then on.
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
 	damagedLock = regexp.MustCompile(`error: unexpected end of JSON input`)
 	// lockLeft is an engine that could not remove its lock.
 	lockLeft = regexp.MustCompile(`problem deleting the lock`)
-	// protectedResource is a resource that would be deleted, or replaced, and is protected.
+	// protectedResource is a protected resource that would be deleted or replaced.
 	protectedResource = regexp.MustCompile(`resource "([^"]+)"\s+(?:cannot be deleted\s+because it is protected|` +
 		`(?:as part of replacing "[^"]+"\s+)?as it is currently marked for protection)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
-	// keptRemotely is what a command says that would write the configuration of a stack that has it in no file.
+	// keptRemotely is what a command says that would write the configuration of a stack which has it in no file.
 	keptRemotely = regexp.MustCompile(`remote (stack )?config`)
-	// unreachable is trouble on the way to the backend, by the words of Go's net package, of HTTP, and of Pulumi Cloud's client, which
-	// shows a status as [503] but for 429.
+	// unreachable is trouble on the way to the backend, in the words of Go's net package, of HTTP, and of Pulumi
+	// Cloud's client, which shows a status as [503], except for 429.
 	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|connection timed out|broken pipe|no such host|` +
 		`server misbehaving|network is unreachable|no route to host|i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|": EOF|` +
 		`\[(429|5\d\d)\]|rate-limit exceeded|SlowDown|ServiceUnavailable`)
@@ -115,7 +116,7 @@ type precondition struct {
 	problem, hint string
 }
 
-// preconditions are all that are known; the first that fits counts.
+// preconditions are all that are known. The first that fits counts.
 func preconditions() []precondition {
 	return []precondition{
 		{keptRemotely, "the service keeps the stack's configuration, and not a file",
@@ -139,7 +140,7 @@ func preconditions() []precondition {
 	}
 }
 
-// locked tells who holds the stack; nil where nobody does.
+// locked tells who holds the stack; nil if nobody does.
 func (s *Stack) locked(fail failure) error {
 	if !lockedStack.MatchString(fail.stderr) && !conflict.MatchString(fail.stderr) {
 		return nil
@@ -154,7 +155,7 @@ func (s *Stack) locked(fail failure) error {
 	return err
 }
 
-// errorLines are the CLI's own error messages, without its usual prefix; what it says on several lines is brought onto one.
+// errorLines are the CLI's own error messages, without its usual prefix. What it says on several lines is put on one.
 func errorLines(fail failure) []string {
 	if why := crashed.FindStringSubmatch(fail.stderr); why != nil {
 		return []string{"the pulumi CLI has crashed: " + why[1]}

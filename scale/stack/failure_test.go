@@ -19,7 +19,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What the CLI printed on stderr, in v3.250.0; of Pulumi Cloud, what its API answers.
+// What the CLI printed on stderr, in v3.250.0; for Pulumi Cloud, what its API answers.
 const (
 	lockedText = "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.\n" +
 		"  file:///backend/.pulumi/locks/organization/worker-pool/dev/608859b6.json?no_tmp_dir=true: created by root@elsewhere (pid 31829) at 2026-11-23T17:22:41Z\n"
@@ -31,12 +31,12 @@ const (
 	noStackText  = "error: no stack named 'nope' found\n"
 	noSelectText = "error: no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one\n"
 	noBucketText = "error: unable to open bucket file:///backend?no_tmp_dir=true: stat /backend: no such file or directory\n"
-	// Of v3.274.1, and of a stack with remote configuration.
+	// From v3.274.1, and from a stack with remote configuration.
 	noDirectoryText  = "error: unable to open state directory \"file:///backend\": stat /backend: no such file or directory\n"
 	remoteConfigText = "error: config set not supported for remote stack config: use `pulumi env set demo/dev pulumiConfig.demo:key --secret <value>`\n"
 	noLoginText      = "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions\n"
 	refusedText      = "Logging in using access token from PULUMI_ACCESS_TOKEN\nerror: performing HTTP request: Get \"http://127.0.0.1:9/api/user\": dial tcp 127.0.0.1:9: connect: connection refused\n"
-	// Of Pulumi Cloud, as e2e/testdata/script/cloud*.txtar have it from the real CLI.
+	// From Pulumi Cloud, as e2e/testdata/script/cloud*.txtar have it from the real CLI.
 	startConflictText = "error: [409] Conflict: Another update is currently in progress.\n" +
 		"To learn more about possible reasons and resolution, visit https://www.pulumi.com/docs/support/troubleshooting/common-issues/update-conflicts/\n"
 	cancelConflictText = "error: [409] Conflict: The Update has already completed\n"
@@ -66,7 +66,7 @@ func testStack(t *testing.T) *Stack {
 
 func exit(code int) error { return fmt.Errorf("exit status %d", code) }
 
-// crashText is what the CLI says of a crash, less most of its stack.
+// crashText is what the CLI says of a crash, without most of its stack.
 const crashText = `================================================================================
 The Pulumi CLI encountered a fatal error. This is a bug!
 We would appreciate a report: https://github.com/pulumi/pulumi/issues/
@@ -275,8 +275,8 @@ func (c canned) Run(_ context.Context, _ string, _ io.Reader, _, _ []io.Writer, 
 	return "", "", 0, nil
 }
 
-// TestLockedAgreesWithTheAutomationAPI holds our own look at the CLI's words against the SDK's predicate, so that an update of the SDK that
-// knows other words is noticed.
+// TestLockedAgreesWithTheAutomationAPI compares our own look at the CLI's words with the SDK's predicate. So an update
+// of the SDK that knows other words is noticed.
 func TestLockedAgreesWithTheAutomationAPI(t *testing.T) {
 	for _, stderr := range []string{
 		lockedText, conflictText, startConflictText, cancelConflictText, wrongPassphraseText, noStackText, refusedText, unknownText, "",

@@ -13,7 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// forms are, by pool, why a rule's key cannot be changed in the file without changing something else; pools whose key can are not in it.
+// forms are, by pool, why a rule's key cannot be changed in the file without changing something else. A pool whose key
+// can be has no entry.
 func (f configFile) forms(rules scale.Rules) (map[string]string, error) {
 	doc, err := f.read()
 	if err != nil {
@@ -44,7 +45,7 @@ func (f configFile) forms(rules scale.Rules) (map[string]string, error) {
 		if !strange {
 			continue
 		}
-		// Two counts, for one may be what stands there.
+		// Two counts are tried, because one of them may be what stands there.
 		for _, count := range []string{"1", "2"} {
 			var form *formError
 			if _, err := setValue(doc, spellings, key.path, &count); errors.As(err, &form) {
@@ -60,7 +61,8 @@ type formError struct{ how string }
 
 func (e *formError) Error() string { return e.how }
 
-// isStrange says whether a document has an anchor, an alias or a merge in it: then one place in it can have several meanings.
+// isStrange says whether a document has an anchor, an alias or a merge in it: then one place in it can have several
+// meanings.
 func isStrange(node *yaml.Node) bool {
 	return node.Kind == yaml.AliasNode || node.Anchor != "" || node.Tag == "!!merge" || slices.ContainsFunc(node.Content, isStrange)
 }
@@ -78,7 +80,7 @@ func documents(doc []byte) int {
 	return 2 //nolint:mnd // or more
 }
 
-// severalSpellings says how a key stands in a document under several names; empty where it does not.
+// severalSpellings says how a key stands in a document under several names; empty if it does not.
 func severalSpellings(root *yaml.Node, spellings []string) string {
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return ""
@@ -121,7 +123,7 @@ func entangled(root *yaml.Node, steps []any) error {
 	return &formError{"it cannot be changed without changing something else in the file"}
 }
 
-// aliasOf is the first alias that stands for a node; nil where there is none.
+// aliasOf is the first alias that stands for a node; nil if there is none.
 func aliasOf(in, node *yaml.Node) *yaml.Node {
 	if in.Kind == yaml.AliasNode && in.Alias == node {
 		return in
@@ -134,8 +136,9 @@ func aliasOf(in, node *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// editCopy is edit for a copy that nobody keeps: where settings stand behind aliases, these are written out in it. Other pools' counts are among the
-// settings of each update, and must be in its configuration however they stand in the file.
+// editCopy is edit for a copy that nobody keeps: if settings stand behind aliases, these are written out in it. The
+// settings of each update include other pools' counts. Those must be in its configuration however they stand in the
+// file.
 func (f configFile) editCopy(doc []byte, settings []scale.Setting) ([]byte, error) {
 	edited, err := f.edit(doc, settings)
 	if _, entangled := errors.AsType[*formError](err); !entangled {
@@ -143,7 +146,7 @@ func (f configFile) editCopy(doc []byte, settings []scale.Setting) ([]byte, erro
 	}
 	var root yaml.Node
 	var content any
-	if yaml.Unmarshal(doc, &root) != nil || root.Decode(&content) != nil { // which finds anchors that hold themselves
+	if yaml.Unmarshal(doc, &root) != nil || root.Decode(&content) != nil { // Decode finds anchors that hold themselves
 		return nil, err
 	}
 	plain, err := encode(writtenOut(&root))
@@ -153,7 +156,7 @@ func (f configFile) editCopy(doc []byte, settings []scale.Setting) ([]byte, erro
 	return f.edit(plain, settings)
 }
 
-// writtenOut is a copy of a node without anchors, and with what they stand for in the place of aliases.
+// writtenOut is a copy of a node without anchors, and with aliases replaced by what they stand for.
 func writtenOut(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return writtenOut(node.Alias)

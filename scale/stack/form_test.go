@@ -64,7 +64,7 @@ func TestAFormThatEntanglesOnePoolIsNoneOfTheOthers(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			// Each of the others can be changed, and says what it said, while the entangled ones stay.
+			// Each of the others can be changed, and then says what it said, while the entangled ones stay.
 			for pool, rule := range twoPaths() {
 				if _, is := c.want[pool]; is || strings.Contains(name, "no ") {
 					continue
@@ -111,7 +111,7 @@ func TestAValueThatStandsThereIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// What Pulumi hands to a program for each of these is what is taken for the count, or no count.
+// What Pulumi hands to a program for each of these is taken for the count, or for no count.
 func TestCountsAreReadAsPulumiReadsThem(t *testing.T) {
 	for _, value := range []string{
 		"3", `"3"`, "'3'", "03", "010", "0o10", "0x10", "0b11", "1_000", "3.0", "3.5", "3e0", "+3", "-3", "null", "~", "", "yes", "true", "[3]", "{a: 3}", "!!str 3", "!!int \"3\"", "!own 3",

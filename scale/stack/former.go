@@ -11,10 +11,11 @@ import (
 	"strings"
 )
 
-// Versions before this one kept everything in the state directory itself, by the stack's short name alone. What they have left there is found where
-// it is, as long as it is certain that it is theirs and this stack's; everything else there is somebody's, and stays as it is.
+// Versions before this one kept everything in the state directory itself, under the stack's short name alone. What they
+// have left there is found where it is, as long as it is certain that it is theirs and this stack's. Everything else
+// there is somebody's, and stays as it is.
 
-// formerRecords are the records that a version before has left of updates of this stack.
+// formerRecords are the records of updates of this stack that a version before has left.
 func (s *Stack) formerRecords() []*record {
 	var out []*record
 	for _, name := range namesIn(s.stateDir) {
@@ -43,7 +44,8 @@ func (s *Stack) formerRecords() []*record {
 	return out
 }
 
-// unclaimed are the folders in the state directory that may be records of a version before, and that are not taken for this stack's.
+// unclaimed are the folders in the state directory that may be records of a version before, and that are not taken for
+// this stack's.
 func (s *Stack) unclaimed() []string {
 	ours := s.formerRecords()
 	var out []string
@@ -59,7 +61,8 @@ func (s *Stack) unclaimed() []string {
 	return out
 }
 
-// isFormer says whether a folder is a record's of a version before: there is nothing in it but what such a one has.
+// isFormer says whether a folder is that of a record of a version before: it has nothing in it but what such a folder
+// has.
 func isFormer(dir string) bool {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {
@@ -77,13 +80,13 @@ func isFormer(dir string) bool {
 	return true
 }
 
-// isFormerFile says whether a record's folder of a version before has a file of this name.
+// isFormerFile says whether the folder of a record of a version before can have a file of this name.
 func isFormerFile(name string) bool {
 	return slices.Contains([]string{recordFile, pidFile, tieFile, eventFile, "config"}, name) || isStackConfig(name) || strings.HasPrefix(name, "new-")
 }
 
-// mayBeOurs says whether the record of a version before, which knows no project, is of this program's stack: the events of its engine tell, and else
-// what that version has kept beside it.
+// mayBeOurs says whether the record of a version before, which knows no project, is of this program's stack. The events
+// of its engine tell or, if they do not, what that version has kept beside it.
 func (s *Stack) mayBeOurs(r *record) bool {
 	if project := projectIn(filepath.Join(r.dir, eventFile)); project != "" {
 		return project == s.identity().Project
@@ -91,7 +94,7 @@ func (s *Stack) mayBeOurs(r *record) bool {
 	return s.formerIsOurs()
 }
 
-// projectIn is the project of the first URN in an engine's events; empty where there is none.
+// projectIn is the project of the first URN in an engine's events; empty if there is none.
 func projectIn(events string) string {
 	file, err := os.Open(events)
 	if err != nil {
@@ -111,8 +114,9 @@ func projectIn(events string) string {
 	}
 }
 
-// formerIsOurs says whether what a version before has left in the state directory is this stack's: what it has kept of stacks that it has read
-// names them and their backends. Where it has kept nothing, a state directory was for one stack.
+// formerIsOurs says whether what a version before has left in the state directory is this stack's. What it has kept of
+// the stacks that it has read names them and their backends. If it has kept nothing, it is this stack's: a state
+// directory was for one stack.
 func (s *Stack) formerIsOurs() bool {
 	others := false
 	for _, name := range namesIn(s.stateDir) {
@@ -143,7 +147,8 @@ func removeFormer(dir string) {
 	_ = os.Remove(dir)
 }
 
-// FormerStateDir is where a version before has kept the journal of this stack; empty where it has kept none.
+// FormerStateDir is where a version before kept the journal of this stack, if it kept one; empty if what it left there
+// is another stack's.
 func (s *Stack) FormerStateDir() string {
 	if s.formerIsOurs() {
 		return s.stateDir
@@ -151,7 +156,8 @@ func (s *Stack) FormerStateDir() string {
 	return ""
 }
 
-// formerHolds is the file in which a version before has kept what is held: whichever program's it is, holding too much does no harm.
+// formerHolds is the file in which a version before has kept what is held. It does not matter whose program's it is,
+// since it does no harm to hold too much.
 func (s *Stack) formerHolds() string {
 	return filepath.Join(s.stateDir, "hold-"+path.Base(s.name)+".json")
 }

@@ -11,9 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// gate stands in the place of the file with the configuration of an engine that is started before that is known: a link to a pipe that the
-// engine inherits, from which it reads and waits. What it reads first is the beginning of a YAML document that is none without the rest, so
-// that an engine whose gate is never opened, because PulumiScale has died, ends by itself with an error before it has done anything.
+// gate stands in the place of the configuration file of an engine that is started before its configuration is known. It
+// is a link to a pipe that the engine inherits, and the engine reads from it and waits. What it reads first is the
+// beginning of a YAML document that is not valid without the rest. So an engine whose gate is never opened, because
+// PulumiScale has died, ends by itself with an error before it has done anything.
 type gate struct {
 	path string
 	// in is the end that the engine inherits, as its first extra file; out is ours.
@@ -25,7 +26,7 @@ const (
 	finish     = "---\n"
 	// inherited is the engine's own name for its first extra file.
 	inherited = "/dev/fd/3"
-	// mostGated is more than any configuration has, and less than a pipe takes at once.
+	// mostGated is more than any configuration has, in bytes, and less than a pipe takes at once.
 	mostGated = 32 << 10
 )
 
@@ -34,7 +35,7 @@ var errUngated = errors.New("the configuration cannot be handed over through a p
 // newGate makes a closed gate at a path.
 func newGate(path string) (*gate, error) {
 	if _, err := os.Stat(filepath.Dir(inherited)); err != nil {
-		return nil, err // a system without, such as a sandbox
+		return nil, err // a system without such a folder, such as a sandbox
 	}
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -63,7 +64,7 @@ func (g *gate) open(config []byte) error {
 	if len(text) > mostGated || !sameYAML(text, config) {
 		return errUngated
 	}
-	// Who opens the path from now on finds an ordinary file.
+	// Whoever opens the path from now on finds an ordinary file.
 	file := filepath.Join(filepath.Dir(g.path), "config")
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return err
@@ -76,8 +77,8 @@ func (g *gate) open(config []byte) error {
 	return err
 }
 
-// sameYAML says whether two texts are one and the same YAML document: one that begins with a marker or a directive of its own is another
-// behind ours.
+// sameYAML says whether two texts are one and the same YAML document. One that begins with a marker or a directive of
+// its own is another one when it follows ours.
 func sameYAML(a, b []byte) bool {
 	var first, second any
 	return yaml.Unmarshal(a, &first) == nil && yaml.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// gate is not to be had: a process inherits no files here, and every engine is started when its configuration is known.
+// gate cannot be had here: a process inherits no files, so every engine is started when its configuration is known.
 type gate struct{}
 
 func newGate(string) (*gate, error) { return nil, errors.ErrUnsupported }

@@ -12,7 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// planFile is the file for the plan of a preview. The engine's events do not tell what resources depend on; the plan does.
+// planFile is the file for the plan of a preview. The engine's events do not tell what resources depend on; the plan
+// does.
 const planFile = "plan.json"
 
 // readDependencies reads what the program has resources depend on, by their URNs, from the plan of a preview.
@@ -48,7 +49,8 @@ func readDependencies(dir string) (map[string][]string, error) {
 	return out, nil
 }
 
-// withProvider are a resource's dependencies and its provider, of which a reference has the URN and, after it, the ID.
+// withProvider are a resource's dependencies and its provider. A reference to a provider has its URN and, after that,
+// its ID.
 func withProvider(dependencies []string, reference string) []string {
 	out := slices.Clone(dependencies)
 	if at := strings.LastIndex(reference, "::"); at > 0 {
@@ -57,13 +59,14 @@ func withProvider(dependencies []string, reference string) []string {
 	return out
 }
 
-// What the engine says if it meets an untargeted resource of the state before one that it needs: see [scale.EngineError.Misplaced].
+// What the engine says if it meets an untargeted resource of the state before another one that the resource needs: see
+// [scale.EngineError.Misplaced].
 var (
 	registeredTwice = regexp.MustCompile(`Duplicate resource URN '([^']+)'`)
 	notRegistered   = regexp.MustCompile(`provider (\S+)::\S+ for resource \S+ has not been registered yet`)
 )
 
-// misplaced are the URNs of the resources over which the engine says to have failed.
+// misplaced are the URNs of the resources over which the engine says that it failed.
 func misplaced(diagnostics []scale.Diagnostic) []string {
 	var out []string
 	for _, d := range diagnostics {

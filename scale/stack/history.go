@@ -14,7 +14,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// History reads the newest completed updates, or every one for 0.
+// History reads the newest completed updates, or every one if newest is 0.
 func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (updates []scale.Update, complete bool, err error) {
 	entries, complete, err := s.readHistory(ctx, newest)
 	if err != nil {
@@ -24,15 +24,16 @@ func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (upd
 	return updates, complete, err
 }
 
-// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks. Where it is not, twice to
-// pageGrowth times as many are read: each reading costs a process, whose start takes longer than hundreds of updates.
+// pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks.
+// If it is not enough, twice to pageGrowth times as many are read: each reading costs a process, whose start takes
+// longer than hundreds of updates.
 const (
 	pageSize   = 20
 	pageGrowth = 8
 )
 
-// larger is how many updates to read where so many are not enough: those of the longest cooldown, if they are as close together as these, and half as
-// many again.
+// larger is how many updates to read if so many are not enough. It is as many as the longest cooldown has, if they are
+// as close together as these, and half as many again.
 func larger(size int, updates []scale.Update, rules scale.Rules) int {
 	growth := float64(pageGrowth)
 	longest := longestCooldown(rules)
@@ -49,7 +50,8 @@ func longestCooldown(rules scale.Rules) (longest time.Duration) {
 	return longest
 }
 
-// from are the entries from the newest known one on: newer ones have been added since the state was read. All, where it is not among them.
+// from are the entries from the newest known one on: newer ones have been added since the state was read. It is all of
+// them if that one is not among them.
 func from(known, entries []entry) []entry {
 	at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == head(known) })
 	return entries[max(at, 0):]
@@ -73,7 +75,7 @@ type entry struct {
 	// Changes counts what the update did to resources, by Pulumi's word for it.
 	Changes     map[string]int `json:"resourceChanges"`
 	Environment struct {
-		// Agent is the `--exec-agent` of the update, by which ours know themselves.
+		// Agent is the `--exec-agent` of the update, by which we recognise our own.
 		Agent  string `json:"exec.agent"`
 		Author string `json:"git.author"`
 		// Commit and Dirty tell what it was run from; the CLI writes "true" or "false".
@@ -87,15 +89,15 @@ type entry struct {
 	} `json:"config"`
 }
 
-// readHistory reads the newest updates, newest first, or all of them for 0, and says whether there is nothing older. Those that still run, or wait
-// to, are left out: Pulumi Cloud may list them.
+// readHistory reads the newest updates, newest first, or all of them if newest is 0. It says whether there is nothing
+// older. Updates that still run, or wait to run, are left out: Pulumi Cloud may list them.
 func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, complete bool, err error) {
 	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name, "--page", "1", "--page-size", strconv.Itoa(newest))
 	if err != nil {
 		return nil, false, err
 	}
 	listed := 0
-	decoder := json.NewDecoder(strings.NewReader(out)) // one entry after the other, for there may be thousands
+	decoder := json.NewDecoder(strings.NewReader(out)) // one entry after the other, because there may be thousands
 	decoder.UseNumber()
 	_, err = decoder.Token()
 	for ; err == nil && decoder.More(); listed++ {
@@ -113,7 +115,8 @@ func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, c
 	return entries, newest == 0 || listed < newest, nil
 }
 
-// reachesBack says whether the updates hold, of every pool, the last successful one, and one older than any running cooldown.
+// reachesBack says whether the updates hold the last successful one of every pool, and one that is older than any
+// running cooldown.
 func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	horizon := time.Now().Add(-longestCooldown(rules))
 	for name := range rules {
@@ -126,8 +129,9 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	return true
 }
 
-// head identifies the newest completed update; empty where there is none. One of ours has its mark. Others are numbered by Pulumi Cloud, which
-// may still add to an entry; self-managed backends number none, so that it is a digest of what every reader of the history sees alike.
+// head identifies the newest completed update; empty if there is none. One of ours has its mark. Pulumi Cloud numbers
+// the others, and may still add to an entry. Self-managed backends number none, so there it is a digest of what every
+// reader of the history sees alike.
 func head(entries []entry) string {
 	if len(entries) == 0 {
 		return ""
@@ -147,13 +151,14 @@ func head(entries []entry) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ownHead is the head after an update of ours: one that is tried again has the same mark, and so the result counts too.
+// ownHead is the head after an update of ours. One that is tried again has the same mark, so the result counts too.
 func ownHead(id, result string) string { return id + "." + result }
 
 // broughtAlong ends the mark of an update that a rule allowed to bring along what was pending.
 const broughtAlong = "pending=allow"
 
-// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, its pools, and whether it may have brought something along.
+// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, its pools, and whether it may
+// have brought something along.
 func agent(id string, change scale.Change) string {
 	fields := []string{id, "after=" + change.Head, "pools=" + strings.Join(change.Pools, ",")}
 	if change.BringsAlong {
@@ -162,7 +167,7 @@ func agent(id string, change scale.Change) string {
 	return strings.Join(fields, " ")
 }
 
-// id is the mark of an update of ours; for others whatever stands there.
+// id is the mark of an update of ours; for others it is whatever stands there.
 func (e entry) id() string {
 	id, _, _ := strings.Cut(e.Environment.Agent, " ")
 	return id
@@ -206,7 +211,7 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 			BroughtAlong: strings.HasSuffix(e.Environment.Agent, " "+broughtAlong),
 		}
 		if on, pools, ours := e.decidedOn(); ours {
-			// Of the oldest one in a part of the history nothing tells; the worse is taken.
+			// In a part of the history, nothing tells this of the oldest one. The worse case is taken.
 			out[i].Pools, out[i].Overtaken = pools, on != head(entries[i+1:])
 		}
 	}

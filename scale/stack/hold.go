@@ -60,8 +60,8 @@ func readHolds(file string) (scale.Holds, error) {
 	return out, nil
 }
 
-// Holds are the holds in the state directory, which all processes that use it share: where a version before has kept them if nothing has been
-// changed since.
+// Holds are the holds in the state directory, which all processes that use it share. As long as this version has
+// changed nothing, they are read from where a version before has kept them.
 func (s *Stack) Holds() (scale.Holds, error) {
 	file := s.holdsFile()
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +70,8 @@ func (s *Stack) Holds() (scale.Holds, error) {
 	return readHolds(file)
 }
 
-// ChangeHolds replaces the holds by what change makes of them, atomically. Other processes that do so wait for one another.
+// ChangeHolds replaces the holds by what change makes of them, atomically. Other processes that do so wait for one
+// another.
 func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	failed := func(err error) error {
 		return &scale.SetupError{Problem: "write down what is held", Err: err,
@@ -105,8 +106,8 @@ func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	return nil
 }
 
-// replaceShared puts a document in the place of a file, brought to disk. Everybody may read it, and it belongs to whom its directory belongs to,
-// where that can be: root may have placed a hold on a server of somebody else's.
+// replaceShared puts a document in the place of a file, brought to disk. Everybody may read it. If possible, it belongs
+// to the owner of its directory: root may have placed a hold on a server of somebody else's.
 func replaceShared(file string, doc any) error {
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -116,7 +117,7 @@ func replaceShared(file string, doc any) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // it is not there any more where all went well
+	defer func() { _ = os.Remove(temporary.Name()) }() // if all went well, it is not there any more
 	_, err = temporary.Write(append(text, '\n'))
 	if err == nil {
 		err = temporary.Chmod(0o644)

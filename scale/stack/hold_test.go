@@ -103,7 +103,7 @@ func TestSeenLocked(t *testing.T) {
 	if diff := cmp.Diff(want, s.seenLocked()); diff != "" {
 		t.Error(diff)
 	}
-	write("b.json", "") // which only the engine can explain
+	write("b.json", "") // only the engine can explain it
 	if locked := s.seenLocked(); locked != nil {
 		t.Errorf("with a damaged lock: %v", locked)
 	}

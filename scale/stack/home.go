@@ -15,10 +15,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// A state directory may be any folder: one that several programs share, or one in which its owner keeps other things. So all but the lock is in a
-// folder of the stack's own below it, and nothing there is removed that does not bear a mark, which was written when it was made:
+// A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
+// So everything but the lock is in a folder of the stack's own below it. PulumiScale removes nothing there that does
+// not bear a mark, which was written when the thing was made:
 //
-//	lock                                    held by who changes something
+//	lock                                    held by whoever changes something
 //	stacks/PROJECT.STACK.DIGEST/stack.json  whose folder it is: project, stack and backend
 //	                            last.json, proof.json, hold.json, writing.json, journal.db
 //	                            updates/    the folders of records and private copies
@@ -36,8 +37,8 @@ const (
 	markText = "pulumiscale has made this folder, and removes it once it is not needed any more\n"
 )
 
-// home is the stack's own folder in the state directory, which need not be there yet. A folder that was made for a stack without its organisation
-// is any organisation's, until that is known.
+// home is the stack's own folder in the state directory, which need not be there yet. A folder that was made for a
+// stack without its organisation counts for any organisation, until the organisation is known.
 func (s *Stack) home() string {
 	id := s.identity()
 	organization := id.Organization
@@ -61,7 +62,8 @@ func readIdentity(home string) (id identity, err error) {
 	return id, err
 }
 
-// StateDir is the stack's own folder in the state directory. It is made where it is missing, and kept out of version control.
+// StateDir is the stack's own folder in the state directory. It is made if it is missing, and kept out of version
+// control.
 func (s *Stack) StateDir() (string, error) {
 	if err := s.makeStateDir(); err != nil {
 		return "", s.lockError(err)
@@ -69,7 +71,8 @@ func (s *Stack) StateDir() (string, error) {
 	return s.home(), nil
 }
 
-// makeStateDir makes the folders for PulumiScale's own files, and keeps them out of version control. One that others can write is refused.
+// makeStateDir makes the folders for PulumiScale's own files, and keeps them out of version control. It refuses one
+// that others can write.
 func (s *Stack) makeStateDir() error {
 	if err := s.checkStateDir(); err != nil {
 		return err
@@ -105,7 +108,7 @@ func (s *Stack) makeStateDir() error {
 	return atomic.WriteFile(filepath.Join(home, identityFile), bytes.NewReader(append(text, '\n')))
 }
 
-// ignore keeps a folder out of version control, unless somebody has said already what of it is.
+// ignore keeps a folder out of version control, unless somebody has already said which part of it is.
 func ignore(dir string) error {
 	file := filepath.Join(dir, ignoreFile)
 	if _, err := os.Lstat(file); err == nil {
@@ -114,7 +117,7 @@ func ignore(dir string) error {
 	return os.WriteFile(file, []byte(ignoreText), 0o644)
 }
 
-// ownPaths are what PulumiScale makes in the state directory, but for what is below the stack's own folder.
+// ownPaths are what PulumiScale makes in the state directory, without what is below the stack's own folder.
 func (s *Stack) ownPaths() []string {
 	out := []string{filepath.Join(s.stateDir, lockFile), filepath.Join(s.stateDir, stacksFolder)}
 	if filepath.Base(s.stateDir) == defaultStateDir {
@@ -154,7 +157,8 @@ func isMarked(dir string) bool {
 	return err == nil && string(text) == markText
 }
 
-// removeFolder removes a folder that newFolder has made, and nothing else. Its mark goes last, so that a crash leaves what can be removed.
+// removeFolder removes a folder that newFolder has made, and nothing else. Its mark goes last, so that after a crash
+// the rest can still be removed.
 func removeFolder(dir string) {
 	if !isMarked(dir) {
 		return
@@ -171,7 +175,7 @@ func removeFolder(dir string) {
 	_ = os.Remove(dir)
 }
 
-// namesIn are the names in a folder, sorted; none where it cannot be read.
+// namesIn are the names in a folder, sorted; none if it cannot be read.
 func namesIn(dir string) []string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -184,7 +188,8 @@ func namesIn(dir string) []string {
 	return names
 }
 
-// temporaryFolder makes a folder for this process in the system's one for such things. Its path is whole: the CLI works in another directory.
+// temporaryFolder makes a folder for this process in the system's folder for such things. Its path is absolute: the CLI
+// works in another directory.
 func temporaryFolder() (string, error) {
 	dir, err := os.MkdirTemp("", copyPrefix)
 	if err != nil {
@@ -193,7 +198,8 @@ func temporaryFolder() (string, error) {
 	return filepath.Abs(dir)
 }
 
-// removeLeftovers removes the folders of updates whose PulumiScale was killed before it had made their record. Who makes one holds the lock.
+// removeLeftovers removes the folders of updates whose PulumiScale was killed before it had made their record. Whoever
+// makes one holds the lock.
 func (s *Stack) removeLeftovers() {
 	updates := filepath.Join(s.home(), updatesFolder)
 	for _, name := range namesIn(updates) {
@@ -204,8 +210,8 @@ func (s *Stack) removeLeftovers() {
 	}
 }
 
-// checkStateDir says why the state directory must not be used: what others can write there would be believed, and they could have done with it what
-// this user may do. The error is a [*scale.SetupError].
+// checkStateDir says why the state directory must not be used. What others can write there would be believed, and
+// through it they could have done what this user may do. The error is a [*scale.SetupError].
 func (s *Stack) checkStateDir() error {
 	for _, dir := range []string{s.stateDir, filepath.Join(s.stateDir, stacksFolder), s.home(), filepath.Join(s.home(), updatesFolder)} {
 		linked, err := os.Lstat(dir)
@@ -234,12 +240,13 @@ func (s *Stack) checkStateDir() error {
 	return s.checkRecords()
 }
 
-// refused is the error of a state directory that is not used.
+// refused is the error for a state directory that is not used.
 func refused(path, why, hint string) error {
 	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
 }
 
-// checkRecords says which record is none of this stack's, or cannot be read: it would be believed, or its doubt be lost.
+// checkRecords says which record is not this stack's, or cannot be read: it would be believed, or its doubt would be
+// lost.
 func (s *Stack) checkRecords() error {
 	updates := filepath.Join(s.home(), updatesFolder)
 	for _, name := range namesIn(updates) {

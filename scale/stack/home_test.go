@@ -175,7 +175,7 @@ func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
 	}
 }
 
-// What a version before has left in the state directory itself.
+// These are records that a version before has left in the state directory itself.
 func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 	const old = `{"stack":"dev","id":"x","pools":["worker"],"host":"gone","started":"2026-01-01T00:00:00Z","doubted":["worker"]}`
 	event := func(project string) string {

@@ -10,14 +10,16 @@ import (
 	"strings"
 )
 
-// identity says which stack a file of PulumiScale's is about. A state directory may be shared by several programs, which may all have a stack of
-// the same name.
+// identity says which stack a file of PulumiScale's is about. Several programs may share a state directory, and all of
+// them may have a stack of the same name.
 type identity struct {
 	Project string `json:"project"`
 	Stack   string `json:"stack"`
-	// Backend is where the stack's state is, as far as that tells one backend from another: without credentials, which change, and are secret.
+	// Backend is where the stack's state is, as far as that tells one backend from another. It has no credentials,
+	// which change and are secret.
 	Backend string `json:"backend"`
-	// Organization is the stack's, where its name has one: the short name of a stack stands for that of some organisation too.
+	// Organization is the stack's, if its name has one: the short name of a stack also stands for that of some
+	// organisation.
 	Organization string `json:"organization,omitempty"`
 }
 
@@ -51,7 +53,7 @@ func (id identity) folder() string {
 	return plainName(id.Project) + "." + plainName(id.Stack) + "." + hex.EncodeToString(sum[:6])
 }
 
-// plainName is a text in which every file system can have a name.
+// plainName is a text that every file system takes as a name.
 func plainName(text string) string {
 	const longest = 80
 	plain := strings.Map(func(c rune) rune {
@@ -75,7 +77,7 @@ func (p *project) identityOf(address string) string {
 		return "file://" + (&url.URL{Path: filepath.ToSlash(filepath.Clean(dir))}).EscapedPath() // a path need not be a text
 	}
 	parsed, err := url.Parse(address)
-	if err != nil { // of which nobody knows where its credentials are
+	if err != nil { // nobody knows where its credentials are
 		sum := sha256.Sum256([]byte(address))
 		return hex.EncodeToString(sum[:])
 	}
@@ -90,7 +92,8 @@ func (p *project) identityOf(address string) string {
 	return out.String()
 }
 
-// tellingParameters are those of a backend's URL that say which storage it is. Others say how one gets there, or who one is.
+// tellingParameters are the parameters of a backend's URL that say which storage it is. Others say how one gets there,
+// or who one is.
 func tellingParameters() []string {
 	return []string{"endpoint", "domain", "storage_account", "prefix", "table"}
 }

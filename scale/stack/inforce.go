@@ -14,9 +14,10 @@ type inForce struct {
 	rules scale.Rules
 }
 
-// rules parses the stack's output. Where that is malformed and [Options.KeepRules] is set, the rules are the last valid ones and
-// malformed says what is wrong with the output; what it said of the current counts is no longer known then. An output that an update has taken away,
-// by the newest entries of the history, is not malformed: no rules are in force any more.
+// rules parses the stack's output. If that is malformed and [Options.KeepRules] is set, the rules are the last valid
+// ones and malformed says what is wrong with the output. What the output said of the current counts is then no longer
+// known. An output that an update has taken away, by the newest entries of the history, is not malformed: no rules are
+// in force any more.
 func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malformed, err error) {
 	rules, err = scale.ParseProjectRules(string(s.project.Name), output)
 	if none, ok := errors.AsType[*scale.RulesError](err); ok && takenAway(output, entries) {
@@ -39,7 +40,7 @@ func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malfor
 	return maps.Clone(s.inForce.rules), err, nil
 }
 
-// set puts valid rules in force; nil: none.
+// set puts valid rules in force; nil puts none in force.
 func (f *inForce) set(rules scale.Rules) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

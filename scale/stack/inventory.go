@@ -21,7 +21,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
-// Inventory reads what the stack has that a pool can be made of: from the state, the working configuration and the project file.
+// Inventory reads what a pool of the stack can be made of: from the state, the working configuration and the project
+// file.
 func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	state, err := s.readState(ctx)
 	if err != nil {
@@ -57,7 +58,7 @@ func wholeNumber(value jsontext.Value) (int, bool) {
 	return int(n), err == nil && n == math.Trunc(n) && n >= 0 && n <= scale.MaxNumber
 }
 
-// language is the language that the program is written in; empty where it is none that a rule can be written in.
+// language is the language that the program is written in; empty if no rule can be written in it.
 func (p *project) language() snippet.Language {
 	switch runtime := p.Runtime.Name(); runtime {
 	case "nodejs", "bun":
@@ -98,12 +99,13 @@ func (p *project) nodeLanguage() snippet.Language {
 	return snippet.JavaScript
 }
 
-// yamlResource names a resource by the last word of its type, of which a program may write the short form, and its name.
+// yamlResource names a resource by the last word of its type, since a program may write the short form of the type, and
+// by its name.
 type yamlResource struct{ typ, name string }
 
 func shortType(typ string) string { return typ[strings.LastIndexAny(typ, ":/")+1:] }
 
-// yamlVariables are the names of a YAML program for its resources; what cannot be read has none.
+// yamlVariables are the names that a YAML program has for its resources. What cannot be read has none.
 func (p *project) yamlVariables() map[yamlResource]string {
 	out := map[yamlResource]string{}
 	if p.language() != snippet.YAML {
@@ -131,7 +133,8 @@ func (p *project) yamlVariables() map[yamlResource]string {
 	return out
 }
 
-// wholeNumbers are the config keys that hold a whole number: those of the file, and the project's own where the file has none.
+// wholeNumbers are the config keys that hold a whole number: those of the file, and the project's own if the file has
+// none.
 func (f configFile) wholeNumbers() ([]snippet.Key, error) {
 	doc, err := f.read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -194,7 +197,7 @@ func numbersIn(name string, path resource.PropertyPath, value any) []snippet.Key
 	return out
 }
 
-// dotted is a path as it stands behind a name.
+// dotted is a path as it stands after a name.
 func dotted(path resource.PropertyPath) string {
 	text := path.String()
 	if strings.HasPrefix(text, "[") {

@@ -9,11 +9,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// configKey is a rule's key, taken apart: the full name of a value in the configuration, and the way to the count inside it.
+// configKey is a rule's key, taken apart: the full name of a value in the configuration, and the way to the count
+// inside it.
 type configKey struct {
 	// name is "namespace:name".
 	name string
-	// path are the property names and indices inside a structured value; empty where the value itself is the count.
+	// path are the property names and indices inside a structured value; empty if the value itself is the count.
 	path resource.PropertyPath
 }
 
@@ -44,7 +45,7 @@ func parseKey(projectName, key string, path bool) (configKey, error) {
 // secretText stands for a value that is a secret: no count, and not to be shown.
 const secretText = "[secret]"
 
-// lookup follows the path into a value and returns what is there as text; nil where nothing is.
+// lookup follows the path into a value and returns what is there as text; nil if nothing is.
 func (k configKey) lookup(value any) *string {
 	for _, step := range k.path {
 		switch at := value.(type) {

@@ -7,7 +7,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// The rules' own check of keys, which knows nothing of Pulumi, takes for one key what Pulumi takes for one, and no others.
+// The rules' own check of keys knows nothing of Pulumi. It takes for one key what Pulumi takes for one, and no others.
 func TestOneKeyIsOneForPulumiToo(t *testing.T) {
 	type spelling struct {
 		key  string

@@ -12,7 +12,7 @@ import (
 // kindDestroy is the history's word for an update that destroys the stack, or a part of it.
 const kindDestroy = "destroy"
 
-// destroyed says that the stack has been destroyed and not been built up since; nil where that is not so.
+// destroyed says that the stack has been destroyed and not been built up since; nil if that is not so.
 func (s *Stack) destroyed(state state, entries []entry) error {
 	if at, ok := destroyedAt(entries); ok {
 		return &scale.DestroyedError{Stack: s.Name(), At: at}
@@ -24,13 +24,14 @@ func (s *Stack) destroyed(state state, entries []entry) error {
 	return nil
 }
 
-// left is how many resources the update left, the stack itself among them; 0 where the history does not tell.
+// left is how many resources the update left, the stack itself among them; 0 if the history does not tell.
 func (e entry) left() int {
 	return e.Changes["same"] + e.Changes["create"] + e.Changes["update"] + e.Changes["replace"]
 }
 
-// destroyedAt finds a destroy, of whatever targets and with whatever result, after which nobody has successfully updated the stack. An update of
-// ours does not count: it would be one that a destroy came before unnoticed, and has built up its own pool alone.
+// destroyedAt finds a destroy, of whatever targets and with whatever result, after which nobody has successfully
+// updated the stack. An update of ours does not count: it did not notice a destroy that came before it, and has built
+// up its own pool alone.
 func destroyedAt(entries []entry) (at time.Time, ok bool) {
 	for _, e := range entries {
 		_, _, ours := e.decidedOn()
@@ -54,8 +55,8 @@ func (s state) empty() bool {
 // providerTypes begins the types of providers.
 const providerTypes = "pulumi:providers:"
 
-// takenAway says whether it is the newest update that has left the stack without the output of the rules. One that failed may have lost it on its
-// way, and says nothing.
+// takenAway says whether the newest update has left the stack without the output of the rules. An update that failed
+// may have lost the output on its way, so it says nothing.
 func takenAway(output []byte, entries []entry) bool {
 	text := bytes.TrimSpace(output)
 	if len(text) > 0 && !bytes.Equal(text, []byte("null")) {

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// lockFile is the directory's lock: of all stacks that share a state directory, and so a program.
+// lockFile is the directory's lock. All stacks that share a state directory, and so a program, share it.
 const lockFile = "lock"
 
 // lockInterval is how often a held lock is tried again.

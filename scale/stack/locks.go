@@ -17,8 +17,8 @@ type lockContent struct {
 	Timestamp          time.Time
 }
 
-// lockFiles are the stack's locks in the folder of a file backend, as the CLI lays them out: with the project in the path, and in old backends
-// without.
+// lockFiles are the stack's locks in the folder of a file backend, as the CLI lays them out: with the project in the
+// path or, in old backends, without.
 func (p *project) lockFiles(dir, stack string) []string {
 	var out []string
 	for _, place := range []string{filepath.Join(onlyOrganization, string(p.Name), path.Base(stack)), path.Base(stack)} {
@@ -35,8 +35,8 @@ func (p *project) lockFiles(dir, stack string) []string {
 // isHolder says whether the process that a lock names still runs on this machine, as far as that can be told.
 func isHolder(pid int) bool { return alive(pid) && mayBeCLI(pid) }
 
-// seenLocked looks at the locks in the folder of a file backend, which takes no engine: nil where there are none, or where only an engine can
-// tell. A lock that cannot be read is for the engine too, which says what is wrong with it.
+// seenLocked looks at the locks in the folder of a file backend, which takes no engine. It is nil if there are none, or
+// if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong with it.
 func (s *Stack) seenLocked() *scale.LockedError {
 	dir, ok := s.project.folder(s.project.currentBackend())
 	if !ok {

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// The engine puts [secret] in the place of every secret of the configuration, wherever its text occurs in a string that its events or its messages
-// hold, be it a part of a URN or of a rule. What is masked so proves nothing and disproves nothing: the state has the text as it is.
+// The engine puts [secret] in the place of every secret of the configuration, wherever its text occurs in a string that
+// its events or its messages hold, even inside a URN or a rule. What is masked in this way proves nothing and disproves
+// nothing: the state has the text as it is.
 
 // isMasked says whether a part of a text is masked.
 func isMasked(text []byte) bool { return bytes.Contains(text, []byte(secretText)) }
@@ -28,7 +29,8 @@ func fitsMask(masked, known string) bool {
 	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$").MatchString(known)
 }
 
-// unmask is a value with its masked strings as they are at the same place of a known one, and says whether the two may be the same.
+// unmask is a value whose masked strings are replaced by those at the same place of a known value. It says whether the
+// two may be the same.
 func unmask(masked, known any) (value any, fits bool) {
 	fits = true
 	switch m := masked.(type) {
@@ -61,7 +63,8 @@ func unmask(masked, known any) (value any, fits bool) {
 	return masked, reflect.DeepEqual(masked, known)
 }
 
-// unmaskOutput is the rules' output, as far as another one that is known tells what is masked in it, and says whether the two may be the same.
+// unmaskOutput is the rules' output, as far as a known one tells what is masked in it. It says whether the two may be
+// the same.
 func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
 	var m, k any
 	if json.Unmarshal(masked, &m) != nil || json.Unmarshal(known, &k) != nil {
@@ -71,7 +74,7 @@ func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
 	return []byte(asJSON(value)), fits
 }
 
-// unmaskURN is the only one of the known URNs that a masked one may have been; else it stays as it is.
+// unmaskURN is the known URN that a masked one must have been, if only one fits; otherwise it stays as it is.
 func (f *follower) unmaskURN(urn string) string {
 	fitting := slices.Compact(slices.DeleteFunc(slices.Sorted(slices.Values(f.known)), func(known string) bool { return !fitsMask(urn, known) }))
 	if strings.Contains(urn, secretText) && len(fitting) == 1 {
@@ -80,7 +83,8 @@ func (f *follower) unmaskURN(urn string) string {
 	return urn
 }
 
-// readMasked reads what the events of an update that has ended do not tell, for it is masked in them. Where the state cannot be read, it stays masked.
+// readMasked reads what the events of an update that has ended do not tell because it is masked in them. If the state
+// cannot be read, it stays masked.
 func (s *Stack) readMasked(ctx context.Context, f *follower) {
 	if !isMasked(f.result.Output) {
 		return

@@ -11,16 +11,18 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// memory is what a process leaves of an update of ours for the next one, in a file of the state directory: what a reading finds after it. Where the
-// backend shows that nothing was written since, the next one need not read the stack; else it is good for a guess. A file that is missing, or is not
-// whole, costs a reading. Which resources depend on which matters to targets that are patterns alone, where it is but a guess: parents are left out.
+// memory is what a process leaves of an update of ours for the next one, in a file of the state directory: what a
+// reading finds after it. If the backend shows that nothing was written since, the next process need not read the
+// stack; otherwise the memory is good for a guess. A file that is missing, or is not whole, costs a reading. Which
+// resources depend on which matters only to targets that are patterns, and there the memory is but a guess: parents are
+// left out.
 type memory struct {
-	// Format is memoryFormat. Stack and Backend say whose it is.
+	// Format is memoryFormat. Stack and Backend say whose memory it is.
 	Format  int    `json:"format"`
 	Stack   string `json:"stack"`
 	Backend string `json:"backend"`
 
-	// Output is JSON in a string, for it is compared byte by byte.
+	// Output is JSON in a string, because it is compared byte by byte.
 	Output    string         `json:"output"`
 	Resources []string       `json:"resources"`
 	Updates   []scale.Update `json:"updates"`
@@ -42,10 +44,10 @@ func (s *Stack) memoryFile() string {
 	return filepath.Join(s.home(), "last.json")
 }
 
-// forget takes from the next process what this one is about to change.
+// forget takes from the next process the memory of what this one is about to change.
 func (s *Stack) forget() { _ = os.Remove(s.memoryFile()) }
 
-// remember keeps what an update of ours has left, for this process and the next; nil: that is not known.
+// remember keeps what an update of ours has left, for this process and the next; nil means that it is not known.
 func (s *Stack) remember(snap *scale.Snapshot) {
 	s.last.Store(snap)
 	if snap == nil {
@@ -63,14 +65,14 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	if err != nil {
 		return
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // it is not there any more where all went well
+	defer func() { _ = os.Remove(file.Name()) }() // if all went well, it is not there any more
 	_, err = file.Write(text)
 	if closed := file.Close(); err == nil && closed == nil {
 		_ = atomic.ReplaceFile(file.Name(), s.memoryFile())
 	}
 }
 
-// recall is what the process before has left; nil where it has left nothing that this one can use.
+// recall is what the process before has left; nil if it has left nothing that this one can use.
 func (s *Stack) recall() *scale.Snapshot {
 	text, err := os.ReadFile(s.memoryFile())
 	if err != nil {
@@ -90,7 +92,8 @@ func (s *Stack) recall() *scale.Snapshot {
 	}
 }
 
-// Expected is what was read last, or what the last update of ours has left, unless the backend shows that it was not the last one.
+// Expected is what was read last, or what the last update of ours has left, unless the backend shows that another
+// update came after it.
 func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	ended, busy := s.left()
 	snap, certain, err := s.expected(ended, busy, s.stamp())
@@ -100,8 +103,8 @@ func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	return snap, certain
 }
 
-// expected is what is to be expected where the backend has that stamp, and where those updates of ours have ended and those are under way. The error
-// says that the configuration file cannot be read.
+// expected is what is to be expected if the backend has that stamp, those updates of ours have ended and those are
+// under way. The error says that the configuration file cannot be read.
 func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
 	last := s.last.Load()
 	if last == nil || last.Stamp.History != stamp.History || len(ended) > 0 {

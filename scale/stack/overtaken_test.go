@@ -15,7 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// The engine has nothing changed yet when it has its lock: one that follows another update than its own was decided on is ended then.
+// The engine has changed nothing yet when it gets its lock. One that follows another update than the one that its own
+// was decided on is ended then.
 func TestUpdateEndsIfItFollowsAnotherThanItWasDecidedOn(t *testing.T) {
 	known := past("update", "succeeded", time.Hour, counted, "")
 	other := past("update", "succeeded", time.Minute, counted, "x")
@@ -88,7 +89,7 @@ func TestOwnUpdateIsNotWhatItFollows(t *testing.T) {
 	}
 }
 
-// One that failed is tried again with the same mark.
+// An update that failed is tried again with the same mark.
 func TestHeadTellsTheAttemptsOfAnUpdateApart(t *testing.T) {
 	mark := "pulumiscale/1 after=h pools=worker"
 	failed, done := headOf(t, past("update", "failed", 0, counted, mark)), headOf(t, past("update", succeeded, 0, counted, mark))
@@ -107,13 +108,13 @@ func canonical(t *testing.T, text string) string {
 	return asJSON(value)
 }
 
-// writtenAt is an export of a state with such rules that was written then.
+// writtenAt is an export of a state with such rules that was written at that time.
 func writtenAt(at time.Time, rules string) string {
 	manifest := `"manifest":{"time":"` + at.UTC().Format(time.RFC3339Nano) + `"},`
 	return strings.Replace(exportOf(rules), `"deployment":{`, `"deployment":{`+manifest, 1)
 }
 
-// An update may end between the reading of the state and that of the history, which go on beside each other.
+// An update may end between the reading of the state and that of the history, which are read at the same time.
 func TestReadTakesNoStateThatIsOlderThanTheHistory(t *testing.T) {
 	written := func(age time.Duration, rules string) string { return writtenAt(time.Now().Add(-age), rules) }
 	newest := past("update", "succeeded", 10*time.Second, counted, "") // began ten seconds ago
@@ -143,7 +144,7 @@ func TestReadTakesNoStateThatIsOlderThanTheHistory(t *testing.T) {
 	}
 }
 
-// The history is asked for only where an update may have ended since.
+// The history is asked for only if an update may have ended since.
 func TestReadSinceAsksForTheHistoryWhereTheStateIsAnother(t *testing.T) {
 	at := time.Now().Add(-time.Hour)
 	narrow := strings.Replace(rulesOutput, `"max":9`, `"max":4`, 1)

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// ownAs gives a file to whom another one belongs, where this process may: that is root, and else nothing is changed.
+// ownAs gives a file to the owner of another one, if this process may do so: that is root, and otherwise nothing is
+// changed.
 func ownAs(file, other string) {
 	info, err := os.Stat(other)
 	if err != nil || os.Geteuid() != 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/natefinch/atomic"
 )
 
-// handOver gives the files of the state directory that this process has made to whom they belong, where that is somebody else: an administrator who
-// scales once, as root, must not leave behind what the program's owner cannot use. It is called whenever something that outlives a process has been
-// made, and costs nothing elsewhere.
+// handOver gives the files of the state directory that this process has made to their owner, if that is somebody else.
+// An administrator who scales once, as root, must not leave behind what the program's owner cannot use. It is called
+// whenever something that outlives a process has been made, and costs nothing elsewhere.
 func (s *Stack) handOver() {
 	owner, ok := ownerOf(s.household())
 	if !ok || !owner.differs() {
@@ -31,7 +31,8 @@ func (s *Stack) handOver() {
 	})
 }
 
-// isForeign says whether the nearest folder of a path that is there is somebody else's, who would not be able to use what this process made in it.
+// isForeign says whether the nearest existing folder above a path is somebody else's, who could not use what this
+// process makes in it.
 func isForeign(path string) bool {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if owner, ok := ownerOf(dir); ok || filepath.Dir(dir) == dir {
@@ -40,8 +41,8 @@ func isForeign(path string) bool {
 	}
 }
 
-// household is the folder whose owner the files of the state directory belong to: the program's or, for a state directory of the user's own, that
-// itself.
+// household is the folder whose owner also owns the files of the state directory: the program's folder or, if the user
+// has named a state directory, that directory itself.
 func (s *Stack) household() string {
 	if s.options.StateDir == "" && s.project != nil {
 		return s.project.dir
@@ -49,8 +50,8 @@ func (s *Stack) household() string {
 	return s.stateDir
 }
 
-// take puts a file with the text in the place of the one at the path, unless that has changed. It stays whose it was, with its mode, its attributes
-// and its other names: where a new file cannot be all that, the old one is written.
+// take puts a file with the text in the place of the one at the path, unless that has changed. The file keeps its
+// owner, its mode, its attributes and its other names: if a new file cannot have all that, the old one is written.
 func (f configFile) take(fresh, path string, old, text []byte) (taken bool, err error) {
 	unlike := makeLike(fresh, path)
 	if f.replacing != nil {
@@ -65,19 +66,20 @@ func (f configFile) take(fresh, path string, old, text []byte) (taken bool, err 
 	return true, atomic.ReplaceFile(fresh, path)
 }
 
-// writing is what a file holds that is being written in its place, and what it is to hold, kept until that is done: a crash may leave it half old and
-// half new.
+// writing is what a file that is being written in its place holds, and what it is to hold. It is kept until that is
+// done: a crash may leave the file half old and half new.
 type writing struct {
 	Old []byte `json:"old"`
 	New []byte `json:"new"`
 }
 
-// writingFile is where that is kept in the state directory.
+// writingFile is the file in the state directory in which that is kept.
 func (f configFile) writingFile() string {
 	return filepath.Join(f.stateDir, "writing.json")
 }
 
-// overwrite writes the text over a file's, in its place: from the first byte that differs, which is a count and what follows it.
+// overwrite writes the text over a file's, in its place, from the first byte that differs. That is a count and what
+// follows it.
 func (f configFile) overwrite(path string, old, text []byte) (err error) {
 	if f.stateDir != "" {
 		record, err := json.Marshal(writing{Old: old, New: text})
@@ -116,7 +118,8 @@ func overwriteFile(path string, old, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// finishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is somebody else's by now.
+// finishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is
+// somebody else's by now.
 func (f configFile) finishWriting() {
 	if f.stateDir == "" {
 		return
@@ -131,7 +134,7 @@ func (f configFile) finishWriting() {
 	}
 }
 
-// finish ends what a note tells of. done is false where there is none, or where it cannot be ended.
+// finish ends what a note tells of. done is false if there is no note, or if it cannot be ended.
 func (f configFile) finish(note string) (wasTorn, done bool) {
 	text, err := os.ReadFile(note)
 	var w writing
@@ -145,7 +148,7 @@ func (f configFile) finish(note string) (wasTorn, done bool) {
 	return true, overwriteFile(f.target(), now, w.New) == nil
 }
 
-// torn says whether a text is the new one up to where it goes on, or ends, as the old one does.
+// torn says whether a text is the new one up to a place from which on it goes on, or ends, as the old one does.
 func torn(now, old, text []byte) bool {
 	same := 0
 	for same < min(len(now), len(text)) && now[same] == text[same] {

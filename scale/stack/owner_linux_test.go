@@ -13,7 +13,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// asSomebody does something with the rights of another user on files.
+// asSomebody does something with another user's rights on files.
 func asSomebody(t *testing.T, do func()) {
 	t.Helper()
 	needsRoot(t)
@@ -96,7 +96,7 @@ func TestAFileKeepsItsAttributes(t *testing.T) {
 	}
 }
 
-// An access list is the attribute system.posix_acl_access: version 2, then tag, permissions and id of each entry.
+// An access list is the attribute system.posix_acl_access: version 2, then the tag, permissions and id of each entry.
 func TestAFileKeepsItsAccessList(t *testing.T) {
 	list := "\x02\x00\x00\x00" + "\x01\x00\x06\x00\xff\xff\xff\xff" + "\x02\x00\x06\x00\xfe\xff\x00\x00" + "\x04\x00\x04\x00\xff\xff\xff\xff" +
 		"\x10\x00\x06\x00\xff\xff\xff\xff" + "\x20\x00\x00\x00\xff\xff\xff\xff"
@@ -113,7 +113,7 @@ func TestAFileKeepsItsAccessList(t *testing.T) {
 		t.Errorf("got %q, error %v", value[:max(n, 0)], err)
 	}
 	wantMode(t, f.path, 0o660)
-	// And a plain one gets none from its folder.
+	// A plain one gets none from its folder.
 	plain := tempFile(t, "config:\n  demo:a: 1\n")
 	if err := unix.Setxattr(filepath.Dir(plain.path), "system.posix_acl_default", []byte(list), 0); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 	if left, err := os.ReadDir(f.stateDir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, error %v", left, err)
 	}
-	// Without a note of what it is to be, nothing is begun.
+	// Without a note of what the file is to be, nothing is begun.
 	f.stateDir = filepath.Join(f.stateDir, "nowhere")
 	if err := f.write(set("a", "3")); err == nil || content(t, other) != "config:\n  demo:a: 2\n" {
 		t.Errorf("error %v, %q", err, content(t, other))

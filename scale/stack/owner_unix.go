@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// owner is whose a folder is, and whether its group may write in it.
+// owner is the owner of a folder. It says whether the folder's group may write in it.
 type owner struct {
 	uid, gid int
 	shared   bool
@@ -36,16 +36,17 @@ func idsOf(info fs.FileInfo) (uid, gid int, names uint64) {
 	return int(stat.Uid), int(stat.Gid), uint64(stat.Nlink) //nolint:unconvert // it has another type elsewhere
 }
 
-// differs says whether anything is to be done for the owner: files that this process makes are others', or are to be shared.
+// differs says whether anything is to be done for the owner: the files that this process makes are to belong to
+// somebody else, or are to be shared.
 func (o owner) differs() bool {
 	return o.shared || o.foreign()
 }
 
-// foreign says whether the owner is another one than this process, which is able to give files away.
+// foreign says whether the owner is somebody other than this process, and the process is able to give files away.
 func (o owner) foreign() bool { return os.Geteuid() == 0 && o.uid != 0 }
 
-// adopt makes a file or folder of this process's the owner's and, where they share their folder with a group, that group's. What cannot be done is
-// left: the file is of use to those who could use it before.
+// adopt makes a file or folder of this process's the owner's and, if the owner shares the folder with a group, that
+// group's. What cannot be done is left: the file is of use to those who could use it before.
 func (o owner) adopt(path string) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -66,8 +67,8 @@ func (o owner) adopt(path string) {
 	}
 }
 
-// makeLike makes a new file what the one at the path is, before it takes its place: with the same owner, group, mode and attributes. A file that is
-// not there yet becomes its folder's owner's.
+// makeLike makes a new file like the one at the path, before it takes its place: with the same owner, group, mode and
+// attributes. If there is no file there yet, the new one gets the owner of its folder.
 func makeLike(fresh, path string) error {
 	like, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +99,8 @@ func makeLike(fresh, path string) error {
 	return os.Chmod(fresh, like.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
 }
 
-// mayKeep says, without trying it, why a file can neither be replaced by one that is like it nor be written in its place; nil where it can.
+// mayKeep says, without trying it, why a file can neither be replaced by one that is like it nor be written in its
+// place; nil if it can.
 func mayKeep(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || os.Geteuid() == 0 {

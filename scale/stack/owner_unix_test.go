@@ -21,7 +21,7 @@ func namesOf(t *testing.T, path string) (uid, gid int, names uint64) {
 	return idsOf(info)
 }
 
-// wantOwner checks whose a file is.
+// wantOwner checks who owns a file.
 func wantOwner(t *testing.T, path string, uid, gid int) {
 	t.Helper()
 	if gotUID, gotGID, _ := namesOf(t, path); gotUID != uid || gotGID != gid {

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// owner is whose a folder is. Windows lets a new file inherit from its folder who may do what.
+// owner is the owner of a folder. On Windows a new file inherits from its folder who may do what.
 type owner struct{}
 
 func ownerOf(string) (owner, bool) { return owner{}, false }
@@ -29,5 +29,5 @@ func makeLike(fresh, path string) error {
 	return os.Chmod(fresh, mode)
 }
 
-// mayKeep is nil: a file can always be replaced by one that is like it, as far as that is looked after.
+// mayKeep is nil: a file can always be replaced by one that is like it, as far as makeLike looks after that.
 func mayKeep(string) error { return nil }

@@ -14,7 +14,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// FuzzNoPathIsAPattern: whatever the folders are called in which things are, what is there is found, and nothing else is, nor removed.
+// FuzzNoPathIsAPattern: whatever the folders in which things are may be called, what is there is found. Nothing else is
+// found, or removed.
 func FuzzNoPathIsAPattern(f *testing.F) {
 	for _, name := range []string{
 		"plain", "[", "]", "[a-z]", "a[", "*", "?", "\\", "{a,b}", " ", "\n", "-", "--flag", "-rf", "~", "%", "%2e", "%5B", "#", "a?b", "..a", "$x", "`x`", "'", "\"", "[!a]", "a*b[c]\\d{e}?f",

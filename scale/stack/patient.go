@@ -21,8 +21,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// Patient is a stack that may be ill: where [Open] ends at the first thing that is wrong, it can be looked at piece by piece. Nothing of
-// it changes anything. It is not safe for concurrent use.
+// Patient is a stack that may be ill: while [Open] ends at the first thing that is wrong, a patient can be looked at
+// piece by piece. No method changes anything. It is not safe for concurrent use.
 type Patient struct {
 	*Stack
 	survey  *doctor.Survey
@@ -34,7 +34,8 @@ type Patient struct {
 
 var _ doctor.Patient = (*Patient)(nil)
 
-// patience is how long any one question to the CLI may take: who waits for a diagnosis wants to hear that there is no answer.
+// patience is how long any one question to the CLI may take: whoever waits for a diagnosis wants to hear that there is
+// no answer.
 const patience = time.Minute
 
 // NewPatient prepares to look at a stack. Nothing is looked at yet.
@@ -148,8 +149,8 @@ func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
 // probeKey is a key that nobody uses, in a private copy of the configuration file.
 const probeKey = "pulumiscale:doctor"
 
-// Secrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt that: a configuration without a secret
-// could be read with any passphrase. Of the other values only those of the keys are read.
+// Secrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt it: a configuration
+// without a secret could be read with any passphrase. It reads no other values than those of the keys.
 func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
 	dir, err := temporaryFolder()
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// Locks finds those who hold the stack: in the folder of a file backend, or by the updates that Pulumi Cloud says are running.
+// Locks finds those who hold the stack: in the folder of a file backend, or by the updates that Pulumi Cloud says are
+// running.
 func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, err error) {
 	if p.hasServer() {
 		locks, err = p.running(ctx)
@@ -30,7 +31,7 @@ func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, e
 	return locks, true, nil
 }
 
-// readLock reads a lock; there is false where it has just been taken away.
+// readLock reads a lock; there is false if the lock has just been taken away.
 func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

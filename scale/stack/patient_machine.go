@@ -16,7 +16,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// StateDir looks at the folder of PulumiScale's own files, or at where it would be made.
+// StateDir looks at the folder of PulumiScale's own files, or at the place where it would be made.
 func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 	out := doctor.StateDir{Path: p.stateDir, Home: p.home(), Refused: p.checkStateDir(), Unclaimed: p.unclaimed()}
 	dir := p.stateDir
@@ -43,7 +43,7 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 	return out
 }
 
-// closed are the files of the stack's in its state directory that this user may not write, by their paths in it.
+// closed are the stack's files in its state directory that this user may not write, by their paths in it.
 func (s *Stack) closed() []string {
 	var out []string
 	for _, own := range []string{filepath.Join(s.stateDir, lockFile), s.home()} {
@@ -64,10 +64,10 @@ func (s *Stack) closed() []string {
 	return out
 }
 
-// Working looks whether another process changes the stack from this directory. It shares that one's lock for a moment, which who wants it
-// waits for.
+// Working looks whether another process changes the stack from this directory. It shares the lock for a moment, and
+// whoever wants the lock waits for that.
 func (p *Patient) Working() (bool, error) {
-	lock := flock.New(p.newLock().Path(), flock.SetFlag(os.O_RDONLY)) // which makes no file
+	lock := flock.New(p.newLock().Path(), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
 	free, err := lock.TryRLock()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -78,7 +78,8 @@ func (p *Patient) Working() (bool, error) {
 	return !free, lock.Close()
 }
 
-// BackendTime asks the server of a backend that has one by how much its clock is ahead of ours: by the Date of any answer.
+// BackendTime asks the server of a backend that has one by how much its clock is ahead of ours: by the Date of any
+// answer.
 func (p *Patient) BackendTime(ctx context.Context) (time.Duration, bool, error) {
 	if !p.hasServer() || p.backend.URL == "" {
 		return 0, false, nil
@@ -100,7 +101,7 @@ func (p *Patient) BackendTime(ctx context.Context) (time.Duration, bool, error) 
 	return date.Sub(asked.Add(answered.Sub(asked) / 2)), true, err
 }
 
-// hasServer says whether the backend is a service: Pulumi Cloud, or one's own. Of those not all tell their address.
+// hasServer says whether the backend is a service: Pulumi Cloud, or one's own. Not all of those tell their address.
 func (p *Patient) hasServer() bool {
 	return p.backend.URL == "" || strings.HasPrefix(p.backend.URL, "https://") || strings.HasPrefix(p.backend.URL, "http://")
 }

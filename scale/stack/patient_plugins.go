@@ -18,7 +18,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// LanguageHost finds the plugin that runs the program, as the engine does: on PATH, beside the CLI or among the installed plugins.
+// LanguageHost finds the plugin that runs the program, as the engine does: on PATH, beside the CLI or among the
+// installed plugins.
 func (p *Patient) LanguageHost(ctx context.Context) doctor.Plugin {
 	spec := workspace.PluginDescriptor{Kind: apitype.LanguagePlugin, Name: p.project.Runtime.Name()}
 	out := doctor.Plugin{Name: spec.File(), Path: p.find(ctx, spec)}
@@ -37,7 +38,7 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// find is the path of a plugin; empty where it is not there.
+// find is the path of a plugin; empty if it is not there.
 func (p *Patient) find(ctx context.Context, spec workspace.PluginDescriptor) string {
 	silent := diag.DefaultSink(io.Discard, io.Discard, diag.FormatOptions{Color: colors.Never})
 	info, err := workspace.GetPluginInfo(ctx, silent, spec, p.ownPlugins())
@@ -47,7 +48,7 @@ func (p *Patient) find(ctx context.Context, spec workspace.PluginDescriptor) str
 	return filepath.Join(info.Path, spec.File())
 }
 
-// ownPlugins are those that the project file itself says where to find.
+// ownPlugins are the plugins for which the project file itself says where they are.
 func (p *Patient) ownPlugins() []workspace.ProjectPlugin {
 	if p.project.Plugins == nil {
 		return nil
@@ -81,7 +82,7 @@ func (p *Patient) Providers(ctx context.Context) []doctor.Plugin {
 		var inputs struct {
 			Version  string `json:"version"`
 			Internal struct {
-				// Name is the plugin's where it is not the package's, as for a parameterized provider.
+				// Name is the plugin's if it is not the package's, as for a parameterized provider.
 				Name            string `json:"name"`
 				Parametrization struct {
 					Version string `json:"version"`
@@ -91,7 +92,7 @@ func (p *Patient) Providers(ctx context.Context) []doctor.Plugin {
 		var properties map[string]json.RawMessage
 		_ = json.Unmarshal(r.Inputs, &properties) // what cannot be read is not known
 		for key, to := range map[string]any{"version": &inputs.Version, "__internal": &inputs.Internal} {
-			_ = json.Unmarshal(properties[key], to) // nor this
+			_ = json.Unmarshal(properties[key], to) // nor is this
 		}
 		spec := workspace.PluginDescriptor{Kind: apitype.ResourcePlugin, Name: name}
 		if inputs.Internal.Name != "" {

@@ -21,7 +21,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// patientOf is the stack of an engine, as far as a patient that has been looked at that far.
+// patientOf is the stack of an engine, as a patient that has been looked at that far.
 func patientOf(t *testing.T) (*Patient, engine) {
 	t.Helper()
 	e := newEngine(t)

@@ -15,11 +15,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// masked is what the engine's events have in the place of a secret: it does not tell whether two of them are the same.
+// masked is what the engine's events have in the place of a secret. It does not tell whether two secrets are the same.
 const masked = "[secret]"
 
-// isPerpetual says whether a step updates a resource to which the program gives the very inputs that it has: its provider finds a difference all
-// the same, every time. If a secret may be what differs, nothing is known.
+// isPerpetual says whether a step updates a resource to which the program gives the very inputs that it has: its
+// provider nevertheless finds a difference, every time. If a secret may be what differs, nothing is known.
 func isPerpetual(m apitype.StepEventMetadata) bool {
 	if m.Op != apitype.OpUpdate || m.Old == nil || m.New == nil || !reflect.DeepEqual(m.Old.Inputs, m.New.Inputs) {
 		return false
@@ -32,8 +32,8 @@ func isPerpetual(m apitype.StepEventMetadata) bool {
 	return !slices.ContainsFunc(changed, func(path string) bool { return strings.Contains(asJSON(valueAt(inputs, path)), masked) })
 }
 
-// changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the rules are no change: they tell of
-// the scaling itself.
+// changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the
+// rules do not count as a change, because they tell of the scaling itself.
 func changedOutputs(before, after map[string]any) []string {
 	names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
 	slices.Sort(names)
@@ -67,7 +67,8 @@ func withoutCurrent(output any) any {
 	return out
 }
 
-// resourceOptions are options of a resource that the state keeps, and that an update changes without a step that says so.
+// resourceOptions are options of a resource that the state keeps, and that an update changes without a step that says
+// so.
 type resourceOptions struct {
 	Protect        bool   `json:"protect"`
 	RetainOnDelete bool   `json:"retainOnDelete"`

@@ -12,8 +12,8 @@ import (
 // endTimeout is how long plugins may take to end.
 const endTimeout = 2 * time.Second
 
-// endPlugins ends the plugins that have inherited a file from their engine, and waits for them. What else has, such as a program that a
-// resource's command started, is none of our business.
+// endPlugins ends the plugins that have inherited a file from their engine, and waits for them. It leaves alone
+// whatever else has inherited it, such as a program that a resource's command started.
 func endPlugins(path string) {
 	deadline := time.Now().Add(endTimeout)
 	for _, pid := range plugins(path) {

@@ -2,8 +2,9 @@
 
 package stack
 
-// endPlugins does nothing: which processes are an engine's plugins cannot be told here without tools that may be missing.
+// endPlugins does nothing: without tools that may be missing, nobody can tell here which processes are an engine's
+// plugins.
 func endPlugins(string) {}
 
-// isZombie is not known here.
+// isZombie is false: it is not known here.
 func isZombie(int) bool { return false }

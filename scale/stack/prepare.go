@@ -15,20 +15,20 @@ type engineProcess struct {
 	change scale.Change
 	record *record
 	child  *invocation
-	// gate keeps the configuration from it; nil where it has it.
+	// gate keeps the configuration from it; nil if it has the configuration.
 	gate *gate
 	// sentry watches over it until it has been looked at under its lock; nil where there can be none.
 	sentry *sentry
 }
 
-// prepared is the engine, if there is one, that waits for an update that is likely to come.
+// prepared holds the engine, if there is one, that waits for an update that is likely to come.
 type prepared struct {
 	mu     sync.Mutex
 	engine *engineProcess
 }
 
-// Prepare starts the engine for a change that is likely to be updated next. Its start takes a good part of a short update's time, and
-// goes on beside the reading of the stack then. It waits before it has locked anything.
+// Prepare starts the engine for a change that is likely to be updated next. Its start takes a good part of a short
+// update's time, and then goes on beside the reading of the stack. The engine waits before it has locked anything.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
 	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.path, ".json") {
@@ -44,7 +44,7 @@ func (s *Stack) Prepare(change scale.Change) (end func()) {
 	return func() { s.prepared.take(e).end() }
 }
 
-// take takes the prepared engine out, if it is the given one, or whichever it is for nil.
+// take takes the prepared engine out if it is the given one, or if the given one is nil.
 func (p *prepared) take(only *engineProcess) *engineProcess {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,8 +56,8 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 	return e
 }
 
-// engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very change and still waits, else
-// a new one. What one has died of may be over by now.
+// engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very
+// change and still waits, else a new one. If the prepared one has died of something, that may be over by now.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
 		if e.isFor(change) && alive(e.record.pid) && s.admit(e) == nil {
@@ -68,14 +68,15 @@ func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	return s.launch(change, false)
 }
 
-// isFor says whether the engine does the change, whichever reading it was decided on, and proved by then or not.
+// isFor says whether the engine makes the change, whichever reading it was decided on, and whether it was proved by
+// then or not.
 func (e *engineProcess) isFor(change scale.Change) bool {
 	same := e.change
 	same.History, same.Basis = change.History, change.Basis
 	return reflect.DeepEqual(same, change)
 }
 
-// launch makes the record of an update and starts its engine, which waits for its configuration where it is gated.
+// launch makes the record of an update and starts its engine. A gated engine waits for its configuration.
 func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err error) {
 	r, err := s.newRecord(change.ID, change.Pools, change.Unsettled...)
 	if err != nil {

@@ -36,7 +36,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// folders are those of records in the state directory, once what Write has not needed is away.
+// folders are those of records in the state directory, once what Write has not needed is gone.
 func (e engine) folders() []string {
 	e.spare.Swap(nil).discard()
 	updates := filepath.Join(e.home(), updatesFolder)
@@ -87,7 +87,7 @@ func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
 	}
 }
 
-// What an update of ours should have done is known before it is read; the change that is decided then is the same.
+// What an update of ours should have done is known before it is read. The change that is decided then is the same.
 func TestPreparedEngineDoesTheChangeOfALaterReading(t *testing.T) {
 	e := newEngine(t)
 	defer e.prepare(toFive())()
@@ -105,7 +105,7 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 		name string
 		file string
 		play func(e engine, end func()) error
-		// config is what the engine of the update was given; empty: there was none.
+		// config is what the engine of the update was given; empty if there was none.
 		config string
 	}{
 		{name: "when it is no longer wanted", play: func(_ engine, end func()) error {

@@ -9,12 +9,13 @@ import (
 	"syscall"
 )
 
-// detach puts the process into a group of its own, so that a Ctrl-C in the terminal reaches PulumiScale alone, which decides what
-// becomes of a running update.
+// detach puts the process into a group of its own. So a Ctrl-C in the terminal reaches PulumiScale alone, which decides
+// what becomes of a running update.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// tie locks a file in the name of the process that the command is going to be: it inherits the open file, as do the plugins that it
-// starts, and the lock lasts as long as one of them lives, whatever becomes of PulumiScale, which lets go of the file by untie.
+// tie locks a file in the name of the process that the command is going to be. The process inherits the open file, as
+// do the plugins that it starts. The lock lasts as long as one of them lives, whatever becomes of PulumiScale, which
+// lets go of the file by untie.
 func tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -28,8 +29,8 @@ func tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// tied says whether a process that the file was locked for, or one that it started, still runs. Its number is not asked: it may be
-// somebody else's by now.
+// tied says whether a process that the file was locked for, or one that it started, still runs. It does not go by the
+// process's number, which may be somebody else's by now.
 func tied(path string, _ int) bool {
 	file, err := os.Open(path)
 	if err != nil {
@@ -42,8 +43,8 @@ func tied(path string, _ int) bool {
 // interrupt asks the process to end gently, as Ctrl-C in a terminal would.
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 
-// pause has the process wait, but not those that it has started, and resume lets it go on. If PulumiScale dies meanwhile, the system ends the wait: a
-// process group without anybody above it is hung up on.
+// pause makes the process wait, but not those that it has started, and resume lets it go on. If PulumiScale dies
+// meanwhile, the system ends the wait: it hangs up on a process group without anybody above it.
 func pause(p *os.Process) { _ = p.Signal(syscall.SIGSTOP) }
 
 func resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
@@ -51,8 +52,8 @@ func resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
 // kill ends the process, and what it has started, at once.
 func kill(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
-// alive says whether a process with the id runs on this machine. One that has ended and that its parent has not asked how does not: in
-// a container there may be nobody who ever does.
+// alive says whether a process with the id runs on this machine. A process that has ended and whose parent has not
+// asked how does not run: in a container there may be nobody who ever asks.
 func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return (err == nil || errors.Is(err, syscall.EPERM)) && !isZombie(pid)

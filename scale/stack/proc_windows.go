@@ -10,8 +10,8 @@ import (
 	"github.com/iwdgo/sigintwindows"
 )
 
-// detach puts the process into a group of its own, so that a Ctrl-C in the terminal reaches PulumiScale alone, which decides what
-// becomes of a running update.
+// detach puts the process into a group of its own. So a Ctrl-C in the terminal reaches PulumiScale alone, which decides
+// what becomes of a running update.
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
@@ -38,8 +38,8 @@ func alive(pid int) bool {
 	return true
 }
 
-// pause and resume do nothing: Windows cannot stop a process for a while. An engine that has begun on something else than was decided on is
-// interrupted then a little later.
+// pause and resume do nothing: Windows cannot stop a process for a while. An engine that has begun on something other
+// than what was decided on is then interrupted a little later.
 func pause(*os.Process) {}
 
 func resume(*os.Process) {}

@@ -51,8 +51,9 @@ func findProject(dir string) (*project, error) {
 	return &project{dir: filepath.Dir(path), path: path, Project: loaded}, nil
 }
 
-// goingTo is where `pulumi --cwd DIR` believes to be: in $PWD where that leads to the directory, as after a shell's `cd`, else at its path without
-// links. The CLI looks for the project above that, and keeps by it which stack is selected.
+// goingTo is where `pulumi --cwd DIR` believes itself to be: $PWD if that leads to the directory, as after a shell's
+// `cd`, else the path without links. The CLI looks for the project from there upwards, and uses that path to keep which
+// stack is selected.
 func goingTo(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil || dir == "." || runtime.GOOS == "windows" {
@@ -64,7 +65,7 @@ func goingTo(dir string) (string, error) {
 	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
 		return resolved, nil
 	}
-	return abs, nil // which is not there
+	return abs, nil // the directory is not there
 }
 
 func sameFile(a, b string) bool {
@@ -76,8 +77,9 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// loadProject reads a project's file as the CLI does. Where that holds the program too, which may be thousands of resources, it is not looked at:
-// checking it takes the SDK longer than anything else that PulumiScale does.
+// loadProject reads a project's file as the CLI does. If the file also holds the program, which may be thousands of
+// resources, it does not look at the program: checking it takes the SDK longer than anything else that PulumiScale
+// does.
 func loadProject(path string) (*workspace.Project, error) {
 	if filepath.Ext(path) == ".yaml" {
 		if text, err := withoutProgram(path); err == nil {
@@ -86,7 +88,7 @@ func loadProject(path string) (*workspace.Project, error) {
 			}
 		}
 	}
-	return workspace.LoadProject(path) // which says what is wrong
+	return workspace.LoadProject(path) // it says what is wrong
 }
 
 // withoutProgram is a project's file without the program of the YAML language.
@@ -107,8 +109,9 @@ func withoutProgram(path string) ([]byte, error) {
 
 func programSections() []string { return []string{"resources", "variables", "outputs"} }
 
-// cutProgram takes the blocks of the program out of a project's file where it is plain to see where they begin and end: at a line that is not
-// indented, as long as no quotes and no brackets reach over the end of any line. Else it leaves the file as it is.
+// cutProgram takes the blocks of the program out of a project's file if it is plain to see where they begin and end: at
+// a line that is not indented, as long as no quotes and no brackets reach over the end of any line. Otherwise it leaves
+// the file as it is.
 func cutProgram(text []byte) []byte {
 	var out bytes.Buffer
 	inProgram := false
@@ -133,7 +136,8 @@ func closed(line []byte) bool {
 	return count(`"`)%2 == 0 && count(`'`)%2 == 0 && count("{") == count("}") && count("[") == count("]") //nolint:mnd // in pairs
 }
 
-// configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and project.
+// configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and
+// project.
 func (p *project) configFile(stack string) string {
 	name := stack[strings.LastIndex(stack, "/")+1:]
 	return workspace.ProjectStackPath(p.path, p.Project, tokens.QName(name))

@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// The program in a project's file is not looked at; all else is what the SDK makes of the file.
+// The program in a project's file is not looked at. Everything else is what the SDK makes of the file.
 func TestLoadProjectIsTheSDKs(t *testing.T) {
 	const program = "resources:\n  a:\n    type: b:c:D\n    properties: {size: 3}\nvariables: {x: 1}\noutputs: {y: 2}\n"
 	for _, c := range []struct {

@@ -16,14 +16,16 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// proofs keeps what is proved of the stack, with what it rests on, for as long as nothing of that changes: a proof costs a preview.
+// proofs keeps what is proved of the stack, with what it rests on, for as long as none of that changes: a proof costs a
+// preview.
 //
-// Programs and providers write files too, some of them into the program's directory. A file that changes while an update or a preview of ours
-// runs may be one of these, or have been edited. Therefore the proof is made again once; if nothing is pending then, the file is known as one
-// that updates write, and may change while one of them runs, and at no other time.
+// Programs and providers write files too, some of them into the program's directory. A file that changes while an
+// update or a preview of ours runs may be one of these, or have been edited. Therefore the proof is made again once. If
+// nothing is pending then, the file is known as one that updates write. It may then change while an update runs, and at
+// no other time.
 type proofs struct {
 	mu sync.Mutex
-	// kept is the proof, nil for none, looked the basis that [Stack.Proof] has told last, and told its digest.
+	// kept is the proof, nil for none. looked is the basis that [Stack.Proof] told last, and told is its digest.
 	kept   *keptProof
 	looked basis
 	told   string
@@ -33,19 +35,20 @@ type proofs struct {
 
 // keptProof is a proof as it is kept, in memory and in a file of the state directory.
 type keptProof struct {
-	// Format is proofFormat. Stack and Backend say whose it is.
+	// Format is proofFormat. Stack and Backend say whose proof it is.
 	Format  int    `json:"format"`
 	Stack   string `json:"stack"`
 	Backend string `json:"backend"`
 
 	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] of the stack as it was proved, or read first after an update of ours; empty: not known.
+	// State is the [scale.Stamp.State] of the stack as it was proved, or as it was first read after an update of ours;
+	// empty if it is not known.
 	State string `json:"state,omitempty"`
 	// Files and Rest are the basis.
 	Files map[string]string `json:"files"`
 	Rest  string            `json:"rest"`
-	// Written are files that updates have been found to write, and Filled the folders in which they make and remove some. Suspected are files that have
-	// changed while an update ran, and of which the next proof tells.
+	// Written are files that updates have been found to write, and Filled the folders in which they make and remove
+	// some. Suspected are files that have changed while an update ran; the next proof tells what they are.
 	Written   []string `json:"written,omitempty"`
 	Filled    []string `json:"filled,omitempty"`
 	Suspected []string `json:"suspected,omitempty"`
@@ -58,7 +61,7 @@ const proofFormat = 1
 func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) {
-		return &scale.Proof{}, nil // which costs a preview each time
+		return &scale.Proof{}, nil // this costs a preview each time
 	}
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "look at the program's files", Err: err}
@@ -78,7 +81,7 @@ func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	return &proof, nil
 }
 
-// keptProof is the proof that is kept, be it by an earlier process; nil: there is none. s.proofs.mu must be held.
+// keptProof is the proof that is kept, perhaps by an earlier process; nil if there is none. s.proofs.mu must be held.
 func (s *Stack) keptProof() *keptProof {
 	if s.proofs.recalled {
 		return s.proofs.kept
@@ -110,16 +113,16 @@ func (k *keptProof) restsOn(now basis) bool {
 	return k.Rest == now.rest && maps.Equal(k.Files, now.files)
 }
 
-// edited are the files that have changed between two looks at them, while an engine of ours worked, and that are not known to be written by it.
-// The proof may be nil.
+// edited are the files that have changed between two looks at them, while an engine of ours worked, and that are not
+// known to be written by it. The proof may be nil.
 func (k *keptProof) edited(before, after basis) []string {
 	return slices.DeleteFunc(changedFiles(before.files, after.files), func(path string) bool {
 		return k != nil && !isSource(path) && (slices.Contains(k.Written, path) || cameOrWent(path, before, after) && slices.Contains(k.Filled, filepath.Dir(path)))
 	})
 }
 
-// isSource says whether a file is of a kind that people write. Such a one is never taken for one that updates write, though some do: that costs a
-// preview, and an edit that nobody notices would come along.
+// isSource says whether a file is of a kind that people write. Such a file is never taken for one that updates write,
+// though some do write such files. That costs a preview, while an edit that nobody notices would come along.
 func isSource(path string) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".yaml", ".yml", ".json", ".jsonc", ".toml", ".hcl", ".pp", ".tf", ".xml", ".properties", ".env", ".ini", ".cfg", ".conf", ".tmpl", ".tpl",
@@ -186,7 +189,8 @@ func (s *Stack) suspect(before, after basis, paths []string) {
 	}
 }
 
-// acquit takes the files that had changed for such as updates write, if the proof that was made since has found nothing pending.
+// acquit takes the files that had changed for ones that updates write, if the proof that was made since has found
+// nothing pending.
 func (k *keptProof) acquit() {
 	for _, pool := range k.Proof.Pools {
 		if len(pool.Pending) > 0 {
@@ -204,8 +208,9 @@ func (k *keptProof) acquit() {
 	k.Suspected = nil
 }
 
-// carryProof takes the end of an update of ours into the proof that is kept: it holds on, unless files have changed meanwhile that are not known
-// to be written by updates. head is the stack's after an update that has succeeded, and empty after another one.
+// carryProof takes the end of an update of ours into the proof that is kept. The proof holds on, unless files have
+// changed meanwhile that are not known to be written by updates. head is the stack's after an update that has
+// succeeded, and empty after one that has not.
 func (s *Stack) carryProof(head string, before, after basis) {
 	s.proofs.mu.Lock()
 	defer s.proofs.mu.Unlock()
@@ -226,7 +231,8 @@ func (s *Stack) carryProof(head string, before, after basis) {
 	s.saveProof()
 }
 
-// saveProof leaves the proof for the next process. If that fails, that one makes it again. s.proofs.mu must be held.
+// saveProof leaves the proof for the next process. If that fails, the next process makes it again. s.proofs.mu must be
+// held.
 func (s *Stack) saveProof() {
 	text, err := json.Marshal(s.proofs.kept)
 	if err != nil {
@@ -236,7 +242,7 @@ func (s *Stack) saveProof() {
 	if err != nil {
 		return
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // it is not there any more where all went well
+	defer func() { _ = os.Remove(file.Name()) }() // if all went well, it is not there any more
 	_, err = file.Write(text)
 	if closed := file.Close(); err == nil && closed == nil {
 		_ = atomic.ReplaceFile(file.Name(), s.proofFile())

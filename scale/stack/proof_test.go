@@ -68,7 +68,7 @@ func (e engine) next() engine {
 	return e
 }
 
-// proofOf is an engine whose stack is proved, by nothing being pending.
+// proofOf is an engine whose stack is proved: nothing is pending.
 func proofOf(t *testing.T) (engine, *scale.Snapshot) {
 	t.Helper()
 	e, snap := ground(t), read("1")
@@ -142,7 +142,7 @@ func TestOnlyItsOwnProofIsRecalled(t *testing.T) {
 			e, snap := proofOf(t)
 			e = e.next()
 			c.edit(t, e)
-			// What the environment says is part of the basis too: here it is about whose the file is.
+			// What the environment says is part of the basis too; this is about whose the file is.
 			e.proofs.mu.Lock()
 			got := e.keptProof() != nil
 			e.proofs.mu.Unlock()
@@ -190,7 +190,7 @@ func TestWhatIsEditedWhileAProofIsMade(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(e engine)
-		// first, and then second after the same again, say whether the proof is kept.
+		// first says whether the proof is kept, and second whether it is kept when the same happens again.
 		first, second bool
 	}{
 		{"nothing", func(engine) {}, true, true},
@@ -212,14 +212,15 @@ func TestWhatIsEditedWhileAProofIsMade(t *testing.T) {
 	}
 }
 
-// Programs write files too. One that has changed while an engine worked is known for such if the next proof finds nothing pending.
+// Programs write files too. A file that has changed while an engine worked is recognised as one of those if the next
+// proof finds nothing pending.
 func TestFilesThatUpdatesWriteAreLearnt(t *testing.T) {
 	const file = "out.bin"
 	touch := func(e engine) func() { return func() { e.write(file, "x") } }
 	for _, c := range []struct {
 		name  string
 		learn func(e engine, snap *scale.Snapshot)
-		// path changes during the next proof, and kept says whether that is passed over.
+		// path changes during the next proof. kept says whether that is passed over.
 		path string
 		kept bool
 	}{
@@ -327,7 +328,7 @@ func TestAProofIsCarriedOverAnUpdate(t *testing.T) {
 	}
 }
 
-// The size that the state had is none any more after an update, and a later edit of the state is seen all the same.
+// After an update, the size that the state had does not count any more. A later edit of the state is still seen.
 func TestWhatAnUpdateTakesFromTheProof(t *testing.T) {
 	e, snap := ground(t), read("1")
 	if !e.keeps(snap, map[string]scale.PoolProof{"worker": {Size: new(7)}}, true) {
@@ -350,7 +351,7 @@ func TestWhatAnUpdateTakesFromTheProof(t *testing.T) {
 	}
 }
 
-// Two updates that write one file after the other teach both.
+// If two updates write one file after the other, both files are learnt.
 func TestTwoUpdatesThatWriteFilesAreLearntTogether(t *testing.T) {
 	e, snap := ground(t), read("1")
 	e.write("a.bin", "x")

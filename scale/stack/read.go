@@ -21,11 +21,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// onlyOrganization is what self-managed backends, which have no organisations, put where Pulumi Cloud has one.
+// onlyOrganization is what self-managed backends, which have no organisations, use in the place of Pulumi Cloud's
+// organisation.
 const onlyOrganization = "organization"
 
-// askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known. On Pulumi Cloud that is its whole
-// name, for the short one means the stack of the default organisation, which may be another.
+// askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known.
+// On Pulumi Cloud that is its whole name, because the short one means the stack of the default organisation, which may
+// be another.
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
@@ -45,8 +47,9 @@ func (s *Stack) askName(ctx context.Context) error {
 	return nil
 }
 
-// ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: who reads it while an
-// engine writes may find it empty, and asks again. The CLI itself waits without end for a service that takes a request and never answers.
+// ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: a
+// command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
+// end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
 	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived()}, attempted, args...)
 }
@@ -80,8 +83,8 @@ func (s *Stack) askAs(ctx context.Context, as process, attempted string, args ..
 	}
 }
 
-// shortLived is the environment of a CLI command that ends before it pays to collect garbage, which takes a third of its time. What the
-// user has set stays.
+// shortLived is the environment of a CLI command that ends before it pays to collect garbage, which takes a third of
+// its time. It does not change what the user has set.
 func shortLived() []string {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if _, set := os.LookupEnv(name); set {
@@ -91,19 +94,20 @@ func shortLived() []string {
 	return []string{"GOGC=off", "GOMEMLIMIT=1GiB"}
 }
 
-// How often, and how far apart, a state is read that seems to be being written, and how long anything is waited for.
+// How often, and how far apart, a state is read that seems to be being written, and how long to wait for anything.
 const (
 	mostReads    = 10
 	readInterval = 100 * time.Millisecond
-	// longestRead is how long reading may take: more than the CLI's own four attempts at a gateway that gives up after a minute.
+	// longestRead is how long reading may take: more than the CLI's own four attempts at a gateway that gives up after
+	// a minute.
 	longestRead = 5 * time.Minute
 )
 
-// Read reads the stack's state, its history and its configuration file, the first two beside each other. Where nothing was written since they were
-// read last, they are not read again.
+// Read reads the stack's state, its history and its configuration file, the first two at the same time. If nothing was
+// written since they were last read, they are not read again.
 func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the stack")(&err)
-	// An update that has ended by now is in the history that is read after it, if it got there.
+	// An update that has ended by now is in the history that is read after this, if it got there.
 	ended, busy := s.left()
 	stamp := s.stamp()
 	if snap, certain, err := s.expected(ended, busy, stamp); certain {
@@ -143,8 +147,9 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	return snap, err
 }
 
-// ReadSince is Read for a backend with a stamp. For others it reads the state: an update that succeeds writes that, so that the history is read
-// too where the state has been written since, and where an update of ours has left something to look up.
+// ReadSince is Read for a backend with a stamp. For others it reads the state. An update that succeeds writes the
+// state, so ReadSince also reads the history if the state has been written since, or if an update of ours has left
+// something to look up.
 func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.Snapshot, err error) {
 	if s.stamp() != (scale.Stamp{}) {
 		return s.Read(ctx)
@@ -172,7 +177,8 @@ func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 	return s.fillFile(snap)
 }
 
-// fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed configuration.
+// fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed
+// configuration.
 func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	if snap.File, err = s.file.values(snap.Rules); err != nil {
 		return err
@@ -191,7 +197,7 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	return nil
 }
 
-// readBoth reads the state and the first page of the history, beside each other.
+// readBoth reads the state and the first page of the history at the same time.
 func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, complete bool, err error) {
 	var stateErr, historyErr error
 	var wait sync.WaitGroup
@@ -219,13 +225,15 @@ type state struct {
 	written time.Time
 }
 
-// isOlderThan says whether the newest completed update began after the state was written: it has written another one since. Clocks that differ
-// make the state be read once more than needed, or once less: then the update itself finds that it began with another one.
+// isOlderThan says whether the newest completed update began after the state was written: that update has written
+// another state since. Clocks that differ make the state be read once more than needed, or once less. In the latter
+// case the update itself finds that it began with another one.
 func (s state) isOlderThan(entries []entry) bool {
 	return len(entries) > 0 && s.written.Before(entries[0].StartTime)
 }
 
-// output is the rules' output as the engine's events have it too; nil where there is none. Secrets stand there in another way.
+// output is the rules' output as the engine's events also have it; nil if there is none. Secrets stand there in another
+// form.
 func (s state) output() []byte {
 	var output any
 	if bytes.Contains(s.rules, []byte(sig.Key)) || json.Unmarshal(s.rules, &output) != nil {

@@ -15,33 +15,38 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools are as they were
-// before it or as they should be after it. Beside it lie the private copy of the configuration and the engine's event log. It survives
-// the death of PulumiScale, of the engine, and of both: by it the next one knows which lock was ours, and which pools may be half scaled.
+// record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
+// are as they were before it or as they should be after it. Beside it lie the private copy of the configuration and the
+// engine's event log. It survives the death of PulumiScale, of the engine, and of both. It tells the next process which
+// lock was ours, and which pools may be half scaled.
 type record struct {
 	dir string
 	// former says that a version before has made it, which knew no project and no backend.
 	former bool
-	// Project, Stack, Backend and Organization are the stack's [identity], ID the mark of the update in the history, and Pools those that it moves.
+	// Project, Stack, Backend and Organization are the stack's [identity]. ID is the mark of the update in the history,
+	// and Pools are those that it moves.
 	Project      string   `json:"project,omitempty"`
 	Stack        string   `json:"stack"`
 	Backend      string   `json:"backend,omitempty"`
 	Organization string   `json:"organization,omitempty"`
 	ID           string   `json:"id"`
 	Pools        []string `json:"pools"`
-	// Host is the machine, Space where on it the numbers of processes mean what they meant then, and Started when the engine was about to be started.
+	// Host is the machine. Space names where on it the numbers of processes mean what they meant then. Started is when
+	// the engine was about to be started.
 	Host    string    `json:"host"`
 	Space   string    `json:"space,omitempty"`
 	Started time.Time `json:"started"`
-	// Doubted are those of the pools that were in doubt before the update: they stay so until it is proved that one has settled them.
+	// Doubted are those of the pools that were in doubt before the update. They stay so until it is proved that an
+	// update has settled them.
 	Doubted []string `json:"doubted,omitempty"`
 	// Unverified are pools whose update succeeded without being proved.
 	Unverified map[string]scale.Doubt `json:"unverified,omitempty"`
 	// Unclean says that the engine may have left its lock behind.
 	Unclean bool `json:"unclean,omitempty"`
-	// Damaged says that the engine failed while it wrote its lock, which may be there and empty since: then nobody can lock the stack.
+	// Damaged says that the engine failed while it wrote its lock, which may since be there and empty: then nobody can
+	// lock the stack.
 	Damaged bool `json:"damaged,omitempty"`
-	// pid is the engine's; 0 where it is not known, perhaps because it was never started.
+	// pid is the engine's; 0 if it is not known, perhaps because the engine was never started.
 	pid int
 }
 
@@ -104,13 +109,14 @@ func (r *record) identity() identity {
 // started notes the engine's process.
 func (r *record) started(pid int) {
 	r.pid = pid
-	// Without it the engine's lock is not known for ours, and reported instead of removed.
+	// Without it the engine's lock is not recognised as ours, and is reported instead of removed.
 	_ = os.WriteFile(filepath.Join(r.dir, pidFile), []byte(strconv.Itoa(pid)), 0o600)
 }
 
 func (r *record) tie() string { return filepath.Join(r.dir, tieFile) }
 
-// records reads what is left of earlier updates of the stack, and of one that runs. checkStateDir says what cannot be read.
+// records reads what is left of earlier updates of the stack, and of one that runs. checkStateDir says what cannot be
+// read.
 func (s *Stack) records() []*record {
 	var out []*record
 	updates := filepath.Join(s.home(), updatesFolder)
@@ -126,7 +132,7 @@ func (s *Stack) records() []*record {
 	return append(out, s.formerRecords()...)
 }
 
-// readRecord reads the record in a folder. The error is [fs.ErrNotExist] where there is none.
+// readRecord reads the record in a folder. The error is [fs.ErrNotExist] if there is none.
 func readRecord(dir string) (*record, error) {
 	text, err := os.ReadFile(filepath.Join(dir, recordFile))
 	if err != nil {
@@ -142,8 +148,9 @@ func readRecord(dir string) (*record, error) {
 	return r, nil
 }
 
-// isHere says whether the number of the engine's process means the same here and now: after a new start of the machine, and in another container than
-// the one in which it ran, it is another's. What lasts there is the file that the engine holds.
+// isHere says whether the number of the engine's process means the same here and now. After a restart of the machine,
+// or in another container than the one in which the engine ran, it is another process's. Only the file that the engine
+// holds still counts there.
 func (r *record) isHere() bool {
 	if r.Space != "" {
 		return r.Space == processSpace()
@@ -160,8 +167,8 @@ func (r *record) ended() bool {
 	return !tied(r.tie(), r.pid)
 }
 
-// left are the records of updates of the stack whose engine has ended, and the engines of the others: those that have their configuration, since
-// others, which are prepared, do nothing.
+// left are the records of updates of the stack whose engine has ended, and the engines of the others. Only engines that
+// have their configuration are among those: others, which are prepared, do nothing.
 func (s *Stack) left() (ended []*record, busy []scale.Holder) {
 	for _, r := range s.records() {
 		switch {
@@ -200,8 +207,8 @@ func (r *record) began() bool {
 	return err != nil || f.hasBegun
 }
 
-// inDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it did not succeed,
-// and it is not proved that it changed nothing. The entries are the history, or its newest part.
+// inDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it
+// did not succeed, and it is not proved that it changed nothing. The entries are the history, or its newest part.
 func (r *record) inDoubt(entries []entry) bool {
 	f, err := r.events()
 	if err != nil {
@@ -235,8 +242,8 @@ func (s *Stack) unsettled(ended []*record, entries []entry, rules scale.Rules) [
 	return slices.Compact(out)
 }
 
-// settle takes the record's pools out of older records: its update has had the stack to itself, so that it is what leaves them in doubt from now on,
-// if only with the doubts that it inherits.
+// settle takes the record's pools out of older records. The record's update has had the stack to itself, so from now on
+// the record is what leaves them in doubt, if only with the doubts that it inherits.
 func (s *Stack) settle(r *record) {
 	for _, other := range s.records() {
 		if other.dir == r.dir || !other.ended() {
@@ -244,7 +251,7 @@ func (s *Stack) settle(r *record) {
 		}
 		r.inherit(other)
 		if len(r.Doubted)+len(r.Unverified) > 0 && r.save() != nil {
-			continue // the older one must tell of it
+			continue // then the older one must tell of it
 		}
 		cleared := other.clear(r.Pools)
 		switch {
@@ -256,15 +263,15 @@ func (s *Stack) settle(r *record) {
 	}
 }
 
-// lingerTime is how long after the last sign of life of an engine its plugins may go on with what they were doing, and lingerInterval how
-// often they are looked at.
+// lingerTime is how long after the last sign of life of an engine its plugins may go on with what they were doing.
+// lingerInterval is how often they are looked at.
 const (
 	lingerTime     = 5 * time.Second
 	lingerInterval = 50 * time.Millisecond
 )
 
-// outlast waits for the plugins of dead engines and then ends them: nobody listens to them any more, but they run on for ever, and one that
-// still changed resources would get in the way of the next update.
+// outlast waits for the plugins of dead engines and then ends them. Nobody listens to them any more, but they run on
+// for ever, and one that still changed resources would get in the way of the next update.
 func (s *Stack) outlast(ctx context.Context) error {
 	for _, r := range s.records() {
 		for deadline := r.lastSign().Add(lingerTime); r.lingers() && time.Until(deadline) > 0; {
@@ -289,8 +296,8 @@ func (r *record) lastSign() time.Time {
 	return r.Started
 }
 
-// lockSlack is how much later than its engine was about to start a lock may have been taken, at most, to be that engine's: a process of
-// somebody else's may have the same number later.
+// lockSlack is how much later than its engine was about to start a lock may have been taken, at most, to be that
+// engine's: a process of somebody else's may have the same number later.
 const lockSlack = 10 * time.Minute
 
 // owns says whether a dead engine of ours is the holder of a lock.
@@ -299,8 +306,9 @@ func (r *record) owns(h scale.Holder) bool {
 	return r.pid != 0 && r.pid == h.PID && r.Host == h.Host && r.ended() && since >= 0 && since <= lockSlack
 }
 
-// unlock removes the stack's locks if engines of ours that have died left all of them behind, and says so in the error. It must be called
-// with the directory's lock held, so that nobody else who knows of these engines does the same a moment later.
+// unlock removes the stack's locks if engines of ours that have died left all of them behind, and says so in the error.
+// It must be called with the directory's lock held, so that nobody else who knows of these engines does the same a
+// moment later.
 func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe scale.Observe) {
 	records := s.records()
 	for _, holder := range locked.Holders {
@@ -318,8 +326,9 @@ func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe s
 	observe(scale.LockRemoved{Holders: locked.Holders})
 }
 
-// unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil where there is none.
-// Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it cannot read.
+// unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil if
+// there is none. Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it
+// cannot read.
 func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
 	records := slices.DeleteFunc(s.records(), func(r *record) bool { return !r.Damaged })
 	if len(records) == 0 {

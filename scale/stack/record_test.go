@@ -350,7 +350,7 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	}
 }
 
-// A failure before any target is touched leaves nothing of a pool in between: there is no way back then.
+// A failure before any target is touched leaves nothing of a pool in between, so there is no way back.
 func TestAFailureElsewhereLeavesNoDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
 		target string

@@ -13,8 +13,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// Secrets reads values of the stack's configuration, secret or not, by their full keys; what is not set is left out. It needs what the
-// stack's secrets provider needs, such as the passphrase. No other value is decrypted, and these are on no disk. They must not be logged.
+// Secrets reads values of the stack's configuration, secret or not, by their full keys; it leaves out keys that are not
+// set. It needs what the stack's secrets provider needs, such as the passphrase. No other value is decrypted, and these
+// are on no disk. They must not be logged.
 func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string, error) {
 	found, err := s.configValues(ctx, s.file, keys)
 	if err != nil {
@@ -27,7 +28,8 @@ func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string,
 	return values, nil
 }
 
-// configValues asks the CLI for the values of keys, beside each other: a process for each that may be set in the file. more are arguments for each.
+// configValues asks the CLI for the values of keys, at the same time: it starts a process for each key that may be set
+// in the file. more are further arguments of each process.
 func (s *Stack) configValues(ctx context.Context, file configFile, keys []string, more ...string) (map[string]doctor.Value, error) {
 	var (
 		wait     sync.WaitGroup
@@ -60,7 +62,7 @@ func (s *Stack) configValues(ctx context.Context, file configFile, keys []string
 // notSet is what the CLI says of a key that has no value.
 var notSet = regexp.MustCompile(`configuration key '.*' not found for stack`)
 
-// configValue asks the CLI for the value of one key; ok is false where it has none.
+// configValue asks the CLI for the value of one key; ok is false if it has none.
 func (s *Stack) configValue(ctx context.Context, key string, more ...string) (value doctor.Value, ok bool, err error) {
 	args := append([]string{"config", "get", key, "--json", "--stack", s.name}, more...)
 	out, err := s.askPrivately(ctx, "read config "+key, args...)
@@ -76,7 +78,7 @@ func (s *Stack) configValue(ctx context.Context, key string, more ...string) (va
 	}
 	// What a service has to say of the configuration's environments may follow.
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&found); err != nil {
-		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // which would be quoted
+		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // an error of the decoder would quote it
 	}
 	if found.Value == nil {
 		return doctor.Value{}, false, nil
@@ -84,8 +86,8 @@ func (s *Stack) configValue(ctx context.Context, key string, more ...string) (va
 	return doctor.Value{Text: *found.Value, Secret: found.Secret}, true, nil
 }
 
-// maySet says whether a key may have a value, as far as the files tell without the CLI, whose start takes most of a second: where they neither name
-// the key nor import an environment it has none.
+// maySet says whether a key may have a value, as far as the files tell without the CLI, whose start takes most of a
+// second. If they neither name the key nor import an environment, it has none.
 func (f configFile) maySet(name string) bool {
 	key, err := parseKey(string(f.project.Name), name, false)
 	if err != nil || f.project.defaultValue(key) != nil {
@@ -110,8 +112,8 @@ func (f configFile) maySet(name string) bool {
 	return false
 }
 
-// SetSecret puts a secret into the stack's configuration file, through Pulumi, which encrypts it. The value travels by stdin, where no
-// list of processes shows it.
+// SetSecret puts a secret into the stack's configuration file, through Pulumi, which encrypts it. The value travels by
+// stdin, where no list of processes shows it.
 func (s *Stack) SetSecret(ctx context.Context, key, value string) error {
 	return s.setSecret(ctx, key, value)
 }

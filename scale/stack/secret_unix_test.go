@@ -14,7 +14,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// vault is a CLI that has a secret, another one that nobody asks for, and says through what it was asked.
+// vault is a CLI that has a secret and another one that nobody asks for. It says through what it was asked.
 const vault = `
 echo "$*" >>"$(dirname "$0")/calls"
 [ -p /dev/fd/1 ] && [ -p /dev/fd/2 ] || { echo "error: what I print is on a disk" >&2; exit 1; }
@@ -67,7 +67,7 @@ func TestSecretsComeThroughAPipeAndNoOthers(t *testing.T) {
 	}
 }
 
-// A process that what was asked has left behind does not keep anybody waiting for ever.
+// A process that a command has left behind does not keep anybody waiting for ever.
 func TestAPipeIsReadNoLongerThanItsProcessRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for seconds")

@@ -16,22 +16,23 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// The versions of the CLI in which it began to find the selected stack in another way, by its source. Of those between sinceUnlinked and its
-// predecessor, and of those after newestKnown, that is not known.
+// The versions of the CLI in which it began to find the selected stack in another way, by its source. How the versions
+// between lastLinked and sinceUnlinked find it, and those after newestKnown, is not known.
 var (
-	// sinceOptions is the first with PULUMI_OPTION_STACK for --stack.
+	// sinceOptions is the first version with PULUMI_OPTION_STACK for --stack.
 	sinceOptions = semver.MustParse("3.208.0")
-	// sinceBackends is the first that keeps a stack for each backend.
+	// sinceBackends is the first version that keeps a stack for each backend.
 	sinceBackends = semver.MustParse("3.256.0")
-	// lastLinked is the last known one that names the workspace file by the project's path as it is, and sinceUnlinked the first known one that
-	// names it by the path without links.
+	// lastLinked is the last known version that names the workspace file by the project's path as it is. sinceUnlinked
+	// is the first known one that names it by the path without links.
 	lastLinked, sinceUnlinked = semver.MustParse("3.260.0"), semver.MustParse("3.274.0")
-	// newestKnown is the newest that was read.
+	// newestKnown is the newest version whose source was read.
 	newestKnown = semver.MustParse("3.276.0")
 )
 
-// selectedStack is the stack that the CLI of a version takes where no --stack names one, as that CLI finds it; the zero version is any. It is empty
-// where it cannot be told with certainty: then the CLI must be asked, for a scaling must never be one of another stack.
+// selectedStack is the stack that the CLI of a version takes if no --stack names one, as that CLI finds it; the zero
+// version stands for any. It is empty if the stack cannot be told with certainty. Then the CLI must be asked, because a
+// scaling must never be one of another stack.
 func (p *project) selectedStack(cli semver.Version) string {
 	if name := os.Getenv(stackOption); name != "" {
 		switch {
@@ -47,7 +48,7 @@ func (p *project) selectedStack(cli semver.Version) string {
 	return p.qualified(p.keptStack(cli))
 }
 
-// qualified is a selected stack's name as --stack takes it for the same stack; empty where it cannot be told.
+// qualified is a selected stack's name as --stack takes it for the same stack; empty if it cannot be told.
 func (p *project) qualified(name string) string {
 	address := p.currentBackend()
 	organization, _, isQualified := strings.Cut(name, "/")
@@ -55,7 +56,8 @@ func (p *project) qualified(name string) string {
 	case address == "":
 		return ""
 	case !isSelfManaged(address):
-		// A short name may be of an older CLI, and mean the user's own organisation then, where --stack means the default one.
+		// A short name may be from an older CLI. It then means the user's own organisation, but --stack would mean the
+		// default one.
 		if !isQualified {
 			return ""
 		}
@@ -67,8 +69,8 @@ func (p *project) qualified(name string) string {
 	return strings.TrimPrefix(name, onlyOrganization+"/"+string(p.Name)+"/")
 }
 
-// keptStack is the name that `pulumi stack select` keeps for the project, for the current backend where the CLI keeps one for each; empty where there
-// is none, or where it cannot be told.
+// keptStack is the name that `pulumi stack select` keeps for the project, for the current backend if the CLI keeps one
+// for each; empty if there is none, or if it cannot be told.
 func (p *project) keptStack(cli semver.Version) string {
 	if cli.GT(newestKnown) {
 		return ""
@@ -98,7 +100,7 @@ func (p *project) keptStack(cli semver.Version) string {
 		return kept.Stack
 	}
 	address := p.currentBackend()
-	if address == "" || cli.GT(lastLinked) && hasCredentialHelper() { // which may lead to another backend
+	if address == "" || cli.GT(lastLinked) && hasCredentialHelper() { // the helper may lead to another backend
 		return ""
 	}
 	if isSelfManaged(address) {
@@ -134,7 +136,8 @@ func (p *project) workspaceFile(path string) string {
 	return string(p.Name) + "-" + hex.EncodeToString(sum[:]) + "-workspace.json"
 }
 
-// isSelfManaged says whether an address is that of a backend without a service, by the schemes that the CLI has drivers for.
+// isSelfManaged says whether an address is that of a backend without a service, by the schemes that the CLI has drivers
+// for.
 func isSelfManaged(address string) bool {
 	scheme, _, found := strings.Cut(address, "://")
 	return found && slices.Contains([]string{"file", "s3", "gs", "azblob", "postgres"}, scheme)

@@ -12,14 +12,15 @@ import (
 
 // selecting is what decides which stack is selected.
 type selecting struct {
-	// cli is the CLI's version; empty: not known.
+	// cli is the CLI's version; empty if it is not known.
 	cli string
-	// file is the workspace file, and linked the one for the path that the project is reached by, where that has a link in it.
+	// file is the workspace file. linked is the one for the path by which the project is reached, if that has a link in
+	// it.
 	file, linked string
-	// backend is the current one; empty: a folder.
+	// backend is the current one; empty stands for a folder.
 	backend string
 	env     map[string]string
-	// login is the credentials file; empty: there is none.
+	// login is the credentials file; empty if there is none.
 	login string
 	// noBackend leaves it to the credentials where the CLI is logged in.
 	noBackend bool
@@ -33,7 +34,7 @@ func (c selecting) ask(t *testing.T) string {
 	}
 	t.Setenv("PULUMI_HOME", home)
 	for _, name := range []string{"PULUMI_STACK", stackOption, "PULUMI_CREDENTIAL_HELPER", "PULUMI_CREDENTIALS_PATH"} {
-		t.Setenv(name, "") // which is put back after the test
+		t.Setenv(name, "") // it is put back after the test
 		if err := os.Unsetenv(name); err != nil {
 			t.Fatal(err)
 		}

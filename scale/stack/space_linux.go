@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// processSpace names where the numbers of processes mean what they do here: this container, or this machine, since its last start. It is empty where
-// that cannot be told.
+// processSpace names where the numbers of processes mean what they do here: this container, or this machine, since its
+// last start. It is empty if that cannot be told.
 var processSpace = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -23,8 +23,9 @@ var processSpace = sync.OnceValue(func() string { //nolint:gochecknoglobals // i
 	return strings.TrimSpace(string(boot)) + " " + space
 })
 
-// mayBeCLI says whether the process with a number may be a Pulumi CLI, by its names: in a container that took the place of another one the numbers
-// begin anew, and the one that held a lock is something else now. Of another user's process it cannot be told.
+// mayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that took the place
+// of another one the numbers begin anew, and the number of the process that held a lock is something else's now. For
+// another user's process this cannot be told.
 func mayBeCLI(pid int) bool {
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	program, err := os.Readlink(filepath.Join(folder, "exe"))
@@ -40,7 +41,7 @@ func mayBeCLI(pid int) bool {
 	})
 }
 
-// otherPrograms begin the names of Pulumi's and our programs that lock no stack, of which the system keeps 15 letters.
+// otherPrograms begin the names of Pulumi's and our programs that lock no stack. The system keeps 15 letters of a name.
 func otherPrograms() []string {
 	return []string{"pulumiscale", "pulumi-resource", "pulumi-language", "pulumi-analyzer", "pulumi-tool"}
 }

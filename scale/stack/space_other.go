@@ -2,8 +2,8 @@
 
 package stack
 
-// processSpace is not known here: the machine's name must do.
+// processSpace is empty: it is not known here, and the machine's name must do.
 func processSpace() string { return "" }
 
-// mayBeCLI is not known here.
+// mayBeCLI is true: it is not known here.
 func mayBeCLI(int) bool { return true }

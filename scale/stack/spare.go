@@ -7,10 +7,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// spareFile is the configuration file as it should be after an update. It is brought to disk while the engine works: afterwards that takes the
-// longer the more the engine has just written, for that goes to disk with it.
+// spareFile is the configuration file as it should be after an update. It is brought to disk while the engine works.
+// Afterwards that would take the longer the more the engine has just written, because that goes to disk with it.
 type spareFile struct {
-	// dir is a folder of its own in the state directory, and path the file in it. old is what the file is to take the place of.
+	// dir is a folder of its own in the state directory, and path is the file in it. old is the text whose place the
+	// file is to take.
 	dir, path string
 	old, text []byte
 	// done is closed when the rest is set.

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// The file is on disk before the update has ended, and is taken where it is still the right one.
+// The file is on disk before the update has ended, and is used if it is still the right one.
 func TestWriteAfterAnUpdate(t *testing.T) {
 	const doc = "config:\n  demo:count: 3 # n\n"
 	for _, c := range []struct {

@@ -18,21 +18,25 @@ var minimumVersion = semver.MustParse("3.200.0")
 
 // Options say which stack to open, and how to work on it.
 type Options struct {
-	// Dir is the program's directory or one below it; empty is the working directory.
+	// Dir is the program's directory or one below it; empty stands for the working directory.
 	Dir string
-	// Stack is the stack's name, with or without organisation and project; empty is the selected stack.
+	// Stack is the stack's name, with or without organisation and project; empty stands for the selected stack.
 	Stack string
-	// StateDir is where PulumiScale keeps its own files, in a folder for each stack; empty is .pulumiscale in the program's directory.
+	// StateDir is where PulumiScale keeps its own files, in a folder for each stack; empty stands for .pulumiscale in
+	// the program's directory.
 	StateDir string
-	// Parallel is how many resource operations may run at once; 0 is what PULUMI_PARALLEL says, else the engine's default.
+	// Parallel is how many resource operations may run at once; 0 stands for what PULUMI_PARALLEL says, else the
+	// engine's default.
 	Parallel int
-	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. Nil never does.
+	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. If it is nil,
+	// nothing does.
 	Interrupt <-chan struct{}
-	// Output is where this process writes its output, and Trace, if it is not empty, the file for a trace of its work: they are no part of the
-	// program, even if they are in its directory.
+	// Output is where this process writes its output. Trace, if it is not empty, is the file for a trace of its work.
+	// They are no part of the program, even if they are in its directory.
 	Output []*os.File
 	Trace  string
-	// KeepRules keeps the last valid rules in force where the stack's output no longer holds valid ones: see [scale.Snapshot.RulesErr].
+	// KeepRules keeps the last valid rules in force if the stack's output no longer holds valid ones: see
+	// [scale.Snapshot.RulesErr].
 	KeepRules bool
 }
 
@@ -48,18 +52,19 @@ type Stack struct {
 	prepared prepared
 	proofs   proofs
 	plugins  pluginFolders
-	// last is what was read last, or what a reading finds after an update of ours, be it an earlier process's; nil: nothing.
+	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
+	// there is nothing.
 	last atomic.Pointer[scale.Snapshot]
-	// spare is the configuration file for Write after an update; nil: there is none.
+	// spare is the configuration file for Write after an update; nil if there is none.
 	spare atomic.Pointer[spareFile]
-	// longestRead, unless it is 0, stands for the constant of this name.
+	// longestRead stands for the constant of this name, unless it is 0.
 	longestRead time.Duration
 }
 
 var _ scale.Stack = (*Stack)(nil)
 
-// Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error is a
-// [*scale.SetupError], or that of ctx.
+// Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
+// is a [*scale.SetupError], or that of ctx.
 func Open(ctx context.Context, options Options) (*Stack, error) {
 	project, err := findProject(options.Dir)
 	if err != nil {

@@ -10,12 +10,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program. Under the engine's lock nobody
-// else can deploy any more, and once the engine has told of the stack the program has been read. At both moments it is looked again, and an engine
-// that works on something else than was decided on is interrupted: it has not changed anything yet, for it starts its plugins first.
+// What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program.
+// Under the engine's lock nobody else can deploy any more, and once the engine has told of the stack, it has read the
+// program. At both moments we look again, and interrupt an engine that works on something other than what was decided
+// on. It has not changed anything yet, because it starts its plugins first.
 
-// decidedOn is the basis that a change was decided on; it has no files if there is no proof behind the change. The error is a
-// [*scale.StaleError] if another one has been looked at since.
+// decidedOn is the basis that a change was decided on. It has no files if there is no proof behind the change. The
+// error is a [*scale.StaleError] if another basis has been looked at since.
 func (s *Stack) decidedOn(change scale.Change) (basis, error) {
 	if change.Basis == "" {
 		return basis{}, nil
@@ -28,7 +29,8 @@ func (s *Stack) decidedOn(change scale.Change) (basis, error) {
 	return s.proofs.looked, nil
 }
 
-// editedSince says what has changed in the basis of a change; empty if nothing has, or there is no proof behind the change.
+// editedSince says what has changed in the basis of a change; empty if nothing has, or there is no proof behind the
+// change.
 func (s *Stack) editedSince(decided basis, change scale.Change) string {
 	if change.Basis == "" {
 		return ""
@@ -53,8 +55,8 @@ func (s *Stack) editedSince(decided basis, change scale.Change) string {
 // mostNamed is how many edited files are named.
 const mostNamed = 3
 
-// staleAtLock says, once the engine has the lock, what a change was decided on that is no longer so; empty if all is. A correction of ours is made
-// in any case. From here on the engine may outlive PulumiScale.
+// staleAtLock says, once the engine has the lock, which part of what a change was decided on is no longer so; empty if
+// there is none. A correction of ours is made in any case. From here on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
 	defer engine.sentry.relieve()
 	s.depart(ctx, from, change, engine.child.cmd.Process)
@@ -81,11 +83,11 @@ func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) st
 // lastMoment notes why an engine is interrupted before it changes anything.
 type lastMoment struct {
 	stop context.CancelFunc
-	// stale says what is no longer so; empty: all is.
+	// stale says what is no longer so; empty if there is nothing.
 	stale string
 }
 
-// end interrupts the engine if something is no longer so, unless that is done already.
+// end interrupts the engine if something is no longer so, unless that has been done already.
 func (l *lastMoment) end(f *follower, stale string) {
 	if stale == "" || l.stale != "" {
 		return
@@ -102,7 +104,8 @@ func (l *lastMoment) meaning(f *follower, err error) error {
 	return endedAsStale(l.stale, f, err)
 }
 
-// endedAsStale is what the end of an interrupted engine means. If it had begun to change resources all the same, it is an update that failed.
+// endedAsStale is what the end of an interrupted engine means. If it had nevertheless begun to change resources, it is
+// an update that failed.
 func endedAsStale(what string, f *follower, err error) error {
 	if len(f.result.Steps) == 0 {
 		return &scale.StaleError{What: what}
@@ -116,7 +119,8 @@ func endedAsStale(what string, f *follower, err error) error {
 	return failed
 }
 
-// carry begins to take the end of an update into the proof that is kept, and waits for the end of that when it is told to.
+// carry begins to take the end of an update into the proof that is kept, and waits for the end of that when it is told
+// to.
 func (s *Stack) carry(change scale.Change, decided basis, failed error) (wait func()) {
 	if change.Basis == "" {
 		return func() {}

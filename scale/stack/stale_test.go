@@ -91,7 +91,7 @@ func TestAnUpdateEndsIfTheProgramIsEdited(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		// writes happens under the engine's lock, before the program is read, and edits before that.
+		// writes happens under the engine's lock, before the program is read. edits happens before that.
 		writes func(e engine) string
 		edits  func(e engine, change *scale.Change)
 		stale  bool
@@ -129,7 +129,7 @@ func TestAnUpdateEndsIfTheProgramIsEdited(t *testing.T) {
 	}
 }
 
-// Under the engine's lock it is looked again, whether or not the program gets to be run.
+// Under the engine's lock the files are looked at again, whether or not the program comes to run.
 func TestStaleAtLock(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -13,8 +13,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// traces are what a file backend has of the stack: its state's file, which is replaced whenever something is written, and its history's newest file,
-// which an update adds after all that it writes of the state, and before it gives its lock back. What is in them only the CLI is asked.
+// traces are what a file backend has of the stack: its state's file, which is replaced whenever something is written,
+// and its history's newest file. An update adds the latter after all that it writes of the state, and before it gives
+// its lock back. Only the CLI is asked what is in them.
 type traces struct {
 	history string
 	state   fs.FileInfo
@@ -22,7 +23,8 @@ type traces struct {
 	newest  string
 }
 
-// traces finds them; ok is false for other backends, which tell nothing without the CLI, and for a moment while something is replaced.
+// traces finds them; ok is false for other backends, which tell nothing without the CLI, and for a moment while
+// something is replaced.
 func (s *Stack) traces() (_ traces, ok bool) {
 	dir, ok := s.project.folder(s.project.currentBackend())
 	if !ok {
@@ -39,7 +41,7 @@ func (s *Stack) traces() (_ traces, ok bool) {
 	return t, err == nil
 }
 
-// stamp is the stack's stamp; zero where there are no traces.
+// stamp is the stack's stamp; zero if there are no traces.
 func (s *Stack) stamp() scale.Stamp {
 	t, ok := s.traces()
 	if !ok {
@@ -55,15 +57,17 @@ func (t traces) stamp() scale.Stamp {
 	}
 }
 
-// added is when the newest update was added to the history, by the name of its file; ok is false where that does not tell.
+// added is when the newest update was added to the history, by the name of its file; ok is false if the name does not
+// tell.
 func (t traces) added() (at time.Time, ok bool) {
 	name, _, _ := strings.Cut(t.newest, historySuffix)
 	n, err := strconv.ParseInt(name[strings.LastIndexByte(name, '-')+1:], 10, 64)
 	return time.Unix(0, n), err == nil
 }
 
-// stateFile finds the file with the stack's state, and the stack's place below the folders of states and of histories: with the project in it
-// and, in old backends, without. ok is false where there is not just one, as for a moment while it is replaced.
+// stateFile finds the file with the stack's state, and the stack's place below the folders of states and of histories:
+// with the project in it or, in old backends, without. ok is false if there is not exactly one such file, as for a
+// moment while it is replaced.
 func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool) {
 	project, stack := string(s.project.Name), s.name
 	if parts := strings.Split(s.name, "/"); len(parts) > 1 {
@@ -87,14 +91,15 @@ func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool)
 	return place, state, state != nil
 }
 
-// historySuffix ends the names of updates in the history, but for how they are compressed. attributes ends those of the files beside them that Go
-// Cloud's storage in a folder writes.
+// historySuffix ends the names of updates in the history, before what says how they are compressed. attributes ends the
+// names of the files that Go Cloud's storage in a folder writes beside them.
 const (
 	historySuffix = ".history.json"
 	attributes    = ".attrs"
 )
 
-// historyFiles counts the updates in a folder of the history, and names the newest: their names begin with the stack's and end with the time.
+// historyFiles counts the updates in a folder of the history, and names the newest: their names begin with the stack's
+// and end with the time.
 func historyFiles(dir string) (updates int, newest string, err error) {
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,7 +118,8 @@ func historyFiles(dir string) (updates int, newest string, err error) {
 	return updates, newest, err
 }
 
-// Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for backends that are no folder.
+// Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for
+// backends that are no folder.
 func (s *Stack) Glance() string {
 	dir, ok := s.project.folder(s.project.currentBackend())
 	if !ok {

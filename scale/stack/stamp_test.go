@@ -115,7 +115,7 @@ func TestStampIsOfTheStackThatTheCLIUses(t *testing.T) {
 	}
 }
 
-// What no stamp can tell of is asked of the CLI.
+// The CLI is asked for what no stamp can tell.
 func TestOnlyAFolderHasAStamp(t *testing.T) {
 	inFolder(t)
 	for _, address := range []string{"https://api.pulumi.com", "s3://bucket", "file:///nowhere"} {
@@ -188,7 +188,7 @@ func TestReadAsksNothingWhereNothingWasWritten(t *testing.T) {
 	}
 }
 
-// An update that was written while the stack was read belongs to no reading that can tell it was not.
+// The stamp of a reading must not cover an update that was written while the stack was read.
 func TestReadTakesTheStampBeforeItReads(t *testing.T) {
 	f := inFolder(t)
 	e := newEngine(t)

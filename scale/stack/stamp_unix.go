@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// inode tells a file from the one that it has replaced, even at the same moment; zero where the system does not.
+// inode tells a file from the one that it has replaced, even at the same moment; zero if the system does not tell.
 func inode(file fs.FileInfo) uint64 {
 	if status, ok := file.Sys().(*syscall.Stat_t); ok {
 		return status.Ino

@@ -11,9 +11,10 @@ import (
 	"strconv"
 )
 
-// distrusted says why a folder is not to be believed, and what to do; empty where it is. It is if nobody can write in it but this user, root and
-// the owner of the program, whose code this user runs, and a group that this user is in: a checkout may be shared by one, and a volume of
-// Kubernetes belongs to the pod's. Where such a group shares the program, or the state directory in which the folder is, it may be of any of them.
+// distrusted says why a folder is not to be believed, and what to do; empty if it is to be believed. It is if nobody
+// can write in it but this user, root, the owner of the program, whose code this user runs, and a group that this user
+// is in. A checkout may be shared by such a group, and a volume of Kubernetes belongs to the pod's. If such a group
+// shares the program, or the state directory that the folder is in, the folder may belong to any of its members.
 func (s *Stack) distrusted(info fs.FileInfo) (why, hint string) {
 	uid, gid, _ := idsOf(info)
 	trusted := []int{os.Geteuid(), 0}

@@ -18,7 +18,7 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 	for name, c := range map[string]struct {
 		uid, gid int
 		mode     fs.FileMode
-		// program is whose the program is, and shared the group that shares it.
+		// program is the owner of the program, and shared is the group that shares it.
 		program, shared int
 		want            string
 	}{
@@ -55,7 +55,7 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 	}
 }
 
-// A record of somebody else's in a state directory of one's own has been put there.
+// If a record in one's own state directory is somebody else's, somebody has put it there.
 func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
 	needsRoot(t)
 	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")

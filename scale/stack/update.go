@@ -48,7 +48,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	return &f.result, nil
 }
 
-// Update does the change by one `pulumi up`. Once that runs, it is not ended with ctx but only by [Options.Interrupt].
+// Update makes the change by one `pulumi up`. Once that runs, it does not end with ctx but only by [Options.Interrupt].
 func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "update", trace.WithAttributes(attribute.String("pulumi.message", change.Message), attribute.StringSlice("pulumi.targets", change.Targets)))(&err)
 	if err := s.mayBegin(ctx, observe); err != nil {
@@ -133,7 +133,8 @@ func (s *Stack) interruptible(ctx context.Context) (running context.Context, sto
 	return running, stop
 }
 
-// foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are known.
+// foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are
+// known.
 func (f *follower) foundOther(output []byte) bool {
 	if isMasked(f.before) && output != nil {
 		_, fits := unmaskOutput(f.before, output)
@@ -142,8 +143,8 @@ func (f *follower) foundOther(output []byte) bool {
 	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
-// conclude keeps the record of an ended update for as long as it may be needed: if the update failed with targets begun, so that it is not known
-// what they are now, or if the engine may have left its lock.
+// conclude keeps the record of an ended update for as long as it may be needed. It is needed if the update failed with
+// targets begun, so that it is not known what they are now, or if the engine may have left its lock.
 func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 	r, began := engine.record, f.hasBegun
 	if began {
@@ -155,11 +156,12 @@ func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 		r.remove()
 	case f.unclean:
 		r.Damaged, r.Unclean = f.damaged, true
-		_ = r.save() // else the lock is not known for ours, and stays
+		_ = r.save() // otherwise the lock is not recognised as ours, and stays
 	}
 }
 
-// touched says whether the engine began to change what one of the targets stands for. A failure elsewhere leaves nothing of a pool in between.
+// touched says whether the engine began to change what one of the targets stands for. A failure elsewhere leaves
+// nothing of a pool in between.
 func (f *follower) touched(targets []string) bool {
 	rule := scale.Rule{Targets: targets}
 	return slices.ContainsFunc(f.result.Steps, func(step scale.ResourceStep) bool {
@@ -167,7 +169,8 @@ func (f *follower) touched(targets []string) bool {
 	})
 }
 
-// entriesAround are how many updates are looked at for the one before ours: it may have been fast, and others after it too.
+// entriesAround are how many updates are looked at to find the one before ours: ours may have been fast, and so may
+// others after it.
 const entriesAround = 5
 
 // previous identifies the newest completed update before the one with the id, or the newest of all while that one runs.
