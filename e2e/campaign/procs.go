@@ -196,7 +196,7 @@ func members(mark string) []member {
 	return out
 }
 
-// strike sends a signal to the processes of a world for which which is true. It returns how many there were.
+// strike sends a signal to those processes of a world that which says yes to. It returns how many there were.
 func strike(mark string, sig syscall.Signal, which func(member) bool) int {
 	n := 0
 	for _, m := range members(mark) {
