@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,6 +21,8 @@ var binaries = []string{
 }
 
 func TestScripts(t *testing.T) {
+	// What the tests start takes hangups as on any terminal, also if the tests themselves were started by nohup.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
