@@ -22,9 +22,9 @@ func FuzzLog(f *testing.F) {
 		scale.Submitted{Submission: scale.Submission{Decision: scale.Decision{Intent: operation.Intent}}}, scale.Changed{Operation: operation}, scale.BatchDone{Err: failure},
 		scale.BatchDone{Report: &scale.Report{Results: []scale.MoveResult{{}}}}, scale.Postponed{Err: failure}, scale.Refreshed{Err: failure},
 		scale.JournalFailed{Err: failure}, scale.Retrying{Err: failure}, scale.Drifted{}, scale.EngineStarted{}, scale.StepDone{}, scale.Diagnosed{Diagnostic: scale.Diagnostic{Severity: "error"}},
-		scale.SwitchedOff{Err: failure}, scale.Overtaken{Pools: make([]string, 1000)}, scale.Stale{Err: &scale.StaleError{}}, scale.Proved{Err: failure},
-		scale.PendingOperations{URNs: make([]string, 1000)}, scale.LockRemoved{Holders: []scale.Holder{{}}}, scale.Settling{Pools: []string{""}},
-		scale.HoldsChanged{Now: scale.Holds{{}}}, scale.Announced{Upcoming: []scale.Upcoming{{}}}, scale.Settled{Err: failure, Pools: []string{""}},
+		scale.SwitchedOff{Err: failure}, scale.Overtaken{Pools: make([]string, 100)}, scale.Stale{Err: &scale.StaleError{}}, scale.Proved{Err: failure},
+		scale.PendingOperations{URNs: make([]string, 100)}, scale.LockRemoved{Holders: []scale.Holder{{}}}, scale.Settling{Pools: []string{""}},
+		scale.HoldsChanged{Now: scale.Holds{{}}}, scale.Announced{Upcoming: []scale.Upcoming{{}}}, scale.Remarked{Remarks: []string{""}}, scale.Settled{Err: failure, Pools: []string{""}},
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, format := range []string{logText, logJSON} {
