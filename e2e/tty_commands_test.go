@@ -84,7 +84,8 @@ func tty(ts *testscript.TestScript, neg bool, args []string) {
 // pollable is the same file, in a form whose Close does not wait until something has been read.
 func pollable(f *os.File) (*os.File, error) {
 	defer func() { _ = f.Close() }()
-	syscall.ForkLock.RLock() // what another script starts meanwhile would inherit the terminal, which could not be hung up any more
+	// What another script starts meanwhile would inherit the terminal, which could not be hung up any more.
+	syscall.ForkLock.RLock()
 	fd, err := syscall.Dup(int(f.Fd()))
 	if err == nil {
 		syscall.CloseOnExec(fd)

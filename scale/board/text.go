@@ -85,7 +85,8 @@ func Plain(text string) string {
 	if strings.Contains(text, "<{%") {
 		text = ColorTag.ReplaceAllString(text, "")
 	}
-	if isPlain(text) || strings.IndexFunc(text, func(r rune) bool { return !Shown(r) && r != '\n' && r != '\t' || r == utf8.RuneError }) < 0 {
+	escapes := func(r rune) bool { return !Shown(r) && r != '\n' && r != '\t' || r == utf8.RuneError }
+	if isPlain(text) || !strings.ContainsFunc(text, escapes) {
 		return text
 	}
 	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // a lone byte would be taken for one that controls a terminal

@@ -9,22 +9,24 @@ import (
 	"sync"
 )
 
-// sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is still what was decided on:
-// nobody else would look, and somebody may just have deployed. It is a process of its own, which waits for a word through a pipe; the pipe
-// closes when PulumiScale dies, however it does. An engine that is held still goes on then, to its end.
+// sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is
+// still what was decided on: nobody else would look, and somebody may just have deployed. It is a process of its own,
+// which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. An engine that is held
+// still goes on then, to its end.
 type sentry struct {
-	word    *os.File
-	dismiss sync.Once
+	word     *os.File
+	relieved sync.Once
 }
 
-// watchOver sets a sentry over an engine. On a system without sh there is none: nil, which may be dismissed too.
+// watchOver sets a sentry over an engine. On a system without sh there is none: nil, which may be relieved too.
 func watchOver(engine *os.Process) *sentry {
 	in, out, err := os.Pipe()
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = in.Close() }()
-	cmd := exec.Command("/bin/sh", "-c", `read -r word <&3 || { kill -INT "$0"; kill -CONT "$0"; }`, strconv.Itoa(engine.Pid)) //nolint:noctx // it ends by a word
+	const watch = `read -r word <&3 || { kill -INT "$0"; kill -CONT "$0"; }`
+	cmd := exec.Command("/bin/sh", "-c", watch, strconv.Itoa(engine.Pid)) //nolint:noctx // it ends by a word
 	cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", []string{}, []*os.File{in}
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
@@ -40,7 +42,7 @@ func (s *sentry) relieve() {
 	if s == nil {
 		return
 	}
-	s.dismiss.Do(func() {
+	s.relieved.Do(func() {
 		_, _ = s.word.WriteString("\n")
 		_ = s.word.Close()
 	})

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// An engine is interrupted when the pipe to its sentry closes without a word, as it does when PulumiScale dies, and goes on after one.
+// An engine is interrupted when the pipe to its sentry closes without a word, as it does when PulumiScale dies. After a
+// word it goes on.
 func TestSentry(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -24,7 +25,7 @@ func TestSentry(t *testing.T) {
 		{"it has looked, and then dies", func(s *sentry, engine *exec.Cmd) {
 			s.relieve()
 			s.relieve()
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond) // a sentry that interrupts all the same has done so by then
 			_ = engine.Process.Signal(syscall.SIGTERM)
 		}, syscall.SIGTERM},
 	} {
