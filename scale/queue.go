@@ -25,14 +25,15 @@ type Queue struct {
 	reading     context.Context
 	stopReading context.CancelFunc
 	background  sync.WaitGroup
-	// reaching lets one at a time read the history beyond what is known, so that this never takes all turns.
-	reaching chan struct{}
+	// reaching lets one at a time read the history beyond what is known, so that this never takes all turns, and saving
+	// one change to the journal.
+	reaching, saving turn
 	// work holds what requests have under way: see [Queue.Occupy].
 	work chan struct{}
 	// wake tells Run that there may be something to do.
 	wake chan struct{}
-	// telling lets one event at a time through to the observer, and saving one change to the journal.
-	telling, saving sync.Mutex
+	// telling lets one event at a time through to the observer.
+	telling sync.Mutex
 	// ahead is what Run has prepared. Run alone reads and writes it.
 	ahead ahead
 	// glances belong to Run alone, too.
@@ -148,7 +149,7 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
-		options: options, scaler: options.Scaler, reaching: make(chan struct{}, 1), work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
+		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1), work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
 		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]ending{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
@@ -195,6 +196,16 @@ func (q *Queue) tell(events ...Event) {
 	for _, e := range events {
 		q.options.Observe(e)
 	}
+}
+
+// turn lets one at a time through: it is a channel with room for one. Unlike that for a mutex, the wait for it can end
+// with a context, and a test's clock goes on meanwhile.
+type turn chan struct{}
+
+// take waits for the turn, and returns what gives it back.
+func (t turn) take() (giveBack func()) {
+	t <- struct{}{}
+	return func() { <-t }
 }
 
 func (q *Queue) wakeUp() {

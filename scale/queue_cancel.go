@@ -23,8 +23,7 @@ const cancelledReason = "somebody cancelled it"
 // operation has been cancelled before, it does nothing. The error is an [*UnknownOperationError], a
 // [*NotCancelledError] or, if nothing was changed, a [*JournalError].
 func (q *Queue) Cancel(id string) (Operation, error) {
-	q.saving.Lock() // nothing is written about it meanwhile
-	defer q.saving.Unlock()
+	defer q.saving.take()() // nothing is written about it meanwhile
 	q.mu.Lock()
 	e := q.find(id)
 	if e == nil || !e.durable {

@@ -301,7 +301,6 @@ func (q *Queue) forget(b *batch) {
 }
 
 func (q *Queue) write(ops []Operation) error {
-	q.saving.Lock()
-	defer q.saving.Unlock()
+	defer q.saving.take()()
 	return q.journal.Update(ops)
 }

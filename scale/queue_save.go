@@ -53,8 +53,7 @@ func (q *Queue) finished(entries []*entry) {
 // save brings to the journal how operations that are not done stand now, and all operations that are done and that it
 // has not taken yet. If it does not take one that is not done, it still has that one as open, and that is enough.
 func (q *Queue) save(entries ...*entry) {
-	q.saving.Lock() // so that what is written last is the latest
-	defer q.saving.Unlock()
+	defer q.saving.take()() // so that what is written last is the latest
 	q.mu.Lock()
 	var changed []Operation
 	for _, e := range entries {
