@@ -84,8 +84,14 @@ func (j *Journal) gather(first *write) []*write {
 
 func (j *Journal) writeGroup(group []*write) {
 	err := j.db.Update(func(tx *bolt.Tx) error {
+		j.hearing = hearing{news: map[string]scale.Heard{}}
 		if err := j.scrub(tx); err != nil {
 			return err
+		}
+		if len(j.unwritten) >= mostUnwritten {
+			if err := j.writeDown(tx); err != nil {
+				return err
+			}
 		}
 		for _, w := range group {
 			if err := w.do(tx); err != nil {
@@ -98,6 +104,7 @@ func (j *Journal) writeGroup(group []*write) {
 	j.failing = err != nil
 	if err == nil {
 		clear(j.doubtful)
+		j.heardDurably()
 	} else {
 		for _, w := range group {
 			for _, id := range w.adds {

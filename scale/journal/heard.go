@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,21 @@ import (
 
 // bucketHeard holds what was heard of alerts, by pool and alert. Files of older versions have no such bucket until
 // something is heard.
+//
+// What operations tell of alerts is not written there with each of them, since the operations are on disk and are read
+// when the file is opened. It is written for many alerts at once, which changes far fewer pages of the file, and in
+// any case before an operation is forgotten.
 const bucketHeard = "heard"
+
+// mostUnwritten is how many alerts there may be of which the bucket does not have the latest.
+const mostUnwritten = 1000
+
+// hearing is what a transaction that is under way hears of alerts, by heardKey. It counts once that is on disk.
+type hearing struct {
+	news map[string]scale.Heard
+	// writesDown says that everything that was unwritten before is in the transaction.
+	writesDown bool
+}
 
 // storedHeard is the form in which that is kept, after a head like that of a record. Fields are added, never renamed.
 type storedHeard struct {
@@ -33,7 +48,7 @@ func (j *Journal) Remember(heard []scale.Heard) error {
 	isNews := false
 	err := j.view(func(tx *bolt.Tx) error {
 		for _, h := range heard {
-			known, err := recall(tx, heardKey(h.Pool, h.Alert))
+			known, err := j.recall(tx, heardKey(h.Pool, h.Alert))
 			if err != nil {
 				return err
 			}
@@ -47,7 +62,11 @@ func (j *Journal) Remember(heard []scale.Heard) error {
 	}
 	return j.commit(func(tx *bolt.Tx) error {
 		for _, h := range heard {
-			if err := remember(tx, h); err != nil {
+			now, isNews, err := j.hear(tx, h)
+			if err == nil && isNews {
+				err = writeHeard(tx, now)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -55,10 +74,82 @@ func (j *Journal) Remember(heard []scale.Heard) error {
 	})
 }
 
+// hear takes in what is heard of an alert in the transaction under way. now is what is known after it. The writer alone
+// calls it.
+func (j *Journal) hear(tx *bolt.Tx, h scale.Heard) (now scale.Heard, isNews bool, err error) {
+	key := heardKey(h.Pool, h.Alert)
+	known, ok := j.hearing.news[string(key)]
+	if !ok {
+		if known, err = j.recall(tx, key); err != nil {
+			return known, false, err
+		}
+	}
+	if now, isNews = h.After(known); isNews {
+		j.hearing.news[string(key)] = now
+	}
+	return now, isNews, nil
+}
+
+// recall is what is known of an alert; it is zero if nothing is.
+func (j *Journal) recall(tx *bolt.Tx, key []byte) (scale.Heard, error) {
+	j.mu.Lock()
+	h, ok := j.unwritten[string(key)]
+	j.mu.Unlock()
+	if ok {
+		return h, nil
+	}
+	return readHeard(tx, key)
+}
+
+// writeDown brings what is unwritten into the transaction under way, sorted, so that neighbours share pages. The writer
+// alone calls it.
+func (j *Journal) writeDown(tx *bolt.Tx) error {
+	all := maps.Clone(j.unwritten) // nobody else changes it
+	maps.Copy(all, j.hearing.news)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if err := writeHeard(tx, all[key]); err != nil {
+			return err
+		}
+	}
+	j.hearing.writesDown = true
+	return nil
+}
+
+// heardDurably takes in what the transaction has heard, which is on disk. j.mu must be held.
+func (j *Journal) heardDurably() {
+	if j.hearing.writesDown {
+		clear(j.unwritten)
+	}
+	maps.Copy(j.unwritten, j.hearing.news)
+}
+
+// told is what the operations tell of alerts that is later than what the bucket has, by heardKey.
+func (c content) told() map[string]scale.Heard {
+	written, news := map[string]scale.Heard{}, map[string]scale.Heard{}
+	for _, h := range c.heard {
+		written[string(heardKey(h.Pool, h.Alert))] = h
+	}
+	for _, op := range c.operations { // oldest first
+		h, ok := scale.HeardOf(op.Intent, op.AcceptedAt)
+		key := string(heardKey(h.Pool, h.Alert))
+		if !ok || !h.At.After(written[key].At) {
+			continue
+		}
+		known, ok := news[key]
+		if !ok {
+			known = written[key]
+		}
+		if now, isNews := h.After(known); isNews {
+			news[key] = now
+		}
+	}
+	return news
+}
+
 // Recall is the latest that was heard of an alert.
 func (j *Journal) Recall(pool, alert string) (h scale.Heard, ok bool, err error) {
 	err = j.view(func(tx *bolt.Tx) (err error) {
-		h, err = recall(tx, heardKey(pool, alert))
+		h, err = j.recall(tx, heardKey(pool, alert))
 		return err
 	})
 	if err != nil || h.Since.IsZero() {
@@ -68,8 +159,8 @@ func (j *Journal) Recall(pool, alert string) (h scale.Heard, ok bool, err error)
 	return h, true, nil
 }
 
-// recall reads what was heard; it is zero if nothing was.
-func recall(tx *bolt.Tx, key []byte) (h scale.Heard, err error) {
+// readHeard reads what was heard; it is zero if nothing was.
+func readHeard(tx *bolt.Tx, key []byte) (h scale.Heard, err error) {
 	bucket := tx.Bucket([]byte(bucketHeard))
 	if bucket == nil {
 		return h, nil
@@ -97,18 +188,8 @@ func decodeHeard(key, record []byte) (h scale.Heard, err error) {
 	return scale.Heard{Pool: string(pool), Alert: string(alert), Since: stored.Since, Cleared: stored.Cleared, At: stored.At}, nil
 }
 
-// remember writes what was heard, if it is news.
-func remember(tx *bolt.Tx, h scale.Heard) error {
-	key := heardKey(h.Pool, h.Alert)
-	known, err := recall(tx, key)
-	if err != nil {
-		return err
-	}
-	now, isNews := h.After(known)
-	if !isNews {
-		return nil
-	}
-	text, err := json.Marshal(storedHeard{Since: now.Since, Cleared: now.Cleared, At: now.At})
+func writeHeard(tx *bolt.Tx, h scale.Heard) error {
+	text, err := json.Marshal(storedHeard{Since: h.Since, Cleared: h.Cleared, At: h.At})
 	if err != nil {
 		return err
 	}
@@ -116,7 +197,7 @@ func remember(tx *bolt.Tx, h scale.Heard) error {
 	if err != nil {
 		return err
 	}
-	return bucket.Put(key, seal(text))
+	return bucket.Put(heardKey(h.Pool, h.Alert), seal(text))
 }
 
 // seal puts the version and the checksum before a text.

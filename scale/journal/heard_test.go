@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -53,6 +55,134 @@ func TestWhatWasHeardOfAlertsOutlivesTheProcess(t *testing.T) {
 	if err := j.Remember([]scale.Heard{alertAt("a", 0, true), alertAt("c", 0, true)}); err != nil || transactions(t, j) != before {
 		t.Errorf("no news is written down, %v", err)
 	}
+}
+
+// ofAlert is an operation of an alert, which was accepted so many seconds after noon. Its firing began so long after
+// noon.
+func ofAlert(n int, alert string, since time.Duration, cleared bool) scale.Operation {
+	op := accepted(n, "worker", fmt.Sprint("key ", n))
+	op.AcceptedAt = noon.Add(time.Duration(n) * time.Second)
+	op.Intent.Delta, op.Intent.Signal = nil, &scale.Signal{Identity: alert, Since: noon.Add(since), Cleared: cleared}
+	return op
+}
+
+// heardAfter is alertAt, heard so many seconds after noon.
+func heardAfter(n int, alert string, since time.Duration, cleared bool) scale.Heard {
+	h := alertAt(alert, since, cleared)
+	h.At = noon.Add(time.Duration(n) * time.Second)
+	return h
+}
+
+func written(t *testing.T, j *Journal) (n int) {
+	t.Helper()
+	err := j.view(func(tx *bolt.Tx) error {
+		all, err := allHeard(tx)
+		n = len(all)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWhatOperationsTellOfAlertsIsWrittenDownLater(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	add(t, j, ofAlert(1, "a", time.Minute, false), ofAlert(2, "a", 0, true), ofAlert(3, "a", time.Hour, false), ofAlert(4, "b", 0, false))
+	// The end of the earlier firing came before the latest one, which goes on, whatever is read again from operations.
+	want := []scale.Heard{heardAfter(3, "a", time.Hour, false), heardAfter(4, "b", 0, false)}
+	check := func(inBucket int) {
+		t.Helper()
+		for _, h := range want {
+			recalls(t, j, h)
+		}
+		if got := written(t, j); got != inBucket {
+			t.Errorf("%d alerts are in the bucket, and not %d", got, inBucket)
+		}
+	}
+	check(0)
+	j = reopen(t, j, dir)
+	check(0)
+	if err := j.Prune(noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	check(2)
+	j = reopen(t, j, dir)
+	check(2)
+	add(t, j, ofAlert(5, "b", 0, true))
+	want[1] = heardAfter(5, "b", 0, true)
+	check(2)
+	j = reopen(t, j, dir)
+	check(2)
+}
+
+func TestManyAlertsAreWrittenDownTogether(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	for n := range mostUnwritten {
+		j.unwritten[string(heardKey("worker", fmt.Sprint(n)))] = heardAfter(n, fmt.Sprint(n), 0, false)
+	}
+	add(t, j, ofAlert(mostUnwritten, "last", 0, false))
+	if got := written(t, j); got != mostUnwritten || len(j.unwritten) != 1 {
+		t.Errorf("%d are written down, and %d are not", got, len(j.unwritten))
+	}
+	recalls(t, j, heardAfter(7, "7", 0, false))
+	recalls(t, j, heardAfter(mostUnwritten, "last", 0, false))
+}
+
+// What ends without an operation is on disk at once, even if older news is written down in the same transaction.
+func TestAnEndIsOnDiskWhateverElseIsWrittenDown(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	add(t, j, ofAlert(1, "a", 0, false))
+	end := heardAfter(2, "a", 0, true)
+	failures := make(chan error, 2)
+	j.writeGroup([]*write{
+		{do: func(tx *bolt.Tx) error {
+			now, _, err := j.hear(tx, end)
+			return errors.Join(err, writeHeard(tx, now))
+		}, err: failures},
+		{do: j.writeDown, err: failures},
+	})
+	if err := errors.Join(<-failures, <-failures); err != nil {
+		t.Fatal(err)
+	}
+	recalls(t, j, end)
+	recalls(t, reopen(t, j, dir), end)
+}
+
+func TestWhatATransactionHeardIsForgottenIfItFails(t *testing.T) {
+	j := open(t, t.TempDir())
+	full := errors.New("the disk is full")
+	err := j.commit(func(tx *bolt.Tx) error {
+		_, _, err := j.hear(tx, alertAt("a", 0, true))
+		return errors.Join(err, full)
+	})
+	if !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	if _, ok, err := j.Recall("worker", "a"); ok || err != nil {
+		t.Errorf("it is known: %v, %v", ok, err)
+	}
+}
+
+func TestAlertsOutliveTheirOperations(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	op := ofAlert(1, "a", 0, true)
+	op.Intent.Key = ""
+	add(t, j, op)
+	if err := j.Update([]scale.Operation{done(op, noon)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Prune(noon.Add(keepFor + time.Second/2)); err != nil { // the alert was heard of a second after noon
+		t.Fatal(err)
+	}
+	if _, err := j.Get(op.ID); err == nil {
+		t.Error("the operation is kept")
+	}
+	recalls(t, reopen(t, j, dir), heardAfter(1, "a", 0, true))
 }
 
 func TestPruneForgetsWhatWasHeard(t *testing.T) {

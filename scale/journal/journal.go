@@ -21,19 +21,23 @@ type Journal struct {
 	writes           chan *write
 	closing, written chan struct{}
 	close            func() error
+	// hearing is the writer's alone.
+	hearing hearing
 
 	mu sync.Mutex
 	// doubtful are operations of which it is not known whether they are in the file; they count as not being there.
 	doubtful map[string]bool
 	// failing says that the last transaction failed.
 	failing bool
+	// unwritten is the latest that was heard of alerts, by heardKey, where the bucket does not have it.
+	unwritten map[string]scale.Heard
 }
 
 var _ scale.Journal = (*Journal)(nil)
 
-func newJournal(db *bolt.DB, lock *flock.Flock) *Journal {
+func newJournal(db *bolt.DB, lock *flock.Flock, read content) *Journal {
 	j := &Journal{
-		db: db, lock: lock, doubtful: map[string]bool{},
+		db: db, lock: lock, doubtful: map[string]bool{}, unwritten: read.told(),
 		writes: make(chan *write), closing: make(chan struct{}), written: make(chan struct{}),
 	}
 	j.close = sync.OnceValue(func() error {
@@ -74,6 +78,11 @@ func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 			}
 			if err := put(tx, op, records[i]); err != nil {
 				return err
+			}
+			if h, ok := scale.HeardOf(op.Intent, op.AcceptedAt); ok {
+				if _, _, err := j.hear(tx, h); err != nil {
+					return err
+				}
 			}
 			stored[i] = op
 		}
@@ -220,6 +229,14 @@ const (
 // Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
 // with an idempotency key stay for longer: see keepKeyed. What was heard of alerts is forgotten in the same way.
 func (j *Journal) Prune(now time.Time) error {
+	j.mu.Lock()
+	isUnwritten := len(j.unwritten) > 0
+	j.mu.Unlock()
+	if isUnwritten {
+		if err := j.commit(j.writeDown); err != nil {
+			return err
+		}
+	}
 	var old, unheard [][]byte
 	err := j.view(func(tx *bolt.Tx) (err error) {
 		if old, err = outdated(tx, now); err == nil {

@@ -58,12 +58,12 @@ func Open(ctx context.Context, dir string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, damage, err := openFile(path)
+	db, read, damage, err := openFile(path)
 	if err != nil {
 		_ = lock.Unlock()
 		return nil, setupError(path, err)
 	}
-	j := newJournal(db, lock)
+	j := newJournal(db, lock, read)
 	j.damage = damage
 	return j, nil
 }
@@ -137,19 +137,19 @@ func InUse(dir string) (bool, error) {
 	return !free, lock.Close()
 }
 
-// openFile opens the file, or makes it. It replaces the file if it is damaged or mostly empty.
-func openFile(path string) (*bolt.DB, *DamageError, error) {
+// openFile opens the file, or makes it, and reads all of it. It replaces the file if it is damaged or mostly empty.
+func openFile(path string) (*bolt.DB, content, *DamageError, error) {
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	db, sound, damaged, err := openSound(path)
+	db, read, damaged, err := openSound(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, content{}, nil, err
 	}
 	var damage *DamageError
 	switch {
 	case damaged != nil:
-		if db, damage, err = replaceDamaged(path, sound, damaged); err != nil {
-			return nil, nil, err
+		if db, damage, err = replaceDamaged(path, read, damaged); err != nil {
+			return nil, content{}, nil, err
 		}
 	case fresh:
 		err = syncDir(filepath.Dir(path))
@@ -160,9 +160,9 @@ func openFile(path string) (*bolt.DB, *DamageError, error) {
 		if db != nil {
 			_ = db.Close()
 		}
-		return nil, nil, err
+		return nil, content{}, nil, err
 	}
-	return db, damage, nil
+	return db, read, damage, nil
 }
 
 // openSound opens the file and reads all of it. If the file is damaged, it returns no database but what could be read,
@@ -194,7 +194,7 @@ func openSound(path string) (db *bolt.DB, read content, damaged, err error) {
 		_ = closeBroken(db)
 		return nil, read, damaged, nil
 	}
-	return db, content{}, nil, nil
+	return db, read, nil, nil
 }
 
 // isDamaged tells a file whose content is wrong from one that cannot be used for another reason, which must stay where

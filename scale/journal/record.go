@@ -69,8 +69,8 @@ func doneKey(op scale.Operation) []byte {
 // endOf is the time in a key of doneKey.
 func endOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(key))) } //nolint:gosec // it was one
 
-// put writes an operation, its places in the indexes and what it tells of an alert. An operation that is open already
-// and stays so has its place there.
+// put writes an operation and its places in the indexes. An operation that is open already and stays so has its place
+// there.
 func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 	id := []byte(op.ID)
 	stays := op.State != scale.Done && isOpen(tx, id)
@@ -87,11 +87,6 @@ func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 	// leads to the last of those.
 	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && (keys.Get(key) == nil || string(keys.Get(key)) == op.Previous) {
 		if err := keys.Put(key, id); err != nil {
-			return err
-		}
-	}
-	if h, ok := scale.HeardOf(op.Intent, op.AcceptedAt); ok && !stays {
-		if err := remember(tx, h); err != nil {
 			return err
 		}
 	}

@@ -114,7 +114,7 @@ func replaceDamaged(path string, read content, cause error) (*bolt.DB, *DamageEr
 
 func putAll(tx *bolt.Tx, all content) error {
 	for _, h := range all.heard {
-		if err := remember(tx, h); err != nil {
+		if err := writeHeard(tx, h); err != nil {
 			return err
 		}
 	}
