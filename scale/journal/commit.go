@@ -88,10 +88,8 @@ func (j *Journal) writeGroup(group []*write) {
 		if err := j.scrub(tx); err != nil {
 			return err
 		}
-		if len(j.unwritten) >= mostUnwritten {
-			if err := j.writeDown(tx); err != nil {
-				return err
-			}
+		if err := j.writeDownSome(tx); err != nil {
+			return err
 		}
 		for _, w := range group {
 			if err := w.do(tx); err != nil {

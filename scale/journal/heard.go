@@ -20,18 +20,24 @@ import (
 // something is heard.
 //
 // What operations tell of alerts is not written there with each of them, since the operations are on disk and are read
-// when the file is opened. It is written for many alerts at once, which changes far fewer pages of the file, and in
-// any case before an operation is forgotten.
+// when the file is opened. It is written before operations are forgotten, or if it is of many alerts, and then of those
+// together whose keys are neighbours: they share pages of the file.
 const bucketHeard = "heard"
 
-// mostUnwritten is how many alerts there may be of which the bucket does not have the latest.
-const mostUnwritten = 1000
+const (
+	// mostUnwritten is about how many alerts there may be of which the bucket does not have the latest.
+	mostUnwritten = 5000
+	// writtenAtOnce is how many alerts one transaction writes down: more than operations come in one as a rule, and few
+	// enough that nobody waits for them.
+	writtenAtOnce = 128
+)
 
-// hearing is what a transaction that is under way hears of alerts, by heardKey. It counts once that is on disk.
+// hearing is what a transaction that is under way hears of alerts. It counts once that is on disk.
 type hearing struct {
+	// news is what it hears, by heardKey.
 	news map[string]scale.Heard
-	// writesDown says that everything that was unwritten before is in the transaction.
-	writesDown bool
+	// written are the keys of what was unwritten and is in the transaction.
+	written []string
 }
 
 // storedHeard is the form in which that is kept, after a head like that of a record. Fields are added, never renamed.
@@ -101,24 +107,51 @@ func (j *Journal) recall(tx *bolt.Tx, key []byte) (scale.Heard, error) {
 	return readHeard(tx, key)
 }
 
-// writeDown brings what is unwritten into the transaction under way, sorted, so that neighbours share pages. The writer
-// alone calls it.
-func (j *Journal) writeDown(tx *bolt.Tx) error {
-	all := maps.Clone(j.unwritten) // nobody else changes it
-	maps.Copy(all, j.hearing.news)
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if err := writeHeard(tx, all[key]); err != nil {
+// writeDown brings what is unwritten under some keys into the transaction under way. The writer alone calls it.
+func (j *Journal) writeDown(tx *bolt.Tx, keys []string) error {
+	for _, key := range keys {
+		h, ok := j.unwritten[key] // nobody else changes it
+		if !ok {
+			continue
+		}
+		if later, ok := j.hearing.news[key]; ok {
+			h = later
+		}
+		if err := writeHeard(tx, h); err != nil {
 			return err
 		}
 	}
-	j.hearing.writesDown = true
+	j.hearing.written = append(j.hearing.written, keys...)
 	return nil
 }
 
-// heardDurably takes in what the transaction has heard, which is on disk. j.mu must be held.
+// writeDownSome writes down the next of what is unwritten if that is of many alerts. The writer alone calls it.
+func (j *Journal) writeDownSome(tx *bolt.Tx) error {
+	if len(j.toWrite) == 0 && len(j.unwritten) >= mostUnwritten {
+		j.toWrite = slices.Sorted(maps.Keys(j.unwritten))
+	}
+	return j.writeDown(tx, j.toWrite[:min(writtenAtOnce, len(j.toWrite))])
+}
+
+// writeDownAll writes down all that is unwritten.
+func (j *Journal) writeDownAll() error {
+	j.mu.Lock()
+	keys := slices.Sorted(maps.Keys(j.unwritten))
+	j.mu.Unlock()
+	for part := range slices.Chunk(keys, writtenAtOnce) {
+		if err := j.commit(func(tx *bolt.Tx) error { return j.writeDown(tx, part) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heardDurably takes in what the transaction under way has heard and written down, which is on disk. The writer alone
+// calls it; j.mu must be held.
 func (j *Journal) heardDurably() {
-	if j.hearing.writesDown {
-		clear(j.unwritten)
+	j.toWrite = j.toWrite[min(writtenAtOnce, len(j.toWrite)):]
+	for _, key := range j.hearing.written {
+		delete(j.unwritten, key)
 	}
 	maps.Copy(j.unwritten, j.hearing.news)
 }

@@ -123,12 +123,16 @@ func TestManyAlertsAreWrittenDownTogether(t *testing.T) {
 	for n := range mostUnwritten {
 		j.unwritten[string(heardKey("worker", fmt.Sprint(n)))] = heardAfter(n, fmt.Sprint(n), 0, false)
 	}
-	add(t, j, ofAlert(mostUnwritten, "last", 0, false))
-	if got := written(t, j); got != mostUnwritten || len(j.unwritten) != 1 {
-		t.Errorf("%d are written down, and %d are not", got, len(j.unwritten))
+	const last = mostUnwritten
+	for n := range (mostUnwritten-1)/writtenAtOnce + 2 { // one more than is needed
+		add(t, j, ofAlert(last+n, "last", time.Duration(n), false))
+		all := min((n+1)*writtenAtOnce, mostUnwritten)
+		if got := written(t, j); got != all || len(j.unwritten) != mostUnwritten-all+1 {
+			t.Fatalf("after %d transactions, %d are written down and %d are not", n+1, got, len(j.unwritten))
+		}
+		recalls(t, j, heardAfter(7, "7", 0, false))
+		recalls(t, j, heardAfter(last+n, "last", time.Duration(n), false))
 	}
-	recalls(t, j, heardAfter(7, "7", 0, false))
-	recalls(t, j, heardAfter(mostUnwritten, "last", 0, false))
 }
 
 // What ends without an operation is on disk at once, even if older news is written down in the same transaction.
@@ -143,7 +147,7 @@ func TestAnEndIsOnDiskWhateverElseIsWrittenDown(t *testing.T) {
 			now, _, err := j.hear(tx, end)
 			return errors.Join(err, writeHeard(tx, now))
 		}, err: failures},
-		{do: j.writeDown, err: failures},
+		{do: func(tx *bolt.Tx) error { return j.writeDown(tx, []string{string(heardKey("worker", "a"))}) }, err: failures},
 	})
 	if err := errors.Join(<-failures, <-failures); err != nil {
 		t.Fatal(err)

@@ -21,15 +21,17 @@ type Journal struct {
 	writes           chan *write
 	closing, written chan struct{}
 	close            func() error
-	// hearing is the writer's alone.
+	// hearing and toWrite, the keys of what is unwritten and is being written down, are the writer's alone.
 	hearing hearing
+	toWrite []string
 
 	mu sync.Mutex
 	// doubtful are operations of which it is not known whether they are in the file; they count as not being there.
 	doubtful map[string]bool
 	// failing says that the last transaction failed.
 	failing bool
-	// unwritten is the latest that was heard of alerts, by heardKey, where the bucket does not have it.
+	// unwritten is the latest that was heard of alerts, by heardKey, if the bucket does not have it. The writer alone
+	// changes it.
 	unwritten map[string]scale.Heard
 }
 
@@ -229,13 +231,8 @@ const (
 // Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
 // with an idempotency key stay for longer: see keepKeyed. What was heard of alerts is forgotten in the same way.
 func (j *Journal) Prune(now time.Time) error {
-	j.mu.Lock()
-	isUnwritten := len(j.unwritten) > 0
-	j.mu.Unlock()
-	if isUnwritten {
-		if err := j.commit(j.writeDown); err != nil {
-			return err
-		}
+	if err := j.writeDownAll(); err != nil {
+		return err
 	}
 	var old, unheard [][]byte
 	err := j.view(func(tx *bolt.Tx) (err error) {
