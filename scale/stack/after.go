@@ -111,6 +111,22 @@ func (d *departure) next(now traces) (added time.Time, ok bool) {
 		now.updates == d.traces.updates+1 && now.newest > d.traces.newest && !now.state.ModTime().After(added)
 }
 
+// leftState is the [scale.Stamp.State] in which an update that has just succeeded has left the stack. It is empty if
+// the backend does not show that, or shows that somebody else has written since the update was decided.
+func (d *departure) leftState(s *Stack) string {
+	if d.base == nil {
+		return ""
+	}
+	now, ok := s.traces()
+	if !ok {
+		return ""
+	}
+	if _, isNext := d.next(now); !isNext {
+		return ""
+	}
+	return now.stamp().State
+}
+
 // tellAll says whether the steps of an update tell everything that it has changed and that a reading finds: which
 // resources there are and, as far as that matters, which of them depend on which.
 func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {

@@ -41,8 +41,8 @@ type keptProof struct {
 	Backend string `json:"backend"`
 
 	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] of the stack as it was proved, or as it was first read after an update of ours;
-	// empty if it is not known.
+	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If nobody can
+	// tell how that was, it is how the stack was first read after it; empty before that.
 	State string `json:"state,omitempty"`
 	// Files and Rest are the basis.
 	Files map[string]string `json:"files"`
@@ -73,7 +73,7 @@ func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	if kept == nil || !kept.holds(snap) || !kept.restsOn(now) {
 		return &scale.Proof{Basis: s.proofs.told}, nil
 	}
-	if kept.Proof.Head == snap.Head && kept.State == "" { // after an update of ours, and from now on edits of the state are seen
+	if kept.Proof.Head == snap.Head && kept.State == "" { // edits of the state are seen from now on
 		kept.State = snap.Stamp.State
 	}
 	proof := kept.Proof
@@ -210,8 +210,9 @@ func (k *keptProof) acquit() {
 
 // carryProof takes the end of an update of ours into the proof that is kept. The proof holds on, unless files have
 // changed meanwhile that are not known to be written by updates. head is the stack's after an update that has
-// succeeded, and empty after one that has not.
-func (s *Stack) carryProof(head string, before, after basis) {
+// succeeded, and empty after one that has not. state is the [scale.Stamp.State] that the update has left; empty if it
+// is not known.
+func (s *Stack) carryProof(head, state string, before, after basis) {
 	s.proofs.mu.Lock()
 	defer s.proofs.mu.Unlock()
 	kept := s.keptProof()
@@ -220,7 +221,7 @@ func (s *Stack) carryProof(head string, before, after basis) {
 	} else if kept != nil && kept.restsOn(before) && before.rest == after.rest {
 		kept.Files = after.files
 		if head != "" {
-			kept.Proof.Head, kept.State = head, ""
+			kept.Proof.Head, kept.State = head, state
 			pools := make(map[string]scale.PoolProof, len(kept.Proof.Pools))
 			for pool, found := range kept.Proof.Pools {
 				pools[pool] = scale.PoolProof{Pending: found.Pending}

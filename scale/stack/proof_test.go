@@ -311,7 +311,7 @@ func TestAProofIsCarriedOverAnUpdate(t *testing.T) {
 				head, next = "", afterOurs(ownHead("pulumiscale/2", "failed"), snap)
 				next.Updates[0].Succeeded = false
 			}
-			e.carryProof(head, before, e.looks(change))
+			e.carryProof(head, "", before, e.looks(change))
 			if c.foreign {
 				next = read("3", next.Updates...)
 			}
@@ -335,7 +335,7 @@ func TestWhatAnUpdateTakesFromTheProof(t *testing.T) {
 		t.Fatal("it was not kept")
 	}
 	basis := e.looks(snap.Unchanged())
-	e.carryProof("2", basis, basis)
+	e.carryProof("2", "", basis, basis)
 	after := afterOurs("2", snap)
 	proof, err := e.Proof(after)
 	if err != nil {
@@ -351,6 +351,23 @@ func TestWhatAnUpdateTakesFromTheProof(t *testing.T) {
 	}
 }
 
+// An edit of the state is seen even if nobody has read the stack between the update and the edit.
+func TestAnEditRightAfterAnUpdateIsSeen(t *testing.T) {
+	e, snap := ground(t), read("1")
+	e.keeps(snap, nothing, true)
+	basis := e.looks(snap.Unchanged())
+	e.carryProof("2", "state", basis, basis)
+	after := afterOurs("2", snap)
+	edited := *after
+	edited.Stamp.State = "edited"
+	if e.knows(&edited) || e.next().knows(&edited) {
+		t.Error("an edit of the state was not seen")
+	}
+	if !e.knows(after) || !e.next().knows(after) {
+		t.Error("what the update left is not proved")
+	}
+}
+
 // If two updates write one file after the other, both files are learnt.
 func TestTwoUpdatesThatWriteFilesAreLearntTogether(t *testing.T) {
 	e, snap := ground(t), read("1")
@@ -360,7 +377,7 @@ func TestTwoUpdatesThatWriteFilesAreLearntTogether(t *testing.T) {
 	for _, path := range []string{"a.bin", "b.bin"} {
 		before := e.looks(snap.Unchanged())
 		e.write(path, "y")
-		e.carryProof("", before, e.looks(snap.Unchanged()))
+		e.carryProof("", "", before, e.looks(snap.Unchanged()))
 	}
 	e = e.next() // what is suspected outlives the process
 	if !e.keeps(snap, nothing, true) {
@@ -378,12 +395,12 @@ func TestCarryingNoProofOn(t *testing.T) {
 	e, snap := ground(t), read("1")
 	e.write("a.bin", "x")
 	basis := e.looks(snap.Unchanged())
-	e.carryProof("2", basis, basis)
+	e.carryProof("2", "", basis, basis)
 	if e.next().knows(snap) || e.knows(snap) {
 		t.Error("it is proved")
 	}
 	e.write("a.bin", "y")
-	e.carryProof("3", basis, e.looks(snap.Unchanged()))
+	e.carryProof("3", "", basis, e.looks(snap.Unchanged()))
 	if e.next().knows(snap) || e.knows(snap) {
 		t.Error("it is proved then")
 	}

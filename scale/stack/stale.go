@@ -121,18 +121,18 @@ func endedAsStale(what string, f *follower, err error) error {
 
 // carry begins to take the end of an update into the proof that is kept, and waits for the end of that when it is told
 // to.
-func (s *Stack) carry(change scale.Change, decided basis, failed error) (wait func()) {
+func (s *Stack) carry(from *departure, change scale.Change, decided basis, failed error) (wait func()) {
 	if change.Basis == "" {
 		return func() {}
 	}
-	head := ""
+	var head, state string
 	if failed == nil {
-		head = ownHead(change.ID, succeeded)
+		head, state = ownHead(change.ID, succeeded), from.leftState(s)
 	}
 	var carrying sync.WaitGroup
 	carrying.Go(func() {
 		if after, err := s.basis(change); err == nil {
-			s.carryProof(head, decided, after)
+			s.carryProof(head, state, decided, after)
 		}
 	})
 	return carrying.Wait

@@ -82,7 +82,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
 	engine.sentry.relieve()
-	defer s.carry(change, decided, err)()
+	defer s.carry(from, change, decided, err)()
 	s.conclude(engine, f, err)
 	err = last.meaning(f, err)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok {
