@@ -149,7 +149,8 @@ func NewQueue(options QueueOptions) (*Queue, error) {
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
-		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1), work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
+		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1),
+		work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
 		busy: map[string]time.Time{}, outlooks: map[string]outlook{}, unsaved: map[string]ending{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
