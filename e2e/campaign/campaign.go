@@ -32,6 +32,7 @@ type campaign struct {
 	next    int
 	worlds  int
 	broken  int
+	reports []string
 	tallies map[string]*tally
 }
 
@@ -144,6 +145,9 @@ func (c *campaign) run(ctx context.Context) (int, error) {
 	}
 	lanes.Wait()
 	c.say("%s", c.table())
+	for _, report := range c.reports { // whoever sees only the end of the output sees them
+		c.say("%s", report)
+	}
 	err := errors.Join(errs...)
 	if err == nil && c.broken == 0 && c.next < len(c.plan) && c.limit == 0 {
 		err = errors.New("it was interrupted")
@@ -243,9 +247,11 @@ func (c *campaign) report(ctx context.Context, w *world, task task, index, lane 
 	err := w.save(ctx, kept)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.say("\nBROKEN: round %d, lane %d, -seed %d -round %s:%x; the world is kept in %s\n%s", index, lane, c.seed, task.kind, task.seed, kept, w.story)
+	report := fmt.Sprintf("\nBROKEN: round %d, lane %d, -seed %d -round %s:%x; the world is kept in %s\n%s", index, lane, c.seed, task.kind, task.seed, kept, w.story)
 	if log, problem := os.ReadFile(w.logPath()); problem == nil {
-		c.say("the end of serve's log:\n%s\n", lastLines(string(log), 25))
+		report += fmt.Sprintf("\nthe end of serve's log:\n%s\n", lastLines(string(log), 25))
 	}
+	c.say("%s", report)
+	c.reports = append(c.reports, report)
 	return err
 }

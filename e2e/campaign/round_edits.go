@@ -93,10 +93,10 @@ func (r *round) removeConfig() func() {
 	return func() { r.replaceConfig(string(text)) }
 }
 
-// checkOut checks the config file out from an older commit. Nobody undoes that: the counts are put right, and the rest
-// is the same.
+// checkOut checks the config file out from the oldest commit since the checkout was last brought to what is deployed.
+// Nobody undoes that: the counts are put right, and the rest is the same.
 func (r *round) checkOut() func() {
-	out, err := r.run(r.ctx, r.program(), "git", "rev-list", "HEAD")
+	out, err := r.run(r.ctx, r.program(), "git", "rev-list", "HEAD", "--not", homeTag+"^@")
 	commits := strings.Fields(out)
 	if err == nil && len(commits) > 0 {
 		_, err = r.run(r.ctx, r.program(), "git", "checkout", "-q", commits[len(commits)-1], "--", filepath.Base(r.config()))

@@ -433,16 +433,19 @@ func (r *round) shift(pool poolSpec, by, number int) {
 	r.count("sizes changed behind the state", 1)
 }
 
-// comeHome brings the server's checkout to what was deployed last.
+// homeTag is at the commit with which the server's checkout was last brought to what is deployed.
+const homeTag = "home"
+
+// comeHome brings the server's checkout, and the one that others scale from, to what was deployed last.
 func (r *round) comeHome() {
 	e := r.people.deployed
-	err := r.checkOutEdition(r.program(), e)
-	if err != nil {
+	if err := errors.Join(r.checkOutEdition(r.program(), e), r.checkOutEdition(r.copy(), e)); err != nil {
 		r.complain("%v", err)
 	}
-	out, err := r.run(r.ctx, r.program(), "git", "commit", "-q", "--allow-empty", "-a", "-m", "what is deployed")
-	if err != nil {
-		r.complain("commit: %v %s", err, out)
+	for _, args := range [][]string{{"commit", "-q", "--allow-empty", "-a", "-m", "what is deployed"}, {"tag", "-f", homeTag}} {
+		if out, err := r.run(r.ctx, r.program(), "git", args...); err != nil {
+			r.complain("git %s: %v %s", args[0], err, out)
+		}
 	}
 	r.edition = e
 	if err := r.takeCounts(r.program()); err != nil {

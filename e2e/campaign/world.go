@@ -103,7 +103,7 @@ func (c *campaign) makeTemplate(ctx context.Context) error {
 	if err := w.makeLoop(); err != nil {
 		return err
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "deployed"}} {
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "deployed"}, {"tag", homeTag}} {
 		if _, err := w.run(ctx, w.program(), "git", args...); err != nil {
 			return err
 		}
