@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -240,8 +241,8 @@ func (s *server) readTokens(ctx context.Context) error {
 	defer s.reading.Unlock()
 	had, file := s.tokens.Any(), s.stack.ConfigFile()
 	before := modified(file)
-	if had && s.hasFile && before.IsZero() { // a missing file does not say that somebody took the token away
-		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing, and so the tokens cannot be read"}
+	if had && s.hasFile && isBlank(file) { // that does not say that somebody took the token away
+		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing or empty, and so the tokens cannot be read"}
 	}
 	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
 	if err != nil {
@@ -370,6 +371,12 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 			s.configured = now
 		}
 	}
+}
+
+// isBlank says whether a file holds nothing, or is not there, or cannot be read.
+func isBlank(path string) bool {
+	text, err := os.ReadFile(path)
+	return err != nil || len(bytes.TrimSpace(text)) == 0
 }
 
 // modified is when a file was changed last. It is zero if that cannot be told.

@@ -265,13 +265,33 @@ func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 		t.Errorf("said %d times", said)
 	}
 
-	// A file that is not there says nothing of the token.
-	if err := os.Remove(s.config); err != nil {
-		t.Fatal(err)
+}
+
+// A file that is not there, or in which nothing stands, says nothing of the token: an editor, or a checkout, is about to
+// write it anew.
+func TestServeKeepsATokenWhoseFileIsMissingOrEmpty(t *testing.T) {
+	for name, change := range map[string]func(config string) error{
+		"missing": os.Remove,
+		"empty":   func(config string) error { return os.Truncate(config, 0) },
+		"blank":   func(config string) error { return os.WriteFile(config, []byte("\n \n"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServed(t)
+			if err := os.WriteFile(s.config, []byte("config: {}\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := launch(t, s, "--poll", "1s")
+			if err := change(s.config); err != nil {
+				t.Fatal(err)
+			}
+			s.set(func() { s.secrets = nil })
+			if body := r.wants(409, http.MethodPost, "/-/reload", token); !strings.Contains(body, "is missing or empty") {
+				t.Error(body)
+			}
+			r.log.wait(t, "the tokens cannot be read again; those in force stay so")
+			r.wants(200, http.MethodGet, "/pools", token)
+		})
 	}
-	s.set(func() { s.secrets = nil })
-	r.log.wait(t, "the tokens cannot be read again; those in force stay so")
-	r.wants(200, http.MethodGet, "/pools", newToken)
 }
 
 // A config file that is taken away, or that is being written, while it is read says nothing of the token either.
