@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -112,9 +114,9 @@ type server struct {
 	// directories are directories that answers do not tell.
 	directories []string
 	// activity knows what is being done to the stack.
-	activity *scale.Activity
+	activity *queue.Activity
 	scaler   *scale.Scaler
-	queue    *scale.Queue
+	queue    *queue.Queue
 	handler  *webhook.Server
 	http     *http.Server
 	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
@@ -133,7 +135,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 		debug.SetGCPercent(garbageShare)
 	}
 	s := &server{
-		serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &scale.Activity{Now: o.app.now},
+		serveOptions: o, log: o.logger(), tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &queue.Activity{Now: o.app.now},
 	}
 	signals := newServeSignals(stop, s.log, o.app.terminalGone)
 	defer signals.watch(o.app.notify)()
@@ -191,7 +193,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 const mostRetryDelay = time.Minute
 
 // build puts the scaler, the queue and the HTTP server together.
-func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
+func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	a := s.app
 	observe := func(event scale.Event) {
 		s.metrics.Observe(event)
@@ -202,7 +204,7 @@ func (s *server) build(ctx context.Context, kept scale.Journal) (err error) {
 		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
-	s.queue, err = scale.NewQueue(scale.QueueOptions{
+	s.queue, err = queue.New(queue.Options{
 		Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter,
 		RetryDelay: a.settings.retryDelay, MaxRetryDelay: max(a.settings.retryDelay, mostRetryDelay),
 	})

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -24,29 +26,29 @@ func (o *serveOptions) logger() *slog.Logger {
 // logEvent writes down what goes on in the queue, the scaler and the engine.
 func logEvent(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
-	case scale.Submitted:
+	case queue.Submitted:
 		d := e.Decision
 		log.Info("decided", "pool", d.Intent.Pool, "source", d.Intent.Source, "ask", d.Intent.Ask(), "outcome", string(d.Outcome),
 			"from", count(d.From), "to", d.To, "reason", d.Reason, "operation", e.Operation.ID, "accepted", e.Accepted, "duplicate", e.Duplicate)
-	case scale.Changed:
+	case queue.Changed:
 		op := e.Operation
 		level := slog.LevelInfo
-		if op.Result == scale.FinalFailed || op.Result == scale.FinalUnverified {
+		if op.Result == queue.FinalFailed || op.Result == queue.FinalUnverified {
 			level = slog.LevelError
 		}
 		log.Log(context.Background(), level, "operation", "pool", op.Intent.Pool, "operation", op.ID, "state", string(op.State), "result", string(op.Result),
 			"from", count(op.From), "to", count(op.To), "reason", op.Error)
-	case scale.BatchDone:
+	case queue.BatchDone:
 		logBatch(log, e)
-	case scale.Postponed:
+	case queue.Postponed:
 		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
-	case scale.Refreshed:
+	case queue.Refreshed:
 		if e.Err != nil && !scale.IsOff(e.Err) { // the queue tells of that one, once
 			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
 		}
-	case scale.JournalFailed:
+	case queue.JournalFailed:
 		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
-	case scale.JournalMended:
+	case queue.JournalMended:
 		log.Info("the journal can be written again")
 	case scale.Retrying:
 		log.Warn("trying again", "attempt", e.Attempt, "of", e.Of, "delay", e.Delay.String(), "reason", e.Err.Error())
@@ -118,7 +120,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 		}
 	case scale.Settling:
 		log.Warn("an update failed or was cut off; bringing its pools back to the previous count", "pools", e.Pools)
-	case scale.HoldsChanged:
+	case queue.HoldsChanged:
 		for _, h := range e.Now {
 			if !slices.Contains(e.Before, h) {
 				log.Warn("held", "pool", h.Pool, "until", h.Until, "by", h.By, "reason", h.Reason)
@@ -129,7 +131,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 				log.Info("no longer held", "pool", h.Pool, "by", h.By, "reason", h.Reason)
 			}
 		}
-	case scale.Announced:
+	case queue.Announced:
 		for _, u := range e.Upcoming {
 			log.Warn("about to bring a pool back", "pool", u.Pool, "to", u.To, "at", u.At, "reason", u.Why)
 		}
@@ -142,7 +144,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 	}
 }
 
-func logBatch(log *slog.Logger, e scale.BatchDone) {
+func logBatch(log *slog.Logger, e queue.BatchDone) {
 	if e.Err != nil && !e.Postponed { // that has been said
 		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
@@ -17,14 +19,14 @@ func FuzzLog(f *testing.F) {
 		f.Add(text)
 	}
 	failure := errors.New("")
-	operation := scale.Operation{Intent: scale.Intent{Signal: &scale.Signal{}}}
+	operation := queue.Operation{Intent: scale.Intent{Signal: &scale.Signal{}}}
 	events := []scale.Event{
-		scale.Submitted{Submission: scale.Submission{Decision: scale.Decision{Intent: operation.Intent}}}, scale.Changed{Operation: operation}, scale.BatchDone{Err: failure},
-		scale.BatchDone{Report: &scale.Report{Results: []scale.MoveResult{{}}}}, scale.Postponed{Err: failure}, scale.Refreshed{Err: failure},
-		scale.JournalFailed{Err: failure}, scale.Retrying{Err: failure}, scale.Drifted{}, scale.EngineStarted{}, scale.StepDone{}, scale.Diagnosed{Diagnostic: scale.Diagnostic{Severity: "error"}},
+		queue.Submitted{Submission: queue.Submission{Decision: scale.Decision{Intent: operation.Intent}}}, queue.Changed{Operation: operation}, queue.BatchDone{Err: failure},
+		queue.BatchDone{Report: &scale.Report{Results: []scale.MoveResult{{}}}}, queue.Postponed{Err: failure}, queue.Refreshed{Err: failure},
+		queue.JournalFailed{Err: failure}, scale.Retrying{Err: failure}, scale.Drifted{}, scale.EngineStarted{}, scale.StepDone{}, scale.Diagnosed{Diagnostic: scale.Diagnostic{Severity: "error"}},
 		scale.SwitchedOff{Err: failure}, scale.Overtaken{Pools: make([]string, 100)}, scale.Stale{Err: &scale.StaleError{}}, scale.Proved{Err: failure},
 		scale.PendingOperations{URNs: make([]string, 100)}, scale.LockRemoved{Holders: []scale.Holder{{}}}, scale.Settling{Pools: []string{""}},
-		scale.HoldsChanged{Now: scale.Holds{{}}}, scale.Announced{Upcoming: []scale.Upcoming{{}}}, scale.Remarked{Remarks: []string{""}}, scale.Settled{Err: failure, Pools: []string{""}},
+		queue.HoldsChanged{Now: scale.Holds{{}}}, queue.Announced{Upcoming: []queue.Upcoming{{}}}, scale.Remarked{Remarks: []string{""}}, scale.Settled{Err: failure, Pools: []string{""}},
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, format := range []string{logText, logJSON} {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -133,7 +135,7 @@ const backendInterval = 5 * time.Second
 type backend struct {
 	scaler *scale.Scaler
 	// last is what was read last.
-	last scale.Overview
+	last queue.Overview
 }
 
 func (b *backend) name() string { return "read from the backend" }
@@ -141,7 +143,7 @@ func (b *backend) name() string { return "read from the backend" }
 // ask reads the stack. If that fails, it tells what was read last, as a server does. It returns the error if ctx has
 // ended, or if nothing has been read yet and waiting does not mend it.
 func (b *backend) ask(ctx context.Context) (*board.Status, error) {
-	overview, err := b.scaler.Overview(ctx)
+	overview, err := queue.ReadOverview(ctx, b.scaler)
 	switch {
 	case err == nil:
 		b.last = overview

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -98,7 +100,7 @@ func TestWatchSendsTheToken(t *testing.T) {
 			var asked atomic.Value
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked.Store(r.Header.Get("Authorization"))
-				_ = json.NewEncoder(w).Encode(board.New("dev", scale.Overview{ReadAt: noon}, nil, nil, noon))
+				_ = json.NewEncoder(w).Encode(board.New("dev", queue.Overview{ReadAt: noon}, nil, nil, noon))
 			}))
 			defer server.Close()
 			term := newTerminal(stack, "")
@@ -177,7 +179,7 @@ func TestWatchBeginsWithAStackThatCanBeRead(t *testing.T) {
 
 // Keys that are pressed fast come together.
 func TestKeysOfThePicture(t *testing.T) {
-	status := board.New("dev", scale.Overview{ReadAt: noon}, nil, nil, noon)
+	status := board.New("dev", queue.Overview{ReadAt: noon}, nil, nil, noon)
 	for range 30 {
 		status.Pools = append(status.Pools, board.Pool{Pool: "api", Max: 9})
 	}

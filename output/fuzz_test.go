@@ -18,6 +18,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -30,8 +32,8 @@ import (
 var events = []scale.Event{
 	scale.Waiting{}, scale.Retrying{}, scale.Drifted{}, scale.EngineStarted{}, scale.StepStarted{}, scale.StepDone{}, scale.Diagnosed{}, scale.Proving{},
 	scale.Proved{}, scale.Stale{}, scale.Overtaken{}, scale.PendingOperations{}, scale.LockRemoved{}, scale.Settling{}, scale.Settled{}, scale.SwitchedOff{},
-	scale.SwitchedOn{}, scale.Submitted{}, scale.Changed{}, scale.BatchStarted{}, scale.BatchDone{}, scale.Postponed{}, scale.Announced{},
-	scale.HoldsChanged{}, scale.Remarked{}, scale.Refreshed{}, scale.JournalFailed{}, scale.JournalMended{},
+	scale.SwitchedOn{}, queue.Submitted{}, queue.Changed{}, queue.BatchStarted{}, queue.BatchDone{}, queue.Postponed{}, queue.Announced{},
+	queue.HoldsChanged{}, scale.Remarked{}, queue.Refreshed{}, queue.JournalFailed{}, queue.JournalMended{},
 }
 
 func TestNoKindOfEventIsMissing(t *testing.T) {

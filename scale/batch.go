@@ -23,7 +23,7 @@ func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decisi
 	}
 	for i := range decisions {
 		if i != winner && decisions[i].Outcome == Scale {
-			decisions[i] = decisions[i].end(Superseded, "another signal for the pool needs as much or more")
+			decisions[i] = decisions[i].WithOutcome(Superseded, "another signal for the pool needs as much or more")
 		}
 	}
 	if winner >= 0 {

@@ -75,14 +75,14 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	d := Decision{Intent: intent, From: pool.Count}
 	if hold := pool.Holds.On(intent.Pool, now); hold != nil {
 		d.Until = hold.Until
-		return d.end(Held, hold.String())
+		return d.WithOutcome(Held, hold.String())
 	}
 	if rule.Paused == PauseBoth && !intent.Force {
-		return d.end(Paused, "the rule is paused")
+		return d.WithOutcome(Paused, "the rule is paused")
 	}
 	wanted, stop := want(rule, pool.Count, intent)
 	if stop != nil {
-		return d.end(stop.outcome, stop.reason)
+		return d.WithOutcome(stop.outcome, stop.reason)
 	}
 	d.Wanted, d.To = wanted.count, rule.clamp(wanted.count)
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
@@ -90,28 +90,28 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	}
 	if never := d.turned(wanted.way); never != "" {
 		d.To = *d.From
-		return d.end(NoChange, staysReason(rule, d)+never)
+		return d.WithOutcome(NoChange, staysReason(rule, d)+never)
 	}
 	direction := d.direction(pool.Configured)
 	if rule.pauses(direction) && !intent.Force {
-		return d.end(Paused, fmt.Sprintf("the rule is paused for scaling %s", direction))
+		return d.WithOutcome(Paused, fmt.Sprintf("the rule is paused for scaling %s", direction))
 	}
 	if direction == 0 && equal(pool.Configured, d.To) {
-		return d.end(NoChange, d.noChangeReason())
+		return d.WithOutcome(NoChange, d.noChangeReason())
 	}
 	if intent.Signal != nil && pool.Busy {
-		return d.end(CoolingDown, "an update of the pool is running")
+		return d.WithOutcome(CoolingDown, "an update of the pool is running")
 	}
-	if until := holdUntil(rule.Cooldown, pool.seenBy(intent), direction, now); now.Before(until) && !intent.Force {
+	if until := cooldownEnd(rule.Cooldown, pool.seenBy(intent), direction, now); now.Before(until) && !intent.Force {
 		d.Until = until
-		return d.end(CoolingDown, fmt.Sprintf("cooling down for another %s", until.Sub(now).Round(time.Second)))
+		return d.WithOutcome(CoolingDown, fmt.Sprintf("cooling down for another %s", until.Sub(now).Round(time.Second)))
 	}
 	d.Outcome = Scale
 	return d
 }
 
-// end closes the decision with an outcome other than Scale.
-func (d Decision) end(outcome Outcome, reason string) Decision {
+// WithOutcome is the decision closed with an outcome other than [Scale].
+func (d Decision) WithOutcome(outcome Outcome, reason string) Decision {
 	d.Outcome, d.Reason = outcome, reason
 	return d
 }
@@ -185,18 +185,18 @@ func (r Rule) pauses(d Direction) bool {
 	return r.Paused == PauseUp && d == Up || r.Paused == PauseDown && d == Down
 }
 
-// holdUntil is when the cooldown lets a change in the direction through. A scaling may seem to lie in the future
+// cooldownEnd is when the cooldown lets a change in the direction through. A scaling may seem to lie in the future
 // because this machine's clock was set back or the backend's is ahead. Then it holds for no longer than one that
 // completed now. One that lies further ahead than the cooldown lasts is no guide any more: it would hold for as long as
 // the clocks differ.
-func holdUntil(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
+func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
 	hold := c.Down
 	if direction == Up {
 		hold = c.Up
 	}
 	last := believable(pool.LastUp, now.Add(hold))
 	if direction == Down || !c.Split {
-		last = latest(last, believable(pool.LastDown, now.Add(hold)))
+		last = Later(last, believable(pool.LastDown, now.Add(hold)))
 	}
 	if direction == 0 || last.IsZero() {
 		return time.Time{}
@@ -231,7 +231,7 @@ func (p Pool) seenBy(intent Intent) Pool {
 	return p
 }
 
-func latest(a, b time.Time) time.Time {
+func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -65,7 +65,7 @@ func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 	if snap.Complete || !slices.ContainsFunc(out, func(d Drift) bool { return d.Edit }) {
 		return out, nil
 	}
-	all, err := everyUpdate(ctx, stack, snap.Rules)
+	all, err := EveryUpdate(ctx, stack, snap.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func Drifts(ctx context.Context, stack Stack, snap *Snapshot) ([]Drift, error) {
 }
 
 // everyUpdate is the whole history of a stack.
-func everyUpdate(ctx context.Context, stack Stack, rules Rules) ([]Update, error) {
+func EveryUpdate(ctx context.Context, stack Stack, rules Rules) ([]Update, error) {
 	updates, _, err := stack.History(ctx, rules, 0)
 	return updates, err
 }

@@ -315,3 +315,10 @@ func (e *OvertakenError) Error() string {
 type ChangedError struct{}
 
 func (e *ChangedError) Error() string { return "the stack has changed since the preview" }
+
+// MayBeOnePools says whether an error may be the fault of one pool alone, so that the others may succeed without it.
+func MayBeOnePools(err error) bool {
+	engine, isEngine := errors.AsType[*EngineError](err)
+	_, isTarget := errors.AsType[*TargetError](err)
+	return isEngine && !engine.Interrupted || isTarget
+}

@@ -10,7 +10,7 @@ type Observe func(Event)
 func Unobserved(Event) {}
 
 // Event is something that happened on the way.
-type Event interface{ event() }
+type Event interface{ IsEvent() }
 
 type (
 	// Waiting says that another PulumiScale process works in the directory, and that it is waited for.
@@ -85,18 +85,18 @@ type Diagnostic struct {
 	Message  string `json:"message" text:"lines"`
 }
 
-func (Waiting) event()           {}
-func (Retrying) event()          {}
-func (Drifted) event()           {}
-func (EngineStarted) event()     {}
-func (StepStarted) event()       {}
-func (StepDone) event()          {}
-func (Diagnosed) event()         {}
-func (Proving) event()           {}
-func (Proved) event()            {}
-func (Stale) event()             {}
-func (Overtaken) event()         {}
-func (PendingOperations) event() {}
-func (LockRemoved) event()       {}
-func (Settling) event()          {}
-func (Settled) event()           {}
+func (Waiting) IsEvent()           {}
+func (Retrying) IsEvent()          {}
+func (Drifted) IsEvent()           {}
+func (EngineStarted) IsEvent()     {}
+func (StepStarted) IsEvent()       {}
+func (StepDone) IsEvent()          {}
+func (Diagnosed) IsEvent()         {}
+func (Proving) IsEvent()           {}
+func (Proved) IsEvent()            {}
+func (Stale) IsEvent()             {}
+func (Overtaken) IsEvent()         {}
+func (PendingOperations) IsEvent() {}
+func (LockRemoved) IsEvent()       {}
+func (Settling) IsEvent()          {}
+func (Settled) IsEvent()           {}

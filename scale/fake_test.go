@@ -233,7 +233,7 @@ func texts(pairs ...string) map[string]*string {
 
 // update is a successful update that ended so long ago, with these values.
 func update(age time.Duration, pairs ...string) Update {
-	return Update{Kind: kindUpdate, Succeeded: true, End: ago(age), Values: texts(pairs...)}
+	return Update{Kind: KindUpdate, Succeeded: true, End: ago(age), Values: texts(pairs...)}
 }
 
 func (u Update) failed() Update        { u.Succeeded = false; return u }
@@ -244,6 +244,8 @@ func (u Update) ours(message string, pools ...string) Update {
 	u.Message, u.Pools = message, pools
 	return u
 }
+
+func apiDelta(n int) Intent { return Intent{Pool: "api", Delta: new(n)} }
 
 // twoPools are the rules of a worker pool and of an api pool.
 func twoPools() Rules {

@@ -54,7 +54,7 @@ func FuzzDecide(f *testing.F) {
 		}
 		way := got.direction(pool.Configured)
 		limit := noon.Add(rule.Cooldown.Up) // what lies further ahead than the cooldown lasts holds nothing
-		last := latest(believable(pool.LastUp, limit), believable(pool.LastDown, limit))
+		last := Later(believable(pool.LastUp, limit), believable(pool.LastDown, limit))
 		switch got.Outcome {
 		case Scale:
 			if got.To < rule.Min || got.To > rule.Max {

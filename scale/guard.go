@@ -41,21 +41,21 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 		if missing := unmatched(rule, snap.Resources, result.Seen); len(missing) > 0 {
 			err := &TargetError{Pool: rule.Pool, Target: missing[0]}
 			d.Err = err
-			return d.end(Refused, err.Error()), true
+			return d.WithOutcome(Refused, err.Error()), true
 		}
 		if left, want := snap.leftOver(rule, p.move(rule.Pool), result.Steps); left != want {
-			return d.end(Refused, keptReason(left, want, snap.keepers(rule))), true
+			return d.WithOutcome(Refused, keptReason(left, want, snap.keepers(rule))), true
 		}
 		if err := snap.unprovable(rule, p.move(rule.Pool), result); err != nil {
 			d.Err = err
-			return d.end(Refused, err.Error()), true
+			return d.WithOutcome(Refused, err.Error()), true
 		}
 		if changes := p.broughtAlong(rule, result.Steps); len(changes) > 0 {
 			d.Pending = changes
-			return d.end(HasPending, snap.pendingReason(changes)), true
+			return d.WithOutcome(HasPending, snap.pendingReason(changes)), true
 		}
 		if broken := rule.violations(p, result.Steps); len(broken) > 0 {
-			return d.end(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true
+			return d.WithOutcome(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true
 		}
 		return d, false
 	})

@@ -68,7 +68,7 @@ func TestJudgeDropsOnePoolAndKeepsTheOther(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := plan(c.snap, []Intent{toCount(5), {Pool: "api", Count: new(4)}}, noon)
+			before := MakePlan(c.snap, []Intent{toCount(5), {Pool: "api", Count: new(4)}}, noon)
 			after := judge(c.snap, before, &Result{Steps: replaced, Seen: c.seen})
 			c.worker.Intent, c.worker.From, c.worker.Wanted, c.worker.To = toCount(5), new(3), 5, 5
 			want := Plan{
@@ -93,7 +93,7 @@ var nothingMatched = &TargetError{Pool: "worker", Target: "**::nothing-*"}
 
 func TestJudgeLeavesWhatNeedsNoMove(t *testing.T) {
 	snap := snapshot(withRule("worker", func(r *Rule) { r.Targets = []string{"**::nothing-*"} }))
-	p := plan(snap, []Intent{byDelta(1), byDelta(-1), {Pool: "api", Count: new(4)}}, noon)
+	p := MakePlan(snap, []Intent{byDelta(1), byDelta(-1), {Pool: "api", Count: new(4)}}, noon)
 	if diff := cmp.Diff(p, judge(snap, p, &Result{Seen: []string{apiURN}, Steps: []ResourceStep{{Op: "update", URN: apiURN}}})); diff != "" {
 		t.Errorf("-before +after:\n%s", diff)
 	}
@@ -127,7 +127,7 @@ func TestProve(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fake := newFake(t, c.snap)
 			fake.onPreview = func(int, Change) (*Result, error) { return &c.preview, nil }
-			p, err := fake.scaler().prove(context.Background(), c.snap, plan(c.snap, []Intent{toCount(5)}, noon))
+			p, err := fake.scaler().prove(context.Background(), c.snap, MakePlan(c.snap, []Intent{toCount(5)}, noon))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,7 +162,7 @@ func TestAProtectedResourceRefusesItsPoolAndNoOther(t *testing.T) {
 				}
 				return otherwise(n, c2)
 			}
-			p, err := fake.scaler().prove(context.Background(), snap, plan(snap, []Intent{toCount(2), {Pool: "api", Count: new(4)}}, noon))
+			p, err := fake.scaler().prove(context.Background(), snap, MakePlan(snap, []Intent{toCount(2), {Pool: "api", Count: new(4)}}, noon))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ func TestProveNamesThePoolOfATarget(t *testing.T) {
 	snap := snapshot(withRule("worker", guarded(GuardDelete)))
 	fake := newFake(t, snap)
 	fake.onPreview = func(int, Change) (*Result, error) { return nil, &TargetError{Target: workerURN} }
-	_, err := fake.scaler().prove(context.Background(), snap, plan(snap, []Intent{toCount(5)}, noon))
+	_, err := fake.scaler().prove(context.Background(), snap, MakePlan(snap, []Intent{toCount(5)}, noon))
 	var target *TargetError
 	if !errors.As(err, &target) || target.Pool != "worker" {
 		t.Errorf("got %#v", err)

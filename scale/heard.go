@@ -39,10 +39,10 @@ func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	return known, false
 }
 
-// overtaken says why nothing is to be done about a signal because something later is known of its alert; it is empty if
+// OvertakenBy says why nothing is to be done about a signal because something later is known of its alert; it is empty if
 // nothing is. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of one
 // firing is no end of a firing that began after it.
-func (s Signal) overtaken(known Heard) string {
+func (s Signal) OvertakenBy(known Heard) string {
 	switch {
 	case s.Cleared && !known.Cleared && !s.Ended.IsZero() && known.Since.After(s.Ended):
 		return fmt.Sprintf("the alert has fired again since: this is the end of an earlier firing, and the latest one began at %s", clock(known.Since))
@@ -54,8 +54,8 @@ func (s Signal) overtaken(known Heard) string {
 	return fmt.Sprintf("this firing of the alert began at %s, and it has cleared since", clock(s.Since))
 }
 
-// isOf says whether two signals are of one alert, as far as their senders say.
-func (s Signal) isOf(other Signal) bool {
+// IsOfAlert says whether a signal is of the same alert as another, as far as their senders say.
+func (s Signal) IsOfAlert(other Signal) bool {
 	if s.Identity != "" && other.Identity != "" {
 		return s.Identity == other.Identity
 	}

@@ -15,14 +15,14 @@ func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]Scaling
 	if _, destroyed := errors.AsType[*DestroyedError](err); err != nil && (!destroyed || !tellsKeys(snap, err)) {
 		return nil, err // what a stack was before it was destroyed can still be told
 	}
-	if scalings, enough, err := snap.past(pool, limit); enough || err != nil {
+	if scalings, enough, err := snap.PastScalings(pool, limit); enough || err != nil {
 		return scalings, err
 	}
-	return s.older(ctx, snap, pool, limit)
+	return s.OlderScalings(ctx, snap, pool, limit)
 }
 
 // past are the scalings that a snapshot tells of, as History lists them; enough is false if older ones belong to them.
-func (s *Snapshot) past(pool string, limit int) (scalings []Scaling, enough bool, err error) {
+func (s *Snapshot) PastScalings(pool string, limit int) (scalings []Scaling, enough bool, err error) {
 	names := s.Rules.Names()
 	if pool != "" {
 		if _, err := s.Rules.Find(pool); err != nil {
@@ -30,7 +30,7 @@ func (s *Snapshot) past(pool string, limit int) (scalings []Scaling, enough bool
 		}
 		names = []string{pool}
 	}
-	scalings = scalingsOf(s.Updates, names)
+	scalings = ScalingsOf(s.Updates, names)
 	if !s.Complete {
 		scalings = sureOf(scalings, s.Updates, names)
 	}
@@ -45,7 +45,7 @@ const (
 )
 
 // older are the scalings of a history that is read as far back as they need.
-func (s *Scaler) older(ctx context.Context, known *Snapshot, pool string, limit int) ([]Scaling, error) {
+func (s *Scaler) OlderScalings(ctx context.Context, known *Snapshot, pool string, limit int) ([]Scaling, error) {
 	return withRetries(ctx, s, func() (scalings []Scaling, err error) {
 		snap := *known
 		for newest, enough := historyAtFirst, false; !enough; newest *= historyGrowth {
@@ -55,7 +55,7 @@ func (s *Scaler) older(ctx context.Context, known *Snapshot, pool string, limit 
 			if snap.Updates, snap.Complete, err = s.Stack.History(ctx, snap.Rules, newest); err != nil {
 				return nil, err
 			}
-			if scalings, enough, err = snap.past(pool, limit); err != nil {
+			if scalings, enough, err = snap.PastScalings(pool, limit); err != nil {
 				return nil, err
 			}
 		}
@@ -64,7 +64,7 @@ func (s *Scaler) older(ctx context.Context, known *Snapshot, pool string, limit 
 }
 
 // scalingsOf are the scalings of some pools, newest first.
-func scalingsOf(updates []Update, pools []string) []Scaling {
+func ScalingsOf(updates []Update, pools []string) []Scaling {
 	var out []Scaling
 	for _, pool := range pools {
 		out = append(out, Scalings(updates, pool)...)
@@ -78,11 +78,11 @@ func scalingsOf(updates []Update, pools []string) []Scaling {
 func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	var since time.Time
 	for _, pool := range pools {
-		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != kindUpdate || !u.Succeeded || !u.means(pool) })
+		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != KindUpdate || !u.Succeeded || !u.means(pool) })
 		if len(known) == 0 {
 			return nil
 		}
-		since = latest(since, known[len(known)-1].End)
+		since = Later(since, known[len(known)-1].End)
 	}
 	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
 }

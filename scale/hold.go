@@ -79,7 +79,7 @@ func (h Holds) Without(pool string) Holds {
 }
 
 // free are those of the pools that nothing holds.
-func (h Holds) free(pools []string, now time.Time) []string {
+func (h Holds) Unheld(pools []string, now time.Time) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return h.On(pool, now) != nil })
 }
 
@@ -94,7 +94,7 @@ type HoldKeeper interface {
 }
 
 // holds are the holds on the stack. Every decision has to look at them.
-func (s *Scaler) holds() (Holds, error) {
+func (s *Scaler) CurrentHolds() (Holds, error) {
 	if s.Holds == nil {
 		return nil, nil
 	}
@@ -102,8 +102,8 @@ func (s *Scaler) holds() (Holds, error) {
 }
 
 // held is the snapshot with the holds of this moment.
-func (s *Scaler) held(snap *Snapshot) (*Snapshot, error) {
-	holds, err := s.holds()
+func (s *Scaler) WithHolds(snap *Snapshot) (*Snapshot, error) {
+	holds, err := s.CurrentHolds()
 	if err != nil {
 		return nil, err
 	}

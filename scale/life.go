@@ -40,5 +40,5 @@ type (
 	SwitchedOn struct{}
 )
 
-func (SwitchedOff) event() {}
-func (SwitchedOn) event()  {}
+func (SwitchedOff) IsEvent() {}
+func (SwitchedOn) IsEvent()  {}

@@ -62,7 +62,7 @@ func TestLoopPool(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := newFake(t, c.snap)
-			p := plan(c.snap, []Intent{forced(c.intent)}, noon)
+			p := MakePlan(c.snap, []Intent{forced(c.intent)}, noon)
 			seen := []string{apiURN, loopURN(0)}
 			for _, step := range c.steps {
 				seen = append(seen, step.URN)

@@ -14,7 +14,7 @@ import (
 // It does not end with ctx and retries by itself. An update of ours has been done: the intents must not be taken for
 // new ones, and the stack must not stay as it is. The order's check may find that the other update was the intents'
 // own. Then done says so, and only what ours did on top of it is taken back.
-func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ Plan, _ *Result, done, err error) {
+func (s *Scaler) mend(ctx context.Context, o Order, p Plan, result *Result) (_ Plan, _ *Result, done, err error) {
 	ctx = context.WithoutCancel(ctx)
 	pools := p.Change.Pools
 	fails := func(err error) (Plan, *Result, error, error) {
@@ -31,13 +31,13 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 		}
 		var wanted []Move
 		if adds == nil {
-			intents := o.intents
-			if o.check != nil {
-				if done = o.check(ctx, base); done != nil {
+			intents := o.Intents
+			if o.Check != nil {
+				if done = o.Check(ctx, base); done != nil {
 					intents = nil
 				}
 			}
-			p = plan(base, intents, s.Now())
+			p = MakePlan(base, intents, s.Now())
 			p.Moves = keepMoves(base, last.Moves, p.Moves)
 			wanted = p.Moves
 		} else {
@@ -47,7 +47,7 @@ func (s *Scaler) mend(ctx context.Context, o order, p Plan, result *Result) (_ P
 		if len(corrections) == 0 && snap.agrees() {
 			break
 		}
-		next := change(snap, corrections)
+		next := ChangeFor(snap, corrections)
 		next.Correction = true
 		next.ID = result.ID + "+" // a mark of its own, by which it knows itself
 		if len(corrections) == 0 {
@@ -93,7 +93,7 @@ func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *Snapsho
 	isIt := func(u Update) bool { return u.ID == id }
 	updates := snap.Updates
 	if !slices.ContainsFunc(updates, isIt) && !snap.Complete {
-		if updates, err = withRetries(ctx, s, func() ([]Update, error) { return everyUpdate(ctx, s.Stack, snap.Rules) }); err != nil {
+		if updates, err = withRetries(ctx, s, func() ([]Update, error) { return EveryUpdate(ctx, s.Stack, snap.Rules) }); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -118,7 +118,7 @@ func keepMoves(snap *Snapshot, before, now []Move) []Move {
 			continue
 		}
 		back := m.To
-		if n := countOf(snap.Configured(m.Pool)); n != nil {
+		if n := snap.ConfiguredCount(m.Pool); n != nil {
 			back = *n
 		}
 		now = append(now, Move{Pool: m.Pool, From: &m.To, To: back, Why: m.Why})
@@ -131,7 +131,7 @@ func (s *Snapshot) add(moves []Move, adds map[string]int) []Move {
 	var out []Move
 	for _, m := range moves {
 		rule, known := s.Rules[m.Pool]
-		from := countOf(s.Configured(m.Pool))
+		from := s.ConfiguredCount(m.Pool)
 		if known && from != nil {
 			out = append(out, Move{Pool: m.Pool, From: from, To: rule.clamp(*from + adds[m.Pool]), Why: m.Why})
 		}
@@ -145,11 +145,11 @@ func (s *Snapshot) corrections(base *Snapshot, done, wanted []Move) ([]Move, map
 	var out []Move
 	adds := map[string]int{}
 	for _, w := range wanted {
-		did := countOf(base.Configured(w.Pool))
+		did := base.ConfiguredCount(w.Pool)
 		if i := slices.IndexFunc(done, func(m Move) bool { return m.Pool == w.Pool }); i >= 0 {
 			did = &done[i].To
 		}
-		now := countOf(s.Configured(w.Pool))
+		now := s.ConfiguredCount(w.Pool)
 		if now == nil {
 			now = did
 		}
@@ -167,7 +167,7 @@ func (s *Snapshot) corrections(base *Snapshot, done, wanted []Move) ([]Move, map
 // agrees says whether the newest successful update had the right value for every rule's key.
 func (s *Snapshot) agrees() bool {
 	for _, u := range s.Updates {
-		if !u.Succeeded || u.Kind != kindUpdate {
+		if !u.Succeeded || u.Kind != KindUpdate {
 			continue
 		}
 		for name := range s.Rules {

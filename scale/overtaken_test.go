@@ -216,7 +216,7 @@ func TestOvertakenUpdateIsNeverDecidedAsANewOne(t *testing.T) {
 				if errors.As(err, &over) != c.fails || !c.fails && err != nil {
 					t.Errorf("got error %v", err)
 				}
-				if passing(err) {
+				if IsTransient(err) {
 					t.Error("the error looks as if nothing had been done")
 				}
 				if !c.fails && report.Results[0].String() != "worker 4 -> 6" {
@@ -275,7 +275,7 @@ func TestOvertakenByTheIntentsOwnUpdate(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := fake.scaler().carryOut(context.Background(), order{intents: []Intent{byDelta(2)}, check: check})
+	_, err := fake.scaler().CarryOut(context.Background(), Order{Intents: []Intent{byDelta(2)}, Check: check})
 	if !errors.Is(err, already) {
 		t.Errorf("error %v", err)
 	}

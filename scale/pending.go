@@ -164,7 +164,7 @@ const optionProtect = "protect"
 // unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it
 // is. ok is false if there is nothing to preview: no target is a pattern, and none is there.
 func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
-	c := change(snap, nil)
+	c := ChangeFor(snap, nil)
 	for i, set := range c.Settings {
 		for _, pool := range pools {
 			size, known := sizes[pool]

@@ -175,9 +175,9 @@ func TestReasonOfWhatIsPending(t *testing.T) {
 
 func TestFollows(t *testing.T) {
 	ours := func(head string) Update {
-		return Update{Kind: kindUpdate, Succeeded: true, Head: head, Pools: []string{"worker"}}
+		return Update{Kind: KindUpdate, Succeeded: true, Head: head, Pools: []string{"worker"}}
 	}
-	theirs := func(head string) Update { return Update{Kind: kindUpdate, Succeeded: true, Head: head} }
+	theirs := func(head string) Update { return Update{Kind: KindUpdate, Succeeded: true, Head: head} }
 	along := func(u Update) Update { u.BroughtAlong = true; return u }
 	for _, c := range []struct {
 		name    string

@@ -40,7 +40,7 @@ type Plan struct {
 }
 
 // plan decides every intent on the snapshot, and puts all pools with work into one change.
-func plan(snap *Snapshot, intents []Intent, now time.Time) Plan {
+func MakePlan(snap *Snapshot, intents []Intent, now time.Time) Plan {
 	p := Plan{Decisions: make([]Decision, len(intents))}
 	byPool := map[string][]int{}
 	for i, intent := range intents {
@@ -56,7 +56,7 @@ func plan(snap *Snapshot, intents []Intent, now time.Time) Plan {
 			p.Moves = append(p.Moves, *move)
 		}
 	}
-	p.Change = change(snap, p.Moves)
+	p.Change = ChangeFor(snap, p.Moves)
 	return p
 }
 
@@ -78,10 +78,10 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 		return decisions, nil
 	}
 	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {
-		return decisions, snap.settling(rule)
+		return decisions, snap.SettlingMove(rule)
 	}
 	if equal(pool.Count, *after.Count) && equal(pool.Configured, *after.Count) {
-		return decisions, snap.settling(rule) // intents that cancel each other out
+		return decisions, snap.SettlingMove(rule) // intents that cancel each other out
 	}
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
@@ -131,7 +131,7 @@ const messagePrefix = "pulumiscale: "
 // change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update. A
 // stale or unfinished value in the file must not slip into the stack's configuration on the back of another pool's
 // scaling.
-func change(snap *Snapshot, moves []Move) Change {
+func ChangeFor(snap *Snapshot, moves []Move) Change {
 	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History, Config: snap.Config}
 	values := map[string]*string{}
 	for _, name := range snap.Rules.Names() {
@@ -168,7 +168,7 @@ func change(snap *Snapshot, moves []Move) Change {
 }
 
 // Unchanged is a change of nothing: every rule's key stays as it is configured.
-func (s *Snapshot) Unchanged() Change { return change(s, nil) }
+func (s *Snapshot) Unchanged() Change { return ChangeFor(s, nil) }
 
 // without is the plan less some pools, whose decisions to scale become what end makes of them.
 func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan {
@@ -187,7 +187,7 @@ func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan 
 			out.Moves = append(out.Moves, m)
 		}
 	}
-	out.Change = change(snap, out.Moves)
+	out.Change = ChangeFor(snap, out.Moves)
 	out.Change.Basis = p.Change.Basis
 	return out
 }

@@ -17,7 +17,7 @@ func TestPlanIsOneChangeForAllPools(t *testing.T) {
 	snap := snapshot(withRule("api", func(r *Rule) { r.TargetDependents, r.Targets = true, []string{apiURN, "**::api-*"} }),
 		withRule("worker", func(r *Rule) { r.Refresh = true }))
 	intents := []Intent{to("worker", 5, "prometheus", "HighCPU"), to("api", 1, "cli", ""), to("worker", 7, "cli", "deploy day")}
-	got := plan(snap, intents, noon)
+	got := MakePlan(snap, intents, noon)
 	want := Plan{
 		Decisions: []Decision{
 			{Intent: intents[0], Outcome: Scale, From: new(3), Wanted: 5, To: 5},
@@ -42,7 +42,7 @@ func TestPlanIsOneChangeForAllPools(t *testing.T) {
 func TestPlanNamesEachCauseOnce(t *testing.T) {
 	high := to("worker", 5, "prometheus", "HighCPU")
 	low := Intent{Pool: "worker", Delta: new(0), Source: "cli", Reason: "changes nothing"}
-	p := plan(snapshot(), []Intent{high, low, {Pool: "worker", Count: new(6), Source: "prometheus", Reason: "HighCPU"}, toCount(7)}, noon)
+	p := MakePlan(snapshot(), []Intent{high, low, {Pool: "worker", Count: new(6), Source: "prometheus", Reason: "HighCPU"}, toCount(7)}, noon)
 	if diff := cmp.Diff("prometheus: HighCPU", p.Moves[0].Why); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -86,7 +86,7 @@ func TestPlanMoves(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := plan(c.snap, c.intents, noon)
+			p := MakePlan(c.snap, c.intents, noon)
 			moves := ""
 			for _, m := range p.Moves {
 				moves += m.String()
@@ -128,7 +128,7 @@ func TestPlanRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			intents := []Intent{c.intent, {Pool: "api", Count: new(9)}, c.intent}
-			p := plan(c.snap, intents, noon)
+			p := MakePlan(c.snap, intents, noon)
 			want := Decision{Intent: c.intent, Outcome: Refused, Reason: c.want.Error(), Err: c.want}
 			for _, i := range []int{0, 2} {
 				if diff := cmp.Diff(want, p.Decisions[i]); diff != "" {
@@ -158,7 +158,7 @@ func TestChangeFixesTheKeyOfEveryRule(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := change(c.snap, []Move{{Pool: "worker", From: new(3), To: 5}})
+			got := ChangeFor(c.snap, []Move{{Pool: "worker", From: new(3), To: 5}})
 			if diff := cmp.Diff(c.want, got.Settings); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -167,7 +167,7 @@ func TestChangeFixesTheKeyOfEveryRule(t *testing.T) {
 }
 
 func TestChangeTargetsMovedPoolsOnly(t *testing.T) {
-	got := change(snapshot(withRule("api", func(r *Rule) { r.TargetDependents, r.Refresh = true, true })), []Move{{Pool: "worker", To: 5}})
+	got := ChangeFor(snapshot(withRule("api", func(r *Rule) { r.TargetDependents, r.Refresh = true, true })), []Move{{Pool: "worker", To: 5}})
 	want := Change{
 		Settings: settingsOf("apiCount", "2", "workerCount", "5"), Pools: []string{"worker"}, Targets: []string{workerURN},
 		Message: "pulumiscale: worker ? -> 5", Head: "head",

@@ -44,4 +44,4 @@ func (p Program) OtherCommit() bool {
 // [Program.Remarks].
 type Remarked struct{ Remarks []string }
 
-func (Remarked) event() {}
+func (Remarked) IsEvent() {}

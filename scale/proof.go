@@ -21,6 +21,17 @@ func (s *Snapshot) needsProof(pools []string) []string {
 	return slices.Compact(out)
 }
 
+// PendingBy are the changes that keep pools from being scaled, by pool, as a proof has them. The proof may be nil.
+func (s *Snapshot) PendingBy(proof *Proof) map[string][]PendingChange {
+	out := map[string][]PendingChange{}
+	for _, pool := range s.needsProof(s.Rules.Names()) {
+		if changes := proof.Pending(pool); len(changes) > 0 {
+			out[pool] = changes
+		}
+	}
+	return out
+}
+
 // proofOf is a proof that covers the pools: one that is kept, or else a new one. A new one is made for all pools at
 // once, since that costs as much as for one of them. lasting is that of [Stack.KeepProof]. The error may be a
 // [*StaleError].
@@ -71,7 +82,7 @@ func (s *Scaler) Pending(ctx context.Context, snap *Snapshot, prove bool) (chang
 	if err != nil || !proof.covers(pools) {
 		return nil, false, err
 	}
-	return snap.pendingBy(proof), true, nil
+	return snap.PendingBy(proof), true, nil
 }
 
 // provePools makes the proof for all pools that need one and for those that are asked for. If that fails, it makes the
@@ -81,7 +92,7 @@ func (s *Scaler) provePools(ctx context.Context, snap *Snapshot, asked []string)
 	slices.Sort(all)
 	all = slices.Compact(all)
 	found, err := s.previewPending(ctx, snap, all)
-	if err == nil || len(all) == len(asked) || !splits(err) {
+	if err == nil || len(all) == len(asked) || !MayBeOnePools(err) {
 		return found, err
 	}
 	out := map[string]PoolProof{}
@@ -155,7 +166,7 @@ func (s *Scaler) previewPending(ctx context.Context, snap *Snapshot, pools []str
 }
 
 // pending is what the proof says of a pool. The proof may be nil.
-func (p *Proof) pending(pool string) []PendingChange {
+func (p *Proof) Pending(pool string) []PendingChange {
 	if p == nil {
 		return nil
 	}
@@ -194,7 +205,7 @@ func extent(changes []PendingChange) (n int) {
 func (s *Snapshot) otherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
 	out := maps.Clone(sizes)
 	for pool, changes := range own {
-		configured := countOf(s.Configured(pool))
+		configured := s.ConfiguredCount(pool)
 		if _, known := sizes[pool]; known || configured == nil || !slices.Contains(s.Unsettled, pool) {
 			continue
 		}
@@ -212,7 +223,7 @@ func (s *Snapshot) otherCounts(own map[string][]PendingChange, sizes map[string]
 func (s *Snapshot) stateSizes(own map[string][]PendingChange, steps []ResourceStep) map[string]int {
 	out := map[string]int{}
 	for pool := range own {
-		configured := countOf(s.Configured(pool))
+		configured := s.ConfiguredCount(pool)
 		if configured == nil {
 			continue
 		}
@@ -225,7 +236,7 @@ func (s *Snapshot) stateSizes(own map[string][]PendingChange, steps []ResourceSt
 
 // takeSizes notes the sizes that a proof has found, unless there was an update since. It says whether any of them were
 // not known before.
-func (s *Snapshot) takeSizes(proof *Proof) (news bool) {
+func (s *Snapshot) TakeSizes(proof *Proof) (news bool) {
 	if proof.Head != s.Head {
 		return false
 	}
@@ -246,7 +257,7 @@ func (s *Snapshot) takeSizes(proof *Proof) (news bool) {
 func (s *Snapshot) doubtsSizes() bool {
 	for _, u := range s.Updates {
 		switch {
-		case u.Kind != kindUpdate:
+		case u.Kind != KindUpdate:
 			return true
 		case u.Succeeded:
 			return false
@@ -275,7 +286,7 @@ func (s *Scaler) proved(ctx context.Context, snap *Snapshot, lasting bool, decid
 	if err != nil {
 		return p, err
 	}
-	if snap.takeSizes(proof) {
+	if snap.TakeSizes(proof) {
 		p = decide()
 	}
 	p = p.withoutPending(snap, proof)
@@ -303,11 +314,11 @@ func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 	if len(kept) == len(p.Moves) {
 		return p
 	}
-	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: change(snap, kept)}
+	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: ChangeFor(snap, kept)}
 	for _, m := range p.Moves { // a settlement has no decisions of its own
 		if out.move(m.Pool).Pool == "" && !slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Intent.Pool == m.Pool }) {
 			d := Decision{Intent: Intent{Pool: m.Pool}, From: m.From, To: m.To, Pending: proof.Pools[m.Pool].Pending}
-			out.Decisions = append(out.Decisions, d.end(HasPending, snap.pendingReason(d.Pending)))
+			out.Decisions = append(out.Decisions, d.WithOutcome(HasPending, snap.pendingReason(d.Pending)))
 		}
 	}
 	for i, d := range out.Decisions {
@@ -316,7 +327,7 @@ func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 			continue
 		}
 		d.Pending = p.heldBack(snap, proof, pool)
-		out.Decisions[i] = d.end(HasPending, snap.pendingReason(d.Pending))
+		out.Decisions[i] = d.WithOutcome(HasPending, snap.pendingReason(d.Pending))
 	}
 	return out
 }
@@ -325,7 +336,7 @@ func (p Plan) withoutPending(snap *Snapshot, proof *Proof) Plan {
 // through, with one exception: a provider's in an update that refreshes. That can leave a state which the CLI cannot
 // read any more.
 func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
-	changes := proof.pending(pool)
+	changes := proof.Pending(pool)
 	if snap.Rules[pool].Pending != AllowPending {
 		return changes
 	}

@@ -79,7 +79,7 @@ func TestScaleProvesFirst(t *testing.T) {
 			preview: would(stepOf("update", apiURN, "dir")), previews: [][]string{{apiURN}}, updated: []string{workerURN}, want: outcomes{Scale, HasPending},
 		},
 		{
-			name: "no change comes first, without a proof", preview: would(stepOf("update", workerURN, "dir")), intents: []Intent{byCountOf(3)}, want: outcomes{NoChange},
+			name: "no change comes first, without a proof", preview: would(stepOf("update", workerURN, "dir")), intents: []Intent{toCount(3)}, want: outcomes{NoChange},
 		},
 		{
 			name: "so does the cooldown", edit: withUpdates(update(time.Minute, "worker", "3", "api", "2"), update(time.Hour, "worker", "2", "api", "2")),
@@ -180,10 +180,10 @@ func TestTheStatesSizeCounts(t *testing.T) {
 		to      int
 	}{
 		{"a delta counts from it", sized(7), byDelta(1), Scale, 7, 8},
-		{"the configured count is a scaling, after somebody's refresh", sized(7), byCountOf(3), Scale, 7, 3},
-		{"the state's size is a scaling too: the configuration says something else", sized(7), byCountOf(7), Scale, 7, 7},
+		{"the configured count is a scaling, after somebody's refresh", sized(7), toCount(3), Scale, 7, 3},
+		{"the state's size is a scaling too: the configuration says something else", sized(7), toCount(7), Scale, 7, 7},
 		{"what else is pending keeps the pool", sized(7, stepOf("update", workerURN, "dir")), byDelta(1), HasPending, 7, 8},
-		{"where both agree nothing changes", sized(3), byCountOf(3), NoChange, 3, 3},
+		{"where both agree nothing changes", sized(3), toCount(3), NoChange, 3, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := unproved(t, snapshot(refreshed), c.preview)
@@ -260,7 +260,7 @@ func TestSizesAreTakenOfTheSameHeadAlone(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			snap := snapshot()
 			snap.Head, snap.Sizes = c.head, c.known
-			if news := snap.takeSizes(proof); news != c.news {
+			if news := snap.TakeSizes(proof); news != c.news {
 				t.Errorf("news: %v", news)
 			}
 			if diff := cmp.Diff(c.want, snap.Sizes); diff != "" {
@@ -587,7 +587,7 @@ func TestWhatAHalfDoneScalingLeftIsNotPending(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := proof.pending("worker"); len(got) > 0 != c.want {
+			if got := proof.Pending("worker"); len(got) > 0 != c.want {
 				t.Errorf("pending: %v", got)
 			}
 		})

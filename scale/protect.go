@@ -47,6 +47,6 @@ func (p Plan) refuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 		}
 		err := &ProtectedError{Pool: d.Intent.Pool, URN: found.URN}
 		d.Err = err
-		return d.end(Refused, err.Error()), true
+		return d.WithOutcome(Refused, err.Error()), true
 	}), true
 }

@@ -5,7 +5,7 @@ import "context"
 // reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided
 // on it was known. It is good enough for an update, which finds out whether somebody else was faster. It is not good
 // enough to say that there is nothing to do.
-type reading struct {
+type Reading struct {
 	unlock func()
 	cancel context.CancelFunc
 	// done is closed when snap and err are set.
@@ -15,14 +15,14 @@ type reading struct {
 }
 
 // readAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns
-// nil if somebody else is at work in the directory. Either [Scaler.carryOut] gets the reading, or it must be released.
-func (s *Scaler) readAhead(ctx context.Context, known *Snapshot) *reading {
+// nil if somebody else is at work in the directory. Either [Scaler.CarryOut] gets the reading, or it must be released.
+func (s *Scaler) ReadAhead(ctx context.Context, known *Snapshot) *Reading {
 	unlock, ok, err := s.Stack.TryLock()
 	if err != nil || !ok {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &reading{unlock: unlock, cancel: cancel, done: make(chan struct{})}
+	r := &Reading{unlock: unlock, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		if known != nil {
@@ -35,7 +35,7 @@ func (s *Scaler) readAhead(ctx context.Context, known *Snapshot) *reading {
 }
 
 // underWay is closed when the reading ends; nil if it has ended, or if there is none.
-func (r *reading) underWay() <-chan struct{} {
+func (r *Reading) UnderWay() <-chan struct{} {
 	if r == nil {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (r *reading) underWay() <-chan struct{} {
 }
 
 // release gives the lock back, once the reading has ended.
-func (r *reading) release() {
+func (r *Reading) Release() {
 	r.cancel()
 	<-r.done
 	r.unlock()

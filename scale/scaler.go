@@ -75,7 +75,7 @@ type MoveResult struct {
 // Preview decides the intents and runs the change in the engine without doing it. The result is nil if there is nothing
 // to do. It changes nothing, anywhere: no file, no state, no history, no cooldown.
 func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result, error) {
-	if err := validate(intents); err != nil {
+	if err := ValidateIntents(intents); err != nil {
 		return nil, nil, err
 	}
 	var p Plan
@@ -87,10 +87,10 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 		if err != nil {
 			return nil, err
 		}
-		if snap, err = s.held(snap); err != nil {
+		if snap, err = s.WithHolds(snap); err != nil {
 			return nil, err
 		}
-		p, err = s.proved(ctx, snap, false, func() Plan { return plan(snap, intents, s.Now()) })
+		p, err = s.proved(ctx, snap, false, func() Plan { return MakePlan(snap, intents, s.Now()) })
 		if err != nil || len(p.Moves) == 0 {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 // was scaled: what a failed update had begun has been put back, or the [*EngineError] says that it could not be. If
 // other pools are found half scaled, they are settled too.
 func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
-	report, err := s.carryOut(ctx, order{intents: intents, approved: approved, expects: true})
+	report, err := s.CarryOut(ctx, Order{Intents: intents, approved: approved, expects: true})
 	if report != nil && len(report.Unsettled) > 0 {
 		_ = s.Settle(ctx) // the observer is told; it is not what was asked for
 	}
@@ -123,36 +123,36 @@ func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*
 }
 
 // order is what carryOut is to do.
-type order struct {
-	intents  []Intent
+type Order struct {
+	Intents  []Intent
 	approved *Plan
 	// id marks the update in the history; if it is empty, any mark will do.
-	id string
+	ID string
 	// check is asked after every reading of the stack, before anything is decided, unless it is nil. Its error ends the
 	// attempt.
-	check func(context.Context, *Snapshot) error
+	Check func(context.Context, *Snapshot) error
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
 	settle []string
 	// keep leaves what a failed update began as it is, because the pools are about to be scaled one by one. resumed
 	// does so if the update was cut off, because it is about to be tried again.
-	keep, resumed bool
+	Keep, Resumed bool
 	// ahead is a reading that was begun already, with the lock; nil if there is none.
-	ahead *reading
+	Ahead *Reading
 	// once leaves it to the caller to try again if the stack is locked or out of reach.
-	once bool
+	Once bool
 	// expects has an engine started while the stack is read, for the state in which the stack is expected to be.
 	expects bool
 }
 
-func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
-	if o.ahead != nil {
-		defer o.ahead.release()
+func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *Report, err error) {
+	if o.Ahead != nil {
+		defer o.Ahead.Release()
 	}
-	if err := validate(o.intents); err != nil {
+	if err := ValidateIntents(o.Intents); err != nil {
 		return nil, err
 	}
 	defer span.In(&ctx, "scale")(&err)
-	if o.ahead == nil {
+	if o.Ahead == nil {
 		unlock, err := s.Stack.Lock(ctx, s.Observe)
 		if err != nil {
 			return nil, err
@@ -161,12 +161,12 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 	}
 	if o.expects {
 		var end func()
-		o.id, end = s.startAhead(o.intents)
+		o.ID, end = s.startAhead(o.Intents)
 		defer end()
 	}
-	ahead := o.ahead
+	ahead := o.Ahead
 	var last Plan
-	report, err := withRetries(ctx, s.trying(o.once), func() (*Report, error) {
+	report, err := withRetries(ctx, s.trying(o.Once), func() (*Report, error) {
 		return unlocked(func() (*Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
@@ -174,7 +174,7 @@ func (s *Scaler) carryOut(ctx context.Context, o order) (_ *Report, err error) {
 		})
 	})
 	var failed *EngineError
-	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.keep {
+	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.Keep {
 		return s.putBack(ctx, o, last, failed)
 	}
 	return report, err
@@ -188,11 +188,11 @@ func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	if snap == nil || certain { // a certain one need not be waited for
 		return "", func() {}
 	}
-	snap, err := s.held(snap)
+	snap, err := s.WithHolds(snap)
 	if err != nil {
 		return "", func() {}
 	}
-	p := plan(snap, intents, s.Now())
+	p := MakePlan(snap, intents, s.Now())
 	if len(p.Moves) == 0 {
 		return "", func() {}
 	}
@@ -212,7 +212,7 @@ func unlocked[T any](do func() (T, error)) (T, error) {
 	return out, err
 }
 
-func validate(intents []Intent) error {
+func ValidateIntents(intents []Intent) error {
 	if len(intents) == 0 {
 		return &UsageError{Field: "intents", Problem: "there are none"}
 	}
@@ -238,7 +238,7 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 		retry.Delay(s.RetryDelay),
 		retry.MaxJitter(s.RetryDelay/2+1),
 		retry.LastErrorOnly(true),
-		retry.RetryIf(passing),
+		retry.RetryIf(IsTransient),
 		retry.DelayType(func(n uint, err error, config *retry.Config) time.Duration {
 			delay := backoff(n, err, config)
 			s.Observe(Retrying{Attempt: int(n), Of: int(s.Retries), Delay: delay, Err: err})
@@ -264,7 +264,7 @@ func (s *Scaler) Retry(ctx context.Context, do func() error) error {
 }
 
 // passing says whether an error may go away by itself. No such error is returned once an update has begun.
-func passing(err error) bool {
+func IsTransient(err error) bool {
 	var done *WriteError
 	var locked *LockedError
 	var unavailable *UnavailableError
@@ -274,7 +274,7 @@ func passing(err error) bool {
 
 // attempt reads, decides and updates once. It holds the lock. It uses a reading that was begun already, unless early is
 // nil. It leaves the plan by which it updates in last.
-func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Plan) (_ *Report, err error) {
+func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *Plan) (_ *Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
 	snap, p, restored, err := s.readAndDecide(ctx, o, early)
 	if err != nil {
@@ -318,13 +318,13 @@ func (s *Scaler) attempt(ctx context.Context, o order, early *reading, last *Pla
 
 // readAndDecide decides on a reading that was begun already. If there is none, or no update comes of it, it decides on
 // a reading of its own.
-func (s *Scaler) readAndDecide(ctx context.Context, o order, early *reading) (snap *Snapshot, p Plan, restored []Drift, err error) {
+func (s *Scaler) readAndDecide(ctx context.Context, o Order, early *Reading) (snap *Snapshot, p Plan, restored []Drift, err error) {
 	if early != nil {
 		if <-early.done; early.err != nil {
 			return nil, p, nil, early.err
 		}
 		p, restored, err = s.decide(ctx, early.snap, o)
-		if err == nil && len(p.Moves) > 0 || err != nil && passing(err) {
+		if err == nil && len(p.Moves) > 0 || err != nil && IsTransient(err) {
 			return early.snap, p, restored, err
 		}
 	}
@@ -336,18 +336,18 @@ func (s *Scaler) readAndDecide(ctx context.Context, o order, early *reading) (sn
 }
 
 // decide checks what was read, puts drift right, and says what is to be done.
-func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, restored []Drift, err error) {
+func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o Order) (p Plan, restored []Drift, err error) {
 	if len(snap.Busy) > 0 {
 		return p, nil, &LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
 	}
 	if err := s.checkConfigFile(snap); err != nil {
 		return p, nil, err
 	}
-	if snap, err = s.held(snap); err != nil {
+	if snap, err = s.WithHolds(snap); err != nil {
 		return p, nil, err
 	}
-	if o.check != nil {
-		if err := o.check(ctx, snap); err != nil {
+	if o.Check != nil {
+		if err := o.Check(ctx, snap); err != nil {
 			return p, nil, err
 		}
 	}
@@ -357,7 +357,7 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 	if p, err = s.plan(ctx, snap, o); err != nil {
 		return p, nil, err
 	}
-	p.Change.ID = cmp.Or(o.id, NewUpdateID())
+	p.Change.ID = cmp.Or(o.ID, NewUpdateID())
 	if o.approved != nil && !p.sameMoves(*o.approved) { // what was approved has passed its proof too
 		return p, nil, &ChangedError{}
 	}
@@ -365,12 +365,12 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o order) (p Plan, r
 }
 
 // plan says what is to be done, with a proof if one is needed.
-func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o order) (_ Plan, err error) {
+func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o Order) (_ Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
 		return s.provedSettlement(ctx, snap, o.settle)
 	}
-	p, err := s.proved(ctx, snap, true, func() Plan { return plan(snap, o.intents, s.Now()) })
+	p, err := s.proved(ctx, snap, true, func() Plan { return MakePlan(snap, o.Intents, s.Now()) })
 	if err != nil {
 		return p, err
 	}
@@ -395,7 +395,7 @@ func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
 	var settings []Setting
 	for _, m := range moves {
-		if equal(m.From, m.To) && equal(countOf(snap.Configured(m.Pool)), m.To) {
+		if equal(m.From, m.To) && equal(snap.ConfiguredCount(m.Pool), m.To) {
 			continue
 		}
 		rule, text := snap.Rules[m.Pool], fmt.Sprint(m.To)

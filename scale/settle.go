@@ -10,8 +10,8 @@ import (
 
 // settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools,
 // and if there is no such count.
-func (s *Snapshot) settling(rule Rule) *Move {
-	count := countOf(s.Configured(rule.Pool))
+func (s *Snapshot) SettlingMove(rule Rule) *Move {
+	count := s.ConfiguredCount(rule.Pool)
 	if count == nil || !slices.Contains(s.Unsettled, rule.Pool) {
 		return nil
 	}
@@ -22,11 +22,11 @@ func (s *Snapshot) settling(rule Rule) *Move {
 func settlement(snap *Snapshot, pools []string) Plan {
 	var p Plan
 	for _, pool := range pools {
-		if move := snap.settling(snap.Rules[pool]); move != nil {
+		if move := snap.SettlingMove(snap.Rules[pool]); move != nil {
 			p.Moves = append(p.Moves, *move)
 		}
 	}
-	p.Change = change(snap, p.Moves)
+	p.Change = ChangeFor(snap, p.Moves)
 	return p
 }
 
@@ -44,7 +44,7 @@ func (s *Scaler) provedSettlement(ctx context.Context, snap *Snapshot, pools []s
 		return p, err
 	}
 	for _, m := range p.Moves {
-		if changes := proof.pending(m.Pool); len(changes) > 0 {
+		if changes := proof.Pending(m.Pool); len(changes) > 0 {
 			return p, &UnsettledError{Pool: m.Pool, Reason: snap.pendingReason(changes)}
 		}
 	}
@@ -89,12 +89,15 @@ func (s *Scaler) Settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	holds, err := s.holds()
+	holds, err := s.CurrentHolds()
 	if err != nil {
 		return err
 	}
-	return s.settlePools(ctx, holds.free(snap.Unsettled, s.Now()))
+	return s.settlePools(ctx, holds.Unheld(snap.Unsettled, s.Now()))
 }
+
+// SettleOnce settles as Settle does, but leaves it to the caller to try again if the stack is locked or out of reach.
+func (s *Scaler) SettleOnce(ctx context.Context) error { return s.trying(true).Settle(ctx) }
 
 // settlePools settles the pools, as far as they are unsettled. It holds the lock.
 func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
@@ -103,7 +106,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	}
 	s.Observe(Settling{Pools: pools})
 	err := s.settleTogether(ctx, pools)
-	if _, stays := errors.AsType[*UnsettledError](err); len(pools) > 1 && err != nil && (stays || splits(err)) {
+	if _, stays := errors.AsType[*UnsettledError](err); len(pools) > 1 && err != nil && (stays || MayBeOnePools(err)) {
 		err = nil
 		for _, pool := range pools {
 			if alone := s.settleTogether(ctx, []string{pool}); alone != nil {
@@ -118,7 +121,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 	var last Plan
 	report, err := withRetries(ctx, s, func() (*Report, error) {
-		return unlocked(func() (*Report, error) { return s.attempt(ctx, order{settle: pools}, nil, &last) })
+		return unlocked(func() (*Report, error) { return s.attempt(ctx, Order{settle: pools}, nil, &last) })
 	})
 	if err != nil {
 		return err
@@ -139,7 +142,7 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 // putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
 // say that the update succeeded nevertheless. Then the report says so. Else the pools that it left in between go back
 // to the count of the last successful update. It does not end with ctx: the stack must not stay as it is.
-func (s *Scaler) putBack(ctx context.Context, o order, p Plan, failed *EngineError) (*Report, error) {
+func (s *Scaler) putBack(ctx context.Context, o Order, p Plan, failed *EngineError) (*Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
@@ -155,7 +158,7 @@ func (s *Scaler) putBack(ctx context.Context, o order, p Plan, failed *EngineErr
 	if len(pools) == 0 {
 		return nil, failed
 	}
-	if failed.Interrupted || failed.CutOff && o.resumed {
+	if failed.Interrupted || failed.CutOff && o.Resumed {
 		failed.Unsettled = pools
 		return nil, failed
 	}

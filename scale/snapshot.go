@@ -11,18 +11,21 @@ import (
 
 // kindUpdate is the kind of update that carries configuration to resources. A refresh or a destroy records the
 // configuration too, but does nothing with it.
-const kindUpdate = "update"
+const KindUpdate = "update"
 
 // Configured is the text of the pool's key in the last successful update, which is the truth about it; nil if it has
 // none.
 func (s *Snapshot) Configured(pool string) *string {
 	for _, u := range s.Updates {
-		if u.Succeeded && u.Kind == kindUpdate && u.means(pool) {
+		if u.Succeeded && u.Kind == KindUpdate && u.means(pool) {
 			return u.Values[pool]
 		}
 	}
 	return nil
 }
+
+// ConfiguredCount is the number that [Snapshot.Configured] has; nil if it has none, or something else.
+func (s *Snapshot) ConfiguredCount(pool string) *int { return countOf(s.Configured(pool)) }
 
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
@@ -95,10 +98,10 @@ func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
 	for _, u := range slices.Backward(updates) {
-		if u.Kind != kindUpdate || !u.means(pool) {
+		if u.Kind != KindUpdate || !u.means(pool) {
 			continue
 		}
-		n := countOf(u.Values[pool])
+		n := u.Count(pool)
 		from := last
 		if from == nil && n != nil {
 			from = u.movedFrom(pool, *n)

@@ -60,7 +60,7 @@ func TestScalings(t *testing.T) {
 		{"but not where it was not known", []Update{update(minute, "worker", "5").ours("pulumiscale: worker ? -> 5", "worker")}, nil},
 		{"nor where its count is another one", []Update{update(minute, "worker", "5").ours("pulumiscale: worker 3 -> 50", "worker")}, nil},
 		{"nor of another pool", []Update{update(minute, "worker", "5", "api", "2").ours("pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
-		{"nor somebody else's, whatever the message", []Update{{Kind: kindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: texts("worker", "5")}}, nil},
+		{"nor somebody else's, whatever the message", []Update{{Kind: KindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: texts("worker", "5")}}, nil},
 		{
 			"a failed one does not make somebody's first count one",
 			[]Update{update(minute, "worker", "7"), update(2*minute, "worker", "5").ours("pulumiscale: worker 3 -> 5", "worker").failed()}, []step{{3, 5, 2 * minute, false}},
@@ -128,7 +128,7 @@ func TestSnapshotPool(t *testing.T) {
 
 func TestSnapshotPoolRefusesWhatIsNoCount(t *testing.T) {
 	for _, text := range []string{"many", "-1", "2.5", "", `{"a":1}`, "[secret]"} {
-		snap := &Snapshot{Updates: []Update{{Kind: kindUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
+		snap := &Snapshot{Updates: []Update{{Kind: KindUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
 		_, err := snap.Pool(leastRule())
 		want := &ValueError{Pool: "worker", Key: "workerCount", Found: `"` + text + `"`}
 		if text == `{"a":1}` {

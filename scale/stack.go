@@ -2,7 +2,9 @@ package scale
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -150,6 +152,12 @@ type Update struct {
 	Values map[string]*string
 }
 
+// IsOurs says whether PulumiScale made the update.
+func (u Update) IsOurs() bool { return strings.HasPrefix(u.ID, updateIDPrefix) }
+
+// Count is the pool's count in the update's configuration; nil if it has none.
+func (u Update) Count(pool string) *int { return countOf(u.Values[pool]) }
+
 // means says whether the update's value for a pool's key is what somebody wanted it to be.
 func (u Update) means(pool string) bool { return !u.Overtaken || slices.Contains(u.Pools, pool) }
 
@@ -248,3 +256,8 @@ type PropertyDiff struct {
 	// Replaces says that this property's change is why the resource is replaced.
 	Replaces bool `json:"replaces,omitempty"`
 }
+
+// NewUpdateID makes a mark by which an update can be found in the backend's history: see [Change.ID].
+func NewUpdateID() string { return updateIDPrefix + rand.Text() }
+
+const updateIDPrefix = "pulumiscale/"

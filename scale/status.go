@@ -48,7 +48,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	if err != nil {
 		return nil, Program{}, err
 	}
-	if snap, err = s.held(snap); err != nil {
+	if snap, err = s.WithHolds(snap); err != nil {
 		return nil, Program{}, err
 	}
 	found, restored, err := s.settleIfFree(ctx, snap)
@@ -59,7 +59,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 	if err != nil {
 		return nil, Program{}, err
 	}
-	snap.takeSizes(proof)
+	snap.TakeSizes(proof)
 	statuses := make([]Status, 0, len(snap.Rules))
 	for _, name := range snap.Rules.Names() {
 		status := snap.Status(snap.Rules[name], s.Now())
@@ -68,7 +68,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]Status, Program, error) {
 			status.Restored = slices.ContainsFunc(restored, func(d Drift) bool { return d.Pool == name })
 		}
 		if len(snap.needsProof([]string{name})) > 0 {
-			status.Pending = proof.pending(name)
+			status.Pending = proof.Pending(name)
 		}
 		statuses = append(statuses, status)
 	}
@@ -105,8 +105,8 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	if d, doubtful := s.Unverified[rule.Pool]; doubtful {
 		status.Unverified = &d
 	}
-	status.UpUntil = holdUntil(rule.Cooldown, pool, Up, now)
-	status.DownUntil = holdUntil(rule.Cooldown, pool, Down, now)
+	status.UpUntil = cooldownEnd(rule.Cooldown, pool, Up, now)
+	status.DownUntil = cooldownEnd(rule.Cooldown, pool, Down, now)
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {
 		if scaling.Succeeded {
 			status.Last = &scaling
@@ -121,7 +121,7 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 
 // statuses tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see [Snapshot.drifts].
 // A proof, which may be nil, says what is pending.
-func (s *Snapshot) statuses(now time.Time, proof *Proof) []Status {
+func (s *Snapshot) Statuses(now time.Time, proof *Proof) []Status {
 	drifts := s.drifts()
 	out := make([]Status, 0, len(s.Rules))
 	for _, name := range s.Rules.Names() {
@@ -130,7 +130,7 @@ func (s *Snapshot) statuses(now time.Time, proof *Proof) []Status {
 			status.Drift = &drifts[i]
 		}
 		if len(s.needsProof([]string{name})) > 0 {
-			status.Pending = proof.pending(name)
+			status.Pending = proof.Pending(name)
 		}
 		out = append(out, status)
 	}
@@ -205,7 +205,7 @@ func (s *Scaler) verifyRule(ctx context.Context, snap *Snapshot, rule Rule) (Rul
 		return proof, nil //nolint:nilerr // it is the rule that is at fault
 	}
 	proof.To = oneAway(rule, pool.Count)
-	result, err := s.Stack.Preview(ctx, change(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
+	result, err := s.Stack.Preview(ctx, ChangeFor(snap, []Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
 	if met, ok := errors.AsType[*ProtectedError](err); ok && matcher(rule.Targets...)(met.URN) {
 		proof.Steps = []ResourceStep{{Op: "delete", URN: met.URN}} // the rule changes what it should; a scaling finds this out beforehand
 		return proof, nil

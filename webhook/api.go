@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -76,7 +78,7 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
 // cancel closes an operation that has not begun.
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 	op, err := s.Queue.Cancel(r.PathValue("id"))
-	if refused, ok := errors.AsType[*scale.NotCancelledError](err); ok {
+	if refused, ok := errors.AsType[*queue.NotCancelledError](err); ok {
 		doc := board.OperationOf(refused.Operation)
 		problem{Title: "Cannot be cancelled", Status: http.StatusConflict, Detail: refused.Reason, Operation: &doc}.write(w)
 		return nil
@@ -231,7 +233,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 		return nil
 	}
 	detail := "the stack cannot be read now"
-	if errors.As(err, new(*scale.JournalError)) {
+	if errors.As(err, new(*queue.JournalError)) {
 		detail = "what is accepted cannot be written down now"
 		if errors.Is(err, syscall.ENOSPC) {
 			detail += ": the disk is full"

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 func TestOperationsAreCancelled(t *testing.T) {
@@ -18,9 +18,9 @@ func TestOperationsAreCancelled(t *testing.T) {
 			r.call(http.MethodDelete, "/operations/"+waiting, nil).is(http.StatusOK, `"result":"cancelled"`, `"state":"done"`)
 		}
 		r.call(http.MethodDelete, "/operations/none", nil).is(http.StatusNotFound)
-		r.done(running, string(scale.FinalScaled))
+		r.done(running, string(queue.FinalScaled))
 		r.call(http.MethodDelete, "/operations/"+running, nil).is(http.StatusConflict, "it is done: scaled")
-		r.done(waiting, string(scale.FinalCancelled))
+		r.done(waiting, string(queue.FinalCancelled))
 		if r.stack.values["api"] != 2 {
 			t.Error("it was carried out all the same")
 		}

@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestADirectRequestIsAcceptedAndCarriedOut(t *testing.T) {
@@ -117,7 +117,7 @@ func TestDryRunsAreNotWithoutNumber(t *testing.T) {
 		var group sync.WaitGroup
 		var mu sync.Mutex
 		codes := map[int]int{}
-		for range scale.MostWork + 3 {
+		for range queue.MostWork + 3 {
 			group.Go(func() {
 				got := r.post(pathScale+"?dryRun=true&count=5", nil)
 				mu.Lock()
@@ -126,7 +126,7 @@ func TestDryRunsAreNotWithoutNumber(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if diff := cmp.Diff(map[int]int{200: scale.MostWork, 503: 3}, codes); diff != "" {
+		if diff := cmp.Diff(map[int]int{200: queue.MostWork, 503: 3}, codes); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		r.post(pathScale+"?dryRun=true&count=5", nil).is(200)

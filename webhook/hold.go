@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
@@ -117,7 +119,7 @@ func (s *Server) holds(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // heldProblem answers a direct request for a pool that somebody holds.
-func (s *Server) heldProblem(sub scale.Submission, r *result) problem {
+func (s *Server) heldProblem(sub queue.Submission, r *result) problem {
 	wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
 	hint := fmt.Sprintf("force does not pass a hold; DELETE /hold, or DELETE /hold/%s, ends it", sub.Decision.Intent.Pool)
 	return problem{Title: "Held", Status: http.StatusConflict, Detail: r.Reason, Result: r, Hint: hint, retryAfter: wait}

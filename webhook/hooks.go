@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
@@ -253,7 +255,7 @@ func (s *Server) direct(w http.ResponseWriter, r *http.Request) error {
 
 // notAccepted answers a direct request that came to no operation. Nothing to do is fine; being held off and being
 // undecidable are conflicts.
-func (s *Server) notAccepted(w http.ResponseWriter, sub scale.Submission) error {
+func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error {
 	r := resultOf(sub)
 	switch sub.Decision.Outcome {
 	case scale.CoolingDown:
@@ -298,7 +300,7 @@ func preferredWait(r *http.Request) (time.Duration, error) {
 }
 
 // waitFor waits for the end of an operation. done is false if that takes too long, or if the server is being stopped.
-func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op scale.Operation, done bool) {
+func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op queue.Operation, done bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	defer context.AfterFunc(s.patience, cancel)()

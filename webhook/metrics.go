@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,7 +20,7 @@ import (
 // use the metrics.
 type Metrics struct {
 	registry *prometheus.Registry
-	queue    *scale.Queue
+	queue    *queue.Queue
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -70,7 +72,7 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 }
 
 // Watch gives the metrics the queue whose pools they tell of. It must not be called while anything is scraped.
-func (m *Metrics) Watch(queue *scale.Queue) { m.queue = queue }
+func (m *Metrics) Watch(queue *queue.Queue) { m.queue = queue }
 
 func (m *Metrics) handler() http.Handler {
 	m.begin()
@@ -85,7 +87,7 @@ func (m *Metrics) begin() {
 	}
 	for pool := range m.queue.Rules() {
 		m.duration.WithLabelValues(pool)
-		for _, result := range []scale.Final{scale.FinalScaled, scale.FinalUnverified, scale.FinalFailed} {
+		for _, result := range []queue.Final{queue.FinalScaled, queue.FinalUnverified, queue.FinalFailed} {
 			m.operations.WithLabelValues(pool, string(result))
 		}
 		for _, kind := range kinds() {
@@ -102,19 +104,19 @@ func (m *Metrics) request(dialect string, status int, took time.Duration) {
 // Observe counts what goes on in a queue and its scaler.
 func (m *Metrics) Observe(event scale.Event) {
 	switch e := event.(type) {
-	case scale.Submitted:
+	case queue.Submitted:
 		m.decisions.WithLabelValues(known(e.Decision), outcomeOf(e.Submission)).Inc()
-	case scale.Changed:
-		if e.Operation.State == scale.Done {
+	case queue.Changed:
+		if e.Operation.State == queue.Done {
 			m.operations.WithLabelValues(e.Operation.Intent.Pool, string(e.Operation.Result)).Inc()
 		}
 	case scale.Retrying:
 		m.retry(e.Err)
-	case scale.Postponed:
+	case queue.Postponed:
 		m.retry(e.Err)
-	case scale.JournalFailed:
+	case queue.JournalFailed:
 		m.journal.Inc()
-	case scale.BatchDone:
+	case queue.BatchDone:
 		m.batch(e)
 	}
 }
@@ -129,12 +131,12 @@ func (m *Metrics) retry(err error) {
 
 // refused counts a request that was turned away because of the server itself.
 func (m *Metrics) refused(err error) {
-	if errors.As(err, new(*scale.JournalError)) {
+	if errors.As(err, new(*queue.JournalError)) {
 		m.journal.Inc()
 	}
 }
 
-func (m *Metrics) batch(e scale.BatchDone) {
+func (m *Metrics) batch(e queue.BatchDone) {
 	if e.Report != nil {
 		for _, r := range e.Report.Results {
 			m.duration.WithLabelValues(r.Pool).Observe(e.Duration.Seconds())
@@ -170,7 +172,7 @@ const unknownLabel = "unknown"
 // unknown counts an alert of a pool that no rule has.
 func (m *Metrics) unknown() { m.decisions.WithLabelValues(unknownLabel, string(scale.Refused)).Inc() }
 
-func outcomeOf(s scale.Submission) string {
+func outcomeOf(s queue.Submission) string {
 	if s.Duplicate {
 		return "duplicate"
 	}
@@ -295,13 +297,13 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 
 // collectQueue tells how many operations wait, and since when.
 func (c *poolCollector) collectQueue(gauge func(*prometheus.Desc, float64, ...string)) {
-	length, oldest := map[scale.State]int{}, map[scale.State]time.Time{}
+	length, oldest := map[queue.State]int{}, map[queue.State]time.Time{}
 	for _, op := range c.metrics.queue.Open() { // oldest first
 		if length[op.State]++; length[op.State] == 1 {
 			oldest[op.State] = op.AcceptedAt
 		}
 	}
-	for _, state := range []scale.State{scale.Accepted, scale.Deferred, scale.Running} {
+	for _, state := range []queue.State{queue.Accepted, queue.Deferred, queue.Running} {
 		gauge(c.queue, float64(length[state]), string(state))
 		gauge(c.oldest, unix(oldest[state]), string(state))
 	}

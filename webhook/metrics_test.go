@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -122,7 +124,7 @@ func TestLabelsCannotBeMadeUp(t *testing.T) {
 func TestTheLabelOfAPoolThatIsUnknown(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		refused := scale.Decision{Intent: scale.Intent{Pool: "made-up"}, Outcome: scale.Refused, Err: &scale.UnknownPoolError{Pool: "made-up"}}
-		r.Metrics.Observe(scale.Submitted{Submission: scale.Submission{Decision: refused}})
+		r.Metrics.Observe(queue.Submitted{Submission: queue.Submission{Decision: refused}})
 		r.wantMetrics(`pulumiscale_decisions_total{outcome="refused",pool="unknown"} 1`)
 	})
 }

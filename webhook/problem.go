@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
@@ -54,10 +56,10 @@ func problemOf(err error) problem {
 		fetch      *UnavailableError
 		usage      *scale.UsageError
 		pool       *scale.UnknownPoolError
-		operation  *scale.UnknownOperationError
+		operation  *queue.UnknownOperationError
 		backend    *scale.UnavailableError
-		journal    *scale.JournalError
-		full       *scale.QueueFullError
+		journal    *queue.JournalError
+		full       *queue.FullError
 		rules      *scale.RulesError
 		value      *scale.ValueError
 		target     *scale.TargetError
@@ -66,7 +68,7 @@ func problemOf(err error) problem {
 		protected  *scale.ProtectedError
 		locked     *scale.LockedError
 		large      *http.MaxBytesError
-		busy       *scale.BusyError
+		busy       *queue.BusyError
 		ending     *StoppingError
 	)
 	switch {

@@ -3,7 +3,8 @@ package webhook
 import (
 	"net/http"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
@@ -44,7 +45,7 @@ type previous struct {
 	Error     string `json:"error,omitempty"`
 }
 
-func resultOf(s scale.Submission) result {
+func resultOf(s queue.Submission) result {
 	r := result{Decision: board.DecisionOf(s.Decision), Accepted: s.Accepted, Duplicate: s.Duplicate}
 	if s.Operation.ID != "" {
 		op := s.Operation
@@ -58,9 +59,9 @@ func resultOf(s scale.Submission) result {
 
 // statusOf is 202 if anything was accepted, or was accepted before and is not done yet. It is 200 if there is nothing
 // to wait for.
-func statusOf(subs []scale.Submission) int {
+func statusOf(subs []queue.Submission) int {
 	for _, s := range subs {
-		if s.Accepted || s.Duplicate && s.Operation.State != scale.Done {
+		if s.Accepted || s.Duplicate && s.Operation.State != queue.Done {
 			return http.StatusAccepted
 		}
 	}

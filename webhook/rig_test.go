@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
 )
@@ -31,7 +33,7 @@ type rig struct {
 
 // failing is a journal that can be made to fail.
 type failing struct {
-	scale.Journal
+	queue.Journal
 	mu  sync.Mutex
 	err error
 }
@@ -42,7 +44,7 @@ func (f *failing) fail(err error) {
 	f.err = err
 }
 
-func (f *failing) Add(ops []scale.Operation) ([]scale.Operation, error) {
+func (f *failing) Add(ops []queue.Operation) ([]queue.Operation, error) {
 	f.mu.Lock()
 	err := f.err
 	f.mu.Unlock()
@@ -102,7 +104,7 @@ func newRig(t testing.TB) *rig {
 	}
 	t.Cleanup(func() { _ = opened.Close() })
 	r.journal = &failing{Journal: opened}
-	metrics, tokens, activity := NewMetrics(), &Tokens{}, &scale.Activity{Now: time.Now}
+	metrics, tokens, activity := NewMetrics(), &Tokens{}, &queue.Activity{Now: time.Now}
 	observe := func(e scale.Event) {
 		metrics.Observe(e)
 		activity.Observe(e)
@@ -111,7 +113,7 @@ func newRig(t testing.TB) *rig {
 		t.Fatal(err)
 	}
 	scaler := &scale.Scaler{Stack: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
-	queue, err := scale.NewQueue(scale.QueueOptions{Scaler: scaler, Journal: r.journal, Observe: observe})
+	queue, err := queue.New(queue.Options{Scaler: scaler, Journal: r.journal, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}

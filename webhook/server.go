@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/singleflight"
@@ -28,9 +30,9 @@ const maxBody = 1 << 20
 // Server answers HTTP requests. All exported fields but Reloaded and Directories are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
-	Queue *scale.Queue
+	Queue *queue.Queue
 	// Activity knows what is being done to the stack.
-	Activity *scale.Activity
+	Activity *queue.Activity
 	// Scaler knows the stack. The server starts nothing with it: that is the queue's part.
 	Scaler   *scale.Scaler
 	Tokens   *Tokens

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -286,7 +288,7 @@ func TestBeforeTheFirstReading(t *testing.T) {
 
 func TestTheJournalFails(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
-		r.journal.fail(&scale.JournalError{Err: fmt.Errorf("write /secret/place: no space left on device")})
+		r.journal.fail(&queue.JournalError{Err: fmt.Errorf("write /secret/place: no space left on device")})
 		for target, body := range map[string]any{pathScale + "?count=5": nil, pathPrometheus: alertsOf("firing", `{}`)} {
 			got := r.post(target, body).is(503, "nothing was accepted")
 			if got.Header().Get("Retry-After") == "" || strings.Contains(got.Body.String(), "secret") {
@@ -309,7 +311,7 @@ func TestAFullDiskIsNotReady(t *testing.T) {
 			r.send(httptest.NewRequest(http.MethodGet, "/readyz", http.NoBody)).is(status, text)
 		}
 		probe(200, "ready")
-		r.journal.fail(&scale.JournalError{Err: fmt.Errorf("write: %w", syscall.ENOSPC)})
+		r.journal.fail(&queue.JournalError{Err: fmt.Errorf("write: %w", syscall.ENOSPC)})
 		r.post(pathScale+"?count=5", nil).is(503, "nothing was accepted")
 		probe(503, "what is accepted cannot be written down now: the disk is full")
 		time.Sleep(10 * time.Minute)

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/google/go-cmp/cmp"
 )
 
 // Those who ask at once share a round, and nobody is told how things were before they asked.
@@ -138,7 +138,7 @@ func TestWhatRequestsCauseIsBounded(t *testing.T) {
 		group.Wait()
 		var most int
 		r.stack.set(func() { most = r.stack.most })
-		if most > scale.MostWork+3 { // two readings that all share, and the update
+		if most > queue.MostWork+3 { // two readings that all share, and the update
 			t.Errorf("%d at once", most)
 		}
 		if codes[200] < 50 || codes[503] < 40 || codes[200]+codes[503] != 200 {

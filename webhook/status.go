@@ -3,7 +3,8 @@ package webhook
 import (
 	"net/http"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
@@ -20,10 +21,10 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// statusNow gathers the status. The error is a [*scale.JournalError].
+// statusNow gathers the status. The error is a [*queue.JournalError].
 func (s *Server) statusNow() (*board.Status, error) {
 	// What is being done is asked for first, so that an operation that ends in between is still told of as open.
-	var running *scale.Work
+	var running *queue.Work
 	if work, busy := s.Activity.Running(); busy {
 		running = &work
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -97,9 +99,9 @@ func TestAlertsNeedNoFirstTimeToBeSeen(t *testing.T) {
 func TestJournalFailuresAreCounted(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.wantMetrics("pulumiscale_journal_failures_total 0")
-		r.Metrics.Observe(scale.JournalFailed{Err: &scale.JournalError{Err: os.ErrClosed}})
+		r.Metrics.Observe(queue.JournalFailed{Err: &queue.JournalError{Err: os.ErrClosed}})
 		r.wantMetrics("pulumiscale_journal_failures_total 1")
-		r.journal.fail(&scale.JournalError{Err: os.ErrClosed})
+		r.journal.fail(&queue.JournalError{Err: os.ErrClosed})
 		r.post(pathScale, `{"count":5}`).is(503)
 		r.wantMetrics("pulumiscale_journal_failures_total 2", `pulumiscale_webhooks_total{code="503",dialect="http"} 1`)
 	})

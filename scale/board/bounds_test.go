@@ -6,22 +6,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // However many operations wait, a status has a bounded size, and says how many it leaves out.
 func TestAFullQueueFitsIntoAStatus(t *testing.T) {
 	const many, busy = 50_000, 300
-	var open []scale.Operation
-	work := scale.Work{StartedAt: noon}
+	var open []queue.Operation
+	work := queue.Work{StartedAt: noon}
 	for i := range many {
-		op := scale.Operation{ID: fmt.Sprintf("%08d", i), State: scale.Accepted, AcceptedAt: noon, Intent: scale.Intent{Pool: "worker", Delta: new(1), Source: "http"}}
+		op := queue.Operation{ID: fmt.Sprintf("%08d", i), State: queue.Accepted, AcceptedAt: noon, Intent: scale.Intent{Pool: "worker", Delta: new(1), Source: "http"}}
 		if i%100 == 0 && len(work.Operations) < busy { // those under way need not be the oldest
 			work.Operations = append(work.Operations, op.ID)
 		}
 		open = append(open, op)
 	}
-	status := New("dev", scale.Overview{Open: open, ReadAt: noon}, &work, nil, noon)
+	status := New("dev", queue.Overview{Open: open, ReadAt: noon}, &work, nil, noon)
 	text, err := json.Marshal(status)
 	if err != nil {
 		t.Fatal(err)
@@ -45,8 +47,8 @@ func TestAFullQueueFitsIntoAStatus(t *testing.T) {
 }
 
 func TestNothingIsLeftOutOfAShortQueue(t *testing.T) {
-	open := []scale.Operation{{ID: "a", State: scale.Running}, {ID: "b", State: scale.Accepted}}
-	status := New("dev", scale.Overview{Open: open}, &scale.Work{Operations: []string{"a", "gone"}}, nil, noon)
+	open := []queue.Operation{{ID: "a", State: queue.Running}, {ID: "b", State: queue.Accepted}}
+	status := New("dev", queue.Overview{Open: open}, &queue.Work{Operations: []string{"a", "gone"}}, nil, noon)
 	view := status.View(noon)
 	if len(status.Open) != 2 || status.OpenOmitted != 0 || status.Running.Omitted != 0 || view.MoreWaiting() != 0 || view.MoreUnder() != 0 {
 		t.Errorf("%+v", status)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -46,7 +48,7 @@ type Upcoming struct {
 	Why string `json:"why,omitempty"`
 }
 
-func upcomingOf(u scale.Upcoming) Upcoming {
+func upcomingOf(u queue.Upcoming) Upcoming {
 	out := Upcoming{Do: "scale", Pool: u.Pool, To: u.To, At: instant(u.At), Why: u.Why}
 	if u.Settles {
 		out.Do = "settle"

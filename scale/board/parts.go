@@ -3,6 +3,8 @@ package board
 import (
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -57,7 +59,7 @@ type Operation struct {
 }
 
 // OperationOf is an operation of the domain's, without the engine's runs.
-func OperationOf(op scale.Operation) Operation {
+func OperationOf(op queue.Operation) Operation {
 	return Operation{
 		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,
 		Ask: op.Intent.Ask(), Source: op.Intent.Source, Reason: op.Intent.Reason, Decision: DecisionOf(op.Decision), Error: op.Error,

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -33,7 +35,7 @@ func TestPendingChangesInTheDocument(t *testing.T) {
 
 func TestTheProgramInTheDocument(t *testing.T) {
 	deploy := &scale.Deploy{Head: "h", Commit: "abc"}
-	s := New("dev", scale.Overview{Program: scale.Program{Deploy: deploy, Commit: "def"}, Remarks: []string{"r"}}, nil, nil, time.Now())
+	s := New("dev", queue.Overview{Program: scale.Program{Deploy: deploy, Commit: "def"}, Remarks: []string{"r"}}, nil, nil, time.Now())
 	if !cmp.Equal(s.Deployed, deploy) || s.Commit != "def" || !cmp.Equal(s.Remarks, []string{"r"}) {
 		t.Errorf("got %+v", s)
 	}

@@ -12,6 +12,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -60,7 +62,7 @@ type Status struct {
 // New makes a status of what is known at a time, as it may be shown (see [Tidy]). It takes an overview, what is being
 // done, nil if nothing is, and operations that are done, newest first, among which it looks for failures. The caller
 // must ask what is being done before the rest, so that an operation that ends in between is still told of as open.
-func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operation, now time.Time) *Status {
+func New(stack string, o queue.Overview, work *queue.Work, done []queue.Operation, now time.Time) *Status {
 	s := &Status{
 		Stack: stack, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
 		Remarks: o.Remarks, Deployed: o.Deploy, Commit: o.Commit,
@@ -68,7 +70,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
-		_, s.Unwritable = errors.AsType[*scale.JournalError](o.Unready)
+		_, s.Unwritable = errors.AsType[*queue.JournalError](o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))
@@ -98,7 +100,7 @@ func New(stack string, o scale.Overview, work *scale.Work, done []scale.Operatio
 }
 
 // addOpen adds as many of the operations that are not done as a status tells of.
-func (s *Status) addOpen(open []scale.Operation, work *scale.Work) {
+func (s *Status) addOpen(open []queue.Operation, work *queue.Work) {
 	under := map[string]bool{}
 	if work != nil {
 		for _, id := range work.Operations {
@@ -117,8 +119,8 @@ func (s *Status) addOpen(open []scale.Operation, work *scale.Work) {
 }
 
 // failed says whether a done operation is one that somebody should look at.
-func failed(op scale.Operation) bool {
-	return op.Result == scale.FinalFailed || op.Result == scale.FinalUnverified || op.Error != ""
+func failed(op queue.Operation) bool {
+	return op.Result == queue.FinalFailed || op.Result == queue.FinalUnverified || op.Error != ""
 }
 
 // Decode reads a status as a server tells it, as it may be shown (see [Tidy]). It passes over fields that it does not

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -115,10 +117,10 @@ func (s Scaling) ended() time.Time {
 
 // Outcome is what the result of a failed operation is called.
 func (View) Outcome(result string) string {
-	switch scale.Final(result) {
-	case scale.FinalFailed:
+	switch queue.Final(result) {
+	case queue.FinalFailed:
 		return "failed"
-	case scale.FinalUnverified:
+	case queue.FinalUnverified:
 		return "not verified"
 	}
 	return result
@@ -166,9 +168,9 @@ func (v View) WaitsFor(op Operation) string {
 	switch {
 	case hold != nil:
 		return "the end of the hold, " + v.Left(&hold.Until)
-	case op.State == string(scale.Deferred) && op.NotBefore != nil && op.NotBefore.After(v.at):
+	case op.State == string(queue.Deferred) && op.NotBefore != nil && op.NotBefore.After(v.at):
 		return "the cooldown, " + v.Left(op.NotBefore)
-	case op.State == string(scale.Deferred) && op.NotBefore == nil && op.Error == "":
+	case op.State == string(queue.Deferred) && op.NotBefore == nil && op.Error == "":
 		return "the end of the update"
 	case op.Error != "" && v.RetryAt != nil:
 		return op.Error + "; tried again in " + v.Left(v.RetryAt)

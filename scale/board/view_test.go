@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -83,10 +85,10 @@ func TestTargetIsThatOfTheOperationUnderWay(t *testing.T) {
 func TestWhatAnOperationWaitsFor(t *testing.T) {
 	soon := noon.Add(90 * time.Second)
 	for want, op := range map[string]Operation{
-		"its turn":              {State: string(scale.Accepted)},
-		"the cooldown, 1m30s":   {State: string(scale.Deferred), NotBefore: &soon},
-		"the end of the update": {State: string(scale.Deferred)},
-		"the lock":              {State: string(scale.Deferred), Error: "the lock"},
+		"its turn":              {State: string(queue.Accepted)},
+		"the cooldown, 1m30s":   {State: string(queue.Deferred), NotBefore: &soon},
+		"the end of the update": {State: string(queue.Deferred)},
+		"the lock":              {State: string(queue.Deferred), Error: "the lock"},
 	} {
 		if got := (&Status{Now: noon}).View(noon).WaitsFor(op); got != want {
 			t.Errorf("%q; want %q", got, want)
@@ -96,12 +98,12 @@ func TestWhatAnOperationWaitsFor(t *testing.T) {
 
 // Clients read what a server tells.
 func TestStatusSurvivesItsDocument(t *testing.T) {
-	open := scale.Operation{ID: "a", Intent: scale.Intent{Pool: "api", Count: num(5), Source: "http"}, State: scale.Running, AcceptedAt: noon}
-	step := scale.RunStep{ResourceStep: scale.ResourceStep{Op: "update", URN: "u", Diffs: []scale.PropertyDiff{{Path: "size"}}}, StartedAt: noon}
-	status := New("dev", scale.Overview{
+	open := queue.Operation{ID: "a", Intent: scale.Intent{Pool: "api", Count: num(5), Source: "http"}, State: queue.Running, AcceptedAt: noon}
+	step := queue.RunStep{ResourceStep: scale.ResourceStep{Op: "update", URN: "u", Diffs: []scale.PropertyDiff{{Path: "size"}}}, StartedAt: noon}
+	status := New("dev", queue.Overview{
 		Pools:  []scale.Status{{Rule: scale.Rule{Pool: "api", Min: 1, Max: 9}, Count: num(2), UpUntil: noon.Add(time.Hour)}},
-		ReadAt: noon, Open: []scale.Operation{open},
-	}, &scale.Work{Operations: []string{"a", "gone"}, StartedAt: noon, Runs: []scale.Run{{Message: "m", StartedAt: noon, Steps: []scale.RunStep{step}}}}, nil, noon)
+		ReadAt: noon, Open: []queue.Operation{open},
+	}, &queue.Work{Operations: []string{"a", "gone"}, StartedAt: noon, Runs: []queue.Run{{Message: "m", StartedAt: noon, Steps: []queue.RunStep{step}}}}, nil, noon)
 	text, err := json.Marshal(status)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ package board
 import (
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -49,7 +51,7 @@ const (
 )
 
 // workOf is the work. It names only those of its operations that are told of, and counts the others that are open.
-func workOf(w scale.Work, told []Operation, open []scale.Operation) *Work {
+func workOf(w queue.Work, told []Operation, open []queue.Operation) *Work {
 	out := &Work{
 		Settling: w.Settling, StartedAt: w.StartedAt.UTC(), WaitsFor: w.WaitsFor, RetryAt: instant(w.RetryAt), Runs: RunsOf(w.Runs),
 	}
@@ -72,7 +74,7 @@ func workOf(w scale.Work, told []Operation, open []scale.Operation) *Work {
 }
 
 // RunsOf are runs of the engine; never nil.
-func RunsOf(runs []scale.Run) []Run {
+func RunsOf(runs []queue.Run) []Run {
 	out := make([]Run, len(runs))
 	for i, run := range runs {
 		out[i] = Run{Message: run.Message, StartedAt: run.StartedAt.UTC(), Steps: make([]Step, len(run.Steps)), Omitted: run.Omitted, Said: run.Said}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -30,7 +32,7 @@ func (j *Journal) commit(do func(*bolt.Tx) error, adds ...string) error {
 	select {
 	case j.writes <- w:
 	case <-j.closing:
-		return &scale.JournalError{Err: errClosed}
+		return &queue.JournalError{Err: errClosed}
 	}
 	if err := <-w.err; err != nil {
 		return j.failed(err)
@@ -53,7 +55,7 @@ func (e *placelessError) Unwrap() error { return e.err }
 
 // failed is the error of a write that failed.
 func (j *Journal) failed(err error) error {
-	return &scale.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
+	return &queue.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
 }
 
 // write carries out the calls. While one transaction is brought to disk, the calls that arrive gather for the next one.

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	bolt "go.etcd.io/bbolt"
 )
 
 // childEnv makes the test program a process that fills the journal in the directory it names.
@@ -46,13 +46,13 @@ func fill(dir string) {
 				op := accepted(worker*1_000_000+n, "worker", "")
 				op.ID = os.Getenv(roundEnv) + op.ID
 				op.Intent.Key = "key " + op.ID
-				if _, err := j.Add([]scale.Operation{op}); err != nil {
+				if _, err := j.Add([]queue.Operation{op}); err != nil {
 					fmt.Println("error", err)
 					return
 				}
 				fmt.Println("open", op.ID)
 				if n%3 == 0 {
-					if err := j.Update([]scale.Operation{done(op, noon)}); err != nil {
+					if err := j.Update([]queue.Operation{done(op, noon)}); err != nil {
 						fmt.Println("error", err)
 						return
 					}
@@ -96,7 +96,7 @@ func TestWhatWasAcknowledgedOutlivesAKill(t *testing.T) {
 		}
 		for id, state := range acknowledged {
 			op, err := j.Get(id)
-			if err != nil || state == "done" && op.State != scale.Done {
+			if err != nil || state == "done" && op.State != queue.Done {
 				t.Errorf("round %d: %s was acknowledged as %s and is %q, %v", round, id, state, op.State, err)
 			}
 			if found, ok, err := j.Find("worker", op.Intent.Key); !ok || err != nil || found.ID != id {
@@ -119,7 +119,7 @@ func BenchmarkAdd(b *testing.B) {
 			for range senders {
 				wait.Go(func() {
 					for n := range next {
-						if _, err := j.Add([]scale.Operation{accepted(n, "worker", fmt.Sprint(n))}); err != nil {
+						if _, err := j.Add([]queue.Operation{accepted(n, "worker", fmt.Sprint(n))}); err != nil {
 							b.Error(err)
 						}
 					}

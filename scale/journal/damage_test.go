@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 func TestADamagedFileIsMovedAside(t *testing.T) {
@@ -46,7 +46,7 @@ func TestADamagedFileIsMovedAside(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, fileName)
 			j := open(t, dir)
-			var ops []scale.Operation
+			var ops []queue.Operation
 			for i := range count {
 				ops = append(ops, accepted(i, "worker", fmt.Sprint(i)))
 			}
@@ -91,7 +91,7 @@ func TestASoundFileIsNotDamaged(t *testing.T) {
 	j := open(t, dir)
 	for i := range 50 {
 		add(t, j, accepted(i, "worker", fmt.Sprint(i)))
-		if err := j.Update([]scale.Operation{done(accepted(i, "worker", fmt.Sprint(i)), noon.Add(time.Duration(i)))}); err != nil {
+		if err := j.Update([]queue.Operation{done(accepted(i, "worker", fmt.Sprint(i)), noon.Add(time.Duration(i)))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestOpenGivesFreeSpaceBack(t *testing.T) {
 		return info.Size()
 	}
 	j := open(t, dir)
-	var ops []scale.Operation
+	var ops []queue.Operation
 	for i := range 5000 {
 		ops = append(ops, done(accepted(i, "worker", fmt.Sprint(i)), noon))
 	}

@@ -1,5 +1,5 @@
 // Package journal keeps accepted operations on disk, so that what was accepted is carried out even if the process dies.
-// It implements [scale.Journal] and decides nothing about scaling.
+// It implements [queue.Journal] and decides nothing about scaling.
 //
 // The store is bbolt. It is one file, its transactions are on disk when they return, its readers do not wait for
 // writers, it is pure Go, and it is in use under etcd, which keeps it in good care. Operations that are added at the

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // limitFiles keeps files from being written beyond a size, as a full disk would, until the returned function is called.
@@ -76,8 +76,8 @@ func fillDisk(t *testing.T, size uint64) {
 	for i := 100; i < 400; i++ {
 		op := accepted(i, "worker", fmt.Sprint("during ", i))
 		op.Error = big
-		_, err := j.Add([]scale.Operation{op})
-		if _, ok := errors.AsType[*scale.JournalError](err); ok {
+		_, err := j.Add([]queue.Operation{op})
+		if _, ok := errors.AsType[*queue.JournalError](err); ok {
 			refused[op.ID] = true
 		} else if err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func fillDisk(t *testing.T, size uint64) {
 	if len(refused) == 0 {
 		t.Fatal("the disk is not full")
 	}
-	if err, ok := errors.AsType[*scale.JournalError](j.Probe()); !ok || strings.Contains(err.Error(), dir) {
+	if err, ok := errors.AsType[*queue.JournalError](j.Probe()); !ok || strings.Contains(err.Error(), dir) {
 		t.Errorf("a probe of a full disk: %v", err)
 	}
 	check := func() {

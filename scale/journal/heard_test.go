@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
 
@@ -59,7 +61,7 @@ func TestWhatWasHeardOfAlertsOutlivesTheProcess(t *testing.T) {
 
 // ofAlert is an operation of an alert, which was accepted so many seconds after noon. Its firing began so long after
 // noon.
-func ofAlert(n int, alert string, since time.Duration, cleared bool) scale.Operation {
+func ofAlert(n int, alert string, since time.Duration, cleared bool) queue.Operation {
 	op := accepted(n, "worker", fmt.Sprint("key ", n))
 	op.AcceptedAt = noon.Add(time.Duration(n) * time.Second)
 	op.Intent.Delta, op.Intent.Signal = nil, &scale.Signal{Identity: alert, Since: noon.Add(since), Cleared: cleared}
@@ -177,7 +179,7 @@ func TestAlertsOutliveTheirOperations(t *testing.T) {
 	op := ofAlert(1, "a", 0, true)
 	op.Intent.Key = ""
 	add(t, j, op)
-	if err := j.Update([]scale.Operation{done(op, noon)}); err != nil {
+	if err := j.Update([]queue.Operation{done(op, noon)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Prune(noon.Add(keepFor + time.Second/2)); err != nil { // the alert was heard of a second after noon
@@ -287,12 +289,12 @@ func damageRecord(t *testing.T, path, text string) {
 func TestAKeyLeadsToTheLastAttempt(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	failed := func(op scale.Operation) scale.Operation {
+	failed := func(op queue.Operation) queue.Operation {
 		op = done(op, noon)
-		op.Result = scale.FinalFailed
+		op.Result = queue.FinalFailed
 		return op
 	}
-	again := func(n int, previous string) scale.Operation {
+	again := func(n int, previous string) queue.Operation {
 		op := accepted(n, "worker", "k")
 		op.Previous, op.Failures = previous, 1
 		return op
@@ -313,7 +315,7 @@ func TestAKeyLeadsToTheLastAttempt(t *testing.T) {
 		t.Errorf("two that try again at once are given %s", got)
 	}
 	leadsTo("00000004")
-	if err := j.Update([]scale.Operation{failed(first)}); err != nil { // its end was late to be written
+	if err := j.Update([]queue.Operation{failed(first)}); err != nil { // its end was late to be written
 		t.Fatal(err)
 	}
 	leadsTo("00000004")

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/gofrs/flock"
 	bolt "go.etcd.io/bbolt"
 
@@ -35,7 +37,7 @@ type Journal struct {
 	unwritten map[string]scale.Heard
 }
 
-var _ scale.Journal = (*Journal)(nil)
+var _ queue.Journal = (*Journal)(nil)
 
 func newJournal(db *bolt.DB, lock *flock.Flock, read content) *Journal {
 	j := &Journal{
@@ -56,17 +58,17 @@ func newJournal(db *bolt.DB, lock *flock.Flock, read content) *Journal {
 }
 
 // Add adds the operations whose pool and key are new, or are those of the operation that they try again.
-func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
+func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	records := make([][]byte, len(operations))
 	ids := make([]string, len(operations))
 	for i, op := range operations {
 		record, err := encode(op)
 		if err != nil {
-			return nil, &scale.JournalError{Err: err}
+			return nil, &queue.JournalError{Err: err}
 		}
 		records[i], ids[i] = record, op.ID
 	}
-	stored := make([]scale.Operation, len(operations))
+	stored := make([]queue.Operation, len(operations))
 	err := j.commit(func(tx *bolt.Tx) error {
 		for i, op := range operations {
 			if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil {
@@ -101,7 +103,7 @@ func (j *Journal) Add(operations []scale.Operation) ([]scale.Operation, error) {
 const updateLimit = 64
 
 // Update replaces operations, or adds them.
-func (j *Journal) Update(operations []scale.Operation) error {
+func (j *Journal) Update(operations []queue.Operation) error {
 	for part := range slices.Chunk(operations, updateLimit) {
 		if err := j.update(part); err != nil {
 			return err
@@ -110,12 +112,12 @@ func (j *Journal) Update(operations []scale.Operation) error {
 	return nil
 }
 
-func (j *Journal) update(operations []scale.Operation) error {
+func (j *Journal) update(operations []queue.Operation) error {
 	records := make([][]byte, len(operations))
 	for i, op := range operations {
 		record, err := encode(op)
 		if err != nil {
-			return &scale.JournalError{Err: err}
+			return &queue.JournalError{Err: err}
 		}
 		records[i] = record
 	}
@@ -133,18 +135,18 @@ func (j *Journal) update(operations []scale.Operation) error {
 func (j *Journal) view(do func(*bolt.Tx) error) error {
 	select {
 	case <-j.closing:
-		return &scale.JournalError{Err: errClosed}
+		return &queue.JournalError{Err: errClosed}
 	default:
 	}
 	if err := j.db.View(do); err != nil {
-		return &scale.JournalError{Err: err}
+		return &queue.JournalError{Err: err}
 	}
 	return nil
 }
 
 // Open lists the operations that are not done, oldest first.
-func (j *Journal) Open() ([]scale.Operation, error) {
-	var out []scale.Operation
+func (j *Journal) Open() ([]queue.Operation, error) {
+	var out []queue.Operation
 	err := j.view(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte(bucketOpen)).ForEach(func(id, _ []byte) error {
 			op, ok, err := get(tx, id)
@@ -158,22 +160,22 @@ func (j *Journal) Open() ([]scale.Operation, error) {
 }
 
 // Get finds an operation.
-func (j *Journal) Get(id string) (scale.Operation, error) {
-	var op scale.Operation
+func (j *Journal) Get(id string) (queue.Operation, error) {
+	var op queue.Operation
 	var ok bool
 	err := j.view(func(tx *bolt.Tx) (err error) {
 		op, ok, err = get(tx, []byte(id))
 		return err
 	})
 	if err == nil && (!ok || j.isDoubtful(id)) {
-		return scale.Operation{}, &scale.UnknownOperationError{ID: id}
+		return queue.Operation{}, &queue.UnknownOperationError{ID: id}
 	}
 	return op, err
 }
 
 // Find finds the operation with a pool and a key.
-func (j *Journal) Find(pool, key string) (scale.Operation, bool, error) {
-	var op scale.Operation
+func (j *Journal) Find(pool, key string) (queue.Operation, bool, error) {
+	var op queue.Operation
 	var ok bool
 	at := keyOf(pool, key)
 	if at == nil {
@@ -186,14 +188,14 @@ func (j *Journal) Find(pool, key string) (scale.Operation, bool, error) {
 		return err
 	})
 	if err != nil || !ok || j.isDoubtful(op.ID) {
-		return scale.Operation{}, false, err
+		return queue.Operation{}, false, err
 	}
 	return op, true, nil
 }
 
 // Recent lists done operations, those that ended last first.
-func (j *Journal) Recent(pool string, limit int) ([]scale.Operation, error) {
-	var out []scale.Operation
+func (j *Journal) Recent(pool string, limit int) ([]queue.Operation, error) {
+	var out []queue.Operation
 	err := j.view(func(tx *bolt.Tx) error {
 		cursor := tx.Bucket([]byte(bucketDone)).Cursor()
 		for key, of := cursor.Last(); key != nil && len(out) < limit; key, of = cursor.Prev() {

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	"github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
 
@@ -41,20 +43,20 @@ func reopen(t testing.TB, j *Journal, dir string) *Journal {
 }
 
 // accepted is an operation with an id that sorts by n.
-func accepted(n int, pool, key string) scale.Operation {
+func accepted(n int, pool, key string) queue.Operation {
 	intent := scale.Intent{Pool: pool, Delta: new(1), Source: "http", Key: key}
-	return scale.Operation{
-		ID: fmt.Sprintf("%08d", n), Intent: intent, State: scale.Accepted, AcceptedAt: noon,
+	return queue.Operation{
+		ID: fmt.Sprintf("%08d", n), Intent: intent, State: queue.Accepted, AcceptedAt: noon,
 		Decision: scale.Decision{Intent: intent, Outcome: scale.Scale, To: 4}, To: new(4),
 	}
 }
 
-func done(op scale.Operation, at time.Time) scale.Operation {
-	op.State, op.Result, op.EndedAt = scale.Done, scale.FinalScaled, at
+func done(op queue.Operation, at time.Time) queue.Operation {
+	op.State, op.Result, op.EndedAt = queue.Done, queue.FinalScaled, at
 	return op
 }
 
-func add(t testing.TB, j *Journal, ops ...scale.Operation) []scale.Operation {
+func add(t testing.TB, j *Journal, ops ...queue.Operation) []queue.Operation {
 	t.Helper()
 	stored, err := j.Add(ops)
 	if err != nil {
@@ -63,7 +65,7 @@ func add(t testing.TB, j *Journal, ops ...scale.Operation) []scale.Operation {
 	return stored
 }
 
-func ids(ops []scale.Operation) string {
+func ids(ops []queue.Operation) string {
 	var out []string
 	for _, op := range ops {
 		out = append(out, strings.TrimLeft(op.ID, "0"))
@@ -97,11 +99,11 @@ func TestOperationsOutliveTheJournal(t *testing.T) {
 	add(t, j, first)
 	j = reopen(t, j, dir)
 	got, err := j.Open()
-	if diff := cmp.Diff([]scale.Operation{first, second}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]queue.Operation{first, second}, got); err != nil || diff != "" {
 		t.Errorf("open, oldest first: %v\n%s", err, diff)
 	}
 
-	if err := j.Update([]scale.Operation{done(first, noon)}); err != nil {
+	if err := j.Update([]queue.Operation{done(first, noon)}); err != nil {
 		t.Fatal(err)
 	}
 	j = reopen(t, j, dir)
@@ -112,7 +114,7 @@ func TestOperationsOutliveTheJournal(t *testing.T) {
 	if diff := cmp.Diff(done(first, noon), op); err != nil || diff != "" {
 		t.Errorf("the done one: %v\n%s", err, diff)
 	}
-	var unknown *scale.UnknownOperationError
+	var unknown *queue.UnknownOperationError
 	if _, err := j.Get("3"); !errors.As(err, &unknown) {
 		t.Errorf("one that never was: %v", err)
 	}
@@ -122,7 +124,7 @@ func TestAddReturnsTheFirstOfAKey(t *testing.T) {
 	j := open(t, t.TempDir())
 	first := accepted(1, "worker", "a")
 	add(t, j, first)
-	if err := j.Update([]scale.Operation{done(first, noon)}); err != nil {
+	if err := j.Update([]queue.Operation{done(first, noon)}); err != nil {
 		t.Fatal(err)
 	}
 	stored := add(t, j, accepted(2, "worker", "a"), accepted(3, "api", "a"), accepted(4, "worker", ""), accepted(5, "worker", ""),
@@ -130,7 +132,7 @@ func TestAddReturnsTheFirstOfAKey(t *testing.T) {
 	if got := ids(stored); got != "1 3 4 5 6 6" {
 		t.Errorf("stored %s", got)
 	}
-	if stored[0].State != scale.Done {
+	if stored[0].State != queue.Done {
 		t.Errorf("the first is %s", stored[0].State)
 	}
 	if got := openIDs(t, j); got != "3 4 5 6" {
@@ -138,7 +140,7 @@ func TestAddReturnsTheFirstOfAKey(t *testing.T) {
 	}
 	for _, c := range []struct{ pool, key, want string }{{"worker", "a", "1"}, {"api", "a", "3"}, {"api", "b", ""}, {"worker", "", ""}} {
 		op, ok, err := j.Find(c.pool, c.key)
-		if err != nil || ok != (c.want != "") || ids([]scale.Operation{op}) != c.want {
+		if err != nil || ok != (c.want != "") || ids([]queue.Operation{op}) != c.want {
 			t.Errorf("key %q of %s is %q, %v, %v", c.key, c.pool, op.ID, ok, err)
 		}
 	}
@@ -152,7 +154,7 @@ func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
 	for s := range senders {
 		wait.Go(func() {
 			for e := range events {
-				stored, err := j.Add([]scale.Operation{accepted(s*events+e, "worker", fmt.Sprint("event ", e))})
+				stored, err := j.Add([]queue.Operation{accepted(s*events+e, "worker", fmt.Sprint("event ", e))})
 				if err != nil {
 					t.Error(err)
 					return
@@ -175,7 +177,7 @@ func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
 // What is accepted while a large batch is replaced waits for only a part of it.
 func TestALargeUpdateIsWrittenInParts(t *testing.T) {
 	j := open(t, t.TempDir())
-	var ops []scale.Operation
+	var ops []queue.Operation
 	for i := range 2*updateLimit + 1 {
 		ops = append(ops, accepted(i, "worker", ""))
 	}
@@ -212,7 +214,7 @@ func TestAnOperationIsListedOnceWhateverBecomesOfIt(t *testing.T) {
 	add(t, j, first, second)
 	for _, c := range []struct {
 		name         string
-		op           scale.Operation
+		op           queue.Operation
 		open, recent string
 	}{
 		{"begun", first, "1 2", ""},
@@ -221,7 +223,7 @@ func TestAnOperationIsListedOnceWhateverBecomesOfIt(t *testing.T) {
 		{"open again", first, "1 2", ""},
 		{"the other is done", done(second, noon), "1", "2"},
 	} {
-		if err := j.Update([]scale.Operation{c.op}); err != nil {
+		if err := j.Update([]queue.Operation{c.op}); err != nil {
 			t.Fatal(err)
 		}
 		j = reopen(t, j, dir)
@@ -252,8 +254,8 @@ func TestRecent(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
-	many := func(n int, key string, at time.Time) []scale.Operation {
-		out := make([]scale.Operation, n)
+	many := func(n int, key string, at time.Time) []queue.Operation {
+		out := make([]queue.Operation, n)
 		for i := range out {
 			out[i] = done(accepted(1000+i, "worker", ""), at)
 			if key != "" {
@@ -264,11 +266,11 @@ func TestPrune(t *testing.T) {
 	}
 	cases := []struct {
 		name string
-		ops  []scale.Operation
+		ops  []queue.Operation
 		// kept is how many are left, without the one that is open.
 		kept int
 	}{
-		{"a day is kept", []scale.Operation{done(accepted(1, "worker", "a"), ago(24*time.Hour)), done(accepted(2, "worker", "b"), ago(24*time.Hour+1))}, 1},
+		{"a day is kept", []queue.Operation{done(accepted(1, "worker", "a"), ago(24*time.Hour)), done(accepted(2, "worker", "b"), ago(24*time.Hour+1))}, 1},
 		{"the newest are kept", many(keepMost+5, "", ago(time.Minute)), keepMost},
 		{"a key is kept as long as a sender may retry", many(keepMost+5, "k", ago(time.Hour)), keepMost + 5},
 		{"but not for ever", many(keepMost+5, "k", ago(keepKeyed+1)), keepMost},
@@ -324,10 +326,10 @@ func TestClosed(t *testing.T) {
 	if err := errors.Join(j.Close(), j.Close()); err != nil {
 		t.Fatal(err)
 	}
-	_, addErr := j.Add([]scale.Operation{accepted(1, "worker", "")})
+	_, addErr := j.Add([]queue.Operation{accepted(1, "worker", "")})
 	_, openErr := j.Open()
 	for _, err := range []error{addErr, openErr} {
-		if _, ok := errors.AsType[*scale.JournalError](err); !ok {
+		if _, ok := errors.AsType[*queue.JournalError](err); !ok {
 			t.Errorf("after Close: %v", err)
 		}
 	}

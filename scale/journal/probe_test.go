@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // A probe leaves nothing behind, and the journal does not grow by probes, however many there are.
@@ -60,7 +60,7 @@ func TestProbesThatMeetSomething(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := j.Probe()
-	if _, ok := errors.AsType[*scale.JournalError](err); !ok {
+	if _, ok := errors.AsType[*queue.JournalError](err); !ok {
 		t.Errorf("%v", err)
 	}
 }

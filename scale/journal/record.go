@@ -9,9 +9,9 @@ import (
 	"hash/crc32"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	bolt "go.etcd.io/bbolt"
 )
 
 // The buckets. Their names are part of the format.
@@ -29,7 +29,7 @@ const (
 	headSize      = 1 + crc32.Size
 )
 
-func encode(op scale.Operation) ([]byte, error) {
+func encode(op queue.Operation) ([]byte, error) {
 	text, err := op.MarshalJSON() // json.Marshal would read through it once more
 	if err != nil {
 		return nil, fmt.Errorf("encode operation %s: %w", op.ID, err)
@@ -37,7 +37,7 @@ func encode(op scale.Operation) ([]byte, error) {
 	return seal(text), nil
 }
 
-func decode(id, record []byte) (op scale.Operation, err error) {
+func decode(id, record []byte) (op queue.Operation, err error) {
 	text, err := unseal(record)
 	if err == nil {
 		err = json.Unmarshal(text, &op)
@@ -61,7 +61,7 @@ func keyOf(pool, key string) []byte {
 }
 
 // doneKey sorts by the time of the end.
-func doneKey(op scale.Operation) []byte {
+func doneKey(op queue.Operation) []byte {
 	key := binary.BigEndian.AppendUint64(nil, uint64(max(op.EndedAt.UnixNano(), 0)))
 	return append(key, op.ID...)
 }
@@ -71,9 +71,9 @@ func endOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Ui
 
 // put writes an operation and its places in the indexes. An operation that is open already and stays so has its place
 // there.
-func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
+func put(tx *bolt.Tx, op queue.Operation, record []byte) error {
 	id := []byte(op.ID)
-	stays := op.State != scale.Done && isOpen(tx, id)
+	stays := op.State != queue.Done && isOpen(tx, id)
 	if !stays {
 		if err := unindex(tx, id); err != nil {
 			return err
@@ -93,7 +93,7 @@ func put(tx *bolt.Tx, op scale.Operation, record []byte) error {
 	switch {
 	case stays:
 		return nil
-	case op.State == scale.Done:
+	case op.State == queue.Done:
 		return tx.Bucket([]byte(bucketDone)).Put(doneKey(op), []byte(op.Intent.Pool))
 	}
 	return tx.Bucket([]byte(bucketOpen)).Put(id, nil)
@@ -118,7 +118,7 @@ func unindex(tx *bolt.Tx, id []byte) error {
 	if err != nil {
 		return err
 	}
-	if op.State == scale.Done {
+	if op.State == queue.Done {
 		return tx.Bucket([]byte(bucketDone)).Delete(doneKey(op))
 	}
 	return tx.Bucket([]byte(bucketOpen)).Delete(id)
@@ -156,7 +156,7 @@ func giveBack(tx *bolt.Tx, keys *bolt.Bucket, key []byte, previous string) error
 }
 
 // get reads an operation; ok is false if there is none.
-func get(tx *bolt.Tx, id []byte) (op scale.Operation, ok bool, err error) {
+func get(tx *bolt.Tx, id []byte) (op queue.Operation, ok bool, err error) {
 	record := tx.Bucket([]byte(bucketOperations)).Get(id)
 	if record == nil {
 		return op, false, nil

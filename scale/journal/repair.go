@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -14,7 +16,7 @@ import (
 
 // content is what a file holds.
 type content struct {
-	operations []scale.Operation
+	operations []queue.Operation
 	heard      []scale.Heard
 }
 

@@ -1,0 +1,159 @@
+package scale
+
+import "time"
+
+// Projection is what is expected of a pool behind all that is accepted for it. It answers further intents.
+type Projection struct {
+	// At is when it was made, with the time that it goes by.
+	At time.Time
+	// Pending are the changes that keep the pool from being scaled.
+	Pending []PendingChange
+	// Holds are those on the stack and its pools.
+	Holds Holds
+	rule  Rule
+	err   error
+	// snap is the stack as it is known.
+	snap *Snapshot
+	// present is the pool as signals find it, and then is the pool as counts and deltas find it, behind everything that
+	// is accepted already.
+	present, then Pool
+	// began is when the update of the pool that is being carried out began; zero if there is none. before is the pool's
+	// count until then.
+	began  time.Time
+	before *int
+	// waiting says that something is accepted for the pool and not done.
+	waiting bool
+	// signalled is the largest count that waiting signals ask for; nil if there are none. rivalled says that another
+	// signal asks for more, so that the counts and deltas, which follow the signals, must be decided again.
+	signalled *int
+	rivalled  bool
+}
+
+// Commitments are what is accepted for a pool and not done.
+type Commitments struct {
+	// Running are the intents that are being carried out since Began, which is zero if there are none. Waiting are
+	// those that wait for their turn.
+	Running, Waiting []Intent
+	Began            time.Time
+}
+
+// Project says what is expected of a pool of a stack, behind the work that is accepted for it. The proof may be nil.
+func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now time.Time) Projection {
+	p := Projection{At: now, began: work.Began, snap: snap, Pending: snap.PendingBy(proof)[pool]}
+	if p.rule, p.err = snap.Rules.Find(pool); p.err != nil {
+		return p
+	}
+	if p.present, p.err = snap.Pool(p.rule); p.err != nil {
+		return p
+	}
+	if p.err = snap.checkFile(p.rule); p.err != nil {
+		return p
+	}
+	p.waiting = len(work.Running)+len(work.Waiting) > 0
+	p.before = p.present.Count
+	_, p.present = decidePool(p.rule, p.present, work.Running, now)
+	decisions, then := decidePool(p.rule, p.present, work.Waiting, now)
+	p.then = then
+	for _, d := range decisions {
+		if d.Intent.Signal != nil && (counts(d) || d.Outcome == Superseded) && p.outbids(d) {
+			p.signalled = &d.To
+		}
+	}
+	p.present.Busy = !p.began.IsZero()
+	return p
+}
+
+// outbids says whether a signal asks for more than those that wait.
+func (p *Projection) outbids(d Decision) bool { return p.signalled == nil || d.To > *p.signalled }
+
+// Decide decides one more intent for the pool, and counts on it from then on if something is to be scaled for it. If an
+// update of the pool runs, the intent is decided as if it had come along with that.
+func (p *Projection) Decide(intent Intent, now time.Time) Decision {
+	intent.At = p.began
+	if p.err != nil {
+		return refuseAll([]Intent{intent}, p.err)[0]
+	}
+	p.present.Holds, p.then.Holds = p.Holds, p.Holds
+	if intent.Signal == nil {
+		d := p.withholdPending(Decide(p.rule, p.then, intent, now))
+		p.then = p.then.after(d)
+		return d
+	}
+	d := p.withholdPending(Decide(p.rule, p.present, intent, now))
+	if p.present.Busy && (d.Outcome == CoolingDown || d.Outcome == NoChange) {
+		return p.decideBusy(d, now)
+	}
+	if d.Outcome == Scale && p.outbids(d) {
+		p.signalled, p.rivalled = &d.To, true
+		if p.then.Count == nil || d.To > *p.then.Count {
+			p.then = p.then.after(d)
+		}
+	}
+	return d
+}
+
+// withholdPending turns a decision to scale the pool into one that waits for pending changes, if there are any.
+func (p *Projection) withholdPending(d Decision) Decision {
+	if d.Outcome != Scale || len(p.Pending) == 0 {
+		return d
+	}
+	d.Pending = p.Pending
+	return d.WithOutcome(HasPending, p.snap.pendingReason(p.Pending))
+}
+
+// decideBusy decides a signal while an update of its pool runs: it is held off, unless no cooldown will be in its way
+// when the update ends.
+func (p *Projection) decideBusy(held Decision, now time.Time) Decision {
+	const running = "an update of the pool is running"
+	ended := p.present.scaledFrom(p.before, now)
+	ended.Busy = false
+	then := Decide(p.rule, ended, held.Intent, now)
+	if way := wayTo(p.before, then.To); then.Outcome == NoChange && way != 0 && !now.Before(cooldownEnd(p.rule.Cooldown, ended, way, now)) {
+		then.Outcome = Scale // the update may fail
+	}
+	if then.Outcome != Scale {
+		return held.WithOutcome(CoolingDown, running)
+	}
+	then.Reason = running + ": this is decided again when it ends"
+	return then
+}
+
+// Accepts says whether a decided intent is to be carried out when its turn comes.
+func (p *Projection) Accepts(d Decision) bool {
+	isSignal := d.Intent.Signal != nil
+	switch d.Outcome {
+	case Scale:
+		return !isSignal || !p.present.Busy
+	case NoChange:
+		return !isSignal && p.waiting // what makes it no change may yet fail
+	}
+	return false
+}
+
+// Defers says whether a decided intent is to be decided again later: when the update of the pool that runs ends, or
+// when the cooldown does.
+func (p *Projection) Defers(d Decision) bool {
+	if d.Intent.Signal == nil {
+		return false
+	}
+	return d.Outcome == Scale && p.present.Busy || d.Outcome == CoolingDown && p.rule.OnCooldown == Defer
+}
+
+// Accepted notes that an intent was accepted, or deferred.
+func (p *Projection) Accepted() { p.waiting = true }
+
+// Lasts says whether what was decided last leaves the projection as one that were made anew would be. It does not if
+// there is no such pool, or if counts and deltas must be decided again because a signal asks for more.
+func (p *Projection) Lasts() bool { return p.err == nil && !p.rivalled }
+
+// scaledFrom is the pool right after a scaling from a count.
+func (p Pool) scaledFrom(from *int, now time.Time) Pool {
+	switch {
+	case p.Count == nil:
+	case wayTo(from, *p.Count) == Up:
+		p.LastUp = now
+	case wayTo(from, *p.Count) == Down:
+		p.LastDown = now
+	}
+	return p
+}

@@ -1,0 +1,66 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// triesAgain says whether an intent is to be decided afresh although an operation has its pool and key already, once
+// the time for that has come.
+//
+// An event that a sender tells of once, or with a key of the request's own, has been dealt with, whatever came of it.
+// If it comes twice, a message was sent again. A sender that tells of an alert for as long as it fires means that it
+// still fires. If nothing came of that, it is time to try again.
+func triesAgain(i scale.Intent, first Operation) bool {
+	return i.Signal != nil && i.Signal.Repeats && first.cameToNothing()
+}
+
+// cameToNothing says that the operation is done, that nothing was scaled for it, and that this is not what was meant to
+// become of it. If another signal was preferred to it, it counts as done with that one. If somebody has cancelled it,
+// it is not to be done.
+func (o Operation) cameToNothing() bool {
+	if o.State != Done {
+		return false
+	}
+	switch o.Result {
+	case FinalScaled, FinalUnverified, FinalCancelled, FinalSuperseded, Final(scale.NoChange), Final(scale.Cleared):
+		return false
+	}
+	return true
+}
+
+// failed says that the operation came to nothing although nothing held it off.
+func (o Operation) failed() bool {
+	return o.cameToNothing() && o.Result != Final(scale.CoolingDown) && o.Result != Final(scale.Paused) && o.Result != Final(scale.Held)
+}
+
+// failures is how many operations of the same event have failed, this one included.
+func (o Operation) failures() int {
+	if o.failed() {
+		return o.Failures + 1
+	}
+	return o.Failures
+}
+
+// mayRepeat is when an operation that came to nothing may be tried again. After its first failure the alert's next
+// repeat may try at once, because senders take their time; each further failure doubles the wait. The journal holds all
+// that this is computed from.
+func (q *Queue) mayRepeat(first Operation) time.Time {
+	if !first.failed() || first.failures() < 2 {
+		return time.Time{}
+	}
+	ended := first.EndedAt
+	if now := q.now(); ended.After(now) { // the clock was set back
+		ended = now
+	}
+	return ended.Add(doubled(q.options.RepeatDelay, first.failures()-2, q.options.MaxRepeatDelay))
+}
+
+// doubled is a delay that is doubled so many times, up to the longest.
+func doubled(delay time.Duration, times int, longest time.Duration) time.Duration {
+	for range min(times, 32) {
+		delay = min(2*delay, longest)
+	}
+	return delay
+}

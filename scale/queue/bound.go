@@ -1,0 +1,50 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// MostWork is how many pieces of work that requests cause may be under way at once: previews, readings of the older
+// part of the history and of the stack's configuration. The readings of the stack that all share are not counted; there
+// are at most two of them. Each piece is processes of the CLI, which take 100 MB and more. What the queue does by
+// itself, such as its updates, is not counted either, and waits for none of them.
+const MostWork = 2
+
+// workWait is how long a request waits for its turn.
+const workWait = 10 * time.Second
+
+// BusyError says that requests have as much work under way as there may be at once, and that nothing was done. Trying
+// again later helps.
+type BusyError struct{}
+
+func (*BusyError) Error() string {
+	return "as much is under way as requests may cause at once"
+}
+
+// Occupy waits for a turn to do work that a request causes. leave ends the turn and must be called. The error is a
+// [*BusyError], or that of ctx.
+func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
+	timer := time.NewTimer(workWait)
+	defer timer.Stop()
+	select {
+	case q.work <- struct{}{}:
+		return func() { <-q.work }, nil
+	case <-timer.C:
+		return nil, &BusyError{}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Preview is [scale.Scaler.Preview] for a request, in its turn. The error may also be a [*BusyError].
+func (q *Queue) Preview(ctx context.Context, intents []scale.Intent) (*scale.Plan, *scale.Result, error) {
+	leave, err := q.Occupy(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
+	return q.scaler.Preview(ctx, intents)
+}

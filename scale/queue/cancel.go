@@ -1,0 +1,91 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+)
+
+// NotCancelledError says why an operation was not cancelled: it is under way, may have been carried out, or is done.
+type NotCancelledError struct {
+	Operation Operation
+	// Reason is for people.
+	Reason string
+}
+
+func (e *NotCancelledError) Error() string {
+	return fmt.Sprintf("operation %s of pool %s cannot be cancelled: %s", e.Operation.ID, e.Operation.Intent.Pool, e.Reason)
+}
+
+// cancelledReason is why a cancelled operation was not carried out.
+const cancelledReason = "somebody cancelled it"
+
+// Cancel closes an operation that has not begun, and returns it as it ended. When it returns, that is on disk. If the
+// operation has been cancelled before, it does nothing. The error is an [*UnknownOperationError], a
+// [*NotCancelledError] or, if nothing was changed, a [*JournalError].
+func (q *Queue) Cancel(id string) (Operation, error) {
+	defer q.saving.take()() // nothing is written about it meanwhile
+	q.mu.Lock()
+	e := q.find(id)
+	if e == nil || !e.durable {
+		q.mu.Unlock()
+		op, err := q.Operation(id)
+		if err != nil {
+			return op, err
+		}
+		return op, cancelled(op)
+	}
+	if err := e.cancellable(); err != nil {
+		q.mu.Unlock()
+		return e.op, err
+	}
+	closed := entry{op: e.op}
+	closed.op.Decision.Intent = e.op.Intent
+	closed.close(q.now(), FinalCancelled, cancelledReason)
+	e.cancelling = true // so it is not begun
+	ends := q.endings()
+	q.mu.Unlock()
+
+	err := q.journal.Update(append(slices.Clone(ends), closed.op))
+	q.mu.Lock()
+	e.cancelling = false
+	clear(q.projections)
+	if err == nil {
+		for _, op := range ends {
+			delete(q.unsaved, op.ID)
+		}
+		e.op = closed.op
+		q.drop(e)
+		q.ended++
+	}
+	q.mu.Unlock()
+	q.wakeUp()
+	if err != nil {
+		q.tell(JournalFailed{Err: err})
+		return Operation{}, err
+	}
+	q.finished([]*entry{e})
+	return closed.op, nil
+}
+
+// cancellable says why an open operation cannot be cancelled; nil if it can. q.mu must be held.
+func (e *entry) cancellable() error {
+	switch {
+	case e.op.State == Done:
+		return cancelled(e.op)
+	case e.op.State == Running:
+		return &NotCancelledError{Operation: e.op, Reason: "it is being carried out"}
+	case len(e.op.Updates) > 0:
+		return &NotCancelledError{Operation: e.op, Reason: "an update that was cut off may have carried it out, which is found out first"}
+	case e.cancelling:
+		return &NotCancelledError{Operation: e.op, Reason: "it is being cancelled"}
+	}
+	return nil
+}
+
+// cancelled says why a done operation was not cancelled; nil if it was.
+func cancelled(op Operation) error {
+	if op.State == Done && op.Result == FinalCancelled {
+		return nil
+	}
+	return &NotCancelledError{Operation: op, Reason: fmt.Sprintf("it is done: %s", op.Result)}
+}

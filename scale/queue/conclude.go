@@ -1,0 +1,313 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// batch is the operations that are carried out together.
+type batch struct {
+	entries    []*entry
+	operations []Operation
+	intents    []scale.Intent
+	id         string
+	// earlier are the ids of updates that may have carried them out already.
+	earlier []string
+	stack   scale.Stack
+	// base is the stack as it was last read for the batch.
+	base *scale.Snapshot
+}
+
+// carriedOutError says that an update of an earlier process has carried out a batch.
+type carriedOutError struct {
+	by scale.Update
+	// updates are the history in which that update stands.
+	updates []scale.Update
+}
+
+func (e *carriedOutError) Error() string {
+	return "it has been carried out already, by the update " + e.by.ID
+}
+
+// check looks in the history for an update that has carried out the batch already, because the process that began it
+// died. It is asked after each reading: at the last one, that update may still have been running.
+func (b *batch) check(ctx context.Context, snap *scale.Snapshot) error {
+	b.base = snap
+	if len(b.earlier) == 0 {
+		return nil
+	}
+	updates := snap.Updates
+	by := slices.IndexFunc(updates, b.isCarriedOutBy)
+	if by < 0 && !snap.Complete {
+		all, err := scale.EveryUpdate(ctx, b.stack, snap.Rules)
+		if err != nil {
+			return err
+		}
+		updates, by = all, slices.IndexFunc(all, b.isCarriedOutBy)
+	}
+	if by < 0 {
+		return nil
+	}
+	return &carriedOutError{by: updates[by], updates: updates}
+}
+
+func (b *batch) isCarriedOutBy(u scale.Update) bool {
+	return u.Succeeded && slices.Contains(b.earlier, u.ID)
+}
+
+// conclude takes what the scaler returned and makes of it what became of the operations. It says whether each pool is
+// to be tried by itself.
+func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, err error, splittable bool) (split bool) {
+	if already, ok := errors.AsType[*carriedOutError](err); ok {
+		q.settle(b, b.carriedOut(already), nil)
+		return false
+	}
+	if report == nil && err != nil && waits(err) {
+		q.switchOff(err)
+		q.forget(b)
+		q.postpone(b.entries, err)
+		return false
+	}
+	if report == nil && ctx.Err() != nil && !begun(err) {
+		q.reopen(b.entries)
+		return false
+	}
+	if failed, ok := errors.AsType[*scale.EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
+		q.updateEnded()
+		q.postpone(b.entries, err) // with the update's id, because it may turn out to have succeeded
+		return false
+	}
+	if report == nil {
+		q.updateEnded()
+	}
+	q.mu.Lock()
+	q.failures, q.retryAt = 0, time.Time{}
+	q.mu.Unlock()
+	if report != nil {
+		q.settle(b, report, err)
+		return false
+	}
+	if splittable && scale.MayBeOnePools(err) {
+		return true // with the update's id, because it may have succeeded although the engine failed
+	}
+	q.fail(b.entries, err)
+	return false
+}
+
+// waits says whether an error may go away by itself. That is so if somebody else holds the stack, the backend is out of
+// reach, the program's output holds no valid rules, scaling is switched off, or something is amiss on this machine that
+// was not when the server started. None of these comes from an update that began.
+func waits(err error) bool {
+	var malformed *scale.RulesError
+	var setup *scale.SetupError
+	var overtaken *scale.OvertakenError
+	return !errors.As(err, &overtaken) && (scale.IsTransient(err) || errors.As(err, &malformed) || errors.As(err, &setup) || scale.IsOff(err))
+}
+
+// begun says whether an error may be that of an update that has been begun.
+func begun(err error) bool {
+	var engine *scale.EngineError
+	var target *scale.TargetError
+	var overtaken *scale.OvertakenError
+	return errors.As(err, &engine) && engine.Operation == "update" || errors.As(err, &target) || errors.As(err, &overtaken)
+}
+
+// carriedOut is the report of a batch that an update has carried out already. Its decisions are made again on the stack
+// as it was before that update.
+func (b *batch) carriedOut(already *carriedOutError) *scale.Report {
+	by, updates := already.by, already.updates
+	then := &scale.Snapshot{Rules: maps.Clone(b.base.Rules)}
+	for name, rule := range then.Rules {
+		rule.Current = nil // it is what the update made it
+		then.Rules[name] = rule
+	}
+	if at := slices.IndexFunc(updates, func(u scale.Update) bool { return u.ID == by.ID }); at >= 0 {
+		then.Updates = updates[at+1:]
+	}
+	// It was decided before the update began, of which the backend knows the second.
+	report := &scale.Report{Plan: scale.Plan{Decisions: scale.MakePlan(then, b.intents, by.Start.Add(time.Second)).Decisions}}
+	for _, pool := range by.Pools {
+		report.Results = append(report.Results, scale.MoveResult{Move: b.moved(pool, already)})
+		of := func(d scale.Decision) bool { return d.Intent.Pool == pool }
+		if slices.ContainsFunc(report.Decisions, func(d scale.Decision) bool { return of(d) && d.Outcome == scale.Scale }) {
+			continue
+		}
+		for i, d := range report.Decisions { // the rules have changed since, or the history does not reach so far back
+			if of(d) {
+				report.Decisions[i].Outcome = scale.Scale
+			}
+		}
+	}
+	return report
+}
+
+// moved is what an update that has carried out the batch did to a pool.
+func (b *batch) moved(pool string, already *carriedOutError) scale.Move {
+	for _, s := range scale.Scalings(already.updates, pool) {
+		if s.ID == already.by.ID {
+			return scale.Move{Pool: pool, From: &s.From, To: s.To}
+		}
+	}
+	m := scale.Move{Pool: pool}
+	if to := already.by.Count(pool); to != nil {
+		m.To = *to
+	}
+	return m
+}
+
+// settle closes the operations as the report says, or defers them again.
+func (q *Queue) settle(b *batch, report *scale.Report, err error) {
+	now := q.now()
+	stays := present(report)
+	updated := len(report.Results) > 0
+	var after afterwards
+	if updated {
+		after = q.afterwards()
+		after.foreseen = b.foreseen(report, err, now)
+	}
+	q.mu.Lock()
+	if updated {
+		q.updated(after)
+	}
+	q.free(b.entries)
+	var closed, deferred []*entry
+	for i, e := range b.entries {
+		if e.settle(report, report.Decisions[i], stays, err, q.defers(e), now) {
+			closed = append(closed, e)
+		} else {
+			deferred = append(deferred, e)
+		}
+	}
+	if len(deferred) > 0 {
+		closed = append(closed, q.leftBehind(nil)...)
+		deferred = slices.DeleteFunc(deferred, func(e *entry) bool { return e.op.State == Done })
+	}
+	q.mu.Unlock()
+	q.finish(closed...)
+	q.save(deferred...)
+}
+
+// defers says whether an operation that meets a cooldown is deferred; q.mu must be held.
+func (q *Queue) defers(e *entry) bool {
+	if e.op.Intent.Signal == nil {
+		return false
+	}
+	if q.snap == nil {
+		return e.prior == Deferred
+	}
+	return q.snap.Rules[e.op.Intent.Pool].OnCooldown == scale.Defer
+}
+
+// present are the counts that the decisions on each pool began from: that of its signals or, if it has none, that of
+// the first count or delta.
+func present(report *scale.Report) map[string]*int {
+	from, signals := map[string]*int{}, map[string]bool{}
+	for _, d := range report.Decisions {
+		pool := d.Intent.Pool
+		isSignal := d.Intent.Signal != nil
+		if !signals[pool] && (isSignal || from[pool] == nil) {
+			from[pool], signals[pool] = d.From, isSignal
+		}
+	}
+	return from
+}
+
+// settle writes into the operation what was decided and done, and says whether it is done.
+func (e *entry) settle(report *scale.Report, d scale.Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
+	op := &e.op
+	if d.Outcome == scale.Held { // it waits until the hold ends
+		op.State, op.Updates = e.prior, nil
+		return false
+	}
+	op.Decision, op.From, op.To, op.Error, op.Updates = d, d.From, nil, "", nil
+	if d.Outcome == scale.CoolingDown && defers {
+		op.State, op.NotBefore = Deferred, scale.Later(d.Until, now.Add(time.Second))
+		return false
+	}
+	op.State, op.Result, op.EndedAt = Done, Final(d.Outcome), now
+	switch d.Outcome {
+	case scale.NoChange:
+		op.To = &d.To
+	case scale.Scale:
+		op.To = &d.To
+		at := slices.IndexFunc(report.Results, func(r scale.MoveResult) bool { return r.Pool == op.Intent.Pool })
+		switch {
+		case at < 0:
+			op.Result, op.From, op.To = Final(scale.NoChange), stays[op.Intent.Pool], stays[op.Intent.Pool]
+			op.Decision = d.WithOutcome(scale.NoChange, "it and other requests for the pool cancel each other out")
+		case report.Results[at].Unverified != "":
+			op.Result, op.Error = FinalUnverified, report.Results[at].Unverified
+		default:
+			op.Result = FinalScaled
+			if err != nil {
+				op.Error = err.Error()
+			}
+		}
+		if at >= 0 && report.Results[at].Found != nil {
+			op.Decision.Reason = joined(op.Decision.Reason, scale.OtherSize(report.Results[at].Move, *report.Results[at].Found))
+		}
+	}
+	return true
+}
+
+// joined are two reasons as one; the first may be empty.
+func joined(first, second string) string {
+	if first == "" {
+		return second
+	}
+	return first + "; " + second
+}
+
+// fail closes operations whose update, or anything before it, has failed.
+func (q *Queue) fail(entries []*entry, err error) {
+	result := FinalFailed
+	if _, ok := errors.AsType[*scale.OvertakenError](err); ok {
+		result = FinalUnverified // an update of ours was done, and may not fit the stack
+	}
+	q.mu.Lock()
+	q.free(entries)
+	for _, e := range entries {
+		e.close(q.now(), result, e.op.Decision.Reason)
+		e.op.Error = err.Error()
+	}
+	q.mu.Unlock()
+	q.finish(entries...)
+}
+
+// postpone has the operations tried again after a while, unless they have been for too long.
+func (q *Queue) postpone(entries []*entry, err error) {
+	now := q.now()
+	q.mu.Lock()
+	q.retryAt = now.Add(q.retryDelay(err))
+	q.failures++
+	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
+	var given, kept []*entry
+	for _, e := range entries {
+		if now.Sub(scale.Later(scale.Later(e.op.AcceptedAt, e.op.NotBefore), e.heldAt)) >= q.options.GiveUpAfter {
+			given = append(given, e)
+			continue
+		}
+		e.op.Error = err.Error()
+		kept = append(kept, e)
+	}
+	q.mu.Unlock()
+	q.tell(postponed)
+	q.fail(given, err)
+	q.reopen(kept)
+}
+
+// reopen makes operations that were begun wait again.
+func (q *Queue) reopen(entries []*entry) {
+	q.mu.Lock()
+	q.free(entries)
+	for _, e := range entries {
+		e.op.State = e.prior
+	}
+	q.mu.Unlock()
+	q.save(entries...)
+}

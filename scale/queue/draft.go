@@ -1,0 +1,123 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// draft is what becomes of the intents of one call of Submit, before any of it counts.
+type draft struct {
+	// subs are the answers, in the order of the intents.
+	subs []Submission
+	// accepted are the operations to be, and of the places of their answers in subs.
+	accepted []*entry
+	of       []int
+	// cleared are the signals that end an alert.
+	cleared []scale.Intent
+	// uncertain says that a signal is turned away because of something that may have changed since the stack was read.
+	// turnsAway says that a count or a delta is turned away.
+	uncertain, turnsAway bool
+	pools                map[string]*scale.Projection
+	deferred             map[string]*entry
+}
+
+// toTheSecond is by how much a time that the backend knows to the second may differ.
+const toTheSecond = 2 * time.Second
+
+// draft decides the intents that are no duplicates. q.mu must be held.
+func (q *Queue) draft(intents []scale.Intent, subs []Submission) *draft {
+	d := &draft{subs: slices.Clone(subs), pools: map[string]*scale.Projection{}, deferred: map[string]*entry{}}
+	now := q.now()
+	for i, intent := range intents {
+		if d.subs[i].answered {
+			continue
+		}
+		pool := d.pools[intent.Pool]
+		if pool == nil {
+			pool = q.projection(intent.Pool, now)
+			pool.Holds = q.held
+			d.pools[intent.Pool] = pool
+		}
+		if intent.Signal != nil && intent.Signal.Cleared {
+			d.cleared = append(d.cleared, intent)
+		}
+		decision := pool.Decide(intent, now)
+		d.subs[i].Decision = decision
+		state := Accepted
+		if pool.Defers(decision) {
+			state = Deferred
+		}
+		switch {
+		case state == Deferred, pool.Accepts(decision):
+			if decision.Intent.At.IsZero() {
+				decision.Intent.At = now // only now, for whatever was completed before has had its say, in this very second too
+			}
+			d.add(i, q.nextID(now), decision, state, now)
+			pool.Accepted()
+		default:
+			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != scale.Held
+			// If an update of ours has not been read yet, it is not known to the second when its cooldown ends.
+			ends := decision.Outcome == scale.CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
+			d.uncertain = d.uncertain || ends || decision.Outcome == scale.NoChange || decision.Outcome == scale.Paused ||
+				decision.Outcome == scale.Refused || decision.Outcome == scale.HasPending
+		}
+	}
+	return d
+}
+
+// projection is that of a pool. One that was made before may be up to Freshness old: time may have changed something
+// about the pool since, such as the end of a cooldown, and that is passed over for no longer than other people's updates
+// are. q.mu must be held.
+func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
+	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
+		p.Pending = q.snap.PendingBy(q.proof)[pool]
+		return &p
+	}
+	work := scale.Commitments{Began: q.busy[pool]}
+	for _, e := range q.open {
+		switch {
+		case e.op.Intent.Pool != pool:
+		case e.op.State == Running:
+			work.Running = append(work.Running, e.op.Intent)
+		case e.op.State == Accepted:
+			work.Waiting = append(work.Waiting, e.op.Intent)
+		}
+	}
+	p := scale.Project(q.snap, q.proof, pool, work, now)
+	return &p
+}
+
+// add makes an operation from a decided intent. If several signals for a pool are deferred at once, the one that needs
+// the most capacity is kept. The others are done: they have been heard.
+func (d *draft) add(i int, id string, decision scale.Decision, state State, now time.Time) {
+	e := newEntry(Operation{
+		ID: id, Intent: decision.Intent, State: state, Decision: decision, From: decision.From, To: &decision.To, AcceptedAt: now,
+	})
+	if state == Deferred {
+		e.op.NotBefore = decision.Until
+		pool := decision.Intent.Pool
+		loser, other := e, d.deferred[pool]
+		if other == nil || decision.To > other.op.Decision.To {
+			loser, d.deferred[pool] = other, e
+		}
+		if loser != nil {
+			loser.close(now, FinalSuperseded, "another signal for the pool needs as much or more")
+		}
+	}
+	if previous := d.subs[i].Previous; previous != nil {
+		e.op.Previous, e.op.Failures = previous.ID, previous.failures()
+	}
+	d.accepted, d.of = append(d.accepted, e), append(d.of, i)
+}
+
+// close makes the operation done, without anything having been scaled. Nobody outside the queue may hear of that before
+// finish.
+func (e *entry) close(now time.Time, result Final, reason string) {
+	e.op.State, e.op.Result, e.op.EndedAt, e.op.To = Done, result, now, nil
+	e.op.Decision.Reason, e.op.Error, e.op.Updates = reason, "", nil
+	if result == FinalSuperseded {
+		e.op.Decision.Outcome = scale.Superseded
+	}
+}

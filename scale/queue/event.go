@@ -1,0 +1,64 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// What a [Queue] tells its observer.
+type (
+	// Submitted says what an intent was answered with: an operation, or a decision not to do anything.
+	Submitted struct{ Submission }
+	// Changed says that an operation has come further: it is begun, is deferred again, waits for another try, or is
+	// done.
+	Changed struct{ Operation Operation }
+	// BatchStarted says that operations are carried out together, by at most one update.
+	BatchStarted struct {
+		// ID is the [scale.Update.ID] that the update will have.
+		ID         string
+		Operations []Operation
+	}
+	// BatchDone says what became of them.
+	BatchDone struct {
+		ID         string
+		Operations []Operation
+		// Report is nil if Err is not, except for a [*scale.WriteError]. It is also nil if an update of an earlier process
+		// had done everything before.
+		Report *scale.Report
+		// Duration is how long it took, including all waiting for others.
+		Duration time.Duration
+		Err      error
+		// Postponed says that Err, such as a locked stack, is not the end: all of the operations are tried again.
+		Postponed bool
+	}
+	// Postponed says that the stack could not be changed now, and when it is tried again.
+	Postponed struct {
+		Until time.Time
+		// Attempt counts the failures in a row, from 1.
+		Attempt int
+		Err     error
+	}
+	// Announced says what is about to be done although nobody has asked for it now.
+	Announced struct{ Upcoming []Upcoming }
+	// HoldsChanged says what is held now, and what was before.
+	HoldsChanged struct{ Before, Now scale.Holds }
+	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a
+	// [*scale.RulesError] if the rules that were read before stay in force, or else says why the stack could not be read.
+	Refreshed struct{ Err error }
+	// JournalFailed says that what became of operations could not be written down; it is tried again.
+	JournalFailed struct{ Err error }
+	// JournalMended says that they can be written down again.
+	JournalMended struct{}
+)
+
+func (Submitted) IsEvent()     {}
+func (Changed) IsEvent()       {}
+func (BatchStarted) IsEvent()  {}
+func (BatchDone) IsEvent()     {}
+func (Postponed) IsEvent()     {}
+func (Announced) IsEvent()     {}
+func (HoldsChanged) IsEvent()  {}
+func (Refreshed) IsEvent()     {}
+func (JournalFailed) IsEvent() {}
+func (JournalMended) IsEvent() {}

@@ -1,0 +1,92 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+const (
+	// holdCheck is how often the queue looks, while something waits for the end of a hold, whether another process has
+	// ended the hold early.
+	holdCheck = 2 * time.Second
+	// holdFreshness is for how long the holds are not looked at again after there were none: many alerts may come at
+	// once. Before anything is carried out they are looked at in any case. Nobody is turned away for a hold that was
+	// seen before.
+	holdFreshness = 100 * time.Millisecond
+)
+
+// Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a [*scale.SetupError].
+func (q *Queue) Hold(hold scale.Hold) error {
+	return q.changeHolds(func(holds scale.Holds) scale.Holds { return holds.With(hold) })
+}
+
+// Release ends the hold on a pool, or the one on the stack if pool is empty. It does nothing if there is none.
+func (q *Queue) Release(pool string) error {
+	return q.changeHolds(func(holds scale.Holds) scale.Holds { return holds.Without(pool) })
+}
+
+// Holds are the holds in force. The error is a [*scale.SetupError].
+func (q *Queue) Holds() (scale.Holds, error) {
+	holds, err := q.scaler.CurrentHolds()
+	return holds.InForce(q.now()), err
+}
+
+func (q *Queue) changeHolds(change func(scale.Holds) scale.Holds) error {
+	if q.scaler.Holds == nil {
+		return &scale.SetupError{Problem: "there is nowhere to keep holds"}
+	}
+	now := q.now()
+	if err := q.scaler.Holds.ChangeHolds(func(holds scale.Holds) scale.Holds { return change(holds.InForce(now)) }); err != nil {
+		return err
+	}
+	err := q.lookAtHolds()
+	q.wakeUp()
+	return err
+}
+
+// lookAtHolds learns what is held now, which another process may have changed. After an error, what was held before
+// counts as held still.
+func (q *Queue) lookAtHolds() error {
+	holds, err := q.Holds()
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	before := q.held
+	q.held, q.heldSeen = holds, q.now()
+	q.mu.Unlock()
+	if !slices.EqualFunc(before, holds, func(a, b scale.Hold) bool { return a.Pool == b.Pool && a.Until.Equal(b.Until) }) {
+		q.tell(HoldsChanged{Before: before, Now: holds})
+	}
+	return nil
+}
+
+// knowHolds looks at the holds unless there were none a moment ago.
+func (q *Queue) knowHolds() error {
+	q.mu.Lock()
+	age := q.now().Sub(q.heldSeen)
+	free := len(q.held) == 0 && age >= 0 && age < holdFreshness
+	q.mu.Unlock()
+	if free {
+		return nil
+	}
+	return q.lookAtHolds()
+}
+
+// dueAt is when an operation may be carried out, as [entry.due] says, or when the hold on its pool ends. q.mu must be
+// held.
+func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
+	at, ok = e.due()
+	now := q.now()
+	if hold := q.held.On(e.op.Intent.Pool, now); hold != nil {
+		e.heldAt, at = now, scale.Later(at, hold.Until)
+	}
+	return at, ok
+}
+
+// waitsForHold says whether something waits for the end of a hold. q.mu must be held.
+func (q *Queue) waitsForHold() bool {
+	return len(q.held) > 0 && (len(q.open) > 0 || q.snap != nil && len(q.snap.Unsettled) > 0)
+}

@@ -1,0 +1,86 @@
+package queue
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Operation is an accepted intent and what became of it.
+type Operation struct {
+	// ID is unique and cannot be guessed. IDs sort in the order in which the operations were accepted.
+	ID     string
+	Intent scale.Intent
+	State  State
+	// Result is what became of the operation; empty until State is Done.
+	Result Final
+	// Decision is what was decided when the operation was accepted. Once the operation was carried out, it is what was
+	// decided then. Its Err is not kept in the journal.
+	Decision scale.Decision
+	// From and To are the count before and after. They are expected until State is Done and real then; nil if there is
+	// none.
+	From, To *int
+	// Error says why the operation failed, or what it waits for; empty if it has not failed and waits for nothing.
+	Error string
+	// AcceptedAt, StartedAt and EndedAt are when it was accepted, last begun and known to be done; each is zero until
+	// then.
+	AcceptedAt, StartedAt, EndedAt time.Time
+	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
+	NotBefore time.Time
+	// Previous is the id of an operation of the same event that came to nothing and that this one tries again; empty
+	// for the first. Failures is how many before it have failed.
+	Previous string
+	Failures int
+	// Updates are the ids of updates begun for the operation whose end is not known: see [scale.NewUpdateID].
+	Updates []string
+}
+
+// State says how far an operation has come.
+type State string
+
+const (
+	// Accepted operations wait for their turn.
+	Accepted State = "accepted"
+	// Deferred operations wait for the end of their pool's cooldown, or of the update that runs.
+	Deferred State = "deferred"
+	// Running operations are being carried out.
+	Running State = "running"
+	// Done operations are closed: nothing about them changes any more.
+	Done State = "done"
+)
+
+// Final says what became of an operation: one of the constants below or, if nothing was scaled, the [scale.Outcome] of its
+// decision.
+type Final string
+
+const (
+	// FinalScaled did what was decided.
+	FinalScaled Final = "scaled"
+	// FinalUnverified is also done as far as the engine can tell, but it is not proved that the pool has the count.
+	FinalUnverified Final = "unverified"
+	// FinalCancelled was deferred and its alarm cleared before it was due, or somebody cancelled it before it was
+	// begun.
+	FinalCancelled Final = "cancelled"
+	// FinalSuperseded gave way to another signal for its pool.
+	FinalSuperseded = Final(scale.Superseded)
+	// FinalFailed was tried, and nothing was scaled.
+	FinalFailed Final = "failed"
+)
+
+// UnknownOperationError says that somebody asked for an operation that does not exist, or no longer exists.
+type UnknownOperationError struct{ ID string }
+
+func (e *UnknownOperationError) Error() string { return fmt.Sprintf("no operation %q", e.ID) }
+
+// newOperationID makes an id from the time, to the microsecond, and 72 random bits. The alphabet sorts as the bits do.
+func newOperationID(at time.Time) string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], uint64(at.UnixMicro())<<8)
+	_, _ = rand.Read(raw[7:]) // it never fails
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
+}

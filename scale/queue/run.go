@@ -1,0 +1,308 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
+)
+
+// Run carries out what is accepted, until ctx ends. Then the update that runs is finished, no other is begun, and what
+// is not done stays in the journal. It may be called once. If an update of an earlier process may have carried out an
+// operation, the history tells.
+func (q *Queue) Run(ctx context.Context) {
+	defer q.Close()
+	q.mu.Lock()
+	left := q.leftBehind(nil)
+	q.mu.Unlock()
+	q.finish(left...)
+	q.mu.Lock()
+	if q.reading.Err() == nil {
+		q.background.Go(func() { q.keepProbing(q.reading) })
+	}
+	q.mu.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		_ = q.lookAtHolds() // what cannot be decided because of that says so
+		if batch := q.ready(); len(batch) > 0 {
+			q.carry(ctx, batch)
+			q.glances.look(q.now()) // it sees our own update, which is read anyway
+			continue
+		}
+		if q.unsettled() {
+			q.unprepare()
+			q.settleAll(ctx)
+			q.glances.look(q.now())
+			continue
+		}
+		q.prepare(ctx, q.gathering())
+		q.keepHouse()
+		reading := q.ahead.reading.UnderWay()
+		timer.Reset(q.pause(reading != nil))
+		select {
+		case <-timer.C:
+		case <-q.wake:
+		case <-reading:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Close ends what the queue does besides Run, such as readings that others have asked for, and waits for its end. Run
+// closes at its own end; a queue that never runs must be closed before its journal is. Closing again does nothing. The
+// queue must not run afterwards.
+func (q *Queue) Close() {
+	q.unprepare()
+	q.save()
+	q.mu.Lock() // no reading begins after this one
+	q.stopReading()
+	q.foreseen = false // no reading follows that could prove it
+	q.mu.Unlock()
+	q.background.Wait()
+}
+
+// ready are the operations to be carried out now. From here on they count as running, and their pools as busy. What
+// arrives while the stack is read for them is carried out along with them, because nothing can be decided before that.
+func (q *Queue) ready() []*entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if at, ok := q.nextBatch(); !ok || at.After(q.now()) || q.ahead.reading.UnderWay() != nil {
+		return nil
+	}
+	now := q.now()
+	due := slices.DeleteFunc(slices.Clone(q.open), func(e *entry) bool {
+		at, ok := q.dueAt(e)
+		return !ok || at.After(now)
+	})
+	due = inDoubtFirst(due)
+	clear(q.projections)
+	for _, e := range due {
+		e.prior, e.op.State = e.op.State, Running
+		q.busy[e.op.Intent.Pool] = now
+	}
+	return due
+}
+
+// inDoubtFirst keeps, of the operations, those that an update of which nothing is known may have carried out, in the
+// group that they were then, if there are any. That update may still be running. If they needed an update then, they
+// need one again when they are by themselves, and so wait for it. Others could make it seem that there is nothing to
+// do.
+func inDoubtFirst(entries []*entry) []*entry {
+	first := slices.IndexFunc(entries, func(e *entry) bool { return len(e.op.Updates) > 0 })
+	if first < 0 {
+		return entries
+	}
+	updates := entries[first].op.Updates
+	return slices.DeleteFunc(entries, func(e *entry) bool { return !slices.Equal(e.op.Updates, updates) })
+}
+
+// nextBatch is when operations are carried out next; ok is false if there are none. q.mu must be held.
+func (q *Queue) nextBatch() (at time.Time, ok bool) {
+	var first, last time.Time // when the first and the last of those that wait for others were accepted
+	for _, e := range q.open {
+		due, waits := q.dueAt(e)
+		switch {
+		case !waits:
+		case e.op.State == Accepted && !due.After(q.now()):
+			if first.IsZero() {
+				first = due
+			}
+			last = scale.Later(last, due)
+		case !ok || due.Before(at):
+			at, ok = due, true
+		}
+	}
+	if together := q.gathered(first, last); !first.IsZero() && (!ok || together.Before(at)) {
+		at, ok = together, true
+	}
+	return scale.Later(at, q.retryAt), ok
+}
+
+// gathered is when operations are carried out together. It depends on when the first and the last of them were
+// accepted. While they arrive in quick succession, it pays to wait a little for the rest, which would need another
+// update.
+func (q *Queue) gathered(first, last time.Time) time.Time {
+	gather := q.options.Gather
+	at, calm, end := first.Add(gather), last.Add(gather/calmAfter), first.Add(mostGathers*gather)
+	if calm.After(end) {
+		calm = end
+	}
+	return scale.Later(at, calm)
+}
+
+// due is when the operation may be carried out; ok is false if it may not be at all.
+func (e *entry) due() (at time.Time, ok bool) {
+	switch {
+	case !e.durable || e.cancelling:
+		return at, false
+	case e.op.State == Accepted:
+		return e.op.AcceptedAt, true
+	case e.op.State == Deferred:
+		return scale.Later(e.op.AcceptedAt, e.op.NotBefore), true
+	}
+	return at, false
+}
+
+// keepHouse does what there is time for when there is nothing to carry out.
+func (q *Queue) keepHouse() {
+	now := q.now()
+	news := false
+	if at, ok := q.glances.next(); !ok || !at.After(now) {
+		news = q.glances.look(now)
+	}
+	q.mu.Lock()
+	if news || !q.pollAt.After(now) {
+		q.pollAt = now.Add(q.options.Poll)
+		q.read(now)
+	}
+	q.proveWhenIdle(now)
+	prune, save := !q.pruneAt.After(now), len(q.unsaved) > 0 && !q.saveAt.After(now)
+	if prune {
+		q.pruneAt = now.Add(pruneEvery)
+	}
+	q.mu.Unlock()
+	if save {
+		q.save()
+	}
+	if prune {
+		if err := q.journal.Prune(now); err != nil {
+			q.tell(JournalFailed{Err: err})
+		}
+	}
+}
+
+// pause is how long there is nothing to do. With reading set, operations do not count: they are carried out once the
+// stack has been read for them.
+func (q *Queue) pause(reading bool) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	next := q.pollAt
+	if q.pruneAt.Before(next) {
+		next = q.pruneAt
+	}
+	if len(q.unsaved) > 0 && q.saveAt.Before(next) {
+		next = q.saveAt
+	}
+	if at, ok := q.nextBatch(); ok && at.Before(next) && !reading {
+		next = at
+	}
+	if q.knowsUnsettled() && q.settling.at.Before(next) {
+		next = q.settling.at
+	}
+	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
+		next = soon
+	}
+	if !q.proving && q.idle() && q.proveAt.Before(next) {
+		next = q.proveAt
+	}
+	if at, ok := q.glances.next(); ok && at.Before(next) {
+		next = at
+	}
+	return max(next.Sub(q.now()), 0)
+}
+
+// carry carries out operations: all together or, if an update of all of them fails, each pool by itself, so that the
+// others still succeed.
+func (q *Queue) carry(ctx context.Context, batch []*entry) {
+	pools := poolsOf(batch)
+	if !q.carryGroup(ctx, batch, len(pools) > 1) {
+		return
+	}
+	for _, pool := range pools {
+		group := slices.DeleteFunc(slices.Clone(batch), func(e *entry) bool { return e.op.Intent.Pool != pool })
+		if ctx.Err() != nil || q.isPostponed() {
+			q.reopen(group)
+		} else {
+			q.carryGroup(ctx, group, false)
+		}
+	}
+}
+
+// free says that the pools of the operations are no longer busy. That must be so before anybody hears that the
+// operations are done. q.mu must be held.
+func (q *Queue) free(entries []*entry) {
+	clear(q.projections)
+	for _, e := range entries {
+		delete(q.busy, e.op.Intent.Pool)
+	}
+}
+
+// isPostponed says that the stack could not be changed a moment ago.
+func (q *Queue) isPostponed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.failures > 0
+}
+
+// carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be
+// split.
+func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
+	defer q.unprepare()
+	b := q.begin(ctx, group)
+	if b == nil {
+		return false
+	}
+	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
+	for _, e := range group {
+		if e.origin.IsValid() {
+			q.ahead.span.AddLink(trace.Link{SpanContext: e.origin})
+		}
+	}
+	early := q.ahead.reading
+	q.ahead.reading = nil
+	report, err := q.scaler.CarryOut(trace.ContextWithSpan(ctx, q.ahead.span), scale.Order{Intents: b.intents, ID: b.id, Check: b.check, Keep: splittable, Resumed: true, Ahead: early, Once: true})
+	split = q.conclude(ctx, b, report, err, splittable)
+	span.End(q.ahead.span, err)
+	if _, ok := errors.AsType[*carriedOutError](err); ok {
+		err = nil
+	}
+	operations := q.copies(group)
+	postponed := report == nil && err != nil && waits(err) && !slices.ContainsFunc(operations, func(op Operation) bool { return op.State == Done })
+	q.tell(BatchDone{ID: b.id, Operations: operations, Report: report, Duration: q.now().Sub(q.ahead.began), Err: err, Postponed: postponed})
+	return split
+}
+
+// begin marks the operations as running, with the id that their update is to have, and brings that to disk before
+// anything is done. Without that nobody could tell after a crash whether they were carried out. It returns nil if the
+// journal fails.
+func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
+	q.prepare(ctx, group)
+	b := &batch{entries: group, id: cmp.Or(q.ahead.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
+	q.mu.Lock()
+	for _, e := range group {
+		e.op.StartedAt = q.now()
+		e.op.Updates = append(slices.Clone(e.op.Updates), b.id)
+		b.operations, b.intents = append(b.operations, e.op), append(b.intents, e.op.Intent)
+	}
+	q.mu.Unlock()
+	if err := q.write(b.operations); err != nil {
+		q.tell(JournalFailed{Err: err})
+		q.forget(b)
+		q.postpone(group, err)
+		return nil
+	}
+	return b
+}
+
+// forget takes the batch's id from its operations: its update is known not to have been begun, or to have come to
+// nothing.
+func (q *Queue) forget(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range b.entries {
+		e.op.Updates = slices.DeleteFunc(slices.Clone(e.op.Updates), func(id string) bool { return id == b.id })
+	}
+}
+
+func (q *Queue) write(ops []Operation) error {
+	defer q.saving.take()()
+	return q.journal.Update(ops)
+}

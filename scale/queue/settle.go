@@ -1,0 +1,155 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// settling is what a queue knows of the settling of pools. What an earlier update left half scaled does not wait for
+// the next event. Each try holds the stack's lock, which a person may need. The queue's mu guards it.
+type settling struct {
+	// at is when pools may be settled again, and tried is when the last try ended.
+	at, tried time.Time
+	// failures counts the tries that failed in a row, and err is the error of the last one; nil if there is none.
+	failures int
+	err      error
+}
+
+// Upcoming is what a queue is about to do by itself, unless something comes in between.
+type Upcoming struct {
+	Pool string
+	// To is the count that the pool is to have.
+	To int
+	// Settles says that the pool is brought back to that count after an update that failed or was cut off. If it is
+	// false, an operation is tried again.
+	Settles bool
+	At      time.Time
+	// Why says what was in the way at the last try; empty if nothing was.
+	Why string
+}
+
+const (
+	// settleShare is how many times longer the wait between two tries to settle is than that between two tries to
+	// scale: nobody waits for it.
+	settleShare = 5
+	// newsShare is how many of the first waits are between two tries to settle at least, whatever happens.
+	newsShare = 30
+	// seenShare is how many times as often, at the longest wait, a stack is tried that a look without an engine saw to
+	// be locked.
+	seenShare = 8
+)
+
+// unsettled says whether there are pools to settle now.
+func (q *Queue) unsettled() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.knowsUnsettled() && !q.settling.at.After(q.now())
+}
+
+// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may
+// settle them. q.mu must be held.
+func (q *Queue) knowsUnsettled() bool {
+	waits := func(e *entry) bool { return e.op.State == Accepted && q.held.On(e.op.Intent.Pool, q.now()) == nil }
+	return q.usable() && len(q.held.Unheld(q.snap.Unsettled, q.now())) > 0 && !slices.ContainsFunc(q.open, waits)
+}
+
+// settleAll tries once to settle all pools that are unsettled.
+func (q *Queue) settleAll(ctx context.Context) {
+	err := q.scaler.SettleOnce(ctx)
+	q.updateEnded()
+	q.mu.Lock()
+	if err == nil {
+		q.settling = settling{at: q.now().Add(q.options.Poll)}
+		q.mu.Unlock()
+		return
+	}
+	q.settling.tried = q.now()
+	q.settling.at = q.settling.tried.Add(settleShare * q.backoff(q.settling.failures))
+	q.settling.failures++
+	q.settling.err = err
+	upcoming := q.toSettle()
+	q.mu.Unlock()
+	if len(upcoming) > 0 {
+		q.tell(Announced{Upcoming: upcoming})
+	}
+}
+
+// settleSooner has pools settled without the wait that grew by failures in a row, because something has happened since.
+// It does not do so within about half a minute of the last try, because alerts repeat. q.mu must be held.
+func (q *Queue) settleSooner() {
+	s := &q.settling
+	if s.failures == 0 {
+		return
+	}
+	if at := s.tried.Add(newsShare * q.options.RetryDelay); at.Before(s.at) {
+		s.at = at
+	}
+}
+
+// noteNews has pools settled sooner if a reading finds an update that the one before did not find: somebody else's, or
+// one that succeeded. q.mu must be held.
+func (q *Queue) noteNews(before *scale.Snapshot) {
+	if before == nil || before.Head == q.snap.Head || len(q.snap.Updates) == 0 {
+		return
+	}
+	if newest := q.snap.Updates[0]; newest.Succeeded || !newest.IsOurs() {
+		q.settleSooner()
+	}
+}
+
+// toSettle are the pools that are settled next, and when. q.mu must be held.
+func (q *Queue) toSettle() []Upcoming {
+	if q.snap == nil {
+		return nil
+	}
+	var out []Upcoming
+	for _, pool := range q.held.Unheld(q.snap.Unsettled, q.now()) {
+		if move := q.snap.SettlingMove(q.snap.Rules[pool]); move != nil {
+			out = append(out, Upcoming{Pool: pool, To: move.To, Settles: true, At: scale.Later(q.settling.at, q.retryAt), Why: messageOf(q.settling.err)})
+		}
+	}
+	return out
+}
+
+// upcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried
+// again. q.mu must be held.
+func (q *Queue) upcoming() []Upcoming {
+	now := q.now()
+	var out []Upcoming
+	if q.knowsUnsettled() {
+		out = q.toSettle()
+	}
+	for _, e := range q.open {
+		if op := e.op; e.durable && op.State == Accepted && op.Error != "" && q.retryAt.After(now) && op.To != nil {
+			out = append(out, Upcoming{Pool: op.Intent.Pool, To: *op.To, At: q.retryAt, Why: op.Error})
+		}
+	}
+	return out
+}
+
+func messageOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// retryDelay is the wait before operations that could not be carried out because of err are tried again. q.mu must be
+// held.
+func (q *Queue) retryDelay(err error) time.Duration {
+	delay := q.backoff(q.failures)
+	if locked, ok := errors.AsType[*scale.LockedError](err); ok && locked.Seen {
+		delay = min(delay, cmp.Or(q.options.MaxRetryDelay/seenShare, q.options.RetryDelay))
+	}
+	return delay
+}
+
+// backoff is the wait after so many failures in a row before the present one.
+func (q *Queue) backoff(failures int) time.Duration {
+	return doubled(q.options.RetryDelay, failures, q.options.MaxRetryDelay)
+}

@@ -1,0 +1,202 @@
+package queue
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Ready says why the queue cannot accept anything; nil if it can. Either the stack has not been read, or could not be
+// read the last time, or what is accepted cannot be written down. The last is a [*JournalError].
+func (q *Queue) Ready() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.unready()
+}
+
+func (k *known) unready() error {
+	switch {
+	case k.readErr != nil:
+		return k.readErr
+	case k.snap == nil:
+		return &scale.UnavailableError{Problem: "the stack is not known", Detail: "it has not been read yet"}
+	}
+	return nil
+}
+
+// RulesErr says what is wrong with the stack's output, a [*scale.RulesError], while the rules that were read before it are in
+// force; else nil.
+func (q *Queue) RulesErr() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.rulesErr
+}
+
+// Rules are the rules in force; nil before the stack has been read. They must not be changed.
+func (q *Queue) Rules() scale.Rules {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.snap == nil {
+		return nil
+	}
+	return q.snap.Rules
+}
+
+// Reload reads the stack now. The error says why it could not be read or, if it is a [*scale.RulesError], why its rules are
+// not in force.
+func (q *Queue) Reload(ctx context.Context) error {
+	if _, err := q.fresh(ctx, q.now()); err != nil {
+		return err
+	}
+	return q.RulesErr()
+}
+
+// Pools tells how every pool stands, by name, as far as is known. It reads the stack only if nothing is known, or if an
+// update of ours has ended since. Errors are those of a reading: see [Queue.Submit].
+func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
+	q.mu.Lock()
+	snap := q.snap
+	if q.outdated {
+		snap = nil
+	}
+	since := q.began
+	q.mu.Unlock()
+	if snap == nil {
+		var err error
+		if snap, err = q.fresh(ctx, since); err != nil {
+			return nil, err
+		}
+	}
+	snap, err := q.scaler.WithHolds(snap)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	q.mu.Lock()
+	proof := q.proof
+	q.mu.Unlock()
+	return snap.Statuses(q.now(), proof), nil
+}
+
+// History lists past scalings as [scale.Scaler.History] does, of the stack as it was a moment ago. Those who ask at the same
+// time share a reading, which the end of an update may make unnecessary. If that does not reach back far enough, they
+// read what is older one after the other. Errors are those of a reading, see [Queue.Submit], or a [*BusyError].
+func (q *Queue) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
+	snap, err := q.fresh(ctx, q.now().Add(-q.options.Freshness))
+	if err != nil {
+		return nil, err
+	}
+	if scalings, enough, err := snap.PastScalings(pool, limit); enough || err != nil {
+		return scalings, err
+	}
+	select {
+	case q.reaching <- struct{}{}:
+		defer func() { <-q.reaching }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	leave, err := q.Occupy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return q.scaler.OlderScalings(ctx, snap, pool, limit)
+}
+
+// Open lists the operations that are not done, oldest first.
+func (q *Queue) Open() []Operation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.openOperations()
+}
+
+// openOperations are those that Open lists; q.mu must be held.
+func (q *Queue) openOperations() []Operation {
+	var out []Operation
+	for _, e := range q.open {
+		if e.durable && e.op.State != Done {
+			out = append(out, e.op)
+		}
+	}
+	return out
+}
+
+// Recent lists done operations, those that ended last first: those of a pool, or of all if pool is empty; at most
+// limit. The error is a [*JournalError].
+func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
+	unsaved := q.doneUnsaved(pool) // before the journal is asked: in between they may get there
+	saved, err := q.journal.Recent(pool, limit)
+	if err != nil || len(unsaved) == 0 {
+		return saved, err
+	}
+	known := map[string]bool{}
+	for _, op := range unsaved {
+		known[op.ID] = true
+	}
+	all := slices.Concat(unsaved, slices.DeleteFunc(saved, func(op Operation) bool { return known[op.ID] }))
+	slices.SortStableFunc(all, func(a, b Operation) int { return b.EndedAt.Compare(a.EndedAt) })
+	return all[:min(len(all), limit)], nil
+}
+
+// doneUnsaved are the done operations of a pool, or of all, that the journal may still have as open.
+func (q *Queue) doneUnsaved(pool string) []Operation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	out := q.endings()
+	for _, e := range q.open {
+		if e.durable && e.op.State == Done {
+			out = append(out, e.op)
+		}
+	}
+	return slices.DeleteFunc(out, func(op Operation) bool { return pool != "" && op.Intent.Pool != pool })
+}
+
+// Operation finds an operation. The error is an [*UnknownOperationError] or a [*JournalError].
+func (q *Queue) Operation(id string) (Operation, error) {
+	op, _, err := q.lookUp(id)
+	return op, err
+}
+
+// Wait waits until the operation is done, and returns it. If ctx ends before that, it returns the operation as it
+// stands then, with the error of ctx. Other errors are those of [Queue.Operation].
+func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
+	op, done, err := q.lookUp(id)
+	if err != nil || done == nil {
+		return op, err
+	}
+	select {
+	case <-done:
+		return q.Operation(id)
+	case <-ctx.Done():
+		if op, err = q.Operation(id); err != nil {
+			return op, err
+		}
+		return op, ctx.Err()
+	}
+}
+
+// lookUp finds an operation, and the channel that is closed when it is done; nil if it is done already.
+func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
+	q.mu.Lock()
+	if e := q.find(id); e != nil && e.durable {
+		defer q.mu.Unlock()
+		return e.op, e.done, nil
+	}
+	end, ok := q.unsaved[id]
+	q.mu.Unlock()
+	if ok {
+		return end.op, nil, nil
+	}
+	op, err := q.journal.Get(id)
+	return op, nil, err
+}
+
+// poolsOf are the pools of the entries, by name.
+func poolsOf(entries []*entry) []string {
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.op.Intent.Pool)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

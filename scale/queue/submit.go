@@ -1,0 +1,315 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
+)
+
+// Submission is the answer to an intent.
+type Submission struct {
+	// Decision is what was decided on what is known now. It is made again when the operation is carried out.
+	Decision scale.Decision
+	// Accepted says that the intent has become an operation, which is on disk and will be carried out. If it is false
+	// and there is an Operation nevertheless, that is done: another signal of the same call is deferred in its place.
+	Accepted bool
+	// Duplicate says that the intent's pool and key have been seen before: Operation is the first one's, as it stands
+	// now.
+	Duplicate bool
+	// Operation is the accepted intent; zero if the intent was not accepted and is no duplicate.
+	Operation Operation
+	// Previous is the operation of the same event that came to nothing, so that the intent was decided afresh; else
+	// nil.
+	Previous *Operation
+	// answered says that there is nothing to decide.
+	answered bool
+}
+
+// Submit answers each intent, in their order, and accepts those for which there is something to do. When it returns,
+// what it accepted is on disk. After an error nothing was accepted.
+//
+// It does not accept duplicates, nor these: a signal of an alert that has cleared meanwhile; an intent that the rule
+// pauses or refuses, or for which there is nothing to do; a signal in the cooldown, unless the rule defers it; a count
+// or a delta in the cooldown. While an update of the pool runs, a count or a delta is accepted and waits. A signal then
+// counts as in the cooldown, with no Until. If the rule has no cooldown that the update could start, the signal is
+// deferred until the update ends.
+//
+// An intent for an unknown pool is refused with an [*scale.UnknownPoolError] in its decision; if no intent has a known pool,
+// that is the error. Other errors are a [*scale.UsageError], an [*scale.UnavailableError] or [*scale.RulesError] if the stack cannot be
+// read, a [*JournalError], a [*FullError], or that of ctx.
+func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submission, err error) {
+	defer span.In(&ctx, "accept")(&err)
+	if len(intents) == 0 {
+		return nil, nil
+	}
+	if err := scale.ValidateIntents(intents); err != nil {
+		return nil, err
+	}
+	subs, err := q.duplicates(intents)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(subs, func(s Submission) bool { return !s.answered }) {
+		d, err := q.decide(ctx, intents, subs)
+		if err != nil {
+			return nil, err
+		}
+		if err := q.accept(ctx, d); err != nil {
+			return nil, err
+		}
+		subs = d.subs
+	}
+	for _, s := range subs {
+		q.tell(Submitted{s})
+	}
+	return subs, nil
+}
+
+// duplicates answers the intents that have been accepted before, and the signals that are over.
+func (q *Queue) duplicates(intents []scale.Intent) ([]Submission, error) {
+	subs := make([]Submission, len(intents))
+	for i, intent := range intents {
+		first, isKnown, err := q.first(intent)
+		if err != nil {
+			return nil, err
+		}
+		if isKnown && !triesAgain(intent, first) {
+			subs[i] = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
+			continue
+		}
+		over, err := q.overtaken(intent)
+		if err != nil {
+			return nil, err
+		}
+		if isKnown {
+			subs[i].Previous = &first
+		}
+		switch until := q.mayRepeat(first); {
+		case over != "":
+			subs[i].Decision, subs[i].answered = scale.Decision{Intent: intent, Outcome: scale.Cleared, Reason: over}, true
+		case until.After(q.now()):
+			subs[i] = Submission{Duplicate: true, Operation: first, answered: true}
+			subs[i].Decision = first.Decision.WithOutcome(scale.CoolingDown, "what the alert asked for has failed again: it is decided afresh when it comes after "+until.UTC().Format(time.RFC3339))
+			subs[i].Decision.Until = until
+		}
+	}
+	return subs, nil
+}
+
+// first is the operation that has an intent's pool and key.
+func (q *Queue) first(intent scale.Intent) (Operation, bool, error) {
+	if intent.Key == "" {
+		return Operation{}, false, nil
+	}
+	first, ok, err := q.journal.Find(intent.Pool, intent.Key)
+	if err != nil || !ok {
+		return Operation{}, false, err
+	}
+	// The journal may not have the latest of it.
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.find(first.ID); e != nil {
+		first = e.op
+	} else if end, ok := q.unsaved[first.ID]; ok {
+		first = end.op
+	}
+	return first, true, nil
+}
+
+// overtaken says why nothing is to be done about a signal because something later is known of its alert; see
+// [scale.Signal.OvertakenBy].
+func (q *Queue) overtaken(intent scale.Intent) (string, error) {
+	h, ok := scale.HeardOf(intent, q.now())
+	if !ok {
+		return "", nil
+	}
+	known, ok, err := q.journal.Recall(h.Pool, h.Alert)
+	if err != nil || !ok {
+		return "", err
+	}
+	return intent.Signal.OvertakenBy(known), nil
+}
+
+// decide decides the intents that are no duplicates, and reserves a place in the queue for what is to be accepted. An
+// intent may be about to be turned away because of something that may have changed since it was read. Then the stack is
+// read again first. For a count or a delta, that reading begins after it came, because whoever asks has perhaps just
+// changed the stack. What is accepted does not wait for that: it is decided again when it is carried out.
+func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submission) (*draft, error) {
+	asked := q.now()
+	if err := q.knowHolds(); err != nil {
+		return nil, unavailable(err)
+	}
+	for {
+		q.lookAtPending(intents)
+		since := asked.Add(-q.options.Freshness)
+		q.mu.Lock()
+		if q.usable() {
+			d := q.draft(intents, subs)
+			if d.turnsAway {
+				since = asked
+			}
+			if !d.turnsAway && !d.uncertain || q.current(since) {
+				err := q.reserve(d)
+				q.mu.Unlock()
+				return d, err
+			}
+		}
+		q.mu.Unlock()
+		if _, err := q.fresh(ctx, since); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// reserve gives what the draft accepts a place in the queue, in which later intents see it. It is not carried out
+// before it is on disk. q.mu must be held.
+func (q *Queue) reserve(d *draft) error {
+	unknown := func(s Submission) bool {
+		var err *scale.UnknownPoolError
+		return errors.As(s.Decision.Err, &err)
+	}
+	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !unknown(s) }) {
+		return d.subs[0].Decision.Err
+	}
+	if len(d.accepted) > 0 && len(q.open)+len(d.accepted) > q.options.MaxOpen {
+		return &FullError{Max: q.options.MaxOpen}
+	}
+	for _, e := range d.accepted {
+		if e.op.State != Done {
+			q.open = append(q.open, e)
+		}
+	}
+	for name, o := range d.pools {
+		if q.snap != nil && slices.Contains(q.snap.Unsettled, name) {
+			q.settleSooner()
+		}
+		if !o.Lasts() {
+			delete(q.projections, name)
+		} else {
+			q.projections[name] = *o
+		}
+	}
+	return nil
+}
+
+// accept brings the draft's operations to disk.
+func (q *Queue) accept(ctx context.Context, d *draft) error {
+	if err := q.remember(d); err != nil {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.drop(d.accepted...)
+		clear(q.projections)
+		return err
+	}
+	if len(d.accepted) > 0 {
+		if err := q.store(ctx, d); err != nil {
+			return err
+		}
+		q.wakeUp()
+	}
+	if len(d.cleared)+len(d.deferred) == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	left := q.leftBehind(d.cleared)
+	q.mu.Unlock()
+	if len(d.cleared) > 0 {
+		q.finish(left...) // the sender may forget the alert: it must not scale anything after a crash
+	} else {
+		q.finishSoon(left...)
+	}
+	return nil
+}
+
+// remember keeps which alerts have ended, so that a firing that is told of late is known to be over. A signal that
+// becomes an operation tells so itself.
+func (q *Queue) remember(d *draft) error {
+	tells := map[*scale.Signal]bool{}
+	for _, e := range d.accepted {
+		tells[e.op.Intent.Signal] = true
+	}
+	var ended []scale.Heard
+	rules := q.Rules()
+	for _, intent := range d.cleared {
+		if h, ok := scale.HeardOf(intent, q.now()); ok && !tells[intent.Signal] && rules[h.Pool].Pool != "" {
+			ended = append(ended, h)
+		}
+	}
+	if len(ended) == 0 {
+		return nil
+	}
+	return q.journal.Remember(ended)
+}
+
+func (q *Queue) store(ctx context.Context, d *draft) (err error) {
+	origin := trace.SpanContextFromContext(ctx)
+	defer span.In(&ctx, "write the journal")(&err)
+	ops := make([]Operation, len(d.accepted))
+	for i, e := range d.accepted {
+		ops[i] = e.op
+	}
+	stored, err := q.journal.Add(ops)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err != nil {
+		q.drop(d.accepted...)
+		clear(q.projections)
+		return err
+	}
+	for i, e := range d.accepted {
+		sub := &d.subs[d.of[i]]
+		if stored[i].ID != e.op.ID { // somebody was faster with the same key
+			q.drop(e)
+			clear(q.projections)
+			first := stored[i]
+			if e := q.find(first.ID); e != nil {
+				first = e.op
+			}
+			*sub = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
+			continue
+		}
+		e.durable, e.origin = true, origin
+		sub.Decision, sub.Accepted, sub.Operation = e.op.Decision, e.op.State != Done, e.op
+	}
+	return nil
+}
+
+// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but
+// one of each pool. If they wait for the end of an update alone, it keeps the one that needs the most capacity,
+// otherwise the newest. q.mu must be held.
+func (q *Queue) leftBehind(cleared []scale.Intent) []*entry {
+	var out []*entry
+	newest, needy := map[string]bool{}, map[string]*entry{}
+	for _, e := range slices.Backward(q.open) {
+		if e.op.State != Deferred || !e.durable || e.cancelling {
+			continue
+		}
+		pool, signal := e.op.Intent.Pool, e.op.Intent.Signal
+		switch {
+		case !signal.Cleared && slices.ContainsFunc(cleared, func(i scale.Intent) bool { return i.Pool == pool && signal.IsOfAlert(*i.Signal) }):
+			e.close(q.now(), FinalCancelled, "the alert has cleared")
+		case e.op.NotBefore.IsZero() && needy[pool] != nil:
+			if e.op.Decision.To > needy[pool].op.Decision.To {
+				e, needy[pool] = needy[pool], e
+			}
+			e.close(q.now(), FinalSuperseded, "another signal for the pool needs as much or more")
+		case e.op.NotBefore.IsZero() && !q.defers(e):
+			needy[pool] = e
+			continue
+		case newest[pool]:
+			e.close(q.now(), FinalSuperseded, "a newer signal for the pool came before the end of the cooldown")
+		default:
+			newest[pool] = true
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
