@@ -35,7 +35,7 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 			o.Output = []*os.File{out, errs}
 			return openStack(ctx, o)
 		},
-		patient: func(o stack.Options) doctor.Patient { return stack.NewPatient(o) },
+		patient: func(o stack.Options) doctor.Patient { return patient{stack.NewPatient(o)} },
 		notify: func(c chan<- os.Signal) func() {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }

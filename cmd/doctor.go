@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
@@ -73,4 +76,21 @@ func ill(report doctor.Report) error {
 		return &unhealthyError{problems}
 	}
 	return nil
+}
+
+// patient adds the looks for which a scaler is needed. None of them changes anything.
+type patient struct{ *stack.Patient }
+
+func (p patient) scaler() *scaler.Scaler {
+	return &scaler.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
+}
+
+func (p patient) Prove(ctx context.Context) ([]scale.RuleProof, error) { return p.scaler().Verify(ctx) }
+
+func (p patient) Pending(ctx context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
+	return p.scaler().Pending(ctx, p.Snapshot(), prove)
+}
+
+func (p patient) Drifts(ctx context.Context) ([]scale.Drift, error) {
+	return scaler.Drifts(ctx, p.Stack, p.Snapshot())
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 
 	"github.com/spf13/cobra"
@@ -115,7 +117,7 @@ type server struct {
 	directories []string
 	// activity knows what is being done to the stack.
 	activity *queue.Activity
-	scaler   *scale.Scaler
+	scaler   *scaler.Scaler
 	queue    *queue.Queue
 	handler  *webhook.Server
 	http     *http.Server
@@ -200,7 +202,7 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 		s.activity.Observe(event)
 		logEvent(s.log, event)
 	}
-	s.scaler = &scale.Scaler{
+	s.scaler = &scaler.Scaler{
 		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
@@ -213,7 +215,7 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	}
 	s.metrics.Watch(s.queue)
 	s.handler = &webhook.Server{
-		Queue: s.queue, Activity: s.activity, Scaler: s.scaler, Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
+		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
 		Directories: s.directories,
 		Verifier:    webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
 	}

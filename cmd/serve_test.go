@@ -267,8 +267,8 @@ func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 
 }
 
-// A file that is not there, or in which nothing stands, says nothing of the token: an editor, or a checkout, is about to
-// write it anew.
+// A file that is not there, or in which nothing stands, says nothing of the token: an editor, or a checkout, is about
+// to write it anew.
 func TestServeKeepsATokenWhoseFileIsMissingOrEmpty(t *testing.T) {
 	for name, change := range map[string]func(config string) error{
 		"missing": os.Remove,

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
@@ -16,7 +18,7 @@ import (
 type session struct {
 	*app
 	opened     openedStack
-	scaler     *scale.Scaler
+	scaler     *scaler.Scaler
 	progress   *output.Progress
 	interrupts *interrupts
 	// mute says which events a command reports itself. If it is nil, the command reports none itself.
@@ -40,7 +42,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	defer s.progress.Close()
 	defer s.interrupts.watch(a.notify, a.notifyHangup)()
 	s.progress.Work("opening the stack")
-	s.scaler = &scale.Scaler{
+	s.scaler = &scaler.Scaler{
 		Observe: s.observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
 	}

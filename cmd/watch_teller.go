@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 
 	"github.com/pulumiscale/pulumiscale/output"
@@ -38,7 +40,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 		if err != nil {
 			return nil, err
 		}
-		return &backend{scaler: &scale.Scaler{Stack: opened, Holds: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
+		return &backend{scaler: &scaler.Scaler{Stack: opened, Holds: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
 	}
 	s := &watched{address: o.server, tokenFrom: tokenVariable}
 	token := os.Getenv(tokenVariable)
@@ -84,7 +86,7 @@ func (o *watchOptions) checkServer() error {
 func (o *watchOptions) open(ctx context.Context, progress *output.Progress) (opened openedStack, err error) {
 	a := o.app
 	progress.Work("opening the stack")
-	retrying := &scale.Scaler{Observe: progress.Observe, Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now}
+	retrying := &scaler.Scaler{Observe: progress.Observe, Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now}
 	err = retrying.Retry(ctx, func() error {
 		opened, err = a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir, KeepRules: true})
 		if err == nil {
@@ -133,7 +135,7 @@ const backendInterval = 5 * time.Second
 
 // backend is the stack itself. It is read and left as it is.
 type backend struct {
-	scaler *scale.Scaler
+	scaler *scaler.Scaler
 	// last is what was read last.
 	last queue.Overview
 }

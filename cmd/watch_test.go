@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -144,7 +146,7 @@ func TestWatchReadsTheStack(t *testing.T) {
 	f := newFake()
 	f.file = str("2") // as it was once: `rules` would put it right
 	f.before = []scale.Update{{Kind: "update", Succeeded: true, End: noon.Add(-3 * time.Hour), Values: map[string]*string{"worker-pool": f.file}}}
-	b := &backend{scaler: &scale.Scaler{Stack: f, Observe: scale.Unobserved, Now: func() time.Time { return noon }, OnDrift: scale.Restore}}
+	b := &backend{scaler: &scaler.Scaler{Stack: f, Observe: scale.Unobserved, Now: func() time.Time { return noon }, OnDrift: scale.Restore}}
 	got, err := b.ask(t.Context())
 	if err != nil || !got.Ready || *got.Pools[0].Count != 3 || got.Pools[0].Drift == nil {
 		t.Fatalf("%+v, %v", got, err)

@@ -84,7 +84,7 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if stop != nil {
 		return d.WithOutcome(stop.outcome, stop.reason)
 	}
-	d.Wanted, d.To = wanted.count, rule.clamp(wanted.count)
+	d.Wanted, d.To = wanted.count, rule.Clamp(wanted.count)
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
 		d.Reason = clampReason(rule, d.Wanted)
 	}
@@ -231,6 +231,7 @@ func (p Pool) seenBy(intent Intent) Pool {
 	return p
 }
 
+// Later is the later one of two times.
 func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -29,7 +29,7 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 			continue
 		}
 		for _, pool := range pools {
-			if matcher(snap.Rules[pool].Targets...)(urn) {
+			if MatchTargets(snap.Rules[pool].Targets...)(urn) {
 				own[pool] = append(own[pool], found)
 			}
 		}
@@ -37,10 +37,10 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 	return own, shared
 }
 
-// lostDependencies are the resources of the state that depend on those over which a preview has failed. The program
+// LostDependencies are the resources of the state that depend on those over which a preview has failed. The program
 // does not know of these dependencies. So the engine has put an untargeted resource that others depend on first, before
 // the program registers it, or it misses a provider.
-func (s *Snapshot) lostDependencies(failure error) []PendingChange {
+func (s *Snapshot) LostDependencies(failure error) []PendingChange {
 	failed, ok := errors.AsType[*EngineError](failure)
 	if !ok || len(failed.Misplaced) == 0 {
 		return nil

@@ -52,7 +52,7 @@ func TestLostDependencies(t *testing.T) {
 		{"neither does an error before the engine", &SetupError{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, snap.lostDependencies(c.err)); diff != "" {
+			if diff := cmp.Diff(c.want, snap.LostDependencies(c.err)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -1,8 +1,9 @@
-// Package scale is the domain of PulumiScale: the rules that a Pulumi program exports, the intents that ask for
-// capacity, the decision taken on each, and the scaler that carries a decision out on a stack.
+// Package scale is the domain of PulumiScale, and pure: the rules that a Pulumi program exports, the intents that ask
+// for capacity, the decision on each, and the plan that carries decisions out. It declares what it needs of a stack as
+// the interface [Stack], which the package scale/stack implements with the Pulumi CLI.
 //
-// It knows neither the Pulumi CLI nor HTTP nor a terminal. It declares what it needs of a stack as the interface
-// [Stack]; the package scale/stack implements it. It must not print, log to a global, read the environment or exit.
+// It starts nothing and waits for nothing, has no clock and does no I/O. The package scale/scaler carries plans out,
+// and scale/queue keeps what is accepted.
 //
-// Start with [Decide]: everything else here gathers what Decide is given or carries out what it returns.
+// Start with [Decide]: everything else here gathers what Decide is given, or says what its decisions come to.
 package scale

@@ -29,8 +29,8 @@ func (s *Snapshot) doubted(rule Rule) *int {
 	return d.From
 }
 
-// isDoubtful says whether the last update of a pool is not proved.
-func (s *Snapshot) isDoubtful(pool string) bool {
+// IsDoubtful says whether the last update of a pool is not proved.
+func (s *Snapshot) IsDoubtful(pool string) bool {
 	_, doubtful := s.Unverified[pool]
 	return doubtful
 }
@@ -47,7 +47,7 @@ func (e *UnprovableError) Error() string {
 
 // unprovable says that a preview shows nothing by which the move could be proved afterwards; nil if it does.
 func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
-	if equal(m.From, m.To) || slices.Contains(s.Unsettled, rule.Pool) || touches(rule, preview.Steps) {
+	if m.KeepsCount() || slices.Contains(s.Unsettled, rule.Pool) || Touches(rule, preview.Steps) {
 		return nil
 	}
 	if after, err := ParseRules(preview.Output); err == nil && after[rule.Pool].Current != nil && *after[rule.Pool].Current == m.To {
@@ -56,8 +56,8 @@ func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
 	return &UnprovableError{Move: m, Key: rule.ConfigKey}
 }
 
-// touches says whether any of the steps is one of a rule's targets.
-func touches(rule Rule, steps []ResourceStep) bool {
-	targeted := matcher(rule.Targets...)
+// Touches says whether any of the steps is one of a rule's targets.
+func Touches(rule Rule, steps []ResourceStep) bool {
+	targeted := MatchTargets(rule.Targets...)
 	return slices.ContainsFunc(steps, func(step ResourceStep) bool { return targeted(step.URN) })
 }

@@ -322,3 +322,12 @@ func MayBeOnePools(err error) bool {
 	_, isTarget := errors.AsType[*TargetError](err)
 	return isEngine && !engine.Interrupted || isTarget
 }
+
+// IsTransient says whether an error may go away by itself. No such error is returned once an update has begun.
+func IsTransient(err error) bool {
+	var done *WriteError
+	var locked *LockedError
+	var unavailable *UnavailableError
+	var stale *StaleError
+	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable) || errors.As(err, &stale))
+}

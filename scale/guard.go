@@ -1,44 +1,20 @@
 package scale
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// prove previews a plan if a rule's guard asks for it, if protected resources may be met, or if the pool's last update
-// is not proved. It also does so if the engine might take something for success that is none. That can be a target that
-// matches nothing in the state (a pool at zero, or a mistake). It can also be a scale-in of resources on which others
-// depend: the engine keeps these without a word unless the others are targets too. Pools that fail are taken out of the
-// plan.
-func (s *Scaler) prove(ctx context.Context, snap *Snapshot, p Plan) (Plan, error) {
-	needed := slices.ContainsFunc(p.Moves, func(m Move) bool {
-		rule := snap.Rules[m.Pool]
-		return len(rule.Guard) > 0 || len(unmatched(rule, snap.Resources)) > 0 || snap.mayKeep(rule, m) || snap.mayMeetProtected(rule, m) || snap.isDoubtful(m.Pool)
-	})
-	if !needed {
-		return p, nil
-	}
-	result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
-	if rest, refused := p.refuseProtected(snap, err); refused {
-		return s.prove(ctx, snap, rest)
-	}
-	if err != nil {
-		return p, nameTarget(snap, p, err)
-	}
-	return judge(snap, p, result), nil
-}
-
-// judge takes out of the plan the pools of which its preview shows that they must not be scaled.
-func judge(snap *Snapshot, p Plan, result *Result) Plan {
+// Judge takes out of the plan the pools of which its preview shows that they must not be scaled.
+func Judge(snap *Snapshot, p Plan, result *Result) Plan {
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		rule := snap.Rules[d.Intent.Pool]
 		if p.move(rule.Pool).Pool == "" {
 			return d, false // its intents cancel each other out
 		}
-		if missing := unmatched(rule, snap.Resources, result.Seen); len(missing) > 0 {
+		if missing := UnmatchedTargets(rule, snap.Resources, result.Seen); len(missing) > 0 {
 			err := &TargetError{Pool: rule.Pool, Target: missing[0]}
 			d.Err = err
 			return d.WithOutcome(Refused, err.Error()), true
@@ -52,7 +28,7 @@ func judge(snap *Snapshot, p Plan, result *Result) Plan {
 		}
 		if changes := p.broughtAlong(rule, result.Steps); len(changes) > 0 {
 			d.Pending = changes
-			return d.WithOutcome(HasPending, snap.pendingReason(changes)), true
+			return d.WithOutcome(HasPending, snap.PendingReason(changes)), true
 		}
 		if broken := rule.violations(p, result.Steps); len(broken) > 0 {
 			return d.WithOutcome(Guarded, "the rule's guard forbids what the preview shows: "+strings.Join(broken, "; ")), true
@@ -77,7 +53,7 @@ func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 // violations are the steps of a preview that the rule's guard forbids, in words. A step on nothing but the targets of
 // another pool is for that pool's guard.
 func (r Rule) violations(p Plan, steps []ResourceStep) []string {
-	targeted, own := matcher(p.Change.Targets...), matcher(r.Targets...)
+	targeted, own := MatchTargets(p.Change.Targets...), MatchTargets(r.Targets...)
 	var out []string
 	for _, step := range steps {
 		if targeted(step.URN) && !own(step.URN) {
@@ -107,8 +83,8 @@ func (g Guard) forbids(step ResourceStep, targeted, dependents bool) bool {
 	return false
 }
 
-// nameTarget adds to an engine's complaint about a target the pool that the target belongs to.
-func nameTarget(snap *Snapshot, p Plan, err error) error {
+// NameTarget adds to an engine's complaint about a target the pool that the target belongs to.
+func NameTarget(snap *Snapshot, p Plan, err error) error {
 	var target *TargetError
 	if !errors.As(err, &target) || target.Pool != "" {
 		return err

@@ -39,9 +39,9 @@ func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	return known, false
 }
 
-// OvertakenBy says why nothing is to be done about a signal because something later is known of its alert; it is empty if
-// nothing is. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of one
-// firing is no end of a firing that began after it.
+// OvertakenBy says why nothing is to be done about a signal because something later is known of its alert; it is empty
+// if nothing is. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of
+// one firing is no end of a firing that began after it.
 func (s Signal) OvertakenBy(known Heard) string {
 	switch {
 	case s.Cleared && !known.Cleared && !s.Ended.IsZero() && known.Since.After(s.Ended):

@@ -78,7 +78,7 @@ func (h Holds) Without(pool string) Holds {
 	return slices.DeleteFunc(slices.Clone(h), func(hold Hold) bool { return hold.Pool == pool })
 }
 
-// free are those of the pools that nothing holds.
+// Unheld are those of the pools that nothing holds.
 func (h Holds) Unheld(pools []string, now time.Time) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return h.On(pool, now) != nil })
 }
@@ -93,24 +93,8 @@ type HoldKeeper interface {
 	ChangeHolds(change func(Holds) Holds) error
 }
 
-// holds are the holds on the stack. Every decision has to look at them.
-func (s *Scaler) CurrentHolds() (Holds, error) {
-	if s.Holds == nil {
-		return nil, nil
-	}
-	return s.Holds.Holds()
-}
-
-// held is the snapshot with the holds of this moment.
-func (s *Scaler) WithHolds(snap *Snapshot) (*Snapshot, error) {
-	holds, err := s.CurrentHolds()
-	if err != nil {
-		return nil, err
-	}
-	return snap.heldBy(holds), nil
-}
-
-func (s *Snapshot) heldBy(holds Holds) *Snapshot {
+// HeldBy is the snapshot with these holds in place of those that it has.
+func (s *Snapshot) HeldBy(holds Holds) *Snapshot {
 	if len(holds) == 0 && len(s.Holds) == 0 {
 		return s
 	}

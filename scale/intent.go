@@ -90,3 +90,16 @@ func (i Intent) Ask() string {
 	}
 	return "signal"
 }
+
+// ValidateIntents checks several intents. The error is a [*UsageError], also if there are none.
+func ValidateIntents(intents []Intent) error {
+	if len(intents) == 0 {
+		return &UsageError{Field: "intents", Problem: "there are none"}
+	}
+	for _, intent := range intents {
+		if err := intent.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -11,8 +11,8 @@ import (
 // without an error or a word. The program's own count, and so "current", does not show it. Therefore the resources
 // themselves are counted.
 
-// mayKeep says whether the engine could keep resources that a move should delete.
-func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
+// MayKeep says whether the engine could keep resources that a move should delete.
+func (s *Snapshot) MayKeep(rule Rule, m Move) bool {
 	if m.From == nil || m.To >= *m.From || len(rule.Targets) == 1 && !IsPattern(rule.Targets[0]) {
 		return false
 	}
@@ -21,7 +21,7 @@ func (s *Snapshot) mayKeep(rule Rule, m Move) bool {
 
 // keepers are the resources that depend on any of the rule's targets and are not targets themselves, in order.
 func (s *Snapshot) keepers(rule Rule) []string {
-	targeted := matcher(rule.Targets...)
+	targeted := MatchTargets(rule.Targets...)
 	var out []string
 	for urn, others := range s.DependsOn {
 		if !targeted(urn) && slices.ContainsFunc(others, targeted) {
@@ -36,10 +36,10 @@ func (s *Snapshot) keepers(rule Rule) []string {
 // before. Both are zero if that cannot be said: the engine carries out the move whole, the count is a property of the
 // targets, or the number is no multiple of the count before.
 func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want int) {
-	if !s.mayKeep(rule, m) {
+	if !s.MayKeep(rule, m) {
 		return 0, 0
 	}
-	targeted := matcher(rule.Targets...)
+	targeted := MatchTargets(rule.Targets...)
 	before := 0
 	for _, urn := range s.Resources {
 		if targeted(urn) {

@@ -58,10 +58,10 @@ type PendingChange struct {
 }
 
 // opOutput is the [PendingChange.Op] of an output.
-const opOutput = "output"
+const OpOutput = "output"
 
 func (c PendingChange) String() string {
-	if c.Op == opOutput {
+	if c.Op == OpOutput {
 		return "stack output " + c.Name
 	}
 	out := fmt.Sprintf("%s of %s %s", c.Op, c.Type, c.Name)
@@ -121,13 +121,13 @@ func (s *Snapshot) Follows(head string) bool {
 	return s.Head == head // a stack without updates
 }
 
-// covers says whether the proof speaks of all these pools.
-func (p *Proof) covers(pools []string) bool {
+// Covers says whether the proof speaks of all these pools.
+func (p *Proof) Covers(pools []string) bool {
 	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
 }
 
-// pendingReason says why a pool is not scaled.
-func (s *Snapshot) pendingReason(changes []PendingChange) string {
+// PendingReason says why a pool is not scaled.
+func (s *Snapshot) PendingReason(changes []PendingChange) string {
 	const most = 5
 	words := make([]string, 0, most+1)
 	for _, c := range changes[:min(len(changes), most)] {
@@ -161,9 +161,9 @@ func PendingProtection(changes []PendingChange) *PendingChange {
 // optionProtect is the resource option.
 const optionProtect = "protect"
 
-// unchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it
+// UnchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it
 // is. ok is false if there is nothing to preview: no target is a pattern, and none is there.
-func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
+func UnchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
 	c := ChangeFor(snap, nil)
 	for i, set := range c.Settings {
 		for _, pool := range pools {
@@ -184,13 +184,13 @@ func unchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Ch
 			}
 		}
 	}
-	c.Message = messagePrefix + "what is pending"
+	c.Message = MessagePrefix + "what is pending"
 	return c, len(c.Targets) > 0 // without one the engine would look at the whole stack
 }
 
-// judgePending tells what a preview with the present counts shows to be pending: for each pool what concerns its own
+// JudgePending tells what a preview with the present counts shows to be pending: for each pool what concerns its own
 // targets, and shared what concerns them all, such as a provider or an output of the stack.
-func judgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
+func JudgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, step := range result.Steps {
 		if step.Op == opUpdate && step.Perpetual || slices.Contains([]string{"create-replacement", "delete-replaced"}, step.Op) {
@@ -202,7 +202,7 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 		}
 		owned := false
 		for _, pool := range pools {
-			if matcher(snap.Rules[pool].Targets...)(step.URN) {
+			if MatchTargets(snap.Rules[pool].Targets...)(step.URN) {
 				own[pool], owned = append(own[pool], found), true
 			}
 		}
@@ -212,7 +212,7 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 	}
 	for _, found := range result.ChangedOptions {
 		for _, pool := range pools {
-			if matcher(snap.Rules[pool].Targets...)(found.URN) { // the engine keeps others as they are
+			if MatchTargets(snap.Rules[pool].Targets...)(found.URN) { // the engine keeps others as they are
 				own[pool] = append(own[pool], found)
 			}
 		}
@@ -223,7 +223,7 @@ func judgePending(snap *Snapshot, pools []string, result *Result) (own map[strin
 	}
 	shared = append(shared, others...)
 	for _, name := range result.ChangedOutputs {
-		shared = append(shared, PendingChange{Op: opOutput, Name: name})
+		shared = append(shared, PendingChange{Op: OpOutput, Name: name})
 	}
 	return own, shared
 }
@@ -240,7 +240,7 @@ const (
 // that goes from one number to the configured count tells the size. If there is one resource for each unit, resources
 // that come or go tell it too.
 func stateSize(snap *Snapshot, rule Rule, configured int, steps []ResourceStep) (size int, ok bool) {
-	match := matcher(rule.Targets...)
+	match := MatchTargets(rule.Targets...)
 	before := 0
 	for _, urn := range snap.Resources {
 		if match(urn) {

@@ -101,7 +101,7 @@ func TestWhatOfAPreviewIsPending(t *testing.T) {
 			if c.own == nil {
 				c.own = map[string][]PendingChange{}
 			}
-			own, shared := judgePending(snap, c.pools, &c.result)
+			own, shared := JudgePending(snap, c.pools, &c.result)
 			if diff := cmp.Diff(c.own, own); diff != "" {
 				t.Errorf("own: -want +got:\n%s", diff)
 			}
@@ -163,7 +163,7 @@ func TestReasonOfWhatIsPending(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			snap := snapshot()
 			snap.Program = c.program
-			if diff := cmp.Diff(c.want, snap.pendingReason(c.changes)); diff != "" {
+			if diff := cmp.Diff(c.want, snap.PendingReason(c.changes)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -186,11 +186,11 @@ func TestFollows(t *testing.T) {
 	}{
 		{"the newest update follows itself", []Update{theirs("proved")}, true},
 		{"scalings of ours follow it", []Update{ours("3"), ours("2"), theirs("proved"), theirs("0")}, true},
-		{"one of ours that failed too", []Update{ours("2").failed(), theirs("proved")}, true},
+		{"one of ours that failed too", []Update{failed(ours("2")), theirs("proved")}, true},
 		{"somebody's update does not", []Update{theirs("2"), theirs("proved")}, false},
 		{"nor one below ours", []Update{ours("3"), theirs("2"), theirs("proved")}, false},
-		{"nor one that failed", []Update{theirs("2").failed(), theirs("proved")}, false},
-		{"nor somebody's refresh", []Update{theirs("2").of("refresh"), theirs("proved")}, false},
+		{"nor one that failed", []Update{failed(theirs("2")), theirs("proved")}, false},
+		{"nor somebody's refresh", []Update{ofKind(theirs("2"), "refresh"), theirs("proved")}, false},
 		{"nor one of ours that was allowed to bring something along", []Update{along(ours("2")), theirs("proved")}, false},
 		{"one that brought something along before the proof does not matter", []Update{ours("2"), along(ours("proved"))}, true},
 		{"a head that is not in the history is unknown", []Update{ours("3"), ours("2")}, false},
@@ -272,7 +272,7 @@ func TestUnchangedCounts(t *testing.T) {
 			if c.edit != nil {
 				c.edit(snap)
 			}
-			got, ok := unchangedCounts(snap, c.pools, c.sizes)
+			got, ok := UnchangedCounts(snap, c.pools, c.sizes)
 			c.want.Head, c.want.Message = "head", "pulumiscale: what is pending"
 			if diff := cmp.Diff(c.want, got); diff != "" || ok == c.none {
 				t.Errorf("of use: %v, -want +got:\n%s", ok, diff)
@@ -351,15 +351,15 @@ func TestWhatMakesTheSizesDoubtful(t *testing.T) {
 		want    bool
 	}{
 		{"an update tells them", []Update{update(0)}, false},
-		{"somebody's refresh after it", []Update{update(0).of("refresh"), update(time.Hour)}, true},
-		{"a refresh that failed, which may have got half way", []Update{update(0).of("refresh").failed(), update(time.Hour)}, true},
-		{"a refresh before it does not", []Update{update(0), update(time.Hour).of("refresh")}, false},
-		{"a refresh before one that failed", []Update{update(0).failed(), update(time.Hour).of("refresh")}, true},
-		{"an update that failed does not: it is unsettled", []Update{update(0).failed(), update(time.Hour)}, false},
+		{"somebody's refresh after it", []Update{ofKind(update(0), "refresh"), update(time.Hour)}, true},
+		{"a refresh that failed, which may have got half way", []Update{failed(ofKind(update(0), "refresh")), update(time.Hour)}, true},
+		{"a refresh before it does not", []Update{update(0), ofKind(update(time.Hour), "refresh")}, false},
+		{"a refresh before one that failed", []Update{failed(update(0)), ofKind(update(time.Hour), "refresh")}, true},
+		{"an update that failed does not: it is unsettled", []Update{failed(update(0)), update(time.Hour)}, false},
 		{"without a history nothing does", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := snapshot(withUpdates(c.updates...)).doubtsSizes(); got != c.want {
+			if got := snapshot(withUpdates(c.updates...)).DoubtsSizes(); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})

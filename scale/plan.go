@@ -19,6 +19,9 @@ type Move struct {
 	Why string
 }
 
+// KeepsCount says whether the pool is known to be at the count already.
+func (m Move) KeepsCount() bool { return equal(m.From, m.To) }
+
 func (m Move) String() string {
 	from := "?"
 	if m.From != nil {
@@ -39,7 +42,7 @@ type Plan struct {
 	Found map[string]int
 }
 
-// plan decides every intent on the snapshot, and puts all pools with work into one change.
+// MakePlan decides every intent on the snapshot, and puts all pools with work into one change.
 func MakePlan(snap *Snapshot, intents []Intent, now time.Time) Plan {
 	p := Plan{Decisions: make([]Decision, len(intents))}
 	byPool := map[string][]int{}
@@ -68,7 +71,7 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	}
 	pool, err := snap.Pool(rule)
 	if err == nil {
-		err = snap.checkFile(rule)
+		err = snap.CheckFile(rule)
 	}
 	if err != nil {
 		return refuseAll(intents, err), nil
@@ -86,9 +89,9 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
 
-// checkFile refuses to write over something in the configuration file that is not a count: it is not ours to throw
+// CheckFile refuses to write over something in the configuration file that is not a count: it is not ours to throw
 // away. The same goes for a count that shares its place with something else.
-func (s *Snapshot) checkFile(rule Rule) error {
+func (s *Snapshot) CheckFile(rule Rule) error {
 	if form := s.Forms[rule.Pool]; form != "" {
 		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Form: form}
 	}
@@ -126,9 +129,9 @@ func why(decisions []Decision) string {
 }
 
 // messagePrefix begins the message of every update.
-const messagePrefix = "pulumiscale: "
+const MessagePrefix = "pulumiscale: "
 
-// change carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update. A
+// ChangeFor carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update. A
 // stale or unfinished value in the file must not slip into the stack's configuration on the back of another pool's
 // scaling.
 func ChangeFor(snap *Snapshot, moves []Move) Change {
@@ -163,7 +166,7 @@ func ChangeFor(snap *Snapshot, moves []Move) Change {
 		}
 		c.Settings = append(c.Settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: values[name]})
 	}
-	c.Message = messagePrefix + strings.Join(messages, "; ")
+	c.Message = MessagePrefix + strings.Join(messages, "; ")
 	return c
 }
 
@@ -200,8 +203,8 @@ func (p Plan) move(pool string) Move {
 	return Move{}
 }
 
-// sameMoves says whether two plans do the same.
-func (p Plan) sameMoves(q Plan) bool {
+// SameMoves says whether two plans do the same.
+func (p Plan) SameMoves(q Plan) bool {
 	return slices.EqualFunc(p.Moves, q.Moves, func(a, b Move) bool { return a.String() == b.String() })
 }
 

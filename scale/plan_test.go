@@ -192,7 +192,7 @@ func TestSameMoves(t *testing.T) {
 		{"none", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := base.sameMoves(Plan{Moves: c.moves}); got != c.want {
+			if got := base.SameMoves(Plan{Moves: c.moves}); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -212,7 +212,7 @@ func TestNameTarget(t *testing.T) {
 		{"another error stays", other, other},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := nameTarget(snapshot(), p, c.err)
+			got := NameTarget(snapshot(), p, c.err)
 			if got.Error() != c.want.Error() {
 				t.Errorf("got %v, want %v", got, c.want)
 			}

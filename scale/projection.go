@@ -46,7 +46,7 @@ func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now ti
 	if p.present, p.err = snap.Pool(p.rule); p.err != nil {
 		return p
 	}
-	if p.err = snap.checkFile(p.rule); p.err != nil {
+	if p.err = snap.CheckFile(p.rule); p.err != nil {
 		return p
 	}
 	p.waiting = len(work.Running)+len(work.Waiting) > 0
@@ -98,7 +98,7 @@ func (p *Projection) withholdPending(d Decision) Decision {
 		return d
 	}
 	d.Pending = p.Pending
-	return d.WithOutcome(HasPending, p.snap.pendingReason(p.Pending))
+	return d.WithOutcome(HasPending, p.snap.PendingReason(p.Pending))
 }
 
 // decideBusy decides a signal while an update of its pool runs: it is held off, unless no cooldown will be in its way

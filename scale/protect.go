@@ -21,10 +21,10 @@ func (e *ProtectedError) Error() string {
 	return fmt.Sprintf("pool %s: %s", e.Pool, text)
 }
 
-// mayMeetProtected says whether a move could delete a protected resource. A scale-out of a pool of one resource cannot
+// MayMeetProtected says whether a move could delete a protected resource. A scale-out of a pool of one resource cannot
 // do so after anything else.
-func (s *Snapshot) mayMeetProtected(rule Rule, m Move) bool {
-	targeted := matcher(rule.Targets...)
+func (s *Snapshot) MayMeetProtected(rule Rule, m Move) bool {
+	targeted := MatchTargets(rule.Targets...)
 	if !slices.ContainsFunc(s.Protected, targeted) {
 		return false
 	}
@@ -32,14 +32,14 @@ func (s *Snapshot) mayMeetProtected(rule Rule, m Move) bool {
 	return !out || len(rule.Targets) > 1 || slices.ContainsFunc(rule.Targets, IsPattern)
 }
 
-// refuseProtected takes out of a plan the pools whose preview failed at a protected resource of theirs, or all pools if
+// RefuseProtected takes out of a plan the pools whose preview failed at a protected resource of theirs, or all pools if
 // the resource is nobody's. ok is false if the preview failed for another reason.
-func (p Plan) refuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
+func (p Plan) RefuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 	found, ok := errors.AsType[*ProtectedError](failed)
 	if !ok {
 		return p, false
 	}
-	owns := func(pool string) bool { return matcher(snap.Rules[pool].Targets...)(found.URN) }
+	owns := func(pool string) bool { return MatchTargets(snap.Rules[pool].Targets...)(found.URN) }
 	isTheirs := slices.ContainsFunc(p.Moves, func(m Move) bool { return owns(m.Pool) })
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		if p.move(d.Intent.Pool).Pool == "" || isTheirs && !owns(d.Intent.Pool) {

@@ -175,5 +175,18 @@ func (r Rules) Find(pool string) (Rule, error) {
 	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: nearest(pool, names), Known: names}
 }
 
-// clamp is the nearest count inside the guardrails.
-func (r Rule) clamp(n int) int { return min(max(n, r.Min), r.Max) }
+// Clamp is the nearest count inside the guardrails.
+func (r Rule) Clamp(n int) int { return min(max(n, r.Min), r.Max) }
+
+// OneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and it is one
+// past max.
+func OneAway(rule Rule, count *int) int {
+	at := rule.Min
+	if count != nil {
+		at = min(max(*count, rule.Min), rule.Max)
+	}
+	if at > rule.Min {
+		return at - 1
+	}
+	return at + 1
+}

@@ -11,7 +11,7 @@ import (
 // It is the old value of what becomes the new count in the pool's own targets. It is not known if nothing becomes the
 // new count, or if the targets do not agree. If one of them has the count that was counted from, it is that.
 func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) {
-	targeted := matcher(rule.Targets...)
+	targeted := MatchTargets(rule.Targets...)
 	var sizes []int
 	for _, step := range steps {
 		if !targeted(step.URN) {
@@ -87,8 +87,8 @@ func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
 	return &size
 }
 
-// findSizes notes what a preview shows of the sizes that the state has.
-func (p *Plan) findSizes(snap *Snapshot, preview *Result) {
+// FindSizes notes what a preview shows of the sizes that the state has.
+func (p *Plan) FindSizes(snap *Snapshot, preview *Result) {
 	for _, m := range p.Moves {
 		if size := foundSize(snap, m, preview.Steps); size != nil {
 			if p.Found == nil {

@@ -47,12 +47,12 @@ func TestSizeBefore(t *testing.T) {
 func TestAnotherSizeIsSaid(t *testing.T) {
 	move := Move{Pool: "worker", From: new(17), To: 18}
 	steps := []ResourceStep{{Op: "update", URN: workerURN, Diffs: []PropertyDiff{{Path: "spec.replicas", Old: 9.0, New: 18.0}}}}
-	if got := verify(snapshot(), []Move{move}, &Result{Steps: steps})[0].Found; got == nil || *got != 9 {
+	if got := VerifyMoves(snapshot(), []Move{move}, &Result{Steps: steps})[0].Found; got == nil || *got != 9 {
 		t.Errorf("found %v", got)
 	}
 	unsettled := snapshot()
 	unsettled.Unsettled = []string{"worker"}
-	if got := verify(unsettled, []Move{move}, &Result{Steps: steps})[0].Found; got != nil {
+	if got := VerifyMoves(unsettled, []Move{move}, &Result{Steps: steps})[0].Found; got != nil {
 		t.Errorf("found %d of a pool that is in between", *got)
 	}
 }

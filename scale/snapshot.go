@@ -27,6 +27,9 @@ func (s *Snapshot) Configured(pool string) *string {
 // ConfiguredCount is the number that [Snapshot.Configured] has; nil if it has none, or something else.
 func (s *Snapshot) ConfiguredCount(pool string) *int { return countOf(s.Configured(pool)) }
 
+// IsConfigured says whether the pool's configured count is n.
+func (s *Snapshot) IsConfigured(pool string, n int) bool { return equal(s.ConfiguredCount(pool), n) }
+
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 	pool := Pool{Count: rule.Current, Holds: s.Holds}
@@ -76,7 +79,7 @@ type Scaling struct {
 // empty.
 func (s Scaling) Why() string {
 	message, _, _ := strings.Cut(strings.TrimSpace(s.Message), "\n")
-	message, ours := strings.CutPrefix(message, messagePrefix)
+	message, ours := strings.CutPrefix(message, MessagePrefix)
 	move := Move{Pool: s.Pool, From: &s.From, To: s.To}.String()
 	_, why, told := strings.Cut("; "+message, "; "+move+" (")
 	switch {
@@ -120,7 +123,7 @@ func Scalings(updates []Update, pool string) []Scaling {
 // movedFrom is the count from which an update of ours moved a pool to its value, as the message says; nil if the
 // message does not say it, and for other updates.
 func (u Update) movedFrom(pool string, to int) *int {
-	rest, ours := strings.CutPrefix(u.Message, messagePrefix)
+	rest, ours := strings.CutPrefix(u.Message, MessagePrefix)
 	if !ours || !slices.Contains(u.Pools, pool) {
 		return nil
 	}
@@ -151,4 +154,20 @@ func countOf(text *string) *int {
 		return nil
 	}
 	return &n
+}
+
+// AgreesWithHistory says whether the newest successful update had the right value for every rule's key.
+func (s *Snapshot) AgreesWithHistory() bool {
+	for _, u := range s.Updates {
+		if !u.Succeeded || u.Kind != KindUpdate {
+			continue
+		}
+		for name := range s.Rules {
+			if !sameText(u.Values[name], s.Configured(name)) {
+				return false
+			}
+		}
+		return true
+	}
+	return true
 }

@@ -31,39 +31,39 @@ func TestScalings(t *testing.T) {
 		{"an update that keeps the count is none", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "3")}, nil},
 		{"another pool's change is none", []Update{update(minute, "worker", "3", "api", "9"), update(2*minute, "worker", "3", "api", "1")}, nil},
 		{
-			"a failed one is one that did not succeed", []Update{update(minute, "worker", "5").failed(), update(2*minute, "worker", "3")},
+			"a failed one is one that did not succeed", []Update{failed(update(minute, "worker", "5")), update(2*minute, "worker", "3")},
 			[]step{{3, 5, minute, false}},
 		},
 		{
 			"one after a failure is compared with the last success",
-			[]Update{update(minute, "worker", "5"), update(2*minute, "worker", "5").failed(), update(3*minute, "worker", "3")},
+			[]Update{update(minute, "worker", "5"), failed(update(2*minute, "worker", "5")), update(3*minute, "worker", "3")},
 			[]step{{3, 5, minute, true}, {3, 5, 2 * minute, false}},
 		},
 		{
-			"one back to the last success is none", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "5").failed(), update(3*minute, "worker", "3")},
+			"one back to the last success is none", []Update{update(minute, "worker", "3"), failed(update(2*minute, "worker", "5")), update(3*minute, "worker", "3")},
 			[]step{{3, 5, 2 * minute, false}},
 		},
 		{
 			"a refresh or a destroy carries no count to a resource",
-			[]Update{update(minute, "worker", "9").of("refresh"), update(2*minute, "worker", "8").of("destroy"), update(3*minute, "worker", "3")}, nil,
+			[]Update{ofKind(update(minute, "worker", "9"), "refresh"), ofKind(update(2*minute, "worker", "8"), "destroy"), update(3*minute, "worker", "3")}, nil,
 		},
 		{"what is no count is no scaling", []Update{update(minute, "worker", "many"), update(2*minute, "worker", "3")}, nil},
 		{
 			"the first count that PulumiScale gives is one, from where it came",
-			[]Update{update(minute, "worker", "5").ours("pulumiscale: worker 3 -> 5 (cli)", "worker"), update(2*minute, "worker", "-")}, []step{{3, 5, minute, true}},
+			[]Update{ourUpdate(update(minute, "worker", "5"), "pulumiscale: worker 3 -> 5 (cli)", "worker"), update(2*minute, "worker", "-")}, []step{{3, 5, minute, true}},
 		},
 		{
 			"of several pools in one update too, whatever their reasons say",
-			[]Update{update(minute, "worker", "5", "api", "2").ours("pulumiscale: api 1 -> 2 (cli: see worker 9 -> 5); worker 3 -> 5", "api", "worker")},
+			[]Update{ourUpdate(update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (cli: see worker 9 -> 5); worker 3 -> 5", "api", "worker")},
 			[]step{{3, 5, minute, true}},
 		},
-		{"but not where it was not known", []Update{update(minute, "worker", "5").ours("pulumiscale: worker ? -> 5", "worker")}, nil},
-		{"nor where its count is another one", []Update{update(minute, "worker", "5").ours("pulumiscale: worker 3 -> 50", "worker")}, nil},
-		{"nor of another pool", []Update{update(minute, "worker", "5", "api", "2").ours("pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
+		{"but not where it was not known", []Update{ourUpdate(update(minute, "worker", "5"), "pulumiscale: worker ? -> 5", "worker")}, nil},
+		{"nor where its count is another one", []Update{ourUpdate(update(minute, "worker", "5"), "pulumiscale: worker 3 -> 50", "worker")}, nil},
+		{"nor of another pool", []Update{ourUpdate(update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
 		{"nor somebody else's, whatever the message", []Update{{Kind: KindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: texts("worker", "5")}}, nil},
 		{
 			"a failed one does not make somebody's first count one",
-			[]Update{update(minute, "worker", "7"), update(2*minute, "worker", "5").ours("pulumiscale: worker 3 -> 5", "worker").failed()}, []step{{3, 5, 2 * minute, false}},
+			[]Update{update(minute, "worker", "7"), failed(ourUpdate(update(2*minute, "worker", "5"), "pulumiscale: worker 3 -> 5", "worker"))}, []step{{3, 5, 2 * minute, false}},
 		},
 		{"a count after none is no scaling", []Update{update(minute, "worker", "5"), update(2*minute, "worker", "-"), update(3*minute, "worker", "3")}, nil},
 	} {
@@ -97,8 +97,8 @@ func TestSnapshotPool(t *testing.T) {
 			Pool{Count: new(4), Configured: new(3)},
 		},
 		{`"current" may be all that is known`, func(r *Rule) { r.Current = new(4) }, nil, Pool{Count: new(4)}},
-		{"a failed update configures nothing", nil, []Update{update(minute, "worker", "25").failed(), update(2*minute, "worker", "3")}, at(3)},
-		{"a refresh configures nothing", nil, []Update{update(minute, "worker", "25").of("refresh"), update(2*minute, "worker", "3")}, at(3)},
+		{"a failed update configures nothing", nil, []Update{failed(update(minute, "worker", "25")), update(2*minute, "worker", "3")}, at(3)},
+		{"a refresh configures nothing", nil, []Update{ofKind(update(minute, "worker", "25"), "refresh"), update(2*minute, "worker", "3")}, at(3)},
 		{"a last update without the key leaves nothing", nil, []Update{update(minute, "worker", "-"), update(2*minute, "worker", "3")}, Pool{}},
 		{
 			"the last scaling of each direction counts", nil,
@@ -110,7 +110,7 @@ func TestSnapshotPool(t *testing.T) {
 			[]Update{update(minute, "worker", "2"), update(2*minute, "worker", "3"), update(3*minute, "worker", "4"), update(4*minute, "worker", "3"), update(5*minute, "worker", "2"), update(6*minute, "worker", "1")},
 			at(2).scaledAt(3*minute, minute),
 		},
-		{"a failed scaling starts no cooldown", nil, []Update{update(minute, "worker", "9").failed(), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, at(3).scaledAt(2*minute, never)},
+		{"a failed scaling starts no cooldown", nil, []Update{failed(update(minute, "worker", "9")), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, at(3).scaledAt(2*minute, never)},
 		{"the first count starts no cooldown", nil, []Update{update(0, "worker", "3")}, at(3)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestOneAway(t *testing.T) {
 		{"without room it is one past max", 4, 4, new(4), 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := oneAway(Rule{Min: c.min, Max: c.max}, c.count); got != c.want {
+			if got := OneAway(Rule{Min: c.min, Max: c.max}, c.count); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})

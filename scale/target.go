@@ -9,9 +9,9 @@ import (
 // IsPattern says whether a target has wildcards, as `pulumi up --target` decides it: by an asterisk.
 func IsPattern(target string) bool { return strings.Contains(target, "*") }
 
-// matcher reports whether a URN is one that the targets stand for, by the rules of `pulumi up --target`: `*` stands for
-// anything without a colon, `**` for anything on one line.
-func matcher(targets ...string) func(urn string) bool {
+// MatchTargets reports whether a URN is one that the targets stand for, by the rules of `pulumi up --target`: `*`
+// stands for anything without a colon, `**` for anything on one line.
+func MatchTargets(targets ...string) func(urn string) bool {
 	patterns := make([]*regexp.Regexp, len(targets))
 	for i, target := range targets {
 		parts := strings.Split(regexp.QuoteMeta(target), `\*\*`)
@@ -25,11 +25,11 @@ func matcher(targets ...string) func(urn string) bool {
 	}
 }
 
-// unmatched are the targets of a rule that stand for none of the resources.
-func unmatched(rule Rule, resources ...[]string) []string {
+// UnmatchedTargets are the targets of a rule that stand for none of the resources.
+func UnmatchedTargets(rule Rule, resources ...[]string) []string {
 	var out []string
 	for _, target := range rule.Targets {
-		match := matcher(target)
+		match := MatchTargets(target)
 		if !slices.ContainsFunc(resources, func(urns []string) bool { return slices.ContainsFunc(urns, match) }) {
 			out = append(out, target)
 		}
@@ -38,4 +38,4 @@ func unmatched(rule Rule, resources ...[]string) []string {
 }
 
 // Unmatched are the targets of the rule that stand for none of the resources.
-func (r Rule) Unmatched(resources []string) []string { return unmatched(r, resources) }
+func (r Rule) Unmatched(resources []string) []string { return UnmatchedTargets(r, resources) }

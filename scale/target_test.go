@@ -42,7 +42,7 @@ func TestMatcher(t *testing.T) {
 		{"a target ends where the URN does", "**::a", "urn:pulumi:dev::demo::p:i:T::a\n", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := matcher(c.target)(c.urn); got != c.want {
+			if got := MatchTargets(c.target)(c.urn); got != c.want {
 				t.Errorf("%q for %q: %v, want %v", c.target, c.urn, got, c.want)
 			}
 		})
@@ -50,13 +50,13 @@ func TestMatcher(t *testing.T) {
 }
 
 func TestMatcherOfSeveral(t *testing.T) {
-	match := matcher("a", "b*")
+	match := MatchTargets("a", "b*")
 	for urn, want := range map[string]bool{"a": true, "bc": true, "ab": false} {
 		if match(urn) != want {
 			t.Errorf("%q: %v, want %v", urn, !want, want)
 		}
 	}
-	if matcher()("a") {
+	if MatchTargets()("a") {
 		t.Error("no target matches something")
 	}
 }
@@ -73,7 +73,7 @@ func TestUnmatched(t *testing.T) {
 		{"it may stand in any of the lists", [][]string{{"urn:x::a"}, {"urn:x::c", "urn:x::b-2"}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, unmatched(rule, c.resources...)); diff != "" {
+			if diff := cmp.Diff(c.want, UnmatchedTargets(rule, c.resources...)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -36,7 +36,7 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 		Deployed      *scale.Deploy `json:"deployed,omitempty"`
 		Commit        string        `json:"commit,omitempty"`
 		ConfigDiffers []string      `json:"configDiffers,omitempty"`
-	}{Stack: s.Scaler.Stack.Name(), Pools: make([]board.Pool, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: scale.ProblemsOf(s.Queue.RulesErr())}
+	}{Stack: s.StackName, Pools: make([]board.Pool, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: scale.ProblemsOf(s.Queue.RulesErr())}
 	program := s.Queue.Overview().Program
 	doc.Deployed, doc.Commit, doc.ConfigDiffers = program.Deploy, program.Commit, program.ConfigDiffers
 	for i, status := range statuses {

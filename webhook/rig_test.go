@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -112,14 +114,14 @@ func newRig(t testing.TB) *rig {
 	if err := tokens.Set(tokenA, tokenC); err != nil {
 		t.Fatal(err)
 	}
-	scaler := &scale.Scaler{Stack: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
+	scaler := &scaler.Scaler{Stack: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
 	queue, err := queue.New(queue.Options{Scaler: scaler, Journal: r.journal, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}
 	metrics.Watch(queue)
 	r.Server = &Server{
-		Queue: queue, Activity: activity, Scaler: scaler, Tokens: tokens, Verifier: NewVerifier(r.sns.get, testTopic), Metrics: metrics, Now: time.Now,
+		Queue: queue, Activity: activity, StackName: r.stack.Name(), Tokens: tokens, Verifier: NewVerifier(r.sns.get, testTopic), Metrics: metrics, Now: time.Now,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()

@@ -20,7 +20,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
@@ -33,13 +32,13 @@ type Server struct {
 	Queue *queue.Queue
 	// Activity knows what is being done to the stack.
 	Activity *queue.Activity
-	// Scaler knows the stack. The server starts nothing with it: that is the queue's part.
-	Scaler   *scale.Scaler
-	Tokens   *Tokens
-	Verifier *Verifier
-	Metrics  *Metrics
-	Log      *slog.Logger
-	Now      func() time.Time
+	// StackName is the stack's name.
+	StackName string
+	Tokens    *Tokens
+	Verifier  *Verifier
+	Metrics   *Metrics
+	Log       *slog.Logger
+	Now       func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.

@@ -33,5 +33,5 @@ func (s *Server) statusNow() (*board.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	return board.New(s.Scaler.Stack.Name(), overview, running, done, s.Now()), nil
+	return board.New(s.StackName, overview, running, done, s.Now()), nil
 }

@@ -29,7 +29,8 @@ func TestWhoWaitsAtTheEndIsAnswered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			serving(t, func(t *testing.T, r *rig) {
-				// The server itself reads nothing at that moment of the bubble's clock, and what it has read is not fresh.
+				// The server itself reads nothing at that moment of the bubble's clock, and what it has read is not
+				// fresh.
 				time.Sleep(time.Minute + 5*time.Second)
 				const soon = 2 * time.Second
 				switch name {

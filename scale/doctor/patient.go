@@ -37,7 +37,7 @@ type Patient interface {
 	// Drifts compares the configuration file with the last successful update.
 	Drifts(ctx context.Context) ([]scale.Drift, error)
 	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved. With prove set,
-	// they are proved anew: see [scale.Scaler.Pending].
+	// they are proved anew: see [scaler.Scaler.Pending].
 	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir

@@ -39,7 +39,7 @@ func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// Preview is [scale.Scaler.Preview] for a request, in its turn. The error may also be a [*BusyError].
+// Preview is [scaler.Scaler.Preview] for a request, in its turn. The error may also be a [*BusyError].
 func (q *Queue) Preview(ctx context.Context, intents []scale.Intent) (*scale.Plan, *scale.Result, error) {
 	leave, err := q.Occupy(ctx)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -44,7 +46,7 @@ func (b *batch) check(ctx context.Context, snap *scale.Snapshot) error {
 	updates := snap.Updates
 	by := slices.IndexFunc(updates, b.isCarriedOutBy)
 	if by < 0 && !snap.Complete {
-		all, err := scale.EveryUpdate(ctx, b.stack, snap.Rules)
+		all, err := scaler.EveryUpdate(ctx, b.stack, snap.Rules)
 		if err != nil {
 			return err
 		}

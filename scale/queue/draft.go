@@ -68,8 +68,8 @@ func (q *Queue) draft(intents []scale.Intent, subs []Submission) *draft {
 }
 
 // projection is that of a pool. One that was made before may be up to Freshness old: time may have changed something
-// about the pool since, such as the end of a cooldown, and that is passed over for no longer than other people's updates
-// are. q.mu must be held.
+// about the pool since, such as the end of a cooldown, and that is passed over for no longer than other people's
+// updates are. q.mu must be held.
 func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
 		p.Pending = q.snap.PendingBy(q.proof)[pool]

@@ -23,8 +23,8 @@ type (
 	BatchDone struct {
 		ID         string
 		Operations []Operation
-		// Report is nil if Err is not, except for a [*scale.WriteError]. It is also nil if an update of an earlier process
-		// had done everything before.
+		// Report is nil if Err is not, except for a [*scale.WriteError]. It is also nil if an update of an earlier
+		// process had done everything before.
 		Report *scale.Report
 		// Duration is how long it took, including all waiting for others.
 		Duration time.Duration
@@ -44,7 +44,8 @@ type (
 	// HoldsChanged says what is held now, and what was before.
 	HoldsChanged struct{ Before, Now scale.Holds }
 	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a
-	// [*scale.RulesError] if the rules that were read before stay in force, or else says why the stack could not be read.
+	// [*scale.RulesError] if the rules that were read before stay in force, or else says why the stack could not be
+	// read.
 	Refreshed struct{ Err error }
 	// JournalFailed says that what became of operations could not be written down; it is tried again.
 	JournalFailed struct{ Err error }

@@ -17,7 +17,8 @@ const (
 	holdFreshness = 100 * time.Millisecond
 )
 
-// Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a [*scale.SetupError].
+// Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a
+// [*scale.SetupError].
 func (q *Queue) Hold(hold scale.Hold) error {
 	return q.changeHolds(func(holds scale.Holds) scale.Holds { return holds.With(hold) })
 }

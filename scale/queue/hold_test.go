@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
@@ -168,7 +170,7 @@ func TestScaleIsHeld(t *testing.T) {
 		w := newWorld(t)
 		w.unsettled = []string{"api", "worker"}
 		k := scaletest.HeldBy(scale.Hold{Until: time.Now().Add(time.Hour)})
-		s := &scale.Scaler{Stack: w, Observe: scale.Unobserved, OnDrift: scale.Restore, Now: time.Now, Holds: k}
+		s := &scaler.Scaler{Stack: w, Observe: scale.Unobserved, OnDrift: scale.Restore, Now: time.Now, Holds: k}
 		report, err := s.Scale(t.Context(), []scale.Intent{scaletest.Forced(scaletest.ByDelta(1))}, nil)
 		if err != nil || report.Decisions[0].Outcome != scale.Held || len(report.Results) > 0 {
 			t.Errorf("%+v, %v", report, err)

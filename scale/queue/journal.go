@@ -29,8 +29,8 @@ type Journal interface {
 	// Recent lists done operations, those that ended last first: those of a pool, or of all if pool is empty; at most
 	// limit.
 	Recent(pool string, limit int) ([]Operation, error)
-	// Remember keeps what was heard of alerts, all or nothing; see [scale.Heard.After]. Recall is the latest that was heard
-	// of an alert of a pool.
+	// Remember keeps what was heard of alerts, all or nothing; see [scale.Heard.After]. Recall is the latest that was
+	// heard of an alert of a pool.
 	Remember(heard []scale.Heard) error
 	Recall(pool, alert string) (heard scale.Heard, ok bool, err error)
 	// Probe finds out whether the journal can be written. What it writes means nothing, and is gone again afterwards.

@@ -55,8 +55,8 @@ func (k *known) usable() bool {
 
 // fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share
 // one reading. The end of an update may make that reading unnecessary. It returns what is known then, which may be gone
-// a moment later if somebody destroys the stack. The error is an [*scale.UnavailableError], a [*scale.RulesError] if no rules were
-// ever valid, or that of ctx.
+// a moment later if somebody destroys the stack. The error is an [*scale.UnavailableError], a [*scale.RulesError] if no
+// rules were ever valid, or that of ctx.
 func (q *Queue) fresh(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
 	var failed error
 	for {

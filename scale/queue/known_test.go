@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
@@ -93,7 +95,7 @@ func TestQueueStopsWithoutTheNextReading(t *testing.T) {
 func TestQueueThatNeverRanIsClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
-		scaler := &scale.Scaler{Stack: &process{world: w}, Observe: scale.Unobserved, Now: time.Now}
+		scaler := &scaler.Scaler{Stack: &process{world: w}, Observe: scale.Unobserved, Now: time.Now}
 		told := 0
 		q, err := New(Options{Scaler: scaler, Journal: newMemory(), Observe: func(scale.Event) { told++ }})
 		if err != nil {

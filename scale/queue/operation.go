@@ -54,8 +54,8 @@ const (
 	Done State = "done"
 )
 
-// Final says what became of an operation: one of the constants below or, if nothing was scaled, the [scale.Outcome] of its
-// decision.
+// Final says what became of an operation: one of the constants below or, if nothing was scaled, the [scale.Outcome] of
+// its decision.
 type Final string
 
 const (

@@ -5,6 +5,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -54,10 +56,10 @@ func (q *Queue) Overview() Overview {
 	return out
 }
 
-// ReadOverview tells how the stack stands, by one reading. It changes nothing, takes no lock and tries nothing again: it
-// tells of drift and leaves it as it is. It cannot know what is being done now, and no operation is open in it. The
+// ReadOverview tells how the stack stands, by one reading. It changes nothing, takes no lock and tries nothing again:
+// it tells of drift and leaves it as it is. It cannot know what is being done now, and no operation is open in it. The
 // error is that of the reading.
-func ReadOverview(ctx context.Context, s *scale.Scaler) (Overview, error) {
+func ReadOverview(ctx context.Context, s *scaler.Scaler) (Overview, error) {
 	began := s.Now()
 	snap, err := s.Stack.Read(ctx)
 	if err != nil {

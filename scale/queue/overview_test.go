@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 
@@ -112,7 +114,7 @@ func TestWhyIsReadFromTheMessage(t *testing.T) {
 // A look at the stack is one reading: it takes no lock, and a stale file stays.
 func TestOverviewOfAStack(t *testing.T) {
 	fake := scaletest.NewStack(t, scaletest.Snapshot(scaletest.WithFile("api", "-")))
-	got, err := ReadOverview(t.Context(), &scale.Scaler{Stack: fake, Now: func() time.Time { return scaletest.Noon }})
+	got, err := ReadOverview(t.Context(), &scaler.Scaler{Stack: fake, Now: func() time.Time { return scaletest.Noon }})
 	if err != nil || len(got.Pools) != 2 || got.Pools[0].Drift == nil || got.ReadAt.IsZero() {
 		t.Errorf("%+v, %v", got, err)
 	}

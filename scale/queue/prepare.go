@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 
 	"go.opentelemetry.io/otel/trace"
@@ -21,7 +23,7 @@ type ahead struct {
 	span  trace.Span
 	began time.Time
 	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has it.
-	reading *scale.Reading
+	reading *scaler.Reading
 	// change is the one for which the engine was started, at started. end ends that engine if no such update is made;
 	// nil if there is none.
 	change  scale.Change

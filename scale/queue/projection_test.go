@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 
@@ -228,7 +230,7 @@ func TestQueueSavesWhatGaveWayWithoutAWait(t *testing.T) {
 // as long.
 func BenchmarkQueueSubmitWithManyOpen(b *testing.B) {
 	perSubmit := func(open int) time.Duration {
-		q, err := New(Options{Scaler: &scale.Scaler{Now: time.Now}, Journal: discarding{}, MaxOpen: 1 << 30})
+		q, err := New(Options{Scaler: &scaler.Scaler{Now: time.Now}, Journal: discarding{}, MaxOpen: 1 << 30})
 		if err != nil {
 			b.Fatal(err)
 		}

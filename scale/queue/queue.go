@@ -8,19 +8,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Queue accepts intents for one stack and has them carried out by a [scale.Scaler], one update at a time. What is accepted
-// while an update runs, for whatever pools, goes into the next one. What it has accepted is in its [Journal] and
-// outlives the process.
+// Queue accepts intents for one stack and has them carried out by a [scaler.Scaler], one update at a time. What is
+// accepted while an update runs, for whatever pools, goes into the next one. What it has accepted is in its [Journal]
+// and outlives the process.
 //
 // It is safe for concurrent use. One [Queue.Run] must be under way for accepted operations to be carried out.
 type Queue struct {
 	options Options
-	scaler  *scale.Scaler
+	scaler  *scaler.Scaler
 	journal Journal
 	// reading ends with Run, and ends the reads that are under way with it. background counts these and what else goes
 	// on in the background; Close waits for all of it.
@@ -77,7 +79,7 @@ type Queue struct {
 
 // QueueOptions say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
 type Options struct {
-	Scaler  *scale.Scaler
+	Scaler  *scaler.Scaler
 	Journal Journal
 	// Observe is told what goes on in the queue. The scaler's own Observe is told what goes on in the scaler. Observe
 	// must not call the queue. Default: nobody.
@@ -136,7 +138,7 @@ type ending struct {
 	at int
 }
 
-// NewQueue makes a queue that goes on with what its journal says is not done.
+// New makes a queue that goes on with what its journal says is not done.
 func New(options Options) (*Queue, error) {
 	if options.Observe == nil {
 		options.Observe = scale.Unobserved

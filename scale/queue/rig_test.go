@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
@@ -36,7 +38,7 @@ func start(t *testing.T, w *world, journal *memory, edits ...func(*Options)) *ri
 	t.Helper()
 	r := &rig{t: t, world: w, journal: journal, process: &process{world: w}, stopped: make(chan struct{})}
 	options := Options{
-		Scaler:  &scale.Scaler{Stack: r.process, Observe: scale.Unobserved, OnDrift: scale.Restore, Retries: 2, RetryDelay: time.Second, Now: time.Now},
+		Scaler:  &scaler.Scaler{Stack: r.process, Observe: scale.Unobserved, OnDrift: scale.Restore, Retries: 2, RetryDelay: time.Second, Now: time.Now},
 		Journal: journal,
 		Observe: func(e scale.Event) {
 			r.mu.Lock()

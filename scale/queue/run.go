@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 
 	"go.opentelemetry.io/otel/trace"
@@ -258,7 +260,7 @@ func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool)
 	}
 	early := q.ahead.reading
 	q.ahead.reading = nil
-	report, err := q.scaler.CarryOut(trace.ContextWithSpan(ctx, q.ahead.span), scale.Order{Intents: b.intents, ID: b.id, Check: b.check, Keep: splittable, Resumed: true, Ahead: early, Once: true})
+	report, err := q.scaler.CarryOut(trace.ContextWithSpan(ctx, q.ahead.span), scaler.Order{Intents: b.intents, ID: b.id, Check: b.check, Keep: splittable, Resumed: true, Ahead: early, Once: true})
 	split = q.conclude(ctx, b, report, err, splittable)
 	span.End(q.ahead.span, err)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {

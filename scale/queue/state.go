@@ -25,8 +25,8 @@ func (k *known) unready() error {
 	return nil
 }
 
-// RulesErr says what is wrong with the stack's output, a [*scale.RulesError], while the rules that were read before it are in
-// force; else nil.
+// RulesErr says what is wrong with the stack's output, a [*scale.RulesError], while the rules that were read before it
+// are in force; else nil.
 func (q *Queue) RulesErr() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -43,8 +43,8 @@ func (q *Queue) Rules() scale.Rules {
 	return q.snap.Rules
 }
 
-// Reload reads the stack now. The error says why it could not be read or, if it is a [*scale.RulesError], why its rules are
-// not in force.
+// Reload reads the stack now. The error says why it could not be read or, if it is a [*scale.RulesError], why its rules
+// are not in force.
 func (q *Queue) Reload(ctx context.Context) error {
 	if _, err := q.fresh(ctx, q.now()); err != nil {
 		return err
@@ -78,9 +78,10 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 	return snap.Statuses(q.now(), proof), nil
 }
 
-// History lists past scalings as [scale.Scaler.History] does, of the stack as it was a moment ago. Those who ask at the same
-// time share a reading, which the end of an update may make unnecessary. If that does not reach back far enough, they
-// read what is older one after the other. Errors are those of a reading, see [Queue.Submit], or a [*BusyError].
+// History lists past scalings as [scaler.Scaler.History] does, of the stack as it was a moment ago. Those who ask at
+// the same time share a reading, which the end of an update may make unnecessary. If that does not reach back far
+// enough, they read what is older one after the other. Errors are those of a reading, see [Queue.Submit], or a
+// [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
 	snap, err := q.fresh(ctx, q.now().Add(-q.options.Freshness))
 	if err != nil {

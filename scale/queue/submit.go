@@ -41,9 +41,9 @@ type Submission struct {
 // counts as in the cooldown, with no Until. If the rule has no cooldown that the update could start, the signal is
 // deferred until the update ends.
 //
-// An intent for an unknown pool is refused with an [*scale.UnknownPoolError] in its decision; if no intent has a known pool,
-// that is the error. Other errors are a [*scale.UsageError], an [*scale.UnavailableError] or [*scale.RulesError] if the stack cannot be
-// read, a [*JournalError], a [*FullError], or that of ctx.
+// An intent for an unknown pool is refused with an [*scale.UnknownPoolError] in its decision; if no intent has a known
+// pool, that is the error. Other errors are a [*scale.UsageError], an [*scale.UnavailableError] or [*scale.RulesError]
+// if the stack cannot be read, a [*JournalError], a [*FullError], or that of ctx.
 func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submission, err error) {
 	defer span.In(&ctx, "accept")(&err)
 	if len(intents) == 0 {

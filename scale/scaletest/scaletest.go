@@ -47,6 +47,39 @@ func LeastRule() scale.Rule {
 	}
 }
 
+// Guarded is a rule with a guard.
+func Guarded(g scale.Guard) RuleEdit {
+	return func(r *scale.Rule) { r.Guard = []scale.Guard{g} }
+}
+
+// Split is a cooldown for each direction.
+func Split(up, down time.Duration) RuleEdit {
+	return func(r *scale.Rule) { r.Cooldown = scale.Cooldown{Up: up, Down: down, Split: true} }
+}
+
+// RuleWith is the least rule with edits, of which any may be nil.
+func RuleWith(edits ...RuleEdit) scale.Rule {
+	rule := LeastRule()
+	for _, edit := range edits {
+		if edit != nil {
+			edit(&rule)
+		}
+	}
+	return rule
+}
+
+// Outcomes are those of a plan's decisions.
+func Outcomes(p scale.Plan) []scale.Outcome {
+	var out []scale.Outcome
+	for _, d := range p.Decisions {
+		out = append(out, d.Outcome)
+	}
+	return out
+}
+
+// ProviderURN is that of a provider of the stack's program.
+const ProviderURN = "urn:pulumi:dev::demo::pulumi:providers:pkg::default"
+
 // StepOf is a step of a preview, with changed properties.
 func StepOf(op, urn string, properties ...string) scale.ResourceStep {
 	s := scale.ResourceStep{Op: op, URN: urn, Type: "pkg:index:T", Name: urn[strings.LastIndex(urn, ":")+1:]}
@@ -77,6 +110,17 @@ func Texts(pairs ...string) map[string]*string {
 // Update is a successful update that ended so long Ago, with these values.
 func Update(age time.Duration, pairs ...string) scale.Update {
 	return scale.Update{Kind: scale.KindUpdate, Succeeded: true, End: Ago(age), Values: Texts(pairs...)}
+}
+
+// By, Failed, OfKind and OurUpdate are an update with that id, one that failed, one of a kind of Pulumi's, and one of
+// PulumiScale's with a message and the pools that it was to scale.
+func By(u scale.Update, id string) scale.Update       { u.ID = id; return u }
+func Failed(u scale.Update) scale.Update              { u.Succeeded = false; return u }
+func OfKind(u scale.Update, kind string) scale.Update { u.Kind = kind; return u }
+
+func OurUpdate(u scale.Update, message string, pools ...string) scale.Update {
+	u.Message, u.Pools = message, pools
+	return u
 }
 
 // TwoPools are the rules of a worker pool and of an api pool.

@@ -49,7 +49,8 @@ type Stack struct {
 	Observed []scale.Event
 	// Concluded are the results that Conclude was told of, by the update's id.
 	Concluded map[string][]scale.MoveResult
-	held      bool
+	// Held says that the stack is locked.
+	Held bool
 }
 
 // Observe notes an event.
@@ -77,10 +78,10 @@ func (f *Stack) TryLock() (func(), bool, error) {
 }
 
 func (f *Stack) hold() func() {
-	f.held = true
+	f.Held = true
 	return func() {
 		f.Calls = append(f.Calls, "unlock")
-		f.held = false
+		f.Held = false
 	}
 }
 
@@ -118,7 +119,7 @@ func (f *Stack) Prepare(c scale.Change) func() {
 func (f *Stack) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*scale.Result, error) {
 	f.t.Helper()
 	f.Calls = append(f.Calls, "update")
-	if !f.held {
+	if !f.Held {
 		f.t.Error("an update without the lock")
 	}
 	if err := ctx.Err(); err != nil {
@@ -147,7 +148,7 @@ func (f *Stack) Conclude(id string, results []scale.MoveResult) {
 func (f *Stack) Write(settings []scale.Setting) error {
 	f.t.Helper()
 	f.Calls = append(f.Calls, "write")
-	if !f.held {
+	if !f.Held {
 		f.t.Error("a write without the lock")
 	}
 	f.Written = append(f.Written, settings)
@@ -160,21 +161,21 @@ func (f *Stack) Write(settings []scale.Setting) error {
 // NewStack is a stack that is always the same, and whose updates and previews change every target as asked.
 func NewStack(t *testing.T, snap *scale.Snapshot) *Stack {
 	f := &Stack{t: t}
-	f.OnRead = func(int) (*scale.Snapshot, error) { return copyOf(snap), nil }
+	f.OnRead = func(int) (*scale.Snapshot, error) { return CopyOf(snap), nil }
 	f.OnUpdate = func(_ int, c scale.Change) (*scale.Result, error) { return Done(snap.Rules, c), nil }
 	f.OnPreview = f.OnUpdate
 	f.OnHistory = func() ([]scale.Update, error) { return snap.Updates, nil }
 	return f
 }
 
-// copyOf is a copy as deep as the scaler writes.
-func copyOf(s *scale.Snapshot) *scale.Snapshot {
+// CopyOf is a copy as deep as the scaler writes.
+func CopyOf(s *scale.Snapshot) *scale.Snapshot {
 	out := *s
 	out.File = maps.Clone(s.File)
 	return &out
 }
 
-// done is the result of a change that did what it should: an update of every target, and each "current" at the
+// Done is the result of a change that did what it should: an update of every target, and each "current" at the
 // configured count.
 func Done(rules scale.Rules, c scale.Change) *scale.Result {
 	r := &scale.Result{ID: "pulumiscale/1", Duration: time.Second, Seen: c.Targets}
@@ -206,8 +207,8 @@ func OutputOf(rules scale.Rules, current map[string]int) []byte {
 	return out
 }
 
-// times counts the calls of a method.
-func (f *Stack) times(method string) int {
+// Times counts the calls of a method.
+func (f *Stack) Times(method string) int {
 	n := 0
 	for _, call := range f.Calls {
 		if call == method {

@@ -22,7 +22,8 @@ import (
 )
 
 // Patient is a stack that may be ill: while [Open] ends at the first thing that is wrong, a patient can be looked at
-// piece by piece. No method changes anything. It is not safe for concurrent use.
+// piece by piece. It is what a [doctor.Patient] is without the looks for which a scaler is needed. No method changes
+// anything. It is not safe for concurrent use.
 type Patient struct {
 	*Stack
 	survey  *doctor.Survey
@@ -31,8 +32,6 @@ type Patient struct {
 	// remote says that the service keeps the stack's configuration.
 	remote bool
 }
-
-var _ doctor.Patient = (*Patient)(nil)
 
 // patience is how long any one question to the CLI may take: whoever waits for a diagnosis wants to hear that there is
 // no answer.
@@ -177,21 +176,12 @@ func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]docto
 	return values, err
 }
 
-// Prove proves the rules by previews.
-func (p *Patient) Prove(ctx context.Context) ([]scale.RuleProof, error) {
-	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
-	return scaler.Verify(ctx)
-}
-
-// Pending are the changes that keep pools from being scaled.
-func (p *Patient) Pending(ctx context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
-	scaler := &scale.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
-	return scaler.Pending(ctx, p.survey.Snapshot, prove)
-}
-
-// Drifts compares the configuration file with the last successful update.
-func (p *Patient) Drifts(ctx context.Context) ([]scale.Drift, error) {
-	return scale.Drifts(ctx, p.Stack, p.survey.Snapshot)
+// Snapshot is the stack as the survey found it; nil before that.
+func (p *Patient) Snapshot() *scale.Snapshot {
+	if p.survey == nil {
+		return nil
+	}
+	return p.survey.Snapshot
 }
 
 // ConfigFile looks at the stack's configuration file.

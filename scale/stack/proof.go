@@ -41,8 +41,8 @@ type keptProof struct {
 	Backend string `json:"backend"`
 
 	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If nobody can
-	// tell how that was, it is how the stack was first read after it; empty before that.
+	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If nobody
+	// can tell how that was, it is how the stack was first read after it; empty before that.
 	State string `json:"state,omitempty"`
 	// Files and Rest are the basis.
 	Files map[string]string `json:"files"`

@@ -1,4 +1,4 @@
-package scale
+package scaler
 
 import (
 	"context"
@@ -6,36 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
-
-// settling is the move that brings an unsettled pool to the count of the last successful update; nil for other pools,
-// and if there is no such count.
-func (s *Snapshot) SettlingMove(rule Rule) *Move {
-	count := s.ConfiguredCount(rule.Pool)
-	if count == nil || !slices.Contains(s.Unsettled, rule.Pool) {
-		return nil
-	}
-	return &Move{Pool: rule.Pool, From: count, To: *count, Why: "after an update that failed or was cut off"}
-}
-
-// settlement is the plan that settles the pools, as far as they are unsettled.
-func settlement(snap *Snapshot, pools []string) Plan {
-	var p Plan
-	for _, pool := range pools {
-		if move := snap.SettlingMove(snap.Rules[pool]); move != nil {
-			p.Moves = append(p.Moves, *move)
-		}
-	}
-	p.Change = ChangeFor(snap, p.Moves)
-	return p
-}
 
 // provedSettlement is a settlement of which it is proved that it brings nothing else along and replaces nothing. That
 // holds whatever the rules allow a scaling, because nobody has asked for a settlement. A refresh on top of a provider
-// that has changed can leave a state that the CLI cannot read any more. The error is an [*UnsettledError] if a pool
-// must stay as it is.
-func (s *Scaler) provedSettlement(ctx context.Context, snap *Snapshot, pools []string) (Plan, error) {
-	p := settlement(snap, pools)
+// that has changed can leave a state that the CLI cannot read any more. The error is an [*scale.UnsettledError] if a
+// pool must stay as it is.
+func (s *Scaler) provedSettlement(ctx context.Context, snap *scale.Snapshot, pools []string) (scale.Plan, error) {
+	p := scale.MakeSettlement(snap, pools)
 	if len(p.Moves) == 0 {
 		return p, nil
 	}
@@ -45,35 +25,20 @@ func (s *Scaler) provedSettlement(ctx context.Context, snap *Snapshot, pools []s
 	}
 	for _, m := range p.Moves {
 		if changes := proof.Pending(m.Pool); len(changes) > 0 {
-			return p, &UnsettledError{Pool: m.Pool, Reason: snap.pendingReason(changes)}
+			return p, &scale.UnsettledError{Pool: m.Pool, Reason: snap.PendingReason(changes)}
 		}
 	}
 	p.Change.Basis = proof.Basis
-	result, err := s.Stack.Preview(ctx, p.Change, Unobserved)
+	result, err := s.Stack.Preview(ctx, p.Change, scale.Unobserved)
 	if err != nil {
 		return p, err
 	}
 	for _, step := range result.Steps {
 		if strings.Contains(step.Op, "replace") {
-			return p, &UnsettledError{Pool: p.ownerOf(snap, step.URN), Reason: "going back would replace " + step.Name}
+			return p, &scale.UnsettledError{Pool: p.OwnerOf(snap, step.URN), Reason: "going back would replace " + step.Name}
 		}
 	}
 	return p, nil
-}
-
-// ownerOf is the pool whose targets stand for a resource, or else the first one that the plan moves.
-func (p Plan) ownerOf(snap *Snapshot, urn string) string {
-	for _, m := range p.Moves {
-		if matcher(snap.Rules[m.Pool].Targets...)(urn) {
-			return m.Pool
-		}
-	}
-	return p.Moves[0].Pool
-}
-
-// others are those of the pools that the plan does not move.
-func (p Plan) others(pools []string) []string {
-	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return p.move(pool).Pool != "" })
 }
 
 // Settle brings every unsettled pool back to the count of the last successful update: all in one update or, if that
@@ -85,7 +50,7 @@ func (s *Scaler) Settle(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
 		return err
 	}
@@ -104,9 +69,9 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	if len(pools) == 0 {
 		return nil
 	}
-	s.Observe(Settling{Pools: pools})
+	s.Observe(scale.Settling{Pools: pools})
 	err := s.settleTogether(ctx, pools)
-	if _, stays := errors.AsType[*UnsettledError](err); len(pools) > 1 && err != nil && (stays || MayBeOnePools(err)) {
+	if _, stays := errors.AsType[*scale.UnsettledError](err); len(pools) > 1 && err != nil && (stays || scale.MayBeOnePools(err)) {
 		err = nil
 		for _, pool := range pools {
 			if alone := s.settleTogether(ctx, []string{pool}); alone != nil {
@@ -114,26 +79,26 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 			}
 		}
 	}
-	s.Observe(Settled{Pools: pools, Err: err})
+	s.Observe(scale.Settled{Pools: pools, Err: err})
 	return err
 }
 
 func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
-	var last Plan
-	report, err := withRetries(ctx, s, func() (*Report, error) {
-		return unlocked(func() (*Report, error) { return s.attempt(ctx, Order{settle: pools}, nil, &last) })
+	var last scale.Plan
+	report, err := withRetries(ctx, s, func() (*scale.Report, error) {
+		return unlocked(func() (*scale.Report, error) { return s.attempt(ctx, Order{settle: pools}, nil, &last) })
 	})
 	if err != nil {
 		return err
 	}
 	for _, r := range report.Results {
 		if r.Unverified != "" {
-			return &UnsettledError{Pool: r.Pool, Reason: r.Unverified}
+			return &scale.UnsettledError{Pool: r.Pool, Reason: r.Unverified}
 		}
 	}
 	for _, d := range report.Decisions {
-		if d.Outcome == HasPending {
-			return &UnsettledError{Pool: d.Intent.Pool, Reason: d.Reason}
+		if d.Outcome == scale.HasPending {
+			return &scale.UnsettledError{Pool: d.Intent.Pool, Reason: d.Reason}
 		}
 	}
 	return nil
@@ -142,14 +107,14 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 // putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
 // say that the update succeeded nevertheless. Then the report says so. Else the pools that it left in between go back
 // to the count of the last successful update. It does not end with ctx: the stack must not stay as it is.
-func (s *Scaler) putBack(ctx context.Context, o Order, p Plan, failed *EngineError) (*Report, error) {
+func (s *Scaler) putBack(ctx context.Context, o Order, p scale.Plan, failed *scale.EngineError) (*scale.Report, error) {
 	ctx = context.WithoutCancel(ctx)
-	snap, err := withRetries(ctx, s, func() (*Snapshot, error) { return s.Stack.Read(ctx) })
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
 		failed.CutOff, failed.Unsettled, failed.UnsettledErr = true, p.Change.Pools, err
 		return nil, failed
 	}
-	at := slices.IndexFunc(snap.Updates, func(u Update) bool { return u.ID == p.Change.ID })
+	at := slices.IndexFunc(snap.Updates, func(u scale.Update) bool { return u.ID == p.Change.ID })
 	if at >= 0 && snap.Updates[at].Succeeded {
 		return s.succeeded(snap, p, failed)
 	}
@@ -171,27 +136,20 @@ func (s *Scaler) putBack(ctx context.Context, o Order, p Plan, failed *EngineErr
 }
 
 // succeeded reports an update that succeeded as far as the history knows, although the engine failed after that.
-func (s *Scaler) succeeded(snap *Snapshot, p Plan, failed *EngineError) (*Report, error) {
-	report := &Report{Plan: p, Steps: failed.Done}
+func (s *Scaler) succeeded(snap *scale.Snapshot, p scale.Plan, failed *scale.EngineError) (*scale.Report, error) {
+	report := &scale.Report{Plan: p, Steps: failed.Done}
 	for _, m := range p.Moves {
-		result := MoveResult{Move: m, Current: snap.Rules[m.Pool].Current}
+		result := scale.MoveResult{Move: m, Current: snap.Rules[m.Pool].Current}
 		switch {
 		case result.Current != nil && *result.Current != m.To:
 			result.Unverified = fmt.Sprintf(`"current" is %d after the update and not %d`, *result.Current, m.To)
 		case result.Current == nil && slices.Contains(p.Change.Unsettled, m.Pool):
 			result.Unverified = "the engine failed at the very last, and an earlier update had left the pool in between"
-		case result.Current == nil && !touches(snap.Rules[m.Pool], failed.Done) && !equal(m.From, m.To):
+		case result.Current == nil && !scale.Touches(snap.Rules[m.Pool], failed.Done) && !m.KeepsCount():
 			result.Unverified = "the engine failed at the very last, and is not known to have changed any of the pool's targets"
 		}
 		report.Results = append(report.Results, result)
 	}
 	s.Stack.Conclude(p.Change.ID, report.Results)
 	return report, s.writeBack(snap, p.Moves)
-}
-
-// lostCreations are the URNs of a pool's resources whose creation an update began and never ended, and which the state
-// does not have. They may exist, and only the cloud knows.
-func (s *Snapshot) lostCreations(rule Rule) []string {
-	match := matcher(rule.Targets...)
-	return slices.DeleteFunc(slices.Clone(s.Pending), func(urn string) bool { return !match(urn) || slices.Contains(s.Resources, urn) })
 }

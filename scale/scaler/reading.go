@@ -1,6 +1,10 @@
-package scale
+package scaler
 
-import "context"
+import (
+	"context"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
 
 // reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided
 // on it was known. It is good enough for an update, which finds out whether somebody else was faster. It is not good
@@ -10,13 +14,13 @@ type Reading struct {
 	cancel context.CancelFunc
 	// done is closed when snap and err are set.
 	done chan struct{}
-	snap *Snapshot
+	snap *scale.Snapshot
 	err  error
 }
 
-// readAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns
+// ReadAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns
 // nil if somebody else is at work in the directory. Either [Scaler.CarryOut] gets the reading, or it must be released.
-func (s *Scaler) ReadAhead(ctx context.Context, known *Snapshot) *Reading {
+func (s *Scaler) ReadAhead(ctx context.Context, known *scale.Snapshot) *Reading {
 	unlock, ok, err := s.Stack.TryLock()
 	if err != nil || !ok {
 		return nil
@@ -34,7 +38,7 @@ func (s *Scaler) ReadAhead(ctx context.Context, known *Snapshot) *Reading {
 	return r
 }
 
-// underWay is closed when the reading ends; nil if it has ended, or if there is none.
+// UnderWay is closed when the reading ends; nil if it has ended, or if there is none.
 func (r *Reading) UnderWay() <-chan struct{} {
 	if r == nil {
 		return nil
@@ -47,7 +51,7 @@ func (r *Reading) UnderWay() <-chan struct{} {
 	}
 }
 
-// release gives the lock back, once the reading has ended.
+// Release gives the lock back, once the reading has ended.
 func (r *Reading) Release() {
 	r.cancel()
 	<-r.done

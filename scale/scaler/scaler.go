@@ -1,14 +1,14 @@
-package scale
+package scaler
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 
 	"github.com/avast/retry-go/v4"
 
@@ -18,11 +18,11 @@ import (
 // Scaler carries out intents on one stack. It is the only way to change a stack. It is safe for concurrent use: the
 // stack's lock lets one update through at a time.
 type Scaler struct {
-	Stack Stack
+	Stack scale.Stack
 	// Observe is told what goes on.
-	Observe Observe
+	Observe scale.Observe
 	// OnDrift says what is done about a configuration file that is not what the last successful update had.
-	OnDrift OnDrift
+	OnDrift scale.OnDrift
 	// Retries is how often a locked stack or an unreachable backend is tried again.
 	Retries uint
 	// RetryDelay is the wait before the first retry; each further one waits twice as long, plus up to half of
@@ -31,55 +31,20 @@ type Scaler struct {
 	// Now is the time.
 	Now func() time.Time
 	// Holds keeps what people hold. If it is nil, nothing can be held.
-	Holds HoldKeeper
+	Holds scale.HoldKeeper
 
 	// proving lets one at a time make a proof.
 	proving sync.Mutex
 }
 
-// Report is what was done for some intents.
-type Report struct {
-	// Plan is what was decided.
-	Plan
-	// Results are what became of the moves of the plan, in their order.
-	Results []MoveResult
-	// Steps are the changes to resources that the update made.
-	Steps []ResourceStep
-	// Restored are the keys that were put right in the configuration file beforehand.
-	Restored []Drift
-	// Duration is how long the engine ran.
-	Duration time.Duration
-	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty if there was none.
-	Head   string
-	Output []byte
-	// Unsettled are other pools that an earlier update left in doubt: see [Snapshot.Unsettled].
-	Unsettled []string
-}
-
-// MoveResult is what became of a move.
-type MoveResult struct {
-	Move
-	// Current is the real size of the pool after the update, if the rule exports it.
-	Current *int
-	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty if it is.
-	// Stays says that the pool is then still at the count before, or near it.
-	Unverified string
-	Stays      bool
-	// Pending says that nothing is in doubt except what the state itself tells of, by operations that never ended: see
-	// [Snapshot.Pending].
-	Pending bool
-	// Found is the size that the state had before, if something other than an update had changed it; else nil.
-	Found *int
-}
-
 // Preview decides the intents and runs the change in the engine without doing it. The result is nil if there is nothing
 // to do. It changes nothing, anywhere: no file, no state, no history, no cooldown.
-func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result, error) {
-	if err := ValidateIntents(intents); err != nil {
+func (s *Scaler) Preview(ctx context.Context, intents []scale.Intent) (*scale.Plan, *scale.Result, error) {
+	if err := scale.ValidateIntents(intents); err != nil {
 		return nil, nil, err
 	}
-	var p Plan
-	result, err := withRetries(ctx, s, func() (*Result, error) {
+	var p scale.Plan
+	result, err := withRetries(ctx, s, func() (*scale.Result, error) {
 		snap, err := s.Stack.Read(ctx)
 		if err == nil {
 			err = s.checkConfigFile(snap)
@@ -90,31 +55,31 @@ func (s *Scaler) Preview(ctx context.Context, intents []Intent) (*Plan, *Result,
 		if snap, err = s.WithHolds(snap); err != nil {
 			return nil, err
 		}
-		p, err = s.proved(ctx, snap, false, func() Plan { return MakePlan(snap, intents, s.Now()) })
+		p, err = s.proved(ctx, snap, false, func() scale.Plan { return scale.MakePlan(snap, intents, s.Now()) })
 		if err != nil || len(p.Moves) == 0 {
 			return nil, err
 		}
 		result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
-		if rest, refused := p.refuseProtected(snap, err); refused {
+		if rest, refused := p.RefuseProtected(snap, err); refused {
 			p = rest
 			return nil, nil
 		}
 		if err != nil {
-			return nil, nameTarget(snap, p, err)
+			return nil, scale.NameTarget(snap, p, err)
 		}
-		p = judge(snap, p, result)
-		p.findSizes(snap, result)
+		p = scale.Judge(snap, p, result)
+		p.FindSizes(snap, result)
 		return result, nil
 	})
 	return &p, result, err
 }
 
 // Scale carries out the intents: every pool with work in one update. If approved is not nil and what would be done has
-// changed since, nothing is done and the error is a [*ChangedError]. A [*WriteError] comes with a report: the scaling
-// itself is done. An [*OvertakenError] comes without one, although an update was done. After any other error nothing
-// was scaled: what a failed update had begun has been put back, or the [*EngineError] says that it could not be. If
-// other pools are found half scaled, they are settled too.
-func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*Report, error) {
+// changed since, nothing is done and the error is a [*scale.ChangedError]. A [*scale.WriteError] comes with a report:
+// the scaling itself is done. An [*scale.OvertakenError] comes without one, although an update was done. After any
+// other error nothing was scaled: what a failed update had begun has been put back, or the [*scale.EngineError] says
+// that it could not be. If other pools are found half scaled, they are settled too.
+func (s *Scaler) Scale(ctx context.Context, intents []scale.Intent, approved *scale.Plan) (*scale.Report, error) {
 	report, err := s.CarryOut(ctx, Order{Intents: intents, approved: approved, expects: true})
 	if report != nil && len(report.Unsettled) > 0 {
 		_ = s.Settle(ctx) // the observer is told; it is not what was asked for
@@ -122,33 +87,34 @@ func (s *Scaler) Scale(ctx context.Context, intents []Intent, approved *Plan) (*
 	return report, err
 }
 
-// order is what carryOut is to do.
+// Order is what [Scaler.CarryOut] is to do.
 type Order struct {
-	Intents  []Intent
-	approved *Plan
-	// id marks the update in the history; if it is empty, any mark will do.
+	Intents  []scale.Intent
+	approved *scale.Plan
+	// ID marks the update in the history; if it is empty, any mark will do.
 	ID string
-	// check is asked after every reading of the stack, before anything is decided, unless it is nil. Its error ends the
+	// Check is asked after every reading of the stack, before anything is decided, unless it is nil. Its error ends the
 	// attempt.
-	Check func(context.Context, *Snapshot) error
+	Check func(context.Context, *scale.Snapshot) error
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
 	settle []string
-	// keep leaves what a failed update began as it is, because the pools are about to be scaled one by one. resumed
+	// Keep leaves what a failed update began as it is, because the pools are about to be scaled one by one. Resumed
 	// does so if the update was cut off, because it is about to be tried again.
 	Keep, Resumed bool
-	// ahead is a reading that was begun already, with the lock; nil if there is none.
+	// Ahead is a reading that was begun already, with the lock; nil if there is none.
 	Ahead *Reading
-	// once leaves it to the caller to try again if the stack is locked or out of reach.
+	// Once leaves it to the caller to try again if the stack is locked or out of reach.
 	Once bool
 	// expects has an engine started while the stack is read, for the state in which the stack is expected to be.
 	expects bool
 }
 
-func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *Report, err error) {
+// CarryOut does what an order says. Its errors are those of [Scaler.Scale], and that of the order's check.
+func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err error) {
 	if o.Ahead != nil {
 		defer o.Ahead.Release()
 	}
-	if err := ValidateIntents(o.Intents); err != nil {
+	if err := scale.ValidateIntents(o.Intents); err != nil {
 		return nil, err
 	}
 	defer span.In(&ctx, "scale")(&err)
@@ -165,15 +131,15 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *Report, err error) {
 		defer end()
 	}
 	ahead := o.Ahead
-	var last Plan
-	report, err := withRetries(ctx, s.trying(o.Once), func() (*Report, error) {
-		return unlocked(func() (*Report, error) {
+	var last scale.Plan
+	report, err := withRetries(ctx, s.trying(o.Once), func() (*scale.Report, error) {
+		return unlocked(func() (*scale.Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
 			return s.attempt(ctx, o, early, &last)
 		})
 	})
-	var failed *EngineError
+	var failed *scale.EngineError
 	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.Keep {
 		return s.putBack(ctx, o, last, failed)
 	}
@@ -183,7 +149,7 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *Report, err error) {
 // startAhead has the engine started for the update that the intents are likely to need, with that id, as far as it is
 // expected what the stack is like. It decides nothing: an update that turns out to be another one starts its own
 // engine.
-func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
+func (s *Scaler) startAhead(intents []scale.Intent) (id string, end func()) {
 	snap, certain := s.Stack.Expected()
 	if snap == nil || certain { // a certain one need not be waited for
 		return "", func() {}
@@ -192,11 +158,11 @@ func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 	if err != nil {
 		return "", func() {}
 	}
-	p := MakePlan(snap, intents, s.Now())
+	p := scale.MakePlan(snap, intents, s.Now())
 	if len(p.Moves) == 0 {
 		return "", func() {}
 	}
-	p.Change.ID = NewUpdateID()
+	p.Change.ID = scale.NewUpdateID()
 	return p.Change.ID, s.Stack.Prepare(p.Change)
 }
 
@@ -204,24 +170,12 @@ func (s *Scaler) startAhead(intents []Intent) (id string, end func()) {
 // it was decided on had changed.
 func unlocked[T any](do func() (T, error)) (T, error) {
 	out, err := do()
-	var locked *LockedError
-	var stale *StaleError
+	var locked *scale.LockedError
+	var stale *scale.StaleError
 	if errors.As(err, &locked) && locked.Removed || errors.As(err, &stale) {
 		return do()
 	}
 	return out, err
-}
-
-func ValidateIntents(intents []Intent) error {
-	if len(intents) == 0 {
-		return &UsageError{Field: "intents", Problem: "there are none"}
-	}
-	for _, intent := range intents {
-		if err := intent.Validate(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // withRetries calls do until it succeeds, fails for a reason that waiting does not mend, or has used up the retries.
@@ -238,10 +192,10 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 		retry.Delay(s.RetryDelay),
 		retry.MaxJitter(s.RetryDelay/2+1),
 		retry.LastErrorOnly(true),
-		retry.RetryIf(IsTransient),
+		retry.RetryIf(scale.IsTransient),
 		retry.DelayType(func(n uint, err error, config *retry.Config) time.Duration {
 			delay := backoff(n, err, config)
-			s.Observe(Retrying{Attempt: int(n), Of: int(s.Retries), Delay: delay, Err: err})
+			s.Observe(scale.Retrying{Attempt: int(n), Of: int(s.Retries), Delay: delay, Err: err})
 			return delay
 		}),
 	)
@@ -263,38 +217,29 @@ func (s *Scaler) Retry(ctx context.Context, do func() error) error {
 	return err
 }
 
-// passing says whether an error may go away by itself. No such error is returned once an update has begun.
-func IsTransient(err error) bool {
-	var done *WriteError
-	var locked *LockedError
-	var unavailable *UnavailableError
-	var stale *StaleError
-	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable) || errors.As(err, &stale))
-}
-
 // attempt reads, decides and updates once. It holds the lock. It uses a reading that was begun already, unless early is
 // nil. It leaves the plan by which it updates in last.
-func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *Plan) (_ *Report, err error) {
+func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *scale.Plan) (_ *scale.Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
 	snap, p, restored, err := s.readAndDecide(ctx, o, early)
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Plan: p, Restored: restored, Unsettled: p.others(snap.Unsettled)}
+	report := &scale.Report{Plan: p, Restored: restored, Unsettled: p.OtherPools(snap.Unsettled)}
 	*last = p
 	if len(p.Moves) == 0 {
 		return report, nil
 	}
 	result, err := s.Stack.Update(ctx, p.Change, s.Observe)
-	if stale, ok := errors.AsType[*StaleError](err); ok {
-		s.Observe(Stale{Err: stale})
+	if stale, ok := errors.AsType[*scale.StaleError](err); ok {
+		s.Observe(scale.Stale{Err: stale})
 	}
 	if err != nil {
-		return nil, nameTarget(snap, p, err)
+		return nil, scale.NameTarget(snap, p, err)
 	}
 	if result.Overtaken {
 		var done error
-		if p, result, done, err = s.mend(ctx, o, p, result); err != nil {
+		if p, result, done, err = s.rebase(ctx, o, p, result); err != nil {
 			return nil, err
 		}
 		if done != nil {
@@ -303,11 +248,11 @@ func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *Pla
 		report.Plan = p
 	}
 	if len(snap.Pending) > 0 {
-		s.Observe(PendingOperations{URNs: snap.Pending})
+		s.Observe(scale.PendingOperations{URNs: snap.Pending})
 	}
 	report.Steps, report.Duration, report.Head, report.Output = result.Steps, result.Duration, result.Head, result.Output
 	_, verifying := span.Begin(ctx, "verify")
-	report.Results = verify(snap, p.Moves, result)
+	report.Results = scale.VerifyMoves(snap, p.Moves, result)
 	s.Stack.Conclude(result.ID, report.Results)
 	verifying.End()
 	_, writing := span.Begin(ctx, "write the config file")
@@ -318,13 +263,13 @@ func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *Pla
 
 // readAndDecide decides on a reading that was begun already. If there is none, or no update comes of it, it decides on
 // a reading of its own.
-func (s *Scaler) readAndDecide(ctx context.Context, o Order, early *Reading) (snap *Snapshot, p Plan, restored []Drift, err error) {
+func (s *Scaler) readAndDecide(ctx context.Context, o Order, early *Reading) (snap *scale.Snapshot, p scale.Plan, restored []scale.Drift, err error) {
 	if early != nil {
 		if <-early.done; early.err != nil {
 			return nil, p, nil, early.err
 		}
 		p, restored, err = s.decide(ctx, early.snap, o)
-		if err == nil && len(p.Moves) > 0 || err != nil && IsTransient(err) {
+		if err == nil && len(p.Moves) > 0 || err != nil && scale.IsTransient(err) {
 			return early.snap, p, restored, err
 		}
 	}
@@ -336,9 +281,9 @@ func (s *Scaler) readAndDecide(ctx context.Context, o Order, early *Reading) (sn
 }
 
 // decide checks what was read, puts drift right, and says what is to be done.
-func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o Order) (p Plan, restored []Drift, err error) {
+func (s *Scaler) decide(ctx context.Context, snap *scale.Snapshot, o Order) (p scale.Plan, restored []scale.Drift, err error) {
 	if len(snap.Busy) > 0 {
-		return p, nil, &LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
+		return p, nil, &scale.LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
 	}
 	if err := s.checkConfigFile(snap); err != nil {
 		return p, nil, err
@@ -357,20 +302,20 @@ func (s *Scaler) decide(ctx context.Context, snap *Snapshot, o Order) (p Plan, r
 	if p, err = s.plan(ctx, snap, o); err != nil {
 		return p, nil, err
 	}
-	p.Change.ID = cmp.Or(o.ID, NewUpdateID())
-	if o.approved != nil && !p.sameMoves(*o.approved) { // what was approved has passed its proof too
-		return p, nil, &ChangedError{}
+	p.Change.ID = cmp.Or(o.ID, scale.NewUpdateID())
+	if o.approved != nil && !p.SameMoves(*o.approved) { // what was approved has passed its proof too
+		return p, nil, &scale.ChangedError{}
 	}
 	return p, restored, nil
 }
 
 // plan says what is to be done, with a proof if one is needed.
-func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o Order) (_ Plan, err error) {
+func (s *Scaler) plan(ctx context.Context, snap *scale.Snapshot, o Order) (_ scale.Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
 		return s.provedSettlement(ctx, snap, o.settle)
 	}
-	p, err := s.proved(ctx, snap, true, func() Plan { return MakePlan(snap, o.Intents, s.Now()) })
+	p, err := s.proved(ctx, snap, true, func() scale.Plan { return scale.MakePlan(snap, o.Intents, s.Now()) })
 	if err != nil {
 		return p, err
 	}
@@ -379,11 +324,11 @@ func (s *Scaler) plan(ctx context.Context, snap *Snapshot, o Order) (_ Plan, err
 
 // checkConfigFile refuses to go on without the stack's configuration file: the program would run without the settings
 // of its providers and without its secrets.
-func (s *Scaler) checkConfigFile(snap *Snapshot) error {
+func (s *Scaler) checkConfigFile(snap *scale.Snapshot) error {
 	if !snap.FileMissing {
 		return nil
 	}
-	return &SetupError{
+	return &scale.SetupError{
 		Problem: s.Stack.ConfigFile() + " is missing, and with it the stack's configuration",
 		Hint:    "nothing was changed; `pulumi config refresh --stack " + s.Stack.Name() + "` writes the file from the last update, or check it out again",
 	}
@@ -392,58 +337,20 @@ func (s *Scaler) checkConfigFile(snap *Snapshot) error {
 // writeBack puts the new counts into the configuration file. It does not write the count of a pool that goes back to
 // its configured one. That count stands there already, or in the project's file for all stacks, or somebody is about to
 // have another one; what was stale has been restored before.
-func (s *Scaler) writeBack(snap *Snapshot, moves []Move) error {
-	var settings []Setting
+func (s *Scaler) writeBack(snap *scale.Snapshot, moves []scale.Move) error {
+	var settings []scale.Setting
 	for _, m := range moves {
-		if equal(m.From, m.To) && equal(snap.ConfiguredCount(m.Pool), m.To) {
+		if m.KeepsCount() && snap.IsConfigured(m.Pool, m.To) {
 			continue
 		}
 		rule, text := snap.Rules[m.Pool], fmt.Sprint(m.To)
-		settings = append(settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text})
+		settings = append(settings, scale.Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: &text})
 	}
 	if len(settings) == 0 {
 		return nil
 	}
 	if err := s.Stack.Write(settings); err != nil {
-		return &WriteError{File: s.Stack.ConfigFile(), Err: err}
+		return &scale.WriteError{File: s.Stack.ConfigFile(), Err: err}
 	}
 	return nil
-}
-
-// verify compares what the update did with what was decided.
-func verify(snap *Snapshot, moves []Move, result *Result) []MoveResult {
-	after, err := ParseRules(result.Output)
-	out := make([]MoveResult, len(moves))
-	for i, m := range moves {
-		rule := snap.Rules[m.Pool]
-		out[i] = MoveResult{Move: m, Found: foundSize(snap, m, result.Steps)}
-		if rule.Current != nil && err != nil {
-			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", err)
-			continue
-		}
-		out[i].Current = after[m.Pool].Current
-		out[i].Unverified, out[i].Stays = doubt(snap, rule, m, out[i].Current, result)
-		if lost := snap.lostCreations(rule); out[i].Unverified == "" && len(lost) > 0 {
-			out[i].Pending = true
-			out[i].Unverified = fmt.Sprintf("an update that was cut off may have made %s, which the state does not know", strings.Join(lost, ", "))
-		}
-	}
-	return out
-}
-
-// doubt says why a move is not proved, and whether the pool has stayed as it was, or nearly so; empty if it is proved.
-func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) (why string, stays bool) {
-	left, want := snap.leftOver(rule, m, result.Steps)
-	unsettled := slices.Contains(snap.Unsettled, m.Pool) // it may have been at the new count already
-	switch {
-	case rule.Current != nil && current == nil:
-		return `the update took "current" out of the rule`, false
-	case current != nil && *current != m.To:
-		return fmt.Sprintf(`"current" is %d after the update and not %d`, *current, m.To), false
-	case left != want:
-		return fmt.Sprintf("the pool has %d resources after the update and not %d", left, want), true
-	case current == nil && !touches(rule, result.Steps) && !equal(m.From, m.To) && !unsettled:
-		return "the update changed none of the pool's targets", true
-	}
-	return "", false
 }

@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 			if c.rule != nil {
 				withRule("worker", c.rule)(snap)
 			}
-			if diff := cmp.Diff([]MoveResult{c.want}, verify(snap, []Move{c.move}, &c.result)); diff != "" {
+			if diff := cmp.Diff([]MoveResult{c.want}, VerifyMoves(snap, []Move{c.move}, &c.result)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -1,0 +1,47 @@
+package scaler
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// History lists past scalings, newest first: those of one pool, or of all if pool is empty. Failed ones are among them.
+// There are at most limit, or all if limit is 0.
+func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
+	if _, destroyed := errors.AsType[*scale.DestroyedError](err); err != nil && (!destroyed || !tellsKeys(snap, err)) {
+		return nil, err // what a stack was before it was destroyed can still be told
+	}
+	if scalings, enough, err := snap.PastScalings(pool, limit); enough || err != nil {
+		return scalings, err
+	}
+	return s.OlderScalings(ctx, snap, pool, limit)
+}
+
+// historyAtFirst is how many updates are read if those of a snapshot are not enough, and historyGrowth how many times
+// as many the next time.
+const (
+	historyAtFirst = 160
+	historyGrowth  = 8
+)
+
+// OlderScalings are the scalings of a history that is read as far back as they need.
+func (s *Scaler) OlderScalings(ctx context.Context, known *scale.Snapshot, pool string, limit int) ([]scale.Scaling, error) {
+	return withRetries(ctx, s, func() (scalings []scale.Scaling, err error) {
+		snap := *known
+		for newest, enough := historyAtFirst, false; !enough; newest *= historyGrowth {
+			if limit == 0 {
+				newest = 0
+			}
+			if snap.Updates, snap.Complete, err = s.Stack.History(ctx, snap.Rules, newest); err != nil {
+				return nil, err
+			}
+			if scalings, enough, err = snap.PastScalings(pool, limit); err != nil {
+				return nil, err
+			}
+		}
+		return scalings, nil
+	})
+}

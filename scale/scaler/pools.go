@@ -1,0 +1,146 @@
+package scaler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless
+// somebody else is at work in the directory.
+func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, error) {
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil {
+		return nil, scale.Program{}, err
+	}
+	if snap, err = s.WithHolds(snap); err != nil {
+		return nil, scale.Program{}, err
+	}
+	found, restored, err := s.settleIfFree(ctx, snap)
+	if err != nil {
+		return nil, scale.Program{}, err
+	}
+	proof, err := s.Stack.Proof(snap)
+	if err != nil {
+		return nil, scale.Program{}, err
+	}
+	snap.TakeSizes(proof)
+	statuses := make([]scale.Status, 0, len(snap.Rules))
+	for _, name := range snap.Rules.Names() {
+		status := snap.Status(snap.Rules[name], s.Now())
+		if i := slices.IndexFunc(found, func(d scale.Drift) bool { return d.Pool == name }); i >= 0 {
+			status.Drift = &found[i]
+			status.Restored = slices.ContainsFunc(restored, func(d scale.Drift) bool { return d.Pool == name })
+		}
+		if len(snap.NeedProof([]string{name})) > 0 {
+			status.Pending = proof.Pending(name)
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, snap.Program, nil
+}
+
+// settleIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
+// itself.
+func (s *Scaler) settleIfFree(ctx context.Context, snap *scale.Snapshot) (found, restored []scale.Drift, err error) {
+	found, err = Drifts(ctx, s.Stack, snap)
+	if err != nil || len(found) == 0 || snap.FileMissing { // whoever goes on without the file is told so
+		return nil, nil, err
+	}
+	unlock, ok, err := s.Stack.TryLock()
+	if err != nil || !ok {
+		return found, nil, err
+	}
+	defer unlock()
+	// Between the reading and the lock somebody may have finished a scaling.
+	if snap, err = s.Stack.Read(ctx); err != nil {
+		return found, nil, err
+	}
+	restored, err = settle(ctx, s.Stack, snap, s.OnDrift, s.Observe)
+	return found, restored, err
+}
+
+// tellsKeys says whether a snapshot that came with an error has rules whose keys can be relied on.
+func tellsKeys(snap *scale.Snapshot, err error) bool {
+	_, malformed := errors.AsType[*scale.RulesError](err)
+	_, destroyed := errors.AsType[*scale.DestroyedError](err)
+	return (malformed || destroyed) && snap != nil && len(snap.Rules) > 0
+}
+
+// Restore writes the counts of the last successful update into the configuration file, and returns what it changed. It
+// keeps edits that no update ever had, and reports them to the observer. If it returns a [*scale.RulesError], it has
+// done so for the pools of [scale.RulesError.Keys]. If it returns a [*scale.DestroyedError], it has done so for the
+// pools whose rules the stack still has. Nothing else is needed, and the `pulumi up` that follows may be the one that
+// mends the rules.
+func (s *Scaler) Restore(ctx context.Context) ([]scale.Drift, error) {
+	unlock, err := s.Stack.Lock(ctx, s.Observe)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil && !tellsKeys(snap, err) {
+		return nil, err
+	}
+	restored, failed := settle(ctx, s.Stack, snap, scale.Restore, s.Observe)
+	return restored, cmp.Or(failed, err)
+}
+
+// Verify proves each rule against the engine, by a preview of its pool one unit away from the present count. Each
+// target must stand for a resource, and the changed key must change a target. It changes nothing.
+func (s *Scaler) Verify(ctx context.Context) ([]scale.RuleProof, error) {
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
+	if err == nil {
+		err = s.checkConfigFile(snap)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var proofs []scale.RuleProof
+	for _, name := range snap.Rules.Names() {
+		proof, err := s.verifyRule(ctx, snap, snap.Rules[name])
+		if err != nil {
+			return proofs, err
+		}
+		proofs = append(proofs, proof)
+	}
+	return proofs, nil
+}
+
+func (s *Scaler) verifyRule(ctx context.Context, snap *scale.Snapshot, rule scale.Rule) (scale.RuleProof, error) {
+	proof := scale.RuleProof{Pool: rule.Pool}
+	pool, err := snap.Pool(rule)
+	if err == nil {
+		err = snap.CheckFile(rule)
+	}
+	if err != nil {
+		proof.Problem = err.Error()
+		return proof, nil //nolint:nilerr // it is the rule that is at fault
+	}
+	proof.To = scale.OneAway(rule, pool.Count)
+	result, err := s.Stack.Preview(ctx, scale.ChangeFor(snap, []scale.Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
+	if met, ok := errors.AsType[*scale.ProtectedError](err); ok && scale.MatchTargets(rule.Targets...)(met.URN) {
+		proof.Steps = []scale.ResourceStep{{Op: "delete", URN: met.URN}} // the rule changes what it should; a scaling finds this out beforehand
+		return proof, nil
+	}
+	if err != nil {
+		proof.Problem = scale.NameTarget(snap, scale.Plan{Moves: []scale.Move{{Pool: rule.Pool}}}, err).Error()
+		return proof, ctx.Err()
+	}
+	match := scale.MatchTargets(rule.Targets...)
+	for _, step := range result.Steps {
+		if match(step.URN) {
+			proof.Steps = append(proof.Steps, step)
+		}
+	}
+	if missing := scale.UnmatchedTargets(rule, snap.Resources, result.Seen); len(missing) > 0 {
+		proof.Problem = fmt.Sprintf("target %s matches no resource of the stack", missing[0])
+	} else if len(proof.Steps) == 0 {
+		proof.Problem = fmt.Sprintf("changing config %q to %d changes none of the targets", rule.ConfigKey, proof.To)
+	}
+	return proof, nil
+}

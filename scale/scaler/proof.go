@@ -1,0 +1,175 @@
+package scaler
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// mostProofs is how often a proof is begun, at most, if the program is edited while it is made.
+const mostProofs = 3
+
+// proofOf is a proof that covers the pools: one that is kept, or else a new one. A new one is made for all pools at
+// once, since that costs as much as for one of them. lasting is that of [scale.Stack.KeepProof]. The error may be a
+// [*scale.StaleError].
+func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []string, lasting bool) (*scale.Proof, error) {
+	s.proving.Lock() // whoever comes while a proof is made waits for it
+	defer s.proving.Unlock()
+	for range mostProofs {
+		proof, err := s.Stack.Proof(snap)
+		if err != nil || proof.Covers(pools) {
+			return proof, err
+		}
+		s.Observe(scale.Proving{Pools: pools})
+		found, err := s.provePools(ctx, snap, pools)
+		if err != nil {
+			return nil, err
+		}
+		made := &scale.Proof{Head: snap.Head, Basis: proof.Basis, Pools: found}
+		if s.Stack.KeepProof(snap, made, lasting) {
+			return made, nil
+		}
+	}
+	return nil, &scale.StaleError{What: "the program or its configuration is being edited"}
+}
+
+// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. It is safe
+// to call at any time.
+func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Proof, error) {
+	pools := snap.NeedProof(snap.Rules.Names())
+	if len(pools) == 0 || snap.FileMissing || len(snap.Busy) > 0 {
+		return nil, nil
+	}
+	return s.proofOf(ctx, snap, pools, true)
+}
+
+// Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false if
+// nothing is proved. With prove set, a preview proves what is not known, and nothing of that is kept for another
+// process.
+func (s *Scaler) Pending(ctx context.Context, snap *scale.Snapshot, prove bool) (changes map[string][]scale.PendingChange, known bool, err error) {
+	pools := snap.NeedProof(snap.Rules.Names())
+	if len(pools) == 0 {
+		return nil, true, nil
+	}
+	find := func() (*scale.Proof, error) { return s.Stack.Proof(snap) }
+	if prove {
+		find = func() (*scale.Proof, error) { return s.proofOf(ctx, snap, pools, false) }
+	}
+	proof, err := find()
+	if err != nil || !proof.Covers(pools) {
+		return nil, false, err
+	}
+	return snap.PendingBy(proof), true, nil
+}
+
+// provePools makes the proof for all pools that need one and for those that are asked for. If that fails, it makes the
+// proof for those that are asked for, one by one, since another pool may be the reason.
+func (s *Scaler) provePools(ctx context.Context, snap *scale.Snapshot, asked []string) (map[string]scale.PoolProof, error) {
+	all := slices.Concat(snap.NeedProof(snap.Rules.Names()), asked)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	found, err := s.previewPending(ctx, snap, all)
+	if err == nil || len(all) == len(asked) || !scale.MayBeOnePools(err) {
+		return found, err
+	}
+	out := map[string]scale.PoolProof{}
+	for _, pool := range asked {
+		one, err := s.previewPending(ctx, snap, []string{pool})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, one)
+	}
+	return out, nil
+}
+
+// previewPending previews what an update of the pools would change with the present counts. If that concerns a resource
+// that is none of their targets, such as a provider, it looks at each pool by itself: the resource need not be a
+// concern of all.
+func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools []string) (map[string]scale.PoolProof, error) {
+	out := make(map[string]scale.PoolProof, len(pools))
+	for _, pool := range pools {
+		out[pool] = scale.PoolProof{}
+	}
+	unchanged, ok := scale.UnchangedCounts(snap, pools, nil)
+	if !ok {
+		return out, nil // what is made from nothing is proved by a preview of its own: see [Scaler.prove]
+	}
+	result, err := s.Stack.Preview(ctx, unchanged, scale.Unobserved)
+	if lost := snap.LostDependencies(err); len(lost) > 0 {
+		for _, pool := range pools {
+			out[pool] = scale.PoolProof{Pending: lost}
+		}
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	own, shared := scale.JudgePending(snap, pools, result)
+	sizes := snap.StateSizes(own, result.Steps)
+	if others := snap.OtherCounts(own, sizes); len(others) > 0 {
+		resized, _ := scale.UnchangedCounts(snap, pools, others)
+		if result, err = s.Stack.Preview(ctx, resized, scale.Unobserved); err != nil {
+			return nil, err
+		}
+		ownAgain, sharedAgain := scale.JudgePending(snap, pools, result)
+		shared = scale.CommonChanges(shared, sharedAgain) // such as an output that tells of the count
+		for pool := range others {
+			size, known := sizes[pool]
+			switch {
+			case slices.Contains(snap.Unsettled, pool):
+				own[pool] = scale.CommonChanges(own[pool], ownAgain[pool])
+			case known && scale.Extent(ownAgain[pool]) < scale.Extent(own[pool]): // else it was a number like any other
+				own[pool], out[pool] = ownAgain[pool], scale.PoolProof{Size: &size}
+			}
+		}
+	}
+	if len(pools) > 1 && slices.ContainsFunc(shared, func(c scale.PendingChange) bool { return c.Op != scale.OpOutput }) {
+		for _, pool := range pools {
+			one, err := s.previewPending(ctx, snap, []string{pool})
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(out, one)
+		}
+		return out, nil
+	}
+	for _, pool := range pools {
+		found := out[pool]
+		found.Pending = slices.Concat(own[pool], shared)
+		out[pool] = found
+	}
+	return out, nil
+}
+
+// proved decides intents on a stack with the proof of what is pending there: the sizes that the state has count, and
+// pools with pending changes are taken out.
+func (s *Scaler) proved(ctx context.Context, snap *scale.Snapshot, lasting bool, decide func() scale.Plan) (scale.Plan, error) {
+	p := decide()
+	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.DoubtsSizes()) {
+		return p, nil
+	}
+	pools := snap.NeedProof(p.Pools())
+	if p.Change.Refresh { // see [scale.Plan.heldBack]
+		pools = p.Pools()
+		slices.Sort(pools)
+		pools = slices.DeleteFunc(slices.Compact(pools), func(pool string) bool { _, known := snap.Rules[pool]; return !known })
+	}
+	if len(pools) == 0 {
+		return p, nil
+	}
+	proof, err := s.proofOf(ctx, snap, pools, lasting)
+	if err != nil {
+		return p, err
+	}
+	if snap.TakeSizes(proof) {
+		p = decide()
+	}
+	p = p.WithoutPending(snap, proof)
+	if len(p.Moves) > 0 {
+		p.Change.Basis = proof.Basis
+	}
+	return p, nil
+}
