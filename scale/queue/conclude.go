@@ -170,7 +170,9 @@ func (q *Queue) settle(b *batch, report *scale.Report, err error) {
 	var after afterwards
 	if updated {
 		after = q.afterwards()
-		after.foreseen = b.foreseen(report, err, now)
+		if !b.didAsDecided(report, err) {
+			after = after.ifCertain()
+		}
 	}
 	q.mu.Lock()
 	if updated {
@@ -192,6 +194,12 @@ func (q *Queue) settle(b *batch, report *scale.Report, err error) {
 	q.mu.Unlock()
 	q.finish(closed...)
 	q.save(deferred...)
+}
+
+// didAsDecided says whether the batch's update has done what was decided for it, and nothing is in doubt.
+func (b *batch) didAsDecided(report *scale.Report, err error) bool {
+	unverified := slices.ContainsFunc(report.Results, func(r scale.MoveResult) bool { return r.Unverified != "" })
+	return err == nil && !unverified && report.Change.ID == b.id
 }
 
 // defers says whether an operation that meets a cooldown is deferred; q.mu must be held.

@@ -242,21 +242,25 @@ func unavailable(err error) error {
 // reading.
 type afterwards struct {
 	at time.Time
-	// certain is what a reading would find at that moment; nil if the backend does not show that nobody else has
-	// written.
-	certain *scale.Snapshot
-	// foreseen is what a reading should find; nil if that cannot be said.
-	foreseen *scale.Snapshot
+	// snap is what a reading should find at that moment; nil if that cannot be said. certain says that it would find
+	// just that, because the backend shows that nobody else has written.
+	snap    *scale.Snapshot
+	certain bool
 }
 
 // afterwards looks at the backend, so q.mu must not be held.
 func (q *Queue) afterwards() afterwards {
-	at := q.now()
-	snap, certain := q.scaler.Stack.Expected()
-	if !certain {
-		snap = nil
+	a := afterwards{at: q.now()}
+	a.snap, a.certain = q.scaler.Stack.Expected()
+	return a
+}
+
+// ifCertain leaves out what is not certain.
+func (a afterwards) ifCertain() afterwards {
+	if !a.certain {
+		a.snap = nil
 	}
-	return afterwards{at: at, certain: snap}
+	return a
 }
 
 // updated takes in that an update of ours has ended: nothing that was read before is good enough any more. q.mu must be
@@ -265,22 +269,22 @@ func (q *Queue) afterwards() afterwards {
 func (q *Queue) updated(a afterwards) {
 	q.updates++
 	clear(q.projections)
-	if a.certain != nil {
-		_ = q.take(&flight{began: a.at}, a.certain, nil) // there is nothing that could fail
+	if a.certain {
+		_ = q.take(&flight{began: a.at}, a.snap, nil) // there is nothing that could fail
 		q.pollAt = q.now().Add(q.options.Poll)
 		return
 	}
-	q.outdated, q.foreseen = true, a.foreseen != nil
-	if a.foreseen != nil {
-		q.snap, q.rulesErr = a.foreseen, nil
+	q.outdated, q.foreseen = true, a.snap != nil
+	if a.snap != nil {
+		q.snap, q.rulesErr = a.snap, nil
 	}
 	q.pollAt = time.Time{}
 }
 
-// updateEnded takes in that an update of ours, if one was begun, has ended, and that nothing is foreseen of what it
-// leaves.
+// updateEnded takes in that an update of ours, if one was begun, has ended, and has not done what it was to do. So only
+// what is certain is known of what it leaves.
 func (q *Queue) updateEnded() {
-	after := q.afterwards()
+	after := q.afterwards().ifCertain()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.updated(after)

@@ -73,69 +73,27 @@ func TestQueueKeepsProjectionsAsTheyWouldBeMade(t *testing.T) {
 	}
 }
 
-func TestQueueForeseesWhatAReadingFinds(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.rule("worker", func(r *scale.Rule) { r.Current = new(3) })
-		r := begin(t, w)
-		for _, intents := range [][]scale.Intent{{scaletest.ByDelta(2)}, {scaletest.APIDelta(1)}, {scaletest.Forced(scaletest.ByDelta(-1)), scaletest.Forced(scaletest.APIDelta(2))}} {
-			began := w.updatesBegun()
-			for _, sub := range r.submit(intents...) {
-				r.wants(FinalScaled, sub.Operation.ID)
-			}
-			if w.updatesBegun() == began {
-				t.Fatal("nothing was done")
-			}
-			r.Queue.mu.Lock()
-			foreseen, is := r.snap, r.outdated && r.foreseen
-			r.Queue.mu.Unlock()
-			if !is {
-				t.Fatal("what the update did was not foreseen")
-			}
-			w.rule("worker", func(r *scale.Rule) { r.Current = new(w.values["worker"]) }) // as the program exports it
-			found, err := w.Read(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The world's updates have no message and no pools, and take their own time.
-			ignored := cmpopts.IgnoreFields(scale.Update{}, "Start", "Message", "Pools")
-			if diff := cmp.Diff(found, foreseen, ignored, cmpopts.IgnoreFields(scale.Snapshot{}, "Head")); diff != "" {
-				t.Errorf("what is read is not what was foreseen:\n%s", diff)
-			}
-			time.Sleep(time.Minute)
+func TestABatchDidAsDecided(t *testing.T) {
+	report := func(edit func(*scale.Report)) *scale.Report {
+		r := &scale.Report{Results: []scale.MoveResult{{Move: scale.Move{Pool: "worker", From: new(3), To: 5}}}}
+		r.Change.ID = "pulumiscale/1"
+		edit(r)
+		return r
+	}
+	for _, c := range []struct {
+		name   string
+		report *scale.Report
+		err    error
+		want   bool
+	}{
+		{"all went well", report(func(*scale.Report) {}), nil, true},
+		{"an overtaken update was corrected", report(func(r *scale.Report) { r.Change.ID += "+" }), nil, false},
+		{"the count is not proved", report(func(r *scale.Report) { r.Results[0].Unverified = "current is 4" }), nil, false},
+		{"the file could not be written", report(func(*scale.Report) {}), &scale.WriteError{}, false},
+	} {
+		if got := (&batch{id: "pulumiscale/1"}).didAsDecided(c.report, c.err); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
-	})
-}
-
-func TestQueueForeseesOnlyWhatIsProved(t *testing.T) {
-	cases := map[string]func(*batch, *scale.Report){
-		"another update came in between":        func(_ *batch, r *scale.Report) { r.Change.Head = "older" },
-		"an overtaken update was mended":        func(_ *batch, r *scale.Report) { r.Change.ID += "+" },
-		"the count is not proved":               func(_ *batch, r *scale.Report) { r.Results[0].Unverified = "current is 4" },
-		"a pool is left in between":             func(b *batch, _ *scale.Report) { b.base.Unsettled = []string{"api"} },
-		"the rules that are in force are older": func(b *batch, _ *scale.Report) { b.base.RulesErr = &scale.RulesError{} },
-		"nothing was read":                      func(b *batch, _ *scale.Report) { b.base = nil },
-	}
-	var failed error
-	foresee := func(spoil func(*batch, *scale.Report)) *scale.Snapshot {
-		b := &batch{id: "pulumiscale/1", base: scaletest.Snapshot()}
-		move := scale.Move{Pool: "worker", From: new(3), To: 5}
-		report := &scale.Report{Plan: scale.Plan{Moves: []scale.Move{move}, Change: scale.ChangeFor(b.base, []scale.Move{move})}, Results: []scale.MoveResult{{Move: move}}}
-		report.Change.ID = b.id
-		spoil(b, report)
-		return b.foreseen(report, failed, scaletest.Noon)
-	}
-	if snap := foresee(func(*batch, *scale.Report) {}); snap == nil || *snap.Configured("worker") != "5" || *snap.Configured("api") != "2" {
-		t.Errorf("of an update that did what it should: %+v", snap)
-	}
-	for name, spoil := range cases {
-		if snap := foresee(spoil); snap != nil {
-			t.Errorf("%s, and this is foreseen: %+v", name, snap)
-		}
-	}
-	failed = &scale.WriteError{}
-	if snap := foresee(func(*batch, *scale.Report) {}); snap != nil {
-		t.Errorf("the file could not be written, and this is foreseen: %+v", snap)
 	}
 }
 

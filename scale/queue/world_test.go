@@ -57,7 +57,9 @@ type world struct {
 	short, histories, readingHistory, mostHistories int
 	// prepared is the change for which an engine waits. preparations is how often an engine was started so, and
 	// headStarts is how many updates used it.
-	prepared                 *scale.Change
+	prepared *scale.Change
+	// left is how the last update has left the stack, as it knows itself; nil after one that has failed.
+	left                     *scale.Snapshot
 	preparations, headStarts int
 }
 
@@ -227,7 +229,7 @@ func (w *world) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*s
 		w.mu.Unlock()
 		return nil, &scale.LockedError{Stack: "dev"}
 	}
-	w.running = true
+	w.running, w.left = true, nil
 	w.begun++
 	if w.prepared != nil && reflect.DeepEqual(*w.prepared, c) {
 		w.headStarts++
@@ -272,6 +274,9 @@ func (w *world) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*s
 	}
 	result := scaletest.Done(w.rules, c)
 	result.Head = strconv.Itoa(len(w.updates))
+	if len(w.unsettled) == 0 && w.malformed == nil {
+		w.left = w.snapshot()
+	}
 	return result, nil
 }
 
@@ -310,10 +315,13 @@ func (w *world) updatesBegun() int {
 func (w *world) Expected() (*scale.Snapshot, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.tells || w.running {
+	switch {
+	case w.running:
 		return nil, false
+	case w.tells:
+		return w.snapshot(), true
 	}
-	return w.snapshot(), true
+	return w.left, false
 }
 
 func (w *world) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
