@@ -264,7 +264,6 @@ func TestServeRevokesATokenThatIsTakenAway(t *testing.T) {
 	if said := strings.Count(r.log.String(), "every request is refused"); said != 1 {
 		t.Errorf("said %d times", said)
 	}
-
 }
 
 // A file that is not there, or in which nothing stands, says nothing of the token: an editor, or a checkout, is about

@@ -9,7 +9,7 @@ type Observe func(Event)
 // Unobserved is an Observe that lets everything pass.
 func Unobserved(Event) {}
 
-// Event is something that happened on the way.
+// Event is something that happened on the way. IsEvent marks its kinds and does nothing.
 type Event interface{ IsEvent() }
 
 type (

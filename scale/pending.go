@@ -57,7 +57,7 @@ type PendingChange struct {
 	Properties []string `json:"properties,omitempty"`
 }
 
-// opOutput is the [PendingChange.Op] of an output.
+// OpOutput is the [PendingChange.Op] of an output.
 const OpOutput = "output"
 
 func (c PendingChange) String() string {

@@ -128,7 +128,7 @@ func why(decisions []Decision) string {
 	return strings.Join(out, ", ")
 }
 
-// messagePrefix begins the message of every update.
+// MessagePrefix begins the message of every update.
 const MessagePrefix = "pulumiscale: "
 
 // ChangeFor carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update. A

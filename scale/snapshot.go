@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// kindUpdate is the kind of update that carries configuration to resources. A refresh or a destroy records the
+// KindUpdate is the kind of update that carries configuration to resources. A refresh or a destroy records the
 // configuration too, but does nothing with it.
 const KindUpdate = "update"
 

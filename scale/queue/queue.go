@@ -77,7 +77,7 @@ type Queue struct {
 	writable writable
 }
 
-// QueueOptions say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
+// Options say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
 type Options struct {
 	Scaler  *scaler.Scaler
 	Journal Journal
@@ -244,7 +244,7 @@ func (q *Queue) drop(entries ...*entry) {
 	q.open = slices.DeleteFunc(q.open, func(e *entry) bool { return gone[e] })
 }
 
-// QueueFullError says that too many operations wait already, and nothing was accepted. Trying again later helps.
+// FullError says that too many operations wait already, and nothing was accepted. Trying again later helps.
 type FullError struct{ Max int }
 
 func (e *FullError) Error() string {

@@ -6,7 +6,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided
+// Reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided
 // on it was known. It is good enough for an update, which finds out whether somebody else was faster. It is not good
 // enough to say that there is nothing to do.
 type Reading struct {
