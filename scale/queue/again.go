@@ -43,10 +43,10 @@ func (o Operation) failures() int {
 	return o.Failures
 }
 
-// mayRepeat is when an operation that came to nothing may be tried again. After its first failure the alert's next
+// repeatAt is when an operation that came to nothing may be tried again. After its first failure the alert's next
 // repeat may try at once, because senders take their time; each further failure doubles the wait. The journal holds all
 // that this is computed from.
-func (q *Queue) mayRepeat(first Operation) time.Time {
+func (q *Queue) repeatAt(first Operation) time.Time {
 	if !first.failed() || first.failures() < 2 {
 		return time.Time{}
 	}

@@ -25,7 +25,7 @@ const cancelledReason = "somebody cancelled it"
 func (q *Queue) Cancel(id string) (Operation, error) {
 	defer q.saving.take()() // nothing is written about it meanwhile
 	q.mu.Lock()
-	e := q.find(id)
+	e := q.ledger.find(id)
 	if e == nil || !e.durable {
 		q.mu.Unlock()
 		op, err := q.Operation(id)
@@ -42,7 +42,7 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	closed.op.Decision.Intent = e.op.Intent
 	closed.close(q.now(), FinalCancelled, cancelledReason)
 	e.cancelling = true // so it is not begun
-	ends := q.endings()
+	ends := q.ledger.endings()
 	q.mu.Unlock()
 
 	err := q.journal.Update(append(slices.Clone(ends), closed.op))
@@ -50,12 +50,10 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	e.cancelling = false
 	clear(q.projections)
 	if err == nil {
-		for _, op := range ends {
-			delete(q.unsaved, op.ID)
-		}
+		q.ledger.saved(ends)
 		e.op = closed.op
-		q.drop(e)
-		q.ended++
+		q.ledger.drop(e)
+		q.ledger.ended++
 	}
 	q.mu.Unlock()
 	q.wakeUp()
@@ -63,7 +61,7 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 		q.tell(JournalFailed{Err: err})
 		return Operation{}, err
 	}
-	q.finished([]*entry{e})
+	q.announceDone([]*entry{e})
 	return closed.op, nil
 }
 

@@ -66,12 +66,12 @@ func (b *batch) isCarriedOutBy(u scale.Update) bool {
 // to be tried by itself.
 func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, err error, splittable bool) (split bool) {
 	if already, ok := errors.AsType[*carriedOutError](err); ok {
-		q.settle(b, b.carriedOut(already), nil)
+		q.applyReport(b, b.carriedOut(already), nil)
 		return false
 	}
 	if report == nil && err != nil && waits(err) {
-		q.switchOff(err)
-		q.forget(b)
+		q.noteSwitchedOff(err)
+		q.forgetUpdate(b)
 		q.postpone(b.entries, err)
 		return false
 	}
@@ -80,24 +80,24 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, er
 		return false
 	}
 	if failed, ok := errors.AsType[*scale.EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
-		q.updateEnded()
+		q.noteFailedUpdate()
 		q.postpone(b.entries, err) // with the update's id, because it may turn out to have succeeded
 		return false
 	}
 	if report == nil {
-		q.updateEnded()
+		q.noteFailedUpdate()
 	}
 	q.mu.Lock()
-	q.failures, q.retryAt = 0, time.Time{}
+	q.worker.failures, q.worker.retryAt = 0, time.Time{}
 	q.mu.Unlock()
 	if report != nil {
-		q.settle(b, report, err)
+		q.applyReport(b, report, err)
 		return false
 	}
 	if splittable && scale.MayBeOnePools(err) {
 		return true // with the update's id, because it may have succeeded although the engine failed
 	}
-	q.fail(b.entries, err)
+	q.failAll(b.entries, err)
 	return false
 }
 
@@ -162,38 +162,38 @@ func (b *batch) moved(pool string, already *carriedOutError) scale.Move {
 	return m
 }
 
-// settle closes the operations as the report says, or defers them again.
-func (q *Queue) settle(b *batch, report *scale.Report, err error) {
+// applyReport closes the operations as the report says, or defers them again.
+func (q *Queue) applyReport(b *batch, report *scale.Report, err error) {
 	now := q.now()
 	stays := present(report)
 	updated := len(report.Results) > 0
-	var after afterwards
+	var after aftermath
 	if updated {
-		after = q.afterwards()
+		after = q.lookAfterUpdate()
 		if !b.didAsDecided(report, err) {
 			after = after.ifCertain()
 		}
 	}
 	q.mu.Lock()
 	if updated {
-		q.updated(after)
+		q.noteUpdate(after)
 	}
-	q.free(b.entries)
+	q.freePools(b.entries)
 	var closed, deferred []*entry
 	for i, e := range b.entries {
-		if e.settle(report, report.Decisions[i], stays, err, q.defers(e), now) {
+		if e.conclude(report, report.Decisions[i], stays, err, q.isDeferring(e), now) {
 			closed = append(closed, e)
 		} else {
 			deferred = append(deferred, e)
 		}
 	}
 	if len(deferred) > 0 {
-		closed = append(closed, q.leftBehind(nil)...)
+		closed = append(closed, q.closePointless(nil)...)
 		deferred = slices.DeleteFunc(deferred, func(e *entry) bool { return e.op.State == Done })
 	}
 	q.mu.Unlock()
-	q.finish(closed...)
-	q.save(deferred...)
+	q.retireDone(closed...)
+	q.saveChanges(deferred...)
 }
 
 // didAsDecided says whether the batch's update has done what was decided for it, and nothing is in doubt.
@@ -202,15 +202,15 @@ func (b *batch) didAsDecided(report *scale.Report, err error) bool {
 	return err == nil && !unverified && report.Change.ID == b.id
 }
 
-// defers says whether an operation that meets a cooldown is deferred; q.mu must be held.
-func (q *Queue) defers(e *entry) bool {
+// isDeferring says whether an operation that meets a cooldown is deferred; q.mu must be held.
+func (q *Queue) isDeferring(e *entry) bool {
 	if e.op.Intent.Signal == nil {
 		return false
 	}
-	if q.snap == nil {
+	if q.known.snap == nil {
 		return e.prior == Deferred
 	}
-	return q.snap.Rules[e.op.Intent.Pool].OnCooldown == scale.Defer
+	return q.known.snap.Rules[e.op.Intent.Pool].OnCooldown == scale.Defer
 }
 
 // present are the counts that the decisions on each pool began from: that of its signals or, if it has none, that of
@@ -227,8 +227,8 @@ func present(report *scale.Report) map[string]*int {
 	return from
 }
 
-// settle writes into the operation what was decided and done, and says whether it is done.
-func (e *entry) settle(report *scale.Report, d scale.Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
+// conclude writes into the operation what was decided and done, and says whether it is done.
+func (e *entry) conclude(report *scale.Report, d scale.Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
 	op := &e.op
 	if d.Outcome == scale.Held { // it waits until the hold ends
 		op.State, op.Updates = e.prior, nil
@@ -273,29 +273,29 @@ func joined(first, second string) string {
 	return first + "; " + second
 }
 
-// fail closes operations whose update, or anything before it, has failed.
-func (q *Queue) fail(entries []*entry, err error) {
+// failAll closes operations whose update, or anything before it, has failed.
+func (q *Queue) failAll(entries []*entry, err error) {
 	result := FinalFailed
 	if _, ok := errors.AsType[*scale.OvertakenError](err); ok {
 		result = FinalUnverified // an update of ours was done, and may not fit the stack
 	}
 	q.mu.Lock()
-	q.free(entries)
+	q.freePools(entries)
 	for _, e := range entries {
 		e.close(q.now(), result, e.op.Decision.Reason)
 		e.op.Error = err.Error()
 	}
 	q.mu.Unlock()
-	q.finish(entries...)
+	q.retireDone(entries...)
 }
 
 // postpone has the operations tried again after a while, unless they have been for too long.
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()
-	q.retryAt = now.Add(q.retryDelay(err))
-	q.failures++
-	postponed := Postponed{Until: q.retryAt, Attempt: q.failures, Err: err}
+	q.worker.retryAt = now.Add(q.retryDelay(err))
+	q.worker.failures++
+	postponed := Postponed{Until: q.worker.retryAt, Attempt: q.worker.failures, Err: err}
 	var given, kept []*entry
 	for _, e := range entries {
 		if now.Sub(scale.Later(scale.Later(e.op.AcceptedAt, e.op.NotBefore), e.heldAt)) >= q.options.GiveUpAfter {
@@ -307,17 +307,17 @@ func (q *Queue) postpone(entries []*entry, err error) {
 	}
 	q.mu.Unlock()
 	q.tell(postponed)
-	q.fail(given, err)
+	q.failAll(given, err)
 	q.reopen(kept)
 }
 
 // reopen makes operations that were begun wait again.
 func (q *Queue) reopen(entries []*entry) {
 	q.mu.Lock()
-	q.free(entries)
+	q.freePools(entries)
 	for _, e := range entries {
 		e.op.State = e.prior
 	}
 	q.mu.Unlock()
-	q.save(entries...)
+	q.saveChanges(entries...)
 }

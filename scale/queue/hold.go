@@ -17,6 +17,12 @@ const (
 	holdFreshness = 100 * time.Millisecond
 )
 
+// seenHolds are the holds that were in force when they were last looked at. The queue's mu guards them.
+type seenHolds struct {
+	inForce scale.Holds
+	at      time.Time
+}
+
 // Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a
 // [*scale.SetupError].
 func (q *Queue) Hold(hold scale.Hold) error {
@@ -55,8 +61,8 @@ func (q *Queue) lookAtHolds() error {
 		return err
 	}
 	q.mu.Lock()
-	before := q.held
-	q.held, q.heldSeen = holds, q.now()
+	before := q.holds.inForce
+	q.holds.inForce, q.holds.at = holds, q.now()
 	q.mu.Unlock()
 	if !slices.EqualFunc(before, holds, func(a, b scale.Hold) bool { return a.Pool == b.Pool && a.Until.Equal(b.Until) }) {
 		q.tell(HoldsChanged{Before: before, Now: holds})
@@ -64,11 +70,11 @@ func (q *Queue) lookAtHolds() error {
 	return nil
 }
 
-// knowHolds looks at the holds unless there were none a moment ago.
-func (q *Queue) knowHolds() error {
+// ensureHolds looks at the holds unless there were none a moment ago.
+func (q *Queue) ensureHolds() error {
 	q.mu.Lock()
-	age := q.now().Sub(q.heldSeen)
-	free := len(q.held) == 0 && age >= 0 && age < holdFreshness
+	age := q.now().Sub(q.holds.at)
+	free := len(q.holds.inForce) == 0 && age >= 0 && age < holdFreshness
 	q.mu.Unlock()
 	if free {
 		return nil
@@ -81,7 +87,7 @@ func (q *Queue) knowHolds() error {
 func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
 	at, ok = e.due()
 	now := q.now()
-	if hold := q.held.On(e.op.Intent.Pool, now); hold != nil {
+	if hold := q.holds.inForce.On(e.op.Intent.Pool, now); hold != nil {
 		e.heldAt, at = now, scale.Later(at, hold.Until)
 	}
 	return at, ok
@@ -89,5 +95,5 @@ func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
 
 // waitsForHold says whether something waits for the end of a hold. q.mu must be held.
 func (q *Queue) waitsForHold() bool {
-	return len(q.held) > 0 && (len(q.open) > 0 || q.snap != nil && len(q.snap.Unsettled) > 0)
+	return len(q.holds.inForce) > 0 && (len(q.ledger.open) > 0 || q.known.snap != nil && len(q.known.snap.Unsettled) > 0)
 }

@@ -22,11 +22,6 @@ type known struct {
 	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
-	// flight is the reading under way that began last; nil if there is none. flights counts all that are under way.
-	// next is the reading that begins when one of them ends; nil if none waits.
-	flight  *flight
-	flights int
-	next    *flight
 	// remarks are those of [scale.Program.Remarks] that were told last.
 	remarks []string
 	// readErr says why the stack could not be read the last time. rulesErr says why other rules than those of the
@@ -34,35 +29,26 @@ type known struct {
 	readErr, rulesErr error
 }
 
-// flight is a reading of the stack for all who wait for it.
-type flight struct {
-	began   time.Time
-	updates int
-	// done is closed after err is set.
-	done chan struct{}
-	err  error
+// isCurrent says whether the stack is known as it was at a moment or after it.
+func (k *known) isCurrent(since time.Time) bool {
+	return k.isUsable() && !k.outdated && !k.began.Before(since)
 }
 
-// current says whether the stack is known as it was at a moment or after it.
-func (k *known) current(since time.Time) bool {
-	return k.usable() && !k.outdated && !k.began.Before(since)
-}
-
-// usable says whether intents may be accepted on what is known.
-func (k *known) usable() bool {
+// isUsable says whether intents may be accepted on what is known.
+func (k *known) isUsable() bool {
 	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
 }
 
-// fresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time share
-// one reading. The end of an update may make that reading unnecessary. It returns what is known then, which may be gone
-// a moment later if somebody destroys the stack. The error is an [*scale.UnavailableError], a [*scale.RulesError] if no
-// rules were ever valid, or that of ctx.
-func (q *Queue) fresh(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
+// ensureFresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time
+// share one reading. The end of an update may make that reading unnecessary. It returns what is known then, which may
+// be gone a moment later if somebody destroys the stack. The error is an [*scale.UnavailableError], a
+// [*scale.RulesError] if no rules were ever valid, or that of ctx.
+func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
 	var failed error
 	for {
 		q.mu.Lock()
-		if q.current(since) {
-			snap := q.snap
+		if q.known.isCurrent(since) {
+			snap := q.known.snap
 			q.mu.Unlock()
 			return snap, nil
 		}
@@ -70,11 +56,11 @@ func (q *Queue) fresh(ctx context.Context, since time.Time) (*scale.Snapshot, er
 			q.mu.Unlock()
 			return nil, failed
 		}
-		f, news := q.read(since), q.news
+		r, news := q.startRead(since), q.known.news
 		q.mu.Unlock()
 		select {
-		case <-f.done:
-			failed = f.err
+		case <-r.done:
+			failed = r.err
 		case <-news:
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -82,115 +68,90 @@ func (q *Queue) fresh(ctx context.Context, since time.Time) (*scale.Snapshot, er
 	}
 }
 
-// mostFlights is how many readings may be under way at once. Each is processes of the CLI, and the more of them there
-// are, the longer they take. One that hangs does not keep the next one from being begun.
-const mostFlights = 2
-
-// read joins the reading under way, unless that began too early. Otherwise it begins one, or joins those who wait for
-// one to begin. q.mu must be held.
-func (q *Queue) read(since time.Time) *flight {
-	if f := q.flight; f != nil && f.updates == q.updates && !f.began.Before(since) {
-		return f
-	}
-	if q.next != nil {
-		return q.next
-	}
-	f := &flight{done: make(chan struct{})}
+// startRead joins the reading under way, unless that began too early. Otherwise it begins one, or joins those who wait
+// for one to begin. q.mu must be held.
+func (q *Queue) startRead(since time.Time) *reading {
+	r, begins := q.readings.join(since, q.known.updates)
 	switch {
-	case q.reading.Err() != nil:
-		f.abandon()
-	case q.flights == mostFlights:
-		q.next = f
-	default:
-		q.depart(f)
+	case begins && q.lifetime.Err() != nil:
+		r.giveUp()
+	case begins:
+		q.beginRead(r)
 	}
-	return f
+	return r
 }
 
-// abandon ends a reading that never began.
-func (f *flight) abandon() {
-	f.err = &scale.UnavailableError{Problem: "the stack is no longer read", Detail: "the server is being stopped"}
-	close(f.done)
-}
-
-// depart begins a reading. q.mu must be held.
-func (q *Queue) depart(f *flight) {
-	f.began, f.updates = q.now(), q.updates
-	q.flight = f
-	q.flights++
+// beginRead begins a reading. q.mu must be held.
+func (q *Queue) beginRead(r *reading) {
+	q.readings.begin(r, q.now(), q.known.updates)
 	q.background.Go(func() {
-		ctx, cancel := context.WithTimeout(q.reading, readTimeout)
+		ctx, cancel := context.WithTimeout(q.lifetime, readTimeout)
 		defer cancel()
 		snap, err := q.scaler.Stack.Read(ctx)
-		q.landed(f, snap, err)
+		q.finishRead(r, snap, err)
 	})
 }
 
-// landed takes in what a reading found.
-func (q *Queue) landed(f *flight, snap *scale.Snapshot, err error) {
+// finishRead takes in what a reading found, and begins the one that waits.
+func (q *Queue) finishRead(r *reading, snap *scale.Snapshot, err error) {
 	var news []scale.Event
 	q.mu.Lock()
 	if err != nil {
-		f.err = unavailable(err)
+		r.err = unavailable(err)
 	}
 	// An update of ours may have ended meanwhile, and a later reading may have been faster.
-	if f.updates == q.updates && !f.began.Before(q.began) {
-		news = q.takeIn(f, snap, err)
+	if r.updates == q.known.updates && !r.began.Before(q.known.began) {
+		news = q.noteReading(r, snap, err)
 	}
-	if q.flight == f {
-		q.flight = nil
-	}
-	q.flights--
-	if next := q.next; next != nil {
-		q.next = nil
-		if q.reading.Err() != nil {
-			next.abandon()
+	if next := q.readings.end(r); next != nil {
+		if q.lifetime.Err() != nil {
+			next.giveUp()
 		} else {
-			q.depart(next)
+			q.beginRead(next)
 		}
 	}
-	outcome := f.err
+	outcome := r.err
 	if outcome == nil {
-		outcome = q.rulesErr
+		outcome = q.known.rulesErr
 	}
 	q.mu.Unlock()
 	q.tell(Refreshed{Err: outcome})
 	for _, event := range news {
 		q.tell(event)
 	}
-	close(f.done)
+	close(r.done)
 	q.wakeUp()
 }
 
-// takeIn takes in what a reading found, and returns what is to be told of it. q.mu must be held.
-func (q *Queue) takeIn(f *flight, snap *scale.Snapshot, err error) (news []scale.Event) {
-	deployed := snap != nil && (q.snap == nil || q.snap.Head != snap.Head)
-	before, wasOff := q.snap, scale.IsOff(q.readErr)
-	if f.err = q.take(f, snap, err); f.err == nil {
+// noteReading takes in what a reading found, and returns what is to be told of it. q.mu must be held.
+func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news []scale.Event) {
+	deployed := snap != nil && (q.known.snap == nil || q.known.snap.Head != snap.Head)
+	before, wasOff := q.known.snap, scale.IsOff(q.known.readErr)
+	if r.err = q.known.take(r.began, snap, err); r.err == nil {
 		q.noteNews(before)
-		if remarks := q.snap.Remarks(q.scaler.Stack.ConfigFile()); !slices.Equal(remarks, q.remarks) {
-			q.remarks = remarks
+		if remarks := q.known.snap.Remarks(q.scaler.Stack.ConfigFile()); !slices.Equal(remarks, q.known.remarks) {
+			q.known.remarks = remarks
 			news = append(news, scale.Remarked{Remarks: remarks})
 		}
 	}
-	if off := scale.IsOff(q.readErr); off && !wasOff {
-		news = append(news, scale.SwitchedOff{Err: q.readErr})
+	if off := scale.IsOff(q.known.readErr); off && !wasOff {
+		news = append(news, scale.SwitchedOff{Err: q.known.readErr})
 	} else if wasOff && !off {
 		news = append(news, scale.SwitchedOn{})
 	}
 	clear(q.projections)
-	q.pollAt = q.now().Add(q.options.Poll)
-	if deployed || q.unproved == 0 { // a proof that cannot be made has its own time
-		q.proveAt = time.Time{}
+	q.chores.pollAt = q.now().Add(q.options.Poll)
+	if deployed || q.proved.unproved == 0 { // a proof that cannot be made has its own time
+		q.proved.proveAt = time.Time{}
 	}
 	return news
 }
 
-func (k *known) take(f *flight, snap *scale.Snapshot, err error) error {
+func (k *known) take(began time.Time, snap *scale.Snapshot, err error) error {
 	var malformed *scale.RulesError
 	switch {
 	case err == nil:
-		k.snap, k.began, k.outdated, k.readErr, k.rulesErr = snap, f.began, false, nil, snap.RulesErr
+		k.snap, k.began, k.outdated, k.readErr, k.rulesErr = snap, began, false, nil, snap.RulesErr
 		close(k.news)
 		k.news = make(chan struct{})
 		return nil
@@ -203,7 +164,7 @@ func (k *known) take(f *flight, snap *scale.Snapshot, err error) error {
 			k.readErr = err
 			return err
 		}
-		k.began, k.outdated, k.readErr = f.began, false, nil
+		k.began, k.outdated, k.readErr = began, false, nil
 		return nil
 	}
 	k.readErr = unavailable(err)
@@ -213,13 +174,13 @@ func (k *known) take(f *flight, snap *scale.Snapshot, err error) error {
 	return k.readErr
 }
 
-// switchOff takes in that scaling turned out to be switched off, if an error says so, before the next reading finds
-// that too.
-func (q *Queue) switchOff(err error) {
+// noteSwitchedOff takes in that scaling turned out to be switched off, if an error says so, before the next reading
+// finds that too.
+func (q *Queue) noteSwitchedOff(err error) {
 	q.mu.Lock()
-	news := scale.IsOff(err) && !scale.IsOff(q.readErr)
+	news := scale.IsOff(err) && !scale.IsOff(q.known.readErr)
 	if news {
-		_ = q.take(&flight{began: q.now()}, nil, err)
+		_ = q.known.take(q.now(), nil, err)
 		clear(q.projections)
 	}
 	q.mu.Unlock()
@@ -238,9 +199,9 @@ func unavailable(err error) error {
 	return &scale.UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}
 }
 
-// afterwards is how the stack is after an update of ours that has just ended, as far as that is known without a
+// lookAfterUpdate is how the stack is after an update of ours that has just ended, as far as that is known without a
 // reading.
-type afterwards struct {
+type aftermath struct {
 	at time.Time
 	// snap is what a reading should find at that moment; nil if that cannot be said. certain says that it would find
 	// just that, because the backend shows that nobody else has written.
@@ -248,44 +209,44 @@ type afterwards struct {
 	certain bool
 }
 
-// afterwards looks at the backend, so q.mu must not be held.
-func (q *Queue) afterwards() afterwards {
-	a := afterwards{at: q.now()}
+// lookAfterUpdate looks at the backend, so q.mu must not be held.
+func (q *Queue) lookAfterUpdate() aftermath {
+	a := aftermath{at: q.now()}
 	a.snap, a.certain = q.scaler.Stack.Expected()
 	return a
 }
 
 // ifCertain leaves out what is not certain.
-func (a afterwards) ifCertain() afterwards {
+func (a aftermath) ifCertain() aftermath {
 	if !a.certain {
 		a.snap = nil
 	}
 	return a
 }
 
-// updated takes in that an update of ours has ended: nothing that was read before is good enough any more. q.mu must be
-// held. If it is known what the stack is like now, the update's operations must no longer be running when q.mu is
+// noteUpdate takes in that an update of ours has ended: nothing that was read before is good enough any more. q.mu must
+// be held. If it is known what the stack is like now, the update's operations must no longer be running when q.mu is
 // released.
-func (q *Queue) updated(a afterwards) {
-	q.updates++
+func (q *Queue) noteUpdate(a aftermath) {
+	q.known.updates++
 	clear(q.projections)
 	if a.certain {
-		_ = q.take(&flight{began: a.at}, a.snap, nil) // there is nothing that could fail
-		q.pollAt = q.now().Add(q.options.Poll)
+		_ = q.known.take(a.at, a.snap, nil) // there is nothing that could fail
+		q.chores.pollAt = q.now().Add(q.options.Poll)
 		return
 	}
-	q.outdated, q.foreseen = true, a.snap != nil
+	q.known.outdated, q.known.foreseen = true, a.snap != nil
 	if a.snap != nil {
-		q.snap, q.rulesErr = a.snap, nil
+		q.known.snap, q.known.rulesErr = a.snap, nil
 	}
-	q.pollAt = time.Time{}
+	q.chores.pollAt = time.Time{}
 }
 
-// updateEnded takes in that an update of ours, if one was begun, has ended, and has not done what it was to do. So only
-// what is certain is known of what it leaves.
-func (q *Queue) updateEnded() {
-	after := q.afterwards().ifCertain()
+// noteFailedUpdate takes in that an update of ours, if one was begun, has ended, and has not done what it was to do. So
+// only what is certain is known of what it leaves.
+func (q *Queue) noteFailedUpdate() {
+	after := q.lookAfterUpdate().ifCertain()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.updated(after)
+	q.noteUpdate(after)
 }

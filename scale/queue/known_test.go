@@ -33,7 +33,7 @@ func TestQueueHasFewReadingsUnderWay(t *testing.T) {
 			time.Sleep(readTime / 10)
 		}
 		wait.Wait()
-		if w.mostReadings != mostFlights || w.reads > 12 {
+		if w.mostReadings != mostReadings || w.reads > 12 {
 			t.Errorf("%d readings at once, %d in all", w.mostReadings, w.reads)
 		}
 	})

@@ -39,8 +39,8 @@ type Overview struct {
 // stack was.
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
-	snap, proof := q.snap, q.proof
-	out := Overview{ReadAt: q.began, Unready: q.unready(), RulesErr: q.rulesErr, Open: q.openOperations(), RetryAt: q.retryAt, Upcoming: q.upcoming()}
+	snap, proof := q.known.snap, q.proved.proof
+	out := Overview{ReadAt: q.known.began, Unready: q.unreadyReason(), RulesErr: q.known.rulesErr, Open: q.ledger.operations(), RetryAt: q.worker.retryAt, Upcoming: q.listUpcoming()}
 	q.mu.Unlock()
 	if snap == nil {
 		return out

@@ -193,9 +193,9 @@ func BenchmarkQueueSubmitWithManyOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 		now := time.Now()
-		q.snap, q.began, q.busy["worker"] = scaletest.Snapshot(scaletest.WithRule("worker", func(r *scale.Rule) { r.Cooldown = scale.Cooldown{} })), now, now
+		q.known.snap, q.known.began, q.worker.busy["worker"] = scaletest.Snapshot(scaletest.WithRule("worker", func(r *scale.Rule) { r.Cooldown = scale.Cooldown{} })), now, now
 		for i := range open {
-			q.open = append(q.open, newEntry(Operation{ID: newOperationID(now), Intent: scaletest.ByDelta(i%2*2 - 1), State: Accepted, AcceptedAt: now}))
+			q.ledger.open = append(q.ledger.open, newEntry(Operation{ID: newOperationID(now), Intent: scaletest.ByDelta(i%2*2 - 1), State: Accepted, AcceptedAt: now}))
 		}
 		const submissions = 2000
 		began := time.Now()

@@ -28,50 +28,50 @@ const mostProveDelay = 10 * time.Minute
 // proveTimeout ends a proof that hangs. Previews of large stacks take minutes.
 const proveTimeout = 15 * time.Minute
 
-// idle says whether nothing is to be carried out now; q.mu must be held.
-func (q *Queue) idle() bool {
-	return q.usable() && !q.outdated && !slices.ContainsFunc(q.open, func(e *entry) bool { return e.op.State == Accepted || e.op.State == Running })
+// isIdle says whether nothing is to be carried out now; q.mu must be held.
+func (q *Queue) isIdle() bool {
+	return q.known.isUsable() && !q.known.outdated && !q.ledger.waits(Accepted, Running)
 }
 
 // proveWhenIdle has a proof made of what is pending while there is time for that, so that no alarm waits for it. q.mu
 // must be held.
 func (q *Queue) proveWhenIdle(now time.Time) {
-	if q.proving || q.proveAt.After(now) || !q.idle() {
+	if q.proved.proving || q.proved.proveAt.After(now) || !q.isIdle() {
 		return
 	}
-	q.proving, q.proveAt = true, now.Add(q.options.Poll)
-	snap := *q.snap
+	q.proved.proving, q.proved.proveAt = true, now.Add(q.options.Poll)
+	snap := *q.known.snap
 	q.background.Go(func() {
-		ctx, cancel := context.WithTimeout(q.reading, proveTimeout)
+		ctx, cancel := context.WithTimeout(q.lifetime, proveTimeout)
 		defer cancel()
 		proof, err := q.scaler.ProveAll(ctx, &snap)
-		if q.reading.Err() == nil { // else nobody asks any more
-			q.takeProof(proof, err)
+		if q.lifetime.Err() == nil { // else nobody asks any more
+			q.noteProof(proof, err)
 			return
 		}
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.proving = false
+		q.proved.proving = false
 	})
 }
 
-// takeProof takes in what a proof that was made in idle time has found.
-func (q *Queue) takeProof(proof *scale.Proof, err error) {
+// noteProof takes in what a proof that was made in idle time has found.
+func (q *Queue) noteProof(proof *scale.Proof, err error) {
 	q.mu.Lock()
 	told := scale.Proved{Err: err}
-	news := err != nil && q.unproved == 0
+	news := err != nil && q.proved.unproved == 0
 	switch {
 	case err != nil:
-		q.proveAt = q.now().Add(min(q.options.Poll<<min(q.unproved, 10), mostProveDelay))
-		q.unproved++
-	case q.snap != nil: // scaling may have been switched off meanwhile, and there is nothing to prove any more
-		told.Pending = q.snap.PendingBy(proof)
-		news = q.unproved > 0 || !reflect.DeepEqual(told.Pending, q.snap.PendingBy(q.proof))
-		q.proof, q.unproved = proof, 0
-		q.takeSizes(proof)
+		q.proved.proveAt = q.now().Add(min(q.options.Poll<<min(q.proved.unproved, 10), mostProveDelay))
+		q.proved.unproved++
+	case q.known.snap != nil: // scaling may have been switched off meanwhile, and there is nothing to prove any more
+		told.Pending = q.known.snap.PendingBy(proof)
+		news = q.proved.unproved > 0 || !reflect.DeepEqual(told.Pending, q.known.snap.PendingBy(q.proved.proof))
+		q.proved.proof, q.proved.unproved = proof, 0
+		q.noteSizes(proof)
 		clear(q.projections)
 	}
-	q.proving = false
+	q.proved.proving = false
 	q.mu.Unlock()
 	if news {
 		q.tell(told)
@@ -79,24 +79,24 @@ func (q *Queue) takeProof(proof *scale.Proof, err error) {
 	q.wakeUp()
 }
 
-// takeSizes notes the sizes that a proof has found in what is known of the stack, which others may be reading; q.mu
+// noteSizes notes the sizes that a proof has found in what is known of the stack, which others may be reading; q.mu
 // must be held.
-func (q *Queue) takeSizes(proof *scale.Proof) {
-	if proof == nil || q.snap == nil {
+func (q *Queue) noteSizes(proof *scale.Proof) {
+	if proof == nil || q.known.snap == nil {
 		return
 	}
-	snap := *q.snap
+	snap := *q.known.snap
 	snap.Sizes = maps.Clone(snap.Sizes)
 	if snap.TakeSizes(proof) {
-		q.snap = &snap
+		q.known.snap = &snap
 	}
 }
 
-// lookAtPending looks once more at what is known to be pending for the pools of intents, so that nobody is turned away
+// refreshPending looks once more at what is known to be pending for the pools of intents, so that nobody is turned away
 // because of what has been put right meanwhile.
-func (q *Queue) lookAtPending(intents []scale.Intent) {
+func (q *Queue) refreshPending(intents []scale.Intent) {
 	q.mu.Lock()
-	snap, proof := q.snap, q.proof
+	snap, proof := q.known.snap, q.proved.proof
 	q.mu.Unlock()
 	if snap == nil || !slices.ContainsFunc(intents, func(i scale.Intent) bool { return len(proof.Pending(i.Pool)) > 0 }) {
 		return
@@ -107,7 +107,7 @@ func (q *Queue) lookAtPending(intents []scale.Intent) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.snap == snap && q.proof == proof {
-		q.proof = now
+	if q.known.snap == snap && q.proved.proof == proof {
+		q.proved.proof = now
 	}
 }

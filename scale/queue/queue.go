@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,10 +23,10 @@ type Queue struct {
 	options Options
 	scaler  *scaler.Scaler
 	journal Journal
-	// reading ends with Run, and ends the reads that are under way with it. background counts these and what else goes
+	// lifetime ends with Run, and with it the readings that are under way. background counts these and what else goes
 	// on in the background; Close waits for all of it.
-	reading     context.Context
-	stopReading context.CancelFunc
+	lifetime    context.Context
+	endLifetime context.CancelFunc
 	background  sync.WaitGroup
 	// reaching lets one at a time read the history beyond what is known, so that this never takes all turns, and saving
 	// one change to the journal.
@@ -38,43 +37,24 @@ type Queue struct {
 	wake chan struct{}
 	// telling lets one event at a time through to the observer.
 	telling sync.Mutex
-	// ahead is what Run has prepared. Run alone reads and writes it.
-	ahead ahead
-	// glances belong to Run alone, too.
-	glances glances
+	// headStart and glances belong to Run: nobody else reads or writes them.
+	headStart headStart
+	glances   glances
 
-	mu sync.Mutex
-	// open are the operations that are not done, oldest first.
-	open []*entry
-	// busy holds, by pool, when the batch that is being carried out began.
-	busy map[string]time.Time
+	// mu guards all that follows.
+	mu     sync.Mutex
+	ledger ledger
 	// projections are those of pools, as far as they are known. A new operation is added to its pool's projection; any
 	// other change clears them.
 	projections map[string]scale.Projection
-	// unsaved are done operations that the journal has not taken yet, by id. They are brought to it in the order in
-	// which they ended, at the latest with the end of any other operation. So no end is on disk before those that came
-	// before it.
-	unsaved map[string]ending
-	// ended counts the operations that have ended.
-	ended int
-	// savesSoon says that they will be saved at once.
-	savesSoon bool
-	// last is the time in the newest id.
-	last time.Time
-	// retryAt is when an update may be tried again after failures in a row.
-	retryAt  time.Time
-	failures int
-	// pollAt, pruneAt and saveAt are when the stack is read, when the journal is pruned, and when unsaved operations
-	// are saved again.
-	pollAt, pruneAt, saveAt time.Time
-	settling                settling
-	// held are the holds that were in force when they were last looked at, at heldSeen.
-	held     scale.Holds
-	heldSeen time.Time
-
-	known
-	proved
-	writable writable
+	holds       seenHolds
+	worker      worker
+	chores      chores
+	settling    settling
+	known       known
+	readings    readings
+	proved      proved
+	writable    writable
 }
 
 // Options say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
@@ -115,6 +95,22 @@ const (
 	calmAfter   = 4
 )
 
+// worker is what a queue knows of its updates. The queue's mu guards it.
+type worker struct {
+	// busy holds, by pool, when the batch that is being carried out began.
+	busy map[string]time.Time
+	// retryAt is when an update may be tried again after failures in a row.
+	retryAt  time.Time
+	failures int
+}
+
+// chores are when Run is to do what nobody asks for. The queue's mu guards them.
+type chores struct {
+	// pollAt, pruneAt and saveAt are when the stack is read, when the journal is pruned, and when unsaved operations
+	// are saved again.
+	pollAt, pruneAt, saveAt time.Time
+}
+
 // entry is an open operation.
 type entry struct {
 	op Operation
@@ -130,12 +126,6 @@ type entry struct {
 	origin trace.SpanContext
 	// done is closed once the operation is done and the journal has been told.
 	done chan struct{}
-}
-
-// ending is a done operation; at is how many had ended before it.
-type ending struct {
-	op Operation
-	at int
 }
 
 // New makes a queue that goes on with what its journal says is not done.
@@ -155,39 +145,20 @@ func New(options Options) (*Queue, error) {
 	q := &Queue{
 		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1),
 		work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
-		busy: map[string]time.Time{}, projections: map[string]scale.Projection{}, unsaved: map[string]ending{},
+		worker: worker{busy: map[string]time.Time{}}, projections: map[string]scale.Projection{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
-	q.journal = watchedJournal{Journal: options.Journal, wrote: q.wrote}
+	q.journal = watchedJournal{Journal: options.Journal, wrote: q.noteWrite}
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up
 	// any more.
-	q.pruneAt = q.now().Add(pruneEvery)
+	q.chores.pruneAt = q.now().Add(pruneEvery)
 	q.glances.stack, _ = q.scaler.Stack.(glanced)
-	q.reading, q.stopReading = context.WithCancel(context.Background())
+	q.lifetime, q.endLifetime = context.WithCancel(context.Background())
 	open, err := q.journal.Open()
 	if err != nil {
 		return nil, err
 	}
-	for _, op := range open {
-		// The clock may have been set back since: nothing shall wait for longer than it was meant to.
-		if ahead := op.AcceptedAt.Sub(q.now()); ahead > 0 {
-			op.AcceptedAt = op.AcceptedAt.Add(-ahead)
-			if !op.NotBefore.IsZero() {
-				op.NotBefore = op.NotBefore.Add(-ahead)
-			}
-		}
-		if op.State == Running { // the process died over it
-			op.State = Accepted
-			if !op.NotBefore.IsZero() {
-				op.State = Deferred
-			}
-		}
-		q.open = append(q.open, newEntry(op))
-		q.last = scale.Later(q.last, op.AcceptedAt)
-	}
-	for _, e := range q.open {
-		e.durable = true
-	}
+	q.ledger = newLedger(open, q.now())
 	return q, nil
 }
 
@@ -218,30 +189,6 @@ func (q *Queue) wakeUp() {
 	case q.wake <- struct{}{}:
 	default: // it is awake
 	}
-}
-
-// nextID makes the id of an operation; q.mu must be held. Ids sort as the operations were accepted, even at one moment
-// or when the clock was set back.
-func (q *Queue) nextID(now time.Time) string {
-	q.last = scale.Later(now, q.last.Add(time.Microsecond))
-	return newOperationID(q.last)
-}
-
-// find is the open operation with an id, or nil; q.mu must be held.
-func (q *Queue) find(id string) *entry {
-	if i := slices.IndexFunc(q.open, func(e *entry) bool { return e.op.ID == id }); i >= 0 {
-		return q.open[i]
-	}
-	return nil
-}
-
-// drop takes entries out of the open operations; q.mu must be held.
-func (q *Queue) drop(entries ...*entry) {
-	gone := make(map[*entry]bool, len(entries))
-	for _, e := range entries {
-		gone[e] = true
-	}
-	q.open = slices.DeleteFunc(q.open, func(e *entry) bool { return gone[e] })
 }
 
 // FullError says that too many operations wait already, and nothing was accepted. Trying again later helps.

@@ -22,33 +22,33 @@ import (
 func (q *Queue) Run(ctx context.Context) {
 	defer q.Close()
 	q.mu.Lock()
-	left := q.leftBehind(nil)
+	left := q.closePointless(nil)
 	q.mu.Unlock()
-	q.finish(left...)
+	q.retireDone(left...)
 	q.mu.Lock()
-	if q.reading.Err() == nil {
-		q.background.Go(func() { q.keepProbing(q.reading) })
+	if q.lifetime.Err() == nil {
+		q.background.Go(func() { q.keepProbing(q.lifetime) })
 	}
 	q.mu.Unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		_ = q.lookAtHolds() // what cannot be decided because of that says so
-		if batch := q.ready(); len(batch) > 0 {
-			q.carry(ctx, batch)
+		if batch := q.takeDue(); len(batch) > 0 {
+			q.carryOut(ctx, batch)
 			q.glances.look(q.now()) // it sees our own update, which is read anyway
 			continue
 		}
-		if q.unsettled() {
-			q.unprepare()
-			q.settleAll(ctx)
+		if q.hasUnsettled() {
+			q.dropHeadStart()
+			q.settlePools(ctx)
 			q.glances.look(q.now())
 			continue
 		}
-		q.prepare(ctx, q.gathering())
-		q.keepHouse()
-		reading := q.ahead.reading.UnderWay()
-		timer.Reset(q.pause(reading != nil))
+		q.makeHeadStart(ctx, q.listGathering())
+		q.maintain()
+		reading := q.headStart.reading.UnderWay()
+		timer.Reset(q.idleTime(reading != nil))
 		select {
 		case <-timer.C:
 		case <-q.wake:
@@ -62,25 +62,25 @@ func (q *Queue) Run(ctx context.Context) {
 // closes at its own end; a queue that never runs must be closed before its journal is. Closing again does nothing. The
 // queue must not run afterwards.
 func (q *Queue) Close() {
-	q.unprepare()
-	q.save()
+	q.dropHeadStart()
+	q.saveChanges()
 	q.mu.Lock() // no reading begins after this one
-	q.stopReading()
-	q.foreseen = false // no reading follows that could prove it
+	q.endLifetime()
+	q.known.foreseen = false // no reading follows that could prove it
 	q.mu.Unlock()
 	q.background.Wait()
 }
 
-// ready are the operations to be carried out now. From here on they count as running, and their pools as busy. What
+// takeDue are the operations to be carried out now. From here on they count as running, and their pools as busy. What
 // arrives while the stack is read for them is carried out along with them, because nothing can be decided before that.
-func (q *Queue) ready() []*entry {
+func (q *Queue) takeDue() []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if at, ok := q.nextBatch(); !ok || at.After(q.now()) || q.ahead.reading.UnderWay() != nil {
+	if at, ok := q.nextBatch(); !ok || at.After(q.now()) || q.headStart.reading.UnderWay() != nil {
 		return nil
 	}
 	now := q.now()
-	due := slices.DeleteFunc(slices.Clone(q.open), func(e *entry) bool {
+	due := slices.DeleteFunc(slices.Clone(q.ledger.open), func(e *entry) bool {
 		at, ok := q.dueAt(e)
 		return !ok || at.After(now)
 	})
@@ -88,7 +88,7 @@ func (q *Queue) ready() []*entry {
 	clear(q.projections)
 	for _, e := range due {
 		e.prior, e.op.State = e.op.State, Running
-		q.busy[e.op.Intent.Pool] = now
+		q.worker.busy[e.op.Intent.Pool] = now
 	}
 	return due
 }
@@ -109,7 +109,7 @@ func inDoubtFirst(entries []*entry) []*entry {
 // nextBatch is when operations are carried out next; ok is false if there are none. q.mu must be held.
 func (q *Queue) nextBatch() (at time.Time, ok bool) {
 	var first, last time.Time // when the first and the last of those that wait for others were accepted
-	for _, e := range q.open {
+	for _, e := range q.ledger.open {
 		due, waits := q.dueAt(e)
 		switch {
 		case !waits:
@@ -122,16 +122,16 @@ func (q *Queue) nextBatch() (at time.Time, ok bool) {
 			at, ok = due, true
 		}
 	}
-	if together := q.gathered(first, last); !first.IsZero() && (!ok || together.Before(at)) {
+	if together := q.gatherUntil(first, last); !first.IsZero() && (!ok || together.Before(at)) {
 		at, ok = together, true
 	}
-	return scale.Later(at, q.retryAt), ok
+	return scale.Later(at, q.worker.retryAt), ok
 }
 
-// gathered is when operations are carried out together. It depends on when the first and the last of them were
+// gatherUntil is when operations are carried out together. It depends on when the first and the last of them were
 // accepted. While they arrive in quick succession, it pays to wait a little for the rest, which would need another
 // update.
-func (q *Queue) gathered(first, last time.Time) time.Time {
+func (q *Queue) gatherUntil(first, last time.Time) time.Time {
 	gather := q.options.Gather
 	at, calm, end := first.Add(gather), last.Add(gather/calmAfter), first.Add(mostGathers*gather)
 	if calm.After(end) {
@@ -153,26 +153,26 @@ func (e *entry) due() (at time.Time, ok bool) {
 	return at, false
 }
 
-// keepHouse does what there is time for when there is nothing to carry out.
-func (q *Queue) keepHouse() {
+// maintain does what there is time for when there is nothing to carry out.
+func (q *Queue) maintain() {
 	now := q.now()
 	news := false
 	if at, ok := q.glances.next(); !ok || !at.After(now) {
 		news = q.glances.look(now)
 	}
 	q.mu.Lock()
-	if news || !q.pollAt.After(now) {
-		q.pollAt = now.Add(q.options.Poll)
-		q.read(now)
+	if news || !q.chores.pollAt.After(now) {
+		q.chores.pollAt = now.Add(q.options.Poll)
+		q.startRead(now)
 	}
 	q.proveWhenIdle(now)
-	prune, save := !q.pruneAt.After(now), len(q.unsaved) > 0 && !q.saveAt.After(now)
+	prune, save := !q.chores.pruneAt.After(now), len(q.ledger.unsaved) > 0 && !q.chores.saveAt.After(now)
 	if prune {
-		q.pruneAt = now.Add(pruneEvery)
+		q.chores.pruneAt = now.Add(pruneEvery)
 	}
 	q.mu.Unlock()
 	if save {
-		q.save()
+		q.saveChanges()
 	}
 	if prune {
 		if err := q.journal.Prune(now); err != nil {
@@ -181,17 +181,17 @@ func (q *Queue) keepHouse() {
 	}
 }
 
-// pause is how long there is nothing to do. With reading set, operations do not count: they are carried out once the
+// idleTime is how long there is nothing to do. With reading set, operations do not count: they are carried out once the
 // stack has been read for them.
-func (q *Queue) pause(reading bool) time.Duration {
+func (q *Queue) idleTime(reading bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	next := q.pollAt
-	if q.pruneAt.Before(next) {
-		next = q.pruneAt
+	next := q.chores.pollAt
+	if q.chores.pruneAt.Before(next) {
+		next = q.chores.pruneAt
 	}
-	if len(q.unsaved) > 0 && q.saveAt.Before(next) {
-		next = q.saveAt
+	if len(q.ledger.unsaved) > 0 && q.chores.saveAt.Before(next) {
+		next = q.chores.saveAt
 	}
 	if at, ok := q.nextBatch(); ok && at.Before(next) && !reading {
 		next = at
@@ -202,8 +202,8 @@ func (q *Queue) pause(reading bool) time.Duration {
 	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
 		next = soon
 	}
-	if !q.proving && q.idle() && q.proveAt.Before(next) {
-		next = q.proveAt
+	if !q.proved.proving && q.isIdle() && q.proved.proveAt.Before(next) {
+		next = q.proved.proveAt
 	}
 	if at, ok := q.glances.next(); ok && at.Before(next) {
 		next = at
@@ -211,11 +211,11 @@ func (q *Queue) pause(reading bool) time.Duration {
 	return max(next.Sub(q.now()), 0)
 }
 
-// carry carries out operations: all together or, if an update of all of them fails, each pool by itself, so that the
+// carryOut carries out operations: all together or, if an update of all of them fails, each pool by itself, so that the
 // others still succeed.
-func (q *Queue) carry(ctx context.Context, batch []*entry) {
+func (q *Queue) carryOut(ctx context.Context, batch []*entry) {
 	pools := poolsOf(batch)
-	if !q.carryGroup(ctx, batch, len(pools) > 1) {
+	if !q.carryOutTogether(ctx, batch, len(pools) > 1) {
 		return
 	}
 	for _, pool := range pools {
@@ -223,17 +223,17 @@ func (q *Queue) carry(ctx context.Context, batch []*entry) {
 		if ctx.Err() != nil || q.isPostponed() {
 			q.reopen(group)
 		} else {
-			q.carryGroup(ctx, group, false)
+			q.carryOutTogether(ctx, group, false)
 		}
 	}
 }
 
-// free says that the pools of the operations are no longer busy. That must be so before anybody hears that the
+// freePools says that the pools of the operations are no longer busy. That must be so before anybody hears that the
 // operations are done. q.mu must be held.
-func (q *Queue) free(entries []*entry) {
+func (q *Queue) freePools(entries []*entry) {
 	clear(q.projections)
 	for _, e := range entries {
-		delete(q.busy, e.op.Intent.Pool)
+		delete(q.worker.busy, e.op.Intent.Pool)
 	}
 }
 
@@ -241,43 +241,43 @@ func (q *Queue) free(entries []*entry) {
 func (q *Queue) isPostponed() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.failures > 0
+	return q.worker.failures > 0
 }
 
-// carryGroup carries out operations together. It says whether each pool should be tried by itself, if the group may be
-// split.
-func (q *Queue) carryGroup(ctx context.Context, group []*entry, splittable bool) (split bool) {
-	defer q.unprepare()
-	b := q.begin(ctx, group)
+// carryOutTogether carries out operations together. It says whether each pool should be tried by itself, if the group
+// may be split.
+func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable bool) (split bool) {
+	defer q.dropHeadStart()
+	b := q.beginBatch(ctx, group)
 	if b == nil {
 		return false
 	}
 	q.tell(BatchStarted{ID: b.id, Operations: b.operations})
 	for _, e := range group {
 		if e.origin.IsValid() {
-			q.ahead.span.AddLink(trace.Link{SpanContext: e.origin})
+			q.headStart.span.AddLink(trace.Link{SpanContext: e.origin})
 		}
 	}
-	early := q.ahead.reading
-	q.ahead.reading = nil
-	report, err := q.scaler.CarryOut(trace.ContextWithSpan(ctx, q.ahead.span), scaler.Order{Intents: b.intents, ID: b.id, Check: b.check, Keep: splittable, Resumed: true, Ahead: early, Once: true})
+	early := q.headStart.reading
+	q.headStart.reading = nil
+	report, err := q.scaler.CarryOut(trace.ContextWithSpan(ctx, q.headStart.span), scaler.Order{Intents: b.intents, ID: b.id, Check: b.check, Keep: splittable, Resumed: true, Ahead: early, Once: true})
 	split = q.conclude(ctx, b, report, err, splittable)
-	span.End(q.ahead.span, err)
+	span.End(q.headStart.span, err)
 	if _, ok := errors.AsType[*carriedOutError](err); ok {
 		err = nil
 	}
-	operations := q.copies(group)
+	operations := q.copyOperations(group)
 	postponed := report == nil && err != nil && waits(err) && !slices.ContainsFunc(operations, func(op Operation) bool { return op.State == Done })
-	q.tell(BatchDone{ID: b.id, Operations: operations, Report: report, Duration: q.now().Sub(q.ahead.began), Err: err, Postponed: postponed})
+	q.tell(BatchDone{ID: b.id, Operations: operations, Report: report, Duration: q.now().Sub(q.headStart.began), Err: err, Postponed: postponed})
 	return split
 }
 
-// begin marks the operations as running, with the id that their update is to have, and brings that to disk before
+// beginBatch marks the operations as running, with the id that their update is to have, and brings that to disk before
 // anything is done. Without that nobody could tell after a crash whether they were carried out. It returns nil if the
 // journal fails.
-func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
-	q.prepare(ctx, group)
-	b := &batch{entries: group, id: cmp.Or(q.ahead.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
+func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
+	q.makeHeadStart(ctx, group)
+	b := &batch{entries: group, id: cmp.Or(q.headStart.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
 	q.mu.Lock()
 	for _, e := range group {
 		e.op.StartedAt = q.now()
@@ -285,18 +285,18 @@ func (q *Queue) begin(ctx context.Context, group []*entry) *batch {
 		b.operations, b.intents = append(b.operations, e.op), append(b.intents, e.op.Intent)
 	}
 	q.mu.Unlock()
-	if err := q.write(b.operations); err != nil {
+	if err := q.writeBatch(b.operations); err != nil {
 		q.tell(JournalFailed{Err: err})
-		q.forget(b)
+		q.forgetUpdate(b)
 		q.postpone(group, err)
 		return nil
 	}
 	return b
 }
 
-// forget takes the batch's id from its operations: its update is known not to have been begun, or to have come to
+// forgetUpdate takes the batch's id from its operations: its update is known not to have been begun, or to have come to
 // nothing.
-func (q *Queue) forget(b *batch) {
+func (q *Queue) forgetUpdate(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, e := range b.entries {
@@ -304,7 +304,7 @@ func (q *Queue) forget(b *batch) {
 	}
 }
 
-func (q *Queue) write(ops []Operation) error {
+func (q *Queue) writeBatch(ops []Operation) error {
 	defer q.saving.take()()
 	return q.journal.Update(ops)
 }

@@ -1,58 +1,49 @@
 package queue
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 )
 
-// finish takes operations that are done out of the queue, brings them to the journal, and tells those who wait.
-func (q *Queue) finish(entries ...*entry) {
+// retireDone takes operations that are done out of the queue, brings them to the journal, and tells those who wait.
+func (q *Queue) retireDone(entries ...*entry) {
 	if len(entries) == 0 {
 		return
 	}
 	q.mu.Lock()
-	q.retire(entries)
+	q.ledger.retire(entries)
 	q.mu.Unlock()
-	q.save()
-	q.finished(entries)
+	q.saveChanges()
+	q.announceDone(entries)
 }
 
-// finishSoon is finish without the wait for the journal. It is for operations that gave way to others that are in the
-// journal: after a crash they do so again.
-func (q *Queue) finishSoon(entries ...*entry) {
+// retireDoneSoon is retireDone without the wait for the journal. It is for operations that gave way to others that are
+// in the journal: after a crash they do so again.
+func (q *Queue) retireDoneSoon(entries ...*entry) {
 	if len(entries) == 0 {
 		return
 	}
 	q.mu.Lock()
-	q.retire(entries)
-	if !q.savesSoon && q.reading.Err() == nil {
-		q.savesSoon = true
-		q.background.Go(func() { q.save() })
+	q.ledger.retire(entries)
+	if !q.ledger.savesSoon && q.lifetime.Err() == nil {
+		q.ledger.savesSoon = true
+		q.background.Go(func() { q.saveChanges() })
 	}
 	q.mu.Unlock()
-	q.finished(entries)
+	q.announceDone(entries)
 }
 
-// retire takes done operations out of the queue, to be saved; q.mu must be held.
-func (q *Queue) retire(entries []*entry) {
-	q.drop(entries...)
-	for _, e := range entries {
-		q.unsaved[e.op.ID] = ending{op: e.op, at: q.ended}
-		q.ended++
-	}
-}
-
-func (q *Queue) finished(entries []*entry) {
+// announceDone tells those who wait that operations are done.
+func (q *Queue) announceDone(entries []*entry) {
 	for _, e := range entries {
 		close(e.done)
 		q.tell(Changed{e.op}) // nothing changes it any more
 	}
 }
 
-// save brings to the journal how operations that are not done stand now, and all operations that are done and that it
-// has not taken yet. If it does not take one that is not done, it still has that one as open, and that is enough.
-func (q *Queue) save(entries ...*entry) {
+// saveChanges brings to the journal how operations that are not done stand now, and all operations that are done and
+// that it has not taken yet. If it does not take one that is not done, it still has that one as open, and that is
+// enough.
+func (q *Queue) saveChanges(entries ...*entry) {
 	defer q.saving.take()() // so that what is written last is the latest
 	q.mu.Lock()
 	var changed []Operation
@@ -61,20 +52,18 @@ func (q *Queue) save(entries ...*entry) {
 			changed = append(changed, e.op)
 		}
 	}
-	ops := slices.Concat(changed, q.endings())
-	q.savesSoon = false
+	ops := slices.Concat(changed, q.ledger.endings())
+	q.ledger.savesSoon = false
 	q.mu.Unlock()
 	if len(ops) == 0 {
 		return
 	}
 	err := q.journal.Update(ops)
 	q.mu.Lock()
-	for _, op := range ops {
-		if err == nil && op.State == Done {
-			delete(q.unsaved, op.ID)
-		}
+	if err == nil {
+		q.ledger.saved(ops)
 	}
-	q.saveAt = q.now().Add(q.options.MaxRetryDelay)
+	q.chores.saveAt = q.now().Add(q.options.MaxRetryDelay)
 	q.mu.Unlock()
 	if err != nil {
 		q.tell(JournalFailed{Err: err})
@@ -84,19 +73,8 @@ func (q *Queue) save(entries ...*entry) {
 	}
 }
 
-// endings are the done operations that the journal has not taken yet, in the order in which they ended; q.mu must be
-// held.
-func (q *Queue) endings() []Operation {
-	ends := slices.SortedFunc(maps.Values(q.unsaved), func(a, b ending) int { return cmp.Compare(a.at, b.at) })
-	ops := make([]Operation, len(ends))
-	for i, end := range ends {
-		ops[i] = end.op
-	}
-	return ops
-}
-
-// copies are the operations as they stand now.
-func (q *Queue) copies(entries []*entry) []Operation {
+// copyOperations are the operations as they stand now.
+func (q *Queue) copyOperations(entries []*entry) []Operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	out := make([]Operation, len(entries))

@@ -44,8 +44,8 @@ const (
 	seenShare = 8
 )
 
-// unsettled says whether there are pools to settle now.
-func (q *Queue) unsettled() bool {
+// hasUnsettled says whether there are pools to settle now.
+func (q *Queue) hasUnsettled() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.knowsUnsettled() && !q.settling.at.After(q.now())
@@ -54,14 +54,16 @@ func (q *Queue) unsettled() bool {
 // knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may
 // settle them. q.mu must be held.
 func (q *Queue) knowsUnsettled() bool {
-	waits := func(e *entry) bool { return e.op.State == Accepted && q.held.On(e.op.Intent.Pool, q.now()) == nil }
-	return q.usable() && len(q.held.Unheld(q.snap.Unsettled, q.now())) > 0 && !slices.ContainsFunc(q.open, waits)
+	waits := func(e *entry) bool {
+		return e.op.State == Accepted && q.holds.inForce.On(e.op.Intent.Pool, q.now()) == nil
+	}
+	return q.known.isUsable() && len(q.holds.inForce.Unheld(q.known.snap.Unsettled, q.now())) > 0 && !slices.ContainsFunc(q.ledger.open, waits)
 }
 
-// settleAll tries once to settle all pools that are unsettled.
-func (q *Queue) settleAll(ctx context.Context) {
+// settlePools tries once to settle all pools that are unsettled.
+func (q *Queue) settlePools(ctx context.Context) {
 	err := q.scaler.SettleOnce(ctx)
-	q.updateEnded()
+	q.noteFailedUpdate()
 	q.mu.Lock()
 	if err == nil {
 		q.settling = settling{at: q.now().Add(q.options.Poll)}
@@ -72,7 +74,7 @@ func (q *Queue) settleAll(ctx context.Context) {
 	q.settling.at = q.settling.tried.Add(settleShare * q.backoff(q.settling.failures))
 	q.settling.failures++
 	q.settling.err = err
-	upcoming := q.toSettle()
+	upcoming := q.nextSettlements()
 	q.mu.Unlock()
 	if len(upcoming) > 0 {
 		q.tell(Announced{Upcoming: upcoming})
@@ -94,39 +96,39 @@ func (q *Queue) settleSooner() {
 // noteNews has pools settled sooner if a reading finds an update that the one before did not find: somebody else's, or
 // one that succeeded. q.mu must be held.
 func (q *Queue) noteNews(before *scale.Snapshot) {
-	if before == nil || before.Head == q.snap.Head || len(q.snap.Updates) == 0 {
+	if before == nil || before.Head == q.known.snap.Head || len(q.known.snap.Updates) == 0 {
 		return
 	}
-	if newest := q.snap.Updates[0]; newest.Succeeded || !newest.IsOurs() {
+	if newest := q.known.snap.Updates[0]; newest.Succeeded || !newest.IsOurs() {
 		q.settleSooner()
 	}
 }
 
-// toSettle are the pools that are settled next, and when. q.mu must be held.
-func (q *Queue) toSettle() []Upcoming {
-	if q.snap == nil {
+// nextSettlements are the pools that are settled next, and when. q.mu must be held.
+func (q *Queue) nextSettlements() []Upcoming {
+	if q.known.snap == nil {
 		return nil
 	}
 	var out []Upcoming
-	for _, pool := range q.held.Unheld(q.snap.Unsettled, q.now()) {
-		if move := q.snap.SettlingMove(q.snap.Rules[pool]); move != nil {
-			out = append(out, Upcoming{Pool: pool, To: move.To, Settles: true, At: scale.Later(q.settling.at, q.retryAt), Why: messageOf(q.settling.err)})
+	for _, pool := range q.holds.inForce.Unheld(q.known.snap.Unsettled, q.now()) {
+		if move := q.known.snap.SettlingMove(q.known.snap.Rules[pool]); move != nil {
+			out = append(out, Upcoming{Pool: pool, To: move.To, Settles: true, At: scale.Later(q.settling.at, q.worker.retryAt), Why: messageOf(q.settling.err)})
 		}
 	}
 	return out
 }
 
-// upcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried
+// listUpcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried
 // again. q.mu must be held.
-func (q *Queue) upcoming() []Upcoming {
+func (q *Queue) listUpcoming() []Upcoming {
 	now := q.now()
 	var out []Upcoming
 	if q.knowsUnsettled() {
-		out = q.toSettle()
+		out = q.nextSettlements()
 	}
-	for _, e := range q.open {
-		if op := e.op; e.durable && op.State == Accepted && op.Error != "" && q.retryAt.After(now) && op.To != nil {
-			out = append(out, Upcoming{Pool: op.Intent.Pool, To: *op.To, At: q.retryAt, Why: op.Error})
+	for _, e := range q.ledger.open {
+		if op := e.op; e.durable && op.State == Accepted && op.Error != "" && q.worker.retryAt.After(now) && op.To != nil {
+			out = append(out, Upcoming{Pool: op.Intent.Pool, To: *op.To, At: q.worker.retryAt, Why: op.Error})
 		}
 	}
 	return out
@@ -142,7 +144,7 @@ func messageOf(err error) string {
 // retryDelay is the wait before operations that could not be carried out because of err are tried again. q.mu must be
 // held.
 func (q *Queue) retryDelay(err error) time.Duration {
-	delay := q.backoff(q.failures)
+	delay := q.backoff(q.worker.failures)
 	if locked, ok := errors.AsType[*scale.LockedError](err); ok && locked.Seen {
 		delay = min(delay, cmp.Or(q.options.MaxRetryDelay/seenShare, q.options.RetryDelay))
 	}

@@ -12,7 +12,7 @@ import (
 func (q *Queue) Ready() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.unready()
+	return q.unreadyReason()
 }
 
 func (k *known) unready() error {
@@ -30,23 +30,23 @@ func (k *known) unready() error {
 func (q *Queue) RulesErr() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.rulesErr
+	return q.known.rulesErr
 }
 
 // Rules are the rules in force; nil before the stack has been read. They must not be changed.
 func (q *Queue) Rules() scale.Rules {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.snap == nil {
+	if q.known.snap == nil {
 		return nil
 	}
-	return q.snap.Rules
+	return q.known.snap.Rules
 }
 
 // Reload reads the stack now. The error says why it could not be read or, if it is a [*scale.RulesError], why its rules
 // are not in force.
 func (q *Queue) Reload(ctx context.Context) error {
-	if _, err := q.fresh(ctx, q.now()); err != nil {
+	if _, err := q.ensureFresh(ctx, q.now()); err != nil {
 		return err
 	}
 	return q.RulesErr()
@@ -56,15 +56,15 @@ func (q *Queue) Reload(ctx context.Context) error {
 // update of ours has ended since. Errors are those of a reading: see [Queue.Submit].
 func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 	q.mu.Lock()
-	snap := q.snap
-	if q.outdated {
+	snap := q.known.snap
+	if q.known.outdated {
 		snap = nil
 	}
-	since := q.began
+	since := q.known.began
 	q.mu.Unlock()
 	if snap == nil {
 		var err error
-		if snap, err = q.fresh(ctx, since); err != nil {
+		if snap, err = q.ensureFresh(ctx, since); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +73,7 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 		return nil, unavailable(err)
 	}
 	q.mu.Lock()
-	proof := q.proof
+	proof := q.proved.proof
 	q.mu.Unlock()
 	return snap.Statuses(q.now(), proof), nil
 }
@@ -83,7 +83,7 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 // enough, they read what is older one after the other. Errors are those of a reading, see [Queue.Submit], or a
 // [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
-	snap, err := q.fresh(ctx, q.now().Add(-q.options.Freshness))
+	snap, err := q.ensureFresh(ctx, q.now().Add(-q.options.Freshness))
 	if err != nil {
 		return nil, err
 	}
@@ -108,24 +108,15 @@ func (q *Queue) History(ctx context.Context, pool string, limit int) ([]scale.Sc
 func (q *Queue) Open() []Operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.openOperations()
-}
-
-// openOperations are those that Open lists; q.mu must be held.
-func (q *Queue) openOperations() []Operation {
-	var out []Operation
-	for _, e := range q.open {
-		if e.durable && e.op.State != Done {
-			out = append(out, e.op)
-		}
-	}
-	return out
+	return q.ledger.operations()
 }
 
 // Recent lists done operations, those that ended last first: those of a pool, or of all if pool is empty; at most
 // limit. The error is a [*JournalError].
 func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
-	unsaved := q.doneUnsaved(pool) // before the journal is asked: in between they may get there
+	q.mu.Lock()
+	unsaved := q.ledger.doneUnsaved(pool) // before the journal is asked: in between they may get there
+	q.mu.Unlock()
 	saved, err := q.journal.Recent(pool, limit)
 	if err != nil || len(unsaved) == 0 {
 		return saved, err
@@ -137,19 +128,6 @@ func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 	all := slices.Concat(unsaved, slices.DeleteFunc(saved, func(op Operation) bool { return known[op.ID] }))
 	slices.SortStableFunc(all, func(a, b Operation) int { return b.EndedAt.Compare(a.EndedAt) })
 	return all[:min(len(all), limit)], nil
-}
-
-// doneUnsaved are the done operations of a pool, or of all, that the journal may still have as open.
-func (q *Queue) doneUnsaved(pool string) []Operation {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	out := q.endings()
-	for _, e := range q.open {
-		if e.durable && e.op.State == Done {
-			out = append(out, e.op)
-		}
-	}
-	return slices.DeleteFunc(out, func(op Operation) bool { return pool != "" && op.Intent.Pool != pool })
 }
 
 // Operation finds an operation. The error is an [*UnknownOperationError] or a [*JournalError].
@@ -179,11 +157,11 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 // lookUp finds an operation, and the channel that is closed when it is done; nil if it is done already.
 func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
 	q.mu.Lock()
-	if e := q.find(id); e != nil && e.durable {
+	if e := q.ledger.find(id); e != nil && e.durable {
 		defer q.mu.Unlock()
 		return e.op, e.done, nil
 	}
-	end, ok := q.unsaved[id]
+	end, ok := q.ledger.unsaved[id]
 	q.mu.Unlock()
 	if ok {
 		return end.op, nil, nil

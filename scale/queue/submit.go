@@ -52,7 +52,7 @@ func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submiss
 	if err := scale.ValidateIntents(intents); err != nil {
 		return nil, err
 	}
-	subs, err := q.duplicates(intents)
+	subs, err := q.answerKnown(intents)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submiss
 		if err != nil {
 			return nil, err
 		}
-		if err := q.accept(ctx, d); err != nil {
+		if err := q.keepAccepted(ctx, d); err != nil {
 			return nil, err
 		}
 		subs = d.subs
@@ -72,11 +72,11 @@ func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submiss
 	return subs, nil
 }
 
-// duplicates answers the intents that have been accepted before, and the signals that are over.
-func (q *Queue) duplicates(intents []scale.Intent) ([]Submission, error) {
+// answerKnown answers the intents that have been accepted before, and the signals that are over.
+func (q *Queue) answerKnown(intents []scale.Intent) ([]Submission, error) {
 	subs := make([]Submission, len(intents))
 	for i, intent := range intents {
-		first, isKnown, err := q.first(intent)
+		first, isKnown, err := q.findFirst(intent)
 		if err != nil {
 			return nil, err
 		}
@@ -84,14 +84,14 @@ func (q *Queue) duplicates(intents []scale.Intent) ([]Submission, error) {
 			subs[i] = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
 			continue
 		}
-		over, err := q.overtaken(intent)
+		over, err := q.overtakenBy(intent)
 		if err != nil {
 			return nil, err
 		}
 		if isKnown {
 			subs[i].Previous = &first
 		}
-		switch until := q.mayRepeat(first); {
+		switch until := q.repeatAt(first); {
 		case over != "":
 			subs[i].Decision, subs[i].answered = scale.Decision{Intent: intent, Outcome: scale.Cleared, Reason: over}, true
 		case until.After(q.now()):
@@ -103,8 +103,8 @@ func (q *Queue) duplicates(intents []scale.Intent) ([]Submission, error) {
 	return subs, nil
 }
 
-// first is the operation that has an intent's pool and key.
-func (q *Queue) first(intent scale.Intent) (Operation, bool, error) {
+// findFirst is the operation that has an intent's pool and key.
+func (q *Queue) findFirst(intent scale.Intent) (Operation, bool, error) {
 	if intent.Key == "" {
 		return Operation{}, false, nil
 	}
@@ -115,17 +115,15 @@ func (q *Queue) first(intent scale.Intent) (Operation, bool, error) {
 	// The journal may not have the latest of it.
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if e := q.find(first.ID); e != nil {
-		first = e.op
-	} else if end, ok := q.unsaved[first.ID]; ok {
-		first = end.op
+	if later, ok := q.ledger.latest(first.ID); ok {
+		first = later
 	}
 	return first, true, nil
 }
 
-// overtaken says why nothing is to be done about a signal because something later is known of its alert; see
+// overtakenBy says why nothing is to be done about a signal because something later is known of its alert; see
 // [scale.Signal.OvertakenBy].
-func (q *Queue) overtaken(intent scale.Intent) (string, error) {
+func (q *Queue) overtakenBy(intent scale.Intent) (string, error) {
 	h, ok := scale.HeardOf(intent, q.now())
 	if !ok {
 		return "", nil
@@ -141,36 +139,36 @@ func (q *Queue) overtaken(intent scale.Intent) (string, error) {
 // intent may be about to be turned away because of something that may have changed since it was read. Then the stack is
 // read again first. For a count or a delta, that reading begins after it came, because whoever asks has perhaps just
 // changed the stack. What is accepted does not wait for that: it is decided again when it is carried out.
-func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submission) (*draft, error) {
+func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submission) (*admission, error) {
 	asked := q.now()
-	if err := q.knowHolds(); err != nil {
+	if err := q.ensureHolds(); err != nil {
 		return nil, unavailable(err)
 	}
 	for {
-		q.lookAtPending(intents)
+		q.refreshPending(intents)
 		since := asked.Add(-q.options.Freshness)
 		q.mu.Lock()
-		if q.usable() {
-			d := q.draft(intents, subs)
+		if q.known.isUsable() {
+			d := q.admit(intents, subs)
 			if d.turnsAway {
 				since = asked
 			}
-			if !d.turnsAway && !d.uncertain || q.current(since) {
+			if !d.turnsAway && !d.uncertain || q.known.isCurrent(since) {
 				err := q.reserve(d)
 				q.mu.Unlock()
 				return d, err
 			}
 		}
 		q.mu.Unlock()
-		if _, err := q.fresh(ctx, since); err != nil {
+		if _, err := q.ensureFresh(ctx, since); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// reserve gives what the draft accepts a place in the queue, in which later intents see it. It is not carried out
+// reserve gives what an admission accepts a place in the queue, in which later intents see it. It is not carried out
 // before it is on disk. q.mu must be held.
-func (q *Queue) reserve(d *draft) error {
+func (q *Queue) reserve(d *admission) error {
 	unknown := func(s Submission) bool {
 		var err *scale.UnknownPoolError
 		return errors.As(s.Decision.Err, &err)
@@ -178,16 +176,16 @@ func (q *Queue) reserve(d *draft) error {
 	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !unknown(s) }) {
 		return d.subs[0].Decision.Err
 	}
-	if len(d.accepted) > 0 && len(q.open)+len(d.accepted) > q.options.MaxOpen {
+	if len(d.accepted) > 0 && len(q.ledger.open)+len(d.accepted) > q.options.MaxOpen {
 		return &FullError{Max: q.options.MaxOpen}
 	}
 	for _, e := range d.accepted {
 		if e.op.State != Done {
-			q.open = append(q.open, e)
+			q.ledger.open = append(q.ledger.open, e)
 		}
 	}
 	for name, o := range d.pools {
-		if q.snap != nil && slices.Contains(q.snap.Unsettled, name) {
+		if q.known.snap != nil && slices.Contains(q.known.snap.Unsettled, name) {
 			q.settleSooner()
 		}
 		if !o.Lasts() {
@@ -199,17 +197,17 @@ func (q *Queue) reserve(d *draft) error {
 	return nil
 }
 
-// accept brings the draft's operations to disk.
-func (q *Queue) accept(ctx context.Context, d *draft) error {
-	if err := q.remember(d); err != nil {
+// keepAccepted brings what was accepted to disk.
+func (q *Queue) keepAccepted(ctx context.Context, d *admission) error {
+	if err := q.rememberCleared(d); err != nil {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.drop(d.accepted...)
+		q.ledger.drop(d.accepted...)
 		clear(q.projections)
 		return err
 	}
 	if len(d.accepted) > 0 {
-		if err := q.store(ctx, d); err != nil {
+		if err := q.writeAccepted(ctx, d); err != nil {
 			return err
 		}
 		q.wakeUp()
@@ -218,19 +216,19 @@ func (q *Queue) accept(ctx context.Context, d *draft) error {
 		return nil
 	}
 	q.mu.Lock()
-	left := q.leftBehind(d.cleared)
+	left := q.closePointless(d.cleared)
 	q.mu.Unlock()
 	if len(d.cleared) > 0 {
-		q.finish(left...) // the sender may forget the alert: it must not scale anything after a crash
+		q.retireDone(left...) // the sender may forget the alert: it must not scale anything after a crash
 	} else {
-		q.finishSoon(left...)
+		q.retireDoneSoon(left...)
 	}
 	return nil
 }
 
-// remember keeps which alerts have ended, so that a firing that is told of late is known to be over. A signal that
-// becomes an operation tells so itself.
-func (q *Queue) remember(d *draft) error {
+// rememberCleared keeps which alerts have ended, so that a firing that is told of late is known to be over. A signal
+// that becomes an operation tells so itself.
+func (q *Queue) rememberCleared(d *admission) error {
 	tells := map[*scale.Signal]bool{}
 	for _, e := range d.accepted {
 		tells[e.op.Intent.Signal] = true
@@ -248,7 +246,7 @@ func (q *Queue) remember(d *draft) error {
 	return q.journal.Remember(ended)
 }
 
-func (q *Queue) store(ctx context.Context, d *draft) (err error) {
+func (q *Queue) writeAccepted(ctx context.Context, d *admission) (err error) {
 	origin := trace.SpanContextFromContext(ctx)
 	defer span.In(&ctx, "write the journal")(&err)
 	ops := make([]Operation, len(d.accepted))
@@ -259,17 +257,17 @@ func (q *Queue) store(ctx context.Context, d *draft) (err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
-		q.drop(d.accepted...)
+		q.ledger.drop(d.accepted...)
 		clear(q.projections)
 		return err
 	}
 	for i, e := range d.accepted {
 		sub := &d.subs[d.of[i]]
 		if stored[i].ID != e.op.ID { // somebody was faster with the same key
-			q.drop(e)
+			q.ledger.drop(e)
 			clear(q.projections)
 			first := stored[i]
-			if e := q.find(first.ID); e != nil {
+			if e := q.ledger.find(first.ID); e != nil {
 				first = e.op
 			}
 			*sub = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
@@ -281,13 +279,13 @@ func (q *Queue) store(ctx context.Context, d *draft) (err error) {
 	return nil
 }
 
-// leftBehind closes deferred operations that have become pointless: those of the alerts that have cleared, and all but
-// one of each pool. If they wait for the end of an update alone, it keeps the one that needs the most capacity,
+// closePointless closes deferred operations that have become pointless: those of the alerts that have cleared, and all
+// but one of each pool. If they wait for the end of an update alone, it keeps the one that needs the most capacity,
 // otherwise the newest. q.mu must be held.
-func (q *Queue) leftBehind(cleared []scale.Intent) []*entry {
+func (q *Queue) closePointless(cleared []scale.Intent) []*entry {
 	var out []*entry
 	newest, needy := map[string]bool{}, map[string]*entry{}
-	for _, e := range slices.Backward(q.open) {
+	for _, e := range slices.Backward(q.ledger.open) {
 		if e.op.State != Deferred || !e.durable || e.cancelling {
 			continue
 		}
@@ -300,7 +298,7 @@ func (q *Queue) leftBehind(cleared []scale.Intent) []*entry {
 				e, needy[pool] = needy[pool], e
 			}
 			e.close(q.now(), FinalSuperseded, "another signal for the pool needs as much or more")
-		case e.op.NotBefore.IsZero() && !q.defers(e):
+		case e.op.NotBefore.IsZero() && !q.isDeferring(e):
 			needy[pool] = e
 			continue
 		case newest[pool]:

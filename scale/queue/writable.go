@@ -50,9 +50,9 @@ const (
 	probeSoon  = 2 * time.Second
 )
 
-// wrote takes in how a write to the journal went. Only a probe says that all is well again: something small may still
-// find room on a full disk.
-func (q *Queue) wrote(err error) {
+// noteWrite takes in how a write to the journal went. Only a probe says that all is well again: something small may
+// still find room on a full disk.
+func (q *Queue) noteWrite(err error) {
 	q.mu.Lock()
 	doubtful := err != nil || q.writable.err != nil
 	if err != nil {
@@ -67,8 +67,8 @@ func (q *Queue) wrote(err error) {
 	}
 }
 
-// probe finds out whether the journal can be written, and tells of it if that is news.
-func (q *Queue) probe() error {
+// probeJournal finds out whether the journal can be written, and tells of it if that is news.
+func (q *Queue) probeJournal() error {
 	err := q.journal.Probe()
 	q.mu.Lock()
 	before := q.writable.err
@@ -97,7 +97,7 @@ func (q *Queue) keepProbing(ctx context.Context) {
 			}
 		case <-timer.C:
 		}
-		if failing = q.probe() != nil; failing {
+		if failing = q.probeJournal() != nil; failing {
 			timer.Reset(probeSoon)
 		} else {
 			timer.Reset(probeEvery)
@@ -105,8 +105,8 @@ func (q *Queue) keepProbing(ctx context.Context) {
 	}
 }
 
-// unready says why nothing can be accepted now; nil if something can. q.mu must be held.
-func (q *Queue) unready() error {
+// unreadyReason says why nothing can be accepted now; nil if something can. q.mu must be held.
+func (q *Queue) unreadyReason() error {
 	if err := q.known.unready(); err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// draft is what becomes of the intents of one call of Submit, before any of it counts.
-type draft struct {
+// admit is what becomes of the intents of one call of Submit, before any of it counts.
+type admission struct {
 	// subs are the answers, in the order of the intents.
 	subs []Submission
 	// accepted are the operations to be, and of the places of their answers in subs.
@@ -26,9 +26,9 @@ type draft struct {
 // toTheSecond is by how much a time that the backend knows to the second may differ.
 const toTheSecond = 2 * time.Second
 
-// draft decides the intents that are no duplicates. q.mu must be held.
-func (q *Queue) draft(intents []scale.Intent, subs []Submission) *draft {
-	d := &draft{subs: slices.Clone(subs), pools: map[string]*scale.Projection{}, deferred: map[string]*entry{}}
+// admit decides the intents that are no duplicates. q.mu must be held.
+func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
+	d := &admission{subs: slices.Clone(subs), pools: map[string]*scale.Projection{}, deferred: map[string]*entry{}}
 	now := q.now()
 	for i, intent := range intents {
 		if d.subs[i].answered {
@@ -37,7 +37,7 @@ func (q *Queue) draft(intents []scale.Intent, subs []Submission) *draft {
 		pool := d.pools[intent.Pool]
 		if pool == nil {
 			pool = q.projection(intent.Pool, now)
-			pool.Holds = q.held
+			pool.Holds = q.holds.inForce
 			d.pools[intent.Pool] = pool
 		}
 		if intent.Signal != nil && intent.Signal.Cleared {
@@ -54,12 +54,12 @@ func (q *Queue) draft(intents []scale.Intent, subs []Submission) *draft {
 			if decision.Intent.At.IsZero() {
 				decision.Intent.At = now // only now, for whatever was completed before has had its say, in this very second too
 			}
-			d.add(i, q.nextID(now), decision, state, now)
+			d.add(i, q.ledger.nextID(now), decision, state, now)
 			pool.Accepted()
 		default:
 			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != scale.Held
 			// If an update of ours has not been read yet, it is not known to the second when its cooldown ends.
-			ends := decision.Outcome == scale.CoolingDown && q.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
+			ends := decision.Outcome == scale.CoolingDown && q.known.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == scale.NoChange || decision.Outcome == scale.Paused ||
 				decision.Outcome == scale.Refused || decision.Outcome == scale.HasPending
 		}
@@ -72,11 +72,11 @@ func (q *Queue) draft(intents []scale.Intent, subs []Submission) *draft {
 // updates are. q.mu must be held.
 func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
-		p.Pending = q.snap.PendingBy(q.proof)[pool]
+		p.Pending = q.known.snap.PendingBy(q.proved.proof)[pool]
 		return &p
 	}
-	work := scale.Commitments{Began: q.busy[pool]}
-	for _, e := range q.open {
+	work := scale.Commitments{Began: q.worker.busy[pool]}
+	for _, e := range q.ledger.open {
 		switch {
 		case e.op.Intent.Pool != pool:
 		case e.op.State == Running:
@@ -85,13 +85,13 @@ func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 			work.Waiting = append(work.Waiting, e.op.Intent)
 		}
 	}
-	p := scale.Project(q.snap, q.proof, pool, work, now)
+	p := scale.Project(q.known.snap, q.proved.proof, pool, work, now)
 	return &p
 }
 
 // add makes an operation from a decided intent. If several signals for a pool are deferred at once, the one that needs
 // the most capacity is kept. The others are done: they have been heard.
-func (d *draft) add(i int, id string, decision scale.Decision, state State, now time.Time) {
+func (d *admission) add(i int, id string, decision scale.Decision, state State, now time.Time) {
 	e := newEntry(Operation{
 		ID: id, Intent: decision.Intent, State: state, Decision: decision, From: decision.From, To: &decision.To, AcceptedAt: now,
 	})
@@ -113,7 +113,7 @@ func (d *draft) add(i int, id string, decision scale.Decision, state State, now 
 }
 
 // close makes the operation done, without anything having been scaled. Nobody outside the queue may hear of that before
-// finish.
+// retireDone.
 func (e *entry) close(now time.Time, result Final, reason string) {
 	e.op.State, e.op.Result, e.op.EndedAt, e.op.To = Done, result, now, nil
 	e.op.Decision.Reason, e.op.Error, e.op.Updates = reason, "", nil

@@ -1,0 +1,107 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulumiscale/pulumiscale/scale/span"
+)
+
+// headStart is what has been begun for operations that are about to be carried out, before it is decided what to do for
+// them.
+type headStart struct {
+	// span is that of the carrying out, which began at began; nil if nothing has been begun.
+	span  trace.Span
+	began time.Time
+	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has it.
+	reading *scaler.Reading
+	// change is the one for which the engine was started, at started. end ends that engine if no such update is made;
+	// nil if there is none.
+	change  scale.Change
+	started time.Time
+	end     func()
+}
+
+// makeHeadStart begins what operations that wait, or are about to be carried out, need in any case: the reading of the
+// stack. It does so while the queue waits for others that arrive at the same moment. It also has the engine started for
+// the update that they are likely to need, if it is known well enough what that will do, and starts another one if more
+// of them need another update. It decides nothing: an update that turns out to be another one starts its own engine.
+func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
+	if len(waiting) == 0 {
+		q.dropHeadStart()
+		return
+	}
+	q.mu.Lock()
+	snap, known, read := q.known.snap, q.known.isUsable() && q.worker.failures == 0, q.known.isUsable() && !q.known.outdated
+	intents := make([]scale.Intent, len(waiting))
+	for i, e := range waiting {
+		intents[i] = e.op.Intent
+		read = read && len(e.op.Updates) == 0 // else the history tells whether it has been carried out
+	}
+	q.mu.Unlock()
+	if q.headStart.span == nil {
+		ctx, q.headStart.span = span.Begin(ctx, "carry out", trace.WithNewRoot())
+		var since *scale.Snapshot
+		if read {
+			since = snap
+		}
+		q.headStart.began, q.headStart.reading = q.now(), q.scaler.ReadAhead(ctx, since)
+	}
+	now := q.now()
+	if !known || len(snap.Unsettled) > 0 || q.headStart.end != nil && now.Before(q.headStart.another(q.options.Gather/calmAfter)) {
+		return
+	}
+	p := scale.MakePlan(snap, intents, now)
+	p.Change.ID = cmp.Or(q.headStart.change.ID, scale.NewUpdateID())
+	if len(p.Moves) == 0 || reflect.DeepEqual(p.Change, q.headStart.change) {
+		return
+	}
+	if q.headStart.end != nil {
+		q.headStart.end()
+		p.Change.ID = scale.NewUpdateID()
+	}
+	q.headStart.change, q.headStart.started, q.headStart.end = p.Change, now, q.scaler.Stack.Prepare(p.Change)
+}
+
+// another is when another engine may be started in place of the one that waits. Each costs as much as a whole reading.
+// So the waits between them grow while more and more operations arrive.
+func (h *headStart) another(first time.Duration) time.Time {
+	return h.started.Add(first + h.started.Sub(h.began))
+}
+
+// dropHeadStart ends what was prepared and not needed.
+func (q *Queue) dropHeadStart() {
+	if q.headStart.end != nil {
+		q.headStart.end()
+	}
+	if q.headStart.reading != nil {
+		q.background.Go(q.headStart.reading.Release)
+	}
+	if q.headStart.span != nil {
+		q.headStart.span.End()
+	}
+	q.headStart = headStart{}
+}
+
+// listGathering are the operations that wait for others that arrive at the same moment.
+func (q *Queue) listGathering() []*entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.now()
+	if q.worker.retryAt.After(now) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(q.ledger.open), func(e *entry) bool {
+		due, ok := q.dueAt(e)
+		return !ok || due.After(now)
+	})
+}

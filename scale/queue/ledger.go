@@ -1,0 +1,146 @@
+package queue
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// ledger is what a queue has accepted, and what of that the journal has. Each operation is in one of its places: it is
+// open, or it is done and not saved yet, or the journal alone has it. The queue's mu guards it.
+type ledger struct {
+	// open are the operations that are not done, oldest first.
+	open []*entry
+	// unsaved are done operations that the journal has not taken yet, by id. They are brought to it in the order in
+	// which they ended, at the latest with the end of any other operation. So no end is on disk before those that came
+	// before it.
+	unsaved map[string]ending
+	// ended counts the operations that have ended.
+	ended int
+	// savesSoon says that what is unsaved will be saved at once.
+	savesSoon bool
+	// last is the time in the newest id.
+	last time.Time
+}
+
+// ending is a done operation; at is how many had ended before it.
+type ending struct {
+	op Operation
+	at int
+}
+
+// newLedger makes a ledger of the operations that a journal has as not done. Those over which a process died wait
+// again. The clock may have been set back since: nothing shall wait for longer than it was meant to.
+func newLedger(operations []Operation, now time.Time) ledger {
+	l := ledger{unsaved: map[string]ending{}}
+	for _, op := range operations {
+		if ahead := op.AcceptedAt.Sub(now); ahead > 0 {
+			op.AcceptedAt = op.AcceptedAt.Add(-ahead)
+			if !op.NotBefore.IsZero() {
+				op.NotBefore = op.NotBefore.Add(-ahead)
+			}
+		}
+		if op.State == Running {
+			op.State = Accepted
+			if !op.NotBefore.IsZero() {
+				op.State = Deferred
+			}
+		}
+		e := newEntry(op)
+		e.durable = true
+		l.open = append(l.open, e)
+		l.last = scale.Later(l.last, op.AcceptedAt)
+	}
+	return l
+}
+
+// nextID makes the id of an operation. Ids sort as the operations were accepted, even at one moment or after the clock
+// was set back.
+func (l *ledger) nextID(now time.Time) string {
+	l.last = scale.Later(now, l.last.Add(time.Microsecond))
+	return newOperationID(l.last)
+}
+
+// find is the open operation with an id, or nil.
+func (l *ledger) find(id string) *entry {
+	if i := slices.IndexFunc(l.open, func(e *entry) bool { return e.op.ID == id }); i >= 0 {
+		return l.open[i]
+	}
+	return nil
+}
+
+// latest is the operation with an id as it stands now, if that may be later than what the journal has.
+func (l *ledger) latest(id string) (op Operation, ok bool) {
+	if e := l.find(id); e != nil {
+		return e.op, true
+	}
+	end, ok := l.unsaved[id]
+	return end.op, ok
+}
+
+// operations are those that are not done and are on disk, oldest first.
+func (l *ledger) operations() []Operation {
+	var out []Operation
+	for _, e := range l.open {
+		if e.durable && e.op.State != Done {
+			out = append(out, e.op)
+		}
+	}
+	return out
+}
+
+// waits says whether any operation is in one of the states.
+func (l *ledger) waits(states ...State) bool {
+	return slices.ContainsFunc(l.open, func(e *entry) bool { return slices.Contains(states, e.op.State) })
+}
+
+// drop takes entries out of the open operations.
+func (l *ledger) drop(entries ...*entry) {
+	gone := make(map[*entry]bool, len(entries))
+	for _, e := range entries {
+		gone[e] = true
+	}
+	l.open = slices.DeleteFunc(l.open, func(e *entry) bool { return gone[e] })
+}
+
+// retire takes done operations out of the open ones. They are unsaved from now on.
+func (l *ledger) retire(entries []*entry) {
+	l.drop(entries...)
+	for _, e := range entries {
+		l.unsaved[e.op.ID] = ending{op: e.op, at: l.ended}
+		l.ended++
+	}
+}
+
+// endings are the done operations that the journal has not taken yet, in the order in which they ended.
+func (l *ledger) endings() []Operation {
+	ends := slices.SortedFunc(maps.Values(l.unsaved), func(a, b ending) int { return cmp.Compare(a.at, b.at) })
+	ops := make([]Operation, len(ends))
+	for i, end := range ends {
+		ops[i] = end.op
+	}
+	return ops
+}
+
+// saved notes that the journal has taken operations. Those that are done are the journal's from now on.
+func (l *ledger) saved(operations []Operation) {
+	for _, op := range operations {
+		if op.State == Done {
+			delete(l.unsaved, op.ID)
+		}
+	}
+}
+
+// doneUnsaved are the done operations of a pool, or of all if pool is empty, that the journal may still have as open.
+func (l *ledger) doneUnsaved(pool string) []Operation {
+	out := l.endings()
+	for _, e := range l.open {
+		if e.durable && e.op.State == Done {
+			out = append(out, e.op)
+		}
+	}
+	return slices.DeleteFunc(out, func(op Operation) bool { return pool != "" && op.Intent.Pool != pool })
+}
