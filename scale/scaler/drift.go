@@ -32,8 +32,8 @@ func EveryUpdate(ctx context.Context, stack scale.Stack, rules scale.Rules) ([]s
 	return updates, err
 }
 
-// settle deals with the drift of a stack as the mode says. It must be called with the lock held.
-func settle(ctx context.Context, stack scale.Stack, snap *scale.Snapshot, mode scale.OnDrift, observe scale.Observe) ([]scale.Drift, error) {
+// fixDrift deals with the drift of a stack as the mode says. It must be called with the lock held.
+func fixDrift(ctx context.Context, stack scale.Stack, snap *scale.Snapshot, mode scale.OnDrift, observe scale.Observe) ([]scale.Drift, error) {
 	all, err := Drifts(ctx, stack, snap)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func TestSettle(t *testing.T) {
 			s := snap()
 			fake := scaletest.NewStack(t, s)
 			fake.Held = true
-			restored, err := settle(context.Background(), fake, s, c.mode, scalerOf(fake).Observe)
+			restored, err := fixDrift(context.Background(), fake, s, c.mode, scalerOf(fake).Observe)
 			if diff := cmp.Diff(c.err, err); diff != "" {
 				t.Errorf("error: -want +got:\n%s", diff)
 			}
@@ -112,7 +112,7 @@ func TestSettle(t *testing.T) {
 func TestSettleOnlyReportsEdits(t *testing.T) {
 	s := scaletest.Snapshot(scaletest.WithFile("worker", "4"))
 	fake := scaletest.NewStack(t, s)
-	restored, err := settle(context.Background(), fake, s, scale.Fail, scalerOf(fake).Observe)
+	restored, err := fixDrift(context.Background(), fake, s, scale.Fail, scalerOf(fake).Observe)
 	if err != nil || restored != nil || len(fake.Observed) != 1 || fake.Times("write") > 0 {
 		t.Errorf("restored %v, error %v, observed %v, calls %v", restored, err, fake.Observed, fake.Calls)
 	}
@@ -124,7 +124,7 @@ func TestSettlePassesErrorsOn(t *testing.T) {
 	fake := scaletest.NewStack(t, s)
 	fake.Held = true
 	fake.OnWrite = func(int) error { return broken }
-	if _, err := settle(context.Background(), fake, s, scale.Restore, scale.Unobserved); !errors.Is(err, broken) || err.Error() != "restore Pulumi.dev.yaml: disk full" {
+	if _, err := fixDrift(context.Background(), fake, s, scale.Restore, scale.Unobserved); !errors.Is(err, broken) || err.Error() != "restore Pulumi.dev.yaml: disk full" {
 		t.Errorf("got %v", err)
 	}
 	if s.File["worker"] != nil {
@@ -133,7 +133,7 @@ func TestSettlePassesErrorsOn(t *testing.T) {
 	s = scaletest.Snapshot(scaletest.WithFile("worker", "4"), func(s *scale.Snapshot) { s.Complete = false })
 	fake = scaletest.NewStack(t, s)
 	fake.OnHistory = func() ([]scale.Update, error) { return nil, broken }
-	if _, err := settle(context.Background(), fake, s, scale.Restore, scale.Unobserved); !errors.Is(err, broken) {
+	if _, err := fixDrift(context.Background(), fake, s, scale.Restore, scale.Unobserved); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, erro
 	if snap, err = s.WithHolds(snap); err != nil {
 		return nil, scale.Program{}, err
 	}
-	found, restored, err := s.settleIfFree(ctx, snap)
+	found, restored, err := s.fixDriftIfFree(ctx, snap)
 	if err != nil {
 		return nil, scale.Program{}, err
 	}
@@ -44,9 +44,9 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, erro
 	return statuses, snap.Program, nil
 }
 
-// settleIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
+// fixDriftIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
 // itself.
-func (s *Scaler) settleIfFree(ctx context.Context, snap *scale.Snapshot) (found, restored []scale.Drift, err error) {
+func (s *Scaler) fixDriftIfFree(ctx context.Context, snap *scale.Snapshot) (found, restored []scale.Drift, err error) {
 	found, err = Drifts(ctx, s.Stack, snap)
 	if err != nil || len(found) == 0 || snap.FileMissing { // whoever goes on without the file is told so
 		return nil, nil, err
@@ -60,7 +60,7 @@ func (s *Scaler) settleIfFree(ctx context.Context, snap *scale.Snapshot) (found,
 	if snap, err = s.Stack.Read(ctx); err != nil {
 		return found, nil, err
 	}
-	restored, err = settle(ctx, s.Stack, snap, s.OnDrift, s.Observe)
+	restored, err = fixDrift(ctx, s.Stack, snap, s.OnDrift, s.Observe)
 	return found, restored, err
 }
 
@@ -86,7 +86,7 @@ func (s *Scaler) Restore(ctx context.Context) ([]scale.Drift, error) {
 	if err != nil && !tellsKeys(snap, err) {
 		return nil, err
 	}
-	restored, failed := settle(ctx, s.Stack, snap, scale.Restore, s.Observe)
+	restored, failed := fixDrift(ctx, s.Stack, snap, scale.Restore, s.Observe)
 	return restored, cmp.Or(failed, err)
 }
 

@@ -127,13 +127,13 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 	}
 	if o.expects {
 		var end func()
-		o.ID, end = s.startAhead(o.Intents)
+		o.ID, end = s.startEarly(o.Intents)
 		defer end()
 	}
 	ahead := o.Ahead
 	var last scale.Plan
 	report, err := withRetries(ctx, s.trying(o.Once), func() (*scale.Report, error) {
-		return unlocked(func() (*scale.Report, error) {
+		return retryUnlocked(func() (*scale.Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
 			return s.attempt(ctx, o, early, &last)
@@ -146,10 +146,10 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 	return report, err
 }
 
-// startAhead has the engine started for the update that the intents are likely to need, with that id, as far as it is
+// startEarly has the engine started for the update that the intents are likely to need, with that id, as far as it is
 // expected what the stack is like. It decides nothing: an update that turns out to be another one starts its own
 // engine.
-func (s *Scaler) startAhead(intents []scale.Intent) (id string, end func()) {
+func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	snap, certain := s.Stack.Expected()
 	if snap == nil || certain { // a certain one need not be waited for
 		return "", func() {}
@@ -166,9 +166,9 @@ func (s *Scaler) startAhead(intents []scale.Intent) (id string, end func()) {
 	return p.Change.ID, s.Stack.Prepare(p.Change)
 }
 
-// unlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if what
+// retryUnlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if what
 // it was decided on had changed.
-func unlocked[T any](do func() (T, error)) (T, error) {
+func retryUnlocked[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	var locked *scale.LockedError
 	var stale *scale.StaleError
@@ -296,7 +296,7 @@ func (s *Scaler) decide(ctx context.Context, snap *scale.Snapshot, o Order) (p s
 			return p, nil, err
 		}
 	}
-	if restored, err = settle(ctx, s.Stack, snap, s.OnDrift, s.Observe); err != nil {
+	if restored, err = fixDrift(ctx, s.Stack, snap, s.OnDrift, s.Observe); err != nil {
 		return p, nil, err
 	}
 	if p, err = s.plan(ctx, snap, o); err != nil {
