@@ -53,6 +53,7 @@ ifeq ($(RACE),)
 	@test -z "$$CI"
 endif
 	go test $(RACE) $(TESTFLAGS) $(UNIT)
+	HEAD_START=false go test $(TESTFLAGS) ./scale/queue -skip HeadStart
 	go -C examples/provider test $(RACE) $(TESTFLAGS) ./...
 
 e2e: tools-test build ## The end-to-end tests, on the real engine

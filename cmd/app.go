@@ -74,6 +74,7 @@ type app struct {
 // openedStack is what the commands need of a stack. [stack.Stack] is one.
 type openedStack interface {
 	scale.Stack
+	scale.HeadStart
 	scale.HoldKeeper
 	// StateDir is the stack's own folder in the state directory; it is made if it is missing. FormerStateDir is where
 	// an earlier version has kept its journal.

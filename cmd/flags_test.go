@@ -170,7 +170,7 @@ func TestSettings(t *testing.T) {
 			if _, err := parse(a, append([]string{"scale", "w", "--count", "1", "-C", below}, test.args...)...); err != nil {
 				t.Fatal(err)
 			}
-			want := settings{cwd: below, color: output.ColorAuto, onDrift: scale.Restore, retries: 5, retryDelay: time.Second}
+			want := settings{cwd: below, color: output.ColorAuto, headStart: true, onDrift: scale.Restore, retries: 5, retryDelay: time.Second}
 			test.want(&want)
 			if diff := cmp.Diff(want, a.settings, cmp.AllowUnexported(settings{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -145,6 +145,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	opened, err := o.app.open(ctx, stack.Options{
 		Dir: o.app.settings.cwd, Stack: o.app.settings.stack, StateDir: o.app.settings.stateDir,
 		Parallel: o.app.settings.parallel, Trace: o.app.settings.trace, Interrupt: signals.engine, KeepRules: true,
+		Afresh: !o.app.settings.headStart,
 	})
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 		logEvent(s.log, event)
 	}
 	s.scaler = &scaler.Scaler{
-		Stack: s.stack, Observe: observe, OnDrift: a.settings.onDrift,
+		Stack: s.stack, HeadStart: a.settings.headStartOf(s.stack), Observe: observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
 	s.queue, err = queue.New(queue.Options{

@@ -49,10 +49,11 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	err := s.scaler.Retry(ctx, func() error {
 		opened, err := a.open(ctx, stack.Options{
 			Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir,
-			Parallel: a.settings.parallel, Trace: a.settings.trace, Interrupt: s.interrupts.engine,
+			Parallel: a.settings.parallel, Trace: a.settings.trace, Interrupt: s.interrupts.engine, Afresh: !a.settings.headStart,
 		})
 		if err == nil {
 			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()
+			s.scaler.HeadStart = a.settings.headStartOf(opened)
 		}
 		return err
 	})

@@ -29,6 +29,7 @@ type settings struct {
 	stack, cwd, stateDir string
 	trace                string
 	json, nonInteractive bool
+	headStart            bool
 	color                output.Color
 	onDrift              scale.OnDrift
 	parallel, retries    int
@@ -52,8 +53,17 @@ func (s *settings) flags(root *cobra.Command) {
 	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: PULUMI_PARALLEL, else Pulumi's default")
 	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")
 	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
+	f.BoolVar(&s.headStart, "head-start", true, "start the engine while the stack is read, and read only what may have changed; false: nothing is done before it is needed, which takes longer")
 	colors.complete(root, "color")
 	drifts.complete(root, "on-drift")
+}
+
+// headStartOf is the stack's head start, or nil if it is switched off.
+func (s *settings) headStartOf(from scale.HeadStart) scale.HeadStart {
+	if !s.headStart {
+		return nil
+	}
+	return from
 }
 
 // source says how a flag was set. The larger is the stronger.

@@ -26,24 +26,11 @@ type Stack interface {
 	// Read reads the stack afresh. A [*RulesError] comes with a snapshot whose rules are [RulesError.Keys] and that is
 	// good for nothing else. A [*DestroyedError] comes with one that tells what the stack was before.
 	Read(ctx context.Context) (*Snapshot, error)
-	// ReadSince reads the stack afresh, except for the history. It takes that as it was at an earlier reading, if
-	// nothing shows that an update has ended since. That is good enough for an update, which finds out whether there
-	// was one ([Result.Overtaken]). It is not good enough to say that there is nothing to do.
-	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
-	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil if
-	// nothing is expected. It is certain if the backend shows that nothing has been written since. It starts no
-	// process, and returns at once.
-	Expected() (snap *Snapshot, certain bool)
 	// History reads completed updates of the stack, newest first, and the counts that each had for the rules' keys:
 	// about as many as newest says, or every one if newest is 0. complete says that there are no older ones.
 	History(ctx context.Context, rules Rules, newest int) (updates []Update, complete bool, err error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
 	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
-	// Prepare starts the engine for a change that is likely to be updated next, so that nobody has to wait for it then.
-	// It does nothing to the stack before Update is called for the very same change. If that does not happen, end ends
-	// the engine; it may be called more than once. There is one such engine at a time. A change without an ID, or one
-	// that cannot be prepared, is passed over.
-	Prepare(change Change) (end func())
 	// Proof is what is proved already of the stack as it was read, with the Basis of this moment. It has no pools if
 	// nothing is proved, or if what the proof rested on has changed since.
 	Proof(snap *Snapshot) (*Proof, error)
@@ -58,6 +45,24 @@ type Stack interface {
 	Conclude(id string, results []MoveResult)
 	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
 	Write(settings []Setting) error
+}
+
+// HeadStart is what a [Stack] may do to save time, and for nothing else. Without it every reading is whole, and an engine
+// is started once it is known what it is to do; everything else is the same.
+type HeadStart interface {
+	// ReadSince reads the stack afresh, except for the history. It takes that as it was at an earlier reading, if
+	// nothing shows that an update has ended since. That is good enough for an update, which finds out whether there
+	// was one ([Result.Overtaken]). It is not good enough to say that there is nothing to do.
+	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
+	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil if
+	// nothing is expected. It is certain if the backend shows that nothing has been written since. It starts no
+	// process, and returns at once.
+	Expected() (snap *Snapshot, certain bool)
+	// Prepare starts the engine for a change that is likely to be updated next, so that nobody has to wait for it then.
+	// It does nothing to the stack before Update is called for the very same change. If that does not happen, end ends
+	// the engine; it may be called more than once. There is one such engine at a time. A change without an ID, or one
+	// that cannot be prepared, is passed over.
+	Prepare(change Change) (end func())
 }
 
 // Snapshot is what was read of a stack at one moment.

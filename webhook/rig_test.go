@@ -114,7 +114,7 @@ func newRig(t testing.TB) *rig {
 	if err := tokens.Set(tokenA, tokenC); err != nil {
 		t.Fatal(err)
 	}
-	scaler := &scaler.Scaler{Stack: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
+	scaler := &scaler.Scaler{Stack: r.stack, HeadStart: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
 	queue, err := queue.New(queue.Options{Scaler: scaler, Journal: r.journal, Observe: observe})
 	if err != nil {
 		t.Fatal(err)

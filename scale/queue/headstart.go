@@ -69,7 +69,7 @@ func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 		q.headStart.end()
 		p.Change.ID = scale.NewUpdateID()
 	}
-	q.headStart.change, q.headStart.started, q.headStart.end = p.Change, now, q.scaler.Stack.Prepare(p.Change)
+	q.headStart.change, q.headStart.started, q.headStart.end = p.Change, now, q.scaler.Prepare(p.Change)
 }
 
 // another is when another engine may be started in place of the one that waits. Each costs as much as a whole reading.

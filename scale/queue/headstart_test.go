@@ -23,7 +23,7 @@ func (r *rig) wantHeadStarts(preparations, headStarts int) {
 	}
 }
 
-func TestQueuePreparesTheNextUpdate(t *testing.T) {
+func TestHeadStartOfTheNextUpdate(t *testing.T) {
 	cases := []struct {
 		name                     string
 		play                     func(r *rig)
@@ -135,7 +135,7 @@ func TestQueuePreparesTheNextUpdate(t *testing.T) {
 	}
 }
 
-func TestQueueLeavesNothingPreparedWhenItStops(t *testing.T) {
+func TestHeadStartEndsWithTheQueue(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t))
 		r.accepted(scaletest.ByDelta(2))
@@ -234,7 +234,7 @@ func TestQueueReadsTheStackAhead(t *testing.T) {
 }
 
 // What has been begun is let go if nothing comes of it.
-func TestQueueGivesTheLockBack(t *testing.T) {
+func TestHeadStartGivesTheLockBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := begin(t, newWorld(t), func(o *Options) { o.Gather = time.Hour })
 		r.accepted(scaletest.ByDelta(2))

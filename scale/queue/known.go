@@ -212,7 +212,7 @@ type aftermath struct {
 // lookAfterUpdate looks at the backend, so q.mu must not be held.
 func (q *Queue) lookAfterUpdate() aftermath {
 	a := aftermath{at: q.now()}
-	a.snap, a.certain = q.scaler.Stack.Expected()
+	a.snap, a.certain = q.scaler.Expected()
 	return a
 }
 

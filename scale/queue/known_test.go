@@ -41,7 +41,7 @@ func TestQueueHasFewReadingsUnderWay(t *testing.T) {
 
 // If the backend shows that nobody else has written, the end of an update answers those who wait. While one update
 // follows the other, there may never be a reading that does: what it finds is out of date when it has ended.
-func TestQueueIsAnsweredByTheEndOfAnUpdate(t *testing.T) {
+func TestHeadStartAnswersAtTheEndOfAnUpdate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.rule("worker", scaletest.NoCooldown)

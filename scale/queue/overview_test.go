@@ -31,6 +31,7 @@ func TestOverviewAsksNobody(t *testing.T) {
 		r := begin(t, w)
 		id := r.accepted(scaletest.ByDelta(2))
 		r.wants(FinalScaled, id)
+		time.Sleep(2 * readTime) // it is read
 		w.set(func() { w.readErr = &scale.UnavailableError{Detail: "gone"} })
 		time.Sleep(time.Minute)
 		before, after, since := 0, 0, time.Now()

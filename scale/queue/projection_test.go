@@ -97,7 +97,7 @@ func TestABatchDidAsDecided(t *testing.T) {
 	}
 }
 
-func TestQueueAcceptsBehindAnUpdateWithoutAReading(t *testing.T) {
+func TestHeadStartAcceptsBehindAnUpdateWithoutAReading(t *testing.T) {
 	cases := []struct {
 		name     string
 		intent   scale.Intent

@@ -94,7 +94,12 @@ func (w *pendingWorld) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale
 // serve starts a queue on it, and gives it the time that a reading and a proof take.
 func (w *pendingWorld) serve(t *testing.T) *rig {
 	t.Helper()
-	r := start(t, w.world, newMemory(), func(o *Options) { o.Scaler.Stack = w })
+	r := start(t, w.world, newMemory(), func(o *Options) {
+		o.Scaler.Stack = w
+		if o.Scaler.HeadStart != nil {
+			o.Scaler.HeadStart = w
+		}
+	})
 	time.Sleep(2*readTime + previewTime)
 	return r
 }

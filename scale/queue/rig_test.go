@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,12 +34,20 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
+// headStartOf is the stack's head start. `make unit` runs the tests also without one: all else must be the same.
+func headStartOf(p *process) scale.HeadStart {
+	if os.Getenv("HEAD_START") == "false" {
+		return nil
+	}
+	return p
+}
+
 // start starts a queue on a journal, as a process does that has just been started.
 func start(t *testing.T, w *world, journal *memory, edits ...func(*Options)) *rig {
 	t.Helper()
 	r := &rig{t: t, world: w, journal: journal, process: &process{world: w}, stopped: make(chan struct{})}
 	options := Options{
-		Scaler:  &scaler.Scaler{Stack: r.process, Observe: scale.Unobserved, OnDrift: scale.Restore, Retries: 2, RetryDelay: time.Second, Now: time.Now},
+		Scaler:  &scaler.Scaler{Stack: r.process, HeadStart: headStartOf(r.process), Observe: scale.Unobserved, OnDrift: scale.Restore, Retries: 2, RetryDelay: time.Second, Now: time.Now},
 		Journal: journal,
 		Observe: func(e scale.Event) {
 			r.mu.Lock()

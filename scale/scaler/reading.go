@@ -29,8 +29,8 @@ func (s *Scaler) ReadAhead(ctx context.Context, known *scale.Snapshot) *Reading 
 	r := &Reading{unlock: unlock, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
-		if known != nil {
-			r.snap, r.err = s.Stack.ReadSince(ctx, known)
+		if known != nil && s.HeadStart != nil {
+			r.snap, r.err = s.HeadStart.ReadSince(ctx, known)
 		} else {
 			r.snap, r.err = s.Stack.Read(ctx)
 		}

@@ -19,6 +19,8 @@ import (
 // stack's lock lets one update through at a time.
 type Scaler struct {
 	Stack scale.Stack
+	// HeadStart saves time. If it is nil, everything is the same, and takes longer.
+	HeadStart scale.HeadStart
 	// Observe is told what goes on.
 	Observe scale.Observe
 	// OnDrift says what is done about a configuration file that is not what the last successful update had.
@@ -150,7 +152,7 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 // expected what the stack is like. It decides nothing: an update that turns out to be another one starts its own
 // engine.
 func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
-	snap, certain := s.Stack.Expected()
+	snap, certain := s.Expected()
 	if snap == nil || certain { // a certain one need not be waited for
 		return "", func() {}
 	}
@@ -163,7 +165,7 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 		return "", func() {}
 	}
 	p.Change.ID = scale.NewUpdateID()
-	return p.Change.ID, s.Stack.Prepare(p.Change)
+	return p.Change.ID, s.Prepare(p.Change)
 }
 
 // retryUnlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if what
@@ -207,7 +209,7 @@ func (s *Scaler) trying(once bool) *Scaler {
 	if !once {
 		return s
 	}
-	return &Scaler{Stack: s.Stack, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds}
+	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds}
 }
 
 // Retry calls do until it succeeds, as an update is tried again: if the stack is locked or the backend is out of reach.

@@ -110,7 +110,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	// An update that has ended by now is in the history that is read after this, if it got there.
 	ended, busy := s.left()
 	stamp := s.stamp()
-	if snap, certain, err := s.expected(ended, busy, stamp); certain {
+	if snap, certain, err := s.expected(ended, busy, stamp); certain && !s.options.Afresh {
 		s.inForce.set(snap.Rules)
 		return snap, err
 	}

@@ -38,6 +38,8 @@ type Options struct {
 	// KeepRules keeps the last valid rules in force if the stack's output no longer holds valid ones: see
 	// [scale.Snapshot.RulesErr].
 	KeepRules bool
+	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last one.
+	Afresh bool
 }
 
 // Stack is a stack in its program's directory. It is safe for concurrent use.

@@ -1,0 +1,20 @@
+package scaler
+
+import "github.com/pulumiscale/pulumiscale/scale"
+
+// Expected is what a reading is likely to find: see [scale.HeadStart]. Without a head start nothing is expected.
+func (s *Scaler) Expected() (snap *scale.Snapshot, certain bool) {
+	if s.HeadStart == nil {
+		return nil, false
+	}
+	return s.HeadStart.Expected()
+}
+
+// Prepare starts the engine for a change that is likely to be updated next: see [scale.HeadStart]. Without a head start
+// it does nothing.
+func (s *Scaler) Prepare(change scale.Change) (end func()) {
+	if s.HeadStart == nil {
+		return func() {}
+	}
+	return s.HeadStart.Prepare(change)
+}
