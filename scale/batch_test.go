@@ -40,7 +40,7 @@ func TestDecidePool(t *testing.T) {
 			[]made{{Superseded, 3}, {NoChange, 5}}, 5,
 		},
 		{
-			"a signal that is held off keeps others from scaling in", split(time.Hour, 0), at(5).scaledAt(0, 0), []Intent{up(2), up(-2)},
+			"a signal that is held off keeps others from scaling in", split(time.Hour, 0), scaledAt(at(5), 0, 0), []Intent{up(2), up(-2)},
 			[]made{{CoolingDown, 7}, {Superseded, 3}}, 5,
 		},
 		{
@@ -66,7 +66,7 @@ func TestDecidePool(t *testing.T) {
 			"direct intents follow what the signals come to", cold, at(5), []Intent{byDelta(1), up(2), up(1)},
 			[]made{{Scale, 8}, {Scale, 7}, {Superseded, 6}}, 8,
 		},
-		{"each direct intent cools down by itself", nil, at(5).scaledAt(0, 0), []Intent{byDelta(1), forced(byDelta(2))}, []made{{CoolingDown, 6}, {Scale, 7}}, 7},
+		{"each direct intent cools down by itself", nil, scaledAt(at(5), 0, 0), []Intent{byDelta(1), forced(byDelta(2))}, []made{{CoolingDown, 6}, {Scale, 7}}, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			decisions, after := decidePool(ruleWith(c.rule), c.pool, c.intents, noon)

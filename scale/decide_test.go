@@ -18,7 +18,7 @@ func ago(d time.Duration) time.Time { return noon.Add(-d) }
 func at(count int) Pool { return Pool{Count: new(count), Configured: new(count)} }
 
 // scaledAt is the pool with its last scalings so long ago; a negative age says that there was none.
-func (p Pool) scaledAt(up, down time.Duration) Pool {
+func scaledAt(p Pool, up, down time.Duration) Pool {
 	if up >= 0 {
 		p.LastUp = ago(up)
 	}
@@ -30,7 +30,7 @@ func (p Pool) scaledAt(up, down time.Duration) Pool {
 
 const never = time.Duration(-1)
 
-func (p Pool) busy() Pool {
+func busyPool(p Pool) Pool {
 	p.Busy = true
 	return p
 }
@@ -103,7 +103,7 @@ func isPaused(to int, reason string) Decision {
 func refused(reason string) Decision { return Decision{Outcome: Refused, Reason: reason} }
 
 func TestDecideOrder(t *testing.T) {
-	justScaled := at(5).scaledAt(0, 0)
+	justScaled := scaledAt(at(5), 0, 0)
 	testDecide(t, []decideCase{
 		{
 			"a pause comes before everything else", paused(PauseBoth), justScaled, toCount(99),
@@ -115,7 +115,7 @@ func TestDecideOrder(t *testing.T) {
 		},
 		{"what cannot be computed comes before the cooldown", nil, Pool{LastUp: noon}, byDelta(1), refused(startValueHint)},
 		{
-			"the guardrails come before the pause of a direction", paused(PauseUp), at(10).scaledAt(0, never), byDelta(1),
+			"the guardrails come before the pause of a direction", paused(PauseUp), scaledAt(at(10), 0, never), byDelta(1),
 			Decision{Outcome: NoChange, Wanted: 11, To: 10, Clamped: true, Reason: "already at 10; clamped from 11 to max 10"},
 		},
 		{"the pause of a direction comes before the cooldown", paused(PauseUp), justScaled, byDelta(1), isPaused(6, "the rule is paused for scaling up")},
@@ -124,7 +124,7 @@ func TestDecideOrder(t *testing.T) {
 			Decision{Outcome: CoolingDown, Wanted: 99, To: 10, Clamped: true, Until: noon.Add(5 * time.Minute), Reason: "cooling down for another 5m0s"},
 		},
 		{"no change comes before the cooldown", nil, justScaled, toCount(5), staysAt(5, "already at 5")},
-		{"no change comes before a busy pool", nil, at(5).busy(), signal(Signal{Count: new(5)}), staysAt(5, "already at 5")},
+		{"no change comes before a busy pool", nil, busyPool(at(5)), signal(Signal{Count: new(5)}), staysAt(5, "already at 5")},
 		{"the cooldown comes before scaling", nil, justScaled, toCount(6), coolsDown(6, 5*time.Minute, "cooling down for another 5m0s")},
 		{"what nothing holds is scaled", nil, at(5), toCount(6), scaleTo(6)},
 	})
@@ -199,7 +199,7 @@ func TestDecideCount(t *testing.T) {
 		{
 			"a signal for no change does not take back a scaling that is still under way",
 			func(r *Rule) { r.Strategy = Strategy{Type: TargetTracking, Target: 50, Tolerance: 0.1} },
-			apart.scaledAt(time.Minute, never), signal(Signal{Value: new(50.0)}), coolsDown(3, 4*time.Minute, "cooling down for another 4m0s"),
+			scaledAt(apart, time.Minute, never), signal(Signal{Value: new(50.0)}), coolsDown(3, 4*time.Minute, "cooling down for another 4m0s"),
 		},
 		{"an unknown count takes an absolute one", nil, Pool{}, toCount(4), scaleTo(4)},
 		{"an unknown count is kept inside the guardrails", nil, Pool{}, toCount(99), clampedTo(99, 10, "clamped from 99 to max 10")},
@@ -218,9 +218,9 @@ func TestDecideCount(t *testing.T) {
 func TestDecideBusy(t *testing.T) {
 	running := Decision{Outcome: CoolingDown, Wanted: 6, To: 6, Reason: "an update of the pool is running"}
 	testDecide(t, []decideCase{
-		{"a signal counts as within the cooldown", nil, at(5).busy(), signalUp(), running},
-		{"a signal does so without any cooldown", func(r *Rule) { r.Cooldown = Cooldown{} }, at(5).busy(), signalUp(), running},
-		{"an absolute intent does not", nil, at(5).busy(), toCount(6), scaleTo(6)},
-		{"a relative intent does not", nil, at(5).busy(), byDelta(1), scaleTo(6)},
+		{"a signal counts as within the cooldown", nil, busyPool(at(5)), signalUp(), running},
+		{"a signal does so without any cooldown", func(r *Rule) { r.Cooldown = Cooldown{} }, busyPool(at(5)), signalUp(), running},
+		{"an absolute intent does not", nil, busyPool(at(5)), toCount(6), scaleTo(6)},
+		{"a relative intent does not", nil, busyPool(at(5)), byDelta(1), scaleTo(6)},
 	})
 }

@@ -52,7 +52,7 @@ func FuzzDecide(f *testing.F) {
 		if diff := cmp.Diff(got, Decide(rule, pool, intent, noon), cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("two decisions on the same:\n%s", diff)
 		}
-		way := got.direction(pool.Configured)
+		way := got.Direction(pool.Configured)
 		limit := noon.Add(rule.Cooldown.Up) // what lies further ahead than the cooldown lasts holds nothing
 		last := Later(believable(pool.LastUp, limit), believable(pool.LastDown, limit))
 		switch got.Outcome {

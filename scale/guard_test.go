@@ -36,7 +36,7 @@ func TestGuardForbids(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := Plan{Change: Change{Targets: []string{workerURN, apiURN}, TargetDependents: c.dependents}}
-			broken := ruleWith(c.guard).violations(p, []ResourceStep{c.step})
+			broken := ruleWith(c.guard).Violations(p, []ResourceStep{c.step})
 			if got := len(broken) > 0; got != c.want {
 				t.Errorf("forbidden: %v, want %v: %v", got, c.want, broken)
 			}

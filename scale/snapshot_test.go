@@ -103,14 +103,14 @@ func TestSnapshotPool(t *testing.T) {
 		{
 			"the last scaling of each direction counts", nil,
 			[]Update{update(minute, "worker", "4"), update(2*minute, "worker", "3"), update(3*minute, "worker", "6"), update(4*minute, "worker", "5"), update(5*minute, "worker", "1")},
-			at(4).scaledAt(minute, 2*minute),
+			scaledAt(at(4), minute, 2*minute),
 		},
 		{
 			"of several scalings in one direction the last counts", nil,
 			[]Update{update(minute, "worker", "2"), update(2*minute, "worker", "3"), update(3*minute, "worker", "4"), update(4*minute, "worker", "3"), update(5*minute, "worker", "2"), update(6*minute, "worker", "1")},
-			at(2).scaledAt(3*minute, minute),
+			scaledAt(at(2), 3*minute, minute),
 		},
-		{"a failed scaling starts no cooldown", nil, []Update{failed(update(minute, "worker", "9")), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, at(3).scaledAt(2*minute, never)},
+		{"a failed scaling starts no cooldown", nil, []Update{failed(update(minute, "worker", "9")), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, scaledAt(at(3), 2*minute, never)},
 		{"the first count starts no cooldown", nil, []Update{update(0, "worker", "3")}, at(3)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
