@@ -1,8 +1,11 @@
-package scale
+package scale_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
 
 func TestNamesOfAlerts(t *testing.T) {
@@ -17,12 +20,12 @@ func TestNamesOfAlerts(t *testing.T) {
 		"nor is what is no text": {strings.Repeat("\xff", 2000), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := AlertName(c.name); (got == c.name) != c.kept || len(got) > 1024 || AlertName(got) != got {
+			if got := scale.AlertName(c.name); (got == c.name) != c.kept || len(got) > 1024 || scale.AlertName(got) != got {
 				t.Errorf("%d bytes: %.80q", len(got), got)
 			}
 		})
 	}
-	if AlertName(long) == AlertName(long+"x") {
+	if scale.AlertName(long) == scale.AlertName(long+"x") {
 		t.Error("two names that begin alike are one")
 	}
 }
@@ -30,12 +33,12 @@ func TestNamesOfAlerts(t *testing.T) {
 // A trigger is found by the whole name, however long it is.
 func TestATriggerOfALongName(t *testing.T) {
 	long := strings.Repeat("x", 5000)
-	rule := Rule{Pool: "w", Min: 0, Max: 100, ConfigKey: "n", OnCooldown: Ignore, Strategy: Strategy{Type: Step}, Triggers: map[string]Trigger{
+	rule := scale.Rule{Pool: "w", Min: 0, Max: 100, ConfigKey: "n", OnCooldown: scale.Ignore, Strategy: scale.Strategy{Type: scale.Step}, Triggers: map[string]scale.Trigger{
 		long + "a": {Delta: new(7)}, long + "b": {Delta: new(9)},
 	}}
 	for alert, want := range map[string]int{long + "a": 10, long + "b": 12} {
-		intent := Intent{Pool: "w", Signal: &Signal{Alert: AlertName(alert)}}
-		if got := Decide(rule, Pool{Count: new(3)}, intent, noon); got.To != want {
+		intent := scale.Intent{Pool: "w", Signal: &scale.Signal{Alert: scale.AlertName(alert)}}
+		if got := scale.Decide(rule, scale.Pool{Count: new(3)}, intent, scaletest.Noon); got.To != want {
 			t.Errorf("%+v, want %d", got, want)
 		}
 	}

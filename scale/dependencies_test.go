@@ -1,21 +1,23 @@
-package scale
+package scale_test
 
 import (
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestChangedDependencies(t *testing.T) {
 	const web, front, back = "urn:pulumi:dev::p::c:i:Pool::web", "urn:pulumi:dev::p::c:i:Group$c:i:Balancer::front", "urn:pulumi:dev::p::c:i:Balancer::back"
-	changed := func(urn, kind, name string) []PendingChange {
-		return []PendingChange{{Op: "update", URN: urn, Type: kind, Name: name, Properties: []string{"dependencies"}}}
+	changed := func(urn, kind, name string) []scale.PendingChange {
+		return []scale.PendingChange{{Op: "update", URN: urn, Type: kind, Name: name, Properties: []string{"dependencies"}}}
 	}
 	type on = map[string][]string
 	for _, c := range []struct {
 		name           string
 		state, program on
-		own, shared    []PendingChange
+		own, shared    []scale.PendingChange
 	}{
 		{"what depends on the same is not pending, in whatever order", on{front: {web, back}}, on{web: nil, front: {back, web}, back: nil}, nil, nil},
 		{"a dependency of a neighbour that the program does not know is pending for all", on{front: {back}}, on{web: nil, front: nil, back: nil}, nil, changed(front, "c:i:Balancer", "front")},
@@ -26,8 +28,8 @@ func TestChangedDependencies(t *testing.T) {
 		{"a resource that the program does not have stays as it is", on{back: {front}}, on{web: nil, front: nil}, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := &Snapshot{Resources: []string{web, front, back}, Dependencies: c.state, Rules: Rules{"web": {Targets: []string{web}}}}
-			own, shared := changedDependencies(snap, []string{"web"}, &Result{Dependencies: c.program})
+			snap := &scale.Snapshot{Resources: []string{web, front, back}, Dependencies: c.state, Rules: scale.Rules{"web": {Targets: []string{web}}}}
+			own, shared := scale.ChangedDependencies(snap, []string{"web"}, &scale.Result{Dependencies: c.program})
 			if diff := cmp.Diff(c.own, own["web"]); diff != "" {
 				t.Errorf("-want +got of the pool:\n%s", diff)
 			}
@@ -40,16 +42,16 @@ func TestChangedDependencies(t *testing.T) {
 
 func TestLostDependencies(t *testing.T) {
 	const front, back = "urn:pulumi:dev::p::c:i:Balancer::front", "urn:pulumi:dev::p::c:i:Balancer::back"
-	snap := &Snapshot{Resources: []string{back, front}, Dependencies: map[string][]string{front: {back}}}
+	snap := &scale.Snapshot{Resources: []string{back, front}, Dependencies: map[string][]string{front: {back}}}
 	for _, c := range []struct {
 		name string
 		err  error
-		want []PendingChange
+		want []scale.PendingChange
 	}{
-		{"what depends on a resource over which the preview failed has lost that", &EngineError{Misplaced: []string{back}}, []PendingChange{otherDependencies(front)}},
-		{"a resource on which nothing depends is the program's own mistake", &EngineError{Misplaced: []string{front}}, nil},
-		{"another failure says nothing", &EngineError{}, nil},
-		{"neither does an error before the engine", &SetupError{}, nil},
+		{"what depends on a resource over which the preview failed has lost that", &scale.EngineError{Misplaced: []string{back}}, []scale.PendingChange{scale.OtherDependencies(front)}},
+		{"a resource on which nothing depends is the program's own mistake", &scale.EngineError{Misplaced: []string{front}}, nil},
+		{"another failure says nothing", &scale.EngineError{}, nil},
+		{"neither does an error before the engine", &scale.SetupError{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, snap.LostDependencies(c.err)); diff != "" {

@@ -12,6 +12,7 @@ var (
 	StateSize           = stateSize
 )
 
+
 func (r Rule) Violations(p Plan, steps []ResourceStep) []string { return r.violations(p, steps) }
 
 func (d Decision) Direction(configured *int) Direction { return d.direction(configured) }

@@ -1,8 +1,11 @@
-package scale
+package scale_test
 
 import (
 	"testing"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -19,16 +22,16 @@ func FuzzDecide(f *testing.F) {
 	f.Add(uint32(0x224d0), 4, 8, 12, 12, 0, 9, 0, 0, -60, -60, 80.0, 60.0) // for more, of a pool above max
 	f.Fuzz(func(t *testing.T, flags uint32, least, most, count, configured, size, other, up, down, lastUp, lastDown int, value, threshold float64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
-		rule := leastRule()
-		rule.Min = clampTest(least, 0, MaxNumber)
-		rule.Max = clampTest(most, rule.Min, MaxNumber)
-		rule.Paused = []Pause{PauseNone, PauseBoth, PauseUp, PauseDown}[flags>>1&3]
-		rule.Cooldown = Cooldown{Up: seconds(up, 0), Down: seconds(down, 0), Split: bit(0)}
+		rule := scaletest.LeastRule()
+		rule.Min = clampTest(least, 0, scale.MaxNumber)
+		rule.Max = clampTest(most, rule.Min, scale.MaxNumber)
+		rule.Paused = []scale.Pause{scale.PauseNone, scale.PauseBoth, scale.PauseUp, scale.PauseDown}[flags>>1&3]
+		rule.Cooldown = scale.Cooldown{Up: seconds(up, 0), Down: seconds(down, 0), Split: bit(0)}
 		if !rule.Cooldown.Split {
 			rule.Cooldown.Down = rule.Cooldown.Up
 		}
-		rule.Strategy = fuzzStrategy(flags>>3&3, clampTest(other, 1, MaxNumber), value)
-		pool := Pool{LastUp: noon.Add(seconds(lastUp, -MaxNumber)), LastDown: noon.Add(seconds(lastDown, -MaxNumber)), Busy: bit(5)}
+		rule.Strategy = fuzzStrategy(flags>>3&3, clampTest(other, 1, scale.MaxNumber), value)
+		pool := scale.Pool{LastUp: scaletest.Noon.Add(seconds(lastUp, -scale.MaxNumber)), LastDown: scaletest.Noon.Add(seconds(lastDown, -scale.MaxNumber)), Busy: bit(5)}
 		if bit(6) {
 			pool.Count = &count
 		}
@@ -41,22 +44,22 @@ func FuzzDecide(f *testing.F) {
 		intent := fuzzIntent(flags>>9, size, value, threshold)
 
 		alert := fuzzTrigger(flags>>22, size)
-		rule.Triggers = map[string]Trigger{"": alert}
-		got := Decide(rule, pool, intent, noon)
-		if s := intent.Signal; s != nil && got.Outcome == Scale && pool.Count != nil && !s.Cleared && (s.Delta == nil || s.Direction != 0) {
-			up, down := s.Direction == Up || s.Direction == 0 && alert.Direction == Up, s.Direction == Down || s.Direction == 0 && alert.Direction == Down
+		rule.Triggers = map[string]scale.Trigger{"": alert}
+		got := scale.Decide(rule, pool, intent, scaletest.Noon)
+		if s := intent.Signal; s != nil && got.Outcome == scale.Scale && pool.Count != nil && !s.Cleared && (s.Delta == nil || s.Direction != 0) {
+			up, down := s.Direction == scale.Up || s.Direction == 0 && alert.Direction == scale.Up, s.Direction == scale.Down || s.Direction == 0 && alert.Direction == scale.Down
 			if up && got.To < count || down && got.To > count {
 				t.Errorf("a signal %v, of a trigger %v, moves the pool from %d to %d", s.Direction, alert.Direction, count, got.To)
 			}
 		}
-		if diff := cmp.Diff(got, Decide(rule, pool, intent, noon), cmpopts.EquateNaNs()); diff != "" {
+		if diff := cmp.Diff(got, scale.Decide(rule, pool, intent, scaletest.Noon), cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("two decisions on the same:\n%s", diff)
 		}
 		way := got.Direction(pool.Configured)
-		limit := noon.Add(rule.Cooldown.Up) // what lies further ahead than the cooldown lasts holds nothing
-		last := Later(believable(pool.LastUp, limit), believable(pool.LastDown, limit))
+		limit := scaletest.Noon.Add(rule.Cooldown.Up) // what lies further ahead than the cooldown lasts holds nothing
+		last := scale.Later(scale.Believable(pool.LastUp, limit), scale.Believable(pool.LastDown, limit))
 		switch got.Outcome {
-		case Scale:
+		case scale.Scale:
 			if got.To < rule.Min || got.To > rule.Max {
 				t.Errorf("scales to %d, outside %d to %d", got.To, rule.Min, rule.Max)
 			}
@@ -66,39 +69,39 @@ func FuzzDecide(f *testing.F) {
 			if intent.Force {
 				return
 			}
-			if rule.Paused == PauseBoth || rule.Paused == PauseUp && way == Up || rule.Paused == PauseDown && way == Down {
+			if rule.Paused == scale.PauseBoth || rule.Paused == scale.PauseUp && way == scale.Up || rule.Paused == scale.PauseDown && way == scale.Down {
 				t.Errorf("scales %v although paused: %s", way, rule.Paused)
 			}
-			if !rule.Cooldown.Split && way != 0 && !last.IsZero() && max(noon.Sub(last), 0) < rule.Cooldown.Up {
-				t.Errorf("scales %v ago after a scaling, and the cooldown is %v", noon.Sub(last), rule.Cooldown.Up)
+			if !rule.Cooldown.Split && way != 0 && !last.IsZero() && max(scaletest.Noon.Sub(last), 0) < rule.Cooldown.Up {
+				t.Errorf("scales %v ago after a scaling, and the cooldown is %v", scaletest.Noon.Sub(last), rule.Cooldown.Up)
 			}
 			if intent.Signal != nil && pool.Busy {
 				t.Error("a signal scales a busy pool")
 			}
-		case NoChange:
+		case scale.NoChange:
 			turned := got.To == count && got.Wanted != got.To || got.Clamped
-			if !equal(pool.Count, got.To) || !equal(pool.Configured, got.To) && !turned {
+			if !scale.Equal(pool.Count, got.To) || !scale.Equal(pool.Configured, got.To) && !turned {
 				t.Errorf("no change at %d, and the pool has %v of %v", got.To, pool.Count, pool.Configured)
 			}
-		case CoolingDown:
-			if !got.Until.IsZero() && (!got.Until.After(noon) || got.Until.After(noon.Add(max(rule.Cooldown.Up, rule.Cooldown.Down)))) {
+		case scale.CoolingDown:
+			if !got.Until.IsZero() && (!got.Until.After(scaletest.Noon) || got.Until.After(scaletest.Noon.Add(max(rule.Cooldown.Up, rule.Cooldown.Down)))) {
 				t.Errorf("cools down until %v", got.Until)
 			}
 			if intent.Force && !got.Until.IsZero() {
 				t.Error("a forced intent cools down")
 			}
-		case Paused:
-			if intent.Force || rule.Paused == PauseNone {
+		case scale.Paused:
+			if intent.Force || rule.Paused == scale.PauseNone {
 				t.Errorf("paused by %q, force %v", rule.Paused, intent.Force)
 			}
-		case Cleared, Refused:
+		case scale.Cleared, scale.Refused:
 			if intent.Count != nil {
 				t.Errorf("an absolute intent is %s: %s", got.Outcome, got.Reason)
 			}
 		default:
 			t.Errorf("outcome %q", got.Outcome)
 		}
-		if got.Outcome != Scale && got.Reason == "" {
+		if got.Outcome != scale.Scale && got.Reason == "" {
 			t.Errorf("%s without a reason", got.Outcome)
 		}
 	})
@@ -107,45 +110,45 @@ func FuzzDecide(f *testing.F) {
 func clampTest(n, least, most int) int { return min(max(n, least), most) }
 
 func seconds(n, least int) time.Duration {
-	return time.Duration(clampTest(n, least, MaxNumber)) * time.Second
+	return time.Duration(clampTest(n, least, scale.MaxNumber)) * time.Second
 }
 
-func fuzzStrategy(kind uint32, n int, target float64) Strategy {
+func fuzzStrategy(kind uint32, n int, target float64) scale.Strategy {
 	switch kind {
 	case 1:
-		return Strategy{Type: Percent, Up: &n, Down: new(min(n, 100)), MinChange: n / 3}
+		return scale.Strategy{Type: scale.Percent, Up: &n, Down: new(min(n, 100)), MinChange: n / 3}
 	case 2:
-		return Strategy{Type: Exact, Up: &n}
+		return scale.Strategy{Type: scale.Exact, Up: &n}
 	case 3:
-		if !(target > 0) || !finite(&target) {
+		if !(target > 0) || !scale.Finite(&target) {
 			target = 1
 		}
-		return Strategy{Type: TargetTracking, Target: target, Tolerance: 0.1}
+		return scale.Strategy{Type: scale.TargetTracking, Target: target, Tolerance: 0.1}
 	}
-	return Strategy{Type: Step, Up: &n, Down: new(1), Steps: []StepAdjustment{{Above: 5, Change: n}}}
+	return scale.Strategy{Type: scale.Step, Up: &n, Down: new(1), Steps: []scale.StepAdjustment{{Above: 5, Change: n}}}
 }
 
 // fuzzTrigger is the trigger of every alert.
-func fuzzTrigger(flags uint32, size int) (t Trigger) {
-	t.Direction = []Direction{0, Up, Down, 0}[flags&3]
+func fuzzTrigger(flags uint32, size int) (t scale.Trigger) {
+	t.Direction = []scale.Direction{0, scale.Up, scale.Down, 0}[flags&3]
 	switch flags >> 2 & 3 {
 	case 1:
-		t.Count = new(clampTest(size, 0, MaxNumber))
+		t.Count = new(clampTest(size, 0, scale.MaxNumber))
 	case 2:
-		t.OnClear = &Trigger{Count: new(clampTest(size, 0, MaxNumber))}
+		t.OnClear = &scale.Trigger{Count: new(clampTest(size, 0, scale.MaxNumber))}
 	}
 	return t
 }
 
-func fuzzIntent(flags uint32, size int, value, threshold float64) Intent {
-	intent := Intent{Pool: "worker", Force: flags>>2&1 == 1}
+func fuzzIntent(flags uint32, size int, value, threshold float64) scale.Intent {
+	intent := scale.Intent{Pool: "worker", Force: flags>>2&1 == 1}
 	switch flags & 3 {
 	case 0:
 		intent.Count = new(max(size, 0))
 	case 1:
 		intent.Delta = &size
 	default:
-		intent.Signal = &Signal{Direction: Direction(flags>>3&3) - 1, Cleared: flags>>5&3 == 3, Comparison: Direction(flags>>7&1)*2 - 1}
+		intent.Signal = &scale.Signal{Direction: scale.Direction(flags>>3&3) - 1, Cleared: flags>>5&3 == 3, Comparison: scale.Direction(flags>>7&1)*2 - 1}
 		if flags>>8&1 == 1 {
 			intent.Signal.Value, intent.Signal.Threshold = &value, &threshold
 		}
@@ -155,7 +158,7 @@ func fuzzIntent(flags uint32, size int, value, threshold float64) Intent {
 		if flags>>10&7 == 5 {
 			intent.Signal.Count = new(max(size, 0))
 		}
-		intent.Signal.Direction = Direction(clampTest(int(intent.Signal.Direction), -1, 1))
+		intent.Signal.Direction = scale.Direction(clampTest(int(intent.Signal.Direction), -1, 1))
 	}
 	return intent
 }

@@ -1,97 +1,82 @@
-package scale
+package scale_test
 
 import (
 	"math"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-const providerURN = "urn:pulumi:dev::demo::pulumi:providers:pkg::default"
-
-// stepOf is a step of a preview, with changed properties.
-func stepOf(op, urn string, properties ...string) ResourceStep {
-	s := ResourceStep{Op: op, URN: urn, Type: "pkg:index:T", Name: urn[strings.LastIndex(urn, ":")+1:]}
-	for _, path := range properties {
-		s.Diffs = append(s.Diffs, PropertyDiff{Path: path, Old: "a", New: "b"})
-	}
-	return s
-}
-
-// waiting is the pending change that such a step shows.
-func waiting(op, urn string, properties ...string) PendingChange {
-	s := stepOf(op, urn)
-	return PendingChange{Op: op, URN: urn, Type: s.Type, Name: s.Name, Properties: properties}
-}
-
-func perpetual(s ResourceStep) ResourceStep { s.Perpetual = true; return s }
+func perpetual(s scale.ResourceStep) scale.ResourceStep { s.Perpetual = true; return s }
 
 func TestWhatOfAPreviewIsPending(t *testing.T) {
-	of := func(pool string, changes ...PendingChange) map[string][]PendingChange {
-		return map[string][]PendingChange{pool: changes}
+	of := func(pool string, changes ...scale.PendingChange) map[string][]scale.PendingChange {
+		return map[string][]scale.PendingChange{pool: changes}
 	}
-	bothPools := func(s *Snapshot) {
-		withRule("api", func(r *Rule) { r.Targets = []string{workerURN} })(s)
+	bothPools := func(s *scale.Snapshot) {
+		scaletest.WithRule("api", func(r *scale.Rule) { r.Targets = []string{scaletest.WorkerURN} })(s)
 	}
 	for _, c := range []struct {
 		name   string
-		edit   func(*Snapshot)
+		edit   func(*scale.Snapshot)
 		pools  []string
-		result Result
-		own    map[string][]PendingChange
-		shared []PendingChange
+		result scale.Result
+		own    map[string][]scale.PendingChange
+		shared []scale.PendingChange
 	}{
 		{name: "no step, nothing"},
 		{
-			name: "a step of a target is its pool's own, with its properties", result: Result{Steps: []ResourceStep{stepOf("update", workerURN, "dir", "size")}},
-			own: of("worker", waiting("update", workerURN, "dir", "size")),
+			name: "a step of a target is its pool's own, with its properties", result: scale.Result{Steps: []scale.ResourceStep{scaletest.StepOf("update", scaletest.WorkerURN, "dir", "size")}},
+			own: of("worker", scaletest.Waiting("update", scaletest.WorkerURN, "dir", "size")),
 		},
 		{
 			name:   "a creation, a deletion and an import are pending too",
-			result: Result{Steps: []ResourceStep{stepOf("create", workerURN), stepOf("delete", apiURN), stepOf("import", providerURN)}},
-			own:    map[string][]PendingChange{"worker": {waiting("create", workerURN)}, "api": {waiting("delete", apiURN)}}, shared: []PendingChange{waiting("import", providerURN)},
+			result: scale.Result{Steps: []scale.ResourceStep{scaletest.StepOf("create", scaletest.WorkerURN), scaletest.StepOf("delete", scaletest.APIURN), scaletest.StepOf("import", scaletest.ProviderURN)}},
+			own:    map[string][]scale.PendingChange{"worker": {scaletest.Waiting("create", scaletest.WorkerURN)}, "api": {scaletest.Waiting("delete", scaletest.APIURN)}}, shared: []scale.PendingChange{scaletest.Waiting("import", scaletest.ProviderURN)},
 		},
 		{
-			name: "a target of two pools is of both", edit: bothPools, result: Result{Steps: []ResourceStep{stepOf("update", workerURN, "dir")}},
-			own: map[string][]PendingChange{"worker": {waiting("update", workerURN, "dir")}, "api": {waiting("update", workerURN, "dir")}},
+			name: "a target of two pools is of both", edit: bothPools, result: scale.Result{Steps: []scale.ResourceStep{scaletest.StepOf("update", scaletest.WorkerURN, "dir")}},
+			own: map[string][]scale.PendingChange{"worker": {scaletest.Waiting("update", scaletest.WorkerURN, "dir")}, "api": {scaletest.Waiting("update", scaletest.WorkerURN, "dir")}},
 		},
 		{
 			name: "a target of a pool that is not asked for is shared: it comes along all the same", pools: []string{"worker"},
-			result: Result{Steps: []ResourceStep{stepOf("update", apiURN, "dir")}}, shared: []PendingChange{waiting("update", apiURN, "dir")},
+			result: scale.Result{Steps: []scale.ResourceStep{scaletest.StepOf("update", scaletest.APIURN, "dir")}}, shared: []scale.PendingChange{scaletest.Waiting("update", scaletest.APIURN, "dir")},
 		},
 		{
-			name: "a provider is shared", result: Result{Steps: []ResourceStep{stepOf("update", providerURN, "region")}},
-			shared: []PendingChange{waiting("update", providerURN, "region")},
+			name: "a provider is shared", result: scale.Result{Steps: []scale.ResourceStep{scaletest.StepOf("update", scaletest.ProviderURN, "region")}},
+			shared: []scale.PendingChange{scaletest.Waiting("update", scaletest.ProviderURN, "region")},
 		},
 		{
-			name: "a perpetual difference is none", result: Result{Steps: []ResourceStep{perpetual(stepOf("update", workerURN, "hash"))}},
+			name: "a perpetual difference is none", result: scale.Result{Steps: []scale.ResourceStep{perpetual(scaletest.StepOf("update", scaletest.WorkerURN, "hash"))}},
 		},
 		{
-			name: "only an update can be perpetual", result: Result{Steps: []ResourceStep{perpetual(stepOf("replace", workerURN, "hash"))}},
-			own: of("worker", waiting("replace", workerURN, "hash")),
+			name: "only an update can be perpetual", result: scale.Result{Steps: []scale.ResourceStep{perpetual(scaletest.StepOf("replace", scaletest.WorkerURN, "hash"))}},
+			own: of("worker", scaletest.Waiting("replace", scaletest.WorkerURN, "hash")),
 		},
 		{
 			name: "a replacement counts once",
-			result: Result{Steps: []ResourceStep{
-				stepOf("create-replacement", workerURN, "name"), stepOf("replace", workerURN, "name"), stepOf("delete-replaced", workerURN),
+			result: scale.Result{Steps: []scale.ResourceStep{
+				scaletest.StepOf("create-replacement", scaletest.WorkerURN, "name"), scaletest.StepOf("replace", scaletest.WorkerURN, "name"), scaletest.StepOf("delete-replaced", scaletest.WorkerURN),
 			}},
-			own: of("worker", waiting("replace", workerURN, "name")),
+			own: of("worker", scaletest.Waiting("replace", scaletest.WorkerURN, "name")),
 		},
 		{
-			name: "an option of a target is its pool's own", result: Result{ChangedOptions: []PendingChange{waiting("update", workerURN, "protect")}},
-			own: of("worker", waiting("update", workerURN, "protect")),
+			name: "an option of a target is its pool's own", result: scale.Result{ChangedOptions: []scale.PendingChange{scaletest.Waiting("update", scaletest.WorkerURN, "protect")}},
+			own: of("worker", scaletest.Waiting("update", scaletest.WorkerURN, "protect")),
 		},
 		{
-			name: "an option of any other resource is left as it is", result: Result{ChangedOptions: []PendingChange{waiting("update", providerURN, "protect")}},
+			name: "an option of any other resource is left as it is", result: scale.Result{ChangedOptions: []scale.PendingChange{scaletest.Waiting("update", scaletest.ProviderURN, "protect")}},
 		},
 		{
-			name: "an output of the stack is shared", result: Result{ChangedOutputs: []string{"url"}}, shared: []PendingChange{{Op: "output", Name: "url"}},
+			name: "an output of the stack is shared", result: scale.Result{ChangedOutputs: []string{"url"}}, shared: []scale.PendingChange{{Op: "output", Name: "url"}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := snapshot()
+			snap := scaletest.Snapshot()
 			if c.edit != nil {
 				c.edit(snap)
 			}
@@ -99,9 +84,9 @@ func TestWhatOfAPreviewIsPending(t *testing.T) {
 				c.pools = []string{"api", "worker"}
 			}
 			if c.own == nil {
-				c.own = map[string][]PendingChange{}
+				c.own = map[string][]scale.PendingChange{}
 			}
-			own, shared := JudgePending(snap, c.pools, &c.result)
+			own, shared := scale.JudgePending(snap, c.pools, &c.result)
 			if diff := cmp.Diff(c.own, own); diff != "" {
 				t.Errorf("own: -want +got:\n%s", diff)
 			}
@@ -113,12 +98,12 @@ func TestWhatOfAPreviewIsPending(t *testing.T) {
 }
 
 func TestPendingChangeInWords(t *testing.T) {
-	for want, change := range map[string]PendingChange{
+	for want, change := range map[string]scale.PendingChange{
 		"stack output url":                             {Op: "output", Name: "url"},
-		"create of pkg:index:T worker":                 waiting("create", workerURN),
-		"update of pkg:index:T worker (dir, size)":     waiting("update", workerURN, "dir", "size"),
-		"replace of pkg:index:T worker (name)":         waiting("replace", workerURN, "name"),
-		"update of pkg:index:T worker (tags[\"a.b\"])": waiting("update", workerURN, `tags["a.b"]`),
+		"create of pkg:index:T worker":                 scaletest.Waiting("create", scaletest.WorkerURN),
+		"update of pkg:index:T worker (dir, size)":     scaletest.Waiting("update", scaletest.WorkerURN, "dir", "size"),
+		"replace of pkg:index:T worker (name)":         scaletest.Waiting("replace", scaletest.WorkerURN, "name"),
+		"update of pkg:index:T worker (tags[\"a.b\"])": scaletest.Waiting("update", scaletest.WorkerURN, `tags["a.b"]`),
 	} {
 		if got := change.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -128,82 +113,84 @@ func TestPendingChangeInWords(t *testing.T) {
 
 func TestReasonOfWhatIsPending(t *testing.T) {
 	const commit, other = "0123456789abcdef", "fedcba9876543210"
-	outputs := func(n int) []PendingChange {
-		var out []PendingChange
+	outputs := func(n int) []scale.PendingChange {
+		var out []scale.PendingChange
 		for i := range n {
-			out = append(out, PendingChange{Op: "output", Name: string(rune('a' + i))})
+			out = append(out, scale.PendingChange{Op: "output", Name: string(rune('a' + i))})
 		}
 		return out
 	}
 	for _, c := range []struct {
 		name    string
-		program Program
-		changes []PendingChange
+		program scale.Program
+		changes []scale.PendingChange
 		want    string
 	}{
-		{"says what", Program{}, outputs(1), "changes are pending that would come along: stack output a"},
+		{"says what", scale.Program{}, outputs(1), "changes are pending that would come along: stack output a"},
 		{
-			"says five, and how many more there are", Program{}, outputs(7),
+			"says five, and how many more there are", scale.Program{}, outputs(7),
 			"changes are pending that would come along: stack output a; stack output b; stack output c; stack output d; stack output e; 2 more",
 		},
 		{
-			"says both commits", Program{Deploy: &Deploy{Commit: commit}, Commit: other}, outputs(1),
+			"says both commits", scale.Program{Deploy: &scale.Deploy{Commit: commit}, Commit: other}, outputs(1),
 			"changes are pending that would come along: stack output a; the stack was deployed from commit 0123456789, and this checkout is at commit fedcba9876",
 		},
 		{
-			"says that the deploy was not committed", Program{Deploy: &Deploy{Commit: commit, Dirty: true}, Commit: commit}, outputs(1),
+			"says that the deploy was not committed", scale.Program{Deploy: &scale.Deploy{Commit: commit, Dirty: true}, Commit: commit}, outputs(1),
 			"changes are pending that would come along: stack output a; the stack was deployed from commit 0123456789 with changes that were not committed, " +
 				"and this checkout is at commit 0123456789",
 		},
 		{
-			"says that the deploy's commit is not known", Program{Deploy: &Deploy{}}, outputs(1),
+			"says that the deploy's commit is not known", scale.Program{Deploy: &scale.Deploy{}}, outputs(1),
 			"changes are pending that would come along: stack output a; the stack was deployed from no known commit",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := snapshot()
+			snap := scaletest.Snapshot()
 			snap.Program = c.program
 			if diff := cmp.Diff(c.want, snap.PendingReason(c.changes)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
-	if got := Abbreviate("ab"); got != "ab" {
+	if got := scale.Abbreviate("ab"); got != "ab" {
 		t.Errorf("of a short hash %q", got)
 	}
 }
 
 func TestFollows(t *testing.T) {
-	ours := func(head string) Update {
-		return Update{Kind: KindUpdate, Succeeded: true, Head: head, Pools: []string{"worker"}}
+	ours := func(head string) scale.Update {
+		return scale.Update{Kind: scale.KindUpdate, Succeeded: true, Head: head, Pools: []string{"worker"}}
 	}
-	theirs := func(head string) Update { return Update{Kind: KindUpdate, Succeeded: true, Head: head} }
-	along := func(u Update) Update { u.BroughtAlong = true; return u }
+	theirs := func(head string) scale.Update {
+		return scale.Update{Kind: scale.KindUpdate, Succeeded: true, Head: head}
+	}
+	along := func(u scale.Update) scale.Update { u.BroughtAlong = true; return u }
 	for _, c := range []struct {
 		name    string
-		updates []Update
+		updates []scale.Update
 		want    bool
 	}{
-		{"the newest update follows itself", []Update{theirs("proved")}, true},
-		{"scalings of ours follow it", []Update{ours("3"), ours("2"), theirs("proved"), theirs("0")}, true},
-		{"one of ours that failed too", []Update{failed(ours("2")), theirs("proved")}, true},
-		{"somebody's update does not", []Update{theirs("2"), theirs("proved")}, false},
-		{"nor one below ours", []Update{ours("3"), theirs("2"), theirs("proved")}, false},
-		{"nor one that failed", []Update{failed(theirs("2")), theirs("proved")}, false},
-		{"nor somebody's refresh", []Update{ofKind(theirs("2"), "refresh"), theirs("proved")}, false},
-		{"nor one of ours that was allowed to bring something along", []Update{along(ours("2")), theirs("proved")}, false},
-		{"one that brought something along before the proof does not matter", []Update{ours("2"), along(ours("proved"))}, true},
-		{"a head that is not in the history is unknown", []Update{ours("3"), ours("2")}, false},
+		{"the newest update follows itself", []scale.Update{theirs("proved")}, true},
+		{"scalings of ours follow it", []scale.Update{ours("3"), ours("2"), theirs("proved"), theirs("0")}, true},
+		{"one of ours that failed too", []scale.Update{scaletest.Failed(ours("2")), theirs("proved")}, true},
+		{"somebody's update does not", []scale.Update{theirs("2"), theirs("proved")}, false},
+		{"nor one below ours", []scale.Update{ours("3"), theirs("2"), theirs("proved")}, false},
+		{"nor one that failed", []scale.Update{scaletest.Failed(theirs("2")), theirs("proved")}, false},
+		{"nor somebody's refresh", []scale.Update{scaletest.OfKind(theirs("2"), "refresh"), theirs("proved")}, false},
+		{"nor one of ours that was allowed to bring something along", []scale.Update{along(ours("2")), theirs("proved")}, false},
+		{"one that brought something along before the proof does not matter", []scale.Update{ours("2"), along(ours("proved"))}, true},
+		{"a head that is not in the history is unknown", []scale.Update{ours("3"), ours("2")}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := snapshot(withUpdates(c.updates...))
+			snap := scaletest.Snapshot(scaletest.WithUpdates(c.updates...))
 			snap.Head = c.updates[0].Head
 			if got := snap.Follows("proved"); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})
 	}
-	if !(&Snapshot{}).Follows("") {
+	if !(&scale.Snapshot{}).Follows("") {
 		t.Error("a stack without updates does not follow itself")
 	}
 }
@@ -212,67 +199,67 @@ func TestUnchangedCounts(t *testing.T) {
 	const madeURN = "urn:pulumi:dev::demo::pkg:index:Worker::worker-0"
 	for _, c := range []struct {
 		name  string
-		edit  func(*Snapshot)
+		edit  func(*scale.Snapshot)
 		pools []string
 		sizes map[string]int
-		want  Change
+		want  scale.Change
 		none  bool
 	}{
 		{
 			name: "has every count as it is configured", pools: []string{"api", "worker"},
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{apiURN, workerURN}},
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{scaletest.APIURN, scaletest.WorkerURN}},
 		},
 		{
 			name: "targets the pools that are asked for alone", pools: []string{"worker"},
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{workerURN}},
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{scaletest.WorkerURN}},
 		},
 		{
 			name: "has the state's size where that is another", pools: []string{"worker"}, sizes: map[string]int{"worker": 7},
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "7"), Targets: []string{workerURN}},
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "7"), Targets: []string{scaletest.WorkerURN}},
 		},
 		{
 			name: "the size of a pool that is not asked for is not its concern", pools: []string{"api"}, sizes: map[string]int{"worker": 7},
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{apiURN}},
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{scaletest.APIURN}},
 		},
 		{
-			name: "updates dependents if one of the pools does", pools: []string{"api", "worker"}, edit: withRule("api", func(r *Rule) { r.TargetDependents = true }),
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{apiURN, workerURN}, TargetDependents: true},
+			name: "updates dependents if one of the pools does", pools: []string{"api", "worker"}, edit: scaletest.WithRule("api", func(r *scale.Rule) { r.TargetDependents = true }),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{scaletest.APIURN, scaletest.WorkerURN}, TargetDependents: true},
 		},
 		{
 			name: "leaves out a URN that is not there, which the engine would refuse", pools: []string{"worker"},
-			edit: withRule("worker", func(r *Rule) { r.Targets = []string{madeURN, workerURN} }),
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{workerURN}},
+			edit: scaletest.WithRule("worker", func(r *scale.Rule) { r.Targets = []string{madeURN, scaletest.WorkerURN} }),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{scaletest.WorkerURN}},
 		},
 		{
 			name: "keeps a pattern that matches nothing yet", pools: []string{"worker"},
-			edit: withRule("worker", func(r *Rule) { r.Targets = []string{"**::none-*", workerURN} }),
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{"**::none-*", workerURN}},
+			edit: scaletest.WithRule("worker", func(r *scale.Rule) { r.Targets = []string{"**::none-*", scaletest.WorkerURN} }),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{"**::none-*", scaletest.WorkerURN}},
 		},
 		{
 			name: "is of no use where no target is there, and none is a pattern", pools: []string{"worker"}, none: true,
-			edit: withRule("worker", func(r *Rule) { r.Targets = []string{"urn:none"} }),
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3")},
+			edit: scaletest.WithRule("worker", func(r *scale.Rule) { r.Targets = []string{"urn:none"} }),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3")},
 		},
 		{
 			name: "looks at the outputs for a pattern of which nothing is there yet", pools: []string{"worker"},
-			edit: withRule("worker", func(r *Rule) { r.Targets = []string{"**::none-*"} }),
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{"**::none-*"}},
+			edit: scaletest.WithRule("worker", func(r *scale.Rule) { r.Targets = []string{"**::none-*"} }),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "3"), Targets: []string{"**::none-*"}},
 		},
 		{
-			name: "leaves a secret count to the file", pools: []string{"api"}, edit: withUpdates(update(0, "worker", "[secret]", "api", "2")),
-			want: Change{Settings: settingsOf("apiCount", "2"), Targets: []string{apiURN}},
+			name: "leaves a secret count to the file", pools: []string{"api"}, edit: scaletest.WithUpdates(scaletest.Update(0, "worker", "[secret]", "api", "2")),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2"), Targets: []string{scaletest.APIURN}},
 		},
 		{
-			name: "leaves a key away that is not set", pools: []string{"api"}, edit: withUpdates(update(0, "worker", "-", "api", "2")),
-			want: Change{Settings: settingsOf("apiCount", "2", "workerCount", "-"), Targets: []string{apiURN}},
+			name: "leaves a key away that is not set", pools: []string{"api"}, edit: scaletest.WithUpdates(scaletest.Update(0, "worker", "-", "api", "2")),
+			want: scale.Change{Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "-"), Targets: []string{scaletest.APIURN}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := snapshot()
+			snap := scaletest.Snapshot()
 			if c.edit != nil {
 				c.edit(snap)
 			}
-			got, ok := UnchangedCounts(snap, c.pools, c.sizes)
+			got, ok := scale.UnchangedCounts(snap, c.pools, c.sizes)
 			c.want.Head, c.want.Message = "head", "pulumiscale: what is pending"
 			if diff := cmp.Diff(c.want, got); diff != "" || ok == c.none {
 				t.Errorf("of use: %v, -want +got:\n%s", ok, diff)
@@ -289,12 +276,12 @@ func TestStateSize(t *testing.T) {
 		}
 		return out
 	}
-	goes := func(from, to any) ResourceStep {
-		return ResourceStep{Op: "update", URN: workerURN, Diffs: []PropertyDiff{{Path: "labels", Old: "a", New: "b"}, {Path: "spec.size", Old: from, New: to}}}
+	goes := func(from, to any) scale.ResourceStep {
+		return scale.ResourceStep{Op: "update", URN: scaletest.WorkerURN, Diffs: []scale.PropertyDiff{{Path: "labels", Old: "a", New: "b"}, {Path: "spec.size", Old: from, New: to}}}
 	}
-	steps := func(op string, urns ...string) (out []ResourceStep) {
+	steps := func(op string, urns ...string) (out []scale.ResourceStep) {
 		for _, urn := range urns {
-			out = append(out, ResourceStep{Op: op, URN: urn})
+			out = append(out, scale.ResourceStep{Op: op, URN: urn})
 		}
 		return out
 	}
@@ -303,23 +290,23 @@ func TestStateSize(t *testing.T) {
 		name       string
 		resources  []string
 		configured int
-		steps      []ResourceStep
+		steps      []scale.ResourceStep
 		want       int
 	}{
 		{"without a step nothing tells", nil, 3, nil, none},
-		{"a number that goes to the count tells", nil, 3, []ResourceStep{goes(5, 3)}, 5},
-		{"as the engine's events have it", nil, 3, []ResourceStep{goes(5.0, 3.0)}, 5},
-		{"also as a text", nil, 3, []ResourceStep{goes("5", "3")}, 5},
-		{"or one of each", nil, 3, []ResourceStep{goes("5", 3.0)}, 5},
-		{"to zero, too", nil, 0, []ResourceStep{goes(5, 0)}, 5},
-		{"and from zero", nil, 3, []ResourceStep{goes(0, 3)}, 0},
-		{"a number that goes elsewhere does not", nil, 3, []ResourceStep{goes(7, 5)}, none},
-		{"nor one that comes from the count", nil, 3, []ResourceStep{goes(3, 5)}, none},
-		{"nor one that is not whole", nil, 3, []ResourceStep{goes(2.5, 3)}, none},
-		{"nor one below zero", nil, 3, []ResourceStep{goes(-1, 3)}, none},
-		{"nor what is no number", nil, 3, []ResourceStep{goes("five", 3), goes(nil, 3), goes(true, 3), goes(map[string]any{}, 3), goes([]any{5}, 3), goes(math.NaN(), 3)}, none},
-		{"nor one of another resource", nil, 3, []ResourceStep{{Op: "update", URN: apiURN, Diffs: []PropertyDiff{{Old: 5, New: 3}}}}, none},
-		{"nor one of a replacement", nil, 3, []ResourceStep{{Op: "replace", URN: workerURN, Diffs: []PropertyDiff{{Old: 5, New: 3}}}}, none},
+		{"a number that goes to the count tells", nil, 3, []scale.ResourceStep{goes(5, 3)}, 5},
+		{"as the engine's events have it", nil, 3, []scale.ResourceStep{goes(5.0, 3.0)}, 5},
+		{"also as a text", nil, 3, []scale.ResourceStep{goes("5", "3")}, 5},
+		{"or one of each", nil, 3, []scale.ResourceStep{goes("5", 3.0)}, 5},
+		{"to zero, too", nil, 0, []scale.ResourceStep{goes(5, 0)}, 5},
+		{"and from zero", nil, 3, []scale.ResourceStep{goes(0, 3)}, 0},
+		{"a number that goes elsewhere does not", nil, 3, []scale.ResourceStep{goes(7, 5)}, none},
+		{"nor one that comes from the count", nil, 3, []scale.ResourceStep{goes(3, 5)}, none},
+		{"nor one that is not whole", nil, 3, []scale.ResourceStep{goes(2.5, 3)}, none},
+		{"nor one below zero", nil, 3, []scale.ResourceStep{goes(-1, 3)}, none},
+		{"nor what is no number", nil, 3, []scale.ResourceStep{goes("five", 3), goes(nil, 3), goes(true, 3), goes(map[string]any{}, 3), goes([]any{5}, 3), goes(math.NaN(), 3)}, none},
+		{"nor one of another resource", nil, 3, []scale.ResourceStep{{Op: "update", URN: scaletest.APIURN, Diffs: []scale.PropertyDiff{{Old: 5, New: 3}}}}, none},
+		{"nor one of a replacement", nil, 3, []scale.ResourceStep{{Op: "replace", URN: scaletest.WorkerURN, Diffs: []scale.PropertyDiff{{Old: 5, New: 3}}}}, none},
 		{"resources that come tell", worker("W", 2), 3, steps("create", worker("W", 3)[2]), 2},
 		{"resources that go tell", worker("W", 5), 3, steps("delete", worker("W", 5)[3:]...), 5},
 		{"two for each unit", append(worker("W", 4), worker("Disk", 4)...), 3, steps("delete", worker("W", 4)[3], worker("Disk", 4)[3]), 4},
@@ -328,12 +315,12 @@ func TestStateSize(t *testing.T) {
 		{"none that is left does not", worker("W", 2), 0, steps("delete", worker("W", 2)...), none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := snapshot()
-			rule := leastRule()
+			snap := scaletest.Snapshot()
+			rule := scaletest.LeastRule()
 			if c.resources != nil {
 				snap.Resources, rule.Targets = c.resources, []string{"**::worker-*"}
 			}
-			got, ok := stateSize(snap, rule, c.configured, c.steps)
+			got, ok := scale.StateSize(snap, rule, c.configured, c.steps)
 			if !ok {
 				got = none
 			}
@@ -347,19 +334,19 @@ func TestStateSize(t *testing.T) {
 func TestWhatMakesTheSizesDoubtful(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		updates []Update
+		updates []scale.Update
 		want    bool
 	}{
-		{"an update tells them", []Update{update(0)}, false},
-		{"somebody's refresh after it", []Update{ofKind(update(0), "refresh"), update(time.Hour)}, true},
-		{"a refresh that failed, which may have got half way", []Update{failed(ofKind(update(0), "refresh")), update(time.Hour)}, true},
-		{"a refresh before it does not", []Update{update(0), ofKind(update(time.Hour), "refresh")}, false},
-		{"a refresh before one that failed", []Update{failed(update(0)), ofKind(update(time.Hour), "refresh")}, true},
-		{"an update that failed does not: it is unsettled", []Update{failed(update(0)), update(time.Hour)}, false},
+		{"an update tells them", []scale.Update{scaletest.Update(0)}, false},
+		{"somebody's refresh after it", []scale.Update{scaletest.OfKind(scaletest.Update(0), "refresh"), scaletest.Update(time.Hour)}, true},
+		{"a refresh that failed, which may have got half way", []scale.Update{scaletest.Failed(scaletest.OfKind(scaletest.Update(0), "refresh")), scaletest.Update(time.Hour)}, true},
+		{"a refresh before it does not", []scale.Update{scaletest.Update(0), scaletest.OfKind(scaletest.Update(time.Hour), "refresh")}, false},
+		{"a refresh before one that failed", []scale.Update{scaletest.Failed(scaletest.Update(0)), scaletest.OfKind(scaletest.Update(time.Hour), "refresh")}, true},
+		{"an update that failed does not: it is unsettled", []scale.Update{scaletest.Failed(scaletest.Update(0)), scaletest.Update(time.Hour)}, false},
 		{"without a history nothing does", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := snapshot(withUpdates(c.updates...)).DoubtsSizes(); got != c.want {
+			if got := scaletest.Snapshot(scaletest.WithUpdates(c.updates...)).DoubtsSizes(); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})

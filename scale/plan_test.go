@@ -1,36 +1,39 @@
-package scale
+package scale_test
 
 import (
 	"errors"
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // to is the intent for a pool, from a source and for a reason.
-func to(pool string, n int, source, reason string) Intent {
-	return Intent{Pool: pool, Count: &n, Source: source, Reason: reason}
+func to(pool string, n int, source, reason string) scale.Intent {
+	return scale.Intent{Pool: pool, Count: &n, Source: source, Reason: reason}
 }
 
 func TestPlanIsOneChangeForAllPools(t *testing.T) {
-	snap := snapshot(withRule("api", func(r *Rule) { r.TargetDependents, r.Targets = true, []string{apiURN, "**::api-*"} }),
-		withRule("worker", func(r *Rule) { r.Refresh = true }))
-	intents := []Intent{to("worker", 5, "prometheus", "HighCPU"), to("api", 1, "cli", ""), to("worker", 7, "cli", "deploy day")}
-	got := MakePlan(snap, intents, noon)
-	want := Plan{
-		Decisions: []Decision{
-			{Intent: intents[0], Outcome: Scale, From: new(3), Wanted: 5, To: 5},
-			{Intent: intents[1], Outcome: Scale, From: new(2), Wanted: 1, To: 1},
-			{Intent: intents[2], Outcome: Scale, From: new(5), Wanted: 7, To: 7},
+	snap := scaletest.Snapshot(scaletest.WithRule("api", func(r *scale.Rule) { r.TargetDependents, r.Targets = true, []string{scaletest.APIURN, "**::api-*"} }),
+		scaletest.WithRule("worker", func(r *scale.Rule) { r.Refresh = true }))
+	intents := []scale.Intent{to("worker", 5, "prometheus", "HighCPU"), to("api", 1, "cli", ""), to("worker", 7, "cli", "deploy day")}
+	got := scale.MakePlan(snap, intents, scaletest.Noon)
+	want := scale.Plan{
+		Decisions: []scale.Decision{
+			{Intent: intents[0], Outcome: scale.Scale, From: new(3), Wanted: 5, To: 5},
+			{Intent: intents[1], Outcome: scale.Scale, From: new(2), Wanted: 1, To: 1},
+			{Intent: intents[2], Outcome: scale.Scale, From: new(5), Wanted: 7, To: 7},
 		},
-		Moves: []Move{
+		Moves: []scale.Move{
 			{Pool: "api", From: new(2), To: 1, Why: "cli"},
 			{Pool: "worker", From: new(3), To: 7, Why: "prometheus: HighCPU, cli: deploy day"},
 		},
-		Change: Change{
-			Settings: settingsOf("apiCount", "1", "workerCount", "7"), Pools: []string{"api", "worker"},
-			Targets: []string{apiURN, "**::api-*", workerURN}, TargetDependents: true, Refresh: true,
+		Change: scale.Change{
+			Settings: scaletest.SettingsOf("apiCount", "1", "workerCount", "7"), Pools: []string{"api", "worker"},
+			Targets: []string{scaletest.APIURN, "**::api-*", scaletest.WorkerURN}, TargetDependents: true, Refresh: true,
 			Message: "pulumiscale: api 2 -> 1 (cli); worker 3 -> 7 (prometheus: HighCPU, cli: deploy day)", Head: "head",
 		},
 	}
@@ -41,8 +44,8 @@ func TestPlanIsOneChangeForAllPools(t *testing.T) {
 
 func TestPlanNamesEachCauseOnce(t *testing.T) {
 	high := to("worker", 5, "prometheus", "HighCPU")
-	low := Intent{Pool: "worker", Delta: new(0), Source: "cli", Reason: "changes nothing"}
-	p := MakePlan(snapshot(), []Intent{high, low, {Pool: "worker", Count: new(6), Source: "prometheus", Reason: "HighCPU"}, toCount(7)}, noon)
+	low := scale.Intent{Pool: "worker", Delta: new(0), Source: "cli", Reason: "changes nothing"}
+	p := scale.MakePlan(scaletest.Snapshot(), []scale.Intent{high, low, {Pool: "worker", Count: new(6), Source: "prometheus", Reason: "HighCPU"}, scaletest.ToCount(7)}, scaletest.Noon)
 	if diff := cmp.Diff("prometheus: HighCPU", p.Moves[0].Why); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -51,42 +54,42 @@ func TestPlanNamesEachCauseOnce(t *testing.T) {
 func TestPlanMoves(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		snap    *Snapshot
-		intents []Intent
+		snap    *scale.Snapshot
+		intents []scale.Intent
 		want    string
 		// outcomes are those of the decisions.
-		outcomes []Outcome
+		outcomes []scale.Outcome
 	}{
-		{"a scaling is a move", snapshot(), []Intent{byDelta(2)}, "worker 3 -> 5", []Outcome{Scale}},
-		{"no change is none", snapshot(), []Intent{toCount(3)}, "", []Outcome{NoChange}},
-		{"intents that cancel each other out are none", snapshot(), []Intent{byDelta(2), byDelta(-2)}, "", []Outcome{Scale, Scale}},
+		{"a scaling is a move", scaletest.Snapshot(), []scale.Intent{scaletest.ByDelta(2)}, "worker 3 -> 5", []scale.Outcome{scale.Scale}},
+		{"no change is none", scaletest.Snapshot(), []scale.Intent{scaletest.ToCount(3)}, "", []scale.Outcome{scale.NoChange}},
+		{"intents that cancel each other out are none", scaletest.Snapshot(), []scale.Intent{scaletest.ByDelta(2), scaletest.ByDelta(-2)}, "", []scale.Outcome{scale.Scale, scale.Scale}},
 		{
-			"an unknown count is a question mark", snapshot(withUpdates()), []Intent{toCount(5)}, "worker ? -> 5", []Outcome{Scale},
+			"an unknown count is a question mark", scaletest.Snapshot(scaletest.WithUpdates()), []scale.Intent{scaletest.ToCount(5)}, "worker ? -> 5", []scale.Outcome{scale.Scale},
 		},
 		{
-			"a present count that is only to be written down is a move", snapshot(withRule("worker", func(r *Rule) { r.Current = new(4) })),
-			[]Intent{toCount(4)}, "worker 4 -> 4", []Outcome{Scale},
+			"a present count that is only to be written down is a move", scaletest.Snapshot(scaletest.WithRule("worker", func(r *scale.Rule) { r.Current = new(4) })),
+			[]scale.Intent{scaletest.ToCount(4)}, "worker 4 -> 4", []scale.Outcome{scale.Scale},
 		},
 		{
-			"a present count that is to become the configured one is a move", snapshot(withRule("worker", func(r *Rule) { r.Current = new(4) })),
-			[]Intent{toCount(3)}, "worker 4 -> 3", []Outcome{Scale},
+			"a present count that is to become the configured one is a move", scaletest.Snapshot(scaletest.WithRule("worker", func(r *scale.Rule) { r.Current = new(4) })),
+			[]scale.Intent{scaletest.ToCount(3)}, "worker 4 -> 3", []scale.Outcome{scale.Scale},
 		},
 		{
 			"intents that cancel each other out write down what is configured otherwise",
-			snapshot(withRule("worker", func(r *Rule) { r.Current = new(4) })), []Intent{byDelta(2), byDelta(-2)}, "worker 4 -> 4", []Outcome{Scale, Scale},
+			scaletest.Snapshot(scaletest.WithRule("worker", func(r *scale.Rule) { r.Current = new(4) })), []scale.Intent{scaletest.ByDelta(2), scaletest.ByDelta(-2)}, "worker 4 -> 4", []scale.Outcome{scale.Scale, scale.Scale},
 		},
 		{
-			"what is paused does not hold back another pool", snapshot(withRule("worker", paused(PauseBoth))),
-			[]Intent{byDelta(2), {Pool: "api", Delta: new(1)}}, "api 2 -> 3", []Outcome{Paused, Scale},
+			"what is paused does not hold back another pool", scaletest.Snapshot(scaletest.WithRule("worker", scaletest.Paused(scale.PauseBoth))),
+			[]scale.Intent{scaletest.ByDelta(2), {Pool: "api", Delta: new(1)}}, "api 2 -> 3", []scale.Outcome{scale.Paused, scale.Scale},
 		},
 		{
 			"the cooldown is read from the history",
-			snapshot(withUpdates(update(time.Minute, "worker", "3", "api", "2"), update(time.Hour, "worker", "2", "api", "2"))),
-			[]Intent{byDelta(2), {Pool: "api", Delta: new(1)}}, "api 2 -> 3", []Outcome{CoolingDown, Scale},
+			scaletest.Snapshot(scaletest.WithUpdates(scaletest.Update(time.Minute, "worker", "3", "api", "2"), scaletest.Update(time.Hour, "worker", "2", "api", "2"))),
+			[]scale.Intent{scaletest.ByDelta(2), {Pool: "api", Delta: new(1)}}, "api 2 -> 3", []scale.Outcome{scale.CoolingDown, scale.Scale},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := MakePlan(c.snap, c.intents, noon)
+			p := scale.MakePlan(c.snap, c.intents, scaletest.Noon)
 			moves := ""
 			for _, m := range p.Moves {
 				moves += m.String()
@@ -94,42 +97,34 @@ func TestPlanMoves(t *testing.T) {
 			if diff := cmp.Diff(c.want, moves); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if diff := cmp.Diff(c.outcomes, outcomes(p)); diff != "" {
+			if diff := cmp.Diff(c.outcomes, scaletest.Outcomes(p)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
 }
 
-func outcomes(p Plan) []Outcome {
-	var out []Outcome
-	for _, d := range p.Decisions {
-		out = append(out, d.Outcome)
-	}
-	return out
-}
-
 func TestPlanRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		snap   *Snapshot
-		intent Intent
+		snap   *scale.Snapshot
+		intent scale.Intent
 		want   error
 	}{
-		{"a pool without a rule", snapshot(), Intent{Pool: "workers", Count: new(1)}, &UnknownPoolError{Pool: "workers", Nearest: "worker", Known: []string{"api", "worker"}}},
+		{"a pool without a rule", scaletest.Snapshot(), scale.Intent{Pool: "workers", Count: new(1)}, &scale.UnknownPoolError{Pool: "workers", Nearest: "worker", Known: []string{"api", "worker"}}},
 		{
-			"a configured value that is no count", snapshot(withUpdates(update(0, "worker", "many", "api", "2"))), toCount(5),
-			&ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`},
+			"a configured value that is no count", scaletest.Snapshot(scaletest.WithUpdates(scaletest.Update(0, "worker", "many", "api", "2"))), scaletest.ToCount(5),
+			&scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`},
 		},
 		{
-			"to write over what is no count in the file", snapshot(withFile("worker", "many")), toCount(5),
-			&ValueError{Pool: "worker", Key: "workerCount", Found: `"many" in the configuration file`},
+			"to write over what is no count in the file", scaletest.Snapshot(scaletest.WithFile("worker", "many")), scaletest.ToCount(5),
+			&scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"many" in the configuration file`},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			intents := []Intent{c.intent, {Pool: "api", Count: new(9)}, c.intent}
-			p := MakePlan(c.snap, intents, noon)
-			want := Decision{Intent: c.intent, Outcome: Refused, Reason: c.want.Error(), Err: c.want}
+			intents := []scale.Intent{c.intent, {Pool: "api", Count: new(9)}, c.intent}
+			p := scale.MakePlan(c.snap, intents, scaletest.Noon)
+			want := scale.Decision{Intent: c.intent, Outcome: scale.Refused, Reason: c.want.Error(), Err: c.want}
 			for _, i := range []int{0, 2} {
 				if diff := cmp.Diff(want, p.Decisions[i]); diff != "" {
 					t.Errorf("decision %d: -want +got:\n%s", i, diff)
@@ -143,22 +138,22 @@ func TestPlanRefuses(t *testing.T) {
 }
 
 func TestChangeFixesTheKeyOfEveryRule(t *testing.T) {
-	path := func(r *Rule) { r.ConfigKey, r.ConfigPath = "pools.api.count", true }
+	path := func(r *scale.Rule) { r.ConfigKey, r.ConfigPath = "pools.api.count", true }
 	for _, c := range []struct {
 		name string
-		snap *Snapshot
-		want []Setting
+		snap *scale.Snapshot
+		want []scale.Setting
 	}{
-		{"to what is configured, whatever the file says", snapshot(withFile("api", "9")), settingsOf("apiCount", "2", "workerCount", "5")},
-		{"to nothing where nothing is configured", snapshot(withUpdates(update(0, "worker", "3", "api", "-")), withFile("api", "9")), settingsOf("apiCount", "-", "workerCount", "5")},
-		{"by its path", snapshot(withRule("api", path)), []Setting{{Key: "pools.api.count", Path: true, Value: new("2")}, {Key: "workerCount", Value: new("5")}}},
+		{"to what is configured, whatever the file says", scaletest.Snapshot(scaletest.WithFile("api", "9")), scaletest.SettingsOf("apiCount", "2", "workerCount", "5")},
+		{"to nothing where nothing is configured", scaletest.Snapshot(scaletest.WithUpdates(scaletest.Update(0, "worker", "3", "api", "-")), scaletest.WithFile("api", "9")), scaletest.SettingsOf("apiCount", "-", "workerCount", "5")},
+		{"by its path", scaletest.Snapshot(scaletest.WithRule("api", path)), []scale.Setting{{Key: "pools.api.count", Path: true, Value: new("2")}, {Key: "workerCount", Value: new("5")}}},
 		{
-			"unless it holds what is no count and so not ours", snapshot(withUpdates(update(0, "worker", "3", "api", "[secret]"))),
-			settingsOf("workerCount", "5"),
+			"unless it holds what is no count and so not ours", scaletest.Snapshot(scaletest.WithUpdates(scaletest.Update(0, "worker", "3", "api", "[secret]"))),
+			scaletest.SettingsOf("workerCount", "5"),
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := ChangeFor(c.snap, []Move{{Pool: "worker", From: new(3), To: 5}})
+			got := scale.ChangeFor(c.snap, []scale.Move{{Pool: "worker", From: new(3), To: 5}})
 			if diff := cmp.Diff(c.want, got.Settings); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -167,9 +162,9 @@ func TestChangeFixesTheKeyOfEveryRule(t *testing.T) {
 }
 
 func TestChangeTargetsMovedPoolsOnly(t *testing.T) {
-	got := ChangeFor(snapshot(withRule("api", func(r *Rule) { r.TargetDependents, r.Refresh = true, true })), []Move{{Pool: "worker", To: 5}})
-	want := Change{
-		Settings: settingsOf("apiCount", "2", "workerCount", "5"), Pools: []string{"worker"}, Targets: []string{workerURN},
+	got := scale.ChangeFor(scaletest.Snapshot(scaletest.WithRule("api", func(r *scale.Rule) { r.TargetDependents, r.Refresh = true, true })), []scale.Move{{Pool: "worker", To: 5}})
+	want := scale.Change{
+		Settings: scaletest.SettingsOf("apiCount", "2", "workerCount", "5"), Pools: []string{"worker"}, Targets: []string{scaletest.WorkerURN},
 		Message: "pulumiscale: worker ? -> 5", Head: "head",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -178,21 +173,21 @@ func TestChangeTargetsMovedPoolsOnly(t *testing.T) {
 }
 
 func TestSameMoves(t *testing.T) {
-	base := Plan{Moves: []Move{{Pool: "worker", From: new(3), To: 5, Why: "cli"}}}
+	base := scale.Plan{Moves: []scale.Move{{Pool: "worker", From: new(3), To: 5, Why: "cli"}}}
 	for _, c := range []struct {
 		name  string
-		moves []Move
+		moves []scale.Move
 		want  bool
 	}{
-		{"the same pool, from and to the same", []Move{{Pool: "worker", From: new(3), To: 5}}, true},
-		{"another count before", []Move{{Pool: "worker", From: new(4), To: 5}}, false},
-		{"an unknown count before", []Move{{Pool: "worker", To: 5}}, false},
-		{"another count after", []Move{{Pool: "worker", From: new(3), To: 6}}, false},
-		{"another pool", []Move{{Pool: "api", From: new(3), To: 5}}, false},
+		{"the same pool, from and to the same", []scale.Move{{Pool: "worker", From: new(3), To: 5}}, true},
+		{"another count before", []scale.Move{{Pool: "worker", From: new(4), To: 5}}, false},
+		{"an unknown count before", []scale.Move{{Pool: "worker", To: 5}}, false},
+		{"another count after", []scale.Move{{Pool: "worker", From: new(3), To: 6}}, false},
+		{"another pool", []scale.Move{{Pool: "api", From: new(3), To: 5}}, false},
 		{"none", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := base.SameMoves(Plan{Moves: c.moves}); got != c.want {
+			if got := base.SameMoves(scale.Plan{Moves: c.moves}); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -200,19 +195,19 @@ func TestSameMoves(t *testing.T) {
 }
 
 func TestNameTarget(t *testing.T) {
-	p := Plan{Moves: []Move{{Pool: "api"}, {Pool: "worker"}}}
+	p := scale.Plan{Moves: []scale.Move{{Pool: "api"}, {Pool: "worker"}}}
 	other := errors.New("other")
 	for _, c := range []struct {
 		name      string
 		err, want error
 	}{
-		{"a target gets the pool whose it is", &TargetError{Target: workerURN}, &TargetError{Pool: "worker", Target: workerURN}},
-		{"a target of no moved pool stays", &TargetError{Target: "urn:x"}, &TargetError{Target: "urn:x"}},
-		{"a named one keeps its name", &TargetError{Pool: "x", Target: workerURN}, &TargetError{Pool: "x", Target: workerURN}},
+		{"a target gets the pool whose it is", &scale.TargetError{Target: scaletest.WorkerURN}, &scale.TargetError{Pool: "worker", Target: scaletest.WorkerURN}},
+		{"a target of no moved pool stays", &scale.TargetError{Target: "urn:x"}, &scale.TargetError{Target: "urn:x"}},
+		{"a named one keeps its name", &scale.TargetError{Pool: "x", Target: scaletest.WorkerURN}, &scale.TargetError{Pool: "x", Target: scaletest.WorkerURN}},
 		{"another error stays", other, other},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := NameTarget(snapshot(), p, c.err)
+			got := scale.NameTarget(scaletest.Snapshot(), p, c.err)
 			if got.Error() != c.want.Error() {
 				t.Errorf("got %v, want %v", got, c.want)
 			}

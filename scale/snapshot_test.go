@@ -1,8 +1,11 @@
-package scale
+package scale_test
 
 import (
 	"testing"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -18,59 +21,59 @@ func TestScalings(t *testing.T) {
 	const minute = time.Minute
 	for _, c := range []struct {
 		name    string
-		updates []Update
+		updates []scale.Update
 		want    []step
 	}{
 		{"no update is none", nil, nil},
-		{"the first count is no scaling", []Update{update(minute, "worker", "3")}, nil},
-		{"a count given later for the first time is no scaling", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "-")}, nil},
+		{"the first count is no scaling", []scale.Update{scaletest.Update(minute, "worker", "3")}, nil},
+		{"a count given later for the first time is no scaling", []scale.Update{scaletest.Update(minute, "worker", "3"), scaletest.Update(2*minute, "worker", "-")}, nil},
 		{
-			"each change of the count is one, newest first", []Update{update(minute, "worker", "4"), update(2*minute, "worker", "5"), update(3*minute, "worker", "3")},
+			"each change of the count is one, newest first", []scale.Update{scaletest.Update(minute, "worker", "4"), scaletest.Update(2*minute, "worker", "5"), scaletest.Update(3*minute, "worker", "3")},
 			[]step{{5, 4, minute, true}, {3, 5, 2 * minute, true}},
 		},
-		{"an update that keeps the count is none", []Update{update(minute, "worker", "3"), update(2*minute, "worker", "3")}, nil},
-		{"another pool's change is none", []Update{update(minute, "worker", "3", "api", "9"), update(2*minute, "worker", "3", "api", "1")}, nil},
+		{"an update that keeps the count is none", []scale.Update{scaletest.Update(minute, "worker", "3"), scaletest.Update(2*minute, "worker", "3")}, nil},
+		{"another pool's change is none", []scale.Update{scaletest.Update(minute, "worker", "3", "api", "9"), scaletest.Update(2*minute, "worker", "3", "api", "1")}, nil},
 		{
-			"a failed one is one that did not succeed", []Update{failed(update(minute, "worker", "5")), update(2*minute, "worker", "3")},
+			"a failed one is one that did not succeed", []scale.Update{scaletest.Failed(scaletest.Update(minute, "worker", "5")), scaletest.Update(2*minute, "worker", "3")},
 			[]step{{3, 5, minute, false}},
 		},
 		{
 			"one after a failure is compared with the last success",
-			[]Update{update(minute, "worker", "5"), failed(update(2*minute, "worker", "5")), update(3*minute, "worker", "3")},
+			[]scale.Update{scaletest.Update(minute, "worker", "5"), scaletest.Failed(scaletest.Update(2*minute, "worker", "5")), scaletest.Update(3*minute, "worker", "3")},
 			[]step{{3, 5, minute, true}, {3, 5, 2 * minute, false}},
 		},
 		{
-			"one back to the last success is none", []Update{update(minute, "worker", "3"), failed(update(2*minute, "worker", "5")), update(3*minute, "worker", "3")},
+			"one back to the last success is none", []scale.Update{scaletest.Update(minute, "worker", "3"), scaletest.Failed(scaletest.Update(2*minute, "worker", "5")), scaletest.Update(3*minute, "worker", "3")},
 			[]step{{3, 5, 2 * minute, false}},
 		},
 		{
 			"a refresh or a destroy carries no count to a resource",
-			[]Update{ofKind(update(minute, "worker", "9"), "refresh"), ofKind(update(2*minute, "worker", "8"), "destroy"), update(3*minute, "worker", "3")}, nil,
+			[]scale.Update{scaletest.OfKind(scaletest.Update(minute, "worker", "9"), "refresh"), scaletest.OfKind(scaletest.Update(2*minute, "worker", "8"), "destroy"), scaletest.Update(3*minute, "worker", "3")}, nil,
 		},
-		{"what is no count is no scaling", []Update{update(minute, "worker", "many"), update(2*minute, "worker", "3")}, nil},
+		{"what is no count is no scaling", []scale.Update{scaletest.Update(minute, "worker", "many"), scaletest.Update(2*minute, "worker", "3")}, nil},
 		{
 			"the first count that PulumiScale gives is one, from where it came",
-			[]Update{ourUpdate(update(minute, "worker", "5"), "pulumiscale: worker 3 -> 5 (cli)", "worker"), update(2*minute, "worker", "-")}, []step{{3, 5, minute, true}},
+			[]scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5"), "pulumiscale: worker 3 -> 5 (cli)", "worker"), scaletest.Update(2*minute, "worker", "-")}, []step{{3, 5, minute, true}},
 		},
 		{
 			"of several pools in one update too, whatever their reasons say",
-			[]Update{ourUpdate(update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (cli: see worker 9 -> 5); worker 3 -> 5", "api", "worker")},
+			[]scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (cli: see worker 9 -> 5); worker 3 -> 5", "api", "worker")},
 			[]step{{3, 5, minute, true}},
 		},
-		{"but not where it was not known", []Update{ourUpdate(update(minute, "worker", "5"), "pulumiscale: worker ? -> 5", "worker")}, nil},
-		{"nor where its count is another one", []Update{ourUpdate(update(minute, "worker", "5"), "pulumiscale: worker 3 -> 50", "worker")}, nil},
-		{"nor of another pool", []Update{ourUpdate(update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
-		{"nor somebody else's, whatever the message", []Update{{Kind: KindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: texts("worker", "5")}}, nil},
+		{"but not where it was not known", []scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5"), "pulumiscale: worker ? -> 5", "worker")}, nil},
+		{"nor where its count is another one", []scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5"), "pulumiscale: worker 3 -> 50", "worker")}, nil},
+		{"nor of another pool", []scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
+		{"nor somebody else's, whatever the message", []scale.Update{{Kind: scale.KindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: scaletest.Texts("worker", "5")}}, nil},
 		{
 			"a failed one does not make somebody's first count one",
-			[]Update{update(minute, "worker", "7"), failed(ourUpdate(update(2*minute, "worker", "5"), "pulumiscale: worker 3 -> 5", "worker"))}, []step{{3, 5, 2 * minute, false}},
+			[]scale.Update{scaletest.Update(minute, "worker", "7"), scaletest.Failed(scaletest.OurUpdate(scaletest.Update(2*minute, "worker", "5"), "pulumiscale: worker 3 -> 5", "worker"))}, []step{{3, 5, 2 * minute, false}},
 		},
-		{"a count after none is no scaling", []Update{update(minute, "worker", "5"), update(2*minute, "worker", "-"), update(3*minute, "worker", "3")}, nil},
+		{"a count after none is no scaling", []scale.Update{scaletest.Update(minute, "worker", "5"), scaletest.Update(2*minute, "worker", "-"), scaletest.Update(3*minute, "worker", "3")}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []step
-			for _, s := range Scalings(c.updates, "worker") {
-				got = append(got, step{s.From, s.To, noon.Sub(s.End), s.Succeeded})
+			for _, s := range scale.Scalings(c.updates, "worker") {
+				got = append(got, step{s.From, s.To, scaletest.Noon.Sub(s.End), s.Succeeded})
 				if s.Pool != "worker" {
 					t.Errorf("pool %q", s.Pool)
 				}
@@ -86,36 +89,36 @@ func TestSnapshotPool(t *testing.T) {
 	const minute = time.Minute
 	for _, c := range []struct {
 		name    string
-		rule    ruleEdit
-		updates []Update
-		want    Pool
+		rule    scaletest.RuleEdit
+		updates []scale.Update
+		want    scale.Pool
 	}{
-		{"without an update nothing is known", nil, nil, Pool{}},
-		{"the configured count stands for the present one", nil, []Update{update(minute, "worker", "3")}, at(3)},
+		{"without an update nothing is known", nil, nil, scale.Pool{}},
+		{"the configured count stands for the present one", nil, []scale.Update{scaletest.Update(minute, "worker", "3")}, at(3)},
 		{
-			`"current" is the present count`, func(r *Rule) { r.Current = new(4) }, []Update{update(minute, "worker", "3")},
-			Pool{Count: new(4), Configured: new(3)},
+			`"current" is the present count`, func(r *scale.Rule) { r.Current = new(4) }, []scale.Update{scaletest.Update(minute, "worker", "3")},
+			scale.Pool{Count: new(4), Configured: new(3)},
 		},
-		{`"current" may be all that is known`, func(r *Rule) { r.Current = new(4) }, nil, Pool{Count: new(4)}},
-		{"a failed update configures nothing", nil, []Update{failed(update(minute, "worker", "25")), update(2*minute, "worker", "3")}, at(3)},
-		{"a refresh configures nothing", nil, []Update{ofKind(update(minute, "worker", "25"), "refresh"), update(2*minute, "worker", "3")}, at(3)},
-		{"a last update without the key leaves nothing", nil, []Update{update(minute, "worker", "-"), update(2*minute, "worker", "3")}, Pool{}},
+		{`"current" may be all that is known`, func(r *scale.Rule) { r.Current = new(4) }, nil, scale.Pool{Count: new(4)}},
+		{"a failed update configures nothing", nil, []scale.Update{scaletest.Failed(scaletest.Update(minute, "worker", "25")), scaletest.Update(2*minute, "worker", "3")}, at(3)},
+		{"a refresh configures nothing", nil, []scale.Update{scaletest.OfKind(scaletest.Update(minute, "worker", "25"), "refresh"), scaletest.Update(2*minute, "worker", "3")}, at(3)},
+		{"a last update without the key leaves nothing", nil, []scale.Update{scaletest.Update(minute, "worker", "-"), scaletest.Update(2*minute, "worker", "3")}, scale.Pool{}},
 		{
 			"the last scaling of each direction counts", nil,
-			[]Update{update(minute, "worker", "4"), update(2*minute, "worker", "3"), update(3*minute, "worker", "6"), update(4*minute, "worker", "5"), update(5*minute, "worker", "1")},
+			[]scale.Update{scaletest.Update(minute, "worker", "4"), scaletest.Update(2*minute, "worker", "3"), scaletest.Update(3*minute, "worker", "6"), scaletest.Update(4*minute, "worker", "5"), scaletest.Update(5*minute, "worker", "1")},
 			scaledAt(at(4), minute, 2*minute),
 		},
 		{
 			"of several scalings in one direction the last counts", nil,
-			[]Update{update(minute, "worker", "2"), update(2*minute, "worker", "3"), update(3*minute, "worker", "4"), update(4*minute, "worker", "3"), update(5*minute, "worker", "2"), update(6*minute, "worker", "1")},
+			[]scale.Update{scaletest.Update(minute, "worker", "2"), scaletest.Update(2*minute, "worker", "3"), scaletest.Update(3*minute, "worker", "4"), scaletest.Update(4*minute, "worker", "3"), scaletest.Update(5*minute, "worker", "2"), scaletest.Update(6*minute, "worker", "1")},
 			scaledAt(at(2), 3*minute, minute),
 		},
-		{"a failed scaling starts no cooldown", nil, []Update{failed(update(minute, "worker", "9")), update(2*minute, "worker", "3"), update(3*minute, "worker", "2")}, scaledAt(at(3), 2*minute, never)},
-		{"the first count starts no cooldown", nil, []Update{update(0, "worker", "3")}, at(3)},
+		{"a failed scaling starts no cooldown", nil, []scale.Update{scaletest.Failed(scaletest.Update(minute, "worker", "9")), scaletest.Update(2*minute, "worker", "3"), scaletest.Update(3*minute, "worker", "2")}, scaledAt(at(3), 2*minute, never)},
+		{"the first count starts no cooldown", nil, []scale.Update{scaletest.Update(0, "worker", "3")}, at(3)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snap := &Snapshot{Updates: c.updates}
-			got, err := snap.Pool(ruleWith(c.rule))
+			snap := &scale.Snapshot{Updates: c.updates}
+			got, err := snap.Pool(scaletest.RuleWith(c.rule))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,9 +131,9 @@ func TestSnapshotPool(t *testing.T) {
 
 func TestSnapshotPoolRefusesWhatIsNoCount(t *testing.T) {
 	for _, text := range []string{"many", "-1", "2.5", "", `{"a":1}`, "[secret]"} {
-		snap := &Snapshot{Updates: []Update{{Kind: KindUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
-		_, err := snap.Pool(leastRule())
-		want := &ValueError{Pool: "worker", Key: "workerCount", Found: `"` + text + `"`}
+		snap := &scale.Snapshot{Updates: []scale.Update{{Kind: scale.KindUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
+		_, err := snap.Pool(scaletest.LeastRule())
+		want := &scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"` + text + `"`}
 		if text == `{"a":1}` {
 			want.Found = `"{\"a\":1}"`
 		}
@@ -157,7 +160,7 @@ func TestOneAway(t *testing.T) {
 		{"without room it is one past max", 4, 4, new(4), 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := OneAway(Rule{Min: c.min, Max: c.max}, c.count); got != c.want {
+			if got := scale.OneAway(scale.Rule{Min: c.min, Max: c.max}, c.count); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})

@@ -1,7 +1,9 @@
-package scale
+package scale_test
 
 import (
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -42,7 +44,7 @@ func TestMatcher(t *testing.T) {
 		{"a target ends where the URN does", "**::a", "urn:pulumi:dev::demo::p:i:T::a\n", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := MatchTargets(c.target)(c.urn); got != c.want {
+			if got := scale.MatchTargets(c.target)(c.urn); got != c.want {
 				t.Errorf("%q for %q: %v, want %v", c.target, c.urn, got, c.want)
 			}
 		})
@@ -50,19 +52,19 @@ func TestMatcher(t *testing.T) {
 }
 
 func TestMatcherOfSeveral(t *testing.T) {
-	match := MatchTargets("a", "b*")
+	match := scale.MatchTargets("a", "b*")
 	for urn, want := range map[string]bool{"a": true, "bc": true, "ab": false} {
 		if match(urn) != want {
 			t.Errorf("%q: %v, want %v", urn, !want, want)
 		}
 	}
-	if MatchTargets()("a") {
+	if scale.MatchTargets()("a") {
 		t.Error("no target matches something")
 	}
 }
 
 func TestUnmatched(t *testing.T) {
-	rule := Rule{Targets: []string{"**::a", "**::b-*", "urn:x::c"}}
+	rule := scale.Rule{Targets: []string{"**::a", "**::b-*", "urn:x::c"}}
 	for _, c := range []struct {
 		name      string
 		resources [][]string
@@ -73,7 +75,7 @@ func TestUnmatched(t *testing.T) {
 		{"it may stand in any of the lists", [][]string{{"urn:x::a"}, {"urn:x::c", "urn:x::b-2"}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, UnmatchedTargets(rule, c.resources...)); diff != "" {
+			if diff := cmp.Diff(c.want, scale.UnmatchedTargets(rule, c.resources...)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
