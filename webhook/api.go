@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
 // A list of the API has at most defaultLimit entries, or as many as the query's limit says, from 1 to largestLimit.
@@ -42,12 +42,12 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 	for i, status := range statuses {
 		doc.Pools[i] = board.PoolOf(status, s.Now())
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
+	writeJSON(w, http.StatusOK, doc)
 	return nil
 }
 
 func (s *Server) pool(w http.ResponseWriter, r *http.Request) error {
-	route, err := s.place(r)
+	route, err := s.findRoute(r, s.renew)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (s *Server) pool(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, status := range statuses {
 		if status.Rule.Pool == route.Pool {
-			writeJSON(w, http.StatusOK, "application/json", board.PoolOf(status, s.Now()))
+			writeJSON(w, http.StatusOK, board.PoolOf(status, s.Now()))
 			return nil
 		}
 	}
@@ -71,7 +71,7 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
 	}
 	doc := board.OperationOf(op)
 	doc.Runs = board.RunsOf(s.Activity.Runs(op.ID))
-	writeJSON(w, http.StatusOK, "application/json", doc)
+	writeJSON(w, http.StatusOK, doc)
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", board.OperationOf(op))
+	writeJSON(w, http.StatusOK, board.OperationOf(op))
 	return nil
 }
 
@@ -118,7 +118,7 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 	for _, op := range recent {
 		doc.Done = append(doc.Done, board.OperationOf(op))
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
+	writeJSON(w, http.StatusOK, doc)
 	return nil
 }
 
@@ -140,7 +140,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	for _, past := range scalings {
 		doc.Scalings = append(doc.Scalings, board.ScalingOf(past))
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
+	writeJSON(w, http.StatusOK, doc)
 	return nil
 }
 
@@ -151,7 +151,7 @@ func limitOf(r *http.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > largestLimit {
-		return 0, badRequest("limit", "must be a whole number from 1 to %d", largestLimit)
+		return 0, dialect.BadRequest("limit", "must be a whole number from 1 to %d", largestLimit)
 	}
 	return n, nil
 }
@@ -183,7 +183,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
+	writeJSON(w, http.StatusOK, reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
 	return nil
 }
 
@@ -213,23 +213,23 @@ type reloaded struct {
 
 // healthy says that the process answers at all.
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ok"})
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	return nil
 }
 
 // ready says whether anything could be accepted now. The log has the details of why not: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 	if !s.Tokens.Any() {
-		problem{Status: http.StatusServiceUnavailable, Detail: "every request is refused: the stack's configuration holds no token", retryAfter: busyRetry}.write(w)
+		unavailable("every request is refused: the stack's configuration holds no token").write(w)
 		return nil
 	}
 	err := s.Queue.Ready()
 	if err == nil {
-		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 		return nil
 	}
 	if scale.IsOff(err) {
-		problem{Status: http.StatusServiceUnavailable, Detail: "scaling is switched off", retryAfter: busyRetry}.write(w)
+		unavailable("scaling is switched off").write(w)
 		return nil
 	}
 	detail := "the stack cannot be read now"
@@ -239,6 +239,6 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 			detail += ": the disk is full"
 		}
 	}
-	problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}.write(w)
+	unavailable(detail).write(w)
 	return nil
 }

@@ -7,13 +7,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // Metrics are the server's own, in Prometheus's conventions. Observe must be told what goes on. Several goroutines may

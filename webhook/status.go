@@ -3,9 +3,8 @@ package webhook
 import (
 	"net/http"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // searched is how many operations, from the newest on, are searched for failures.
@@ -17,7 +16,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
+	writeJSON(w, http.StatusOK, doc)
 	return nil
 }
 
