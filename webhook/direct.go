@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -50,15 +51,16 @@ func (s *Server) submitDirect(w http.ResponseWriter, r *http.Request, delivery d
 // undecidable are conflicts.
 func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error {
 	r := resultOf(sub)
+	wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
 	switch sub.Decision.Outcome {
 	case scale.CoolingDown:
-		wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
 		problem{Title: "Cooling down", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: "force=true passes the cooldown", retryAfter: wait}.write(w)
 	case scale.HasPending:
 		problem{Title: "Changes are pending", Status: http.StatusConflict, Detail: r.Reason, Result: &r,
 			Hint: "bring them out with `pulumi up`, or bring the server's checkout to what was deployed"}.write(w)
 	case scale.Held:
-		s.heldProblem(sub, &r).write(w)
+		hint := fmt.Sprintf("force does not pass a hold; DELETE /hold, or DELETE /hold/%s, ends it", sub.Decision.Intent.Pool)
+		problem{Title: "Held", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: hint, retryAfter: wait}.write(w)
 	case scale.Refused:
 		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
 			return sub.Decision.Err

@@ -15,7 +15,7 @@ import (
 // checked, decodes, and submits what is asked for.
 func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Request) error {
 	renew, submit := s.renew, s.submitAlerts
-	if in.Direct() {
+	if in.Rest.Direct {
 		renew, submit = s.reloadRules, s.submitDirect
 	}
 	route, err := s.findRoute(r, renew)

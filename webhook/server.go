@@ -90,15 +90,27 @@ func inboxes() []endpoint {
 	var out []endpoint
 	for _, in := range dialect.Inboxes() {
 		e := endpoint{
-			pattern: "POST " + in.Path, counted: in.Counted(), media: in.Media(), mediaHint: in.MediaHint(),
+			pattern: "POST " + in.Path, counted: in.Rest.Counted, media: in.Media, mediaHint: in.Rest.MediaHint,
 			handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.receive(in, w, r) },
 		}
-		if in.Direct() {
+		if in.Rest.Direct {
 			e.patience = longestWait
 		}
 		out = append(out, e)
 	}
 	return out
+}
+
+// tell makes an endpoint of a function that only tells something, or does something and tells how things stand.
+func tell(get func(*Server, *http.Request) (any, error)) func(*Server, http.ResponseWriter, *http.Request) error {
+	return func(s *Server, w http.ResponseWriter, r *http.Request) error {
+		document, err := get(s, r)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, document)
+		return nil
+	}
 }
 
 // endpoints is the table of all routes.
@@ -107,21 +119,21 @@ func endpoints() []endpoint {
 	return append(inboxes(), []endpoint{
 		{pattern: "GET /{$}", handle: (*Server).page},
 		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
-		{pattern: "GET /status", handle: (*Server).status},
-		{pattern: "GET /pools", patience: apiTimeout, handle: (*Server).pools},
-		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: (*Server).pool},
-		{pattern: "GET /operations", handle: (*Server).operations},
-		{pattern: "GET /operations/{id}", handle: (*Server).operation},
+		{pattern: "GET /status", handle: tell((*Server).status)},
+		{pattern: "GET /pools", patience: apiTimeout, handle: tell((*Server).pools)},
+		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: tell((*Server).pool)},
+		{pattern: "GET /operations", handle: tell((*Server).operations)},
+		{pattern: "GET /operations/{id}", handle: tell((*Server).operation)},
 		{pattern: "DELETE /operations/{id}", handle: (*Server).cancel},
-		{pattern: "GET /history", patience: apiTimeout, handle: (*Server).history},
-		{pattern: "GET /hold", handle: (*Server).holds},
-		{pattern: "POST /hold", media: plain[:1], handle: (*Server).hold},
-		{pattern: "POST /hold/{pool}", media: plain[:1], handle: (*Server).hold},
-		{pattern: "DELETE /hold", handle: (*Server).release},
-		{pattern: "DELETE /hold/{pool}", handle: (*Server).release},
+		{pattern: "GET /history", patience: apiTimeout, handle: tell((*Server).history)},
+		{pattern: "GET /hold", handle: tell((*Server).holds)},
+		{pattern: "POST /hold", media: plain[:1], handle: tell((*Server).hold)},
+		{pattern: "POST /hold/{pool}", media: plain[:1], handle: tell((*Server).hold)},
+		{pattern: "DELETE /hold", handle: tell((*Server).release)},
+		{pattern: "DELETE /hold/{pool}", handle: tell((*Server).release)},
 		{pattern: "GET /metrics", handle: (*Server).metrics},
 		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: (*Server).reload},
-		{pattern: "GET /healthz", open: true, handle: (*Server).healthy},
+		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},
 		{pattern: "GET /readyz", open: true, handle: (*Server).ready},
 	}...)
 }

@@ -11,14 +11,7 @@ import (
 const searched = 200
 
 // status is all that a view of the server needs, in one answer. It waits for nothing.
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
-	doc, err := s.statusNow()
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, doc)
-	return nil
-}
+func (s *Server) status(*http.Request) (any, error) { return s.statusNow() }
 
 // statusNow gathers the status. The error is a [*queue.JournalError].
 func (s *Server) statusNow() (*board.Status, error) {

@@ -2,9 +2,7 @@ package dialect
 
 import (
 	"encoding/json"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -108,29 +106,20 @@ func directMembers(body Body) (asked map[string]string, event directEvent, err e
 	if event, err = eventIn(o); err != nil || event.id != "" {
 		return asked, event, err
 	}
-	known := []string{nameCount, nameDelta, nameReason}
-	for _, name := range slices.Sorted(maps.Keys(o.members)) {
-		if !slices.Contains(known, name) {
-			if like := looksLike(o); like != "" && !o.Has(nameCount) && !o.Has(nameDelta) {
-				return nil, event, BadRequest("body", "is %s; this route takes a count or a delta", like)
-			}
-			return nil, event, BadRequest(name, "is not a field of this request; there are %s", strings.Join(known, ", "))
-		}
-		value := o.members[name]
-		number, isNumber := value.(json.Number)
-		text, isText := value.(string)
-		switch {
-		case name == nameReason && isText:
-			asked[name] = text
-		case name == nameReason:
-			return nil, event, BadRequest(name, "is %s; it must be a string", kind(value))
-		case isNumber:
-			asked[name] = number.String()
-		default:
-			return nil, event, BadRequest(name, "is %s; it must be a whole number", kind(value))
-		}
+	if like := looksLike(o); like != "" && !o.Has(nameCount) && !o.Has(nameDelta) {
+		return nil, event, BadRequest("body", "is %s; this route takes a count or a delta", like)
 	}
-	return asked, event, nil
+	asked, err = readMembers(o, []string{nameCount, nameDelta, nameReason}, func(name string, value any) (text, wrong string) {
+		if name == nameReason {
+			return readText(name, value)
+		}
+		number, ok := value.(json.Number)
+		if !ok {
+			return "", "a whole number"
+		}
+		return number.String(), ""
+	})
+	return asked, event, err
 }
 
 // directAsk writes what is asked for into the intent.

@@ -1,8 +1,6 @@
 package dialect
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -24,15 +22,8 @@ func DecodeHold(body Body, route Route) (lasts time.Duration, reason string, err
 		if err != nil {
 			return 0, "", err
 		}
-		for _, name := range slices.Sorted(maps.Keys(o.members)) {
-			text, isText := o.members[name].(string)
-			switch {
-			case name != nameFor && name != nameReason:
-				return 0, "", BadRequest(name, "is not a field of this request; there are %s", nameFor+", "+nameReason)
-			case !isText:
-				return 0, "", BadRequest(name, "is %s; it must be a string", kind(o.members[name]))
-			}
-			asked[name] = text
+		if asked, err = readMembers(o, []string{nameFor, nameReason}, readText); err != nil {
+			return 0, "", err
 		}
 	}
 	if err := addQuery(asked, query, nameFor, nameReason); err != nil {

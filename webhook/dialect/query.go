@@ -30,6 +30,31 @@ func ParseQuery(query string, known ...string) (url.Values, error) {
 	return values, nil
 }
 
+// readMembers reads the members of a body by a function that returns what is wrong with a value. Other members than
+// those of the names are refused.
+func readMembers(o Object, names []string, read func(name string, value any) (text, wrong string)) (map[string]string, error) {
+	asked := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(o.members)) {
+		if !slices.Contains(names, name) {
+			return nil, BadRequest(name, "is not a field of this request; there are %s", strings.Join(names, ", "))
+		}
+		var wrong string
+		if asked[name], wrong = read(name, o.members[name]); wrong != "" {
+			return nil, BadRequest(name, "is %s; it must be %s", kind(o.members[name]), wrong)
+		}
+	}
+	return asked, nil
+}
+
+// readText reads a member that must be a text.
+func readText(_ string, value any) (text, wrong string) {
+	text, ok := value.(string)
+	if !ok {
+		return "", "a string"
+	}
+	return text, ""
+}
+
 // addQuery puts what the query says of these names to what the body says. Each may be said once.
 func addQuery(asked map[string]string, query url.Values, names ...string) error {
 	for _, name := range names {

@@ -55,8 +55,12 @@ func inJSON() []string { return []string{"application/json"} }
 
 // Inbox is a path, and the dialects that are posted to it.
 type Inbox struct {
-	Path     string
-	dialects []Dialect
+	Path string
+	// Media are the media types of its dialects.
+	Media []string
+	// Rest takes what no other dialect is recognized by. It also says what all of them have in common.
+	Rest   Dialect
+	others []Dialect
 }
 
 // Inboxes are the paths of all dialects.
@@ -66,60 +70,44 @@ func Inboxes() []Inbox {
 		for _, path := range d.Paths {
 			i := slices.IndexFunc(out, func(in Inbox) bool { return in.Path == path })
 			if i < 0 {
-				i, out = len(out), append(out, Inbox{Path: path})
+				out = append(out, Inbox{Path: path, Media: d.Media, Rest: d})
+				continue
 			}
-			out[i].dialects = append(out[i].dialects, d)
+			in := &out[i]
+			in.others, in.Rest = append(in.others, in.Rest), d
+			in.Media = slices.Compact(slices.Sorted(slices.Values(slices.Concat(in.Media, d.Media))))
 		}
 	}
 	return out
 }
 
-// Counted is the name under which the metrics count what comes in, whether or not it is understood.
-func (in Inbox) Counted() string { return in.rest().Counted }
+// dialects are all that are posted to the path.
+func (in Inbox) dialects() []Dialect { return append(slices.Clip(in.others), in.Rest) }
 
-// Direct says whether what comes in asks for a count or a delta itself.
-func (in Inbox) Direct() bool { return in.rest().Direct }
-
-// MediaHint says what to do about a body in another media type than one of [Inbox.Media].
-func (in Inbox) MediaHint() string { return in.rest().MediaHint }
-
-// Media are the media types of the inbox's dialects.
-func (in Inbox) Media() []string {
-	var all []string
-	for _, d := range in.dialects {
-		all = append(all, d.Media...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// rest is the dialect that takes what no other one is recognized by.
-func (in Inbox) rest() Dialect { return in.dialects[len(in.dialects)-1] }
-
-// Recognize tells the dialect of a request.
+// Recognize tells the dialect of a request: by a header, or else by the body.
 func (in Inbox) Recognize(header http.Header, body Body) Dialect {
-	for _, d := range in.dialects {
+	for _, d := range in.dialects() {
 		if d.Header != "" && header.Get(d.Header) != "" {
 			return d
 		}
 	}
 	if o, err := body.Object(); err == nil {
-		for _, d := range in.dialects {
+		for _, d := range in.others {
 			if d.Is(o) {
 				return d
 			}
 		}
 	}
-	return in.rest()
+	return in.Rest
 }
 
 // Directory says for people what is posted where.
 func Directory() string {
 	var lines []string
 	for _, in := range Inboxes() {
-		senders := make([]string, len(in.dialects))
-		for i, d := range in.dialects {
-			senders[i] = d.Sender
+		var senders []string
+		for _, d := range in.dialects() {
+			senders = append(senders, d.Sender)
 		}
 		lines = append(lines, strings.Join(senders, ", ")+": "+strings.ReplaceAll(in.Path, "{pool}", "POOL"))
 	}

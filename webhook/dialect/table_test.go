@@ -21,9 +21,9 @@ func TestEveryDialectIsWhole(t *testing.T) {
 		names[d.Name] = true
 	}
 	for _, in := range Inboxes() {
-		for _, d := range in.dialects {
-			if d.Counted != in.Counted() || d.Direct != in.Direct() || d.MediaHint != in.MediaHint() {
-				t.Errorf("%s: %s differs from %s in what is the path's", in.Path, d.Name, in.rest().Name)
+		for _, d := range in.dialects() {
+			if d.Counted != in.Rest.Counted || d.Direct != in.Rest.Direct || d.MediaHint != in.Rest.MediaHint {
+				t.Errorf("%s: %s differs from %s in what is the path's", in.Path, d.Name, in.Rest.Name)
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func TestEveryDialectIsWhole(t *testing.T) {
 // Each real payload is recognized as its own dialect. What stands in an envelope is recognized by that.
 func TestPayloadsAreRecognized(t *testing.T) {
 	for _, in := range Inboxes() {
-		for _, d := range in.dialects {
+		for _, d := range in.dialects() {
 			files := payloads(t, d)
 			if d.Proof == BySNS {
 				files, _ = filepath.Glob("../sns/testdata/messages/*.json")
@@ -51,8 +51,8 @@ func TestPayloadsAreRecognized(t *testing.T) {
 				if got := in.Recognize(http.Header{}, body); got.Name != d.Name {
 					t.Errorf("%s: %s is taken for %s", in.Path, file, got.Name)
 				}
-				if raw := (http.Header{SNSRawDelivery: {"true"}}); in.rest().Header != "" && in.Recognize(raw, body).Name != in.rest().Name {
-					t.Errorf("%s: %s, with the header of %s, is not taken for it", in.Path, file, in.rest().Name)
+				if raw := (http.Header{SNSRawDelivery: {"true"}}); in.Rest.Header != "" && in.Recognize(raw, body).Name != in.Rest.Name {
+					t.Errorf("%s: %s, with the header of %s, is not taken for it", in.Path, file, in.Rest.Name)
 				}
 			}
 		}
