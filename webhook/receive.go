@@ -28,16 +28,16 @@ func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Reques
 	}
 	body := dialect.Parse(text)
 	d := in.Recognize(r.Header, body)
-	proved, err := s.prove(r, d, body, route.Pool)
+	payload, err := s.prove(r, d, body, route.Pool)
 	switch {
 	case err != nil:
 		return err
-	case proved.note != "":
-		writeJSON(w, http.StatusOK, answer{Results: []result{}, Note: proved.note})
+	case payload.note != "":
+		writeJSON(w, http.StatusOK, answer{Results: []result{}, Note: payload.note})
 		return nil
 	}
-	route.Key = proved.key
-	delivery, err := d.Decode(proved.body, route)
+	route.Key = payload.key
+	delivery, err := d.Decode(payload.body, route)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Reques
 			return err
 		}
 		route.Rules = s.Queue.Rules()
-		if delivery, err = d.Decode(proved.body, route); err != nil {
+		if delivery, err = d.Decode(payload.body, route); err != nil {
 			return err
 		}
 	}
@@ -61,12 +61,15 @@ type proved struct {
 	note string
 }
 
-// prove has it proved that a body is the sender's, as its dialect demands.
+// prove has it proved that a body is the sender's, as its dialect demands. A proof that is not known here lets nothing
+// through.
 func (s *Server) prove(r *http.Request, d dialect.Dialect, body dialect.Body, pool string) (proved, error) {
-	if d.Proof == dialect.BySNS {
+	switch {
+	case d.Proof == dialect.BySNS:
 		return s.openSNS(r, body, pool)
-	}
-	if !d.Direct {
+	case d.Proof != dialect.ByToken:
+		return proved{}, dialect.Forbidden("nothing here can check who sent this")
+	case !d.Direct:
 		return proved{body: body}, nil
 	}
 	keys := r.Header.Values("Idempotency-Key")
