@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
+	"github.com/pulumiscale/pulumiscale/webhook/sns"
 
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 
@@ -218,7 +219,7 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
 		Directories: s.directories,
-		Verifier:    webhook.NewVerifier(webhook.NewFetch(nil), s.snsTopics...),
+		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
 	}
 	s.http = webhook.NewHTTPServer(s.handler.Handler(), s.log)
 	// The context carries the trace.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/webhook/sns/snstest"
 )
 
 // In a cooldown a webhook is ignored with 200 and the time left. A direct request gets 409 with Retry-After.
@@ -82,9 +83,9 @@ func TestDuplicates(t *testing.T) {
 	first := []any{"results", 0}
 	cases := map[string]delivery{
 		"the MessageId of an SNS message": {pathCloudWatch, func(r *rig) any {
-			return encode(r.sns.sign(notification("2", map[string]any{"Message": string(read(r.t, "testdata/cloudwatch/metric-high.json"))})))
+			return snstest.Encode(r.sns.Sign(snstest.Notification("2", map[string]any{"Message": string(payload(r.t, "cloudwatch/metric-high"))})))
 		}, nil, first},
-		"the id of an EventBridge event":            {pathCloudWatch, func(r *rig) any { return read(r.t, "testdata/eventbridge/metric.json") }, nil, first},
+		"the id of an EventBridge event":            {pathCloudWatch, func(r *rig) any { return payload(r.t, "eventbridge/metric") }, nil, first},
 		"fingerprint, start and status of an alert": {pathPrometheus, text(alertsOf("firing", `{"alertname":"HighCPU"}`)), nil, first},
 		"an Idempotency-Key":                        {pathScale, text(`{"delta":1}`), []string{"Idempotency-Key", "k1"}, nil},
 	}

@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
 // A list of the API has at most defaultLimit entries, or as many as the query's limit says, from 1 to largestLimit.
@@ -22,10 +22,10 @@ const (
 )
 
 // pools lists the pools as they stand.
-func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) pools(r *http.Request) (any, error) {
 	statuses, err := s.Queue.Pools(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	doc := struct {
 		Stack      string          `json:"stack"`
@@ -42,37 +42,34 @@ func (s *Server) pools(w http.ResponseWriter, r *http.Request) error {
 	for i, status := range statuses {
 		doc.Pools[i] = board.PoolOf(status, s.Now())
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
-	return nil
+	return doc, nil
 }
 
-func (s *Server) pool(w http.ResponseWriter, r *http.Request) error {
-	route, err := s.place(r)
+func (s *Server) pool(r *http.Request) (any, error) {
+	route, err := s.findRoute(r, s.renew)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	statuses, err := s.Queue.Pools(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, status := range statuses {
 		if status.Rule.Pool == route.Pool {
-			writeJSON(w, http.StatusOK, "application/json", board.PoolOf(status, s.Now()))
-			return nil
+			return board.PoolOf(status, s.Now()), nil
 		}
 	}
-	return &scale.UnknownPoolError{Pool: route.Pool} // its rule has just gone
+	return nil, &scale.UnknownPoolError{Pool: route.Pool} // its rule has just gone
 }
 
-func (s *Server) operation(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) operation(r *http.Request) (any, error) {
 	op, err := s.Queue.Operation(r.PathValue("id"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	doc := board.OperationOf(op)
 	doc.Runs = board.RunsOf(s.Activity.Runs(op.ID))
-	writeJSON(w, http.StatusOK, "application/json", doc)
-	return nil
+	return doc, nil
 }
 
 // cancel closes an operation that has not begun.
@@ -86,20 +83,20 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", board.OperationOf(op))
+	writeJSON(w, http.StatusOK, board.OperationOf(op))
 	return nil
 }
 
 // operations lists first the operations that are not done, oldest first, and then those that are done, newest first.
-func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) operations(r *http.Request) (any, error) {
 	limit, err := limitOf(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pool := r.URL.Query().Get("pool")
 	recent, err := s.Queue.Recent(pool, limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	doc := struct {
 		Open        []board.Operation `json:"open"`
@@ -118,21 +115,20 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) error {
 	for _, op := range recent {
 		doc.Done = append(doc.Done, board.OperationOf(op))
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
-	return nil
+	return doc, nil
 }
 
 // history lists past scalings, whoever made them.
-func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) history(r *http.Request) (any, error) {
 	limit, err := limitOf(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	scalings, err := attend(r.Context(), s, func(ctx context.Context) ([]scale.Scaling, error) {
 		return s.Queue.History(ctx, r.URL.Query().Get("pool"), limit)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	doc := struct {
 		Scalings []board.Scaling `json:"scalings"`
@@ -140,8 +136,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
 	for _, past := range scalings {
 		doc.Scalings = append(doc.Scalings, board.ScalingOf(past))
 	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
-	return nil
+	return doc, nil
 }
 
 func limitOf(r *http.Request) (int, error) {
@@ -151,7 +146,7 @@ func limitOf(r *http.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > largestLimit {
-		return 0, badRequest("limit", "must be a whole number from 1 to %d", largestLimit)
+		return 0, dialect.BadRequest("limit", "must be a whole number from 1 to %d", largestLimit)
 	}
 	return n, nil
 }
@@ -183,7 +178,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, "application/json", reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
+	writeJSON(w, http.StatusOK, reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
 	return nil
 }
 
@@ -212,24 +207,23 @@ type reloaded struct {
 }
 
 // healthy says that the process answers at all.
-func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ok"})
-	return nil
+func (s *Server) healthy(_ *http.Request) (any, error) {
+	return map[string]string{"status": "ok"}, nil
 }
 
 // ready says whether anything could be accepted now. The log has the details of why not: the probe needs no token.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 	if !s.Tokens.Any() {
-		problem{Status: http.StatusServiceUnavailable, Detail: "every request is refused: the stack's configuration holds no token", retryAfter: busyRetry}.write(w)
+		unavailable("every request is refused: the stack's configuration holds no token").write(w)
 		return nil
 	}
 	err := s.Queue.Ready()
 	if err == nil {
-		writeJSON(w, http.StatusOK, "application/json", map[string]string{"status": "ready"})
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 		return nil
 	}
 	if scale.IsOff(err) {
-		problem{Status: http.StatusServiceUnavailable, Detail: "scaling is switched off", retryAfter: busyRetry}.write(w)
+		unavailable("scaling is switched off").write(w)
 		return nil
 	}
 	detail := "the stack cannot be read now"
@@ -239,6 +233,6 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 			detail += ": the disk is full"
 		}
 	}
-	problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}.write(w)
+	unavailable(detail).write(w)
 	return nil
 }

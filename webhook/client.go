@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
 // Client asks a running server how things stand.
@@ -110,7 +111,7 @@ func turnedDown(r *http.Response) error {
 		out.Token, out.Lasting = true, true
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
-		out.Reason += ", with the address " + oneLine(r.Header.Get("Location"), maxReason)
+		out.Reason += ", with the address " + board.OneLine(r.Header.Get("Location"), dialect.MaxReason)
 		out.Lasting = true
 	default:
 		out.Lasting = code < http.StatusInternalServerError

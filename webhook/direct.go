@@ -1,178 +1,135 @@
 package webhook
 
 import (
-	"encoding/json"
-	"maps"
-	"net/url"
-	"slices"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// sourceDirect is the source of the intents of a direct request.
-const sourceDirect = "http"
-
-// A direct request may hold these besides a count or a delta.
-const (
-	nameReason = "reason"
-	nameDryRun = "dryRun"
-	nameForce  = "force"
-)
-
-// maxKey is the longest Idempotency-Key, in bytes.
-const maxKey = 255
-
-// Direct is a request that names a count or a delta itself.
-type Direct struct {
-	Intent scale.Intent
-	// DryRun asks for the decision and the diff alone.
-	DryRun bool
-}
-
-// DecodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the
-// query, each once; dryRun and force come from the query alone. The body may be empty. It may also be an EventBridge
-// event that is not an alarm's, such as a schedule's: then the query says what the event asks for, and the event's id
-// takes the place of a key that is not given. key is the request's Idempotency-Key; it is empty if the request has
-// none. Whatever is not known is refused: a misspelt dryRun that was passed over would scale. The error is a
-// [*BadRequestError].
-func DecodeDirect(body []byte, key string, route Route) (Direct, error) {
-	direct := Direct{Intent: scale.Intent{Pool: route.Pool, Source: sourceDirect}}
-	query, err := parseQuery(route.Query, nameCount, nameDelta, nameReason, nameDryRun, nameForce)
+// submitDirect hands a count or a delta to the queue, and answers with what becomes of it. If the request prefers to
+// wait, it is answered when the scaling is done; a dry run is answered with what the scaling would do.
+func (s *Server) submitDirect(w http.ResponseWriter, r *http.Request, delivery dialect.Delivery) error {
+	wait, err := preferredWait(r)
 	if err != nil {
-		return Direct{}, err
+		return err
 	}
-	asked, event, err := directMembers(body)
+	if delivery.DryRun {
+		return s.dryRun(w, r, delivery.Intents)
+	}
+	subs, err := s.Queue.Submit(r.Context(), delivery.Intents)
 	if err != nil {
-		return Direct{}, err
+		return err
 	}
-	if event.id != "" {
-		if !query.Has(nameCount) && !query.Has(nameDelta) {
-			return Direct{}, badRequest("count, delta", "stand neither in the URL nor in the event; add what it asks for to the URL: /scale/%s?count=12", route.Pool)
-		}
-		direct.Intent.Source, direct.Intent.Key, direct.Intent.Reason = sourceEventBridge, eventKey(sourceEventBridge, route.Pool, event.id), event.reason
+	sub := subs[0]
+	if sub.Operation.ID == "" {
+		return s.notAccepted(w, sub)
 	}
-	for _, name := range []string{nameCount, nameDelta, nameReason} {
-		_, twice := asked[name]
-		switch {
-		case twice && query.Has(name):
-			return Direct{}, badRequest(name, "is given in the body and in the query; give it once")
-		case query.Has(name):
-			asked[name] = query.Get(name)
+	location := "/operations/" + sub.Operation.ID
+	if wait > 0 {
+		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait.Seconds())))
+		if op, done := s.waitFor(r, sub.Operation.ID, wait); done {
+			w.Header().Set("Content-Location", location)
+			writeJSON(w, http.StatusOK, board.OperationOf(op))
+			return nil
 		}
 	}
-	if err := directAsk(&direct.Intent, asked); err != nil {
-		return Direct{}, err
-	}
-	if direct.DryRun, err = directFlag(query, nameDryRun); err != nil {
-		return Direct{}, err
-	}
-	if direct.Intent.Force, err = directFlag(query, nameForce); err != nil {
-		return Direct{}, err
-	}
-	if key != "" {
-		direct.Intent.Key, err = directKey(key, route.Pool)
-	}
-	return direct, err
+	w.Header().Set("Location", location)
+	writeJSON(w, statusOf(subs), resultOf(sub))
+	return nil
 }
 
-// directEvent is what is taken from an EventBridge event. Its id is empty if the body is not one.
-type directEvent struct{ id, reason string }
-
-// eventIn reads an EventBridge event that may stand in the body of a direct request. It passes over an alarm's: the
-// alarm's end would ask for the same as its beginning.
-func eventIn(o object) (e directEvent, err error) {
-	if !o.has("detail-type") || !o.has("id") || o.members["detail-type"] == alarmStateChange {
-		return e, nil
-	}
-	e.id, e.reason = o.required("id"), o.text("detail-type")
-	if _, rule, ok := strings.Cut(resource(o), ":rule/"); ok {
-		e.reason += " " + rule
-	}
-	if len(e.id) > maxEventID {
-		o.fail("id", "is longer than %d bytes", maxEventID)
-	}
-	e.reason = oneLine(e.reason, maxReason)
-	return e, o.err()
-}
-
-// directMembers are the members of the body as texts, or the event if the body is one.
-func directMembers(body []byte) (asked map[string]string, event directEvent, err error) {
-	asked = map[string]string{}
-	if len(body) == 0 {
-		return asked, event, nil
-	}
-	o, err := parseObject(body)
-	if err != nil {
-		return nil, event, err
-	}
-	if event, err = eventIn(o); err != nil || event.id != "" {
-		return asked, event, err
-	}
-	known := []string{nameCount, nameDelta, nameReason}
-	for _, name := range slices.Sorted(maps.Keys(o.members)) {
-		if !slices.Contains(known, name) {
-			if like := looksLike(o); like != "" && !o.has(nameCount) && !o.has(nameDelta) {
-				return nil, event, badRequest("body", "is %s; this route takes a count or a delta", like)
-			}
-			return nil, event, badRequest(name, "is not a field of this request; there are %s", strings.Join(known, ", "))
+// notAccepted answers a direct request that came to no operation. Nothing to do is fine; being held off and being
+// undecidable are conflicts.
+func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error {
+	r := resultOf(sub)
+	wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
+	switch sub.Decision.Outcome {
+	case scale.CoolingDown:
+		problem{Title: "Cooling down", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: "force=true passes the cooldown", retryAfter: wait}.write(w)
+	case scale.HasPending:
+		problem{Title: "Changes are pending", Status: http.StatusConflict, Detail: r.Reason, Result: &r,
+			Hint: "bring them out with `pulumi up`, or bring the server's checkout to what was deployed"}.write(w)
+	case scale.Held:
+		hint := fmt.Sprintf("force does not pass a hold; DELETE /hold, or DELETE /hold/%s, ends it", sub.Decision.Intent.Pool)
+		problem{Title: "Held", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: hint, retryAfter: wait}.write(w)
+	case scale.Refused:
+		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
+			return sub.Decision.Err
 		}
-		value := o.members[name]
-		number, isNumber := value.(json.Number)
-		text, isText := value.(string)
-		switch {
-		case name == nameReason && isText:
-			asked[name] = text
-		case name == nameReason:
-			return nil, event, badRequest(name, "is %s; it must be a string", kind(value))
-		case isNumber:
-			asked[name] = number.String()
-		default:
-			return nil, event, badRequest(name, "is %s; it must be a whole number", kind(value))
-		}
-	}
-	return asked, event, nil
-}
-
-// directAsk writes what is asked for into the intent.
-func directAsk(intent *scale.Intent, asked map[string]string) error {
-	if reason, ok := asked[nameReason]; ok {
-		intent.Reason = oneLine(reason, maxReason)
-	}
-	var wrong string
-	if text, ok := asked[nameCount]; ok {
-		if intent.Count, wrong = parseCount(text); wrong != "" {
-			return badRequest(nameCount, "is %q; it must be %s", oneLine(text, maxShown), wrong)
-		}
-	}
-	if text, ok := asked[nameDelta]; ok {
-		if intent.Delta, wrong = parseDelta(text); wrong != "" {
-			return badRequest(nameDelta, "is %q; it must be %s", oneLine(text, maxShown), wrong)
-		}
-	}
-	if (intent.Count == nil) == (intent.Delta == nil) {
-		return badRequest("count, delta", "exactly one must be given: in the URL, as in ?count=5, or in the body, as in {\"delta\": -2}")
+		problem{Title: cannotDecide, Status: http.StatusConflict, Detail: r.Reason, Result: &r}.write(w)
+	default:
+		writeJSON(w, http.StatusOK, r)
 	}
 	return nil
 }
 
-func directFlag(query url.Values, name string) (bool, error) {
-	text := query.Get(name)
-	if query.Has(name) && text != "true" && text != "false" {
-		return false, badRequest(name, "is %q; it must be true or false", oneLine(text, maxShown))
+// longestWait is how long an answer may be waited for at most, whatever the request prefers. A dry run may take as
+// long, because the engine runs the whole program.
+const longestWait = 10 * time.Minute
+
+// preferredWait is what RFC 7240 calls the wait preference. It is zero if the request has none.
+func preferredWait(r *http.Request) (time.Duration, error) {
+	for _, header := range r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(header, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+				continue
+			}
+			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+			if err != nil || n < 0 {
+				return 0, dialect.BadRequest("Prefer", "wait must be a whole number of seconds")
+			}
+			return min(time.Duration(min(n, int(longestWait.Seconds())))*time.Second, longestWait), nil
+		}
 	}
-	return text == "true", nil
+	return 0, nil
 }
 
-func directKey(key, pool string) (string, error) {
-	if len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", badRequest("Idempotency-Key", "must be at most %d printable ASCII characters", maxKey)
-	}
-	return eventKey(sourceDirect, pool, key), nil
+// waitFor waits for the end of an operation. done is false if that takes too long, or if the server is being stopped.
+func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op queue.Operation, done bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	defer context.AfterFunc(s.patience, cancel)()
+	op, err := s.Queue.Wait(ctx, id)
+	return op, err == nil
 }
 
-// eventKey is an intent's key for an event. The pool is a part of it, because one event may reach the routes of two
-// pools: SNS gives every subscription of a topic the same MessageId.
-func eventKey(dialect, pool, event string) string {
-	return dialect + "/" + pool + "/" + event
+// dryRunAnswer is the decision on a request, and what the engine would do.
+type dryRunAnswer struct {
+	DryRun bool                 `json:"dryRun"`
+	Result board.Decision       `json:"result"`
+	Steps  []scale.ResourceStep `json:"steps"`
+}
+
+func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intents []scale.Intent) error {
+	type foreseen struct {
+		plan    *scale.Plan
+		preview *scale.Result
+	}
+	found, err := attend(r.Context(), s, func(ctx context.Context) (foreseen, error) {
+		plan, preview, err := s.Queue.Preview(ctx, intents)
+		return foreseen{plan, preview}, err
+	})
+	if err != nil {
+		return err
+	}
+	plan, preview := found.plan, found.preview
+	doc := dryRunAnswer{DryRun: true, Result: board.DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
+	if refused := plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
+		return refused
+	}
+	if preview != nil {
+		doc.Steps = append(doc.Steps, preview.Steps...)
+	}
+	writeJSON(w, http.StatusOK, doc)
+	return nil
 }

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -29,34 +28,6 @@ func (k *kept) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	defer k.mu.Unlock()
 	k.holds = change(k.holds)
 	return nil
-}
-
-func TestDecodeHold(t *testing.T) {
-	for _, c := range []struct {
-		name, body, query string
-		lasts             time.Duration
-		reason, field     string
-	}{
-		{"the body", `{"for":"30m","reason":"a  b\n"}`, "", 30 * time.Minute, "a b", ""},
-		{"the query", "", "for=1h30m&reason=x", 90 * time.Minute, "x", ""},
-		{"both", `{"reason":"x"}`, "for=1s", time.Second, "x", ""},
-		{"one of them twice", `{"for":"1s"}`, "for=1s", 0, "", "for"},
-		{"no duration", `{"reason":"x"}`, "", 0, "", "for"},
-		{"an empty request", "", "", 0, "", "for"},
-		{"a number, of which nobody knows the unit", `{"for":30}`, "", 0, "", "for"},
-		{"what is no duration", "", "for=soon", 0, "", "for"},
-		{"an unknown field", `{"for":"1s","force":"true"}`, "", 0, "", "force"},
-		{"an unknown parameter", "", "for=1s&pool=x", 0, "", "pool"},
-	} {
-		lasts, reason, err := DecodeHold([]byte(c.body), Route{Query: c.query})
-		field := ""
-		if bad, ok := errors.AsType[*BadRequestError](err); ok {
-			field = bad.Field
-		}
-		if lasts != c.lasts || reason != c.reason || field != c.field {
-			t.Errorf("%s: %s, %q, %v", c.name, lasts, reason, err)
-		}
-	}
 }
 
 func TestHoldRoutes(t *testing.T) {

@@ -55,7 +55,7 @@ func checkPage(t *testing.T, tmpl *template.Template, text string) {
 	if err := tmpl.Execute(&page, viewOf(board.Tidy(status), at)); err != nil {
 		t.Fatal(err)
 	}
-	writeJSON(&recorded{Buffer: &doc}, http.StatusOK, "application/json", status)
+	writeJSON(&recorded{Buffer: &doc}, http.StatusOK, status)
 	for name, got := range map[string]string{"page": page.String(), "document": doc.String()} {
 		if bad := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && !board.Shown(r) || unicode.Is(unicode.Bidi_Control, r) }); bad >= 0 || !utf8.ValidString(got) {
 			t.Errorf("the %s lets %q pass: %q", name, got[bad:min(bad+4, len(got))], text)
@@ -71,22 +71,6 @@ type recorded struct{ *bytes.Buffer }
 
 func (*recorded) Header() http.Header { return http.Header{} }
 func (*recorded) WriteHeader(int)     {}
-
-// An alert's name of a megabyte is bounded as it comes in, and two of them stay two.
-func TestNamesOfAlertsAreBounded(t *testing.T) {
-	name := func(text string) string {
-		body := `{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"` + text + `","pool":"worker"},"startsAt":"2026-03-04T12:00:00Z"}]}`
-		got, err := DecodeAlertmanager([]byte(body), Route{Rules: pools()})
-		if err != nil || len(got.Intents) != 1 {
-			t.Fatal(err, got.Skipped)
-		}
-		return got.Intents[0].Signal.Alert
-	}
-	long := strings.Repeat("n", 1<<18)
-	if a, b := name(long+"a"), name(long+"b"); len(a) > 1024 || a == b {
-		t.Errorf("%d bytes, alike: %v", len(a), a == b)
-	}
-}
 
 // No answer tells in which directory of this machine the program or its state is.
 func TestAnswersTellNoDirectory(t *testing.T) {

@@ -7,13 +7,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // Metrics are the server's own, in Prometheus's conventions. Observe must be told what goes on. Several goroutines may
@@ -281,9 +280,9 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		pool := s.Rule.Pool
 		gauge(c.least, float64(s.Rule.Min), pool)
 		gauge(c.most, float64(s.Rule.Max), pool)
-		gauge(c.unsettled, map[bool]float64{true: 1}[s.Unsettled], pool)
-		gauge(c.held, map[bool]float64{true: 1}[s.Hold != nil], pool)
-		gauge(c.pending, map[bool]float64{true: 1}[len(s.Pending) > 0], pool)
+		gauge(c.unsettled, number[s.Unsettled], pool)
+		gauge(c.held, number[s.Hold != nil], pool)
+		gauge(c.pending, number[len(s.Pending) > 0], pool)
 		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
 		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
 		if s.Count != nil {

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
 // problem is an error as RFC 9457 has it, application/problem+json.
@@ -51,9 +51,9 @@ const busyRetry = 10 * time.Second
 // not in the table is ours to mend, and only the log has it.
 func problemOf(err error) problem {
 	var (
-		bad        *BadRequestError
-		forbidden  *ForbiddenError
-		fetch      *UnavailableError
+		bad        *dialect.BadRequestError
+		forbidden  *dialect.ForbiddenError
+		fetch      *dialect.UnavailableError
 		usage      *scale.UsageError
 		pool       *scale.UnknownPoolError
 		operation  *queue.UnknownOperationError
@@ -73,11 +73,11 @@ func problemOf(err error) problem {
 	)
 	switch {
 	case scale.IsOff(err):
-		return problem{Status: http.StatusServiceUnavailable, Detail: switchedOff + "; nothing was accepted", retryAfter: busyRetry}
+		return unavailable(switchedOff + "; nothing was accepted")
 	case errors.As(err, &ending):
-		return problem{Status: http.StatusServiceUnavailable, Detail: "the server is being stopped; nothing was accepted", retryAfter: busyRetry}
+		return unavailable("the server is being stopped; nothing was accepted")
 	case errors.As(err, &busy):
-		return problem{Status: http.StatusServiceUnavailable, Detail: busy.Error() + "; nothing was done", retryAfter: busyRetry}
+		return unavailable(busy.Error() + "; nothing was done")
 	case errors.As(err, &bad):
 		return problem{Status: http.StatusBadRequest, Detail: bad.Problem, Field: bad.Field}
 	case errors.As(err, &usage):
@@ -85,27 +85,32 @@ func problemOf(err error) problem {
 	case errors.As(err, &forbidden):
 		return problem{Status: http.StatusForbidden, Detail: forbidden.Reason}
 	case errors.As(err, &pool):
-		return problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no pool %q", oneLine(pool.Pool, maxName)), Hint: didYouMean(pool.Nearest), Pools: pool.Known}
+		return problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no pool %q", board.OneLine(pool.Pool, dialect.MaxName)), Hint: didYouMean(pool.Nearest), Pools: pool.Known}
 	case errors.As(err, &operation):
 		return problem{Status: http.StatusNotFound, Detail: "there is no such operation, or no longer"}
 	case errors.As(err, &large):
 		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
 	case errors.As(err, &fetch):
-		return problem{Status: http.StatusServiceUnavailable, Detail: fetch.Reason, retryAfter: busyRetry}
+		return unavailable(fetch.Reason)
 	case errors.As(err, &backend), errors.As(err, &rules), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack cannot be read now; nothing was accepted", retryAfter: busyRetry}
+		return unavailable("the stack cannot be read now; nothing was accepted")
 	case errors.As(err, &locked):
-		return problem{Status: http.StatusServiceUnavailable, Detail: "the stack is locked by another update; nothing was accepted", retryAfter: busyRetry}
+		return unavailable("the stack is locked by another update; nothing was accepted")
 	case errors.As(err, &value), errors.As(err, &target), errors.As(err, &unprovable), errors.As(err, &protected):
 		return problem{Title: cannotDecide, Status: http.StatusConflict, Detail: err.Error()}
 	case errors.As(err, &engine):
 		return problem{Title: "The preview failed", Status: http.StatusBadGateway, Detail: "the engine or the program failed; the log of pulumiscale says why"}
 	case errors.As(err, &journal):
-		return problem{Status: http.StatusServiceUnavailable, Detail: "nothing can be written down now; nothing was accepted", retryAfter: busyRetry}
+		return unavailable("nothing can be written down now; nothing was accepted")
 	case errors.As(err, &full):
-		return problem{Status: http.StatusServiceUnavailable, Detail: full.Error(), retryAfter: busyRetry}
+		return unavailable(full.Error())
 	}
 	return problem{Status: http.StatusInternalServerError, Detail: "something went wrong; the log of pulumiscale says what"}
+}
+
+// unavailable is the problem of a server that may be able to do it later.
+func unavailable(detail string) problem {
+	return problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}
 }
 
 func didYouMean(name string) string {
@@ -122,14 +127,19 @@ func (p problem) write(w http.ResponseWriter) {
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", seconds(p.retryAfter))
 	}
-	writeJSON(w, p.Status, "application/problem+json", p)
+	writeDocument(w, p.Status, "application/problem+json", p)
 }
 
 // seconds is a duration as HTTP headers have it. It is rounded up, so that a retry is not too early.
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
-// writeJSON answers with a document in the form in which it may be shown. A client that has gone away hears nothing.
-func writeJSON(w http.ResponseWriter, status int, mediaType string, document any) {
+// writeJSON answers with a document in the form in which it may be shown.
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	writeDocument(w, status, "application/json", document)
+}
+
+// writeDocument is writeJSON in a media type. A client that has gone away hears nothing.
+func writeDocument(w http.ResponseWriter, status int, mediaType string, document any) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -3,9 +3,9 @@ package webhook
 import (
 	"net/http"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
 // answer is what a webhook is answered with.
@@ -49,10 +49,10 @@ func resultOf(s queue.Submission) result {
 	r := result{Decision: board.DecisionOf(s.Decision), Accepted: s.Accepted, Duplicate: s.Duplicate}
 	if s.Operation.ID != "" {
 		op := s.Operation
-		r.Operation, r.State, r.Result, r.Error = op.ID, string(op.State), string(op.Result), oneLine(op.Error, maxReason)
+		r.Operation, r.State, r.Result, r.Error = op.ID, string(op.State), string(op.Result), board.OneLine(op.Error, dialect.MaxReason)
 	}
 	if p := s.Previous; p != nil {
-		r.Previous = &previous{Operation: p.ID, Result: string(p.Result), Error: oneLine(p.Error, maxReason)}
+		r.Previous = &previous{Operation: p.ID, Result: string(p.Result), Error: board.OneLine(p.Error, dialect.MaxReason)}
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
+	"github.com/pulumiscale/pulumiscale/webhook/sns"
+	"github.com/pulumiscale/pulumiscale/webhook/sns/snstest"
 
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 
@@ -27,7 +30,7 @@ type rig struct {
 	*Server
 	t       testing.TB
 	stack   *fake
-	sns     *fakeSNS
+	sns     *snstest.Fake
 	journal *failing
 	handler http.Handler
 	logged  *safeBuffer
@@ -86,7 +89,7 @@ func (b *safeBuffer) String() string {
 func serving(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(published))
+		time.Sleep(time.Until(snstest.Published()))
 		r := newRig(t)
 		time.Sleep(2 * readTime)
 		test(t, r)
@@ -99,7 +102,7 @@ func serving(t *testing.T, test func(t *testing.T, r *rig)) {
 // newRig makes a server whose stack has not been read yet.
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, stack: newFake(t), sns: newFakeSNS(t, rsaKey(), nil), logged: &safeBuffer{}}
+	r := &rig{t: t, stack: newFake(t), sns: snstest.New(t, snstest.Key(), nil), logged: &safeBuffer{}}
 	opened, err := journal.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +124,7 @@ func newRig(t testing.TB) *rig {
 	}
 	metrics.Watch(queue)
 	r.Server = &Server{
-		Queue: queue, Activity: activity, StackName: r.stack.Name(), Tokens: tokens, Verifier: NewVerifier(r.sns.get, testTopic), Metrics: metrics, Now: time.Now,
+		Queue: queue, Activity: activity, StackName: r.stack.Name(), Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()
@@ -259,4 +262,14 @@ func alertsOf(status string, labels ...string) string {
 		alerts[i] = `{"status":"` + status + `","startsAt":"2026-03-04T11:58:00Z","labels":` + l + `}`
 	}
 	return `{"version":"4","groupKey":"g","alerts":[` + strings.Join(alerts, ",") + `]}`
+}
+
+// payload is a real payload of a dialect, such as "cloudwatch/metric-high".
+func payload(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile("dialect/testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

@@ -14,13 +14,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
+	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
 // maxBody is the largest body that is read, in bytes.
@@ -35,7 +37,7 @@ type Server struct {
 	// StackName is the stack's name.
 	StackName string
 	Tokens    *Tokens
-	Verifier  *Verifier
+	Verifier  *sns.Verifier
 	Metrics   *Metrics
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -63,12 +65,13 @@ type Server struct {
 type endpoint struct {
 	// pattern is one of [http.ServeMux].
 	pattern string
-	// dialect is the metrics' name for what is posted here. It is empty for endpoints that the metrics do not count.
-	dialect string
+	// counted is the metrics' name for what is posted here. It is empty for endpoints that the metrics do not count.
+	counted string
 	// An open endpoint needs no token: it tells nothing and does nothing.
 	open bool
-	// media are the media types that a body may have.
-	media []string
+	// media are the media types that a body may have, and mediaHint says what to do about one of another type.
+	media     []string
+	mediaHint string
 	// patience is how long an answer may take. Zero stands for answerTimeout.
 	patience time.Duration
 	handle   func(*Server, http.ResponseWriter, *http.Request) error
@@ -82,33 +85,57 @@ const (
 	apiTimeout    = time.Minute
 )
 
+// inboxes are the endpoints of senders: one for each path of a dialect.
+func inboxes() []endpoint {
+	var out []endpoint
+	for _, in := range dialect.Inboxes() {
+		e := endpoint{
+			pattern: "POST " + in.Path, counted: in.Rest.Counted, media: in.Media, mediaHint: in.Rest.MediaHint,
+			handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.receive(in, w, r) },
+		}
+		if in.Rest.Direct {
+			e.patience = longestWait
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// tell makes an endpoint of a function that only tells something, or does something and tells how things stand.
+func tell(get func(*Server, *http.Request) (any, error)) func(*Server, http.ResponseWriter, *http.Request) error {
+	return func(s *Server, w http.ResponseWriter, r *http.Request) error {
+		document, err := get(s, r)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, document)
+		return nil
+	}
+}
+
 // endpoints is the table of all routes.
 func endpoints() []endpoint {
-	plain := []string{"application/json", "text/plain"} // Amazon SNS sends its JSON as text/plain
-	return []endpoint{
-		{pattern: "POST /webhook/{pool}/cloudwatch", dialect: "cloudwatch", media: plain, handle: (*Server).cloudWatch},
-		{pattern: "POST /webhook/{pool}/prometheus", dialect: "prometheus", media: plain[:1], handle: (*Server).alertmanager},
-		{pattern: "POST /webhook/prometheus", dialect: "prometheus", media: plain[:1], handle: (*Server).alertmanager},
-		{pattern: "POST /scale/{pool}", dialect: "http", media: plain[:1], patience: longestWait, handle: (*Server).direct},
+	plain := []string{"application/json", "text/plain"}
+	return append(inboxes(), []endpoint{
 		{pattern: "GET /{$}", handle: (*Server).page},
 		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
-		{pattern: "GET /status", handle: (*Server).status},
-		{pattern: "GET /pools", patience: apiTimeout, handle: (*Server).pools},
-		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: (*Server).pool},
-		{pattern: "GET /operations", handle: (*Server).operations},
-		{pattern: "GET /operations/{id}", handle: (*Server).operation},
+		{pattern: "GET /status", handle: tell((*Server).status)},
+		{pattern: "GET /pools", patience: apiTimeout, handle: tell((*Server).pools)},
+		{pattern: "GET /pools/{pool}", patience: apiTimeout, handle: tell((*Server).pool)},
+		{pattern: "GET /operations", handle: tell((*Server).operations)},
+		{pattern: "GET /operations/{id}", handle: tell((*Server).operation)},
 		{pattern: "DELETE /operations/{id}", handle: (*Server).cancel},
-		{pattern: "GET /history", patience: apiTimeout, handle: (*Server).history},
-		{pattern: "GET /hold", handle: (*Server).holds},
-		{pattern: "POST /hold", media: plain[:1], handle: (*Server).hold},
-		{pattern: "POST /hold/{pool}", media: plain[:1], handle: (*Server).hold},
-		{pattern: "DELETE /hold", handle: (*Server).release},
-		{pattern: "DELETE /hold/{pool}", handle: (*Server).release},
+		{pattern: "GET /history", patience: apiTimeout, handle: tell((*Server).history)},
+		{pattern: "GET /hold", handle: tell((*Server).holds)},
+		{pattern: "POST /hold", media: plain[:1], handle: tell((*Server).hold)},
+		{pattern: "POST /hold/{pool}", media: plain[:1], handle: tell((*Server).hold)},
+		{pattern: "DELETE /hold", handle: tell((*Server).release)},
+		{pattern: "DELETE /hold/{pool}", handle: tell((*Server).release)},
 		{pattern: "GET /metrics", handle: (*Server).metrics},
 		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: (*Server).reload},
-		{pattern: "GET /healthz", open: true, handle: (*Server).healthy},
+		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},
 		{pattern: "GET /readyz", open: true, handle: (*Server).ready},
-	}
+	}...)
 }
 
 // Handler serves all endpoints. A request for what has no endpoint is answered as if it needed a token: a client
@@ -175,8 +202,8 @@ func (s *Server) serve(e endpoint) http.Handler {
 				s.fail(seen, r, err)
 			}
 		}
-		if e.dialect != "" {
-			s.Metrics.request(e.dialect, seen.status, s.Now().Sub(began))
+		if e.counted != "" {
+			s.Metrics.request(e.counted, seen.status, s.Now().Sub(began))
 		}
 		if !e.open {
 			s.Log.Debug("answered", "method", r.Method, "path", pathOf(r), "status", seen.status, "remote", r.RemoteAddr)
@@ -191,7 +218,7 @@ func extend(w http.ResponseWriter, patience time.Duration) {
 }
 
 // pathOf is a request's path, fit for the log.
-func pathOf(r *http.Request) string { return oneLine(r.URL.Path, maxReason) }
+func pathOf(r *http.Request) string { return board.OneLine(r.URL.Path, dialect.MaxReason) }
 
 // unauthenticatedError is a request without a valid token. another says that the request has other credentials, and not
 // none.
@@ -204,8 +231,8 @@ func (e unauthenticatedError) Error() string {
 	return "a token is needed: as Authorization: Bearer, or as the password of Basic credentials"
 }
 
-// mediaError is a body in a form that the endpoint does not read, as a header says.
-type mediaError struct{ field, problem string }
+// mediaError is a body in a form that the endpoint does not read, as a header says. The hint may be empty.
+type mediaError struct{ field, problem, hint string }
 
 func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
@@ -218,7 +245,7 @@ func (s *Server) authenticate(e endpoint, r *http.Request) error {
 
 func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	if err := s.origins.Check(r); err != nil {
-		return &ForbiddenError{Reason: "a browser sends this for another site"}
+		return dialect.Forbidden("a browser sends this for another site")
 	}
 	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, maxBody)
 	if r.ContentLength == 0 || len(e.media) == 0 {
@@ -234,7 +261,7 @@ func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	media, _, err := mime.ParseMediaType(given)
 	if err != nil || !slices.Contains(e.media, media) {
 		w.Header().Set("Accept", strings.Join(e.media, ", "))
-		return &mediaError{field: "Content-Type", problem: "the body must be " + strings.Join(e.media, " or ")}
+		return &mediaError{field: "Content-Type", problem: "the body must be " + strings.Join(e.media, " or "), hint: e.mediaHint}
 	}
 	return nil
 }
@@ -255,10 +282,7 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 		}
 		quiet = !s.strangers.admits(s.Log, kind)
 	case errors.As(err, &media):
-		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field}
-		if strings.HasPrefix(r.URL.Path, "/scale/") && media.field == "Content-Type" {
-			p.Hint = "put count or delta into the URL, as in ?count=5, or send JSON with the header Content-Type: application/json"
-		}
+		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field, Hint: media.hint}
 	default:
 		p = problemOf(err)
 	}
@@ -292,8 +316,7 @@ func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	}
 	var hint string
 	if strings.HasPrefix(r.URL.Path, "/webhook") {
-		hint = "CloudWatch's alarms, by SNS, EventBridge or Lambda, go to /webhook/POOL/cloudwatch; alerts of Alertmanager and Grafana to " +
-			"/webhook/POOL/prometheus, or to /webhook/prometheus by their label; and a count or delta of any program to /scale/POOL"
+		hint = dialect.Directory()
 	}
 	problem{Status: http.StatusNotFound, Detail: "there is nothing here", Hint: hint}.write(w)
 	return nil
@@ -304,7 +327,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	if err != nil && !errors.As(err, &large) {
-		return nil, badRequest("body", "ended before it was whole")
+		return nil, dialect.BadRequest("body", "ended before it was whole")
 	}
 	return body, err
 }

@@ -153,8 +153,8 @@ func TestBodies(t *testing.T) {
 		"a schedule's event to alarms":             {pathCloudWatch + "?count=12", scheduled, 400, "which is no alarm; send it to /scale/worker, with what it asks for in the URL: ?count=12"},
 		"another event to alarms":                  {pathCloudWatch, `{"detail-type":"EC2 Instance State-change Notification","id":"1","source":"aws.ec2"}`, 400, "narrow the rule's event pattern, or send it to /scale/worker?count=12"},
 		"a schedule's event that asks for nothing": {pathScale, scheduled, 400, "add what it asks for to the URL: /scale/worker?count=12"},
-		"an alarm's event to /scale":               {pathScale + "?count=12", read(t, "testdata/eventbridge/metric.json"), 400, "an EventBridge event of an alarm, which belongs to /webhook/{pool}/cloudwatch"},
-		"an alarm's event for Lambda to /scale":    {pathScale + "?count=5", read(t, "testdata/lambda/metric.json"), 400, "/webhook/{pool}/cloudwatch"},
+		"an alarm's event to /scale":               {pathScale + "?count=12", payload(t, "eventbridge/metric"), 400, "an EventBridge event of an alarm, which belongs to /webhook/{pool}/cloudwatch"},
+		"an alarm's event for Lambda to /scale":    {pathScale + "?count=5", payload(t, "lambda/metric"), 400, "/webhook/{pool}/cloudwatch"},
 		"what SNS invokes a function with":         {pathCloudWatch, `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{}"}}]}`, 400, "have the alarm invoke the function itself"},
 		"what no sender sends":                     {pathCloudWatch, `{}`, 400, "sends the count or delta that it asks for to /scale/{pool}"},
 		"an Azure alert":                           {pathPrometheus, `{"schemaId":"azureMonitorCommonAlertSchema","data":{}}`, 400, "an Azure Monitor alert, for which there is no route"},
@@ -399,7 +399,7 @@ func TestAPoolThatIsNew(t *testing.T) {
 		"alerts":    func(r *rig) *reply { return r.post("/webhook/new/prometheus", alertsOf("firing", `{}`)) },
 		"its label": func(r *rig) *reply { return r.post(pathShared, alertsOf("firing", `{"pool":"new"}`)) },
 		"CloudWatch": func(r *rig) *reply {
-			return r.post("/webhook/new/cloudwatch", read(r.t, "testdata/eventbridge/metric.json"))
+			return r.post("/webhook/new/cloudwatch", payload(r.t, "eventbridge/metric"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

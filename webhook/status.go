@@ -3,23 +3,15 @@ package webhook
 import (
 	"net/http"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // searched is how many operations, from the newest on, are searched for failures.
 const searched = 200
 
 // status is all that a view of the server needs, in one answer. It waits for nothing.
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) error {
-	doc, err := s.statusNow()
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, "application/json", doc)
-	return nil
-}
+func (s *Server) status(*http.Request) (any, error) { return s.statusNow() }
 
 // statusNow gathers the status. The error is a [*queue.JournalError].
 func (s *Server) statusNow() (*board.Status, error) {

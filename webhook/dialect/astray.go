@@ -1,0 +1,50 @@
+package dialect
+
+// noRoute is said of what a sender sends that has no dialect here.
+const noRoute = ", for which there is no route; send the count or delta that it asks for to /scale/{pool}"
+
+// strays are payloads that come here and have no dialect, each with what it is and what to do about it.
+func strays() []struct {
+	like string
+	is   func(Object) bool
+} {
+	return []struct {
+		like string
+		is   func(Object) bool
+	}{
+		{"an EventBridge event; an alarm's belongs to /webhook/{pool}/cloudwatch, and another one to /scale/{pool}?count=12",
+			func(o Object) bool { return o.Has("detail-type") && o.members["detail-type"] != alarmStateChange }},
+		{"a CloudWatch alarm without the SNS message around it; turn raw message delivery off",
+			func(o Object) bool { return o.Has("AlarmName") }},
+		{"what SNS or SQS invokes a Lambda function with; have the alarm invoke the function itself, and pass that event on to /webhook/{pool}/cloudwatch",
+			func(o Object) bool { records, _ := o.members["Records"].([]any); return len(records) > 0 }},
+		{"an Azure Monitor alert" + noRoute, func(o Object) bool { return o.Has("schemaId") && o.Has("data") }},
+		{"a Google Cloud Monitoring notification" + noRoute, func(o Object) bool { return o.Has("incident") }},
+		{"a Google Pub/Sub message" + noRoute, func(o Object) bool { return o.Has("subscription") && o.Has("message") }},
+		{"a CloudEvent" + noRoute, func(o Object) bool { return o.Has("specversion") }},
+	}
+}
+
+// looksLike says what a payload that came to the wrong route seems to be, and where it belongs. It is empty if nothing
+// is known of it.
+func looksLike(o Object) string {
+	for _, stray := range strays() {
+		if stray.is(o) {
+			return stray.like
+		}
+	}
+	for _, d := range Table() {
+		if d.Is(o) {
+			return d.Like + ", which belongs to " + d.Paths[0]
+		}
+	}
+	return ""
+}
+
+// WrongDialect is the error for a payload that is not what its route takes.
+func WrongDialect(o Object, field, expected string) *BadRequestError {
+	if like := looksLike(o); like != "" {
+		return BadRequest(field, "is %s", like)
+	}
+	return BadRequest(field, "is not %s; a program with a payload of its own sends the count or delta that it asks for to /scale/{pool}", expected)
+}

@@ -1,0 +1,47 @@
+package dialect
+
+import (
+	"fmt"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// Route is what a decoder must know of the request besides its body.
+type Route struct {
+	// Pool is the pool in the URL. It is empty on the route that serves all pools, on which each alert names its own.
+	Pool string
+	// Rules are those in force. A decoder asks them only whether there is such a pool.
+	Rules scale.Rules
+	// Query is the URL's query, as it was sent. What it says wins over the payload.
+	Query string
+	// Key is what the sender tells the delivery from others by: the MessageId of an SNS message, or the Idempotency-Key
+	// of a direct request. It is empty if there is none. Dialects whose payloads have ids of their own do not read it.
+	Key string
+}
+
+// Delivery is what one request asks for.
+type Delivery struct {
+	// Intents are valid and in the order of the payload. Several may be for one pool.
+	Intents []scale.Intent
+	// Skipped are the alerts that ask for nothing or cannot be understood, each with the reason.
+	Skipped []Skipped
+	// DryRun asks for the decision and the diff alone. Only a direct request has it.
+	DryRun bool
+}
+
+// Skipped is an alert of which nothing comes. Its texts may be shown: each is one line, without control characters.
+type Skipped struct {
+	Alert, Pool, Reason string
+}
+
+// NoPool says whether the alert names a pool that no rule has.
+func (s Skipped) NoPool(rules scale.Rules) bool {
+	return s.Pool != "" && unknownPool(rules, s.Pool) != ""
+}
+
+func (d *Delivery) skip(alert, pool, format string, args ...any) {
+	d.Skipped = append(d.Skipped, Skipped{
+		Alert: board.OneLine(alert, MaxName), Pool: board.OneLine(pool, MaxName), Reason: board.OneLine(fmt.Sprintf(format, args...), MaxReason),
+	})
+}

@@ -1,0 +1,166 @@
+package dialect
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// SourceDirect is the source of what a direct request asks for.
+const SourceDirect = "http"
+
+// A direct request may hold these besides a count or a delta.
+const (
+	nameReason = "reason"
+	nameDryRun = "dryRun"
+	nameForce  = "force"
+)
+
+// maxKey is the longest Idempotency-Key, in bytes.
+const maxKey = 255
+
+func direct() Dialect {
+	return Dialect{
+		Name: SourceDirect, Sender: "any program, by HTTP", Counted: SourceDirect, Paths: []string{"/scale/{pool}"}, Media: inJSON(),
+		MediaHint: "put count or delta into the URL, as in ?count=5, or send JSON with the header Content-Type: application/json",
+		Is:        func(o Object) bool { return o.Has(nameCount) || o.Has(nameDelta) },
+		Like:      "a direct request", Direct: true, Decode: decodeDirect,
+	}
+}
+
+// decodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the
+// query, each once; dryRun and force come from the query alone. The body may be empty. It may also be an EventBridge
+// event that is not an alarm's, such as a schedule's: then the query says what the event asks for, and the event's id
+// takes the place of a key that is not given. Whatever is not known is refused: a misspelt dryRun that was passed over
+// would scale. The error is a [*BadRequestError].
+func decodeDirect(body Body, route Route) (Delivery, error) {
+	intent := scale.Intent{Pool: route.Pool, Source: SourceDirect}
+	query, err := ParseQuery(route.Query, nameCount, nameDelta, nameReason, nameDryRun, nameForce)
+	if err != nil {
+		return Delivery{}, err
+	}
+	asked, event, err := directMembers(body)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if event.id != "" {
+		if !query.Has(nameCount) && !query.Has(nameDelta) {
+			return Delivery{}, BadRequest("count, delta", "stand neither in the URL nor in the event; add what it asks for to the URL: /scale/%s?count=12", route.Pool)
+		}
+		intent.Source, intent.Key, intent.Reason = sourceEventBridge, eventKey(sourceEventBridge, route.Pool, event.id), event.reason
+	}
+	if err := addQuery(asked, query, nameCount, nameDelta, nameReason); err != nil {
+		return Delivery{}, err
+	}
+	if err := directAsk(&intent, asked); err != nil {
+		return Delivery{}, err
+	}
+	dryRun, err := directFlag(query, nameDryRun)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if intent.Force, err = directFlag(query, nameForce); err != nil {
+		return Delivery{}, err
+	}
+	if route.Key != "" {
+		if intent.Key, err = directKey(route.Key, route.Pool); err != nil {
+			return Delivery{}, err
+		}
+	}
+	return Delivery{Intents: []scale.Intent{intent}, DryRun: dryRun}, nil
+}
+
+// directEvent is what is taken from an EventBridge event. Its id is empty if the body is not one.
+type directEvent struct{ id, reason string }
+
+// eventIn reads an EventBridge event that may stand in the body of a direct request. It passes over an alarm's: the
+// alarm's end would ask for the same as its beginning.
+func eventIn(o Object) (e directEvent, err error) {
+	if !o.Has("detail-type") || !o.Has("id") || o.members["detail-type"] == alarmStateChange {
+		return e, nil
+	}
+	e.id, e.reason = o.Required("id"), o.Text("detail-type")
+	if _, rule, ok := strings.Cut(resource(o), ":rule/"); ok {
+		e.reason += " " + rule
+	}
+	if len(e.id) > maxEventID {
+		o.Fail("id", "is longer than %d bytes", maxEventID)
+	}
+	e.reason = board.OneLine(e.reason, MaxReason)
+	return e, o.Err()
+}
+
+// directMembers are the members of the body as texts, or the event if the body is one.
+func directMembers(body Body) (asked map[string]string, event directEvent, err error) {
+	asked = map[string]string{}
+	if body.empty {
+		return asked, event, nil
+	}
+	o, err := body.Object()
+	if err != nil {
+		return nil, event, err
+	}
+	if event, err = eventIn(o); err != nil || event.id != "" {
+		return asked, event, err
+	}
+	if like := looksLike(o); like != "" && !o.Has(nameCount) && !o.Has(nameDelta) {
+		return nil, event, BadRequest("body", "is %s; this route takes a count or a delta", like)
+	}
+	asked, err = readMembers(o, []string{nameCount, nameDelta, nameReason}, func(name string, value any) (text, wrong string) {
+		if name == nameReason {
+			return readText(name, value)
+		}
+		number, ok := value.(json.Number)
+		if !ok {
+			return "", "a whole number"
+		}
+		return number.String(), ""
+	})
+	return asked, event, err
+}
+
+// directAsk writes what is asked for into the intent.
+func directAsk(intent *scale.Intent, asked map[string]string) error {
+	if reason, ok := asked[nameReason]; ok {
+		intent.Reason = board.OneLine(reason, MaxReason)
+	}
+	var wrong string
+	if text, ok := asked[nameCount]; ok {
+		if intent.Count, wrong = parseCount(text); wrong != "" {
+			return BadRequest(nameCount, "is %q; it must be %s", Shown(text), wrong)
+		}
+	}
+	if text, ok := asked[nameDelta]; ok {
+		if intent.Delta, wrong = parseDelta(text); wrong != "" {
+			return BadRequest(nameDelta, "is %q; it must be %s", Shown(text), wrong)
+		}
+	}
+	if (intent.Count == nil) == (intent.Delta == nil) {
+		return BadRequest("count, delta", "exactly one must be given: in the URL, as in ?count=5, or in the body, as in {\"delta\": -2}")
+	}
+	return nil
+}
+
+func directFlag(query url.Values, name string) (bool, error) {
+	text := query.Get(name)
+	if query.Has(name) && text != "true" && text != "false" {
+		return false, BadRequest(name, "is %q; it must be true or false", Shown(text))
+	}
+	return text == "true", nil
+}
+
+func directKey(key, pool string) (string, error) {
+	if len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "", BadRequest("Idempotency-Key", "must be at most %d printable ASCII characters", maxKey)
+	}
+	return eventKey(SourceDirect, pool, key), nil
+}
+
+// eventKey is an intent's key for an event. The pool is a part of it, because one event may reach the routes of two
+// pools: SNS gives every subscription of a topic the same MessageId.
+func eventKey(dialect, pool, event string) string {
+	return dialect + "/" + pool + "/" + event
+}

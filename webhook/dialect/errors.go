@@ -1,0 +1,49 @@
+package dialect
+
+import (
+	"fmt"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// BadRequestError is a request that cannot be understood: HTTP 400. Its text repeats no more of the body than names and
+// the starts of wrong values.
+type BadRequestError struct {
+	// Field is the path of the field at fault, such as "alerts[2].labels", or the name of a query parameter or a
+	// header, or "body".
+	Field string
+	// Problem says what is wrong with it and what is expected.
+	Problem string
+}
+
+func (e *BadRequestError) Error() string { return e.Field + ": " + e.Problem }
+
+// BadRequest makes a [*BadRequestError], with texts that may be shown.
+func BadRequest(field, format string, args ...any) *BadRequestError {
+	return &BadRequestError{Field: board.OneLine(field, MaxName), Problem: board.OneLine(fmt.Sprintf(format, args...), MaxReason)}
+}
+
+// ForbiddenError is a request that is understood and not allowed: HTTP 403. Examples are a forged or stale message, and
+// a topic that is not one of those allowed.
+type ForbiddenError struct {
+	Reason string
+}
+
+func (e *ForbiddenError) Error() string { return e.Reason }
+
+// Forbidden makes a [*ForbiddenError], with a reason that may be shown.
+func Forbidden(format string, args ...any) *ForbiddenError {
+	return &ForbiddenError{Reason: board.OneLine(fmt.Sprintf(format, args...), MaxReason)}
+}
+
+// UnavailableError says that something outside was needed and did not answer: HTTP 503. Sending the same again may
+// help.
+type UnavailableError struct {
+	// Reason is for the sender; Err, the cause, is for the log.
+	Reason string
+	Err    error
+}
+
+func (e *UnavailableError) Error() string { return e.Reason + ": " + e.Err.Error() }
+
+func (e *UnavailableError) Unwrap() error { return e.Err }

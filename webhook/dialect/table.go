@@ -1,0 +1,115 @@
+package dialect
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Dialect is all that there is to know of what one kind of sender sends. Several dialects may share a path: then they
+// have Counted, MediaHint and Direct in common.
+type Dialect struct {
+	// Name is the source of the dialect's intents, and of the folder of its payloads, testdata/NAME.
+	Name string
+	// Sender is what people call it, in hints and in docs/senders.md.
+	Sender string
+	// Counted is its name in the metrics.
+	Counted string
+	// Paths are where it is posted to, as [http.ServeMux] writes them. The first one is told to those who went astray.
+	Paths []string
+	// Media are the media types that its bodies have. MediaHint says what to do about a body of another one.
+	Media     []string
+	MediaHint string
+	// Proof is how it is proved, besides the token, that the payload is the sender's.
+	Proof Proof
+	// Header is a header that only this dialect's requests have, whatever is in the body. It may be empty.
+	Header string
+	// Is says whether a body seems to be of this dialect. It does not say that the body is valid.
+	Is func(Object) bool
+	// Like is what such a body is called if it comes to a path of another dialect.
+	Like string
+	// A Direct dialect asks for a count or a delta itself. Its request is not turned away on what was read before it
+	// came. It may be answered when the scaling is done, or with what the scaling would do.
+	Direct bool
+	// Decode reads a body, which the proof has let through. The error is a [*BadRequestError].
+	Decode func(Body, Route) (Delivery, error)
+}
+
+// Proof is how it is proved, besides the token that every request bears, that a payload is the sender's.
+type Proof int
+
+const (
+	// ByToken is the proof of a sender that signs nothing: the token is all.
+	ByToken Proof = iota
+	// BySNS is the signature of Amazon SNS, in whose envelope the payload stands.
+	BySNS
+)
+
+// Table is the table of all dialects. The last dialect of a path takes what no other one there is recognized by.
+func Table() []Dialect {
+	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), direct()}
+}
+
+// inJSON are the media types of a dialect that is sent as what it is.
+func inJSON() []string { return []string{"application/json"} }
+
+// Inbox is a path, and the dialects that are posted to it.
+type Inbox struct {
+	Path string
+	// Media are the media types of its dialects.
+	Media []string
+	// Rest takes what no other dialect is recognized by. It also says what all of them have in common.
+	Rest   Dialect
+	others []Dialect
+}
+
+// Inboxes are the paths of all dialects.
+func Inboxes() []Inbox {
+	var out []Inbox
+	for _, d := range Table() {
+		for _, path := range d.Paths {
+			i := slices.IndexFunc(out, func(in Inbox) bool { return in.Path == path })
+			if i < 0 {
+				out = append(out, Inbox{Path: path, Media: d.Media, Rest: d})
+				continue
+			}
+			in := &out[i]
+			in.others, in.Rest = append(in.others, in.Rest), d
+			in.Media = slices.Compact(slices.Sorted(slices.Values(slices.Concat(in.Media, d.Media))))
+		}
+	}
+	return out
+}
+
+// dialects are all that are posted to the path.
+func (in Inbox) dialects() []Dialect { return append(slices.Clip(in.others), in.Rest) }
+
+// Recognize tells the dialect of a request: by a header, or else by the body.
+func (in Inbox) Recognize(header http.Header, body Body) Dialect {
+	for _, d := range in.dialects() {
+		if d.Header != "" && header.Get(d.Header) != "" {
+			return d
+		}
+	}
+	if o, err := body.Object(); err == nil {
+		for _, d := range in.others {
+			if d.Is(o) {
+				return d
+			}
+		}
+	}
+	return in.Rest
+}
+
+// Directory says for people what is posted where.
+func Directory() string {
+	var lines []string
+	for _, in := range Inboxes() {
+		var senders []string
+		for _, d := range in.dialects() {
+			senders = append(senders, d.Sender)
+		}
+		lines = append(lines, strings.Join(senders, ", ")+": "+strings.ReplaceAll(in.Path, "{pool}", "POOL"))
+	}
+	return strings.Join(lines, "; ")
+}

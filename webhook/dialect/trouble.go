@@ -1,0 +1,70 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// A sender's own trouble is no reason to scale: it has no data, has lost a series, or somebody has edited or paused its
+// rule. That says neither that there is less to do nor that there is more.
+
+// stateReason is the annotation by which Grafana says that the state of an alert comes from something else than its
+// query's values: "MissingSeries", "NoData", "Error", "Updated", "Paused", "RuleDeleted", "KeepLast", or several of
+// them. See "grafana_state_reason" in Grafana's documentation of the states of alerts. A Grafana that sends its alerts
+// through an Alertmanager gives it too.
+const stateReason = "grafana_state_reason"
+
+// trouble says which trouble of its sender an alert tells of, if it tells of nothing else. It is empty if the alert
+// tells of the metric.
+func (a alert) trouble() string {
+	switch reason := strings.TrimSpace(a.annotations[stateReason]); {
+	case noData(a.name()):
+		return "Grafana could not evaluate the rule (" + a.name() + "), by which nothing is scaled"
+	case reason != "" && a.cleared:
+		return "Grafana has ended the alert for another reason than the metric (" + reason + "), by which nothing is scaled"
+	case reason != "":
+		return "Grafana lets the alert fire for another reason than the metric (" + reason + "), by which nothing is scaled"
+	}
+	return ""
+}
+
+// If missing data have brought about a state, CloudWatch says so in the state's reason, by the alarm's
+// treatMissingData. It also says so of a composite alarm if one of its alarms has lost its data.
+const (
+	noDatapoints       = "no datapoints were received"
+	missingIsGood      = "treated as [NonBreaching]"
+	missingIsBad       = "treated as [Breaching]"
+	childLostItsData   = "transitioned to " + insufficientData
+	insufficientData   = "INSUFFICIENT_DATA"
+	dataMissing        = "the alarm has gone to %s because data are missing, by which nothing is scaled"
+	childHasNoData     = "the alarm has gone to %s because another one has insufficient data, by which nothing is scaled"
+	dataWereMissing    = "the alarm had insufficient data before: that it is OK now tells of no change, by which nothing is scaled"
+	ownInsufficentData = "the alarm has insufficient data, by which nothing is scaled"
+)
+
+// trouble says which trouble of CloudWatch a change of state tells of. It is empty if the change tells of the metric.
+// If some datapoints are missing and others are not, those that would count for less capacity must be there.
+func (a alarm) trouble(asked overrides) string {
+	down := a.comparison == scale.Down || asked.direction == scale.Down
+	switch {
+	case a.state == insufficientData:
+		return ownInsufficentData
+	case strings.Contains(a.why, childLostItsData):
+		return strings.Replace(childHasNoData, "%s", a.state, 1)
+	case strings.Contains(a.why, noDatapoints),
+		a.state == stateOK && strings.Contains(a.why, missingIsGood),
+		a.state == stateAlarm && down && strings.Contains(a.why, missingIsBad):
+		return strings.Replace(dataMissing, "%s", a.state, 1)
+	}
+	return ""
+}
+
+// lapsed says why the end of an alarm is not the end of what the alarm told of. It is empty if it is the end. Every new
+// alarm goes from insufficient data to OK.
+func (a alarm) lapsed() string {
+	if a.state == stateOK && a.previous == insufficientData {
+		return dataWereMissing
+	}
+	return ""
+}

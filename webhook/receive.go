@@ -1,0 +1,143 @@
+package webhook
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/pulumiscale/pulumiscale/webhook/dialect"
+	"github.com/pulumiscale/pulumiscale/webhook/sns"
+)
+
+// receive takes what a sender posts to an inbox: it reads the body, tells the dialect, has the sender's signature
+// checked, decodes, and submits what is asked for.
+func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Request) error {
+	renew, submit := s.renew, s.submitAlerts
+	if in.Rest.Direct {
+		renew, submit = s.reloadRules, s.submitDirect
+	}
+	route, err := s.findRoute(r, renew)
+	if err != nil {
+		return err
+	}
+	text, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	body := dialect.Parse(text)
+	d := in.Recognize(r.Header, body)
+	payload, err := s.prove(r, d, body, route.Pool)
+	switch {
+	case err != nil:
+		return err
+	case payload.note != "":
+		writeJSON(w, http.StatusOK, answer{Results: []result{}, Note: payload.note})
+		return nil
+	}
+	route.Key = payload.key
+	delivery, err := d.Decode(payload.body, route)
+	if err != nil {
+		return err
+	}
+	if route.Pool == "" && slices.ContainsFunc(delivery.Skipped, func(skipped dialect.Skipped) bool { return skipped.NoPool(route.Rules) }) {
+		if err := renew(r.Context()); err != nil {
+			return err
+		}
+		route.Rules = s.Queue.Rules()
+		if delivery, err = d.Decode(payload.body, route); err != nil {
+			return err
+		}
+	}
+	return submit(w, r, delivery)
+}
+
+// proved is a payload that is known to be the sender's, and the key by which the sender tells it from others. If note
+// is not empty, there is nothing to decode: the note says what was done.
+type proved struct {
+	body dialect.Body
+	key  string
+	note string
+}
+
+// prove has it proved that a body is the sender's, as its dialect demands. A proof that is not known here lets nothing
+// through.
+func (s *Server) prove(r *http.Request, d dialect.Dialect, body dialect.Body, pool string) (proved, error) {
+	switch {
+	case d.Proof == dialect.BySNS:
+		return s.openSNS(r, body, pool)
+	case d.Proof != dialect.ByToken:
+		return proved{}, dialect.Forbidden("nothing here can check who sent this")
+	case !d.Direct:
+		return proved{body: body}, nil
+	}
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) > 1 {
+		return proved{}, dialect.BadRequest("Idempotency-Key", "is given twice")
+	}
+	return proved{body: body, key: strings.Join(keys, "")}, nil
+}
+
+// openSNS opens a message of Amazon SNS and checks its signature. It confirms the subscription if the message asks for
+// that.
+func (s *Server) openSNS(r *http.Request, body dialect.Body, pool string) (proved, error) {
+	message, err := sns.Parse(body, r.Header)
+	if err != nil {
+		return proved{}, err
+	}
+	if err := s.Verifier.Verify(r.Context(), message, s.Now()); err != nil {
+		return proved{}, err
+	}
+	switch message.Type {
+	case sns.SubscriptionConfirmation:
+		if err := s.Verifier.Confirm(r.Context(), message, s.Now()); err != nil {
+			return proved{}, err
+		}
+		s.Log.Info("subscription confirmed", "topic", message.TopicARN, "pool", pool)
+		return proved{note: "the subscription is confirmed"}, nil
+	case sns.UnsubscribeConfirmation:
+		s.Log.Warn("subscription ended", "topic", message.TopicARN, "pool", pool)
+		return proved{note: "the subscription has ended; nothing was done about it"}, nil
+	}
+	return proved{body: dialect.Parse([]byte(message.Message)), key: message.MessageID}, nil
+}
+
+// maxAlerts is how many alerts a notification may hold. It is several times what Alertmanager puts into a megabyte.
+const maxAlerts = 10_000
+
+// submitAlerts hands what alerts ask for to the queue, and answers the sender with what becomes of each.
+func (s *Server) submitAlerts(w http.ResponseWriter, r *http.Request, delivery dialect.Delivery) error {
+	if len(delivery.Intents)+len(delivery.Skipped) > maxAlerts {
+		problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("there are more than %d alerts", maxAlerts)}.write(w)
+		return nil
+	}
+	subs, err := s.Queue.Submit(r.Context(), delivery.Intents)
+	if err != nil {
+		return err
+	}
+	doc := answer{Results: make([]result, len(subs))}
+	for i, sub := range subs {
+		doc.Results[i] = resultOf(sub)
+	}
+	for i, skipped := range delivery.Skipped {
+		level := slog.LevelInfo
+		// A sender that names an unknown pool is set up wrong, and no status tells it.
+		if skipped.NoPool(s.Queue.Rules()) {
+			level = slog.LevelWarn
+			s.Metrics.unknown()
+		}
+		if i < maxLogged {
+			s.Log.Log(r.Context(), level, "skipped", "alert", skipped.Alert, "pool", skipped.Pool, "reason", skipped.Reason)
+		}
+		doc.Skipped = append(doc.Skipped, skippedJSON(skipped))
+	}
+	if more := len(delivery.Skipped) - maxLogged; more > 0 {
+		s.Log.Info("skipped more alerts of the same notification", "alerts", more)
+	}
+	writeJSON(w, statusOf(subs), doc)
+	return nil
+}
+
+// maxLogged is how many of a notification's skipped alerts are logged.
+const maxLogged = 10

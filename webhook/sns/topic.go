@@ -1,0 +1,107 @@
+package sns
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// topic is what the ARN of an SNS topic says of where SNS runs.
+type topic struct {
+	region string
+	// suffix is the DNS suffix of the AWS partition.
+	suffix string
+}
+
+// Lengths are checked beside the patterns. A pattern with a count such as {1,256} takes milliseconds to compile, in
+// every process, whatever the process does.
+const (
+	longestTopic           = 256
+	longestCertificateFile = 64 + len(".pem")
+)
+
+var (
+	topicARN   = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):[0-9]{12}:([A-Za-z0-9_-]+)(?:\.fifo)?$`)
+	regionAWS  = regexp.MustCompile(`^[a-z]{2}-[a-z]+-[0-9]{1,2}$`)
+	regionTail = regexp.MustCompile(`^[a-z]+-[0-9]{1,2}$`)
+)
+
+// parseTopic reads a topic's ARN. It returns false if the text is not one, or if its region is not of its partition.
+// The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is the bucket "sns"
+// of whoever was first.
+//
+// The partitions are those of the AWS SDKs' partitions.json.
+func parseTopic(arn string) (topic, bool) {
+	parts := topicARN.FindStringSubmatch(arn)
+	if parts == nil {
+		return topic{}, false
+	}
+	partition, region, name := parts[1], parts[2], parts[3]
+	if len(name) > longestTopic {
+		return topic{}, false
+	}
+	if partition == "aws" {
+		return topic{region, "amazonaws.com"}, regionAWS.MatchString(region) && !strings.HasPrefix(region, "cn-")
+	}
+	suffix, prefix := partitionOf(partition)
+	tail, ok := strings.CutPrefix(region, prefix)
+	return topic{region, suffix}, ok && prefix != "" && regionTail.MatchString(tail)
+}
+
+// partitionOf is the DNS suffix of a partition and the prefix of its regions.
+func partitionOf(partition string) (suffix, prefix string) {
+	switch partition {
+	case "aws-cn":
+		return "amazonaws.com.cn", "cn-"
+	case "aws-us-gov":
+		return "amazonaws.com", "us-gov-"
+	case "aws-iso":
+		return "c2s.ic.gov", "us-iso-"
+	case "aws-iso-b":
+		return "sc2s.sgov.gov", "us-isob-"
+	case "aws-iso-e":
+		return "cloud.adc-e.uk", "eu-isoe-"
+	case "aws-iso-f":
+		return "csp.hci.ic.gov", "us-isof-"
+	case "aws-eusc":
+		return "amazonaws.eu", "eusc-de-"
+	}
+	return "", ""
+}
+
+// host is the one host from which SNS serves the certificates, and confirms the subscriptions, of the topic's region.
+func (t topic) host() string { return "sns." + t.region + "." + t.suffix }
+
+var certificateFile = regexp.MustCompile(`^[0-9a-fA-F]+\.pem$`)
+
+// signsAt says whether a certificate's URL is one of SNS in the topic's region. The URL is compared as text, so that no
+// parser can read another host, port, user, query or path in it than the next parser does.
+func (t topic) signsAt(url string) bool {
+	file, ok := strings.CutPrefix(url, "https://"+t.host()+"/SimpleNotificationService-")
+	return ok && len(file) <= longestCertificateFile && certificateFile.MatchString(file)
+}
+
+var confirmQuery = regexp.MustCompile(`^[A-Za-z0-9_.~=&%:*+/-]+$`)
+
+// confirmsAt says whether a subscription's URL is the action ConfirmSubscription of SNS in the topic's region.
+func (t topic) confirmsAt(url string) bool {
+	query, ok := strings.CutPrefix(url, "https://"+t.host()+"/?")
+	return ok && confirmQuery.MatchString(query) && slices.Contains(strings.Split(query, "&"), "Action=ConfirmSubscription")
+}
+
+// signers are the names that the certificate of SNS in the topic's region may bear. It differs from region to region
+// which of them the certificate has: "sns.amazonaws.com" in the oldest, "sns-signing.REGION.SUFFIX" in those that are
+// opted into, "sns-REGION.SUFFIX" in China and the isolated ones, and that of us-gov-west-1 in both of GovCloud
+// (SnsHostProvider in the AWS SDK for Java, version 2).
+func (t topic) signers() []string {
+	names := []string{
+		"sns." + t.suffix,
+		"sns-signing." + t.region + "." + t.suffix,
+		"sns-" + t.region + "." + t.suffix,
+		t.host(),
+	}
+	if strings.HasPrefix(t.region, "us-gov-") {
+		names = append(names, "sns-us-gov-west-1."+t.suffix)
+	}
+	return names
+}
