@@ -15,17 +15,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-	"github.com/pulumiscale/pulumiscale/webhook/sns"
-
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 	"github.com/pulumiscale/pulumiscale/webhook"
+	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
 // serveOptions are the options of `pulumiscale serve`.

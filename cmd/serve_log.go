@@ -6,10 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // logger writes to stderr: as text for people if that is a terminal, else as JSON for machines.

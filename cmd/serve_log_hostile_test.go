@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // FuzzLog holds that a line of the server's log stays one line, is bounded, and has no character that a terminal obeys,

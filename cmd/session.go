@@ -7,10 +7,9 @@ import (
 	"io"
 	"strings"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 

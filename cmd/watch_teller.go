@@ -6,13 +6,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 	"github.com/pulumiscale/pulumiscale/webhook"

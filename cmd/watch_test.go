@@ -12,14 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 )
 
 func TestWrongUsageOfWatch(t *testing.T) {

@@ -18,13 +18,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 

@@ -3,9 +3,9 @@ package scale_test
 import (
 	"testing"
 
-	"github.com/pulumiscale/pulumiscale/scale"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 func TestChangedDependencies(t *testing.T) {

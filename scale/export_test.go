@@ -12,7 +12,6 @@ var (
 	StateSize           = stateSize
 )
 
-
 func (r Rule) Violations(p Plan, steps []ResourceStep) []string { return r.violations(p, steps) }
 
 func (d Decision) Direction(configured *int) Direction { return d.direction(configured) }

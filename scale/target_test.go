@@ -3,9 +3,9 @@ package scale_test
 import (
 	"testing"
 
-	"github.com/pulumiscale/pulumiscale/scale"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // The cases are the semantics of `pulumi up --target`: UrnTargets in pkg/resource/deploy of Pulumi v3.250.0.

@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 func TestADirectRequestIsAcceptedAndCarriedOut(t *testing.T) {

@@ -15,14 +15,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 	"github.com/pulumiscale/pulumiscale/webhook/sns/snstest"
-
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
-	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/journal"
 )
 
 // rig is a server at work on a fake stack, with a journal on disk, on a clock of its own.

@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // However many operations wait, a status has a bounded size, and says how many it leaves out.

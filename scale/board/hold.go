@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // Hold keeps a pool, or the whole stack, as it is until a time.

@@ -4,11 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // Pending changes stand in every part of the document that tells of a pool.

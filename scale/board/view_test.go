@@ -6,11 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)

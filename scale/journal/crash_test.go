@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // childEnv makes the test program a process that fills the journal in the directory it names.

@@ -6,12 +6,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	"github.com/gofrs/flock"
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // Journal is a journal on disk. Only one process has it open at a time.

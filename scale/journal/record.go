@@ -9,9 +9,9 @@ import (
 	"hash/crc32"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // The buckets. Their names are part of the format.

@@ -7,11 +7,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/queue"
-
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // content is what a file holds.

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 )
 
 // batch is the operations that are carried out together.

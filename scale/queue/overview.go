@@ -5,9 +5,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 )
 
 // Overview is what is known of a stack at one moment.

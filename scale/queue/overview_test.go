@@ -4,12 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestOverviewBeforeTheFirstReading(t *testing.T) {

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
-	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/scaletest"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
 
 // checkProjections compares what is kept of pools' projections with ones made afresh.

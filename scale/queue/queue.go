@@ -7,11 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-
-	"go.opentelemetry.io/otel/trace"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 )
 
 // Queue accepts intents for one stack and has them carried out by a [scaler.Scaler], one update at a time. What is

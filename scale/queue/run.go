@@ -7,12 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale/scaler"
-
-	"github.com/pulumiscale/pulumiscale/scale"
-
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 

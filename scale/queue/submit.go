@@ -6,10 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale"
-
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 

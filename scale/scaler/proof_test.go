@@ -9,11 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/scaletest"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
 
 // unproved is a fake stack that keeps the proofs that it is given, on the basis "basis". The test answers its previews.

@@ -8,10 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pulumiscale/pulumiscale/scale"
-
 	"github.com/avast/retry-go/v4"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 

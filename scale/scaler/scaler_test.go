@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestScaleCallsInOrder(t *testing.T) {

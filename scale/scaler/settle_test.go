@@ -10,10 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // unsettled is a stack of 3 workers and 2 apis that a cut-off update has left in between. Its n-th update settles its
