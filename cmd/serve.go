@@ -194,6 +194,10 @@ func (o *serveOptions) run(ctx context.Context) error {
 // mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
 const mostRetryDelay = time.Minute
 
+// A message of SNS that comes again must still be known. So the journal keeps keys for longer than messages are
+// accepted: this does not compile otherwise.
+const _ = uint64(journal.KeepKeyed - sns.Lifetime)
+
 // build puts the scaler, the queue and the HTTP server together.
 func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	a := s.app

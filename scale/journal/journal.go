@@ -219,10 +219,10 @@ const (
 	keepFor = 24 * time.Hour
 	// keepMost is how many done operations are kept: those that ended last.
 	keepMost = 10_000
-	// keepKeyed is how long an operation with an idempotency key is kept even if there are more than keepMost, so that
-	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour. More than ten times
-	// keepMost are not kept even so.
-	keepKeyed = 2 * time.Hour
+	// KeepKeyed is how long an operation with an idempotency key is kept even if there are more than keepMost, so that
+	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour, which cmd holds
+	// against this. More than ten times keepMost are not kept even so.
+	KeepKeyed = 2 * time.Hour
 	// keepMostHeard is how many alerts are remembered: those heard of last, for as long as done operations are kept.
 	keepMostHeard = 10 * keepMost
 	// pruneLimit is how many operations one transaction forgets at most.
@@ -230,7 +230,7 @@ const (
 )
 
 // Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
-// with an idempotency key stay for longer: see keepKeyed. What was heard of alerts is forgotten in the same way.
+// with an idempotency key stay for longer: see KeepKeyed. What was heard of alerts is forgotten in the same way.
 func (j *Journal) Prune(now time.Time) error {
 	if err := j.writeDownAll(); err != nil {
 		return err
@@ -273,7 +273,7 @@ func outdated(tx *bolt.Tx, now time.Time) (old [][]byte, err error) {
 	for key, _ := cursor.Last(); key != nil; key, _ = cursor.Prev() {
 		age, id := now.Sub(endOf(key)), key[8:]
 		keep := age <= keepFor && kept < keepMost
-		if !keep && age <= keepKeyed && kept < 10*keepMost {
+		if !keep && age <= KeepKeyed && kept < 10*keepMost {
 			op, ok, err := get(tx, id)
 			if err != nil {
 				return nil, err

@@ -272,7 +272,7 @@ func TestPrune(t *testing.T) {
 		{"a day is kept", []queue.Operation{done(accepted(1, "worker", "a"), ago(24*time.Hour)), done(accepted(2, "worker", "b"), ago(24*time.Hour+1))}, 1},
 		{"the newest are kept", many(keepMost+5, "", ago(time.Minute)), keepMost},
 		{"a key is kept as long as a sender may retry", many(keepMost+5, "k", ago(time.Hour)), keepMost + 5},
-		{"but not for ever", many(keepMost+5, "k", ago(keepKeyed+1)), keepMost},
+		{"but not for ever", many(keepMost+5, "k", ago(KeepKeyed+1)), keepMost},
 		{"and costs nobody the outcome that has just been told", append(many(keepMost+5, "k", ago(time.Hour)), done(accepted(1, "worker", ""), ago(time.Second))), keepMost + 6},
 	}
 	for _, c := range cases {
