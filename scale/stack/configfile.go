@@ -20,8 +20,6 @@ type configFile struct {
 	project *project
 	// replacing, unless it is nil, is called just before the file is replaced.
 	replacing func()
-	// spare is the file as it should be after the update that has just ended; nil if there is none.
-	spare *spareFile
 	// stateDir is the directory that takes note of a file that is written in its place; if it is empty, nobody takes
 	// note.
 	stateDir string
@@ -106,11 +104,6 @@ func (f configFile) write(settings []scale.Setting) error {
 // the new ones to disk.
 func (f configFile) replace(old, with []byte) (written bool, err error) {
 	path := f.target()
-	if f.spare.replaces(old, with) {
-		if written, err := f.take(f.spare.path, path, old, with); err == nil {
-			return written, nil // else it may be on another file system
-		}
-	}
 	fresh, err := onDisk(filepath.Dir(path), with)
 	defer func() { _ = os.Remove(fresh) }() // if all went well, it is not there any more
 	if err != nil {

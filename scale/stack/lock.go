@@ -34,10 +34,9 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 	return s.unlocking(lock), nil
 }
 
-// unlocking gives the lock back, and what was not needed under it.
+// unlocking gives the lock back, and the files that were made under it to their owner.
 func (s *Stack) unlocking(lock *flock.Flock) func() {
 	return func() {
-		s.spare.Swap(nil).discard()
 		s.handOver()
 		_ = lock.Unlock()
 	}

@@ -36,9 +36,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// folders are those of records in the state directory, once what Write has not needed is gone.
+// folders are those of records in the state directory.
 func (e engine) folders() []string {
-	e.spare.Swap(nil).discard()
 	updates := filepath.Join(e.home(), updatesFolder)
 	var found []string
 	for _, name := range namesIn(updates) {

@@ -1,18 +1,14 @@
 package stack
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -44,7 +40,7 @@ func findProject(dir string) (*project, error) {
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "find the Pulumi project", Err: err}
 	}
-	loaded, err := loadProject(path)
+	loaded, err := workspace.LoadProject(path)
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
 	}
@@ -75,65 +71,6 @@ func sameFile(a, b string) bool {
 	}
 	other, err := os.Stat(b)
 	return err == nil && os.SameFile(one, other)
-}
-
-// loadProject reads a project's file as the CLI does. If the file also holds the program, which may be thousands of
-// resources, it does not look at the program: checking it takes the SDK longer than anything else that PulumiScale
-// does.
-func loadProject(path string) (*workspace.Project, error) {
-	if filepath.Ext(path) == ".yaml" {
-		if text, err := withoutProgram(path); err == nil {
-			if loaded, err := workspace.LoadProjectBytes(text, path, encoding.YAML); err == nil {
-				return loaded, nil
-			}
-		}
-	}
-	return workspace.LoadProject(path) // it says what is wrong
-}
-
-// withoutProgram is a project's file without the program of the YAML language.
-func withoutProgram(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var sections map[string]yaml.Node
-	if err := yaml.Unmarshal(cutProgram(text), &sections); err != nil {
-		return nil, err
-	}
-	for _, name := range programSections() {
-		delete(sections, name)
-	}
-	return yaml.Marshal(sections)
-}
-
-func programSections() []string { return []string{"resources", "variables", "outputs"} }
-
-// cutProgram takes the blocks of the program out of a project's file if it is plain to see where they begin and end: at
-// a line that is not indented, as long as no quotes and no brackets reach over the end of any line. Otherwise it leaves
-// the file as it is.
-func cutProgram(text []byte) []byte {
-	var out bytes.Buffer
-	inProgram := false
-	for line := range bytes.Lines(text) {
-		if !closed(line) {
-			return text
-		}
-		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 && trimmed[0] != '#' && line[0] != ' ' && line[0] != '\t' {
-			name, isBlock := bytes.CutSuffix(trimmed, []byte(":"))
-			inProgram = isBlock && slices.Contains(programSections(), string(name))
-		}
-		if !inProgram {
-			out.Write(line)
-		}
-	}
-	return out.Bytes()
-}
-
-// closed says whether all quotes and brackets of a line are closed in it, as far as their numbers tell.
-func closed(line []byte) bool {
-	count := func(c string) int { return bytes.Count(line, []byte(c)) }
-	return count(`"`)%2 == 0 && count(`'`)%2 == 0 && count("{") == count("}") && count("[") == count("]") //nolint:mnd // in pairs
 }
 
 // configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and

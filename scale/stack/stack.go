@@ -55,8 +55,6 @@ type Stack struct {
 	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
 	// there is nothing.
 	last atomic.Pointer[scale.Snapshot]
-	// spare is the configuration file for Write after an update; nil if there is none.
-	spare atomic.Pointer[spareFile]
 	// longestRead stands for the constant of this name, unless it is 0.
 	longestRead time.Duration
 }
@@ -102,9 +100,4 @@ func (s *Stack) Name() string { return s.name }
 func (s *Stack) ConfigFile() string { return s.file.path }
 
 // Write puts the settings into the stack's configuration file, atomically.
-func (s *Stack) Write(settings []scale.Setting) error {
-	file := s.file
-	file.spare = s.spare.Swap(nil)
-	defer file.spare.discard()
-	return file.write(settings)
-}
+func (s *Stack) Write(settings []scale.Setting) error { return s.file.write(settings) }

@@ -67,14 +67,6 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	defer stop()
 	from := s.departure(change)
 	s.forget()
-	spare := s.spareFor(change.Settings)
-	defer func() {
-		if err != nil {
-			spare.discard()
-		} else {
-			s.spare.Swap(spare).discard()
-		}
-	}()
 	f := newFollower("update", change.Message, observe)
 	f.known = s.knownURNs(change.Targets)
 	last := lastMoment{stop: stop}
