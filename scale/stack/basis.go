@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // basis is all that decides what an update would do, besides the stack's state and its history: the files of the
@@ -222,7 +223,7 @@ func markOf(info os.FileInfo) string {
 	}
 	mark := strconv.AppendInt(make([]byte, 0, 48), info.Size(), 10) //nolint:mnd // three numbers fit, and those are decimal
 	mark = strconv.AppendInt(append(mark, ' '), info.ModTime().UnixNano(), 10)
-	return string(strconv.AppendUint(append(mark, ' '), inode(info), 10))
+	return string(strconv.AppendUint(append(mark, ' '), files.Inode(info), 10))
 }
 
 // pluginFolders keeps the names of the plugins in the folders of PATH. These have thousands of other files, and each

@@ -82,51 +82,6 @@ func (f configFile) spellings(key configKey) []string {
 	return append(out, namespace+":config:"+name)
 }
 
-// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte if possible, and
-// so does what somebody else writes meanwhile.
-func (f configFile) write(settings []scale.Setting) error {
-	for {
-		doc, err := f.read()
-		if err != nil {
-			return err
-		}
-		edited, err := f.edit(doc, settings)
-		if err != nil || bytes.Equal(edited, doc) {
-			return err
-		}
-		if written, err := f.replace(doc, edited); written || err != nil {
-			return err
-		}
-	}
-}
-
-// replace puts other bytes in the place of the file's, unless these have changed meanwhile: it takes a while to bring
-// the new ones to disk.
-func (f configFile) replace(old, with []byte) (written bool, err error) {
-	path := f.target()
-	fresh, err := onDisk(filepath.Dir(path), with)
-	defer func() { _ = os.Remove(fresh) }() // if all went well, it is not there any more
-	if err != nil {
-		return false, err
-	}
-	return f.take(fresh, path, old, with)
-}
-
-// onDisk makes a file in a folder with the text, for this user alone, and brings it to disk.
-func onDisk(dir string, text []byte) (path string, err error) {
-	file, err := os.CreateTemp(dir, ".pulumiscale-*")
-	if err != nil {
-		return "", err
-	}
-	return file.Name(), writeTo(file, text)
-}
-
-// writeTo writes the text to the file, brings it to disk and closes it.
-func writeTo(file *os.File, text []byte) error {
-	_, err := file.Write(text)
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
 // copyTo writes a private copy of the file for a change into a folder, readable by this user alone, for
 // `--config-file`.
 func (f configFile) copyTo(dir string, change scale.Change) error {
@@ -165,33 +120,10 @@ func (f configFile) target() string {
 	return f.path
 }
 
-// writable says early whether write will be able to change the file. Its folder must take new files. Either a new file
-// must be able to become like the file, or it must be possible to write the file itself.
-func (f configFile) writable() error {
-	path := f.target()
-	hint := "nothing was changed; give pulumiscale write access to the program's directory"
-	probe, err := os.CreateTemp(filepath.Dir(path), ".pulumiscale-*")
-	if err == nil {
-		_ = probe.Close()
-		if unlike := makeLike(probe.Name(), path); unlike != nil {
-			if err = mayOverwrite(path); err != nil {
-				err = fmt.Errorf("a new file cannot take its place, for %w, and %w", unlike, err)
-				hint = "nothing was changed; run pulumiscale as the file's owner, or give it write access to the file"
-			}
-		}
-		err = errors.Join(err, os.Remove(probe.Name()))
+// formerWriting is where a version before has noted what it was writing in a file's place.
+func (f configFile) formerWriting() string {
+	if f.formerDir == "" {
+		return ""
 	}
-	if err != nil {
-		return &scale.SetupError{Problem: f.path + " cannot be written", Err: err, Hint: hint}
-	}
-	return nil
-}
-
-// mayOverwrite says why a file cannot be written in its place; nil if it can be.
-func mayOverwrite(path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return file.Close()
+	return filepath.Join(f.formerDir, "writing-"+filepath.Base(f.path)+".json")
 }

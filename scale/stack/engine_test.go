@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // engineScript is a CLI that answers from files of its folder. These are export.json (before that, once, first.json;
@@ -73,8 +74,8 @@ func newEngine(t *testing.T) engine {
 // folder itself.
 func (e engine) leftBehind() []string {
 	made := []string{ignoreFile, identityFile, updatesFolder}
-	names := slices.DeleteFunc(namesIn(e.home()), func(name string) bool { return slices.Contains(made, name) })
-	return append(names, namesIn(filepath.Join(e.home(), updatesFolder))...)
+	names := slices.DeleteFunc(files.Names(e.home()), func(name string) bool { return slices.Contains(made, name) })
+	return append(names, files.Names(filepath.Join(e.home(), updatesFolder))...)
 }
 
 func (e engine) put(name, text string) {

@@ -13,6 +13,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
@@ -163,7 +164,7 @@ func removeFolder(dir string) {
 	if !isMarked(dir) {
 		return
 	}
-	for _, name := range namesIn(dir) {
+	for _, name := range files.Names(dir) {
 		if name == markFile {
 			continue
 		}
@@ -173,19 +174,6 @@ func removeFolder(dir string) {
 	}
 	_ = os.Remove(filepath.Join(dir, markFile))
 	_ = os.Remove(dir)
-}
-
-// namesIn are the names in a folder, sorted; none if it cannot be read.
-func namesIn(dir string) []string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	names := make([]string, len(entries))
-	for i, entry := range entries {
-		names[i] = entry.Name()
-	}
-	return names
 }
 
 // temporaryFolder makes a folder for this process in the system's folder for such things. Its path is absolute: the CLI
@@ -202,7 +190,7 @@ func temporaryFolder() (string, error) {
 // makes one holds the lock.
 func (s *Stack) removeLeftovers() {
 	updates := filepath.Join(s.home(), updatesFolder)
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		dir := filepath.Join(updates, name)
 		if _, err := os.Lstat(filepath.Join(dir, recordFile)); errors.Is(err, fs.ErrNotExist) {
 			removeFolder(dir)
@@ -240,6 +228,15 @@ func (s *Stack) checkStateDir() error {
 	return s.checkRecords()
 }
 
+// distrusted says why a folder in the state directory is not to be believed, and what to do; empty if it is to be.
+func (s *Stack) distrusted(info fs.FileInfo) (why, hint string) {
+	program := ""
+	if s.project != nil {
+		program = s.project.dir
+	}
+	return files.Distrusted(info, program, s.stateDir)
+}
+
 // refused is the error for a state directory that is not used.
 func refused(path, why, hint string) error {
 	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
@@ -249,7 +246,7 @@ func refused(path, why, hint string) error {
 // lost.
 func (s *Stack) checkRecords() error {
 	updates := filepath.Join(s.home(), updatesFolder)
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		dir := filepath.Join(updates, name)
 		info, err := os.Lstat(dir)
 		if errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(name, copyPrefix) {
@@ -275,4 +272,32 @@ func (s *Stack) checkRecords() error {
 		}
 	}
 	return nil
+}
+
+// handOver gives the files of the state directory that this process has made to their owner, if that is somebody else.
+// An administrator who scales once, as root, must not leave behind what the program's owner cannot use. It is called
+// whenever something that outlives a process has been made, and costs nothing elsewhere.
+func (s *Stack) handOver() {
+	owner, ok := files.OwnerOf(s.household())
+	if !ok || !owner.Differs() {
+		return
+	}
+	for _, path := range s.ownPaths() { // and nothing else that is in the state directory
+		owner.Adopt(path)
+	}
+	_ = filepath.WalkDir(s.home(), func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			owner.Adopt(path)
+		}
+		return nil // what has gone meanwhile need not be given to anybody
+	})
+}
+
+// household is the folder whose owner also owns the files of the state directory: the program's folder or, if the user
+// has named a state directory, that directory itself.
+func (s *Stack) household() string {
+	if s.options.StateDir == "" && s.project != nil {
+		return s.project.dir
+	}
+	return s.stateDir
 }

@@ -13,12 +13,12 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // Inventory reads what a pool of the stack can be made of: from the state, the working configuration and the project
@@ -85,7 +85,7 @@ func (p *project) programDir() string {
 
 func (p *project) nodeLanguage() snippet.Language {
 	dir := p.programDir()
-	typescript := slices.ContainsFunc(namesIn(dir), func(name string) bool { return filepath.Ext(name) == ".ts" })
+	typescript := slices.ContainsFunc(files.Names(dir), func(name string) bool { return filepath.Ext(name) == ".ts" })
 	if typescript || strings.HasSuffix(p.Main, ".ts") || isFile(filepath.Join(dir, "tsconfig.json")) {
 		return snippet.TypeScript
 	}

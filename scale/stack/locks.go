@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // lockContent is a lock as the CLI writes it.
@@ -23,7 +24,7 @@ func (p *project) lockFiles(dir, stack string) []string {
 	var out []string
 	for _, place := range []string{filepath.Join(onlyOrganization, string(p.Name), path.Base(stack)), path.Base(stack)} {
 		folder := filepath.Join(dir, ".pulumi", "locks", place)
-		for _, name := range namesIn(folder) {
+		for _, name := range files.Names(folder) {
 			if filepath.Ext(name) == ".json" {
 				out = append(out, filepath.Join(folder, name))
 			}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // somebody is a user and a group that own nothing else here.
@@ -18,7 +20,7 @@ func namesOf(t *testing.T, path string) (uid, gid int, names uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return idsOf(info)
+	return files.IDsOf(info)
 }
 
 // wantOwner checks who owns a file.

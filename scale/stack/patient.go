@@ -19,6 +19,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // Patient is a stack that may be ill: while [Open] ends at the first thing that is wrong, a patient can be looked at
@@ -187,16 +188,16 @@ func (p *Patient) Snapshot() *scale.Snapshot {
 // ConfigFile looks at the stack's configuration file.
 func (p *Patient) ConfigFile() doctor.ConfigFile {
 	path := p.file.target()
-	out := doctor.ConfigFile{Path: p.file.path, DirErr: mayWrite(filepath.Dir(path))}
+	out := doctor.ConfigFile{Path: p.file.path, DirErr: files.MayWrite(filepath.Dir(path))}
 	_, err := os.Stat(path)
 	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing || p.remote {
 		out.Remote = p.remote
 		return out
 	}
-	if out.FileErr = mayKeep(path); out.FileErr != nil {
+	if out.FileErr = files.MayKeep(path); out.FileErr != nil {
 		return out
 	}
-	if out.FileErr = mayWrite(path); replaceable(out.FileErr) {
+	if out.FileErr = files.MayWrite(path); files.IsReplaceable(out.FileErr) {
 		out.ReadOnly, out.FileErr = true, nil
 	}
 	return out

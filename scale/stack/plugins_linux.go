@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // endTimeout is how long plugins may take to end.
@@ -30,7 +32,7 @@ func plugins(path string) []int {
 		path = target
 	}
 	var out []int
-	for _, number := range namesIn("/proc") {
+	for _, number := range files.Names("/proc") {
 		pid, err := strconv.Atoi(number)
 		if err != nil {
 			continue
@@ -47,7 +49,7 @@ func plugins(path string) []int {
 
 func holds(process, path string) bool {
 	folder := filepath.Join(process, "fd")
-	for _, name := range namesIn(folder) {
+	for _, name := range files.Names(folder) {
 		if target, err := os.Readlink(filepath.Join(folder, name)); err == nil && target == path {
 			return true
 		}

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // toFive is a change of the worker pool.
@@ -40,7 +41,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 func (e engine) folders() []string {
 	updates := filepath.Join(e.home(), updatesFolder)
 	var found []string
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		found = append(found, filepath.Join(updates, name))
 	}
 	return found

@@ -13,6 +13,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
@@ -88,7 +89,7 @@ func (r *record) save() error {
 	if err != nil {
 		return err
 	}
-	if err = writeTo(file, text); err == nil {
+	if err = files.Finish(file, text); err == nil {
 		err = atomic.ReplaceFile(file.Name(), filepath.Join(r.dir, recordFile))
 	}
 	return err
@@ -120,7 +121,7 @@ func (r *record) tie() string { return filepath.Join(r.dir, tieFile) }
 func (s *Stack) records() []*record {
 	var out []*record
 	updates := filepath.Join(s.home(), updatesFolder)
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		dir := filepath.Join(updates, name)
 		if !isMarked(dir) {
 			continue

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // traces are what a file backend has of the stack: its state's file, which is replaced whenever something is written,
@@ -52,7 +53,7 @@ func (s *Stack) stamp() scale.Stamp {
 
 func (t traces) stamp() scale.Stamp {
 	return scale.Stamp{
-		State:   fmt.Sprint(t.history, " ", inode(t.state), " ", t.state.Size(), " ", t.state.ModTime().UnixNano()),
+		State:   fmt.Sprint(t.history, " ", files.Inode(t.state), " ", t.state.Size(), " ", t.state.ModTime().UnixNano()),
 		History: fmt.Sprint(t.history, " ", t.updates, " ", t.newest),
 	}
 }

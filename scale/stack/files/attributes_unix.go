@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package stack
+package files
 
 import (
 	"bytes"

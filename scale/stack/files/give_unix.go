@@ -1,15 +1,15 @@
 //go:build !windows
 
-package stack
+package files
 
 import (
 	"os"
 	"syscall"
 )
 
-// ownAs gives a file to the owner of another one, if this process may do so: that is root, and otherwise nothing is
+// GiveToOwnerOf gives a file to the owner of another one, if this process may do so: that is root, and otherwise nothing is
 // changed.
-func ownAs(file, other string) {
+func GiveToOwnerOf(file, other string) {
 	info, err := os.Stat(other)
 	if err != nil || os.Geteuid() != 0 {
 		return

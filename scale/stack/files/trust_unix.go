@@ -1,6 +1,6 @@
 //go:build !windows
 
-package stack
+package files
 
 import (
 	"fmt"
@@ -11,26 +11,25 @@ import (
 	"strconv"
 )
 
-// distrusted says why a folder is not to be believed, and what to do; empty if it is to be believed. It is if nobody
+// Distrusted says why a folder is not to be believed, and what to do; empty if it is to be believed. It is if nobody
 // can write in it but this user, root, the owner of the program, whose code this user runs, and a group that this user
 // is in. A checkout may be shared by such a group, and a volume of Kubernetes belongs to the pod's. If such a group
-// shares the program, or the state directory that the folder is in, the folder may belong to any of its members.
-func (s *Stack) distrusted(info fs.FileInfo) (why, hint string) {
-	uid, gid, _ := idsOf(info)
+// shares the program, or the state directory that the folder is in, the folder may belong to any of its members. The
+// program's directory is empty if it is not known.
+func Distrusted(info fs.FileInfo, programDir, stateDir string) (why, hint string) {
+	uid, gid, _ := IDsOf(info)
 	trusted := []int{os.Geteuid(), 0}
 	groups, _ := os.Getgroups()
 	groups = append(groups, os.Getegid())
 	var sharing []int
-	if s.project != nil {
-		if program, ok := ownerOf(s.project.dir); ok {
-			trusted = append(trusted, program.uid)
-			if program.shared {
-				groups, sharing = append(groups, program.gid), append(sharing, program.gid)
-			}
+	if program, ok := OwnerOf(programDir); ok && programDir != "" {
+		trusted = append(trusted, program.uid)
+		if program.shared {
+			groups, sharing = append(groups, program.gid), append(sharing, program.gid)
 		}
 	}
-	if above, err := os.Stat(s.stateDir); err == nil && !os.SameFile(above, info) {
-		if state, ok := ownerOf(s.stateDir); ok && state.shared && slices.Contains(groups, state.gid) {
+	if above, err := os.Stat(stateDir); err == nil && !os.SameFile(above, info) {
+		if state, ok := OwnerOf(stateDir); ok && state.shared && slices.Contains(groups, state.gid) {
 			sharing = append(sharing, state.gid)
 		}
 	}

@@ -5,55 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
-
-// handOver gives the files of the state directory that this process has made to their owner, if that is somebody else.
-// An administrator who scales once, as root, must not leave behind what the program's owner cannot use. It is called
-// whenever something that outlives a process has been made, and costs nothing elsewhere.
-func (s *Stack) handOver() {
-	owner, ok := ownerOf(s.household())
-	if !ok || !owner.differs() {
-		return
-	}
-	for _, path := range s.ownPaths() { // and nothing else that is in the state directory
-		owner.adopt(path)
-	}
-	_ = filepath.WalkDir(s.home(), func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			owner.adopt(path)
-		}
-		return nil // what has gone meanwhile need not be given to anybody
-	})
-}
-
-// isForeign says whether the nearest existing folder above a path is somebody else's, who could not use what this
-// process makes in it.
-func isForeign(path string) bool {
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if owner, ok := ownerOf(dir); ok || filepath.Dir(dir) == dir {
-			return ok && owner.foreign()
-		}
-	}
-}
-
-// household is the folder whose owner also owns the files of the state directory: the program's folder or, if the user
-// has named a state directory, that directory itself.
-func (s *Stack) household() string {
-	if s.options.StateDir == "" && s.project != nil {
-		return s.project.dir
-	}
-	return s.stateDir
-}
 
 // take puts a file with the text in the place of the one at the path, unless that has changed. The file keeps its
 // owner, its mode, its attributes and its other names: if a new file cannot have all that, the old one is written.
 func (f configFile) take(fresh, path string, old, text []byte) (taken bool, err error) {
-	unlike := makeLike(fresh, path)
+	unlike := files.MakeLike(fresh, path)
 	if f.replacing != nil {
 		f.replacing()
 	}
@@ -78,15 +42,15 @@ func (f configFile) writingFile() string {
 	return filepath.Join(f.stateDir, "writing.json")
 }
 
-// overwrite writes the text over a file's, in its place, from the first byte that differs. That is a count and what
-// follows it.
+// overwrite writes the text over a file's, in its place, and first notes both texts: a crash may leave the file half old
+// and half new.
 func (f configFile) overwrite(path string, old, text []byte) (err error) {
 	if f.stateDir != "" {
 		record, err := json.Marshal(writing{Old: old, New: text})
 		if err != nil {
 			return err
 		}
-		kept, err := onDisk(f.stateDir, record)
+		kept, err := files.Create(f.stateDir, record)
 		if err == nil {
 			err = atomic.ReplaceFile(kept, f.writingFile())
 		}
@@ -99,23 +63,7 @@ func (f configFile) overwrite(path string, old, text []byte) (err error) {
 			}
 		}()
 	}
-	return overwriteFile(path, old, text)
-}
-
-func overwriteFile(path string, old, text []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	same := 0
-	for same < min(len(old), len(text)) && old[same] == text[same] {
-		same++
-	}
-	_, err = file.WriteAt(text[same:], int64(same))
-	if err == nil && len(text) < len(old) {
-		err = file.Truncate(int64(len(text)))
-	}
-	return errors.Join(err, file.Sync(), file.Close())
+	return files.Overwrite(path, old, text)
 }
 
 // finishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is
@@ -145,7 +93,7 @@ func (f configFile) finish(note string) (wasTorn, done bool) {
 	if err != nil || !torn(now, w.Old, w.New) {
 		return false, err == nil
 	}
-	return true, overwriteFile(f.target(), now, w.New) == nil
+	return true, files.Overwrite(f.target(), now, w.New) == nil
 }
 
 // torn says whether a text is the new one up to a place from which on it goes on, or ends, as the old one does.
@@ -163,17 +111,54 @@ func torn(now, old, text []byte) bool {
 	return len(now) > len(old) && same == len(now)
 }
 
-// unlikeError says why a new file cannot be what another one is.
-type unlikeError struct {
-	what string
-	err  error
-}
-
-func (e *unlikeError) Error() string {
-	if e.err == nil {
-		return e.what
+// write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte if possible, and
+// so does what somebody else writes meanwhile.
+func (f configFile) write(settings []scale.Setting) error {
+	for {
+		doc, err := f.read()
+		if err != nil {
+			return err
+		}
+		edited, err := f.edit(doc, settings)
+		if err != nil || bytes.Equal(edited, doc) {
+			return err
+		}
+		if written, err := f.replace(doc, edited); written || err != nil {
+			return err
+		}
 	}
-	return fmt.Sprintf("%s: %v", e.what, e.err)
 }
 
-func (e *unlikeError) Unwrap() error { return e.err }
+// replace puts other bytes in the place of the file's, unless these have changed meanwhile: it takes a while to bring
+// the new ones to disk.
+func (f configFile) replace(old, with []byte) (written bool, err error) {
+	path := f.target()
+	fresh, err := files.Create(filepath.Dir(path), with)
+	defer func() { _ = os.Remove(fresh) }() // if all went well, it is not there any more
+	if err != nil {
+		return false, err
+	}
+	return f.take(fresh, path, old, with)
+}
+
+// writable says early whether write will be able to change the file. Its folder must take new files. Either a new file
+// must be able to become like the file, or it must be possible to write the file itself.
+func (f configFile) writable() error {
+	path := f.target()
+	hint := "nothing was changed; give pulumiscale write access to the program's directory"
+	probe, err := os.CreateTemp(filepath.Dir(path), ".pulumiscale-*")
+	if err == nil {
+		_ = probe.Close()
+		if unlike := files.MakeLike(probe.Name(), path); unlike != nil {
+			if err = files.MayOverwrite(path); err != nil {
+				err = fmt.Errorf("a new file cannot take its place, for %w, and %w", unlike, err)
+				hint = "nothing was changed; run pulumiscale as the file's owner, or give it write access to the file"
+			}
+		}
+		err = errors.Join(err, os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return &scale.SetupError{Problem: f.path + " cannot be written", Err: err, Hint: hint}
+	}
+	return nil
+}
