@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // departure is what an update of ours begins with.
@@ -40,8 +41,8 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 		d.previous = change.Head
 		return
 	}
-	pause(engine)
-	defer resume(engine)
+	process.Pause(engine)
+	defer process.Resume(engine)
 	d.previous, d.err = s.previous(ctx, change.ID)
 }
 

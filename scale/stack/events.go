@@ -23,6 +23,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 const (
@@ -107,7 +108,7 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		if file == nil {
 			opened, err := os.Open(path)
 			scarce = nil
-			if _, is := exhaustion(err); is { // the engine works on, and we must know what it does
+			if _, is := process.Exhaustion(err); is { // the engine works on, and we must know what it does
 				scarce = err
 			}
 			switch {
@@ -344,8 +345,8 @@ type operation struct {
 	args []string
 	// dir has the private copy of the configuration in it and takes the event log.
 	dir string
-	// process says more of the engine's process.
-	process process
+	// call says more of how it is run.
+	call call
 }
 
 // start starts the engine on a change.
@@ -364,8 +365,8 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 	if n := s.options.parallel(); n > 0 {
 		args = append(args, "--parallel", asJSON(n))
 	}
-	op.process.dir, op.process.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
-	return s.command.start(op.process, args...)
+	op.call.dir, op.call.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	return s.command.start(op.call, args...)
 }
 
 // attend follows a running engine's events to its end.

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // stackOf is a stack of a program with its backend, in a state directory.
@@ -269,8 +270,8 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 		host, space string
 		held, ended bool
 	}{
-		"here, and gone":                              {host, processSpace(), false, true},
-		"here, and gone, and its plugin is left":      {host, processSpace(), true, true},
+		"here, and gone":                              {host, process.Space(), false, true},
+		"here, and gone, and its plugin is left":      {host, process.Space(), true, true},
 		"of a container that is gone":                 {"before", "other", false, true},
 		"of a container that runs":                    {"beside", "other", true, false},
 		"of one of this name that runs":               {host, "other", true, false},
@@ -278,7 +279,7 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 		"of a version before, elsewhere, and is gone": {"before", "", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c.held && os.PathSeparator == '\\' || c.space == "" && processSpace() == "" && c.host == host {
+			if c.held && os.PathSeparator == '\\' || c.space == "" && process.Space() == "" && c.host == host {
 				t.Skip("it cannot be told here")
 			}
 			dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // lockContent is a lock as the CLI writes it.
@@ -34,7 +35,7 @@ func (p *project) lockFiles(dir, stack string) []string {
 }
 
 // isHolder says whether the process that a lock names still runs on this machine, as far as that can be told.
-func isHolder(pid int) bool { return alive(pid) && mayBeCLI(pid) }
+func isHolder(pid int) bool { return process.IsAlive(pid) && process.MayBeCLI(pid) }
 
 // seenLocked looks at the locks in the folder of a file backend, which takes no engine. It is nil if there are none, or
 // if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong with it.

@@ -51,15 +51,15 @@ func (s *Stack) askName(ctx context.Context) error {
 // command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
 // end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived()}, attempted, args...)
+	return s.askAs(ctx, call{dir: s.project.dir, env: shortLived()}, attempted, args...)
 }
 
 // askPrivately is ask for what must be on no disk.
 func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived(), private: true}, attempted, args...)
+	return s.askAs(ctx, call{dir: s.project.dir, env: shortLived(), private: true}, attempted, args...)
 }
 
-func (s *Stack) askAs(ctx context.Context, as process, attempted string, args ...string) (string, error) {
+func (s *Stack) askAs(ctx context.Context, as call, attempted string, args ...string) (string, error) {
 	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
 		asking, stop := context.WithTimeout(ctx, wait)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
@@ -71,7 +72,7 @@ func (s *Stack) newRecord(id string, pools []string, doubted ...string) (*record
 	of := s.identity()
 	r := &record{
 		dir: dir, Project: of.Project, Stack: of.Stack, Backend: of.Backend, Organization: of.Organization,
-		ID: id, Pools: pools, Doubted: doubted, Host: host, Space: processSpace(), Started: time.Now(),
+		ID: id, Pools: pools, Doubted: doubted, Host: host, Space: process.Space(), Started: time.Now(),
 	}
 	if err := r.save(); err != nil {
 		r.remove()
@@ -154,7 +155,7 @@ func readRecord(dir string) (*record, error) {
 // holds still counts there.
 func (r *record) isHere() bool {
 	if r.Space != "" {
-		return r.Space == processSpace()
+		return r.Space == process.Space()
 	}
 	host, _ := os.Hostname()
 	return r.Host == host
@@ -162,10 +163,10 @@ func (r *record) isHere() bool {
 
 // ended says that the engine does not run any more, or never did.
 func (r *record) ended() bool {
-	if r.pid != 0 && r.isHere() && !alive(r.pid) {
+	if r.pid != 0 && r.isHere() && !process.IsAlive(r.pid) {
 		return true
 	}
-	return !tied(r.tie(), r.pid)
+	return !process.IsTied(r.tie(), r.pid)
 }
 
 // left are the records of updates of the stack whose engine has ended, and the engines of the others. Only engines that
@@ -175,7 +176,7 @@ func (s *Stack) left() (ended []*record, busy []scale.Holder) {
 		switch {
 		case r.ended():
 			ended = append(ended, r)
-		case !gated(s.file.copyIn(r.dir)):
+		case !process.IsGate(s.file.copyIn(r.dir)):
 			busy = append(busy, scale.Holder{User: userName(), Host: r.Host, PID: r.pid, Since: r.Started})
 		}
 	}
@@ -191,7 +192,9 @@ func userName() string {
 }
 
 // lingers says that a plugin of a dead engine still works.
-func (r *record) lingers() bool { return r.pid != 0 && r.isHere() && !alive(r.pid) && tied(r.tie(), 0) }
+func (r *record) lingers() bool {
+	return r.pid != 0 && r.isHere() && !process.IsAlive(r.pid) && process.IsTied(r.tie(), 0)
+}
 
 // events is what the engine told of its work.
 func (r *record) events() (*follower, error) {
@@ -283,7 +286,7 @@ func (s *Stack) outlast(ctx context.Context) error {
 			}
 		}
 		if r.lingers() {
-			endPlugins(r.tie())
+			process.EndPlugins(r.tie())
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	f.locked = func() { last.end(f, s.staleAtLock(running, from, decided, change, engine)) }
 	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
-	engine.sentry.relieve()
+	engine.sentry.Relieve()
 	defer s.carry(from, change, decided, err)()
 	s.conclude(engine, f, err)
 	err = last.meaning(f, err)

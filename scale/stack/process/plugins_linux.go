@@ -1,4 +1,4 @@
-package stack
+package process
 
 import (
 	"os"
@@ -14,13 +14,13 @@ import (
 // endTimeout is how long plugins may take to end.
 const endTimeout = 2 * time.Second
 
-// endPlugins ends the plugins that have inherited a file from their engine, and waits for them. It leaves alone
+// EndPlugins ends the plugins that have inherited a file from their engine, and waits for them. It leaves alone
 // whatever else has inherited it, such as a program that a resource's command started.
-func endPlugins(path string) {
+func EndPlugins(path string) {
 	deadline := time.Now().Add(endTimeout)
 	for _, pid := range plugins(path) {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
-		for alive(pid) && time.Now().Before(deadline) {
+		for IsAlive(pid) && time.Now().Before(deadline) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}

@@ -1,4 +1,4 @@
-package stack
+package process
 
 import (
 	"os"
@@ -9,9 +9,11 @@ import (
 	"sync"
 )
 
-// processSpace names where the numbers of processes mean what they do here: this container, or this machine, since its
+// Space names where the numbers of processes mean what they do here: this container, or this machine, since its
 // last start. It is empty if that cannot be told.
-var processSpace = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
+func Space() string { return space() }
+
+var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
@@ -23,10 +25,10 @@ var processSpace = sync.OnceValue(func() string { //nolint:gochecknoglobals // i
 	return strings.TrimSpace(string(boot)) + " " + space
 })
 
-// mayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that took the place
+// MayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that took the place
 // of another one the numbers begin anew, and the number of the process that held a lock is something else's now. For
 // another user's process this cannot be told.
-func mayBeCLI(pid int) bool {
+func MayBeCLI(pid int) bool {
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	program, err := os.Readlink(filepath.Join(folder, "exe"))
 	if err != nil {

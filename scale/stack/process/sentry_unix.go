@@ -1,6 +1,6 @@
 //go:build !windows
 
-package stack
+package process
 
 import (
 	"os"
@@ -9,17 +9,17 @@ import (
 	"sync"
 )
 
-// sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is
+// Sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is
 // still what was decided on: nobody else would look, and somebody may just have deployed. It is a process of its own,
 // which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. An engine that is held
 // still goes on then, to its end.
-type sentry struct {
+type Sentry struct {
 	word     *os.File
 	relieved sync.Once
 }
 
-// watchOver sets a sentry over an engine. On a system without sh there is none: nil, which may be relieved too.
-func watchOver(engine *os.Process) *sentry {
+// WatchOver sets a sentry over an engine. On a system without sh there is none: nil, which may be relieved too.
+func WatchOver(engine *os.Process) *Sentry {
 	in, out, err := os.Pipe()
 	if err != nil {
 		return nil
@@ -28,17 +28,17 @@ func watchOver(engine *os.Process) *sentry {
 	const watch = `read -r word <&3 || { kill -INT "$0"; kill -CONT "$0"; }`
 	cmd := exec.Command("/bin/sh", "-c", watch, strconv.Itoa(engine.Pid)) //nolint:noctx // it ends by a word
 	cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", []string{}, []*os.File{in}
-	detach(cmd)
+	Detach(cmd)
 	if err := cmd.Start(); err != nil {
 		_ = out.Close()
 		return nil
 	}
 	go func() { _ = cmd.Wait() }()
-	return &sentry{word: out}
+	return &Sentry{word: out}
 }
 
-// relieve ends the watch: from now on the engine may outlive PulumiScale. Doing so again does nothing.
-func (s *sentry) relieve() {
+// Relieve ends the watch: from now on the engine may outlive PulumiScale. Doing so again does nothing.
+func (s *Sentry) Relieve() {
 	if s == nil {
 		return
 	}

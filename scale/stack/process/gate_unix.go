@@ -1,6 +1,6 @@
 //go:build !windows
 
-package stack
+package process
 
 import (
 	"errors"
@@ -11,11 +11,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// gate stands in the place of the configuration file of an engine that is started before its configuration is known. It
+// Gate stands in the place of the configuration file of an engine that is started before its configuration is known. It
 // is a link to a pipe that the engine inherits, and the engine reads from it and waits. What it reads first is the
 // beginning of a YAML document that is not valid without the rest. So an engine whose gate is never opened, because
 // PulumiScale has died, ends by itself with an error before it has done anything.
-type gate struct {
+type Gate struct {
 	path string
 	// in is the end that the engine inherits, as its first extra file; out is ours.
 	in, out *os.File
@@ -32,8 +32,8 @@ const (
 
 var errUngated = errors.New("the configuration cannot be handed over through a pipe")
 
-// newGate makes a closed gate at a path.
-func newGate(path string) (*gate, error) {
+// NewGate makes a closed gate at a path.
+func NewGate(path string) (*Gate, error) {
 	if _, err := os.Stat(filepath.Dir(inherited)); err != nil {
 		return nil, err // a system without such a folder, such as a sandbox
 	}
@@ -41,25 +41,25 @@ func newGate(path string) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{path: path, in: in, out: out}
+	g := &Gate{path: path, in: in, out: out}
 	if _, err = out.WriteString(unfinished); err == nil {
 		err = os.Symlink(inherited, path)
 	}
 	if err != nil {
-		g.close()
+		g.Close()
 		return nil, err
 	}
 	return g, nil
 }
 
-// gated says whether the file with an engine's configuration is a closed gate.
-func gated(path string) bool {
+// IsGate says whether the file with an engine's configuration is a closed gate.
+func IsGate(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
-// open lets the engine have its configuration.
-func (g *gate) open(config []byte) error {
+// Open lets the engine have its configuration.
+func (g *Gate) Open(config []byte) error {
 	text := append([]byte(unfinished+finish), config...)
 	if len(text) > mostGated || !sameYAML(text, config) {
 		return errUngated
@@ -73,7 +73,7 @@ func (g *gate) open(config []byte) error {
 		return err
 	}
 	_, err := g.out.Write(text[len(unfinished):])
-	g.close()
+	g.Close()
 	return err
 }
 
@@ -84,10 +84,11 @@ func sameYAML(a, b []byte) bool {
 	return yaml.Unmarshal(a, &first) == nil && yaml.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)
 }
 
-// files are those that the engine inherits.
-func (g *gate) files() []*os.File { return []*os.File{g.in} }
+// Files are those that the engine inherits.
+func (g *Gate) Files() []*os.File { return []*os.File{g.in} }
 
-func (g *gate) close() {
+// Close ends an engine that still waits for its configuration.
+func (g *Gate) Close() {
 	_ = g.in.Close()
 	_ = g.out.Close()
 }

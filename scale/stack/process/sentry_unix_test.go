@@ -1,6 +1,6 @@
 //go:build !windows
 
-package stack
+package process
 
 import (
 	"os/exec"
@@ -14,17 +14,17 @@ import (
 func TestSentry(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		do   func(*sentry, *exec.Cmd)
+		do   func(*Sentry, *exec.Cmd)
 		want syscall.Signal
 	}{
-		{"PulumiScale dies", func(s *sentry, _ *exec.Cmd) { _ = s.word.Close() }, syscall.SIGINT},
-		{"it dies while the engine is held still", func(s *sentry, engine *exec.Cmd) {
+		{"PulumiScale dies", func(s *Sentry, _ *exec.Cmd) { _ = s.word.Close() }, syscall.SIGINT},
+		{"it dies while the engine is held still", func(s *Sentry, engine *exec.Cmd) {
 			_ = engine.Process.Signal(syscall.SIGSTOP)
 			_ = s.word.Close()
 		}, syscall.SIGINT},
-		{"it has looked, and then dies", func(s *sentry, engine *exec.Cmd) {
-			s.relieve()
-			s.relieve()
+		{"it has looked, and then dies", func(s *Sentry, engine *exec.Cmd) {
+			s.Relieve()
+			s.Relieve()
 			time.Sleep(200 * time.Millisecond) // a sentry that interrupts all the same has done so by then
 			_ = engine.Process.Signal(syscall.SIGTERM)
 		}, syscall.SIGTERM},
@@ -34,7 +34,7 @@ func TestSentry(t *testing.T) {
 			if err := engine.Start(); err != nil {
 				t.Fatal(err)
 			}
-			s := watchOver(engine.Process)
+			s := WatchOver(engine.Process)
 			if s == nil {
 				t.Fatal("there is no sentry")
 			}
@@ -45,5 +45,5 @@ func TestSentry(t *testing.T) {
 			}
 		})
 	}
-	(*sentry)(nil).relieve()
+	(*Sentry)(nil).Relieve()
 }
