@@ -73,7 +73,7 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	snap := &scale.Snapshot{
 		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Dependencies: base.Dependencies, Protected: base.Protected,
 		Complete: base.Complete, Head: result.Head, Output: result.Output,
-		Program: base.Program, Config: s.file.configAfter(base.Config, change.Settings),
+		Program: base.Program, Config: s.file.DeployedAfter(base.Config, change.Settings),
 	}
 	if now, ok := s.traces(); ok {
 		added, isNext := from.next(now)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
@@ -78,7 +77,7 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 			})
 		}
 	}
-	config, err := s.file.withoutCounts(change)
+	config, err := s.file.WithoutCounts(change)
 	if err != nil {
 		return basis{}, err
 	}
@@ -88,26 +87,6 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}
 	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
-}
-
-// withoutCounts is the file as an update gets it, without the counts of the rules.
-func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
-	doc, err := f.private(scale.Change{Config: change.Config})
-	if err != nil {
-		return nil, err
-	}
-	for _, set := range change.Settings {
-		set.Value = asText("0")
-		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // else it is the update's own trouble, if it has any
-			doc = edited
-		}
-	}
-	// Only what the document says counts: it does not matter where in the file a count stands, or how.
-	var content any
-	if err := yaml.Unmarshal(doc, &content); err != nil {
-		return nil, err
-	}
-	return []byte(asJSON(content)), nil
 }
 
 // programFiles are the files below a directory, each with its size and times. Hidden folders are left out. In folders

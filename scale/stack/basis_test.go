@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // ground is a program's directory with something of everything in it, and a stack of that program.
@@ -289,7 +290,7 @@ func BenchmarkBasis(b *testing.B) {
 	project.dir = b.TempDir()
 	s := &Stack{
 		name: "dev", command: &command{path: "pulumi"}, project: project, stateDir: b.TempDir(),
-		file: configFile{path: filepath.Join(project.dir, "Pulumi.dev.yaml"), project: project},
+		file: configfile.File{Path: filepath.Join(project.dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}
 	for i := range 2_000 {
 		if err := os.WriteFile(filepath.Join(project.dir, fmt.Sprintf("%d.ts", i)), nil, 0o600); err != nil {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
@@ -237,7 +238,7 @@ func (f *follower) handle(event loggedEvent) {
 func (f *follower) found(m apitype.StepEventMetadata) {
 	if m.Type == stackType && m.Old != nil {
 		if rules, ok := m.Old.Outputs[scale.OutputName]; ok {
-			f.before = []byte(asJSON(rules))
+			f.before = []byte(configfile.JSON(rules))
 		}
 	}
 }
@@ -285,7 +286,7 @@ func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 func (f *follower) outputs(outputs map[string]any) {
 	f.result.Output = nil
 	if rules, ok := outputs[scale.OutputName]; ok {
-		f.result.Output = []byte(asJSON(rules))
+		f.result.Output = []byte(configfile.JSON(rules))
 	}
 }
 
@@ -351,7 +352,7 @@ type operation struct {
 
 // start starts the engine on a change.
 func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
-	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.copyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
 		"--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
 		args = append(args, "--target", target)
@@ -363,7 +364,7 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 		args = append(args, "--refresh")
 	}
 	if n := s.options.parallel(); n > 0 {
-		args = append(args, "--parallel", asJSON(n))
+		args = append(args, "--parallel", configfile.JSON(n))
 	}
 	op.call.dir, op.call.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
 	return s.command.start(op.call, args...)

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
@@ -26,7 +27,7 @@ func stackOf(t *testing.T, stateDir, program, name, backend string) *Stack {
 	}}
 	return &Stack{
 		name: name, stateDir: stateDir, project: p, options: Options{StateDir: stateDir},
-		file: configFile{path: filepath.Join(p.dir, "Pulumi."+name+".yaml"), project: p},
+		file: configfile.File{Path: filepath.Join(p.dir, "Pulumi."+name+".yaml"), Project: p.Project},
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
 		return nil, s.lockError(err)
 	}
-	s.file.finishWriting()
+	s.file.FinishWriting()
 	return s.unlocking(lock), nil
 }
 
@@ -55,7 +55,7 @@ func (s *Stack) TryLock() (func(), bool, error) {
 	s.handOver() // the lock too, for those who wait for it
 	if ok {
 		s.removeLeftovers()
-		s.file.finishWriting()
+		s.file.FinishWriting()
 	}
 	return s.unlocking(lock), ok, nil
 }

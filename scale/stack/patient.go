@@ -19,6 +19,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
@@ -84,7 +85,7 @@ func (p *Patient) StackName(ctx context.Context) (string, error) {
 	} else if err := p.askName(ctx); err != nil {
 		return "", err
 	}
-	p.file = configFile{path: p.project.configFile(p.name), project: p.project}
+	p.file = configfile.File{Path: p.project.configFile(p.name), Project: p.project.Project}
 	return p.name, nil
 }
 
@@ -157,13 +158,13 @@ func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]docto
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := p.file.copyTo(dir, scale.Change{}); err != nil {
+	if err := p.file.CopyTo(dir, scale.Change{}); err != nil {
 		return nil, err
 	}
 	file := p.file
-	file.path = p.file.copyIn(dir)
+	file.Path = p.file.CopyIn(dir)
 	asking, stop := context.WithTimeout(ctx, patience)
-	err = p.setSecret(asking, probeKey, "sound", "--config-file", file.path)
+	err = p.setSecret(asking, probeKey, "sound", "--config-file", file.Path)
 	stop()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
@@ -172,7 +173,7 @@ func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]docto
 		p.remote = keptRemotely.MatchString(err.Error())
 		return nil, err
 	}
-	values, err := p.configValues(ctx, file, append(slices.Clone(keys), probeKey), "--config-file", file.path)
+	values, err := p.configValues(ctx, file, append(slices.Clone(keys), probeKey), "--config-file", file.Path)
 	delete(values, probeKey)
 	return values, err
 }
@@ -187,8 +188,8 @@ func (p *Patient) Snapshot() *scale.Snapshot {
 
 // ConfigFile looks at the stack's configuration file.
 func (p *Patient) ConfigFile() doctor.ConfigFile {
-	path := p.file.target()
-	out := doctor.ConfigFile{Path: p.file.path, DirErr: files.MayWrite(filepath.Dir(path))}
+	path := p.file.Target()
+	out := doctor.ConfigFile{Path: p.file.Path, DirErr: files.MayWrite(filepath.Dir(path))}
 	_, err := os.Stat(path)
 	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing || p.remote {
 		out.Remote = p.remote

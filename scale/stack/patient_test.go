@@ -203,7 +203,7 @@ func TestLookingMakesNoFiles(t *testing.T) {
 	if working, err := empty.Working(); working || err != nil {
 		t.Errorf("%v, %v", working, err)
 	}
-	for _, dir := range []string{parent, filepath.Dir(p.file.path), empty.stateDir} {
+	for _, dir := range []string{parent, filepath.Dir(p.file.Path), empty.stateDir} {
 		if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
 			t.Errorf("made %v, %v", made, err)
 		}
@@ -244,16 +244,16 @@ func TestAFileOfReadOnlyModeCanBeReplaced(t *testing.T) {
 		t.Skip("no mode stops root")
 	}
 	p := &Patient{Stack: &Stack{file: tempFile(t, "config: {}\n")}}
-	if err := os.Chmod(p.file.path, 0o400); err != nil {
+	if err := os.Chmod(p.file.Path, 0o400); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.ConfigFile(); !got.ReadOnly || got.FileErr != nil || got.DirErr != nil {
 		t.Errorf("got %+v", got)
 	}
-	if err := os.Chmod(filepath.Dir(p.file.path), 0o500); err != nil {
+	if err := os.Chmod(filepath.Dir(p.file.Path), 0o500); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = os.Chmod(filepath.Dir(p.file.path), 0o700) }()
+	defer func() { _ = os.Chmod(filepath.Dir(p.file.Path), 0o700) }()
 	if got := p.ConfigFile(); got.DirErr == nil {
 		t.Errorf("got %+v", got)
 	}

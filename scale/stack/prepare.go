@@ -32,7 +32,7 @@ type prepared struct {
 // update's time, and then goes on beside the reading of the stack. The engine waits before it has locked anything.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
-	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.path, ".json") {
+	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.Path, ".json") {
 		return func() {}
 	}
 	e, err := s.launch(change, true)
@@ -91,11 +91,11 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	}()
 	var inherits []*os.File
 	if gated {
-		if e.gate, err = process.NewGate(s.file.copyIn(r.dir)); err == nil {
+		if e.gate, err = process.NewGate(s.file.CopyIn(r.dir)); err == nil {
 			inherits = e.gate.Files()
 		}
 	} else {
-		err = s.file.copyTo(r.dir, change)
+		err = s.file.CopyTo(r.dir, change)
 	}
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 
 // admit lets a waiting engine have its configuration.
 func (s *Stack) admit(e *engineProcess) error {
-	config, err := s.file.private(e.change)
+	config, err := s.file.ForChange(e.change)
 	if err != nil {
 		return err
 	}

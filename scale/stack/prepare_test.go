@@ -73,7 +73,7 @@ func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
 			end := e.prepare(toFive())
 			defer end()
 			if c.file != "" {
-				if err := os.WriteFile(e.file.path, []byte(c.file), 0o600); err != nil {
+				if err := os.WriteFile(e.file.Path, []byte(c.file), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -140,7 +140,7 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
 			if c.file != "" {
-				if err := os.WriteFile(e.file.path, []byte(c.file), 0o600); err != nil {
+				if err := os.WriteFile(e.file.Path, []byte(c.file), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -191,7 +191,7 @@ func TestPrepareLeavesAloneWhatItCannotPrepare(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
-			e.file.path = filepath.Join(e.project.dir, c.file)
+			e.file.Path = filepath.Join(e.project.dir, c.file)
 			e.Prepare(c.change)()
 			if calls, left := e.called("up"), e.folders(); len(calls)+len(left) > 0 {
 				t.Errorf("called %q, left %v", calls, left)

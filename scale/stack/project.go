@@ -79,20 +79,3 @@ func (p *project) configFile(stack string) string {
 	name := stack[strings.LastIndex(stack, "/")+1:]
 	return workspace.ProjectStackPath(p.path, p.Project, tokens.QName(name))
 }
-
-// defaultValue is the value that the project file itself gives a key, for every stack that sets none.
-func (p *project) defaultValue(key configKey) any {
-	for name, declared := range p.Config {
-		if !strings.Contains(name, ":") {
-			name = string(p.Name) + ":" + name
-		}
-		if name != key.name {
-			continue
-		}
-		if declared.Value != nil {
-			return declared.Value
-		}
-		return declared.Default
-	}
-	return nil
-}

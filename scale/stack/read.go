@@ -19,6 +19,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // onlyOrganization is what self-managed backends, which have no organisations, use in the place of Pulumi Cloud's
@@ -180,19 +181,19 @@ func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 // fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed
 // configuration.
 func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
-	if snap.File, err = s.file.values(snap.Rules); err != nil {
+	if snap.File, err = s.file.Counts(snap.Rules); err != nil {
 		return err
 	}
-	if snap.Forms, err = s.file.forms(snap.Rules); err != nil {
+	if snap.Forms, err = s.file.Forms(snap.Rules); err != nil {
 		return err
 	}
-	doc, err := s.file.read()
+	doc, err := s.file.Read()
 	if err != nil {
-		return &scale.SetupError{Problem: "read " + s.file.path, Err: err}
+		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
 	snap.FileMissing, snap.Commit = doc == nil, s.project.commit()
-	if _, snap.ConfigDiffers, err = s.file.asDeployed(doc, snap.Config, snap.Rules); err != nil {
-		return &scale.SetupError{Problem: "read " + s.file.path, Err: err}
+	if _, snap.ConfigDiffers, err = s.file.AsDeployed(doc, snap.Config, snap.Rules); err != nil {
+		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
 	return nil
 }
@@ -239,7 +240,7 @@ func (s state) output() []byte {
 	if bytes.Contains(s.rules, []byte(sig.Key)) || json.Unmarshal(s.rules, &output) != nil {
 		return nil
 	}
-	return []byte(asJSON(output))
+	return []byte(configfile.JSON(output))
 }
 
 // resourceState is a resource as the state has it.

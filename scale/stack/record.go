@@ -176,7 +176,7 @@ func (s *Stack) left() (ended []*record, busy []scale.Holder) {
 		switch {
 		case r.ended():
 			ended = append(ended, r)
-		case !process.IsGate(s.file.copyIn(r.dir)):
+		case !process.IsGate(s.file.CopyIn(r.dir)):
 			busy = append(busy, scale.Holder{User: userName(), Host: r.Host, PID: r.pid, Since: r.Started})
 		}
 	}

@@ -51,7 +51,7 @@ func TestSecretsComeThroughAPipeAndNoOthers(t *testing.T) {
 			e.script = newScript(t, vault)
 			e.Stack.command = e.script.command
 			if c.file != "" {
-				writeAll(t, map[string]string{e.file.path: c.file})
+				writeAll(t, map[string]string{e.file.Path: c.file})
 			}
 			got, err := e.Secrets(context.Background(), c.keys...)
 			if diff := cmp.Diff(c.want, got); diff != "" || errors.As(err, new(*scale.SetupError)) != c.setup || (err != nil) != (c.setup || c.broken) {

@@ -11,6 +11,7 @@ import (
 	"github.com/blang/semver"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // minimumVersion is the oldest CLI that PulumiScale works with.
@@ -46,7 +47,7 @@ type Stack struct {
 	name     string
 	stateDir string
 	project  *project
-	file     configFile
+	file     configfile.File
 	command  *command
 	inForce  inForce
 	prepared prepared
@@ -88,7 +89,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err := s.checkStateDir(); err != nil {
 		return nil, s.lockError(err)
 	}
-	s.file = configFile{path: project.configFile(s.name), project: project, stateDir: s.home(), formerDir: s.stateDir}
+	s.file = configfile.File{Path: project.configFile(s.name), Project: project.Project, StateDir: s.home(), FormerDir: s.stateDir}
 	s.last.Store(s.recall())
 	return s, nil
 }
@@ -97,7 +98,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 func (s *Stack) Name() string { return s.name }
 
 // ConfigFile is the path of the stack's configuration file.
-func (s *Stack) ConfigFile() string { return s.file.path }
+func (s *Stack) ConfigFile() string { return s.file.Path }
 
 // Write puts the settings into the stack's configuration file, atomically.
-func (s *Stack) Write(settings []scale.Setting) error { return s.file.write(settings) }
+func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(settings) }

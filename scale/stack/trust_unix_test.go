@@ -63,7 +63,7 @@ func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	give(t, 0o755, r.dir)
+	give(t, r.dir)
 	if _, _, err := s.TryLock(); err == nil || !strings.Contains(err.Error(), "it belongs to nobody") {
 		t.Errorf("got %v", err)
 	}

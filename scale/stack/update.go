@@ -24,7 +24,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := s.file.copyTo(dir, change); err != nil {
+	if err := s.file.CopyTo(dir, change); err != nil {
 		return nil, err
 	}
 	child, err := s.start(operation{args: []string{"preview", "--save-plan", filepath.Join(dir, planFile)}, dir: dir}, change)
@@ -102,7 +102,7 @@ func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
 	if err := s.outlast(ctx); err != nil {
 		return err
 	}
-	if err := s.file.writable(); err != nil {
+	if err := s.file.Writable(); err != nil {
 		return err
 	}
 	if locked := s.seenLocked(); locked != nil {

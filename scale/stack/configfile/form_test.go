@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"strings"
@@ -57,7 +57,7 @@ func TestAFormThatEntanglesOnePoolIsNoneOfTheOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := tempFile(t, c.doc)
-			got, err := f.forms(twoPaths())
+			got, err := f.Forms(twoPaths())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func TestCountsAreReadAsPulumiReadsThem(t *testing.T) {
 		"3 # three", "|\n    3", ">-\n    3", "\"3\\n\"", strings.Repeat("9", 40), "12345678901234567",
 	} {
 		doc := "config:\n  demo:a: " + value + "\n"
-		values, err := tempFile(t, doc).values(leastRule("a", false))
+		values, err := tempFile(t, doc).Counts(leastRule("a", false))
 		if err != nil {
 			t.Errorf("%s: %v", value, err)
 			continue
@@ -142,7 +142,7 @@ func TestACopyHasEveryCountHoweverItStandsInTheFile(t *testing.T) {
 	const doc = "config:\n  demo:pools:\n    default: &default # all\n      count: 2\n    web: &web\n      <<: *default\n      zone: a\n    jobs: *web\n  demo:workerCount: 3\n"
 	settings := []scale.Setting{{Key: "pools.web.count", Path: true, Value: new("5")}, {Key: "pools.jobs.count", Path: true, Value: new("7")}}
 	f := tempFile(t, doc)
-	got, err := f.private(scale.Change{Settings: settings})
+	got, err := f.ForChange(scale.Change{Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestACopyHasEveryCountHoweverItStandsInTheFile(t *testing.T) {
 			t.Errorf("%s: Pulumi reads %q, want %q in\n%s", key, text, want, got)
 		}
 	}
-	if err := f.write(settings[:1]); err == nil {
+	if err := f.Write(settings[:1]); err == nil {
 		t.Error("the file itself was changed")
 	}
 }

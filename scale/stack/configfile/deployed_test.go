@@ -1,17 +1,15 @@
 //go:build !windows
 
-package stack
+package configfile
 
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
@@ -20,105 +18,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// entriesOf are entries of a history, newest first.
-func entriesOf(t testing.TB, texts ...string) []entry {
-	t.Helper()
-	var out []entry
-	decoder := json.NewDecoder(strings.NewReader(history(texts...)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// deployed is somebody's update with such a configuration.
-func deployed(config string) string { return past("update", succeeded, time.Hour, config, "") }
-
-func TestDeployedConfig(t *testing.T) {
-	const (
-		one = `{"demo:a":{"value":"1","secret":false}}`
-		two = `{"demo:a":{"value":"2","secret":false}}`
-	)
-	first := deployed(one)
-	headOfFirst := head(entriesOf(t, first))
-	ours := func(on string) string {
-		return past("update", succeeded, time.Minute, two, "pulumiscale/2 after="+on+" pools=worker")
-	}
-	for _, c := range []struct {
-		name    string
-		entries []string
-		want    map[string]string
-	}{
-		{"without a history nothing is told", nil, nil},
-		{"the newest update tells", []string{deployed(two), first}, map[string]string{"demo:a": `"2"`}},
-		{"a failed one does not", []string{past("update", "failed", 0, two, ""), first}, map[string]string{"demo:a": `"1"`}},
-		{"nor a refresh, which does nothing with it", []string{past("refresh", succeeded, 0, two, ""), first}, map[string]string{"demo:a": `"1"`}},
-		{"nor a destroy", []string{past("destroy", succeeded, 0, two, ""), first}, map[string]string{"demo:a": `"1"`}},
-		{"one of ours tells", []string{ours(headOfFirst), first}, map[string]string{"demo:a": `"2"`}},
-		{"one of ours that ran on what was out of date does not", []string{ours("another"), first}, map[string]string{"demo:a": `"1"`}},
-		{"the oldest that is known is taken for what it is", []string{ours("another")}, map[string]string{"demo:a": `"2"`}},
-		{"only failures tell nothing", []string{past("update", "failed", 0, two, "")}, nil},
-		{"where the backend tells no configuration, nothing is told", []string{deployed("null"), first}, nil},
-		{"an empty configuration is one", []string{deployed("{}"), first}, map[string]string{}},
-		{
-			"a secret is not told, nor is an object that has one", []string{deployed(`{"demo:a":{"secret":true},"demo:b":{"value":"","secret":false}}`)},
-			map[string]string{"demo:a": "", "demo:b": `""`},
-		},
-		{
-			"an object is told as it is", []string{deployed(`{"demo:a":{"value":"{\"b\":[1,null]}","objectValue":{"b":[1,null,1.50,"x"]},"secret":false}}`)},
-			map[string]string{"demo:a": `{"b":[1,null,1.50,"x"]}`},
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, deployedConfig(entriesOf(t, c.entries...))); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestDeployOf(t *testing.T) {
-	from := func(entry, commit, dirty string) string {
-		return strings.Replace(entry, `"git.author":"me"`, fmt.Sprintf(`"git.author":"me","git.head":%q,"git.dirty":%q`, commit, dirty), 1)
-	}
-	ours := past("update", succeeded, 0, counted, "pulumiscale/2 after=x pools=worker")
-	for _, c := range []struct {
-		name    string
-		entries []string
-		want    string
-	}{
-		{"a stack without a history was never deployed", nil, "never"},
-		{"the newest update", []string{from(deployed(counted), "abc", "false"), from(deployed(counted), "old", "false")}, "commit abc"},
-		{"that is none of ours", []string{ours, from(deployed(counted), "abc", "false")}, "commit abc"},
-		{"nor of ours with something along", []string{strings.Replace(ours, "pools=worker", "pools=worker pending=allow", 1), from(deployed(counted), "abc", "false")}, "commit abc"},
-		{"with what was not committed", []string{from(deployed(counted), "abc", "true")}, "commit abc with changes that were not committed"},
-		{"outside of a repository", []string{deployed(counted)}, "no known commit"},
-		{"a refresh deploys nothing", []string{from(past("refresh", succeeded, 0, counted, ""), "new", "false"), from(deployed(counted), "abc", "false")}, "commit abc"},
-		{"nor does what failed", []string{from(past("update", "failed", 0, counted, ""), "new", "false"), from(deployed(counted), "abc", "false")}, "commit abc"},
-		{"only scalings of ours are known", []string{ours}, "never"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			entries, got := entriesOf(t, c.entries...), "never"
-			if deploy := deployOf(entries); deploy != nil {
-				got = deploy.String()
-				at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == deploy.Head })
-				if at < 0 || !deploy.At.Equal(entries[at].EndTime) {
-					t.Errorf("got %+v", deploy)
-				}
-			}
-			if got != c.want {
-				t.Errorf("got %s", got)
-			}
-		})
-	}
-}
-
 // withDefaults is a file of a project that gives some keys a default.
-func withDefaults() configFile {
+func withDefaults() File {
 	project := demoProject()
 	project.Config = map[string]workspace.ProjectConfigType{"given": {Default: "d"}, "aws:region": {Value: "eu"}, "number": {Default: 3}}
-	return configFile{path: "Pulumi.dev.yaml", project: project}
+	return File{Path: "Pulumi.dev.yaml", Project: project}
 }
 
 func TestAsDeployed(t *testing.T) {
@@ -196,7 +100,7 @@ func TestAsDeployed(t *testing.T) {
 				c.want = "config: {\"demo:pools\": {web: {dir: x, \"n\": 3}}}\n"
 			}
 			rules := scale.Rules{"count": {Pool: "count", ConfigKey: "count"}, "web": {Pool: "web", ConfigKey: "pools.web.n", ConfigPath: true}}
-			got, differing, err := withDefaults().asDeployed([]byte(c.doc), c.deployed, rules)
+			got, differing, err := withDefaults().AsDeployed([]byte(c.doc), c.deployed, rules)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,9 +116,9 @@ func TestAsDeployed(t *testing.T) {
 
 func TestAsDeployedOfJSON(t *testing.T) {
 	f := withDefaults()
-	f.path = "Pulumi.dev.json"
+	f.Path = "Pulumi.dev.json"
 	const doc = `{"encryptionsalt":"v1:x=","config":{"a":"edited","demo:b":{"c":[1,2.5]},"demo:new":1}}`
-	got, differing, err := f.asDeployed([]byte(doc), map[string]string{"demo:a": `"3"`, "demo:b": `{"c":[1,2.5]}`, "demo:d": `{"e":true}`}, nil)
+	got, differing, err := f.AsDeployed([]byte(doc), map[string]string{"demo:a": `"3"`, "demo:b": `{"c":[1,2.5]}`, "demo:d": `{"e":true}`}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,14 +126,14 @@ func TestAsDeployedOfJSON(t *testing.T) {
 	if diff := cmp.Diff([]string{want, "demo:a demo:d demo:new"}, []string{string(got), strings.Join(differing, " ")}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if got, _, err := f.asDeployed([]byte(doc), map[string]string{"demo:a": `"edited"`, "demo:b": `{"c":[1,2.5]}`, "demo:new": `"1"`}, nil); err != nil || string(got) != doc {
+	if got, _, err := f.AsDeployed([]byte(doc), map[string]string{"demo:a": `"edited"`, "demo:b": `{"c":[1,2.5]}`, "demo:new": `"1"`}, nil); err != nil || string(got) != doc {
 		t.Errorf("one that agrees: %s, error %v", got, err)
 	}
 }
 
 func TestAsDeployedReportsWhatIsNoConfiguration(t *testing.T) {
 	for _, doc := range []string{"config: [\n", "config: &a [*a]\n"} {
-		if _, _, err := withDefaults().asDeployed([]byte(doc), map[string]string{"demo:a": `"3"`}, nil); err == nil {
+		if _, _, err := withDefaults().AsDeployed([]byte(doc), map[string]string{"demo:a": `"3"`}, nil); err == nil {
 			t.Errorf("no error of %q", doc)
 		}
 	}
@@ -239,9 +143,9 @@ func TestAsDeployedReportsWhatIsNoConfiguration(t *testing.T) {
 func TestPrivate(t *testing.T) {
 	const doc = "environment: [prod]\nconfig:\n  demo:a: edited\n  demo:count: 4\n  demo:pw:\n    secure: v1:new\n"
 	f := tempFile(t, doc)
-	got, err := f.private(scale.Change{Settings: set("count", "5"), Config: map[string]string{"demo:a": `"x"`, "demo:count": `"3"`, "demo:pw": ""}})
+	got, err := f.ForChange(scale.Change{Settings: set("count", "5"), Config: map[string]string{"demo:a": `"x"`, "demo:count": `"3"`, "demo:pw": ""}})
 	want := "environment: [prod]\nconfig:\n  demo:a: x\n  demo:count: \"5\"\n  demo:pw:\n    secure: v1:new\n"
-	if diff := cmp.Diff([]string{want, doc}, []string{string(got), content(t, f.path)}); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{want, doc}, []string{string(got), content(t, f.Path)}); diff != "" || err != nil {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}
 }
@@ -265,7 +169,7 @@ func TestConfigAfter(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := maps.Clone(c.before)
-			got := tempFile(t, "").configAfter(c.before, c.settings)
+			got := tempFile(t, "").DeployedAfter(c.before, c.settings)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -303,9 +207,9 @@ func FuzzAsDeployed(f *testing.F) {
 			}
 			switch value.(type) {
 			case nil:
-				deployed[name] = secretValue
+				deployed[name] = SecretValue
 			case string, map[string]any, []any:
-				deployed[name] = asJSON(value)
+				deployed[name] = JSON(value)
 			default:
 				t.Skip("the history has texts and structures")
 			}
@@ -314,8 +218,8 @@ func FuzzAsDeployed(f *testing.F) {
 		if err != nil {
 			t.Skip("nothing that Pulumi reads")
 		}
-		file := configFile{path: filepath.Join("x", "Pulumi.dev.yaml"), project: demoProject()}
-		got, _, err := file.asDeployed(doc, deployed, nil)
+		file := File{Path: filepath.Join("x", "Pulumi.dev.yaml"), Project: demoProject()}
+		got, _, err := file.AsDeployed(doc, deployed, nil)
 		if err != nil {
 			return
 		}
@@ -328,7 +232,7 @@ func FuzzAsDeployed(f *testing.F) {
 			was, had := before[key]
 			want, known := deployed[name]
 			switch {
-			case had && was.Secure() || known && want == secretValue:
+			case had && was.Secure() || known && want == SecretValue:
 				if !cmp.Equal(textOf(t, was), textOf(t, value)) {
 					t.Errorf("%s was %s and is %s\n%q", name, textOf(t, was), textOf(t, value), got)
 				}
@@ -341,7 +245,7 @@ func FuzzAsDeployed(f *testing.F) {
 			}
 		}
 		for name, want := range deployed {
-			if _, there := after[config.MustParseKey(name)]; !there && want != secretValue {
+			if _, there := after[config.MustParseKey(name)]; !there && want != SecretValue {
 				t.Errorf("%s is missing\n%q", name, got)
 			}
 		}
@@ -350,7 +254,7 @@ func FuzzAsDeployed(f *testing.F) {
 				t.Errorf("the secret %s is gone\n%q", key, got)
 			}
 		}
-		again, _, err := file.asDeployed(got, deployed, nil)
+		again, _, err := file.AsDeployed(got, deployed, nil)
 		if err != nil || !bytes.Equal(again, got) {
 			t.Errorf("done again it is\n%q and not\n%q, error %v", again, got, err)
 		}
@@ -372,5 +276,5 @@ func textOfDeployed(want string) string {
 	if text, isText := value(want).(string); isText {
 		return text
 	}
-	return asJSON(value(want))
+	return JSON(value(want))
 }

@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"encoding/json"
@@ -13,50 +13,22 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// leastRule are rules with one pool, worker, and its key.
-func leastRule(key string, path bool) scale.Rules {
-	return scale.Rules{"worker": {Pool: "worker", Targets: []string{"**::worker"}, ConfigKey: key, ConfigPath: path, Max: 10}}
-}
-
-// tempFile is a stack's file with the document; if that is empty, there is no file.
-func tempFile(t *testing.T, doc string) configFile {
-	t.Helper()
-	f := configFile{path: filepath.Join(t.TempDir(), "Pulumi.dev.yaml"), project: demoProject()}
-	if doc != "" {
-		if err := os.WriteFile(f.path, []byte(doc), 0o640); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return f
-}
-
-func content(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func set(key, text string) []scale.Setting { return []scale.Setting{{Key: key, Value: &text}} }
-
 func TestWrite(t *testing.T) {
 	f := tempFile(t, "config:\n  demo:a: 1 # a\n  demo:b: 2\n")
-	if err := f.write(append(set("a", "5"), set("b", "6")...)); err != nil {
+	if err := f.Write(append(set("a", "5"), set("b", "6")...)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("config:\n  demo:a: 5 # a\n  demo:b: 6\n", content(t, f.path)); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:a: 5 # a\n  demo:b: 6\n", content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	info, err := os.Stat(f.path)
+	info, err := os.Stat(f.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
 		t.Errorf("the mode is %v", info.Mode())
 	}
-	left, err := os.ReadDir(filepath.Dir(f.path))
+	left, err := os.ReadDir(filepath.Dir(f.Path))
 	if err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
@@ -64,22 +36,22 @@ func TestWrite(t *testing.T) {
 
 func TestWriteMakesTheFile(t *testing.T) {
 	f := tempFile(t, "")
-	if err := f.write(set("a", "5")); err != nil {
+	if err := f.Write(set("a", "5")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("config:\n  demo:a: \"5\"\n", content(t, f.path)); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:a: \"5\"\n", content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestWriteMakesJSONOfAJSONProject(t *testing.T) {
 	f := tempFile(t, "")
-	f.path = filepath.Join(filepath.Dir(f.path), "Pulumi.dev.json")
-	if err := f.write(append(set("a", "5"), set("b", "6")...)); err != nil {
+	f.Path = filepath.Join(filepath.Dir(f.Path), "Pulumi.dev.json")
+	if err := f.Write(append(set("a", "5"), set("b", "6")...)); err != nil {
 		t.Fatal(err)
 	}
 	var got any
-	if err := json.Unmarshal([]byte(content(t, f.path)), &got); err != nil {
+	if err := json.Unmarshal([]byte(content(t, f.Path)), &got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]any{"config": map[string]any{"demo:a": 5.0, "demo:b": 6.0}}, got); diff != "" {
@@ -90,10 +62,10 @@ func TestWriteMakesJSONOfAJSONProject(t *testing.T) {
 func TestWriteChangesNothingOnAnError(t *testing.T) {
 	const doc = "config:\n  demo:a: 1\n  demo:b: {c: 1}\n"
 	f := tempFile(t, doc)
-	if err := f.write(append(set("a", "5"), set("b", "6")...)); err == nil {
+	if err := f.Write(append(set("a", "5"), set("b", "6")...)); err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff(doc, content(t, f.path)); diff != "" {
+	if diff := cmp.Diff(doc, content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -101,31 +73,31 @@ func TestWriteChangesNothingOnAnError(t *testing.T) {
 func TestWriteKeepsALink(t *testing.T) {
 	f := tempFile(t, "config:\n  demo:a: 1\n")
 	link := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
-	if err := os.Symlink(f.path, link); err != nil {
+	if err := os.Symlink(f.Path, link); err != nil {
 		t.Skip(err)
 	}
-	linked := configFile{path: link, project: f.project}
-	if err := linked.write(set("a", "5")); err != nil {
+	linked := File{Path: link, Project: f.Project}
+	if err := linked.Write(set("a", "5")); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("no longer a link: %v, error %v", info, err)
 	}
-	if diff := cmp.Diff("config:\n  demo:a: 5\n", content(t, f.path)); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:a: 5\n", content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestWriteOfWhatIsThereTouchesNothing(t *testing.T) {
 	f := tempFile(t, "config:\n  demo:a: 5\n")
-	before, err := os.Stat(f.path)
+	before, err := os.Stat(f.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.write(set("a", "5")); err != nil {
+	if err := f.Write(set("a", "5")); err != nil {
 		t.Fatal(err)
 	}
-	after, err := os.Stat(f.path)
+	after, err := os.Stat(f.Path)
 	if err != nil || !os.SameFile(before, after) {
 		t.Errorf("the file was replaced, error %v", err)
 	}
@@ -135,11 +107,11 @@ func TestCopyTo(t *testing.T) {
 	const doc = "config:\n  demo:a: 1 # a\n"
 	f := tempFile(t, doc)
 	dir := t.TempDir()
-	if err := f.copyTo(dir, scale.Change{Settings: append(set("a", "5"), scale.Setting{Key: "b"})}); err != nil {
+	if err := f.CopyTo(dir, scale.Change{Settings: append(set("a", "5"), scale.Setting{Key: "b"})}); err != nil {
 		t.Fatal(err)
 	}
-	path := f.copyIn(dir)
-	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{content(t, path), content(t, f.path)}); diff != "" {
+	path := f.CopyIn(dir)
+	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{content(t, path), content(t, f.Path)}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
@@ -148,33 +120,33 @@ func TestCopyTo(t *testing.T) {
 }
 
 func TestCopyToReportsAFileThatCannotBeEdited(t *testing.T) {
-	if err := tempFile(t, "config: text\n").copyTo(t.TempDir(), scale.Change{Settings: set("a", "5")}); err == nil {
+	if err := tempFile(t, "config: text\n").CopyTo(t.TempDir(), scale.Change{Settings: set("a", "5")}); err == nil {
 		t.Error("no error")
 	}
 }
 
 func TestValuesOfWhatCannotBeRead(t *testing.T) {
 	var setup *scale.SetupError
-	if _, err := tempFile(t, "config: [\n").values(leastRule("a", false)); !errors.As(err, &setup) || setup.Hint == "" {
+	if _, err := tempFile(t, "config: [\n").Counts(leastRule("a", false)); !errors.As(err, &setup) || setup.Hint == "" {
 		t.Errorf("got %v", err)
 	}
 	var rules *scale.RulesError
-	if _, err := tempFile(t, "").values(leastRule("[0]", true)); !errors.As(err, &rules) || rules.Problems[0].Pool != "worker" {
+	if _, err := tempFile(t, "").Counts(leastRule("[0]", true)); !errors.As(err, &rules) || rules.Problems[0].Pool != "worker" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestWritable(t *testing.T) {
 	f := tempFile(t, "config: {}\n")
-	if err := f.writable(); err != nil {
+	if err := f.Writable(); err != nil {
 		t.Error(err)
 	}
-	if left, err := os.ReadDir(filepath.Dir(f.path)); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(filepath.Dir(f.Path)); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
-	f.path = filepath.Join(filepath.Dir(f.path), "nowhere", "Pulumi.dev.yaml")
+	f.Path = filepath.Join(filepath.Dir(f.Path), "nowhere", "Pulumi.dev.yaml")
 	var setup *scale.SetupError
-	if err := f.writable(); !errors.As(err, &setup) {
+	if err := f.Writable(); !errors.As(err, &setup) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -193,17 +165,17 @@ func TestWriteKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
 				if calls++; calls > 1 {
 					return
 				}
-				if err := os.WriteFile(f.path, []byte(c.meanwhile), 0o600); err != nil {
+				if err := os.WriteFile(f.Path, []byte(c.meanwhile), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := f.write(set("a", "5")); err != nil {
+			if err := f.Write(set("a", "5")); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, content(t, f.path)); diff != "" {
+			if diff := cmp.Diff(c.want, content(t, f.Path)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if left, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), ".pulumiscale-*")); err != nil || len(left) > 0 {
+			if left, err := filepath.Glob(filepath.Join(filepath.Dir(f.Path), ".pulumiscale-*")); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, error %v", left, err)
 			}
 		})

@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"bytes"
@@ -20,92 +20,49 @@ import (
 // for their own `pulumi up`. Secrets are as in the file, since the history does not tell them, and so is its
 // `environment`.
 
-// secretValue stands in [scale.Snapshot.Config] for a value that the history does not tell.
-const secretValue = ""
+// SecretValue stands in [scale.Snapshot.Config] for a value that the history does not tell.
+const SecretValue = ""
 
-// deployedConfig is the configuration of the last successful update in some entries, newest first, in JSON by full key;
-// nil if there is none, or if it is not told. An update that ran on what was out of date does not count.
-func deployedConfig(entries []entry) map[string]string {
-	for i, e := range entries {
-		if e.Kind != kindUpdate || e.Result != succeeded {
-			continue
-		}
-		if on, _, ours := e.decidedOn(); ours && i+1 < len(entries) && on != head(entries[i+1:]) {
-			continue
-		}
-		if e.Config == nil {
-			return nil
-		}
-		out := make(map[string]string, len(e.Config))
-		for key, value := range e.Config {
-			switch {
-			case value.Secret:
-				out[key] = secretValue
-			case value.Object != nil:
-				out[key] = asJSON(value.Object)
-			case value.Value != nil:
-				out[key] = asJSON(*value.Value)
-			}
-		}
-		return out
-	}
-	return nil
-}
-
-// deployOf is the newest update in some entries, newest first, that is no scaling of ours; nil if there is none.
-func deployOf(entries []entry) *scale.Deploy {
-	for i, e := range entries {
-		if _, _, ours := e.decidedOn(); ours {
-			continue
-		}
-		if e.Kind != kindUpdate || e.Result != succeeded {
-			continue // a refresh, or an update that failed, deploys nothing
-		}
-		return &scale.Deploy{Head: head(entries[i:]), At: e.EndTime, Commit: e.Environment.Commit, Dirty: e.Environment.Dirty == "true"}
-	}
-	return nil
-}
-
-// configAfter is the deployed configuration after an update with the settings.
-func (f configFile) configAfter(before map[string]string, settings []scale.Setting) map[string]string {
+// DeployedAfter is the deployed configuration after an update with the settings.
+func (f File) DeployedAfter(before map[string]string, settings []scale.Setting) map[string]string {
 	if before == nil {
 		return nil
 	}
 	out := maps.Clone(before)
 	for _, set := range settings {
-		key, err := parseKey(string(f.project.Name), set.Key, set.Path)
-		was, known := out[key.name]
+		key, err := ParseKey(string(f.Project.Name), set.Key, set.Path)
+		was, known := out[key.Name]
 		switch {
-		case err != nil || known && was == secretValue:
-		case len(key.path) == 0 && set.Value == nil:
-			delete(out, key.name)
-		case len(key.path) == 0:
-			out[key.name] = asJSON(*set.Value)
+		case err != nil || known && was == SecretValue:
+		case len(key.Path) == 0 && set.Value == nil:
+			delete(out, key.Name)
+		case len(key.Path) == 0:
+			out[key.Name] = JSON(*set.Value)
 		case known && set.Value != nil:
 			whole := resource.NewPropertyValue(value(was))
-			if key.path.Set(whole, resource.NewPropertyValue(value(*set.Value))) {
-				out[key.name] = asJSON(whole.Mappable())
+			if key.Path.Set(whole, resource.NewPropertyValue(value(*set.Value))) {
+				out[key.Name] = JSON(whole.Mappable())
 			}
 		}
 	}
 	return out
 }
 
-// private is the file as an update gets it: the document with the deployed configuration and the settings.
-func (f configFile) private(change scale.Change) ([]byte, error) {
-	doc, err := f.read()
+// ForChange is the file as an update gets it: the document with the deployed configuration and the settings.
+func (f File) ForChange(change scale.Change) ([]byte, error) {
+	doc, err := f.Read()
 	if err != nil {
 		return nil, err
 	}
-	if doc, _, err = f.asDeployed(doc, change.Config, nil); err != nil {
+	if doc, _, err = f.AsDeployed(doc, change.Config, nil); err != nil {
 		return nil, err
 	}
 	return f.editCopy(doc, change.Settings)
 }
 
-// asDeployed is the document with the deployed values in the place of the file's own. It also returns the keys that it
+// AsDeployed is the document with the deployed values in the place of the file's own. It also returns the keys that it
 // changes, sorted and without the rules' keys. A document that has these values already is returned as it is.
-func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules scale.Rules) (_ []byte, differing []string, err error) {
+func (f File) AsDeployed(doc []byte, deployed map[string]string, rules scale.Rules) (_ []byte, differing []string, err error) {
 	if deployed == nil {
 		return doc, nil, nil
 	}
@@ -120,7 +77,7 @@ func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules sca
 	root = *plainNode(&root)
 	config := configNode(&root)
 	missing := maps.Clone(deployed)
-	maps.DeleteFunc(missing, func(name, want string) bool { return want == secretValue || f.isDefault(name, want) })
+	maps.DeleteFunc(missing, func(name, want string) bool { return want == SecretValue || f.isDefault(name, want) })
 	differs := func(name string, node *yaml.Node, want string) {
 		if !f.counts(rules, name, node, want) {
 			differing = append(differing, name)
@@ -132,7 +89,7 @@ func (f configFile) asDeployed(doc []byte, deployed map[string]string, rules sca
 		name := f.fullName(key.Value)
 		want, known := deployed[name]
 		delete(missing, name)
-		if holdsSecret(node) || want == secretValue && known || known && sameValue(node, want) {
+		if holdsSecret(node) || want == SecretValue && known || known && sameValue(node, want) {
 			continue
 		}
 		differs(name, node, want)
@@ -206,8 +163,8 @@ func plainNode(node *yaml.Node) *yaml.Node {
 }
 
 // encode is a document in the language of the file.
-func (f configFile) encode(root *yaml.Node) ([]byte, error) {
-	if filepath.Ext(f.path) != ".json" {
+func (f File) encode(root *yaml.Node) ([]byte, error) {
+	if filepath.Ext(f.Path) != ".json" {
 		return encode(root)
 	}
 	var content any
@@ -245,12 +202,12 @@ func addConfig(root *yaml.Node) *yaml.Node {
 }
 
 // fullName is a key of the file as the history has it.
-func (f configFile) fullName(key string) string {
-	parsed, err := parseKey(string(f.project.Name), key, false)
+func (f File) fullName(key string) string {
+	parsed, err := ParseKey(string(f.Project.Name), key, false)
 	if err != nil {
 		return key
 	}
-	return parsed.name
+	return parsed.Name
 }
 
 // holdsSecret says whether a value is, or has in it, one that is encrypted.
@@ -311,10 +268,10 @@ func sameValue(node *yaml.Node, want string) bool {
 	}
 	got = asRead(got)
 	if text, isText := wanted.(string); isText {
-		own := asText(got)
+		own := Text(got)
 		return own != nil && *own == text || got == nil && text == ""
 	}
-	return bytes.Equal([]byte(asJSON(got)), []byte(asJSON(wanted)))
+	return bytes.Equal([]byte(JSON(got)), []byte(JSON(wanted)))
 }
 
 // asRead is a value of a YAML document as Pulumi has it: its values are those of JSON.
@@ -343,25 +300,25 @@ func asRead(value any) any {
 }
 
 // isDefault says whether a deployed value is the one that the project gives its key.
-func (f configFile) isDefault(name, want string) bool {
-	given := f.project.defaultValue(configKey{name: name})
+func (f File) isDefault(name, want string) bool {
+	given := defaultValue(f.Project, Key{Name: name})
 	if given == nil {
 		return false
 	}
-	text, wanted := asText(given), value(want)
+	text, wanted := Text(given), value(want)
 	if own, isText := wanted.(string); isText {
 		return text != nil && *text == own
 	}
-	return asJSON(given) == asJSON(wanted)
+	return JSON(given) == JSON(wanted)
 }
 
 // counts says whether the file's value of a key differs from the deployed one in nothing but the counts of rules. Drift
 // tells of these.
-func (f configFile) counts(rules scale.Rules, name string, node *yaml.Node, want string) bool {
+func (f File) counts(rules scale.Rules, name string, node *yaml.Node, want string) bool {
 	var paths []resource.PropertyPath
 	for _, rule := range rules {
-		if key, err := parseKey(string(f.project.Name), rule.ConfigKey, rule.ConfigPath); err == nil && key.name == name {
-			paths = append(paths, key.path)
+		if key, err := ParseKey(string(f.Project.Name), rule.ConfigKey, rule.ConfigPath); err == nil && key.Name == name {
+			paths = append(paths, key.Path)
 		}
 	}
 	if len(paths) == 0 {
@@ -374,10 +331,30 @@ func (f configFile) counts(rules scale.Rules, name string, node *yaml.Node, want
 	if node == nil || node.Decode(&got) != nil {
 		return false
 	}
-	mine, theirs := resource.NewPropertyValue(value(asJSON(asRead(got)))), resource.NewPropertyValue(value(want))
+	mine, theirs := resource.NewPropertyValue(value(JSON(asRead(got)))), resource.NewPropertyValue(value(want))
 	for _, path := range paths {
 		path.Set(mine, resource.NewProperty(0.0))
 		path.Set(theirs, resource.NewProperty(0.0))
 	}
 	return mine.DeepEquals(theirs)
+}
+
+// WithoutCounts is the file as an update gets it, without the counts of the rules.
+func (f File) WithoutCounts(change scale.Change) ([]byte, error) {
+	doc, err := f.ForChange(scale.Change{Config: change.Config})
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range change.Settings {
+		set.Value = Text("0")
+		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // else it is the update's own trouble, if it has any
+			doc = edited
+		}
+	}
+	// Only what the document says counts: it does not matter where in the file a count stands, or how.
+	var content any
+	if err := yaml.Unmarshal(doc, &content); err != nil {
+		return nil, err
+	}
+	return []byte(JSON(content)), nil
 }

@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ func sameBut(doc, edited []byte, steps []any, text *string) bool {
 		return false
 	}
 	before, after = plain(before), plain(after)
-	if !sameText(asText(get(after, steps)), text) {
+	if !sameText(Text(get(after, steps)), text) {
 		return false
 	}
 	if text == nil {

@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"encoding/json"
@@ -9,28 +9,23 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-func demoProject() *project {
-	return &project{Project: &workspace.Project{Name: tokens.PackageName("demo"), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil)}}
-}
-
 // setConfig sets a key of project demo in a document, as a rule's key and path name it; nil takes the key away.
 func setConfig(doc, key string, path bool, text *string) (string, error) {
-	parsed, err := parseKey("demo", key, path)
+	parsed, err := ParseKey("demo", key, path)
 	if err != nil {
 		return "", err
 	}
-	out, err := setValue([]byte(doc), configFile{project: demoProject()}.spellings(parsed), parsed.path, text)
+	out, err := setValue([]byte(doc), File{Project: demoProject()}.spellings(parsed), parsed.Path, text)
 	return string(out), err
 }
 
 // pulumiConfig reads a document as Pulumi does.
 func pulumiConfig(doc string) (config.Map, error) {
 	read, err := workspace.LoadProjectStackBytes(diag.DefaultSink(nopWriter{}, nopWriter{}, diag.FormatOptions{Color: "never"}),
-		demoProject().Project, []byte(doc), "Pulumi.dev.yaml", encoding.YAML)
+		demoProject(), []byte(doc), "Pulumi.dev.yaml", encoding.YAML)
 	if err != nil {
 		return nil, err
 	}

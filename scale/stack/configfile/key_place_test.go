@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"encoding/json"
@@ -20,19 +20,19 @@ func TestOneKeyIsOneForPulumiToo(t *testing.T) {
 	}
 	for _, first := range spellings {
 		for _, second := range spellings {
-			a, err := parseKey("demo", first.key, first.path)
+			a, err := ParseKey("demo", first.key, first.path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := parseKey("demo", second.key, second.path)
+			b, err := ParseKey("demo", second.key, second.path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			shorter, longer := a.path, b.path
+			shorter, longer := a.Path, b.Path
 			if len(shorter) > len(longer) {
 				shorter, longer = longer, shorter
 			}
-			clash := a.name == b.name && shorter.Contains(longer)
+			clash := a.Name == b.Name && shorter.Contains(longer)
 			rule := func(s spelling) map[string]any {
 				return map[string]any{"urn": "urn:pulumi:x", "configKey": s.key, "configPath": s.path, "min": 1, "max": 2}
 			}

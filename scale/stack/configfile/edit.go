@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"bytes"
@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"go.yaml.in/yaml/v3"
 )
 
 // setValue sets one value under "config" in a YAML document, or takes it away if text is nil.

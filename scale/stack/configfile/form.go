@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"bytes"
@@ -13,12 +13,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// forms are, by pool, why a rule's key cannot be changed in the file without changing something else. A pool whose key
+// Forms are, by pool, why a rule's key cannot be changed in the file without changing something else. A pool whose key
 // can be has no entry.
-func (f configFile) forms(rules scale.Rules) (map[string]string, error) {
-	doc, err := f.read()
+func (f File) Forms(rules scale.Rules) (map[string]string, error) {
+	doc, err := f.Read()
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "read " + f.path, Err: err}
+		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err}
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(doc, &root); err != nil || len(root.Content) == 0 {
@@ -33,7 +33,7 @@ func (f configFile) forms(rules scale.Rules) (map[string]string, error) {
 		out[pool] = form
 	}
 	for name, rule := range rules {
-		key, err := parseKey(string(f.project.Name), rule.ConfigKey, rule.ConfigPath)
+		key, err := ParseKey(string(f.Project.Name), rule.ConfigKey, rule.ConfigPath)
 		if err != nil {
 			continue // values says so
 		}
@@ -48,7 +48,7 @@ func (f configFile) forms(rules scale.Rules) (map[string]string, error) {
 		// Two counts are tried, because one of them may be what stands there.
 		for _, count := range []string{"1", "2"} {
 			var form *formError
-			if _, err := setValue(doc, spellings, key.path, &count); errors.As(err, &form) {
+			if _, err := setValue(doc, spellings, key.Path, &count); errors.As(err, &form) {
 				misfits(name, form.Error())
 			}
 		}
@@ -139,7 +139,7 @@ func aliasOf(in, node *yaml.Node) *yaml.Node {
 // editCopy is edit for a copy that nobody keeps: if settings stand behind aliases, these are written out in it. The
 // settings of each update include other pools' counts. Those must be in its configuration however they stand in the
 // file.
-func (f configFile) editCopy(doc []byte, settings []scale.Setting) ([]byte, error) {
+func (f File) editCopy(doc []byte, settings []scale.Setting) ([]byte, error) {
 	edited, err := f.edit(doc, settings)
 	if _, entangled := errors.AsType[*formError](err); !entangled {
 		return edited, err

@@ -1,4 +1,4 @@
-package stack
+package configfile
 
 import (
 	"encoding/json"
@@ -13,31 +13,31 @@ func TestParseKey(t *testing.T) {
 	for _, c := range []struct {
 		key  string
 		path bool
-		want configKey
+		want Key
 	}{
-		{"count", false, configKey{name: "demo:count"}},
-		{"aws:count", false, configKey{name: "aws:count"}},
-		{"aws:config:count", false, configKey{name: "aws:count"}},
-		{"pools.count", false, configKey{name: "demo:pools.count"}},
-		{"count", true, configKey{name: "demo:count", path: resource.PropertyPath{}}},
-		{"pools.worker.count", true, configKey{name: "demo:pools", path: resource.PropertyPath{"worker", "count"}}},
-		{"aws:pools[1].count", true, configKey{name: "aws:pools", path: resource.PropertyPath{1, "count"}}},
-		{"aws:config:pools.count", true, configKey{name: "aws:pools", path: resource.PropertyPath{"count"}}},
-		{`pools["my.worker"]`, true, configKey{name: "demo:pools", path: resource.PropertyPath{"my.worker"}}},
-		{`["my.pools"].count`, true, configKey{name: "demo:my.pools", path: resource.PropertyPath{"count"}}},
+		{"count", false, Key{Name: "demo:count"}},
+		{"aws:count", false, Key{Name: "aws:count"}},
+		{"aws:config:count", false, Key{Name: "aws:count"}},
+		{"pools.count", false, Key{Name: "demo:pools.count"}},
+		{"count", true, Key{Name: "demo:count", Path: resource.PropertyPath{}}},
+		{"pools.worker.count", true, Key{Name: "demo:pools", Path: resource.PropertyPath{"worker", "count"}}},
+		{"aws:pools[1].count", true, Key{Name: "aws:pools", Path: resource.PropertyPath{1, "count"}}},
+		{"aws:config:pools.count", true, Key{Name: "aws:pools", Path: resource.PropertyPath{"count"}}},
+		{`pools["my.worker"]`, true, Key{Name: "demo:pools", Path: resource.PropertyPath{"my.worker"}}},
+		{`["my.pools"].count`, true, Key{Name: "demo:my.pools", Path: resource.PropertyPath{"count"}}},
 	} {
 		t.Run(c.key, func(t *testing.T) {
-			got, err := parseKey("demo", c.key, c.path)
+			got, err := ParseKey("demo", c.key, c.path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(configKey{})); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(Key{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
 	for _, key := range []string{"[0].a", `a["`, "a..b["} {
-		if got, err := parseKey("demo", key, true); err == nil {
+		if got, err := ParseKey("demo", key, true); err == nil {
 			t.Errorf("%q: got %+v", key, got)
 		}
 	}
@@ -77,7 +77,7 @@ func TestLookup(t *testing.T) {
 		{"an index in a structure", resource.PropertyPath{0}, value(`{"":"x"}`), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, configKey{path: c.path}.lookup(c.value)); diff != "" {
+			if diff := cmp.Diff(c.want, Key{Path: c.path}.Lookup(c.value)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -115,7 +115,7 @@ func TestFileAgreesWithPulumi(t *testing.T) {
 		t.Run(c.key+" in "+c.doc, func(t *testing.T) {
 			rule := leastRule(c.key, c.path)
 			file := tempFile(t, c.doc)
-			got, err := file.values(rule)
+			got, err := file.Counts(rule)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,8 +151,8 @@ func TestProjectDefault(t *testing.T) {
 	} {
 		t.Run(c.key+" in "+c.doc, func(t *testing.T) {
 			file := tempFile(t, c.doc)
-			file.project = p
-			got, err := file.values(leastRule(c.key, c.path))
+			file.Project = p
+			got, err := file.Counts(leastRule(c.key, c.path))
 			if err != nil {
 				t.Fatal(err)
 			}

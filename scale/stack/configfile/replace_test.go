@@ -1,7 +1,8 @@
-package stack
+package configfile
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,28 +11,28 @@ import (
 
 func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 	f := tempFile(t, "config:\n  demo:a: 9\n")
-	other := filepath.Join(filepath.Dir(f.path), "other.yaml")
-	if err := os.Link(f.path, other); err != nil {
+	other := filepath.Join(filepath.Dir(f.Path), "other.yaml")
+	if err := os.Link(f.Path, other); err != nil {
 		t.Skip("no hard links here")
 	}
-	if _, _, names := namesOf(t, f.path); names == 0 {
+	if _, _, names := namesOf(t, f.Path); names == 0 {
 		t.Skip("the number of names is not known here")
 	}
-	f.stateDir = t.TempDir()
+	f.StateDir = t.TempDir()
 	for _, count := range []string{"10", "2"} { // longer, and shorter
-		if err := f.write(set("a", count)); err != nil {
+		if err := f.Write(set("a", count)); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := content(t, other), "config:\n  demo:a: "+count+"\n"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if left, err := os.ReadDir(f.stateDir); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(f.StateDir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, error %v", left, err)
 	}
 	// Without a note of what the file is to be, nothing is begun.
-	f.stateDir = filepath.Join(f.stateDir, "nowhere")
-	if err := f.write(set("a", "3")); err == nil || content(t, other) != "config:\n  demo:a: 2\n" {
+	f.StateDir = filepath.Join(f.StateDir, "nowhere")
+	if err := f.Write(set("a", "3")); err == nil || content(t, other) != "config:\n  demo:a: 2\n" {
 		t.Errorf("error %v, %q", err, content(t, other))
 	}
 }
@@ -53,21 +54,19 @@ func TestAFileThatACrashLeftHalfWrittenIsWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "Pulumi.dev.yaml")
-			s := &Stack{stateDir: dir, file: configFile{path: path, stateDir: dir}}
+			f := File{Path: path, StateDir: dir}
 			record, err := json.Marshal(writing{Old: []byte(c.old), New: []byte(c.text)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeAll(t, map[string]string{path: c.now, s.file.writingFile(): string(record)})
-			unlock, ok, err := s.TryLock()
-			if err != nil || !ok {
-				t.Fatal(ok, err)
+			if err := errors.Join(os.WriteFile(path, []byte(c.now), 0o600), os.WriteFile(f.writingFile(), record, 0o600)); err != nil {
+				t.Fatal(err)
 			}
-			unlock()
+			f.FinishWriting()
 			if got := content(t, path); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if _, err := os.Stat(s.file.writingFile()); err == nil {
+			if _, err := os.Stat(f.writingFile()); err == nil {
 				t.Error("the record is still there")
 			}
 		})
