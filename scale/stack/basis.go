@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -53,8 +52,8 @@ const mostFiles = 20_000
 // basis looks at all of it now, for an update that makes the change.
 func (s *Stack) basis(change scale.Change) (basis, error) {
 	output := s.output()
-	files, err := programFiles(s.project.dir, output)
-	if dir := s.project.programDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.dir+string(filepath.Separator)) {
+	files, err := programFiles(s.project.Dir, output)
+	if dir := s.project.ProgramDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.Dir+string(filepath.Separator)) {
 		var others map[string]string
 		if others, err = programFiles(dir, output); err == nil {
 			for path, mark := range others {
@@ -71,7 +70,7 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		if own == s.stateDir {
 			continue
 		}
-		if own, err := filepath.Rel(s.project.dir, own); err == nil {
+		if own, err := filepath.Rel(s.project.Dir, own); err == nil {
 			maps.DeleteFunc(files, func(path, _ string) bool {
 				return path == own || strings.HasPrefix(path, own+string(filepath.Separator))
 			})
@@ -82,7 +81,7 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		return basis{}, err
 	}
 	sum := sha256.New()
-	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.commit(), config, fileMark(s.command.path), s.plugins.digest())
+	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.Commit(), config, fileMark(s.command.path), s.plugins.digest())
 	for _, variable := range lastingEnvironment() {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}
@@ -163,7 +162,7 @@ func isPackages(path string) bool {
 	case "node_modules", "__pycache__", "site-packages":
 		return true
 	}
-	return isFile(filepath.Join(path, "pyvenv.cfg"))
+	return files.IsFile(filepath.Join(path, "pyvenv.cfg"))
 }
 
 // firstLevel tells whether anything directly in a folder has come, gone or been replaced.
@@ -277,20 +276,6 @@ func lastingEnvironment() []string {
 	})
 	slices.Sort(out)
 	return out
-}
-
-// commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
-func (p *project) commit() string {
-	repository, err := gitutil.GetGitRepository(p.dir)
-	if err != nil || repository == nil {
-		return ""
-	}
-	defer func() { _ = repository.Close() }()
-	head, err := repository.Head()
-	if err != nil {
-		return ""
-	}
-	return head.Hash().String()
 }
 
 // changedFiles are the paths at which two looks at the files differ, sorted.

@@ -57,11 +57,11 @@ func newEngine(t *testing.T) engine {
 	t.Helper()
 	s := newScript(t, engineScript)
 	project := demoProject()
-	project.dir = t.TempDir()
+	project.Dir = t.TempDir()
 	stateDir := t.TempDir()
 	e := engine{t: t, script: s, Stack: &Stack{
 		name: "dev", command: s.command, project: project, stateDir: stateDir,
-		file: configfile.File{Path: filepath.Join(project.dir, "Pulumi.dev.yaml"), Project: project.Project},
+		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}}
 	if err := e.makeStateDir(); err != nil {
 		t.Fatal(err)
@@ -363,7 +363,7 @@ func TestUpdateThatFails(t *testing.T) {
 
 func TestUpdateDoesNotStartWhereTheResultCannotBeWritten(t *testing.T) {
 	e := newEngine(t)
-	e.file.Path = filepath.Join(e.project.dir, "nowhere", "Pulumi.dev.yaml")
+	e.file.Path = filepath.Join(e.project.Dir, "nowhere", "Pulumi.dev.yaml")
 	var setup *scale.SetupError
 	if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); !errors.As(err, &setup) {
 		t.Errorf("got %v", err)

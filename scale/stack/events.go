@@ -366,7 +366,7 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 	if n := s.options.parallel(); n > 0 {
 		args = append(args, "--parallel", configfile.JSON(n))
 	}
-	op.call.dir, op.call.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	op.call.dir, op.call.env = s.project.Dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
 	return s.command.start(op.call, args...)
 }
 

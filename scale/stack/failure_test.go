@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // What the CLI printed on stderr, in v3.250.0; for Pulumi Cloud, what its API answers.
@@ -63,7 +64,7 @@ const (
 )
 
 func testStack(t *testing.T) *Stack {
-	return &Stack{name: "dev", command: &command{}, project: &project{dir: t.TempDir(), Project: demoProject().Project}}
+	return &Stack{name: "dev", command: &command{}, project: &project.Project{Dir: t.TempDir(), Project: demoProject().Project}}
 }
 
 func exit(code int) error { return fmt.Errorf("exit status %d", code) }

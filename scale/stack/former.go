@@ -39,7 +39,7 @@ func (s *Stack) formerRecords() []*record {
 			continue
 		}
 		r.former = true
-		if r.Backend == "" && s.mayBeOurs(r) || r.Backend != "" && r.identity().is(s.identity()) {
+		if r.Backend == "" && s.mayBeOurs(r) || r.Backend != "" && r.identity().Is(s.identity()) {
 			out = append(out, r)
 		}
 	}
@@ -130,7 +130,7 @@ func (s *Stack) formerIsOurs() bool {
 		if err != nil || json.Unmarshal(text, &kept) != nil || kept.Stack == "" {
 			continue
 		}
-		if path.Base(kept.Stack) == path.Base(s.name) && s.project != nil && s.project.identityOf(kept.Backend) == s.project.backendIdentity() {
+		if path.Base(kept.Stack) == path.Base(s.name) && s.project != nil && s.project.IdentityOf(kept.Backend) == s.project.BackendIdentity() {
 			return true
 		}
 		others = true

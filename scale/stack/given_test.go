@@ -10,10 +10,11 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-func demoProject() *project {
-	return &project{Project: &workspace.Project{Name: tokens.PackageName("demo"), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil)}}
+func demoProject() *project.Project {
+	return &project.Project{Project: &workspace.Project{Name: tokens.PackageName("demo"), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil)}}
 }
 
 // leastRule are rules with one pool, worker, and its key.
@@ -43,3 +44,19 @@ func content(t *testing.T, path string) string {
 }
 
 func set(key, text string) []scale.Setting { return []scale.Setting{{Key: key, Value: &text}} }
+
+// writeAll writes the files that have a text.
+func writeAll(t *testing.T, files map[string]string) {
+	t.Helper()
+	for path, text := range files {
+		if text == "" {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
@@ -44,18 +45,18 @@ func (s *Stack) home() string {
 	id := s.identity()
 	organization := id.Organization
 	id.Organization = ""
-	common := filepath.Join(s.stateDir, stacksFolder, id.folder())
+	common := filepath.Join(s.stateDir, stacksFolder, id.Folder())
 	if organization == "" {
 		return common
 	}
 	id.Organization = organization
-	if made, err := readIdentity(common); err != nil || made.is(id) {
+	if made, err := readIdentity(common); err != nil || made.Is(id) {
 		return common
 	}
-	return filepath.Join(s.stateDir, stacksFolder, id.folder())
+	return filepath.Join(s.stateDir, stacksFolder, id.Folder())
 }
 
-func readIdentity(home string) (id identity, err error) {
+func readIdentity(home string) (id project.Identity, err error) {
 	text, err := os.ReadFile(filepath.Join(home, identityFile))
 	if err == nil {
 		err = json.Unmarshal(text, &id)
@@ -232,7 +233,7 @@ func (s *Stack) checkStateDir() error {
 func (s *Stack) distrusted(info fs.FileInfo) (why, hint string) {
 	program := ""
 	if s.project != nil {
-		program = s.project.dir
+		program = s.project.Dir
 	}
 	return files.Distrusted(info, program, s.stateDir)
 }
@@ -267,7 +268,7 @@ func (s *Stack) checkRecords() error {
 		case errors.Is(err, fs.ErrNotExist): // it is being made, or removed
 		case err != nil:
 			return refused(dir, fmt.Sprintf("its record cannot be read: %v", err), hint)
-		case !r.identity().is(s.identity()):
+		case !r.identity().Is(s.identity()):
 			return refused(dir, fmt.Sprintf("its record is of stack %s of project %s in %s", r.Stack, r.Project, r.Backend), hint)
 		}
 	}
@@ -297,7 +298,23 @@ func (s *Stack) handOver() {
 // has named a state directory, that directory itself.
 func (s *Stack) household() string {
 	if s.options.StateDir == "" && s.project != nil {
-		return s.project.dir
+		return s.project.Dir
 	}
 	return s.stateDir
+}
+
+// identity is the stack's own.
+func (s *Stack) identity() project.Identity {
+	parts := strings.Split(s.name, "/")
+	id := project.Identity{Stack: parts[len(parts)-1]}
+	if s.project != nil {
+		id.Project, id.Backend = string(s.project.Name), s.project.BackendIdentity()
+	}
+	if len(parts) > 2 { //nolint:mnd // organisation, project and stack
+		id.Project = parts[1]
+	}
+	if len(parts) > 1 && parts[0] != project.OnlyOrganization {
+		id.Organization = parts[0]
+	}
+	return id
 }

@@ -16,18 +16,19 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // stackOf is a stack of a program with its backend, in a state directory.
 func stackOf(t *testing.T, stateDir, program, name, backend string) *Stack {
 	t.Helper()
 	t.Setenv("PULUMI_BACKEND_URL", "") // else it counts, and not the program's
-	p := &project{dir: t.TempDir(), Project: &workspace.Project{
+	p := &project.Project{Dir: t.TempDir(), Project: &workspace.Project{
 		Name: tokens.PackageName(program), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil), Backend: &workspace.ProjectBackend{URL: backend},
 	}}
 	return &Stack{
 		name: name, stateDir: stateDir, project: p, options: Options{StateDir: stateDir},
-		file: configfile.File{Path: filepath.Join(p.dir, "Pulumi."+name+".yaml"), Project: p.Project},
+		file: configfile.File{Path: filepath.Join(p.Dir, "Pulumi."+name+".yaml"), Project: p.Project},
 	}
 }
 
@@ -167,7 +168,7 @@ func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
 			if err := one.makeStateDir(); err != nil {
 				t.Fatal(err)
 			}
-			if one.home() != other.home() || !one.identity().is(other.identity()) {
+			if one.home() != other.home() || !one.identity().Is(other.identity()) {
 				t.Errorf("%+v\n%+v", one.identity(), other.identity())
 			}
 			if strings.Contains(one.identity().Backend, "one") {

@@ -31,7 +31,7 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 		return
 	}
 	memory := storeMemory(snap)
-	memory.Stack, memory.Backend = s.name, s.project.backendIdentity()
+	memory.Stack, memory.Backend = s.name, s.project.BackendIdentity()
 	text, err := json.Marshal(memory)
 	if err != nil {
 		return
@@ -54,7 +54,7 @@ func (s *Stack) recall() *scale.Snapshot {
 		return nil
 	}
 	var m storedMemory
-	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.backendIdentity() {
+	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.BackendIdentity() {
 		return nil
 	}
 	rules, err := scale.ParseProjectRules(string(s.project.Name), []byte(m.Output))

@@ -64,9 +64,9 @@ func give(t *testing.T, paths ...string) {
 func TestTheStateDirectoryIsOfTheOwnerOfTheProgram(t *testing.T) {
 	needsRoot(t)
 	project := demoProject()
-	project.dir = t.TempDir()
-	give(t, project.dir)
-	s := &Stack{name: "dev", stateDir: filepath.Join(project.dir, ".pulumiscale"), project: project}
+	project.Dir = t.TempDir()
+	give(t, project.Dir)
+	s := &Stack{name: "dev", stateDir: filepath.Join(project.Dir, ".pulumiscale"), project: project}
 	unlock, ok, err := s.TryLock()
 	if err != nil || !ok {
 		t.Fatal(ok, err)
@@ -100,8 +100,8 @@ func TestTheStateDirectoryIsOfTheOwnerOfTheProgram(t *testing.T) {
 func TestAStateDirectoryOfOnesOwnSaysWhoseItsFilesAre(t *testing.T) {
 	needsRoot(t)
 	project := demoProject()
-	project.dir = t.TempDir()
-	give(t, project.dir)
+	project.Dir = t.TempDir()
+	give(t, project.Dir)
 	s := &Stack{name: "dev", stateDir: t.TempDir(), project: project}
 	s.options.StateDir = s.stateDir
 	unlock, _, err := s.TryLock()
@@ -114,11 +114,11 @@ func TestAStateDirectoryOfOnesOwnSaysWhoseItsFilesAre(t *testing.T) {
 
 func TestAGroupThatSharesTheProgramSharesItsState(t *testing.T) {
 	project := demoProject()
-	project.dir = t.TempDir()
-	if err := os.Chmod(project.dir, 0o775); err != nil {
+	project.Dir = t.TempDir()
+	if err := os.Chmod(project.Dir, 0o775); err != nil {
 		t.Fatal(err)
 	}
-	s := &Stack{name: "dev", stateDir: filepath.Join(project.dir, ".pulumiscale"), project: project}
+	s := &Stack{name: "dev", stateDir: filepath.Join(project.Dir, ".pulumiscale"), project: project}
 	unlock, _, err := s.TryLock()
 	if err != nil {
 		t.Fatal(err)

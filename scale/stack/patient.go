@@ -21,6 +21,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // Patient is a stack that may be ill: while [Open] ends at the first thing that is wrong, a patient can be looked at
@@ -60,32 +61,32 @@ func (p *Patient) CLI(ctx context.Context) (doctor.CLI, error) {
 
 // Program finds the program.
 func (p *Patient) Program(context.Context) (doctor.Program, error) {
-	project, err := findProject(p.options.Dir)
+	project, err := project.Find(p.options.Dir)
 	if err != nil {
 		return doctor.Program{}, err
 	}
 	p.project = project
 	p.stateDir = p.options.StateDir
 	if p.stateDir == "" {
-		p.stateDir = filepath.Join(project.dir, defaultStateDir)
+		p.stateDir = filepath.Join(project.Dir, defaultStateDir)
 	}
 	if p.stateDir, err = filepath.Abs(p.stateDir); err != nil {
 		return doctor.Program{}, &scale.SetupError{Problem: "find the state directory", Err: err}
 	}
-	return doctor.Program{File: project.path, Name: string(project.Name), Runtime: project.Runtime.Name()}, nil
+	return doctor.Program{File: project.Path, Name: string(project.Name), Runtime: project.Runtime.Name()}, nil
 }
 
 // StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
 func (p *Patient) StackName(ctx context.Context) (string, error) {
 	if p.command == nil {
-		p.name = cmp.Or(p.options.Stack, p.project.selectedStack(semver.Version{}))
+		p.name = cmp.Or(p.options.Stack, p.project.SelectedStack(semver.Version{}))
 		if p.name == "" {
 			return "", &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
 		}
 	} else if err := p.askName(ctx); err != nil {
 		return "", err
 	}
-	p.file = configfile.File{Path: p.project.configFile(p.name), Project: p.project.Project}
+	p.file = configfile.File{Path: p.project.ConfigFile(p.name), Project: p.project.Project}
 	return p.name, nil
 }
 
@@ -99,7 +100,7 @@ func (p *Patient) Backend(ctx context.Context) (doctor.Backend, error) {
 	if err := json.Unmarshal([]byte(out), &found); err != nil {
 		return doctor.Backend{}, fmt.Errorf("read the output of `pulumi whoami`: %w", err)
 	}
-	p.backend = doctor.Backend{URL: withoutCredentials(cmp.Or(found.URL, p.project.backendURL())), User: found.User}
+	p.backend = doctor.Backend{URL: withoutCredentials(cmp.Or(found.URL, p.project.BackendURL())), User: found.User}
 	return p.backend, nil
 }
 

@@ -50,13 +50,13 @@ func TestTheFolderOfAFileBackendIsFoundAsTheCLIDoes(t *testing.T) {
 		t.Skip(err)
 	}
 	for url, want := range map[string]string{
-		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "", "file:///a?no_tmp_dir=true": "/a",
+		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.Dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "", "file:///a?no_tmp_dir=true": "/a",
 	} {
-		if got, ok := p.project.folder(url); got != want || ok != (want != "") {
+		if got, ok := p.project.BackendFolder(url); got != want || ok != (want != "") {
 			t.Errorf("%s: %s, %v", url, got, ok)
 		}
 	}
-	if got, _ := p.project.folder("file://~/b"); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.dir, "~") || home == "" {
+	if got, _ := p.project.BackendFolder("file://~/b"); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.Dir, "~") || home == "" {
 		t.Errorf("got %s", got)
 	}
 }

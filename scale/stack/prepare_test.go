@@ -191,7 +191,7 @@ func TestPrepareLeavesAloneWhatItCannotPrepare(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
-			e.file.Path = filepath.Join(e.project.dir, c.file)
+			e.file.Path = filepath.Join(e.project.Dir, c.file)
 			e.Prepare(c.change)()
 			if calls, left := e.called("up"), e.folders(); len(calls)+len(left) > 0 {
 				t.Errorf("called %q, left %v", calls, left)

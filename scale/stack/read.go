@@ -20,11 +20,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
-
-// onlyOrganization is what self-managed backends, which have no organisations, use in the place of Pulumi Cloud's
-// organisation.
-const onlyOrganization = "organization"
 
 // askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known.
 // On Pulumi Cloud that is its whole name, because the short one means the stack of the default organisation, which may
@@ -32,7 +29,7 @@ const onlyOrganization = "organization"
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
-		s.name = s.project.selectedStack(s.command.version)
+		s.name = s.project.SelectedStack(s.command.version)
 	}
 	if s.name != "" {
 		return nil
@@ -42,7 +39,7 @@ func (s *Stack) askName(ctx context.Context) error {
 		return err
 	}
 	s.name = strings.TrimSpace(out)
-	if short, managed := strings.CutPrefix(s.name, onlyOrganization+"/"+string(s.project.Name)+"/"); managed {
+	if short, managed := strings.CutPrefix(s.name, project.OnlyOrganization+"/"+string(s.project.Name)+"/"); managed {
 		s.name = short
 	}
 	return nil
@@ -52,12 +49,12 @@ func (s *Stack) askName(ctx context.Context) error {
 // command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
 // end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, call{dir: s.project.dir, env: shortLived()}, attempted, args...)
+	return s.askAs(ctx, call{dir: s.project.Dir, env: shortLived()}, attempted, args...)
 }
 
 // askPrivately is ask for what must be on no disk.
 func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, call{dir: s.project.dir, env: shortLived(), private: true}, attempted, args...)
+	return s.askAs(ctx, call{dir: s.project.Dir, env: shortLived(), private: true}, attempted, args...)
 }
 
 func (s *Stack) askAs(ctx context.Context, as call, attempted string, args ...string) (string, error) {
@@ -191,7 +188,7 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	if err != nil {
 		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
-	snap.FileMissing, snap.Commit = doc == nil, s.project.commit()
+	snap.FileMissing, snap.Commit = doc == nil, s.project.Commit()
 	if _, snap.ConfigDiffers, err = s.file.AsDeployed(doc, snap.Config, snap.Rules); err != nil {
 		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
@@ -25,7 +26,7 @@ type record struct {
 	dir string
 	// former says that a version before has made it, which knew no project and no backend.
 	former bool
-	// Project, Stack, Backend and Organization are the stack's [identity]. ID is the mark of the update in the history,
+	// Project, Stack, Backend and Organization are the stack's [project.Identity]. ID is the mark of the update in the history,
 	// and Pools are those that it moves.
 	Project      string   `json:"project,omitempty"`
 	Stack        string   `json:"stack"`
@@ -104,8 +105,8 @@ func (r *record) remove() {
 	removeFolder(r.dir)
 }
 
-func (r *record) identity() identity {
-	return identity{Project: r.Project, Stack: r.Stack, Backend: r.Backend, Organization: r.Organization}
+func (r *record) identity() project.Identity {
+	return project.Identity{Project: r.Project, Stack: r.Stack, Backend: r.Backend, Organization: r.Organization}
 }
 
 // started notes the engine's process.
@@ -127,7 +128,7 @@ func (s *Stack) records() []*record {
 		if !isMarked(dir) {
 			continue
 		}
-		if r, err := readRecord(dir); err == nil && r.identity().is(s.identity()) {
+		if r, err := readRecord(dir); err == nil && r.identity().Is(s.identity()) {
 			out = append(out, r)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // minimumVersion is the oldest CLI that PulumiScale works with.
@@ -46,7 +47,7 @@ type Stack struct {
 	options  Options
 	name     string
 	stateDir string
-	project  *project
+	project  *project.Project
 	file     configfile.File
 	command  *command
 	inForce  inForce
@@ -65,7 +66,7 @@ var _ scale.Stack = (*Stack)(nil)
 // Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
 // is a [*scale.SetupError], or that of ctx.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	project, err := findProject(options.Dir)
+	project, err := project.Find(options.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	}
 	s := &Stack{options: options, project: project, command: &command{path: path}, stateDir: options.StateDir}
 	if s.stateDir == "" {
-		s.stateDir = filepath.Join(project.dir, defaultStateDir)
+		s.stateDir = filepath.Join(project.Dir, defaultStateDir)
 	}
 	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
 		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
@@ -89,7 +90,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err := s.checkStateDir(); err != nil {
 		return nil, s.lockError(err)
 	}
-	s.file = configfile.File{Path: project.configFile(s.name), Project: project.Project, StateDir: s.home(), FormerDir: s.stateDir}
+	s.file = configfile.File{Path: project.ConfigFile(s.name), Project: project.Project, StateDir: s.home(), FormerDir: s.stateDir}
 	s.last.Store(s.recall())
 	return s, nil
 }

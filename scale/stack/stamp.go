@@ -27,7 +27,7 @@ type traces struct {
 // traces finds them; ok is false for other backends, which tell nothing without the CLI, and for a moment while
 // something is replaced.
 func (s *Stack) traces() (_ traces, ok bool) {
-	dir, ok := s.project.folder(s.project.currentBackend())
+	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
 		return traces{}, false
 	}
@@ -122,7 +122,7 @@ func historyFiles(dir string) (updates int, newest string, err error) {
 // Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for
 // backends that are no folder.
 func (s *Stack) Glance() string {
-	dir, ok := s.project.folder(s.project.currentBackend())
+	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
 		return ""
 	}

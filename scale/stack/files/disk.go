@@ -89,3 +89,9 @@ func Names(dir string) []string {
 	}
 	return names
 }
+
+// IsFile says whether there is an ordinary file at a path.
+func IsFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,4 +1,4 @@
-package stack
+package project
 
 import (
 	"bytes"
@@ -30,11 +30,14 @@ var (
 	newestKnown = semver.MustParse("3.276.0")
 )
 
-// selectedStack is the stack that the CLI of a version takes if no --stack names one, as that CLI finds it; the zero
+// StackOption is the variable that stands for --stack.
+const StackOption = "PULUMI_OPTION_STACK"
+
+// SelectedStack is the stack that the CLI of a version takes if no --stack names one, as that CLI finds it; the zero
 // version stands for any. It is empty if the stack cannot be told with certainty. Then the CLI must be asked, because a
 // scaling must never be one of another stack.
-func (p *project) selectedStack(cli semver.Version) string {
-	if name := os.Getenv(stackOption); name != "" {
+func (p *Project) SelectedStack(cli semver.Version) string {
+	if name := os.Getenv(StackOption); name != "" {
 		switch {
 		case len(cli.Pre) > 0 || isUnknown(cli):
 			return ""
@@ -49,8 +52,8 @@ func (p *project) selectedStack(cli semver.Version) string {
 }
 
 // qualified is a selected stack's name as --stack takes it for the same stack; empty if it cannot be told.
-func (p *project) qualified(name string) string {
-	address := p.currentBackend()
+func (p *Project) qualified(name string) string {
+	address := p.CurrentBackend()
 	organization, _, isQualified := strings.Cut(name, "/")
 	switch {
 	case address == "":
@@ -62,26 +65,26 @@ func (p *project) qualified(name string) string {
 			return ""
 		}
 		return name
-	case isQualified && organization != onlyOrganization: // left behind from another backend
+	case isQualified && organization != OnlyOrganization: // left behind from another backend
 		return ""
 	}
 	// A self-managed backend knows no organisations, and the CLI does not show this one either.
-	return strings.TrimPrefix(name, onlyOrganization+"/"+string(p.Name)+"/")
+	return strings.TrimPrefix(name, OnlyOrganization+"/"+string(p.Name)+"/")
 }
 
 // keptStack is the name that `pulumi stack select` keeps for the project, for the current backend if the CLI keeps one
 // for each; empty if there is none, or if it cannot be told.
-func (p *project) keptStack(cli semver.Version) string {
+func (p *Project) keptStack(cli semver.Version) string {
 	if cli.GT(newestKnown) {
 		return ""
 	}
-	paths := []string{p.path}
-	if resolved, err := filepath.EvalSymlinks(p.path); err != nil || resolved != p.path {
+	paths := []string{p.Path}
+	if resolved, err := filepath.EvalSymlinks(p.Path); err != nil || resolved != p.Path {
 		switch {
 		case err != nil || isUnknown(cli) || cli.GT(lastLinked) && cli.LT(sinceUnlinked):
 			return ""
 		case cli.GTE(sinceUnlinked):
-			paths = []string{resolved, p.path}
+			paths = []string{resolved, p.Path}
 		}
 	}
 	var kept struct {
@@ -99,7 +102,7 @@ func (p *project) keptStack(cli semver.Version) string {
 	case cli.LT(sinceBackends):
 		return kept.Stack
 	}
-	address := p.currentBackend()
+	address := p.CurrentBackend()
 	if address == "" || cli.GT(lastLinked) && hasCredentialHelper() { // the helper may lead to another backend
 		return ""
 	}
@@ -116,7 +119,7 @@ func (p *project) keptStack(cli semver.Version) string {
 func isUnknown(cli semver.Version) bool { return cli.EQ(semver.Version{}) }
 
 // readWorkspace reads the first of the workspace files for the project's paths that is there.
-func (p *project) readWorkspace(paths []string) ([]byte, error) {
+func (p *Project) readWorkspace(paths []string) ([]byte, error) {
 	for _, path := range paths {
 		file, err := workspace.GetPulumiPath("workspaces", p.workspaceFile(path))
 		if err != nil {
@@ -131,7 +134,7 @@ func (p *project) readWorkspace(paths []string) ([]byte, error) {
 }
 
 // workspaceFile is the name of the file in which Pulumi keeps what is selected for the project at the path.
-func (p *project) workspaceFile(path string) string {
+func (p *Project) workspaceFile(path string) string {
 	sum := sha1.Sum([]byte(path)) //nolint:gosec // as above
 	return string(p.Name) + "-" + hex.EncodeToString(sum[:]) + "-workspace.json"
 }

@@ -1,4 +1,7 @@
-package stack
+// Package project is a Pulumi program's directory as its files and the environment tell of it, without the CLI: the
+// project file, the language, the commit, the backend, the selected stack. It starts no process, changes nothing, and
+// where only the CLI can tell, it says that nothing is known.
+package project
 
 import (
 	"errors"
@@ -8,19 +11,21 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// project is a Pulumi program's directory.
-type project struct {
-	dir, path string
+// Project is a Pulumi program's directory.
+type Project struct {
+	// Dir is the directory, and Path its project file. Both are absolute.
+	Dir, Path string
 	*workspace.Project
 }
 
-// findProject finds the project that the directory is in.
-func findProject(dir string) (*project, error) {
+// Find finds the project that the directory is in.
+func Find(dir string) (*Project, error) {
 	if dir == "" {
 		dir = "."
 	}
@@ -44,7 +49,7 @@ func findProject(dir string) (*project, error) {
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
 	}
-	return &project{dir: filepath.Dir(path), path: path, Project: loaded}, nil
+	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
 }
 
 // goingTo is where `pulumi --cwd DIR` believes itself to be: $PWD if that leads to the directory, as after a shell's
@@ -73,9 +78,23 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// configFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and
+// ConfigFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and
 // project.
-func (p *project) configFile(stack string) string {
+func (p *Project) ConfigFile(stack string) string {
 	name := stack[strings.LastIndex(stack, "/")+1:]
-	return workspace.ProjectStackPath(p.path, p.Project, tokens.QName(name))
+	return workspace.ProjectStackPath(p.Path, p.Project, tokens.QName(name))
+}
+
+// Commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
+func (p *Project) Commit() string {
+	repository, err := gitutil.GetGitRepository(p.Dir)
+	if err != nil || repository == nil {
+		return ""
+	}
+	defer func() { _ = repository.Close() }()
+	head, err := repository.Head()
+	if err != nil {
+		return ""
+	}
+	return head.Hash().String()
 }

@@ -1,4 +1,4 @@
-package stack
+package project
 
 import (
 	"os"
@@ -33,9 +33,9 @@ func TestTheLanguageIsThatOfTheProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := demoProject()
-			p.dir, p.Main, p.Runtime = t.TempDir(), c.main, workspace.NewProjectRuntimeInfo(c.runtime, nil)
-			write(t, p.dir, c.files)
-			if got := p.language(); got != c.want {
+			p.Dir, p.Main, p.Runtime = t.TempDir(), c.main, workspace.NewProjectRuntimeInfo(c.runtime, nil)
+			write(t, p.Dir, c.files)
+			if got := p.Language(); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -57,18 +57,18 @@ func write(t *testing.T, dir string, files map[string]string) {
 
 func TestAYAMLProgramHasNamesOfItsOwn(t *testing.T) {
 	p := demoProject()
-	p.dir, p.Main, p.Runtime = t.TempDir(), "src", workspace.NewProjectRuntimeInfo("yaml", nil)
-	p.path = filepath.Join(p.dir, "Pulumi.yaml")
-	write(t, p.dir, map[string]string{
+	p.Dir, p.Main, p.Runtime = t.TempDir(), "src", workspace.NewProjectRuntimeInfo("yaml", nil)
+	p.Path = filepath.Join(p.Dir, "Pulumi.yaml")
+	write(t, p.Dir, map[string]string{
 		"Pulumi.yaml":   "resources:\n  a: {type: aws:autoscaling:Group, name: workers}\n  b: {type: aws:sns:Topic}\n",
 		"src/Main.yaml": "resources:\n  c: {type: random:RandomId}\n",
 	})
-	want := map[yamlResource]string{{"Group", "workers"}: "a", {"Topic", "b"}: "b", {"RandomId", "c"}: "c"}
-	if diff := cmp.Diff(want, p.yamlVariables(), cmp.AllowUnexported(yamlResource{})); diff != "" {
+	want := Variables{{"Group", "workers"}: "a", {"Topic", "b"}: "b", {"RandomId", "c"}: "c"}
+	if diff := cmp.Diff(want, p.YAMLVariables(), cmp.AllowUnexported(yamlResource{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	p.Runtime = workspace.NewProjectRuntimeInfo("go", nil)
-	if got := p.yamlVariables(); len(got) > 0 {
+	if got := p.YAMLVariables(); len(got) > 0 {
 		t.Errorf("got %v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package stack
+package project
 
 import (
 	"crypto/sha256"
@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// identity says which stack a file of PulumiScale's is about. Several programs may share a state directory, and all of
+// Identity says which stack a file of PulumiScale's is about. Several programs may share a state directory, and all of
 // them may have a stack of the same name.
-type identity struct {
+type Identity struct {
 	Project string `json:"project"`
 	Stack   string `json:"stack"`
 	// Backend is where the stack's state is, as far as that tells one backend from another. It has no credentials,
@@ -23,32 +23,16 @@ type identity struct {
 	Organization string `json:"organization,omitempty"`
 }
 
-// identity is the stack's own.
-func (s *Stack) identity() identity {
-	parts := strings.Split(s.name, "/")
-	id := identity{Stack: parts[len(parts)-1]}
-	if s.project != nil {
-		id.Project, id.Backend = string(s.project.Name), s.project.backendIdentity()
-	}
-	if len(parts) > 2 { //nolint:mnd // organisation, project and stack
-		id.Project = parts[1]
-	}
-	if len(parts) > 1 && parts[0] != onlyOrganization {
-		id.Organization = parts[0]
-	}
-	return id
-}
-
-// is says whether two identities may be of one stack.
-func (id identity) is(other identity) bool {
+// Is says whether two identities may be of one stack.
+func (id Identity) Is(other Identity) bool {
 	if id.Organization == "" || other.Organization == "" {
 		id.Organization, other.Organization = "", ""
 	}
 	return id == other
 }
 
-// folder is a name for a folder of the stack's: one that people know again, and that no other stack has.
-func (id identity) folder() string {
+// Folder is a name for a folder of the stack's: one that people know again, and that no other stack has.
+func (id Identity) Folder() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{id.Project, id.Stack, id.Backend, id.Organization}, "\x00")))
 	return plainName(id.Project) + "." + plainName(id.Stack) + "." + hex.EncodeToString(sum[:6])
 }
@@ -65,12 +49,12 @@ func plainName(text string) string {
 	return plain[:min(len(plain), longest)]
 }
 
-// backendIdentity is the backend of an [identity].
-func (p *project) backendIdentity() string { return p.identityOf(p.currentBackend()) }
+// BackendIdentity is the backend of an [Identity].
+func (p *Project) BackendIdentity() string { return p.IdentityOf(p.CurrentBackend()) }
 
-// identityOf is the identity of the backend at an address.
-func (p *project) identityOf(address string) string {
-	if dir, ok := p.folder(address); ok {
+// IdentityOf is the identity of the backend at an address.
+func (p *Project) IdentityOf(address string) string {
+	if dir, ok := p.BackendFolder(address); ok {
 		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
 			dir = resolved
 		}

@@ -1,4 +1,4 @@
-package stack
+package project
 
 import (
 	"os"
@@ -33,7 +33,7 @@ func (c selecting) ask(t *testing.T) string {
 		dir = resolved
 	}
 	t.Setenv("PULUMI_HOME", home)
-	for _, name := range []string{"PULUMI_STACK", stackOption, "PULUMI_CREDENTIAL_HELPER", "PULUMI_CREDENTIALS_PATH"} {
+	for _, name := range []string{"PULUMI_STACK", StackOption, "PULUMI_CREDENTIAL_HELPER", "PULUMI_CREDENTIALS_PATH"} {
 		t.Setenv(name, "") // it is put back after the test
 		if err := os.Unsetenv(name); err != nil {
 			t.Fatal(err)
@@ -47,37 +47,21 @@ func (c selecting) ask(t *testing.T) string {
 	for name, value := range c.env {
 		t.Setenv(name, value)
 	}
-	p := &project{path: filepath.Join(dir, "Pulumi.yaml"), Project: &workspace.Project{Name: "demo"}}
-	writeAll(t, map[string]string{p.path: "name: demo\nruntime: yaml\n", filepath.Join(home, "credentials.json"): c.login, filepath.Join(home, "workspaces", p.workspaceFile(p.path)): c.file})
+	p := &Project{Path: filepath.Join(dir, "Pulumi.yaml"), Project: &workspace.Project{Name: "demo"}}
+	writeAll(t, map[string]string{p.Path: "name: demo\nruntime: yaml\n", filepath.Join(home, "credentials.json"): c.login, filepath.Join(home, "workspaces", p.workspaceFile(p.Path)): c.file})
 	if c.linked != "" {
 		link := filepath.Join(t.TempDir(), "link")
 		if err := os.Symlink(dir, link); err != nil {
 			t.Fatal(err)
 		}
-		p.path = filepath.Join(link, "Pulumi.yaml")
-		writeAll(t, map[string]string{filepath.Join(home, "workspaces", p.workspaceFile(p.path)): c.linked})
+		p.Path = filepath.Join(link, "Pulumi.yaml")
+		writeAll(t, map[string]string{filepath.Join(home, "workspaces", p.workspaceFile(p.Path)): c.linked})
 	}
 	version := semver.Version{}
 	if c.cli != "" {
 		version = semver.MustParse(c.cli)
 	}
-	return p.selectedStack(version)
-}
-
-// writeAll writes the files that have a text.
-func writeAll(t *testing.T, files map[string]string) {
-	t.Helper()
-	for path, text := range files {
-		if text == "" {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return p.SelectedStack(version)
 }
 
 func TestTheSelectedStackIsTheOneThatTheCLIMeans(t *testing.T) {
@@ -123,9 +107,9 @@ func TestTheSelectedStackIsTheOneThatTheCLIMeans(t *testing.T) {
 		"PULUMI_STACK in full":                                      {selecting{cli: "3.250.0", env: map[string]string{"PULUMI_STACK": "organization/demo/mine"}}, "mine"},
 		"PULUMI_STACK that is empty":                                {selecting{cli: "3.250.0", file: old, env: map[string]string{"PULUMI_STACK": ""}}, ""},
 		"PULUMI_STACK, short, of a service":                         {selecting{cli: "3.250.0", backend: cloud, env: map[string]string{"PULUMI_STACK": "mine"}}, ""},
-		"the variable for --stack is stronger":                      {selecting{cli: "3.250.0", file: old, env: map[string]string{"PULUMI_STACK": "mine", stackOption: "flag"}}, "flag"},
-		"the variable for --stack, an older CLI":                    {selecting{cli: "3.207.0", file: old, env: map[string]string{stackOption: "flag"}}, "dev"},
-		"the variable for --stack, no version":                      {selecting{file: old, env: map[string]string{stackOption: "flag"}}, ""},
+		"the variable for --stack is stronger":                      {selecting{cli: "3.250.0", file: old, env: map[string]string{"PULUMI_STACK": "mine", StackOption: "flag"}}, "flag"},
+		"the variable for --stack, an older CLI":                    {selecting{cli: "3.207.0", file: old, env: map[string]string{StackOption: "flag"}}, "dev"},
+		"the variable for --stack, no version":                      {selecting{file: old, env: map[string]string{StackOption: "flag"}}, ""},
 		"by a link, an older CLI":                                   {selecting{cli: "3.260.0", file: both, linked: old}, "dev"},
 		"by a link, a newer CLI: the path without it":               {selecting{cli: "3.274.0", file: both, linked: old}, "prod"},
 		"by a link, a newer CLI after an older one":                 {selecting{cli: "3.274.0", linked: old}, "dev"},
@@ -143,7 +127,7 @@ func TestTheSelectedStackIsTheOneThatTheCLIMeans(t *testing.T) {
 }
 
 func TestWorkspaceFileIsNamedAsPulumiDoes(t *testing.T) {
-	p := &project{Project: demoProject().Project}
+	p := &Project{Project: demoProject().Project}
 	if got, want := p.workspaceFile("/srv/worker-pool/Pulumi.yaml"), "demo-d7fa8bd2fea635ce52fb97f090e0657351e9e3da-workspace.json"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
