@@ -39,6 +39,7 @@ case "$*" in
 		[ "$1" = --save-plan ] && { cat plan 2>/dev/null || echo '{}'; } >"$2"
 		shift
 	done
+	[ -e orderly ] && trap 'exit 255' INT
 	cat events >"$log" 2>/dev/null
 	[ -e writes ] && . ./writes
 	[ -e stderr ] && cat stderr >&2

@@ -108,7 +108,8 @@ func TestAnUpdateEndsIfTheProgramIsEdited(t *testing.T) {
 			e, change := decidedChange(t)
 			before, rest := stackEvent(e, untilTheStack(t))
 			e.put("events", before)
-			e.put("writes", "trap 'exit 255' INT\n"+c.writes(e)+rest+"sleep 0.5\n") // as the CLI, which ends in order
+			e.put("orderly", "") // as the CLI, which ends in order
+			e.put("writes", c.writes(e)+rest+"sleep 0.5\n")
 			if c.edits != nil {
 				c.edits(e, &change)
 			}
