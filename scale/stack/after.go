@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // departure is what an update of ours begins with.
@@ -40,8 +41,8 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 		d.previous = change.Head
 		return
 	}
-	pause(engine)
-	defer resume(engine)
+	process.Pause(engine)
+	defer process.Resume(engine)
 	d.previous, d.err = s.previous(ctx, change.ID)
 }
 
@@ -72,7 +73,7 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	snap := &scale.Snapshot{
 		Rules: rules, Resources: base.Resources, DependsOn: base.DependsOn, Dependencies: base.Dependencies, Protected: base.Protected,
 		Complete: base.Complete, Head: result.Head, Output: result.Output,
-		Program: base.Program, Config: s.file.configAfter(base.Config, change.Settings),
+		Program: base.Program, Config: s.file.DeployedAfter(base.Config, change.Settings),
 	}
 	if now, ok := s.traces(); ok {
 		added, isNext := from.next(now)

@@ -142,7 +142,7 @@ func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 		{"as it was left", func(engine) {}, true},
 		{"of another stack", func(e engine) { e.name = "other/dev" }, false},
 		{"of another backend", func(engine) { t.Setenv("PULUMI_BACKEND_URL", "file:///elsewhere") }, false},
-		{"of another version", func(e engine) { e.replaceInMemory(`"format":4`, `"format":3`) }, false},
+		{"of another version", func(e engine) { e.replaceInMemory(`"format":5`, `"format":4`) }, false},
 		{"cut off", func(e engine) { e.replaceInMemory(`}`, ``) }, false},
 		{"with rules that are none", func(e engine) { e.replaceInMemory(`\"max\"`, `\"mux\"`) }, false},
 		{"while an update runs, or was cut off", func(e engine) { e.forget() }, false},

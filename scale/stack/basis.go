@@ -16,11 +16,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // basis is all that decides what an update would do, besides the stack's state and its history: the files of the
@@ -53,8 +52,8 @@ const mostFiles = 20_000
 // basis looks at all of it now, for an update that makes the change.
 func (s *Stack) basis(change scale.Change) (basis, error) {
 	output := s.output()
-	files, err := programFiles(s.project.dir, output)
-	if dir := s.project.programDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.dir+string(filepath.Separator)) {
+	files, err := programFiles(s.project.Dir, output)
+	if dir := s.project.ProgramDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.Dir+string(filepath.Separator)) {
 		var others map[string]string
 		if others, err = programFiles(dir, output); err == nil {
 			for path, mark := range others {
@@ -71,42 +70,22 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		if own == s.stateDir {
 			continue
 		}
-		if own, err := filepath.Rel(s.project.dir, own); err == nil {
+		if own, err := filepath.Rel(s.project.Dir, own); err == nil {
 			maps.DeleteFunc(files, func(path, _ string) bool {
 				return path == own || strings.HasPrefix(path, own+string(filepath.Separator))
 			})
 		}
 	}
-	config, err := s.file.withoutCounts(change)
+	config, err := s.file.WithoutCounts(change)
 	if err != nil {
 		return basis{}, err
 	}
 	sum := sha256.New()
-	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.commit(), config, fileMark(s.command.path), s.plugins.digest())
+	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.Commit(), config, fileMark(s.command.path), s.plugins.digest())
 	for _, variable := range lastingEnvironment() {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}
 	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
-}
-
-// withoutCounts is the file as an update gets it, without the counts of the rules.
-func (f configFile) withoutCounts(change scale.Change) ([]byte, error) {
-	doc, err := f.private(scale.Change{Config: change.Config})
-	if err != nil {
-		return nil, err
-	}
-	for _, set := range change.Settings {
-		set.Value = asText("0")
-		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // else it is the update's own trouble, if it has any
-			doc = edited
-		}
-	}
-	// Only what the document says counts: it does not matter where in the file a count stands, or how.
-	var content any
-	if err := yaml.Unmarshal(doc, &content); err != nil {
-		return nil, err
-	}
-	return []byte(asJSON(content)), nil
 }
 
 // programFiles are the files below a directory, each with its size and times. Hidden folders are left out. In folders
@@ -183,7 +162,7 @@ func isPackages(path string) bool {
 	case "node_modules", "__pycache__", "site-packages":
 		return true
 	}
-	return isFile(filepath.Join(path, "pyvenv.cfg"))
+	return files.IsFile(filepath.Join(path, "pyvenv.cfg"))
 }
 
 // firstLevel tells whether anything directly in a folder has come, gone or been replaced.
@@ -222,7 +201,7 @@ func markOf(info os.FileInfo) string {
 	}
 	mark := strconv.AppendInt(make([]byte, 0, 48), info.Size(), 10) //nolint:mnd // three numbers fit, and those are decimal
 	mark = strconv.AppendInt(append(mark, ' '), info.ModTime().UnixNano(), 10)
-	return string(strconv.AppendUint(append(mark, ' '), inode(info), 10))
+	return string(strconv.AppendUint(append(mark, ' '), files.Inode(info), 10))
 }
 
 // pluginFolders keeps the names of the plugins in the folders of PATH. These have thousands of other files, and each
@@ -297,20 +276,6 @@ func lastingEnvironment() []string {
 	})
 	slices.Sort(out)
 	return out
-}
-
-// commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
-func (p *project) commit() string {
-	repository, err := gitutil.GetGitRepository(p.dir)
-	if err != nil || repository == nil {
-		return ""
-	}
-	defer func() { _ = repository.Close() }()
-	head, err := repository.Head()
-	if err != nil {
-		return ""
-	}
-	return head.Hash().String()
 }
 
 // changedFiles are the paths at which two looks at the files differ, sorted.

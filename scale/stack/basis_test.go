@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // ground is a program's directory with something of everything in it, and a stack of that program.
@@ -34,7 +36,7 @@ func ground(t *testing.T) engine {
 // write writes a file of the program, at another time each.
 func (e engine) write(path, text string) {
 	e.t.Helper()
-	path = filepath.Join(e.project.dir, filepath.FromSlash(path))
+	path = filepath.Join(e.project.Dir, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		e.t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func (e engine) write(path, text string) {
 
 func (e engine) remove(path string) {
 	e.t.Helper()
-	if err := os.RemoveAll(filepath.Join(e.project.dir, filepath.FromSlash(path))); err != nil {
+	if err := os.RemoveAll(filepath.Join(e.project.Dir, filepath.FromSlash(path))); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -70,7 +72,7 @@ func (e engine) looks(change scale.Change) basis {
 func (e engine) git(args ...string) {
 	e.t.Helper()
 	cmd := exec.Command("git", args...)
-	cmd.Dir = e.project.dir
+	cmd.Dir = e.project.Dir
 	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b", "GIT_CONFIG_GLOBAL=/dev/null")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		e.t.Skipf("git: %v: %s", err, out)
@@ -90,13 +92,13 @@ func TestWhatAProofRestsOn(t *testing.T) {
 		{"a file of the program is saved", func(e engine) { e.write("index.ts", "config: {}\n") }, false},
 		{"in a folder", func(e engine) { e.write("lib/pool.ts", "config: {}\n") }, false},
 		{"another one is moved to its place", func(e engine) {
-			path := filepath.Join(e.project.dir, "index.ts")
+			path := filepath.Join(e.project.Dir, "index.ts")
 			info, err := os.Stat(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			e.write("x", "config: {}\n")
-			if err := errors.Join(os.Rename(filepath.Join(e.project.dir, "x"), path), os.Chtimes(path, info.ModTime(), info.ModTime())); err != nil {
+			if err := errors.Join(os.Rename(filepath.Join(e.project.Dir, "x"), path), os.Chtimes(path, info.ModTime(), info.ModTime())); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
@@ -112,7 +114,7 @@ func TestWhatAProofRestsOn(t *testing.T) {
 		{"its environment", func(e engine) { e.write("Pulumi.dev.yaml", "config: {}\nenvironment: [prod]\n") }, false},
 		{"a package is installed", func(e engine) { e.write("node_modules/b/package.json", "x") }, false},
 		{"a file deep in a package", func(e engine) {
-			path := filepath.Join(e.project.dir, "node_modules", "a", "lib", "deep.js")
+			path := filepath.Join(e.project.Dir, "node_modules", "a", "lib", "deep.js")
 			if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +135,7 @@ func TestWhatAProofRestsOn(t *testing.T) {
 		{"nor is the trace of our own work", func(e engine) { e.write(traceFile, "x") }, true},
 		{"nor is our own output", func(e engine) {
 			e.write("output.txt", "x")
-			file, err := os.Open(filepath.Join(e.project.dir, "output.txt"))
+			file, err := os.Open(filepath.Join(e.project.Dir, "output.txt"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +148,7 @@ func TestWhatAProofRestsOn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := ground(t)
 			e.t = t
-			e.options.Trace = filepath.Join(e.project.dir, traceFile)
+			e.options.Trace = filepath.Join(e.project.Dir, traceFile)
 			e.remove(".git")
 			e.git("init", "--quiet")
 			e.git("commit", "--quiet", "--allow-empty", "--message", "first")
@@ -210,14 +212,14 @@ func TestLinksAndProgramsElsewhere(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, outside := ground(t), t.TempDir()
-			other := engine{t: t, script: e.script, Stack: &Stack{project: &project{dir: outside}}}
+			other := engine{t: t, script: e.script, Stack: &Stack{project: &project.Project{Dir: outside}}}
 			other.write("shared.ts", "a")
 			if c.link {
-				if err := os.Symlink(filepath.Join(outside, "shared.ts"), filepath.Join(e.project.dir, "shared.ts")); err != nil {
+				if err := os.Symlink(filepath.Join(outside, "shared.ts"), filepath.Join(e.project.Dir, "shared.ts")); err != nil {
 					t.Skip(err)
 				}
 			} else if e.project.Main = outside; strings.HasPrefix(c.edit, "lib/") {
-				relative, err := filepath.Rel(e.project.dir, outside)
+				relative, err := filepath.Rel(e.project.Dir, outside)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -236,7 +238,7 @@ func TestLinksAndProgramsElsewhere(t *testing.T) {
 
 func TestALinkThatLeadsNowhereIsAFile(t *testing.T) {
 	e := ground(t)
-	if err := os.Symlink("nowhere", filepath.Join(e.project.dir, "link")); err != nil {
+	if err := os.Symlink("nowhere", filepath.Join(e.project.Dir, "link")); err != nil {
 		t.Skip(err)
 	}
 	if mark := e.looks(scale.Change{}).files["link"]; mark == "" || mark == "-" {
@@ -248,7 +250,7 @@ func TestALinkThatLeadsNowhereIsAFile(t *testing.T) {
 func TestAProgramWithTooManyFilesHasNoBasis(t *testing.T) {
 	e := ground(t)
 	for i := range mostFiles/100 + 1 {
-		dir := filepath.Join(e.project.dir, "data", fmt.Sprint(i))
+		dir := filepath.Join(e.project.Dir, "data", fmt.Sprint(i))
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -270,15 +272,15 @@ func TestAProgramWithTooManyFilesHasNoBasis(t *testing.T) {
 func TestCommitOfTheCheckout(t *testing.T) {
 	e := ground(t)
 	e.remove(".git")
-	if got := e.project.commit(); got != "" {
+	if got := e.project.Commit(); got != "" {
 		t.Errorf("outside of a repository %q", got)
 	}
 	e.git("init", "--quiet")
-	if got := e.project.commit(); got != "" {
+	if got := e.project.Commit(); got != "" {
 		t.Errorf("before the first commit %q", got)
 	}
 	e.git("commit", "--quiet", "--allow-empty", "--message", "m")
-	if got := e.project.commit(); len(got) != 40 || strings.Trim(got, "0123456789abcdef") != "" {
+	if got := e.project.Commit(); len(got) != 40 || strings.Trim(got, "0123456789abcdef") != "" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -286,13 +288,13 @@ func TestCommitOfTheCheckout(t *testing.T) {
 // This measures a look at a program of 2,000 files. A scaling takes four of them, two while no engine works.
 func BenchmarkBasis(b *testing.B) {
 	project := demoProject()
-	project.dir = b.TempDir()
+	project.Dir = b.TempDir()
 	s := &Stack{
 		name: "dev", command: &command{path: "pulumi"}, project: project, stateDir: b.TempDir(),
-		file: configFile{path: filepath.Join(project.dir, "Pulumi.dev.yaml"), project: project},
+		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}
 	for i := range 2_000 {
-		if err := os.WriteFile(filepath.Join(project.dir, fmt.Sprintf("%d.ts", i)), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(project.Dir, fmt.Sprintf("%d.ts", i)), nil, 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // checkedCLI is a CLI that was asked for its version, which takes a fifth of a second, and found new enough.
@@ -95,7 +96,7 @@ func recall(file string) (cli checkedCLI, ok bool) {
 // home, which `sudo` may leave in the environment.
 func (c checkedCLI) remember(file string) {
 	text, err := json.Marshal(c)
-	if err != nil || file == "" || isForeign(file) || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
+	if err != nil || file == "" || files.IsForeign(file) || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
 	}
 	_ = atomic.WriteFile(file, strings.NewReader(string(text)))

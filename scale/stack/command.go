@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a
@@ -39,7 +40,7 @@ func (c *command) Version() semver.Version { return c.version }
 // end. The extra writers get the output when it has ended.
 func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
 ) (string, string, int, error) {
-	out, errs, code, err := c.run(ctx, process{dir: dir, stdin: stdin, env: env}, args...)
+	out, errs, code, err := c.run(ctx, call{dir: dir, stdin: stdin, env: env}, args...)
 	return copied(out, stdout), copied(errs, stderr), code, err
 }
 
@@ -51,8 +52,8 @@ func copied(text string, also []io.Writer) string {
 	return text
 }
 
-// process says how the CLI is run.
-type process struct {
+// call says how the CLI is run.
+type call struct {
 	dir   string
 	stdin io.Reader
 	env   []string
@@ -69,11 +70,11 @@ type process struct {
 
 // run runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
 // end.
-func (c *command) run(ctx context.Context, p process, args ...string) (stdout, stderr string, code int, err error) {
+func (c *command) run(ctx context.Context, how call, args ...string) (stdout, stderr string, code int, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", -1, err
 	}
-	child, err := c.start(p, args...)
+	child, err := c.start(how, args...)
 	if err != nil {
 		return "", "", -1, err
 	}
@@ -99,7 +100,7 @@ func (c *invocation) span(ctx context.Context) (context.Context, trace.Span) {
 }
 
 // start starts the CLI with the arguments.
-func (c *command) start(p process, args ...string) (_ *invocation, err error) {
+func (c *command) start(how call, args ...string) (_ *invocation, err error) {
 	child := &invocation{untie: func() {}, name: nameOfCall(args), began: time.Now()}
 	defer func() {
 		if err != nil {
@@ -107,23 +108,23 @@ func (c *command) start(p process, args ...string) (_ *invocation, err error) {
 			err = exhausted(err)
 		}
 	}()
-	if child.out, err = newCapture(p.private); err != nil {
+	if child.out, err = newCapture(how.private); err != nil {
 		return nil, err
 	}
-	if child.errs, err = newCapture(p.private); err != nil {
+	if child.errs, err = newCapture(how.private); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = p.dir, p.stdin, child.out.writer(), child.errs.writer()
-	if p.private {
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = how.dir, how.stdin, child.out.writer(), child.errs.writer()
+	if how.private {
 		cmd.WaitDelay = pipeDelay
 	}
-	cmd.Env = append(environment(os.Environ(), p.dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), p.env...)
-	cmd.ExtraFiles = p.files
-	detach(cmd)
+	cmd.Env = append(environment(os.Environ(), how.dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), how.env...)
+	cmd.ExtraFiles = how.files
+	process.Detach(cmd)
 	child.cmd = cmd
-	if p.tie != "" {
-		if child.untie, err = tie(cmd, p.tie); err != nil {
+	if how.tie != "" {
+		if child.untie, err = process.Tie(cmd, how.tie); err != nil {
 			child.untie = func() {}
 			return nil, err
 		}
@@ -131,8 +132,8 @@ func (c *command) start(p process, args ...string) (_ *invocation, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	if p.started != nil {
-		p.started(cmd.Process.Pid)
+	if how.started != nil {
+		how.started(cmd.Process.Pid)
 	}
 	return child, nil
 }
@@ -149,7 +150,7 @@ func nameOfCall(args []string) string {
 func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int, err error) {
 	defer c.close()
 	stop := context.AfterFunc(ctx, func() {
-		_ = interrupt(c.cmd.Process) // it may just have ended by itself
+		_ = process.Interrupt(c.cmd.Process) // it may just have ended by itself
 	})
 	defer stop()
 	err = c.cmd.Wait()

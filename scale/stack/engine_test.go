@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // engineScript is a CLI that answers from files of its folder. These are export.json (before that, once, first.json;
@@ -37,6 +39,7 @@ case "$*" in
 		[ "$1" = --save-plan ] && { cat plan 2>/dev/null || echo '{}'; } >"$2"
 		shift
 	done
+	[ -e orderly ] && trap 'exit 255' INT
 	cat events >"$log" 2>/dev/null
 	[ -e writes ] && . ./writes
 	[ -e stderr ] && cat stderr >&2
@@ -55,11 +58,11 @@ func newEngine(t *testing.T) engine {
 	t.Helper()
 	s := newScript(t, engineScript)
 	project := demoProject()
-	project.dir = t.TempDir()
+	project.Dir = t.TempDir()
 	stateDir := t.TempDir()
 	e := engine{t: t, script: s, Stack: &Stack{
 		name: "dev", command: s.command, project: project, stateDir: stateDir,
-		file: configFile{path: filepath.Join(project.dir, "Pulumi.dev.yaml"), project: project},
+		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}}
 	if err := e.makeStateDir(); err != nil {
 		t.Fatal(err)
@@ -73,8 +76,8 @@ func newEngine(t *testing.T) engine {
 // folder itself.
 func (e engine) leftBehind() []string {
 	made := []string{ignoreFile, identityFile, updatesFolder}
-	names := slices.DeleteFunc(namesIn(e.home()), func(name string) bool { return slices.Contains(made, name) })
-	return append(names, namesIn(filepath.Join(e.home(), updatesFolder))...)
+	names := slices.DeleteFunc(files.Names(e.home()), func(name string) bool { return slices.Contains(made, name) })
+	return append(names, files.Names(filepath.Join(e.home(), updatesFolder))...)
 }
 
 func (e engine) put(name, text string) {
@@ -118,7 +121,7 @@ func TestRead(t *testing.T) {
 	e.put("export.json", exportOf(rulesOutput))
 	e.put("history1.json", history(past("update", "in-progress", 0, counted, ""), past("update", "succeeded", time.Hour, counted, "pulumiscale/1"),
 		past("refresh", "failed", 2*time.Hour, `{"demo:count":{"value":"7","secret":true}}`, "")))
-	if err := os.WriteFile(e.file.path, []byte("config:\n  demo:count: 4\n"), 0o600); err != nil {
+	if err := os.WriteFile(e.file.Path, []byte("config:\n  demo:count: 4\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, err := e.Read(context.Background())
@@ -288,7 +291,7 @@ func aChange() scale.Change {
 func TestUpdate(t *testing.T) {
 	e := newEngine(t)
 	const doc = "config:\n  demo:count: 3 # n\n"
-	if err := os.WriteFile(e.file.path, []byte(doc), 0o600); err != nil {
+	if err := os.WriteFile(e.file.Path, []byte(doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	e.put("events", string(eventLog(t, "scale")))
@@ -304,7 +307,7 @@ func TestUpdate(t *testing.T) {
 	if diff := cmp.Diff("config:\n  demo:count: 5 # n\n", content(t, filepath.Join(e.dir, "config"))); diff != "" {
 		t.Errorf("the engine's configuration: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(doc, content(t, e.file.path)); diff != "" {
+	if diff := cmp.Diff(doc, content(t, e.file.Path)); diff != "" {
 		t.Errorf("the stack's file: -want +got:\n%s", diff)
 	}
 	calls := e.called(" up ")
@@ -341,7 +344,7 @@ func TestUpdateThatFails(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
 			const doc = "config:\n  demo:count: 3\n"
-			if err := os.WriteFile(e.file.path, []byte(doc), 0o600); err != nil {
+			if err := os.WriteFile(e.file.Path, []byte(doc), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			e.put("stderr", c.stderr)
@@ -352,7 +355,7 @@ func TestUpdateThatFails(t *testing.T) {
 			if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); !c.check(err) {
 				t.Errorf("got %#v", err)
 			}
-			if diff := cmp.Diff(doc, content(t, e.file.path)); diff != "" {
+			if diff := cmp.Diff(doc, content(t, e.file.Path)); diff != "" {
 				t.Errorf("the stack's file: -want +got:\n%s", diff)
 			}
 		})
@@ -361,7 +364,7 @@ func TestUpdateThatFails(t *testing.T) {
 
 func TestUpdateDoesNotStartWhereTheResultCannotBeWritten(t *testing.T) {
 	e := newEngine(t)
-	e.file.path = filepath.Join(e.project.dir, "nowhere", "Pulumi.dev.yaml")
+	e.file.Path = filepath.Join(e.project.Dir, "nowhere", "Pulumi.dev.yaml")
 	var setup *scale.SetupError
 	if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); !errors.As(err, &setup) {
 		t.Errorf("got %v", err)
@@ -388,7 +391,7 @@ func TestPreview(t *testing.T) {
 	if calls := e.called(""); len(calls) != 1 || !strings.Contains(calls[0], " preview ") || strings.Contains(calls[0], "--yes") {
 		t.Errorf("calls %q", calls)
 	}
-	if _, err := os.Stat(e.file.path); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(e.file.Path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a preview made the stack's file: %v", err)
 	}
 }

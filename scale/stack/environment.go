@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // variable is a variable of Pulumi's that is kept from the CLI, or a family of them.
@@ -24,8 +25,6 @@ type variable struct {
 const (
 	// optionPrefix begins the names of the variables that stand for flags, of every command.
 	optionPrefix = "PULUMI_OPTION_"
-	// stackOption is the one that names a stack.
-	stackOption = optionPrefix + "STACK"
 	// parallelVariable is the CLI's default for --parallel.
 	parallelVariable = "PULUMI_PARALLEL"
 )
@@ -105,7 +104,7 @@ func (p *Patient) Withheld() []doctor.Variable {
 		found := doctor.Variable{Name: name, Does: v.does, Harmless: v.harmless}
 		if flag, ok := strings.CutPrefix(strings.ToUpper(name), optionPrefix); ok {
 			found.Does = "stands for --" + strings.ToLower(strings.ReplaceAll(flag, "_", "-"))
-			if name == stackOption {
+			if name == project.StackOption {
 				found.Does += ", and names the stack where --stack does not"
 				found.Harmless = true
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 func TestFlagsInTheEnvironmentAreKeptFromTheCLI(t *testing.T) {
@@ -64,7 +65,7 @@ func TestWithheld(t *testing.T) {
 			_ = os.Unsetenv(name)
 		}
 	}
-	for name, value := range map[string]string{"PULUMI_OPTION_TARGET_REPLACE": "x", stackOption: "dev", "PULUMI_CONTINUE_ON_ERROR": "", "PULUMI_HOME": "/h"} {
+	for name, value := range map[string]string{"PULUMI_OPTION_TARGET_REPLACE": "x", project.StackOption: "dev", "PULUMI_CONTINUE_ON_ERROR": "", "PULUMI_HOME": "/h"} {
 		t.Setenv(name, value)
 	}
 	want := []doctor.Variable{

@@ -23,6 +23,8 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 const (
@@ -107,7 +109,7 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		if file == nil {
 			opened, err := os.Open(path)
 			scarce = nil
-			if _, is := exhaustion(err); is { // the engine works on, and we must know what it does
+			if _, is := process.Exhaustion(err); is { // the engine works on, and we must know what it does
 				scarce = err
 			}
 			switch {
@@ -236,7 +238,7 @@ func (f *follower) handle(event loggedEvent) {
 func (f *follower) found(m apitype.StepEventMetadata) {
 	if m.Type == stackType && m.Old != nil {
 		if rules, ok := m.Old.Outputs[scale.OutputName]; ok {
-			f.before = []byte(asJSON(rules))
+			f.before = []byte(configfile.JSON(rules))
 		}
 	}
 }
@@ -284,7 +286,7 @@ func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 func (f *follower) outputs(outputs map[string]any) {
 	f.result.Output = nil
 	if rules, ok := outputs[scale.OutputName]; ok {
-		f.result.Output = []byte(asJSON(rules))
+		f.result.Output = []byte(configfile.JSON(rules))
 	}
 }
 
@@ -344,13 +346,13 @@ type operation struct {
 	args []string
 	// dir has the private copy of the configuration in it and takes the event log.
 	dir string
-	// process says more of the engine's process.
-	process process
+	// call says more of how it is run.
+	call call
 }
 
 // start starts the engine on a change.
 func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
-	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.copyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
 		"--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
 		args = append(args, "--target", target)
@@ -362,10 +364,10 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 		args = append(args, "--refresh")
 	}
 	if n := s.options.parallel(); n > 0 {
-		args = append(args, "--parallel", asJSON(n))
+		args = append(args, "--parallel", configfile.JSON(n))
 	}
-	op.process.dir, op.process.env = s.project.dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
-	return s.command.start(op.process, args...)
+	op.call.dir, op.call.env = s.project.Dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	return s.command.start(op.call, args...)
 }
 
 // attend follows a running engine's events to its end.

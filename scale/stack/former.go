@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // Versions before this one kept everything in the state directory itself, under the stack's short name alone. What they
@@ -18,7 +20,7 @@ import (
 // formerRecords are the records of updates of this stack that a version before has left.
 func (s *Stack) formerRecords() []*record {
 	var out []*record
-	for _, name := range namesIn(s.stateDir) {
+	for _, name := range files.Names(s.stateDir) {
 		number, ok := strings.CutPrefix(name, copyPrefix)
 		if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
 			continue
@@ -37,7 +39,7 @@ func (s *Stack) formerRecords() []*record {
 			continue
 		}
 		r.former = true
-		if r.Backend == "" && s.mayBeOurs(r) || r.Backend != "" && r.identity().is(s.identity()) {
+		if r.Backend == "" && s.mayBeOurs(r) || r.Backend != "" && r.identity().Is(s.identity()) {
 			out = append(out, r)
 		}
 	}
@@ -49,7 +51,7 @@ func (s *Stack) formerRecords() []*record {
 func (s *Stack) unclaimed() []string {
 	ours := s.formerRecords()
 	var out []string
-	for _, name := range namesIn(s.stateDir) {
+	for _, name := range files.Names(s.stateDir) {
 		dir := filepath.Join(s.stateDir, name)
 		if _, err := os.Lstat(filepath.Join(dir, recordFile)); err != nil || !strings.HasPrefix(name, copyPrefix) {
 			continue
@@ -119,7 +121,7 @@ func projectIn(events string) string {
 // directory was for one stack.
 func (s *Stack) formerIsOurs() bool {
 	others := false
-	for _, name := range namesIn(s.stateDir) {
+	for _, name := range files.Names(s.stateDir) {
 		if !strings.HasSuffix(name, ".json") || !strings.HasPrefix(name, "last-") && !strings.HasPrefix(name, "proof-") {
 			continue
 		}
@@ -128,7 +130,7 @@ func (s *Stack) formerIsOurs() bool {
 		if err != nil || json.Unmarshal(text, &kept) != nil || kept.Stack == "" {
 			continue
 		}
-		if path.Base(kept.Stack) == path.Base(s.name) && s.project != nil && s.project.identityOf(kept.Backend) == s.project.backendIdentity() {
+		if path.Base(kept.Stack) == path.Base(s.name) && s.project != nil && s.project.IdentityOf(kept.Backend) == s.project.BackendIdentity() {
 			return true
 		}
 		others = true
@@ -141,7 +143,7 @@ func removeFormer(dir string) {
 	if !isFormer(dir) {
 		return
 	}
-	for _, name := range namesIn(dir) {
+	for _, name := range files.Names(dir) {
 		_ = os.Remove(filepath.Join(dir, name))
 	}
 	_ = os.Remove(dir)
@@ -160,12 +162,4 @@ func (s *Stack) FormerStateDir() string {
 // since it does no harm to hold too much.
 func (s *Stack) formerHolds() string {
 	return filepath.Join(s.stateDir, "hold-"+path.Base(s.name)+".json")
-}
-
-// formerWriting is where a version before has noted what it was writing in a file's place.
-func (f configFile) formerWriting() string {
-	if f.formerDir == "" {
-		return ""
-	}
-	return filepath.Join(f.formerDir, "writing-"+filepath.Base(f.path)+".json")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // History reads the newest completed updates, or every one if newest is 0.
@@ -185,17 +186,17 @@ func (e entry) decidedOn() (head string, pools []string, ok bool) {
 }
 
 func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, error) {
-	keys := make(map[string]configKey, len(rules))
+	keys := make(map[string]configfile.Key, len(rules))
 	owner := map[string]string{}
 	for _, name := range rules.Names() {
 		rule := rules[name]
-		key, err := parseKey(string(s.project.Name), rule.ConfigKey, rule.ConfigPath)
+		key, err := configfile.ParseKey(string(s.project.Name), rule.ConfigKey, rule.ConfigPath)
 		if err != nil {
-			return nil, badKey(rule, err)
+			return nil, configfile.BadKey(rule, err)
 		}
-		full := key.name + " " + key.path.String()
+		full := key.Name + " " + key.Path.String()
 		if first, taken := owner[full]; taken { // spelled in two ways, or the rules' own check had found it
-			return nil, badKey(rule, fmt.Errorf("must be the pool's own: it is also the key of %s", first))
+			return nil, configfile.BadKey(rule, fmt.Errorf("must be the pool's own: it is also the key of %s", first))
 		}
 		keys[name], owner[full] = key, name
 	}
@@ -218,17 +219,60 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 	return out, nil
 }
 
-func (e entry) value(key configKey) *string {
-	found, ok := e.Config[key.name]
+func (e entry) value(key configfile.Key) *string {
+	found, ok := e.Config[key.Name]
 	switch {
 	case !ok:
 		return nil
 	case found.Secret:
-		return asText(secretText)
+		return configfile.Text(configfile.SecretText)
 	case found.Object != nil:
-		return key.lookup(found.Object)
+		return key.Lookup(found.Object)
 	case found.Value != nil:
-		return key.lookup(*found.Value)
+		return key.Lookup(*found.Value)
+	}
+	return nil
+}
+
+// deployedConfig is the configuration of the last successful update in some entries, newest first, in JSON by full key;
+// nil if there is none, or if it is not told. An update that ran on what was out of date does not count.
+func deployedConfig(entries []entry) map[string]string {
+	for i, e := range entries {
+		if e.Kind != kindUpdate || e.Result != succeeded {
+			continue
+		}
+		if on, _, ours := e.decidedOn(); ours && i+1 < len(entries) && on != head(entries[i+1:]) {
+			continue
+		}
+		if e.Config == nil {
+			return nil
+		}
+		out := make(map[string]string, len(e.Config))
+		for key, value := range e.Config {
+			switch {
+			case value.Secret:
+				out[key] = configfile.SecretValue
+			case value.Object != nil:
+				out[key] = configfile.JSON(value.Object)
+			case value.Value != nil:
+				out[key] = configfile.JSON(*value.Value)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// deployOf is the newest update in some entries, newest first, that is no scaling of ours; nil if there is none.
+func deployOf(entries []entry) *scale.Deploy {
+	for i, e := range entries {
+		if _, _, ours := e.decidedOn(); ours {
+			continue
+		}
+		if e.Kind != kindUpdate || e.Result != succeeded {
+			continue // a refresh, or an update that failed, deploys nothing
+		}
+		return &scale.Deploy{Head: head(entries[i:]), At: e.EndTime, Commit: e.Environment.Commit, Dirty: e.Environment.Dirty == "true"}
 	}
 	return nil
 }

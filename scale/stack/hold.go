@@ -13,6 +13,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 var _ scale.HoldKeeper = (*Stack)(nil)
@@ -123,7 +124,7 @@ func replaceShared(file string, doc any) error {
 		err = temporary.Chmod(0o644)
 	}
 	if err == nil {
-		ownAs(temporary.Name(), filepath.Dir(file))
+		files.GiveToOwnerOf(temporary.Name(), filepath.Dir(file))
 		err = temporary.Sync()
 	}
 	if err := errors.Join(err, temporary.Close()); err != nil {

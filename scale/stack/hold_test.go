@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 func TestHoldsAreKept(t *testing.T) {
@@ -81,7 +82,7 @@ func TestHoldsAreChangedOneAfterTheOther(t *testing.T) {
 func TestSeenLocked(t *testing.T) {
 	backend := t.TempDir()
 	t.Setenv("PULUMI_BACKEND_URL", "file://"+backend)
-	p := &project{dir: t.TempDir(), Project: &workspace.Project{Name: "demo"}}
+	p := &project.Project{Dir: t.TempDir(), Project: &workspace.Project{Name: "demo"}}
 	s := &Stack{name: "dev", project: p}
 	if locked := s.seenLocked(); locked != nil {
 		t.Errorf("without a lock: %v", locked)

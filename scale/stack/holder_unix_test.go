@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // aCLI is the number of a process that has the name of the Pulumi CLI.
@@ -36,7 +38,7 @@ func TestAHolderIsACLIThatRuns(t *testing.T) {
 // hold locks a file, as an engine does.
 func hold(t *testing.T, path string) (release func()) {
 	t.Helper()
-	release, err := tie(&exec.Cmd{}, path)
+	release, err := process.Tie(&exec.Cmd{}, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
@@ -43,18 +45,18 @@ func (s *Stack) home() string {
 	id := s.identity()
 	organization := id.Organization
 	id.Organization = ""
-	common := filepath.Join(s.stateDir, stacksFolder, id.folder())
+	common := filepath.Join(s.stateDir, stacksFolder, id.Folder())
 	if organization == "" {
 		return common
 	}
 	id.Organization = organization
-	if made, err := readIdentity(common); err != nil || made.is(id) {
+	if made, err := readIdentity(common); err != nil || made.Is(id) {
 		return common
 	}
-	return filepath.Join(s.stateDir, stacksFolder, id.folder())
+	return filepath.Join(s.stateDir, stacksFolder, id.Folder())
 }
 
-func readIdentity(home string) (id identity, err error) {
+func readIdentity(home string) (id project.Identity, err error) {
 	text, err := os.ReadFile(filepath.Join(home, identityFile))
 	if err == nil {
 		err = json.Unmarshal(text, &id)
@@ -163,7 +165,7 @@ func removeFolder(dir string) {
 	if !isMarked(dir) {
 		return
 	}
-	for _, name := range namesIn(dir) {
+	for _, name := range files.Names(dir) {
 		if name == markFile {
 			continue
 		}
@@ -173,19 +175,6 @@ func removeFolder(dir string) {
 	}
 	_ = os.Remove(filepath.Join(dir, markFile))
 	_ = os.Remove(dir)
-}
-
-// namesIn are the names in a folder, sorted; none if it cannot be read.
-func namesIn(dir string) []string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	names := make([]string, len(entries))
-	for i, entry := range entries {
-		names[i] = entry.Name()
-	}
-	return names
 }
 
 // temporaryFolder makes a folder for this process in the system's folder for such things. Its path is absolute: the CLI
@@ -202,7 +191,7 @@ func temporaryFolder() (string, error) {
 // makes one holds the lock.
 func (s *Stack) removeLeftovers() {
 	updates := filepath.Join(s.home(), updatesFolder)
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		dir := filepath.Join(updates, name)
 		if _, err := os.Lstat(filepath.Join(dir, recordFile)); errors.Is(err, fs.ErrNotExist) {
 			removeFolder(dir)
@@ -240,6 +229,15 @@ func (s *Stack) checkStateDir() error {
 	return s.checkRecords()
 }
 
+// distrusted says why a folder in the state directory is not to be believed, and what to do; empty if it is to be.
+func (s *Stack) distrusted(info fs.FileInfo) (why, hint string) {
+	program := ""
+	if s.project != nil {
+		program = s.project.Dir
+	}
+	return files.Distrusted(info, program, s.stateDir)
+}
+
 // refused is the error for a state directory that is not used.
 func refused(path, why, hint string) error {
 	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
@@ -249,7 +247,7 @@ func refused(path, why, hint string) error {
 // lost.
 func (s *Stack) checkRecords() error {
 	updates := filepath.Join(s.home(), updatesFolder)
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		dir := filepath.Join(updates, name)
 		info, err := os.Lstat(dir)
 		if errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(name, copyPrefix) {
@@ -270,9 +268,53 @@ func (s *Stack) checkRecords() error {
 		case errors.Is(err, fs.ErrNotExist): // it is being made, or removed
 		case err != nil:
 			return refused(dir, fmt.Sprintf("its record cannot be read: %v", err), hint)
-		case !r.identity().is(s.identity()):
+		case !r.identity().Is(s.identity()):
 			return refused(dir, fmt.Sprintf("its record is of stack %s of project %s in %s", r.Stack, r.Project, r.Backend), hint)
 		}
 	}
 	return nil
+}
+
+// handOver gives the files of the state directory that this process has made to their owner, if that is somebody else.
+// An administrator who scales once, as root, must not leave behind what the program's owner cannot use. It is called
+// whenever something that outlives a process has been made, and costs nothing elsewhere.
+func (s *Stack) handOver() {
+	owner, ok := files.OwnerOf(s.household())
+	if !ok || !owner.Differs() {
+		return
+	}
+	for _, path := range s.ownPaths() { // and nothing else that is in the state directory
+		owner.Adopt(path)
+	}
+	_ = filepath.WalkDir(s.home(), func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			owner.Adopt(path)
+		}
+		return nil // what has gone meanwhile need not be given to anybody
+	})
+}
+
+// household is the folder whose owner also owns the files of the state directory: the program's folder or, if the user
+// has named a state directory, that directory itself.
+func (s *Stack) household() string {
+	if s.options.StateDir == "" && s.project != nil {
+		return s.project.Dir
+	}
+	return s.stateDir
+}
+
+// identity is the stack's own.
+func (s *Stack) identity() project.Identity {
+	parts := strings.Split(s.name, "/")
+	id := project.Identity{Stack: parts[len(parts)-1]}
+	if s.project != nil {
+		id.Project, id.Backend = string(s.project.Name), s.project.BackendIdentity()
+	}
+	if len(parts) > 2 { //nolint:mnd // organisation, project and stack
+		id.Project = parts[1]
+	}
+	if len(parts) > 1 && parts[0] != project.OnlyOrganization {
+		id.Organization = parts[0]
+	}
+	return id
 }

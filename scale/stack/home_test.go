@@ -14,18 +14,21 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // stackOf is a stack of a program with its backend, in a state directory.
 func stackOf(t *testing.T, stateDir, program, name, backend string) *Stack {
 	t.Helper()
 	t.Setenv("PULUMI_BACKEND_URL", "") // else it counts, and not the program's
-	p := &project{dir: t.TempDir(), Project: &workspace.Project{
+	p := &project.Project{Dir: t.TempDir(), Project: &workspace.Project{
 		Name: tokens.PackageName(program), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil), Backend: &workspace.ProjectBackend{URL: backend},
 	}}
 	return &Stack{
 		name: name, stateDir: stateDir, project: p, options: Options{StateDir: stateDir},
-		file: configFile{path: filepath.Join(p.dir, "Pulumi."+name+".yaml"), project: p},
+		file: configfile.File{Path: filepath.Join(p.Dir, "Pulumi."+name+".yaml"), Project: p.Project},
 	}
 }
 
@@ -165,7 +168,7 @@ func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
 			if err := one.makeStateDir(); err != nil {
 				t.Fatal(err)
 			}
-			if one.home() != other.home() || !one.identity().is(other.identity()) {
+			if one.home() != other.home() || !one.identity().Is(other.identity()) {
 				t.Errorf("%+v\n%+v", one.identity(), other.identity())
 			}
 			if strings.Contains(one.identity().Backend, "one") {
@@ -269,8 +272,8 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 		host, space string
 		held, ended bool
 	}{
-		"here, and gone":                              {host, processSpace(), false, true},
-		"here, and gone, and its plugin is left":      {host, processSpace(), true, true},
+		"here, and gone":                              {host, process.Space(), false, true},
+		"here, and gone, and its plugin is left":      {host, process.Space(), true, true},
 		"of a container that is gone":                 {"before", "other", false, true},
 		"of a container that runs":                    {"beside", "other", true, false},
 		"of one of this name that runs":               {host, "other", true, false},
@@ -278,7 +281,7 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 		"of a version before, elsewhere, and is gone": {"before", "", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c.held && os.PathSeparator == '\\' || c.space == "" && processSpace() == "" && c.host == host {
+			if c.held && os.PathSeparator == '\\' || c.space == "" && process.Space() == "" && c.host == host {
 				t.Skip("it cannot be told here")
 			}
 			dir := t.TempDir()

@@ -2,19 +2,11 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
@@ -27,14 +19,14 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &snippet.Inventory{Language: s.project.language(), Runtime: s.project.Runtime.Name()}
-	variables := s.project.yamlVariables()
+	out := &snippet.Inventory{Language: s.project.Language(), Runtime: s.project.Runtime.Name()}
+	variables := s.project.YAMLVariables()
 	for _, r := range state.all {
 		if !r.Custom || strings.HasPrefix(r.Type, providerTypes) {
 			continue
 		}
 		name := r.URN[strings.LastIndex(r.URN, "::")+2:]
-		found := snippet.Resource{URN: r.URN, Type: r.Type, Name: name, Numbers: map[string]int{}, Variable: variables[yamlResource{shortType(r.Type), name}]}
+		found := snippet.Resource{URN: r.URN, Type: r.Type, Name: name, Numbers: map[string]int{}, Variable: variables.Of(r.Type, name)}
 		for property, value := range r.Outputs {
 			if n, ok := wholeNumber(value); ok {
 				found.Numbers[property] = n
@@ -48,159 +40,11 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 			out.Taken = append(out.Taken, rule.ConfigKey)
 		}
 	}
-	out.Keys, err = s.file.wholeNumbers()
+	out.Keys, err = s.file.WholeNumbers()
 	return out, err
 }
 
 func wholeNumber(value jsontext.Value) (int, bool) {
 	n, err := strconv.ParseFloat(string(value), 64)
 	return int(n), err == nil && n == math.Trunc(n) && n >= 0 && n <= scale.MaxNumber
-}
-
-// language is the language that the program is written in; empty if no rule can be written in it.
-func (p *project) language() snippet.Language {
-	switch runtime := p.Runtime.Name(); runtime {
-	case "nodejs", "bun":
-		return p.nodeLanguage()
-	case "python", "go", "yaml", "java":
-		return snippet.Language(runtime)
-	case "dotnet":
-		return snippet.CSharp
-	}
-	return ""
-}
-
-// programDir is where the program itself is.
-func (p *project) programDir() string {
-	dir := p.Main
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(p.dir, dir)
-	}
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return filepath.Dir(dir)
-	}
-	return dir
-}
-
-func (p *project) nodeLanguage() snippet.Language {
-	dir := p.programDir()
-	typescript := slices.ContainsFunc(namesIn(dir), func(name string) bool { return filepath.Ext(name) == ".ts" })
-	if typescript || strings.HasSuffix(p.Main, ".ts") || isFile(filepath.Join(dir, "tsconfig.json")) {
-		return snippet.TypeScript
-	}
-	var pkg struct {
-		Type string `json:"type"`
-	}
-	text, err := os.ReadFile(filepath.Join(p.dir, "package.json"))
-	if err == nil && json.Unmarshal(text, &pkg) == nil && pkg.Type == "module" {
-		return snippet.ESModule
-	}
-	return snippet.JavaScript
-}
-
-// yamlResource names a resource by the last word of its type, since a program may write the short form of the type, and
-// by its name.
-type yamlResource struct{ typ, name string }
-
-func shortType(typ string) string { return typ[strings.LastIndexAny(typ, ":/")+1:] }
-
-// yamlVariables are the names that a YAML program has for its resources. What cannot be read has none.
-func (p *project) yamlVariables() map[yamlResource]string {
-	out := map[yamlResource]string{}
-	if p.language() != snippet.YAML {
-		return out
-	}
-	for _, file := range []string{p.path, filepath.Join(p.programDir(), "Main.yaml")} {
-		text, err := os.ReadFile(file)
-		var program struct {
-			Resources map[string]struct {
-				Type string `yaml:"type"`
-				Name string `yaml:"name"`
-			} `yaml:"resources"`
-		}
-		if err != nil || yaml.Unmarshal(text, &program) != nil {
-			continue
-		}
-		for variable, r := range program.Resources {
-			name := r.Name
-			if name == "" {
-				name = variable
-			}
-			out[yamlResource{shortType(r.Type), name}] = variable
-		}
-	}
-	return out
-}
-
-// wholeNumbers are the config keys that hold a whole number: those of the file, and the project's own if the file has
-// none.
-func (f configFile) wholeNumbers() ([]snippet.Key, error) {
-	doc, err := f.read()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, &scale.SetupError{Problem: "read " + f.path, Err: err}
-	}
-	var content struct {
-		Config map[string]any `yaml:"config"`
-	}
-	if err := yaml.Unmarshal(doc, &content); err != nil {
-		return nil, &scale.SetupError{Problem: "read " + f.path, Err: err, Hint: "mend the file, or check it out again"}
-	}
-	values := map[string]any{}
-	for name := range f.project.Config {
-		key, err := parseKey(string(f.project.Name), name, false)
-		if err == nil {
-			values[key.name] = f.project.defaultValue(key)
-		}
-	}
-	for name, value := range content.Config {
-		if key, err := parseKey(string(f.project.Name), name, false); err == nil {
-			values[key.name] = value
-		}
-	}
-	var out []snippet.Key
-	for name, value := range values {
-		short := strings.TrimPrefix(name, string(f.project.Name)+":")
-		out = append(out, numbersIn(short, nil, value)...)
-	}
-	slices.SortFunc(out, func(a, b snippet.Key) int { return strings.Compare(a.Key, b.Key) })
-	return out, nil
-}
-
-// numbersIn are the whole numbers in a value, at the end of each path into it.
-func numbersIn(name string, path resource.PropertyPath, value any) []snippet.Key {
-	var out []snippet.Key
-	switch v := value.(type) {
-	case map[string]any:
-		for field, inner := range v {
-			out = append(out, numbersIn(name, append(slices.Clone(path), field), inner)...)
-		}
-	case []any:
-		for i, inner := range v {
-			out = append(out, numbersIn(name, append(slices.Clone(path), i), inner)...)
-		}
-	default:
-		text := asText(value)
-		if text == nil {
-			return nil
-		}
-		n, err := strconv.Atoi(*text)
-		if err != nil || n < 0 {
-			return nil
-		}
-		key := snippet.Key{Key: name, Value: n}
-		if len(path) > 0 {
-			key.Path, key.Key = true, name+dotted(path)
-		}
-		out = append(out, key)
-	}
-	return out
-}
-
-// dotted is a path as it stands after a name.
-func dotted(path resource.PropertyPath) string {
-	text := path.String()
-	if strings.HasPrefix(text, "[") {
-		return text
-	}
-	return "." + text
 }

@@ -30,14 +30,13 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
 		return nil, s.lockError(err)
 	}
-	s.file.finishWriting()
+	s.file.FinishWriting()
 	return s.unlocking(lock), nil
 }
 
-// unlocking gives the lock back, and what was not needed under it.
+// unlocking gives the lock back, and the files that were made under it to their owner.
 func (s *Stack) unlocking(lock *flock.Flock) func() {
 	return func() {
-		s.spare.Swap(nil).discard()
 		s.handOver()
 		_ = lock.Unlock()
 	}
@@ -56,7 +55,7 @@ func (s *Stack) TryLock() (func(), bool, error) {
 	s.handOver() // the lock too, for those who wait for it
 	if ok {
 		s.removeLeftovers()
-		s.file.finishWriting()
+		s.file.FinishWriting()
 	}
 	return s.unlocking(lock), ok, nil
 }

@@ -3,11 +3,10 @@ package stack
 import (
 	"encoding/json"
 	"os"
-	"path"
-	"path/filepath"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // lockContent is a lock as the CLI writes it.
@@ -17,34 +16,19 @@ type lockContent struct {
 	Timestamp          time.Time
 }
 
-// lockFiles are the stack's locks in the folder of a file backend, as the CLI lays them out: with the project in the
-// path or, in old backends, without.
-func (p *project) lockFiles(dir, stack string) []string {
-	var out []string
-	for _, place := range []string{filepath.Join(onlyOrganization, string(p.Name), path.Base(stack)), path.Base(stack)} {
-		folder := filepath.Join(dir, ".pulumi", "locks", place)
-		for _, name := range namesIn(folder) {
-			if filepath.Ext(name) == ".json" {
-				out = append(out, filepath.Join(folder, name))
-			}
-		}
-	}
-	return out
-}
-
 // isHolder says whether the process that a lock names still runs on this machine, as far as that can be told.
-func isHolder(pid int) bool { return alive(pid) && mayBeCLI(pid) }
+func isHolder(pid int) bool { return process.IsAlive(pid) && process.MayBeCLI(pid) }
 
 // seenLocked looks at the locks in the folder of a file backend, which takes no engine. It is nil if there are none, or
 // if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong with it.
 func (s *Stack) seenLocked() *scale.LockedError {
-	dir, ok := s.project.folder(s.project.currentBackend())
+	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
 		return nil
 	}
 	host, _ := os.Hostname()
 	out := &scale.LockedError{Stack: s.Name(), Seen: true}
-	for _, file := range s.project.lockFiles(dir, s.name) {
+	for _, file := range s.project.LockFiles(dir, s.name) {
 		var lock lockContent
 		if text, err := os.ReadFile(file); err != nil || json.Unmarshal(text, &lock) != nil || lock.Hostname == "" {
 			return nil //nolint:nilerr // the engine tells what this means

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // The engine puts [secret] in the place of every secret of the configuration, wherever its text occurs in a string that
@@ -15,14 +17,14 @@ import (
 // nothing: the state has the text as it is.
 
 // isMasked says whether a part of a text is masked.
-func isMasked(text []byte) bool { return bytes.Contains(text, []byte(secretText)) }
+func isMasked(text []byte) bool { return bytes.Contains(text, []byte(configfile.SecretText)) }
 
 // fitsMask says whether a known text may be what a masked one was.
 func fitsMask(masked, known string) bool {
-	if !strings.Contains(masked, secretText) {
+	if !strings.Contains(masked, configfile.SecretText) {
 		return masked == known
 	}
-	parts := strings.Split(masked, secretText)
+	parts := strings.Split(masked, configfile.SecretText)
 	for i, part := range parts {
 		parts[i] = regexp.QuoteMeta(part)
 	}
@@ -71,13 +73,13 @@ func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
 		return masked, false
 	}
 	value, fits := unmask(m, k)
-	return []byte(asJSON(value)), fits
+	return []byte(configfile.JSON(value)), fits
 }
 
 // unmaskURN is the known URN that a masked one must have been, if only one fits; otherwise it stays as it is.
 func (f *follower) unmaskURN(urn string) string {
 	fitting := slices.Compact(slices.DeleteFunc(slices.Sorted(slices.Values(f.known)), func(known string) bool { return !fitsMask(urn, known) }))
-	if strings.Contains(urn, secretText) && len(fitting) == 1 {
+	if strings.Contains(urn, configfile.SecretText) && len(fitting) == 1 {
 		return fitting[0]
 	}
 	return urn

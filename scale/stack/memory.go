@@ -11,34 +11,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// memory is what a process leaves of an update of ours for the next one, in a file of the state directory: what a
-// reading finds after it. If the backend shows that nothing was written since, the next process need not read the
-// stack; otherwise the memory is good for a guess. A file that is missing, or is not whole, costs a reading. Which
-// resources depend on which matters only to targets that are patterns, and there the memory is but a guess: parents are
-// left out.
-type memory struct {
-	// Format is memoryFormat. Stack and Backend say whose memory it is.
-	Format  int    `json:"format"`
-	Stack   string `json:"stack"`
-	Backend string `json:"backend"`
-
-	// Output is JSON in a string, because it is compared byte by byte.
-	Output    string         `json:"output"`
-	Resources []string       `json:"resources"`
-	Updates   []scale.Update `json:"updates"`
-	Protected []string       `json:"protected,omitempty"`
-	Complete  bool           `json:"complete"`
-	Head      string         `json:"head"`
-	Stamp     scale.Stamp    `json:"stamp"`
-	// Deploy and Config are those of [scale.Snapshot].
-	Deploy *scale.Deploy     `json:"deploy,omitempty"`
-	Config map[string]string `json:"config,omitempty"`
-	// Dependencies are those of the snapshot, which a proof needs.
-	Dependencies map[string][]string `json:"dependencies"`
-}
-
-// memoryFormat changes with the meaning of anything in the file.
-const memoryFormat = 4
+// A process leaves what it knows after an update of ours, which is what a reading finds then, in a file of the state
+// directory for the next one: the memory. If the backend shows that nothing was written since, the next process need
+// not read the stack; otherwise the memory is good for a guess. A file that is missing, or is not whole, costs a
+// reading. Which resources depend on which matters only to targets that are patterns, and there the memory is but a
+// guess: parents are left out.
 
 func (s *Stack) memoryFile() string {
 	return filepath.Join(s.home(), "last.json")
@@ -53,11 +30,9 @@ func (s *Stack) remember(snap *scale.Snapshot) {
 	if snap == nil {
 		return
 	}
-	text, err := json.Marshal(memory{
-		Format: memoryFormat, Stack: s.name, Backend: s.project.backendIdentity(),
-		Output: string(snap.Output), Resources: snap.Resources, Updates: snap.Updates, Protected: snap.Protected, Complete: snap.Complete,
-		Head: snap.Head, Stamp: snap.Stamp, Deploy: snap.Deploy, Config: snap.Config, Dependencies: snap.Dependencies,
-	})
+	memory := storeMemory(snap)
+	memory.Stack, memory.Backend = s.name, s.project.BackendIdentity()
+	text, err := json.Marshal(memory)
 	if err != nil {
 		return
 	}
@@ -78,18 +53,17 @@ func (s *Stack) recall() *scale.Snapshot {
 	if err != nil {
 		return nil
 	}
-	var m memory
-	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.backendIdentity() {
+	var m storedMemory
+	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.BackendIdentity() {
 		return nil
 	}
 	rules, err := scale.ParseProjectRules(string(s.project.Name), []byte(m.Output))
 	if err != nil {
 		return nil
 	}
-	return &scale.Snapshot{
-		Rules: rules, Resources: m.Resources, Updates: m.Updates, Protected: m.Protected, Complete: m.Complete, Head: m.Head, Stamp: m.Stamp,
-		Output: []byte(m.Output), Program: scale.Program{Deploy: m.Deploy}, Config: m.Config, Dependencies: m.Dependencies,
-	}
+	snap := m.snapshot()
+	snap.Rules = rules
+	return snap
 }
 
 // Expected is what was read last, or what the last update of ours has left, unless the backend shows that another

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // The engine has changed nothing yet when it gets its lock. One that follows another update than the one that its own
@@ -105,7 +106,7 @@ func canonical(t *testing.T, text string) string {
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
 		t.Fatal(err)
 	}
-	return asJSON(value)
+	return configfile.JSON(value)
 }
 
 // writtenAt is an export of a state with such rules that was written at that time.

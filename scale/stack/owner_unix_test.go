@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // somebody is a user and a group that own nothing else here.
@@ -18,7 +20,7 @@ func namesOf(t *testing.T, path string) (uid, gid int, names uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return idsOf(info)
+	return files.IDsOf(info)
 }
 
 // wantOwner checks who owns a file.
@@ -47,69 +49,24 @@ func needsRoot(t *testing.T) {
 	}
 }
 
-func give(t *testing.T, mode fs.FileMode, paths ...string) {
+func give(t *testing.T, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
 		if err := os.Chown(path, somebody, somebody); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, mode); err != nil {
+		if err := os.Chmod(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestAFileStaysWhoseItIs(t *testing.T) {
-	needsRoot(t)
-	f := tempFile(t, "config:\n  demo:a: 1\n")
-	give(t, 0o604|fs.ModeSetgid, f.path)
-	if err := f.write(set("a", "5")); err != nil {
-		t.Fatal(err)
-	}
-	if got := content(t, f.path); got != "config:\n  demo:a: 5\n" {
-		t.Errorf("got %q", got)
-	}
-	wantOwner(t, f.path, somebody, somebody)
-	wantMode(t, f.path, 0o604|fs.ModeSetgid)
-	if _, _, names := namesOf(t, f.path); names != 1 {
-		t.Errorf("%d names", names)
-	}
-}
-
-func TestAFileBehindALinkStaysWhoseItIs(t *testing.T) {
-	needsRoot(t)
-	f := tempFile(t, "config:\n  demo:a: 1\n")
-	give(t, 0o640, f.path)
-	f.path = filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
-	target := tempFile(t, "config:\n  demo:a: 1\n").path
-	give(t, 0o600, target)
-	if err := os.Symlink(target, f.path); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.write(set("a", "5")); err != nil {
-		t.Fatal(err)
-	}
-	wantOwner(t, target, somebody, somebody)
-	wantOwner(t, f.path, 0, 0) // the link
-}
-
-func TestANewFileIsOfTheOwnerOfItsFolder(t *testing.T) {
-	needsRoot(t)
-	f := tempFile(t, "")
-	give(t, 0o755, filepath.Dir(f.path))
-	if err := f.write(set("a", "5")); err != nil {
-		t.Fatal(err)
-	}
-	wantOwner(t, f.path, somebody, somebody)
-	wantMode(t, f.path, 0o600)
-}
-
 func TestTheStateDirectoryIsOfTheOwnerOfTheProgram(t *testing.T) {
 	needsRoot(t)
 	project := demoProject()
-	project.dir = t.TempDir()
-	give(t, 0o755, project.dir)
-	s := &Stack{name: "dev", stateDir: filepath.Join(project.dir, ".pulumiscale"), project: project}
+	project.Dir = t.TempDir()
+	give(t, project.Dir)
+	s := &Stack{name: "dev", stateDir: filepath.Join(project.Dir, ".pulumiscale"), project: project}
 	unlock, ok, err := s.TryLock()
 	if err != nil || !ok {
 		t.Fatal(ok, err)
@@ -143,8 +100,8 @@ func TestTheStateDirectoryIsOfTheOwnerOfTheProgram(t *testing.T) {
 func TestAStateDirectoryOfOnesOwnSaysWhoseItsFilesAre(t *testing.T) {
 	needsRoot(t)
 	project := demoProject()
-	project.dir = t.TempDir()
-	give(t, 0o755, project.dir)
+	project.Dir = t.TempDir()
+	give(t, project.Dir)
 	s := &Stack{name: "dev", stateDir: t.TempDir(), project: project}
 	s.options.StateDir = s.stateDir
 	unlock, _, err := s.TryLock()
@@ -157,11 +114,11 @@ func TestAStateDirectoryOfOnesOwnSaysWhoseItsFilesAre(t *testing.T) {
 
 func TestAGroupThatSharesTheProgramSharesItsState(t *testing.T) {
 	project := demoProject()
-	project.dir = t.TempDir()
-	if err := os.Chmod(project.dir, 0o775); err != nil {
+	project.Dir = t.TempDir()
+	if err := os.Chmod(project.Dir, 0o775); err != nil {
 		t.Fatal(err)
 	}
-	s := &Stack{name: "dev", stateDir: filepath.Join(project.dir, ".pulumiscale"), project: project}
+	s := &Stack{name: "dev", stateDir: filepath.Join(project.Dir, ".pulumiscale"), project: project}
 	unlock, _, err := s.TryLock()
 	if err != nil {
 		t.Fatal(err)
@@ -180,12 +137,12 @@ func TestNothingIsMadeInTheHomeOfSomebodyElse(t *testing.T) {
 	needsRoot(t)
 	home := t.TempDir()
 	file := filepath.Join(home, ".cache", "pulumiscale", "cli.json")
-	give(t, 0o755, home)
+	give(t, home)
 	checkedCLI{}.remember(file)
 	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
 		t.Errorf("made %v, error %v", left, err)
 	}
-	give(t, 0o755, home)
+	give(t, home)
 	if err := os.Chown(home, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -42,17 +44,17 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 			filepath.Join(program, "index.ts"): "x", filepath.Join(backend, ".pulumi", "stacks", "demo", "dev.json"): "{}",
 		})
 		s := stackOf(t, state, "demo", "dev", "file://"+(&url.URL{Path: backend}).EscapedPath())
-		s.project.dir = program
-		if dir, ok := s.project.folder(s.project.currentBackend()); !ok || dir != backend {
+		s.project.Dir, s.project.Runtime = program, workspace.NewProjectRuntimeInfo("nodejs", nil)
+		if dir, ok := s.project.BackendFolder(s.project.CurrentBackend()); !ok || dir != backend {
 			t.Fatalf("the backend is in %q, want %q", dir, backend)
 		}
-		if found := s.project.lockFiles(backend, "dev"); !slices.Equal(found, []string{filepath.Join(locks, name+".json")}) {
+		if found := s.project.LockFiles(backend, "dev"); !slices.Equal(found, []string{filepath.Join(locks, name+".json")}) {
 			t.Errorf("locks %q", found)
 		}
 		if s.stamp() == (scale.Stamp{}) {
 			t.Error("no stamp")
 		}
-		if s.project.nodeLanguage() != "typescript" {
+		if s.project.Language() != "typescript" {
 			t.Error("the program's files are not found")
 		}
 

@@ -19,6 +19,9 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // Patient is a stack that may be ill: while [Open] ends at the first thing that is wrong, a patient can be looked at
@@ -58,32 +61,32 @@ func (p *Patient) CLI(ctx context.Context) (doctor.CLI, error) {
 
 // Program finds the program.
 func (p *Patient) Program(context.Context) (doctor.Program, error) {
-	project, err := findProject(p.options.Dir)
+	project, err := project.Find(p.options.Dir)
 	if err != nil {
 		return doctor.Program{}, err
 	}
 	p.project = project
 	p.stateDir = p.options.StateDir
 	if p.stateDir == "" {
-		p.stateDir = filepath.Join(project.dir, defaultStateDir)
+		p.stateDir = filepath.Join(project.Dir, defaultStateDir)
 	}
 	if p.stateDir, err = filepath.Abs(p.stateDir); err != nil {
 		return doctor.Program{}, &scale.SetupError{Problem: "find the state directory", Err: err}
 	}
-	return doctor.Program{File: project.path, Name: string(project.Name), Runtime: project.Runtime.Name()}, nil
+	return doctor.Program{File: project.Path, Name: string(project.Name), Runtime: project.Runtime.Name()}, nil
 }
 
 // StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
 func (p *Patient) StackName(ctx context.Context) (string, error) {
 	if p.command == nil {
-		p.name = cmp.Or(p.options.Stack, p.project.selectedStack(semver.Version{}))
+		p.name = cmp.Or(p.options.Stack, p.project.SelectedStack(semver.Version{}))
 		if p.name == "" {
 			return "", &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
 		}
 	} else if err := p.askName(ctx); err != nil {
 		return "", err
 	}
-	p.file = configFile{path: p.project.configFile(p.name), project: p.project}
+	p.file = configfile.File{Path: p.project.ConfigFile(p.name), Project: p.project.Project}
 	return p.name, nil
 }
 
@@ -97,7 +100,7 @@ func (p *Patient) Backend(ctx context.Context) (doctor.Backend, error) {
 	if err := json.Unmarshal([]byte(out), &found); err != nil {
 		return doctor.Backend{}, fmt.Errorf("read the output of `pulumi whoami`: %w", err)
 	}
-	p.backend = doctor.Backend{URL: withoutCredentials(cmp.Or(found.URL, p.project.backendURL())), User: found.User}
+	p.backend = doctor.Backend{URL: withoutCredentials(cmp.Or(found.URL, p.project.BackendURL())), User: found.User}
 	return p.backend, nil
 }
 
@@ -156,13 +159,13 @@ func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]docto
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := p.file.copyTo(dir, scale.Change{}); err != nil {
+	if err := p.file.CopyTo(dir, scale.Change{}); err != nil {
 		return nil, err
 	}
 	file := p.file
-	file.path = p.file.copyIn(dir)
+	file.Path = p.file.CopyIn(dir)
 	asking, stop := context.WithTimeout(ctx, patience)
-	err = p.setSecret(asking, probeKey, "sound", "--config-file", file.path)
+	err = p.setSecret(asking, probeKey, "sound", "--config-file", file.Path)
 	stop()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
@@ -171,7 +174,7 @@ func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]docto
 		p.remote = keptRemotely.MatchString(err.Error())
 		return nil, err
 	}
-	values, err := p.configValues(ctx, file, append(slices.Clone(keys), probeKey), "--config-file", file.path)
+	values, err := p.configValues(ctx, file, append(slices.Clone(keys), probeKey), "--config-file", file.Path)
 	delete(values, probeKey)
 	return values, err
 }
@@ -186,17 +189,17 @@ func (p *Patient) Snapshot() *scale.Snapshot {
 
 // ConfigFile looks at the stack's configuration file.
 func (p *Patient) ConfigFile() doctor.ConfigFile {
-	path := p.file.target()
-	out := doctor.ConfigFile{Path: p.file.path, DirErr: mayWrite(filepath.Dir(path))}
+	path := p.file.Target()
+	out := doctor.ConfigFile{Path: p.file.Path, DirErr: files.MayWrite(filepath.Dir(path))}
 	_, err := os.Stat(path)
 	if out.Missing = errors.Is(err, fs.ErrNotExist); out.Missing || p.remote {
 		out.Remote = p.remote
 		return out
 	}
-	if out.FileErr = mayKeep(path); out.FileErr != nil {
+	if out.FileErr = files.MayKeep(path); out.FileErr != nil {
 		return out
 	}
-	if out.FileErr = mayWrite(path); replaceable(out.FileErr) {
+	if out.FileErr = files.MayWrite(path); files.IsReplaceable(out.FileErr) {
 		out.ReadOnly, out.FileErr = true, nil
 	}
 	return out

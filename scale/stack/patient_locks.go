@@ -19,11 +19,11 @@ func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, e
 		locks, err = p.running(ctx)
 		return locks, true, err
 	}
-	dir, ok := p.project.folder(p.backend.URL)
+	dir, ok := p.project.BackendFolder(p.backend.URL)
 	if !ok {
 		return nil, false, nil
 	}
-	for _, file := range p.project.lockFiles(dir, p.name) {
+	for _, file := range p.project.LockFiles(dir, p.name) {
 		if lock, there := p.readLock(file); there {
 			locks = append(locks, lock)
 		}

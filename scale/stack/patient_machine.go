@@ -14,6 +14,7 @@ import (
 	"github.com/shirou/gopsutil/v4/disk"
 
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // StateDir looks at the folder of PulumiScale's own files, or at the place where it would be made.
@@ -29,7 +30,7 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		out.WriteErr = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
 	} else {
-		out.WriteErr = mayWrite(dir)
+		out.WriteErr = files.MayWrite(dir)
 	}
 	if !out.Missing {
 		out.Closed = p.closed()
@@ -52,7 +53,7 @@ func (s *Stack) closed() []string {
 			if relErr != nil || entry == nil || entry.Name() == ignoreFile || errors.Is(err, fs.ErrNotExist) {
 				return nil //nolint:nilerr // it is not among those that are looked at
 			}
-			if err != nil || mayWrite(path) != nil {
+			if err != nil || files.MayWrite(path) != nil {
 				out = append(out, inside)
 				if entry.IsDir() {
 					return fs.SkipDir

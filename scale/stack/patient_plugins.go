@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // LanguageHost finds the plugin that runs the program, as the engine does: on PATH, beside the CLI or among the
@@ -25,17 +26,12 @@ func (p *Patient) LanguageHost(ctx context.Context) doctor.Plugin {
 	out := doctor.Plugin{Name: spec.File(), Path: p.find(ctx, spec)}
 	if out.Path == "" && p.command != nil { // the engine looks beside itself, and that is not us
 		if target, err := filepath.EvalSymlinks(p.command.path); err == nil {
-			if beside := filepath.Join(filepath.Dir(target), spec.File()+filepath.Ext(target)); isFile(beside) {
+			if beside := filepath.Join(filepath.Dir(target), spec.File()+filepath.Ext(target)); files.IsFile(beside) {
 				out.Path = beside
 			}
 		}
 	}
 	return out
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 // find is the path of a plugin; empty if it is not there.
@@ -58,7 +54,7 @@ func (p *Patient) ownPlugins() []workspace.ProjectPlugin {
 		for _, o := range options {
 			plugin := workspace.ProjectPlugin{Name: o.Name, Kind: kind, Path: o.Path}
 			if !filepath.IsAbs(o.Path) {
-				plugin.Path = filepath.Join(p.project.dir, o.Path)
+				plugin.Path = filepath.Join(p.project.Dir, o.Path)
 			}
 			if version, err := semver.Parse(o.Version); err == nil {
 				plugin.Version = &version

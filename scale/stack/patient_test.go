@@ -50,13 +50,13 @@ func TestTheFolderOfAFileBackendIsFoundAsTheCLIDoes(t *testing.T) {
 		t.Skip(err)
 	}
 	for url, want := range map[string]string{
-		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "", "file:///a?no_tmp_dir=true": "/a",
+		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.Dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "", "file:///a?no_tmp_dir=true": "/a",
 	} {
-		if got, ok := p.project.folder(url); got != want || ok != (want != "") {
+		if got, ok := p.project.BackendFolder(url); got != want || ok != (want != "") {
 			t.Errorf("%s: %s, %v", url, got, ok)
 		}
 	}
-	if got, _ := p.project.folder("file://~/b"); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.dir, "~") || home == "" {
+	if got, _ := p.project.BackendFolder("file://~/b"); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.Dir, "~") || home == "" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -203,7 +203,7 @@ func TestLookingMakesNoFiles(t *testing.T) {
 	if working, err := empty.Working(); working || err != nil {
 		t.Errorf("%v, %v", working, err)
 	}
-	for _, dir := range []string{parent, filepath.Dir(p.file.path), empty.stateDir} {
+	for _, dir := range []string{parent, filepath.Dir(p.file.Path), empty.stateDir} {
 		if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
 			t.Errorf("made %v, %v", made, err)
 		}
@@ -244,16 +244,16 @@ func TestAFileOfReadOnlyModeCanBeReplaced(t *testing.T) {
 		t.Skip("no mode stops root")
 	}
 	p := &Patient{Stack: &Stack{file: tempFile(t, "config: {}\n")}}
-	if err := os.Chmod(p.file.path, 0o400); err != nil {
+	if err := os.Chmod(p.file.Path, 0o400); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.ConfigFile(); !got.ReadOnly || got.FileErr != nil || got.DirErr != nil {
 		t.Errorf("got %+v", got)
 	}
-	if err := os.Chmod(filepath.Dir(p.file.path), 0o500); err != nil {
+	if err := os.Chmod(filepath.Dir(p.file.Path), 0o500); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = os.Chmod(filepath.Dir(p.file.path), 0o700) }()
+	defer func() { _ = os.Chmod(filepath.Dir(p.file.Path), 0o700) }()
 	if got := p.ConfigFile(); got.DirErr == nil {
 		t.Errorf("got %+v", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // masked is what the engine's events have in the place of a secret. It does not tell whether two secrets are the same.
@@ -26,10 +27,10 @@ func isPerpetual(m apitype.StepEventMetadata) bool {
 	}
 	changed := slices.Concat(m.Diffs, slices.Collect(maps.Keys(m.DetailedDiff)))
 	if len(changed) == 0 {
-		return !strings.Contains(asJSON(m.New.Inputs), masked)
+		return !strings.Contains(configfile.JSON(m.New.Inputs), masked)
 	}
 	inputs := resource.NewPropertyMapFromMap(m.New.Inputs)
-	return !slices.ContainsFunc(changed, func(path string) bool { return strings.Contains(asJSON(valueAt(inputs, path)), masked) })
+	return !slices.ContainsFunc(changed, func(path string) bool { return strings.Contains(configfile.JSON(valueAt(inputs, path)), masked) })
 }
 
 // changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // engineProcess is an engine that was started for an update.
@@ -16,9 +17,9 @@ type engineProcess struct {
 	record *record
 	child  *invocation
 	// gate keeps the configuration from it; nil if it has the configuration.
-	gate *gate
+	gate *process.Gate
 	// sentry watches over it until it has been looked at under its lock; nil where there can be none.
-	sentry *sentry
+	sentry *process.Sentry
 }
 
 // prepared holds the engine, if there is one, that waits for an update that is likely to come.
@@ -31,7 +32,7 @@ type prepared struct {
 // update's time, and then goes on beside the reading of the stack. The engine waits before it has locked anything.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
-	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.path, ".json") {
+	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.Path, ".json") {
 		return func() {}
 	}
 	e, err := s.launch(change, true)
@@ -60,7 +61,7 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 // change and still waits, else a new one. If the prepared one has died of something, that may be over by now.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
-		if e.isFor(change) && alive(e.record.pid) && s.admit(e) == nil {
+		if e.isFor(change) && process.IsAlive(e.record.pid) && s.admit(e) == nil {
 			return e, nil
 		}
 		e.end()
@@ -90,35 +91,35 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	}()
 	var inherits []*os.File
 	if gated {
-		if e.gate, err = newGate(s.file.copyIn(r.dir)); err == nil {
-			inherits = e.gate.files()
+		if e.gate, err = process.NewGate(s.file.CopyIn(r.dir)); err == nil {
+			inherits = e.gate.Files()
 		}
 	} else {
-		err = s.file.copyTo(r.dir, change)
+		err = s.file.CopyTo(r.dir, change)
 	}
 	if err != nil {
 		return nil, err
 	}
 	e.child, err = s.start(operation{
-		args:    []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(change.ID, change)},
-		dir:     r.dir,
-		process: process{tie: r.tie(), files: inherits, started: r.started},
+		args: []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(change.ID, change)},
+		dir:  r.dir,
+		call: call{tie: r.tie(), files: inherits, started: r.started},
 	}, change)
 	if err != nil {
 		return nil, err
 	}
-	e.sentry = watchOver(e.child.cmd.Process)
+	e.sentry = process.WatchOver(e.child.cmd.Process)
 	s.handOver() // whoever comes after a crash must be able to read it
 	return e, nil
 }
 
 // admit lets a waiting engine have its configuration.
 func (s *Stack) admit(e *engineProcess) error {
-	config, err := s.file.private(e.change)
+	config, err := s.file.ForChange(e.change)
 	if err != nil {
 		return err
 	}
-	return e.gate.open(config)
+	return e.gate.Open(config)
 }
 
 // end ends an engine that still waits for its configuration, and forgets it.
@@ -127,12 +128,12 @@ func (e *engineProcess) end() {
 		return
 	}
 	if e.child != nil {
-		kill(e.child.cmd.Process)
+		process.Kill(e.child.cmd.Process)
 		_, _, _, _ = e.child.wait(context.Background())
 	}
-	e.sentry.relieve()
+	e.sentry.Relieve()
 	if e.gate != nil {
-		e.gate.close()
+		e.gate.Close()
 	}
 	e.record.remove()
 }

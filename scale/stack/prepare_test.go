@@ -4,7 +4,6 @@ package stack
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +12,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+)
+
+// What an engine with a gate reads before its configuration, and how much of that its gate can hand over.
+const (
+	unfinishedConfig = "%YAML 1.1\n"
+	finishedConfig   = unfinishedConfig + "---\n"
+	mostInAPipe      = 32 << 10
 )
 
 // toFive is a change of the worker pool.
@@ -36,12 +43,11 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// folders are those of records in the state directory, once what Write has not needed is gone.
+// folders are those of records in the state directory.
 func (e engine) folders() []string {
-	e.spare.Swap(nil).discard()
 	updates := filepath.Join(e.home(), updatesFolder)
 	var found []string
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		found = append(found, filepath.Join(updates, name))
 	}
 	return found
@@ -52,7 +58,7 @@ func (e engine) prepare(change scale.Change) (end func()) {
 	end = e.Prepare(change)
 	eventually(e.t, "the engine waits for its configuration", func() bool {
 		text, err := os.ReadFile(filepath.Join(e.dir, "config"))
-		return err == nil && string(text) == unfinished
+		return err == nil && string(text) == unfinishedConfig
 	})
 	return end
 }
@@ -67,14 +73,14 @@ func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
 			end := e.prepare(toFive())
 			defer end()
 			if c.file != "" {
-				if err := os.WriteFile(e.file.path, []byte(c.file), 0o600); err != nil {
+				if err := os.WriteFile(e.file.Path, []byte(c.file), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if _, err := e.Update(context.Background(), toFive(), scale.Unobserved); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinished+finish)); diff != "" {
+			if diff := cmp.Diff(c.want, strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), finishedConfig)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if calls := e.called("up"); len(calls) != 1 || !strings.Contains(calls[0], "--exec-agent pulumiscale/5 after= pools=worker") {
@@ -121,11 +127,11 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 			_, err := e.Update(context.Background(), toFive(), scale.Unobserved)
 			return err
 		}, config: "---\nconfig:\n  demo:count: 5\n"},
-		{name: "when the configuration is larger than a pipe", file: "config:\n  demo:count: 3 # " + strings.Repeat("x", mostGated) + "\n",
+		{name: "when the configuration is larger than a pipe", file: "config:\n  demo:count: 3 # " + strings.Repeat("x", mostInAPipe) + "\n",
 			play: func(e engine, _ func()) error {
 				_, err := e.Update(context.Background(), toFive(), scale.Unobserved)
 				return err
-			}, config: "config:\n  demo:count: 5 # " + strings.Repeat("x", mostGated) + "\n"},
+			}, config: "config:\n  demo:count: 5 # " + strings.Repeat("x", mostInAPipe) + "\n"},
 		{name: "when another one is prepared", play: func(e engine, _ func()) error {
 			e.Prepare(other)()
 			return nil
@@ -134,7 +140,7 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
 			if c.file != "" {
-				if err := os.WriteFile(e.file.path, []byte(c.file), 0o600); err != nil {
+				if err := os.WriteFile(e.file.Path, []byte(c.file), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -143,12 +149,12 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 			if err := c.play(e, end); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the engine has ended", func() bool { return !alive(waiting.pid) })
+			eventually(t, "the engine has ended", func() bool { return !process.IsAlive(waiting.pid) })
 			if left := e.folders(); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 			// The engine that waited has read what there was.
-			got := strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinished)
+			got := strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinishedConfig)
 			if diff := cmp.Diff(c.config, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -163,7 +169,7 @@ func TestPreparedEngineThatHasDiedIsReplaced(t *testing.T) {
 	if err := syscall.Kill(-waiting.pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the engine has ended", func() bool { return !alive(waiting.pid) })
+	eventually(t, "the engine has ended", func() bool { return !process.IsAlive(waiting.pid) })
 	if _, err := e.Update(context.Background(), toFive(), scale.Unobserved); err != nil {
 		t.Fatal(err)
 	}
@@ -185,45 +191,11 @@ func TestPrepareLeavesAloneWhatItCannotPrepare(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t)
-			e.file.path = filepath.Join(e.project.dir, c.file)
+			e.file.Path = filepath.Join(e.project.Dir, c.file)
 			e.Prepare(c.change)()
 			if calls, left := e.called("up"), e.folders(); len(calls)+len(left) > 0 {
 				t.Errorf("called %q, left %v", calls, left)
 			}
 		})
-	}
-}
-
-func TestGateThatIsNeverOpened(t *testing.T) {
-	g, err := newGate(filepath.Join(t.TempDir(), "Pulumi.dev.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := g.out.Close(); err != nil { // as the death of the process does
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(g.in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc any
-	if yaml.Unmarshal(text, &doc) == nil {
-		t.Errorf("what is read so is a document: %q", text)
-	}
-}
-
-// A CLI may read its configuration more than once.
-func TestGateIsAnOrdinaryFileOnceItIsOpen(t *testing.T) {
-	g, err := newGate(filepath.Join(t.TempDir(), "Pulumi.dev.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := g.open([]byte("config: {}\n")); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if diff := cmp.Diff("config: {}\n", content(t, g.path)); diff != "" {
-			t.Errorf("-want +got:\n%s", diff)
-		}
 	}
 }

@@ -89,7 +89,7 @@ func (s *Stack) keptProof() *keptProof {
 	s.proofs.recalled = true
 	text, err := os.ReadFile(s.proofFile())
 	var kept keptProof
-	if err == nil && fastjson.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.backendIdentity() {
+	if err == nil && fastjson.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.BackendIdentity() {
 		s.proofs.kept = &kept
 	}
 	return s.proofs.kept
@@ -153,7 +153,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 		return false
 	}
 	kept := &keptProof{
-		Format: proofFormat, Stack: s.name, Backend: s.project.backendIdentity(),
+		Format: proofFormat, Stack: s.name, Backend: s.project.BackendIdentity(),
 		Proof: *proof, State: snap.Stamp.State, Files: now.files, Rest: now.rest,
 	}
 	last := s.keptProof()
@@ -176,7 +176,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 func (s *Stack) suspect(before, after basis, paths []string) {
 	k := s.keptProof()
 	if k == nil {
-		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.backendIdentity()}
+		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.BackendIdentity()}
 		s.proofs.kept = k
 	}
 	for _, path := range paths {

@@ -19,11 +19,9 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
-
-// onlyOrganization is what self-managed backends, which have no organisations, use in the place of Pulumi Cloud's
-// organisation.
-const onlyOrganization = "organization"
 
 // askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known.
 // On Pulumi Cloud that is its whole name, because the short one means the stack of the default organisation, which may
@@ -31,7 +29,7 @@ const onlyOrganization = "organization"
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
-		s.name = s.project.selectedStack(s.command.version)
+		s.name = s.project.SelectedStack(s.command.version)
 	}
 	if s.name != "" {
 		return nil
@@ -41,7 +39,7 @@ func (s *Stack) askName(ctx context.Context) error {
 		return err
 	}
 	s.name = strings.TrimSpace(out)
-	if short, managed := strings.CutPrefix(s.name, onlyOrganization+"/"+string(s.project.Name)+"/"); managed {
+	if short, managed := strings.CutPrefix(s.name, project.OnlyOrganization+"/"+string(s.project.Name)+"/"); managed {
 		s.name = short
 	}
 	return nil
@@ -51,15 +49,15 @@ func (s *Stack) askName(ctx context.Context) error {
 // command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
 // end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived()}, attempted, args...)
+	return s.askAs(ctx, call{dir: s.project.Dir, env: shortLived()}, attempted, args...)
 }
 
 // askPrivately is ask for what must be on no disk.
 func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, process{dir: s.project.dir, env: shortLived(), private: true}, attempted, args...)
+	return s.askAs(ctx, call{dir: s.project.Dir, env: shortLived(), private: true}, attempted, args...)
 }
 
-func (s *Stack) askAs(ctx context.Context, as process, attempted string, args ...string) (string, error) {
+func (s *Stack) askAs(ctx context.Context, as call, attempted string, args ...string) (string, error) {
 	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
 		asking, stop := context.WithTimeout(ctx, wait)
@@ -180,19 +178,19 @@ func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 // fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed
 // configuration.
 func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
-	if snap.File, err = s.file.values(snap.Rules); err != nil {
+	if snap.File, err = s.file.Counts(snap.Rules); err != nil {
 		return err
 	}
-	if snap.Forms, err = s.file.forms(snap.Rules); err != nil {
+	if snap.Forms, err = s.file.Forms(snap.Rules); err != nil {
 		return err
 	}
-	doc, err := s.file.read()
+	doc, err := s.file.Read()
 	if err != nil {
-		return &scale.SetupError{Problem: "read " + s.file.path, Err: err}
+		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
-	snap.FileMissing, snap.Commit = doc == nil, s.project.commit()
-	if _, snap.ConfigDiffers, err = s.file.asDeployed(doc, snap.Config, snap.Rules); err != nil {
-		return &scale.SetupError{Problem: "read " + s.file.path, Err: err}
+	snap.FileMissing, snap.Commit = doc == nil, s.project.Commit()
+	if _, snap.ConfigDiffers, err = s.file.AsDeployed(doc, snap.Config, snap.Rules); err != nil {
+		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
 	return nil
 }
@@ -239,7 +237,7 @@ func (s state) output() []byte {
 	if bytes.Contains(s.rules, []byte(sig.Key)) || json.Unmarshal(s.rules, &output) != nil {
 		return nil
 	}
-	return []byte(asJSON(output))
+	return []byte(configfile.JSON(output))
 }
 
 // resourceState is a resource as the state has it.

@@ -13,6 +13,9 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
@@ -23,7 +26,7 @@ type record struct {
 	dir string
 	// former says that a version before has made it, which knew no project and no backend.
 	former bool
-	// Project, Stack, Backend and Organization are the stack's [identity]. ID is the mark of the update in the history,
+	// Project, Stack, Backend and Organization are the stack's [project.Identity]. ID is the mark of the update in the history,
 	// and Pools are those that it moves.
 	Project      string   `json:"project,omitempty"`
 	Stack        string   `json:"stack"`
@@ -70,7 +73,7 @@ func (s *Stack) newRecord(id string, pools []string, doubted ...string) (*record
 	of := s.identity()
 	r := &record{
 		dir: dir, Project: of.Project, Stack: of.Stack, Backend: of.Backend, Organization: of.Organization,
-		ID: id, Pools: pools, Doubted: doubted, Host: host, Space: processSpace(), Started: time.Now(),
+		ID: id, Pools: pools, Doubted: doubted, Host: host, Space: process.Space(), Started: time.Now(),
 	}
 	if err := r.save(); err != nil {
 		r.remove()
@@ -88,7 +91,7 @@ func (r *record) save() error {
 	if err != nil {
 		return err
 	}
-	if err = writeTo(file, text); err == nil {
+	if err = files.Finish(file, text); err == nil {
 		err = atomic.ReplaceFile(file.Name(), filepath.Join(r.dir, recordFile))
 	}
 	return err
@@ -102,8 +105,8 @@ func (r *record) remove() {
 	removeFolder(r.dir)
 }
 
-func (r *record) identity() identity {
-	return identity{Project: r.Project, Stack: r.Stack, Backend: r.Backend, Organization: r.Organization}
+func (r *record) identity() project.Identity {
+	return project.Identity{Project: r.Project, Stack: r.Stack, Backend: r.Backend, Organization: r.Organization}
 }
 
 // started notes the engine's process.
@@ -120,12 +123,12 @@ func (r *record) tie() string { return filepath.Join(r.dir, tieFile) }
 func (s *Stack) records() []*record {
 	var out []*record
 	updates := filepath.Join(s.home(), updatesFolder)
-	for _, name := range namesIn(updates) {
+	for _, name := range files.Names(updates) {
 		dir := filepath.Join(updates, name)
 		if !isMarked(dir) {
 			continue
 		}
-		if r, err := readRecord(dir); err == nil && r.identity().is(s.identity()) {
+		if r, err := readRecord(dir); err == nil && r.identity().Is(s.identity()) {
 			out = append(out, r)
 		}
 	}
@@ -153,7 +156,7 @@ func readRecord(dir string) (*record, error) {
 // holds still counts there.
 func (r *record) isHere() bool {
 	if r.Space != "" {
-		return r.Space == processSpace()
+		return r.Space == process.Space()
 	}
 	host, _ := os.Hostname()
 	return r.Host == host
@@ -161,10 +164,10 @@ func (r *record) isHere() bool {
 
 // ended says that the engine does not run any more, or never did.
 func (r *record) ended() bool {
-	if r.pid != 0 && r.isHere() && !alive(r.pid) {
+	if r.pid != 0 && r.isHere() && !process.IsAlive(r.pid) {
 		return true
 	}
-	return !tied(r.tie(), r.pid)
+	return !process.IsTied(r.tie(), r.pid)
 }
 
 // left are the records of updates of the stack whose engine has ended, and the engines of the others. Only engines that
@@ -174,7 +177,7 @@ func (s *Stack) left() (ended []*record, busy []scale.Holder) {
 		switch {
 		case r.ended():
 			ended = append(ended, r)
-		case !gated(s.file.copyIn(r.dir)):
+		case !process.IsGate(s.file.CopyIn(r.dir)):
 			busy = append(busy, scale.Holder{User: userName(), Host: r.Host, PID: r.pid, Since: r.Started})
 		}
 	}
@@ -190,7 +193,9 @@ func userName() string {
 }
 
 // lingers says that a plugin of a dead engine still works.
-func (r *record) lingers() bool { return r.pid != 0 && r.isHere() && !alive(r.pid) && tied(r.tie(), 0) }
+func (r *record) lingers() bool {
+	return r.pid != 0 && r.isHere() && !process.IsAlive(r.pid) && process.IsTied(r.tie(), 0)
+}
 
 // events is what the engine told of its work.
 func (r *record) events() (*follower, error) {
@@ -282,7 +287,7 @@ func (s *Stack) outlast(ctx context.Context) error {
 			}
 		}
 		if r.lingers() {
-			endPlugins(r.tie())
+			process.EndPlugins(r.tie())
 		}
 	}
 	return nil

@@ -169,7 +169,7 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _, _, _ = plugin.run(context.Background(), process{dir: plugin.dir, tie: e.records()[0].tie()})
+		_, _, _, _ = plugin.run(context.Background(), call{dir: plugin.dir, tie: e.records()[0].tie()})
 	}()
 	plugin.told(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*lingerInterval)

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"sync"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
 // Secrets reads values of the stack's configuration, secret or not, by their full keys; it leaves out keys that are not
@@ -30,7 +29,7 @@ func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string,
 
 // configValues asks the CLI for the values of keys, at the same time: it starts a process for each key that may be set
 // in the file. more are further arguments of each process.
-func (s *Stack) configValues(ctx context.Context, file configFile, keys []string, more ...string) (map[string]doctor.Value, error) {
+func (s *Stack) configValues(ctx context.Context, file configfile.File, keys []string, more ...string) (map[string]doctor.Value, error) {
 	var (
 		wait     sync.WaitGroup
 		mu       sync.Mutex
@@ -38,7 +37,7 @@ func (s *Stack) configValues(ctx context.Context, file configFile, keys []string
 		problems []error
 	)
 	for _, key := range keys {
-		if !file.maySet(key) {
+		if !file.MaySet(key) {
 			continue
 		}
 		wait.Go(func() {
@@ -86,32 +85,6 @@ func (s *Stack) configValue(ctx context.Context, key string, more ...string) (va
 	return doctor.Value{Text: *found.Value, Secret: found.Secret}, true, nil
 }
 
-// maySet says whether a key may have a value, as far as the files tell without the CLI, whose start takes most of a
-// second. If they neither name the key nor import an environment, it has none.
-func (f configFile) maySet(name string) bool {
-	key, err := parseKey(string(f.project.Name), name, false)
-	if err != nil || f.project.defaultValue(key) != nil {
-		return true
-	}
-	doc, err := f.read()
-	if err != nil || doc == nil { // or the service keeps the configuration
-		return true
-	}
-	var content struct {
-		Config      map[string]yaml.Node `yaml:"config"`
-		Environment yaml.Node            `yaml:"environment"`
-	}
-	if yaml.Unmarshal(doc, &content) != nil || !content.Environment.IsZero() {
-		return true
-	}
-	for _, spelling := range f.spellings(key) {
-		if _, ok := content.Config[spelling]; ok {
-			return true
-		}
-	}
-	return false
-}
-
 // SetSecret puts a secret into the stack's configuration file, through Pulumi, which encrypts it. The value travels by
 // stdin, where no list of processes shows it.
 func (s *Stack) SetSecret(ctx context.Context, key, value string) error {
@@ -120,7 +93,7 @@ func (s *Stack) SetSecret(ctx context.Context, key, value string) error {
 
 func (s *Stack) setSecret(ctx context.Context, key, value string, more ...string) error {
 	args := append([]string{"config", "set", "--secret", key, "--stack", s.name}, more...)
-	stdout, stderr, code, err := s.command.Run(ctx, s.project.dir, strings.NewReader(value), nil, nil, shortLived(), args...)
+	stdout, stderr, code, err := s.command.Run(ctx, s.project.Dir, strings.NewReader(value), nil, nil, shortLived(), args...)
 	if err != nil {
 		return s.commandError("set config "+key, failure{stdout: stdout, stderr: stderr, code: code, err: err})
 	}

@@ -51,7 +51,7 @@ func TestSecretsComeThroughAPipeAndNoOthers(t *testing.T) {
 			e.script = newScript(t, vault)
 			e.Stack.command = e.script.command
 			if c.file != "" {
-				writeAll(t, map[string]string{e.file.path: c.file})
+				writeAll(t, map[string]string{e.file.Path: c.file})
 			}
 			got, err := e.Secrets(context.Background(), c.keys...)
 			if diff := cmp.Diff(c.want, got); diff != "" || errors.As(err, new(*scale.SetupError)) != c.setup || (err != nil) != (c.setup || c.broken) {
@@ -73,7 +73,7 @@ func TestAPipeIsReadNoLongerThanItsProcessRuns(t *testing.T) {
 		t.Skip("it waits for seconds")
 	}
 	s := newScript(t, "sleep 60 & echo answer")
-	out, _, code, err := s.run(context.Background(), process{dir: s.dir, private: true})
+	out, _, code, err := s.run(context.Background(), call{dir: s.dir, private: true})
 	if out != "answer\n" || code != 0 || err != nil {
 		t.Errorf("%q, %d, %v", out, code, err)
 	}
@@ -84,7 +84,7 @@ func TestWhatIsPrintedOutlivesItsReaderInAFile(t *testing.T) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		t.Skip("it cannot be seen here")
 	}
-	out, _, _, err := s.run(context.Background(), process{dir: s.dir})
+	out, _, _, err := s.run(context.Background(), call{dir: s.dir})
 	if err != nil || !strings.Contains(out, "(deleted)") {
 		t.Errorf("%q, %v", out, err)
 	}

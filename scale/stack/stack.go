@@ -11,6 +11,8 @@ import (
 	"github.com/blang/semver"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // minimumVersion is the oldest CLI that PulumiScale works with.
@@ -47,8 +49,8 @@ type Stack struct {
 	options  Options
 	name     string
 	stateDir string
-	project  *project
-	file     configFile
+	project  *project.Project
+	file     configfile.File
 	command  *command
 	inForce  inForce
 	prepared prepared
@@ -57,8 +59,6 @@ type Stack struct {
 	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
 	// there is nothing.
 	last atomic.Pointer[scale.Snapshot]
-	// spare is the configuration file for Write after an update; nil if there is none.
-	spare atomic.Pointer[spareFile]
 	// longestRead stands for the constant of this name, unless it is 0.
 	longestRead time.Duration
 }
@@ -68,7 +68,7 @@ var _ scale.Stack = (*Stack)(nil)
 // Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
 // is a [*scale.SetupError], or that of ctx.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	project, err := findProject(options.Dir)
+	project, err := project.Find(options.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	}
 	s := &Stack{options: options, project: project, command: &command{path: path}, stateDir: options.StateDir}
 	if s.stateDir == "" {
-		s.stateDir = filepath.Join(project.dir, defaultStateDir)
+		s.stateDir = filepath.Join(project.Dir, defaultStateDir)
 	}
 	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
 		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
@@ -92,7 +92,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err := s.checkStateDir(); err != nil {
 		return nil, s.lockError(err)
 	}
-	s.file = configFile{path: project.configFile(s.name), project: project, stateDir: s.home(), formerDir: s.stateDir}
+	s.file = configfile.File{Path: project.ConfigFile(s.name), Project: project.Project, StateDir: s.home(), FormerDir: s.stateDir}
 	s.last.Store(s.recall())
 	return s, nil
 }
@@ -101,12 +101,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 func (s *Stack) Name() string { return s.name }
 
 // ConfigFile is the path of the stack's configuration file.
-func (s *Stack) ConfigFile() string { return s.file.path }
+func (s *Stack) ConfigFile() string { return s.file.Path }
 
 // Write puts the settings into the stack's configuration file, atomically.
-func (s *Stack) Write(settings []scale.Setting) error {
-	file := s.file
-	file.spare = s.spare.Swap(nil)
-	defer file.spare.discard()
-	return file.write(settings)
-}
+func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(settings) }

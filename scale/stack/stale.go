@@ -58,7 +58,7 @@ const mostNamed = 3
 // staleAtLock says, once the engine has the lock, which part of what a change was decided on is no longer so; empty if
 // there is none. A correction of ours is made in any case. From here on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
-	defer engine.sentry.relieve()
+	defer engine.sentry.Relieve()
 	s.depart(ctx, from, change, engine.child.cmd.Process)
 	switch {
 	case change.Correction:

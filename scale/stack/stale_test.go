@@ -97,18 +97,19 @@ func TestAnUpdateEndsIfTheProgramIsEdited(t *testing.T) {
 		stale  bool
 	}{
 		{"nothing is", func(engine) string { return "" }, nil, false},
-		{"under the engine's lock", func(e engine) string { return "echo x >>'" + e.project.dir + "/index.ts'\n" }, nil, true},
-		{"just before the program is read", func(e engine) string { return "sleep 0.3\necho x >>'" + e.project.dir + "/index.ts'\n" }, nil, true},
-		{"a file that updates write is written", func(e engine) string { return "echo x >>'" + e.project.dir + "/out.bin'\n" }, nil, false},
-		{"there is no proof", func(e engine) string { return "echo x >>'" + e.project.dir + "/index.ts'\n" }, func(_ engine, c *scale.Change) { c.Basis = "" }, false},
-		{"a correction is made in any case", func(e engine) string { return "echo x >>'" + e.project.dir + "/index.ts'\n" }, func(_ engine, c *scale.Change) { c.Correction = true }, false},
+		{"under the engine's lock", func(e engine) string { return "echo x >>'" + e.project.Dir + "/index.ts'\n" }, nil, true},
+		{"just before the program is read", func(e engine) string { return "sleep 0.3\necho x >>'" + e.project.Dir + "/index.ts'\n" }, nil, true},
+		{"a file that updates write is written", func(e engine) string { return "echo x >>'" + e.project.Dir + "/out.bin'\n" }, nil, false},
+		{"there is no proof", func(e engine) string { return "echo x >>'" + e.project.Dir + "/index.ts'\n" }, func(_ engine, c *scale.Change) { c.Basis = "" }, false},
+		{"a correction is made in any case", func(e engine) string { return "echo x >>'" + e.project.Dir + "/index.ts'\n" }, func(_ engine, c *scale.Change) { c.Correction = true }, false},
 		{"before it began", func(engine) string { return "" }, func(e engine, _ *scale.Change) { e.write("index.ts", "x") }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, change := decidedChange(t)
 			before, rest := stackEvent(e, untilTheStack(t))
 			e.put("events", before)
-			e.put("writes", "trap 'exit 255' INT\n"+c.writes(e)+rest+"sleep 0.5\n") // as the CLI, which ends in order
+			e.put("orderly", "") // as the CLI, which ends in order
+			e.put("writes", c.writes(e)+rest+"sleep 0.5\n")
 			if c.edits != nil {
 				c.edits(e, &change)
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
 // traces are what a file backend has of the stack: its state's file, which is replaced whenever something is written,
@@ -26,7 +27,7 @@ type traces struct {
 // traces finds them; ok is false for other backends, which tell nothing without the CLI, and for a moment while
 // something is replaced.
 func (s *Stack) traces() (_ traces, ok bool) {
-	dir, ok := s.project.folder(s.project.currentBackend())
+	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
 		return traces{}, false
 	}
@@ -52,7 +53,7 @@ func (s *Stack) stamp() scale.Stamp {
 
 func (t traces) stamp() scale.Stamp {
 	return scale.Stamp{
-		State:   fmt.Sprint(t.history, " ", inode(t.state), " ", t.state.Size(), " ", t.state.ModTime().UnixNano()),
+		State:   fmt.Sprint(t.history, " ", files.Inode(t.state), " ", t.state.Size(), " ", t.state.ModTime().UnixNano()),
 		History: fmt.Sprint(t.history, " ", t.updates, " ", t.newest),
 	}
 }
@@ -121,7 +122,7 @@ func historyFiles(dir string) (updates int, newest string, err error) {
 // Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for
 // backends that are no folder.
 func (s *Stack) Glance() string {
-	dir, ok := s.project.folder(s.project.currentBackend())
+	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
 		return ""
 	}

@@ -166,7 +166,7 @@ func TestReadAsksNothingWhereNothingWasWritten(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.play(e, f)
-				if err := os.WriteFile(e.file.path, []byte("config:\n  demo:count: 7\n"), 0o600); err != nil {
+				if err := os.WriteFile(e.file.Path, []byte("config:\n  demo:count: 7\n"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				before := len(e.called(""))

@@ -40,7 +40,7 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 			if c.shared >= 0 {
 				mode = 0o775
 			}
-			if err := errors.Join(os.Chown(s.project.dir, c.program, max(c.shared, 0)), os.Chmod(s.project.dir, mode),
+			if err := errors.Join(os.Chown(s.project.Dir, c.program, max(c.shared, 0)), os.Chmod(s.project.Dir, mode),
 				os.Chown(s.stateDir, c.uid, c.gid), os.Chmod(s.stateDir, c.mode)); err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	give(t, 0o755, r.dir)
+	give(t, r.dir)
 	if _, _, err := s.TryLock(); err == nil || !strings.Contains(err.Error(), "it belongs to nobody") {
 		t.Errorf("got %v", err)
 	}

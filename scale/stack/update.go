@@ -24,7 +24,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := s.file.copyTo(dir, change); err != nil {
+	if err := s.file.CopyTo(dir, change); err != nil {
 		return nil, err
 	}
 	child, err := s.start(operation{args: []string{"preview", "--save-plan", filepath.Join(dir, planFile)}, dir: dir}, change)
@@ -67,21 +67,13 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	defer stop()
 	from := s.departure(change)
 	s.forget()
-	spare := s.spareFor(change.Settings)
-	defer func() {
-		if err != nil {
-			spare.discard()
-		} else {
-			s.spare.Swap(spare).discard()
-		}
-	}()
 	f := newFollower("update", change.Message, observe)
 	f.known = s.knownURNs(change.Targets)
 	last := lastMoment{stop: stop}
 	f.locked = func() { last.end(f, s.staleAtLock(running, from, decided, change, engine)) }
 	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
-	engine.sentry.relieve()
+	engine.sentry.Relieve()
 	defer s.carry(from, change, decided, err)()
 	s.conclude(engine, f, err)
 	err = last.meaning(f, err)
@@ -110,7 +102,7 @@ func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
 	if err := s.outlast(ctx); err != nil {
 		return err
 	}
-	if err := s.file.writable(); err != nil {
+	if err := s.file.Writable(); err != nil {
 		return err
 	}
 	if locked := s.seenLocked(); locked != nil {

@@ -1,6 +1,0 @@
-//go:build !linux && !darwin && !windows
-
-package stack
-
-// copyAttributes is for systems whose attributes are not known here.
-func copyAttributes(string, string) error { return nil }

@@ -1,0 +1,164 @@
+package configfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+)
+
+// Write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte if possible, and
+// so does what somebody else writes meanwhile.
+func (f File) Write(settings []scale.Setting) error {
+	for {
+		doc, err := f.Read()
+		if err != nil {
+			return err
+		}
+		edited, err := f.edit(doc, settings)
+		if err != nil || bytes.Equal(edited, doc) {
+			return err
+		}
+		if written, err := f.replace(doc, edited); written || err != nil {
+			return err
+		}
+	}
+}
+
+// replace puts other bytes in the place of the file's, unless these have changed meanwhile: it takes a while to bring
+// the new ones to disk.
+func (f File) replace(old, with []byte) (written bool, err error) {
+	path := f.Target()
+	fresh, err := files.Create(filepath.Dir(path), with)
+	defer func() { _ = os.Remove(fresh) }() // if all went well, it is not there any more
+	if err != nil {
+		return false, err
+	}
+	return f.take(fresh, path, old, with)
+}
+
+// take puts a file with the text in the place of the one at the path, unless that has changed. The file keeps its
+// owner, its mode, its attributes and its other names: if a new file cannot have all that, the old one is written.
+func (f File) take(fresh, path string, old, text []byte) (taken bool, err error) {
+	unlike := files.MakeLike(fresh, path)
+	if f.replacing != nil {
+		f.replacing()
+	}
+	if now, err := f.Read(); err != nil || !bytes.Equal(now, old) {
+		return false, err
+	}
+	if unlike != nil {
+		return true, f.overwrite(path, old, text)
+	}
+	return true, atomic.ReplaceFile(fresh, path)
+}
+
+// writing is what a file that is being written in its place holds, and what it is to hold. It is kept until that is
+// done: a crash may leave the file half old and half new.
+type writing struct {
+	Old []byte `json:"old"`
+	New []byte `json:"new"`
+}
+
+// writingFile is the file in the state directory in which that is kept.
+func (f File) writingFile() string {
+	return filepath.Join(f.StateDir, "writing.json")
+}
+
+// overwrite writes the text over a file's, in its place, and first notes both texts: a crash may leave the file half old
+// and half new.
+func (f File) overwrite(path string, old, text []byte) (err error) {
+	if f.StateDir != "" {
+		record, err := json.Marshal(writing{Old: old, New: text})
+		if err != nil {
+			return err
+		}
+		kept, err := files.Create(f.StateDir, record)
+		if err == nil {
+			err = atomic.ReplaceFile(kept, f.writingFile())
+		}
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err == nil {
+				_ = os.Remove(f.writingFile())
+			}
+		}()
+	}
+	return files.Overwrite(path, old, text)
+}
+
+// FinishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is
+// somebody else's by now.
+func (f File) FinishWriting() {
+	if f.StateDir == "" {
+		return
+	}
+	if _, done := f.finish(f.writingFile()); done {
+		_ = os.Remove(f.writingFile())
+	}
+	if former := f.formerWriting(); former != "" {
+		if wasTorn, done := f.finish(former); wasTorn && done { // else it may be another program's
+			_ = os.Remove(former)
+		}
+	}
+}
+
+// finish ends what a note tells of. done is false if there is no note, or if it cannot be ended.
+func (f File) finish(note string) (wasTorn, done bool) {
+	text, err := os.ReadFile(note)
+	var w writing
+	if err != nil || json.Unmarshal(text, &w) != nil {
+		return false, false
+	}
+	now, err := f.Read()
+	if err != nil || !torn(now, w.Old, w.New) {
+		return false, err == nil
+	}
+	return true, files.Overwrite(f.Target(), now, w.New) == nil
+}
+
+// torn says whether a text is the new one up to a place from which on it goes on, or ends, as the old one does.
+func torn(now, old, text []byte) bool {
+	same := 0
+	for same < min(len(now), len(text)) && now[same] == text[same] {
+		same++
+	}
+	if bytes.Equal(now, old) || bytes.Equal(now, text) {
+		return false
+	}
+	if len(now) == len(old) {
+		return bytes.Equal(now[same:], old[same:])
+	}
+	return len(now) > len(old) && same == len(now)
+}
+
+// Writable says early whether Write will be able to change the file. Its folder must take new files. Either a new file
+// must be able to become like the file, or it must be possible to write the file itself.
+func (f File) Writable() error {
+	path := f.Target()
+	hint := "nothing was changed; give pulumiscale write access to the program's directory"
+	probe, err := os.CreateTemp(filepath.Dir(path), ".pulumiscale-*")
+	if err == nil {
+		_ = probe.Close()
+		if unlike := files.MakeLike(probe.Name(), path); unlike != nil {
+			if err = files.MayOverwrite(path); err != nil {
+				err = fmt.Errorf("a new file cannot take its place, for %w, and %w", unlike, err)
+				hint = "nothing was changed; run pulumiscale as the file's owner, or give it write access to the file"
+			}
+		}
+		err = errors.Join(err, os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return &scale.SetupError{Problem: f.Path + " cannot be written", Err: err, Hint: hint}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+// Package files does with files what differs from one operating system to another, or what a crash must not spoil: it
+// brings a text to disk, tells who owns a file and who may write it, and makes a new file like the one whose place it
+// takes. It must not know Pulumi, a stack, or what stands in a file.
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// IsForeign says whether the nearest existing folder above a path is somebody else's, who could not use what this
+// process makes in it.
+func IsForeign(path string) bool {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if owner, ok := OwnerOf(dir); ok || filepath.Dir(dir) == dir {
+			return ok && owner.foreign()
+		}
+	}
+}
+
+// Overwrite writes the text over a file's old one, in its place, from the first byte that differs, and brings it to
+// disk. A crash may leave the file half old and half new.
+func Overwrite(path string, old, text []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	same := 0
+	for same < min(len(old), len(text)) && old[same] == text[same] {
+		same++
+	}
+	_, err = file.WriteAt(text[same:], int64(same))
+	if err == nil && len(text) < len(old) {
+		err = file.Truncate(int64(len(text)))
+	}
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// unlikeError says why a new file cannot be what another one is.
+type unlikeError struct {
+	what string
+	err  error
+}
+
+func (e *unlikeError) Error() string {
+	if e.err == nil {
+		return e.what
+	}
+	return fmt.Sprintf("%s: %v", e.what, e.err)
+}
+
+func (e *unlikeError) Unwrap() error { return e.err }
+
+// Create makes a file in a folder with the text, for this user alone, and brings it to disk.
+func Create(dir string, text []byte) (path string, err error) {
+	file, err := os.CreateTemp(dir, ".pulumiscale-*")
+	if err != nil {
+		return "", err
+	}
+	return file.Name(), Finish(file, text)
+}
+
+// Finish writes the text to the file, brings it to disk and closes it.
+func Finish(file *os.File, text []byte) error {
+	_, err := file.Write(text)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// MayOverwrite says why a file cannot be written in its place; nil if it can be.
+func MayOverwrite(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// Names are the names in a folder, sorted; none if it cannot be read.
+func Names(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	return names
+}
+
+// IsFile says whether there is an ordinary file at a path.
+func IsFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,20 @@
+//go:build !windows
+
+package files
+
+import (
+	"os"
+	"syscall"
+)
+
+// GiveToOwnerOf gives a file to the owner of another one, if this process may do so: that is root, and otherwise nothing is
+// changed.
+func GiveToOwnerOf(file, other string) {
+	info, err := os.Stat(other)
+	if err != nil || os.Geteuid() != 0 {
+		return
+	}
+	if status, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = os.Chown(file, int(status.Uid), int(status.Gid))
+	}
+}

@@ -1,0 +1,36 @@
+package files
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// Owner is the owner of a folder. On Windows a new file inherits from its folder who may do what.
+type Owner struct{}
+
+// OwnerOf is not known here.
+func OwnerOf(string) (Owner, bool) { return Owner{}, false }
+
+// Differs is false.
+func (Owner) Differs() bool { return false }
+
+func (Owner) foreign() bool { return false }
+
+// Adopt does nothing.
+func (Owner) Adopt(string) {}
+
+// MakeLike gives a new file the attributes of the one at the path.
+func MakeLike(fresh, path string) error {
+	mode := fs.FileMode(0o600)
+	info, err := os.Stat(path)
+	if err == nil {
+		mode = info.Mode().Perm()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Chmod(fresh, mode)
+}
+
+// MayKeep is nil: a file can always be replaced by one that is like it, as far as MakeLike looks after that.
+func MayKeep(string) error { return nil }

@@ -1,0 +1,24 @@
+package process
+
+import (
+	"errors"
+	"os"
+)
+
+// Gate cannot be had here: a process inherits no files, so every engine is started when its configuration is known.
+type Gate struct{}
+
+// NewGate makes none.
+func NewGate(string) (*Gate, error) { return nil, errors.ErrUnsupported }
+
+// Open does nothing.
+func (*Gate) Open([]byte) error { return errors.ErrUnsupported }
+
+// Files are none.
+func (*Gate) Files() []*os.File { return nil }
+
+// Close does nothing.
+func (*Gate) Close() {}
+
+// IsGate is false.
+func IsGate(string) bool { return false }

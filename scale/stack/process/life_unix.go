@@ -1,0 +1,61 @@
+//go:build !windows
+
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// Detach puts the process into a group of its own. So a Ctrl-C in the terminal reaches PulumiScale alone, which decides
+// what becomes of a running update.
+func Detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// Tie locks a file in the name of the process that the command is going to be. The process inherits the open file, as
+// do the plugins that it starts. The lock lasts as long as one of them lives, whatever becomes of PulumiScale, which
+// lets go of the file by untie.
+func Tie(cmd *exec.Cmd, path string) (untie func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+	return func() { _ = file.Close() }, nil
+}
+
+// IsTied says whether a process that the file was locked for, or one that it started, still runs. It does not go by the
+// process's number, which may be somebody else's by now.
+func IsTied(path string, _ int) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	return errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
+// Interrupt asks the process to end gently, as Ctrl-C in a terminal would.
+func Interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
+
+// Pause makes the process wait, but not those that it has started, and Resume lets it go on. If PulumiScale dies
+// meanwhile, the system ends the wait: it hangs up on a process group without anybody above it.
+func Pause(p *os.Process) { _ = p.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func Resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
+
+// Kill ends the process, and what it has started, at once.
+func Kill(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
+// IsAlive says whether a process with the id runs on this machine. A process that has ended and whose parent has not
+// asked how does not run: in a container there may be nobody who ever asks.
+func IsAlive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return (err == nil || errors.Is(err, syscall.EPERM)) && !isZombie(pid)
+}

@@ -1,0 +1,49 @@
+//go:build !windows
+
+package process
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+)
+
+// Sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is
+// still what was decided on: nobody else would look, and somebody may just have deployed. It is a process of its own,
+// which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. An engine that is held
+// still goes on then, to its end.
+type Sentry struct {
+	word     *os.File
+	relieved sync.Once
+}
+
+// WatchOver sets a sentry over an engine. On a system without sh there is none: nil, which may be relieved too.
+func WatchOver(engine *os.Process) *Sentry {
+	in, out, err := os.Pipe()
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = in.Close() }()
+	const watch = `read -r word <&3 || { kill -INT "$0"; kill -CONT "$0"; }`
+	cmd := exec.Command("/bin/sh", "-c", watch, strconv.Itoa(engine.Pid)) //nolint:noctx // it ends by a word
+	cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", []string{}, []*os.File{in}
+	Detach(cmd)
+	if err := cmd.Start(); err != nil {
+		_ = out.Close()
+		return nil
+	}
+	go func() { _ = cmd.Wait() }()
+	return &Sentry{word: out}
+}
+
+// Relieve ends the watch: from now on the engine may outlive PulumiScale. Doing so again does nothing.
+func (s *Sentry) Relieve() {
+	if s == nil {
+		return
+	}
+	s.relieved.Do(func() {
+		_, _ = s.word.WriteString("\n")
+		_ = s.word.Close()
+	})
+}

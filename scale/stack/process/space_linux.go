@@ -1,0 +1,49 @@
+package process
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Space names where the numbers of processes mean what they do here: this container, or this machine, since its
+// last start. It is empty if that cannot be told.
+func Space() string { return space() }
+
+var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	space, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + " " + space
+})
+
+// MayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that took the place
+// of another one the numbers begin anew, and the number of the process that held a lock is something else's now. For
+// another user's process this cannot be told.
+func MayBeCLI(pid int) bool {
+	folder := filepath.Join("/proc", strconv.Itoa(pid))
+	program, err := os.Readlink(filepath.Join(folder, "exe"))
+	if err != nil {
+		return true
+	}
+	called, err := os.ReadFile(filepath.Join(folder, "comm"))
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc([]string{filepath.Base(program), string(called)}, func(name string) bool {
+		return strings.Contains(name, "pulumi") && !slices.ContainsFunc(otherPrograms(), func(other string) bool { return strings.HasPrefix(name, other) })
+	})
+}
+
+// otherPrograms begin the names of Pulumi's and our programs that lock no stack. The system keeps 15 letters of a name.
+func otherPrograms() []string {
+	return []string{"pulumiscale", "pulumi-resource", "pulumi-language", "pulumi-analyzer", "pulumi-tool"}
+}

@@ -1,0 +1,100 @@
+// Package project is a Pulumi program's directory as its files and the environment tell of it, without the CLI: the
+// project file, the language, the commit, the backend, the selected stack. It starts no process, changes nothing, and
+// where only the CLI can tell, it says that nothing is known.
+package project
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/gitutil"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Project is a Pulumi program's directory.
+type Project struct {
+	// Dir is the directory, and Path its project file. Both are absolute.
+	Dir, Path string
+	*workspace.Project
+}
+
+// Find finds the project that the directory is in.
+func Find(dir string) (*Project, error) {
+	if dir == "" {
+		dir = "."
+	}
+	abs, err := goingTo(dir)
+	if err == nil {
+		_, err = os.Stat(abs)
+	}
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "the directory " + dir + " cannot be read", Err: err,
+			Hint: "name a Pulumi program's directory with --cwd"}
+	}
+	path, err := workspace.DetectProjectPathFrom(abs)
+	if errors.Is(err, workspace.ErrProjectNotFound) {
+		return nil, &scale.SetupError{Problem: "no Pulumi.yaml in " + abs + " or above it",
+			Hint: "run pulumiscale in a Pulumi program's directory, or name it with --cwd"}
+	}
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "find the Pulumi project", Err: err}
+	}
+	loaded, err := workspace.LoadProject(path)
+	if err != nil {
+		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
+	}
+	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
+}
+
+// goingTo is where `pulumi --cwd DIR` believes itself to be: $PWD if that leads to the directory, as after a shell's
+// `cd`, else the path without links. The CLI looks for the project from there upwards, and uses that path to keep which
+// stack is selected.
+func goingTo(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil || dir == "." || runtime.GOOS == "windows" {
+		return abs, err
+	}
+	if here, err := os.Getwd(); err == nil && sameFile(here, abs) {
+		return here, nil
+	}
+	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
+		return resolved, nil
+	}
+	return abs, nil // the directory is not there
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+// ConfigFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and
+// project.
+func (p *Project) ConfigFile(stack string) string {
+	name := stack[strings.LastIndex(stack, "/")+1:]
+	return workspace.ProjectStackPath(p.Path, p.Project, tokens.QName(name))
+}
+
+// Commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
+func (p *Project) Commit() string {
+	repository, err := gitutil.GetGitRepository(p.Dir)
+	if err != nil || repository == nil {
+		return ""
+	}
+	defer func() { _ = repository.Close() }()
+	head, err := repository.Head()
+	if err != nil {
+		return ""
+	}
+	return head.Hash().String()
+}
