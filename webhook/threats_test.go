@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -41,22 +42,25 @@ func hasTest(t *testing.T, name string) bool {
 		_, err := os.Stat(filepath.Join("../e2e/testdata/script", name+".txtar"))
 		return err == nil
 	}
-	files, err := filepath.Glob("../*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	deeper, err := filepath.Glob("../*/*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range append(files, deeper...) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	found := false
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && len(d.Name()) > 2 && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
 		}
+		text, err := os.ReadFile(path)
 		if strings.Contains(string(text), "\nfunc "+name+"(") {
-			return true
+			found = true
+			return fs.SkipAll
 		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return false
+	return found
 }
