@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	edlib "github.com/hbollon/go-edlib"
 )
 
 // reader collects the mistakes of one document, in the order in which it meets them.
@@ -311,4 +313,18 @@ func compact(v any) string {
 func enumerate(names []string, conjunction string) string {
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " " + conjunction + " " + names[last]
+}
+
+// nearest is the known name that a misspelt one most likely means, or "" if none is similar. A swap of two neighbouring
+// letters counts as one edit, and letter case as none. One edit is allowed for every three letters. If several names
+// are equally near, it is the first of them.
+func nearest(name string, known []string) string {
+	best, least := "", max(1, len([]rune(name))/3)+1
+	for _, candidate := range known {
+		edits := edlib.OSADamerauLevenshteinDistance(strings.ToLower(name), strings.ToLower(candidate))
+		if edits < least {
+			best, least = candidate, edits
+		}
+	}
+	return best
 }

@@ -171,3 +171,85 @@ func (s *Snapshot) AgreesWithHistory() bool {
 	}
 	return true
 }
+
+// PastScalings are the scalings that a snapshot tells of, as History lists them; enough is false if older ones belong
+// to them.
+func (s *Snapshot) PastScalings(pool string, limit int) (scalings []Scaling, enough bool, err error) {
+	names := s.Rules.Names()
+	if pool != "" {
+		if _, err := s.Rules.Find(pool); err != nil {
+			return nil, false, err
+		}
+		names = []string{pool}
+	}
+	scalings = ScalingsOf(s.Updates, names)
+	if !s.Complete {
+		scalings = sureOf(scalings, s.Updates, names)
+	}
+	return scalings[:min(cmp.Or(limit, len(scalings)), len(scalings))], s.Complete || limit > 0 && len(scalings) >= limit, nil
+}
+
+// ScalingsOf are the scalings of some pools, newest first.
+func ScalingsOf(updates []Update, pools []string) []Scaling {
+	var out []Scaling
+	for _, pool := range pools {
+		out = append(out, Scalings(updates, pool)...)
+	}
+	slices.SortStableFunc(out, func(a, b Scaling) int { return b.End.Compare(a.End) })
+	return out
+}
+
+// sureOf keeps, of the scalings in the newest updates, those between which none can be missing: those since every
+// pool's count is known.
+func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
+	var since time.Time
+	for _, pool := range pools {
+		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != KindUpdate || !u.Succeeded || !u.means(pool) })
+		if len(known) == 0 {
+			return nil
+		}
+		since = Later(since, known[len(known)-1].End)
+	}
+	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
+}
+
+// Program tells how the program of this checkout, with its configuration, compares with what was deployed.
+type Program struct {
+	// Deploy is the newest successful update that is no scaling of ours; nil if the part of the history that was read
+	// has none. Commit is the commit that the program's directory is at; empty outside of a repository.
+	Deploy *Deploy
+	Commit string
+	// ConfigDiffers are the keys whose values in the configuration file are not those of the last successful update.
+	// The rules' own keys are not among them.
+	ConfigDiffers []string
+	// FileMissing says that there is no configuration file.
+	FileMissing bool
+}
+
+// Remarks say what differs, in sentences for people, with the path of the configuration file; none if nothing does.
+func (p Program) Remarks(file string) []string {
+	var out []string
+	if p.OtherCommit() {
+		out = append(out, fmt.Sprintf("the stack was deployed from %s, and this checkout is at commit %s", p.Deploy, Abbreviate(p.Commit)))
+	}
+	if p.FileMissing {
+		out = append(out, file+" is missing: nothing can be scaled without the stack's configuration")
+	}
+	if len(p.ConfigDiffers) > 0 && !p.FileMissing {
+		out = append(out, fmt.Sprintf("%s differs from the last successful update in %s: a scaling uses what was deployed, and leaves the file's values to somebody's `pulumi up`",
+			file, strings.Join(p.ConfigDiffers, ", ")))
+	}
+	return out
+}
+
+// OtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as both
+// are known.
+func (p Program) OtherCommit() bool {
+	return p.Deploy != nil && p.Deploy.Commit != "" && p.Commit != "" && p.Deploy.Commit != p.Commit
+}
+
+// Remarked says that the way in which the program or its configuration compares with what was deployed has changed; see
+// [Program.Remarks].
+type Remarked struct{ Remarks []string }
+
+func (Remarked) IsEvent() {}
