@@ -108,7 +108,7 @@ func lockHint(e *scale.LockedError) string {
 	}
 	switch {
 	case len(e.Holders) > 0 && dead == len(e.Holders):
-		return "the lock is stale: " + cancel + " takes it away"
+		return scale.StaleLock(cancel)
 	case len(e.Holders) > 0:
 		return "wait for the update to end, or give --retries and --retry-delay more time"
 	}

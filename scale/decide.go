@@ -190,13 +190,13 @@ func (r Rule) pauses(d Direction) bool {
 // completed now. One that lies further ahead than the cooldown lasts is no guide any more: it would hold for as long as
 // the clocks differ.
 func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
-	hold := c.Down
+	lasts := c.Down
 	if direction == Up {
-		hold = c.Up
+		lasts = c.Up
 	}
-	last := believable(pool.LastUp, now.Add(hold))
+	last := believable(pool.LastUp, now.Add(lasts))
 	if direction == Down || !c.Split {
-		last = Later(last, believable(pool.LastDown, now.Add(hold)))
+		last = Later(last, believable(pool.LastDown, now.Add(lasts)))
 	}
 	if direction == 0 || last.IsZero() {
 		return time.Time{}
@@ -204,7 +204,7 @@ func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time
 	if last.After(now) {
 		last = now
 	}
-	return last.Add(hold)
+	return last.Add(lasts)
 }
 
 // believable is a time that is not after the limit; else none.

@@ -135,6 +135,9 @@ func (h Holder) String() string {
 	return s
 }
 
+// StaleLock says what to do about a lock whose process is gone. The command takes it away.
+func StaleLock(command string) string { return "the lock is stale: " + command + " takes it away" }
+
 func (e *LockedError) Error() string {
 	if len(e.Holders) == 0 {
 		return fmt.Sprintf("stack %s is locked by another update", e.Stack)

@@ -127,7 +127,7 @@ func TestSchemaAndParserKnowTheSameFields(t *testing.T) {
 		"trigger":        {"onClear"}, // and those of reaction
 		"strategy":       {"type"},    // and those of its types:
 	}
-	for _, kind := range []StrategyType{Step, Percent, Exact, TargetTracking} {
+	for _, kind := range strategyTypes() {
 		parser[string(kind)] = fields(func(o *object) { strategyFields(kind)(o) }, "type")
 	}
 	schema := map[string][]string{}

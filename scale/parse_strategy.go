@@ -20,10 +20,10 @@ func readStrategy(v node) Strategy {
 	if !ok {
 		return Strategy{}
 	}
-	kind, ok := required(o, "type", wordForm(Step, Percent, Exact, TargetTracking))
+	kind, ok := required(o, "type", wordForm(strategyTypes()...))
 	if !ok {
 		// Which fields are right depends on the type, so only those that no type has are mistakes.
-		for _, t := range []StrategyType{Step, Percent, Exact, TargetTracking} {
+		for _, t := range strategyTypes() {
 			every := &object{node: node{reader: &reader{}}}
 			strategyFields(t)(every)
 			o.known = append(o.known, every.known...)
@@ -37,18 +37,14 @@ func readStrategy(v node) Strategy {
 	return strategy
 }
 
+// strategyTypes are all types, as messages list them.
+func strategyTypes() []StrategyType { return []StrategyType{Step, Percent, Exact, TargetTracking} }
+
 // strategyFields reads the fields that a strategy of the type has beside the type itself.
 func strategyFields(t StrategyType) func(*object) Strategy {
-	switch t {
-	case Step:
-		return stepFields
-	case Percent:
-		return percentFields
-	case Exact:
-		return exactFields
-	default:
-		return targetTrackingFields
-	}
+	return map[StrategyType]func(*object) Strategy{
+		Step: stepFields, Percent: percentFields, Exact: exactFields, TargetTracking: targetTrackingFields,
+	}[t]
 }
 
 func stepFields(o *object) Strategy {

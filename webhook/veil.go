@@ -78,8 +78,8 @@ func (h hidden) cutFrom(text string) string {
 
 func endsInName(text string) bool { return text != "" && isOfName(text[len(text)-1]) }
 
-// beginsWithName says whether a text begins with more of a file's name. Dots before it may also be the end of a
-// sentence, and do not count.
+// beginsWithName says whether the text behind a path goes on with the same name, as in /srv/app-old. Dots at its
+// beginning are passed over: /srv/app. may be the end of a sentence.
 func beginsWithName(text string) bool {
 	text = strings.TrimLeft(text, ".")
 	return text != "" && isOfName(text[0])

@@ -18,7 +18,7 @@ type Hold struct {
 	By     string    `json:"by,omitempty"`
 }
 
-// HoldOf is a hold of the domain's; nil for none.
+// HoldOf is one of the domain's holds as the document has it; nil for none.
 func HoldOf(h *scale.Hold) *Hold {
 	if h == nil {
 		return nil
@@ -26,7 +26,7 @@ func HoldOf(h *scale.Hold) *Hold {
 	return &Hold{Pool: h.Pool, Since: h.Since.UTC(), Until: h.Until.UTC(), Reason: h.Reason, By: h.By}
 }
 
-// HoldsOf are holds of the domain's; never nil.
+// HoldsOf are the domain's holds as the document has them; never nil.
 func HoldsOf(holds scale.Holds) []Hold {
 	out := make([]Hold, len(holds))
 	for i, h := range holds {

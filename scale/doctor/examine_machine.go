@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 func (v *visit) lookAtEnvironment(context.Context) finding {
@@ -136,7 +138,7 @@ func (v *visit) lookAtLocks(ctx context.Context) finding {
 		case lock.User == "":
 			line = "an update is running, since " + moment(lock.Since)
 		case lock.Dead:
-			result, hint = Problem, "the lock is stale: "+cancel+" takes it away"
+			result, hint = Problem, scale.StaleLock(cancel)
 		case !lock.Here && v.Now().Sub(lock.Since) > stale:
 			result = Problem
 			hint = "see on " + lock.Host + " whether process " + fmt.Sprint(lock.PID) + " still runs; if not, " + cancel + " takes the lock away"

@@ -72,7 +72,7 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 // updates are. q.mu must be held.
 func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
-		p.Pending = q.known.snap.PendingBy(q.proved.proof)[pool]
+		p.Pending = q.known.snap.PendingBy(q.proofs.proof)[pool]
 		return &p
 	}
 	work := scale.Commitments{Began: q.worker.busy[pool]}
@@ -85,7 +85,7 @@ func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 			work.Waiting = append(work.Waiting, e.op.Intent)
 		}
 	}
-	p := scale.Project(q.known.snap, q.proved.proof, pool, work, now)
+	p := scale.Project(q.known.snap, q.proofs.proof, pool, work, now)
 	return &p
 }
 

@@ -56,11 +56,3 @@ func (q *Queue) repeatAt(first Operation) time.Time {
 	}
 	return ended.Add(doubled(q.options.RepeatDelay, first.failures()-2, q.options.MaxRepeatDelay))
 }
-
-// doubled is a delay that is doubled so many times, up to the longest.
-func doubled(delay time.Duration, times int, longest time.Duration) time.Duration {
-	for range min(times, 32) {
-		delay = min(2*delay, longest)
-	}
-	return delay
-}

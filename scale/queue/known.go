@@ -141,8 +141,8 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 	}
 	clear(q.projections)
 	q.chores.pollAt = q.now().Add(q.options.Poll)
-	if deployed || q.proved.unproved == 0 { // a proof that cannot be made has its own time
-		q.proved.proveAt = time.Time{}
+	if deployed || q.proofs.unproved == 0 { // a proof that cannot be made has its own time
+		q.proofs.proveAt = time.Time{}
 	}
 	return news
 }

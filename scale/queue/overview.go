@@ -38,7 +38,7 @@ type Overview struct {
 // stack was.
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
-	snap, proof := q.known.snap, q.proved.proof
+	snap, proof := q.known.snap, q.proofs.proof
 	out := Overview{ReadAt: q.known.began, Unready: q.unreadyReason(), RulesErr: q.known.rulesErr, Open: q.ledger.operations(), RetryAt: q.worker.retryAt, Upcoming: q.listUpcoming()}
 	q.mu.Unlock()
 	if snap == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// proved is what a queue knows to be pending. The queue's mu guards it.
-type proved struct {
+// proofs is what a queue knows of what is pending, and when it finds out again. The queue's mu guards it.
+type proofs struct {
 	// proof is the last one; nil if none has been made yet.
 	proof *scale.Proof
 	// proveAt is when it is next looked whether a proof is needed. unproved is how often in a row none could be made.
@@ -36,10 +36,10 @@ func (q *Queue) isIdle() bool {
 // proveWhenIdle has a proof made of what is pending while there is time for that, so that no alarm waits for it. q.mu
 // must be held.
 func (q *Queue) proveWhenIdle(now time.Time) {
-	if q.proved.proving || q.proved.proveAt.After(now) || !q.isIdle() {
+	if q.proofs.proving || q.proofs.proveAt.After(now) || !q.isIdle() {
 		return
 	}
-	q.proved.proving, q.proved.proveAt = true, now.Add(q.options.Poll)
+	q.proofs.proving, q.proofs.proveAt = true, now.Add(q.options.Poll)
 	snap := *q.known.snap
 	q.background.Go(func() {
 		ctx, cancel := context.WithTimeout(q.lifetime, proveTimeout)
@@ -51,7 +51,7 @@ func (q *Queue) proveWhenIdle(now time.Time) {
 		}
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.proved.proving = false
+		q.proofs.proving = false
 	})
 }
 
@@ -59,19 +59,19 @@ func (q *Queue) proveWhenIdle(now time.Time) {
 func (q *Queue) noteProof(proof *scale.Proof, err error) {
 	q.mu.Lock()
 	told := scale.Proved{Err: err}
-	news := err != nil && q.proved.unproved == 0
+	news := err != nil && q.proofs.unproved == 0
 	switch {
 	case err != nil:
-		q.proved.proveAt = q.now().Add(min(q.options.Poll<<min(q.proved.unproved, 10), mostProveDelay))
-		q.proved.unproved++
+		q.proofs.proveAt = q.now().Add(min(q.options.Poll<<min(q.proofs.unproved, 10), mostProveDelay))
+		q.proofs.unproved++
 	case q.known.snap != nil: // scaling may have been switched off meanwhile, and there is nothing to prove any more
 		told.Pending = q.known.snap.PendingBy(proof)
-		news = q.proved.unproved > 0 || !reflect.DeepEqual(told.Pending, q.known.snap.PendingBy(q.proved.proof))
-		q.proved.proof, q.proved.unproved = proof, 0
+		news = q.proofs.unproved > 0 || !reflect.DeepEqual(told.Pending, q.known.snap.PendingBy(q.proofs.proof))
+		q.proofs.proof, q.proofs.unproved = proof, 0
 		q.noteSizes(proof)
 		clear(q.projections)
 	}
-	q.proved.proving = false
+	q.proofs.proving = false
 	q.mu.Unlock()
 	if news {
 		q.tell(told)
@@ -96,7 +96,7 @@ func (q *Queue) noteSizes(proof *scale.Proof) {
 // because of what has been put right meanwhile.
 func (q *Queue) refreshPending(intents []scale.Intent) {
 	q.mu.Lock()
-	snap, proof := q.known.snap, q.proved.proof
+	snap, proof := q.known.snap, q.proofs.proof
 	q.mu.Unlock()
 	if snap == nil || !slices.ContainsFunc(intents, func(i scale.Intent) bool { return len(proof.Pending(i.Pool)) > 0 }) {
 		return
@@ -107,7 +107,7 @@ func (q *Queue) refreshPending(intents []scale.Intent) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.known.snap == snap && q.proved.proof == proof {
-		q.proved.proof = now
+	if q.known.snap == snap && q.proofs.proof == proof {
+		q.proofs.proof = now
 	}
 }

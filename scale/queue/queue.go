@@ -52,7 +52,7 @@ type Queue struct {
 	settling    settling
 	known       known
 	readings    readings
-	proved      proved
+	proofs      proofs
 	writable    writable
 }
 
@@ -73,8 +73,9 @@ type Options struct {
 	// meanwhile.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach;
-	// it doubles with each failure in a row, up to MaxRetryDelay. Pools that could not be settled, which nobody waits
-	// for, are tried again after five times as long. Defaults: 1 s and 1 min.
+	// it doubles with each failure in a row, up to MaxRetryDelay, or up to an eighth of that if a look without an
+	// engine saw the lock. Pools that could not be settled, which nobody waits for, are tried again after five times as
+	// long. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
 	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its
 	// operations in a row; it doubles with each further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.

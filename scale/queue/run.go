@@ -200,8 +200,8 @@ func (q *Queue) idleTime(reading bool) time.Duration {
 	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
 		next = soon
 	}
-	if !q.proved.proving && q.isIdle() && q.proved.proveAt.Before(next) {
-		next = q.proved.proveAt
+	if !q.proofs.proving && q.isIdle() && q.proofs.proveAt.Before(next) {
+		next = q.proofs.proveAt
 	}
 	if at, ok := q.glances.next(); ok && at.Before(next) {
 		next = at

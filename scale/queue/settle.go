@@ -1,9 +1,7 @@
 package queue
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -39,9 +37,6 @@ const (
 	settleShare = 5
 	// newsShare is how many of the first waits are between two tries to settle at least, whatever happens.
 	newsShare = 30
-	// seenShare is how many times as often, at the longest wait, a stack is tried that a look without an engine saw to
-	// be locked.
-	seenShare = 8
 )
 
 // hasUnsettled says whether there are pools to settle now.
@@ -139,19 +134,4 @@ func messageOf(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// retryDelay is the wait before operations that could not be carried out because of err are tried again. q.mu must be
-// held.
-func (q *Queue) retryDelay(err error) time.Duration {
-	delay := q.backoff(q.worker.failures)
-	if locked, ok := errors.AsType[*scale.LockedError](err); ok && locked.Seen {
-		delay = min(delay, cmp.Or(q.options.MaxRetryDelay/seenShare, q.options.RetryDelay))
-	}
-	return delay
-}
-
-// backoff is the wait after so many failures in a row before the present one.
-func (q *Queue) backoff(failures int) time.Duration {
-	return doubled(q.options.RetryDelay, failures, q.options.MaxRetryDelay)
 }

@@ -73,7 +73,7 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 		return nil, unavailable(err)
 	}
 	q.mu.Lock()
-	proof := q.proved.proof
+	proof := q.proofs.proof
 	q.mu.Unlock()
 	return snap.Statuses(q.now(), proof), nil
 }

@@ -88,7 +88,7 @@ func TestSettle(t *testing.T) {
 		t.Run(string(c.mode), func(t *testing.T) {
 			s := snap()
 			fake := scaletest.NewStack(t, s)
-			fake.Held = true
+			fake.Locked = true
 			restored, err := fixDrift(context.Background(), fake, s, c.mode, scalerOf(fake).Observe)
 			if diff := cmp.Diff(c.err, err); diff != "" {
 				t.Errorf("error: -want +got:\n%s", diff)
@@ -122,7 +122,7 @@ func TestSettlePassesErrorsOn(t *testing.T) {
 	broken := errors.New("disk full")
 	s := scaletest.Snapshot(scaletest.WithFile("worker", "-"))
 	fake := scaletest.NewStack(t, s)
-	fake.Held = true
+	fake.Locked = true
 	fake.OnWrite = func(int) error { return broken }
 	if _, err := fixDrift(context.Background(), fake, s, scale.Restore, scale.Unobserved); !errors.Is(err, broken) || err.Error() != "restore Pulumi.dev.yaml: disk full" {
 		t.Errorf("got %v", err)

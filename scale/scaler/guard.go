@@ -7,12 +7,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// prove previews a plan if a rule's guard asks for it, if protected resources may be met, or if the pool's last update
-// is not proved. It also does so if the engine might take something for success that is none. That can be a target that
-// matches nothing in the state (a pool at zero, or a mistake). It can also be a scale-in of resources on which others
-// depend: the engine keeps these without a word unless the others are targets too. Pools that fail are taken out of the
-// plan.
-func (s *Scaler) prove(ctx context.Context, snap *scale.Snapshot, p scale.Plan) (scale.Plan, error) {
+// tryInPreview previews a plan if a rule's guard asks for it, if protected resources may be met, or if the pool's last
+// update is not proved. It also does so if the engine might take something for success that is none. That can be a
+// target that matches nothing in the state (a pool at zero, or a mistake). It can also be a scale-in of resources on
+// which others depend: the engine keeps these without a word unless the others are targets too. Pools that fail are
+// taken out of the plan.
+func (s *Scaler) tryInPreview(ctx context.Context, snap *scale.Snapshot, p scale.Plan) (scale.Plan, error) {
 	needed := slices.ContainsFunc(p.Moves, func(m scale.Move) bool {
 		rule := snap.Rules[m.Pool]
 		return len(rule.Guard) > 0 || len(scale.UnmatchedTargets(rule, snap.Resources)) > 0 || snap.MayKeep(rule, m) || snap.MayMeetProtected(rule, m) || snap.IsDoubtful(m.Pool)
@@ -22,7 +22,7 @@ func (s *Scaler) prove(ctx context.Context, snap *scale.Snapshot, p scale.Plan) 
 	}
 	result, err := s.Stack.Preview(ctx, p.Change, s.Observe)
 	if rest, refused := p.RefuseProtected(snap, err); refused {
-		return s.prove(ctx, snap, rest)
+		return s.tryInPreview(ctx, snap, rest)
 	}
 	if err != nil {
 		return p, scale.NameTarget(snap, p, err)

@@ -72,12 +72,12 @@ func TestLoopPool(t *testing.T) {
 			}
 			result := &scale.Result{Steps: c.steps, Seen: seen, Output: scaletest.OutputOf(c.snap.Rules, nil)}
 			fake.OnPreview = func(int, scale.Change) (*scale.Result, error) { return result, nil }
-			proved, err := scalerOf(fake).prove(t.Context(), c.snap, p)
+			tried, err := scalerOf(fake).tryInPreview(t.Context(), c.snap, p)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := proved.Decisions[0].Outcome; got != c.want {
-				t.Errorf("%s: %s, want %s", got, proved.Decisions[0].Reason, c.want)
+			if got := tried.Decisions[0].Outcome; got != c.want {
+				t.Errorf("%s: %s, want %s", got, tried.Decisions[0].Reason, c.want)
 			}
 			if got := slices.Contains(fake.Calls, "preview"); got != c.previews {
 				t.Errorf("previewed: %v, want %v", got, c.previews)

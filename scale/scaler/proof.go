@@ -144,9 +144,9 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 	return out, nil
 }
 
-// proved decides intents on a stack with the proof of what is pending there: the sizes that the state has count, and
-// pools with pending changes are taken out.
-func (s *Scaler) proved(ctx context.Context, snap *scale.Snapshot, lasting bool, decide func() scale.Plan) (scale.Plan, error) {
+// decideOnProof decides intents on a stack with the proof of what is pending there: the sizes that the state has count,
+// and pools with pending changes are taken out.
+func (s *Scaler) decideOnProof(ctx context.Context, snap *scale.Snapshot, lasting bool, decide func() scale.Plan) (scale.Plan, error) {
 	p := decide()
 	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.DoubtsSizes()) {
 		return p, nil

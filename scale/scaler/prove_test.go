@@ -42,7 +42,7 @@ func TestProve(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fake := scaletest.NewStack(t, c.snap)
 			fake.OnPreview = func(int, scale.Change) (*scale.Result, error) { return &c.preview, nil }
-			p, err := scalerOf(fake).prove(context.Background(), c.snap, scale.MakePlan(c.snap, []scale.Intent{scaletest.ToCount(5)}, scaletest.Noon))
+			p, err := scalerOf(fake).tryInPreview(context.Background(), c.snap, scale.MakePlan(c.snap, []scale.Intent{scaletest.ToCount(5)}, scaletest.Noon))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestAProtectedResourceRefusesItsPoolAndNoOther(t *testing.T) {
 				}
 				return otherwise(n, c2)
 			}
-			p, err := scalerOf(fake).prove(context.Background(), snap, scale.MakePlan(snap, []scale.Intent{scaletest.ToCount(2), {Pool: "api", Count: new(4)}}, scaletest.Noon))
+			p, err := scalerOf(fake).tryInPreview(context.Background(), snap, scale.MakePlan(snap, []scale.Intent{scaletest.ToCount(2), {Pool: "api", Count: new(4)}}, scaletest.Noon))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestProveNamesThePoolOfATarget(t *testing.T) {
 	fake.OnPreview = func(int, scale.Change) (*scale.Result, error) {
 		return nil, &scale.TargetError{Target: scaletest.WorkerURN}
 	}
-	_, err := scalerOf(fake).prove(context.Background(), snap, scale.MakePlan(snap, []scale.Intent{scaletest.ToCount(5)}, scaletest.Noon))
+	_, err := scalerOf(fake).tryInPreview(context.Background(), snap, scale.MakePlan(snap, []scale.Intent{scaletest.ToCount(5)}, scaletest.Noon))
 	var target *scale.TargetError
 	if !errors.As(err, &target) || target.Pool != "worker" {
 		t.Errorf("got %#v", err)

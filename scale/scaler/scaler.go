@@ -56,7 +56,7 @@ func (s *Scaler) Preview(ctx context.Context, intents []scale.Intent) (*scale.Pl
 		if snap, err = s.WithHolds(snap); err != nil {
 			return nil, err
 		}
-		p, err = s.proved(ctx, snap, false, func() scale.Plan { return scale.MakePlan(snap, intents, s.Now()) })
+		p, err = s.decideOnProof(ctx, snap, false, func() scale.Plan { return scale.MakePlan(snap, intents, s.Now()) })
 		if err != nil || len(p.Moves) == 0 {
 			return nil, err
 		}
@@ -167,8 +167,8 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	return p.Change.ID, s.Prepare(p.Change)
 }
 
-// retryUnlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if what
-// it was decided on had changed.
+// retryUnlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if
+// what it was decided on had changed.
 func retryUnlocked[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	var locked *scale.LockedError
@@ -316,11 +316,11 @@ func (s *Scaler) plan(ctx context.Context, snap *scale.Snapshot, o Order) (_ sca
 	if o.settle != nil {
 		return s.provedSettlement(ctx, snap, o.settle)
 	}
-	p, err := s.proved(ctx, snap, true, func() scale.Plan { return scale.MakePlan(snap, o.Intents, s.Now()) })
+	p, err := s.decideOnProof(ctx, snap, true, func() scale.Plan { return scale.MakePlan(snap, o.Intents, s.Now()) })
 	if err != nil {
 		return p, err
 	}
-	return s.prove(ctx, snap, p)
+	return s.tryInPreview(ctx, snap, p)
 }
 
 // checkConfigFile refuses to go on without the stack's configuration file: the program would run without the settings

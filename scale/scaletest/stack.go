@@ -49,8 +49,8 @@ type Stack struct {
 	Observed []scale.Event
 	// Concluded are the results that Conclude was told of, by the update's id.
 	Concluded map[string][]scale.MoveResult
-	// Held says that the stack is locked.
-	Held bool
+	// Locked says that somebody holds the directory's lock.
+	Locked bool
 }
 
 // Observe notes an event.
@@ -78,10 +78,10 @@ func (f *Stack) TryLock() (func(), bool, error) {
 }
 
 func (f *Stack) hold() func() {
-	f.Held = true
+	f.Locked = true
 	return func() {
 		f.Calls = append(f.Calls, "unlock")
-		f.Held = false
+		f.Locked = false
 	}
 }
 
@@ -119,7 +119,7 @@ func (f *Stack) Prepare(c scale.Change) func() {
 func (f *Stack) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*scale.Result, error) {
 	f.t.Helper()
 	f.Calls = append(f.Calls, "update")
-	if !f.Held {
+	if !f.Locked {
 		f.t.Error("an update without the lock")
 	}
 	if err := ctx.Err(); err != nil {
@@ -148,7 +148,7 @@ func (f *Stack) Conclude(id string, results []scale.MoveResult) {
 func (f *Stack) Write(settings []scale.Setting) error {
 	f.t.Helper()
 	f.Calls = append(f.Calls, "write")
-	if !f.Held {
+	if !f.Locked {
 		f.t.Error("a write without the lock")
 	}
 	f.Written = append(f.Written, settings)

@@ -5,7 +5,6 @@ package span
 import (
 	"context"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -34,9 +33,4 @@ func End(s trace.Span, err error) {
 		s.SetStatus(codes.Error, err.Error())
 	}
 	s.End()
-}
-
-// Note adds what has become known to the span that ctx is about.
-func Note(ctx context.Context, attributes ...attribute.KeyValue) {
-	trace.SpanFromContext(ctx).SetAttributes(attributes...)
 }

@@ -301,8 +301,8 @@ func (r *record) lastSign() time.Time {
 	return r.Started
 }
 
-// lockSlack is how much later than its engine was about to start a lock may have been taken, at most, to be that
-// engine's: a process of somebody else's may have the same number later.
+// lockSlack is the longest time from the start of an engine to its taking the lock. A lock that was taken later is
+// another process's, to which the system gave the same number.
 const lockSlack = 10 * time.Minute
 
 // owns says whether a dead engine of ours is the holder of a lock.

@@ -45,7 +45,8 @@ const (
 	BySNS
 )
 
-// Table is the table of all dialects. The last dialect of a path takes what no other one there is recognized by.
+// Table is the table of all dialects. The last dialect of a path takes what no other one there is recognized by. A body
+// that has gone astray is said to be of the first dialect here that recognizes it.
 func Table() []Dialect {
 	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), direct()}
 }

@@ -72,8 +72,8 @@ func (f File) writingFile() string {
 	return filepath.Join(f.StateDir, "writing.json")
 }
 
-// overwrite writes the text over a file's, in its place, and first notes both texts: a crash may leave the file half old
-// and half new.
+// overwrite replaces what is in a file, and keeps the file itself. A crash may leave it half old and half new, so both
+// texts are noted in the state directory first, if there is one.
 func (f File) overwrite(path string, old, text []byte) (err error) {
 	if f.StateDir != "" {
 		record, err := json.Marshal(writing{Old: old, New: text})
