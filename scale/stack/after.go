@@ -43,7 +43,7 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 	}
 	process.Pause(engine)
 	defer process.Resume(engine)
-	d.previous, d.err = s.previous(ctx, change.ID)
+	d.previous, d.err = s.previous(ctx, change)
 }
 
 // elsewhere says whether the update followed another one than the one on which its change was decided. If that cannot

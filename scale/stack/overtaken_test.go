@@ -79,14 +79,34 @@ func headOf(t *testing.T, text string) string {
 	return head([]entry{e})
 }
 
-func TestOwnUpdateIsNotWhatItFollows(t *testing.T) {
-	e := newEngine(t)
+func TestPreviousUpdate(t *testing.T) {
 	before := past("update", "succeeded", time.Hour, counted, "")
-	later := past("update", "succeeded", 0, counted, "somebody's")
-	e.put("history1.json", history(later, past("update", "succeeded", time.Second, counted, "pulumiscale/mine"), before))
-	got, err := e.previous(context.Background(), "pulumiscale/mine")
-	if diff := cmp.Diff(headOf(t, before), got); diff != "" || err != nil {
-		t.Errorf("error %v, -want +got:\n%s", err, diff)
+	others := past("update", "succeeded", 0, counted, "somebody's")
+	mine := past("update", "succeeded", time.Second, counted, "pulumiscale/mine after=h pools=worker")
+	tried := past("update", "failed", time.Second, counted, "pulumiscale/mine after=h pools=worker")
+	running := past("update", "in-progress", 0, counted, "pulumiscale/mine after=h pools=worker")
+	for _, c := range []struct {
+		name    string
+		history []string
+		// decided is what the newest update was when the change was decided on.
+		decided, want string
+	}{
+		{"of one that runs is the newest", []string{running, before}, before, before},
+		{"also if the running one is not listed", []string{before}, before, before},
+		{"or somebody else's that came in between", []string{running, others, before}, before, others},
+		{"of one that has ended comes before it", []string{mine, before}, before, before},
+		{"even if others came after it", []string{others, mine, before}, before, before},
+		{"of another attempt is the attempt before", []string{running, tried, before}, tried, tried},
+		{"also if the running one is not listed, and there were two", []string{tried, tried, before}, tried, tried},
+		{"or somebody else's that came after that attempt", []string{running, others, tried, before}, tried, others},
+		{"also if the running one is not listed, after an attempt", []string{others, tried, before}, tried, others},
+	} {
+		e := newEngine(t)
+		e.put("history1.json", history(c.history...))
+		got, err := e.previous(context.Background(), scale.Change{ID: "pulumiscale/mine", Head: headOf(t, c.decided)})
+		if diff := cmp.Diff(headOf(t, c.want), got); diff != "" || err != nil {
+			t.Errorf("%s: error %v, -want +got:\n%s", c.name, err, diff)
+		}
 	}
 }
 

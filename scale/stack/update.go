@@ -165,8 +165,10 @@ func (f *follower) touched(targets []string) bool {
 // others after it.
 const entriesAround = 5
 
-// previous identifies the newest completed update before the one with the id, or the newest of all while that one runs.
-func (s *Stack) previous(ctx context.Context, id string) (string, error) {
+// previous identifies the newest completed update before that of a change, or the newest of all while that one runs. An
+// earlier attempt at the change has the same mark. If the change was decided on what that attempt left, its update is
+// not the one that is looked for: that one came after it.
+func (s *Stack) previous(ctx context.Context, change scale.Change) (string, error) {
 	var entries []entry
 	var err error
 	for range 3 {
@@ -174,6 +176,9 @@ func (s *Stack) previous(ctx context.Context, id string) (string, error) {
 			break
 		}
 	}
-	own := slices.IndexFunc(entries, func(e entry) bool { return e.id() == id })
+	own := slices.IndexFunc(entries, func(e entry) bool { return e.id() == change.ID })
+	if own >= 0 && head(entries[own:]) == change.Head {
+		own = -1
+	}
 	return head(entries[own+1:]), err
 }
