@@ -169,8 +169,11 @@ func (q *Queue) applyReport(b *batch, report *scale.Report, err error) {
 	var after aftermath
 	if updated {
 		after = q.lookAfterUpdate()
-		if !b.didAsDecided(report, err) {
+		switch {
+		case !b.didAsDecided(report, err):
 			after = after.ifCertain()
+		case after.snap == nil:
+			after.snap = b.foreseen(report, err, now)
 		}
 	}
 	q.mu.Lock()
