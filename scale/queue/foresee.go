@@ -2,7 +2,6 @@ package queue
 
 import (
 	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -13,9 +12,8 @@ import (
 // as it was read just before, with what the report says was done. It is nil if that cannot be said: not all went well,
 // another update came in between, something is not proved or was left in between, or there are no valid rules.
 func (b *batch) foreseen(report *scale.Report, err error, now time.Time) *scale.Snapshot {
-	unproved := slices.ContainsFunc(report.Results, func(r scale.MoveResult) bool { return r.Unverified != "" })
 	change := report.Change
-	if err != nil || unproved || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled)+len(b.base.Unverified) > 0 || change.ID != b.id || change.Head != b.base.Head {
+	if !b.didAsDecided(report, err) || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled)+len(b.base.Unverified) > 0 || change.Head != b.base.Head {
 		return nil
 	}
 	snap := *b.base
