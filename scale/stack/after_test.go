@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 const (
@@ -162,7 +163,7 @@ func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 
 func (e engine) replaceInMemory(old, with string) {
 	e.t.Helper()
-	text := content(e.t, e.memoryFile())
+	text := filestest.Content(e.t, e.memoryFile())
 	if !strings.Contains(text, old) {
 		e.t.Fatalf("no %s in %s", old, text)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
@@ -81,7 +82,7 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		return basis{}, err
 	}
 	sum := sha256.New()
-	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.Commit(), config, fileMark(s.command.path), s.plugins.digest())
+	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.Commit(), config, fileMark(s.command.Path), s.plugins.digest())
 	for _, variable := range lastingEnvironment() {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}
@@ -270,7 +271,7 @@ func lastingEnvironment() []string {
 		// These open the stack, and no program goes by them; even a digest of a short passphrase would tell something.
 		"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN",
 	}
-	out := slices.DeleteFunc(environment(os.Environ(), ""), func(variable string) bool {
+	out := slices.DeleteFunc(cli.Environment(os.Environ(), ""), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(passing, name) || strings.HasPrefix(name, "PULUMISCALE_") || strings.HasPrefix(name, "XDG_SESSION")
 	})

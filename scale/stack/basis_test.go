@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
@@ -152,7 +153,7 @@ func TestWhatAProofRestsOn(t *testing.T) {
 			e.remove(".git")
 			e.git("init", "--quiet")
 			e.git("commit", "--quiet", "--allow-empty", "--message", "first")
-			t.Setenv("PATH", e.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			t.Setenv("PATH", e.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 			change := scale.Change{Settings: set("count", "5"), Config: map[string]string{"demo:a": `"x"`, "demo:count": `"3"`}}
 			before := e.looks(change)
 			outer := e
@@ -212,7 +213,7 @@ func TestLinksAndProgramsElsewhere(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, outside := ground(t), t.TempDir()
-			other := engine{t: t, script: e.script, Stack: &Stack{project: &project.Project{Dir: outside}}}
+			other := engine{t: t, Script: e.Script, Stack: &Stack{project: &project.Project{Dir: outside}}}
 			other.write("shared.ts", "a")
 			if c.link {
 				if err := os.Symlink(filepath.Join(outside, "shared.ts"), filepath.Join(e.project.Dir, "shared.ts")); err != nil {
@@ -290,7 +291,7 @@ func BenchmarkBasis(b *testing.B) {
 	project := demoProject()
 	project.Dir = b.TempDir()
 	s := &Stack{
-		name: "dev", command: &command{path: "pulumi"}, project: project, stateDir: b.TempDir(),
+		name: "dev", command: &cli.Command{Path: "pulumi"}, project: project, stateDir: b.TempDir(),
 		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}
 	for i := range 2_000 {

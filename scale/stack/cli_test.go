@@ -11,18 +11,20 @@ import (
 	"testing"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // openWith opens a stack with a CLI that is a script.
 func openWith(t *testing.T, body string, options Options) (*Stack, error) {
 	t.Helper()
-	s := newScript(t, body)
-	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	s := clitest.New(t, body)
+	t.Setenv("PATH", s.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PULUMI_HOME", t.TempDir())
 	t.Setenv("PULUMI_BACKEND_URL", "file:///b")
 	options.Dir = t.TempDir()
-	writeAll(t, map[string]string{filepath.Join(options.Dir, "Pulumi.yaml"): "name: demo\nruntime: yaml\n"})
+	filestest.WriteAll(t, map[string]string{filepath.Join(options.Dir, "Pulumi.yaml"): "name: demo\nruntime: yaml\n"})
 	return Open(context.Background(), options)
 }
 

@@ -47,7 +47,7 @@ func TestADoubtStaysUntilItIsProved(t *testing.T) {
 			if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
 				t.Fatal("no error")
 			}
-			if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+			if err := os.Remove(filepath.Join(e.Dir, "crash")); err != nil {
 				t.Fatal(err)
 			}
 			e.put("events", c.events)

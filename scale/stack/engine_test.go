@@ -16,8 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // engineScript is a CLI that answers from files of its folder. These are export.json (before that, once, first.json;
@@ -50,18 +52,18 @@ esac
 // engine is a stack with such a CLI. [engine.put] makes its files.
 type engine struct {
 	*Stack
-	script
+	clitest.Script
 	t *testing.T
 }
 
 func newEngine(t *testing.T) engine {
 	t.Helper()
-	s := newScript(t, engineScript)
+	s := clitest.New(t, engineScript)
 	project := demoProject()
 	project.Dir = t.TempDir()
 	stateDir := t.TempDir()
-	e := engine{t: t, script: s, Stack: &Stack{
-		name: "dev", command: s.command, project: project, stateDir: stateDir,
+	e := engine{t: t, Script: s, Stack: &Stack{
+		name: "dev", command: s.Command, project: project, stateDir: stateDir,
 		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}}
 	if err := e.makeStateDir(); err != nil {
@@ -82,14 +84,14 @@ func (e engine) leftBehind() []string {
 
 func (e engine) put(name, text string) {
 	e.t.Helper()
-	if err := os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.Dir, name), []byte(text), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 }
 
 // called are the calls of the CLI that contain a word.
 func (e engine) called(word string) []string {
-	calls, err := os.ReadFile(filepath.Join(e.dir, "calls"))
+	calls, err := os.ReadFile(filepath.Join(e.Dir, "calls"))
 	if err != nil {
 		return nil
 	}
@@ -270,7 +272,7 @@ func TestReadOfPulumiCloud(t *testing.T) {
 
 func TestReadGivesUpWaiting(t *testing.T) {
 	e := newEngine(t)
-	e.Stack.command = newScript(t, "exec sleep 60").command
+	e.command = clitest.New(t, "exec sleep 60").Command
 	e.longestRead = 50 * time.Millisecond
 	_, err := e.Read(context.Background())
 	var unavailable *scale.UnavailableError
@@ -304,10 +306,10 @@ func TestUpdate(t *testing.T) {
 	if len(got.Steps) != 1 || !strings.HasPrefix(got.ID, "pulumiscale/") || got.Overtaken || got.Duration <= 0 || got.Output == nil {
 		t.Errorf("got %+v", got)
 	}
-	if diff := cmp.Diff("config:\n  demo:count: 5 # n\n", content(t, filepath.Join(e.dir, "config"))); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:count: 5 # n\n", filestest.Content(t, filepath.Join(e.Dir, "config"))); diff != "" {
 		t.Errorf("the engine's configuration: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(doc, content(t, e.file.Path)); diff != "" {
+	if diff := cmp.Diff(doc, filestest.Content(t, e.file.Path)); diff != "" {
 		t.Errorf("the stack's file: -want +got:\n%s", diff)
 	}
 	calls := e.called(" up ")
@@ -355,7 +357,7 @@ func TestUpdateThatFails(t *testing.T) {
 			if _, err := e.Update(context.Background(), aChange(), scale.Unobserved); !c.check(err) {
 				t.Errorf("got %#v", err)
 			}
-			if diff := cmp.Diff(doc, content(t, e.file.Path)); diff != "" {
+			if diff := cmp.Diff(doc, filestest.Content(t, e.file.Path)); diff != "" {
 				t.Errorf("the stack's file: -want +got:\n%s", diff)
 			}
 		})
@@ -397,8 +399,8 @@ func TestPreview(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	s := newScript(t, `case "$*" in *version*) echo "${FAKE_VERSION:-v3.250.0}" ;; *"--show-name --fully-qualify-stack-names"*) echo "${FAKE_SELECTED:-organization/demo/selected}" ;; *) exit 9 ;; esac`)
-	t.Setenv("PATH", s.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	s := clitest.New(t, `case "$*" in *version*) echo "${FAKE_VERSION:-v3.250.0}" ;; *"--show-name --fully-qualify-stack-names"*) echo "${FAKE_SELECTED:-organization/demo/selected}" ;; *) exit 9 ;; esac`)
+	t.Setenv("PATH", s.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("PULUMI_HOME", t.TempDir())
 	dir := t.TempDir()
@@ -447,7 +449,7 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(context.Background(), Options{Dir: dir}); err != nil {
 		t.Errorf("a CLI that was found new enough is asked again: %v", err)
 	}
-	s.replace(t, "exit 9", "exit 8; exit 9")
+	replaceIn(t, s, "exit 9", "exit 8; exit 9")
 	if _, err := Open(context.Background(), Options{Dir: dir}); !errors.As(err, &setup) || !strings.Contains(setup.Hint, "3.200.0") {
 		t.Errorf("a CLI that is too old: %v", err)
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
@@ -295,7 +296,7 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	if severity == "debug" || d.Ephemeral || severity == "error" && f.muted {
 		return
 	}
-	diagnostic := scale.Diagnostic{Severity: severity, URN: d.URN, Message: strings.TrimSpace(colors.Never.Colorize(d.Message))}
+	diagnostic := scale.Diagnostic{Severity: severity, URN: d.URN, Message: cli.Mask(strings.TrimSpace(colors.Never.Colorize(d.Message)))}
 	if diagnostic.Message == "" || repeats(diagnostic) {
 		return
 	}
@@ -347,11 +348,11 @@ type operation struct {
 	// dir has the private copy of the configuration in it and takes the event log.
 	dir string
 	// call says more of how it is run.
-	call call
+	call cli.Call
 }
 
 // start starts the engine on a change.
-func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
+func (s *Stack) start(op operation, change scale.Change) (*cli.Invocation, error) {
 	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
 		"--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
@@ -366,19 +367,19 @@ func (s *Stack) start(op operation, change scale.Change) (*invocation, error) {
 	if n := s.options.parallel(); n > 0 {
 		args = append(args, "--parallel", configfile.JSON(n))
 	}
-	op.call.dir, op.call.env = s.project.Dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
-	return s.command.start(op.call, args...)
+	op.call.Dir, op.call.Env = s.project.Dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	return s.command.Start(op.call, args...)
 }
 
 // attend follows a running engine's events to its end.
-func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *invocation) (err error) {
-	process, shown := child.span(ctx)
+func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.Invocation) (err error) {
+	process, shown := child.Span(ctx)
 	defer func() { span.End(shown, err) }()
 	f.process = process
 	ended, followed := make(chan struct{}), make(chan error, 1)
 	go func() { followed <- f.follow(filepath.Join(dir, eventFile), ended) }()
 	start := time.Now()
-	stdout, stderr, code, err := child.wait(ctx)
+	stdout, stderr, code, err := child.Wait(ctx)
 	close(ended)
 	if followErr := <-followed; followErr != nil && err == nil {
 		return followErr

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // failure is how a run of the CLI failed.
@@ -177,21 +175,4 @@ func errorLines(fail failure) []string {
 		out = append(out, text)
 	}
 	return out
-}
-
-// notFound turns the failure to find or run the CLI into ours.
-func notFound(err error) error {
-	if errors.Is(err, exec.ErrNotFound) {
-		return &scale.SetupError{Problem: "there is no `pulumi` on PATH", Hint: "install the Pulumi CLI: https://www.pulumi.com/docs/install/"}
-	}
-	return &scale.SetupError{Problem: "run `pulumi version`", Err: err}
-}
-
-// exhausted turns a lack of something on this machine into an error that passes: whoever holds descriptors, processes
-// or memory gives them back. A missing CLI, or one that may not be run, stays what it is.
-func exhausted(err error) error {
-	if gone, is := process.Exhaustion(err); is {
-		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}
-	}
-	return err
 }

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
@@ -64,7 +63,7 @@ const (
 )
 
 func testStack(t *testing.T) *Stack {
-	return &Stack{name: "dev", command: &command{}, project: &project.Project{Dir: t.TempDir(), Project: demoProject().Project}}
+	return &Stack{name: "dev", command: &cli.Command{}, project: &project.Project{Dir: t.TempDir(), Project: demoProject().Project}}
 }
 
 func exit(code int) error { return fmt.Errorf("exit status %d", code) }
@@ -311,34 +310,10 @@ func TestLockedAgreesWithTheAutomationAPI(t *testing.T) {
 	}
 }
 
-func TestExhausted(t *testing.T) {
-	cases := []struct {
-		name   string
-		err    error
-		passes bool
-	}{
-		{"no descriptors for a process", &os.PathError{Op: "fork/exec", Path: "/opt/pulumi", Err: syscall.EMFILE}, true},
-		{"no descriptors on the machine", &os.SyscallError{Syscall: "pipe2", Err: syscall.ENFILE}, true},
-		{"no more processes", &os.PathError{Op: "fork/exec", Path: "/opt/pulumi", Err: syscall.EAGAIN}, true},
-		{"no memory", &os.PathError{Op: "fork/exec", Path: "/opt/pulumi", Err: syscall.ENOMEM}, true},
-		{"no CLI", &exec.Error{Name: "pulumi", Err: exec.ErrNotFound}, false},
-		{"a CLI that may not be run", &os.PathError{Op: "fork/exec", Path: "/opt/pulumi", Err: fs.ErrPermission}, false},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			got := exhausted(c.err)
-			_, passes := errors.AsType[*scale.UnavailableError](got)
-			if passes != c.passes || passes && strings.Contains(got.Error(), "/opt") || !passes && !errors.Is(got, c.err) {
-				t.Errorf("%v", got)
-			}
-		})
-	}
-}
-
 // A command that cannot be started now is tried again, whatever was attempted.
 func TestACommandThatCannotBeStartedNow(t *testing.T) {
-	err := (&Stack{}).commandError("read the history", failure{code: -1, err: exhausted(syscall.EMFILE)})
-	if _, passes := errors.AsType[*scale.UnavailableError](err); !passes {
+	scarce := &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: "too many open files"}
+	if err := (&Stack{}).commandError("read the history", failure{code: -1, err: scarce}); !errors.Is(err, scarce) {
 		t.Errorf("%v", err)
 	}
 }

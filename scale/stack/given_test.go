@@ -34,29 +34,4 @@ func tempFile(t *testing.T, doc string) configfile.File {
 	return f
 }
 
-func content(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 func set(key, text string) []scale.Setting { return []scale.Setting{{Key: key, Value: &text}} }
-
-// writeAll writes the files that have a text.
-func writeAll(t *testing.T, files map[string]string) {
-	t.Helper()
-	for path, text := range files {
-		if text == "" {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}

@@ -10,19 +10,20 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
 // aCLI is the number of a process that has the name of the Pulumi CLI.
 func aCLI(t *testing.T) int {
 	t.Helper()
-	s := newScript(t, "echo $$ >told; read line <tell")
-	end := s.start(context.Background())
-	pid, err := strconv.Atoi(s.told(t))
+	s := clitest.New(t, "echo $$ >told; read line <tell")
+	end := s.Begin(context.Background())
+	pid, err := strconv.Atoi(s.Told(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.tell(t, "end"); <-end })
+	t.Cleanup(func() { s.Tell(t, "end"); <-end })
 	return pid
 }
 

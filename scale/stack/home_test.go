@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
@@ -42,21 +43,21 @@ func TestOnlyWhatBearsTheMarkIsRemoved(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			writeAll(t, map[string]string{filepath.Join(made, "below", "file"): "x"})
+			filestest.WriteAll(t, map[string]string{filepath.Join(made, "below", "file"): "x"})
 			return os.Rename(made, dir)
 		}, true},
 		"a folder of a name like ours": {func(_ *testing.T, dir string) error { return os.Mkdir(dir, 0o700) }, false},
 		"a folder with a record": {func(t *testing.T, dir string) error {
-			writeAll(t, map[string]string{filepath.Join(dir, recordFile): "{}"})
+			filestest.WriteAll(t, map[string]string{filepath.Join(dir, recordFile): "{}"})
 			return nil
 		}, false},
 		"a mark that says something else": {func(t *testing.T, dir string) error {
-			writeAll(t, map[string]string{filepath.Join(dir, markFile): "mine\n"})
+			filestest.WriteAll(t, map[string]string{filepath.Join(dir, markFile): "mine\n"})
 			return nil
 		}, false},
 		"a mark that is a link": {func(t *testing.T, dir string) error {
 			mark := filepath.Join(filepath.Dir(dir), "mark")
-			writeAll(t, map[string]string{mark: markText, filepath.Join(dir, "file"): "x"})
+			filestest.WriteAll(t, map[string]string{mark: markText, filepath.Join(dir, "file"): "x"})
 			return os.Symlink(mark, filepath.Join(dir, markFile))
 		}, false},
 		"a link to a folder of ours": {func(_ *testing.T, dir string) error {
@@ -214,7 +215,7 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 			for name, text := range c.beside {
 				files[filepath.Join(s.stateDir, name)] = text
 			}
-			writeAll(t, files)
+			filestest.WriteAll(t, files)
 			s.removeLeftovers()
 			ended, _ := s.left()
 			if got := s.unsettled(ended, nil, scale.Rules{"worker": {}}); (len(got) > 0) != c.found {
@@ -241,7 +242,7 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 func TestHoldsOfAVersionBeforeHold(t *testing.T) {
 	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
 	old := filepath.Join(s.stateDir, "hold-dev.json")
-	writeAll(t, map[string]string{old: `{"format":1,"holds":[{"pool":"a","since":"2026-01-01T00:00:00Z","until":"2099-01-01T00:00:00Z"}]}`})
+	filestest.WriteAll(t, map[string]string{old: `{"format":1,"holds":[{"pool":"a","since":"2026-01-01T00:00:00Z","until":"2099-01-01T00:00:00Z"}]}`})
 	holds := func() int {
 		t.Helper()
 		found, err := s.Holds()

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 func lockable(t *testing.T) *Stack {
@@ -74,7 +75,7 @@ func TestLockKeepsItsFolderOutOfVersionControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock()
-	if diff := cmp.Diff("*\n", content(t, filepath.Join(s.stateDir, ".gitignore"))); diff != "" {
+	if diff := cmp.Diff("*\n", filestest.Content(t, filepath.Join(s.stateDir, ".gitignore"))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

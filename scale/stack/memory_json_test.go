@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // remembered is what testdata/memory/format-5.json says.
@@ -54,23 +55,23 @@ func TestMemoryIsKeptInAFormOfItsOwn(t *testing.T) {
 	}
 	s.remember(remembered(t))
 	var got bytes.Buffer
-	if err := json.Indent(&got, []byte(content(t, s.memoryFile())), "", "  "); err != nil {
+	if err := json.Indent(&got, []byte(filestest.Content(t, s.memoryFile())), "", "  "); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.TrimSpace(content(t, filepath.Join("testdata", "memory", "format-5.json"))), got.String()); diff != "" {
+	if diff := cmp.Diff(strings.TrimSpace(filestest.Content(t, filepath.Join("testdata", "memory", "format-5.json"))), got.String()); diff != "" {
 		t.Errorf("a change of the form needs another memoryFormat: -want +got:\n%s", diff)
 	}
 }
 
 func TestMemoryOfAnotherFormIsNone(t *testing.T) {
-	current := content(t, filepath.Join("testdata", "memory", "format-5.json"))
+	current := filestest.Content(t, filepath.Join("testdata", "memory", "format-5.json"))
 	for name, c := range map[string]struct {
 		text string
 		want *scale.Snapshot
 	}{
 		"of this form":                                      {current, remembered(t)},
 		"of this form, with another key":                    {strings.Replace(current, `"format"`, `"added": [1], "format"`, 1), remembered(t)},
-		"of the version before":                             {content(t, filepath.Join("testdata", "memory", "format-4.json")), nil},
+		"of the version before":                             {filestest.Content(t, filepath.Join("testdata", "memory", "format-4.json")), nil},
 		"of a newer version":                                {strings.Replace(current, `"format": 5`, `"format": 6`, 1), nil},
 		"of a newer version, whose fields have other types": {`{"format":6,"stack":"dev","backend":"file:///b","output":{},"updates":{}}`, nil},
 		"without a version":                                 {strings.Replace(current, `"format": 5,`, ``, 1), nil},

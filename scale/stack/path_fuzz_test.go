@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // FuzzNoPathIsAPattern: whatever the folders in which things are may be called, what is there is found. Nothing else is
@@ -39,7 +40,7 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 			}
 		}
 		locks := filepath.Join(backend, ".pulumi", "locks", "organization", "demo", "dev")
-		writeAll(t, map[string]string{
+		filestest.WriteAll(t, map[string]string{
 			filepath.Join(locks, name+".json"): `{"pid":1,"hostname":"elsewhere"}`, filepath.Join(locks, name+".json.attrs"): "x",
 			filepath.Join(program, "index.ts"): "x", filepath.Join(backend, ".pulumi", "stacks", "demo", "dev.json"): "{}",
 		})

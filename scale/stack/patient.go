@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
@@ -47,16 +47,25 @@ func NewPatient(options Options) *Patient {
 
 // CLI finds the Pulumi CLI and asks it for its version.
 func (p *Patient) CLI(ctx context.Context) (doctor.CLI, error) {
-	path, err := exec.LookPath("pulumi")
+	command, err := cli.Find()
 	if err != nil {
-		return doctor.CLI{}, notFound(err)
-	}
-	cli := &command{path: path}
-	if cli.version, err = cli.askVersion(ctx); err != nil {
 		return doctor.CLI{}, err
 	}
-	p.command = cli
-	return doctor.CLI{Path: path, Version: cli.version.String(), Minimum: minimumVersion.String(), TooOld: cli.version.LT(minimumVersion)}, nil
+	version, err := command.AskVersion(ctx)
+	if err != nil {
+		return doctor.CLI{}, err
+	}
+	p.command = command
+	return doctor.CLI{Path: command.Path, Version: version.String(), Minimum: cli.Minimum.String(), TooOld: version.LT(cli.Minimum)}, nil
+}
+
+// Withheld are the variables that are set and kept from the CLI.
+func (*Patient) Withheld() []doctor.Variable {
+	var out []doctor.Variable
+	for _, v := range cli.Withheld() {
+		out = append(out, doctor.Variable(v))
+	}
+	return out
 }
 
 // Program finds the program.

@@ -302,7 +302,7 @@ func TestPluginsAreThoseOfTheProvidersInTheState(t *testing.T) {
 	if got := p.LanguageHost(context.Background()); got.Path != "" || got.Name != "pulumi-language-cobol" {
 		t.Errorf("got %+v", got)
 	}
-	beside := filepath.Join(e.dir, "pulumi-language-cobol")
+	beside := filepath.Join(e.Dir, "pulumi-language-cobol")
 	if err := os.WriteFile(beside, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
@@ -15,7 +16,7 @@ import (
 type engineProcess struct {
 	change scale.Change
 	record *record
-	child  *invocation
+	child  *cli.Invocation
 	// gate keeps the configuration from it; nil if it has the configuration.
 	gate *process.Gate
 	// sentry watches over it until it has been looked at under its lock; nil where there can be none.
@@ -103,12 +104,12 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	e.child, err = s.start(operation{
 		args: []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(change.ID, change)},
 		dir:  r.dir,
-		call: call{tie: r.tie(), files: inherits, started: r.started},
+		call: cli.Call{Tie: r.tie(), Files: inherits, Started: r.started},
 	}, change)
 	if err != nil {
 		return nil, err
 	}
-	e.sentry = process.WatchOver(e.child.cmd.Process)
+	e.sentry = process.WatchOver(e.child.Process())
 	s.handOver() // whoever comes after a crash must be able to read it
 	return e, nil
 }
@@ -128,8 +129,8 @@ func (e *engineProcess) end() {
 		return
 	}
 	if e.child != nil {
-		process.Kill(e.child.cmd.Process)
-		_, _, _, _ = e.child.wait(context.Background())
+		process.Kill(e.child.Process())
+		_, _, _, _ = e.child.Wait(context.Background())
 	}
 	e.sentry.Relieve()
 	if e.gate != nil {

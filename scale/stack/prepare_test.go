@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
@@ -57,7 +58,7 @@ func (e engine) folders() []string {
 func (e engine) prepare(change scale.Change) (end func()) {
 	end = e.Prepare(change)
 	eventually(e.t, "the engine waits for its configuration", func() bool {
-		text, err := os.ReadFile(filepath.Join(e.dir, "config"))
+		text, err := os.ReadFile(filepath.Join(e.Dir, "config"))
 		return err == nil && string(text) == unfinishedConfig
 	})
 	return end
@@ -80,7 +81,7 @@ func TestPreparedEngineDoesTheVeryChange(t *testing.T) {
 			if _, err := e.Update(context.Background(), toFive(), scale.Unobserved); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), finishedConfig)); diff != "" {
+			if diff := cmp.Diff(c.want, strings.TrimPrefix(filestest.Content(t, filepath.Join(e.Dir, "config")), finishedConfig)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if calls := e.called("up"); len(calls) != 1 || !strings.Contains(calls[0], "--exec-agent pulumiscale/5 after= pools=worker") {
@@ -154,7 +155,7 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 			// The engine that waited has read what there was.
-			got := strings.TrimPrefix(content(t, filepath.Join(e.dir, "config")), unfinishedConfig)
+			got := strings.TrimPrefix(filestest.Content(t, filepath.Join(e.Dir, "config")), unfinishedConfig)
 			if diff := cmp.Diff(c.config, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

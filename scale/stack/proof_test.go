@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // read is a stack as it was read, with such a newest update.
@@ -131,7 +132,7 @@ func TestOnlyItsOwnProofIsRecalled(t *testing.T) {
 		{"of another backend", func(t *testing.T, _ engine) { t.Setenv("PULUMI_BACKEND_URL", "file:///elsewhere") }, false},
 		{"of another version", func(t *testing.T, e engine) { e.replaceInProof(`"format":1`, `"format":0`) }, false},
 		{"torn", func(t *testing.T, e engine) { e.replaceInProof(`}`, ``) }, false},
-		{"empty", func(t *testing.T, e engine) { e.replaceInProof(content(t, e.proofFile()), "") }, false},
+		{"empty", func(t *testing.T, e engine) { e.replaceInProof(filestest.Content(t, e.proofFile()), "") }, false},
 		{"not there", func(t *testing.T, e engine) {
 			if err := os.Remove(e.proofFile()); err != nil {
 				t.Fatal(err)
@@ -158,7 +159,7 @@ func TestOnlyItsOwnProofIsRecalled(t *testing.T) {
 
 func (e engine) replaceInProof(old, with string) {
 	e.t.Helper()
-	text := content(e.t, e.proofFile())
+	text := filestest.Content(e.t, e.proofFile())
 	if !strings.Contains(text, old) {
 		e.t.Fatalf("no %s in %s", old, text)
 	}

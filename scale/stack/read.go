@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
@@ -29,7 +29,7 @@ import (
 func (s *Stack) askName(ctx context.Context) error {
 	s.name = s.options.Stack
 	if s.name == "" {
-		s.name = s.project.SelectedStack(s.command.version)
+		s.name = s.project.SelectedStack(s.command.Version())
 	}
 	if s.name != "" {
 		return nil
@@ -49,19 +49,19 @@ func (s *Stack) askName(ctx context.Context) error {
 // command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
 // end for a service that takes a request and never answers.
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, call{dir: s.project.Dir, env: shortLived()}, attempted, args...)
+	return s.askAs(ctx, cli.Call{Dir: s.project.Dir, Env: cli.ShortLived()}, attempted, args...)
 }
 
 // askPrivately is ask for what must be on no disk.
 func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...string) (string, error) {
-	return s.askAs(ctx, call{dir: s.project.Dir, env: shortLived(), private: true}, attempted, args...)
+	return s.askAs(ctx, cli.Call{Dir: s.project.Dir, Env: cli.ShortLived(), Private: true}, attempted, args...)
 }
 
-func (s *Stack) askAs(ctx context.Context, as call, attempted string, args ...string) (string, error) {
+func (s *Stack) askAs(ctx context.Context, as cli.Call, attempted string, args ...string) (string, error) {
 	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
 		asking, stop := context.WithTimeout(ctx, wait)
-		stdout, stderr, code, err := s.command.run(asking, as, args...)
+		stdout, stderr, code, err := s.command.Do(asking, as, args...)
 		stop()
 		if err == nil {
 			return stdout, nil
@@ -79,17 +79,6 @@ func (s *Stack) askAs(ctx context.Context, as call, attempted string, args ...st
 		case <-time.After(readInterval):
 		}
 	}
-}
-
-// shortLived is the environment of a CLI command that ends before it pays to collect garbage, which takes a third of
-// its time. It does not change what the user has set.
-func shortLived() []string {
-	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
-		if _, set := os.LookupEnv(name); set {
-			return nil
-		}
-	}
-	return []string{"GOGC=off", "GOMEMLIMIT=1GiB"}
 }
 
 // How often, and how far apart, a state is read that seems to be being written, and how long to wait for anything.

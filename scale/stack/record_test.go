@@ -16,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // workerChange is a change of the worker pool, and of other pools besides.
@@ -31,15 +34,15 @@ func crashing(t *testing.T, events string) engine {
 	e := newEngine(t)
 	e.put("export.json", exportOf(rulesOutput))
 	e.put("events", events)
-	e.replace(t, `exit "$(cat code`, `[ -e crash ] && kill -9 $$; exit "$(cat code`)
+	replaceIn(t, e.Script, `exit "$(cat code`, `[ -e crash ] && kill -9 $$; exit "$(cat code`)
 	e.put("crash", "")
 	return e
 }
 
-func (s script) replace(t *testing.T, before, after string) {
+func replaceIn(t *testing.T, s clitest.Script, before, after string) {
 	t.Helper()
-	path := filepath.Join(s.dir, "pulumi")
-	if err := os.WriteFile(path, []byte(strings.Replace(content(t, path), before, after, 1)), 0o700); err != nil {
+	path := filepath.Join(s.Dir, "pulumi")
+	if err := os.WriteFile(path, []byte(strings.Replace(filestest.Content(t, path), before, after, 1)), 0o700); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -86,7 +89,7 @@ func TestCutOffUpdateLeavesItsPoolsUnsettled(t *testing.T) {
 			if diff := cmp.Diff(c.want, e.unsettledPools(t)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			other := &Stack{name: "prod", command: e.Stack.command, project: e.project, stateDir: e.stateDir, file: e.file}
+			other := &Stack{name: "prod", command: e.command, project: e.project, stateDir: e.stateDir, file: e.file}
 			if snap, err := other.Read(context.Background()); err != nil || len(snap.Unsettled) > 0 {
 				t.Errorf("another stack: %v, error %v", snap.Unsettled, err)
 			}
@@ -114,7 +117,7 @@ func TestNextUpdateSettles(t *testing.T) {
 			if _, err := e.Update(context.Background(), workerChange("api"), scale.Unobserved); err == nil {
 				t.Fatal("no error")
 			}
-			if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+			if err := os.Remove(filepath.Join(e.Dir, "crash")); err != nil {
 				t.Fatal(err)
 			}
 			if c.fails {
@@ -137,17 +140,17 @@ func TestNextUpdateSettles(t *testing.T) {
 
 func TestRunningUpdateIsNotUnsettled(t *testing.T) {
 	e := crashing(t, string(eventLog(t, "scale")))
-	e.replace(t, `[ -e crash ]`, `echo begun >told; read -r _ <tell; [ -e crash ]`)
+	replaceIn(t, e.Script, `[ -e crash ]`, `echo begun >told; read -r _ <tell; [ -e crash ]`)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := e.Update(context.Background(), workerChange(), scale.Unobserved)
 		ended <- err
 	}()
-	e.told(t)
+	e.Told(t)
 	if got := e.unsettledPools(t); len(got) > 0 {
 		t.Errorf("while it runs: %v", got)
 	}
-	e.tell(t, "on")
+	e.Tell(t, "on")
 	if err := <-ended; err == nil {
 		t.Error("no error")
 	}
@@ -161,17 +164,17 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
 		t.Fatal("no error")
 	}
-	if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+	if err := os.Remove(filepath.Join(e.Dir, "crash")); err != nil {
 		t.Fatal(err)
 	}
 	// What an engine has started outlives it, and holds what it has inherited.
-	plugin := newScript(t, `cd "$(dirname "$0")"; echo begun >told; read -r _ <tell`)
+	plugin := clitest.New(t, `cd "$(dirname "$0")"; echo begun >told; read -r _ <tell`)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _, _, _ = plugin.run(context.Background(), call{dir: plugin.dir, tie: e.records()[0].tie()})
+		_, _, _, _ = plugin.Do(context.Background(), cli.Call{Dir: plugin.Dir, Tie: e.records()[0].tie()})
 	}()
-	plugin.told(t)
+	plugin.Told(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*lingerInterval)
 	defer cancel()
 	if _, err := e.Update(ctx, workerChange(), scale.Unobserved); !errors.Is(err, context.DeadlineExceeded) {
@@ -193,7 +196,7 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 		t.Error("it was ended, although it is no plugin")
 	default:
 	}
-	plugin.tell(t, "end")
+	plugin.Tell(t, "end")
 	<-ended
 }
 
@@ -222,7 +225,7 @@ func TestLockOfADeadEngineOfOursIsRemoved(t *testing.T) {
 			if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err == nil {
 				t.Fatal("no error")
 			}
-			if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+			if err := os.Remove(filepath.Join(e.Dir, "crash")); err != nil {
 				t.Fatal(err)
 			}
 			e.put("events", "")
@@ -253,7 +256,7 @@ func holder(host string, pid int, age time.Duration) string {
 
 func TestEngineThatCouldNotRemoveItsLockIsRemembered(t *testing.T) {
 	e := crashing(t, string(eventLog(t, "scale")))
-	if err := os.Remove(filepath.Join(e.dir, "crash")); err != nil {
+	if err := os.Remove(filepath.Join(e.Dir, "crash")); err != nil {
 		t.Fatal(err)
 	}
 	e.put("stderr", "error: there was a problem deleting the lock at file:///a, manual clean up may be required: gone\n")
@@ -307,7 +310,7 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	e := newEngine(t)
 	e.put("export.json", exportOf(rulesOutput))
 	e.put("events", string(eventLog(t, "scale")))
-	e.replace(t, `exit "$(cat code`, `while [ -e hold ]; do sleep 0.02; done; exit "$(cat code`)
+	replaceIn(t, e.Script, `exit "$(cat code`, `while [ -e hold ]; do sleep 0.02; done; exit "$(cat code`)
 	e.put("hold", "")
 	at := func() []scale.Holder {
 		snap, err := e.Read(context.Background())
@@ -339,7 +342,7 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	if busy := at(); busy[0].PID == 0 || busy[0].Host == "" || busy[0].User == "" {
 		t.Errorf("at work is %+v", busy)
 	}
-	if err := os.Remove(filepath.Join(e.dir, "hold")); err != nil {
+	if err := os.Remove(filepath.Join(e.Dir, "hold")); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-updated; err != nil {

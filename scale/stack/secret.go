@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
@@ -93,7 +94,7 @@ func (s *Stack) SetSecret(ctx context.Context, key, value string) error {
 
 func (s *Stack) setSecret(ctx context.Context, key, value string, more ...string) error {
 	args := append([]string{"config", "set", "--secret", key, "--stack", s.name}, more...)
-	stdout, stderr, code, err := s.command.Run(ctx, s.project.Dir, strings.NewReader(value), nil, nil, shortLived(), args...)
+	stdout, stderr, code, err := s.command.Run(ctx, s.project.Dir, strings.NewReader(value), nil, nil, cli.ShortLived(), args...)
 	if err != nil {
 		return s.commandError("set config "+key, failure{stdout: stdout, stderr: stderr, code: code, err: err})
 	}

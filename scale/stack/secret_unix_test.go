@@ -5,13 +5,14 @@ package stack
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // vault is a CLI that has a secret and another one that nobody asks for. It says through what it was asked.
@@ -48,10 +49,10 @@ func TestSecretsComeThroughAPipeAndNoOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEngine(t)
-			e.script = newScript(t, vault)
-			e.Stack.command = e.script.command
+			e.Script = clitest.New(t, vault)
+			e.command = e.Script.Command
 			if c.file != "" {
-				writeAll(t, map[string]string{e.file.Path: c.file})
+				filestest.WriteAll(t, map[string]string{e.file.Path: c.file})
 			}
 			got, err := e.Secrets(context.Background(), c.keys...)
 			if diff := cmp.Diff(c.want, got); diff != "" || errors.As(err, new(*scale.SetupError)) != c.setup || (err != nil) != (c.setup || c.broken) {
@@ -64,28 +65,5 @@ func TestSecretsComeThroughAPipeAndNoOthers(t *testing.T) {
 				t.Errorf("asked %d times, want %d: %q", len(asked), c.asked, asked)
 			}
 		})
-	}
-}
-
-// A process that a command has left behind does not keep anybody waiting for ever.
-func TestAPipeIsReadNoLongerThanItsProcessRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it waits for seconds")
-	}
-	s := newScript(t, "sleep 60 & echo answer")
-	out, _, code, err := s.run(context.Background(), call{dir: s.dir, private: true})
-	if out != "answer\n" || code != 0 || err != nil {
-		t.Errorf("%q, %d, %v", out, code, err)
-	}
-}
-
-func TestWhatIsPrintedOutlivesItsReaderInAFile(t *testing.T) {
-	s := newScript(t, "[ -f /dev/fd/1 ] && readlink /proc/self/fd/1 || echo file")
-	if _, err := os.Stat("/proc/self/fd"); err != nil {
-		t.Skip("it cannot be seen here")
-	}
-	out, _, _, err := s.run(context.Background(), call{dir: s.dir})
-	if err != nil || !strings.Contains(out, "(deleted)") {
-		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -3,20 +3,15 @@ package stack
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
-	"github.com/blang/semver"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
-
-// minimumVersion is the oldest CLI that PulumiScale works with.
-var minimumVersion = semver.MustParse("3.200.0")
 
 // Options say which stack to open, and how to work on it.
 type Options struct {
@@ -44,6 +39,14 @@ type Options struct {
 	Afresh bool
 }
 
+// parallel is how many resource operations may run at once; 0 is the engine's default.
+func (o Options) parallel() int {
+	if o.Parallel > 0 {
+		return o.Parallel
+	}
+	return cli.Parallel()
+}
+
 // Stack is a stack in its program's directory. It is safe for concurrent use.
 type Stack struct {
 	options  Options
@@ -51,7 +54,7 @@ type Stack struct {
 	stateDir string
 	project  *project.Project
 	file     configfile.File
-	command  *command
+	command  *cli.Command
 	inForce  inForce
 	prepared prepared
 	proofs   proofs
@@ -72,18 +75,18 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := exec.LookPath("pulumi")
+	command, err := cli.Find()
 	if err != nil {
-		return nil, notFound(err)
+		return nil, err
 	}
-	s := &Stack{options: options, project: project, command: &command{path: path}, stateDir: options.StateDir}
+	s := &Stack{options: options, project: project, command: command, stateDir: options.StateDir}
 	if s.stateDir == "" {
 		s.stateDir = filepath.Join(project.Dir, defaultStateDir)
 	}
 	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
 		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
 	}
-	if err := s.askVersion(ctx); err != nil {
+	if err := s.command.Check(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.askName(ctx); err != nil {

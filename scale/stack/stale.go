@@ -59,7 +59,7 @@ const mostNamed = 3
 // there is none. A correction of ours is made in any case. From here on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
 	defer engine.sentry.Relieve()
-	s.depart(ctx, from, change, engine.child.cmd.Process)
+	s.depart(ctx, from, change, engine.child.Process())
 	switch {
 	case change.Correction:
 		return ""

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 )
 
 // decidedChange is a change on a proof of a stack with a file that updates write, out.bin.
@@ -150,7 +150,7 @@ func TestStaleAtLock(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.edit(e, &change)
-			waiting := &engineProcess{child: &invocation{cmd: &exec.Cmd{}}}
+			waiting := &engineProcess{child: &cli.Invocation{}}
 			if got := e.staleAtLock(context.Background(), e.departure(change), decided, change, waiting); got != c.want {
 				t.Errorf("got %q", got)
 			}

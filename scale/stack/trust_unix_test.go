@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
-	needsRoot(t)
-	const another = somebody - 1
+	filestest.NeedsRoot(t)
+	const another = filestest.Somebody - 1
 	for name, c := range map[string]struct {
 		uid, gid int
 		mode     fs.FileMode
@@ -24,15 +25,15 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 	}{
 		"one's own":                               {0, 0, 0o755, 0, -1, ""},
 		"for one's own group":                     {0, 0, 0o775, 0, -1, ""},
-		"of the program's owner":                  {somebody, somebody, 0o755, somebody, -1, ""},
-		"of the program's owner, for their group": {somebody, another, 0o2775, somebody, -1, ""},
-		"of the group that shares the program":    {another, somebody, 0o775, 0, somebody, ""},
-		"root's, for a group, as a volume's":      {0, somebody, 0o2775, 0, -1, ""},
-		"somebody's, whose program it is not":     {somebody, somebody, 0o755, 0, -1, "it belongs to nobody"},
-		"somebody's, for one's own group":         {somebody, 0, 0o775, 0, -1, "it belongs to nobody"},
+		"of the program's owner":                  {filestest.Somebody, filestest.Somebody, 0o755, filestest.Somebody, -1, ""},
+		"of the program's owner, for their group": {filestest.Somebody, another, 0o2775, filestest.Somebody, -1, ""},
+		"of the group that shares the program":    {another, filestest.Somebody, 0o775, 0, filestest.Somebody, ""},
+		"root's, for a group, as a volume's":      {0, filestest.Somebody, 0o2775, 0, -1, ""},
+		"somebody's, whose program it is not":     {filestest.Somebody, filestest.Somebody, 0o755, 0, -1, "it belongs to nobody"},
+		"somebody's, for one's own group":         {filestest.Somebody, 0, 0o775, 0, -1, "it belongs to nobody"},
 		"for everybody":                           {0, 0, 0o777, 0, -1, "everybody can write in it"},
 		"for everybody, and sticky, as /tmp":      {0, 0, fs.ModeSticky | 0o777, 0, -1, "everybody can write in it"},
-		"for everybody, of the program's owner":   {somebody, 0, 0o777, somebody, -1, "everybody can write in it"},
+		"for everybody, of the program's owner":   {filestest.Somebody, 0, 0o777, filestest.Somebody, -1, "everybody can write in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
@@ -57,13 +58,13 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 
 // If a record in one's own state directory is somebody else's, somebody has put it there.
 func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
-	needsRoot(t)
+	filestest.NeedsRoot(t)
 	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
 	r, err := s.newRecord("id", []string{"worker"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	give(t, r.dir)
+	filestest.Give(t, 0o755, r.dir)
 	if _, _, err := s.TryLock(); err == nil || !strings.Contains(err.Error(), "it belongs to nobody") {
 		t.Errorf("got %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // withDefaults is a file of a project that gives some keys a default.
@@ -145,7 +146,7 @@ func TestPrivate(t *testing.T) {
 	f := tempFile(t, doc)
 	got, err := f.ForChange(scale.Change{Settings: set("count", "5"), Config: map[string]string{"demo:a": `"x"`, "demo:count": `"3"`, "demo:pw": ""}})
 	want := "environment: [prod]\nconfig:\n  demo:a: x\n  demo:count: \"5\"\n  demo:pw:\n    secure: v1:new\n"
-	if diff := cmp.Diff([]string{want, doc}, []string{string(got), content(t, f.Path)}); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{want, doc}, []string{string(got), filestest.Content(t, f.Path)}); diff != "" || err != nil {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}
 }

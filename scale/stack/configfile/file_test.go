@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 func TestWrite(t *testing.T) {
@@ -18,7 +19,7 @@ func TestWrite(t *testing.T) {
 	if err := f.Write(append(set("a", "5"), set("b", "6")...)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("config:\n  demo:a: 5 # a\n  demo:b: 6\n", content(t, f.Path)); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:a: 5 # a\n  demo:b: 6\n", filestest.Content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	info, err := os.Stat(f.Path)
@@ -39,7 +40,7 @@ func TestWriteMakesTheFile(t *testing.T) {
 	if err := f.Write(set("a", "5")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("config:\n  demo:a: \"5\"\n", content(t, f.Path)); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:a: \"5\"\n", filestest.Content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -51,7 +52,7 @@ func TestWriteMakesJSONOfAJSONProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got any
-	if err := json.Unmarshal([]byte(content(t, f.Path)), &got); err != nil {
+	if err := json.Unmarshal([]byte(filestest.Content(t, f.Path)), &got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]any{"config": map[string]any{"demo:a": 5.0, "demo:b": 6.0}}, got); diff != "" {
@@ -65,7 +66,7 @@ func TestWriteChangesNothingOnAnError(t *testing.T) {
 	if err := f.Write(append(set("a", "5"), set("b", "6")...)); err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff(doc, content(t, f.Path)); diff != "" {
+	if diff := cmp.Diff(doc, filestest.Content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -83,7 +84,7 @@ func TestWriteKeepsALink(t *testing.T) {
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("no longer a link: %v, error %v", info, err)
 	}
-	if diff := cmp.Diff("config:\n  demo:a: 5\n", content(t, f.Path)); diff != "" {
+	if diff := cmp.Diff("config:\n  demo:a: 5\n", filestest.Content(t, f.Path)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -111,7 +112,7 @@ func TestCopyTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := f.CopyIn(dir)
-	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{content(t, path), content(t, f.Path)}); diff != "" {
+	if diff := cmp.Diff([]string{"config:\n  demo:a: 5 # a\n", doc}, []string{filestest.Content(t, path), filestest.Content(t, f.Path)}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
@@ -172,7 +173,7 @@ func TestWriteKeepsWhatSomebodyElseWritesMeanwhile(t *testing.T) {
 			if err := f.Write(set("a", "5")); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, content(t, f.Path)); diff != "" {
+			if diff := cmp.Diff(c.want, filestest.Content(t, f.Path)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if left, err := filepath.Glob(filepath.Join(filepath.Dir(f.Path), ".pulumiscale-*")); err != nil || len(left) > 0 {

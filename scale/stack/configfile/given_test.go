@@ -32,13 +32,4 @@ func tempFile(t *testing.T, doc string) File {
 	return f
 }
 
-func content(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 func set(key, text string) []scale.Setting { return []scale.Setting{{Key: key, Value: &text}} }

@@ -11,17 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // asSomebody does something with another user's rights on files.
 func asSomebody(t *testing.T, do func()) {
 	t.Helper()
-	needsRoot(t)
+	filestest.NeedsRoot(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlock it: the thread ends with its rights
-		if err := errors.Join(unix.Setfsgid(somebody), unix.Setfsuid(somebody)); err != nil {
+		if err := errors.Join(unix.Setfsgid(filestest.Somebody), unix.Setfsuid(filestest.Somebody)); err != nil {
 			t.Error(err)
 			return
 		}
@@ -47,7 +48,7 @@ func sharedFile(t *testing.T, mode os.FileMode) File {
 
 func TestAFileOfSomebodyElsesIsWrittenInItsPlace(t *testing.T) {
 	f := sharedFile(t, 0o666)
-	uid, gid, _ := namesOf(t, f.Path)
+	uid, gid, _ := filestest.NamesOf(t, f.Path)
 	asSomebody(t, func() {
 		if err := f.Writable(); err != nil {
 			t.Error(err)
@@ -56,9 +57,9 @@ func TestAFileOfSomebodyElsesIsWrittenInItsPlace(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	wantOwner(t, f.Path, uid, gid)
-	wantMode(t, f.Path, 0o666)
-	if got := content(t, f.Path); got != "config:\n  demo:a: 10\n" {
+	filestest.WantOwner(t, f.Path, uid, gid)
+	filestest.WantMode(t, f.Path, 0o666)
+	if got := filestest.Content(t, f.Path); got != "config:\n  demo:a: 10\n" {
 		t.Errorf("got %q", got)
 	}
 	left, err := os.ReadDir(filepath.Dir(f.Path))
@@ -78,7 +79,7 @@ func TestAFileThatCannotStayWhoseItIsIsRefused(t *testing.T) {
 			t.Error("it was written")
 		}
 	})
-	wantOwner(t, f.Path, 0, 0)
+	filestest.WantOwner(t, f.Path, 0, 0)
 }
 
 func TestAFileKeepsItsAttributes(t *testing.T) {
@@ -112,7 +113,7 @@ func TestAFileKeepsItsAccessList(t *testing.T) {
 	if err != nil || string(value[:n]) != list {
 		t.Errorf("got %q, error %v", value[:max(n, 0)], err)
 	}
-	wantMode(t, f.Path, 0o660)
+	filestest.WantMode(t, f.Path, 0o660)
 	// A plain one gets none from its folder.
 	plain := tempFile(t, "config:\n  demo:a: 1\n")
 	if err := unix.Setxattr(filepath.Dir(plain.Path), "system.posix_acl_default", []byte(list), 0); err != nil {
@@ -124,5 +125,5 @@ func TestAFileKeepsItsAccessList(t *testing.T) {
 	if _, err := unix.Getxattr(plain.Path, "system.posix_acl_access", value); !errors.Is(err, unix.ENODATA) {
 		t.Errorf("error %v", err)
 	}
-	wantMode(t, plain.Path, 0o640)
+	filestest.WantMode(t, plain.Path, 0o640)
 }

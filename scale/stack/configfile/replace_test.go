@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
@@ -15,7 +17,7 @@ func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 	if err := os.Link(f.Path, other); err != nil {
 		t.Skip("no hard links here")
 	}
-	if _, _, names := namesOf(t, f.Path); names == 0 {
+	if _, _, names := filestest.NamesOf(t, f.Path); names == 0 {
 		t.Skip("the number of names is not known here")
 	}
 	f.StateDir = t.TempDir()
@@ -23,7 +25,7 @@ func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 		if err := f.Write(set("a", count)); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := content(t, other), "config:\n  demo:a: "+count+"\n"; got != want {
+		if got, want := filestest.Content(t, other), "config:\n  demo:a: "+count+"\n"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -32,8 +34,8 @@ func TestAFileWithAnotherNameKeepsIt(t *testing.T) {
 	}
 	// Without a note of what the file is to be, nothing is begun.
 	f.StateDir = filepath.Join(f.StateDir, "nowhere")
-	if err := f.Write(set("a", "3")); err == nil || content(t, other) != "config:\n  demo:a: 2\n" {
-		t.Errorf("error %v, %q", err, content(t, other))
+	if err := f.Write(set("a", "3")); err == nil || filestest.Content(t, other) != "config:\n  demo:a: 2\n" {
+		t.Errorf("error %v, %q", err, filestest.Content(t, other))
 	}
 }
 
@@ -63,7 +65,7 @@ func TestAFileThatACrashLeftHalfWrittenIsWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.FinishWriting()
-			if got := content(t, path); got != c.want {
+			if got := filestest.Content(t, path); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 			if _, err := os.Stat(f.writingFile()); err == nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/blang/semver"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
 // selecting is what decides which stack is selected.
@@ -48,14 +50,14 @@ func (c selecting) ask(t *testing.T) string {
 		t.Setenv(name, value)
 	}
 	p := &Project{Path: filepath.Join(dir, "Pulumi.yaml"), Project: &workspace.Project{Name: "demo"}}
-	writeAll(t, map[string]string{p.Path: "name: demo\nruntime: yaml\n", filepath.Join(home, "credentials.json"): c.login, filepath.Join(home, "workspaces", p.workspaceFile(p.Path)): c.file})
+	filestest.WriteAll(t, map[string]string{p.Path: "name: demo\nruntime: yaml\n", filepath.Join(home, "credentials.json"): c.login, filepath.Join(home, "workspaces", p.workspaceFile(p.Path)): c.file})
 	if c.linked != "" {
 		link := filepath.Join(t.TempDir(), "link")
 		if err := os.Symlink(dir, link); err != nil {
 			t.Fatal(err)
 		}
 		p.Path = filepath.Join(link, "Pulumi.yaml")
-		writeAll(t, map[string]string{filepath.Join(home, "workspaces", p.workspaceFile(p.Path)): c.linked})
+		filestest.WriteAll(t, map[string]string{filepath.Join(home, "workspaces", p.workspaceFile(p.Path)): c.linked})
 	}
 	version := semver.Version{}
 	if c.cli != "" {

@@ -1,4 +1,4 @@
-package stack
+package cli
 
 import (
 	"os"
@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
@@ -63,9 +62,9 @@ func withheldAs(name string) (variable, bool) {
 	return all[at], true
 }
 
-// environment is the CLI's: what was inherited without what is withheld, and what is added. The CLI takes PWD for its
+// Environment is the CLI's: what was inherited without what is withheld, and what is added. The CLI takes PWD for its
 // directory as long as PWD leads there, as it does after a shell's `cd`.
-func environment(inherited []string, dir string, added ...string) []string {
+func Environment(inherited []string, dir string, added ...string) []string {
 	out := make([]string, 0, len(inherited)+len(added)+1)
 	for _, entry := range inherited {
 		name, _, _ := strings.Cut(entry, "=")
@@ -79,12 +78,8 @@ func environment(inherited []string, dir string, added ...string) []string {
 	return append(out, added...)
 }
 
-// parallel is how many resource operations may run at once: what the options say, else what the environment says; 0 is
-// the engine's default.
-func (o Options) parallel() int {
-	if o.Parallel > 0 {
-		return o.Parallel
-	}
+// Parallel is how many resource operations the environment says may run at once; 0 is the engine's default.
+func Parallel() int {
 	n, err := strconv.Atoi(os.Getenv(parallelVariable))
 	if err != nil {
 		return 0
@@ -92,16 +87,25 @@ func (o Options) parallel() int {
 	return max(n, 0)
 }
 
-// Withheld are the variables that are set and kept from the CLI.
-func (p *Patient) Withheld() []doctor.Variable {
-	var out []doctor.Variable
+// Variable is a variable that is set and kept from the CLI.
+type Variable struct {
+	Name string
+	// Does is what it would make the CLI do, as the rest of a sentence that begins with its name.
+	Does string
+	// Harmless says that nobody misses it.
+	Harmless bool
+}
+
+// Withheld are the variables that are set and kept from the CLI, in the order of their names.
+func Withheld() []Variable {
+	var out []Variable
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		v, withheld := withheldAs(name)
 		if !withheld {
 			continue
 		}
-		found := doctor.Variable{Name: name, Does: v.does, Harmless: v.harmless}
+		found := Variable{Name: name, Does: v.does, Harmless: v.harmless}
 		if flag, ok := strings.CutPrefix(strings.ToUpper(name), optionPrefix); ok {
 			found.Does = "stands for --" + strings.ToLower(strings.ReplaceAll(flag, "_", "-"))
 			if name == project.StackOption {
@@ -111,6 +115,17 @@ func (p *Patient) Withheld() []doctor.Variable {
 		}
 		out = append(out, found)
 	}
-	slices.SortFunc(out, func(a, b doctor.Variable) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b Variable) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// ShortLived is the environment of a CLI command that ends before it pays to collect garbage, which takes a third of
+// its time. It does not change what the user has set.
+func ShortLived() []string {
+	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
+		if _, set := os.LookupEnv(name); set {
+			return nil
+		}
+	}
+	return []string{"GOGC=off", "GOMEMLIMIT=1GiB"}
 }

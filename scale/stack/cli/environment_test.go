@@ -1,4 +1,4 @@
-package stack
+package cli
 
 import (
 	"os"
@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
@@ -30,7 +29,7 @@ func TestFlagsInTheEnvironmentAreKeptFromTheCLI(t *testing.T) {
 	} else {
 		kept = append(kept, windows...)
 	}
-	got := environment(slices.Concat(taken, kept), "", "MINE=1", "PULUMI_SKIP_UPDATE_CHECK=true")
+	got := Environment(slices.Concat(taken, kept), "", "MINE=1", "PULUMI_SKIP_UPDATE_CHECK=true")
 	if diff := cmp.Diff(append(kept, "MINE=1", "PULUMI_SKIP_UPDATE_CHECK=true"), got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -40,7 +39,7 @@ func TestTheCLIBelievesToBeInItsDirectory(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no PWD there")
 	}
-	if got := environment([]string{"PWD=/elsewhere"}, "/dir"); got[len(got)-1] != "PWD=/dir" {
+	if got := Environment([]string{"PWD=/elsewhere"}, "/dir"); got[len(got)-1] != "PWD=/dir" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -48,13 +47,9 @@ func TestTheCLIBelievesToBeInItsDirectory(t *testing.T) {
 func TestParallelIsTakenFromPulumisVariable(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "4": 4, "-1": 0, "many": 0} {
 		t.Setenv(parallelVariable, text)
-		if got := (Options{}).parallel(); got != want {
+		if got := Parallel(); got != want {
 			t.Errorf("%q: got %d, want %d", text, got, want)
 		}
-	}
-	t.Setenv(parallelVariable, "4")
-	if got := (Options{Parallel: 2}).parallel(); got != 2 {
-		t.Errorf("got %d, want what the flag says", got)
 	}
 }
 
@@ -68,12 +63,12 @@ func TestWithheld(t *testing.T) {
 	for name, value := range map[string]string{"PULUMI_OPTION_TARGET_REPLACE": "x", project.StackOption: "dev", "PULUMI_CONTINUE_ON_ERROR": "", "PULUMI_HOME": "/h"} {
 		t.Setenv(name, value)
 	}
-	want := []doctor.Variable{
+	want := []Variable{
 		{Name: "PULUMI_CONTINUE_ON_ERROR", Does: "stands for --continue-on-error: an update that has failed would go on"},
 		{Name: "PULUMI_OPTION_STACK", Does: "stands for --stack, and names the stack where --stack does not", Harmless: true},
 		{Name: "PULUMI_OPTION_TARGET_REPLACE", Does: "stands for --target-replace"},
 	}
-	if diff := cmp.Diff(want, (&Patient{}).Withheld()); diff != "" {
+	if diff := cmp.Diff(want, Withheld()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -1,4 +1,6 @@
-package stack
+// Package cli runs the Pulumi CLI: in an environment that keeps its flags from it, in a process group of its own, and
+// into files that outlive PulumiScale.
+package cli
 
 import (
 	"bytes"
@@ -27,26 +29,39 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
-// command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a
+// Minimum is the oldest CLI that PulumiScale works with.
+var Minimum = semver.MustParse("3.200.0")
+
+// Command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a
 // running update depends on. The engine has a process group of its own, so that a terminal's Ctrl-C does not reach it.
 // A context that ends interrupts it but never kills it, because a killed engine leaves the stack locked and its state
 // unfinished. It writes into files rather than pipes, so that it outlives PulumiScale: a pipe whose reader has died
 // would kill it at its next word.
-type command struct {
-	path    string
+type Command struct {
+	// Path is the CLI's file.
+	Path    string
 	version semver.Version
 }
 
-var _ auto.PulumiCommand = (*command)(nil)
+var _ auto.PulumiCommand = (*Command)(nil)
+
+// Find finds the CLI on PATH. The error is a [*scale.SetupError].
+func Find() (*Command, error) {
+	path, err := exec.LookPath("pulumi")
+	if err != nil {
+		return nil, notFound(err)
+	}
+	return &Command{Path: path}, nil
+}
 
 // Version is the version of the CLI; zero until it has been asked for.
-func (c *command) Version() semver.Version { return c.version }
+func (c *Command) Version() semver.Version { return c.version }
 
 // Run runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
 // end. The extra writers get the output when it has ended.
-func (c *command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
+func (c *Command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
 ) (string, string, int, error) {
-	out, errs, code, err := c.run(ctx, call{dir: dir, stdin: stdin, env: env}, args...)
+	out, errs, code, err := c.Do(ctx, Call{Dir: dir, Stdin: stdin, Env: env}, args...)
 	return copied(out, stdout), copied(errs, stderr), code, err
 }
 
@@ -58,40 +73,41 @@ func copied(text string, also []io.Writer) string {
 	return text
 }
 
-// call says how the CLI is run.
-type call struct {
-	dir   string
-	stdin io.Reader
-	env   []string
-	// files are inherited, as the first ones after the three standard ones.
-	files []*os.File
-	// tie is a file that is locked for as long as the process, or one that it started, runs; empty if there is none.
-	tie string
-	// started is told of the process once it runs. If it is nil, nobody is told.
-	started func(pid int)
-	// private says that what it prints is secret and must be on no disk: it comes through a pipe. Such a process
+// Call says how the CLI is run.
+type Call struct {
+	Dir   string
+	Stdin io.Reader
+	// Env is added to the environment.
+	Env []string
+	// Files are inherited, as the first ones after the three standard ones.
+	Files []*os.File
+	// Tie is a file that is locked for as long as the process, or one that it started, runs; empty if there is none.
+	Tie string
+	// Started is told of the process once it runs. If it is nil, nobody is told.
+	Started func(pid int)
+	// Private says that what it prints is secret and must be on no disk: it comes through a pipe. Such a process
 	// changes nothing, so it may die with PulumiScale.
-	private bool
+	Private bool
 }
 
-// run runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
+// Do runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
 // end.
-func (c *command) run(ctx context.Context, how call, args ...string) (stdout, stderr string, code int, err error) {
+func (c *Command) Do(ctx context.Context, how Call, args ...string) (stdout, stderr string, code int, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", -1, err
 	}
-	child, err := c.start(how, args...)
+	child, err := c.Start(how, args...)
 	if err != nil {
 		return "", "", -1, err
 	}
-	_, process := child.span(ctx)
-	stdout, stderr, code, err = child.wait(ctx)
+	_, process := child.Span(ctx)
+	stdout, stderr, code, err = child.Wait(ctx)
 	span.End(process, err)
 	return stdout, stderr, code, err
 }
 
-// invocation is a CLI that runs. Its wait must be called once.
-type invocation struct {
+// Invocation is a CLI that runs. Its Wait must be called once.
+type Invocation struct {
 	cmd       *exec.Cmd
 	out, errs capture
 	untie     func()
@@ -100,37 +116,45 @@ type invocation struct {
 	began time.Time
 }
 
-// span begins the span of the process, at the time at which the process was started.
-func (c *invocation) span(ctx context.Context) (context.Context, trace.Span) {
+// Process is the process; nil before it is started.
+func (c *Invocation) Process() *os.Process {
+	if c.cmd == nil {
+		return nil
+	}
+	return c.cmd.Process
+}
+
+// Span begins the span of the process, at the time at which the process was started.
+func (c *Invocation) Span(ctx context.Context) (context.Context, trace.Span) {
 	return span.Begin(ctx, c.name, trace.WithTimestamp(c.began), trace.WithAttributes(attribute.Int("process.pid", c.cmd.Process.Pid)))
 }
 
-// start starts the CLI with the arguments.
-func (c *command) start(how call, args ...string) (_ *invocation, err error) {
-	child := &invocation{untie: func() {}, name: nameOfCall(args), began: time.Now()}
+// Start starts the CLI with the arguments.
+func (c *Command) Start(how Call, args ...string) (_ *Invocation, err error) {
+	child := &Invocation{untie: func() {}, name: nameOfCall(args), began: time.Now()}
 	defer func() {
 		if err != nil {
 			child.close()
 			err = exhausted(err)
 		}
 	}()
-	if child.out, err = newCapture(how.private); err != nil {
+	if child.out, err = newCapture(how.Private); err != nil {
 		return nil, err
 	}
-	if child.errs, err = newCapture(how.private); err != nil {
+	if child.errs, err = newCapture(how.Private); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(c.path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = how.dir, how.stdin, child.out.writer(), child.errs.writer()
-	if how.private {
+	cmd := exec.Command(c.Path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = how.Dir, how.Stdin, child.out.writer(), child.errs.writer()
+	if how.Private {
 		cmd.WaitDelay = pipeDelay
 	}
-	cmd.Env = append(environment(os.Environ(), how.dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), how.env...)
-	cmd.ExtraFiles = how.files
+	cmd.Env = append(Environment(os.Environ(), how.Dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), how.Env...)
+	cmd.ExtraFiles = how.Files
 	process.Detach(cmd)
 	child.cmd = cmd
-	if how.tie != "" {
-		if child.untie, err = process.Tie(cmd, how.tie); err != nil {
+	if how.Tie != "" {
+		if child.untie, err = process.Tie(cmd, how.Tie); err != nil {
 			child.untie = func() {}
 			return nil, err
 		}
@@ -138,8 +162,8 @@ func (c *command) start(how call, args ...string) (_ *invocation, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	if how.started != nil {
-		how.started(cmd.Process.Pid)
+	if how.Started != nil {
+		how.Started(cmd.Process.Pid)
 	}
 	return child, nil
 }
@@ -152,8 +176,9 @@ func nameOfCall(args []string) string {
 	return strings.Join(append([]string{"pulumi"}, args...), " ")
 }
 
-// wait waits for the end of the process, and interrupts it when ctx ends. The error then also names that cause.
-func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int, err error) {
+// Wait waits for the end of the process, and interrupts it when ctx ends. The error then also names that cause. What
+// the process says of itself is masked: see [Mask].
+func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int, err error) {
 	defer c.close()
 	stop := context.AfterFunc(ctx, func() {
 		_ = process.Interrupt(c.cmd.Process) // it may just have ended by itself
@@ -170,10 +195,14 @@ func (c *invocation) wait(ctx context.Context) (stdout, stderr string, code int,
 	if c.cmd.ProcessState != nil {
 		code = c.cmd.ProcessState.ExitCode()
 	}
-	return c.out.text(), c.errs.text(), code, err
+	stdout, stderr = c.out.text(), Mask(c.errs.text())
+	if err != nil { // it tells why, in place of what was asked for
+		stdout = Mask(stdout)
+	}
+	return stdout, stderr, code, err
 }
 
-func (c *invocation) close() {
+func (c *Invocation) close() {
 	c.untie()
 	c.out.close()
 	c.errs.close()
@@ -238,40 +267,40 @@ type checkedCLI struct {
 	Version string    `json:"version"`
 }
 
-// askVersion makes sure that the CLI is new enough, unless this file has been found to be so before.
-func (s *Stack) askVersion(ctx context.Context) error {
-	cli, info := checkedCLI{Path: s.command.path}, os.FileInfo(nil)
-	if target, err := filepath.EvalSymlinks(cli.Path); err == nil {
-		cli.Path = target
+// Check makes sure that the CLI is new enough, unless this file has been found to be so before. The error is a
+// [*scale.SetupError].
+func (c *Command) Check(ctx context.Context) error {
+	kept, info := checkedCLI{Path: c.Path}, os.FileInfo(nil)
+	if target, err := filepath.EvalSymlinks(kept.Path); err == nil {
+		kept.Path = target
 	}
-	if found, err := os.Stat(cli.Path); err == nil {
+	if found, err := os.Stat(kept.Path); err == nil {
 		info = found
-		cli.Size, cli.Changed = info.Size(), info.ModTime().UTC()
+		kept.Size, kept.Changed = info.Size(), info.ModTime().UTC()
 	}
-	memory := cliMemory()
-	if known, ok := recall(memory); ok && info != nil && known.Path == cli.Path && known.Size == cli.Size && known.Changed.Equal(cli.Changed) {
-		if version, err := semver.Parse(known.Version); err == nil && version.GTE(minimumVersion) {
-			s.command.version = version
+	memory := memoryFile()
+	if known, ok := recall(memory); ok && info != nil && known.Path == kept.Path && known.Size == kept.Size && known.Changed.Equal(kept.Changed) {
+		if version, err := semver.Parse(known.Version); err == nil && version.GTE(Minimum) {
+			c.version = version
 			return nil
 		}
 	}
-	version, err := s.command.askVersion(ctx)
+	version, err := c.AskVersion(ctx)
 	if err != nil {
 		return err
 	}
-	if version.LT(minimumVersion) {
-		return &scale.SetupError{Problem: "the Pulumi CLI is too old: " + cli.Path + " is v" + version.String(),
-			Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
+	if version.LT(Minimum) {
+		return &scale.SetupError{Problem: "the Pulumi CLI is too old: " + kept.Path + " is v" + version.String(),
+			Hint: "pulumiscale needs Pulumi v" + Minimum.String() + " or newer"}
 	}
-	s.command.version = version
-	cli.Version = version.String()
-	cli.remember(memory)
+	kept.Version = version.String()
+	kept.remember(memory)
 	return nil
 }
 
-// askVersion asks the CLI for its version. The Automation API does so too, but lets flags in the environment take
+// AskVersion asks the CLI for its version. The Automation API does so too, but lets flags in the environment take
 // effect.
-func (c *command) askVersion(ctx context.Context) (semver.Version, error) {
+func (c *Command) AskVersion(ctx context.Context) (semver.Version, error) {
 	stdout, stderr, _, err := c.Run(ctx, "", nil, nil, nil, nil, "version")
 	if ctx.Err() != nil {
 		return semver.Version{}, ctx.Err()
@@ -285,13 +314,14 @@ func (c *command) askVersion(ctx context.Context) (semver.Version, error) {
 	version, err := semver.ParseTolerant(strings.TrimSpace(stdout))
 	if err != nil {
 		return semver.Version{}, &scale.SetupError{Problem: "the Pulumi CLI cannot be used", Err: fmt.Errorf("`pulumi version` says %q", strings.TrimSpace(stdout)),
-			Hint: "pulumiscale needs Pulumi v" + minimumVersion.String() + " or newer"}
+			Hint: "pulumiscale needs Pulumi v" + Minimum.String() + " or newer"}
 	}
+	c.version = version
 	return version, nil
 }
 
-// cliMemory is the file that keeps the last checked CLI; empty if the user has no folder for such things.
-func cliMemory() string {
+// memoryFile is the file that keeps the last checked CLI; empty if the user has no folder for such things.
+func memoryFile() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return ""
@@ -312,4 +342,21 @@ func (c checkedCLI) remember(file string) {
 		return
 	}
 	_ = atomic.WriteFile(file, strings.NewReader(string(text)))
+}
+
+// notFound turns the failure to find or run the CLI into ours.
+func notFound(err error) error {
+	if errors.Is(err, exec.ErrNotFound) {
+		return &scale.SetupError{Problem: "there is no `pulumi` on PATH", Hint: "install the Pulumi CLI: https://www.pulumi.com/docs/install/"}
+	}
+	return &scale.SetupError{Problem: "run `pulumi version`", Err: err}
+}
+
+// exhausted turns a lack of something on this machine into an error that passes: whoever holds descriptors, processes
+// or memory gives them back. A missing CLI, or one that may not be run, stays what it is.
+func exhausted(err error) error {
+	if gone, is := process.Exhaustion(err); is {
+		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}
+	}
+	return err
 }

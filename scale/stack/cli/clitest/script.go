@@ -1,0 +1,73 @@
+//go:build !windows
+
+// Package clitest has a CLI that is a shell script, for tests.
+package clitest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
+)
+
+// Script is a CLI that is a shell script. It finds two pipes in its folder, to tell of itself and to be told.
+type Script struct {
+	*cli.Command
+	Dir string
+}
+
+// New makes the script, with a body.
+func New(t *testing.T, body string) Script {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pulumi")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, pipe := range []string{"told", "tell"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, pipe), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Script{&cli.Command{Path: path}, dir}
+}
+
+// Told is the next line that the script says; it waits for it.
+func (s Script) Told(t *testing.T) string {
+	t.Helper()
+	line, err := os.ReadFile(filepath.Join(s.Dir, "told"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(line))
+}
+
+// Tell says a line to the script.
+func (s Script) Tell(t *testing.T, line string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.Dir, "tell"), []byte(line+"\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Ran is how a run of the script ended.
+type Ran struct {
+	Stdout, Stderr string
+	Code           int
+	Err            error
+}
+
+// Begin runs the script, and goes on.
+func (s Script) Begin(ctx context.Context) <-chan Ran {
+	out := make(chan Ran, 1)
+	go func() {
+		var r Ran
+		r.Stdout, r.Stderr, r.Code, r.Err = s.Run(ctx, s.Dir, nil, nil, nil, nil)
+		out <- r
+	}()
+	return out
+}

@@ -1,0 +1,20 @@
+//go:build !windows
+
+package filestest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+)
+
+// NamesOf says who owns a file, and how many names it has.
+func NamesOf(t *testing.T, path string) (uid, gid int, names uint64) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files.IDsOf(info)
+}
