@@ -50,7 +50,7 @@ func TestSecretsComeThroughAPipeAndNoOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newEngine(t)
 			e.Script = clitest.New(t, vault)
-			e.command = e.Script.Command
+			e.command = e.Command
 			if c.file != "" {
 				filestest.WriteAll(t, map[string]string{e.file.Path: c.file})
 			}
