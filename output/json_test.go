@@ -20,24 +20,26 @@ func TestScalingDocument(t *testing.T) {
 	decision := scale.Decision{
 		Intent: scale.Intent{Pool: "worker-pool"}, Outcome: scale.Scale, From: num(3), Wanted: 9, To: 6, Clamped: true, Reason: "clamped from 9 to max 6",
 	}
-	report := scale.Report{
+	report := &scale.Report{
+		Plan:     *only(decision),
 		Results:  []scale.MoveResult{{Move: scale.Move{Pool: "worker-pool", From: num(3), To: 6}, Current: num(6)}},
 		Steps:    []scale.ResourceStep{update},
 		Restored: []scale.Drift{{Pool: "worker-pool", Key: "n", File: str("5"), Configured: str("3")}},
 		Duration: 1500 * time.Millisecond,
 	}
-	document(t, NewScaling("dev", decision).Done(report), `{
+	document(t, NewScaling("dev", report), `{
   "stack": "dev",
   "dryRun": false,
   "pool": "worker-pool",
   "outcome": "scale",
-  "scaled": true,
   "from": 3,
-  "wanted": 9,
   "to": 6,
+  "wanted": 9,
   "clamped": true,
   "reason": "clamped from 9 to max 6",
+  "scaled": true,
   "current": 6,
+  "stateSize": null,
   "steps": [
     {
       "op": "update",
@@ -48,7 +50,8 @@ func TestScalingDocument(t *testing.T) {
         {
           "path": "size",
           "old": 3,
-          "new": 6
+          "new": 6,
+          "replaces": false
         }
       ]
     }
@@ -67,20 +70,25 @@ func TestScalingDocument(t *testing.T) {
 `)
 }
 
+// only is the plan with one decision.
+func only(d scale.Decision) *scale.Plan { return &scale.Plan{Decisions: []scale.Decision{d}} }
+
 func TestAScalingThatIsHeldOffHasItsErrorInTheDocument(t *testing.T) {
-	doc := NewScaling("dev", scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.Paused, From: num(3), Reason: "the rule is paused"}).Previewed(nil)
+	doc := NewPreview("dev", only(scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.Paused, From: num(3), Reason: "the rule is paused"}), nil)
 	doc.Fail(&Error{Kind: "paused", Message: "pool w: the rule is paused", ExitCode: 3})
 	document(t, doc, `{
   "stack": "dev",
   "dryRun": true,
   "pool": "w",
   "outcome": "paused",
-  "scaled": false,
   "from": 3,
-  "wanted": null,
   "to": null,
+  "wanted": null,
   "clamped": false,
   "reason": "the rule is paused",
+  "scaled": false,
+  "current": null,
+  "stateSize": null,
   "steps": [],
   "seconds": 0,
   "error": {
@@ -94,12 +102,12 @@ func TestAScalingThatIsHeldOffHasItsErrorInTheDocument(t *testing.T) {
 
 func TestAScalingOfWhichNoCountIsKnownHasNone(t *testing.T) {
 	for _, outcome := range []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held} {
-		if doc := NewScaling("dev", scale.Decision{Outcome: outcome}); doc.Wanted != nil || doc.To != nil {
+		if doc := NewPreview("dev", only(scale.Decision{Outcome: outcome}), nil); doc.Wanted != nil || doc.To != nil {
 			t.Errorf("%s: wanted %v, to %v", outcome, doc.Wanted, doc.To)
 		}
 	}
 	for _, d := range []scale.Decision{{Outcome: scale.Scale}, {Outcome: scale.Paused, Wanted: 3, To: 3}} {
-		if doc := NewScaling("dev", d); doc.Wanted == nil || doc.To == nil {
+		if doc := NewPreview("dev", only(d), nil); doc.Wanted == nil || doc.To == nil {
 			t.Errorf("%+v: wanted %v, to %v", d, doc.Wanted, doc.To)
 		}
 	}
@@ -136,7 +144,6 @@ func TestRulesDocument(t *testing.T) {
         "replace"
       ],
       "strategy": "step",
-      "paused": "no",
       "cooldown": {
         "up": 60,
         "down": 60,
@@ -183,15 +190,14 @@ func TestOtherDocuments(t *testing.T) {
 func TestPendingChangesInDocuments(t *testing.T) {
 	pending := []scale.PendingChange{{Op: "output", Name: "url"}, {Op: "update", URN: "urn:w", Type: "a:b:C", Name: "w", Properties: []string{"dir"}}}
 	decision := scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.HasPending, From: num(3), Wanted: 5, To: 5, Reason: "why", Pending: pending}
-	document(t, NewScaling("dev", decision).Previewed(nil), `{
+	document(t, NewPreview("dev", only(decision), nil), `{
   "stack": "dev",
   "dryRun": true,
   "pool": "w",
   "outcome": "pending",
-  "scaled": false,
   "from": 3,
-  "wanted": 5,
   "to": 5,
+  "wanted": 5,
   "clamped": false,
   "reason": "why",
   "pending": [
@@ -209,6 +215,9 @@ func TestPendingChangesInDocuments(t *testing.T) {
       ]
     }
   ],
+  "scaled": false,
+  "current": null,
+  "stateSize": null,
   "steps": [],
   "seconds": 0
 }
