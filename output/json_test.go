@@ -1,10 +1,16 @@
 package output
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 func document(t *testing.T, d Document, want string) {
@@ -238,4 +244,57 @@ func TestPendingChangesInDocuments(t *testing.T) {
   ]
 }
 `)
+}
+
+// part is a part of a document, as a script reads it.
+func part(t *testing.T, doc any, path ...any) any {
+	t.Helper()
+	text, err := board.JSON(doc, "")
+	var at any
+	if err != nil || json.Unmarshal(text, &at) != nil {
+		t.Fatal(err, string(text))
+	}
+	for _, step := range path {
+		if name, ok := step.(string); ok {
+			at = at.(map[string]any)[name]
+		} else {
+			at = at.([]any)[step.(int)]
+		}
+	}
+	if at == nil {
+		t.Fatalf("%v is not in %s", path, text)
+	}
+	return at
+}
+
+// What stands in the documents of several commands and of the server has one form there.
+func TestDocumentsAgree(t *testing.T) {
+	now := noon.Add(-time.Minute)
+	status := filled(reflect.TypeFor[scale.Status](), "x", deep).Interface().(scale.Status)
+	past := filled(reflect.TypeFor[scale.Scaling](), "x", deep).Interface().(scale.Scaling)
+	holds, statuses, scalings := scale.Holds{*status.Hold}, []scale.Status{status}, []scale.Scaling{past}
+	decision := filled(reflect.TypeFor[scale.Decision](), "x", deep).Interface().(scale.Decision)
+	program := filled(reflect.TypeFor[scale.Program](), "x", deep).Interface().(scale.Program)
+	server := board.New("dev", queue.Overview{
+		Pools: statuses, Scalings: scalings, Holds: holds, Program: program, Open: []queue.Operation{{ID: "a", Intent: decision.Intent, Decision: decision}},
+	}, nil, nil, now)
+	rules, preview := NewRules("dev", statuses, program, now), part(t, NewPreview("dev", only(decision), nil)).(map[string]any)
+	for name, c := range map[string][2]any{
+		"the pools of rules":            {part(t, rules, "pools"), part(t, server, "pools")},
+		"the deploy of rules":           {part(t, rules, "deployed"), part(t, server, "deployed")},
+		"the scalings of history":       {part(t, NewHistory("dev", scalings), "scalings"), part(t, server, "scalings")},
+		"the last scaling of a pool":    {part(t, rules, "pools", 0, "lastScaling"), part(t, NewHistory("dev", []scale.Scaling{*status.Last}), "scalings", 0)},
+		"the holds":                     {part(t, NewHolds("dev", holds), "holds"), part(t, server, "holds")},
+		"the hold on a pool":            {part(t, rules, "pools", 0, "hold"), part(t, server, "holds", 0)},
+		"the drift that restore writes": {part(t, rules, "pools", 0, "drift"), part(t, NewRestored("dev", "f", []scale.Drift{*status.Drift}), "restored", 0)},
+	} {
+		if diff := cmp.Diff(c[0], c[1]); diff != "" {
+			t.Errorf("%s is another one elsewhere:\n%s", name, diff)
+		}
+	}
+	for name, value := range part(t, server, "open", 0, "decision").(map[string]any) {
+		if diff := cmp.Diff(value, preview[name]); diff != "" {
+			t.Errorf("%s of a decision is another one in preview:\n%s", name, diff)
+		}
+	}
 }
