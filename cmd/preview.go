@@ -75,7 +75,7 @@ func (s *session) previewed(plan *scale.Plan, result *scale.Result, dryRun bool)
 	case result != nil:
 		text = s.outStyle().Diff(result.Steps)
 	}
-	doc := output.NewScaling(s.stack, plan.Decisions[0]).Previewed(result).Found(plan.Found)
+	doc := output.NewPreview(s.stack, plan, result)
 	doc.DryRun = dryRun
 	return s.conclude(doc, text, err)
 }

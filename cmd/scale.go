@@ -103,12 +103,12 @@ func (s *session) scaled(report *scale.Report, err error) error {
 	}
 	if err = errors.Join(err, outcome(report)); err == nil || len(report.Results) > 0 {
 		text := s.outStyle().Report(*report)
-		return s.conclude(output.NewScaling(s.stack, report.Decisions[0]).Done(*report), text, err)
+		return s.conclude(output.NewScaling(s.stack, report), text, err)
 	}
 	if refusal(err) {
 		return err
 	}
-	return s.conclude(output.NewScaling(s.stack, report.Decisions[0]).Done(*report), "", err)
+	return s.conclude(output.NewScaling(s.stack, report), "", err)
 }
 
 // refusal says whether an error leaves no decision to tell of, because there is no such pool.

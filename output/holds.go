@@ -10,14 +10,13 @@ import (
 
 // Holds is the document of `hold`.
 type Holds struct {
-	Stack string       `json:"stack"`
-	Holds []board.Hold `json:"holds"`
+	board.Holds
 	Failure
 }
 
 // NewHolds makes the document of the holds in force.
 func NewHolds(stack string, holds scale.Holds) *Holds {
-	return &Holds{Stack: stack, Holds: board.HoldsOf(holds)}
+	return &Holds{Holds: board.HoldsOf(stack, holds)}
 }
 
 // Holds is a table of the holds in force, in the local time of now.

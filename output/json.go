@@ -1,7 +1,6 @@
 package output
 
 import (
-	"slices"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -56,119 +55,73 @@ type Holder struct {
 func Holders(of []scale.Holder) []Holder {
 	var out []Holder
 	for _, h := range of {
-		out = append(out, Holder{User: h.User, Host: h.Host, PID: h.PID, Since: moment(h.Since), Dead: h.Dead})
+		out = append(out, Holder{User: h.User, Host: h.Host, PID: h.PID, Since: board.Moment(h.Since), Dead: h.Dead})
 	}
 	return out
 }
 
-// Scaling is the document of scale and preview: one decision, and what came or would come of it.
+// Scaling is the document of scale and preview.
 type Scaling struct {
-	Stack string `json:"stack"`
-	// DryRun says that nothing was done. Steps are what would be done.
-	DryRun bool   `json:"dryRun"`
-	Pool   string `json:"pool"`
-	// Outcome is "scale", "no-change", "cooldown", "paused", "held", "guarded", "pending" or "refused".
-	Outcome string `json:"outcome"`
-	// Scaled says that an update was made.
-	Scaled bool `json:"scaled"`
-	// From is null if the count before is not known. Wanted and To are null if the outcome leaves none to want.
-	From    *int `json:"from"`
-	Wanted  *int `json:"wanted"`
-	To      *int `json:"to"`
-	Clamped bool `json:"clamped"`
-	// Until is when a cooldown or a hold ends.
-	Until  *time.Time `json:"until,omitempty"`
-	Reason string     `json:"reason,omitempty"`
-	// Pending are the changes that would come along. They are there if Outcome is "pending".
-	Pending []scale.PendingChange `json:"pending,omitempty"`
-	// Current is the real size after the update. Unverified says why the update is not proved to have had its effect.
-	Current    *int   `json:"current,omitempty"`
-	Unverified string `json:"unverified,omitempty"`
-	// StateSize is the size that the state had before. It is there if something else than an update had changed it.
-	StateSize *int                 `json:"stateSize,omitempty"`
-	Steps     []scale.ResourceStep `json:"steps"`
-	Restored  []Drift              `json:"restored,omitempty"`
-	// Seconds is how long the engine ran.
-	Seconds float64 `json:"seconds"`
+	board.Effect
 	Failure
 }
 
-// NewScaling makes the document of a decision.
-func NewScaling(stack string, d scale.Decision) *Scaling {
-	doc := &Scaling{
-		Stack: stack, Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped,
-		Until: moment(d.Until), Reason: d.Reason, Pending: d.Pending, Steps: []scale.ResourceStep{},
-	}
-	unasked := []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held}
-	if d.Wanted != 0 || d.To != 0 || !slices.Contains(unasked, d.Outcome) {
-		doc.Wanted, doc.To = &d.Wanted, &d.To
-	}
-	return doc
+// NewScaling makes the document of what was done.
+func NewScaling(stack string, report *scale.Report) *Scaling {
+	return &Scaling{Effect: board.Done(stack, report)}
 }
 
-// Previewed adds what the engine would do.
-func (s *Scaling) Previewed(result *scale.Result) *Scaling {
-	s.DryRun = true
-	if result != nil {
-		s.Steps, s.Seconds = steps(result.Steps), result.Duration.Seconds()
-	}
-	return s
+// NewPreview makes the document of what a plan would come to. The result is nil if the engine was not asked.
+func NewPreview(stack string, plan *scale.Plan, result *scale.Result) *Scaling {
+	return &Scaling{Effect: board.Foreseen(stack, plan, result)}
 }
 
-// Found adds the sizes that the state has, as a preview has shown them.
-func (s *Scaling) Found(sizes map[string]int) *Scaling {
-	if size, ok := sizes[s.Pool]; ok {
-		s.StateSize = &size
-	}
-	return s
+// Rules is the document of rules.
+type Rules struct {
+	board.Pools
+	Failure
 }
 
-// Done adds what was done.
-func (s *Scaling) Done(report scale.Report) *Scaling {
-	s.Steps, s.Seconds, s.Restored = steps(report.Steps), report.Duration.Seconds(), drifts(report.Restored)
-	for _, r := range report.Results {
-		if r.Pool == s.Pool {
-			s.Scaled, s.From, s.To, s.Current, s.Unverified, s.StateSize = true, r.From, &r.To, r.Current, r.Unverified, r.Found
+// NewRules makes the document of rules.
+func NewRules(stack string, pools []scale.Status, program scale.Program, now time.Time) *Rules {
+	return &Rules{Pools: board.PoolsOf(stack, pools, program, now)}
+}
+
+// Proved adds the proofs to the pools.
+func (r *Rules) Proved(proofs []scale.RuleProof) *Rules {
+	pools := r.Pools.Pools
+	for _, p := range proofs {
+		for i := range pools {
+			if pools[i].Pool == p.Pool {
+				pools[i].Proof = board.ProofOf(p)
+			}
 		}
 	}
-	return s
+	return r
 }
 
-// Drift is a difference between the configuration file and the last successful update.
-type Drift struct {
-	Pool string `json:"pool"`
-	Key  string `json:"configKey"`
-	// File is what stands, or stood, in the file. Configured is what the last successful update had. Each is null if
-	// there is nothing.
-	File       *string `json:"file"`
-	Configured *string `json:"configured"`
-	// Edit says that the file's value was never that of an update.
-	Edit bool `json:"edit"`
+// History is the document of history.
+type History struct {
+	board.History
+	Failure
 }
 
-func drifts(of []scale.Drift) []Drift {
-	out := make([]Drift, len(of))
-	for i, d := range of {
-		out[i] = drift(d)
-	}
-	return out
-}
-
-func drift(d scale.Drift) Drift {
-	return Drift{Pool: d.Pool, Key: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+// NewHistory makes the document of history.
+func NewHistory(stack string, scalings []scale.Scaling) *History {
+	return &History{History: board.HistoryOf(stack, scalings)}
 }
 
 // Restored is the document of restore.
 type Restored struct {
-	Stack      string  `json:"stack"`
-	ConfigFile string  `json:"configFile"`
-	Restored   []Drift `json:"restored"`
+	Stack      string        `json:"stack"`
+	ConfigFile string        `json:"configFile"`
+	Restored   []board.Drift `json:"restored"`
 	Failure
 }
 
 // NewRestored makes the document of restore.
 func NewRestored(stack, file string, restored []scale.Drift) *Restored {
-	return &Restored{Stack: stack, ConfigFile: file, Restored: drifts(restored)}
+	return &Restored{Stack: stack, ConfigFile: file, Restored: board.DriftsOf(restored)}
 }
 
 // Version is the document of version.
@@ -182,16 +135,3 @@ type Version struct {
 
 // Failed is the document of a command that has no result.
 type Failed struct{ Failure }
-
-// moment is a time in a document: in UTC, and absent if it is the zero time.
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC().Round(time.Second)
-	return &t
-}
-
-func steps(of []scale.ResourceStep) []scale.ResourceStep {
-	return append([]scale.ResourceStep{}, of...)
-}

@@ -1,10 +1,16 @@
 package output
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 func document(t *testing.T, d Document, want string) {
@@ -20,24 +26,26 @@ func TestScalingDocument(t *testing.T) {
 	decision := scale.Decision{
 		Intent: scale.Intent{Pool: "worker-pool"}, Outcome: scale.Scale, From: num(3), Wanted: 9, To: 6, Clamped: true, Reason: "clamped from 9 to max 6",
 	}
-	report := scale.Report{
+	report := &scale.Report{
+		Plan:     *only(decision),
 		Results:  []scale.MoveResult{{Move: scale.Move{Pool: "worker-pool", From: num(3), To: 6}, Current: num(6)}},
 		Steps:    []scale.ResourceStep{update},
 		Restored: []scale.Drift{{Pool: "worker-pool", Key: "n", File: str("5"), Configured: str("3")}},
 		Duration: 1500 * time.Millisecond,
 	}
-	document(t, NewScaling("dev", decision).Done(report), `{
+	document(t, NewScaling("dev", report), `{
   "stack": "dev",
   "dryRun": false,
   "pool": "worker-pool",
   "outcome": "scale",
-  "scaled": true,
   "from": 3,
-  "wanted": 9,
   "to": 6,
+  "wanted": 9,
   "clamped": true,
   "reason": "clamped from 9 to max 6",
+  "scaled": true,
   "current": 6,
+  "stateSize": null,
   "steps": [
     {
       "op": "update",
@@ -48,7 +56,8 @@ func TestScalingDocument(t *testing.T) {
         {
           "path": "size",
           "old": 3,
-          "new": 6
+          "new": 6,
+          "replaces": false
         }
       ]
     }
@@ -67,20 +76,25 @@ func TestScalingDocument(t *testing.T) {
 `)
 }
 
+// only is the plan with one decision.
+func only(d scale.Decision) *scale.Plan { return &scale.Plan{Decisions: []scale.Decision{d}} }
+
 func TestAScalingThatIsHeldOffHasItsErrorInTheDocument(t *testing.T) {
-	doc := NewScaling("dev", scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.Paused, From: num(3), Reason: "the rule is paused"}).Previewed(nil)
+	doc := NewPreview("dev", only(scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.Paused, From: num(3), Reason: "the rule is paused"}), nil)
 	doc.Fail(&Error{Kind: "paused", Message: "pool w: the rule is paused", ExitCode: 3})
 	document(t, doc, `{
   "stack": "dev",
   "dryRun": true,
   "pool": "w",
   "outcome": "paused",
-  "scaled": false,
   "from": 3,
-  "wanted": null,
   "to": null,
+  "wanted": null,
   "clamped": false,
   "reason": "the rule is paused",
+  "scaled": false,
+  "current": null,
+  "stateSize": null,
   "steps": [],
   "seconds": 0,
   "error": {
@@ -94,12 +108,12 @@ func TestAScalingThatIsHeldOffHasItsErrorInTheDocument(t *testing.T) {
 
 func TestAScalingOfWhichNoCountIsKnownHasNone(t *testing.T) {
 	for _, outcome := range []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held} {
-		if doc := NewScaling("dev", scale.Decision{Outcome: outcome}); doc.Wanted != nil || doc.To != nil {
+		if doc := NewPreview("dev", only(scale.Decision{Outcome: outcome}), nil); doc.Wanted != nil || doc.To != nil {
 			t.Errorf("%s: wanted %v, to %v", outcome, doc.Wanted, doc.To)
 		}
 	}
 	for _, d := range []scale.Decision{{Outcome: scale.Scale}, {Outcome: scale.Paused, Wanted: 3, To: 3}} {
-		if doc := NewScaling("dev", d); doc.Wanted == nil || doc.To == nil {
+		if doc := NewPreview("dev", only(d), nil); doc.Wanted == nil || doc.To == nil {
 			t.Errorf("%+v: wanted %v, to %v", d, doc.Wanted, doc.To)
 		}
 	}
@@ -136,7 +150,6 @@ func TestRulesDocument(t *testing.T) {
         "replace"
       ],
       "strategy": "step",
-      "paused": "no",
       "cooldown": {
         "up": 60,
         "down": 60,
@@ -183,15 +196,14 @@ func TestOtherDocuments(t *testing.T) {
 func TestPendingChangesInDocuments(t *testing.T) {
 	pending := []scale.PendingChange{{Op: "output", Name: "url"}, {Op: "update", URN: "urn:w", Type: "a:b:C", Name: "w", Properties: []string{"dir"}}}
 	decision := scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.HasPending, From: num(3), Wanted: 5, To: 5, Reason: "why", Pending: pending}
-	document(t, NewScaling("dev", decision).Previewed(nil), `{
+	document(t, NewPreview("dev", only(decision), nil), `{
   "stack": "dev",
   "dryRun": true,
   "pool": "w",
   "outcome": "pending",
-  "scaled": false,
   "from": 3,
-  "wanted": 5,
   "to": 5,
+  "wanted": 5,
   "clamped": false,
   "reason": "why",
   "pending": [
@@ -209,6 +221,9 @@ func TestPendingChangesInDocuments(t *testing.T) {
       ]
     }
   ],
+  "scaled": false,
+  "current": null,
+  "stateSize": null,
   "steps": [],
   "seconds": 0
 }
@@ -229,4 +244,57 @@ func TestPendingChangesInDocuments(t *testing.T) {
   ]
 }
 `)
+}
+
+// part is a part of a document, as a script reads it.
+func part(t *testing.T, doc any, path ...any) any {
+	t.Helper()
+	text, err := board.JSON(doc, "")
+	var at any
+	if err != nil || json.Unmarshal(text, &at) != nil {
+		t.Fatal(err, string(text))
+	}
+	for _, step := range path {
+		if name, ok := step.(string); ok {
+			at = at.(map[string]any)[name]
+		} else {
+			at = at.([]any)[step.(int)]
+		}
+	}
+	if at == nil {
+		t.Fatalf("%v is not in %s", path, text)
+	}
+	return at
+}
+
+// What stands in the documents of several commands and of the server has one form there.
+func TestDocumentsAgree(t *testing.T) {
+	now := noon.Add(-time.Minute)
+	status := filled(reflect.TypeFor[scale.Status](), "x", deep).Interface().(scale.Status)
+	past := filled(reflect.TypeFor[scale.Scaling](), "x", deep).Interface().(scale.Scaling)
+	holds, statuses, scalings := scale.Holds{*status.Hold}, []scale.Status{status}, []scale.Scaling{past}
+	decision := filled(reflect.TypeFor[scale.Decision](), "x", deep).Interface().(scale.Decision)
+	program := filled(reflect.TypeFor[scale.Program](), "x", deep).Interface().(scale.Program)
+	server := board.New("dev", queue.Overview{
+		Pools: statuses, Scalings: scalings, Holds: holds, Program: program, Open: []queue.Operation{{ID: "a", Intent: decision.Intent, Decision: decision}},
+	}, nil, nil, now)
+	rules, preview := NewRules("dev", statuses, program, now), part(t, NewPreview("dev", only(decision), nil)).(map[string]any)
+	for name, c := range map[string][2]any{
+		"the pools of rules":            {part(t, rules, "pools"), part(t, server, "pools")},
+		"the deploy of rules":           {part(t, rules, "deployed"), part(t, server, "deployed")},
+		"the scalings of history":       {part(t, NewHistory("dev", scalings), "scalings"), part(t, server, "scalings")},
+		"the last scaling of a pool":    {part(t, rules, "pools", 0, "lastScaling"), part(t, NewHistory("dev", []scale.Scaling{*status.Last}), "scalings", 0)},
+		"the holds":                     {part(t, NewHolds("dev", holds), "holds"), part(t, server, "holds")},
+		"the hold on a pool":            {part(t, rules, "pools", 0, "hold"), part(t, server, "holds", 0)},
+		"the drift that restore writes": {part(t, rules, "pools", 0, "drift"), part(t, NewRestored("dev", "f", []scale.Drift{*status.Drift}), "restored", 0)},
+	} {
+		if diff := cmp.Diff(c[0], c[1]); diff != "" {
+			t.Errorf("%s is another one elsewhere:\n%s", name, diff)
+		}
+	}
+	for name, value := range part(t, server, "open", 0, "decision").(map[string]any) {
+		if diff := cmp.Diff(value, preview[name]); diff != "" {
+			t.Errorf("%s of a decision is another one in preview:\n%s", name, diff)
+		}
+	}
 }

@@ -53,7 +53,7 @@ func (s *Style) present(pool scale.Status) string {
 
 // cooldown is what is left of the pool's cooldown.
 func cooldown(pool scale.Status, now time.Time) string {
-	return cmp.Or(board.Cooldown(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
+	return cmp.Or(board.CooldownLeft(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
 
 // held says whether the rule is paused, and whether somebody holds the pool.

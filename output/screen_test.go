@@ -25,7 +25,7 @@ func busy() *board.Status {
 	return &board.Status{
 		Stack: "dev", Now: noon, ReadAt: before(3 * time.Second), Ready: true,
 		Pools: []board.Pool{
-			{Pool: "api", Count: num(6), Min: 2, Max: 12, UpUntil: after(170 * time.Second), DownUntil: after(590 * time.Second), Last: &board.Scaling{From: 4, To: 6, End: before(10 * time.Second)}},
+			{Pool: "api", Count: num(6), Min: 2, Max: 12, Cooldown: board.Cooldown{UpUntil: after(170 * time.Second), DownUntil: after(590 * time.Second)}, Last: &board.Scaling{From: 4, To: 6, End: before(10 * time.Second)}},
 			{Pool: "batch", Count: num(2), Min: 0, Max: 8, Paused: "down"},
 			{Pool: "reports", Count: num(9), Configured: num(4), Min: 1, Max: 4},
 			{Pool: "worker-pool", Count: num(6), Min: 1, Max: 50},
@@ -189,7 +189,7 @@ func TestScreenIsClean(t *testing.T) {
 	status.RuleErrors = []scale.Problem{{Pool: forged, Found: forged, Expected: forged}}
 	status.Remarks = []string{forged}
 	for i := range status.Pools {
-		status.Pools[i].Pool, status.Pools[i].Error, status.Pools[i].Paused = forged, forged, forged
+		status.Pools[i].Pool, status.Pools[i].Problem, status.Pools[i].Paused = forged, forged, forged
 		status.Pools[i].Pending = []scale.PendingChange{{Op: forged, Name: forged}}
 	}
 	for _, ops := range [][]board.Operation{status.Open, status.Failures} {

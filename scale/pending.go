@@ -79,7 +79,7 @@ type Deploy struct {
 	// Commit is the commit that it was run from, as the backend has it; empty if it was run outside of a repository.
 	// Dirty says that there were changes that were not committed.
 	Commit string `json:"commit,omitempty"`
-	Dirty  bool   `json:"dirty,omitempty"`
+	Dirty  bool   `json:"dirty"`
 }
 
 // DescribePending says in one line what is pending.

@@ -259,7 +259,7 @@ type PropertyDiff struct {
 	Old any `json:"old,omitempty" text:"value"`
 	New any `json:"new,omitempty" text:"value"`
 	// Replaces says that this property's change is why the resource is replaced.
-	Replaces bool `json:"replaces,omitempty"`
+	Replaces bool `json:"replaces"`
 }
 
 // NewUpdateID makes a mark by which an update can be found in the backend's history: see [Change.ID].

@@ -67,7 +67,7 @@ func TestAPoolThatCannotBeDecided(t *testing.T) {
 		r.stack.set(func() { r.stack.updates[0].Values["worker"] = &many })
 		r.post("/-/reload", nil).is(200)
 		r.post(pathScale, `{"delta":1}`).is(409, `"title":"Cannot be decided"`, "workerCount")
-		r.get("/pools/worker").is(200, `"error"`)
+		r.get("/pools/worker").is(200, `"problem"`)
 	})
 }
 

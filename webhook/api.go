@@ -27,22 +27,11 @@ func (s *Server) pools(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := struct {
-		Stack      string          `json:"stack"`
-		Pools      []board.Pool    `json:"pools"`
+	return struct {
+		board.Pools
 		Ready      bool            `json:"ready"`
 		RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
-		// These are named as in the document of `pulumiscale rules`.
-		Deployed      *scale.Deploy `json:"deployed,omitempty"`
-		Commit        string        `json:"commit,omitempty"`
-		ConfigDiffers []string      `json:"configDiffers,omitempty"`
-	}{Stack: s.StackName, Pools: make([]board.Pool, len(statuses)), Ready: s.Queue.Ready() == nil, RuleErrors: scale.ProblemsOf(s.Queue.RulesErr())}
-	program := s.Queue.Overview().Program
-	doc.Deployed, doc.Commit, doc.ConfigDiffers = program.Deploy, program.Commit, program.ConfigDiffers
-	for i, status := range statuses {
-		doc.Pools[i] = board.PoolOf(status, s.Now())
-	}
-	return doc, nil
+	}{board.PoolsOf(s.StackName, statuses, s.Queue.Overview().Program, s.Now()), s.Queue.Ready() == nil, scale.ProblemsOf(s.Queue.RulesErr())}, nil
 }
 
 func (s *Server) pool(r *http.Request) (any, error) {
@@ -130,13 +119,7 @@ func (s *Server) history(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := struct {
-		Scalings []board.Scaling `json:"scalings"`
-	}{Scalings: []board.Scaling{}}
-	for _, past := range scalings {
-		doc.Scalings = append(doc.Scalings, board.ScalingOf(past))
-	}
-	return doc, nil
+	return board.HistoryOf(s.StackName, scalings), nil
 }
 
 func limitOf(r *http.Request) (int, error) {

@@ -103,13 +103,7 @@ func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op que
 	return op, err == nil
 }
 
-// dryRunAnswer is the decision on a request, and what the engine would do.
-type dryRunAnswer struct {
-	DryRun bool                 `json:"dryRun"`
-	Result board.Decision       `json:"result"`
-	Steps  []scale.ResourceStep `json:"steps"`
-}
-
+// dryRun answers with what `pulumiscale preview` tells.
 func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intents []scale.Intent) error {
 	type foreseen struct {
 		plan    *scale.Plan
@@ -122,14 +116,9 @@ func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intents []scale.
 	if err != nil {
 		return err
 	}
-	plan, preview := found.plan, found.preview
-	doc := dryRunAnswer{DryRun: true, Result: board.DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
-	if refused := plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
+	if refused := found.plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
 		return refused
 	}
-	if preview != nil {
-		doc.Steps = append(doc.Steps, preview.Steps...)
-	}
-	writeJSON(w, http.StatusOK, doc)
+	writeJSON(w, http.StatusOK, board.Foreseen(s.StackName, found.plan, found.preview))
 	return nil
 }

@@ -25,7 +25,7 @@ func TestADirectRequestIsAcceptedAndCarriedOut(t *testing.T) {
 		r.done(got.operation(), "scaled")
 		r.get(location).is(200, `"ask":"count 5"`, `"source":"http"`, `"reason":"a sale"`, `"from":3`, `"to":5`)
 		r.stack.wantCounts(5, 2, 1)
-		r.get("/pools/worker").is(200, `"count":5`, `"upHeldUntil"`, `"lastScaling"`)
+		r.get("/pools/worker").is(200, `"count":5`, `"upUntil"`, `"lastScaling"`)
 		r.get("/operations?pool=worker").is(200, `"result":"scaled"`)
 		r.get("/operations?pool=api").is(200, `"done":[]`)
 		if past := r.get("/history?pool=worker&limit=1").is(200); past.at("scalings", 0, "to") != 5.0 {
@@ -44,8 +44,8 @@ func TestCountDeltaAndGuardrails(t *testing.T) {
 		"a count as text":        {pathScale, `{"count":"5"}`, 400, `"field":"count"`},
 		"a delta":                {pathScale, `{"delta":-2}`, 202, `"to":1`},
 		"a count in the query":   {pathScale + "?count=4", "", 202, `"to":4`},
-		"above the maximum":      {pathScale, `{"count":99}`, 202, `"to":10,"clamped":true`},
-		"below the minimum":      {pathScale, `{"count":0}`, 202, `"to":1,"clamped":true`},
+		"above the maximum":      {pathScale, `{"count":99}`, 202, `"to":10,"wanted":99,"clamped":true`},
+		"below the minimum":      {pathScale, `{"count":0}`, 202, `"to":1,"wanted":0,"clamped":true`},
 		"as it is":               {pathScale, `{"count":3}`, 200, `"outcome":"no-change"`},
 		"as it is, by a dry run": {pathScale + "?dryRun=true", `{"count":3}`, 200, `"steps":[]`},
 	}

@@ -8,11 +8,6 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// holdsAnswer has the holds in force.
-type holdsAnswer struct {
-	Holds []board.Hold `json:"holds"`
-}
-
 // findHoldRoute is the route of a hold. A hold on the stack needs no rules. A pool that is not known is refused. If the
 // stack cannot be read, which may be why somebody holds it, a pool of the rules that were read last is known all the
 // same.
@@ -64,5 +59,5 @@ func (s *Server) holds(_ *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return holdsAnswer{Holds: board.HoldsOf(holds)}, nil
+	return board.HoldsOf(s.StackName, holds), nil
 }

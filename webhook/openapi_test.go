@@ -121,18 +121,18 @@ func TestDescribedNoticesWhatIsNotDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := doc.Components.Schemas["Pool"].Value
+	schema := doc.Components.Schemas["Cooldown"].Value
 	for name, c := range map[string]struct {
-		pool string
+		text string
 		ok   bool
 	}{
-		"as it should be":       {`{"pool":"worker","min":1,"max":2}`, true},
-		"an unknown field":      {`{"pool":"worker","min":1,"max":2,"more":1}`, false},
-		"a missing field":       {`{"pool":"worker","min":1}`, false},
-		"a field of wrong type": {`{"pool":"worker","min":1,"max":"2"}`, false},
+		"as it should be":       {`{"up":1,"down":2,"onCooldown":"defer"}`, true},
+		"an unknown field":      {`{"up":1,"down":2,"onCooldown":"defer","more":1}`, false},
+		"a missing field":       {`{"up":1,"onCooldown":"defer"}`, false},
+		"a field of wrong type": {`{"up":1,"down":"2","onCooldown":"defer"}`, false},
 	} {
 		var value any
-		if err := json.Unmarshal([]byte(c.pool), &value); err != nil {
+		if err := json.Unmarshal([]byte(c.text), &value); err != nil {
 			t.Fatal(err)
 		}
 		if err := schema.VisitJSON(value, openapi3.EnableJSONSchema2020()); (err == nil) != c.ok {

@@ -208,7 +208,7 @@ func TestPageNotes(t *testing.T) {
 			"api 2 4 10 paused never", "The count is outside the guardrails.", "worker 7 1 10 paused up never", "The stack is configured for 3.",
 			"Drift: apiCount is 9 in the config file and 2 in the last successful update; it is taken for an edit",
 		)
-		r.get("/pools/api").is(200, `"drift":{"configKey":"apiCount","file":"9","configured":"2","edit":true}`)
+		r.get("/pools/api").is(200, `"drift":{"pool":"api","configKey":"apiCount","file":"9","configured":"2","edit":true}`)
 	})
 }
 

@@ -28,7 +28,7 @@ type result struct {
 	// Accepted says that the intent is on disk and will be carried out. Duplicate says that it was asked for before:
 	// see the operation.
 	Accepted  bool   `json:"accepted"`
-	Duplicate bool   `json:"duplicate,omitempty"`
+	Duplicate bool   `json:"duplicate"`
 	Operation string `json:"operation,omitempty"`
 	State     string `json:"state,omitempty"`
 	// Result is what became of the operation, and Error is why it failed. Both are empty if the operation is not done.

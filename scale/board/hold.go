@@ -23,16 +23,22 @@ func HoldOf(h *scale.Hold) *Hold {
 	if h == nil {
 		return nil
 	}
-	return &Hold{Pool: h.Pool, Since: h.Since.UTC(), Until: h.Until.UTC(), Reason: h.Reason, By: h.By}
+	return &Hold{Pool: h.Pool, Since: h.Since.UTC().Truncate(time.Second), Until: h.Until.UTC().Truncate(time.Second), Reason: h.Reason, By: h.By}
 }
 
-// HoldsOf are the domain's holds as the document has them; never nil.
-func HoldsOf(holds scale.Holds) []Hold {
-	out := make([]Hold, len(holds))
+// Holds are the holds in force: the document of `hold` and GET /hold.
+type Holds struct {
+	Stack string `json:"stack"`
+	Holds []Hold `json:"holds"`
+}
+
+// HoldsOf is the document of the domain's holds.
+func HoldsOf(stack string, holds scale.Holds) Holds {
+	doc := Holds{Stack: stack, Holds: make([]Hold, len(holds))}
 	for i, h := range holds {
-		out[i] = *HoldOf(&h)
+		doc.Holds[i] = *HoldOf(&h)
 	}
-	return out
+	return doc
 }
 
 // Upcoming is what is about to be done although nobody asks for it now.

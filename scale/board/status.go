@@ -1,6 +1,10 @@
 // Package board tells how a stack and its scalings stand at one moment. It has a [Status], which is the document of GET
 // /status, and a [View] of it, with its words for people.
 //
+// What a [Pool], a [Scaling], a [Decision], a [Drift] and a [Hold] are called and look like is decided here, once for the
+// documents of all commands and of the server. In them a count is null if it is not known or there is none, a flag is
+// always there, and so is a list that the document is made for. Of what else there is none, the field is absent.
+//
 // It imports scale alone and is pure. The status page and the terminal show the same board: each has a form of its own,
 // and the words are here.
 package board
@@ -32,9 +36,9 @@ type Status struct {
 	// Problem says why it is not ready. Off says that it will not be before somebody's next `pulumi up`: see
 	// [scale.IsOff].
 	Problem string `json:"problem,omitempty" text:"lines"`
-	Off     bool   `json:"off,omitempty"`
+	Off     bool   `json:"off"`
 	// Unwritable says that it is not ready because what is accepted cannot be written down.
-	Unwritable bool            `json:"unwritable,omitempty"`
+	Unwritable bool            `json:"unwritable"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
@@ -65,17 +69,15 @@ func New(stack string, o queue.Overview, work *queue.Work, done []queue.Operatio
 	s := &Status{
 		Stack: stack, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
 		Remarks: o.Remarks, Deployed: o.Deploy, Commit: o.Commit,
-		Pools: []Pool{}, Open: []Operation{}, RetryAt: ahead(o.RetryAt, now), Failures: []Operation{}, Scalings: []Scaling{},
+		Pools: PoolsOf(stack, o.Pools, o.Program, now).Pools, Open: []Operation{}, RetryAt: instant(ahead(o.RetryAt, now)), Failures: []Operation{},
+		Scalings: HistoryOf(stack, o.Scalings[:min(shownScalings, len(o.Scalings))]).Scalings,
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
 		_, s.Unwritable = errors.AsType[*queue.JournalError](o.Unready)
 	}
-	for _, status := range o.Pools {
-		s.Pools = append(s.Pools, PoolOf(status, now))
-	}
 	if len(o.Holds) > 0 {
-		s.Holds = HoldsOf(o.Holds)
+		s.Holds = HoldsOf(stack, o.Holds).Holds
 	}
 	for _, u := range o.Upcoming {
 		s.Upcoming = append(s.Upcoming, upcomingOf(u))
@@ -85,9 +87,6 @@ func New(stack string, o queue.Overview, work *queue.Work, done []queue.Operatio
 		if failed(op) && len(s.Failures) < shownFailures {
 			s.Failures = append(s.Failures, OperationOf(op))
 		}
-	}
-	for _, past := range o.Scalings[:min(shownScalings, len(o.Scalings))] {
-		s.Scalings = append(s.Scalings, ScalingOf(past))
 	}
 	if work != nil {
 		s.Running = workOf(*work, s.Open, o.Open)

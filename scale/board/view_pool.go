@@ -50,7 +50,7 @@ func (v View) Held(p Pool) string {
 	default:
 		out = append(out, "paused "+p.Paused)
 	}
-	if cooldown := Cooldown(v.until(p.UpUntil), v.until(p.DownUntil)); cooldown != "" {
+	if cooldown := CooldownLeft(v.until(p.Cooldown.UpUntil), v.until(p.Cooldown.DownUntil)); cooldown != "" {
 		out = append(out, "cooldown "+cooldown)
 	}
 	return strings.Join(out, ", ")
@@ -67,8 +67,8 @@ func (v View) until(t *time.Time) time.Duration {
 // Notes say what is not as it should be with a pool.
 func (v View) Notes(p Pool) []Mood {
 	var out []Mood
-	if p.Error != "" {
-		out = append(out, Mood{Bad, p.Error})
+	if p.Problem != "" {
+		out = append(out, Mood{Bad, p.Problem})
 	}
 	if p.Unsettled {
 		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})

@@ -59,7 +59,7 @@ func TestStateIsTheWorst(t *testing.T) {
 // Times are counted from when the view is seen, so that they go on between two answers.
 func TestTimesGoOn(t *testing.T) {
 	until := noon.Add(time.Minute)
-	pool := Pool{Pool: "api", Paused: "up", UpUntil: &until, DownUntil: &until}
+	pool := Pool{Pool: "api", Paused: "up", Cooldown: Cooldown{UpUntil: &until, DownUntil: &until}}
 	s := &Status{Now: noon}
 	check(t, s.View(noon).Held(pool), "paused up, cooldown 1m")
 	check(t, s.View(noon.Add(20*time.Second)).Held(pool), "paused up, cooldown 40s")

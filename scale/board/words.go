@@ -49,9 +49,9 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
 }
 
-// Cooldown is what is left of a cooldown upwards and downwards, as one time for both if they agree; empty if neither
+// CooldownLeft is what is left of a cooldown upwards and downwards, as one time for both if they agree; empty if neither
 // holds.
-func Cooldown(up, down time.Duration) string {
+func CooldownLeft(up, down time.Duration) string {
 	switch {
 	case up <= 0 && down <= 0:
 		return ""

@@ -36,14 +36,14 @@ func TestAgo(t *testing.T) {
 	}
 }
 
-func TestCooldown(t *testing.T) {
+func TestCooldownLeft(t *testing.T) {
 	for _, c := range []struct {
 		up, down time.Duration
 		want     string
 	}{
 		{0, -time.Second, ""}, {time.Minute, time.Minute, "1m"}, {time.Minute, 0, "up 1m"}, {0, time.Minute, "down 1m"}, {time.Minute, time.Hour, "up 1m, down 1h"},
 	} {
-		check(t, Cooldown(c.up, c.down), c.want)
+		check(t, CooldownLeft(c.up, c.down), c.want)
 	}
 }
 

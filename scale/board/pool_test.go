@@ -14,8 +14,8 @@ import (
 func TestPendingChangesInTheDocument(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	pending := []scale.PendingChange{{Op: "update", Type: "a:b:C", Name: "w", Properties: []string{"dir"}}, {Op: "output", Name: "url"}}
-	decision := DecisionOf(scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.HasPending, From: num(3), To: 5, Reason: "why", Pending: pending})
-	if diff := cmp.Diff(Decision{Pool: "w", Outcome: "pending", From: num(3), To: num(5), Reason: "why", Pending: pending}, decision); diff != "" {
+	decision := DecisionOf(scale.Decision{Intent: scale.Intent{Pool: "w"}, Outcome: scale.HasPending, From: num(3), Wanted: 5, To: 5, Reason: "why", Pending: pending})
+	if diff := cmp.Diff(Decision{Pool: "w", Outcome: "pending", From: num(3), To: num(5), Wanted: num(5), Reason: "why", Pending: pending}, decision); diff != "" {
 		t.Errorf("the decision: -want +got:\n%s", diff)
 	}
 	pool := PoolOf(scale.Status{Rule: scale.Rule{Pool: "w", Max: 9}, Count: num(3), Pending: pending}, now)

@@ -1,0 +1,151 @@
+package board
+
+import (
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Pools are the pools as they stand, and what is known of the program: a part of the documents of `rules` and GET
+// /pools.
+type Pools struct {
+	Stack string `json:"stack"`
+	Pools []Pool `json:"pools"`
+	// Deployed is the newest update that is not a scaling of PulumiScale's. Commit is the commit that the checkout is
+	// at. ConfigDiffers has the keys whose values in the config file are not those of the last successful update.
+	Deployed      *scale.Deploy `json:"deployed,omitempty"`
+	Commit        string        `json:"commit,omitempty"`
+	ConfigDiffers []string      `json:"configDiffers,omitempty"`
+}
+
+// PoolsOf are pools as they stand at a time.
+func PoolsOf(stack string, statuses []scale.Status, program scale.Program, now time.Time) Pools {
+	doc := Pools{
+		Stack: stack, Pools: make([]Pool, len(statuses)), Deployed: program.Deploy, Commit: program.Commit, ConfigDiffers: program.ConfigDiffers,
+	}
+	for i, status := range statuses {
+		doc.Pools[i] = PoolOf(status, now)
+	}
+	return doc
+}
+
+// Pool is a pool's rule and how the pool stands.
+type Pool struct {
+	Pool string `json:"pool"`
+	// Count is the present count, and Configured is that of the last successful update.
+	Count      *int `json:"count"`
+	Configured *int `json:"configured"`
+	Min        int  `json:"min"`
+	Max        int  `json:"max"`
+
+	Targets          []string `json:"targets"`
+	TargetDependents bool     `json:"targetDependents"`
+	ConfigKey        string   `json:"configKey"`
+	ConfigPath       bool     `json:"configPath"`
+	Refresh          bool     `json:"refresh"`
+	Guard            []string `json:"guard"`
+	Strategy         string   `json:"strategy"`
+	// Paused is "both", "up" or "down"; absent if the rule pauses nothing.
+	Paused   string   `json:"paused,omitempty"`
+	Cooldown Cooldown `json:"cooldown"`
+	Last     *Scaling `json:"lastScaling,omitempty"`
+	// LastAmong is the number of newest updates that were looked at and have no scaling among them. It is there if
+	// there are older ones that were not looked at.
+	LastAmong int    `json:"notScaledAmong,omitempty"`
+	Drift     *Drift `json:"drift,omitempty"`
+	// Restored says that the drift has just been put right.
+	Restored bool `json:"restored"`
+	// Unsettled says that an update which failed or was cut off left the pool's resources in between. The next scaling
+	// mends that.
+	Unsettled bool `json:"unsettled"`
+	// Pending are changes that would come along with a scaling, which is therefore refused. They are absent if there
+	// are none, or if nothing is known of them.
+	Pending []scale.PendingChange `json:"pending,omitempty"`
+	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	Hold *Hold `json:"hold,omitempty"`
+	// Unverified says why the configured count is not proved to have come about, although its update succeeded.
+	Unverified string `json:"unverified,omitempty"`
+	// Problem says why the pool cannot be scaled.
+	Problem string `json:"problem,omitempty" text:"lines"`
+	// Proof is there if the rule has just been proved: by `rules --verify`.
+	Proof *Proof `json:"proof,omitempty"`
+}
+
+// Cooldown is a rule's cooldown, in seconds, and until when it holds. The times are absent if it does not hold.
+type Cooldown struct {
+	Up         float64    `json:"up"`
+	Down       float64    `json:"down"`
+	UpUntil    *time.Time `json:"upUntil,omitempty"`
+	DownUntil  *time.Time `json:"downUntil,omitempty"`
+	OnCooldown string     `json:"onCooldown"`
+}
+
+// Proof is what the engine says about a rule.
+type Proof struct {
+	OK      bool                 `json:"ok"`
+	To      int                  `json:"to"`
+	Steps   []scale.ResourceStep `json:"steps"`
+	Problem string               `json:"problem,omitempty" text:"lines"`
+}
+
+// ProofOf is a proof of the domain's.
+func ProofOf(p scale.RuleProof) *Proof {
+	return &Proof{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
+}
+
+// PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.
+func PoolOf(s scale.Status, now time.Time) Pool {
+	rule := s.Rule
+	p := Pool{
+		Pool: rule.Pool, Count: s.Count, Configured: s.Configured, Min: rule.Min, Max: rule.Max,
+		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
+		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
+		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused),
+		Cooldown: Cooldown{
+			Up: rule.Cooldown.Up.Seconds(), Down: rule.Cooldown.Down.Seconds(),
+			UpUntil: Moment(ahead(s.UpUntil, now)), DownUntil: Moment(ahead(s.DownUntil, now)), OnCooldown: string(rule.OnCooldown),
+		},
+		LastAmong: s.LastAmong, Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending, Hold: HoldOf(s.Hold),
+	}
+	for _, g := range rule.Guard {
+		p.Guard = append(p.Guard, string(g))
+	}
+	if s.Last != nil {
+		p.Last = new(ScalingOf(*s.Last))
+	}
+	if s.Drift != nil {
+		p.Drift = new(driftOf(*s.Drift))
+	}
+	if s.Unverified != nil {
+		p.Unverified = s.Unverified.Reason
+	}
+	if s.Err != nil {
+		p.Problem = s.Err.Error()
+	}
+	return p
+}
+
+// Drift is a difference between the stack's configuration file and the last successful update.
+type Drift struct {
+	Pool      string `json:"pool"`
+	ConfigKey string `json:"configKey"`
+	// File is what stands, or stood, in the file. Configured is what the last successful update had. Each is null if
+	// there is nothing.
+	File       *string `json:"file"`
+	Configured *string `json:"configured"`
+	// Edit says that no known update had the file's value.
+	Edit bool `json:"edit"`
+}
+
+func driftOf(d scale.Drift) Drift {
+	return Drift{Pool: d.Pool, ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
+}
+
+// DriftsOf are drifts of the domain's; never nil.
+func DriftsOf(of []scale.Drift) []Drift {
+	out := make([]Drift, len(of))
+	for i, d := range of {
+		out[i] = driftOf(d)
+	}
+	return out
+}

@@ -1,0 +1,144 @@
+package board
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Decision is what was decided about one intent.
+type Decision struct {
+	Pool string `json:"pool"`
+	// Outcome is the decision's, such as "scale" or "cooldown".
+	Outcome string `json:"outcome"`
+	// From is the count before, Wanted the one that is asked for, and To that inside the guardrails. From is null if it
+	// is not known, and the others if the outcome leaves none to want.
+	From   *int `json:"from"`
+	To     *int `json:"to"`
+	Wanted *int `json:"wanted"`
+	// Clamped says that the guardrails moved Wanted.
+	Clamped bool   `json:"clamped"`
+	Reason  string `json:"reason,omitempty"`
+	// Until is when a cooldown or a hold ends, or when a failed alert may be decided afresh.
+	Until *time.Time `json:"until,omitempty"`
+	// Pending are the changes that would come along, if Outcome is "pending".
+	Pending []scale.PendingChange `json:"pending,omitempty"`
+}
+
+// DecisionOf is a decision of the domain's.
+func DecisionOf(d scale.Decision) Decision {
+	out := Decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: Moment(d.Until), Pending: d.Pending}
+	unasked := []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held}
+	if d.Wanted != 0 || d.To != 0 || !slices.Contains(unasked, d.Outcome) {
+		out.Wanted, out.To = &d.Wanted, &d.To
+	}
+	return out
+}
+
+// Effect is a decision, and what came or would come of it: the document of scale and preview, and the answer to a dry
+// run.
+type Effect struct {
+	Stack string `json:"stack"`
+	// DryRun says that nothing was done. Steps are what would be done.
+	DryRun bool `json:"dryRun"`
+	Decision
+	// Scaled says that an update was made.
+	Scaled bool `json:"scaled"`
+	// Current is the real size after the update. Unverified says why the update is not proved to have had its effect.
+	Current    *int   `json:"current"`
+	Unverified string `json:"unverified,omitempty"`
+	// StateSize is the size that the state had before, if something else than an update had changed it; else null.
+	StateSize *int                 `json:"stateSize"`
+	Steps     []scale.ResourceStep `json:"steps"`
+	Restored  []Drift              `json:"restored,omitempty"`
+	// Seconds is how long the engine ran.
+	Seconds float64 `json:"seconds"`
+}
+
+// Foreseen is what a plan, which has a decision, would come to. The result is nil if the engine was not asked.
+func Foreseen(stack string, plan *scale.Plan, result *scale.Result) Effect {
+	e := Effect{Stack: stack, DryRun: true, Decision: DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
+	if result != nil {
+		e.Steps, e.Seconds = stepsOf(result.Steps), result.Duration.Seconds()
+	}
+	if size, ok := plan.Found[e.Pool]; ok {
+		e.StateSize = &size
+	}
+	return e
+}
+
+// Done is what a report, which has a decision, tells.
+func Done(stack string, report *scale.Report) Effect {
+	e := Effect{
+		Stack: stack, Decision: DecisionOf(report.Decisions[0]), Steps: stepsOf(report.Steps), Restored: DriftsOf(report.Restored),
+		Seconds: report.Duration.Seconds(),
+	}
+	for _, r := range report.Results {
+		if r.Pool == e.Pool {
+			e.Scaled, e.From, e.To, e.Current, e.Unverified, e.StateSize = true, r.From, &r.To, r.Current, r.Unverified, r.Found
+		}
+	}
+	return e
+}
+
+func stepsOf(of []scale.ResourceStep) []scale.ResourceStep {
+	return append([]scale.ResourceStep{}, of...)
+}
+
+// History is the past scalings, newest first: the document of `history` and GET /history.
+type History struct {
+	Stack    string    `json:"stack"`
+	Scalings []Scaling `json:"scalings"`
+}
+
+// HistoryOf is the document of past scalings of the domain's.
+func HistoryOf(stack string, scalings []scale.Scaling) History {
+	doc := History{Stack: stack, Scalings: make([]Scaling, len(scalings))}
+	for i, past := range scalings {
+		doc.Scalings[i] = ScalingOf(past)
+	}
+	return doc
+}
+
+// Scaling is a past scaling.
+type Scaling struct {
+	Pool      string     `json:"pool"`
+	From      int        `json:"from"`
+	To        int        `json:"to"`
+	Succeeded bool       `json:"succeeded"`
+	Start     *time.Time `json:"start,omitempty"`
+	End       *time.Time `json:"end,omitempty"`
+	Seconds   float64    `json:"seconds"`
+	By        string     `json:"by,omitempty"`
+	Message   string     `json:"message,omitempty"`
+	// Why is the part of the message that tells why the pool was scaled.
+	Why string `json:"why,omitempty"`
+}
+
+// ScalingOf is a past scaling of the domain's.
+func ScalingOf(s scale.Scaling) Scaling {
+	return Scaling{
+		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: Moment(s.Start), End: Moment(s.End), Seconds: s.End.Sub(s.Start).Seconds(),
+		By: s.By, Message: s.Message, Why: s.Why(),
+	}
+}
+
+// Moment is a time as documents have it: in UTC, to the second, and none if it is zero.
+func Moment(t time.Time) *time.Time { return instant(t.Truncate(time.Second)) }
+
+// instant is a time of what the server does itself, which it knows to the fraction of a second.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC())
+}
+
+// ahead is a time that is still to come; otherwise zero.
+func ahead(t, now time.Time) time.Time {
+	if !t.After(now) {
+		return time.Time{}
+	}
+	return t
+}
