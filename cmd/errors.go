@@ -9,6 +9,30 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
+// The exit codes are a contract. docs/commands.md has them too.
+const (
+	exitDone    = 0 // done, or nothing to do
+	exitFailed  = 1
+	exitUsage   = 2 // wrong usage, or invalid rules
+	exitHeldOff = 3 // cooldown, paused, guard, held, pending changes
+	exitLocked  = 4 // locked by someone else
+)
+
+// exitCode is the exit code for what a command ended with: the table by kind.
+func exitCode(err error) int {
+	switch scale.KindOf(err) {
+	case "":
+		return exitDone
+	case scale.KindUsage, scale.KindRules, scale.KindUnknownPool:
+		return exitUsage
+	case scale.KindLocked:
+		return exitLocked
+	case scale.Kind(scale.CoolingDown), scale.Kind(scale.Paused), scale.Kind(scale.Guarded), scale.Kind(scale.Held), scale.Kind(scale.HasPending):
+		return exitHeldOff
+	}
+	return exitFailed
+}
+
 // decisionError is a decision that does not let a scaling through and is not an error of the domain.
 type decisionError struct{ scale.Decision }
 
@@ -25,6 +49,8 @@ type unverifiedError struct{ scale.MoveResult }
 func (e *unverifiedError) Error() string {
 	return fmt.Sprintf("%s is done but not verified: %s", e.Move, e.Unverified)
 }
+
+const kindUnproved scale.Kind = "unproved"
 
 // unprovedError says that `rules --verify` found rules to be wrong.
 type unprovedError struct{ pools []string }
@@ -49,6 +75,13 @@ func (e *interruptedError) Error() string { return "interrupted: nothing was sca
 type declinedError struct{}
 
 func (e *declinedError) Error() string { return "declined: nothing was changed" }
+
+func (e *decisionError) Kind() scale.Kind  { return scale.Kind(e.Outcome) }
+func (*unverifiedError) Kind() scale.Kind  { return scale.KindUnverified }
+func (*unprovedError) Kind() scale.Kind    { return kindUnproved }
+func (*unhealthyError) Kind() scale.Kind   { return "unhealthy" }
+func (*interruptedError) Kind() scale.Kind { return "interrupted" }
+func (*declinedError) Kind() scale.Kind    { return "declined" }
 
 // verdict is the error that a decision ends a command with. It is nil if what was asked for is done, or if there is
 // nothing to do.
@@ -80,7 +113,7 @@ func outcome(report *scale.Report) error {
 
 // trouble is an error in words for people.
 func (a *app) trouble(err error) output.Trouble {
-	t := output.Trouble{HeldOff: heldOff(err), Message: err.Error(), Hint: explain(err, a.stack).hint}
+	t := output.Trouble{HeldOff: exitCode(err) == exitHeldOff, Message: err.Error(), Hint: hintFor(err, a.stack)}
 	if e, ok := errors.AsType[*scale.EngineError](err); ok && !e.Interrupted {
 		t.Message = fmt.Sprintf("the %s failed", e.Operation) + e.Aftermath()
 		for _, d := range e.Diagnostics {
@@ -94,8 +127,7 @@ func (a *app) trouble(err error) output.Trouble {
 
 // errorOf is an error as a part of a document.
 func (a *app) errorOf(err error) *output.Error {
-	about := explain(err, a.stack)
-	out := &output.Error{Kind: about.kind, Message: err.Error(), Hint: about.hint, ExitCode: exitCode(err)}
+	out := &output.Error{Kind: string(scale.KindOf(err)), Message: err.Error(), Hint: hintFor(err, a.stack), ExitCode: exitCode(err)}
 	if e, ok := errors.AsType[*scale.RulesError](err); ok {
 		out.Problems = e.Problems
 	}

@@ -124,7 +124,7 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // usageOf turns an error with which cobra itself ends into a usage error.
 func usageOf(cmd *cobra.Command, err error) error {
-	if _, ok := errors.AsType[*scale.UsageError](err); ok {
+	if scale.IsA[*scale.UsageError](err) {
 		return err
 	}
 	hint := "`" + cmd.CommandPath() + " --help` lists what there is"

@@ -8,83 +8,62 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// explanation is what there is to say about an error besides its text.
-type explanation struct {
-	// kind is one word that scripts can branch on.
-	kind string
-	// hint says what to do. It may be empty.
-	hint string
-}
-
-// row explains the errors of one type.
-type row func(error) (explanation, bool)
-
-func on[E error](kind string, hint func(E) string) row {
-	return func(err error) (explanation, bool) {
-		e, ok := errors.AsType[E](err)
-		if !ok {
-			return explanation{}, false
-		}
-		return explanation{kind: kind, hint: hint(e)}, true
-	}
-}
-
-func always[E error](hint string) func(E) string { return func(E) string { return hint } }
-
-// explain says what kind of error it is, and what to do. The stack's name is empty if it is not known.
-func explain(err error, stack string) explanation {
+// hintFor says what to do about an error; empty if there is nothing to say. The stack's name is empty if it is not
+// known.
+func hintFor(err error, stack string) string {
 	option := ""
 	if stack != "" {
 		option = " --stack " + stack
 	}
-	if e, ok := errors.AsType[*decisionError](err); ok {
-		return explanation{kind: string(e.Outcome), hint: decisionHint(e.Decision)}
+	classified, _ := errors.AsType[scale.Classified](err)
+	switch e := classified.(type) {
+	case *decisionError:
+		return decisionHint(e.Decision)
+	case *scale.UsageError:
+		return e.Hint
+	case *scale.SetupError:
+		return e.Hint
+	case *scale.UnknownPoolError:
+		return poolHint(e)
+	case *scale.LockedError:
+		return lockHint(e)
+	case *scale.EngineError:
+		return engineHint(e, option)
+	case *scale.ValueError:
+		return valueHint(e, option)
+	case *scale.ProtectedError:
+		return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
 	}
-	for _, explained := range rows(option) {
-		if out, ok := explained(err); ok {
-			return out
-		}
-	}
-	return explanation{kind: "failed"}
+	return fixedHint(scale.KindOf(err), option)
 }
 
-// rows is the table of all errors. If an error is of several types, the first row counts.
-func rows(option string) []row {
-	return []row{
-		on("interrupted", always[*interruptedError]("")),
-		on("declined", always[*declinedError]("")),
-		on("usage", func(e *scale.UsageError) string { return e.Hint }),
-		on("rules", always[*scale.RulesError]("mend the output \"pulumiscale\" in the program, then run `pulumi up"+option+"`")),
-		on("destroyed", always[*scale.DestroyedError]("`pulumi up"+option+"` builds it up again, and scaling goes on by itself")),
-		on("unknown-pool", poolHint),
-		on("locked", lockHint),
-		on("unavailable", always[*scale.UnavailableError]("check the network and `pulumi whoami --verbose`; --retries tries more often")),
-		on("engine", func(e *scale.EngineError) string { return engineHint(e, option) }),
-		on("target", always[*scale.TargetError]("compare the rule's urn or targets with `pulumi stack --show-urns"+option+"`")),
-		on("unprovable", always[*scale.UnprovableError]("the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up"+option+"`")),
-		on("protected", func(e *scale.ProtectedError) string {
-			return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
-		}),
-		on("value", func(e *scale.ValueError) string {
-			if e.Form != "" {
-				return "nothing was changed; write the pool's count out in the stack's config file, once and in a place of its own, and try again"
-			}
-			path := ""
-			if e.Path {
-				path = "--path "
-			}
-			return fmt.Sprintf("put a count there with `pulumi config set %s%s N%s`, then run `pulumi up%s`", path, e.Key, option, option)
-		}),
-		on("drift", always[*scale.DriftError]("`pulumiscale restore"+option+"` puts the file right; --on-drift=keep leaves it as it is")),
-		on("write", always[*scale.WriteError]("once the file can be written, `pulumiscale restore"+option+"` puts the count into it")),
-		on("stale", always[*scale.StaleError]("try again once nobody edits the program or deploys; a file that is written all the time belongs elsewhere than in the program's directory")),
-		on("overtaken", always[*scale.OvertakenError]("`pulumiscale rules"+option+"` shows how the pools stand now; scale again to the count that is wanted")),
-		on("changed", always[*scale.ChangedError]("look at it again with `pulumiscale preview`")),
-		on("setup", func(e *scale.SetupError) string { return e.Hint }),
-		on("unverified", always[*unverifiedError]("the configuration has the new count; `pulumiscale rules --verify"+option+"` shows whether the rule is right")),
-		on("unhealthy", always[*unhealthyError]("")),
-		on("unproved", always[*unprovedError]("mend the rules in the program, then run `pulumi up"+option+"`")),
+// fixedHint is what to do about all errors of a kind.
+func fixedHint(kind scale.Kind, option string) string {
+	return map[scale.Kind]string{
+		scale.KindRules:       "mend the output \"pulumiscale\" in the program, then run `pulumi up" + option + "`",
+		scale.KindDestroyed:   "`pulumi up" + option + "` builds it up again, and scaling goes on by itself",
+		scale.KindUnavailable: "check the network and `pulumi whoami --verbose`; --retries tries more often",
+		scale.KindTarget:      "compare the rule's urn or targets with `pulumi stack --show-urns" + option + "`",
+		scale.KindUnprovable:  "the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up" + option + "`",
+		scale.KindDrift:       "`pulumiscale restore" + option + "` puts the file right; --on-drift=keep leaves it as it is",
+		scale.KindWrite:       "once the file can be written, `pulumiscale restore" + option + "` puts the count into it",
+		scale.KindStale:       "try again once nobody edits the program or deploys; a file that is written all the time belongs elsewhere than in the program's directory",
+		scale.KindOvertaken:   "`pulumiscale rules" + option + "` shows how the pools stand now; scale again to the count that is wanted",
+		scale.KindChanged:     "look at it again with `pulumiscale preview`",
+		scale.KindUnverified:  "the configuration has the new count; `pulumiscale rules --verify" + option + "` shows whether the rule is right",
+		kindUnproved:          "mend the rules in the program, then run `pulumi up" + option + "`",
+	}[kind]
+}
+
+func valueHint(e *scale.ValueError, option string) string {
+	if e.Form != "" {
+		return "nothing was changed; write the pool's count out in the stack's config file, once and in a place of its own, and try again"
 	}
+	path := ""
+	if e.Path {
+		path = "--path "
+	}
+	return fmt.Sprintf("put a count there with `pulumi config set %s%s N%s`, then run `pulumi up%s`", path, e.Key, option, option)
 }
 
 func poolHint(e *scale.UnknownPoolError) string {

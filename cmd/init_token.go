@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 
 	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
@@ -31,7 +32,7 @@ func (o *initOptions) token(ctx context.Context, s *session, doc *output.Init) e
 	agreed := o.yes
 	if !agreed && s.asks() {
 		err := s.confirm(ctx, "the stack has no token, which `pulumiscale serve` needs; set a random one?")
-		if err != nil && !isA[*declinedError](err) {
+		if err != nil && !scale.IsA[*declinedError](err) {
 			return err
 		}
 		agreed = err == nil

@@ -148,7 +148,7 @@ func TestARetryIsNoRunningUpdate(t *testing.T) {
 	i.observe(scale.EngineStarted{})
 	i.observe(scale.Retrying{})
 	i.signal()
-	if err := i.explain(context.Canceled); !isA[*interruptedError](err) {
+	if err := i.explain(context.Canceled); !scale.IsA[*interruptedError](err) {
 		t.Errorf("got %v", err)
 	}
 }

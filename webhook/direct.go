@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -62,7 +61,7 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error 
 		hint := fmt.Sprintf("force does not pass a hold; DELETE /hold, or DELETE /hold/%s, ends it", sub.Decision.Intent.Pool)
 		problem{Title: "Held", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: hint, retryAfter: wait}.write(w)
 	case scale.Refused:
-		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
+		if scale.IsA[*scale.UnknownPoolError](sub.Decision.Err) {
 			return sub.Decision.Err
 		}
 		problem{Title: cannotDecide, Status: http.StatusConflict, Detail: r.Reason, Result: &r}.write(w)
@@ -124,7 +123,7 @@ func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intents []scale.
 	}
 	plan, preview := found.plan, found.preview
 	doc := dryRunAnswer{DryRun: true, Result: board.DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
-	if refused := plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
+	if refused := plan.Decisions[0].Err; scale.IsA[*scale.UnknownPoolError](refused) {
 		return refused
 	}
 	if preview != nil {

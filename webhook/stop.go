@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // stopGrace is how long, after the server was told to stop, requests that wait for something may still be answered as
@@ -16,6 +18,8 @@ const stopGrace = 5 * time.Second
 type StoppingError struct{}
 
 func (*StoppingError) Error() string { return "the server is being stopped" }
+
+func (*StoppingError) Kind() scale.Kind { return kindStopping }
 
 // stopping is how a server comes to its end: every request that waits for something is answered in full before the
 // connections are closed.

@@ -69,7 +69,7 @@ func New(stack string, o queue.Overview, work *queue.Work, done []queue.Operatio
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
-		_, s.Unwritable = errors.AsType[*queue.JournalError](o.Unready)
+		s.Unwritable = scale.IsA[*queue.JournalError](o.Unready)
 	}
 	for _, status := range o.Pools {
 		s.Pools = append(s.Pools, PoolOf(status, now))

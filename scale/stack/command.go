@@ -276,7 +276,7 @@ func (c *command) askVersion(ctx context.Context) (semver.Version, error) {
 	if ctx.Err() != nil {
 		return semver.Version{}, ctx.Err()
 	}
-	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+	if scale.IsA[*exec.ExitError](err) {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
 	}
 	if err != nil {
