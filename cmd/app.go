@@ -57,7 +57,7 @@ type app struct {
 	open    func(context.Context, stack.Options) (openedStack, error)
 	patient func(stack.Options) doctor.Patient
 	// notify passes on the signals that want a command to end. notifyHangup passes on that the terminal is gone.
-	notify, notifyHangup func(chan<- os.Signal) (stop func())
+	notify, notifyHangup notifier
 	now                  func() time.Time
 
 	// answers reads the lines that are typed at the terminal. It is nil before the first question.
