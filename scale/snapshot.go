@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// UpdateUpdate, as Pulumi calls it, is the kind of update that carries configuration to resources. A refresh or a destroy
+// UpdateUpdate is Pulumi's name for the kind of update that carries configuration to resources. A refresh or a destroy
 // records the configuration too, but does nothing with it.
 const UpdateUpdate = "update"
 
