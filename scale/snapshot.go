@@ -229,7 +229,7 @@ type Program struct {
 // Remarks say what differs, in sentences for people, with the path of the configuration file; none if nothing does.
 func (p Program) Remarks(file string) []string {
 	var out []string
-	if p.OtherCommit() {
+	if p.isOfOtherCommit() {
 		out = append(out, fmt.Sprintf("the stack was deployed from %s, and this checkout is at commit %s", p.Deploy, Abbreviate(p.Commit)))
 	}
 	if p.FileMissing {
@@ -242,9 +242,9 @@ func (p Program) Remarks(file string) []string {
 	return out
 }
 
-// OtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as both
-// are known.
-func (p Program) OtherCommit() bool {
+// isOfOtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as
+// both are known.
+func (p Program) isOfOtherCommit() bool {
 	return p.Deploy != nil && p.Deploy.Commit != "" && p.Commit != "" && p.Deploy.Commit != p.Commit
 }
 

@@ -276,7 +276,7 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	level, quiet := slog.LevelWarn, false
 	if scale.IsA[unauthenticatedError](err) {
-		Challenge(w.Header())
+		challenge(w.Header())
 		kind := floodWrongToken
 		if r.Header.Get("Authorization") == "" {
 			kind, level = floodNoToken, slog.LevelInfo // SNS sends its credentials only after it is asked for them
