@@ -22,6 +22,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
@@ -57,7 +58,7 @@ type app struct {
 	open    func(context.Context, stack.Options) (openedStack, error)
 	patient func(stack.Options) doctor.Patient
 	// notify passes on the signals that want a command to end. notifyHangup passes on that the terminal is gone.
-	notify, notifyHangup func(chan<- os.Signal) (stop func())
+	notify, notifyHangup notifier
 	now                  func() time.Time
 
 	// answers reads the lines that are typed at the terminal. It is nil before the first question.
@@ -179,4 +180,27 @@ func (a *app) root() *cobra.Command {
 		holdCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root
+}
+
+// traceTimeout is how long the end of a trace may take.
+const traceTimeout = 10 * time.Second
+
+// trace begins the trace of a command, if one is asked for. The trace shows what the command does with its context.
+func (a *app) trace(cmd *cobra.Command) error {
+	if a.settings.trace == "" {
+		return nil
+	}
+	provider, closeTrace, err := output.OpenTrace(a.settings.trace, versionOf(a.version).Version)
+	if err != nil {
+		return &scale.SetupError{Problem: "open the file of --trace", Err: err, Hint: "name a file, which is made, in a folder that exists and can be written"}
+	}
+	ctx, whole := provider.Tracer(span.Scope).Start(cmd.Context(), cmd.CommandPath())
+	cmd.SetContext(ctx)
+	a.untrace = func() error {
+		whole.End()
+		ending, cancel := context.WithTimeout(context.Background(), traceTimeout)
+		defer cancel()
+		return closeTrace(ending)
+	}
+	return nil
 }

@@ -9,6 +9,30 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
+// The exit codes are a contract. docs/commands.md has them too.
+const (
+	exitDone    = 0 // done, or nothing to do
+	exitFailed  = 1
+	exitUsage   = 2 // wrong usage, or invalid rules
+	exitHeldOff = 3 // cooldown, paused, guard, held, pending changes
+	exitLocked  = 4 // locked by someone else
+)
+
+// exitCode is the exit code for what a command ended with: the table by kind.
+func exitCode(err error) int {
+	switch scale.KindOf(err) {
+	case "":
+		return exitDone
+	case scale.KindUsage, scale.KindRules, scale.KindUnknownPool:
+		return exitUsage
+	case scale.KindLocked:
+		return exitLocked
+	case scale.Kind(scale.CoolingDown), scale.Kind(scale.Paused), scale.Kind(scale.Guarded), scale.Kind(scale.Held), scale.Kind(scale.HasPending):
+		return exitHeldOff
+	}
+	return exitFailed
+}
+
 // decisionError is a decision that does not let a scaling through and is not an error of the domain.
 type decisionError struct{ scale.Decision }
 
@@ -25,6 +49,8 @@ type unverifiedError struct{ scale.MoveResult }
 func (e *unverifiedError) Error() string {
 	return fmt.Sprintf("%s is done but not verified: %s", e.Move, e.Unverified)
 }
+
+const kindUnproved scale.Kind = "unproved"
 
 // unprovedError says that `rules --verify` found rules to be wrong.
 type unprovedError struct{ pools []string }
@@ -49,6 +75,13 @@ func (e *interruptedError) Error() string { return "interrupted: nothing was sca
 type declinedError struct{}
 
 func (e *declinedError) Error() string { return "declined: nothing was changed" }
+
+func (e *decisionError) Kind() scale.Kind  { return scale.Kind(e.Outcome) }
+func (*unverifiedError) Kind() scale.Kind  { return scale.KindUnverified }
+func (*unprovedError) Kind() scale.Kind    { return kindUnproved }
+func (*unhealthyError) Kind() scale.Kind   { return "unhealthy" }
+func (*interruptedError) Kind() scale.Kind { return "interrupted" }
+func (*declinedError) Kind() scale.Kind    { return "declined" }
 
 // verdict is the error that a decision ends a command with. It is nil if what was asked for is done, or if there is
 // nothing to do.
@@ -80,7 +113,7 @@ func outcome(report *scale.Report) error {
 
 // trouble is an error in words for people.
 func (a *app) trouble(err error) output.Trouble {
-	t := output.Trouble{HeldOff: heldOff(err), Message: err.Error(), Hint: explain(err, a.stack).hint}
+	t := output.Trouble{HeldOff: exitCode(err) == exitHeldOff, Message: err.Error(), Hint: hintFor(err, a.stack)}
 	if e, ok := errors.AsType[*scale.EngineError](err); ok && !e.Interrupted {
 		t.Message = fmt.Sprintf("the %s failed", e.Operation) + e.Aftermath()
 		for _, d := range e.Diagnostics {
@@ -94,8 +127,7 @@ func (a *app) trouble(err error) output.Trouble {
 
 // errorOf is an error as a part of a document.
 func (a *app) errorOf(err error) *output.Error {
-	about := explain(err, a.stack)
-	out := &output.Error{Kind: about.kind, Message: err.Error(), Hint: about.hint, ExitCode: exitCode(err)}
+	out := &output.Error{Kind: string(scale.KindOf(err)), Message: err.Error(), Hint: hintFor(err, a.stack), ExitCode: exitCode(err)}
 	if e, ok := errors.AsType[*scale.RulesError](err); ok {
 		out.Problems = e.Problems
 	}
@@ -109,4 +141,131 @@ func (a *app) errorOf(err error) *output.Error {
 		out.Diagnostics = e.Diagnostics
 	}
 	return out
+}
+
+// hintFor says what to do about an error; empty if there is nothing to say. The stack's name is empty if it is not
+// known.
+func hintFor(err error, stack string) string {
+	option := ""
+	if stack != "" {
+		option = " --stack " + stack
+	}
+	classified, _ := errors.AsType[scale.Classified](err)
+	switch e := classified.(type) {
+	case *decisionError:
+		return decisionHint(e.Decision)
+	case *scale.UsageError:
+		return e.Hint
+	case *scale.SetupError:
+		return e.Hint
+	case *scale.UnknownPoolError:
+		return poolHint(e)
+	case *scale.LockedError:
+		return lockHint(e)
+	case *scale.EngineError:
+		return engineHint(e, option)
+	case *scale.ValueError:
+		return valueHint(e, option)
+	case *scale.ProtectedError:
+		return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
+	}
+	return fixedHint(scale.KindOf(err), option)
+}
+
+// fixedHint is what to do about all errors of a kind.
+func fixedHint(kind scale.Kind, option string) string {
+	return map[scale.Kind]string{
+		scale.KindRules:       "mend the output \"pulumiscale\" in the program, then run `pulumi up" + option + "`",
+		scale.KindDestroyed:   "`pulumi up" + option + "` builds it up again, and scaling goes on by itself",
+		scale.KindUnavailable: "check the network and `pulumi whoami --verbose`; --retries tries more often",
+		scale.KindTarget:      "compare the rule's urn or targets with `pulumi stack --show-urns" + option + "`",
+		scale.KindUnprovable:  "the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up" + option + "`",
+		scale.KindDrift:       "`pulumiscale restore" + option + "` puts the file right; --on-drift=keep leaves it as it is",
+		scale.KindWrite:       "once the file can be written, `pulumiscale restore" + option + "` puts the count into it",
+		scale.KindStale:       "try again once nobody edits the program or deploys; a file that is written all the time belongs elsewhere than in the program's directory",
+		scale.KindOvertaken:   "`pulumiscale rules" + option + "` shows how the pools stand now; scale again to the count that is wanted",
+		scale.KindChanged:     "look at it again with `pulumiscale preview`",
+		scale.KindUnverified:  "the configuration has the new count; `pulumiscale rules --verify" + option + "` shows whether the rule is right",
+		kindUnproved:          "mend the rules in the program, then run `pulumi up" + option + "`",
+	}[kind]
+}
+
+func valueHint(e *scale.ValueError, option string) string {
+	if e.Form != "" {
+		return "nothing was changed; write the pool's count out in the stack's config file, once and in a place of its own, and try again"
+	}
+	path := ""
+	if e.Path {
+		path = "--path "
+	}
+	return fmt.Sprintf("put a count there with `pulumi config set %s%s N%s`, then run `pulumi up%s`", path, e.Key, option, option)
+}
+
+func poolHint(e *scale.UnknownPoolError) string {
+	if len(e.Known) == 0 {
+		return "the output has no pools"
+	}
+	known := "the pools are " + strings.Join(e.Known, ", ")
+	if e.Nearest == "" {
+		return known
+	}
+	return fmt.Sprintf("did you mean %q? %s", e.Nearest, known)
+}
+
+func lockHint(e *scale.LockedError) string {
+	cancel := "`pulumi cancel --stack " + e.Stack + "`"
+	dead := 0
+	for _, h := range e.Holders {
+		if h.Dead {
+			dead++
+		}
+	}
+	switch {
+	case len(e.Holders) > 0 && dead == len(e.Holders):
+		return scale.StaleLock(cancel)
+	case len(e.Holders) > 0:
+		return "wait for the update to end, or give --retries and --retry-delay more time"
+	}
+	return "wait for the update to end; only if it was killed, " + cancel + " takes its lock away"
+}
+
+func engineHint(e *scale.EngineError, option string) string {
+	if e.Operation != "update" {
+		return "nothing was changed; mend the program and try again"
+	}
+	switch {
+	case e.Interrupted:
+		return "what ran may be half done; the stack's config file is as it was: try again, or go back with `pulumi up" + option + "`"
+	case len(e.Done) == 0:
+		return "the stack's config file is as it was; mend the cause and try again"
+	}
+	done := make([]string, len(e.Done))
+	for i, step := range e.Done {
+		done[i] = step.Op + " of " + step.Name
+	}
+	return fmt.Sprintf("done before that: %s; the stack's config file is as it was: try again, or go back with `pulumi up%s`",
+		strings.Join(done, ", "), option)
+}
+
+func decisionHint(d scale.Decision) string {
+	switch d.Outcome {
+	case scale.CoolingDown:
+		return "wait, or pass the cooldown with --force"
+	case scale.Paused:
+		return "take \"paused\" out of the rule and run `pulumi up`, or pass it with --force"
+	case scale.Held:
+		return "wait until the hold ends, or end it: `pulumiscale hold` shows what is held, and --end ends it; --force does not pass a hold"
+	case scale.Guarded:
+		return "look at it with `pulumiscale preview`; where it is wanted, do it with `pulumi up` or take the guard out of the rule"
+	case scale.HasPending:
+		if change := scale.PendingProtection(d.Pending); change != nil {
+			return fmt.Sprintf("have the program and the state agree: `protect` in the program keeps it protected, and `pulumi state unprotect '%s'` ends that", change.URN)
+		}
+		return "bring them out with `pulumi up`, or bring this checkout to what was deployed; `pending: allow` in the rule lets them come along"
+	case scale.Refused:
+		if d.From == nil && d.Intent.Delta != nil {
+			return fmt.Sprintf("`pulumiscale scale %s --count N` gives it a start value", d.Intent.Pool)
+		}
+	}
+	return ""
 }

@@ -3,10 +3,14 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
@@ -15,10 +19,11 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 	}
 	dead := scale.Holder{User: "ada", Host: "here", PID: 7, Dead: true}
 	alive := scale.Holder{User: "bob", Host: "there", PID: 8}
+	tested := map[scale.Kind]bool{}
 	for name, test := range map[string]struct {
 		err  error
 		code int
-		kind string
+		kind scale.Kind
 		hint string
 	}{
 		"usage":              {&scale.UsageError{Field: "--count", Hint: "do"}, 2, "usage", "do"},
@@ -55,21 +60,62 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"interrupted":        {&interruptedError{}, 1, "interrupted", ""},
 		"declined":           {&declinedError{}, 1, "declined", ""},
 		"anything":           {errors.New("x"), 1, "failed", ""},
+		"held":               {decided(scale.Held), 3, "held", "--end ends it"},
+		"destroyed":          {&scale.DestroyedError{Stack: "dev"}, 1, "destroyed", "`pulumi up --stack dev` builds it up again"},
+		"unprovable":         {&scale.UnprovableError{Key: "n"}, 1, "unprovable", "`ignoreChanges`"},
+		"protected":          {&scale.ProtectedError{URN: "urn:x"}, 1, "protected", "`pulumi state unprotect 'urn:x' --stack dev`"},
+		"unhealthy":          {&unhealthyError{}, 1, "unhealthy", ""},
+		"unsettled":          {&scale.UnsettledError{Pool: "w"}, 1, "unsettled", ""},
+		"journal":            {&queue.JournalError{Err: errors.New("full")}, 1, "journal", ""},
 	} {
+		tested[test.kind] = true
 		t.Run(name, func(t *testing.T) {
 			err := fmt.Errorf("wrapped: %w", test.err)
-			about := explain(err, "dev")
-			if code := exitCode(err); code != test.code || about.kind != test.kind {
-				t.Errorf("got %d %s, want %d %s", code, about.kind, test.code, test.kind)
+			kind, hint := scale.KindOf(err), hintFor(err, "dev")
+			if code := exitCode(err); code != test.code || kind != test.kind {
+				t.Errorf("got %d %s, want %d %s", code, kind, test.code, test.kind)
 			}
-			if !strings.Contains(about.hint, test.hint) || (test.hint == "") != (about.hint == "") {
-				t.Errorf("the hint is %q, want %q", about.hint, test.hint)
+			if !strings.Contains(hint, test.hint) || (test.hint == "") != (hint == "") {
+				t.Errorf("the hint is %q, want %q", hint, test.hint)
 			}
 		})
 	}
 	if exitCode(nil) != 0 {
 		t.Error("success is not 0")
 	}
+	for _, kind := range wordsIn(t, "../scale/kind.go", `(?m)^\tKind\w+ +Kind += "([a-z-]+)"$`) {
+		if !tested[kind] {
+			t.Errorf("no case has the kind %s", kind)
+		}
+	}
+	documented := wordsIn(t, "../docs/commands.md", "`([a-z-]+)`", "The kinds:")
+	for _, kind := range documented {
+		if !tested[kind] {
+			t.Errorf("the documentation has the kind %s, and no case has", kind)
+		}
+	}
+	for kind := range tested {
+		if kind != scale.KindUnsettled && !slices.Contains(documented, kind) { // no command ends with that one
+			t.Errorf("the documentation does not have the kind %s", kind)
+		}
+	}
+}
+
+// wordsIn are the kinds that a pattern finds in a file, after a text of it.
+func wordsIn(t *testing.T, file, pattern string, after ...string) (out []scale.Kind) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, ok := strings.Cut(string(text), strings.Join(after, ""))
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(part, -1) {
+		out = append(out, scale.Kind(match[1]))
+	}
+	if !ok || len(out) == 0 {
+		t.Fatalf("%s has no kinds", file)
+	}
+	return out
 }
 
 func TestVerdict(t *testing.T) {

@@ -140,7 +140,7 @@ func (f *fake) Update(ctx context.Context, change scale.Change, observe scale.Ob
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if isA[*scale.LockedError](f.updateErr) {
+	if scale.IsA[*scale.LockedError](f.updateErr) {
 		return nil, f.updateErr
 	}
 	observe(scale.EngineStarted{Message: change.Message})

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
 // whole is a flag that takes a whole number inside bounds.
@@ -124,7 +126,7 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // usageOf turns an error with which cobra itself ends into a usage error.
 func usageOf(cmd *cobra.Command, err error) error {
-	if _, ok := errors.AsType[*scale.UsageError](err); ok {
+	if scale.IsA[*scale.UsageError](err) {
 		return err
 	}
 	hint := "`" + cmd.CommandPath() + " --help` lists what there is"
@@ -173,4 +175,37 @@ func atMost(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// patience is how long a shell waits for what is read of the stack.
+const patience = 3 * time.Second
+
+// completeFrom offers the shell what is read of the stack. It offers nothing if the stack cannot be read soon.
+func (a *app) completeFrom(read func(context.Context, openedStack) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) (found []string, _ cobra.ShellCompDirective) {
+		if a.begin(cmd, true) != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		opened, err := a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir})
+		if err == nil {
+			found, _ = read(ctx, opened)
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completePools offers the names of the pools to the shell.
+func (a *app) completePools(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.completeFrom(func(ctx context.Context, opened openedStack) ([]string, error) {
+		snap, err := opened.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return snap.Rules.Names(), nil
+	})(cmd, args, word)
 }

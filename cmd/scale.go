@@ -87,7 +87,7 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 		// If there are no moves, there is nothing to approve. But the configuration file may have to be put right.
 		s.progress.Work("reading stack " + s.stack)
 		report, err := s.scaler.Scale(ctx, intents, plan)
-		if !isA[*scale.ChangedError](err) {
+		if !scale.IsA[*scale.ChangedError](err) {
 			return s.scaled(report, err)
 		}
 		s.note("the stack has changed since the preview; this is what it comes to now")
@@ -112,4 +112,4 @@ func (s *session) scaled(report *scale.Report, err error) error {
 }
 
 // refusal says whether an error leaves no decision to tell of, because there is no such pool.
-func refusal(err error) bool { return isA[*scale.UnknownPoolError](err) }
+func refusal(err error) bool { return scale.IsA[*scale.UnknownPoolError](err) }

@@ -182,10 +182,10 @@ func (o *serveOptions) run(ctx context.Context) error {
 	defer s.queue.Close() // even if it never runs
 	// The first reading also puts the stack's config file right, as every start does. Without valid rules there is
 	// nothing to serve. A stack that has been destroyed is waited for, like one that is destroyed later.
-	if _, _, err := s.scaler.Pools(ctx); err != nil && !isA[*scale.DestroyedError](err) {
+	if _, _, err := s.scaler.Pools(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
 	}
-	if err := s.queue.Reload(ctx); err != nil && !isA[*scale.DestroyedError](err) {
+	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
 	}
 	return s.serve(ctx, signals.reload)

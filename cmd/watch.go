@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,30 +62,12 @@ func (o *watchOptions) check() error {
 func (o *watchOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	defer o.app.onSignal(stop)()
+	defer signalLoop{end: stop, hangUp: stop}.start(o.app.notify, o.app.notifyHangup)()
 	err := o.watch(ctx)
 	if ctx.Err() != nil || isBrokenPipe(err) {
 		return nil
 	}
 	return err
-}
-
-// onSignal calls stop at the first signal to end, until quiet is called.
-func (a *app) onSignal(stop func()) (quiet func()) {
-	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	ignore, ignoreHangup := a.notify(signals), a.notifyHangup(signals)
-	go func() {
-		select {
-		case <-signals:
-			stop()
-		case <-done:
-		}
-	}()
-	return func() {
-		ignore()
-		ignoreHangup()
-		close(done)
-	}
 }
 
 // watch asks for the first time. Then it shows what is known and asks again and again.

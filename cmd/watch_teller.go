@@ -44,7 +44,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 	token := os.Getenv(tokenVariable)
 	if token == "" {
 		opened, err := o.open(ctx, progress)
-		if isA[*scale.SetupError](err) {
+		if scale.IsA[*scale.SetupError](err) {
 			return nil, &scale.UsageError{Field: tokenVariable, Problem: "is not set, and there is no stack with the token: " + err.Error(), Hint: tokenHint}
 		}
 		if err != nil {
@@ -149,7 +149,7 @@ func (b *backend) ask(ctx context.Context) (*board.Status, error) {
 		b.last = overview
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case b.last.ReadAt.IsZero() && !isA[*scale.UnavailableError](err) && !isA[*scale.LockedError](err):
+	case b.last.ReadAt.IsZero() && !scale.IsA[*scale.UnavailableError](err) && !scale.IsA[*scale.LockedError](err):
 		return nil, err
 	default:
 		overview = b.last

@@ -321,18 +321,17 @@ func (e *ChangedError) Error() string { return "the stack has changed since the 
 
 // MayBeOnePools says whether an error may be the fault of one pool alone, so that the others may succeed without it.
 func MayBeOnePools(err error) bool {
-	engine, isEngine := errors.AsType[*EngineError](err)
-	_, isTarget := errors.AsType[*TargetError](err)
-	return isEngine && !engine.Interrupted || isTarget
+	engine, ok := errors.AsType[*EngineError](err)
+	return ok && !engine.Interrupted || IsA[*TargetError](err)
 }
 
 // IsTransient says whether an error may go away by itself. No such error is returned once an update has begun.
 func IsTransient(err error) bool {
-	var done *WriteError
-	var locked *LockedError
-	var unavailable *UnavailableError
-	var stale *StaleError
-	return !errors.As(err, &done) && (errors.As(err, &locked) || errors.As(err, &unavailable) || errors.As(err, &stale))
+	switch KindOf(err) {
+	case KindLocked, KindUnavailable, KindStale:
+		return true
+	}
+	return false
 }
 
 // DestroyedError says that a stack has been destroyed, in whole or in part, and that nobody's `pulumi up` has built it
@@ -358,8 +357,7 @@ func IsOff(err error) bool {
 	if rules, ok := errors.AsType[*RulesError](err); ok {
 		return rules.Gone
 	}
-	_, destroyed := errors.AsType[*DestroyedError](err)
-	return destroyed
+	return IsA[*DestroyedError](err)
 }
 
 type (

@@ -85,8 +85,8 @@ func (g Guard) forbids(step ResourceStep, targeted, dependents bool) bool {
 
 // NameTarget adds to an engine's complaint about a target the pool that the target belongs to.
 func NameTarget(snap *Snapshot, p Plan, err error) error {
-	var target *TargetError
-	if !errors.As(err, &target) || target.Pool != "" {
+	target, ok := errors.AsType[*TargetError](err)
+	if !ok || target.Pool != "" {
 		return err
 	}
 	for _, m := range p.Moves {

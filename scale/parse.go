@@ -199,7 +199,7 @@ func readGuardrails(o *object) (lowest, highest int) {
 func readCooldown(o *object) Cooldown {
 	v, ok := o.take("cooldown")
 	if !ok {
-		return Cooldown{Up: DefaultCooldown, Down: DefaultCooldown}
+		return Cooldown{Up: defaultCooldown, Down: defaultCooldown}
 	}
 	if _, isObject := v.json.(map[string]any); !isObject {
 		form := durationForm()
@@ -216,8 +216,8 @@ func readCooldown(o *object) Cooldown {
 
 func cooldownFields(o *object) Cooldown {
 	return Cooldown{
-		Up:    withDefault(o, "up", durationForm(), DefaultCooldown),
-		Down:  withDefault(o, "down", durationForm(), DefaultCooldown),
+		Up:    withDefault(o, "up", durationForm(), defaultCooldown),
+		Down:  withDefault(o, "down", durationForm(), defaultCooldown),
 		Split: true,
 	}
 }

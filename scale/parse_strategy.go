@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// DefaultTolerance is the tolerance of a target-tracking strategy that names none: that of Kubernetes'
+// defaultTolerance is the tolerance of a target-tracking strategy that names none: that of Kubernetes'
 // HorizontalPodAutoscaler.
-const DefaultTolerance = 0.1
+const defaultTolerance = 0.1
 
 // defaultStrategy is the strategy of a rule that names none.
 func defaultStrategy() Strategy {
@@ -107,7 +107,7 @@ func targetTrackingFields(o *object) Strategy {
 	var strategy Strategy
 	strategy.Target, _ = required(o, "target", floatForm("a number above 0", func(f float64) bool { return f > 0 }))
 	strategy.Tolerance = withDefault(o, "tolerance",
-		floatForm("a number from 0 to below 1", func(f float64) bool { return f >= 0 && f < 1 }), DefaultTolerance)
+		floatForm("a number from 0 to below 1", func(f float64) bool { return f >= 0 && f < 1 }), defaultTolerance)
 	return strategy
 }
 

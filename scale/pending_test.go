@@ -160,10 +160,10 @@ func TestReasonOfWhatIsPending(t *testing.T) {
 
 func TestFollows(t *testing.T) {
 	ours := func(head string) scale.Update {
-		return scale.Update{Kind: scale.KindUpdate, Succeeded: true, Head: head, Pools: []string{"worker"}}
+		return scale.Update{Kind: scale.UpdateUpdate, Succeeded: true, Head: head, Pools: []string{"worker"}}
 	}
 	theirs := func(head string) scale.Update {
-		return scale.Update{Kind: scale.KindUpdate, Succeeded: true, Head: head}
+		return scale.Update{Kind: scale.UpdateUpdate, Succeeded: true, Head: head}
 	}
 	along := func(u scale.Update) scale.Update { u.BroughtAlong = true; return u }
 	for _, c := range []struct {

@@ -120,7 +120,7 @@ func (s *Snapshot) TakeSizes(proof *Proof) (news bool) {
 func (s *Snapshot) DoubtsSizes() bool {
 	for _, u := range s.Updates {
 		switch {
-		case u.Kind != KindUpdate:
+		case u.Kind != UpdateUpdate:
 			return true
 		case u.Succeeded:
 			return false

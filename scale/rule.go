@@ -11,8 +11,8 @@ import (
 // OutputName is the stack output from which the rules are read.
 const OutputName = "pulumiscale"
 
-// DefaultCooldown is the cooldown of a rule that names none: the default of AWS's simple scaling policies.
-const DefaultCooldown = 300 * time.Second
+// defaultCooldown is the cooldown of a rule that names none: the default of AWS's simple scaling policies.
+const defaultCooldown = 300 * time.Second
 
 // Rules maps the name of a pool to its rule.
 type Rules map[string]Rule

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// KindUpdate is the kind of update that carries configuration to resources. A refresh or a destroy records the
-// configuration too, but does nothing with it.
-const KindUpdate = "update"
+// UpdateUpdate is Pulumi's name for the kind of update that carries configuration to resources. A refresh or a destroy
+// records the configuration too, but does nothing with it.
+const UpdateUpdate = "update"
 
 // Configured is the text of the pool's key in the last successful update, which is the truth about it; nil if it has
 // none.
 func (s *Snapshot) Configured(pool string) *string {
 	for _, u := range s.Updates {
-		if u.Succeeded && u.Kind == KindUpdate && u.means(pool) {
+		if u.Succeeded && u.Kind == UpdateUpdate && u.means(pool) {
 			return u.Values[pool]
 		}
 	}
@@ -101,7 +101,7 @@ func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
 	for _, u := range slices.Backward(updates) {
-		if u.Kind != KindUpdate || !u.means(pool) {
+		if u.Kind != UpdateUpdate || !u.means(pool) {
 			continue
 		}
 		n := u.Count(pool)
@@ -159,7 +159,7 @@ func countOf(text *string) *int {
 // AgreesWithHistory says whether the newest successful update had the right value for every rule's key.
 func (s *Snapshot) AgreesWithHistory() bool {
 	for _, u := range s.Updates {
-		if !u.Succeeded || u.Kind != KindUpdate {
+		if !u.Succeeded || u.Kind != UpdateUpdate {
 			continue
 		}
 		for name := range s.Rules {
@@ -204,7 +204,7 @@ func ScalingsOf(updates []Update, pools []string) []Scaling {
 func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	var since time.Time
 	for _, pool := range pools {
-		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != KindUpdate || !u.Succeeded || !u.means(pool) })
+		known := slices.DeleteFunc(slices.Clone(updates), func(u Update) bool { return u.Kind != UpdateUpdate || !u.Succeeded || !u.means(pool) })
 		if len(known) == 0 {
 			return nil
 		}
@@ -229,7 +229,7 @@ type Program struct {
 // Remarks say what differs, in sentences for people, with the path of the configuration file; none if nothing does.
 func (p Program) Remarks(file string) []string {
 	var out []string
-	if p.OtherCommit() {
+	if p.isOfOtherCommit() {
 		out = append(out, fmt.Sprintf("the stack was deployed from %s, and this checkout is at commit %s", p.Deploy, Abbreviate(p.Commit)))
 	}
 	if p.FileMissing {
@@ -242,9 +242,9 @@ func (p Program) Remarks(file string) []string {
 	return out
 }
 
-// OtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as both
-// are known.
-func (p Program) OtherCommit() bool {
+// isOfOtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as
+// both are known.
+func (p Program) isOfOtherCommit() bool {
 	return p.Deploy != nil && p.Deploy.Commit != "" && p.Commit != "" && p.Deploy.Commit != p.Commit
 }
 

@@ -63,7 +63,7 @@ func TestScalings(t *testing.T) {
 		{"but not where it was not known", []scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5"), "pulumiscale: worker ? -> 5", "worker")}, nil},
 		{"nor where its count is another one", []scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5"), "pulumiscale: worker 3 -> 50", "worker")}, nil},
 		{"nor of another pool", []scale.Update{scaletest.OurUpdate(scaletest.Update(minute, "worker", "5", "api", "2"), "pulumiscale: api 1 -> 2 (worker 3 -> 5)", "api")}, nil},
-		{"nor somebody else's, whatever the message", []scale.Update{{Kind: scale.KindUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: scaletest.Texts("worker", "5")}}, nil},
+		{"nor somebody else's, whatever the message", []scale.Update{{Kind: scale.UpdateUpdate, Succeeded: true, Message: "pulumiscale: worker 3 -> 5", Values: scaletest.Texts("worker", "5")}}, nil},
 		{
 			"a failed one does not make somebody's first count one",
 			[]scale.Update{scaletest.Update(minute, "worker", "7"), scaletest.Failed(scaletest.OurUpdate(scaletest.Update(2*minute, "worker", "5"), "pulumiscale: worker 3 -> 5", "worker"))}, []step{{3, 5, 2 * minute, false}},
@@ -131,7 +131,7 @@ func TestSnapshotPool(t *testing.T) {
 
 func TestSnapshotPoolRefusesWhatIsNoCount(t *testing.T) {
 	for _, text := range []string{"many", "-1", "2.5", "", `{"a":1}`, "[secret]"} {
-		snap := &scale.Snapshot{Updates: []scale.Update{{Kind: scale.KindUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
+		snap := &scale.Snapshot{Updates: []scale.Update{{Kind: scale.UpdateUpdate, Succeeded: true, Values: map[string]*string{"worker": &text}}}}
 		_, err := snap.Pool(scaletest.LeastRule())
 		want := &scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"` + text + `"`}
 		if text == `{"a":1}` {

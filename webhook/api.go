@@ -210,7 +210,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 		return nil
 	}
 	detail := "the stack cannot be read now"
-	if errors.As(err, new(*queue.JournalError)) {
+	if scale.IsA[*queue.JournalError](err) {
 		detail = "what is accepted cannot be written down now"
 		if errors.Is(err, syscall.ENOSPC) {
 			detail += ": the disk is full"

@@ -13,12 +13,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// MinToken is the least length of a token, in characters. MaxToken is the greatest, in bytes. As the password of Basic
-// credentials a token gets longer by a third; one of MaxToken bytes still fits into what servers and proxies take for a
+// minToken is the least length of a token, in characters. maxToken is the greatest, in bytes. As the password of Basic
+// credentials a token gets longer by a third; one of maxToken bytes still fits into what servers and proxies take for a
 // header, mostly 8 KiB.
 const (
-	MinToken = 16
-	MaxToken = 4096
+	minToken = 16
+	maxToken = 4096
 )
 
 // The keys of the stack's configuration that hold the tokens.
@@ -67,10 +67,10 @@ func checkToken(key, token string) error {
 	switch length := utf8.RuneCountInString(token); {
 	case token == "":
 		problem = "is missing"
-	case length < MinToken:
-		problem = fmt.Sprintf("has %d characters; it must have at least %d", length, MinToken)
-	case len(token) > MaxToken:
-		problem = fmt.Sprintf("has %d bytes; it must have at most %d, for longer ones do not fit into a header everywhere", len(token), MaxToken)
+	case length < minToken:
+		problem = fmt.Sprintf("has %d characters; it must have at least %d", length, minToken)
+	case len(token) > maxToken:
+		problem = fmt.Sprintf("has %d bytes; it must have at most %d, for longer ones do not fit into a header everywhere", len(token), maxToken)
 	case !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) || strings.TrimSpace(token) != token:
 		problem = "must not hold control characters, which no header carries, or begin or end with a space"
 	default:
@@ -112,7 +112,7 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimLeft(token, " "), strings.EqualFold(scheme, "Bearer")
 }
 
-// Challenge writes the headers of a 401 answer. SNS sends its credentials only after an answer that asks for Basic.
-func Challenge(header http.Header) {
+// challenge writes the headers of a 401 answer. SNS sends its credentials only after an answer that asks for Basic.
+func challenge(header http.Header) {
 	header["Www-Authenticate"] = []string{`Basic realm="pulumiscale", charset="UTF-8"`, `Bearer realm="pulumiscale"`}
 }

@@ -102,8 +102,8 @@ func TestTokenInTheWrongPlace(t *testing.T) {
 
 func TestSetTokens(t *testing.T) {
 	cases := map[string]struct{ current, previous, field, problem string }{
-		"longer than a header":     {strings.Repeat("b", MaxToken+1), "", TokenKey, "has 4097 bytes; it must have at most 4096"},
-		"longer in bytes":          {strings.Repeat("ü", MaxToken/2+1), "", TokenKey, "has 4098 bytes"},
+		"longer than a header":     {strings.Repeat("b", maxToken+1), "", TokenKey, "has 4097 bytes; it must have at most 4096"},
+		"longer in bytes":          {strings.Repeat("ü", maxToken/2+1), "", TokenKey, "has 4098 bytes"},
 		"the previous too long":    {tokenB, strings.Repeat("b", 1<<20), PreviousTokenKey, "has 1048576 bytes"},
 		"a line break inside":      {tokenB + "\r\nX: y", "", TokenKey, "no header carries"},
 		"a NUL":                    {tokenB + "\x00", "", TokenKey, "no header carries"},
@@ -167,7 +167,7 @@ func TestATokenThatIsTakenAwayIsRevoked(t *testing.T) {
 
 // The longest token fits into the headers that the server takes, in either form.
 func TestTheLongestTokenIsAccepted(t *testing.T) {
-	longest := strings.Repeat("t", MaxToken)
+	longest := strings.Repeat("t", maxToken)
 	var tokens Tokens
 	if err := tokens.Set(longest, ""); err != nil {
 		t.Fatal(err)
@@ -251,7 +251,7 @@ func TestRotationWhileRequestsCome(t *testing.T) {
 
 func TestChallenge(t *testing.T) {
 	header := http.Header{}
-	Challenge(header)
+	challenge(header)
 	want := []string{`Basic realm="pulumiscale", charset="UTF-8"`, `Bearer realm="pulumiscale"`}
 	if diff := cmp.Diff(want, header.Values("WWW-Authenticate")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
@@ -92,9 +93,8 @@ func unanswered(err error) error {
 	if isTimeout(err) {
 		out.Reason = "nothing within " + clientTimeout.String()
 	}
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	unknown, ok := errors.AsType[*net.DNSError](err)
-	out.Lasting = untrusted || ok && unknown.IsNotFound || errors.Is(err, http.ErrSchemeMismatch)
+	out.Lasting = scale.IsA[*tls.CertificateVerificationError](err) || ok && unknown.IsNotFound || errors.Is(err, http.ErrSchemeMismatch)
 	return out
 }
 

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -62,7 +61,7 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error 
 		hint := fmt.Sprintf("force does not pass a hold; DELETE /hold, or DELETE /hold/%s, ends it", sub.Decision.Intent.Pool)
 		problem{Title: "Held", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: hint, retryAfter: wait}.write(w)
 	case scale.Refused:
-		if errors.As(sub.Decision.Err, new(*scale.UnknownPoolError)) {
+		if scale.IsA[*scale.UnknownPoolError](sub.Decision.Err) {
 			return sub.Decision.Err
 		}
 		problem{Title: cannotDecide, Status: http.StatusConflict, Detail: r.Reason, Result: &r}.write(w)
@@ -116,7 +115,7 @@ func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intents []scale.
 	if err != nil {
 		return err
 	}
-	if refused := found.plan.Decisions[0].Err; refused != nil && errors.As(refused, new(*scale.UnknownPoolError)) {
+	if refused := found.plan.Decisions[0].Err; scale.IsA[*scale.UnknownPoolError](refused) {
 		return refused
 	}
 	writeJSON(w, http.StatusOK, board.Foreseen(s.StackName, found.plan, found.preview))

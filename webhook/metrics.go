@@ -2,8 +2,8 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,8 +89,8 @@ func (m *Metrics) begin() {
 		for _, result := range []queue.Final{queue.FinalScaled, queue.FinalUnverified, queue.FinalFailed} {
 			m.operations.WithLabelValues(pool, string(result))
 		}
-		for _, kind := range kinds() {
-			m.failures.WithLabelValues(pool, kind)
+		for _, kind := range failureKinds() {
+			m.failures.WithLabelValues(pool, string(kind))
 		}
 	}
 }
@@ -123,14 +123,14 @@ func (m *Metrics) Observe(event scale.Event) {
 // retry counts that something is tried again.
 func (m *Metrics) retry(err error) {
 	m.retries.Inc()
-	if errors.As(err, new(*scale.LockedError)) {
+	if scale.IsA[*scale.LockedError](err) {
 		m.conflicts.Inc()
 	}
 }
 
 // refused counts a request that was turned away because of the server itself.
 func (m *Metrics) refused(err error) {
-	if errors.As(err, new(*queue.JournalError)) {
+	if scale.IsA[*queue.JournalError](err) {
 		m.journal.Inc()
 	}
 }
@@ -140,7 +140,7 @@ func (m *Metrics) batch(e queue.BatchDone) {
 		for _, r := range e.Report.Results {
 			m.duration.WithLabelValues(r.Pool).Observe(e.Duration.Seconds())
 			if r.Unverified != "" {
-				m.failures.WithLabelValues(r.Pool, kindUnverified).Inc()
+				m.failed(r.Pool, scale.KindUnverified)
 				continue
 			}
 			m.lastSuccess.WithLabelValues(r.Pool).SetToCurrentTime()
@@ -153,14 +153,14 @@ func (m *Metrics) batch(e queue.BatchDone) {
 	for _, op := range e.Operations {
 		if pool := op.Intent.Pool; !counted[pool] {
 			counted[pool] = true
-			m.failures.WithLabelValues(pool, kindOf(e.Err)).Inc()
+			m.failed(pool, scale.KindOf(e.Err))
 		}
 	}
 }
 
 // known is a pool's name as a label. Senders must not be able to make labels up.
 func known(d scale.Decision) string {
-	if errors.As(d.Err, new(*scale.UnknownPoolError)) {
+	if scale.IsA[*scale.UnknownPoolError](d.Err) {
 		return unknownLabel
 	}
 	return d.Intent.Pool
@@ -178,36 +178,20 @@ func outcomeOf(s queue.Submission) string {
 	return string(s.Decision.Outcome)
 }
 
-// The kinds of failed updates, as a label.
-const (
-	kindLocked      = "locked"
-	kindUnavailable = "unavailable"
-	kindEngine      = "engine"
-	kindTarget      = "target"
-	kindWrite       = "write"
-	kindOther       = "other"
-	kindUnverified  = "unverified"
-)
+// kindOther is the label of failed updates of all kinds that failureKinds does not have.
+const kindOther scale.Kind = "other"
 
-func kinds() []string {
-	return []string{kindLocked, kindUnavailable, kindEngine, kindTarget, kindWrite, kindOther, kindUnverified}
+// failureKinds are the kinds of failed updates that the metrics tell apart. Each is a label that alerts may name.
+func failureKinds() []scale.Kind {
+	return []scale.Kind{scale.KindLocked, scale.KindUnavailable, scale.KindEngine, scale.KindTarget, scale.KindWrite, scale.KindUnverified, kindOther}
 }
 
-// kindOf is the kind of an update that failed with this error.
-func kindOf(err error) string {
-	switch {
-	case errors.As(err, new(*scale.LockedError)):
-		return kindLocked
-	case errors.As(err, new(*scale.UnavailableError)):
-		return kindUnavailable
-	case errors.As(err, new(*scale.EngineError)):
-		return kindEngine
-	case errors.As(err, new(*scale.TargetError)):
-		return kindTarget
-	case errors.As(err, new(*scale.WriteError)):
-		return kindWrite
+// failed counts an update of a pool that failed.
+func (m *Metrics) failed(pool string, kind scale.Kind) {
+	if !slices.Contains(failureKinds(), kind) {
+		kind = kindOther
 	}
-	return kindOther
+	m.failures.WithLabelValues(pool, string(kind)).Inc()
 }
 
 // poolCollector tells at each scrape what the queue knows at that time. It asks the backend nothing that the queue

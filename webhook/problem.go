@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,65 +48,75 @@ const switchedOff = "scaling is switched off until the stack's next `pulumi up`:
 // busyRetry is when a sender may try again after something was out of reach.
 const busyRetry = 10 * time.Second
 
-// problemOf is the table of all errors: which status each has, and how much of it the sender is told. An error that is
-// not in the table is ours to mend, and only the log has it.
-func problemOf(err error) problem {
-	var (
-		bad        *dialect.BadRequestError
-		forbidden  *dialect.ForbiddenError
-		fetch      *dialect.UnavailableError
-		usage      *scale.UsageError
-		pool       *scale.UnknownPoolError
-		operation  *queue.UnknownOperationError
-		backend    *scale.UnavailableError
-		journal    *queue.JournalError
-		full       *queue.FullError
-		rules      *scale.RulesError
-		value      *scale.ValueError
-		target     *scale.TargetError
-		unprovable *scale.UnprovableError
-		engine     *scale.EngineError
-		protected  *scale.ProtectedError
-		locked     *scale.LockedError
-		large      *http.MaxBytesError
-		busy       *queue.BusyError
-		ending     *StoppingError
-	)
-	switch {
-	case scale.IsOff(err):
-		return unavailable(switchedOff + "; nothing was accepted")
-	case errors.As(err, &ending):
-		return unavailable("the server is being stopped; nothing was accepted")
-	case errors.As(err, &busy):
-		return unavailable(busy.Error() + "; nothing was done")
-	case errors.As(err, &bad):
-		return problem{Status: http.StatusBadRequest, Detail: bad.Problem, Field: bad.Field}
-	case errors.As(err, &usage):
-		return problem{Status: http.StatusBadRequest, Detail: usage.Problem, Field: usage.Field, Hint: usage.Hint}
-	case errors.As(err, &forbidden):
-		return problem{Status: http.StatusForbidden, Detail: forbidden.Reason}
-	case errors.As(err, &pool):
-		return problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no pool %q", board.OneLine(pool.Pool, dialect.MaxName)), Hint: didYouMean(pool.Nearest), Pools: pool.Known}
-	case errors.As(err, &operation):
-		return problem{Status: http.StatusNotFound, Detail: "there is no such operation, or no longer"}
-	case errors.As(err, &large):
-		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
-	case errors.As(err, &fetch):
-		return unavailable(fetch.Reason)
-	case errors.As(err, &backend), errors.As(err, &rules), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return unavailable("the stack cannot be read now; nothing was accepted")
-	case errors.As(err, &locked):
-		return unavailable("the stack is locked by another update; nothing was accepted")
-	case errors.As(err, &value), errors.As(err, &target), errors.As(err, &unprovable), errors.As(err, &protected):
-		return problem{Title: cannotDecide, Status: http.StatusConflict, Detail: err.Error()}
-	case errors.As(err, &engine):
-		return problem{Title: "The preview failed", Status: http.StatusBadGateway, Detail: "the engine or the program failed; the log of pulumiscale says why"}
-	case errors.As(err, &journal):
-		return unavailable("nothing can be written down now; nothing was accepted")
-	case errors.As(err, &full):
-		return unavailable(full.Error())
+// The kinds of this package's own errors.
+const (
+	kindUnauthenticated scale.Kind = "unauthenticated"
+	kindMedia           scale.Kind = "media"
+	kindStopping        scale.Kind = "stopping"
+)
+
+// answerTo is the table of all kinds of error: the status of each and, if senders are not told the error's own text,
+// what they are told. A kind that is not in it is ours to mend, and only the log has the error.
+func answerTo(kind scale.Kind) problem {
+	p, ok := map[scale.Kind]problem{
+		dialect.KindBadRequest:     {Status: http.StatusBadRequest},
+		scale.KindUsage:            {Status: http.StatusBadRequest},
+		kindUnauthenticated:        {Status: http.StatusUnauthorized},
+		dialect.KindForbidden:      {Status: http.StatusForbidden},
+		scale.KindUnknownPool:      {Status: http.StatusNotFound},
+		queue.KindUnknownOperation: {Status: http.StatusNotFound, Detail: "there is no such operation, or no longer"},
+		kindMedia:                  {Status: http.StatusUnsupportedMediaType},
+		scale.KindValue:            {Status: http.StatusConflict, Title: cannotDecide},
+		scale.KindTarget:           {Status: http.StatusConflict, Title: cannotDecide},
+		scale.KindUnprovable:       {Status: http.StatusConflict, Title: cannotDecide},
+		scale.KindProtected:        {Status: http.StatusConflict, Title: cannotDecide},
+		scale.KindEngine:           {Status: http.StatusBadGateway, Title: "The preview failed", Detail: "the engine or the program failed; the log of pulumiscale says why"},
+		scale.KindUnavailable:      unavailable("the stack cannot be read now; nothing was accepted"),
+		scale.KindRules:            unavailable("the stack cannot be read now; nothing was accepted"),
+		scale.KindDestroyed:        unavailable(switchedOff + "; nothing was accepted"),
+		scale.KindLocked:           unavailable("the stack is locked by another update; nothing was accepted"),
+		queue.KindJournal:          unavailable("nothing can be written down now; nothing was accepted"),
+		kindStopping:               unavailable("the server is being stopped; nothing was accepted"),
+		queue.KindBusy:             unavailable(""),
+		queue.KindFull:             unavailable(""),
+		dialect.KindUnavailable:    unavailable(""),
+	}[kind]
+	if !ok {
+		p = problem{Status: http.StatusInternalServerError, Detail: "something went wrong; the log of pulumiscale says what"}
 	}
-	return problem{Status: http.StatusInternalServerError, Detail: "something went wrong; the log of pulumiscale says what"}
+	return p
+}
+
+// problemOf is an error as a sender is told of it.
+func problemOf(err error) problem {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
+	}
+	p := answerTo(scale.KindOf(err))
+	if p.Status == http.StatusInternalServerError && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		p = answerTo(scale.KindUnavailable)
+	}
+	classified, _ := errors.AsType[scale.Classified](err)
+	switch e := classified.(type) {
+	case *dialect.BadRequestError:
+		p.Detail, p.Field = e.Problem, e.Field
+	case *mediaError:
+		p.Detail, p.Field, p.Hint = e.problem, e.field, e.hint
+	case *scale.UsageError:
+		p.Detail, p.Field, p.Hint = e.Problem, e.Field, e.Hint
+	case *scale.UnknownPoolError:
+		p.Detail, p.Hint, p.Pools = fmt.Sprintf("there is no pool %q", board.OneLine(e.Pool, dialect.MaxName)), didYouMean(e.Nearest), e.Known
+	case *scale.RulesError:
+		if e.Gone {
+			p = answerTo(scale.KindDestroyed)
+		}
+	case *queue.BusyError:
+		p.Detail = e.Error() + "; nothing was done"
+	case *dialect.UnavailableError:
+		p.Detail = e.Reason
+	}
+	p.Detail = cmp.Or(p.Detail, err.Error())
+	return p
 }
 
 // unavailable is the problem of a server that may be able to do it later.

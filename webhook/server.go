@@ -3,7 +3,6 @@ package webhook
 import (
 	"cmp"
 	"context"
-	"errors"
 	"html/template"
 	"io"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/span"
@@ -224,6 +224,8 @@ func pathOf(r *http.Request) string { return board.OneLine(r.URL.Path, dialect.M
 // none.
 type unauthenticatedError struct{ another bool }
 
+func (unauthenticatedError) Kind() scale.Kind { return kindUnauthenticated }
+
 func (e unauthenticatedError) Error() string {
 	if e.another {
 		return "the token is not this server's; after a rotation a sender may still have the old one"
@@ -235,6 +237,8 @@ func (e unauthenticatedError) Error() string {
 type mediaError struct{ field, problem, hint string }
 
 func (e *mediaError) Error() string { return e.field + ": " + e.problem }
+
+func (*mediaError) Kind() scale.Kind { return kindMedia }
 
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if !e.open && !s.Tokens.Check(r) {
@@ -269,22 +273,15 @@ func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 // fail answers a request with the problem that an error is, and logs what only the operator should know. A client that
 // has gone away is answered too: one that has closed only its own half of the connection would take silence for a 200.
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
-	var media *mediaError
-	var p problem
+	p := problemOf(err)
 	level, quiet := slog.LevelWarn, false
-	switch {
-	case errors.As(err, &unauthenticatedError{}):
-		Challenge(w.Header())
-		p = problem{Status: http.StatusUnauthorized, Detail: err.Error()}
+	if scale.IsA[unauthenticatedError](err) {
+		challenge(w.Header())
 		kind := floodWrongToken
 		if r.Header.Get("Authorization") == "" {
 			kind, level = floodNoToken, slog.LevelInfo // SNS sends its credentials only after it is asked for them
 		}
 		quiet = !s.strangers.admits(s.Log, kind)
-	case errors.As(err, &media):
-		p = problem{Status: http.StatusUnsupportedMediaType, Detail: media.problem, Field: media.field, Hint: media.hint}
-	default:
-		p = problemOf(err)
 	}
 	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level = slog.LevelError
@@ -325,8 +322,7 @@ func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 // readBody reads a body whole. The error may be an [*http.MaxBytesError].
 func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	if err != nil && !errors.As(err, &large) {
+	if err != nil && !scale.IsA[*http.MaxBytesError](err) {
 		return nil, dialect.BadRequest("body", "ended before it was whole")
 	}
 	return body, err

@@ -5,17 +5,21 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // stopGrace is how long, after the server was told to stop, requests that wait for something may still be answered as
 // always.
 const stopGrace = 5 * time.Second
 
-// StoppingError says that the server was stopped before what was asked for could be told, and that nothing was
+// stoppingError says that the server was stopped before what was asked for could be told, and that nothing was
 // accepted.
-type StoppingError struct{}
+type stoppingError struct{}
 
-func (*StoppingError) Error() string { return "the server is being stopped" }
+func (*stoppingError) Error() string { return "the server is being stopped" }
+
+func (*stoppingError) Kind() scale.Kind { return kindStopping }
 
 // stopping is how a server comes to its end: every request that waits for something is answered in full before the
 // connections are closed.
@@ -41,13 +45,13 @@ func (s *stopping) prepare() {
 func (s *Server) Stop() {
 	s.once.Do(func() {
 		s.lose()
-		time.AfterFunc(stopGrace, func() { s.end(&StoppingError{}) })
+		time.AfterFunc(stopGrace, func() { s.end(&stoppingError{}) })
 	})
 }
 
 // Finish waits for the end of what requests began, after the requests have been answered, as long as ctx allows.
 func (s *Server) Finish(ctx context.Context) {
-	s.end(&StoppingError{})
+	s.end(&stoppingError{})
 	s.strangers.flush(s.Log)
 	ended := make(chan struct{})
 	go func() {

@@ -47,8 +47,7 @@ func runInside(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("start in a mount namespace: %w", err)
 	}
 	err = cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		return 0, err
 	}
 	return cmd.ProcessState.ExitCode(), nil

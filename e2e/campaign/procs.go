@@ -78,8 +78,7 @@ func (c *children) wait(cmd *exec.Cmd) int {
 	c.mu.Lock()
 	delete(c.started, cmd.Process.Pid)
 	c.mu.Unlock()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		return -1
 	}
 	return cmd.ProcessState.ExitCode()

@@ -194,9 +194,9 @@ func failed(status int, message string) error {
 
 func answer(w http.ResponseWriter, out any, err error) {
 	status := http.StatusOK
-	var refused *apitype.ErrorResponse
+	refused, ok := errors.AsType[*apitype.ErrorResponse](err)
 	switch {
-	case errors.As(err, &refused):
+	case ok:
 		status, out = refused.Code, refused
 	case err != nil:
 		status, out = http.StatusInternalServerError, apitype.ErrorResponse{Code: http.StatusInternalServerError, Message: err.Error()}

@@ -74,7 +74,7 @@ func New(stack string, o queue.Overview, work *queue.Work, done []queue.Operatio
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
-		_, s.Unwritable = errors.AsType[*queue.JournalError](o.Unready)
+		s.Unwritable = scale.IsA[*queue.JournalError](o.Unready)
 	}
 	if len(o.Holds) > 0 {
 		s.Holds = HoldsOf(stack, o.Holds).Holds

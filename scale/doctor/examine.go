@@ -71,7 +71,7 @@ func broken(err error) finding {
 	hint := ""
 	if e, ok := errors.AsType[*scale.SetupError](err); ok {
 		hint = e.Hint
-	} else if _, ok := errors.AsType[*scale.UnavailableError](err); ok {
+	} else if scale.IsA[*scale.UnavailableError](err) {
 		hint = "check the network, and `pulumi whoami --verbose`"
 	}
 	return problem(hint, "%v", err)

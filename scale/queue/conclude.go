@@ -104,18 +104,17 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, er
 // reach, the program's output holds no valid rules, scaling is switched off, or something is amiss on this machine that
 // was not when the server started. None of these comes from an update that began.
 func waits(err error) bool {
-	var malformed *scale.RulesError
-	var setup *scale.SetupError
-	var overtaken *scale.OvertakenError
-	return !errors.As(err, &overtaken) && (scale.IsTransient(err) || errors.As(err, &malformed) || errors.As(err, &setup) || scale.IsOff(err))
+	switch scale.KindOf(err) {
+	case scale.KindRules, scale.KindSetup, scale.KindDestroyed:
+		return true
+	}
+	return scale.IsTransient(err)
 }
 
 // begun says whether an error may be that of an update that has been begun.
 func begun(err error) bool {
-	var engine *scale.EngineError
-	var target *scale.TargetError
-	var overtaken *scale.OvertakenError
-	return errors.As(err, &engine) && engine.Operation == "update" || errors.As(err, &target) || errors.As(err, &overtaken)
+	engine, ok := errors.AsType[*scale.EngineError](err)
+	return ok && engine.Operation == "update" || scale.IsA[*scale.TargetError](err) || scale.IsA[*scale.OvertakenError](err)
 }
 
 // carriedOut is the report of a batch that an update has carried out already. Its decisions are made again on the stack
@@ -278,7 +277,7 @@ func joined(first, second string) string {
 // failAll closes operations whose update, or anything before it, has failed.
 func (q *Queue) failAll(entries []*entry, err error) {
 	result := FinalFailed
-	if _, ok := errors.AsType[*scale.OvertakenError](err); ok {
+	if scale.IsA[*scale.OvertakenError](err) {
 		result = FinalUnverified // an update of ours was done, and may not fit the stack
 	}
 	q.mu.Lock()

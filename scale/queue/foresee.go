@@ -33,7 +33,7 @@ func (b *batch) foreseen(report *scale.Report, err error, now time.Time) *scale.
 		snap.Rules[r.Pool] = rule
 	}
 	snap.Updates = append([]scale.Update{{
-		Kind: scale.KindUpdate, Succeeded: true, Start: now.Add(-report.Duration), End: now, Message: change.Message,
+		Kind: scale.UpdateUpdate, Succeeded: true, Start: now.Add(-report.Duration), End: now, Message: change.Message,
 		ID: change.ID, Pools: change.Pools, Values: values,
 	}}, snap.Updates...)
 	return &snap

@@ -148,14 +148,14 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 }
 
 func (k *known) take(began time.Time, snap *scale.Snapshot, err error) error {
-	var malformed *scale.RulesError
+	malformed, ok := errors.AsType[*scale.RulesError](err)
 	switch {
 	case err == nil:
 		k.snap, k.began, k.outdated, k.readErr, k.rulesErr = snap, began, false, nil, snap.RulesErr
 		close(k.news)
 		k.news = make(chan struct{})
 		return nil
-	case errors.As(err, &malformed):
+	case ok:
 		k.rulesErr = err
 		if malformed.Gone {
 			k.snap = nil // what it says is not so any more
@@ -191,9 +191,8 @@ func (q *Queue) noteSwitchedOff(err error) {
 
 // unavailable turns what kept the stack from being read into an error that callers know.
 func unavailable(err error) error {
-	var already *scale.UnavailableError
-	var malformed *scale.RulesError
-	if errors.As(err, &already) || errors.As(err, &malformed) || scale.IsOff(err) {
+	switch scale.KindOf(err) {
+	case scale.KindUnavailable, scale.KindRules, scale.KindDestroyed:
 		return err
 	}
 	return &scale.UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}

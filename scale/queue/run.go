@@ -3,7 +3,6 @@ package queue
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -261,7 +260,7 @@ func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable
 	report, err := q.scaler.CarryOut(trace.ContextWithSpan(ctx, q.headStart.span), scaler.Order{Intents: b.intents, ID: b.id, Check: b.check, Keep: splittable, Resumed: true, Ahead: early, Once: true})
 	split = q.conclude(ctx, b, report, err, splittable)
 	span.End(q.headStart.span, err)
-	if _, ok := errors.AsType[*carriedOutError](err); ok {
+	if scale.IsA[*carriedOutError](err) {
 		err = nil
 	}
 	operations := q.copyOperations(group)

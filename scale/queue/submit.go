@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -168,11 +167,7 @@ func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submi
 // reserve gives what an admission accepts a place in the queue, in which later intents see it. It is not carried out
 // before it is on disk. q.mu must be held.
 func (q *Queue) reserve(d *admission) error {
-	unknown := func(s Submission) bool {
-		var err *scale.UnknownPoolError
-		return errors.As(s.Decision.Err, &err)
-	}
-	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !unknown(s) }) {
+	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !scale.IsA[*scale.UnknownPoolError](s.Decision.Err) }) {
 		return d.subs[0].Decision.Err
 	}
 	if len(d.accepted) > 0 && len(q.ledger.open)+len(d.accepted) > q.options.MaxOpen {

@@ -88,7 +88,7 @@ func (w *world) set(change func()) {
 
 // record adds a successful update with the present values.
 func (w *world) record(u scale.Update) {
-	u.Kind, u.Succeeded = scale.KindUpdate, true
+	u.Kind, u.Succeeded = scale.UpdateUpdate, true
 	u.Values = map[string]*string{}
 	for pool, n := range w.values {
 		text := strconv.Itoa(n)

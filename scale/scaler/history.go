@@ -2,7 +2,6 @@ package scaler
 
 import (
 	"context"
-	"errors"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -11,7 +10,7 @@ import (
 // There are at most limit, or all if limit is 0.
 func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
-	if _, destroyed := errors.AsType[*scale.DestroyedError](err); err != nil && (!destroyed || !tellsKeys(snap, err)) {
+	if err != nil && (!scale.IsA[*scale.DestroyedError](err) || !tellsKeys(snap, err)) {
 		return nil, err // what a stack was before it was destroyed can still be told
 	}
 	if scalings, enough, err := snap.PastScalings(pool, limit); enough || err != nil {

@@ -66,9 +66,7 @@ func (s *Scaler) fixDriftIfFree(ctx context.Context, snap *scale.Snapshot) (foun
 
 // tellsKeys says whether a snapshot that came with an error has rules whose keys can be relied on.
 func tellsKeys(snap *scale.Snapshot, err error) bool {
-	_, malformed := errors.AsType[*scale.RulesError](err)
-	_, destroyed := errors.AsType[*scale.DestroyedError](err)
-	return (malformed || destroyed) && snap != nil && len(snap.Rules) > 0
+	return (scale.IsA[*scale.RulesError](err) || scale.IsA[*scale.DestroyedError](err)) && snap != nil && len(snap.Rules) > 0
 }
 
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. It

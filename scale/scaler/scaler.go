@@ -140,8 +140,7 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 			return s.attempt(ctx, o, early, &last)
 		})
 	})
-	var failed *scale.EngineError
-	if report == nil && errors.As(err, &failed) && failed.Operation == "update" && !o.Keep {
+	if failed, ok := errors.AsType[*scale.EngineError](err); ok && report == nil && failed.Operation == "update" && !o.Keep {
 		return s.putBack(ctx, o, last, failed)
 	}
 	return report, err
@@ -171,9 +170,8 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 // what it was decided on had changed.
 func retryUnlocked[T any](do func() (T, error)) (T, error) {
 	out, err := do()
-	var locked *scale.LockedError
-	var stale *scale.StaleError
-	if errors.As(err, &locked) && locked.Removed || errors.As(err, &stale) {
+	locked, ok := errors.AsType[*scale.LockedError](err)
+	if ok && locked.Removed || scale.IsA[*scale.StaleError](err) {
 		return do()
 	}
 	return out, err

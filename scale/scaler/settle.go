@@ -2,7 +2,6 @@ package scaler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +70,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	}
 	s.Observe(scale.Settling{Pools: pools})
 	err := s.settleTogether(ctx, pools)
-	if _, stays := errors.AsType[*scale.UnsettledError](err); len(pools) > 1 && err != nil && (stays || scale.MayBeOnePools(err)) {
+	if len(pools) > 1 && (scale.IsA[*scale.UnsettledError](err) || scale.MayBeOnePools(err)) {
 		err = nil
 		for _, pool := range pools {
 			if alone := s.settleTogether(ctx, []string{pool}); alone != nil {

@@ -109,7 +109,7 @@ func Texts(pairs ...string) map[string]*string {
 
 // Update is a successful update that ended so long Ago, with these values.
 func Update(age time.Duration, pairs ...string) scale.Update {
-	return scale.Update{Kind: scale.KindUpdate, Succeeded: true, End: Ago(age), Values: Texts(pairs...)}
+	return scale.Update{Kind: scale.UpdateUpdate, Succeeded: true, End: Ago(age), Values: Texts(pairs...)}
 }
 
 // By, Failed, OfKind and OurUpdate are an update with that id, one that failed, one of a kind of Pulumi's, and one of

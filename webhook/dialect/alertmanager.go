@@ -179,11 +179,10 @@ func (a alert) ask(route Route, query overrides, delivery *Delivery) {
 // unknownPool says why there is no such pool. It is empty if there is one.
 func unknownPool(rules scale.Rules, pool string) string {
 	_, err := rules.Find(pool)
-	var unknown *scale.UnknownPoolError
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.As(err, &unknown) && unknown.Nearest != "":
+	}
+	if unknown, ok := errors.AsType[*scale.UnknownPoolError](err); ok && unknown.Nearest != "" {
 		return fmt.Sprintf("%v (did you mean %q?)", err, unknown.Nearest)
 	}
 	return err.Error()

@@ -71,8 +71,7 @@ func decodeCloudWatch(message Body, route Route) (Delivery, error) {
 
 // inMessage names the envelope's Message as the field at fault in an error that names the "body".
 func inMessage(err error) error {
-	var bad *BadRequestError
-	if errors.As(err, &bad) && bad.Field == "body" {
+	if bad, ok := errors.AsType[*BadRequestError](err); ok && bad.Field == "body" {
 		return &BadRequestError{Field: "Message", Problem: bad.Problem}
 	}
 	return err

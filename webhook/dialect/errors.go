@@ -3,7 +3,15 @@ package dialect
 import (
 	"fmt"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// The kinds of this package's errors.
+const (
+	KindBadRequest  scale.Kind = "bad-request"
+	KindForbidden   scale.Kind = "forbidden"
+	KindUnavailable scale.Kind = "outside-unavailable"
 )
 
 // BadRequestError is a request that cannot be understood: HTTP 400. Its text repeats no more of the body than names and
@@ -47,3 +55,7 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string { return e.Reason + ": " + e.Err.Error() }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+func (*BadRequestError) Kind() scale.Kind  { return KindBadRequest }
+func (*ForbiddenError) Kind() scale.Kind   { return KindForbidden }
+func (*UnavailableError) Kind() scale.Kind { return KindUnavailable }

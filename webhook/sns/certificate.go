@@ -93,9 +93,9 @@ func (c *certificates) remember(url string, f fetched) {
 
 func (c *certificates) load(ctx context.Context, url string) (*x509.Certificate, error) {
 	body, err := c.fetch(ctx, url)
-	var status *statusError
+	status, ok := errors.AsType[*statusError](err)
 	switch {
-	case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests:
+	case ok && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests:
 		return nil, dialect.Forbidden("there is no certificate at the message's SigningCertURL")
 	case err != nil:
 		return nil, &dialect.UnavailableError{Reason: "the certificate could not be fetched", Err: err}

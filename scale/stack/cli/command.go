@@ -305,7 +305,7 @@ func (c *Command) AskVersion(ctx context.Context) (semver.Version, error) {
 	if ctx.Err() != nil {
 		return semver.Version{}, ctx.Err()
 	}
-	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+	if scale.IsA[*exec.ExitError](err) {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr))
 	}
 	if err != nil {

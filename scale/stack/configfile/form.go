@@ -47,8 +47,8 @@ func (f File) Forms(rules scale.Rules) (map[string]string, error) {
 		}
 		// Two counts are tried, because one of them may be what stands there.
 		for _, count := range []string{"1", "2"} {
-			var form *formError
-			if _, err := setValue(doc, spellings, key.Path, &count); errors.As(err, &form) {
+			_, err := setValue(doc, spellings, key.Path, &count)
+			if form, ok := errors.AsType[*formError](err); ok {
 				misfits(name, form.Error())
 			}
 		}
@@ -141,7 +141,7 @@ func aliasOf(in, node *yaml.Node) *yaml.Node {
 // file.
 func (f File) editCopy(doc []byte, settings []scale.Setting) ([]byte, error) {
 	edited, err := f.edit(doc, settings)
-	if _, entangled := errors.AsType[*formError](err); !entangled {
+	if !scale.IsA[*formError](err) {
 		return edited, err
 	}
 	var root yaml.Node

@@ -21,3 +21,6 @@ func ignoresHangup() bool { return true }
 func isBrokenPipe(err error) bool {
 	return errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA)
 }
+
+// notifyReload passes nothing on: Windows has no such signal, and POST /-/reload serves there.
+func notifyReload(chan<- os.Signal) (stop func()) { return func() {} }

@@ -136,7 +136,7 @@ func TestAThirdSignalChangesNothing(t *testing.T) {
 	i := newInterrupts(func() {}, func(text string) { notes = append(notes, text) })
 	i.observe(scale.EngineStarted{Preview: true})
 	for range 3 {
-		i.signal()
+		i.end()
 	}
 	if len(notes) != 3 || notes[0] != "stopping" || !strings.HasPrefix(notes[2], "already") {
 		t.Errorf("got %q", notes)
@@ -147,8 +147,8 @@ func TestARetryIsNoRunningUpdate(t *testing.T) {
 	i := newInterrupts(func() {}, func(string) {})
 	i.observe(scale.EngineStarted{})
 	i.observe(scale.Retrying{})
-	i.signal()
-	if err := i.explain(context.Canceled); !isA[*interruptedError](err) {
+	i.end()
+	if err := i.explain(context.Canceled); !scale.IsA[*interruptedError](err) {
 		t.Errorf("got %v", err)
 	}
 }

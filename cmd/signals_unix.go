@@ -28,3 +28,9 @@ func ignoresHangup() bool { return signal.Ignored(syscall.SIGHUP) }
 
 // isBrokenPipe says whether a write failed because nobody reads any more.
 func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// notifyReload passes on the signals that ask for a reload.
+func notifyReload(c chan<- os.Signal) (stop func()) {
+	signal.Notify(c, syscall.SIGHUP)
+	return func() { signal.Stop(c) }
+}
