@@ -149,7 +149,9 @@ func (c *Command) Start(how Call, args ...string) (_ *Invocation, err error) {
 	if how.Private {
 		cmd.WaitDelay = pipeDelay
 	}
-	cmd.Env = append(Environment(os.Environ(), how.Dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true"), how.Env...)
+	// The CLI runs `git status`, which would take the lock of somebody's repository just to refresh its index. A
+	// `git commit` at that moment would fail.
+	cmd.Env = append(Environment(os.Environ(), how.Dir, "PULUMI_AUTOMATION_API=true", "PULUMI_SKIP_UPDATE_CHECK=true", "GIT_OPTIONAL_LOCKS=0"), how.Env...)
 	cmd.ExtraFiles = how.Files
 	process.Detach(cmd)
 	child.cmd = cmd

@@ -22,7 +22,7 @@ import (
 )
 
 func TestCommandRun(t *testing.T) {
-	s := clitest.New(t, `echo "args: $*"; echo "dir: $(pwd -P)"; echo "env: $PULUMI_AUTOMATION_API $PULUMI_SKIP_UPDATE_CHECK $MINE"; cat; echo oops >&2; exit 6`)
+	s := clitest.New(t, `echo "args: $*"; echo "dir: $(pwd -P)"; echo "env: $PULUMI_AUTOMATION_API $PULUMI_SKIP_UPDATE_CHECK $GIT_OPTIONAL_LOCKS $MINE"; cat; echo oops >&2; exit 6`)
 	var alsoOut, alsoErr bytes.Buffer
 	dir, err := filepath.EvalSymlinks(s.Dir)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestCommandRun(t *testing.T) {
 	}
 	stdout, stderr, code, err := s.Run(context.Background(), s.Dir, strings.NewReader("input\n"), []io.Writer{&alsoOut}, []io.Writer{&alsoErr},
 		[]string{"MINE=yes"}, "stack", "ls")
-	want := "args: --non-interactive --color never stack ls\ndir: " + dir + "\nenv: true true yes\ninput\n"
+	want := "args: --non-interactive --color never stack ls\ndir: " + dir + "\nenv: true true 0 yes\ninput\n"
 	if diff := cmp.Diff([]string{want, "oops\n", want, "oops\n"}, []string{stdout, stderr, alsoOut.String(), alsoErr.String()}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
