@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/storage"
 )
 
 // departure is what an update of ours begins with.
@@ -19,6 +20,11 @@ type departure struct {
 	traces traces
 	known  bool
 	at     time.Time
+	// left are the traces once the engine had ended, and isNext says whether all that was written since the departure is
+	// the update that was added at addedAt.
+	left    traces
+	isNext  bool
+	addedAt time.Time
 	// previous is the newest completed update at that time, which is looked up. err says why it could not be.
 	previous string
 	err      error
@@ -32,11 +38,15 @@ func (s *Stack) departure(change scale.Change) *departure {
 	return &departure{base: base}
 }
 
-// depart notes what the engine begins with. Now that it has the lock, it follows the newest completed update. If only
-// the CLI can tell which update that is, the engine is made to wait for the answer.
+// depart notes what the engine begins with. Now that it has the lock, it follows the newest completed update. It is
+// made to wait until it is known which update that is.
 func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
-	d.traces, d.known = s.traces()
+	if !s.isInFolder() { // where a look takes next to no time
+		process.Pause(engine)
+		defer process.Resume(engine)
+	}
+	d.traces, d.known = s.traces(ctx, "")
 	if d.known && change.History == d.traces.stamp().History {
 		d.previous = change.Head
 		return
@@ -75,12 +85,11 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 		Complete: base.Complete, Head: result.Head, Output: result.Output,
 		Program: base.Program, Config: s.file.DeployedAfter(base.Config, change.Settings),
 	}
-	if now, ok := s.traces(); ok {
-		added, isNext := from.next(now)
-		if !isNext {
+	if from.left != (traces{}) {
+		if !from.isNext {
 			return nil // somebody else has written
 		}
-		snap.Stamp, update.End = now.stamp(), added.Truncate(time.Second)
+		snap.Stamp, update.End = from.left.stamp(), from.addedAt.Truncate(time.Second)
 		if change.Refresh || !tellAll(result.Steps, rules) {
 			snap.Stamp.State = ""
 		}
@@ -103,29 +112,27 @@ func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 	return updates
 }
 
-// next says whether all that was written since the departure is the one update that has been added, and when it was
-// added. The engine writes the state before it adds its update. So whoever came after it has added another update, or
-// has written the state after that, or has not written yet.
-func (d *departure) next(now traces) (added time.Time, ok bool) {
-	added, dated := now.added()
-	return added, dated && d.known && d.traces.stamp() == d.base.Stamp && now.history == d.traces.history &&
-		now.updates == d.traces.updates+1 && now.newest > d.traces.newest && !now.state.ModTime().After(added)
+// arrive notes what an update that has succeeded has left. The engine writes the state before it adds its update. So
+// whoever came after it has added another update, or has written the state after that, or has not written yet.
+func (s *Stack) arrive(ctx context.Context, d *departure) {
+	now, ok := s.traces(ctx, d.traces.newest)
+	if !ok {
+		return
+	}
+	var dated bool
+	d.left = now
+	d.addedAt, dated = storage.AddedAt(now.newest)
+	d.isNext = dated && d.known && d.base != nil && d.traces.stamp() == d.base.Stamp && now.history == d.traces.history &&
+		now.since == 1 && now.newest > d.traces.newest && !now.written.After(now.addedAt)
 }
 
 // leftState is the [scale.Stamp.State] in which an update that has just succeeded has left the stack. It is empty if
 // the backend does not show that, or shows that somebody else has written since the update was decided.
-func (d *departure) leftState(s *Stack) string {
-	if d.base == nil {
+func (d *departure) leftState() string {
+	if !d.isNext {
 		return ""
 	}
-	now, ok := s.traces()
-	if !ok {
-		return ""
-	}
-	if _, isNext := d.next(now); !isNext {
-		return ""
-	}
-	return now.stamp().State
+	return d.left.stamp().State
 }
 
 // tellAll says whether the steps of an update tell everything that it has changed and that a reading finds: which

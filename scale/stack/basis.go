@@ -168,12 +168,24 @@ func isPackages(path string) bool {
 
 // firstLevel tells whether anything directly in a folder has come, gone or been replaced.
 func firstLevel(path string) string {
+	return marksIn(path, func(os.DirEntry) bool { return true })
+}
+
+// installed tells whether a plugin was installed, replaced or removed in the CLI's folder for them. Each is a folder.
+// Files beside it say when the CLI has used it last, or keep its schema.
+func installed(path string) string { return marksIn(path, os.DirEntry.IsDir) }
+
+// marksIn tells whether any of some entries of a folder has come, gone or been replaced.
+func marksIn(path string, counts func(os.DirEntry) bool) string {
 	entries, err := os.ReadDir(path)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // one that is not there has no entries
 		return err.Error()
 	}
 	sum := sha256.New()
 	for _, e := range entries {
+		if !counts(e) {
+			continue
+		}
 		_, _ = fmt.Fprintf(sum, "%q %s\n", e.Name(), fileMark(filepath.Join(path, e.Name())))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
@@ -251,7 +263,7 @@ func (f *pluginFolders) in(dir string) []string {
 func (f *pluginFolders) digest() string {
 	sum := sha256.New()
 	if dir, err := workspace.GetPluginDir(); err == nil {
-		_, _ = fmt.Fprintln(sum, firstLevel(dir))
+		_, _ = fmt.Fprintln(sum, installed(dir))
 	}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		for _, name := range f.in(dir) {

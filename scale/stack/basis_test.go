@@ -17,6 +17,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
@@ -130,6 +131,12 @@ func TestWhatAProofRestsOn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, false},
+		{"the CLI notes when it has used a plugin, and keeps its schema, as newer ones do", func(e engine) {
+			plugins := filepath.Join(os.Getenv("PULUMI_HOME"), "plugins")
+			filestest.WriteAll(e.t, map[string]string{
+				filepath.Join(plugins, "resource-aws-v6.lastused"): "x", filepath.Join(plugins, "schema-aws-6.json"): "{}",
+			})
+		}, true},
 		{"a plugin on the PATH", func(e engine) { t.Setenv("PATH", os.Getenv("PATH")); e.put("pulumi-resource-x", "x") }, false},
 		{"the CLI is replaced", func(e engine) { e.put("pulumi", "#!/bin/sh\n") }, false},
 		{"a log is no file of the program", func(e engine) { e.write("logs/today.log", "x"); e.write("nohup.out", "x") }, true},

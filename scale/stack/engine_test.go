@@ -273,7 +273,7 @@ func TestReadOfPulumiCloud(t *testing.T) {
 func TestReadGivesUpWaiting(t *testing.T) {
 	e := newEngine(t)
 	e.command = clitest.New(t, "exec sleep 60").Command
-	e.longestRead = 50 * time.Millisecond
+	e.options.BackendTimeout = 50 * time.Millisecond
 	_, err := e.Read(context.Background())
 	var unavailable *scale.UnavailableError
 	if !errors.As(err, &unavailable) || !strings.Contains(unavailable.Detail, "no answer within 50ms") {

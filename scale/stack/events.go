@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	fastjson "github.com/go-json-experiment/json"
@@ -45,6 +47,8 @@ type follower struct {
 	// then does the CLI make the event log of an update without a preview: on self-managed backends after Lock, on
 	// Pulumi Cloud after the service has started the update.
 	locked func()
+	// opened is called once there is an event log: the backend has answered. If it is nil, nobody is told.
+	opened func()
 	// muted says that the engine's errors are passed over. It was interrupted before it had changed anything, and they
 	// say no more than that.
 	muted bool
@@ -65,6 +69,8 @@ type follower struct {
 	spans       map[string]trace.Span
 	done        []scale.ResourceStep
 	diagnostics []scale.Diagnostic
+	// failed are the URNs of the steps that failed.
+	failed []string
 	// complaints is what the program has written to its stderr, as far as it is kept: language hosts such as that of
 	// YAML tell of its mistakes there.
 	complaints strings.Builder
@@ -118,6 +124,9 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 				file = opened
 				if !f.preview() {
 					trace.SpanFromContext(f.process).AddEvent("the stack is locked")
+				}
+				if f.opened != nil {
+					f.opened()
 				}
 				if f.locked != nil {
 					f.locked()
@@ -276,11 +285,11 @@ func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 	var failure error
 	if failed {
 		failure = errStepFailed
-	}
-	span.End(f.spans[key], failure)
-	if !failed {
+		f.failed = append(f.failed, step.URN)
+	} else {
 		f.done = append(f.done, step)
 	}
+	span.End(f.spans[key], failure)
 	f.observe(scale.StepDone{Step: step, At: time.Now(), Failed: failed, Preview: f.preview()})
 }
 
@@ -300,6 +309,9 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	if diagnostic.Message == "" || repeats(diagnostic) {
 		return
 	}
+	if severity == "warning" && ambientPlugin.MatchString(diagnostic.Message) {
+		diagnostic.Severity = "info"
+	}
 	if severity == "error" {
 		f.diagnostics = append(f.diagnostics, diagnostic)
 	}
@@ -308,6 +320,10 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	}
 	f.observe(scale.Diagnosed{Diagnostic: diagnostic, Preview: f.preview()})
 }
+
+// ambientPlugin is the CLI's remark about where it has found a plugin. It is about no resource and nothing is wrong, so
+// it is no warning about the update.
+var ambientPlugin = regexp.MustCompile(`^using pulumi-\S+ from \$PATH at `)
 
 // mostComplaints is about how much of what a program writes to its stderr is kept, in bytes.
 const mostComplaints = 4096
@@ -373,9 +389,13 @@ func (s *Stack) start(op operation, change scale.Change) (*cli.Invocation, error
 
 // attend follows a running engine's events to its end.
 func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.Invocation) (err error) {
-	process, shown := child.Span(ctx)
+	traced, shown := child.Span(ctx)
 	defer func() { span.End(shown, err) }()
-	f.process = process
+	f.process = traced
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	f.opened = s.afterSilence(func() { stop(errSilent) }, func() { process.Kill(child.Process()) })
+	defer f.opened()
 	ended, followed := make(chan struct{}), make(chan error, 1)
 	go func() { followed <- f.follow(filepath.Join(dir, eventFile), ended) }()
 	start := time.Now()
@@ -391,8 +411,42 @@ func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.
 	f.unclean = code < 0 || lockLeft.MatchString(stderr) || lockWrite.MatchString(stderr)
 	f.damaged = lockWrite.MatchString(stderr)
 	f.meetsDamaged = !f.hasBegun && damagedLock.MatchString(stderr)
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		return s.silent("start the " + f.operation)
+	}
 	if err != nil {
 		return s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
 	}
 	return nil
+}
+
+// errSilent ends an engine whose backend has not answered.
+var errSilent = errors.New("the backend does not answer")
+
+// silentGrace is how long an engine whose backend does not answer may take to end by itself. The CLI hears the first
+// signal only where it waits for something that can be interrupted.
+const silentGrace = 10 * time.Second
+
+// afterSilence interrupts an engine once the backend has taken too long to answer, and kills it if it does not end. It
+// has not begun anything by then. If it got its lock after all, the lock is known to be ours.
+func (s *Stack) afterSilence(interrupt, kill func()) (answered func()) {
+	if s.options.BackendTimeout == 0 {
+		return func() {}
+	}
+	var over atomic.Bool
+	interrupting := time.AfterFunc(s.options.BackendTimeout, func() {
+		if over.Load() {
+			return
+		}
+		interrupt()
+		time.AfterFunc(silentGrace, func() {
+			if !over.Load() {
+				kill()
+			}
+		})
+	})
+	return func() {
+		over.Store(true)
+		interrupting.Stop()
+	}
 }

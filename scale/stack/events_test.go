@@ -57,7 +57,7 @@ func sizeDiff(from, to float64) scale.PropertyDiff {
 }
 
 var pluginWarning = scale.Diagnosed{Diagnostic: scale.Diagnostic{
-	Severity: "warning", Message: "using pulumi-resource-localcloud from $PATH at /usr/local/bin/pulumi-resource-localcloud",
+	Severity: "info", Message: "using pulumi-resource-localcloud from $PATH at /usr/local/bin/pulumi-resource-localcloud",
 }}
 
 func poolError(message string) scale.Diagnostic {

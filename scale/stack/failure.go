@@ -41,7 +41,9 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 	if text := strings.TrimSpace(f.complaints.String()); text != "" && len(f.diagnostics) == 0 {
 		f.diagnostics = []scale.Diagnostic{{Severity: "error", Message: text}}
 	}
-	return &scale.EngineError{Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Interrupted: fail.interrupted}
+	return &scale.EngineError{
+		Operation: f.operation, Diagnostics: f.diagnostics, Done: f.done, Owners: ownersIn(f.diagnostics), Interrupted: fail.interrupted,
+	}
 }
 
 // words are all that the engine has said of errors.
@@ -65,13 +67,17 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 		return err
 	}
 	text := strings.Join(errorLines(fail), "; ") // without its warnings: a failed look for capabilities is not why a command failed
-	for _, known := range preconditions() {
-		if known.pattern.MatchString(text) {
+	if halfWritten.MatchString(fail.stderr) {
+		return &scale.UnavailableError{Detail: text}
+	}
+	for _, known := range troubles() {
+		switch {
+		case !known.pattern.MatchString(text):
+		case known.passes:
+			return &scale.UnavailableError{Detail: text}
+		default:
 			return &scale.SetupError{Problem: known.problem, Hint: known.hint, Err: errors.New(text)}
 		}
-	}
-	if unreachable.MatchString(text) || halfWritten.MatchString(fail.stderr) {
-		return &scale.UnavailableError{Detail: text}
 	}
 	if text == "" {
 		text = fail.err.Error()
@@ -90,6 +96,8 @@ var (
 	// crashed is what the CLI says of a mistake of its own, above many lines for its developers. It makes one when a
 	// backend's folder is moved away.
 	crashed = regexp.MustCompile(`(?s)The Pulumi CLI encountered a fatal error\..*?\nPanic: +([^\n]+)`)
+	// azureAnswer is the code and the message in what Azure's client says on many lines.
+	azureAnswer = regexp.MustCompile(`(?s)<Code>(\w+)</Code>\s*<Message>([^\n<]*)`)
 	// lockWrite is an engine that could not write its lock, and may have left an empty one. damagedLock is what every
 	// command that takes the lock says from then on.
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
@@ -102,40 +110,67 @@ var (
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
 	// keptRemotely is what a command says that would write the configuration of a stack which has it in no file.
 	keptRemotely = regexp.MustCompile(`remote (stack )?config`)
-	// unreachable is trouble on the way to the backend, in the words of Go's net package, of HTTP, and of Pulumi
-	// Cloud's client, which shows a status as [503], except for 429.
-	unreachable = regexp.MustCompile(`(?i)connection refused|connection reset|connection timed out|broken pipe|no such host|` +
-		`server misbehaving|network is unreachable|no route to host|i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|": EOF|` +
-		`\[(429|5\d\d)\]|rate-limit exceeded|SlowDown|ServiceUnavailable`)
 )
 
-// precondition is what the user must put right before anything can work.
-type precondition struct {
-	pattern       *regexp.Regexp
+// trouble is what keeps a command from working, in the words of the CLI, of the libraries in it, or of the backend.
+type trouble struct {
+	pattern *regexp.Regexp
+	// passes says that it may be over by itself. Otherwise the user must put something right: problem says what is wrong
+	// and hint what to do.
+	passes        bool
 	problem, hint string
 }
 
-// preconditions are all that are known. The first that fits counts.
-func preconditions() []precondition {
-	return []precondition{
-		{keptRemotely, "the service keeps the stack's configuration, and not a file",
-			"pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file, under `environment:`"},
-		{regexp.MustCompile(`incorrect passphrase`), "the passphrase is wrong",
-			"set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
-		{regexp.MustCompile(`passphrase must be set`), "no passphrase is set",
-			"set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"},
-		{regexp.MustCompile(`Unauthorized: No credentials|this command requires logging in|SAML SSO authentication is required`),
-			"the backend does not take these credentials, which may have expired",
-			"run `pulumi login` again, or set PULUMI_ACCESS_TOKEN to a token that is valid"},
-		{regexp.MustCompile(`\[403\]`), "the backend refuses access",
-			"the owner of the access token needs the permission to write to the stack"},
-		{regexp.MustCompile(`no stack named|\[404\] Not Found`), "there is no such stack",
-			"`pulumi stack ls` lists the stacks; name one with --stack"},
-		{regexp.MustCompile(`no stack selected|missing stack name|no current stack`), "no stack is selected",
-			"name one with --stack, or run `pulumi stack select`"},
-		{regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), "not logged in to the backend", "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
-		{regexp.MustCompile(`unable to open (bucket|state directory|state database)|no such file or directory.*\.pulumi|could not list bucket|read-only file system|permission denied|operation not permitted|no space left on device`),
-			"the backend's storage cannot be used", "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
+// troubles are all that are known. The first that fits counts.
+func troubles() []trouble {
+	const storage = "the backend refuses these credentials"
+	return []trouble{
+		{pattern: keptRemotely, problem: "the service keeps the stack's configuration, and not a file",
+			hint: "pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file, under `environment:`"},
+		{pattern: regexp.MustCompile(`incorrect passphrase`), problem: "the passphrase is wrong",
+			hint: "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
+		{pattern: regexp.MustCompile(`passphrase must be set`), problem: "no passphrase is set",
+			hint: "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"},
+		{pattern: regexp.MustCompile(`Unauthorized: No credentials|this command requires logging in|SAML SSO authentication is required`),
+			problem: "the backend does not take these credentials, which may have expired",
+			hint:    "run `pulumi login` again, or set PULUMI_ACCESS_TOKEN to a token that is valid"},
+		{pattern: regexp.MustCompile(`\[403\]`), problem: "the backend refuses access",
+			hint: "the owner of the access token needs the permission to write to the stack"},
+		{pattern: regexp.MustCompile(`no stack named|\[404\] Not Found`), problem: "there is no such stack",
+			hint: "`pulumi stack ls` lists the stacks; name one with --stack"},
+		{pattern: regexp.MustCompile(`no stack selected|missing stack name|no current stack`), problem: "no stack is selected",
+			hint: "name one with --stack, or run `pulumi stack select`"},
+		{pattern: regexp.MustCompile(`PULUMI_ACCESS_TOKEN must be set|not logged in|pulumi login`), problem: "not logged in to the backend",
+			hint: "run `pulumi login`, or set PULUMI_BACKEND_URL or PULUMI_ACCESS_TOKEN"},
+		// S3: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+		{pattern: regexp.MustCompile(`InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|TokenRefreshRequired|InvalidToken|XAdminUserNotFound|` +
+			`failed to (refresh|retrieve) (cached )?credentials`), problem: storage,
+			hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, to those that may write to the bucket; temporary ones may have expired"},
+		{pattern: regexp.MustCompile(`RequestTimeTooSkewed`), problem: "the backend's clock and this machine's differ too much",
+			hint: "set this machine's clock"},
+		{pattern: regexp.MustCompile(`NoSuchBucket`), problem: "the backend's bucket does not exist", hint: "make the bucket, or name another in PULUMI_BACKEND_URL"},
+		// Azure: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+		{pattern: regexp.MustCompile(`AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|InvalidAuthenticationInfo|NoAuthenticationInformation|` +
+			`authorized requests are not permitted|DefaultAzureCredential: failed`), problem: storage,
+			hint: "set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, to those that may write to the container; a token may have expired"},
+		{pattern: regexp.MustCompile(`ContainerNotFound`), problem: "the backend's container does not exist", hint: "make the container, or name another in PULUMI_BACKEND_URL"},
+		// PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
+		{pattern: regexp.MustCompile(`\((28P01|28000|42501)\)`), problem: storage,
+			hint: "the user and the password in PULUMI_BACKEND_URL must be those of a role that may write to the table"},
+		{pattern: regexp.MustCompile(`\((3D000)\)`), problem: "the backend's database does not exist", hint: "make the database, or name another in PULUMI_BACKEND_URL"},
+		// What passes: trouble on the way to the backend, in the words of Go's net package and of HTTP.
+		{passes: true, pattern: regexp.MustCompile(`(?i)connection refused|connection reset|connection timed out|broken pipe|no such host|server misbehaving|` +
+			`network is unreachable|no route to host|i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|": EOF|driver: bad connection`)},
+		// Pulumi Cloud's client shows a status as [503], except for 429.
+		{passes: true, pattern: regexp.MustCompile(`\[(429|5\d\d)\]|rate-limit exceeded`)},
+		// S3 and Azure.
+		{passes: true, pattern: regexp.MustCompile(`StatusCode: (429|5\d\d)|InternalError|SlowDown|ServiceUnavailable|RequestTimeout\b|OperationAborted|ConditionalRequestConflict|` +
+			`ServerBusy|OperationTimedOut|RESPONSE 5\d\d`)},
+		// PostgreSQL: connection exceptions, a read-only standby, too few resources, not accepting, shutting down, starting up.
+		{passes: true, pattern: regexp.MustCompile(`\((08\w{3}|25006|53\w{3}|55000|57P0[1-5])\)`)},
+		{pattern: regexp.MustCompile(`unable to open (bucket|state directory|state database)|no such file or directory.*\.pulumi|could not list bucket|read-only file system|` +
+			`permission denied|operation not permitted|no space left on device`), problem: "the backend's storage cannot be used",
+			hint: "check that PULUMI_BACKEND_URL, or the backend of Pulumi.yaml, is there and can be written"},
 	}
 }
 
@@ -160,16 +195,20 @@ func errorLines(fail failure) []string {
 		return []string{"the pulumi CLI has crashed: " + why[1]}
 	}
 	var out []string
+	answer := azureAnswer.FindStringSubmatch(fail.stderr)
 	for line := range strings.SplitSeq(fail.stderr, "\n") {
 		message, first := strings.CutPrefix(line, "error: ")
 		message = strings.TrimSpace(message)
 		switch {
-		case message == "":
+		case message == "", answer != nil && strings.HasPrefix(message, "<"):
 		case first:
 			out = append(out, message)
 		case len(out) > 0 && strings.TrimLeft(line, " \t") != line:
 			out[len(out)-1] += " " + message
 		}
+	}
+	if answer != nil && len(out) > 0 {
+		out[len(out)-1] += ": " + answer[1] + ": " + strings.TrimSpace(answer[2])
 	}
 	if text := strings.TrimSpace(fail.stderr); len(out) == 0 && text != "" {
 		out = append(out, text)

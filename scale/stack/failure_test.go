@@ -62,6 +62,20 @@ const (
 		"Did you forget to escape $ in your shell?\n"
 )
 
+// s3Text, postgresText and azureText are what v3.274.1 says of these backends.
+func s3Text(what string) string {
+	return `error: read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=Unknown): operation error S3: GetObject, https response error ` + what + "\n"
+}
+
+func postgresText(what string) string {
+	return `error: unable to open state database "postgres://me:[credential]@127.0.0.1:9/state?sslmode=disable": failed to ping PostgreSQL: ` + what + "\n"
+}
+
+func azureText(code, message string) string {
+	return "error: read \".pulumi/meta.yaml\": GET http://127.0.0.1:9/a/b\n" + strings.Repeat("-", 80) + "\nRESPONSE 403: 403 x\nERROR CODE: " + code + "\n" + strings.Repeat("-", 80) +
+		"\n<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<Error>\n  <Code>" + code + "</Code>\n  <Message>" + message + "\nRequestId:1\nTime:2026</Message>\n</Error>\n"
+}
+
 func testStack(t *testing.T) *Stack {
 	return &Stack{name: "dev", command: &cli.Command{}, project: &project.Project{Dir: t.TempDir(), Project: demoProject().Project}}
 }
@@ -124,6 +138,24 @@ func TestCommandError(t *testing.T) {
 		{"a status of a provider's own", failure{stderr: edgeText}, &scale.UnavailableError{Detail: "[520] <html>"}},
 		{"a connection that is reset", failure{stderr: resetText}, unavailable(resetText)},
 		{"a connection that is closed", failure{stderr: endText}, unavailable(endText)},
+		{"S3 out of reach", failure{stderr: s3Text(`StatusCode: 0, RequestID: , HostID: , request send failed, Get "http://127.0.0.1:9/b": dial tcp 127.0.0.1:9: connect: connection refused`)}, unavailable(s3Text(`StatusCode: 0, RequestID: , HostID: , request send failed, Get "http://127.0.0.1:9/b": dial tcp 127.0.0.1:9: connect: connection refused`))},
+		{"S3 in trouble", failure{stderr: s3Text("StatusCode: 500, RequestID: 7, HostID: , api error InternalError: x")}, unavailable(s3Text("StatusCode: 500, RequestID: 7, HostID: , api error InternalError: x"))},
+		{"S3 that wants less", failure{stderr: s3Text("StatusCode: 503, RequestID: 7, HostID: , api error SlowDown: x")}, unavailable(s3Text("StatusCode: 503, RequestID: 7, HostID: , api error SlowDown: x"))},
+		{"S3 with another writer", failure{stderr: s3Text("StatusCode: 409, RequestID: 7, HostID: , api error OperationAborted: x")}, unavailable(s3Text("StatusCode: 409, RequestID: 7, HostID: , api error OperationAborted: x"))},
+		{"S3 that refuses", failure{stderr: s3Text("StatusCode: 403, RequestID: 7, HostID: , api error ExpiredToken: x")}, badSetup("the backend refuses these credentials", s3Text("StatusCode: 403, RequestID: 7, HostID: , api error ExpiredToken: x"))},
+		{"no bucket", failure{stderr: s3Text("StatusCode: 404, RequestID: 7, HostID: , NoSuchBucket: x")}, badSetup("the backend's bucket does not exist", s3Text("StatusCode: 404, RequestID: 7, HostID: , NoSuchBucket: x"))},
+		{"PostgreSQL out of reach", failure{stderr: postgresText("dial tcp 127.0.0.1:9: connect: connection reset by peer")}, unavailable(postgresText("dial tcp 127.0.0.1:9: connect: connection reset by peer"))},
+		{"PostgreSQL with too many connections", failure{stderr: postgresText(`pq: too many connections for database "state" (53300)`)}, unavailable(postgresText(`pq: too many connections for database "state" (53300)`))},
+		{"PostgreSQL that accepts none", failure{stderr: postgresText(`pq: database "state" is not currently accepting connections (55000)`)}, unavailable(postgresText(`pq: database "state" is not currently accepting connections (55000)`))},
+		{"PostgreSQL's standby", failure{stderr: "error: 2 errors occurred:\n    1) pq: cannot execute INSERT in a read-only transaction (25006)\n    2) Unknown\n"}, &scale.UnavailableError{
+			Detail: "2 errors occurred: 1) pq: cannot execute INSERT in a read-only transaction (25006) 2) Unknown",
+		}},
+		{"PostgreSQL that refuses", failure{stderr: postgresText(`pq: password authentication failed for user "me" (28P01)`)}, badSetup("the backend refuses these credentials", postgresText(`pq: password authentication failed for user "me" (28P01)`))},
+		{"no database", failure{stderr: postgresText(`pq: database "missing" does not exist (3D000)`)}, badSetup("the backend's database does not exist", postgresText(`pq: database "missing" does not exist (3D000)`))},
+		{"Azure that refuses", failure{stderr: azureText("AuthorizationFailure", "Server failed to authenticate the request.")}, badSetup("the backend refuses these credentials",
+			"error: read \".pulumi/meta.yaml\": GET http://127.0.0.1:9/a/b: AuthorizationFailure: Server failed to authenticate the request.\n")},
+		{"no container", failure{stderr: azureText("ContainerNotFound", "The specified container does not exist.")}, badSetup("the backend's container does not exist",
+			"error: read \".pulumi/meta.yaml\": GET http://127.0.0.1:9/a/b: ContainerNotFound: The specified container does not exist.\n")},
 		{"a warning of a backend in trouble, beside a mistake", failure{stderr: warningText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
 		{"anything else", failure{stderr: unknownText}, &scale.SetupError{Problem: "try", Err: errors.New("unknown flag: --nope")}},
 		{"a crash", failure{stderr: crashText}, &scale.SetupError{Problem: "try", Err: errors.New("the pulumi CLI has crashed: runtime error: invalid memory address or nil pointer dereference")}},

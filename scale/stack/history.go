@@ -83,16 +83,25 @@ type entry struct {
 		Commit string `json:"git.head"`
 		Dirty  string `json:"git.dirty"`
 	} `json:"environment"`
-	Config map[string]struct {
-		Value  *string `json:"value"`
-		Object any     `json:"objectValue"`
-		Secret bool    `json:"secret"`
-	} `json:"config"`
+	Config map[string]configValue `json:"config"`
 }
 
+// configValue is a value of the configuration that an update had; a secret one is not told.
+type configValue struct {
+	Value  *string `json:"value"`
+	Object any     `json:"objectValue"`
+	Secret bool    `json:"secret"`
+}
+
+// isOver says whether an update does not run or wait any more: Pulumi Cloud may list those that do.
+func (e entry) isOver() bool { return e.Result != "in-progress" && e.Result != "not-started" }
+
 // readHistory reads the newest updates, newest first, or all of them if newest is 0. It says whether there is nothing
-// older. Updates that still run, or wait to run, are left out: Pulumi Cloud may list them.
+// older. Updates that still run, or wait to run, are left out.
 func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, complete bool, err error) {
+	if entries, complete, ok := s.readStored(ctx, newest); ok {
+		return entries, complete, nil
+	}
 	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name, "--page", "1", "--page-size", strconv.Itoa(newest))
 	if err != nil {
 		return nil, false, err
@@ -103,7 +112,7 @@ func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, c
 	_, err = decoder.Token()
 	for ; err == nil && decoder.More(); listed++ {
 		var e entry
-		if err = decoder.Decode(&e); err == nil && e.Result != "in-progress" && e.Result != "not-started" {
+		if err = decoder.Decode(&e); err == nil && e.isOver() {
 			entries = append(entries, e)
 		}
 	}
@@ -214,6 +223,8 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 		if on, pools, ours := e.decidedOn(); ours {
 			// In a part of the history, nothing tells this of the oldest one. The worse case is taken.
 			out[i].Pools, out[i].Overtaken = pools, on != head(entries[i+1:])
+			// Nobody's commit makes a scaling of ours: who asked for it stands in its message.
+			out[i].By = ""
 		}
 	}
 	return out, nil

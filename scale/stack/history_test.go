@@ -71,6 +71,19 @@ func TestDeployedConfig(t *testing.T) {
 	}
 }
 
+// The history knows who committed last, and not who scaled.
+func TestAScalingOfOursIsNobodysCommit(t *testing.T) {
+	for name, c := range map[string]struct{ entry, want string }{
+		"ours":       {past("update", succeeded, 0, counted, "pulumiscale/2 after=x pools=worker"), ""},
+		"somebody's": {past("update", succeeded, 0, counted, ""), "me"},
+	} {
+		updates, err := (&Stack{project: demoProject()}).updates(entriesOf(t, c.entry), nil)
+		if err != nil || updates[0].By != c.want {
+			t.Errorf("%s: by %q, want %q, error %v", name, updates[0].By, c.want, err)
+		}
+	}
+}
+
 func TestDeployOf(t *testing.T) {
 	from := func(entry, commit, dirty string) string {
 		return strings.Replace(entry, `"git.author":"me"`, fmt.Sprintf(`"git.author":"me","git.head":%q,"git.dirty":%q`, commit, dirty), 1)

@@ -2,7 +2,9 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -32,6 +34,9 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 				found.Numbers[property] = n
 			}
 		}
+		if n, ok := replicas(r); ok {
+			found.Numbers[snippet.Replicas] = n
+		}
 		out.Resources = append(out.Resources, found)
 	}
 	if rules, err := scale.ParseProjectRules(string(s.project.Name), state.rules); err == nil { // whatever else is there, the rule that is asked for is a good one
@@ -42,6 +47,20 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	}
 	out.Keys, err = s.file.WholeNumbers()
 	return out, err
+}
+
+// workload are the types of Kubernetes whose size is how many replicas they have.
+var workload = regexp.MustCompile(`^kubernetes:apps/v1:(Deployment|StatefulSet|ReplicaSet)$`)
+
+// replicas is the size of a workload of Kubernetes, which stands inside another property.
+func replicas(r resourceState) (n int, ok bool) {
+	var spec struct {
+		Replicas jsontext.Value `json:"replicas"`
+	}
+	if !workload.MatchString(r.Type) || json.Unmarshal(r.Outputs["spec"], &spec) != nil {
+		return 0, false
+	}
+	return wholeNumber(spec.Replicas)
 }
 
 func wholeNumber(value jsontext.Value) (int, bool) {

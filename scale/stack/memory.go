@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -71,7 +72,7 @@ func (s *Stack) recall() *scale.Snapshot {
 // update came after it.
 func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	ended, busy := s.left()
-	snap, certain, err := s.expected(ended, busy, s.stamp())
+	snap, certain, err := s.expected(ended, busy, s.stamp(context.Background()))
 	if err != nil {
 		return nil, false
 	}

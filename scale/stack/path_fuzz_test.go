@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"context"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 		if found := s.project.LockFiles(backend, "dev"); !slices.Equal(found, []string{filepath.Join(locks, name+".json")}) {
 			t.Errorf("locks %q", found)
 		}
-		if s.stamp() == (scale.Stamp{}) {
+		if s.stamp(context.Background()) == (scale.Stamp{}) {
 			t.Error("no stamp")
 		}
 		if s.project.Language() != "typescript" {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/blang/semver"
 
@@ -36,13 +35,9 @@ type Patient struct {
 	remote bool
 }
 
-// patience is how long any one question to the CLI may take: whoever waits for a diagnosis wants to hear that there is
-// no answer.
-const patience = time.Minute
-
 // NewPatient prepares to look at a stack. Nothing is looked at yet.
 func NewPatient(options Options) *Patient {
-	return &Patient{Stack: &Stack{options: options, longestRead: patience}}
+	return &Patient{Stack: &Stack{options: options}}
 }
 
 // CLI finds the Pulumi CLI and asks it for its version.
@@ -126,7 +121,7 @@ func withoutCredentials(text string) string {
 
 // Survey reads the stack's state, history and configuration file.
 func (p *Patient) Survey(ctx context.Context) (*doctor.Survey, error) {
-	stamp := p.stamp()
+	stamp := p.stamp(ctx)
 	state, entries, complete, err := p.readBoth(ctx)
 	if err != nil {
 		return nil, err
@@ -173,11 +168,11 @@ func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]docto
 	}
 	file := p.file
 	file.Path = p.file.CopyIn(dir)
-	asking, stop := context.WithTimeout(ctx, patience)
+	asking, stop := p.untilSilent(ctx)
 	err = p.setSecret(asking, probeKey, "sound", "--config-file", file.Path)
 	stop()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil, &scale.UnavailableError{Detail: "no answer of the secrets provider within " + patience.String()}
+		return nil, p.silent("encrypt a value")
 	}
 	if err != nil {
 		p.remote = keptRemotely.MatchString(err.Error())

@@ -34,6 +34,9 @@ func (p *Patient) LanguageHost(ctx context.Context) doctor.Plugin {
 	return out
 }
 
+// MissingPackages is the folder of the program's packages, if it is not there, and the command that makes it.
+func (p *Patient) MissingPackages() (folder, command string) { return p.project.MissingPackages() }
+
 // find is the path of a plugin; empty if it is not there.
 func (p *Patient) find(ctx context.Context, spec workspace.PluginDescriptor) string {
 	silent := diag.DefaultSink(io.Discard, io.Discard, diag.FormatOptions{Color: colors.Never})

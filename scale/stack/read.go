@@ -58,16 +58,15 @@ func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...stri
 }
 
 func (s *Stack) askAs(ctx context.Context, as cli.Call, attempted string, args ...string) (string, error) {
-	wait := cmp.Or(s.longestRead, longestRead)
 	for attempt := 1; ; attempt++ {
-		asking, stop := context.WithTimeout(ctx, wait)
+		asking, stop := s.untilSilent(ctx)
 		stdout, stderr, code, err := s.command.Do(asking, as, args...)
 		stop()
 		if err == nil {
 			return stdout, nil
 		}
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return "", &scale.UnavailableError{Detail: attempted + ": no answer within " + wait.String()}
+			return "", s.silent(attempted)
 		}
 		err = s.commandError(attempted, failure{stdout: stdout, stderr: stderr, code: code, err: err})
 		if attempt == mostReads || !halfWritten.MatchString(stderr) {
@@ -81,13 +80,23 @@ func (s *Stack) askAs(ctx context.Context, as cli.Call, attempted string, args .
 	}
 }
 
-// How often, and how far apart, a state is read that seems to be being written, and how long to wait for anything.
+// untilSilent is a context that ends once the backend has taken too long to answer.
+func (s *Stack) untilSilent(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.options.BackendTimeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, s.options.BackendTimeout)
+}
+
+// silent is the error of a backend that takes a connection and does not answer.
+func (s *Stack) silent(attempted string) error {
+	return &scale.UnavailableError{Detail: attempted + ": no answer within " + s.options.BackendTimeout.String()}
+}
+
+// How often, and how far apart, a state is read that seems to be being written.
 const (
 	mostReads    = 10
 	readInterval = 100 * time.Millisecond
-	// longestRead is how long reading may take: more than the CLI's own four attempts at a gateway that gives up after
-	// a minute.
-	longestRead = 5 * time.Minute
 )
 
 // Read reads the stack's state, its history and its configuration file, the first two at the same time. If nothing was
@@ -96,7 +105,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the stack")(&err)
 	// An update that has ended by now is in the history that is read after this, if it got there.
 	ended, busy := s.left()
-	stamp := s.stamp()
+	stamp := s.stamp(ctx)
 	if snap, certain, err := s.expected(ended, busy, stamp); certain && !s.options.Afresh {
 		s.inForce.set(snap.Rules)
 		return snap, err
@@ -138,7 +147,7 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 // state, so ReadSince also reads the history if the state has been written since, or if an update of ours has left
 // something to look up.
 func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.Snapshot, err error) {
-	if s.stamp() != (scale.Stamp{}) {
+	if s.stamp(ctx) != (scale.Stamp{}) {
 		return s.Read(ctx)
 	}
 	defer span.In(&ctx, "read the state")(&err)

@@ -22,6 +22,8 @@ type Options struct {
 	// StateDir is where PulumiScale keeps its own files, in a folder for each stack; empty stands for .pulumiscale in
 	// the program's directory.
 	StateDir string
+	// BackendTimeout is how long the backend may take to answer any one question; 0 stands for no limit.
+	BackendTimeout time.Duration
 	// Parallel is how many resource operations may run at once; 0 stands for what PULUMI_PARALLEL says, else the
 	// engine's default.
 	Parallel int
@@ -38,6 +40,9 @@ type Options struct {
 	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last one.
 	Afresh bool
 }
+
+// BackendTimeout is what suits most backends: the CLI reads a stack in seconds, and a gateway gives up after a minute.
+const BackendTimeout = time.Minute
 
 // parallel is how many resource operations may run at once; 0 is the engine's default.
 func (o Options) parallel() int {
@@ -59,11 +64,10 @@ type Stack struct {
 	prepared prepared
 	proofs   proofs
 	plugins  pluginFolders
+	storage  keptElsewhere
 	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
 	// there is nothing.
 	last atomic.Pointer[scale.Snapshot]
-	// longestRead stands for the constant of this name, unless it is 0.
-	longestRead time.Duration
 }
 
 var _ scale.Stack = (*Stack)(nil)
@@ -102,6 +106,9 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 
 // Name is the stack's name.
 func (s *Stack) Name() string { return s.name }
+
+// ProjectName is the name of the program's project.
+func (s *Stack) ProjectName() string { return string(s.project.Name) }
 
 // ConfigFile is the path of the stack's configuration file.
 func (s *Stack) ConfigFile() string { return s.file.Path }

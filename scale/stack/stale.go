@@ -127,7 +127,7 @@ func (s *Stack) carry(from *departure, change scale.Change, decided basis, faile
 	}
 	var head, state string
 	if failed == nil {
-		head, state = ownHead(change.ID, succeeded), from.leftState(s)
+		head, state = ownHead(change.ID, succeeded), from.leftState()
 	}
 	var carrying sync.WaitGroup
 	carrying.Go(func() {

@@ -144,7 +144,7 @@ func TestStaleAtLock(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inFolder(t)
 			e, change := decidedChange(t)
-			change.History = e.stamp().History // nobody has updated the stack, so that no engine need be asked
+			change.History = e.stamp(context.Background()).History // nobody has updated the stack, so that no engine need be asked
 			decided, err := e.decidedOn(change)
 			if err != nil {
 				t.Fatal(err)

@@ -1,50 +1,89 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/storage"
 )
 
-// traces are what a file backend has of the stack: its state's file, which is replaced whenever something is written,
-// and its history's newest file. An update adds the latter after all that it writes of the state, and before it gives
-// its lock back. Only the CLI is asked what is in them.
+// traces are what a self-managed backend has of the stack: its state, which is written anew whenever something changes,
+// and its history's newest update. An update adds the latter after all that it writes of the state, and before it gives
+// its lock back. The backend's clock dates both.
 type traces struct {
+	// history is where the history is. updates is how many it has in a folder, where that can be seen at once.
 	history string
-	state   fs.FileInfo
 	updates int
 	newest  string
+	// since is how many updates there are after the one that was asked for.
+	since int
+	// state is another one whenever the state is written.
+	state            string
+	written, addedAt time.Time
 }
 
-// traces finds them; ok is false for other backends, which tell nothing without the CLI, and for a moment while
-// something is replaced.
-func (s *Stack) traces() (_ traces, ok bool) {
-	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
-	if !ok {
-		return traces{}, false
+// traces finds them, and how many updates there are after a known one; ok is false for other backends, which tell
+// nothing without the CLI, and for a moment while something is replaced.
+func (s *Stack) traces(ctx context.Context, known string) (_ traces, ok bool) {
+	dir, isFolder := s.project.BackendFolder(s.project.CurrentBackend())
+	if !isFolder {
+		return s.tracesElsewhere(ctx, known)
 	}
 	dir = filepath.Join(dir, ".pulumi")
 	place, state, ok := s.stateFile(dir)
 	if !ok {
 		return traces{}, false
 	}
-	t := traces{history: filepath.Join(dir, "history", place), state: state}
+	t := traces{
+		history: filepath.Join(dir, "history", place), written: state.ModTime(),
+		state: fmt.Sprint(files.Inode(state), " ", state.Size(), " ", state.ModTime().UnixNano()),
+	}
 	var err error
-	t.updates, t.newest, err = historyFiles(t.history)
-	return t, err == nil
+	if t.updates, t.newest, t.since, err = historyFiles(t.history, known); err != nil {
+		return traces{}, false
+	}
+	t.addedAt, _ = storage.AddedAt(t.newest)
+	return t, true
+}
+
+// isInFolder says whether the backend is a folder.
+func (s *Stack) isInFolder() bool {
+	_, ok := s.project.BackendFolder(s.project.CurrentBackend())
+	return ok
+}
+
+// tracesElsewhere are those in a bucket, a container or a database.
+func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok bool) {
+	kept := s.storage.open(ctx, s)
+	if kept == nil {
+		return traces{}, false
+	}
+	ctx, end := s.look(ctx)
+	defer end()
+	if known == "" {
+		known = s.storage.newest()
+	}
+	look, err := kept.Look(ctx, known)
+	if err != nil {
+		return traces{}, false
+	}
+	s.storage.remember(look.Newest)
+	return traces{
+		history: s.storage.address, newest: look.Newest, since: look.Since, state: look.State, written: look.WrittenAt, addedAt: look.AddedAt,
+	}, true
 }
 
 // stamp is the stack's stamp; zero if there are no traces.
-func (s *Stack) stamp() scale.Stamp {
-	t, ok := s.traces()
+func (s *Stack) stamp(ctx context.Context) scale.Stamp {
+	t, ok := s.traces(ctx, "")
 	if !ok {
 		return scale.Stamp{}
 	}
@@ -52,31 +91,15 @@ func (s *Stack) stamp() scale.Stamp {
 }
 
 func (t traces) stamp() scale.Stamp {
-	return scale.Stamp{
-		State:   fmt.Sprint(t.history, " ", files.Inode(t.state), " ", t.state.Size(), " ", t.state.ModTime().UnixNano()),
-		History: fmt.Sprint(t.history, " ", t.updates, " ", t.newest),
-	}
-}
-
-// added is when the newest update was added to the history, by the name of its file; ok is false if the name does not
-// tell.
-func (t traces) added() (at time.Time, ok bool) {
-	name, _, _ := strings.Cut(t.newest, historySuffix)
-	n, err := strconv.ParseInt(name[strings.LastIndexByte(name, '-')+1:], 10, 64)
-	return time.Unix(0, n), err == nil
+	return scale.Stamp{State: t.history + " " + t.state, History: fmt.Sprint(t.history, " ", t.updates, " ", t.newest)}
 }
 
 // stateFile finds the file with the stack's state, and the stack's place below the folders of states and of histories:
 // with the project in it or, in old backends, without. ok is false if there is not exactly one such file, as for a
 // moment while it is replaced.
 func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool) {
-	project, stack := string(s.project.Name), s.name
-	if parts := strings.Split(s.name, "/"); len(parts) > 1 {
-		stack = parts[len(parts)-1]
-		if len(parts) > 2 { //nolint:mnd // organisation, project and stack
-			project = parts[1]
-		}
-	}
+	id := s.identity()
+	project, stack := id.Project, id.Stack
 	for _, at := range []string{filepath.Join(project, stack), stack} {
 		for _, compressed := range []string{"", ".gz", ".zst"} {
 			info, err := os.Stat(filepath.Join(dir, "stacks", at+".json"+compressed))
@@ -92,31 +115,30 @@ func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool)
 	return place, state, state != nil
 }
 
-// historySuffix ends the names of updates in the history, before what says how they are compressed. attributes ends the
-// names of the files that Go Cloud's storage in a folder writes beside them.
-const (
-	historySuffix = ".history.json"
-	attributes    = ".attrs"
-)
+// attributes ends the names of the files that Go Cloud's storage in a folder writes beside others.
+const attributes = ".attrs"
 
-// historyFiles counts the updates in a folder of the history, and names the newest: their names begin with the stack's
-// and end with the time.
-func historyFiles(dir string) (updates int, newest string, err error) {
+// historyFiles counts the updates in a folder of the history, and those after a known one, and names the newest: their
+// names begin with the stack's and end with the time.
+func historyFiles(dir, known string) (updates int, newest string, since int, err error) {
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, "", nil
+		return 0, "", 0, nil
 	}
 	if err != nil {
-		return 0, "", err
+		return 0, "", 0, err
 	}
 	defer func() { _ = folder.Close() }()
 	names, err := folder.Readdirnames(-1)
 	for _, name := range names {
-		if strings.Contains(name, historySuffix) && !strings.HasSuffix(name, attributes) {
+		if storage.IsUpdate(name) && !strings.HasSuffix(name, attributes) {
 			updates, newest = updates+1, max(newest, name)
+			if name > known {
+				since++
+			}
 		}
 	}
-	return updates, newest, err
+	return updates, newest, since, err
 }
 
 // Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for

@@ -78,12 +78,12 @@ func TestStampTellsWhatWasWritten(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := inFolder(t)
 			e := newEngine(t)
-			before := e.stamp()
+			before := e.stamp(context.Background())
 			if before.State == "" || before.History == "" {
 				t.Fatalf("the backend tells nothing: %+v", before)
 			}
 			c.write(f)
-			after := e.stamp()
+			after := e.stamp(context.Background())
 			if (after == before) != c.same || (after.History == before.History) != c.sameHistory || (after == scale.Stamp{}) != c.none {
 				t.Errorf("it was %+v and is %+v", before, after)
 			}
@@ -104,11 +104,11 @@ func TestStampIsOfTheStackThatTheCLIUses(t *testing.T) {
 			f.remove("stacks")
 			e := newEngine(t)
 			e.name = c.stack
-			if got := e.stamp(); got != (scale.Stamp{}) {
+			if got := e.stamp(context.Background()); got != (scale.Stamp{}) {
 				t.Errorf("there is no stack: %+v", got)
 			}
 			f.put(c.state, "{}")
-			if got := e.stamp(); got == (scale.Stamp{}) {
+			if got := e.stamp(context.Background()); got == (scale.Stamp{}) {
 				t.Error("the stack is not found")
 			}
 		})
@@ -120,7 +120,7 @@ func TestOnlyAFolderHasAStamp(t *testing.T) {
 	inFolder(t)
 	for _, address := range []string{"https://api.pulumi.com", "s3://bucket", "file:///nowhere"} {
 		t.Setenv("PULUMI_BACKEND_URL", address)
-		if got := newEngine(t).stamp(); got != (scale.Stamp{}) {
+		if got := newEngine(t).stamp(context.Background()); got != (scale.Stamp{}) {
 			t.Errorf("%s: %+v", address, got)
 		}
 	}
@@ -192,7 +192,7 @@ func TestReadAsksNothingWhereNothingWasWritten(t *testing.T) {
 func TestReadTakesTheStampBeforeItReads(t *testing.T) {
 	f := inFolder(t)
 	e := newEngine(t)
-	before := e.stamp()
+	before := e.stamp(context.Background())
 	e.put("export.json", exportOf(rulesOutput))
 	late := filepath.Join(f.dir, ".pulumi", "history", "demo", "dev", "dev-2.history.json")
 	e.put("meanwhile", "echo {} >'"+late+"'")
@@ -200,7 +200,7 @@ func TestReadTakesTheStampBeforeItReads(t *testing.T) {
 	if err != nil || got.Stamp != before {
 		t.Errorf("error %v, the stamp is %+v and not %+v", err, got.Stamp, before)
 	}
-	if e.stamp() == before {
+	if e.stamp(context.Background()) == before {
 		t.Error("nothing was written meanwhile")
 	}
 }
@@ -223,7 +223,7 @@ func TestUpdateIsNotCheckedByTheCLIWhereTheBackendTells(t *testing.T) {
 			e.put("writes", "sleep 0.5\n")
 			e.put("history1.json", history(past("update", "succeeded", time.Minute, counted, "x"), known))
 			change := aChange()
-			change.Head, change.History = headOf(t, known), e.stamp().History
+			change.Head, change.History = headOf(t, known), e.stamp(context.Background()).History
 			c.write(f)
 			_, err := e.Update(context.Background(), change, scale.Unobserved)
 			if stale := errors.As(err, new(*scale.StaleError)); stale != c.stale || !stale && err != nil {

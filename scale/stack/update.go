@@ -74,6 +74,9 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
 	err = s.attend(running, f, engine.record.dir, engine.child)
 	engine.sentry.Relieve()
+	if err == nil {
+		s.arrive(context.WithoutCancel(ctx), from)
+	}
 	defer s.carry(from, change, decided, err)()
 	s.conclude(engine, f, err)
 	err = last.meaning(f, err)
@@ -152,12 +155,12 @@ func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 	}
 }
 
-// touched says whether the engine began to change what one of the targets stands for. A failure elsewhere leaves
-// nothing of a pool in between.
+// touched says whether the engine may have changed what one of the targets stands for. A failure elsewhere leaves
+// nothing of a pool in between, and neither does a step that was refused.
 func (f *follower) touched(targets []string) bool {
-	rule := scale.Rule{Targets: targets}
+	match := scale.MatchTargets(targets...)
 	return slices.ContainsFunc(f.result.Steps, func(step scale.ResourceStep) bool {
-		return len(rule.Unmatched([]string{step.URN})) < len(targets)
+		return match(step.URN) && !f.refused(step)
 	})
 }
 

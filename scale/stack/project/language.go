@@ -41,7 +41,10 @@ func (p *Project) ProgramDir() string {
 func (p *Project) nodeLanguage() snippet.Language {
 	dir := p.ProgramDir()
 	typescript := slices.ContainsFunc(files.Names(dir), func(name string) bool { return filepath.Ext(name) == ".ts" })
-	if typescript || strings.HasSuffix(p.Main, ".ts") || files.IsFile(filepath.Join(dir, "tsconfig.json")) {
+	for _, of := range []string{dir, p.Dir} { // what is run may be what a compiler has made of the program
+		typescript = typescript || files.IsFile(filepath.Join(of, "tsconfig.json"))
+	}
+	if typescript || strings.HasSuffix(p.Main, ".ts") {
 		return snippet.TypeScript
 	}
 	var pkg struct {

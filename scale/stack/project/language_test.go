@@ -27,6 +27,7 @@ func TestTheLanguageIsThatOfTheProgram(t *testing.T) {
 		"node with its configuration":  {"nodejs", "", map[string]string{"tsconfig.json": "{}"}, snippet.TypeScript},
 		"node in a folder of its own":  {"nodejs", "src", map[string]string{"src/index.ts": ""}, snippet.TypeScript},
 		"node with a main file":        {"nodejs", "src/main.ts", map[string]string{"src/main.ts": ""}, snippet.TypeScript},
+		"node that runs compiled code": {"nodejs", "bin", map[string]string{"tsconfig.json": "{}", "bin/index.js": ""}, snippet.TypeScript},
 		"JavaScript of CommonJS":       {"nodejs", "", map[string]string{"index.js": "", "package.json": "{}"}, snippet.JavaScript},
 		"JavaScript without a package": {"nodejs", "", map[string]string{"index.js": ""}, snippet.JavaScript},
 		"JavaScript of modules":        {"nodejs", "", map[string]string{"index.js": "", "package.json": `{"type": "module"}`}, snippet.ESModule},

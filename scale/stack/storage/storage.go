@@ -1,0 +1,195 @@
+// Package storage looks at what a self-managed backend keeps of a stack, by the libraries with which the Pulumi CLI
+// keeps it there. It changes nothing.
+//
+// The CLI finds the newest updates by listing all of them, and on PostgreSQL asks of each by itself, so that thousands
+// of updates make a scaling wait. Here only the newest are listed, and a look at whether anything was written takes one
+// round trip. Whoever finds that something cannot be told so asks the CLI.
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Storage is where a self-managed backend keeps one stack. It is safe for concurrent use.
+type Storage struct {
+	store store
+	// state begins the names of the state's file and its backups, and history those of the updates: the folder with the
+	// stack's name.
+	state, history string
+}
+
+// store lists and reads objects.
+type store interface {
+	// list lists the objects whose keys begin with prefix and come after a key, in the order of their keys.
+	list(ctx context.Context, prefix, after string) ([]object, error)
+	// last lists the last n updates, or all of them if n is 0, in the order of their keys, which begin with prefix and go
+	// on with a time. It says whether there is nothing before them.
+	last(ctx context.Context, prefix string, n int) (updates []object, complete bool, err error)
+	// read reads objects. What is gone meanwhile is an error.
+	read(ctx context.Context, keys []string) ([][]byte, error)
+	close() error
+}
+
+// object is what a listing tells of an object. mark is another one whenever the object is written.
+type object struct {
+	key, mark string
+	modified  time.Time
+}
+
+// ErrUnknown says that the storage at an address is of a kind that is not looked at.
+var ErrUnknown = errors.New("not a storage that is looked at")
+
+// Open opens the storage of a stack. It asks nothing of the backend yet, but for where that is needed to find it. The
+// error is [ErrUnknown], or that of the storage's library.
+func Open(ctx context.Context, address, project, stack string) (*Storage, error) {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return nil, ErrUnknown // nobody knows where its credentials are
+	}
+	var store store
+	switch parsed.Scheme {
+	case "s3", "azblob":
+		store, err = openBucket(ctx, parsed)
+	case "postgres":
+		store, err = openDatabase(parsed)
+	default:
+		return nil, ErrUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The CLI takes the path for a folder, also that which names a database.
+	base := path.Join(strings.Trim(parsed.Path, "/"), ".pulumi")
+	return &Storage{
+		store: store,
+		state: path.Join(base, "stacks", project, stack) + ".json", history: path.Join(base, "history", project, stack, stack) + "-",
+	}, nil
+}
+
+// Close ends its connections.
+func (s *Storage) Close() error { return s.store.close() }
+
+// Look is what the storage has of the stack at one moment. All times are those of the storage's clock.
+type Look struct {
+	// State is another one whenever the state is written, which was last at WrittenAt.
+	State     string
+	WrittenAt time.Time
+	// Newest is the newest update, which was added at AddedAt, and Since is how many there are after the one that was
+	// known.
+	Newest  string
+	AddedAt time.Time
+	Since   int
+}
+
+// historySuffix ends the names of updates, before what says how they are compressed.
+const historySuffix = ".history.json"
+
+// Look looks at the state, and at the updates after a known one; if there is none, at the newest.
+func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
+	look := Look{Newest: known}
+	var stateErr, historyErr error
+	var both sync.WaitGroup
+	both.Go(func() {
+		var found object
+		if found, stateErr = s.stateFile(ctx); stateErr == nil {
+			look.State, look.WrittenAt = found.key+" "+found.mark, found.modified
+		}
+	})
+	both.Go(func() {
+		var found []object
+		if known == "" {
+			found, _, historyErr = s.store.last(ctx, s.history, 1)
+		} else {
+			found, historyErr = s.store.list(ctx, s.history, known)
+			found = slices.DeleteFunc(found, func(o object) bool { return !IsUpdate(o.key) })
+		}
+		if n := len(found); n > 0 {
+			look.Newest, look.AddedAt, look.Since = found[n-1].key, found[n-1].modified, n
+		}
+	})
+	both.Wait()
+	return look, cmp.Or(stateErr, historyErr)
+}
+
+// IsUpdate tells the name of an update from that of the checkpoint beside it.
+func IsUpdate(key string) bool { return strings.Contains(key, historySuffix) }
+
+// stateFile is the file of the state, among its backups.
+func (s *Storage) stateFile(ctx context.Context) (object, error) {
+	found, err := s.store.list(ctx, s.state, "")
+	if err != nil {
+		return object{}, err
+	}
+	found = slices.DeleteFunc(found, func(o object) bool {
+		return !slices.Contains([]string{"", ".gz", ".zst"}, strings.TrimPrefix(o.key, s.state))
+	})
+	if len(found) != 1 {
+		return object{}, fmt.Errorf("%d files of the state", len(found))
+	}
+	return found[0], nil
+}
+
+// Newest reads the newest updates, newest first, or all of them if n is 0, as they are stored. It says whether there is
+// nothing older.
+func (s *Storage) Newest(ctx context.Context, n int) (updates [][]byte, complete bool, err error) {
+	found, complete, err := s.store.last(ctx, s.history, n)
+	if err != nil || len(found) == 0 {
+		return nil, complete, err
+	}
+	keys := make([]string, len(found))
+	for i, o := range found {
+		keys[len(found)-1-i] = o.key
+	}
+	if updates, err = s.store.read(ctx, keys); err != nil {
+		return nil, false, err
+	}
+	for i, text := range updates {
+		if updates[i], err = decompressed(text); err != nil {
+			return nil, false, err
+		}
+	}
+	return updates, complete, nil
+}
+
+// decompressed is a text that may be compressed.
+func decompressed(text []byte) ([]byte, error) {
+	switch {
+	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
+		reader, err := gzip.NewReader(bytes.NewReader(text))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(reader)
+	case bytes.HasPrefix(text, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		reader, err := zstd.NewReader(bytes.NewReader(text))
+		if err != nil {
+			return nil, err
+		}
+		defer reader.Close()
+		return io.ReadAll(reader)
+	}
+	return text, nil
+}
+
+// AddedAt is when an update was added to the history by the clock of its engine, by the name of its file; ok is false
+// if the name does not tell.
+func AddedAt(update string) (at time.Time, ok bool) {
+	name, _, _ := strings.Cut(path.Base(update), historySuffix)
+	n, err := strconv.ParseInt(name[strings.LastIndexByte(name, '-')+1:], 10, 64)
+	return time.Unix(0, n), err == nil
+}
