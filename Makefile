@@ -14,6 +14,9 @@ UNIT = $(shell go list ./... | grep -v '/e2e\(/docs\)\?$$')
 # The race detector needs a C compiler on most systems.
 RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v $$(go env CC | cut -d' ' -f1) >/dev/null && echo -race)
 
+# The scripts whose outcome depends on what the Pulumi CLI says.
+OLDER := backend|cloud|cloud-credentials|cloud-outage|crash|doctor|kill|lock|masked|pending|protected|recovery|selected|setup|target|usage
+
 # More flags for `go test`, such as -v.
 TESTFLAGS ?=
 # How many inputs each fuzz target gets: Go's -fuzztime.
@@ -33,7 +36,7 @@ CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e examples packages lint docs fuzz bench soak hostile campaign clean
+.PHONY: help demo build test unit e2e e2e-older examples packages lint docs fuzz bench soak hostile campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +59,11 @@ endif
 	HEAD_START=false go test $(TESTFLAGS) ./scale/queue -skip HeadStart
 	go -C examples/provider test $(RACE) $(TESTFLAGS) ./...
 
-e2e: tools-test build ## The end-to-end tests, on the real engine
-	go test -count=1 -timeout 50m $(TESTFLAGS) ./e2e
+e2e: tools-test build ## The end-to-end tests, on the real engine; BACKEND=s3: those of one backend; CLI=v3.250.0: on that one
+	go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e
+
+e2e-older: tools-test build ## The end-to-end tests that depend on the words of the Pulumi CLI, on an older one
+	CLI=v3.250.0 BACKEND= go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e -run 'TestScripts/($(OLDER))$$'
 
 examples: tools-examples ## Check the examples, and the blocks of code in the documentation
 	EXAMPLES_SDK='$(abspath $(EXAMPLES_SDK))' go test -count=1 $(TESTFLAGS) ./e2e/docs

@@ -1,6 +1,7 @@
 # The pinned toolchain, built from Go modules into .tools/bin: nothing is downloaded but modules.
 # Each tool has a module of its own below tools/, since their dependencies do not agree. Pins change there:
 #   go -C tools/pulumi get -tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@VERSION
+# tools/pulumi is the newest Pulumi CLI. An older one, whose words differ, is in a folder of its own: CLI=v3.250.0 make e2e.
 
 TOOLS_BIN := .tools/bin
 BUILD_TOOL := go run ./tools/build
@@ -11,12 +12,16 @@ DEBIAN := .tools/debian
 # The version that the CLI reports, from its pin; read only when the CLI is built.
 PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/pulumi/go.mod)
 
+# The older CLI, and a server of Azure Blob Storage.
+OLDER_PULUMI := .tools/pulumi-3.250.0/pulumi
+AZURITE := .tools/azurite/node_modules/.package-lock.json
+
 # Where the Node.js SDKs go that the documentation and the examples are checked with.
 EXAMPLES_SDK := .tools/examples
 
 .PHONY: tools tools-test tools-bench tools-lint tools-examples tools-packages
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
-tools-test: tools $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws ## Build what the end-to-end tests need besides
+tools-test: tools $(OLDER_PULUMI) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws $(TOOLS_BIN)/versitygw $(AZURITE) ## Build what the end-to-end tests need besides
 tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 tools-examples: $(EXAMPLES_SDK)/node_modules/.package-lock.json ## Install the Node.js SDKs that the examples are checked with
@@ -24,6 +29,18 @@ tools-packages: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/goreleaser ## Build what a rele
 
 $(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
 	@$(BUILD_TOOL) -o $@ -ldflags '-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)' tools/pulumi tool
+
+$(OLDER_PULUMI): tools/pulumi-3.250.0/go.mod tools/pulumi-3.250.0/go.sum
+	@$(BUILD_TOOL) -o $@ -ldflags '-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.250.0' tools/pulumi-3.250.0 tool
+
+$(TOOLS_BIN)/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
+	@$(BUILD_TOOL) -o $@ tools/versitygw tool
+
+$(AZURITE): tools/azurite/package.json tools/azurite/package-lock.json
+	@mkdir -p .tools/azurite
+	@cp tools/azurite/package.json tools/azurite/package-lock.json .tools/azurite
+	@cd .tools/azurite && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline
+	@touch $@
 
 $(TOOLS_BIN)/pulumi-language-yaml: tools/language-yaml/go.mod tools/language-yaml/go.sum
 	@$(BUILD_TOOL) -o $@ tools/language-yaml tool

@@ -6,11 +6,14 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 // binaries are what the scripts run, by their place in the repository.
@@ -21,13 +24,27 @@ var binaries = []string{
 }
 
 func TestScripts(t *testing.T) {
+	root := prepared(t)
+	if kind := os.Getenv("BACKEND"); kind != "" && kind != backend.File {
+		t.Skip("the tests are run on another backend: see TestBackends")
+	}
+	testscript.Run(t, params("testdata/script", root, backend.File, func(env *testscript.Env) error { return setup(env, root) }))
+}
+
+// prepared is the repository, once all that the scripts run has been found.
+func prepared(t *testing.T) string {
+	t.Helper()
 	// What the tests start takes hangups as on any terminal, also if the tests themselves were started by nohup.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range binaries {
+	needed := binaries
+	if version := os.Getenv("CLI"); version != "" {
+		needed = append(slices.Clone(binaries), ".tools/pulumi-"+strings.TrimPrefix(version, "v")+"/pulumi")
+	}
+	for _, name := range needed {
 		if _, err := os.Stat(filepath.Join(root, name)); err == nil {
 			continue
 		}
@@ -36,14 +53,20 @@ func TestScripts(t *testing.T) {
 		}
 		t.Skipf("%s is missing: run these tests by `make e2e`", name)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	return root
+}
+
+// params are those of a folder of scripts, whose state is in a backend of a kind.
+func params(dir, root, kind string, setup func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup: func(env *testscript.Env) error {
-			return setup(env, root)
-		},
+		Setup:               setup,
 		Condition: func(name string) (bool, error) {
+			if slices.Contains(backend.Kinds(), name) {
+				return name == kind, nil
+			}
 			switch name {
 			case "root":
 				return os.Geteuid() == 0, nil
@@ -58,6 +81,7 @@ func TestScripts(t *testing.T) {
 			"agree":      agree,
 			"ask":        ask,
 			"await":      await,
+			"backend":    changeBackend,
 			"browse":     browse,
 			"deploy":     deploy,
 			"disk":       disk,
@@ -69,6 +93,7 @@ func TestScripts(t *testing.T) {
 			"gauge":      gauge,
 			"hangup":     hangup,
 			"killengine": killEngine,
+			"killup":     killUp,
 			"onscreen":   onscreen,
 			"panels":     panels,
 			"picture":    picture,
@@ -92,7 +117,7 @@ func TestScripts(t *testing.T) {
 			"unmoved":    unmoved,
 			"workers":    workers,
 		},
-	})
+	}
 }
 
 // hasTool is the condition [tool:NAME], for programs that not every developer has. CI has them all.
@@ -115,9 +140,12 @@ func hasTool(root, condition string) (bool, error) {
 // reach.
 func setup(env *testscript.Env, root string) error {
 	keepState(env)
-	path := filepath.Join(root, "bin") + string(os.PathListSeparator) + filepath.Join(root, ".tools/bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+	folders := []string{filepath.Join(root, "bin"), filepath.Join(root, ".tools/bin"), os.Getenv("PATH")}
+	if version := os.Getenv("CLI"); version != "" {
+		folders = slices.Insert(folders, 1, filepath.Join(root, ".tools", "pulumi-"+strings.TrimPrefix(version, "v")))
+	}
 	for name, value := range map[string]string{
-		"PATH":                     path,
+		"PATH":                     strings.Join(folders, string(os.PathListSeparator)),
 		"ROOT":                     root,
 		"HOME":                     filepath.Join(env.WorkDir, "home"),
 		"PULUMI_HOME":              filepath.Join(env.WorkDir, "home", ".pulumi"),

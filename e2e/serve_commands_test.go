@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 	"github.com/pulumiscale/pulumiscale/e2e/fakecloud"
 )
 
@@ -32,6 +33,8 @@ type scriptState struct {
 	server *server
 	gauges *gauges
 	cloud  *fakecloud.Server
+	// place is where the state is, in the scripts of testdata/backend.
+	place *backend.Place
 	// browser looks at the server's page.
 	browser *browser
 	// console is the terminal on which a command runs.
@@ -53,6 +56,9 @@ func keepState(env *testscript.Env) {
 	env.Setenv("SERVE_LOG", filepath.Join(env.WorkDir, "serve.log"))
 	env.Defer(func() {
 		defer state.unmount()
+		if state.place != nil {
+			defer func() { _ = state.place.Close() }()
+		}
 		if state.gauges != nil {
 			state.gauges.close()
 		}
