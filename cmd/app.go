@@ -81,6 +81,8 @@ type openedStack interface {
 	// an earlier version has kept its journal.
 	StateDir() (string, error)
 	FormerStateDir() string
+	// ProjectName is the name of the program's project.
+	ProjectName() string
 	// Secrets reads values of the stack's configuration, by their full keys.
 	Secrets(ctx context.Context, keys ...string) (map[string]string, error)
 	// SetSecret puts a secret into the stack's configuration file.

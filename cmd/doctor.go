@@ -58,7 +58,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	defer s.progress.Close()
 	defer s.interrupts.watch(o.app.notify, o.app.notifyHangup)()
 	settings := o.app.settings
-	patient := o.app.patient(stack.Options{Dir: settings.cwd, Stack: settings.stack, StateDir: settings.stateDir, Parallel: settings.parallel})
+	patient := o.app.patient(settings.stackOptions())
 	report, err := doctor.Examine(ctx, patient, doctor.Options{
 		Verify: o.verify, Now: s.now, Begin: func(title string) { s.progress.Work("looking at: " + title) },
 		Serving: journal.InUse, TokenKey: webhook.TokenKey, PreviousTokenKey: webhook.PreviousTokenKey,

@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/output"
@@ -234,6 +235,8 @@ func engineHint(e *scale.EngineError, option string) string {
 		return "nothing was changed; mend the program and try again"
 	}
 	switch {
+	case len(e.Owners) > 0:
+		return ownersHint(e.Owners, option)
 	case e.Interrupted:
 		return "what ran may be half done; the stack's config file is as it was: try again, or go back with `pulumi up" + option + "`"
 	case len(e.Done) == 0:
@@ -245,6 +248,21 @@ func engineHint(e *scale.EngineError, option string) string {
 	}
 	return fmt.Sprintf("done before that: %s; the stack's config file is as it was: try again, or go back with `pulumi up%s`",
 		strings.Join(done, ", "), option)
+}
+
+// ownersHint says what to do where Kubernetes refused an apply because others have set a field.
+func ownersHint(owners []string, option string) string {
+	take := "`pulumi.com/patchForce: \"true\"` among the resource's annotations, and `pulumi up" + option + "`, takes the field back"
+	who := strings.Join(owners, ", ")
+	switch owner := owners[0]; {
+	case slices.Contains(owners, "kube-controller-manager"):
+		who = "an autoscaler of Kubernetes (HPA; kube-controller-manager) sets the field: take the autoscaler away, or the pool out of the rules; then " + take
+	case len(owners) == 1 && (owner == "kubectl" || strings.HasPrefix(owner, "kubectl-")):
+		who = "somebody's `kubectl`, such as `kubectl scale`, has set the field (" + owner + "): " + take
+	default:
+		who += " set the field: have one of the two leave it alone; " + take
+	}
+	return who + "; docs/recovery.md says more"
 }
 
 func decisionHint(d scale.Decision) string {

@@ -45,6 +45,17 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 			&scale.EngineError{Operation: "update", Done: []scale.ResourceStep{{Op: "create", Name: "a"}}}, 1, "engine",
 			"done before that: create of a; ",
 		},
+		"engine, after a kubectl scale": {
+			&scale.EngineError{Operation: "update", Owners: []string{"kubectl"}}, 1, "engine",
+			"somebody's `kubectl`, such as `kubectl scale`, has set the field (kubectl): `pulumi.com/patchForce: \"true\"`",
+		},
+		"engine, beside an HPA": {
+			&scale.EngineError{Operation: "update", Owners: []string{"kube-controller-manager", "kubectl"}}, 1, "engine",
+			"an autoscaler of Kubernetes (HPA; kube-controller-manager) sets the field: take the autoscaler away, or the pool out of the rules",
+		},
+		"engine, beside another manager": {
+			&scale.EngineError{Operation: "update", Owners: []string{"argocd-controller"}}, 1, "engine", "argocd-controller set the field: ",
+		},
 		"interrupted update": {&scale.EngineError{Operation: "update", Interrupted: true}, 1, "engine", "what ran may be half done"},
 		"preview":            {&scale.EngineError{Operation: "preview"}, 1, "engine", "nothing was changed"},
 		"target":             {&scale.TargetError{Pool: "w", Target: "urn:x"}, 1, "target", "`pulumi stack --show-urns --stack dev`"},

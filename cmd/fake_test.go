@@ -80,8 +80,9 @@ func (f *fake) SetSecret(_ context.Context, key, value string) error {
 
 func (f *fake) Inventory(context.Context) (*snippet.Inventory, error) { return &f.inventory, nil }
 
-func (f *fake) Name() string       { return "dev" }
-func (f *fake) ConfigFile() string { return "Pulumi.dev.yaml" }
+func (f *fake) Name() string        { return "dev" }
+func (f *fake) ProjectName() string { return "shop" }
+func (f *fake) ConfigFile() string  { return "Pulumi.dev.yaml" }
 
 func (f *fake) Lock(context.Context, scale.Observe) (func(), error) { return func() {}, nil }
 func (f *fake) TryLock() (func(), bool, error)                      { return func() {}, true, nil }

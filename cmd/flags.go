@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
 // whole is a flag that takes a whole number inside bounds.
@@ -188,7 +187,7 @@ func (a *app) completeFrom(read func(context.Context, openedStack) ([]string, er
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		opened, err := a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir})
+		opened, err := a.open(ctx, a.settings.stackOptions())
 		if err == nil {
 			found, _ = read(ctx, opened)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
 // parse runs a command line up to the point where the command would do something.
@@ -170,7 +171,7 @@ func TestSettings(t *testing.T) {
 			if _, err := parse(a, append([]string{"scale", "w", "--count", "1", "-C", below}, test.args...)...); err != nil {
 				t.Fatal(err)
 			}
-			want := settings{cwd: below, color: output.ColorAuto, headStart: true, onDrift: scale.Restore, retries: 5, retryDelay: time.Second}
+			want := settings{cwd: below, color: output.ColorAuto, headStart: true, onDrift: scale.Restore, retries: 5, retryDelay: time.Second, backendTimeout: stack.BackendTimeout}
 			test.want(&want)
 			if diff := cmp.Diff(want, a.settings, cmp.AllowUnexported(settings{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -78,7 +78,7 @@ func (o *initOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.configPath, "config-path", false, "the config key is a path into a structured value")
 	f.Var(whole{&o.min, 0, scale.MaxNumber}, "min", "the least count")
 	f.Var(whole{&o.max, 0, scale.MaxNumber}, "max", "the largest count")
-	f.StringVar(&o.current, "current", "", "the resource's property that holds the real size, or none; default: one that holds what the config key does")
+	f.StringVar(&o.current, "current", "", "the resource's property that holds the real size, or none; default: one that holds what the config key does, or the replicas of a Deployment")
 	languages := choice[snippet.Language]{&o.language, snippet.Languages()}
 	f.Var(languages, "language", "the language of the code; default: the program's")
 	senders := choice[snippet.Sender]{&o.sender, snippet.Senders()}

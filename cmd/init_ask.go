@@ -38,7 +38,7 @@ func (o *initOptions) draft(ctx context.Context, s *session, inventory *snippet.
 	}
 	d.rule.Current = o.current
 	if o.current == "" {
-		d.rule.Current = inventory.CurrentFor(d.target, d.rule.ConfigKey)
+		d.rule.Current, d.rule.List = inventory.CurrentFor(d.target, d.rule.ConfigKey), inventory.ListFor(d.target)
 	}
 	if d.rule.Current == noCurrent || d.target.Resource == nil {
 		d.rule.Current = ""
@@ -46,8 +46,11 @@ func (o *initOptions) draft(ctx context.Context, s *session, inventory *snippet.
 	return d, nil
 }
 
-func (o *initOptions) chooseTarget(ctx context.Context, s *session, d *draft) error {
-	targets := d.inventory.Targets()
+// mostNear is how many targets are named in the place of one that is not there.
+const mostNear = 3
+
+// targetList are targets as they are listed.
+func (s *session) targetList(targets []snippet.Target) []string {
 	list := make([]string, len(targets))
 	for i, t := range targets {
 		list[i] = t.String()
@@ -55,19 +58,42 @@ func (o *initOptions) chooseTarget(ctx context.Context, s *session, d *draft) er
 			list[i] = t.URN
 		}
 	}
-	find := func(text string) (ok bool) {
-		d.target, ok = d.inventory.Find(text)
-		return ok
+	return list
+}
+
+func (o *initOptions) chooseTarget(ctx context.Context, s *session, d *draft) error {
+	targets := d.inventory.Targets()
+	list := s.targetList(targets)
+	find := func(text string) (problem string) {
+		var ok bool
+		if d.target, ok = d.inventory.Find(text); ok {
+			return ""
+		}
+		if scale.IsPattern(text) {
+			return fmt.Sprintf("no resource of the stack is matched by %q", text)
+		}
+		return fmt.Sprintf("no resource of the stack, or more than one, is meant by %q", text)
+	}
+	near := func(text string) (problem string) {
+		if problem = find(text); problem == "" {
+			return ""
+		}
+		would := s.targetList(d.inventory.Near(text))
+		return problem + "; these would do: " + strings.Join(would[:min(mostNear, len(would))], ", ")
+	}
+	problem := ""
+	if o.target != "" {
+		problem = find(o.target)
 	}
 	switch {
-	case o.target != "" && !find(o.target):
-		return missingChoice("--target", fmt.Sprintf("no resource of the stack, or more than one, is meant by %q", o.target), list, "run `pulumi up` first where it is new")
+	case problem != "":
+		return missingChoice("--target", problem, s.targetList(d.inventory.Near(o.target)), "run `pulumi up` first where it is new")
 	case o.target == "" && len(targets) == 0:
 		return missingChoice("--target", "must be given: the stack has no resources yet", nil, "run `pulumi up` first")
 	case o.target == "" && !s.asks():
 		return missingChoice("--target", "must say what a scaling updates", list, "give one of them with --target")
 	case o.target == "":
-		at, err := s.choose(ctx, "what does a scaling update?", list, find)
+		at, err := s.choose(ctx, "what does a scaling update?", list, true, near)
 		if err != nil {
 			return err
 		}
@@ -87,32 +113,32 @@ func (o *initOptions) chooseTarget(ctx context.Context, s *session, d *draft) er
 }
 
 func (o *initOptions) chooseKey(ctx context.Context, s *session, d *draft) error {
-	keys := d.inventory.KeysFor(d.target)
+	keys, likely := d.inventory.KeysFor(d.target, o.pool)
 	list := make([]string, len(keys))
 	for i, k := range keys {
 		list[i] = fmt.Sprintf("%s (%d)", k.Key, k.Value)
 	}
-	take := func(text string) bool {
+	take := func(text string) (problem string) {
 		d.rule.ConfigKey, d.rule.ConfigPath = text, o.configPath
 		for _, k := range d.inventory.Keys {
 			if k.Key == text {
 				d.rule.ConfigPath = k.Path
 			}
 		}
-		return text != "" && !strings.ContainsAny(text, " \t") && !slices.Contains(d.inventory.Taken, text)
+		return d.inventory.CheckKey(text, d.rule.ConfigPath)
 	}
 	switch {
 	case slices.Contains(d.inventory.Taken, o.configKey):
 		return &scale.UsageError{Field: "--config-key", Problem: fmt.Sprintf("%q is that of another pool, and each needs its own", o.configKey),
 			Hint: "where you want that pool, name it with --pool"}
 	case o.configKey != "":
-		if !take(o.configKey) {
-			return &scale.UsageError{Field: "--config-key", Problem: fmt.Sprintf("must be a config key, not %q", o.configKey)}
+		if problem := take(o.configKey); problem != "" {
+			return &scale.UsageError{Field: "--config-key", Problem: problem}
 		}
 	case !s.asks():
 		return missingChoice("--config-key", "must say which config key holds the count", list, "give one of them with --config-key, or a new one that the program is going to read")
 	default:
-		at, err := s.choose(ctx, "which config key holds the count?", list, take)
+		at, err := s.choose(ctx, "which config key holds the count?", list, likely, take)
 		if err != nil {
 			return err
 		}
@@ -179,15 +205,16 @@ func missingChoice(flag, problem string, list []string, hint string) error {
 	return &scale.UsageError{Field: flag, Problem: problem, Hint: hint}
 }
 
-// choose asks for an entry of a list, by its number, and returns the index. The first entry is the proposal. If take
-// says that another text will do, that text is taken, and the index is -1.
-func (s *session) choose(ctx context.Context, question string, list []string, take func(string) bool) (int, error) {
+// choose asks for an entry of a list, by its number, and returns the index. The first entry is the proposal, if there
+// is to be one. Another text is taken if take finds no problem with it, and the index is -1.
+func (s *session) choose(ctx context.Context, question string, list []string, propose bool, take func(string) string) (int, error) {
 	shown := min(len(list), mostChoices)
 	for i, line := range list[:shown] {
 		s.progress.Print(fmt.Sprintf("%3d  %s\n", i+1, board.OneLine(line, board.LongestLine)))
 	}
 	proposal := ""
-	if shown > 0 {
+	propose = propose && shown > 0
+	if propose {
 		proposal = " [1]"
 	}
 	for {
@@ -196,15 +223,18 @@ func (s *session) choose(ctx context.Context, question string, list []string, ta
 			return 0, err
 		}
 		n, err := strconv.Atoi(text)
+		problem := "answer with a number of the list, or with the name itself"
 		switch {
-		case text == "" && shown > 0:
+		case text == "" && propose:
 			return 0, nil
 		case err == nil && n >= 1 && n <= shown:
 			return n - 1, nil
-		case err != nil && take(text):
-			return -1, nil
+		case err != nil && text != "":
+			if problem = take(text); problem == "" {
+				return -1, nil
+			}
 		}
-		s.note("answer with a number of the list, or with the name itself")
+		s.note(problem)
 	}
 }
 
@@ -236,6 +266,9 @@ func (d *draft) notes(language snippet.Language, reads string) []string {
 	}
 	if r := d.target.Resource; r != nil && r.Variable == "" {
 		add("put in the place of the resource's name what the program calls %s %s", r.Type, r.Name)
+	}
+	if d.rule.List != "" && language.Counts() {
+		add("put in the place of the list's name what the program calls the list of these resources")
 	}
 	known := false
 	for _, k := range d.inventory.Keys {

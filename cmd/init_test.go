@@ -118,6 +118,8 @@ func TestInitNamesWhatIsMissing(t *testing.T) {
 		"init --url https://x":                                  "--url: it is for a sender, and none is named",
 		"init --sender http --url http://example.com":           "--url: must be the server's address",
 		"init --sender pager":                                   `--sender: must be alertmanager, grafana, cloudwatch, eventbridge or http, not "pager"`,
+		"init --target **::x-* --config-key k --max 1 --yes":    "--target: no resource of the stack is matched by \"**::x-*\"\n  " + poolURN + "\n",
+		"init --target worker-pool --config-key ? --max 1":      `--config-key: must be a config key, such as workerCount or namespace:workerCount, not "?"`,
 		"init --language perl":                                  "--language: must be typescript, ",
 		"init --pool worker-pool x":                             "x: unexpected argument",
 		"init --pool café --target ** --config-key k --max 1":   "--pool: the name of a pool must be",
@@ -133,6 +135,60 @@ func TestInitNamesWhatIsMissing(t *testing.T) {
 	term := newTerminal(f, "")
 	term.run(t, "init --target ** --config-key k --max 1", 2)
 	wantPart(t, term.stderr.String(), `error: --language: must be given: a program of the runtime "cobol"`)
+}
+
+// What cannot be is refused where it is asked for, with what would do.
+func TestInitRefusesAtTheQuestion(t *testing.T) {
+	f := startable()
+	f.inventory.Resources[0].Numbers = nil
+	f.inventory.Keys = []snippet.Key{{Key: "port", Value: 80}, {Key: "zone", Value: 8}}
+	term := newTerminal(f, "**::x-*\nworker-pool\n?\n\nport\n\n\n\nno\n")
+	term.run(t, "init", 0)
+	for _, want := range []string{
+		`note: no resource of the stack is matched by "**::x-*"; these would do: localcloud:index:Pool worker-pool` + "\n",
+		`note: must be a config key, such as workerCount or namespace:workerCount, not "?"` + "\n",
+		"which config key holds the count? ", // and proposes none, since nothing speaks for one
+	} {
+		wantPart(t, term.stderr.String(), want)
+	}
+	if strings.Contains(term.stderr.String(), "which config key holds the count? [1]") {
+		t.Error("it guesses by the alphabet")
+	}
+	wantPart(t, term.stdout.String(), `configKey: "port",`)
+}
+
+// For TypeScript on Kubernetes: a Deployment, and a loop of them in a component.
+func TestInitForKubernetes(t *testing.T) {
+	f := startable()
+	deployment := func(parent, name string) snippet.Resource {
+		return snippet.Resource{
+			URN: "urn:pulumi:dev::demo::" + parent + "kubernetes:apps/v1:Deployment::" + name, Type: "kubernetes:apps/v1:Deployment", Name: name,
+			Numbers: map[string]int{snippet.Replicas: 1},
+		}
+	}
+	f.inventory.Resources = []snippet.Resource{deployment("", "web"), deployment("my:comp:Workers$", "workers-0"), deployment("my:comp:Workers$", "workers-1")}
+	f.inventory.Keys = []snippet.Key{{Key: "cacheSize", Value: 2}, {Key: "webReplicas", Value: 1}, {Key: "workerCount", Value: 2}}
+	for name, c := range map[string]struct{ line, input, want string }{
+		"a deployment": {
+			"init --target web --max 9 --min 1 --pool web --no-token", "\n",
+			"        urn: web.urn,\n        configKey: \"webReplicas\",\n        min: 1,\n        max: 9,\n        current: web.spec.replicas,\n",
+		},
+		"the loop in a component": {
+			"init --max 9 --min 1 --pool workers --no-token", "\n\n",
+			"        targets: [\"**::my:comp:Workers$kubernetes:apps/v1:Deployment::workers-*\"],\n        configKey: \"workerCount\",\n        min: 1,\n        max: 9,\n" +
+				"        current: pulumi.all(workers.map((w) => w.id)).apply((ids) => ids.filter(Boolean).length),\n",
+		},
+		"no size is wanted": {
+			"init --target **::my:comp:**::workers-* --config-key workerCount --max 9 --min 1 --pool workers --no-token --current none", "",
+			"        max: 9,\n    },\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			term := newTerminal(f, c.input)
+			term.run(t, c.line, 0)
+			wantPart(t, term.stdout.String(), c.want)
+		})
+	}
 }
 
 func TestInitForAPoolThatIsThere(t *testing.T) {

@@ -21,7 +21,6 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/journal"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
-	"github.com/pulumiscale/pulumiscale/scale/stack"
 	"github.com/pulumiscale/pulumiscale/webhook"
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
@@ -141,11 +140,9 @@ func (o *serveOptions) run(ctx context.Context) error {
 	signals := newServeSignals(stop, s.log, o.app.terminalGone)
 	defer signals.watch(o.app.notify)()
 
-	opened, err := o.app.open(ctx, stack.Options{
-		Dir: o.app.settings.cwd, Stack: o.app.settings.stack, StateDir: o.app.settings.stateDir,
-		Parallel: o.app.settings.parallel, Trace: o.app.settings.trace, Interrupt: signals.engine, KeepRules: true,
-		Afresh: !o.app.settings.headStart,
-	})
+	options := o.app.settings.stackOptions()
+	options.Interrupt, options.KeepRules = signals.engine, true
+	opened, err := o.app.open(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -219,7 +216,8 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	}
 	s.metrics.Watch(s.queue)
 	s.handler = &webhook.Server{
-		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now, Reloaded: s.readTokens,
+		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), ProjectName: s.stack.ProjectName(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now,
+		Reloaded:    s.readTokens,
 		Directories: s.directories,
 		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
 	}

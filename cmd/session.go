@@ -10,7 +10,6 @@ import (
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
-	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
 // session is a command's work on one stack, from opening it to the result.
@@ -46,10 +45,9 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now,
 	}
 	err := s.scaler.Retry(ctx, func() error {
-		opened, err := a.open(ctx, stack.Options{
-			Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir,
-			Parallel: a.settings.parallel, Trace: a.settings.trace, Interrupt: s.interrupts.engine, Afresh: !a.settings.headStart,
-		})
+		options := a.settings.stackOptions()
+		options.Interrupt = s.interrupts.engine
+		opened, err := a.open(ctx, options)
 		if err == nil {
 			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()
 			s.scaler.HeadStart = a.settings.headStartOf(opened)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
 // settingsFile is the file of settings in the program directory.
@@ -34,11 +35,12 @@ type settings struct {
 	onDrift              scale.OnDrift
 	parallel, retries    int
 	retryDelay           time.Duration
+	backendTimeout       time.Duration
 }
 
 // flags defines the flags, with their defaults.
 func (s *settings) flags(root *cobra.Command) {
-	s.color, s.onDrift, s.retries, s.retryDelay = output.ColorAuto, scale.Restore, 5, time.Second
+	s.color, s.onDrift, s.retries, s.retryDelay, s.backendTimeout = output.ColorAuto, scale.Restore, 5, time.Second, stack.BackendTimeout
 	colors := choice[output.Color]{&s.color, []output.Color{output.ColorAuto, output.ColorAlways, output.ColorNever, output.ColorRaw}}
 	drifts := choice[scale.OnDrift]{&s.onDrift, []scale.OnDrift{scale.Restore, scale.Keep, scale.Fail}}
 	f := root.PersistentFlags()
@@ -53,9 +55,17 @@ func (s *settings) flags(root *cobra.Command) {
 	f.Var(whole{&s.parallel, 0, 1 << 20}, "parallel", "how many resource operations run at once; 0: PULUMI_PARALLEL, else Pulumi's default")
 	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")
 	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
+	f.Var(wait{&s.backendTimeout}, "backend-timeout", "how long the backend may take to answer any one question before it counts as out of reach; 0: without end")
 	f.BoolVar(&s.headStart, "head-start", true, "start the engine while the stack is read, and read only what may have changed; false: nothing is done before it is needed, which takes longer")
 	colors.complete(root, "color")
 	drifts.complete(root, "on-drift")
+}
+
+// stackOptions say which stack is opened, and how, as far as the flags of all commands tell.
+func (s *settings) stackOptions() stack.Options {
+	return stack.Options{
+		Dir: s.cwd, Stack: s.stack, StateDir: s.stateDir, BackendTimeout: s.backendTimeout, Parallel: s.parallel, Trace: s.trace, Afresh: !s.headStart,
+	}
 }
 
 // headStartOf is the stack's head start, or nil if it is switched off.

@@ -12,7 +12,6 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
-	"github.com/pulumiscale/pulumiscale/scale/stack"
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
@@ -38,7 +37,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 		if err != nil {
 			return nil, err
 		}
-		return &backend{scaler: &scaler.Scaler{Stack: opened, Holds: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
+		return &backend{project: opened.ProjectName(), scaler: &scaler.Scaler{Stack: opened, Holds: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
 	}
 	s := &watched{address: o.server, tokenFrom: tokenVariable}
 	token := os.Getenv(tokenVariable)
@@ -86,7 +85,9 @@ func (o *watchOptions) open(ctx context.Context, progress *output.Progress) (ope
 	progress.Work("opening the stack")
 	retrying := &scaler.Scaler{Observe: progress.Observe, Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now}
 	err = retrying.Retry(ctx, func() error {
-		opened, err = a.open(ctx, stack.Options{Dir: a.settings.cwd, Stack: a.settings.stack, StateDir: a.settings.stateDir, KeepRules: true})
+		options := a.settings.stackOptions()
+		options.KeepRules = true
+		opened, err = a.open(ctx, options)
 		if err == nil {
 			a.stack = opened.Name()
 		}
@@ -133,7 +134,8 @@ const backendInterval = 5 * time.Second
 
 // backend is the stack itself. It is read and left as it is.
 type backend struct {
-	scaler *scaler.Scaler
+	scaler  *scaler.Scaler
+	project string
 	// last is what was read last.
 	last queue.Overview
 }
@@ -155,7 +157,7 @@ func (b *backend) ask(ctx context.Context) (*board.Status, error) {
 		overview = b.last
 		overview.Unready = err
 	}
-	return board.New(b.scaler.Stack.Name(), overview, nil, nil, b.scaler.Now()), nil
+	return board.New(board.Name{Project: b.project, Stack: b.scaler.Stack.Name()}, overview, nil, nil, b.scaler.Now()), nil
 }
 
 func (b *backend) lasting(err error) error { return err }

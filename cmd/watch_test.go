@@ -100,7 +100,7 @@ func TestWatchSendsTheToken(t *testing.T) {
 			var asked atomic.Value
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked.Store(r.Header.Get("Authorization"))
-				_ = json.NewEncoder(w).Encode(board.New("dev", queue.Overview{ReadAt: noon}, nil, nil, noon))
+				_ = json.NewEncoder(w).Encode(board.New(board.Name{Project: "shop", Stack: "dev"}, queue.Overview{ReadAt: noon}, nil, nil, noon))
 			}))
 			defer server.Close()
 			term := newTerminal(stack, "")
@@ -179,7 +179,7 @@ func TestWatchBeginsWithAStackThatCanBeRead(t *testing.T) {
 
 // Keys that are pressed fast come together.
 func TestKeysOfThePicture(t *testing.T) {
-	status := board.New("dev", queue.Overview{ReadAt: noon}, nil, nil, noon)
+	status := board.New(board.Name{Project: "shop", Stack: "dev"}, queue.Overview{ReadAt: noon}, nil, nil, noon)
 	for range 30 {
 		status.Pools = append(status.Pools, board.Pool{Pool: "api", Max: 9})
 	}

@@ -103,7 +103,7 @@ func (c *changes) ended() {
 		}
 		by := ""
 		if past.By != "" {
-			by = " by " + clean(past.By)
+			by = ", last commit by " + clean(past.By)
 		}
 		c.say("%s %d -> %d %s in %s%s%s", clean(past.Pool), past.From, past.To, result, c.now.Lasted(past), by, aside(clean(past.Why)))
 	}

@@ -35,7 +35,7 @@ func TestChanges(t *testing.T) {
 		"a scaling explains the count, and tells whose it is": {func(_, now *board.Status) {
 			now.Open, now.Running, now.Pools[3].Count = now.Open[1:], nil, num(9)
 			now.Scalings = append([]board.Scaling{{Pool: "worker-pool", From: 6, To: 9, Succeeded: true, Start: before(3 * time.Second), End: before(time.Second), By: "ana", Why: "http"}}, now.Scalings...)
-		}, "worker-pool 6 -> 9 succeeded in 2s by ana (http)\ndev: Ready\n"},
+		}, "worker-pool 6 -> 9 succeeded in 2s, last commit by ana (http)\ndev: Ready\n"},
 		"a server knows the time of a scaling first by its own clock": {func(before, _ *board.Status) {
 			end := before.Scalings[1].End.Add(1300 * time.Millisecond)
 			before.Scalings[1].End = &end
@@ -47,7 +47,7 @@ func TestChanges(t *testing.T) {
 		"a failed scaling that a server's failure tells of is not told again": {func(before, _ *board.Status) { before.Scalings = before.Scalings[1:] }, ""},
 		"a failed scaling of somebody else": {func(before, now *board.Status) {
 			before.Scalings, before.Failures, now.Failures = before.Scalings[1:], nil, nil
-		}, "worker-pool 6 -> 20 failed in 1s by ana (http: load test)\n"},
+		}, "worker-pool 6 -> 20 failed in 1s, last commit by ana (http: load test)\n"},
 		"the stack cannot be read": {func(_, now *board.Status) { now.Ready, now.Problem = false, "no\nroute" }, "dev: Stack cannot be read: no route\n"},
 		"rules with mistakes": {func(_, now *board.Status) {
 			now.RuleErrors = []scale.Problem{{Pool: "api", Field: "mni", Expected: "not a field of a rule"}}

@@ -26,7 +26,7 @@ type Init struct {
 	ConfigPath bool   `json:"configPath"`
 	Min        int    `json:"min"`
 	Max        int    `json:"max"`
-	// Current is the property that holds the real size. It is absent if the rule exports none.
+	// Current is the property that holds the real size. It is absent if the rule exports none, or counts a list.
 	Current string `json:"current,omitempty"`
 	Snippet string `json:"snippet"`
 	Reads   string `json:"reads,omitempty"`

@@ -275,7 +275,7 @@ func TestDocumentsAgree(t *testing.T) {
 	holds, statuses, scalings := scale.Holds{*status.Hold}, []scale.Status{status}, []scale.Scaling{past}
 	decision := filled(reflect.TypeFor[scale.Decision](), "x", deep).Interface().(scale.Decision)
 	program := filled(reflect.TypeFor[scale.Program](), "x", deep).Interface().(scale.Program)
-	server := board.New("dev", queue.Overview{
+	server := board.New(board.Name{Project: "shop", Stack: "dev"}, queue.Overview{
 		Pools: statuses, Scalings: scalings, Holds: holds, Program: program, Open: []queue.Operation{{ID: "a", Intent: decision.Intent, Decision: decision}},
 	}, nil, nil, now)
 	rules, preview := NewRules("dev", statuses, program, now), part(t, NewPreview("dev", only(decision), nil)).(map[string]any)

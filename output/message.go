@@ -28,11 +28,26 @@ func (s *Style) Trouble(t Trouble) string {
 		label = s.yellow.Render("held off:")
 	}
 	fmt.Fprintf(&out, "%s %s\n", label, s.engine(t.Message))
-	for _, d := range t.Diagnostics {
-		out.WriteString(indent(s.diagnostic(d), "  ") + "\n")
+	for _, d := range scale.SayOnce(t.Diagnostics) {
+		out.WriteString(indent(s.saidOf(d), "  ") + "\n")
 	}
 	if t.Hint != "" {
 		fmt.Fprintf(&out, "%s %s\n", s.bold.Render("hint:"), t.Hint)
+	}
+	return out.String()
+}
+
+// saidOf is a message of the engine. If it is about several resources, they stand below it, each on a line.
+func (s *Style) saidOf(d scale.SaidOf) string {
+	if len(d.URNs) < 2 {
+		return s.diagnostic(d.Diagnostic)
+	}
+	d.URN = ""
+	var out strings.Builder
+	out.WriteString(s.diagnostic(d.Diagnostic))
+	for _, urn := range d.URNs {
+		typ, name := board.ResourceOf(urn)
+		fmt.Fprintf(&out, "\n  of %s (%s)", typ, name)
 	}
 	return out.String()
 }

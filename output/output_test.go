@@ -186,13 +186,13 @@ func TestHistory(t *testing.T) {
 		}},
 		{Pool: "worker-pool", From: 3, To: 9, Update: scale.Update{Start: noon.Add(-time.Hour - time.Second), End: noon.Add(-time.Hour)}},
 	}
-	check(t, bare.History(scalings, noon), `TIME                 POOL         COUNT   RESULT     TOOK  BY   MESSAGE
-2026-03-04 12:00:00  worker-pool  3 -> 5  succeeded  12s   ada  pulumiscale: worker-pool 3 -> 5 (cli)
+	check(t, bare.History(scalings, noon), `TIME                 POOL         COUNT   RESULT     TOOK  COMMIT BY  MESSAGE
+2026-03-04 12:00:00  worker-pool  3 -> 5  succeeded  12s   ada        pulumiscale: worker-pool 3 -> 5 (cli)
 2026-03-04 11:00:00  worker-pool  3 -> 9  failed     1s    —
 `)
 	check(t, bare.History(nil, noon), "no scaling yet\n")
-	check(t, narrow(74).History(scalings[:1], noon), `TIME                 POOL         COUNT   RESULT     TOOK  BY   MESSAGE
-2026-03-04 12:00:00  worker-pool  3 -> 5  succeeded  12s   ada  pulumisca…
+	check(t, narrow(80).History(scalings[:1], noon), `TIME                 POOL         COUNT   RESULT     TOOK  COMMIT BY  MESSAGE
+2026-03-04 12:00:00  worker-pool  3 -> 5  succeeded  12s   ada        pulumisca…
 `)
 	check(t, narrow(30).History(scalings[:1], noon), bare.History(scalings[:1], noon))
 }
@@ -211,6 +211,20 @@ func TestTrouble(t *testing.T) {
     quota exceeded
     see the console
 hint: try again
+`)
+	var diagnostics []scale.Diagnostic
+	for _, name := range []string{"w-0", "w-1", "w-2"} {
+		diagnostics = append(diagnostics, scale.Diagnostic{Severity: "error", URN: "urn:pulumi:dev::demo::t:x:Y::" + name, Message: "quota exceeded"})
+	}
+	diagnostics = append(diagnostics, scale.Diagnostic{Severity: "error", URN: diagnostics[0].URN, Message: "two\nlines"})
+	check(t, bare.Trouble(Trouble{Message: "the update failed", Diagnostics: diagnostics}), `error: the update failed
+  error: quota exceeded
+    of t:x:Y (w-0)
+    of t:x:Y (w-1)
+    of t:x:Y (w-2)
+  error: t:x:Y (w-0):
+    two
+    lines
 `)
 	check(t, bare.Trouble(Trouble{HeldOff: true, Message: "paused"}), "held off: paused\n")
 }

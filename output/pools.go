@@ -125,7 +125,7 @@ func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
 			result, scaling.End.Sub(scaling.Start).Round(time.Second).String(), cmp.Or(board.OneLine(scaling.By, longestAuthor), none), scaling.Message,
 		}
 	}
-	return s.table([]string{"TIME", "POOL", "COUNT", "RESULT", "TOOK", "BY", "MESSAGE"}, rows)
+	return s.table([]string{"TIME", "POOL", "COUNT", "RESULT", "TOOK", "COMMIT BY", "MESSAGE"}, rows)
 }
 
 // Restored says what was put right in the configuration file.

@@ -36,6 +36,8 @@ type Progress struct {
 	drawn int
 	// said are the diagnostics of this run of the engine. before are those of earlier runs, which are not said again.
 	said, before map[scale.Diagnostic]bool
+	// alike are those of this run without their resources. What is said of one more resource is not spelled out again.
+	alike map[scale.Diagnostic]bool
 	// noted are the remarks that have been made. Without them each retry would make its remarks again.
 	noted map[string]bool
 }
@@ -60,7 +62,7 @@ func NewProgress(out io.Writer, style *Style, live bool, now func() time.Time) *
 func newProgress(out io.Writer, style *Style, live bool, now func() time.Time) *Progress {
 	return &Progress{
 		out: out, style: style, live: live, now: now, stop: make(chan struct{}), ended: make(chan struct{}),
-		said: map[scale.Diagnostic]bool{}, before: map[scale.Diagnostic]bool{}, noted: map[string]bool{},
+		said: map[scale.Diagnostic]bool{}, before: map[scale.Diagnostic]bool{}, alike: map[scale.Diagnostic]bool{}, noted: map[string]bool{},
 	}
 }
 
@@ -134,11 +136,7 @@ func (p *Progress) Observe(event scale.Event) {
 	case scale.StepDone:
 		p.done(e)
 	case scale.Diagnosed:
-		again := p.before[e.Diagnostic]
-		p.said[e.Diagnostic] = true
-		if !again {
-			p.print(p.style.eventText(event))
-		}
+		p.diagnosed(e)
 	case scale.Retrying:
 		p.work, p.begun, p.running = "waiting for the retry", p.now(), nil
 		p.print(p.style.eventText(event))
@@ -153,11 +151,29 @@ func (p *Progress) Observe(event scale.Event) {
 	}
 }
 
+// diagnosed shows a message of the engine. An error that has been told of another resource is named and not spelled out
+// again. What a program prints is shown as often as it does so.
+func (p *Progress) diagnosed(e scale.Diagnosed) {
+	d := e.Diagnostic
+	again, repeated := p.before[d], p.said[d] && d.Severity == "error"
+	alike := p.alike[d.Alike()] && d.Severity == "error" && d.URN != ""
+	p.said[d] = true
+	if again || repeated {
+		return
+	}
+	p.alike[d.Alike()] = true
+	if alike {
+		e.Message = "the same"
+	}
+	p.print(p.style.eventText(e))
+}
+
 func (p *Progress) engine(e scale.EngineStarted) {
 	for d := range p.said {
 		p.before[d] = true
 	}
 	clear(p.said)
+	clear(p.alike)
 	word := "updating"
 	if e.Preview {
 		word = "previewing"

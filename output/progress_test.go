@@ -60,6 +60,31 @@ note: another pulumiscale is at work here (lock); waiting for it to end
 	}
 }
 
+func TestAnErrorOfSeveralResourcesIsSpelledOutOnceWhileItGoesOn(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, bare, false, func() time.Time { return noon })
+	close(p.ended)
+	of := func(severity, name, message string) scale.Diagnosed {
+		return scale.Diagnosed{Diagnostic: scale.Diagnostic{Severity: severity, URN: "urn:pulumi:dev::demo::t:x:Y::" + name, Message: message}}
+	}
+	second := of("error", "w-1", "quota")
+	observeAll(p,
+		of("error", "w-0", "quota"), second, second, of("info", "w-0", "hello"), of("info", "w-0", "hello"),
+		scale.EngineStarted{Message: "pulumiscale: w 3 -> 6 (cli)"}, second, of("error", "w-2", "quota"),
+	)
+	p.Close()
+	check(t, out.String(), `error: t:x:Y (w-0): quota
+error: t:x:Y (w-1): the same
+t:x:Y (w-0): hello
+t:x:Y (w-0): hello
+updating w 3 -> 6 (cli)
+error: t:x:Y (w-2): quota
+`)
+	if !p.Said(second.Diagnostic) {
+		t.Error("what was the same counts as not said")
+	}
+}
+
 func TestDriftNotes(t *testing.T) {
 	drift := scale.Drift{Pool: "worker-pool", Key: "n", File: str("5"), Configured: str("3")}
 	edit := drift

@@ -62,7 +62,7 @@ func (s *Style) head(sc Screen, width int) []string {
 		return append(lines, "")
 	}
 	v := sc.Status.View(sc.At)
-	title = s.bold.Render(clean(v.Stack)) + gap + s.dim.Render("PulumiScale")
+	title = s.bold.Render(clean(v.FullName())) + gap + s.dim.Render("PulumiScale")
 	asOf := "as of " + v.Clock(&v.Now)
 	lines := []string{spread(title, s.dim.Render(asOf), width)}
 	mood := v.State()

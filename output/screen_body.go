@@ -18,6 +18,10 @@ func (s *Style) body(sc Screen, width int) []string {
 	}
 	v := sc.Status.View(sc.At)
 	var out []string
+	failures := s.red
+	if v.AllMended() {
+		failures = s.dim
+	}
 	since := ""
 	if v.Running != nil {
 		since = " for " + v.Since(v.Running.StartedAt)
@@ -35,7 +39,7 @@ func (s *Style) body(sc Screen, width int) []string {
 		{"Running", since, s.bold, s.running(v, width)},
 		{"Pools", "", s.bold, s.pools(v, width)},
 		{"Waiting", "", s.bold, s.waiting(v, width)},
-		{"Failures", "", s.red, s.failures(v, width)},
+		{"Failures", "", failures, s.failures(v, width)},
 		{"Recent scalings", "", s.bold, s.scalings(v, width)},
 	} {
 		if len(part.lines) == 0 {
@@ -131,10 +135,10 @@ func (s *Style) run(v board.View, run board.Run, width int) []string {
 		})
 	}
 	out = append(out, slices.Concat(columns(rows, width)...)...)
-	for _, d := range run.Said {
+	for _, d := range v.Said(run) {
 		text, look := d.Message, s.yellow
-		if d.URN != "" {
-			text = v.Resource(d.URN) + ": " + text
+		if d.Of != "" {
+			text = d.Of + ": " + text
 		}
 		if d.Severity == "error" {
 			look = s.red
@@ -229,10 +233,14 @@ func (s *Style) failures(v board.View, width int) []string {
 		if took != "" {
 			took = "took " + took
 		}
+		result, look := cell{clean(v.Outcome(op.Result)), s.red}, s.plain
+		if v.Mended(op) {
+			result, look = cell{result.text + ", scaled since", s.dim}, s.dim
+		}
 		out = append(out, flow([]cell{
-			{clean(v.Outcome(op.Result)), s.red}, {clean(op.Pool) + " " + v.Way(op), s.bold}, {v.Ago(op.Ended), s.dim}, {took, s.dim}, {clean(v.Asked(op)), s.plain},
+			result, {clean(op.Pool) + " " + v.Way(op), s.bold}, {v.Ago(op.Ended), s.dim}, {took, s.dim}, {clean(v.Asked(op)), s.plain},
 		}, width)...)
-		out = append(out, words(op.Error, s.plain, margin+margin, width)...)
+		out = append(out, words(op.Error, look, margin+margin, width)...)
 	}
 	return out
 }
@@ -246,6 +254,9 @@ func (s *Style) scalings(v board.View, width int) []string {
 		result := cell{"succeeded", s.green}
 		if !past.Succeeded {
 			result = cell{"failed", s.red}
+			if v.Outdone(past) {
+				result.look = s.dim
+			}
 		}
 		when := ""
 		if past.End != nil {
@@ -253,7 +264,7 @@ func (s *Style) scalings(v board.View, width int) []string {
 		}
 		rows[i] = []cell{
 			{when, s.dim}, {v.Ago(past.End), s.plain}, {clean(past.Pool), s.bold}, {fmt.Sprintf("%d → %d", past.From, past.To), s.plain}, result,
-			{v.Lasted(past), s.dim}, {clean(past.By), s.plain}, {clean(past.Why), s.plain},
+			{v.Lasted(past), s.dim}, {clean(v.Committer(past)), s.plain}, {clean(past.Why), s.plain},
 		}
 	}
 	return slices.Concat(columns(rows, width)...)

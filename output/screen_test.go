@@ -23,7 +23,7 @@ func busy() *board.Status {
 		Decision: board.Decision{Outcome: "scale"},
 	}
 	return &board.Status{
-		Stack: "dev", Now: noon, ReadAt: before(3 * time.Second), Ready: true,
+		Project: "shop", Stack: "dev", Now: noon, ReadAt: before(3 * time.Second), Ready: true,
 		Pools: []board.Pool{
 			{Pool: "api", Count: num(6), Min: 2, Max: 12, Cooldown: board.Cooldown{UpUntil: after(170 * time.Second), DownUntil: after(590 * time.Second)}, Last: &board.Scaling{From: 4, To: 6, End: before(10 * time.Second)}},
 			{Pool: "batch", Count: num(2), Min: 0, Max: 8, Paused: "down"},
@@ -51,7 +51,7 @@ func busy() *board.Status {
 	}
 }
 
-const wide = `dev  PulumiScale                                                                      as of 12:00:00
+const wide = `shop/dev  PulumiScale                                                                 as of 12:00:00
 ● Scaling  the stack was read 3s ago
 
 Running for 3.8s
@@ -76,13 +76,13 @@ Failures
         * quota exceeded: 16 of 16 workers in use
 
 Recent scalings
-  11:59:45  15s ago  worker-pool  6 → 20  failed     1s  ana  http: load test
-  11:59:50  10s ago  api          4 → 6   succeeded  2s       http: more checkouts
+  11:59:45  15s ago  worker-pool  6 → 20  failed     1s  last commit by ana  http: load test
+  11:59:50  10s ago  api          4 → 6   succeeded  2s                      http: more checkouts
 
 
 q quit  ? keys                                                                 http://127.0.0.1:8080`
 
-const slim = `dev  PulumiScale          as of 12:00:00
+const slim = `shop/dev  PulumiScale     as of 12:00:00
 ● Scaling  the stack was read 3s ago
 
 Running for 3.8s
@@ -107,6 +107,21 @@ func TestScreen(t *testing.T) {
 	got, _ = bare.Screen(screen, 40, 80)
 	if diff := cmp.Diff(slim, got[:len(slim)]); diff != "" {
 		t.Errorf("narrow (-want +got):\n%s", diff)
+	}
+}
+
+// A failure after which the pool was scaled is told as a thing of the past.
+func TestAMendedFailureIsMuted(t *testing.T) {
+	status := busy()
+	colored := NewStyle(ColorAlways, nil)
+	red := colored.red.Bold(true).Render("Failures")
+	if body := strings.Join(colored.body(Screen{Status: status, At: noon}, 100), "\n"); !strings.Contains(body, red) {
+		t.Errorf("a failure is not red:\n%s", body)
+	}
+	status.Pools[3].Last = &board.Scaling{Pool: "worker-pool", From: 6, To: 9, Succeeded: true, Start: before(5 * time.Second), End: before(4 * time.Second)}
+	body := strings.Join(colored.body(Screen{Status: status, At: noon}, 100), "\n")
+	if strings.Contains(body, red) || !strings.Contains(body, colored.dim.Render("failed, scaled since")) {
+		t.Errorf("it is not muted:\n%s", body)
 	}
 }
 

@@ -197,6 +197,9 @@ type EngineError struct {
 	// Misplaced are the URNs of resources that failed a preview because the program registers them later than others of
 	// the state need them, or not at all.
 	Misplaced []string
+	// Owners are the field managers that Kubernetes refused a server-side apply for, such as "kubectl": they have set a
+	// field that the program sets too. Sorted.
+	Owners []string
 	// Interrupted says that the user interrupted the update.
 	Interrupted bool
 	// CutOff says that the history does not tell how the update ended, or cannot be asked: the engine died, or it lost
@@ -215,8 +218,12 @@ func (e *EngineError) Error() string {
 	}
 	messages := make([]string, 0, len(e.Diagnostics)+1)
 	messages = append(messages, fmt.Sprintf("the %s failed", e.Operation))
-	for _, d := range e.Diagnostics {
-		messages = append(messages, strings.TrimSpace(d.Message))
+	for _, d := range SayOnce(e.Diagnostics) {
+		message := strings.TrimSpace(d.Message)
+		if len(d.URNs) > 1 {
+			message += " (" + plural(len(d.URNs), "resource") + ")"
+		}
+		messages = append(messages, message)
 	}
 	return strings.Join(messages, ": ") + e.Aftermath()
 }

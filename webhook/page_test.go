@@ -186,6 +186,34 @@ func TestPageOfAFailure(t *testing.T) {
 	})
 }
 
+// What has been put right is no longer red.
+func TestPageOfAMendedFailure(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		r.stack.set(func() { r.stack.broken["worker"] = true })
+		r.done(r.post(pathScale, `{"count":5}`).is(202).operation(), "failed")
+		if body := r.page().Body.String(); !strings.Contains(body, `class="mark failed"`) {
+			t.Error(body)
+		}
+		time.Sleep(2 * time.Second)
+		r.stack.set(func() { r.stack.broken["worker"] = false })
+		r.done(r.post(pathScale, `{"count":6}`).is(202).operation(), "scaled")
+		r.shows("Failures failed, scaled since worker 3 → 5")
+		if body := r.page().Body.String(); strings.Contains(body, `class="mark failed"`) || !strings.Contains(body, `<article class="mended">`) {
+			t.Error(body)
+		}
+	})
+}
+
+func TestPageNamesTheProjectAndTheStack(t *testing.T) {
+	serving(t, func(t *testing.T, r *rig) {
+		want := "<h1>shop/" + r.stack.Name() + " <span>PulumiScale</span></h1>"
+		if body := r.page().Body.String(); !strings.Contains(body, want) || !strings.Contains(body, " · shop/"+r.stack.Name()+" · PulumiScale</title>") {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+		r.get("/status").is(200, `"project":"shop"`)
+	})
+}
+
 func TestPageOfWhatWaits(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.stack.rule("worker", func(rule *scale.Rule) { rule.OnCooldown = scale.Defer })

@@ -122,7 +122,7 @@ func newRig(t testing.TB) *rig {
 	}
 	metrics.Watch(queue)
 	r.Server = &Server{
-		Queue: queue, Activity: activity, StackName: r.stack.Name(), Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now,
+		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()

@@ -34,13 +34,14 @@ type Server struct {
 	Queue *queue.Queue
 	// Activity knows what is being done to the stack.
 	Activity *queue.Activity
-	// StackName is the stack's name.
-	StackName string
-	Tokens    *Tokens
-	Verifier  *sns.Verifier
-	Metrics   *Metrics
-	Log       *slog.Logger
-	Now       func() time.Time
+	// StackName is the stack's name, and ProjectName that of its project.
+	StackName, ProjectName string
+
+	Tokens   *Tokens
+	Verifier *sns.Verifier
+	Metrics  *Metrics
+	Log      *slog.Logger
+	Now      func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.

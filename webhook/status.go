@@ -25,5 +25,5 @@ func (s *Server) statusNow() (*board.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	return board.New(s.StackName, overview, running, done, s.Now()), nil
+	return board.New(board.Name{Project: s.ProjectName, Stack: s.StackName}, overview, running, done, s.Now()), nil
 }

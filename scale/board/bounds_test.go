@@ -22,7 +22,7 @@ func TestAFullQueueFitsIntoAStatus(t *testing.T) {
 		}
 		open = append(open, op)
 	}
-	status := New("dev", queue.Overview{Open: open, ReadAt: noon}, &work, nil, noon)
+	status := New(Name{Project: "shop", Stack: "dev"}, queue.Overview{Open: open, ReadAt: noon}, &work, nil, noon)
 	text, err := json.Marshal(status)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestAFullQueueFitsIntoAStatus(t *testing.T) {
 
 func TestNothingIsLeftOutOfAShortQueue(t *testing.T) {
 	open := []queue.Operation{{ID: "a", State: queue.Running}, {ID: "b", State: queue.Accepted}}
-	status := New("dev", queue.Overview{Open: open}, &queue.Work{Operations: []string{"a", "gone"}}, nil, noon)
+	status := New(Name{Project: "shop", Stack: "dev"}, queue.Overview{Open: open}, &queue.Work{Operations: []string{"a", "gone"}}, nil, noon)
 	view := status.View(noon)
 	if len(status.Open) != 2 || status.OpenOmitted != 0 || status.Running.Omitted != 0 || view.MoreWaiting() != 0 || view.MoreUnder() != 0 {
 		t.Errorf("%+v", status)

@@ -34,7 +34,7 @@ func TestPendingChangesInTheDocument(t *testing.T) {
 
 func TestTheProgramInTheDocument(t *testing.T) {
 	deploy := &scale.Deploy{Head: "h", Commit: "abc"}
-	s := New("dev", queue.Overview{Program: scale.Program{Deploy: deploy, Commit: "def"}, Remarks: []string{"r"}}, nil, nil, time.Now())
+	s := New(Name{Project: "shop", Stack: "dev"}, queue.Overview{Program: scale.Program{Deploy: deploy, Commit: "def"}, Remarks: []string{"r"}}, nil, nil, time.Now())
 	if !cmp.Equal(s.Deployed, deploy) || s.Commit != "def" || !cmp.Equal(s.Remarks, []string{"r"}) {
 		t.Errorf("got %+v", s)
 	}

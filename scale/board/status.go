@@ -29,6 +29,8 @@ const (
 // Status is how a stack and its scalings stand. Fields are added, never renamed.
 type Status struct {
 	Stack string `json:"stack"`
+	// Project is the stack's; a server of an earlier version does not tell it.
+	Project string `json:"project,omitempty"`
 	// Now is when all of this was so, and ReadAt is when the stack was last read.
 	Now    time.Time  `json:"now"`
 	ReadAt *time.Time `json:"readAt,omitempty"`
@@ -62,22 +64,25 @@ type Status struct {
 	Scalings []Scaling   `json:"scalings"`
 }
 
+// Name is a stack's name, and that of its project.
+type Name struct{ Project, Stack string }
+
 // New makes a status of what is known at a time, as it may be shown (see [Tidy]). It takes an overview, what is being
 // done, nil if nothing is, and operations that are done, newest first, among which it looks for failures. The caller
 // must ask what is being done before the rest, so that an operation that ends in between is still told of as open.
-func New(stack string, o queue.Overview, work *queue.Work, done []queue.Operation, now time.Time) *Status {
+func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, now time.Time) *Status {
 	s := &Status{
-		Stack: stack, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
+		Stack: of.Stack, Project: of.Project, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
 		Remarks: o.Remarks, Deployed: o.Deploy, Commit: o.Commit,
-		Pools: PoolsOf(stack, o.Pools, o.Program, now).Pools, Open: []Operation{}, RetryAt: instant(ahead(o.RetryAt, now)), Failures: []Operation{},
-		Scalings: HistoryOf(stack, o.Scalings[:min(shownScalings, len(o.Scalings))]).Scalings,
+		Pools: PoolsOf(of.Stack, o.Pools, o.Program, now).Pools, Open: []Operation{}, RetryAt: instant(ahead(o.RetryAt, now)), Failures: []Operation{},
+		Scalings: HistoryOf(of.Stack, o.Scalings[:min(shownScalings, len(o.Scalings))]).Scalings,
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
 		s.Unwritable = scale.IsA[*queue.JournalError](o.Unready)
 	}
 	if len(o.Holds) > 0 {
-		s.Holds = HoldsOf(stack, o.Holds).Holds
+		s.Holds = HoldsOf(of.Stack, o.Holds).Holds
 	}
 	for _, u := range o.Upcoming {
 		s.Upcoming = append(s.Upcoming, upcomingOf(u))

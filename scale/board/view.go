@@ -21,6 +21,15 @@ type View struct {
 // there.
 func (s *Status) View(at time.Time) View { return View{Status: s, at: at} }
 
+// FullName is the stack's name after that of its project, as Pulumi writes it: organization, project, stack.
+func (v View) FullName() string {
+	parts := strings.Split(v.Stack, "/")
+	if v.Project == "" || len(parts) > 2 {
+		return v.Stack
+	}
+	return strings.Join(slices.Insert(parts, len(parts)-1, v.Project), "/")
+}
+
 // At is the time at which the view is seen.
 func (v View) At() time.Time { return v.at }
 
@@ -54,6 +63,8 @@ func (v View) State() Mood {
 		return Mood{Busy, "Recovering"}
 	case v.Running != nil:
 		return Mood{Busy, "Scaling"}
+	case slices.ContainsFunc(v.Pools, func(p Pool) bool { return p.Unsettled }):
+		return Mood{Warn, "A pool is in between"}
 	case v.RetryAt != nil:
 		return Mood{Warn, "Waiting for the stack"}
 	}
@@ -123,6 +134,27 @@ func (View) Outcome(result string) string {
 		return "not verified"
 	}
 	return result
+}
+
+// Mended says whether a failed operation is a thing of the past: a later scaling of the same pool has succeeded, and
+// nothing is in doubt about the pool. The backend knows a scaling's times to the second.
+func (v View) Mended(op Operation) bool { return v.scaledSince(op.Pool, op.ended()) }
+
+// Outdone says the same of a past scaling that failed.
+func (v View) Outdone(past Scaling) bool { return v.scaledSince(past.Pool, past.ended()) }
+
+func (v View) scaledSince(name string, ended time.Time) bool {
+	at := slices.IndexFunc(v.Pools, func(p Pool) bool { return p.Pool == name })
+	if at < 0 || ended.IsZero() {
+		return false
+	}
+	pool := v.Pools[at]
+	return !pool.Unsettled && pool.Unverified == "" && pool.Last != nil && pool.Last.Start != nil && pool.Last.Start.After(ended)
+}
+
+// AllMended says whether no failure is one that somebody should still look at.
+func (v View) AllMended() bool {
+	return !slices.ContainsFunc(v.Failures, func(op Operation) bool { return !v.Mended(op) })
 }
 
 // Under are the operations under way.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // Holdups say what keeps the running work from ending.
@@ -101,10 +103,20 @@ func property(value any) string {
 	return OneLine(fmt.Sprint(value), longestValue)
 }
 
-// Resource is the name of the resource with a URN.
-func (View) Resource(urn string) string {
-	_, name := ResourceOf(urn)
-	return name
+// Saying is what the engine says, and of which resources; Of is empty if it is of none.
+type Saying struct{ Severity, Of, Message string }
+
+// Said is what a run says, each thing once.
+func (View) Said(run Run) []Saying {
+	var out []Saying
+	for _, d := range scale.SayOnce(run.Said) {
+		names := make([]string, len(d.URNs))
+		for i, urn := range d.URNs {
+			_, names[i] = ResourceOf(urn)
+		}
+		out = append(out, Saying{d.Severity, strings.Join(names, ", "), d.Message})
+	}
+	return out
 }
 
 // Took is how long something took, or has taken so far if it has not ended.
@@ -117,6 +129,15 @@ func (v View) Took(from, to *time.Time) string {
 
 // StepTook is how long a step took, or has taken so far.
 func (v View) StepTook(step Step) string { return v.Took(&step.StartedAt, step.EndedAt) }
+
+// Committer says who committed last where somebody's own update ran, which is all that the backend tells of who ran it;
+// empty if that is not known, and for a scaling of PulumiScale's.
+func (View) Committer(past Scaling) string {
+	if past.By == "" {
+		return ""
+	}
+	return "last commit by " + past.By
+}
 
 // Lasted is how long a past scaling took. The backend knows it to the second.
 func (View) Lasted(past Scaling) string {

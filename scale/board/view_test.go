@@ -46,6 +46,8 @@ func TestStateIsTheWorst(t *testing.T) {
 		"pools are brought back":         {Status{Ready: true, Running: &Work{Settling: []string{"api"}}}, Mood{Busy, "Recovering"}},
 		"the stack is locked":            {Status{Ready: true, Running: &Work{Operations: []string{"a"}, WaitsFor: "ana"}}, Mood{Warn, "Waiting for the stack"}},
 		"what failed is tried again":     {Status{Ready: true, RetryAt: &noon}, Mood{Warn, "Waiting for the stack"}},
+		"a pool is unsettled":            {Status{Ready: true, RetryAt: &noon, Pools: []Pool{{Pool: "a"}, {Unsettled: true}}}, Mood{Warn, "A pool is in between"}},
+		"it is being brought back":       {Status{Ready: true, Running: &Work{Settling: []string{"b"}}, Pools: []Pool{{Pool: "b", Unsettled: true}}}, Mood{Busy, "Recovering"}},
 		"rules with mistakes":            {Status{Ready: true, Running: work, RuleErrors: []scale.Problem{{}}}, Mood{Warn, "Rules have mistakes"}},
 		"the disk is full":               {Status{Unwritable: true}, Mood{Bad, "Nothing can be written down"}},
 		"the stack is not to be reached": {Status{Running: work, RuleErrors: []scale.Problem{{}}}, Mood{Bad, "Stack cannot be read"}},
@@ -99,7 +101,7 @@ func TestWhatAnOperationWaitsFor(t *testing.T) {
 func TestStatusSurvivesItsDocument(t *testing.T) {
 	open := queue.Operation{ID: "a", Intent: scale.Intent{Pool: "api", Count: num(5), Source: "http"}, State: queue.Running, AcceptedAt: noon}
 	step := queue.RunStep{ResourceStep: scale.ResourceStep{Op: "update", URN: "u", Diffs: []scale.PropertyDiff{{Path: "size"}}}, StartedAt: noon}
-	status := New("dev", queue.Overview{
+	status := New(Name{Project: "shop", Stack: "dev"}, queue.Overview{
 		Pools:  []scale.Status{{Rule: scale.Rule{Pool: "api", Min: 1, Max: 9}, Count: num(2), UpUntil: noon.Add(time.Hour)}},
 		ReadAt: noon, Open: []queue.Operation{open},
 	}, &queue.Work{Operations: []string{"a", "gone"}, StartedAt: noon, Runs: []queue.Run{{Message: "m", StartedAt: noon, Steps: []queue.RunStep{step}}}}, nil, noon)

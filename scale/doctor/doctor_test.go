@@ -28,6 +28,7 @@ type ill struct {
 	survey    doctor.Survey
 	config    map[string]doctor.Value
 	language  doctor.Plugin
+	packages  string
 	providers []doctor.Plugin
 	proofs    []scale.RuleProof
 	file      doctor.ConfigFile
@@ -76,6 +77,7 @@ func (p *ill) StackName(context.Context) (string, error)        { return "dev", 
 func (p *ill) Backend(context.Context) (doctor.Backend, error)  { return p.backend, p.backendErr }
 func (p *ill) Survey(context.Context) (*doctor.Survey, error)   { return &p.survey, p.surveyErr }
 func (p *ill) LanguageHost(context.Context) doctor.Plugin       { return p.language }
+func (p *ill) MissingPackages() (folder, command string)        { return p.packages, "npm install" }
 func (p *ill) Providers(context.Context) []doctor.Plugin        { return p.providers }
 func (p *ill) Prove(context.Context) ([]scale.RuleProof, error) { return p.proofs, p.proveErr }
 func (p *ill) ConfigFile() doctor.ConfigFile                    { return p.file }
@@ -188,6 +190,7 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a setup error's hint":           {"secrets", func(p *ill) { p.secretsErr = &scale.SetupError{Problem: "wrong", Hint: "do this"} }, doctor.Problem, "do this"},
 		"an empty stack":                 {"state", func(p *ill) { p.survey.Resources = nil }, doctor.Warning, "pulumi up --stack dev"},
 		"no language host":               {"language", func(p *ill) { p.language.Path = "" }, doctor.Problem, "pulumi-language-yaml"},
+		"no packages":                    {"language", func(p *ill) { p.packages = "/srv/node_modules" }, doctor.Problem, "`npm install`"},
 		"a plugin that will be acquired": {"plugins", func(p *ill) { p.providers[0].Path, p.providers[0].Acquired = "", true }, doctor.Warning, "cloud 1.2.3"},
 		"a plugin that will not":         {"plugins", func(p *ill) { p.providers[0].Path = "" }, doctor.Problem, "pulumi plugin install"},
 		"no provider":                    {"plugins", func(p *ill) { p.providers = nil }, doctor.OK, "needs none"},

@@ -147,6 +147,9 @@ func (v *visit) lookAtLanguage(ctx context.Context) finding {
 	if host.Path == "" {
 		return problem("install it beside the Pulumi CLI: it comes with the CLI's own packages", "there is no %s on PATH or beside the CLI", host.Name)
 	}
+	if folder, command := v.MissingPackages(); folder != "" {
+		return problem("`"+command+"` in the program's directory makes it", "the program cannot run without its packages: there is no %s", folder)
+	}
 	return fine("%s", host.Path)
 }
 

@@ -28,6 +28,9 @@ type Patient interface {
 	Secrets(ctx context.Context, keys ...string) (map[string]Value, error)
 	// LanguageHost finds the plugin that runs the program; Path is empty if it is not there.
 	LanguageHost(ctx context.Context) Plugin
+	// MissingPackages is the folder of the program's packages, such as node_modules, if it is not there, and the command
+	// that makes it. The folder is empty if nothing is missed.
+	MissingPackages() (folder, command string)
 	// Providers finds the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
 	// Prove is what `pulumiscale rules --verify` does.

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // Inventory is what a stack has that a pool can be made of.
@@ -27,9 +30,12 @@ type Resource struct {
 	URN, Type, Name string
 	// Variable is what the program calls it; empty if that is not known.
 	Variable string
-	// Numbers are its properties that are whole numbers.
+	// Numbers are its properties that are whole numbers, and [Replicas] of a workload of Kubernetes.
 	Numbers map[string]int
 }
+
+// Replicas is the property that holds the size of a workload of Kubernetes, inside another one.
+const Replicas = "spec.replicas"
 
 // Key is a config key that holds a whole number, as a rule names it.
 type Key struct {
@@ -44,7 +50,7 @@ type Target struct {
 	URN string
 	// Resource is nil for a pattern.
 	Resource *Resource
-	// Count is how many resources the pattern stands for.
+	// Count is how many resources the pattern matches, as the engine matches it.
 	Count int
 	// likely is for the order: the larger it is, the more likely the target is a pool.
 	likely int
@@ -69,7 +75,7 @@ var numbered = regexp.MustCompile(`^(.*?)[0-9]+$`)
 // those with a property that sounds like a size.
 func (i Inventory) Targets() []Target {
 	var out []Target
-	groups := map[string]int{}
+	patterns := map[string]bool{}
 	for _, r := range i.Resources {
 		t := Target{URN: r.URN, Resource: &r}
 		for _, property := range r.sizes() {
@@ -80,21 +86,44 @@ func (i Inventory) Targets() []Target {
 		}
 		out = append(out, t)
 		if prefix := numbered.FindStringSubmatch(r.Name); prefix != nil {
-			groups["**::"+r.Type+"::"+prefix[1]+"*"]++
+			patterns["**::"+r.qualifiedType()+"::"+prefix[1]+"*"] = true
 		}
 	}
-	for pattern, n := range groups {
-		t := Target{URN: pattern, Count: n}
-		if n > 1 {
+	for pattern := range patterns {
+		t := Target{URN: pattern, Count: i.matches(pattern)}
+		if t.Count == 0 { // a URN that is not of the form that is known
+			continue
+		}
+		if t.Count > 1 {
 			t.likely = 2
 		}
-		if i.holds(n) {
+		if i.holds(t.Count) {
 			t.likely += 2
 		}
 		out = append(out, t)
 	}
 	slices.SortFunc(out, func(a, b Target) int { return cmp.Or(b.likely-a.likely, cmp.Compare(a.URN, b.URN)) })
 	return out
+}
+
+// qualifiedType is the resource's type as its URN has it: after those of the components that it is in, such as
+// my:mod:Workers$aws:ec2/instance:Instance.
+func (r Resource) qualifiedType() string {
+	if parts := strings.SplitN(r.URN, "::", 4); len(parts) == 4 {
+		return parts[2]
+	}
+	return r.Type
+}
+
+// matches counts the resources that a pattern stands for.
+func (i Inventory) matches(pattern string) int {
+	match, n := scale.MatchTargets(pattern), 0
+	for _, r := range i.Resources {
+		if match(r.URN) {
+			n++
+		}
+	}
+	return n
 }
 
 func (i Inventory) holds(n int) bool {
@@ -116,7 +145,7 @@ func (r Resource) sizes() []string {
 		}
 	}
 	rank := func(name string) int {
-		if strings.Contains(strings.ToLower(name), "desired") {
+		if name == Replicas || strings.Contains(strings.ToLower(name), "desired") {
 			return 0
 		}
 		return 1
@@ -125,14 +154,16 @@ func (r Resource) sizes() []string {
 	return out
 }
 
-// Find is the target that somebody means: by its URN or pattern, or by the name of a resource that no other has.
+// Find is the target that somebody means: by its URN, by a pattern that matches something, or by the name of a resource
+// that no other has.
 func (i Inventory) Find(text string) (Target, bool) {
 	targets := i.Targets()
 	if at := slices.IndexFunc(targets, func(t Target) bool { return t.URN == text }); at >= 0 {
 		return targets[at], true
 	}
-	if strings.Contains(text, "*") {
-		return Target{URN: text}, true
+	if scale.IsPattern(text) {
+		n := i.matches(text)
+		return Target{URN: text, Count: n}, n > 0
 	}
 	var found []Target
 	for _, t := range targets {
@@ -146,10 +177,32 @@ func (i Inventory) Find(text string) (Target, bool) {
 	return found[0], true
 }
 
-// KeysFor are the config keys that may hold a target's count, the likely ones first: those with its number. Keys of
-// other pools are left out.
-func (i Inventory) KeysFor(t Target) []Key {
-	var out []Key
+// Near are the targets that may be meant by a text that means none: those with a name that it has too or, if there are
+// none, all of them.
+func (i Inventory) Near(text string) []Target {
+	targets := i.Targets()
+	name := lastName(text)
+	match := scale.MatchTargets(name)
+	near := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return !match(lastName(t.URN)) })
+	slices.SortStableFunc(near, func(a, b Target) int { return b.Count - a.Count })
+	if len(near) == 0 || strings.Trim(name, "*") == "" {
+		return targets
+	}
+	return near
+}
+
+// lastName is the name at the end of a URN or of a pattern.
+func lastName(urn string) string {
+	if at := strings.LastIndex(urn, "::"); at >= 0 {
+		return urn[at+len("::"):]
+	}
+	return urn
+}
+
+// KeysFor are the config keys that may hold the count of a target, and of its pool if it has a name already. The likely
+// ones come first: those with its number, then those with a word of its name, then those that sound like a size. Keys
+// of other pools are left out. The result likely says whether there is anything for the first one but its place.
+func (i Inventory) KeysFor(t Target, pool string) (out []Key, likely bool) {
 	for _, k := range i.Keys {
 		if !slices.Contains(i.Taken, k.Key) {
 			out = append(out, k)
@@ -161,22 +214,75 @@ func (i Inventory) KeysFor(t Target) []Key {
 		}
 		return slices.ContainsFunc(t.Resource.sizes(), func(p string) bool { return t.Resource.Numbers[p] == k.Value })
 	}
-	slices.SortStableFunc(out, func(a, b Key) int {
-		if fits(a) != fits(b) {
-			if fits(a) {
-				return -1
-			}
-			return 1
+	names := words(lastName(t.URN))
+	for word := range words(pool) {
+		names[word] = true
+	}
+	rank := func(k Key) (n int) {
+		if fits(k) {
+			n += 4
 		}
-		return cmp.Compare(a.Key, b.Key)
-	})
+		for word := range words(k.Key) {
+			if names[word] {
+				n |= 2
+			}
+		}
+		if sizeLike.MatchString(k.Key) {
+			n |= 1
+		}
+		return n
+	}
+	slices.SortStableFunc(out, func(a, b Key) int { return cmp.Or(rank(b)-rank(a), cmp.Compare(a.Key, b.Key)) })
+	return out, len(out) > 0 && rank(out[0]) > 0
+}
+
+// words are those of a name, however it divides them, in lower case and in the singular. Numbers are none.
+func words(name string) map[string]bool {
+	var spaced strings.Builder
+	last := ' '
+	for _, r := range name {
+		if unicode.IsUpper(r) && unicode.IsLower(last) {
+			spaced.WriteByte(' ')
+		}
+		spaced.WriteRune(unicode.ToLower(r))
+		last = r
+	}
+	out := map[string]bool{}
+	for _, word := range strings.FieldsFunc(spaced.String(), func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if word = strings.TrimSuffix(word, "s"); len(word) > 1 {
+			out[word] = true
+		}
+	}
 	return out
 }
 
-// CurrentFor is the property of the target that holds what the key holds, its real size; empty if none does.
+// keyName is what a config key looks like that is not there yet. Pulumi takes nearly any text for one.
+var keyName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]*:)?[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+// CheckKey says what is wrong with a config key for a rule; empty if nothing is.
+func (i Inventory) CheckKey(key string, path bool) string {
+	switch {
+	case slices.Contains(i.Taken, key):
+		return fmt.Sprintf("%q is that of another pool, and each needs its own", key)
+	case slices.ContainsFunc(i.Keys, func(k Key) bool { return k.Key == key }), path && key != "" && !strings.ContainsAny(key, " \t?"):
+		return ""
+	case !keyName.MatchString(key):
+		return fmt.Sprintf("must be a config key, such as workerCount or namespace:workerCount, not %q", key)
+	}
+	return ""
+}
+
+// CurrentFor is the property of the target that holds its real size: the replicas of a workload of Kubernetes, or else
+// the one that holds what the key holds; empty if there is none.
 func (i Inventory) CurrentFor(t Target, key string) string {
+	if t.Resource == nil {
+		return ""
+	}
+	if _, ok := t.Resource.Numbers[Replicas]; ok {
+		return Replicas
+	}
 	at := slices.IndexFunc(i.Keys, func(k Key) bool { return k.Key == key })
-	if t.Resource == nil || at < 0 {
+	if at < 0 {
 		return ""
 	}
 	for _, property := range t.Resource.sizes() {
@@ -189,6 +295,15 @@ func (i Inventory) CurrentFor(t Target, key string) string {
 
 // unfit are the characters that the name of a pool must not hold.
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// ListFor is a guess at what the program calls the list of the resources that a pattern stands for; empty for a single
+// resource.
+func (i Inventory) ListFor(t Target) string {
+	if t.Resource != nil {
+		return ""
+	}
+	return strings.TrimSuffix(Inventory{}.PoolFor(t), "s") + "s"
+}
 
 // PoolFor is a name for the pool of a target. The stack has no other pool of that name.
 func (i Inventory) PoolFor(t Target) string {

@@ -47,9 +47,12 @@ type Rule struct {
 	ConfigKey  string
 	ConfigPath bool
 	Min, Max   int
-	// Current is the resource's property that holds the real size, in Pulumi's spelling such as desiredCapacity; empty
-	// if there is none.
+	// Current is the resource's property that holds the real size, in Pulumi's spelling such as desiredCapacity, or
+	// spec.replicas for one inside another; empty if there is none.
 	Current string
+	// List is what the program calls the list of the resources that Pattern stands for. The real size is then how many
+	// of them exist. If it is empty, the rule does not say.
+	List string
 }
 
 //go:embed templates
@@ -113,7 +116,7 @@ func fill(name string, functions template.FuncMap, data any) (string, error) {
 
 // functions are what the templates of a language use.
 func (l Language) functions() template.FuncMap {
-	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "property": l.property}
+	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "size": l.size}
 }
 
 // quote is a string as all these languages write it. The names that occur hold nothing that the languages would read
@@ -171,6 +174,61 @@ func isReserved(word string) bool {
 		"int interface is lambda let lock map namespace new nil none nonlocal not null object or out package params pass private protected public "+
 		"pulumi raise range readonly ref return select static string struct super switch this throw true try type typeof using var void "+
 		"while with yield"), word)
+}
+
+// Counts says whether a rule in the language can count the resources of a list. In YAML there are no lists of resources.
+func (l Language) Counts() bool { return l != YAML && l != Java }
+
+// size is the expression for the real size; empty if the rule has none.
+func (l Language) size(r Rule) string {
+	if r.Current == "" {
+		return l.length(r.List)
+	}
+	path := strings.Split(r.Current, ".")
+	for i, name := range path {
+		path[i] = l.property(name)
+	}
+	of, inner := l.variable(r.Resource), ""
+	if len(path) > 1 {
+		inner = path[1]
+	}
+	switch {
+	case l == Java && inner != "":
+		return fmt.Sprintf("%s.%s().applyValue(of -> of.%s().orElse(0))", of, path[0], inner)
+	case l == Java:
+		return of + "." + path[0] + "()"
+	case l == Go && inner != "":
+		return fmt.Sprintf("%s.%s.%s()", of, path[0], inner)
+	case l == CSharp && inner != "":
+		return fmt.Sprintf("%s.%s.Apply(of => of.%s)", of, path[0], inner)
+	}
+	return of + "." + strings.Join(path, ".")
+}
+
+// length is the expression for how many of the resources in a list exist, as docs/rules.md has it. A resource that a
+// targeted update does not make has no id.
+func (l Language) length(list string) string {
+	if list == "" || !l.Counts() {
+		return ""
+	}
+	name := l.variable(list)
+	switch l {
+	case Python:
+		return fmt.Sprintf("pulumi.Output.all(*[w.id for w in %s]).apply(lambda ids: len([id for id in ids if id]))", name)
+	case Go: // of the ids that its template gathers before
+		return `pulumi.All(ids...).ApplyT(func(ids []any) int {
+			exist := 0
+			for _, id := range ids {
+				if id != pulumi.ID("") {
+					exist++
+				}
+			}
+			return exist
+		})`
+	case CSharp:
+		return fmt.Sprintf("Output.All(%s.Select(w => w.Id)).Apply(ids => ids.Count(id => !string.IsNullOrEmpty(id)))", name)
+	}
+	return fmt.Sprintf("pulumi.all(%s.map((w) => w.id)).apply((ids) => ids.filter(Boolean).length)", name)
 }
 
 // property is how the language spells a property of a resource.

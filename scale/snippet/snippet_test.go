@@ -21,6 +21,12 @@ var (
 	pattern = snippet.Rule{Pool: "w.1", Pattern: "**::aws:ec2/instance:Instance::w-*", ConfigKey: "pools.a[0].n", ConfigPath: true, Min: 0, Max: 5}
 )
 
+// workload and listed have a size that takes more than a property.
+var (
+	workload = snippet.Rule{Pool: "web", Resource: "web", ConfigKey: "webReplicas", Min: 1, Max: 9, Current: snippet.Replicas}
+	listed   = snippet.Rule{Pool: "workers", Pattern: "**::my:comp:Workers$aws:ec2/instance:Instance::w-*", ConfigKey: "n", Max: 5, List: "workers"}
+)
+
 func export(t *testing.T, l snippet.Language, r snippet.Rule) string {
 	t.Helper()
 	text, err := l.Export(r)
@@ -51,9 +57,30 @@ func TestEachLanguageHasItsIdiom(t *testing.T) {
 	}
 }
 
+func TestEachLanguageReachesTheSize(t *testing.T) {
+	const each = "current: pulumi.all(workers.map((w) => w.id)).apply((ids) => ids.filter(Boolean).length),"
+	for l, want := range map[snippet.Language][2]string{
+		snippet.TypeScript: {"current: web.spec.replicas,", each},
+		snippet.JavaScript: {"current: web.spec.replicas,", each},
+		snippet.ESModule:   {"current: web.spec.replicas,", each},
+		snippet.Python:     {`"current": web.spec.replicas,`, `"current": pulumi.Output.all(*[w.id for w in workers])`},
+		snippet.Go:         {"web.Spec.Replicas(),", "for _, worker := range workers {"},
+		snippet.CSharp:     {`["current"] = web.Spec.Apply(of => of.Replicas),`, `["current"] = Output.All(workers.Select(w => w.Id))`},
+		snippet.Java:       {"Output.tuple(web.urn(), web.spec().applyValue(of -> of.replicas().orElse(0)))", ""},
+		snippet.YAML:       {"current: ${web.spec.replicas}", ""},
+	} {
+		for i, r := range []snippet.Rule{workload, listed} {
+			got := export(t, l, r)
+			if !strings.Contains(got, want[i]) || (want[i] == "") == strings.Contains(got, "current") {
+				t.Errorf("%s: %q is not in\n%s", l, want[i], got)
+			}
+		}
+	}
+}
+
 func TestBracketsAgree(t *testing.T) {
 	for _, l := range snippet.Languages() {
-		for _, r := range []snippet.Rule{full, pattern, {Pool: "p", Resource: "p", ConfigKey: "c", Max: 1}} {
+		for _, r := range []snippet.Rule{full, pattern, workload, listed, {Pool: "p", Resource: "p", ConfigKey: "c", Max: 1}} {
 			var open []rune
 			text := export(t, l, r)
 			for _, c := range text {
@@ -78,7 +105,7 @@ func TestBracketsAgree(t *testing.T) {
 // code in TypeScript is also JavaScript. That of C# and Java is only looked at.
 func TestSnippetsParse(t *testing.T) {
 	reserved := snippet.Rule{Pool: "class", Resource: "class", ConfigKey: "ns:key", Max: 3, Current: "size"}
-	for _, r := range []snippet.Rule{full, pattern, reserved, {Pool: "p", Resource: "1 ü/x", ConfigKey: "c", Max: 1}} {
+	for _, r := range []snippet.Rule{full, pattern, reserved, workload, listed, {Pool: "p", Resource: "1 ü/x", ConfigKey: "c", Max: 1}} {
 		source := "package p\nfunc _() {\n" + export(t, snippet.Go, r) + "}\n"
 		if _, err := parser.ParseFile(token.NewFileSet(), "p.go", source, parser.AllErrors); err != nil {
 			t.Errorf("%v\n%s", err, source)
@@ -110,7 +137,7 @@ func TestSnippetsParse(t *testing.T) {
 				}
 				t.Skipf("there is no %s to parse it", c.parser[0])
 			}
-			for _, r := range []snippet.Rule{full, pattern, reserved} {
+			for _, r := range []snippet.Rule{full, pattern, reserved, workload, listed} {
 				file := filepath.Join(t.TempDir(), "snippet"+c.suffix)
 				if err := os.WriteFile(file, []byte(export(t, c.language, r)), 0o600); err != nil {
 					t.Fatal(err)
