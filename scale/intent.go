@@ -16,7 +16,7 @@ type Intent struct {
 	// Signal asks for what the pool's rule makes of an alert.
 	Signal *Signal
 
-	// Source says where the intent came from, in one word: "cli", "prometheus", "cloudwatch", "http".
+	// Source says where the intent came from, in one word: "cli", "http", or the name of a dialect such as "prometheus".
 	Source string
 	// Reason is for people: the alert's name, the user's message. It may be empty.
 	Reason string

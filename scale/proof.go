@@ -17,7 +17,8 @@ func (s *Snapshot) NeedProof(pools []string) []string {
 	return slices.Compact(out)
 }
 
-// PendingBy are the changes that keep pools from being scaled, by pool, as a proof has them. The proof may be nil.
+// PendingBy has what a proof found for each pool whose rule refuses pending changes. Pools without any are absent. A nil
+// proof gives an empty map.
 func (s *Snapshot) PendingBy(proof *Proof) map[string][]PendingChange {
 	out := map[string][]PendingChange{}
 	for _, pool := range s.NeedProof(s.Rules.Names()) {
@@ -62,9 +63,10 @@ func Extent(changes []PendingChange) (n int) {
 	return n
 }
 
-// OtherCounts are the counts for a second preview. They are the sizes that the state has. For an unsettled pool whose
-// resources tell no size, it is a count from which they differ in the other direction: an update that failed half way
-// may have made any part of a unit.
+// OtherCounts are the counts for a preview that is compared with the one at the present counts: what differs between
+// the two depends on the count, and is nobody's pending change. A pool gets the size that its state shows. An unsettled
+// one whose resources tell no size gets a count beyond its other end: an update that failed half way may have made any
+// part of a unit.
 func (s *Snapshot) OtherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
 	out := maps.Clone(sizes)
 	for pool, changes := range own {
@@ -183,7 +185,7 @@ func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChang
 const providerTypes = "pulumi:providers:"
 
 // StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on
-// is no longer so. It helps to decide again.
+// is no longer so. Whoever decides again may succeed.
 type StaleError struct {
 	// What says what has changed.
 	What string

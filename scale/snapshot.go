@@ -199,8 +199,9 @@ func ScalingsOf(updates []Update, pools []string) []Scaling {
 	return out
 }
 
-// sureOf keeps, of the scalings in the newest updates, those between which none can be missing: those since every
-// pool's count is known.
+// sureOf keeps the scalings between which none can be missing. The list of updates is cut off at its old end, so that a
+// pool's scalings are certain only after the oldest update that has its count. The latest of these moments, over all
+// pools, counts.
 func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	var since time.Time
 	for _, pool := range pools {

@@ -13,7 +13,7 @@ type Decision struct {
 	// Outcome is the decision's, such as "scale" or "cooldown".
 	Outcome string `json:"outcome"`
 	// From is the count before, Wanted the one that is asked for, and To that inside the guardrails. From is null if it
-	// is not known, and the others if the outcome leaves none to want.
+	// is not known. Wanted and To are null if none was computed, because the intent was paused, held, cleared or refused.
 	From   *int `json:"from"`
 	To     *int `json:"to"`
 	Wanted *int `json:"wanted"`

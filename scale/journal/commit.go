@@ -16,18 +16,18 @@ const groupLimit = 1024
 
 // write is what one call asks of the next transaction.
 type write struct {
-	do func(*bolt.Tx) error
-	// adds are the ids that do may bring into the journal.
+	apply func(*bolt.Tx) error
+	// adds are the ids that applying it may bring into the journal.
 	adds []string
 	err  chan error
 }
 
 var errClosed = errors.New("it is closed")
 
-// commit has do done in a transaction that other calls may share, and returns when that is on disk. do may be called
+// commit calls apply in a transaction that other calls may share, and returns when that is on disk. It may call apply
 // more than once.
-func (j *Journal) commit(do func(*bolt.Tx) error, adds ...string) error {
-	w := &write{do: do, adds: adds, err: make(chan error, 1)}
+func (j *Journal) commit(apply func(*bolt.Tx) error, adds ...string) error {
+	w := &write{apply: apply, adds: adds, err: make(chan error, 1)}
 	select {
 	case j.writes <- w:
 	case <-j.closing:
@@ -93,7 +93,7 @@ func (j *Journal) writeGroup(group []*write) {
 			return err
 		}
 		for _, w := range group {
-			if err := w.do(tx); err != nil {
+			if err := w.apply(tx); err != nil {
 				return err
 			}
 		}

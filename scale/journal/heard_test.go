@@ -144,11 +144,11 @@ func TestAnEndIsOnDiskWhateverElseIsWrittenDown(t *testing.T) {
 	end := heardAfter(2, "a", 0, true)
 	failures := make(chan error, 2)
 	j.writeGroup([]*write{
-		{do: func(tx *bolt.Tx) error {
+		{apply: func(tx *bolt.Tx) error {
 			now, _, err := j.hear(tx, end)
 			return errors.Join(err, writeHeard(tx, now))
 		}, err: failures},
-		{do: func(tx *bolt.Tx) error { return j.writeDown(tx, []string{string(heardKey("worker", "a"))}) }, err: failures},
+		{apply: func(tx *bolt.Tx) error { return j.writeDown(tx, []string{string(heardKey("worker", "a"))}) }, err: failures},
 	})
 	if err := errors.Join(<-failures, <-failures); err != nil {
 		t.Fatal(err)

@@ -8,10 +8,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// How long the queue waits before it tries something again. How long a command waits is in scale/scaler.
+// How long the queue waits before it tries something again: what could not be carried out, a pool that it settles, and
+// an alert that keeps failing. A command waits as scale/scaler says (withRetries), and so does the server for what it
+// only reads or previews. The longest wait is the command line's: mostRetryDelay in cmd/serve.go.
 
-// seenShare is how many times as often, at the longest wait, a stack is tried that a look without an engine saw to be
-// locked.
+// seenShare shortens the wait for a lock that was seen in the backend's folder: to look at it again costs nothing, so
+// the wait is at most MaxRetryDelay/seenShare.
 const seenShare = 8
 
 // retryDelay is the wait before operations that could not be carried out because of err are tried again. q.mu must be

@@ -63,7 +63,7 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 		}
 		steps := result.Steps
 		result, err = withRetries(ctx, s, func() (*scale.Result, error) {
-			return retryUnlocked(func() (*scale.Result, error) { return s.Stack.Update(ctx, next, s.Observe) })
+			return retryAtOnce(func() (*scale.Result, error) { return s.Stack.Update(ctx, next, s.Observe) })
 		})
 		if err != nil {
 			return fails(err)

@@ -134,7 +134,7 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 	ahead := o.Ahead
 	var last scale.Plan
 	report, err := withRetries(ctx, s.trying(o.Once), func() (*scale.Report, error) {
-		return retryUnlocked(func() (*scale.Report, error) {
+		return retryAtOnce(func() (*scale.Report, error) {
 			early := ahead
 			ahead = nil // whoever tries again reads again
 			return s.attempt(ctx, o, early, &last)
@@ -166,9 +166,9 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	return p.Change.ID, s.Prepare(p.Change)
 }
 
-// retryUnlocked calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if
+// retryAtOnce calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if
 // what it was decided on had changed.
-func retryUnlocked[T any](do func() (T, error)) (T, error) {
+func retryAtOnce[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	locked, ok := errors.AsType[*scale.LockedError](err)
 	if ok && locked.Removed || scale.IsA[*scale.StaleError](err) {

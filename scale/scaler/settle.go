@@ -85,7 +85,7 @@ func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 	var last scale.Plan
 	report, err := withRetries(ctx, s, func() (*scale.Report, error) {
-		return retryUnlocked(func() (*scale.Report, error) { return s.attempt(ctx, Order{settle: pools}, nil, &last) })
+		return retryAtOnce(func() (*scale.Report, error) { return s.attempt(ctx, Order{settle: pools}, nil, &last) })
 	})
 	if err != nil {
 		return err

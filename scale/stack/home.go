@@ -145,7 +145,7 @@ func newFolder(parent string) (string, error) {
 	return dir, nil
 }
 
-// isMarked says whether newFolder has made a folder.
+// isMarked says whether a folder is one that newFolder has made.
 func isMarked(dir string) bool {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {

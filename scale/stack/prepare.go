@@ -59,7 +59,8 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 }
 
 // engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very
-// change and still waits, else a new one. If the prepared one has died of something, that may be over by now.
+// change and still waits, else a new one. One that has died is replaced without an
+// error, because its cause may have passed.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
 		if e.isFor(change) && process.IsAlive(e.record.pid) && s.admit(e) == nil {

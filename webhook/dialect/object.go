@@ -108,7 +108,8 @@ func take[T any](o Object, key, what string) (T, bool) {
 	return taken, ok
 }
 
-// Text is a member that is a text. It is empty if the member is absent.
+// Text is a member that is a string. It is empty if the member is absent or null; a member of another type is noted as
+// a mistake.
 func (o Object) Text(key string) string {
 	text, _ := take[string](o, key, "a string")
 	return text
@@ -197,8 +198,8 @@ func parseJSON(body []byte) (any, error) {
 	case !utf8.Valid(body):
 		return nil, BadRequest("body", "is not UTF-8")
 	}
-	// All that is left of invalid UTF-8 are escaped halves of surrogates, which are read as U+FFFD. The decoder lets
-	// keys stand twice because parseValue reports them, with their path.
+	// The bytes are UTF-8. What the decoder may still meet are escapes such as \ud800 alone, which it reads as U+FFFD. It
+	// lets keys stand twice because parseValue reports them, with their path.
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	value, err := parseValue(d, "")
 	if err != nil {
