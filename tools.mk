@@ -12,6 +12,9 @@ DEBIAN := .tools/debian
 # The version that the CLI reports, from its pin; read only when the CLI is built.
 PULUMI_VERSION = $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/pulumi/go.mod)
 
+# The language host of programs in TypeScript.
+NODEJS := .tools/nodejs/pulumi-language-nodejs
+
 # The older CLI, and a server of Azure Blob Storage.
 OLDER_PULUMI := .tools/pulumi-3.250.0/pulumi
 AZURITE := .tools/azurite/node_modules/.package-lock.json
@@ -21,7 +24,7 @@ EXAMPLES_SDK := .tools/examples
 
 .PHONY: tools tools-test tools-bench tools-lint tools-examples tools-packages
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
-tools-test: tools $(OLDER_PULUMI) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws $(TOOLS_BIN)/versitygw $(AZURITE) ## Build what the end-to-end tests need besides
+tools-test: tools tools-examples $(NODEJS) $(OLDER_PULUMI) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws $(TOOLS_BIN)/versitygw $(AZURITE) ## Build what the end-to-end tests need besides
 tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 tools-examples: $(EXAMPLES_SDK)/node_modules/.package-lock.json ## Install the Node.js SDKs that the examples are checked with
@@ -51,8 +54,12 @@ $(TOOLS_BIN)/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.su
 $(TOOLS_BIN)/pulumi-resource-localcloud: $(filter-out %_test.go,$(wildcard examples/provider/*.go)) examples/provider/go.mod examples/provider/go.sum
 	@$(BUILD_TOOL) -o $@ examples/provider .
 
-$(TOOLS_BIN)/pulumi-language-loop: $(filter-out %_test.go,$(wildcard e2e/loop/*.go)) go.mod go.sum
+$(TOOLS_BIN)/pulumi-language-loop: $(filter-out %_test.go,$(wildcard e2e/loop/*.go e2e/languagehost/*.go)) go.mod go.sum
 	@$(BUILD_TOOL) -o $@ . ./e2e/loop
+
+# In a folder of its own: only the scripts that want it have it on PATH.
+$(NODEJS): $(filter-out %_test.go,$(wildcard e2e/nodejs/*.go e2e/languagehost/*.go)) go.mod go.sum
+	@$(BUILD_TOOL) -o $@ . ./e2e/nodejs
 
 $(TOOLS_BIN)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
 	@$(BUILD_TOOL) -o $@ tools/alertmanager tool

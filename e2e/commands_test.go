@@ -20,6 +20,7 @@ import (
 //
 //	deploy worker-pool        # the YAML example, a pool that is one resource
 //	deploy worker-loop        # one resource for each worker, and neighbours
+//	deploy worker-loop-typescript   # the same in TypeScript, with the SDKs that the examples are checked with
 //	deploy worker-pool prod   # in another directory
 //
 // Files that the script has already put into the directory win over those of the program.
@@ -29,10 +30,10 @@ func deploy(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program, dir := args[0], ts.MkAbs(args[len(args)-1])
 	source := filepath.Join(ts.Getenv("ROOT"), "examples", program)
-	if program == "worker-loop" {
+	if strings.HasPrefix(program, "worker-loop") {
 		source = filepath.Join(ts.Getenv("ROOT"), "e2e", "testdata", program)
 	}
-	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "loop.yaml", ".gitignore"} {
+	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "loop.yaml", "index.ts", "package.json", "tsconfig.json", ".gitignore"} {
 		text, err := os.ReadFile(filepath.Join(source, name))
 		to := filepath.Join(dir, name)
 		if errors.Is(err, os.ErrNotExist) || exists(to) {
@@ -41,6 +42,9 @@ func deploy(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Check(os.MkdirAll(dir, 0o755))
 		ts.Check(os.WriteFile(to, text, 0o644))
+	}
+	if exists(filepath.Join(dir, "package.json")) {
+		ts.Check(os.Symlink(filepath.Join(ts.Getenv("ROOT"), ".tools", "examples", "node_modules"), filepath.Join(dir, "node_modules")))
 	}
 	ts.Check(ts.Chdir(dir))
 	run := func(name string, args ...string) { ts.Check(ts.Exec(name, args...)) }

@@ -19,7 +19,7 @@ import (
 // binaries are what the scripts run, by their place in the repository.
 var binaries = []string{
 	".tools/bin/pulumi", ".tools/bin/pulumi-language-yaml", ".tools/bin/pulumi-language-loop", ".tools/bin/pulumi-resource-localcloud",
-	".tools/bin/alertmanager", ".tools/bin/goaws",
+	".tools/nodejs/pulumi-language-nodejs", ".tools/bin/alertmanager", ".tools/bin/goaws",
 	"bin/pulumiscale", "bin/pulumi-tool-pulumiscale",
 }
 

@@ -168,6 +168,9 @@ func (w withheld) advice() string {
 	return "is a secret; rules must not be secret (wrap it with unsecret)"
 }
 
+// IsUnknown says whether a value, as JSON has it, is one that Pulumi does not know yet.
+func IsUnknown(value any) bool { return withhold(value) == unknownValue }
+
 // withhold returns a copy of the JSON value in which every secret and every unknown is a [withheld] instead.
 func withhold(json any) any {
 	switch v := json.(type) {

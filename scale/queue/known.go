@@ -114,8 +114,11 @@ func (q *Queue) finishRead(r *reading, snap *scale.Snapshot, err error) {
 	if outcome == nil {
 		outcome = q.known.rulesErr
 	}
+	cutOff := err != nil && q.lifetime.Err() != nil // by the queue's own end, which says nothing of the stack
 	q.mu.Unlock()
-	q.tell(Refreshed{Err: outcome})
+	if !cutOff {
+		q.tell(Refreshed{Err: outcome})
+	}
 	for _, event := range news {
 		q.tell(event)
 	}

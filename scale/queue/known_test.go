@@ -90,7 +90,8 @@ func TestQueueStopsWithoutTheNextReading(t *testing.T) {
 	})
 }
 
-// What a queue that never ran has begun for others also ends with it: its observer and its journal may go afterwards.
+// What a queue that never ran has begun for others also ends with it: its observer and its journal may go afterwards. A
+// reading that this cuts off says nothing of the stack, and so nobody is told of it.
 func TestQueueThatNeverRanIsClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -107,7 +108,7 @@ func TestQueueThatNeverRanIsClosed(t *testing.T) {
 		}
 		start := time.Now()
 		q.Close()
-		if took := time.Since(start); took > 0 || w.reading != 0 || told != 1 {
+		if took := time.Since(start); took > 0 || w.reading != 0 || told != 0 {
 			t.Errorf("closed after %v with %d readings under way, of which %d were told", took, w.reading, told)
 		}
 		if err := q.Reload(t.Context()); !errors.As(err, new(*scale.UnavailableError)) {

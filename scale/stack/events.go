@@ -273,7 +273,7 @@ func (f *follower) finished(m apitype.StepEventMetadata, failed bool) {
 	if m.Type == stackType && m.New != nil {
 		f.outputs(m.New.Outputs)
 		if m.Old != nil && f.preview() {
-			f.result.ChangedOutputs = changedOutputs(m.Old.Outputs, m.New.Outputs)
+			f.result.ChangedOutputs = changedOutputs(m.Old.Outputs, m.New.Outputs, f.result.Steps)
 		}
 	}
 	key := string(m.Op) + " " + m.URN

@@ -38,18 +38,50 @@ func isPerpetual(m apitype.StepEventMetadata) bool {
 }
 
 // changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the
-// rules do not count as a change, because they tell of the scaling itself.
-func changedOutputs(before, after map[string]any) []string {
+// rules do not count as a change, because they tell of the scaling itself. But one that is not known afterwards does,
+// unless the steps make or change a target of its pool: the program counts resources that the update would not make, and
+// nobody could read the rules any more.
+func changedOutputs(before, after map[string]any, steps []scale.ResourceStep) []string {
 	names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		was, had := before[name]
 		is, has := after[name]
 		if name == scale.OutputName {
+			if losesCurrent(was, is, steps) {
+				return false
+			}
 			was, is = withoutCurrent(was), withoutCurrent(is)
 		}
 		return had == has && reflect.DeepEqual(was, is)
 	})
+}
+
+// losesCurrent says whether the current count of a pool of which the steps make and change nothing is known in one output
+// of the rules, and not in a later one.
+func losesCurrent(was, is any, steps []scale.ResourceStep) bool {
+	before, _ := was.(map[string]any)
+	after, _ := is.(map[string]any)
+	for name := range after {
+		old, _ := before[name].(map[string]any)
+		rule, _ := after[name].(map[string]any)
+		if count, had := old["current"]; !had || scale.IsUnknown(count) || !scale.IsUnknown(rule["current"]) {
+			continue
+		}
+		targets := []string{}
+		listed, _ := rule["targets"].([]any)
+		for _, target := range append(slices.Clone(listed), rule["urn"]) {
+			if text, ok := target.(string); ok {
+				targets = append(targets, text)
+			}
+		}
+		if !slices.ContainsFunc(steps, func(step scale.ResourceStep) bool {
+			return step.Op != string(apitype.OpDelete) && scale.MatchTargets(targets...)(step.URN)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutCurrent are the rules of an output without their current counts.

@@ -56,6 +56,9 @@ func TestIsPerpetual(t *testing.T) {
 }
 
 func TestChangedOutputs(t *testing.T) {
+	steps := []scale.ResourceStep{
+		{Op: "create", URN: "urn:pulumi:dev::demo::x:index:Y::changed-1"}, {Op: "delete", URN: "urn:pulumi:dev::demo::x:index:Y::gone-1"},
+	}
 	for _, c := range []struct {
 		name, before, after string
 		want                string
@@ -68,6 +71,11 @@ func TestChangedOutputs(t *testing.T) {
 		{"nor is one that comes or goes", `{"pulumiscale":{"w":{"max":9,"current":3}}}`, `{"pulumiscale":{"w":{"max":9}}}`, ""},
 		{"what else the rules say is one", `{"pulumiscale":{"w":{"max":9,"current":3}}}`, `{"pulumiscale":{"w":{"max":8,"current":3}}}`, "pulumiscale"},
 		{"so is a pool that comes", `{"pulumiscale":{"w":{"max":9}}}`, `{"pulumiscale":{"w":{"max":9},"v":{"current":1}}}`, "pulumiscale"},
+		{"a current count that is not known any more is one", `{"pulumiscale":{"w":{"urn":"urn:w","current":3}}}`, `{"pulumiscale":{"w":{"urn":"urn:w","current":"04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}}`, "pulumiscale"},
+		{"or one of a pool with patterns", `{"pulumiscale":{"w":{"targets":["**::w-*"],"current":3}}}`, `{"pulumiscale":{"w":{"targets":["**::w-*"],"current":"04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}}`, "pulumiscale"},
+		{"but not that of a pool which is changed", `{"pulumiscale":{"w":{"targets":["**::changed-*"],"current":3}}}`, `{"pulumiscale":{"w":{"targets":["**::changed-*"],"current":"04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}}`, ""},
+		{"as that is not of which resources only go", `{"pulumiscale":{"w":{"targets":["**::gone-*"],"current":3}}}`, `{"pulumiscale":{"w":{"targets":["**::gone-*"],"current":"04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}}`, "pulumiscale"},
+		{"nor one that was not known before", `{"pulumiscale":{"w":{"urn":"urn:w","current":"04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}}`, `{"pulumiscale":{"w":{"urn":"urn:w","current":"04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}}`, ""},
 		{"current in another output is like any other", `{"other":{"w":{"current":3}}}`, `{"other":{"w":{"current":5}}}`, "other"},
 		{"rules that are none are compared as they are", `{"pulumiscale":"[secret]"}`, `{"pulumiscale":{"w":{}}}`, "pulumiscale"},
 		{"so is a rule that is none", `{"pulumiscale":{"w":3}}`, `{"pulumiscale":{"w":4}}`, "pulumiscale"},
@@ -77,7 +85,7 @@ func TestChangedOutputs(t *testing.T) {
 			if json.Unmarshal([]byte(c.before), &before) != nil || json.Unmarshal([]byte(c.after), &after) != nil {
 				t.Fatal("no JSON")
 			}
-			if diff := cmp.Diff(c.want, strings.Join(changedOutputs(before, after), " ")); diff != "" {
+			if diff := cmp.Diff(c.want, strings.Join(changedOutputs(before, after, steps), " ")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			again, _ := json.Marshal(before)
