@@ -73,6 +73,7 @@ func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok
 	}
 	look, err := kept.Look(ctx, known)
 	if err != nil {
+		s.storage.reopen()
 		return traces{}, false
 	}
 	s.storage.remember(look.Newest)

@@ -56,6 +56,16 @@ func (k *keptElsewhere) open(ctx context.Context, s *Stack) *storage.Storage {
 	return opened
 }
 
+// reopen has the storage opened anew for the next look: the credentials may have been replaced in their file.
+func (k *keptElsewhere) reopen() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.storage != nil {
+		_ = k.storage.Close()
+	}
+	k.storage, k.tried = nil, false
+}
+
 func (k *keptElsewhere) newest() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -118,6 +128,9 @@ func (s *Stack) readStored(ctx context.Context, newest int) (entries []entry, co
 	ctx, end := s.look(ctx)
 	defer end()
 	updates, complete, err := kept.Newest(ctx, newest)
+	if err != nil {
+		s.storage.reopen()
+	}
 	if err != nil || len(updates) == 0 { // an empty one may be one at another place
 		return nil, false, false
 	}
