@@ -250,7 +250,7 @@ func engineHint(e *scale.EngineError, option string) string {
 		strings.Join(done, ", "), option)
 }
 
-// ownersHint says what to do where Kubernetes refused an apply because others have set a field.
+// ownersHint says what to do if Kubernetes refused an apply because others have set a field.
 func ownersHint(owners []string, option string) string {
 	take := "`pulumi.com/patchForce: \"true\"` among the resource's annotations, and `pulumi up" + option + "`, takes the field back"
 	who := strings.Join(owners, ", ")

@@ -42,7 +42,7 @@ func (s *Stack) departure(change scale.Change) *departure {
 // made to wait until it is known which update that is.
 func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
-	if !s.isInFolder() { // where a look takes next to no time
+	if !s.isInFolder() { // in a folder a look takes next to no time
 		process.Pause(engine)
 		defer process.Resume(engine)
 	}

@@ -286,6 +286,50 @@ func TestReadGivesUpWaiting(t *testing.T) {
 	}
 }
 
+// A backend that takes a connection and answers nothing keeps an engine from its lock, and so from anything.
+func TestAnEngineWhoseBackendIsSilentIsGivenUp(t *testing.T) {
+	const doc = "config:\n  demo:count: 3\n"
+	for name, run := range map[string]func(engine) error{
+		"an update": func(e engine) error {
+			_, err := e.Update(context.Background(), aChange(), scale.Unobserved)
+			return err
+		},
+		"a preview": func(e engine) error {
+			_, err := e.Preview(context.Background(), aChange(), scale.Unobserved)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t)
+			filestest.WriteAll(t, map[string]string{e.file.Path: doc})
+			e.command = clitest.New(t, "exec sleep 60").Command
+			e.options.BackendTimeout = 50 * time.Millisecond
+			err := run(e)
+			if found, ok := errors.AsType[*scale.UnavailableError](err); !ok || !strings.Contains(found.Detail, "no answer within 50ms") {
+				t.Errorf("error %v", err)
+			}
+			if diff := cmp.Diff(doc, filestest.Content(t, e.file.Path)); diff != "" {
+				t.Errorf("the file: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// Once there is an event log, the engine has its lock: however long it works, nobody gives it up.
+func TestAnEngineThatHasBegunIsNotGivenUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the engine works for a second and a half")
+	}
+	e := newEngine(t)
+	e.put("export.json", exportOf(rulesOutput))
+	e.put("events", string(eventLog(t, "scale")))
+	e.put("writes", "sleep 1.5")
+	e.options.BackendTimeout = time.Second
+	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err != nil {
+		t.Errorf("error %v", err)
+	}
+}
+
 func aChange() scale.Change {
 	return scale.Change{Settings: set("count", "5"), Targets: []string{"urn:a", "**::b"}, Message: "pulumiscale: worker 3 -> 5"}
 }

@@ -2,13 +2,20 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
@@ -138,4 +145,97 @@ func (e *engineProcess) end() {
 		e.gate.Close()
 	}
 	e.record.remove()
+}
+
+// operation is one run of the engine.
+type operation struct {
+	args []string
+	// dir has the private copy of the configuration in it and takes the event log.
+	dir string
+	// call says more of how it is run.
+	call cli.Call
+}
+
+// start starts the engine on a change.
+func (s *Stack) start(op operation, change scale.Change) (*cli.Invocation, error) {
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
+		"--suppress-outputs", "--suppress-progress")
+	for _, target := range change.Targets {
+		args = append(args, "--target", target)
+	}
+	if change.TargetDependents {
+		args = append(args, "--target-dependents")
+	}
+	if change.Refresh {
+		args = append(args, "--refresh")
+	}
+	if n := s.options.parallel(); n > 0 {
+		args = append(args, "--parallel", configfile.JSON(n))
+	}
+	op.call.Dir, op.call.Env = s.project.Dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	return s.command.Start(op.call, args...)
+}
+
+// attend follows a running engine's events to its end.
+func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.Invocation) (err error) {
+	traced, shown := child.Span(ctx)
+	defer func() { span.End(shown, err) }()
+	f.process = traced
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	f.opened = s.afterSilence(func() { stop(errSilent) }, func() { process.Kill(child.Process()) })
+	defer f.opened()
+	ended, followed := make(chan struct{}), make(chan error, 1)
+	go func() { followed <- f.follow(filepath.Join(dir, eventFile), ended) }()
+	start := time.Now()
+	stdout, stderr, code, err := child.Wait(ctx)
+	close(ended)
+	if followErr := <-followed; followErr != nil && err == nil {
+		return followErr
+	}
+	for key := range f.open {
+		span.End(f.spans[key], errStepCutOff)
+	}
+	f.result.Duration = time.Since(start)
+	f.unclean = code < 0 || lockLeft.MatchString(stderr) || lockWrite.MatchString(stderr)
+	f.damaged = lockWrite.MatchString(stderr)
+	f.meetsDamaged = !f.hasBegun && damagedLock.MatchString(stderr)
+	if err != nil && !f.hasBegun && errors.Is(context.Cause(ctx), errSilent) { // else it is an update that failed
+		return s.silent("start the " + f.operation)
+	}
+	if err != nil {
+		return s.engineError(f, failure{stdout: stdout, stderr: stderr, code: code, err: err, interrupted: ctx.Err() != nil})
+	}
+	return nil
+}
+
+// errSilent ends an engine whose backend has not answered.
+var errSilent = errors.New("the backend does not answer")
+
+// silentGrace is how long an engine whose backend does not answer may take to end by itself. The CLI hears the first
+// signal only where it waits for something that can be interrupted.
+const silentGrace = 10 * time.Second
+
+// afterSilence interrupts an engine once the backend has taken too long to answer, and kills it if it does not end. It
+// has not begun anything by then. If it got its lock after all, the lock is known to be ours.
+func (s *Stack) afterSilence(interrupt, kill func()) (answered func()) {
+	if s.options.BackendTimeout == 0 {
+		return func() {}
+	}
+	var over atomic.Bool
+	interrupting := time.AfterFunc(s.options.BackendTimeout, func() {
+		if over.Load() {
+			return
+		}
+		interrupt()
+		time.AfterFunc(silentGrace, func() {
+			if !over.Load() {
+				kill()
+			}
+		})
+	})
+	return func() {
+		over.Store(true)
+		interrupting.Stop()
+	}
 }

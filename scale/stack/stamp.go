@@ -19,7 +19,7 @@ import (
 // and its history's newest update. An update adds the latter after all that it writes of the state, and before it gives
 // its lock back. The backend's clock dates both.
 type traces struct {
-	// history is where the history is. updates is how many it has in a folder, where that can be seen at once.
+	// history is where the history is. updates is how many it has if it is in a folder, which shows that at once.
 	history string
 	updates int
 	newest  string

@@ -42,8 +42,8 @@ func openBucket(ctx context.Context, address *url.URL) (store, error) {
 	return bucket{b}, nil
 }
 
-// withScheme puts the scheme into the address of an S3 server where an older parameter, which the CLI takes and the
-// library does not, says which it is.
+// withScheme puts the scheme into the address of an S3 server that has none. An older parameter says which it is, which
+// the CLI still takes and the library does not.
 func withScheme(query url.Values) url.Values {
 	const parameter, endpoint = "disableSSL", "endpoint"
 	scheme := "https://"

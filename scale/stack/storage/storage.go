@@ -54,8 +54,8 @@ type object struct {
 // ErrUnknown says that the storage at an address is of a kind that is not looked at.
 var ErrUnknown = errors.New("not a storage that is looked at")
 
-// Open opens the storage of a stack. It asks nothing of the backend yet, but for where that is needed to find it. The
-// error is [ErrUnknown], or that of the storage's library.
+// Open opens the storage of a stack, and asks nothing of the backend yet. The error is [ErrUnknown], or that of the
+// storage's library.
 func Open(ctx context.Context, address, project, stack string) (*Storage, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {
