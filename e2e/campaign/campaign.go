@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -28,12 +29,13 @@ type campaign struct {
 	plan              []task
 	began             time.Time
 
-	mu      sync.Mutex
-	next    int
-	worlds  int
-	broken  int
-	reports []string
-	tallies map[string]*tally
+	mu     sync.Mutex
+	next   int
+	worlds int
+	broken int
+	// verdicts say of each broken round which it was and what was broken.
+	verdicts []string
+	tallies  map[string]*tally
 }
 
 // task is a round to be played.
@@ -145,8 +147,8 @@ func (c *campaign) run(ctx context.Context) (int, error) {
 	}
 	lanes.Wait()
 	c.say("%s", c.table())
-	for _, report := range c.reports { // whoever sees only the end of the output sees them
-		c.say("%s", report)
+	for _, verdict := range c.verdicts { // whoever sees only the end of the output sees them
+		c.say("%s", verdict)
 	}
 	err := errors.Join(errs...)
 	if err == nil && c.broken == 0 && c.next < len(c.plan) && c.limit == 0 {
@@ -247,11 +249,12 @@ func (c *campaign) report(ctx context.Context, w *world, task task, index, lane 
 	err := w.save(ctx, kept)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	report := fmt.Sprintf("\nBROKEN: round %d, lane %d, -seed %d -round %s:%x; the world is kept in %s\n%s", index, lane, c.seed, task.kind, task.seed, kept, w.story)
+	verdict := fmt.Sprintf("BROKEN: round %d, lane %d, -seed %d -round %s:%x; the world is kept in %s\n  %s",
+		index, lane, c.seed, task.kind, task.seed, kept, strings.Join(broken, "\n  "))
 	if log, problem := os.ReadFile(w.logPath()); problem == nil {
-		report += fmt.Sprintf("\nthe end of serve's log:\n%s\n", lastLines(string(log), 25))
+		c.say("\nthe end of serve's log:\n%s\n", lastLines(string(log), 25))
 	}
-	c.say("%s", report)
-	c.reports = append(c.reports, report)
+	c.say("%s\n%s", w.story, verdict)
+	c.verdicts = append(c.verdicts, verdict)
 	return err
 }
