@@ -182,13 +182,14 @@ type Place struct {
 	// Proxy stands between the place and whoever uses it; nil for a folder, which is at Dir.
 	Proxy *Proxy
 	Dir   string
+	name  string
 	// answers are there for S3.
 	answers *answers
 }
 
 // NewPlace makes a place by a name of small letters and digits. Whoever makes one closes its proxy.
 func (s *Server) NewPlace(ctx context.Context, name string) (*Place, error) {
-	p := &Place{}
+	p := &Place{name: name}
 	if s.Kind == File {
 		p.Dir = filepath.Join(s.dir, name)
 		p.URL = "file://" + p.Dir

@@ -2,8 +2,8 @@
 // and runs it; docs/performance.md explains the table that it writes.
 //
 // What is compared is measured in turns, so that a busy machine slows both sides. It is reported as the median of the
-// ratios of the turns, with the middle half of them. Everything is real: the engine, a provider that takes no time, a
-// file backend, and fresh processes, each on a stack of its own. After each scaling the workers are counted. No time
+// ratios of the turns, with the middle half of them. Everything is real: the engine, a provider that takes no time, the
+// backends, and fresh processes, each on a stack of its own. After each scaling the workers are counted. No time
 // makes it fail, only a wrong result does.
 //
 // All traffic stays on the loopback interface, and no load lasts longer than its section says.
@@ -56,6 +56,9 @@ func sections() []section {
 		{"deploy", "the first scaling after a deploy", (*bench).deploys},
 		{"burst", "1,000 alerts in a second", (*bench).burst},
 		{"size", "a large stack", (*bench).size},
+		{"history", "a long history in a folder", (*bench).inFolder},
+		{"s3", "state in S3, near and far, and with a long history", (*bench).onS3},
+		{"postgres", "the same in PostgreSQL", (*bench).onPostgres},
 		{"load", "as many webhooks as possible", (*bench).load},
 		{"latency", "500 webhooks per second", (*bench).latency},
 		{"idle", "memory of an idle server", (*bench).idle},

@@ -44,7 +44,7 @@ func inWords(values []float64, unit string) string {
 // render makes the report, in Markdown. engine is the engine's version.
 func render(engine string, rounds int, rows []row) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "Medians of %d rounds, in turns, with the middle half of them; Pulumi %s, %s/%s, %d CPUs, file backend, "+
+	fmt.Fprintf(&out, "Medians of %d rounds, in turns, with the middle half of them; Pulumi %s, %s/%s, %d CPUs, state in a folder unless a row says otherwise, "+
 		"a provider that takes no time.\n\n", rounds, strings.TrimSpace(engine), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	out.WriteString("| what | against | its own | the other's | found | reach | met | engine processes |\n|---|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {

@@ -63,6 +63,16 @@ func New(root, tools, target string) (*Lab, error) {
 // Close removes the lab. What runs in it must have ended.
 func (l *Lab) Close() error { return os.RemoveAll(l.dir) }
 
+// With is the same lab with other variables for what runs in it.
+func (l *Lab) With(variables ...string) *Lab {
+	other := *l
+	other.env = slices.Concat(l.env, variables) // the last one of a name is what counts
+	return &other
+}
+
+// Tools is the folder with the pinned tools.
+func (l *Lab) Tools() string { return l.tools }
+
 // Path is a file's path in the lab. Without names it is the lab's own.
 func (l *Lab) Path(names ...string) string {
 	return filepath.Join(slices.Concat([]string{l.dir}, names)...)

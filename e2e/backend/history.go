@@ -1,0 +1,79 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Lengthen adds updates to a stack's history in a place: copies of its newest one, between that and the one before. A
+// folder, S3 and PostgreSQL can do that. The stack must have two updates, and nothing may run.
+func (s *Server) Lengthen(ctx context.Context, p *Place, project, stack string, updates int) error {
+	switch s.Kind {
+	case File:
+		return lengthenFolder(p.Dir, project, stack, updates)
+	case S3: // as the gateway has its buckets
+		return lengthenFolder(filepath.Join(s.dir, p.name), project, stack, updates)
+	case Postgres:
+		return s.lengthenTable(ctx, p.name, project, stack, updates)
+	}
+	return fmt.Errorf("the history on %s cannot be made longer", s.Kind)
+}
+
+// before is how long before the newest update its copies are made to have been added, one a microsecond.
+const before = 10 * time.Millisecond
+
+// copied is the name of an update's file or key without its end, at an earlier time: STACK-NANOSECONDS.
+func copied(newest string, back time.Duration) (string, error) {
+	at := strings.LastIndexByte(newest, '-') + 1
+	nanoseconds, err := strconv.ParseInt(newest[at:], 10, 64)
+	return newest[:at] + strconv.FormatInt(nanoseconds-int64(back), 10), err
+}
+
+// endings are those of the two files that the CLI keeps of each update.
+func endings() []string { return []string{".history.json", ".checkpoint.json"} }
+
+func lengthenFolder(dir, project, stack string, updates int) error {
+	folder := filepath.Join(dir, ".pulumi", "history", project, stack)
+	kept, err := filepath.Glob(filepath.Join(folder, stack+"-*"+endings()[0]))
+	if err != nil || len(kept) < 2 {
+		return errors.Join(err, fmt.Errorf("%s has %d updates, and must have two", folder, len(kept)))
+	}
+	newest := strings.TrimSuffix(slices.Max(kept), endings()[0])
+	for _, ending := range endings() {
+		text, err := os.ReadFile(newest + ending)
+		if errors.Is(err, fs.ErrNotExist) { // the CLI can be told not to keep checkpoints
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for i := range updates {
+			name, err := copied(newest, before+time.Duration(i)*time.Microsecond)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(name+ending, text, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) lengthenTable(ctx context.Context, database, project, stack string, updates int) error {
+	prefix := strings.Join([]string{".pulumi", "history", project, stack, stack + "-"}, "/")
+	return s.sql(ctx, database, fmt.Sprintf(`
+WITH newest AS (SELECT max(substring(key from '-([0-9]+)\.history\.json$')::bigint) AS at FROM pulumi_state WHERE starts_with(key, '%[1]s'))
+INSERT INTO pulumi_state (key, data, updated_at)
+SELECT '%[1]s' || (at - %[2]d - i * 1000) || ending, data, updated_at
+FROM newest, unnest(ARRAY['%[3]s']) AS ending, generate_series(1, %[4]d) AS i, pulumi_state WHERE key = '%[1]s' || at || ending`,
+		prefix, before.Nanoseconds(), strings.Join(endings(), "','"), updates))
+}
