@@ -179,17 +179,41 @@ type Place struct {
 	// URL is for PULUMI_BACKEND_URL, and Env are the variables with the credentials that it needs.
 	URL string
 	Env []string
-	// Proxy stands between the place and whoever uses it; nil for a folder, which is at Dir.
+	// Proxy stands between the place and whoever uses it; nil for a folder.
 	Proxy *Proxy
-	Dir   string
-	name  string
+	// Name is the name of the bucket, the database or the container. Dir is where the files are of a folder, or of a
+	// bucket of S3, whose gateway keeps each object as a file.
+	Name, Dir string
 	// answers are there for S3.
 	answers *answers
 }
 
 // NewPlace makes a place by a name of small letters and digits. Whoever makes one closes its proxy.
 func (s *Server) NewPlace(ctx context.Context, name string) (*Place, error) {
-	p := &Place{name: name}
+	return s.newPlace(ctx, name, "")
+}
+
+// CopyPlace makes a place that holds what another one holds, which nobody may be using. Only S3 and PostgreSQL can.
+func (s *Server) CopyPlace(ctx context.Context, name, from string) (*Place, error) {
+	if s.Kind != S3 && s.Kind != Postgres {
+		return nil, fmt.Errorf("a place in %s cannot be copied", s.Kind)
+	}
+	return s.newPlace(ctx, name, from)
+}
+
+// RemovePlace removes a closed place in S3 or PostgreSQL, with all that it holds.
+func (s *Server) RemovePlace(ctx context.Context, p *Place) error {
+	switch s.Kind {
+	case S3:
+		return os.RemoveAll(p.Dir)
+	case Postgres:
+		return s.sql(ctx, "postgres", "DROP DATABASE "+p.Name+" WITH (FORCE)")
+	}
+	return fmt.Errorf("a place in %s cannot be removed", s.Kind)
+}
+
+func (s *Server) newPlace(ctx context.Context, name, from string) (*Place, error) {
+	p := &Place{Name: name}
 	if s.Kind == File {
 		p.Dir = filepath.Join(s.dir, name)
 		p.URL = "file://" + p.Dir
@@ -209,16 +233,23 @@ func (s *Server) NewPlace(ctx context.Context, name string) (*Place, error) {
 	address := p.Proxy.Address()
 	switch s.Kind {
 	case S3:
-		err = os.Mkdir(filepath.Join(s.dir, name), 0o755) // as the gateway has its buckets
+		p.Dir = filepath.Join(s.dir, name)
+		if from == "" {
+			err = os.Mkdir(p.Dir, 0o755) // as the gateway has its buckets
+		} else { // with the extended attributes, in which the gateway keeps what it knows of an object
+			err = run(exec.CommandContext(ctx, "cp", "-a", filepath.Join(s.dir, from), p.Dir))
+		}
 		p.URL = "s3://" + name + "?" + url.Values{
 			"region": {"us-east-1"}, "endpoint": {"http://" + address}, "s3ForcePathStyle": {"true"}, "disableSSL": {"true"},
 		}.Encode()
 		p.Env = []string{"AWS_ACCESS_KEY_ID=" + s.User, "AWS_SECRET_ACCESS_KEY=" + s.Password, "AWS_EC2_METADATA_DISABLED=true"}
 	case Postgres:
-		err = s.sql(ctx, "postgres", "CREATE DATABASE "+name)
-		p.URL = (&url.URL{
-			Scheme: "postgres", User: url.UserPassword(s.User, s.Password), Host: address, Path: name, RawQuery: "sslmode=disable",
-		}).String()
+		statement := "CREATE DATABASE " + name
+		if from != "" {
+			statement += " TEMPLATE " + from
+		}
+		err = s.sql(ctx, "postgres", statement)
+		p.URL = s.databaseURL(address, name)
 	case Azure:
 		err = s.container(ctx, name)
 		p.URL = "azblob://" + name + "?" + url.Values{"protocol": {"http"}, "domain": {address}, "localemu": {"true"}}.Encode()

@@ -17,12 +17,10 @@ import (
 // folder, S3 and PostgreSQL can do that. The stack must have two updates, and nothing may run.
 func (s *Server) Lengthen(ctx context.Context, p *Place, project, stack string, updates int) error {
 	switch s.Kind {
-	case File:
+	case File, S3:
 		return lengthenFolder(p.Dir, project, stack, updates)
-	case S3: // as the gateway has its buckets
-		return lengthenFolder(filepath.Join(s.dir, p.name), project, stack, updates)
 	case Postgres:
-		return s.lengthenTable(ctx, p.name, project, stack, updates)
+		return s.lengthenTable(ctx, p.Name, project, stack, updates)
 	}
 	return fmt.Errorf("the history on %s cannot be made longer", s.Kind)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,15 @@ func (s *Server) initialize(ctx context.Context, initdb, data string) error {
 	cmd := exec.CommandContext(ctx, initdb, "-D", data, "-A", "scram-sha-256", "-U", s.User, "--pwfile", password, "--no-sync", "--no-locale", "-E", "UTF8")
 	asSomebody(cmd)
 	return run(cmd)
+}
+
+// DatabaseURL is the address of a place's database for whoever goes past its proxy.
+func (s *Server) DatabaseURL(name string) string { return s.databaseURL(s.address, name) }
+
+func (s *Server) databaseURL(address, name string) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.UserPassword(s.User, s.Password), Host: address, Path: name, RawQuery: "sslmode=disable",
+	}).String()
 }
 
 // SQL runs a statement on the server, in its first database.

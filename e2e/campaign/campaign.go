@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 // campaign is all rounds, on a few worlds beside each other. The lanes use the fields below mu under mu.
@@ -23,6 +25,8 @@ type campaign struct {
 	ctx      context.Context
 	out      io.Writer
 	children *children
+	// states is the server that keeps the states of all worlds. It is nil if they are in folders.
+	states *backend.Server
 	// base is where the worlds are, and bin is where the toolchain is. binary is pulumiscale with the race detector.
 	base, bin, binary string
 	mounts            bool
@@ -71,7 +75,12 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 			c.mounts = true
 		}
 	}
+	if err := c.startStates(ctx, root); err != nil {
+		c.close()
+		return nil, err
+	}
 	if c.children, err = adopt(ctx); err != nil {
+		c.close()
 		return nil, err
 	}
 	c.drawPlan()
@@ -120,6 +129,9 @@ func (c *campaign) say(format string, args ...any) {
 }
 
 func (c *campaign) close() {
+	if c.states != nil {
+		_ = c.states.Down()
+	}
 	if c.mounts {
 		_ = unmount(c.base)
 	}
@@ -129,7 +141,7 @@ func (c *campaign) close() {
 // run plays all rounds and returns the exit code.
 func (c *campaign) run(ctx context.Context) (int, error) {
 	c.began = time.Now()
-	c.say("seed %d: %d rounds in %d lanes%s", c.seed, len(c.plan), c.lanes, limitText(c.limit))
+	c.say("seed %d: %d rounds in %d lanes on %s%s", c.seed, len(c.plan), c.lanes, c.backend, limitText(c.limit))
 	if !c.mounts {
 		c.say("note: nothing can be mounted here: disks that are full or read-only are skipped")
 	}

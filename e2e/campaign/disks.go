@@ -18,7 +18,7 @@ func (w *world) elsewhere() string { return filepath.Join(w.disk(), "elsewhere")
 
 // takeAway makes the backend unreachable. A file takes its place, so that no engine makes a new folder there.
 func (w *world) takeAway() error {
-	return errors.Join(os.Rename(w.backend(), w.elsewhere()), os.WriteFile(w.backend(), nil, 0o644))
+	return errors.Join(os.Rename(w.backendFolder(), w.elsewhere()), os.WriteFile(w.backendFolder(), nil, 0o644))
 }
 
 // lockDisk makes the backend's disk read-only. It tries for a while, because a file that is being written is in the
@@ -48,8 +48,8 @@ func (w *world) restoreDisks() {
 
 // putBack brings the backend back.
 func (w *world) putBack() {
-	_ = os.RemoveAll(w.backend())
-	_ = os.Rename(w.elsewhere(), w.backend())
+	_ = os.RemoveAll(w.backendFolder())
+	_ = os.Rename(w.elsewhere(), w.backendFolder())
 }
 
 // suspend stops the engines for a while. That is the nearest thing to a slow disk that needs no kernel module.

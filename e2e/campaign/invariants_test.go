@@ -324,7 +324,7 @@ func TestPictureReadsTheBackendsFiles(t *testing.T) {
 	write("cloud/web/worker-0001", "")
 	write("cloud/operations.log", "create web/worker-0001\n")
 
-	p, err := take(places{config: filepath.Join(dir, "dev.yaml"), backend: filepath.Join(dir, "backend"), cloud: filepath.Join(dir, "cloud")})
+	p, err := take(places{config: filepath.Join(dir, "dev.yaml"), store: folder(filepath.Join(dir, "backend")), cloud: filepath.Join(dir, "cloud")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestPictureReadsTheBackendsFiles(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("have %v\nwant %v", got, want)
 	}
-	if _, err := take(places{config: filepath.Join(dir, "dev.yaml"), backend: dir + "/none", cloud: dir + "/none"}); err != nil {
+	if _, err := take(places{config: filepath.Join(dir, "dev.yaml"), store: folder(dir + "/none"), cloud: dir + "/none"}); err != nil {
 		t.Errorf("what is missing is no error: %v", err)
 	}
 }

@@ -171,7 +171,7 @@ func (r *round) scaleLoop(pool string, delta int) {
 
 // loopHistory is the second stack's history.
 func (w *world) loopHistory() ([]update, error) {
-	return readHistory(filepath.Join(w.backend(), ".pulumi/history", loopProject, stackName))
+	return readHistory(w.store, loopProject)
 }
 
 // loopCounts writes the counts of the last successful update into a checkout.
@@ -204,11 +204,11 @@ func (r *round) lookAtLoop(since int) (loopEvidence, error) {
 	if err != nil || len(history) < since || since == 0 {
 		return loopEvidence{}, err
 	}
-	steps, err := readSteps(history[since-1:])
+	steps, err := readSteps(r.store, history[since-1:])
 	if err != nil {
 		return loopEvidence{}, err
 	}
-	text, err := os.ReadFile(filepath.Join(r.backend(), ".pulumi/stacks", loopProject, stackName+".json"))
+	text, err := r.store.read(stateKey(loopProject))
 	if err != nil {
 		return loopEvidence{}, err
 	}

@@ -10,10 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 func main() {
@@ -36,6 +39,8 @@ const defaultSeed = 20250917
 // options are what a campaign is told.
 type options struct {
 	root, keep, round string
+	// backend is the kind of backend that all worlds have. language is that of the second stack's program.
+	backend, language string
 	seed              uint64
 	rounds            map[string]*int
 	limit             time.Duration
@@ -54,17 +59,24 @@ func parse(args []string) (*options, error) {
 	flags.IntVar(&o.lanes, "lanes", 2, "how many worlds are worked on beside each other")
 	flags.IntVar(&o.failures, "failures", 5, "end after so many broken rounds")
 	flags.BoolVar(&o.race, "race", true, "with the race detector, which makes pulumiscale several times slower")
+	flags.StringVar(&o.backend, "backend", backend.File, "where the state is: `KIND`, one of "+strings.Join(backends(), ", "))
 	flags.StringVar(&o.keep, "keep", "", "the `folder` for the worlds of broken rounds; default: a new one for temporary files")
 	flags.StringVar(&o.root, "root", ".", "the repository")
 	flags.StringVar(&o.round, "round", "", "play one round alone: `KIND:SEED`, as a broken one is reported")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
+	if !slices.Contains(backends(), o.backend) {
+		return nil, fmt.Errorf("-backend: want one of %s, have %q", strings.Join(backends(), ", "), o.backend)
+	}
 	if o.lanes < 1 || flags.NArg() > 0 {
 		return nil, errors.New("there must be a lane, and no arguments")
 	}
 	return o, nil
 }
+
+// backends are the kinds of backends that worlds may have.
+func backends() []string { return []string{backend.File, backend.S3, backend.Postgres} }
 
 // kindName is a kind of rounds, its flag and how many there are by default.
 type kindName struct {
@@ -88,7 +100,9 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	if !isInside() {
+	// As root of a namespace nobody can become the user that PostgreSQL wants to be run by.
+	asUser := o.backend == backend.Postgres && os.Geteuid() != 0
+	if !isInside() && !asUser {
 		code, err := runInside(ctx)
 		if err == nil {
 			return code, nil

@@ -103,8 +103,8 @@ type update struct {
 	Config map[string]any `json:"config"`
 	Start  int64          `json:"startTime"`
 	End    int64          `json:"endTime"`
-	// path is the path of the entry's file.
-	path string
+	// at is the entry's key in the backend without its ending, which it shares with the checkpoint that the update left.
+	at string
 }
 
 // ours says whether pulumiscale made the update.
@@ -149,11 +149,14 @@ type lock struct {
 	PID  int    `json:"pid"`
 	User string `json:"username"`
 	Host string `json:"hostname"`
-	path string
+	key  string
 }
 
 // places are where a stack's files are.
-type places struct{ config, backend, cloud string }
+type places struct {
+	config, cloud string
+	store         store
+}
 
 // take reads the picture. It leaves out what is missing; what cannot be read is an error.
 func take(at places) (picture, error) {
@@ -162,13 +165,13 @@ func take(at places) (picture, error) {
 	if p.file, p.rest, err = readConfig(at.config); err != nil {
 		return p, err
 	}
-	if p.history, err = readHistory(filepath.Join(at.backend, ".pulumi/history", projectName, stackName)); err != nil {
+	if p.history, err = readHistory(at.store, projectName); err != nil {
 		return p, err
 	}
-	if err := p.readState(filepath.Join(at.backend, ".pulumi/stacks", projectName, stackName+".json")); err != nil {
+	if err := p.readState(at.store); err != nil {
 		return p, err
 	}
-	if p.locks, err = readLocks(at.backend); err != nil {
+	if p.locks, err = readLocks(at.store); err != nil {
 		return p, err
 	}
 	for _, pool := range pools() {
@@ -240,29 +243,31 @@ func readConfig(path string) (counts map[string]string, rest string, err error) 
 // stamp is the time in the name of a history file, by which the backend sorts them.
 var stamp = regexp.MustCompile(`-(\d+)\.history\.json$`)
 
-func readHistory(dir string) ([]update, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.history.json"))
+// The endings of an entry of the history, and of the checkpoint beside it.
+const (
+	historySuffix    = ".history.json"
+	checkpointSuffix = ".checkpoint.json"
+)
+
+func readHistory(s store, project string) ([]update, error) {
+	entries, err := s.objects(historyPrefix(project), historySuffix)
 	if err != nil {
 		return nil, err
 	}
-	when := func(name string) string {
-		if found := stamp.FindStringSubmatch(name); found != nil {
+	when := func(o object) string {
+		if found := stamp.FindStringSubmatch(o.key); found != nil {
 			return found[1]
 		}
 		return ""
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(when(a), when(b)) })
+	slices.SortFunc(entries, func(a, b object) int { return cmp.Compare(when(a), when(b)) })
 	var out []update
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
+	for _, entry := range entries {
 		var u update
-		if err := json.Unmarshal(text, &u); err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+		if err := json.Unmarshal(entry.text, &u); err != nil {
+			return nil, fmt.Errorf("read %s: %w", entry.key, err)
 		}
-		u.path = name
+		u.at = strings.TrimSuffix(entry.key, historySuffix)
 		out = append(out, u)
 	}
 	return out, nil
@@ -295,21 +300,21 @@ type checkpoint struct {
 	} `json:"checkpoint"`
 }
 
-func (p *picture) readState(path string) error {
+func (p *picture) readState(s store) error {
 	p.state = map[string]poolState{}
 	for _, pool := range pools() {
 		p.state[pool.name] = poolState{wanted: -1, size: -1, most: pool.most}
 	}
-	text, err := os.ReadFile(path)
+	text, err := s.read(stateKey(projectName))
 	if err != nil {
 		return missing(err)
 	}
 	var doc checkpoint
 	if err := json.Unmarshal(text, &doc); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read the state: %w", err)
 	}
 	if p.snapshot, err = parseSnapshot(text); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read the state: %w", err)
 	}
 	var rules map[string]struct {
 		Current *int `json:"current"`
@@ -337,19 +342,15 @@ func (p *picture) readState(path string) error {
 	return nil
 }
 
-func readLocks(backend string) ([]lock, error) {
-	names, err := filepath.Glob(filepath.Join(backend, ".pulumi/locks/organization", projectName, stackName, "*.json"))
+func readLocks(s store) ([]lock, error) {
+	held, err := s.objects(lockPrefix(), ".json")
 	if err != nil {
 		return nil, err
 	}
 	var out []lock
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has just been taken away
-		}
-		l := lock{path: name}
-		if json.Unmarshal(text, &l) == nil || len(text) > 0 {
+	for _, o := range held {
+		l := lock{key: o.key}
+		if json.Unmarshal(o.text, &l) == nil || len(o.text) > 0 {
 			out = append(out, l)
 		}
 	}

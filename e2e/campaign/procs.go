@@ -61,6 +61,13 @@ func (c *children) bury() {
 	}
 }
 
+// spare does something during which nothing is buried. It is for what starts processes by itself.
+func (c *children) spare(do func() error) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return do()
+}
+
 // start starts the command and keeps it from being buried.
 func (c *children) start(cmd *exec.Cmd) error {
 	c.mu.Lock()

@@ -31,8 +31,6 @@ type round struct {
 	mayBeUnknown bool
 	rulesChanged bool
 	clockStepped bool
-	// foreign are locks of others. They must stay until the campaign takes them away.
-	foreign []string
 
 	mu         sync.Mutex
 	events     []*event
@@ -145,7 +143,7 @@ func (r *round) settle() []string {
 		r.complain("read the stack: %v", err)
 		e.after = r.before
 	}
-	if e.steps, err = readSteps(e.after.history[min(e.since, len(e.after.history)):]); err != nil {
+	if e.steps, err = readSteps(r.store, e.after.history[min(e.since, len(e.after.history)):]); err != nil {
 		r.complain("read the history's checkpoints: %v", err)
 	}
 	if e.loop, err = r.lookAtLoop(r.people.loopSince); err != nil {
@@ -322,11 +320,6 @@ func (r *round) finishLog() {
 	r.mu.Unlock()
 	if r.cutOff && !toldOfCutOff.MatchString(log+said) {
 		r.complain("nobody was told that an update had been cut off with operations pending")
-	}
-	for _, path := range r.foreign {
-		if _, err := os.Stat(path); err == nil {
-			r.complain("the campaign forgot a lock: %s", path)
-		}
 	}
 	if s := r.running(); s != nil {
 		s.from = int64(len(text)) // what was looked at is not told again

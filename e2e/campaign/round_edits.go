@@ -212,17 +212,16 @@ func (r *round) renameStack() func() {
 
 // removeStack takes the stack out of the backend as `pulumi stack rm` does, under a lock, and puts it back.
 func (r *round) removeStack() func() {
-	path := filepath.Join(r.backend(), ".pulumi/stacks", projectName, stackName+".json")
-	held := filepath.Join(r.backend(), ".pulumi/locks/organization", projectName, stackName, "ad000000-0000-4000-8000-000000000000.json")
+	state, held := stateKey(projectName), lockPrefix()+"ad000000-0000-4000-8000-000000000000.json"
 	text := fmt.Sprintf(`{"pid":4242,"username":"admin","hostname":"elsewhere","timestamp":%q}`, time.Now().UTC().Format(time.RFC3339Nano))
 	alone := r.until(20*time.Second, func() bool {
-		if os.MkdirAll(filepath.Dir(held), 0o755) != nil || os.WriteFile(held, []byte(text), 0o644) != nil {
+		if r.store.write(held, []byte(text)) != nil {
 			return false
 		}
-		if locks, err := readLocks(r.backend()); err == nil && len(locks) == 1 {
+		if locks, err := readLocks(r.store); err == nil && len(locks) == 1 {
 			return true
 		}
-		_ = os.Remove(held)
+		_ = r.store.remove(held)
 		r.pause(50 * time.Millisecond)
 		return false
 	})
@@ -232,15 +231,15 @@ func (r *round) removeStack() func() {
 	}
 	extensions := []string{"", ".attrs", ".bak", ".bak.attrs"}
 	for _, ext := range extensions {
-		_ = os.Rename(path+ext, path+ext+".away")
+		_ = r.store.rename(state+ext, state+ext+".away")
 	}
-	_ = os.Remove(held)
+	_ = r.store.remove(held)
 	return func() {
-		if _, err := os.Stat(path); err == nil {
+		if holds(r.store, state) {
 			r.complain("somebody made the removed stack again")
 		}
 		for _, ext := range extensions {
-			_ = os.Rename(path+ext+".away", path+ext)
+			_ = r.store.rename(state+ext+".away", state+ext)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (r *round) drawMoment() func() {
 }
 
 func (r *round) isLocked() bool {
-	locks, err := readLocks(r.backend())
+	locks, err := readLocks(r.store)
 	return err == nil && len(locks) > 0
 }
 
@@ -201,17 +201,13 @@ func (r *round) foreignLock() {
 	variant := r.rng.IntN(3)
 	cli, web := r.drawFor(pools()[0], 0), r.drawFor(pools()[0], 0)
 	wait := time.Duration(300+r.rng.IntN(700)) * time.Millisecond
-	var path, holder string
+	var key, holder string
 	switch variant {
 	case 0: // another machine
-		path = filepath.Join(r.backend(), ".pulumi/locks/organization", projectName, stackName, "c0ffee00-0000-4000-8000-000000000000.json")
+		key = lockPrefix() + "c0ffee00-0000-4000-8000-000000000000.json"
 		holder = "somebody@elsewhere"
 		text := fmt.Sprintf(`{"pid":4242,"username":"somebody","hostname":"elsewhere","timestamp":%q}`, time.Now().UTC().Format(time.RFC3339Nano))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			r.complain("%v", err)
-			return
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		if err := r.store.write(key, []byte(text)); err != nil {
 			r.complain("%v", err)
 			return
 		}
@@ -220,9 +216,9 @@ func (r *round) foreignLock() {
 		if !ok {
 			return
 		}
-		path, holder = held.path, fmt.Sprintf("(pid %d)", held.PID)
+		key, holder = held.key, fmt.Sprintf("(pid %d)", held.PID)
 	}
-	r.story.tell("a lock of %s: %s", holder, filepath.Base(path))
+	r.story.tell("a lock of %s: %s", holder, filepath.Base(key))
 	s := r.scale(cli, r.program())
 	r.send(web)
 	<-s.done
@@ -231,7 +227,7 @@ func (r *round) foreignLock() {
 		r.complain("a scaling of a stack that %s has locked ended with %s: %s", holder, cli.event.told, cli.event.reason)
 	}
 	r.waitsFor(web.event, holder)
-	if _, err := os.Stat(path); err != nil {
+	if !holds(r.store, key) {
 		r.complain("the lock of %s was broken", holder)
 	}
 	r.releaseForeign(variant)
@@ -265,7 +261,7 @@ func (r *round) hangingUp(dead bool) (lock, bool) {
 		r.complain("somebody's pulumi up does not hang")
 		return lock{}, false
 	}
-	locks, _ := readLocks(r.backend())
+	locks, _ := readLocks(r.store)
 	if dead {
 		strike(r.mark(), syscall.SIGKILL, func(m member) bool { return m.part != other })
 		r.story.tell("killed it")

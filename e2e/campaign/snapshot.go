@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 )
@@ -32,16 +31,16 @@ type step struct {
 }
 
 // readSteps reads the checkpoints of the updates.
-func readSteps(updates []update) ([]step, error) {
+func readSteps(s store, updates []update) ([]step, error) {
 	out := make([]step, len(updates))
 	for i, u := range updates {
-		text, err := os.ReadFile(strings.TrimSuffix(u.path, ".history.json") + ".checkpoint.json")
+		text, err := s.read(u.at + checkpointSuffix)
 		if err != nil {
 			return nil, err
 		}
 		left, err := parseSnapshot(text)
 		if err != nil {
-			return nil, fmt.Errorf("the checkpoint beside %s: %w", u.path, err)
+			return nil, fmt.Errorf("the checkpoint of %s: %w", u.at, err)
 		}
 		out[i] = step{u, left}
 	}

@@ -11,14 +11,21 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 // world is a place of its own with a deployed stack, two checkouts of its program, and a server.
 type world struct {
 	*campaign
 	dir, name string
-	server    *server
-	story     *story
+	// place is where the backend is, and store is what it holds. The campaign's own server, if there is one, is states.
+	place  *backend.Place
+	store  store
+	server *server
+	story  *story
+	// undo ends what was done to the backend's server. It is nil if nothing was.
+	undo func() error
 	// rounds is how many rounds it has seen.
 	rounds int
 	// edition is what is deployed. Between two rounds it is also what stands in the server's checkout.
@@ -27,18 +34,18 @@ type world struct {
 	loopEdition loopEdition
 }
 
-// The folders of a world. The backend is a folder on its own disk, so that it can be moved away and its disk can be
+// The folders of a world. A backend that is a folder has its own disk, so that it can be moved away and its disk can be
 // filled.
-func (w *world) program() string { return filepath.Join(w.dir, "program") }
-func (w *world) copy() string    { return filepath.Join(w.dir, "copy") }
-func (w *world) bare() string    { return filepath.Join(w.dir, "bare") }
-func (w *world) disk() string    { return filepath.Join(w.dir, "disk") }
-func (w *world) backend() string { return filepath.Join(w.dir, "disk", "backend") }
-func (w *world) cloud() string   { return filepath.Join(w.dir, "cloud") }
-func (w *world) state() string   { return filepath.Join(w.dir, "state") }
-func (w *world) config() string  { return filepath.Join(w.program(), "Pulumi."+stackName+".yaml") }
-func (w *world) faults() string  { return filepath.Join(w.cloud(), "faults.json") }
-func (w *world) clock() string   { return filepath.Join(w.dir, "clock") }
+func (w *world) program() string       { return filepath.Join(w.dir, "program") }
+func (w *world) copy() string          { return filepath.Join(w.dir, "copy") }
+func (w *world) bare() string          { return filepath.Join(w.dir, "bare") }
+func (w *world) disk() string          { return filepath.Join(w.dir, "disk") }
+func (w *world) backendFolder() string { return filepath.Join(w.dir, "disk", "backend") }
+func (w *world) cloud() string         { return filepath.Join(w.dir, "cloud") }
+func (w *world) state() string         { return filepath.Join(w.dir, "state") }
+func (w *world) config() string        { return filepath.Join(w.program(), "Pulumi."+stackName+".yaml") }
+func (w *world) faults() string        { return filepath.Join(w.cloud(), "faults.json") }
+func (w *world) clock() string         { return filepath.Join(w.dir, "clock") }
 
 // mark is in the environment of all the world's processes.
 func (w *world) mark() string { return "CAMPAIGN_WORLD=" + w.dir }
@@ -51,11 +58,12 @@ func (w *world) env() []string {
 			out = append(out, variable)
 		}
 	}
+	out = append(out, w.place.Env...)
 	return append(out, w.mark(), "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "TMPDIR="+filepath.Join(w.dir, "tmp"),
-		"HOME="+filepath.Join(w.dir, "home"), "PULUMI_HOME="+filepath.Join(w.dir, "home", ".pulumi"), "PULUMI_BACKEND_URL=file://"+w.backend(),
+		"HOME="+filepath.Join(w.dir, "home"), "PULUMI_HOME="+filepath.Join(w.dir, "home", ".pulumi"), "PULUMI_BACKEND_URL="+w.place.URL,
 		"PULUMI_STACK="+stackName, "PULUMI_CONFIG_PASSPHRASE=campaign", "PULUMI_SKIP_UPDATE_CHECK=true",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true", "LOCALCLOUD_FOLDER="+w.cloud(), "CAMPAIGN_CLOCK="+w.clock(),
-		"PULUMISCALE_RETRIES=3", "PULUMISCALE_RETRY_DELAY=100ms", "GORACE=atexit_sleep_ms=0 exitcode=66", "NO_COLOR=1", "GOGC=400",
+		"PULUMISCALE_RETRIES=3", "PULUMISCALE_RETRY_DELAY=100ms", "PULUMISCALE_BACKEND_TIMEOUT="+backendTimeout.String(), "GORACE=atexit_sleep_ms=0 exitcode=66", "NO_COLOR=1", "GOGC=400",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=campaign", "GIT_AUTHOR_EMAIL=campaign@example.com",
 		"GIT_COMMITTER_NAME=campaign", "GIT_COMMITTER_EMAIL=campaign@example.com")
 }
@@ -75,13 +83,19 @@ func (w *world) plainUp(ctx context.Context, dir string) (string, error) {
 	return w.pulumi(ctx, dir, "up", "--yes", "--skip-preview", "--stack", stackName)
 }
 
+// backendTimeout is how long the backend may take to answer pulumiscale any one question.
+const backendTimeout = 10 * time.Second
+
 // makeTemplate deploys the stack that every world begins as a copy of.
 func (c *campaign) makeTemplate(ctx context.Context) error {
 	w := &world{campaign: c, dir: filepath.Join(c.base, "template"), story: newStory()}
-	for _, dir := range []string{w.program(), w.backend(), w.cloud(), w.state(), filepath.Join(w.dir, "home"), filepath.Join(w.dir, "tmp")} {
+	for _, dir := range []string{w.program(), w.disk(), w.cloud(), w.state(), filepath.Join(w.dir, "home"), filepath.Join(w.dir, "tmp")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
+	}
+	if err := w.openPlace(ctx, templatePlace, ""); err != nil {
+		return err
 	}
 	err := errors.Join(
 		os.WriteFile(filepath.Join(w.program(), "Pulumi.yaml"), []byte(programText(firstEdition(), nil)), 0o644),
@@ -113,7 +127,7 @@ func (c *campaign) makeTemplate(ctx context.Context) error {
 			return err
 		}
 	}
-	return os.RemoveAll(filepath.Join(w.bare(), ".git"))
+	return errors.Join(os.RemoveAll(filepath.Join(w.bare(), ".git")), w.closePlace(false))
 }
 
 // newWorld makes a world. Its bare checkout is in no repository.
@@ -129,6 +143,9 @@ func (c *campaign) newWorld(ctx context.Context, name string) (*world, error) {
 			return nil, err
 		}
 	}
+	if err := w.openPlace(ctx, name, templatePlace); err != nil {
+		return nil, err
+	}
 	_, err := w.run(ctx, template, "cp", "-a", ".", w.dir)
 	return w, err
 }
@@ -140,6 +157,9 @@ func (w *world) close() {
 	}
 	w.killAll()
 	w.heal()
+	if err := w.closePlace(true); err != nil {
+		w.say("note: the backend of %s stays: %v", w.name, err)
+	}
 	if w.mounts {
 		_ = unmount(w.disk())
 		_ = unmount(w.state())
@@ -157,13 +177,19 @@ func (w *world) killAll() {
 
 // picture reads the stack's files.
 func (w *world) picture() (picture, error) {
-	return take(places{config: w.config(), backend: w.backend(), cloud: w.cloud()})
+	return take(places{config: w.config(), store: w.store, cloud: w.cloud()})
 }
 
 // heal undoes every fault that the world may have.
 func (w *world) heal() {
 	_ = os.Remove(w.faults())
 	w.resume()
+	if w.undo != nil {
+		if err := w.undo(); err != nil {
+			w.story.tell("the backend is not healed: %v", err)
+		}
+		w.undo = nil
+	}
 	w.restoreDisks()
 	if w.mounts {
 		_ = thaw(w.config())
@@ -177,6 +203,9 @@ func (w *world) save(ctx context.Context, to string) error {
 	}
 	if _, err := w.run(ctx, w.dir, "cp", "-a", ".", to); err != nil {
 		w.story.tell("not all of the world is kept: %v", err)
+	}
+	if err := w.savePlace(filepath.Join(to, "backend")); err != nil {
+		w.story.tell("not all of the backend is kept: %v", err)
 	}
 	return os.WriteFile(filepath.Join(to, "story.txt"), []byte(w.story.String()), 0o644)
 }

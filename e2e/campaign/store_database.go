@@ -1,0 +1,87 @@
+package main
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+)
+
+// database is the store of a backend in PostgreSQL: the table of the CLI, a row for each object. The connection is kept,
+// since nobody can make a new one in some of the outages.
+type database struct{ *sql.DB }
+
+// ourName is what the server calls the connections of the campaign's own.
+const ourName = "campaign"
+
+func openDatabase(url string) (database, error) {
+	db, err := sql.Open("pgx", url+"&application_name="+ourName)
+	if err != nil {
+		return database{}, err
+	}
+	db.SetMaxOpenConns(1)
+	return database{db}, nil
+}
+
+// row is a row's data.
+type row struct {
+	Text []byte `json:"data"` // in base64
+}
+
+func (d database) objects(prefix, suffix string) ([]object, error) {
+	rows, err := d.Query(`SELECT key, data FROM pulumi_state WHERE starts_with(key, $1) AND right(key, length($2)) = $2 ORDER BY key COLLATE "C"`, prefix, suffix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []object
+	for rows.Next() {
+		var key string
+		var text []byte
+		if err := rows.Scan(&key, &text); err != nil {
+			return nil, err
+		}
+		var data row
+		if err := json.Unmarshal(text, &data); err != nil {
+			return nil, fmt.Errorf("read %s: %w", key, err)
+		}
+		out = append(out, object{key, data.Text})
+	}
+	return out, rows.Err()
+}
+
+func (d database) read(key string) ([]byte, error) {
+	var text []byte
+	err := d.QueryRow("SELECT data FROM pulumi_state WHERE key = $1", key).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var data row
+	err = json.Unmarshal(text, &data)
+	return data.Text, err
+}
+
+func (d database) write(key string, text []byte) error {
+	data, err := json.Marshal(row{text})
+	if err != nil {
+		return err
+	}
+	_, err = d.Exec("INSERT INTO pulumi_state (key, data) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET data = $2, updated_at = now()", key, string(data))
+	return err
+}
+
+func (d database) remove(key string) error {
+	_, err := d.Exec("DELETE FROM pulumi_state WHERE key = $1", key)
+	return err
+}
+
+func (d database) rename(from, to string) error {
+	_, err := d.Exec("UPDATE pulumi_state SET key = $2 WHERE key = $1", from, to)
+	return err
+}
