@@ -244,11 +244,7 @@ func (s *Server) newPlace(ctx context.Context, name, from string) (*Place, error
 		}.Encode()
 		p.Env = []string{"AWS_ACCESS_KEY_ID=" + s.User, "AWS_SECRET_ACCESS_KEY=" + s.Password, "AWS_EC2_METADATA_DISABLED=true"}
 	case Postgres:
-		statement := "CREATE DATABASE " + name
-		if from != "" {
-			statement += " TEMPLATE " + from
-		}
-		err = s.sql(ctx, "postgres", statement)
+		err = s.createDatabase(ctx, name, from)
 		p.URL = s.databaseURL(address, name)
 	case Azure:
 		err = s.container(ctx, name)

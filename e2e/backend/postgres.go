@@ -55,6 +55,18 @@ func (s *Server) databaseURL(address, name string) string {
 	}).String()
 }
 
+// createDatabase creates a database, or a copy of one. The CLI takes the name, which is the path of the address, for a
+// folder.
+func (s *Server) createDatabase(ctx context.Context, name, from string) error {
+	if from == "" {
+		return s.sql(ctx, "postgres", "CREATE DATABASE "+name)
+	}
+	if err := s.sql(ctx, "postgres", "CREATE DATABASE "+name+" TEMPLATE "+from); err != nil {
+		return err
+	}
+	return s.sql(ctx, name, fmt.Sprintf("UPDATE pulumi_state SET key = '%s/' || substr(key, length('%s/') + 1)", name, from))
+}
+
 // SQL runs a statement on the server, in its first database.
 func (s *Server) SQL(ctx context.Context, statement string) error {
 	return s.sql(ctx, "postgres", statement)

@@ -53,7 +53,7 @@ func (w *world) openPlace(ctx context.Context, name, from string) error {
 		w.store = folder(w.place.Dir)
 		return nil
 	}
-	w.store, err = openDatabase(w.states.DatabaseURL(name))
+	w.store, err = openDatabase(w.states.DatabaseURL(name), name)
 	return err
 }
 
