@@ -30,8 +30,10 @@ RATE ?= 50
 TIME ?=
 # More flags for the hostile battery, such as -only 'tokens/'.
 HOSTILE ?=
-# Where the campaign's choices come from (empty: its default seed), and more of its flags.
+# Where the campaign's choices come from (empty: its default seed), where its worlds' state is (empty: in a folder), and
+# more of its flags.
 SEED ?=
+BACKEND ?=
 CAMPAIGN ?=
 
 include tools.mk
@@ -96,10 +98,10 @@ hostile: tools build ## Send a server what means harm, and take its disk, descri
 	@go build -o $(BIN)/hostile/hostile ./e2e/hostile
 	@$(BIN)/hostile/hostile -program $(BIN)/hostile $(HOSTILE)
 
-campaign: tools ## Break things at random moments and check what must hold; SEED=7 TIME=10m CAMPAIGN='-round kill:1f'
+campaign: tools-campaign ## Break things at random moments and check what must hold; BACKEND=s3 or postgres; SEED=7 TIME=10m CAMPAIGN='-round kill:1f'
 	@mkdir -p $(BIN)/campaign
 	@go build -o $(BIN)/campaign/campaign ./e2e/campaign
-	@$(BIN)/campaign/campaign $(if $(SEED),-seed $(SEED)) -time $(or $(TIME),0) $(CAMPAIGN)
+	@$(BIN)/campaign/campaign $(if $(SEED),-seed $(SEED)) $(if $(BACKEND),-backend $(BACKEND)) -time $(or $(TIME),0) $(CAMPAIGN)
 
 clean: ## Remove what was built and the demo; the pinned tools stay
 	rm -rf $(BIN) dist demo

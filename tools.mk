@@ -22,9 +22,10 @@ AZURITE := .tools/azurite/node_modules/.package-lock.json
 # Where the Node.js SDKs go that the documentation and the examples are checked with.
 EXAMPLES_SDK := .tools/examples
 
-.PHONY: tools tools-test tools-bench tools-lint tools-examples tools-packages
+.PHONY: tools tools-test tools-campaign tools-bench tools-lint tools-examples tools-packages
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
 tools-test: tools tools-examples $(NODEJS) $(OLDER_PULUMI) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws $(TOOLS_BIN)/versitygw $(AZURITE) ## Build what the end-to-end tests need besides
+tools-campaign: tools $(TOOLS_BIN)/pulumi-language-loop $(if $(findstring s3,$(BACKEND) $(CAMPAIGN)),$(TOOLS_BIN)/versitygw) $(if $(findstring typescript,$(CAMPAIGN)),$(NODEJS) tools-examples) ## Build what the campaign needs besides
 tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 tools-examples: $(EXAMPLES_SDK)/node_modules/.package-lock.json ## Install the Node.js SDKs that the examples are checked with

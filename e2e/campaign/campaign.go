@@ -57,8 +57,8 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 		return nil, err
 	}
 	c := &campaign{options: o, ctx: ctx, out: out, bin: filepath.Join(root, ".tools", "bin"), tallies: map[string]*tally{}}
-	for _, name := range []string{"pulumi", "pulumi-language-loop", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
-		if _, err := os.Stat(filepath.Join(c.bin, name)); err != nil {
+	for _, path := range c.needs() {
+		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("%w: run `make campaign`", err)
 		}
 	}
@@ -89,6 +89,26 @@ func newCampaign(ctx context.Context, o *options, out io.Writer) (*campaign, err
 		return nil, err
 	}
 	return c, nil
+}
+
+// tool is a path in the folder of the pinned tools.
+func (c *campaign) tool(path ...string) string {
+	return filepath.Join(append([]string{filepath.Dir(c.bin)}, path...)...)
+}
+
+// needs are the tools that the campaign needs.
+func (c *campaign) needs() []string {
+	var out []string
+	for _, name := range []string{"pulumi", "pulumi-language-loop", "pulumi-language-yaml", "pulumi-resource-localcloud"} {
+		out = append(out, c.tool("bin", name))
+	}
+	if c.language == typescript {
+		out = append(out, c.tool("nodejs", "pulumi-language-nodejs"), c.tool("examples", "node_modules", "@pulumi", "pulumi"))
+	}
+	if c.backend == backend.S3 {
+		out = append(out, c.tool("bin", "versitygw"))
+	}
+	return out
 }
 
 // build builds pulumiscale with a clock that can be set. It adds the race detector, unless that is not wanted.

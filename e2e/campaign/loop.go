@@ -28,21 +28,71 @@ func (w *world) loopClone() string { return filepath.Join(w.dir, "loop-clone") }
 // loopEdition is in what its checkouts differ, besides the counts.
 type loopEdition struct{ tag, release, note string }
 
+// loopProgram is the program in a language.
+type loopProgram struct {
+	// folder is the program's folder in e2e/testdata, and file is the program in it.
+	folder, file string
+	// adapt gives the program a neighbour and an output that is not the rules. There is only one cloud, and it has a
+	// balancer named front already.
+	adapt func(text string) string
+	// tag and release are the lines with a property of the neighbour and with the output. A value is between their groups.
+	tag, release *regexp.Regexp
+}
+
+// typescript is the language whose host and packages are not needed otherwise.
+const typescript = "typescript"
+
+// loopPrograms are the program by its language. They have the same resources, rules and config keys.
+func loopPrograms() map[string]loopProgram {
+	return map[string]loopProgram{
+		"loop": {
+			folder: loopProject, file: "loop.yaml",
+			adapt: func(text string) string {
+				text = strings.Replace(text, "name: front", "name: gate", 1)
+				return strings.Replace(text, "outputs:\n", "outputs:\n  release: none\n", 1)
+			},
+			tag: regexp.MustCompile(`(?m)^(    tag: ).*()$`), release: regexp.MustCompile(`(?m)^(  release: ).*()$`),
+		},
+		typescript: {
+			folder: loopProject + "-typescript", file: "index.ts",
+			adapt: func(text string) string { return text + loopNeighbour },
+			tag:   regexp.MustCompile(`(?m)^(const tag = ").*(";)$`), release: regexp.MustCompile(`(?m)^(export const release = ").*(";)$`),
+		},
+	}
+}
+
+// loopNeighbour is what the program in TypeScript has besides its workers.
+const loopNeighbour = `
+class Balancer extends pulumi.CustomResource {
+    constructor(name: string, tag: string) {
+        super("localcloud:index:Balancer", name, { name, tag }, { version: "0.1.0" });
+    }
+}
+
+const tag = "blue";
+new Balancer("gate", tag);
+
+export const release = "none";
+`
+
 // makeLoop deploys it.
 func (w *world) makeLoop() error {
-	if err := os.CopyFS(w.loop(), os.DirFS(filepath.Join(w.root, "e2e", "testdata", loopProject))); err != nil {
+	loop := loopPrograms()[w.language]
+	if err := os.CopyFS(w.loop(), os.DirFS(filepath.Join(w.root, "e2e", "testdata", loop.folder))); err != nil {
 		return err
 	}
-	path := filepath.Join(w.loop(), "loop.yaml")
+	path := filepath.Join(w.loop(), loop.file)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	// There is only one cloud, and it has a balancer of that name already.
-	program := strings.Replace(string(text), "name: front", "name: gate", 1)
-	program = strings.Replace(program, "outputs:\n", "outputs:\n  release: none\n", 1)
-	if err := os.WriteFile(path, []byte(program), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(loop.adapt(string(text))), 0o644); err != nil {
 		return err
+	}
+	if w.language == typescript {
+		if err := os.Symlink(w.tool("examples", "node_modules"), filepath.Join(w.loop(), "node_modules")); err != nil {
+			return err
+		}
 	}
 	if err := w.writeLoop(w.loop(), loopEdition{}); err != nil {
 		return err
@@ -56,20 +106,16 @@ func (w *world) makeLoop() error {
 	return err
 }
 
-var (
-	loopTag     = regexp.MustCompile(`(?m)^(    tag: ).*$`)
-	loopRelease = regexp.MustCompile(`(?m)^(  release: ).*$`)
-)
-
 // writeLoop writes an edition into a checkout.
 func (w *world) writeLoop(dir string, e loopEdition) error {
-	path, config := filepath.Join(dir, "loop.yaml"), filepath.Join(dir, "Pulumi."+stackName+".yaml")
+	loop := loopPrograms()[w.language]
+	path, config := filepath.Join(dir, loop.file), filepath.Join(dir, "Pulumi."+stackName+".yaml")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	program := loopTag.ReplaceAllString(string(text), "${1}blue"+e.tag)
-	program = loopRelease.ReplaceAllString(program, "${1}r"+e.release)
+	program := loop.tag.ReplaceAllString(string(text), "${1}blue"+e.tag+"${2}")
+	program = loop.release.ReplaceAllString(program, "${1}r"+e.release+"${2}")
 	if err := os.WriteFile(path, []byte(program), 0o644); err != nil {
 		return err
 	}

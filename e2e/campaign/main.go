@@ -60,6 +60,7 @@ func parse(args []string) (*options, error) {
 	flags.IntVar(&o.failures, "failures", 5, "end after so many broken rounds")
 	flags.BoolVar(&o.race, "race", true, "with the race detector, which makes pulumiscale several times slower")
 	flags.StringVar(&o.backend, "backend", backend.File, "where the state is: `KIND`, one of "+strings.Join(backends(), ", "))
+	flags.StringVar(&o.language, "language", "loop", "what the second stack's program is written in: `LANGUAGE`, loop or "+typescript)
 	flags.StringVar(&o.keep, "keep", "", "the `folder` for the worlds of broken rounds; default: a new one for temporary files")
 	flags.StringVar(&o.root, "root", ".", "the repository")
 	flags.StringVar(&o.round, "round", "", "play one round alone: `KIND:SEED`, as a broken one is reported")
@@ -68,6 +69,9 @@ func parse(args []string) (*options, error) {
 	}
 	if !slices.Contains(backends(), o.backend) {
 		return nil, fmt.Errorf("-backend: want one of %s, have %q", strings.Join(backends(), ", "), o.backend)
+	}
+	if _, known := loopPrograms()[o.language]; !known {
+		return nil, fmt.Errorf("-language: want loop or %s, have %q", typescript, o.language)
 	}
 	if o.lanes < 1 || flags.NArg() > 0 {
 		return nil, errors.New("there must be a lane, and no arguments")

@@ -189,7 +189,7 @@ func members(mark string) []member {
 		args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
 		m := member{pid: p.pid}
 		switch name := filepath.Base(args[0]); {
-		case strings.HasPrefix(name, "pulumi-"):
+		case strings.HasPrefix(name, "pulumi-") || name == "node": // a language host's program goes with it
 			m.part = plugin
 		case name == "pulumi":
 			if slices.Contains(args, "up") {

@@ -67,7 +67,7 @@ func (r *round) playPending() {
 	if r.rng.IntN(5) == 0 {
 		r.refresher(within())
 	}
-	if r.rng.IntN(4) == 0 {
+	if r.rng.IntN(4) == 0 || r.language == typescript { // whoever asks for it wants to see it
 		history, err := r.loopHistory()
 		if err != nil {
 			r.complain("%v", err)
