@@ -18,8 +18,8 @@ type outage struct {
 	mounted bool
 	// begin may take as long as the outage lasts. What it does is undone by heal.
 	begin func(r *round, lasts time.Duration) error
-	// times says how much longer than others it lasts; 0: no longer.
-	times time.Duration
+	// times is how many times longer than others it lasts; 0: no longer.
+	times int
 }
 
 // outages are those of a kind of backend.
@@ -46,7 +46,7 @@ func outages(kind string) []outage {
 func (r *round) playOutage() {
 	all := outages(r.backend)
 	out := all[r.rng.IntN(len(all))]
-	moment, lasts := r.drawMoment(), time.Duration(100+r.rng.IntN(2000))*time.Millisecond*max(out.times, 1)
+	moment, lasts := r.drawMoment(), time.Duration((100+r.rng.IntN(2000))*max(out.times, 1))*time.Millisecond
 	r.slowCloud()
 	for range 1 + r.rng.IntN(3) {
 		r.send(r.draw(time.Duration(r.rng.IntN(400)) * time.Millisecond))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ type row struct {
 }
 
 func (d database) objects(prefix, suffix string) ([]object, error) {
-	rows, err := d.Query(`SELECT key, data FROM pulumi_state WHERE starts_with(key, $1) AND right(key, length($2)) = $2 ORDER BY key COLLATE "C"`, d.base+prefix, suffix)
+	rows, err := d.QueryContext(context.Background(), `SELECT key, data FROM pulumi_state WHERE starts_with(key, $1) AND right(key, length($2)) = $2 ORDER BY key COLLATE "C"`, d.base+prefix, suffix)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (d database) objects(prefix, suffix string) ([]object, error) {
 
 func (d database) read(key string) ([]byte, error) {
 	var text []byte
-	err := d.QueryRow("SELECT data FROM pulumi_state WHERE key = $1", d.base+key).Scan(&text)
+	err := d.QueryRowContext(context.Background(), "SELECT data FROM pulumi_state WHERE key = $1", d.base+key).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
 	}
@@ -78,16 +79,16 @@ func (d database) write(key string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.Exec("INSERT INTO pulumi_state (key, data) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET data = $2, updated_at = now()", d.base+key, string(data))
+	_, err = d.ExecContext(context.Background(), "INSERT INTO pulumi_state (key, data) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET data = $2, updated_at = now()", d.base+key, string(data))
 	return err
 }
 
 func (d database) remove(key string) error {
-	_, err := d.Exec("DELETE FROM pulumi_state WHERE key = $1", d.base+key)
+	_, err := d.ExecContext(context.Background(), "DELETE FROM pulumi_state WHERE key = $1", d.base+key)
 	return err
 }
 
 func (d database) rename(from, to string) error {
-	_, err := d.Exec("UPDATE pulumi_state SET key = $2 WHERE key = $1", d.base+from, d.base+to)
+	_, err := d.ExecContext(context.Background(), "UPDATE pulumi_state SET key = $2 WHERE key = $1", d.base+from, d.base+to)
 	return err
 }
