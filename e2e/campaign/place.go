@@ -33,8 +33,9 @@ func (c *campaign) startStates(ctx context.Context, root string) error {
 // openPlace gives a world its backend: a folder of its own, or a new place in the server, with what another place has.
 func (w *world) openPlace(ctx context.Context, name, from string) error {
 	if w.backend == backend.File { // the folder is copied with the world
-		w.place, w.store = &backend.Place{URL: "file://" + w.backendFolder(), Dir: w.backendFolder()}, folder(w.backendFolder())
-		return os.MkdirAll(w.backendFolder(), 0o755)
+		dir := w.backendFolder()
+		w.place, w.store = &backend.Place{URL: "file://" + dir, Dir: dir}, folder(dir)
+		return os.MkdirAll(dir, 0o755)
 	}
 	name = regexp.MustCompile(`[^a-z0-9]`).ReplaceAllString(name, "")
 	err := w.children.spare(func() error {
@@ -87,9 +88,9 @@ func (w *world) savePlace(to string) error {
 	return err
 }
 
-// sql runs a statement on the server of the backend, for the database of this world.
-func (w *world) sql(format string) error {
+// sql runs a statement on the server of the backend. It has %s where the name of the world's database belongs.
+func (w *world) sql(statement string) error {
 	return w.children.spare(func() error {
-		return w.states.SQL(context.Background(), fmt.Sprintf(format, w.place.Name))
+		return w.states.SQL(context.Background(), fmt.Sprintf(statement, w.place.Name))
 	})
 }

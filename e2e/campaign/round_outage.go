@@ -24,14 +24,20 @@ type outage struct {
 
 // outages are those of a kind of backend.
 func outages(kind string) []outage {
-	journal := outage{name: "journal full", mounted: true, begin: func(r *round, _ time.Duration) error { return fill(r.state()) }}
+	journal := outage{name: "journal full", mounted: true, begin: func(r *round, _ time.Duration) error {
+		return fill(r.state())
+	}}
 	switch kind {
 	case backend.S3:
-		return append(serverOutages(), journal, answering(500, "InternalError", ""), answering(500, "InternalError", "PUT"),
-			answering(503, "SlowDown", ""), answering(503, "SlowDown", "PUT"), answering(503, "SlowDown", "GET"), answering(503, "SlowDown", "DELETE"))
+		return append(serverOutages(), journal,
+			answering(500, "InternalError", ""), answering(500, "InternalError", "PUT"),
+			answering(503, "SlowDown", ""), answering(503, "SlowDown", "PUT"), answering(503, "SlowDown", "GET"),
+			answering(503, "SlowDown", "DELETE"))
 	case backend.Postgres:
-		return append(serverOutages(), journal, outage{name: "connections ended", begin: (*round).endConnections},
-			outage{name: "connections refused", begin: (*round).refuseConnections}, outage{name: "a read-only standby", begin: (*round).standBy})
+		return append(serverOutages(), journal,
+			outage{name: "connections ended", begin: (*round).endConnections},
+			outage{name: "connections refused", begin: (*round).refuseConnections},
+			outage{name: "a read-only standby", begin: (*round).standBy})
 	}
 	return []outage{
 		{name: "unreachable", begin: func(r *round, _ time.Duration) error { return r.takeAway() }},
@@ -121,7 +127,8 @@ func (r *round) reach() error {
 
 // answering has S3 answer requests of a method, or all, with an error.
 func answering(status int, code, method string) outage {
-	return outage{name: strings.TrimSpace(fmt.Sprint(status, " ", code, " ", method)), begin: func(r *round, _ time.Duration) error {
+	name := strings.TrimSpace(fmt.Sprint(status, " ", code, " ", method))
+	return outage{name: name, begin: func(r *round, _ time.Duration) error {
 		r.place.Answer(status, code, method, -1)
 		r.undo = func() error {
 			r.place.Answer(0, "", "", 0)
@@ -133,11 +140,12 @@ func answering(status int, code, method string) outage {
 
 // The statements that take a database away and give it back. Each is for a database by its name.
 const (
-	endOthers = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s' AND application_name <> '" + ourName + "'"
-	refuse    = "ALTER DATABASE %s ALLOW_CONNECTIONS false"
-	accept    = "ALTER DATABASE %s ALLOW_CONNECTIONS true"
-	standBy   = "ALTER DATABASE %s SET default_transaction_read_only = on"
-	takeOver  = "ALTER DATABASE %s RESET default_transaction_read_only"
+	endOthers = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
+		"WHERE datname = '%s' AND application_name <> '" + ourName + "'"
+	refuse   = "ALTER DATABASE %s ALLOW_CONNECTIONS false"
+	accept   = "ALTER DATABASE %s ALLOW_CONNECTIONS true"
+	standBy  = "ALTER DATABASE %s SET default_transaction_read_only = on"
+	takeOver = "ALTER DATABASE %s RESET default_transaction_read_only"
 )
 
 // endConnections ends all connections, again and again, as an administrator does.

@@ -12,8 +12,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 )
 
-// database is the store of a backend in PostgreSQL: the table of the CLI, a row for each object. The connection is kept,
-// since nobody can make a new one in some of the outages.
+// database is the store of a backend in PostgreSQL: the table of the CLI, a row for each object. The connection is
+// kept, since nobody can make a new one in some of the outages.
 type database struct {
 	*sql.DB
 	// base begins the keys in the table: the CLI takes the database's name, which is the path of the address, for a
@@ -39,7 +39,9 @@ type row struct {
 }
 
 func (d database) objects(prefix, suffix string) ([]object, error) {
-	rows, err := d.QueryContext(context.Background(), `SELECT key, data FROM pulumi_state WHERE starts_with(key, $1) AND right(key, length($2)) = $2 ORDER BY key COLLATE "C"`, d.base+prefix, suffix)
+	const query = `SELECT key, data FROM pulumi_state
+		WHERE starts_with(key, $1) AND right(key, length($2)) = $2 ORDER BY key COLLATE "C"`
+	rows, err := d.QueryContext(context.Background(), query, d.base+prefix, suffix)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +81,9 @@ func (d database) write(key string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.ExecContext(context.Background(), "INSERT INTO pulumi_state (key, data) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET data = $2, updated_at = now()", d.base+key, string(data))
+	const statement = "INSERT INTO pulumi_state (key, data) VALUES ($1, $2) " +
+		"ON CONFLICT (key) DO UPDATE SET data = $2, updated_at = now()"
+	_, err = d.ExecContext(context.Background(), statement, d.base+key, string(data))
 	return err
 }
 
@@ -89,6 +93,7 @@ func (d database) remove(key string) error {
 }
 
 func (d database) rename(from, to string) error {
-	_, err := d.ExecContext(context.Background(), "UPDATE pulumi_state SET key = $2 WHERE key = $1", d.base+from, d.base+to)
+	const statement = "UPDATE pulumi_state SET key = $2 WHERE key = $1"
+	_, err := d.ExecContext(context.Background(), statement, d.base+from, d.base+to)
 	return err
 }
