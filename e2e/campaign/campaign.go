@@ -25,8 +25,10 @@ type campaign struct {
 	ctx      context.Context
 	out      io.Writer
 	children *children
-	// states is the server that keeps the states of all worlds. It is nil if they are in folders.
-	states *backend.Server
+	// states is the server that keeps the states of all worlds, with its files in statesDir. It is nil if the states are
+	// in folders.
+	states    *backend.Server
+	statesDir string
 	// base is where the worlds are, and bin is where the toolchain is. binary is pulumiscale with the race detector.
 	base, bin, binary string
 	mounts            bool
@@ -151,6 +153,9 @@ func (c *campaign) say(format string, args ...any) {
 func (c *campaign) close() {
 	if c.states != nil {
 		_ = c.states.Down()
+	}
+	if c.statesDir != "" {
+		_ = os.RemoveAll(c.statesDir)
 	}
 	if c.mounts {
 		_ = unmount(c.base)

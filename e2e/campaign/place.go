@@ -21,12 +21,12 @@ func (c *campaign) startStates(ctx context.Context, root string) error {
 	if c.backend == backend.File {
 		return nil
 	}
-	dir := filepath.Join(c.base, "states")
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	var err error
+	// Not on the disk in memory: the S3 gateway needs extended attributes, which only newer kernels have there.
+	if c.statesDir, err = os.MkdirTemp("", "pulumiscale-campaign-states-"); err != nil {
 		return err
 	}
-	var err error
-	c.states, err = backend.Start(ctx, c.backend, dir, filepath.Join(root, ".tools"))
+	c.states, err = backend.Start(ctx, c.backend, c.statesDir, filepath.Join(root, ".tools"))
 	return err
 }
 
