@@ -143,16 +143,15 @@ func (r *round) strike(v victims) {
 // glance keeps the picture right after a blow. It notes whether killed engines were in the middle of something.
 func (r *round) glance(engines bool) {
 	r.pause(20 * time.Millisecond)
+	before := r.isDeploying()
 	now, err := r.picture()
 	if err != nil { // a living engine is writing
 		r.story.tell("no picture after the blow: %v", err)
 		return
 	}
-	r.mu.Lock()
-	now.deploying = r.people.deploying
-	r.mu.Unlock()
+	now.deploying = before || r.isDeploying()
 	r.glances = append(r.glances, now)
-	if engines && len(now.pending) > 0 {
+	if engines && len(now.pending) > 0 && !now.deploying { // what a living engine is at is not left
 		r.cutOff = true
 		r.story.tell("left in the middle: %v", now.pending)
 	}

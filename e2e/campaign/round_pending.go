@@ -217,6 +217,12 @@ func (r *round) pulumiUp(dir, what string, args ...string) error {
 	return err
 }
 
+func (r *round) isDeploying() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.people.deploying
+}
+
 func (r *round) setDeploying(is bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
