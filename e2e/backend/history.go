@@ -66,12 +66,19 @@ func lengthenFolder(dir, project, stack string, updates int) error {
 	return nil
 }
 
+// lengthenTable does so in the CLI's table, in which each key begins with the path of the backend's address: the
+// database's name.
 func (s *Server) lengthenTable(ctx context.Context, database, project, stack string, updates int) error {
-	prefix := strings.Join([]string{".pulumi", "history", project, stack, stack + "-"}, "/")
-	return s.sql(ctx, database, fmt.Sprintf(`
-WITH newest AS (SELECT max(substring(key from '-([0-9]+)\.history\.json$')::bigint) AS at FROM pulumi_state WHERE starts_with(key, '%[1]s'))
-INSERT INTO pulumi_state (key, data, updated_at)
-SELECT '%[1]s' || (at - %[2]d - i * 1000) || ending, data, updated_at
-FROM newest, unnest(ARRAY['%[3]s']) AS ending, generate_series(1, %[4]d) AS i, pulumi_state WHERE key = '%[1]s' || at || ending`,
-		prefix, before.Nanoseconds(), strings.Join(endings(), "','"), updates))
+	prefix := strings.Join([]string{database, ".pulumi", "history", project, stack, stack + "-"}, "/")
+	return s.sql(ctx, database, fmt.Sprintf(`DO $$
+DECLARE
+	newest bigint := (SELECT max(substring(key from '-([0-9]+)\.history\.json$')::bigint) FROM pulumi_state WHERE starts_with(key, '%[1]s'));
+BEGIN
+	INSERT INTO pulumi_state (key, data, updated_at)
+	SELECT '%[1]s' || (newest - %[2]d - i * 1000) || ending, data, updated_at
+	FROM unnest(ARRAY['%[3]s']) AS ending, generate_series(1, %[4]d) AS i, pulumi_state WHERE key = '%[1]s' || newest || ending;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'there is no history below %[1]s';
+	END IF;
+END $$`, prefix, before.Nanoseconds(), strings.Join(endings(), "','"), updates))
 }
