@@ -70,7 +70,7 @@ type Decision struct {
 }
 
 // Decide says what becomes of an intent for a pool. It looks at these in this order: held, paused, the wanted count,
-// the guardrails, no change, the cooldown, scale. It is pure. The intent must be valid and the rule must be the pool's.
+// the guardrails in force, no change, the cooldown, scale. It is pure. The intent must be valid and the rule must be the pool's.
 func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	d := Decision{Intent: intent, From: pool.Count}
 	if hold := pool.Holds.On(intent.Pool, now); hold != nil {
@@ -84,13 +84,14 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if stop != nil {
 		return d.WithOutcome(stop.outcome, stop.reason)
 	}
-	d.Wanted, d.To = wanted.count, rule.Clamp(wanted.count)
+	bounds := rule.Bounds(now)
+	d.Wanted, d.To = wanted.count, bounds.Clamp(wanted.count)
 	if d.Clamped = d.To != d.Wanted; d.Clamped {
-		d.Reason = clampReason(rule, d.Wanted)
+		d.Reason = bounds.clampReason(d.Wanted)
 	}
 	if never := d.turned(wanted.way); never != "" {
 		d.To = *d.From
-		return d.WithOutcome(NoChange, staysReason(rule, d)+never)
+		return d.WithOutcome(NoChange, bounds.staysReason(d)+never)
 	}
 	direction := d.direction(pool.Configured)
 	if rule.pauses(direction) && !intent.Force {
@@ -102,7 +103,7 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if intent.Signal != nil && pool.Busy {
 		return d.WithOutcome(CoolingDown, "an update of the pool is running")
 	}
-	if until := cooldownEnd(rule.Cooldown, pool.seenBy(intent), direction, now); now.Before(until) && !intent.Force {
+	if until := cooldownEnd(rule.Cooldown, pool.seenBy(intent), direction, now); now.Before(until) && !intent.Force && !intent.ToBounds {
 		d.Until = until
 		return d.WithOutcome(CoolingDown, fmt.Sprintf("cooling down for another %s", until.Sub(now).Round(time.Second)))
 	}
@@ -138,12 +139,12 @@ func (d Decision) turned(way Direction) string {
 }
 
 // staysReason says where the pool stays, and beyond which guardrail.
-func staysReason(rule Rule, d Decision) string {
+func (b Bounds) staysReason(d Decision) string {
 	switch {
-	case d.To > rule.Max:
-		return fmt.Sprintf("already at %d, above max %d: ", d.To, rule.Max)
-	case d.To < rule.Min:
-		return fmt.Sprintf("already at %d, below min %d: ", d.To, rule.Min)
+	case d.To > b.Max:
+		return fmt.Sprintf("already at %d, above max %d%s: ", d.To, b.Max, b.within())
+	case d.To < b.Min:
+		return fmt.Sprintf("already at %d, below min %d%s: ", d.To, b.Min, b.within())
 	}
 	return fmt.Sprintf("already at %d, and %d is wanted: ", d.To, d.Wanted)
 }
@@ -174,11 +175,11 @@ func (d Decision) noChangeReason() string {
 	return fmt.Sprintf("already at %d", d.To)
 }
 
-func clampReason(rule Rule, wanted int) string {
-	if wanted > rule.Max {
-		return fmt.Sprintf("clamped from %d to max %d", wanted, rule.Max)
+func (b Bounds) clampReason(wanted int) string {
+	if wanted > b.Max {
+		return fmt.Sprintf("clamped from %d to max %d%s", wanted, b.Max, b.within())
 	}
-	return fmt.Sprintf("clamped from %d to min %d", wanted, rule.Min)
+	return fmt.Sprintf("clamped from %d to min %d%s", wanted, b.Min, b.within())
 }
 
 func (r Rule) pauses(d Direction) bool {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta and Signal is set.
+// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta, Signal and ToBounds is set.
 type Intent struct {
 	// Pool is the name of the pool in the rules.
 	Pool string
@@ -15,8 +15,11 @@ type Intent struct {
 	Delta *int
 	// Signal asks for what the pool's rule makes of an alert.
 	Signal *Signal
+	// ToBounds asks for the nearest count inside of the bounds in force. It passes the cooldown.
+	ToBounds bool
 
-	// Source says where the intent came from, in one word: "cli", "http", or the name of a dialect such as "prometheus".
+	// Source says where the intent came from, in one word: "cli", "http", "schedule", or the name of a
+	// dialect such as "prometheus".
 	Source string
 	// Reason is for people: the alert's name, the user's message. It may be empty.
 	Reason string
@@ -62,7 +65,7 @@ type Signal struct {
 // Validate says what is wrong with the intent itself, before any rule is asked. The error is a [*UsageError].
 func (i Intent) Validate() error {
 	set := 0
-	for _, is := range []bool{i.Count != nil, i.Delta != nil, i.Signal != nil} {
+	for _, is := range []bool{i.Count != nil, i.Delta != nil, i.Signal != nil, i.ToBounds} {
 		if is {
 			set++
 		}
@@ -85,6 +88,8 @@ func (i Intent) Ask() string {
 		return fmt.Sprintf("count %d", *i.Count)
 	case i.Delta != nil:
 		return fmt.Sprintf("delta %+d", *i.Delta)
+	case i.ToBounds:
+		return "the bounds in force"
 	case i.Signal != nil && i.Signal.Alert != "":
 		return "signal " + i.Signal.Alert
 	}

@@ -125,7 +125,11 @@ func ruleFields(o *object) Rule {
 	rule.Targets = readTargets(o)
 	rule.TargetDependents = withDefault(o, "targetDependents", boolForm(), false)
 	rule.ConfigKey, rule.ConfigPath = readConfigKey(o)
-	rule.Min, rule.Max = readGuardrails(o)
+	var bounded bool
+	rule.Min, rule.Max, bounded = readGuardrails(o)
+	if v, ok := o.take("schedules"); ok {
+		rule.Schedules = readSchedules(v, rule, bounded)
+	}
 	rule.Current = optional(o, "current", intForm(0, MaxNumber))
 	rule.Cooldown = readCooldown(o)
 	rule.OnCooldown = withDefault(o, "onCooldown", wordForm(Ignore, Defer), Ignore)
@@ -187,13 +191,14 @@ func readConfigKey(o *object) (key string, path bool) {
 	return got, path
 }
 
-func readGuardrails(o *object) (lowest, highest int) {
+// readGuardrails also says whether they are right.
+func readGuardrails(o *object) (lowest, highest int, ok bool) {
 	lowest, hasLowest := required(o, "min", intForm(0, MaxNumber))
 	highest, hasHighest := required(o, "max", intForm(0, MaxNumber))
 	if hasLowest && hasHighest && lowest > highest {
 		o.field("min").wrong(fmt.Sprintf("must not be above max, which is %d", highest))
 	}
-	return lowest, highest
+	return lowest, highest, hasLowest && hasHighest && lowest <= highest
 }
 
 func readCooldown(o *object) Cooldown {

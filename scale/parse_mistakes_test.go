@@ -36,7 +36,7 @@ const (
 
 // badDocuments has a document for every rule that a stack output can break.
 func badDocuments() []badDocument {
-	return slices.Concat(badOutputs(), badTargetsAndKeys(), badNumbers(), badStrategies(), badTriggersAndGuards(), withheldDocuments())
+	return slices.Concat(badOutputs(), badTargetsAndKeys(), badNumbers(), badSchedules(), badStrategies(), badTriggersAndGuards(), withheldDocuments())
 }
 
 // oneMistake is a document with one mistake, in one field of the pool "worker".

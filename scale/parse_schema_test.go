@@ -48,6 +48,14 @@ var beyondSchema = []struct {
 	{"min is not above max", func(p Problem) bool {
 		return p.Field == "min" && strings.HasPrefix(p.Expected, "must not be above max")
 	}},
+	{"a window's bounds are inside the rule's own", func(p Problem) bool {
+		return strings.HasSuffix(p.Expected, "the rule's own min and max") || strings.HasPrefix(p.Expected, "must have its min not above its max")
+	}},
+	{"a window's name is its own", func(p Problem) bool { return strings.HasPrefix(p.Expected, "must be the window's own") }},
+	{"dates and zones exist", func(p Problem) bool {
+		return strings.HasPrefix(p.Expected, "must be a date") && dateInDigits.MatchString(p.Found) ||
+			strings.HasPrefix(p.Expected, "must be the name of a time zone") && zoneInLetters.MatchString(p.Found)
+	}},
 	{"steps ascend", func(p Problem) bool {
 		return strings.HasSuffix(p.Field, ".above") && strings.HasPrefix(p.Expected, "must be more than in the step before")
 	}},
@@ -58,6 +66,12 @@ var beyondSchema = []struct {
 		return strings.HasPrefix(p.Field, "cooldown") && durationInWords.MatchString(p.Found)
 	}},
 }
+
+// dateInDigits and zoneInLetters match what the schema takes for a date and for a zone.
+var (
+	dateInDigits  = regexp.MustCompile(`^"[0-9]{4}-[0-9]{2}-[0-9]{2}"$`)
+	zoneInLetters = regexp.MustCompile(`^"[A-Za-z][A-Za-z0-9_+/-]*("|…)$`)
+)
 
 // durationInWords matches what the schema takes for a duration. A duration that was cut for the message cannot be told,
 // and passes.
@@ -122,6 +136,7 @@ func TestSchemaAndParserKnowTheSameFields(t *testing.T) {
 	parser := map[string][]string{
 		"rule":           fields(func(o *object) { ruleFields(o) }),
 		"cooldown":       fields(func(o *object) { cooldownFields(o) }),
+		"window":         fields(func(o *object) { windowFields(o, Rule{}, false) }),
 		"stepAdjustment": fields(func(o *object) { stepAdjustmentFields(o) }),
 		"reaction":       fields(trigger),
 		"trigger":        {"onClear"}, // and those of reaction
@@ -146,6 +161,7 @@ func TestSchemaStatesTheParsersDefaults(t *testing.T) {
 	defs := decodedSchema(t)
 	for _, test := range []struct{ def, head, tail string }{
 		{"rule", workerPrefix(), `}}`},
+		{"window", workerPrefix() + `,"schedules":[{"count":1`, `}]}}`},
 		{"cooldown", workerPrefix() + `,"cooldown":{"up":1`, `}}}`},
 		{"cooldown", workerPrefix() + `,"cooldown":{"down":1`, `}}}`},
 		{"step", workerPrefix() + `,"strategy":{"type":"step"`, `}}}`},
@@ -186,7 +202,7 @@ func TestSchemaHasTheParsersPatterns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []*regexp.Regexp{poolPattern, targetPattern, keyPattern, keyPathPattern, reservedPattern, durationPattern} {
+	for _, pattern := range []*regexp.Regexp{poolPattern, targetPattern, keyPattern, keyPathPattern, reservedPattern, durationPattern, windowPattern, timePattern, datePattern, zonePattern} {
 		quoted, err := json.Marshal(pattern.String())
 		if err != nil {
 			t.Fatal(err)

@@ -29,8 +29,10 @@ type Rule struct {
 	ConfigKey string
 	// ConfigPath says that ConfigKey is a path into a structured value, as in `pulumi config set --path`.
 	ConfigPath bool
-	// Min and Max are the guardrails: the count is never set outside them.
-	Min, Max int
+	// Min and Max are the guardrails: the count is never set outside them. Schedules are the windows in which others are
+	// in force, which lie inside these: see [Rule.Bounds].
+	Min, Max  int
+	Schedules []Window
 	// Current is the pool's real size as the program exports it from the resource; nil if the rule has none.
 	Current *int
 	// Cooldown is how long scaling is held off after a completed scaling.
@@ -176,9 +178,6 @@ func (r Rules) Find(pool string) (Rule, error) {
 	names := r.Names()
 	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: nearest(pool, names), Known: names}
 }
-
-// Clamp is the nearest count inside the guardrails.
-func (r Rule) Clamp(n int) int { return min(max(n, r.Min), r.Max) }
 
 // OneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and it is one
 // past max.

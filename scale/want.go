@@ -35,6 +35,9 @@ func want(rule Rule, count *int, intent Intent) (wish, *stopped) {
 	if count == nil {
 		return wish{}, unknownCount(rule)
 	}
+	if intent.ToBounds {
+		return wish{count: *count}, nil
+	}
 	return wish{add(*count, *intent.Delta), wayTo(new(0), *intent.Delta)}, nil
 }
 

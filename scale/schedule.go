@@ -1,0 +1,292 @@
+package scale
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Window is a time that comes again and again, or on named dates, in which a pool has other guardrails. It begins on a
+// day at From and ends at To, on the next day if To is not after From.
+type Window struct {
+	// Name is what messages call the window.
+	Name string
+	// Days are the days of the week on which it begins, and Dates the dates. If both are empty, it begins every day.
+	// They are never both set.
+	Days  []time.Weekday
+	Dates []Date
+	// From and To are local times in the zone. A local time that a change of the clock leaves out is the first instant after
+	// the gap. Of one that comes twice, From is the first and To the second.
+	From, To TimeOfDay
+	Zone     Zone
+	// Min and Max are the guardrails while the window holds.
+	Min, Max int
+}
+
+// Zone is a time zone. The zero value is UTC.
+type Zone struct{ location *time.Location }
+
+// LoadZone finds a zone by its name in the IANA database. The machine's own, which is another one on each machine, is
+// none; ok is false for it and for a name that is not in the database.
+func LoadZone(name string) (z Zone, ok bool) {
+	if !zonePattern.MatchString(name) || name == "Local" {
+		return z, false
+	}
+	location, err := time.LoadLocation(name)
+	return Zone{location}, err == nil
+}
+
+func (z Zone) String() string { return z.of().String() }
+
+// Equal says whether two zones are the same.
+func (z Zone) Equal(other Zone) bool { return z.String() == other.String() }
+
+func (z Zone) of() *time.Location {
+	if z.location == nil {
+		return time.UTC
+	}
+	return z.location
+}
+
+// Date is a day of the calendar, wherever that day is lived.
+type Date struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day) }
+
+// dateOf is the day on which a moment is, in its own zone.
+func dateOf(t time.Time) Date {
+	year, month, day := t.Date()
+	return Date{year, month, day}
+}
+
+// plus is the day so many days later.
+func (d Date) plus(days int) Date { return dateOf(d.noon().AddDate(0, 0, days)) }
+
+// noon is a moment of the day that every calendar agrees on.
+func (d Date) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC) }
+
+// TimeOfDay is a local time, in minutes since midnight.
+type TimeOfDay int
+
+// minutesOfHour turns the fields of a clock into a TimeOfDay.
+const minutesOfHour = 60
+
+func (t TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", t/minutesOfHour, t%minutesOfHour) }
+
+// Bounds are the guardrails in force at a moment.
+type Bounds struct {
+	Min, Max int
+	// Window is the name of the window that gives them; empty if the rule itself does.
+	Window string
+}
+
+// Bounds are the guardrails in force at a moment: those of the first window that holds, else the rule's own.
+func (r Rule) Bounds(now time.Time) Bounds {
+	for _, w := range r.Schedules {
+		if w.holds(now) {
+			return Bounds{Min: w.Min, Max: w.Max, Window: w.Name}
+		}
+	}
+	return Bounds{Min: r.Min, Max: r.Max}
+}
+
+// Clamp is the nearest count inside the bounds.
+func (b Bounds) Clamp(n int) int { return min(max(n, b.Min), b.Max) }
+
+// within says by which window the bounds are given, as the end of a sentence; empty if the rule gives them.
+func (b Bounds) within() string {
+	if b.Window == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of window %q", b.Window)
+}
+
+// span is when a window holds once: from its begin until its end, without that moment. It is empty if a change of the
+// clock leaves nothing of it.
+type span struct{ begin, end time.Time }
+
+func (s span) holds(now time.Time) bool { return !now.Before(s.begin) && now.Before(s.end) }
+
+// on is when the window holds if it begins on a day.
+func (w Window) on(day Date) span {
+	end := day
+	if w.To <= w.From {
+		end = day.plus(1)
+	}
+	begins, _ := instants(day, w.From, w.Zone.of())
+	_, ends := instants(end, w.To, w.Zone.of())
+	return span{begins, ends}
+}
+
+// beginsOn says whether the window begins on a day.
+func (w Window) beginsOn(day Date) bool {
+	switch {
+	case len(w.Dates) > 0:
+		return slices.Contains(w.Dates, day)
+	case len(w.Days) > 0:
+		return slices.Contains(w.Days, day.noon().Weekday())
+	}
+	return true
+}
+
+// holds says whether the window holds at a moment. It may have begun the day before.
+func (w Window) holds(now time.Time) bool {
+	today := dateOf(now.In(w.Zone.of()))
+	for _, day := range []Date{today.plus(-1), today} {
+		if w.beginsOn(day) && w.on(day).holds(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// instants are the first and the last moment at which clocks in a zone show a local time on a day. They differ if the
+// clocks are set back over it. If they are set forward over it, both are the moment at which that happens.
+func instants(day Date, at TimeOfDay, zone *time.Location) (first, last time.Time) {
+	local := time.Date(day.Year, day.Month, day.Day, 0, int(at), 0, 0, time.UTC)
+	// No zone is further from UTC than this, and none changes its clocks twice in so short a time.
+	const far = 24 * time.Hour
+	before, after := offset(local.Add(-far), zone), offset(local.Add(far), zone)
+	early, late := local.Add(-before), local.Add(-after)
+	if early.After(late) {
+		early, late = late, early
+	}
+	earlyIs, lateIs := shows(early, local, zone), shows(late, local, zone)
+	switch {
+	case earlyIs && lateIs:
+		return early, late
+	case earlyIs:
+		return early, early
+	case lateIs:
+		return late, late
+	}
+	// With the offset of before, the local time is past the change: the zone in force there begins with it.
+	change, _ := local.Add(-before).In(zone).ZoneBounds()
+	return change.UTC(), change.UTC()
+}
+
+// offset is by how much clocks in a zone are ahead of UTC.
+func offset(t time.Time, zone *time.Location) time.Duration {
+	_, seconds := t.In(zone).Zone()
+	return time.Duration(seconds) * time.Second
+}
+
+// shows says whether clocks in a zone show a local time, given as if it were UTC, at a moment.
+func shows(t, local time.Time, zone *time.Location) bool {
+	return t.Add(offset(t, zone)).Equal(local)
+}
+
+// lookAhead is how many days are looked at for the next change of the bounds, besides the dates that a rule names: what
+// a week brings, every week does, and the clocks' changes move it by an hour.
+const lookAhead = 15
+
+// NextBounds are the bounds that replace those in force at a moment, and when; ok is false if none ever do.
+func (r Rule) NextBounds(now time.Time) (at time.Time, next Bounds, ok bool) {
+	present := r.Bounds(now)
+	for _, at := range r.edges(now, lookAhead) {
+		if next := r.Bounds(at); at.After(now) && next != present {
+			return at, next, true
+		}
+	}
+	return time.Time{}, Bounds{}, false
+}
+
+// edges are the moments at which windows begin or end, in their order: those of so many days from a moment on, and
+// those of the dates that are named.
+func (r Rule) edges(now time.Time, days int) []time.Time {
+	var out []time.Time
+	for _, w := range r.Schedules {
+		for _, s := range w.spans(now, days) {
+			out = append(out, s.begin, s.end)
+		}
+	}
+	slices.SortFunc(out, time.Time.Compare)
+	return out
+}
+
+// spans are when a window holds, if it is not over at a moment: in so many days or, if it has dates, on all of them.
+func (w Window) spans(now time.Time, days int) []span {
+	begin := w.Dates
+	if len(begin) == 0 {
+		yesterday := dateOf(now.In(w.Zone.of())).plus(-1)
+		for i := range days + 1 {
+			begin = append(begin, yesterday.plus(i))
+		}
+	}
+	var out []span
+	for _, day := range begin {
+		if s := w.on(day); w.beginsOn(day) && s.begin.Before(s.end) && s.end.After(now) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Useless is a window that never gives a pool's bounds any more, and why.
+type Useless struct{ Window, Reason string }
+
+// yearAhead is how many days are looked at to say that a window never holds: a leap year, so that both changes of the
+// clock and every date are among them.
+const yearAhead = 366
+
+// UselessWindows are the windows of a rule that never give its bounds from a moment on: their dates are over, or the
+// windows before them hold whenever they do.
+func (r Rule) UselessWindows(now time.Time) []Useless {
+	var out []Useless
+	for i, w := range r.Schedules {
+		spans := w.spans(now, yearAhead)
+		if len(spans) == 0 {
+			reason := "its dates are over"
+			if len(w.Dates) == 0 || slices.ContainsFunc(w.Dates, func(d Date) bool { return w.on(d).end.After(now) }) {
+				reason = "the clocks are set forward over it"
+			}
+			out = append(out, Useless{w.Name, reason})
+			continue
+		}
+		if by := hiding(r.Schedules[:i], spans); len(by) > 0 {
+			comes := "comes"
+			if len(by) > 1 {
+				comes = "come"
+			}
+			out = append(out, Useless{w.Name, fmt.Sprintf("hidden by %s, which %s first in the list", strings.Join(by, " and "), comes)})
+		}
+	}
+	return out
+}
+
+// hiding are the names of the windows that hold throughout all of the spans; none if there is a moment at which none of
+// them does.
+func hiding(windows []Window, spans []span) []string {
+	var by []string
+	for _, s := range spans {
+		for at := s.begin; at.Before(s.end); {
+			first := slices.IndexFunc(windows, func(w Window) bool { return w.holds(at) })
+			if first < 0 {
+				return nil
+			}
+			w := windows[first]
+			if !slices.Contains(by, w.Name) {
+				by = append(by, w.Name)
+			}
+			at = w.endsAfter(at)
+		}
+	}
+	return by
+}
+
+// endsAfter is when a window that holds at a moment ends.
+func (w Window) endsAfter(now time.Time) time.Time {
+	today := dateOf(now.In(w.Zone.of()))
+	end := now
+	for _, day := range []Date{today.plus(-1), today} {
+		if s := w.on(day); w.beginsOn(day) && s.holds(now) {
+			end = Later(end, s.end)
+		}
+	}
+	return end
+}
