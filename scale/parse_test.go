@@ -173,6 +173,10 @@ func TestParseRulesReadsEveryPool(t *testing.T) {
 		t.Fatal(err)
 	}
 	fiveMinutes := 5 * time.Minute
+	berlin, ok := LoadZone("Europe/Berlin")
+	if !ok {
+		t.Fatal("there is no zone")
+	}
 	want := Rules{
 		"worker-pool": {
 			Pool:             "worker-pool",
@@ -182,10 +186,18 @@ func TestParseRulesReadsEveryPool(t *testing.T) {
 			ConfigPath:       true,
 			Min:              2,
 			Max:              20,
-			Current:          new(3),
-			Cooldown:         Cooldown{Up: 90 * time.Second, Down: 600 * time.Second, Split: true},
-			OnCooldown:       Defer,
-			Strategy:         Strategy{Type: Step, Up: new(2), Down: new(3), Steps: []StepAdjustment{{0, 1}, {12.5, 4}}},
+			Schedules: []Window{
+				{Name: "sale", Dates: []Date{{2026, time.November, 27}, {2026, time.November, 30}}, Min: 10, Max: 20},
+				{
+					Name: "mon,fri 08:00 to 18:30 Europe/Berlin", Days: []time.Weekday{time.Monday, time.Friday},
+					From: 8 * 60, To: 18*60 + 30, Zone: berlin, Min: 4, Max: 12,
+				},
+				{Name: "every day 22:00 to 06:00 UTC", From: 22 * 60, To: 6 * 60, Min: 2, Max: 2},
+			},
+			Current:    new(3),
+			Cooldown:   Cooldown{Up: 90 * time.Second, Down: 600 * time.Second, Split: true},
+			OnCooldown: Defer,
+			Strategy:   Strategy{Type: Step, Up: new(2), Down: new(3), Steps: []StepAdjustment{{0, 1}, {12.5, 4}}},
 			Triggers: map[string]Trigger{
 				"HighCPU": {
 					Direction: Up,

@@ -143,11 +143,25 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 		news = append(news, scale.SwitchedOn{})
 	}
 	clear(q.projections)
+	if r.err == nil && hasNewDeploy(before, q.known.snap) {
+		clear(q.boundsTries) // what kept a pool outside may be gone
+	}
 	q.chores.pollAt = q.now().Add(q.options.Poll)
 	if deployed || q.proofs.unproved == 0 { // a proof that cannot be made has its own time
 		q.proofs.proveAt = time.Time{}
 	}
 	return news
+}
+
+// hasNewDeploy says whether somebody has updated the stack between two readings.
+func hasNewDeploy(before, now *scale.Snapshot) bool {
+	head := func(s *scale.Snapshot) string {
+		if s == nil || s.Deploy == nil {
+			return ""
+		}
+		return s.Deploy.Head
+	}
+	return head(before) != head(now)
 }
 
 func (k *known) take(began time.Time, snap *scale.Snapshot, err error) error {

@@ -11,7 +11,16 @@ import (
 
 // operationVersion is the version of an operation's stored form. A form that an older program would read wrongly gets a
 // new version.
-const operationVersion = 1
+const operationVersion = 2
+
+// formOf is the version of the form in which an operation is stored: the oldest that tells all of it, so that an older
+// program still reads what it can carry out.
+func formOf(o Operation) int {
+	if o.Intent.ToBounds {
+		return operationVersion
+	}
+	return 1
+}
 
 // storedOperation is the form in which an operation is kept. Fields are added, never renamed.
 type storedOperation struct {
@@ -38,11 +47,13 @@ type storedIntent struct {
 	Count  *int          `json:"count,omitempty"`
 	Delta  *int          `json:"delta,omitempty"`
 	Signal *storedSignal `json:"signal,omitempty"`
-	Source string        `json:"source,omitempty"`
-	Reason string        `json:"reason,omitempty"`
-	Key    string        `json:"key,omitempty"`
-	Force  bool          `json:"force,omitempty"`
-	At     time.Time     `json:"at,omitzero"`
+	// ToBounds came with version 2.
+	ToBounds bool      `json:"toBounds,omitempty"`
+	Source   string    `json:"source,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Key      string    `json:"key,omitempty"`
+	Force    bool      `json:"force,omitempty"`
+	At       time.Time `json:"at,omitzero"`
 }
 
 type storedSignal struct {
@@ -87,10 +98,10 @@ func (f *storedFloat) UnmarshalText(text []byte) error {
 func (o Operation) MarshalJSON() ([]byte, error) {
 	d, i := o.Decision, o.Intent
 	stored := storedOperation{
-		Version: operationVersion, ID: o.ID, State: o.State, Result: o.Result, From: o.From, To: o.To, Error: o.Error,
+		Version: formOf(o), ID: o.ID, State: o.State, Result: o.Result, From: o.From, To: o.To, Error: o.Error,
 		AcceptedAt: o.AcceptedAt, StartedAt: o.StartedAt, EndedAt: o.EndedAt, NotBefore: o.NotBefore, Previous: o.Previous, Failures: o.Failures, Updates: o.Updates,
 		Intent: storedIntent{
-			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At,
+			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds,
 		},
 		Decision: storedDecision{
 			Outcome: d.Outcome, From: d.From, Wanted: d.Wanted, To: d.To, Clamped: d.Clamped, Until: d.Until, Reason: d.Reason,
@@ -111,8 +122,8 @@ func (o *Operation) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &stored); err != nil {
 		return err
 	}
-	if stored.Version != operationVersion {
-		return fmt.Errorf("the operation is stored in form %d, and this program knows form %d", stored.Version, operationVersion)
+	if stored.Version < 1 || stored.Version > operationVersion {
+		return fmt.Errorf("the operation is stored in form %d, and this program knows the forms up to %d", stored.Version, operationVersion)
 	}
 	d, i := stored.Decision, stored.Intent
 	*o = Operation{
@@ -120,7 +131,7 @@ func (o *Operation) UnmarshalJSON(text []byte) error {
 		AcceptedAt: stored.AcceptedAt, StartedAt: stored.StartedAt, EndedAt: stored.EndedAt, NotBefore: stored.NotBefore,
 		Previous: stored.Previous, Failures: stored.Failures, Updates: stored.Updates,
 		Intent: scale.Intent{
-			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At,
+			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds,
 		},
 	}
 	if s := i.Signal; s != nil {

@@ -50,6 +50,7 @@ type Queue struct {
 	worker      worker
 	chores      chores
 	settling    settling
+	boundsTries boundsTries
 	known       known
 	readings    readings
 	proofs      proofs
@@ -145,7 +146,7 @@ func New(options Options) (*Queue, error) {
 	q := &Queue{
 		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1),
 		work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
-		worker: worker{busy: map[string]time.Time{}}, projections: map[string]scale.Projection{},
+		worker: worker{busy: map[string]time.Time{}}, projections: map[string]scale.Projection{}, boundsTries: boundsTries{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
 	q.journal = watchedJournal{Journal: options.Journal, wrote: q.noteWrite}

@@ -171,6 +171,7 @@ func (q *Queue) maintain() {
 	if save {
 		q.saveChanges()
 	}
+	q.keepInBounds(now)
 	if prune {
 		if err := q.journal.Prune(now); err != nil {
 			q.tell(JournalFailed{Err: err})
@@ -203,6 +204,9 @@ func (q *Queue) idleTime(reading bool) time.Duration {
 		next = q.proofs.proveAt
 	}
 	if at, ok := q.glances.next(); ok && at.Before(next) {
+		next = at
+	}
+	if at, ok := q.nextBoundary(q.now()); ok && at.Before(next) {
 		next = at
 	}
 	return max(next.Sub(q.now()), 0)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -334,8 +335,26 @@ func TestOperationIsStoredWhole(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := json.Unmarshal([]byte(`{"version":2}`), &got); err == nil {
+	if err := json.Unmarshal([]byte(`{"version":3}`), &got); err == nil {
 		t.Error("a newer form was read")
+	}
+	if !strings.HasPrefix(string(text), `{"version":1,`) {
+		t.Errorf("an older program does not read it: %s", text)
+	}
+	bounds := Operation{Intent: scale.Intent{Pool: "worker", ToBounds: true, Source: SourceSchedule}}
+	bounds.Decision.Intent = bounds.Intent
+	if text, err = json.Marshal(bounds); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(text), `{"version":2,`) {
+		t.Errorf("an older program would carry it out as something else: %s", text)
+	}
+	got = Operation{}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bounds, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -43,9 +44,9 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 			p.Moves = keepMoves(base, last.Moves, p.Moves)
 			wanted = p.Moves
 		} else {
-			wanted = movesAdding(base, last.Moves, adds)
+			wanted = movesAdding(base, last.Moves, adds, s.Now())
 		}
-		corrections, more := correctionsOf(snap, base, last.Moves, wanted)
+		corrections, more := correctionsOf(snap, base, last.Moves, wanted, s.Now())
 		if len(corrections) == 0 && snap.AgreesWithHistory() {
 			break
 		}
@@ -129,13 +130,13 @@ func keepMoves(snap *scale.Snapshot, before, now []scale.Move) []scale.Move {
 }
 
 // movesAdding makes moves that add to their pools what these moves were to add.
-func movesAdding(s *scale.Snapshot, moves []scale.Move, adds map[string]int) []scale.Move {
+func movesAdding(s *scale.Snapshot, moves []scale.Move, adds map[string]int, now time.Time) []scale.Move {
 	var out []scale.Move
 	for _, m := range moves {
 		rule, known := s.Rules[m.Pool]
 		from := s.ConfiguredCount(m.Pool)
 		if known && from != nil {
-			out = append(out, scale.Move{Pool: m.Pool, From: from, To: rule.Clamp(*from + adds[m.Pool]), Why: m.Why})
+			out = append(out, scale.Move{Pool: m.Pool, From: from, To: rule.Bounds(now).Clamp(*from + adds[m.Pool]), Why: m.Why})
 		}
 	}
 	return out
@@ -143,7 +144,7 @@ func movesAdding(s *scale.Snapshot, moves []scale.Move, adds map[string]int) []s
 
 // correctionsOf are the moves that bring the pools from what was done to what was wanted, on top of what has been done
 // since. It also returns how much each is to add.
-func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move) ([]scale.Move, map[string]int) {
+func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move, now time.Time) ([]scale.Move, map[string]int) {
 	var out []scale.Move
 	adds := map[string]int{}
 	for _, w := range wanted {
@@ -151,16 +152,16 @@ func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move) ([]scale.
 		if i := slices.IndexFunc(done, func(m scale.Move) bool { return m.Pool == w.Pool }); i >= 0 {
 			did = &done[i].To
 		}
-		now := s.ConfiguredCount(w.Pool)
-		if now == nil {
-			now = did
+		at := s.ConfiguredCount(w.Pool)
+		if at == nil {
+			at = did
 		}
 		if did == nil || w.To == *did {
 			continue
 		}
-		if to := s.Rules[w.Pool].Clamp(*now + w.To - *did); to != *now {
+		if to := s.Rules[w.Pool].Bounds(now).Clamp(*at + w.To - *did); to != *at {
 			adds[w.Pool] = w.To - *did
-			out = append(out, scale.Move{Pool: w.Pool, From: now, To: to, Why: w.Why})
+			out = append(out, scale.Move{Pool: w.Pool, From: at, To: to, Why: w.Why})
 		}
 	}
 	return out, adds
