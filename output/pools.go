@@ -22,12 +22,24 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 	pools = tidy(pools)
 	rows := make([][]string, len(pools))
 	for i, pool := range pools {
+		bounds := pool.Rule.Bounds(now)
 		rows[i] = []string{
-			pool.Rule.Pool, s.present(pool), strconv.Itoa(pool.Rule.Min), strconv.Itoa(pool.Rule.Max),
+			pool.Rule.Pool, s.present(pool), strconv.Itoa(bounds.Min), strconv.Itoa(bounds.Max),
 			cooldown(pool, now), held(pool, now), lastScaled(pool, now),
 		}
 	}
-	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows)
+	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows) + windows(pools, now)
+}
+
+// windows says, a line for each pool with schedules, by which window its bounds are in force and what comes next.
+func windows(pools []scale.Status, now time.Time) string {
+	var out strings.Builder
+	for _, pool := range pools {
+		if schedule := board.ScheduleOf(pool.Rule, now); schedule != nil {
+			fmt.Fprintf(&out, "%s: %s\n", pool.Rule.Pool, schedule.Words(now))
+		}
+	}
+	return out.String()
 }
 
 // present is the pool's count, with the configured one if the two differ.

@@ -187,6 +187,9 @@ func (s *Style) moods(moods []board.Mood, width int) []string {
 
 func (s *Style) notes(v board.View, p board.Pool, width int) []string {
 	var out []string
+	if window := v.Window(p); window != "" {
+		out = paragraph(clean(window), s.dim, margin+margin, width)
+	}
 	for _, note := range v.Notes(p) {
 		out = append(out, paragraph(clean(note.Text), s.mood(note.Class), margin+margin, width)...)
 	}

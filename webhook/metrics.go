@@ -207,8 +207,8 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		metrics:    m,
 		current:    gaugeDesc("pool_current", "The pool's present count.", "pool"),
 		desired:    gaugeDesc("pool_desired", "The pool's configured count.", "pool"),
-		least:      gaugeDesc("pool_min", "The least count that the pool's rule allows.", "pool"),
-		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows.", "pool"),
+		least:      gaugeDesc("pool_min", "The least count that the pool's rule allows now.", "pool"),
+		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows now.", "pool"),
 		held:       gaugeDesc("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
 		unsettled:  gaugeDesc("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
 		pending:    gaugeDesc("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
@@ -262,8 +262,9 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, s := range statuses {
 		pool := s.Rule.Pool
-		gauge(c.least, float64(s.Rule.Min), pool)
-		gauge(c.most, float64(s.Rule.Max), pool)
+		bounds := s.Rule.Bounds(time.Now())
+		gauge(c.least, float64(bounds.Min), pool)
+		gauge(c.most, float64(bounds.Max), pool)
 		gauge(c.unsettled, number[s.Unsettled], pool)
 		gauge(c.held, number[s.Hold != nil], pool)
 		gauge(c.pending, number[len(s.Pending) > 0], pool)

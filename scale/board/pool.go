@@ -1,6 +1,7 @@
 package board
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -35,8 +36,11 @@ type Pool struct {
 	// Count is the present count, and Configured is that of the last successful update.
 	Count      *int `json:"count"`
 	Configured *int `json:"configured"`
-	Min        int  `json:"min"`
-	Max        int  `json:"max"`
+	// Min and Max are the guardrails in force.
+	Min int `json:"min"`
+	Max int `json:"max"`
+	// Schedule says whose they are, and what comes next; absent if the rule has no schedules.
+	Schedule *Schedule `json:"schedule,omitempty"`
 
 	Targets          []string `json:"targets"`
 	TargetDependents bool     `json:"targetDependents"`
@@ -80,6 +84,50 @@ type Cooldown struct {
 	OnCooldown string     `json:"onCooldown"`
 }
 
+// Schedule says by which window of a rule's schedules the guardrails are in force.
+type Schedule struct {
+	// Window is its name; absent if none holds, so that the rule's own are in force.
+	Window string `json:"window,omitempty"`
+	// Next are the guardrails that come next; absent if none do.
+	Next *NextBounds `json:"next,omitempty"`
+}
+
+// NextBounds are guardrails that will be in force.
+type NextBounds struct {
+	At     time.Time `json:"at"`
+	Min    int       `json:"min"`
+	Max    int       `json:"max"`
+	Window string    `json:"window,omitempty"`
+}
+
+// ScheduleOf says whose guardrails are in force for a rule at a time; nil if it has no schedules.
+func ScheduleOf(rule scale.Rule, now time.Time) *Schedule {
+	if len(rule.Schedules) == 0 {
+		return nil
+	}
+	out := &Schedule{Window: rule.Bounds(now).Window}
+	if at, next, ok := rule.NextBounds(now); ok {
+		out.Next = &NextBounds{At: at, Min: next.Min, Max: next.Max, Window: next.Window}
+	}
+	return out
+}
+
+// Words says which window holds, and what comes next, in the zone of a time.
+func (s *Schedule) Words(now time.Time) string {
+	text := "no window"
+	if s.Window != "" {
+		text = "window " + s.Window
+	}
+	if s.Next == nil {
+		return text
+	}
+	text += fmt.Sprintf(" until %s, then %d to %d", Soon(s.Next.At.In(now.Location()), now), s.Next.Min, s.Next.Max)
+	if s.Next.Window != "" {
+		text += " by " + s.Next.Window
+	}
+	return text
+}
+
 // Proof is what the engine says about a rule.
 type Proof struct {
 	OK      bool                 `json:"ok"`
@@ -96,8 +144,9 @@ func ProofOf(p scale.RuleProof) *Proof {
 // PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.
 func PoolOf(s scale.Status, now time.Time) Pool {
 	rule := s.Rule
+	bounds := rule.Bounds(now)
 	p := Pool{
-		Pool: rule.Pool, Count: s.Count, Configured: s.Configured, Min: rule.Min, Max: rule.Max,
+		Pool: rule.Pool, Count: s.Count, Configured: s.Configured, Min: bounds.Min, Max: bounds.Max, Schedule: ScheduleOf(rule, now),
 		Targets: append([]string{}, rule.Targets...), TargetDependents: rule.TargetDependents,
 		ConfigKey: rule.ConfigKey, ConfigPath: rule.ConfigPath, Refresh: rule.Refresh, Guard: []string{},
 		Strategy: string(rule.Strategy.Type), Paused: string(rule.Paused),

@@ -23,6 +23,14 @@ func (View) Meter(p Pool) string {
 	return fmt.Sprintf("%s: %s, from %d to %d", p.Pool, Count(p.Count), p.Min, p.Max)
 }
 
+// Window says which window of a pool's schedules holds, and what comes next; empty if it has no schedules.
+func (v View) Window(p Pool) string {
+	if p.Schedule == nil {
+		return ""
+	}
+	return OneLine(p.Schedule.Words(v.at), longestValue)
+}
+
 // NoPools says why there are none.
 func (v View) NoPools() string {
 	if v.Off {

@@ -49,6 +49,17 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
 }
 
+// Soon is a time that is to come, as briefly as it is clear.
+func Soon(t, now time.Time) string {
+	switch until := t.Sub(now); {
+	case until < 24*time.Hour:
+		return t.Format("15:04")
+	case until < 6*24*time.Hour:
+		return t.Format("Mon 15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
 // CooldownLeft is what is left of a cooldown upwards and downwards, as one time for both if they agree; empty if neither
 // holds.
 func CooldownLeft(up, down time.Duration) string {

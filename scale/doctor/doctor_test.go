@@ -118,7 +118,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 24 {
+	if report.Stack != "dev" || len(report.Checks) != 25 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -134,13 +134,13 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		change  func(*ill)
 		skipped string
 	}{
-		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets current drift deployed locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets current config-file drift deployed locks pending unsettled holds clock"},
-		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets current drift deployed locks pending unsettled clock"},
-		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets current drift deployed locks pending unsettled clock"},
+		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules current drift deployed locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules current config-file drift deployed locks pending unsettled holds clock"},
+		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules current drift deployed locks pending unsettled clock"},
+		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules current drift deployed locks pending unsettled clock"},
 		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token"},
-		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets current drift deployed unsettled"},
+		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets schedules current drift deployed unsettled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := healthy()
@@ -210,6 +210,13 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a size that is not as configured": {
 			"current", status(func(r *scale.Rule) { r.Current = num(4) }), doctor.Warning, "the real size is 4, and the last successful update was configured for 3",
 		},
+		"a window that is over": {
+			"schedules", status(func(r *scale.Rule) {
+				r.Schedules = []scale.Window{{Name: "w", Dates: []scale.Date{{Year: 2001, Month: 1, Day: 1}}, Max: 9}}
+			}), doctor.Warning, "pool: w: its dates are over",
+		},
+		"a window that will hold":          {"schedules", status(func(r *scale.Rule) { r.Schedules = []scale.Window{{Name: "w", Max: 9}} }), doctor.OK, "each window will hold"},
+		"a size outside of a window":       {"current", status(func(r *scale.Rule) { r.Schedules = []scale.Window{{Name: "w", Min: 4, Max: 9}} }), doctor.Warning, "3, outside of 4 to 9"},
 		"a size outside of the guardrails": {"current", status(func(r *scale.Rule) { r.Min = 4 }), doctor.Warning, "3, outside of 4 to 9"},
 		"no size is exported":              {"current", status(func(r *scale.Rule) { r.Current = nil }), doctor.OK, "no rule exports"},
 		"a count that is none":             {"current", func(p *ill) { p.survey.Updates[0].Values["pool"] = text("many") }, doctor.Problem, `"many"`},

@@ -33,6 +33,7 @@ func examinations() []examination {
 		{"token", "token", []string{"secrets"}, (*visit).lookAtToken},
 		{"rules", "rules", []string{"state"}, (*visit).lookAtRules},
 		{"targets", "targets", []string{"rules"}, (*visit).lookAtTargets},
+		{"schedules", "schedules", []string{"rules"}, (*visit).lookAtSchedules},
 		{"current", "real sizes", []string{"rules"}, (*visit).lookAtCurrent},
 		{"config-file", "config file", []string{"stack"}, (*visit).lookAtConfigFile},
 		{"drift", "counts in the config file", []string{"rules"}, (*visit).lookAtDrift},

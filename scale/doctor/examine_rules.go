@@ -28,6 +28,22 @@ func (v *visit) lookAtRules(context.Context) finding {
 	return fine("%s: %s", plural(len(v.survey.Rules), "pool"), strings.Join(v.survey.Rules.Names(), ", "))
 }
 
+// lookAtSchedules names windows that never give a pool's bounds any more.
+func (v *visit) lookAtSchedules(context.Context) finding {
+	f := fine("no rule has any")
+	for _, name := range v.survey.Rules.Names() {
+		rule := v.survey.Rules[name]
+		if len(rule.Schedules) > 0 && f.result == OK {
+			f.found = "each window will hold"
+		}
+		for _, w := range rule.UselessWindows(v.Now()) {
+			f.result, f.found, f.hint = Warning, "some windows never hold", "take them out of the program, or put them in another order: the first window that holds counts"
+			f.details = append(f.details, fmt.Sprintf("%s: %s: %s", name, w.Window, w.Reason))
+		}
+	}
+	return f
+}
+
 func (v *visit) lookAtTargets(ctx context.Context) finding {
 	if v.Verify {
 		return v.proveTargets(ctx)
@@ -77,7 +93,7 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 	without := 0
 	for _, name := range v.survey.Rules.Names() {
 		rule := v.survey.Rules[name]
-		status := v.survey.Status(rule, v.Now())
+		status, bounds := v.survey.Status(rule, v.Now()), rule.Bounds(v.Now())
 		switch count, configured := rule.Current, status.Configured; {
 		case status.Unverified != nil:
 			f.details = append(f.details, fmt.Sprintf("%s: %d was configured, and is not proved: %s", name, status.Unverified.To, status.Unverified.Reason))
@@ -93,8 +109,8 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 			without++
 		case configured != nil && *count != *configured:
 			f.details = append(f.details, fmt.Sprintf("%s: the real size is %d, and the last successful update was configured for %d", name, *count, *configured))
-		case *count < rule.Min || *count > rule.Max:
-			f.details = append(f.details, fmt.Sprintf("%s: the real size is %d, outside of %d to %d", name, *count, rule.Min, rule.Max))
+		case bounds.Clamp(*count) != *count:
+			f.details = append(f.details, fmt.Sprintf("%s: the real size is %d, outside of %d to %d", name, *count, bounds.Min, bounds.Max))
 		}
 	}
 	switch {
