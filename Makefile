@@ -38,10 +38,10 @@ CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e e2e-older examples packages lint docs fuzz bench soak hostile campaign clean
+.PHONY: help demo build test unit e2e e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak hostile campaign clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Scale the example on this machine: builds what it needs, deploys to a folder, shows every command
 	@MAKE='$(MAKE)' tools/demo
@@ -66,6 +66,9 @@ e2e: tools-test build ## The end-to-end tests, on the real engine; BACKEND=s3: t
 
 e2e-older: tools-test build ## The end-to-end tests that depend on the words of the Pulumi CLI, on an older one
 	CLI=v3.250.0 BACKEND= go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e -run 'TestScripts/($(OLDER))$$'
+
+e2e-kubernetes: tools-test tools-kubernetes build ## The end-to-end tests on a cluster of Kubernetes, which takes long to build
+	KUBERNETES=true CLI= BACKEND= go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e -run 'TestKubernetes$$'
 
 examples: tools-examples ## Check the examples, and the blocks of code in the documentation
 	EXAMPLES_SDK='$(abspath $(EXAMPLES_SDK))' go test -count=1 $(TESTFLAGS) ./e2e/docs

@@ -22,13 +22,21 @@ AZURITE := .tools/azurite/node_modules/.package-lock.json
 # Where the Node.js SDKs go that the documentation and the examples are checked with.
 EXAMPLES_SDK := .tools/examples
 
-.PHONY: tools tools-test tools-campaign tools-bench tools-lint tools-examples tools-packages
+# A cluster of Kubernetes and what its tests need besides, in a folder of its own: it takes long to build, and only those tests want it.
+KUBERNETES := .tools/kubernetes
+KUBERNETES_TOOLS := $(addprefix $(KUBERNETES)/,etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok pulumi-resource-kubernetes)
+KUBERNETES_VERSION = $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' tools/kubernetes/go.mod)
+PROVIDER_VERSION = $(shell awk -F '"' '$$2 == "@pulumi/kubernetes" {print $$4}' tools/examples/package.json)
+PROVIDER_MODULE := github.com/pulumi/pulumi-kubernetes/provider/v4
+
+.PHONY: tools tools-test tools-campaign tools-bench tools-lint tools-examples tools-packages tools-kubernetes
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
 tools-test: tools tools-examples $(NODEJS) $(OLDER_PULUMI) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws $(TOOLS_BIN)/versitygw $(AZURITE) ## Build what the end-to-end tests need besides
 tools-campaign: tools $(TOOLS_BIN)/pulumi-language-loop $(if $(findstring s3,$(BACKEND) $(CAMPAIGN)),$(TOOLS_BIN)/versitygw) $(if $(findstring typescript,$(CAMPAIGN)),$(NODEJS) tools-examples) ## Build what the campaign needs besides
-tools-bench: $(TOOLS_BIN)/vegeta $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
+tools-bench: $(TOOLS_BIN)/vegeta $(TOOLS_BIN)/versitygw $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter
 tools-examples: $(EXAMPLES_SDK)/node_modules/.package-lock.json ## Install the Node.js SDKs that the examples are checked with
+tools-kubernetes: $(KUBERNETES_TOOLS) ## Build a cluster of Kubernetes, and Pulumi's provider for it
 tools-packages: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/goreleaser ## Build what a release is tested with
 
 $(TOOLS_BIN)/pulumi: tools/pulumi/go.mod tools/pulumi/go.sum
@@ -67,6 +75,27 @@ $(TOOLS_BIN)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
 
 $(TOOLS_BIN)/goaws: $(wildcard tools/goaws/*.go) tools/goaws/go.mod tools/goaws/go.sum
 	@$(BUILD_TOOL) -o $@ tools/goaws .
+
+$(KUBERNETES)/etcd: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	@$(BUILD_TOOL) -o $@ tools/kubernetes go.etcd.io/etcd/server/v3
+
+$(KUBERNETES)/kube%: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	@$(BUILD_TOOL) -o $@ -ldflags '-X k8s.io/component-base/version.gitVersion=$(KUBERNETES_VERSION)' tools/kubernetes k8s.io/kubernetes/cmd/$(@F)
+
+# With the stages that the module has: what becomes of a pod and of a node, and when.
+$(KUBERNETES)/kwok: tools/kwok/go.mod tools/kwok/go.sum
+	@go -C tools/kwok mod download sigs.k8s.io/kwok
+	@stages=$$(go -C tools/kwok list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage \
+		&& install -D -m 644 -t $(KUBERNETES)/stages $$stages/pod/fast/pod-*.yaml $$stages/node/fast/*-initialize.yaml $$stages/node/heartbeat-with-lease/*-lease.yaml
+	@$(BUILD_TOOL) -o $@ tools/kwok tool
+
+# The provider's command embeds two files of its module. They are beside it only where it is built.
+$(KUBERNETES)/pulumi-resource-kubernetes: $(wildcard tools/pulumi-kubernetes/*) tools/examples/package.json
+	@mkdir -p $(KUBERNETES)/provider
+	@go -C tools/pulumi-kubernetes mod download $(PROVIDER_MODULE)
+	@module=$$(go -C tools/pulumi-kubernetes list -m -f '{{.Dir}}' $(PROVIDER_MODULE)) \
+		&& for file in tools/pulumi-kubernetes/* $$module/cmd/pulumi-resource-kubernetes/*.json; do install -m 644 $$file $(KUBERNETES)/provider || exit 1; done
+	@$(BUILD_TOOL) -o $@ -ldflags '-X $(PROVIDER_MODULE)/pkg/version.Version=$(PROVIDER_VERSION)' $(KUBERNETES)/provider .
 
 $(TOOLS_BIN)/vegeta: tools/vegeta/go.mod tools/vegeta/go.sum
 	@$(BUILD_TOOL) -o $@ tools/vegeta tool

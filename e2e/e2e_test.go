@@ -99,6 +99,7 @@ func params(dir, root, kind string, setup func(*testscript.Env) error) testscrip
 			"picture":    picture,
 			"quiet":      quiet,
 			"readonly":   readonly,
+			"replicas":   replicas,
 			"resize":     resize,
 			"roles":      roles,
 			"said":       said,
