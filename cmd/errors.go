@@ -231,12 +231,11 @@ func lockHint(e *scale.LockedError) string {
 }
 
 func engineHint(e *scale.EngineError, option string) string {
-	if e.Operation != "update" {
-		return "nothing was changed; mend the program and try again"
-	}
 	switch {
 	case len(e.Owners) > 0:
 		return ownersHint(e.Owners, option)
+	case e.Operation != "update":
+		return "nothing was changed; mend the program and try again"
 	case e.Interrupted:
 		return "what ran may be half done; the stack's config file is as it was: try again, or go back with `pulumi up" + option + "`"
 	case len(e.Done) == 0:

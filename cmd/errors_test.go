@@ -49,6 +49,9 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 			&scale.EngineError{Operation: "update", Owners: []string{"kubectl"}}, 1, "engine",
 			"somebody's `kubectl`, such as `kubectl scale`, has set the field (kubectl): `pulumi.com/patchForce: \"true\"`",
 		},
+		"preview, after a kubectl scale": {
+			&scale.EngineError{Operation: "preview", Owners: []string{"kubectl"}}, 1, "engine", "somebody's `kubectl`, such as `kubectl scale`",
+		},
 		"engine, beside an HPA": {
 			&scale.EngineError{Operation: "update", Owners: []string{"kube-controller-manager", "kubectl"}}, 1, "engine",
 			"an autoscaler of Kubernetes (HPA; kube-controller-manager) sets the field: take the autoscaler away, or the pool out of the rules",
