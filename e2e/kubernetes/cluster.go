@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -147,8 +148,8 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 // Stop ends the processes, the last one first, so that the store outlives those who write to it.
 func (c *Cluster) Stop() error {
 	var errs []error
-	for i := len(c.processes) - 1; i >= 0; i-- {
-		errs = append(errs, c.processes[i].stop())
+	for _, p := range slices.Backward(c.processes) {
+		errs = append(errs, p.stop())
 	}
 	c.processes = nil
 	return errors.Join(errs...)
@@ -256,14 +257,19 @@ func (c *Cluster) ask(ctx context.Context, method, path, body string) (string, e
 
 // freeAddresses are addresses of the loopback interface at which nobody listens, all different.
 func freeAddresses(count int) ([]string, error) {
+	var listeners []net.Listener
 	var out []string
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	}()
 	for range count {
 		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // after the last one is there
-		out = append(out, l.Addr().String())
+		listeners, out = append(listeners, l), append(out, l.Addr().String())
 	}
 	return out, nil
 }
