@@ -53,8 +53,9 @@ func (e *unverifiedError) Error() string {
 
 const kindUnproved scale.Kind = "unproved"
 
-// unprovedError says that `rules --verify` found rules to be wrong.
-type unprovedError struct{ pools []string }
+// unprovedError says that `rules --verify` found rules to be wrong. If only Kubernetes refused their previews, owners
+// are those who have set the fields.
+type unprovedError struct{ pools, owners []string }
 
 func (e *unprovedError) Error() string {
 	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
@@ -165,6 +166,10 @@ func hintFor(err error, stack string) string {
 		return lockHint(e)
 	case *scale.EngineError:
 		return engineHint(e, option)
+	case *unprovedError:
+		if len(e.owners) > 0 {
+			return ownersHint(e.owners, option)
+		}
 	case *scale.ValueError:
 		return valueHint(e, option)
 	case *scale.ProtectedError:

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -82,14 +83,22 @@ func (s *session) remark(pools []scale.Status, program scale.Program) {
 }
 
 func unproved(proofs []scale.RuleProof) error {
-	var pools []string
+	found := &unprovedError{}
+	wrong := false
 	for _, p := range proofs {
 		if p.Problem != "" {
-			pools = append(pools, p.Pool)
+			found.pools = append(found.pools, p.Pool)
+			found.owners = append(found.owners, p.Owners...)
+			wrong = wrong || len(p.Owners) == 0
 		}
 	}
-	if len(pools) == 0 {
+	if len(found.pools) == 0 {
 		return nil
 	}
-	return &unprovedError{pools}
+	slices.Sort(found.owners)
+	found.owners = slices.Compact(found.owners)
+	if wrong {
+		found.owners = nil
+	}
+	return found
 }

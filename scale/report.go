@@ -35,6 +35,8 @@ type RuleProof struct {
 	Steps []ResourceStep
 	// Problem says what is wrong with the rule; empty if the engine proves it right.
 	Problem string `text:"lines"`
+	// Owners are those of the [EngineError] if the problem is that Kubernetes refused the preview: the rule may be right.
+	Owners []string
 }
 
 // MoveResult is what became of a move.

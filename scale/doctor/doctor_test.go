@@ -311,7 +311,22 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	if got := examine(t, p, true).Titles(doctor.Problem); len(got) > 0 {
 		t.Errorf("problems %v", got)
 	}
-	p.proofs[0].Problem = "changes nothing"
+	p.proofs[0].Problem, p.proofs[0].Owners = "the preview failed", []string{"kubectl"}
+	hintOf := func() (hint string) {
+		for _, check := range examine(t, p, true).Checks {
+			if check.Title == "targets" {
+				hint = check.Hint
+			}
+		}
+		return hint
+	}
+	if hint := hintOf(); !strings.Contains(hint, "others have set the field") {
+		t.Errorf("the hint after a refused apply is %q", hint)
+	}
+	p.proofs = append(p.proofs, scale.RuleProof{Pool: "api", Problem: "changes nothing"})
+	if hint := hintOf(); !strings.Contains(hint, "mend the rules") {
+		t.Errorf("the hint to a wrong rule beside it is %q", hint)
+	}
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

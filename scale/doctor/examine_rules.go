@@ -79,11 +79,16 @@ func (v *visit) proveTargets(ctx context.Context) finding {
 		return broken(err)
 	}
 	f := fine("proved by a preview of each pool: its targets exist, and its key changes them")
+	refused := true
 	for _, p := range proofs {
 		if p.Problem != "" {
 			f.result, f.found, f.hint = Problem, "the engine does not prove every rule", "mend the rules in the program, then run `pulumi up"+v.option()+"`"
 			f.details = append(f.details, p.Pool+": "+p.Problem)
+			refused = refused && len(p.Owners) > 0
 		}
+	}
+	if f.result == Problem && refused {
+		f.hint = "others have set the field: docs/recovery.md says what to do if Kubernetes refuses the apply"
 	}
 	return f
 }

@@ -126,6 +126,9 @@ func (s *Scaler) verifyRule(ctx context.Context, snap *scale.Snapshot, rule scal
 		return proof, nil
 	}
 	if err != nil {
+		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
+			proof.Owners = failed.Owners
+		}
 		proof.Problem = scale.NameTarget(snap, scale.Plan{Moves: []scale.Move{{Pool: rule.Pool}}}, err).Error()
 		return proof, ctx.Err()
 	}

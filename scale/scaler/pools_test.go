@@ -154,6 +154,11 @@ func TestVerifyRules(t *testing.T) {
 			scale.RuleProof{To: 2, Problem: (&scale.TargetError{Pool: "worker", Target: scaletest.WorkerURN}).Error()},
 		},
 		{
+			"a preview that Kubernetes refuses does not, and tells who owns the field", func(*scale.Snapshot) {}, scale.Result{},
+			&scale.EngineError{Operation: "preview", Owners: []string{"kubectl"}},
+			scale.RuleProof{To: 2, Problem: "the preview failed", Owners: []string{"kubectl"}},
+		},
+		{
 			"a configured value that is no count does not", scaletest.WithUpdates(scaletest.Update(0, "worker", "many", "api", "2")), scale.Result{}, nil,
 			scale.RuleProof{Problem: (&scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`}).Error()},
 		},
