@@ -20,7 +20,7 @@ var scripted = regexp.MustCompile(`(?m)^(?:docblock|shown|steps) (\S+\.md) (\S+)
 // scriptedBlocks are the blocks that scripts use, as PAGE NAME.
 func scriptedBlocks(t *testing.T) map[string]bool {
 	t.Helper()
-	scripts, err := filepath.Glob("../testdata/script/*.txtar")
+	scripts, err := filepath.Glob("../testdata/*/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("%d scripts, %v", len(scripts), err)
 	}
