@@ -6,7 +6,7 @@ BIN := bin
 # The version that the binaries report: the release's tag, and how far the commit is past it.
 VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.0.0-g$$(git describe --always --dirty 2>/dev/null || echo unknown))
 
-# Modules with code of ours; the others below tools/ only pin a tool.
+# Modules with code of ours; the others below tools/ only pin a tool. tools/pulumi-kubernetes has one file, which only builds beside files of its module.
 MODULES := . examples/provider tools/goaws
 # All packages but the tests of the real engine, and those of the documentation and the examples.
 UNIT = $(shell go list ./... | grep -v '/e2e\(/docs\)\?$$')
