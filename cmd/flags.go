@@ -38,6 +38,30 @@ func (w whole) expects() string {
 	return fmt.Sprintf("a whole number from %d to %d", w.min, w.max)
 }
 
+// moment is a flag that takes a time with its offset from UTC.
+type moment struct{ to *time.Time }
+
+func (m moment) Set(text string) (err error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} { // people leave out the seconds
+		if *m.to, err = time.Parse(layout, text); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (m moment) String() string {
+	if m.to.IsZero() {
+		return ""
+	}
+	return m.to.Format(time.RFC3339)
+}
+
+func (moment) Type() string { return "time" }
+func (moment) expects() string {
+	return "a time with its offset from UTC, such as 2026-12-24T18:00+01:00 or 2026-12-24T17:00Z"
+}
+
 // choice is a flag that takes one of some words.
 type choice[T ~string] struct {
 	to *T

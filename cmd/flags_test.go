@@ -28,6 +28,29 @@ func parse(a *app, args ...string) (scaleOptions, error) {
 	return got, err
 }
 
+// A preview at a time asks for the bounds of then, unless a change is asked for.
+func TestPreviewAt(t *testing.T) {
+	evening := time.Date(2026, time.December, 24, 18, 0, 0, 0, time.FixedZone("", 3600))
+	for line, want := range map[string]scale.Intent{
+		"w --at 2026-12-24T18:00+01:00":            {Pool: "w", ToBounds: true, Source: "cli"},
+		"w --at 2026-12-24T17:00:00Z --count 3":    {Pool: "w", Count: num(3), Source: "cli"},
+		"w --delta -1 --at=2026-12-24T18:00+01:00": {Pool: "w", Delta: num(-1), Source: "cli"},
+	} {
+		var got *previewOptions
+		a := &app{}
+		root := &cobra.Command{Use: "pulumiscale", SilenceErrors: true, SilenceUsage: true}
+		a.settings.flags(root)
+		root.AddCommand(previewCommand(a, func(o *previewOptions) error { got = o; return nil }))
+		root.SetArgs(append([]string{"preview"}, strings.Fields(line)...))
+		if err := root.Execute(); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if diff := cmp.Diff(want, got.intent); diff != "" || !got.at.Equal(evening) {
+			t.Errorf("%s: at %s\n%s", line, got.at, diff)
+		}
+	}
+}
+
 func TestScaleFlags(t *testing.T) {
 	cli := func(count, delta *int) scale.Intent {
 		return scale.Intent{Pool: "w", Count: count, Delta: delta, Source: "cli"}

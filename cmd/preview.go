@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,8 @@ import (
 type previewOptions struct {
 	app    *app
 	intent scale.Intent
+	// at is the time at which it is decided; zero stands for now.
+	at time.Time
 }
 
 // previewCommand is `pulumiscale preview`. In tests of its flags, run takes the place of what it does.
@@ -21,11 +24,14 @@ func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 	o := &previewOptions{app: a}
 	w := &wish{}
 	cmd := &cobra.Command{
-		Use:   "preview POOL (--count N | --delta N)",
+		Use:   "preview POOL (--count N | --delta N | --at TIME)",
 		Short: "Show what scaling a pool would change",
 		Long: "Show what scaling a pool would come to, and what the engine would change. It changes nothing, anywhere.\n\n" +
+			"With --at it is decided as at that time, by the windows of the rule's schedules that hold then. Without --count and --delta it shows what these " +
+			"alone would do with the count that the pool has now.\n\n" +
 			"The exit code is the one that `pulumiscale scale` would have, as far as that can be known.",
-		Example:           "  pulumiscale preview worker-pool --delta 2",
+		Example: "  pulumiscale preview worker-pool --delta 2\n" +
+			"  pulumiscale preview worker-pool --at 2026-12-24T18:00+01:00",
 		Args:              onePool,
 		ValidArgsFunction: a.completePools,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,7 +39,9 @@ func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if o.intent, err = w.intent(args[0], a.sources); err != nil {
+			if !o.at.IsZero() && a.sources["count"] == unset && a.sources["delta"] == unset {
+				o.intent = scale.Intent{Pool: args[0], ToBounds: true, Source: "cli"}
+			} else if o.intent, err = w.intent(args[0], a.sources); err != nil {
 				return err
 			}
 			if run != nil {
@@ -43,11 +51,15 @@ func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 		},
 	}
 	w.flags(cmd)
+	cmd.Flags().Var(moment{&o.at}, "at", "decide as at that time, such as 2026-12-24T18:00+01:00")
 	return cmd
 }
 
 func (o *previewOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		if !o.at.IsZero() {
+			s.scaler.Now = func() time.Time { return o.at }
+		}
 		return s.preview(ctx, []scale.Intent{o.intent})
 	})
 }
