@@ -76,7 +76,7 @@ func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok
 		s.storage.reopen()
 		return traces{}, false
 	}
-	s.storage.remember(look.Newest)
+	s.storage.remember(known, look.Newest)
 	return traces{
 		history: s.storage.address, newest: look.Newest, since: look.Since, state: look.State, written: look.WrittenAt, addedAt: look.AddedAt,
 	}, true

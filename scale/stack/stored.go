@@ -96,10 +96,14 @@ const (
 	silentTime = 10 * time.Second
 )
 
-func (k *keptElsewhere) remember(newest string) {
+// remember keeps the newest update of a look that knew of another one. Of two looks at once the later update stays,
+// unless it has gone.
+func (k *keptElsewhere) remember(known, newest string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.seen = max(k.seen, newest)
+	if newest > k.seen || known == k.seen {
+		k.seen = newest
+	}
 }
 
 // keptUpdate is an update as a self-managed backend keeps it.

@@ -99,9 +99,9 @@ type Look struct {
 // historySuffix ends the names of updates, before what says how they are compressed.
 const historySuffix = ".history.json"
 
-// Look looks at the state, and at the updates after a known one; if there is none, at the newest.
+// Look looks at the state, and at the updates after a known one; if there is none, or it has gone, at the newest.
 func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
-	look := Look{Newest: known}
+	look := Look{}
 	var stateErr, historyErr error
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -111,19 +111,34 @@ func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 		}
 	})
 	both.Go(func() {
-		var found []object
-		if known == "" {
-			found, _, historyErr = s.store.last(ctx, s.history, 1)
-		} else {
-			found, historyErr = s.store.list(ctx, s.history, known)
-			found = slices.DeleteFunc(found, func(o object) bool { return !IsUpdate(o.key) })
-		}
-		if n := len(found); n > 0 {
-			look.Newest, look.AddedAt, look.Since = found[n-1].key, found[n-1].modified, n
-		}
+		historyErr = s.lookAtHistory(ctx, known, &look)
 	})
 	both.Wait()
 	return look, cmp.Or(stateErr, historyErr)
+}
+
+// lookAtHistory looks at the updates after a known one. That one may have gone: whoever renames a stack takes its history
+// away, one update after another, and perhaps brings it back. The newest that is left is then the newest.
+func (s *Storage) lookAtHistory(ctx context.Context, known string, look *Look) error {
+	var found []object
+	var err error
+	if known != "" {
+		found, err = s.store.list(ctx, s.history, known[:len(known)-1]) // with the known one
+		found = slices.DeleteFunc(found, func(o object) bool { return !IsUpdate(o.key) })
+		if len(found) > 0 && found[0].key == known {
+			look.Newest, found = known, found[1:]
+		}
+	}
+	if err == nil && look.Newest == "" && len(found) == 0 {
+		found, _, err = s.store.last(ctx, s.history, 1)
+	}
+	if n := len(found); n > 0 {
+		look.Newest, look.AddedAt = found[n-1].key, found[n-1].modified
+		if known == "" || look.Newest > known {
+			look.Since = n
+		}
+	}
+	return err
 }
 
 // IsUpdate tells the name of an update from that of the checkpoint beside it.

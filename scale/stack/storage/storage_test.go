@@ -62,6 +62,21 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// A stack that is renamed loses its history piece by piece. What was known to be the newest update is not the newest one
+// any more, and comes back with the name.
+func TestTheNewestKnownUpdateHasGone(t *testing.T) {
+	first, second, gone := update(time.Hour), update(time.Minute), update(time.Second)
+	s := inFolder(t, first, second, ".pulumi/stacks/p/dev.json")
+	got, err := s.Look(context.Background(), gone)
+	if err != nil || got.Newest != second || got.AddedAt.IsZero() || got.Since != 0 {
+		t.Errorf("%+v, error %v", got, err)
+	}
+	none := inFolder(t, ".pulumi/stacks/p/dev.json")
+	if got, err := none.Look(context.Background(), gone); err != nil || got.Newest != "" || got.Since != 0 {
+		t.Errorf("%+v, error %v", got, err)
+	}
+}
+
 func TestAStateThatCannotBeTold(t *testing.T) {
 	for name, keys := range map[string][]string{
 		"none": {update(time.Hour)}, "two": {".pulumi/stacks/p/dev.json", ".pulumi/stacks/p/dev.json.gz"},
