@@ -284,9 +284,6 @@ func once(e evidence) []string {
 					by, mixed = append(by, g.id), mixed || g.mixed
 				}
 			}
-			if len(by) == 0 && event.outcome == scaled && !pool.exact {
-				by = e.unmoved(pool, event)
-			}
 			wrong := event.outcome == scaled && len(by) != 1 || !mixed && event.outcome == not && len(by) != 0 || len(by) > 1
 			if wrong {
 				out = append(out, fmt.Sprintf("%s %s (%+d), of which was told %q (%s), was carried out %d times %v",
@@ -297,18 +294,6 @@ func once(e evidence) []string {
 			if !g.mixed && !slices.ContainsFunc(e.events, func(event event) bool { return strings.Contains(g.messages, mark(event.key)) }) {
 				out = append(out, fmt.Sprintf("%s: the update %s moved it by %+d, and nobody had asked for it: %s", pool.name, g.id, g.moved, g.messages))
 			}
-		}
-	}
-	return out
-}
-
-// unmoved are the updates of ours that carried an event out and left the pool as large as it was: the guardrails held
-// the event there, and the config file's count was missing or another one.
-func (e evidence) unmoved(pool poolSpec, event event) []string {
-	var out []string
-	for _, u := range e.during() {
-		if u.ours() && u.means(pool) && strings.Contains(u.Message, mark(event.key)) {
-			out = append(out, u.id())
 		}
 	}
 	return out

@@ -138,13 +138,6 @@ func TestWhatIsNoneOfOursBreaksNothing(t *testing.T) {
 			e.resized = map[string]bool{"web": true}
 			e.after.cloud["web"]++
 		}},
-		{"the guardrails held an event where the pool was, and its update put the config file right", func(e *evidence) {
-			e.events = append(e.events, event{key: "k3", pool: "edge", delta: -1, outcome: scaled, told: "scaled"})
-			e.scaledTo(
-				entry("pulumiscale/A", "pulumiscale: web 30 -> 32 (http: <k1>)", 200, 30, 30, 3, 30, 32),
-				entry("pulumiscale/B", "pulumiscale: edge 3 -> 3 (http: <k3>)", 204, 30, 30, 3, 30, 32),
-			)
-		}},
 		{"a pool is left half scaled", func(e *evidence) {
 			size := map[string]any{"name": "batch", "size": 31}
 			e.steps[0].left.resource(t, "batch")["outputs"], e.steps[0].left.resource(t, "batch")["initErrors"] = size, []any{"quota"}
