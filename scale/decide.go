@@ -16,6 +16,8 @@ type Pool struct {
 	LastUp, LastDown time.Time
 	// Holds are those that may keep the pool as it is.
 	Holds Holds
+	// Metrics are what is known of the pool's metrics.
+	Metrics PoolMetrics
 	// Busy says that an update of the pool is running: a signal then counts as within the cooldown.
 	Busy bool
 }
@@ -80,14 +82,14 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if rule.Paused == PauseBoth && !intent.Force {
 		return d.WithOutcome(Paused, "the rule is paused")
 	}
-	wanted, stop := want(rule, pool.Count, intent)
+	wanted, stop := want(rule, pool, intent, now)
 	if stop != nil {
 		return d.WithOutcome(stop.outcome, stop.reason)
 	}
 	bounds := rule.Bounds(now)
-	d.Wanted, d.To = wanted.count, bounds.Clamp(wanted.count)
-	if d.Clamped = d.To != d.Wanted; d.Clamped {
-		d.Reason = bounds.clampReason(d.Wanted)
+	d.fit(rule, bounds, wanted.count)
+	if intent.Signal != nil {
+		d.keepForMetrics(rule, pool, bounds, now)
 	}
 	if never := d.turned(wanted.way); never != "" {
 		d.To = *d.From
@@ -100,7 +102,7 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	if direction == 0 && equal(pool.Configured, d.To) {
 		return d.WithOutcome(NoChange, d.noChangeReason())
 	}
-	if intent.Signal != nil && pool.Busy {
+	if intent.isSignal() && pool.Busy {
 		return d.WithOutcome(CoolingDown, "an update of the pool is running")
 	}
 	if until := cooldownEnd(rule.Cooldown, pool.seenBy(intent), direction, now); now.Before(until) && !intent.Force && !intent.ToBounds {
@@ -109,6 +111,48 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	}
 	d.Outcome = Scale
 	return d
+}
+
+// fit puts the wanted count inside of what one step and the guardrails in force allow.
+func (d *Decision) fit(rule Rule, bounds Bounds, wanted int) {
+	d.Wanted = wanted
+	step := wanted
+	if d.Intent.isSignal() && d.From != nil {
+		step = rule.MaxStep.limit(*d.From, wanted)
+	}
+	d.To = bounds.Clamp(step)
+	switch d.Clamped = d.To != step; {
+	case d.Clamped:
+		d.Reason = bounds.clampReason(step)
+	case step != wanted:
+		d.Reason = fmt.Sprintf("%d is wanted, and maxStep allows %+d at once", wanted, step-*d.From)
+	}
+}
+
+// limit is the count, or the one that is as far as one step may go on the way there.
+func (m MaxStep) limit(from, to int) int {
+	switch {
+	case m.Up > 0 && to > from:
+		return min(to, add(from, m.Up))
+	case m.Down > 0 && to < from:
+		return max(to, from-m.Down)
+	}
+	return to
+}
+
+// keepForMetrics has an alert scale the pool in no further than its metrics want it: if they disagree, it is safer to
+// have too much.
+func (d *Decision) keepForMetrics(rule Rule, pool Pool, bounds Bounds, now time.Time) {
+	if len(rule.Metrics) == 0 || d.From == nil || d.To >= *d.From {
+		return
+	}
+	wanted, stop := wantMetrics(rule, pool, now)
+	if stop != nil {
+		return
+	}
+	if least := min(bounds.Clamp(wanted.count), *d.From); least > d.To {
+		d.To, d.Reason = least, fmt.Sprintf("the metrics want %d", wanted.count)
+	}
 }
 
 // WithOutcome is the decision closed with an outcome other than [Scale].
@@ -123,7 +167,7 @@ func (d Decision) turned(way Direction) string {
 	if d.From == nil || d.To == *d.From {
 		return ""
 	}
-	asker, isSignal := "a request", d.Intent.Signal != nil
+	asker, isSignal := "a request", d.Intent.isSignal()
 	if isSignal {
 		asker = "a signal"
 	}
@@ -169,7 +213,7 @@ func wayTo(from *int, to int) Direction {
 }
 
 func (d Decision) noChangeReason() string {
-	if d.Clamped {
+	if d.Reason != "" {
 		return fmt.Sprintf("already at %d; %s", d.To, d.Reason)
 	}
 	return fmt.Sprintf("already at %d", d.To)
@@ -219,7 +263,7 @@ func believable(t, limit time.Time) time.Time {
 // seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn. The backend
 // tells their times to the second.
 func (p Pool) seenBy(intent Intent) Pool {
-	if intent.Signal != nil || intent.At.IsZero() {
+	if intent.isSignal() || intent.At.IsZero() {
 		return p
 	}
 	at := intent.At.Truncate(time.Second)
@@ -253,7 +297,7 @@ func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decisi
 	decisions := make([]Decision, len(intents))
 	winner := -1
 	for i, intent := range intents {
-		if intent.Signal == nil {
+		if !intent.isSignal() {
 			continue
 		}
 		decisions[i] = Decide(rule, pool, intent, now)
@@ -270,7 +314,7 @@ func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decisi
 		pool = pool.after(decisions[winner])
 	}
 	for i, intent := range intents {
-		if intent.Signal == nil {
+		if !intent.isSignal() {
 			decisions[i] = Decide(rule, pool, intent, now)
 			pool = pool.after(decisions[i])
 		}

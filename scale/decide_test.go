@@ -176,7 +176,7 @@ func TestDecideCount(t *testing.T) {
 		{
 			"a signal for no change does not take back a scaling that is still under way",
 			func(r *scale.Rule) {
-				r.Strategy = scale.Strategy{Type: scale.TargetTracking, Target: 50, Tolerance: 0.1}
+				r.Strategy = scale.Strategy{Type: scale.TargetTracking, Target: 50, Tolerance: scale.Tolerance{Up: 0.1, Down: 0.1}}
 			},
 			scaledAt(apart, time.Minute, never), scaletest.Signal(scale.Signal{Value: new(50.0)}), coolsDown(3, 4*time.Minute, "cooling down for another 4m0s"),
 		},

@@ -32,7 +32,7 @@ func TestUpNeverLowersAndDownNeverRaises(t *testing.T) {
 	step := scale.Strategy{Type: scale.Step, Up: new(1), Down: new(1)}
 	percent := scale.Strategy{Type: scale.Percent, Up: new(10), Down: new(10)}
 	exact := scale.Strategy{Type: scale.Exact, Up: new(6), Down: new(5)}
-	tracking := scale.Strategy{Type: scale.TargetTracking, Target: 50, Tolerance: 0.1}
+	tracking := scale.Strategy{Type: scale.TargetTracking, Target: 50, Tolerance: scale.Tolerance{Up: 0.1, Down: 0.1}}
 	of := func(s scale.Signal) scale.Intent { s.Alert = "A"; return scaletest.Signal(s) }
 	const aboveMax, belowMin = "already at 12, above max 8: a signal for more never lowers it", "already at 2, below min 4: a signal for less never raises it"
 	testDecide(t, []decideCase{

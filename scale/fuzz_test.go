@@ -123,7 +123,7 @@ func fuzzStrategy(kind uint32, n int, target float64) scale.Strategy {
 		if !(target > 0) || !scale.Finite(&target) {
 			target = 1
 		}
-		return scale.Strategy{Type: scale.TargetTracking, Target: target, Tolerance: 0.1}
+		return scale.Strategy{Type: scale.TargetTracking, Target: target, Tolerance: scale.Tolerance{Up: 0.1, Down: 0.1}}
 	}
 	return scale.Strategy{Type: scale.Step, Up: &n, Down: new(1), Steps: []scale.StepAdjustment{{Above: 5, Change: n}}}
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta, Signal and ToBounds is set.
+// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta, Signal, ToBounds and
+// ToMetrics is set.
 type Intent struct {
 	// Pool is the name of the pool in the rules.
 	Pool string
@@ -17,8 +18,10 @@ type Intent struct {
 	Signal *Signal
 	// ToBounds asks for the nearest count inside of the bounds in force. It passes the cooldown.
 	ToBounds bool
+	// ToMetrics asks for the count that the pool's metrics want when it is decided.
+	ToMetrics bool
 
-	// Source says where the intent came from, in one word: "cli", "http", "schedule", or the name of a
+	// Source says where the intent came from, in one word: "cli", "http", "schedule", "metrics", or the name of a
 	// dialect such as "prometheus".
 	Source string
 	// Reason is for people: the alert's name, the user's message. It may be empty.
@@ -65,7 +68,7 @@ type Signal struct {
 // Validate says what is wrong with the intent itself, before any rule is asked. The error is a [*UsageError].
 func (i Intent) Validate() error {
 	set := 0
-	for _, is := range []bool{i.Count != nil, i.Delta != nil, i.Signal != nil, i.ToBounds} {
+	for _, is := range []bool{i.Count != nil, i.Delta != nil, i.Signal != nil, i.ToBounds, i.ToMetrics} {
 		if is {
 			set++
 		}
@@ -81,6 +84,10 @@ func (i Intent) Validate() error {
 	return nil
 }
 
+// isSignal says whether the intent is one of those of which the largest wins, and which a running update holds off: it
+// tells how the pool is doing, and nobody waits for its answer.
+func (i Intent) isSignal() bool { return i.Signal != nil || i.ToMetrics }
+
 // Ask describes what the intent asks for, as a person would type it.
 func (i Intent) Ask() string {
 	switch {
@@ -90,6 +97,8 @@ func (i Intent) Ask() string {
 		return fmt.Sprintf("delta %+d", *i.Delta)
 	case i.ToBounds:
 		return "the bounds in force"
+	case i.ToMetrics:
+		return "what the metrics want"
 	case i.Signal != nil && i.Signal.Alert != "":
 		return "signal " + i.Signal.Alert
 	}

@@ -140,6 +140,12 @@ func ruleFields(o *object) Rule {
 	if v, ok := o.take("triggers"); ok {
 		rule.Triggers = readTriggers(v)
 	}
+	if v, ok := o.take("metrics"); ok {
+		rule.Metrics = readMetrics(v, rule)
+	}
+	rule.MaxStep.Up, rule.MaxStep.Down = readEach(o, "maxStep", intForm(1, MaxNumber), 0, 0)
+	rule.Stabilize.Up, rule.Stabilize.Down = readEach(o, "stabilize", durationForm(), 0, defaultStabilize)
+	rule.Warmup = withDefault(o, "warmup", durationForm(), 0)
 	rule.Paused = withDefault(o, "paused", pauseForm(), PauseNone)
 	rule.Refresh = withDefault(o, "refresh", boolForm(), false)
 	if v, ok := o.take("guard"); ok {
@@ -202,29 +208,9 @@ func readGuardrails(o *object) (lowest, highest int, ok bool) {
 }
 
 func readCooldown(o *object) Cooldown {
-	v, ok := o.take("cooldown")
-	if !ok {
-		return Cooldown{Up: defaultCooldown, Down: defaultCooldown}
-	}
-	if _, isObject := v.json.(map[string]any); !isObject {
-		form := durationForm()
-		form.expected += ", or an object with up and down"
-		both, _ := as(v, form)
-		return Cooldown{Up: both, Down: both}
-	}
-	split, _ := v.object("")
-	cooldown := cooldownFields(split)
-	split.end("a cooldown")
-	split.needsOneOf("up", "down")
-	return cooldown
-}
-
-func cooldownFields(o *object) Cooldown {
-	return Cooldown{
-		Up:    withDefault(o, "up", durationForm(), defaultCooldown),
-		Down:  withDefault(o, "down", durationForm(), defaultCooldown),
-		Split: true,
-	}
+	up, down := readEach(o, "cooldown", durationForm(), defaultCooldown, defaultCooldown)
+	_, split := o.fields["cooldown"].(map[string]any)
+	return Cooldown{Up: up, Down: down, Split: split}
 }
 
 func readGuard(v node) []Guard {

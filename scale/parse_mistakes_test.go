@@ -36,7 +36,7 @@ const (
 
 // badDocuments has a document for every rule that a stack output can break.
 func badDocuments() []badDocument {
-	return slices.Concat(badOutputs(), badTargetsAndKeys(), badNumbers(), badSchedules(), badStrategies(), badTriggersAndGuards(), withheldDocuments())
+	return slices.Concat(badOutputs(), badTargetsAndKeys(), badNumbers(), badSchedules(), badStrategies(), badTriggersAndGuards(), badMetrics(), withheldDocuments())
 }
 
 // oneMistake is a document with one mistake, in one field of the pool "worker".
@@ -202,15 +202,15 @@ func badNumbers() []badDocument {
 		oneMistake("a tracked target is a number", "strategy", `{"type":"targetTracking","target":"70"}`, "strategy.target", `"70"`,
 			"must be a number above 0"+isString),
 		oneMistake("a tolerance is below 1", "strategy", `{"type":"targetTracking","target":1,"tolerance":1}`, "strategy.tolerance", `1`,
-			"must be a number from 0 to below 1"),
+			"must be a number from 0 to below 1, or an object with up and down"),
 		oneMistake("a tolerance is not negative", "strategy", `{"type":"targetTracking","target":1,"tolerance":-0.1}`, "strategy.tolerance",
-			`-0.1`, "must be a number from 0 to below 1"),
+			`-0.1`, "must be a number from 0 to below 1, or an object with up and down"),
 	}
 }
 
 func badStrategies() []badDocument {
 	const (
-		strategyType = "must be step, percent, exact or targetTracking"
+		strategyType = "must be step, percent, exact, targetTracking or perUnit"
 		someSteps    = "must be a list of at least one step, each with above and change"
 		someUpOrDown = "must have at least one of up and down"
 	)
@@ -219,7 +219,7 @@ func badStrategies() []badDocument {
 	}
 	return []badDocument{
 		oneMistake("a strategy is an object", "strategy", `"step"`, "strategy", `"step"`,
-			"must be a strategy: an object with a type, which is step, percent, exact or targetTracking"),
+			"must be a strategy: an object with a type, which is step, percent, exact, targetTracking or perUnit"),
 		oneMistake("a strategy has a type", "strategy", `{"up":1}`, "strategy.type", "",
 			strings.Replace(strategyType, "must be", "is required:", 1)),
 		oneMistake("a strategy's type is known", "strategy", `{"type":"linear","target":0}`, "strategy.type", `"linear"`, strategyType),

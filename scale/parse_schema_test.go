@@ -56,6 +56,12 @@ var beyondSchema = []struct {
 		return strings.HasPrefix(p.Expected, "must be a date") && dateInDigits.MatchString(p.Found) ||
 			strings.HasPrefix(p.Expected, "must be the name of a time zone") && zoneInLetters.MatchString(p.Found)
 	}},
+	{"a metric's name is its own", func(p Problem) bool { return strings.HasPrefix(p.Expected, "must be the metric's own") }},
+	{"a metric needs thresholds for most strategies", func(p Problem) bool { return strings.HasPrefix(p.Expected, "must have above or below") }},
+	{"below is not more than above", func(p Problem) bool { return strings.HasPrefix(p.Expected, "must not be more than above") }},
+	{"a sample may be as old as the time between two looks", func(p Problem) bool {
+		return strings.Contains(p.Expected, ", and not less than ")
+	}},
 	{"steps ascend", func(p Problem) bool {
 		return strings.HasSuffix(p.Field, ".above") && strings.HasPrefix(p.Expected, "must be more than in the step before")
 	}},
@@ -63,9 +69,12 @@ var beyondSchema = []struct {
 		return p.Field == "configKey" && strings.HasPrefix(p.Expected, "must be the pool's own")
 	}},
 	{"a duration in words is no longer than the largest number of seconds", func(p Problem) bool {
-		return strings.HasPrefix(p.Field, "cooldown") && durationInWords.MatchString(p.Found)
+		return durationField.MatchString(p.Field) && durationInWords.MatchString(p.Found)
 	}},
 }
+
+// durationField matches the paths of durations.
+var durationField = regexp.MustCompile(`^(cooldown|stabilize|warmup)(\.(up|down))?$`)
 
 // dateInDigits and zoneInLetters match what the schema takes for a date and for a zone.
 var (
@@ -133,9 +142,13 @@ func TestSchemaAndParserKnowTheSameFields(t *testing.T) {
 		return slices.Sorted(slices.Values(append(o.known, more...)))
 	}
 	trigger := func(o *object) { triggerFields(o) }
+	each := fields(func(o *object) { eachFields(o, boolForm(), false, false) })
 	parser := map[string][]string{
 		"rule":           fields(func(o *object) { ruleFields(o) }),
-		"cooldown":       fields(func(o *object) { cooldownFields(o) }),
+		"cooldown":       each,
+		"maxStep":        each,
+		"stabilize":      each,
+		"metric":         fields(func(o *object) { metricFields(o) }),
 		"window":         fields(func(o *object) { windowFields(o, Rule{}, false) }),
 		"stepAdjustment": fields(func(o *object) { stepAdjustmentFields(o) }),
 		"reaction":       fields(trigger),
@@ -166,7 +179,9 @@ func TestSchemaStatesTheParsersDefaults(t *testing.T) {
 		{"cooldown", workerPrefix() + `,"cooldown":{"down":1`, `}}}`},
 		{"step", workerPrefix() + `,"strategy":{"type":"step"`, `}}}`},
 		{"percent", workerPrefix() + `,"strategy":{"type":"percent","up":7`, `}}}`},
-		{"targetTracking", workerPrefix() + `,"strategy":{"type":"targetTracking","target":7`, `}}}`},
+		{"metric", workerPrefix() + `,"strategy":{"type":"perUnit","value":7},"metrics":[{"name":"q","http":{"url":"http://q","pointer":""}`, `}]}}`},
+		{"stabilize", workerPrefix() + `,"stabilize":{"up":1`, `}}}`},
+		{"stabilize", workerPrefix() + `,"stabilize":{"down":1`, `}}}`},
 	} {
 		stated := 0
 		want, err := ParseRules([]byte(test.head + test.tail))
@@ -202,7 +217,8 @@ func TestSchemaHasTheParsersPatterns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []*regexp.Regexp{poolPattern, targetPattern, keyPattern, keyPathPattern, reservedPattern, durationPattern, windowPattern, timePattern, datePattern, zonePattern} {
+	for _, pattern := range []*regexp.Regexp{poolPattern, targetPattern, keyPattern, keyPathPattern, reservedPattern, durationPattern, windowPattern, timePattern, datePattern, zonePattern,
+		metricPattern, urlPattern, pointerPattern, headerPattern, valuePattern} {
 		quoted, err := json.Marshal(pattern.String())
 		if err != nil {
 			t.Fatal(err)
@@ -357,8 +373,9 @@ func validStrategy(s Strategy) bool {
 		return (s.Up != nil || s.Down != nil) && positive(s.Up) && positive(s.Down) && s.MinChange >= 1
 	case Exact:
 		return (s.Up != nil || s.Down != nil) && (s.Up == nil || *s.Up >= 0) && (s.Down == nil || *s.Down >= 0)
-	case TargetTracking:
-		return s.Target > 0 && s.Tolerance >= 0 && s.Tolerance < 1
+	case TargetTracking, PerUnit:
+		fraction := func(f float64) bool { return f >= 0 && f < 1 }
+		return s.Target > 0 && fraction(s.Tolerance.Up) && fraction(s.Tolerance.Down)
 	}
 	return false
 }

@@ -16,7 +16,7 @@ func defaultStrategy() Strategy {
 }
 
 func readStrategy(v node) Strategy {
-	o, ok := v.object("a strategy: an object with a type, which is step, percent, exact or targetTracking")
+	o, ok := v.object("a strategy: an object with a type, which is step, percent, exact, targetTracking or perUnit")
 	if !ok {
 		return Strategy{}
 	}
@@ -38,12 +38,14 @@ func readStrategy(v node) Strategy {
 }
 
 // strategyTypes are all types, as messages list them.
-func strategyTypes() []StrategyType { return []StrategyType{Step, Percent, Exact, TargetTracking} }
+func strategyTypes() []StrategyType {
+	return []StrategyType{Step, Percent, Exact, TargetTracking, PerUnit}
+}
 
 // strategyFields reads the fields that a strategy of the type has beside the type itself.
 func strategyFields(t StrategyType) func(*object) Strategy {
 	return map[StrategyType]func(*object) Strategy{
-		Step: stepFields, Percent: percentFields, Exact: exactFields, TargetTracking: targetTrackingFields,
+		Step: stepFields, Percent: percentFields, Exact: exactFields, TargetTracking: targetTrackingFields, PerUnit: perUnitFields,
 	}[t]
 }
 
@@ -105,10 +107,52 @@ func exactFields(o *object) Strategy {
 
 func targetTrackingFields(o *object) Strategy {
 	var strategy Strategy
-	strategy.Target, _ = required(o, "target", floatForm("a number above 0", func(f float64) bool { return f > 0 }))
-	strategy.Tolerance = withDefault(o, "tolerance",
-		floatForm("a number from 0 to below 1", func(f float64) bool { return f >= 0 && f < 1 }), defaultTolerance)
+	strategy.Target, _ = required(o, "target", positiveForm())
+	strategy.Tolerance = readTolerance(o)
 	return strategy
+}
+
+func perUnitFields(o *object) Strategy {
+	var strategy Strategy
+	strategy.Target, _ = required(o, "value", positiveForm())
+	strategy.Tolerance = readTolerance(o)
+	return strategy
+}
+
+func positiveForm() form[float64] {
+	return floatForm("a number above 0", func(f float64) bool { return f > 0 })
+}
+
+// readTolerance reads one fraction for both directions, or one for each.
+func readTolerance(o *object) Tolerance {
+	fraction := floatForm("a number from 0 to below 1", func(f float64) bool { return f >= 0 && f < 1 })
+	up, down := readEach(o, "tolerance", fraction, defaultTolerance, defaultTolerance)
+	return Tolerance{Up: up, Down: down}
+}
+
+// readEach reads a field that is one value for both directions or an object with up and down. What is left out is as
+// the fallbacks have it.
+func readEach[T any](o *object, name string, f form[T], up, down T) (gotUp, gotDown T) {
+	v, ok := o.take(name)
+	if !ok {
+		return up, down
+	}
+	if _, isObject := v.json.(map[string]any); !isObject {
+		f.expected += ", or an object with up and down"
+		if both, ok := as(v, f); ok {
+			return both, both
+		}
+		return up, down
+	}
+	each, _ := v.object("")
+	up, down = eachFields(each, f, up, down)
+	each.end("a " + name)
+	each.needsOneOf("up", "down")
+	return up, down
+}
+
+func eachFields[T any](o *object, f form[T], up, down T) (gotUp, gotDown T) {
+	return withDefault(o, "up", f, up), withDefault(o, "down", f, down)
 }
 
 func readTriggers(v node) map[string]Trigger {

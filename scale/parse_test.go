@@ -38,6 +38,7 @@ func leastRule() Rule {
 		Cooldown:   Cooldown{Up: 5 * time.Minute, Down: 5 * time.Minute},
 		OnCooldown: Ignore,
 		Strategy:   Strategy{Type: Step, Up: new(1), Down: new(1)},
+		Stabilize:  Stabilize{Down: 5 * time.Minute},
 		Pending:    RefusePending,
 	}
 }
@@ -115,7 +116,15 @@ func goodDocuments() []goodDocument {
 		},
 		{
 			"target tracking tolerates a tenth by default", workerOutput(`"strategy":{"type":"targetTracking","target":0.5}`),
-			strategy(Strategy{Type: TargetTracking, Target: 0.5, Tolerance: 0.1}),
+			strategy(Strategy{Type: TargetTracking, Target: 0.5, Tolerance: Tolerance{0.1, 0.1}}),
+		},
+		{
+			"target tracking may tolerate more on one side", workerOutput(`"strategy":{"type":"targetTracking","target":1,"tolerance":{"down":0.5}}`),
+			strategy(Strategy{Type: TargetTracking, Target: 1, Tolerance: Tolerance{Up: 0.1, Down: 0.5}}),
+		},
+		{
+			"there may be a unit for so much of a total", workerOutput(`"strategy":{"type":"perUnit","value":20,"tolerance":0}`),
+			strategy(Strategy{Type: PerUnit, Target: 20}),
 		},
 		{
 			"target tracking may tolerate nothing", workerOutput(`"strategy":{"type":"targetTracking","target":1e12,"tolerance":0}`),
@@ -138,6 +147,18 @@ func goodDocuments() []goodDocument {
 			trigger(Trigger{Delta: new(2), OnClear: &Trigger{Delta: new(-1)}}),
 		},
 		{"an onClear may leave all to the rule", workerOutput(`"triggers":{"HighCPU":{"onClear":{}}}`), trigger(Trigger{OnClear: &Trigger{}})},
+		{"a step may be limited in one direction", workerOutput(`"maxStep":{"down":1}`), func(r *Rule) { r.MaxStep = MaxStep{Down: 1} }},
+		{"a window for both directions", workerOutput(`"stabilize":60`), func(r *Rule) { r.Stabilize = Stabilize{time.Minute, time.Minute} }},
+		{"no window", workerOutput(`"stabilize":0`), func(r *Rule) { r.Stabilize = Stabilize{} }},
+		{"no metric is no mistake", workerOutput(`"metrics":[]`), func(*Rule) {}},
+		{
+			"the trigger of a metric's name may make a count of its value alone",
+			workerOutput(`"metrics":[{"name":"q","http":{"url":"http://q","pointer":""}}]`, `"triggers":{"q":{"strategy":{"type":"perUnit","value":2,"tolerance":0}}}`),
+			func(r *Rule) {
+				r.Metrics = []Metric{{Name: "q", HTTP: &HTTPQuery{URL: "http://q"}, Every: 30 * time.Second, MaxAge: 5 * time.Minute}}
+				r.Triggers = map[string]Trigger{"q": {Strategy: &Strategy{Type: PerUnit, Target: 2}}}
+			},
+		},
 		{"a pool may be paused", workerOutput(`"paused":true`), func(r *Rule) { r.Paused = PauseBoth }},
 		{"a pool may be said not to be paused", workerOutput(`"paused":false`), func(*Rule) {}},
 		{"a pool may be paused upwards", workerOutput(`"paused":"up"`), func(r *Rule) { r.Paused = PauseUp }},
@@ -206,10 +227,13 @@ func TestParseRulesReadsEveryPool(t *testing.T) {
 				},
 				"Night shift": {Count: new(2)},
 			},
-			Paused:  PauseDown,
-			Refresh: true,
-			Guard:   []Guard{GuardReplace, GuardDelete, GuardUntargeted},
-			Pending: RefusePending,
+			MaxStep:   MaxStep{Up: 4, Down: 4},
+			Stabilize: Stabilize{Up: time.Minute, Down: 10 * time.Minute},
+			Warmup:    2 * time.Minute,
+			Paused:    PauseDown,
+			Refresh:   true,
+			Guard:     []Guard{GuardReplace, GuardDelete, GuardUntargeted},
+			Pending:   RefusePending,
 		},
 		"web.eu": {
 			Pool:       "web.eu",
@@ -218,8 +242,20 @@ func TestParseRulesReadsEveryPool(t *testing.T) {
 			Max:        5,
 			Cooldown:   Cooldown{Up: fiveMinutes, Down: fiveMinutes},
 			OnCooldown: Ignore,
-			Strategy:   Strategy{Type: TargetTracking, Target: 0.5, Tolerance: 0.1},
+			Strategy:   Strategy{Type: TargetTracking, Target: 0.5, Tolerance: Tolerance{0.1, 0.1}},
+			Stabilize:  Stabilize{Down: fiveMinutes},
 			Pending:    RefusePending,
+			Metrics: []Metric{
+				{
+					Name: "busy", Prometheus: &PrometheusQuery{URL: "https://metrics.example.com/prometheus", Query: "avg(busy)"},
+					Every: 15 * time.Second, MaxAge: time.Minute, EmptyIsZero: true,
+					Access: Access{BearerKey: "metricsToken", Headers: map[string]Header{"X-Scope-OrgID": {Value: "shop"}, "X-Key": {Key: "demo:key"}}, CAKey: "ca", CertificateKey: "cert"},
+				},
+				{
+					Name: "queue", HTTP: &HTTPQuery{URL: "http://queue:8080/stats?of=web", Pointer: "/queues/0/length"},
+					Every: 10 * time.Minute, MaxAge: 20 * time.Minute, Above: new(100.0), Below: new(-0.5), Access: Access{BasicKey: "queueLogin"},
+				},
+			},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -55,7 +55,7 @@ func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now ti
 	decisions, then := decidePool(p.rule, p.present, work.Waiting, now)
 	p.then = then
 	for _, d := range decisions {
-		if d.Intent.Signal != nil && (counts(d) || d.Outcome == Superseded) && p.outbids(d) {
+		if d.Intent.isSignal() && (counts(d) || d.Outcome == Superseded) && p.outbids(d) {
 			p.signalled = &d.To
 		}
 	}
@@ -74,7 +74,7 @@ func (p *Projection) Decide(intent Intent, now time.Time) Decision {
 		return refuseAll([]Intent{intent}, p.err)[0]
 	}
 	p.present.Holds, p.then.Holds = p.Holds, p.Holds
-	if intent.Signal == nil {
+	if !intent.isSignal() {
 		d := p.withholdPending(Decide(p.rule, p.then, intent, now))
 		p.then = p.then.after(d)
 		return d
@@ -120,7 +120,7 @@ func (p *Projection) decideBusy(held Decision, now time.Time) Decision {
 
 // Accepts says whether a decided intent is to be carried out when its turn comes.
 func (p *Projection) Accepts(d Decision) bool {
-	isSignal := d.Intent.Signal != nil
+	isSignal := d.Intent.isSignal()
 	switch d.Outcome {
 	case Scale:
 		return !isSignal || !p.present.Busy
@@ -133,7 +133,7 @@ func (p *Projection) Accepts(d Decision) bool {
 // Defers says whether a decided intent is to be decided again later: when the update of the pool that runs ends, or
 // when the cooldown does.
 func (p *Projection) Defers(d Decision) bool {
-	if d.Intent.Signal == nil {
+	if d.Intent.Signal == nil { // the metrics are looked at again in any case
 		return false
 	}
 	return d.Outcome == Scale && p.present.Busy || d.Outcome == CoolingDown && p.rule.OnCooldown == Defer

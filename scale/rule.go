@@ -35,14 +35,21 @@ type Rule struct {
 	Schedules []Window
 	// Current is the pool's real size as the program exports it from the resource; nil if the rule has none.
 	Current *int
+	// Metrics are what a server looks at by itself to find the count; nil if there are none.
+	Metrics []Metric
 	// Cooldown is how long scaling is held off after a completed scaling.
 	Cooldown Cooldown
 	// OnCooldown says what becomes of a signal that arrives in the cooldown. The zero value is not valid.
 	OnCooldown OnCooldown
 	// Strategy turns a signal into a count.
 	Strategy Strategy
-	// Triggers are overrides for single alerts, by the name of the alert or alarm.
+	// Triggers are overrides for single alerts and metrics, by the name of the alert, alarm or metric.
 	Triggers map[string]Trigger
+	// MaxStep is the most that one signal, or the metrics, may move the pool.
+	MaxStep MaxStep
+	// Stabilize is how far back what the metrics wanted counts, and Warmup how long after a scaling they say nothing.
+	Stabilize Stabilize
+	Warmup    time.Duration
 	// Paused refuses scaling, in one direction or both. The zero value pauses nothing.
 	Paused Pause
 	// Refresh reads the real state of the targets before the update.
@@ -62,6 +69,15 @@ type Cooldown struct {
 	Up, Down time.Duration
 	Split    bool
 }
+
+// MaxStep is the most units by which a pool is moved at once in each direction; 0 is without a limit. It is no limit to
+// what a person or a schedule asks for, and the guardrails in force win over it.
+type MaxStep struct{ Up, Down int }
+
+// Stabilize is how long the pool must have been wanted at a count before the metrics move it there: it is scaled out to
+// the smallest count that was wanted within Up, and in to the largest one within Down, as Kubernetes'
+// HorizontalPodAutoscaler does.
+type Stabilize struct{ Up, Down time.Duration }
 
 // OnCooldown says what becomes of a signal that arrives while its pool cools down.
 type OnCooldown string
@@ -131,6 +147,8 @@ const (
 	Exact StrategyType = "exact"
 	// TargetTracking keeps a metric, counted per unit, at a target value, as Kubernetes' HorizontalPodAutoscaler does.
 	TargetTracking StrategyType = "targetTracking"
+	// PerUnit has one unit for so much of a total: of a queue's length, or of requests in a second.
+	PerUnit StrategyType = "perUnit"
 )
 
 // Strategy turns a signal into a count. Which fields count depends on Type; the others are zero.
@@ -142,11 +160,18 @@ type Strategy struct {
 	Steps []StepAdjustment
 	// MinChange is the least number of units that a Percent change moves; 0 and 1 both mean 1.
 	MinChange int
-	// Target is the value at which TargetTracking keeps the metric.
+	// Target is the value at which TargetTracking keeps the metric, and how much of the total PerUnit has a unit for.
 	Target float64
-	// Tolerance is how far, as a fraction of Target, the metric may be off before TargetTracking acts.
-	Tolerance float64
+	// Tolerance is how far the metric may be off before TargetTracking and PerUnit act.
+	Tolerance Tolerance
 }
+
+// Tolerance is how far a metric may be above and below its target, as a fraction of that, before the pool is scaled out
+// or in.
+type Tolerance struct{ Up, Down float64 }
+
+// allows says whether a metric that is so many times its target is near enough.
+func (t Tolerance) allows(ratio float64) bool { return ratio <= 1+t.Up && ratio >= 1-t.Down }
 
 // StepAdjustment is one step of a step strategy: for a metric past its threshold by Above or more, move by Change
 // units.

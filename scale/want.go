@@ -3,6 +3,7 @@ package scale
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // stopped says why no count can, or need, be computed for an intent.
@@ -25,12 +26,15 @@ type wish struct {
 }
 
 // want is what an intent asks for. Sums that overflow stay at the largest or smallest int.
-func want(rule Rule, count *int, intent Intent) (wish, *stopped) {
-	if intent.Count != nil {
+func want(rule Rule, pool Pool, intent Intent, now time.Time) (wish, *stopped) {
+	count := pool.Count
+	switch {
+	case intent.Count != nil:
 		return wish{count: *intent.Count}, nil
-	}
-	if intent.Signal != nil {
+	case intent.Signal != nil:
 		return wantSignal(rule, count, *intent.Signal)
+	case intent.ToMetrics:
+		return wantMetrics(rule, pool, now)
 	}
 	if count == nil {
 		return wish{}, unknownCount(rule)
@@ -87,7 +91,7 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 		return wish{}, unknownCount(rule)
 	}
 	n, stop := strategy.want(count, direction, signal)
-	if strategy.Type == TargetTracking {
+	if strategy.followsValue() {
 		direction = firstDirection(named, wayTo(count, n))
 	}
 	return wish{n, direction}, stop
@@ -132,7 +136,7 @@ func (s Strategy) want(count *int, direction Direction, signal Signal) (int, *st
 			return 0, s.refuseDirection(direction)
 		}
 		return *size, nil
-	case TargetTracking:
+	case TargetTracking, PerUnit:
 		return s.wantTarget(*count, signal)
 	}
 	return 0, refuse("unknown strategy %q", s.Type)
@@ -160,19 +164,41 @@ func (s Strategy) wantStep(count int, direction Direction, signal Signal) (int, 
 	return move(count, direction, *size), nil
 }
 
-// wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: ceil(count * value / target), and no change inside
-// the tolerance.
+// followsValue says whether the strategy computes the count from the metric's value, which then says the direction too.
+func (s Strategy) followsValue() bool { return s.Type == TargetTracking || s.Type == PerUnit }
+
+// FollowsValue says whether another value of the metric behind an alert, or of a metric itself, may want another count.
+func (r Rule) FollowsValue(alert string) bool {
+	strategy, ok := r.strategyFor(alert)
+	return ok && (strategy.followsValue() || strategy.Type == Step && len(strategy.Steps) > 0)
+}
+
+// strategyFor is the strategy by which an alert or a metric scales the pool; ok is false if its trigger says the count or
+// the delta.
+func (r Rule) strategyFor(alert string) (s Strategy, ok bool) {
+	trigger := r.trigger(alert)
+	if trigger.Strategy != nil {
+		return *trigger.Strategy, true
+	}
+	return r.Strategy, trigger.Delta == nil && trigger.Count == nil
+}
+
+// wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: the units that bring each one's share of the metric
+// to the target, and no change inside the tolerance. TargetTracking has the share, and PerUnit the total.
 func (s Strategy) wantTarget(count int, signal Signal) (int, *stopped) {
 	if !finite(signal.Value) || *signal.Value < 0 {
-		return 0, refuse("target tracking needs the metric's value, 0 or more, and the signal does not carry one")
+		return 0, refuse("the strategy %s needs the metric's value, 0 or more, and the signal does not carry one", s.Type)
 	}
-	ratio := math.Min(*signal.Value/s.Target, math.MaxInt32) // finite, so that a pool of zero does not make it NaN
-	if math.Abs(ratio-1) <= s.Tolerance {
+	share := math.Min(*signal.Value/s.Target, math.MaxInt32) // finite, so that a pool of zero does not make it NaN
+	units, ratio := float64(count)*share, share
+	if s.Type == PerUnit {
+		units, ratio = share, share/float64(count) // a pool of zero has no share that could be near enough
+	}
+	if s.Tolerance.allows(ratio) {
 		return count, nil
 	}
 	// A hair less, so that a product that should be whole is not rounded up because of its last binary digit.
-	units := math.Ceil(float64(count)*ratio - 1e-9)
-	return int(math.Min(units, math.MaxInt32)), nil
+	return int(math.Min(math.Ceil(units-1e-9), math.MaxInt32)), nil
 }
 
 func (s Strategy) size(d Direction) *int {

@@ -87,9 +87,9 @@ func TestExactStrategy(t *testing.T) {
 
 func TestTargetTrackingStrategy(t *testing.T) {
 	tracking := func(target, tolerance float64) scaletest.RuleEdit {
-		return strategy(scale.Strategy{Type: scale.TargetTracking, Target: target, Tolerance: tolerance})
+		return strategy(scale.Strategy{Type: scale.TargetTracking, Target: target, Tolerance: scale.Tolerance{Up: tolerance, Down: tolerance}})
 	}
-	const unmeasured = "target tracking needs the metric's value, 0 or more, and the signal does not carry one"
+	const unmeasured = "the strategy targetTracking needs the metric's value, 0 or more, and the signal does not carry one"
 	testDecide(t, []decideCase{
 		{"more than the target adds", tracking(50, 0.1), at(4), valued(75), scaleTo(6)},
 		{"less than the target takes away", tracking(50, 0.1), at(4), valued(25), scaleTo(2)},

@@ -1,0 +1,258 @@
+package scale
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Metric is a number that a server looks at by itself, from which the rule's strategy, or the trigger of the metric's
+// name, makes a count.
+type Metric struct {
+	// Name is what messages and triggers call it.
+	Name string
+	// Prometheus or HTTP says where the number is. Exactly one is not nil.
+	Prometheus *PrometheusQuery
+	HTTP       *HTTPQuery
+	// Every is how often it is looked at.
+	Every time.Duration
+	// Above and Below are the values past which it is a signal up, or down; each is nil if the rule gives none. In between
+	// the metric wants the pool to stay.
+	Above, Below *float64
+	// Access is how its server is asked.
+	Access Access
+	// MaxAge is how old a sample may be.
+	MaxAge time.Duration
+	// EmptyIsZero takes an empty result for 0.
+	EmptyIsZero bool
+}
+
+// PrometheusQuery is an instant query to a server that speaks the HTTP API of Prometheus. Its result is one number.
+type PrometheusQuery struct{ URL, Query string }
+
+// HTTPQuery is a GET of a JSON document, in which a JSON pointer (RFC 6901) leads to a number.
+type HTTPQuery struct{ URL, Pointer string }
+
+// URL is that of the metric's server.
+func (m Metric) URL() string {
+	if m.Prometheus != nil {
+		return m.Prometheus.URL
+	}
+	return m.HTTP.URL
+}
+
+// Access is how a metric's server is asked. A field that ends in Key is the key of a value in the stack's
+// configuration, and empty if there is none; no rule holds a secret itself.
+type Access struct {
+	// BearerKey is that of a token. BasicKey is that of a name and a password, with a colon in between.
+	BearerKey, BasicKey string
+	// Headers are further headers, by their names.
+	Headers map[string]Header
+	// CAKey is that of the PEM of the authorities that the server's certificate must come from. CertificateKey is that
+	// of the PEM of a certificate, with its private key, to show to the server.
+	CAKey, CertificateKey string
+}
+
+// Header is a header's value, or the key of that in the stack's configuration.
+type Header struct{ Value, Key string }
+
+// Keys are the keys of the stack's configuration that hold what the access needs.
+func (a Access) Keys() []string {
+	var out []string
+	for _, key := range []string{a.BearerKey, a.BasicKey, a.CAKey, a.CertificateKey} {
+		if key != "" {
+			out = append(out, key)
+		}
+	}
+	for _, header := range a.Headers {
+		if header.Key != "" {
+			out = append(out, header.Key)
+		}
+	}
+	return out
+}
+
+// Sample is what a look at a metric found.
+type Sample struct {
+	Metric string
+	// Value is the metric's value, which is finite, unless Problem says why there is none.
+	Value   float64
+	Problem string
+	// At is when the look began.
+	At time.Time
+}
+
+func (s Sample) String() string { return s.Metric + " is " + strconv.FormatFloat(s.Value, 'g', 6, 64) }
+
+// PoolMetrics are what is known of a pool's metrics.
+type PoolMetrics struct {
+	// Samples are those of the latest look at each metric that was looked at.
+	Samples []Sample
+	// Least and Most are the smallest and the largest count that the metrics wanted within the rule's Stabilize.Up and
+	// Stabilize.Down; nil if they wanted none.
+	Least, Most *int
+}
+
+// MetricReader knows the metrics of a stack's pools.
+type MetricReader interface {
+	// PoolMetrics are what is known of the metrics of a pool. It may be called concurrently.
+	PoolMetrics(pool string) PoolMetrics
+}
+
+// sample is the latest one of a metric. Without one it says so as the sample's problem.
+func (p PoolMetrics) sample(m Metric, now time.Time) Sample {
+	for _, s := range p.Samples {
+		if s.Metric != m.Name {
+			continue
+		}
+		if age := now.Sub(s.At); s.Problem == "" && age > m.MaxAge {
+			s.Problem = fmt.Sprintf("the latest sample is %s old", age.Round(time.Second))
+		}
+		return s
+	}
+	return Sample{Metric: m.Name, Problem: "it has not been looked at yet"}
+}
+
+// resolution is that of the times that a backend keeps of updates.
+const resolution = time.Second
+
+// wantMetrics is what the metrics of a pool want, stabilized. The largest count wins. While a metric has no value,
+// nothing is scaled in because of the others, and a sample that does not show yet what the last scaling did counts for
+// nothing.
+func wantMetrics(rule Rule, pool Pool, now time.Time) (wish, *stopped) {
+	raw, stop := wantNow(rule, pool, now)
+	if stop != nil {
+		return raw, stop
+	}
+	n := pool.Metrics.stabilize(*pool.Count, raw.count)
+	return wish{n, wayTo(pool.Count, n)}, nil
+}
+
+// stabilize is how far the pool moves to the count that is wanted, as far as that was wanted throughout the windows.
+func (p PoolMetrics) stabilize(present, wanted int) int {
+	out, in := wanted, wanted
+	if p.Least != nil {
+		out = min(out, *p.Least)
+	}
+	if p.Most != nil {
+		in = max(in, *p.Most)
+	}
+	return max(min(present, in), out)
+}
+
+// wantNow is what the metrics of a pool want, going by the latest samples alone.
+func wantNow(rule Rule, pool Pool, now time.Time) (most wish, stop *stopped) {
+	if len(rule.Metrics) == 0 {
+		return most, refuse("the rule has no metrics")
+	}
+	if pool.Count == nil {
+		return most, unknownCount(rule)
+	}
+	var lacking []string
+	found := false
+	for _, m := range rule.Metrics {
+		s := pool.Metrics.sample(m, now)
+		if s.Problem != "" {
+			lacking = append(lacking, m.Name+": "+s.Problem)
+			continue
+		}
+		if last := Later(pool.LastUp, pool.LastDown); !last.IsZero() && !last.After(now) && s.At.Before(last.Add(rule.Warmup+resolution)) {
+			return most, &stopped{CoolingDown, fmt.Sprintf("the sample of %s does not show yet what the last scaling did", m.Name)}
+		}
+		w, stop := m.want(rule, *pool.Count, s.Value)
+		if stop != nil {
+			lacking = append(lacking, m.Name+": "+stop.reason)
+			continue
+		}
+		if !found || w.count > most.count {
+			most, found = w, true
+		}
+	}
+	switch {
+	case !found:
+		return most, refuse("no metric has a value: %s", strings.Join(lacking, "; "))
+	case len(lacking) > 0 && most.count < *pool.Count:
+		return most, refuse("%d is wanted, and nothing is scaled in while a metric has no value: %s", most.count, strings.Join(lacking, "; "))
+	}
+	return most, nil
+}
+
+// want is what a value of the metric asks for, which is never the other way than its thresholds say.
+func (m Metric) want(rule Rule, count int, value float64) (wish, *stopped) {
+	signal := Signal{Alert: m.Name, Value: &value}
+	switch {
+	case m.Above != nil && value > *m.Above:
+		signal.Comparison, signal.Threshold = Up, m.Above
+	case m.Below != nil && value < *m.Below:
+		signal.Comparison, signal.Threshold = Down, m.Below
+	case m.Above != nil || m.Below != nil:
+		return wish{count: count}, nil
+	}
+	w, stop := wantSignal(rule, &count, signal)
+	if stop != nil {
+		return w, stop
+	}
+	if way := wayTo(&count, w.count); way != 0 && w.way != 0 && way != w.way {
+		w.count = count
+	}
+	return w, nil
+}
+
+// Recommend is the count that the metrics of a pool want going by the latest samples alone, before anything limits it;
+// ok is false if they want none.
+func Recommend(rule Rule, pool Pool, now time.Time) (count int, ok bool) {
+	w, stop := wantNow(rule, pool, now)
+	return w.count, stop == nil
+}
+
+// WantedBy says for people what the value of a metric asks for: the count, or why there is none.
+func (m Metric) WantedBy(rule Rule, count *int, value float64) (wanted *int, reason string) {
+	if count == nil {
+		return nil, unknownCount(rule).reason
+	}
+	w, stop := m.want(rule, *count, value)
+	if stop != nil {
+		return nil, stop.reason
+	}
+	return &w.count, ""
+}
+
+// Recommendation is a count that the metrics of a pool wanted at a time, before anything limited it.
+type Recommendation struct {
+	At    time.Time
+	Count int
+}
+
+// Recommendations are those of a pool, oldest first.
+type Recommendations []Recommendation
+
+// With are the recommendations with one more, without those that no window of the rule reaches any more. The time before
+// the first one counts as if the pool's count then, which may be nil, had been wanted: what nobody has seen is no reason
+// to scale in.
+func (r Recommendations) With(rule Rule, next Recommendation, present *int) Recommendations {
+	if len(r) == 0 && present != nil {
+		r = Recommendations{{next.At, *present}}
+	}
+	oldest := next.At.Add(-max(rule.Stabilize.Up, rule.Stabilize.Down))
+	out := make(Recommendations, 0, len(r)+1)
+	for _, old := range r {
+		if old.At.After(oldest) && !old.At.After(next.At) { // those from the future are of a clock that was set back
+			out = append(out, old)
+		}
+	}
+	return append(out, next)
+}
+
+// Window is the smallest count that was wanted within Up, and the largest within Down, until a time.
+func (s Stabilize) Window(r Recommendations, now time.Time) (least, most *int) {
+	for _, one := range r {
+		if age := now.Sub(one.At); age < s.Up && (least == nil || one.Count < *least) {
+			least = &one.Count
+		}
+		if age := now.Sub(one.At); age < s.Down && (most == nil || one.Count > *most) {
+			most = &one.Count
+		}
+	}
+	return least, most
+}
