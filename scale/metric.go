@@ -100,6 +100,22 @@ type MetricReader interface {
 	PoolMetrics(pool string) PoolMetrics
 }
 
+// WithMetrics is the snapshot with what is known of the metrics of its pools now. The reader may be nil.
+func (s *Snapshot) WithMetrics(reader MetricReader) *Snapshot {
+	metrics := map[string]PoolMetrics{}
+	for name, rule := range s.Rules {
+		if len(rule.Metrics) > 0 && reader != nil {
+			metrics[name] = reader.PoolMetrics(name)
+		}
+	}
+	if len(metrics) == 0 && len(s.Metrics) == 0 {
+		return s
+	}
+	measured := *s
+	measured.Metrics = metrics
+	return &measured
+}
+
 // sample is the latest one of a metric. Without one it says so as the sample's problem.
 func (p PoolMetrics) sample(m Metric, now time.Time) Sample {
 	for _, s := range p.Samples {
@@ -206,16 +222,28 @@ func Recommend(rule Rule, pool Pool, now time.Time) (count int, ok bool) {
 	return w.count, stop == nil
 }
 
-// WantedBy says for people what the value of a metric asks for: the count, or why there is none.
-func (m Metric) WantedBy(rule Rule, count *int, value float64) (wanted *int, reason string) {
-	if count == nil {
-		return nil, unknownCount(rule).reason
+// MetricStatus is a metric as it stands.
+type MetricStatus struct {
+	// Sample is that of the latest look, or says that there was none.
+	Sample
+	// Wanted is the count that it wants; nil if it has no value, or says nothing.
+	Wanted *int
+}
+
+func (p PoolMetrics) statuses(rule Rule, count *int, now time.Time) []MetricStatus {
+	out := make([]MetricStatus, 0, len(rule.Metrics))
+	for _, m := range rule.Metrics {
+		status := MetricStatus{Sample: p.sample(m, now)}
+		if status.Problem == "" && count != nil {
+			if w, stop := m.want(rule, *count, status.Value); stop != nil {
+				status.Problem = stop.reason
+			} else {
+				status.Wanted = &w.count
+			}
+		}
+		out = append(out, status)
 	}
-	w, stop := m.want(rule, *count, value)
-	if stop != nil {
-		return nil, stop.reason
-	}
-	return &w.count, ""
+	return out
 }
 
 // Recommendation is a count that the metrics of a pool wanted at a time, before anything limited it.

@@ -32,7 +32,7 @@ func (s *Snapshot) IsConfigured(pool string, n int) bool { return equal(s.Config
 
 // Pool gathers what is known of one pool. The error is a [*ValueError].
 func (s *Snapshot) Pool(rule Rule) (Pool, error) {
-	pool := Pool{Count: rule.Current, Holds: s.Holds}
+	pool := Pool{Count: rule.Current, Holds: s.Holds, Metrics: s.Metrics[rule.Pool]}
 	if size, known := s.Sizes[rule.Pool]; known {
 		pool.Count = &size
 	}

@@ -114,6 +114,8 @@ type Snapshot struct {
 	// Holds are the holds that were kept when something was decided on the snapshot, or told of it. They are not read
 	// with the stack.
 	Holds Holds
+	// Metrics are what was known of the metrics of pools at that moment, by pool. They are not read with the stack either.
+	Metrics map[string]PoolMetrics
 	// Unverified are, by name, the pools whose last update of ours succeeded and is not proved to have had its effect,
 	// as far as this machine knows.
 	Unverified map[string]Doubt

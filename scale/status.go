@@ -33,6 +33,10 @@ type Status struct {
 	Hold *Hold
 	// Unverified says why the configured count is not proved to have come about; nil if that is not in doubt.
 	Unverified *Doubt
+	// Metrics are what is known of the rule's metrics, in the rule's order, and MetricsWant is what would become of their
+	// wish now; both are nil if the rule has none, or if nobody looks at them here.
+	Metrics     []MetricStatus
+	MetricsWant *Decision
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil if it can.
 	Err error
 }
@@ -49,6 +53,11 @@ func (s *Snapshot) Status(rule Rule, now time.Time) Status {
 	}
 	status.UpUntil = cooldownEnd(rule.Cooldown, pool, Up, now)
 	status.DownUntil = cooldownEnd(rule.Cooldown, pool, Down, now)
+	if metrics, looked := s.Metrics[rule.Pool]; looked && err == nil {
+		status.Metrics = metrics.statuses(rule, pool.Count, now)
+		want := Decide(rule, pool, Intent{Pool: rule.Pool, ToMetrics: true}, now)
+		status.MetricsWant = &want
+	}
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {
 		if scaling.Succeeded {
 			status.Last = &scaling

@@ -85,7 +85,7 @@ func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 			work.Waiting = append(work.Waiting, e.op.Intent)
 		}
 	}
-	p := scale.Project(q.known.snap, q.proofs.proof, pool, work, now)
+	p := scale.Project(q.known.snap.WithMetrics(q.scaler.Metrics), q.proofs.proof, pool, work, now)
 	return &p
 }
 

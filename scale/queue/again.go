@@ -11,9 +11,26 @@ import (
 //
 // An event that a sender tells of once, or with a key of the request's own, has been dealt with, whatever came of it.
 // If it comes twice, a message was sent again. A sender that tells of an alert for as long as it fires means that it
-// still fires. If nothing came of that, it is time to try again.
-func triesAgain(i scale.Intent, first Operation) bool {
-	return i.Signal != nil && i.Signal.Repeats && first.cameToNothing()
+// still fires. If nothing came of that, it is time to try again. So it is if its value is another one by now, under a
+// strategy that goes by the value: it may want more.
+func (q *Queue) triesAgain(i scale.Intent, first Operation) bool {
+	if i.Signal == nil || !i.Signal.Repeats {
+		return false
+	}
+	isOver := first.State == Deferred || first.State == Done && first.Result != FinalCancelled
+	return first.cameToNothing() || isOver && q.hasOtherValue(i, first)
+}
+
+// hasOtherValue says whether an alert comes again with another value of its metric, of which the pool's rule may make
+// another count.
+func (q *Queue) hasOtherValue(i scale.Intent, first Operation) bool {
+	now, before := i.Signal, first.Intent.Signal
+	if before == nil || now.Cleared || now.Value == nil || before.Value == nil || *now.Value == *before.Value ||
+		now.Delta != nil || now.Count != nil {
+		return false
+	}
+	rule, ok := q.Rules()[i.Pool]
+	return ok && rule.FollowsValue(now.Alert)
 }
 
 // cameToNothing says that the operation is done, that nothing was scaled for it, and that this is not what was meant to

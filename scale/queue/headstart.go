@@ -58,7 +58,7 @@ func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 	if !known || len(snap.Unsettled) > 0 || q.headStart.end != nil && now.Before(q.headStart.another(q.options.Gather/calmAfter)) {
 		return
 	}
-	p := scale.MakePlan(snap, intents, now)
+	p := scale.MakePlan(snap.WithMetrics(q.scaler.Metrics), intents, now)
 	p.Change.ID = cmp.Or(q.headStart.change.ID, scale.NewUpdateID())
 	if len(p.Moves) == 0 || reflect.DeepEqual(p.Change, q.headStart.change) {
 		return

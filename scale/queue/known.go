@@ -144,7 +144,7 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 	}
 	clear(q.projections)
 	if r.err == nil && hasNewDeploy(before, q.known.snap) {
-		clear(q.boundsTries) // what kept a pool outside may be gone
+		clear(q.asks) // what kept a pool where it is may be gone
 	}
 	q.chores.pollAt = q.now().Add(q.options.Poll)
 	if deployed || q.proofs.unproved == 0 { // a proof that cannot be made has its own time

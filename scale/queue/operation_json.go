@@ -16,7 +16,7 @@ const operationVersion = 2
 // formOf is the version of the form in which an operation is stored: the oldest that tells all of it, so that an older
 // program still reads what it can carry out.
 func formOf(o Operation) int {
-	if o.Intent.ToBounds {
+	if o.Intent.ToBounds || o.Intent.ToMetrics {
 		return operationVersion
 	}
 	return 1
@@ -47,13 +47,14 @@ type storedIntent struct {
 	Count  *int          `json:"count,omitempty"`
 	Delta  *int          `json:"delta,omitempty"`
 	Signal *storedSignal `json:"signal,omitempty"`
-	// ToBounds came with version 2.
-	ToBounds bool      `json:"toBounds,omitempty"`
-	Source   string    `json:"source,omitempty"`
-	Reason   string    `json:"reason,omitempty"`
-	Key      string    `json:"key,omitempty"`
-	Force    bool      `json:"force,omitempty"`
-	At       time.Time `json:"at,omitzero"`
+	// ToBounds and ToMetrics came with version 2.
+	ToBounds  bool      `json:"toBounds,omitempty"`
+	ToMetrics bool      `json:"toMetrics,omitempty"`
+	Source    string    `json:"source,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Key       string    `json:"key,omitempty"`
+	Force     bool      `json:"force,omitempty"`
+	At        time.Time `json:"at,omitzero"`
 }
 
 type storedSignal struct {
@@ -101,7 +102,7 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 		Version: formOf(o), ID: o.ID, State: o.State, Result: o.Result, From: o.From, To: o.To, Error: o.Error,
 		AcceptedAt: o.AcceptedAt, StartedAt: o.StartedAt, EndedAt: o.EndedAt, NotBefore: o.NotBefore, Previous: o.Previous, Failures: o.Failures, Updates: o.Updates,
 		Intent: storedIntent{
-			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds,
+			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds, ToMetrics: i.ToMetrics,
 		},
 		Decision: storedDecision{
 			Outcome: d.Outcome, From: d.From, Wanted: d.Wanted, To: d.To, Clamped: d.Clamped, Until: d.Until, Reason: d.Reason,
@@ -131,7 +132,7 @@ func (o *Operation) UnmarshalJSON(text []byte) error {
 		AcceptedAt: stored.AcceptedAt, StartedAt: stored.StartedAt, EndedAt: stored.EndedAt, NotBefore: stored.NotBefore,
 		Previous: stored.Previous, Failures: stored.Failures, Updates: stored.Updates,
 		Intent: scale.Intent{
-			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds,
+			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds, ToMetrics: i.ToMetrics,
 		},
 	}
 	if s := i.Signal; s != nil {

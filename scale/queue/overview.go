@@ -44,7 +44,7 @@ func (q *Queue) Overview() Overview {
 	if snap == nil {
 		return out
 	}
-	if held, err := q.scaler.WithHolds(snap); err != nil {
+	if held, err := q.scaler.AsOfNow(snap); err != nil {
 		out.Unready = cmp.Or(out.Unready, unavailable(err))
 	} else {
 		snap, out.Holds = held, held.Holds.InForce(q.now())
@@ -68,7 +68,7 @@ func ReadOverview(ctx context.Context, s *scaler.Scaler) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
-	if snap, err = s.WithHolds(snap); err != nil {
+	if snap, err = s.AsOfNow(snap); err != nil {
 		return Overview{}, err
 	}
 	return Overview{

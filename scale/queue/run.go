@@ -171,7 +171,7 @@ func (q *Queue) maintain() {
 	if save {
 		q.saveChanges()
 	}
-	q.keepInBounds(now)
+	q.askForLevels(now)
 	if prune {
 		if err := q.journal.Prune(now); err != nil {
 			q.tell(JournalFailed{Err: err})

@@ -68,7 +68,7 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 			return nil, err
 		}
 	}
-	snap, err := q.scaler.WithHolds(snap)
+	snap, err := q.scaler.AsOfNow(snap)
 	if err != nil {
 		return nil, unavailable(err)
 	}

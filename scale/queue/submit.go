@@ -78,7 +78,7 @@ func (q *Queue) answerKnown(intents []scale.Intent) ([]Submission, error) {
 		if err != nil {
 			return nil, err
 		}
-		if isKnown && !triesAgain(intent, first) {
+		if isKnown && !q.triesAgain(intent, first) {
 			subs[i] = Submission{Decision: first.Decision, Duplicate: true, Operation: first, answered: true}
 			continue
 		}

@@ -12,11 +12,11 @@ func (s *Scaler) CurrentHolds() (scale.Holds, error) {
 	return s.Holds.Holds()
 }
 
-// WithHolds is the snapshot with the holds of this moment.
-func (s *Scaler) WithHolds(snap *scale.Snapshot) (*scale.Snapshot, error) {
+// AsOfNow is the snapshot with what is not read with the stack: the holds, and what is known of metrics.
+func (s *Scaler) AsOfNow(snap *scale.Snapshot) (*scale.Snapshot, error) {
 	holds, err := s.CurrentHolds()
 	if err != nil {
 		return nil, err
 	}
-	return snap.HeldBy(holds), nil
+	return snap.HeldBy(holds).WithMetrics(s.Metrics), nil
 }

@@ -17,7 +17,7 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, erro
 	if err != nil {
 		return nil, scale.Program{}, err
 	}
-	if snap, err = s.WithHolds(snap); err != nil {
+	if snap, err = s.AsOfNow(snap); err != nil {
 		return nil, scale.Program{}, err
 	}
 	found, restored, err := s.fixDriftIfFree(ctx, snap)

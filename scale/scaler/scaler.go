@@ -33,6 +33,8 @@ type Scaler struct {
 	Now func() time.Time
 	// Holds keeps what people hold. If it is nil, nothing can be held.
 	Holds scale.HoldKeeper
+	// Metrics knows the metrics of the pools. If it is nil, none has a value.
+	Metrics scale.MetricReader
 
 	// proving lets one at a time make a proof.
 	proving sync.Mutex
@@ -53,7 +55,7 @@ func (s *Scaler) Preview(ctx context.Context, intents []scale.Intent) (*scale.Pl
 		if err != nil {
 			return nil, err
 		}
-		if snap, err = s.WithHolds(snap); err != nil {
+		if snap, err = s.AsOfNow(snap); err != nil {
 			return nil, err
 		}
 		p, err = s.decideOnProof(ctx, snap, false, func() scale.Plan { return scale.MakePlan(snap, intents, s.Now()) })
@@ -154,7 +156,7 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	if snap == nil || certain { // a certain one need not be waited for
 		return "", func() {}
 	}
-	snap, err := s.WithHolds(snap)
+	snap, err := s.AsOfNow(snap)
 	if err != nil {
 		return "", func() {}
 	}
@@ -206,7 +208,7 @@ func (s *Scaler) trying(once bool) *Scaler {
 	if !once {
 		return s
 	}
-	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds}
+	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds, Metrics: s.Metrics}
 }
 
 // Retry calls do until it succeeds, as an update is tried again: if the stack is locked or the backend is out of reach.
@@ -287,7 +289,7 @@ func (s *Scaler) decide(ctx context.Context, snap *scale.Snapshot, o Order) (p s
 	if err := s.checkConfigFile(snap); err != nil {
 		return p, nil, err
 	}
-	if snap, err = s.WithHolds(snap); err != nil {
+	if snap, err = s.AsOfNow(snap); err != nil {
 		return p, nil, err
 	}
 	if o.Check != nil {
