@@ -19,6 +19,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/metric"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/webhook"
@@ -116,6 +117,7 @@ type server struct {
 	// activity knows what is being done to the stack.
 	activity *queue.Activity
 	scaler   *scaler.Scaler
+	watcher  *metric.Watcher
 	queue    *queue.Queue
 	handler  *webhook.Server
 	http     *http.Server
@@ -203,8 +205,9 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 		s.activity.Observe(event)
 		logEvent(s.log, event)
 	}
+	s.watcher = &metric.Watcher{Credentials: &metric.Credentials{Read: s.stack.Secrets, Now: a.now}, Observe: s.observeMetrics, Now: a.now}
 	s.scaler = &scaler.Scaler{
-		Stack: s.stack, HeadStart: a.settings.headStartOf(s.stack), Observe: observe, OnDrift: a.settings.onDrift,
+		Metrics: s.watcher, Stack: s.stack, HeadStart: a.settings.headStartOf(s.stack), Observe: observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
 	s.queue, err = queue.New(queue.Options{
@@ -258,6 +261,9 @@ func (s *server) readTokens(ctx context.Context) error {
 	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
+	if s.watcher != nil { // the metrics' credentials are in the same place
+		s.watcher.Credentials.Forget()
+	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
 	switch has := s.tokens.Any(); {
 	case had && !has:
@@ -310,6 +316,7 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	var background sync.WaitGroup
 	background.Go(func() { s.queue.Run(running) })
 	background.Go(func() { s.follow(running, reload) })
+	background.Go(func() { s.watcher.Run(running, s.queue) })
 	served := make(chan error, 1)
 	go func() {
 		if s.http.TLSConfig != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/metric"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
@@ -88,8 +89,24 @@ func logOthers(log *slog.Logger, event scale.Event) {
 		log.Info("what was decided on is no longer so; deciding again", "reason", e.Err.What)
 	case scale.Proved:
 		logProof(log, e)
+	case queue.Unmet:
+		d := e.Decision
+		log.Warn("the metrics want another count", "pool", d.Intent.Pool, "from", count(d.From), "to", d.To, "outcome", string(d.Outcome), "reason", d.Reason)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
+	}
+}
+
+// observeMetrics takes in what the looks at metrics find.
+func (s *server) observeMetrics(event scale.Event) {
+	switch e := event.(type) {
+	case metric.Looked:
+		s.metrics.Looked(e.Pool, e.Sample)
+		s.log.Debug("looked at a metric", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "reason", e.Sample.Problem)
+	case metric.Lost:
+		s.log.Warn("a metric has no value: nothing is scaled because of it", "pool", e.Pool, "metric", e.Sample.Metric, "since", e.Since, "reason", e.Sample.Problem)
+	case metric.Found:
+		s.log.Info("a metric has a value again", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "since", e.Since)
 	}
 }
 

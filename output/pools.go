@@ -28,7 +28,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 			cooldown(pool, now), held(pool, now), lastScaled(pool, now),
 		}
 	}
-	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows) + windows(pools, now)
+	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows) + windows(pools, now) + metrics(pools)
 }
 
 // windows says, a line for each pool with schedules, by which window its bounds are in force and what comes next.
@@ -37,6 +37,21 @@ func windows(pools []scale.Status, now time.Time) string {
 	for _, pool := range pools {
 		if schedule := board.ScheduleOf(pool.Rule, now); schedule != nil {
 			fmt.Fprintf(&out, "%s: %s\n", pool.Rule.Pool, schedule.Words(now))
+		}
+	}
+	return out.String()
+}
+
+// metrics says, a line for each pool with metrics, what their names are.
+func metrics(pools []scale.Status) string {
+	var out strings.Builder
+	for _, pool := range pools {
+		var names []string
+		for _, m := range pool.Rule.Metrics {
+			names = append(names, fmt.Sprintf("%s every %s", m.Name, board.Elapsed(m.Every)))
+		}
+		if len(names) > 0 {
+			fmt.Fprintf(&out, "%s: metrics %s\n", pool.Rule.Pool, strings.Join(names, ", "))
 		}
 	}
 	return out.String()

@@ -190,6 +190,9 @@ func (s *Style) notes(v board.View, p board.Pool, width int) []string {
 	if window := v.Window(p); window != "" {
 		out = paragraph(clean(window), s.dim, margin+margin, width)
 	}
+	for _, metric := range v.Metrics(p) {
+		out = append(out, paragraph(clean(metric), s.dim, margin+margin, width)...)
+	}
 	for _, note := range v.Notes(p) {
 		out = append(out, paragraph(clean(note.Text), s.mood(note.Class), margin+margin, width)...)
 	}

@@ -31,6 +31,7 @@ type Metrics struct {
 	retries     prometheus.Counter
 	journal     prometheus.Counter
 	lastSuccess *prometheus.GaugeVec
+	looks       *prometheus.CounterVec
 }
 
 // NewMetrics makes the server's metrics. They tell of no pools before [Metrics.Watch].
@@ -51,7 +52,8 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "last_successful_scaling_timestamp_seconds", Help: "When the pool was last scaled by this server, in Unix time.",
 		}, []string{"pool"}),
 	}
-	m.registry.MustRegister(m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.journal, m.duration, m.lastSuccess,
+	m.looks = counters("metric_looks_total", "Looks at the metrics that rules name, by whether they found a value or none.", "pool", "metric", "found")
+	m.registry.MustRegister(m.looks, m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.journal, m.duration, m.lastSuccess,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newPoolCollector(m))
 	return m
 }
@@ -84,7 +86,12 @@ func (m *Metrics) begin() {
 	if m.queue == nil {
 		return
 	}
-	for pool := range m.queue.Rules() {
+	for pool, rule := range m.queue.Rules() {
+		for _, metric := range rule.Metrics {
+			for _, found := range []string{foundValue, foundNone} {
+				m.looks.WithLabelValues(pool, metric.Name, found)
+			}
+		}
 		m.duration.WithLabelValues(pool)
 		for _, result := range []queue.Final{queue.FinalScaled, queue.FinalUnverified, queue.FinalFailed} {
 			m.operations.WithLabelValues(pool, string(result))
@@ -98,6 +105,21 @@ func (m *Metrics) begin() {
 func (m *Metrics) request(dialect string, status int, took time.Duration) {
 	m.requests.WithLabelValues(dialect, strconv.Itoa(status)).Inc()
 	m.requestTime.WithLabelValues(dialect).Observe(took.Seconds())
+}
+
+// The labels of looks at metrics.
+const (
+	foundValue = "value"
+	foundNone  = "none"
+)
+
+// Looked counts a look at a metric of a pool.
+func (m *Metrics) Looked(pool string, sample scale.Sample) {
+	found := foundValue
+	if sample.Problem != "" {
+		found = foundNone
+	}
+	m.looks.WithLabelValues(pool, sample.Metric, found).Inc()
 }
 
 // Observe counts what goes on in a queue and its scaler.
@@ -200,6 +222,7 @@ type poolCollector struct {
 	metrics                                                      *Metrics
 	current, desired, least, most, unsettled, held, pending, end *prometheus.Desc
 	queue, oldest, rules, ruleErrors, ready, off                 *prometheus.Desc
+	value, wanted                                                *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -215,6 +238,8 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
 		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
 		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
+		value:      gaugeDesc("metric_value", "The value of a metric that the pool's rule names, at the last look; absent while it has none.", "pool", "metric"),
+		wanted:     gaugeDesc("metric_wanted", "The count that the metric wants; absent while it has no value.", "pool", "metric"),
 		rules:      gaugeDesc("rules", "Rules in force."),
 		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
 		ready:      gaugeDesc("ready", "Whether the stack can be read, what is accepted can be written down, and scaling is not switched off: 1 or 0."),
@@ -229,7 +254,7 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements [prometheus.Collector].
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off,
+		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off, c.value, c.wanted,
 	} {
 		out <- d
 	}
@@ -270,6 +295,14 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.pending, number[len(s.Pending) > 0], pool)
 		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
 		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
+		for _, metric := range s.Metrics {
+			if metric.Problem == "" {
+				gauge(c.value, metric.Value, pool, metric.Metric)
+			}
+			if metric.Wanted != nil {
+				gauge(c.wanted, float64(*metric.Wanted), pool, metric.Metric)
+			}
+		}
 		if s.Count != nil {
 			gauge(c.current, float64(*s.Count), pool)
 		}

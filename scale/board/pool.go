@@ -2,6 +2,7 @@ package board
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -49,6 +50,10 @@ type Pool struct {
 	Refresh          bool     `json:"refresh"`
 	Guard            []string `json:"guard"`
 	Strategy         string   `json:"strategy"`
+	// Metrics are those that the rule names, as they stand; absent if it names none.
+	Metrics []Metric `json:"metrics,omitempty"`
+	// MetricsWant is what would become of what they want now; absent if nobody looks at them here.
+	MetricsWant *MetricsWant `json:"metricsWant,omitempty"`
 	// Paused is "both", "up" or "down"; absent if the rule pauses nothing.
 	Paused   string   `json:"paused,omitempty"`
 	Cooldown Cooldown `json:"cooldown"`
@@ -128,6 +133,77 @@ func (s *Schedule) Words(now time.Time) string {
 	return text
 }
 
+// Metric is a metric of a pool as it stands.
+type Metric struct {
+	Metric string `json:"metric"`
+	// Source is "prometheus" or "http", and Every how often it is looked at, in seconds.
+	Source string  `json:"source"`
+	Every  float64 `json:"every"`
+	// At is when it was looked at last; absent if it was not. Value is what it was then, and Wanted the count that it wants.
+	// Each is absent if there is none, and then Problem says why.
+	At      *time.Time `json:"at,omitempty"`
+	Value   *float64   `json:"value,omitempty"`
+	Wanted  *int       `json:"wanted,omitempty"`
+	Problem string     `json:"problem,omitempty" text:"lines"`
+}
+
+// MetricsWant is what would become of what a pool's metrics want.
+type MetricsWant struct {
+	// Count is the count that they want, stabilized, and To what maxStep and the guardrails make of it; absent if they want
+	// none.
+	Count *int `json:"count,omitempty"`
+	To    *int `json:"to,omitempty"`
+	// Outcome is that of a decision, and Reason says why it is not "scale", or what was limited.
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty" text:"lines"`
+}
+
+func metricsOf(s scale.Status) []Metric {
+	var out []Metric
+	for i, m := range s.Rule.Metrics {
+		metric := Metric{Metric: m.Name, Source: "prometheus", Every: m.Every.Seconds()}
+		if m.HTTP != nil {
+			metric.Source = "http"
+		}
+		if i < len(s.Metrics) {
+			seen := s.Metrics[i]
+			metric.At, metric.Problem, metric.Wanted = Moment(seen.At), seen.Problem, seen.Wanted
+			if seen.Problem == "" {
+				metric.Value = &seen.Value
+			}
+		}
+		out = append(out, metric)
+	}
+	return out
+}
+
+func metricsWantOf(d *scale.Decision) *MetricsWant {
+	if d == nil {
+		return nil
+	}
+	out := &MetricsWant{Outcome: string(d.Outcome), Reason: d.Reason}
+	if d.To != 0 || d.Wanted != 0 || d.Outcome == scale.Scale || d.Outcome == scale.NoChange { // else nothing was computed
+		out.Count, out.To = &d.Wanted, &d.To
+	}
+	return out
+}
+
+// Words says what a metric is, and what it wants.
+func (m Metric) Words() string {
+	switch {
+	case m.Problem != "":
+		return m.Metric + " has no value: " + m.Problem
+	case m.Value == nil:
+		return fmt.Sprintf("%s, by %s", m.Metric, m.Source)
+	case m.Wanted == nil:
+		return fmt.Sprintf("%s is %s", m.Metric, Number(*m.Value))
+	}
+	return fmt.Sprintf("%s is %s, which wants %d", m.Metric, Number(*m.Value), *m.Wanted)
+}
+
+// Number is a metric's value for people.
+func Number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
+
 // Proof is what the engine says about a rule.
 type Proof struct {
 	OK      bool                 `json:"ok"`
@@ -156,6 +232,7 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 		},
 		LastAmong: s.LastAmong, Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending, Hold: HoldOf(s.Hold),
 	}
+	p.Metrics, p.MetricsWant = metricsOf(s), metricsWantOf(s.MetricsWant)
 	for _, g := range rule.Guard {
 		p.Guard = append(p.Guard, string(g))
 	}

@@ -31,6 +31,15 @@ func (v View) Window(p Pool) string {
 	return OneLine(p.Schedule.Words(v.at), longestValue)
 }
 
+// Metrics say what a pool's metrics are and want; none if its rule names none.
+func (View) Metrics(p Pool) []string {
+	var out []string
+	for _, m := range p.Metrics {
+		out = append(out, OneLine(m.Words(), longestValue))
+	}
+	return out
+}
+
 // NoPools says why there are none.
 func (v View) NoPools() string {
 	if v.Off {

@@ -114,7 +114,7 @@ func TestMemoryKeepsEveryField(t *testing.T) {
 	}
 	notKept := cmp.Options{
 		cmpopts.IgnoreFields(scale.Snapshot{}, "Rules", "RulesErr", "Sizes", "DependsOn", "Pending", "File", "Forms", "Written",
-			"Unsettled", "Holds", "Unverified", "Busy"),
+			"Unsettled", "Holds", "Metrics", "Unverified", "Busy"),
 		cmpopts.IgnoreFields(scale.Program{}, "Commit", "ConfigDiffers", "FileMissing"),
 	}
 	if diff := cmp.Diff(want, stored.snapshot(), notKept); diff != "" {
