@@ -178,7 +178,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	a.settings.flags(root)
 	root.AddCommand(
-		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
+		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), reconcileCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
 		holdCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root

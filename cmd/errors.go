@@ -105,7 +105,12 @@ func outcome(report *scale.Report) error {
 			return &unverifiedError{r}
 		}
 	}
-	for _, d := range report.Decisions {
+	return verdictOf(report.Decisions)
+}
+
+// verdictOf is the error that decisions end a command with: that of the first of them that has one.
+func verdictOf(decisions []scale.Decision) error {
+	for _, d := range decisions {
 		if err := verdict(d); err != nil {
 			return err
 		}

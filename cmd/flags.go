@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -61,6 +63,35 @@ func (moment) Type() string { return "time" }
 func (moment) expects() string {
 	return "a time with its offset from UTC, such as 2026-12-24T18:00+01:00 or 2026-12-24T17:00Z"
 }
+
+// values is a flag that takes the value of a metric, as in queue=1200. It may be repeated.
+type values struct{ to *map[string]float64 }
+
+func (v values) Set(text string) error {
+	name, number, ok := strings.Cut(text, "=")
+	value, err := strconv.ParseFloat(number, 64)
+	if !ok || name == "" || err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+		return errors.New("no value of a metric")
+	}
+	if *v.to == nil {
+		*v.to = map[string]float64{}
+	}
+	(*v.to)[name] = value
+	return nil
+}
+
+func (v values) String() string {
+	var out []string
+	if v.to != nil {
+		for _, name := range slices.Sorted(maps.Keys(*v.to)) {
+			out = append(out, name+"="+strconv.FormatFloat((*v.to)[name], 'g', -1, 64))
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+func (values) Type() string    { return "name=value" }
+func (values) expects() string { return "the name of a metric and its value, such as queue=1200" }
 
 // choice is a flag that takes one of some words.
 type choice[T ~string] struct {

@@ -2,6 +2,10 @@ package cmd
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +21,8 @@ type previewOptions struct {
 	intent scale.Intent
 	// at is the time at which it is decided; zero stands for now.
 	at time.Time
+	// metrics are values of the pool's metrics, by their names; nil if none are given.
+	metrics map[string]float64
 }
 
 // previewCommand is `pulumiscale preview`. In tests of its flags, run takes the place of what it does.
@@ -24,13 +30,16 @@ func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 	o := &previewOptions{app: a}
 	w := &wish{}
 	cmd := &cobra.Command{
-		Use:   "preview POOL (--count N | --delta N | --at TIME)",
+		Use:   "preview POOL (--count N | --delta N | --metric NAME=VALUE... | --at TIME)",
 		Short: "Show what scaling a pool would change",
 		Long: "Show what scaling a pool would come to, and what the engine would change. It changes nothing, anywhere.\n\n" +
 			"With --at it is decided as at that time, by the windows of the rule's schedules that hold then. Without --count and --delta it shows what these " +
 			"alone would do with the count that the pool has now.\n\n" +
+			"With --metric it shows what the rule makes of a value of its metric, without a look at the metric's server. Of several metrics, those without a " +
+			"value here have none.\n\n" +
 			"The exit code is the one that `pulumiscale scale` would have, as far as that can be known.",
 		Example: "  pulumiscale preview worker-pool --delta 2\n" +
+			"  pulumiscale preview worker-pool --metric queue=1200\n" +
 			"  pulumiscale preview worker-pool --at 2026-12-24T18:00+01:00",
 		Args:              onePool,
 		ValidArgsFunction: a.completePools,
@@ -39,10 +48,18 @@ func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !o.at.IsZero() && a.sources["count"] == unset && a.sources["delta"] == unset {
+			asked := a.sources["count"] != unset || a.sources["delta"] != unset
+			switch {
+			case asked && o.metrics != nil:
+				return &scale.UsageError{Field: "--metric", Problem: "cannot be given with --count or --delta"}
+			case o.metrics != nil:
+				o.intent = scale.Intent{Pool: args[0], ToMetrics: true, Source: "cli", Force: w.force}
+			case !asked && !o.at.IsZero():
 				o.intent = scale.Intent{Pool: args[0], ToBounds: true, Source: "cli"}
-			} else if o.intent, err = w.intent(args[0], a.sources); err != nil {
-				return err
+			default:
+				if o.intent, err = w.intent(args[0], a.sources); err != nil {
+					return err
+				}
 			}
 			if run != nil {
 				return run(o)
@@ -51,6 +68,7 @@ func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 		},
 	}
 	w.flags(cmd)
+	cmd.Flags().Var(values{&o.metrics}, "metric", "what the rule makes of a value of its metric, such as queue=1200; may be repeated")
 	cmd.Flags().Var(moment{&o.at}, "at", "decide as at that time, such as 2026-12-24T18:00+01:00")
 	return cmd
 }
@@ -60,8 +78,42 @@ func (o *previewOptions) run(ctx context.Context) error {
 		if !o.at.IsZero() {
 			s.scaler.Now = func() time.Time { return o.at }
 		}
+		if o.metrics != nil {
+			given, err := o.given(ctx, s)
+			if err != nil {
+				return err
+			}
+			s.scaler.Metrics = given
+		}
 		return s.preview(ctx, []scale.Intent{o.intent})
 	})
+}
+
+// given are the values of metrics as if they had just been seen. The error is that of a pool or a metric that does not
+// exist, or of a reading.
+func (o *previewOptions) given(ctx context.Context, s *session) (samples, error) {
+	pools, err := s.named(ctx, []string{o.intent.Pool})
+	if err != nil {
+		return nil, err
+	}
+	var metrics scale.PoolMetrics
+	known := map[string]bool{}
+	for _, m := range pools[0].Rule.Metrics {
+		known[m.Name] = true
+		if value, ok := o.metrics[m.Name]; ok {
+			metrics.Samples = append(metrics.Samples, scale.Sample{Metric: m.Name, Value: value, At: s.scaler.Now()})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.metrics)) {
+		if !known[name] {
+			hint := "the rule names no metrics"
+			if len(known) > 0 {
+				hint = "the rule names " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+			}
+			return nil, &scale.UsageError{Field: "--metric", Problem: fmt.Sprintf("names %q, which is no metric of pool %s", name, o.intent.Pool), Hint: hint}
+		}
+	}
+	return samples{o.intent.Pool: metrics}, nil
 }
 
 // preview shows what the intents would come to.
@@ -76,16 +128,21 @@ func (s *session) preview(ctx context.Context, intents []scale.Intent) error {
 // previewed writes a preview. If the decision ends the command with an error, the error is for stderr, and only the
 // diff is a result.
 func (s *session) previewed(plan *scale.Plan, result *scale.Result, dryRun bool) error {
-	err := verdict(plan.Decisions[0])
+	err := verdictOf(plan.Decisions)
 	if refusal(err) {
 		return err
 	}
 	text := ""
 	switch {
-	case err == nil:
+	case err == nil || s.several:
 		text = s.outStyle().Preview(*plan, result)
 	case result != nil:
 		text = s.outStyle().Diff(result.Steps)
+	}
+	if s.several {
+		doc := output.NewReconciliationPreview(s.stack, plan, result)
+		doc.DryRun = dryRun
+		return s.conclude(doc, text, err)
 	}
 	doc := output.NewPreview(s.stack, plan, result)
 	doc.DryRun = dryRun

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -94,16 +95,21 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 	}
 }
 
-func isRefused(plan *scale.Plan) bool { return plan.Decisions[0].Outcome == scale.Refused }
+func isRefused(plan *scale.Plan) bool {
+	return !slices.ContainsFunc(plan.Decisions, func(d scale.Decision) bool { return d.Outcome != scale.Refused })
+}
 
 // scaled writes what was done. A report may come with an error: the scaling is done all the same.
 func (s *session) scaled(report *scale.Report, err error) error {
 	if report == nil {
 		return err
 	}
-	if err = errors.Join(err, outcome(report)); err == nil || len(report.Results) > 0 {
-		text := s.outStyle().Report(*report)
-		return s.conclude(output.NewScaling(s.stack, report), text, err)
+	err = errors.Join(err, outcome(report))
+	switch {
+	case s.several:
+		return s.conclude(output.NewReconciliation(s.stack, report), s.outStyle().Report(*report), err)
+	case err == nil || len(report.Results) > 0:
+		return s.conclude(output.NewScaling(s.stack, report), s.outStyle().Report(*report), err)
 	}
 	if refusal(err) {
 		return err

@@ -21,6 +21,8 @@ type session struct {
 	interrupts *interrupts
 	// mute says which events a command reports itself. If it is nil, the command reports none itself.
 	mute func(scale.Event) bool
+	// several says that the command is about several pools, and so are its documents.
+	several bool
 }
 
 // newSession prepares a command's work. The first signal ends the work by cancel. The caller closes the progress and

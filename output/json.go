@@ -76,6 +76,23 @@ func NewPreview(stack string, plan *scale.Plan, result *scale.Result) *Scaling {
 	return &Scaling{Effect: board.Foreseen(stack, plan, result)}
 }
 
+// Reconciliation is the document of reconcile.
+type Reconciliation struct {
+	board.Effects
+	Failure
+}
+
+// NewReconciliation makes the document of what was done for several pools.
+func NewReconciliation(stack string, report *scale.Report) *Reconciliation {
+	return &Reconciliation{Effects: board.AllDone(stack, report)}
+}
+
+// NewReconciliationPreview makes the document of what a plan for several pools would come to. The result is nil if the
+// engine was not asked.
+func NewReconciliationPreview(stack string, plan *scale.Plan, result *scale.Result) *Reconciliation {
+	return &Reconciliation{Effects: board.AllForeseen(stack, plan, result)}
+}
+
 // Rules is the document of rules.
 type Rules struct {
 	board.Pools

@@ -84,6 +84,9 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	}
 	wanted, stop := want(rule, pool, intent, now)
 	if stop != nil {
+		if stop.outcome == CoolingDown { // the pool stays for now
+			d.Wanted, d.To = *pool.Count, *pool.Count
+		}
 		return d.WithOutcome(stop.outcome, stop.reason)
 	}
 	bounds := rule.Bounds(now)

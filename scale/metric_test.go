@@ -155,7 +155,7 @@ func TestSamplesFromBeforeTheLastScaling(t *testing.T) {
 	taken := func(ago time.Duration) scale.Sample {
 		return scale.Sample{Metric: "queue", Value: 90, At: scaletest.Ago(ago)}
 	}
-	held := scale.Decision{Outcome: scale.CoolingDown, Reason: "the sample of queue does not show yet what the last scaling did"}
+	held := scale.Decision{Outcome: scale.CoolingDown, Wanted: 3, To: 3, Reason: "the sample of queue does not show yet what the last scaling did"}
 	testDecide(t, []decideCase{
 		{"one from before it says nothing", warm, scaledAt(seen(at(3), taken(40*time.Second)), 30*time.Second, never), toMetrics(), held},
 		{"nor does one while the pool warms up", warm, scaledAt(seen(at(3), taken(0)), never, 30*time.Second), toMetrics(), held},

@@ -53,7 +53,7 @@ type Pool struct {
 	// Metrics are those that the rule names, as they stand; absent if it names none.
 	Metrics []Metric `json:"metrics,omitempty"`
 	// MetricsWant is what would become of what they want now; absent if nobody looks at them here.
-	MetricsWant *MetricsWant `json:"metricsWant,omitempty"`
+	MetricsWant *Decision `json:"metricsWant,omitempty"`
 	// Paused is "both", "up" or "down"; absent if the rule pauses nothing.
 	Paused   string   `json:"paused,omitempty"`
 	Cooldown Cooldown `json:"cooldown"`
@@ -147,17 +147,6 @@ type Metric struct {
 	Problem string     `json:"problem,omitempty" text:"lines"`
 }
 
-// MetricsWant is what would become of what a pool's metrics want.
-type MetricsWant struct {
-	// Count is the count that they want, stabilized, and To what maxStep and the guardrails make of it; absent if they want
-	// none.
-	Count *int `json:"count,omitempty"`
-	To    *int `json:"to,omitempty"`
-	// Outcome is that of a decision, and Reason says why it is not "scale", or what was limited.
-	Outcome string `json:"outcome"`
-	Reason  string `json:"reason,omitempty" text:"lines"`
-}
-
 func metricsOf(s scale.Status) []Metric {
 	var out []Metric
 	for i, m := range s.Rule.Metrics {
@@ -173,17 +162,6 @@ func metricsOf(s scale.Status) []Metric {
 			}
 		}
 		out = append(out, metric)
-	}
-	return out
-}
-
-func metricsWantOf(d *scale.Decision) *MetricsWant {
-	if d == nil {
-		return nil
-	}
-	out := &MetricsWant{Outcome: string(d.Outcome), Reason: d.Reason}
-	if d.To != 0 || d.Wanted != 0 || d.Outcome == scale.Scale || d.Outcome == scale.NoChange { // else nothing was computed
-		out.Count, out.To = &d.Wanted, &d.To
 	}
 	return out
 }
@@ -232,7 +210,10 @@ func PoolOf(s scale.Status, now time.Time) Pool {
 		},
 		LastAmong: s.LastAmong, Restored: s.Restored, Unsettled: s.Unsettled, Pending: s.Pending, Hold: HoldOf(s.Hold),
 	}
-	p.Metrics, p.MetricsWant = metricsOf(s), metricsWantOf(s.MetricsWant)
+	p.Metrics = metricsOf(s)
+	if s.MetricsWant != nil {
+		p.MetricsWant = new(DecisionOf(*s.MetricsWant))
+	}
 	for _, g := range rule.Guard {
 		p.Guard = append(p.Guard, string(g))
 	}

@@ -42,6 +42,27 @@ type Effect struct {
 	Stack string `json:"stack"`
 	// DryRun says that nothing was done. Steps are what would be done.
 	DryRun bool `json:"dryRun"`
+	PoolEffect
+	Steps    []scale.ResourceStep `json:"steps"`
+	Restored []Drift              `json:"restored,omitempty"`
+	// Seconds is how long the engine ran.
+	Seconds float64 `json:"seconds"`
+}
+
+// Effects are decisions on several pools, and what came or would come of them: the document of reconcile.
+type Effects struct {
+	Stack string `json:"stack"`
+	// DryRun says that nothing was done. Steps are what would be done.
+	DryRun   bool                 `json:"dryRun"`
+	Pools    []PoolEffect         `json:"pools"`
+	Steps    []scale.ResourceStep `json:"steps"`
+	Restored []Drift              `json:"restored,omitempty"`
+	// Seconds is how long the engine ran.
+	Seconds float64 `json:"seconds"`
+}
+
+// PoolEffect is a decision on a pool, and what came or would come of it.
+type PoolEffect struct {
 	Decision
 	// Scaled says that an update was made.
 	Scaled bool `json:"scaled"`
@@ -49,35 +70,50 @@ type Effect struct {
 	Current    *int   `json:"current"`
 	Unverified string `json:"unverified,omitempty"`
 	// StateSize is the size that the state had before, if something else than an update had changed it; else null.
-	StateSize *int                 `json:"stateSize"`
-	Steps     []scale.ResourceStep `json:"steps"`
-	Restored  []Drift              `json:"restored,omitempty"`
-	// Seconds is how long the engine ran.
-	Seconds float64 `json:"seconds"`
+	StateSize *int `json:"stateSize"`
 }
 
 // Foreseen is what a plan, which has a decision, would come to. The result is nil if the engine was not asked.
 func Foreseen(stack string, plan *scale.Plan, result *scale.Result) Effect {
-	e := Effect{Stack: stack, DryRun: true, Decision: DecisionOf(plan.Decisions[0]), Steps: []scale.ResourceStep{}}
+	all := AllForeseen(stack, plan, result)
+	return Effect{Stack: stack, DryRun: true, PoolEffect: all.Pools[0], Steps: all.Steps, Seconds: all.Seconds}
+}
+
+// AllForeseen is what all decisions of a plan would come to. The result is nil if the engine was not asked.
+func AllForeseen(stack string, plan *scale.Plan, result *scale.Result) Effects {
+	e := Effects{Stack: stack, DryRun: true, Pools: []PoolEffect{}, Steps: []scale.ResourceStep{}}
 	if result != nil {
 		e.Steps, e.Seconds = stepsOf(result.Steps), result.Duration.Seconds()
 	}
-	if size, ok := plan.Found[e.Pool]; ok {
-		e.StateSize = &size
+	for _, d := range plan.Decisions {
+		pool := PoolEffect{Decision: DecisionOf(d)}
+		if size, ok := plan.Found[pool.Pool]; ok {
+			pool.StateSize = &size
+		}
+		e.Pools = append(e.Pools, pool)
 	}
 	return e
 }
 
 // Done is what a report, which has a decision, tells.
 func Done(stack string, report *scale.Report) Effect {
-	e := Effect{
-		Stack: stack, Decision: DecisionOf(report.Decisions[0]), Steps: stepsOf(report.Steps), Restored: DriftsOf(report.Restored),
-		Seconds: report.Duration.Seconds(),
+	all := AllDone(stack, report)
+	return Effect{Stack: stack, PoolEffect: all.Pools[0], Steps: all.Steps, Restored: all.Restored, Seconds: all.Seconds}
+}
+
+// AllDone is what a report tells of all its decisions.
+func AllDone(stack string, report *scale.Report) Effects {
+	e := Effects{
+		Stack: stack, Pools: []PoolEffect{}, Steps: stepsOf(report.Steps), Restored: DriftsOf(report.Restored), Seconds: report.Duration.Seconds(),
 	}
-	for _, r := range report.Results {
-		if r.Pool == e.Pool {
-			e.Scaled, e.From, e.To, e.Current, e.Unverified, e.StateSize = true, r.From, &r.To, r.Current, r.Unverified, r.Found
+	for _, d := range report.Decisions {
+		pool := PoolEffect{Decision: DecisionOf(d)}
+		for _, r := range report.Results {
+			if r.Pool == pool.Pool {
+				pool.Scaled, pool.From, pool.To, pool.Current, pool.Unverified, pool.StateSize = true, r.From, &r.To, r.Current, r.Unverified, r.Found
+			}
 		}
+		e.Pools = append(e.Pools, pool)
 	}
 	return e
 }
