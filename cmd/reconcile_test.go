@@ -98,10 +98,10 @@ func TestPreviewOfAMetricsValue(t *testing.T) {
 	}{
 		"it says what would be wanted": {"--metric queue=61", 0, "worker-pool 3 -> 7\n", ""},
 		"without a limit":              {"--metric queue=1e9", 0, "worker-pool 3 -> 50 (clamped from 100000000 to max 50)\n", ""},
-		"another metric":               {"--metric length=61", 2, "", `--metric names "length", which is no metric of pool worker-pool` + "\nhint: the rule names queue\n"},
+		"another metric":               {"--metric length=61", 2, "", `--metric: names "length", which is no metric of pool worker-pool` + "\nhint: the rule names queue\n"},
 		"no number":                    {"--metric queue=many", 2, "", "the name of a metric and its value, such as queue=1200"},
 		"no name":                      {"--metric 5", 2, "", "the name of a metric and its value, such as queue=1200"},
-		"a count beside it":            {"--metric queue=61 --count 3", 2, "", "--metric cannot be given with --count or --delta"},
+		"a count beside it":            {"--metric queue=61 --count 3", 2, "", "--metric: cannot be given with --count or --delta"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := measuredAt("http://127.0.0.1:1") // which is not asked
