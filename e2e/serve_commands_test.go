@@ -319,9 +319,19 @@ type gauges struct {
 	finished chan struct{}
 }
 
-func (g *gauges) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+// ServeHTTP tells the metrics as Prometheus scrapes them or, at /json, as one document.
+func (g *gauges) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if r.URL.Path == "/json" {
+		document := map[string]json.Number{}
+		for name, value := range g.values {
+			document[name] = json.Number(value)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(document)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	for name, value := range g.values {
 		_, _ = fmt.Fprintf(w, "# TYPE %s gauge\n%s %s\n", name, name, value)
