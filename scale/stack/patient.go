@@ -21,6 +21,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // Patient is a stack that may be ill: while [Open] ends at the first thing that is wrong, a patient can be looked at
@@ -70,12 +71,8 @@ func (p *Patient) Program(context.Context) (doctor.Program, error) {
 		return doctor.Program{}, err
 	}
 	p.project = project
-	p.stateDir = p.options.StateDir
-	if p.stateDir == "" {
-		p.stateDir = filepath.Join(project.Dir, defaultStateDir)
-	}
-	if p.stateDir, err = filepath.Abs(p.stateDir); err != nil {
-		return doctor.Program{}, &scale.SetupError{Problem: "find the state directory", Err: err}
+	if p.dir, err = statedir.Find(p.options.StateDir, project); err != nil {
+		return doctor.Program{}, err
 	}
 	return doctor.Program{File: project.Path, Name: string(project.Name), Runtime: project.Runtime.Name()}, nil
 }
@@ -83,11 +80,11 @@ func (p *Patient) Program(context.Context) (doctor.Program, error) {
 // StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
 func (p *Patient) StackName(ctx context.Context) (string, error) {
 	if p.command == nil {
-		p.name = cmp.Or(p.options.Stack, p.project.SelectedStack(semver.Version{}))
+		p.setName(cmp.Or(p.options.Stack, p.project.SelectedStack(semver.Version{})))
 		if p.name == "" {
 			return "", &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
 		}
-	} else if err := p.askName(ctx); err != nil {
+	} else if err := p.findName(ctx); err != nil {
 		return "", err
 	}
 	p.file = configfile.File{Path: p.project.ConfigFile(p.name), Project: p.project.Project}
@@ -158,7 +155,7 @@ const probeKey = "pulumiscale:doctor"
 // Secrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt it: a configuration
 // without a secret could be read with any passphrase. It reads no other values than those of the keys.
 func (p *Patient) Secrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
-	dir, err := temporaryFolder()
+	dir, err := newTemporaryFolder()
 	if err != nil {
 		return nil, err
 	}

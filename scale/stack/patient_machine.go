@@ -12,18 +12,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/shirou/gopsutil/v4/disk"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // StateDir looks at the folder of PulumiScale's own files, or at the place where it would be made.
 func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
-	out := doctor.StateDir{Path: p.stateDir, Home: p.home(), Refused: p.checkStateDir(), Unclaimed: p.unclaimed()}
-	dir := p.stateDir
+	out := doctor.StateDir{Path: p.dir.Path, Home: p.dir.Home(), Refused: p.dir.Check(), Unclaimed: p.dir.Unclaimed()}
+	dir := p.dir.Path
 	for {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
 			break
@@ -36,7 +36,7 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 		out.WriteErr = files.MayWrite(dir)
 	}
 	if !out.Missing {
-		out.Closed = p.closed()
+		out.Closed = p.dir.Closed()
 	}
 	usage, err := disk.UsageWithContext(ctx, dir)
 	if err != nil {
@@ -47,40 +47,8 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 	return out
 }
 
-// closed are the stack's files in its state directory that this user may not write, by their paths in it.
-func (s *Stack) closed() []string {
-	var out []string
-	for _, own := range []string{filepath.Join(s.stateDir, lockFile), s.home()} {
-		_ = filepath.WalkDir(own, func(path string, entry fs.DirEntry, err error) error {
-			inside, relErr := filepath.Rel(s.stateDir, path)
-			if relErr != nil || entry == nil || entry.Name() == ignoreFile || errors.Is(err, fs.ErrNotExist) {
-				return nil //nolint:nilerr // it is not among those that are looked at
-			}
-			if err != nil || files.MayWrite(path) != nil {
-				out = append(out, inside)
-				if entry.IsDir() {
-					return fs.SkipDir
-				}
-			}
-			return nil
-		})
-	}
-	return out
-}
-
-// Working looks whether another process changes the stack from this directory. It shares the lock for a moment, and
-// whoever wants the lock waits for that.
-func (p *Patient) Working() (bool, error) {
-	lock := flock.New(p.newLock().Path(), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
-	free, err := lock.TryRLock()
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, p.lockError(err)
-	}
-	return !free, lock.Close()
-}
+// Working looks whether another process changes the stack from this directory.
+func (p *Patient) Working() (bool, error) { return p.dir.IsLocked() }
 
 // BackendTime asks the server of a backend that has one by how much its clock is ahead of ours: by the Date of any
 // answer.
@@ -143,7 +111,7 @@ func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
 	lock.Holder = scale.Holder{User: content.Username, Host: content.Hostname, PID: content.PID, Since: content.Timestamp}
 	lock.Here = content.Hostname == host
 	lock.Dead = lock.Here && !isHolder(content.PID)
-	lock.Ours = slices.ContainsFunc(p.records(), func(r *record) bool { return r.owns(lock.Holder) })
+	lock.Ours = slices.ContainsFunc(p.dir.Records(), func(r *statedir.Record) bool { return r.Owns(lock.Holder) })
 	return lock, true
 }
 

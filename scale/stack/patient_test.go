@@ -19,6 +19,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // patientOf is the stack of an engine, as a patient that has been looked at that far.
@@ -97,15 +98,15 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 	put("organization/demo/prod", "f.json", lock(host, 1))
 	put("dev", "g.json", lock("old", 2))
 	// c is that of an engine of ours.
-	r, err := p.newRecord("x", nil)
+	r, err := p.dir.NewRecord("x", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Started = since
-	if err := r.save(); err != nil {
+	if err := r.Save(); err != nil {
 		t.Fatal(err)
 	}
-	r.started(dead)
+	r.Begin(dead)
 
 	got, known, err := p.Locks(context.Background())
 	if err != nil || !known {
@@ -186,10 +187,16 @@ func TestSurveyReadsOnWithWrongRules(t *testing.T) {
 	}
 }
 
+// lockable is a stack whose state directory is not there yet.
+func lockable(t *testing.T) *Stack {
+	t.Helper()
+	return &Stack{dir: statedir.Dir{Path: filepath.Join(t.TempDir(), "state", ".pulumiscale")}}
+}
+
 func TestLookingMakesNoFiles(t *testing.T) {
 	p := &Patient{Stack: lockable(t)}
 	p.file = tempFile(t, "")
-	parent := filepath.Dir(filepath.Dir(p.stateDir))
+	parent := filepath.Dir(filepath.Dir(p.dir.Path))
 	if working, err := p.Working(); working || err != nil {
 		t.Errorf("%v, %v", working, err)
 	}
@@ -199,11 +206,11 @@ func TestLookingMakesNoFiles(t *testing.T) {
 	if got := p.ConfigFile(); !got.Missing || got.DirErr != nil {
 		t.Errorf("got %+v", got)
 	}
-	empty := &Patient{Stack: &Stack{stateDir: t.TempDir()}}
+	empty := &Patient{Stack: &Stack{dir: statedir.Dir{Path: t.TempDir()}}}
 	if working, err := empty.Working(); working || err != nil {
 		t.Errorf("%v, %v", working, err)
 	}
-	for _, dir := range []string{parent, filepath.Dir(p.file.Path), empty.stateDir} {
+	for _, dir := range []string{parent, filepath.Dir(p.file.Path), empty.dir.Path} {
 		if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
 			t.Errorf("made %v, %v", made, err)
 		}
@@ -212,7 +219,7 @@ func TestLookingMakesNoFiles(t *testing.T) {
 
 func TestWhoWorksHoldsTheLock(t *testing.T) {
 	p := &Patient{Stack: lockable(t)}
-	other := &Stack{stateDir: p.stateDir}
+	other := &Stack{dir: p.dir}
 	unlock, _, err := other.TryLock()
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +238,7 @@ func TestWhoWorksHoldsTheLock(t *testing.T) {
 
 func TestAFileInThePlaceOfTheStateDirectoryIsNone(t *testing.T) {
 	p := &Patient{Stack: lockable(t)}
-	if err := os.WriteFile(filepath.Dir(p.stateDir), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Dir(p.dir.Path), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.StateDir(context.Background()); got.WriteErr == nil {
