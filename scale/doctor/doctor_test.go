@@ -18,7 +18,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 const urn = "urn:pulumi:dev::demo::cloud:index:Pool::pool"
 
-// ill is a patient that is healthy until a test says what it has.
+// ill is a probe that finds all healthy until a test says what it has.
 type ill struct {
 	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, proveErr, timeErr error
 

@@ -3,13 +3,13 @@ package stack
 import (
 	"context"
 	"errors"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 )
 
 // failure is how a run of the CLI failed.
@@ -180,11 +180,10 @@ func (s *Stack) locked(fail failure) error {
 		return nil
 	}
 	err := &scale.LockedError{Stack: s.Name()}
-	host, _ := os.Hostname()
 	for _, m := range lockHolder.FindAllStringSubmatch(fail.stderr, -1) {
 		pid, _ := strconv.Atoi(m[3])
 		since, _ := time.Parse(time.RFC3339, m[4])
-		err.Holders = append(err.Holders, scale.Holder{User: m[1], Host: m[2], PID: pid, Since: since, Dead: m[2] == host && !isHolder(pid)})
+		err.Holders = append(err.Holders, scale.Holder{User: m[1], Host: m[2], PID: pid, Since: since, Dead: cli.IsGone(m[2], pid)})
 	}
 	return err
 }

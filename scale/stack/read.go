@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/blang/semver"
 	fastjson "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
@@ -28,9 +29,16 @@ import (
 // On Pulumi Cloud that is its whole name, because the short one means the stack of the default organisation, which may
 // be another.
 func (s *Stack) findName(ctx context.Context) error {
-	if asked := cmp.Or(s.options.Stack, s.project.SelectedStack(s.command.Version())); asked != "" {
-		s.setName(asked)
+	var version semver.Version
+	if s.command != nil {
+		version = s.command.Version()
+	}
+	if known := cmp.Or(s.options.Stack, s.project.SelectedStack(version)); known != "" {
+		s.setName(known)
 		return nil
+	}
+	if s.command == nil {
+		return &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
 	}
 	out, err := s.ask(ctx, "find the selected stack", "stack", "--show-name", "--fully-qualify-stack-names")
 	if err != nil {

@@ -78,7 +78,7 @@ var (
 // Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
 // is a [*scale.SetupError], or that of ctx.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	project, err := project.Find(options.Dir)
+	program, err := project.Find(options.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,22 +86,35 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := statedir.Find(options.StateDir, project)
+	dir, err := statedir.Find(options.StateDir, program)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{options: options, project: project, command: command, dir: dir}
-	if err := s.command.Check(ctx); err != nil {
+	if err := command.Check(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.findName(ctx); err != nil {
+	s, err := Assemble(ctx, options, command, dir)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.dir.Check(); err != nil {
 		return nil, err
 	}
-	s.file = configfile.File{Path: project.ConfigFile(s.name), Project: project.Project, StateDir: s.dir.Home(), FormerDir: s.dir.Path}
+	s.file.StateDir, s.file.FormerDir = s.dir.Home(), s.dir.Path
 	s.last.Store(s.dir.Recall())
+	return s, nil
+}
+
+// Assemble is the stack of parts that have been found: the CLI, and a state directory that knows the program. It finds
+// the stack's name and nothing else, so that one can look at a stack that Open would refuse. Nothing must be changed by
+// it. Without a CLI, which is nil then, only the name asked for and the selected one are known, and the methods that need
+// the CLI must not be called. The error is a [*scale.SetupError], or that of ctx.
+func Assemble(ctx context.Context, options Options, command *cli.Command, dir statedir.Dir) (*Stack, error) {
+	s := &Stack{options: options, project: dir.Program, command: command, dir: dir}
+	if err := s.findName(ctx); err != nil {
+		return nil, err
+	}
+	s.file = configfile.File{Path: s.project.ConfigFile(s.name), Project: s.project.Project}
 	return s, nil
 }
 

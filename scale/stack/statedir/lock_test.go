@@ -121,3 +121,27 @@ func TestLockRemovesWhatWasLeftBehind(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoWorksHoldsTheLock(t *testing.T) {
+	d := lockable(t)
+	if working, err := d.IsLocked(); working || err != nil {
+		t.Errorf("%v, %v", working, err)
+	}
+	if _, err := os.Stat(filepath.Dir(d.Path)); err == nil {
+		t.Error("the look has made the directory")
+	}
+	unlock, _, err := d.TryLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if working, err := d.IsLocked(); !working || err != nil {
+		t.Errorf("%v, %v", working, err)
+	}
+	unlock()
+	if working, err := d.IsLocked(); working || err != nil {
+		t.Errorf("%v, %v", working, err)
+	}
+	if _, ok, err := d.TryLock(); !ok || err != nil {
+		t.Errorf("the look has kept the lock: %v, %v", ok, err)
+	}
+}

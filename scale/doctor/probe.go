@@ -7,10 +7,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Patient is what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method
+// Probe looks at what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method
 // changes anything. The methods are called in this order, each only if those that it builds on have succeeded. Errors
 // are those of [scale.Stack], with hints.
-type Patient interface {
+type Probe interface {
 	// CLI finds the Pulumi CLI.
 	CLI(ctx context.Context) (CLI, error)
 	// Withheld are Pulumi's variables in the environment that are kept from the CLI, in the order of their names.
@@ -83,6 +83,8 @@ type Backend struct{ URL, User string }
 type Survey struct {
 	*scale.Snapshot
 	RulesErr error
+	// Providers are the plugins of the providers in the state, each once. Only their names and versions are known.
+	Providers []Plugin
 	// FileErr says why the configuration file could not be read; the snapshot then has no values of it.
 	FileErr error
 }

@@ -1,8 +1,7 @@
-package stack
+package probe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -14,14 +13,14 @@ import (
 
 	"github.com/shirou/gopsutil/v4/disk"
 
-	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // StateDir looks at the folder of PulumiScale's own files, or at the place where it would be made.
-func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
+func (p *Probe) StateDir(ctx context.Context) doctor.StateDir {
 	out := doctor.StateDir{Path: p.dir.Path, Home: p.dir.Home(), Refused: p.dir.Check(), Unclaimed: p.dir.Unclaimed()}
 	dir := p.dir.Path
 	for {
@@ -48,11 +47,11 @@ func (p *Patient) StateDir(ctx context.Context) doctor.StateDir {
 }
 
 // Working looks whether another process changes the stack from this directory.
-func (p *Patient) Working() (bool, error) { return p.dir.IsLocked() }
+func (p *Probe) Working() (bool, error) { return p.dir.IsLocked() }
 
 // BackendTime asks the server of a backend that has one by how much its clock is ahead of ours: by the Date of any
 // answer.
-func (p *Patient) BackendTime(ctx context.Context) (time.Duration, bool, error) {
+func (p *Probe) BackendTime(ctx context.Context) (time.Duration, bool, error) {
 	if !p.hasServer() || p.backend.URL == "" {
 		return 0, false, nil
 	}
@@ -74,22 +73,22 @@ func (p *Patient) BackendTime(ctx context.Context) (time.Duration, bool, error) 
 }
 
 // hasServer says whether the backend is a service: Pulumi Cloud, or one's own. Not all of those tell their address.
-func (p *Patient) hasServer() bool {
+func (p *Probe) hasServer() bool {
 	return p.backend.URL == "" || strings.HasPrefix(p.backend.URL, "https://") || strings.HasPrefix(p.backend.URL, "http://")
 }
 
 // Locks finds those who hold the stack: in the folder of a file backend, or by the updates that Pulumi Cloud says are
 // running.
-func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, err error) {
+func (p *Probe) Locks(ctx context.Context) (locks []doctor.Lock, known bool, err error) {
 	if p.hasServer() {
-		locks, err = p.running(ctx)
+		locks, err = p.stack.Running(ctx)
 		return locks, true, err
 	}
-	dir, ok := p.project.BackendFolder(p.backend.URL)
+	dir, ok := p.program.BackendFolder(p.backend.URL)
 	if !ok {
 		return nil, false, nil
 	}
-	for _, file := range p.project.LockFiles(dir, p.name) {
+	for _, file := range p.program.LockFiles(dir, p.dir.Stack) {
 		if lock, there := p.readLock(file); there {
 			locks = append(locks, lock)
 		}
@@ -98,38 +97,16 @@ func (p *Patient) Locks(ctx context.Context) (locks []doctor.Lock, known bool, e
 }
 
 // readLock reads a lock; there is false if the lock has just been taken away.
-func (p *Patient) readLock(file string) (lock doctor.Lock, there bool) {
-	text, err := os.ReadFile(file)
+func (p *Probe) readLock(file string) (lock doctor.Lock, there bool) {
+	holder, err := cli.ReadLock(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lock, false
 	}
-	var content lockContent
-	if err != nil || json.Unmarshal(text, &content) != nil {
+	if err != nil {
 		return doctor.Lock{Damaged: true}, true
 	}
 	host, _ := os.Hostname()
-	lock.Holder = scale.Holder{User: content.Username, Host: content.Hostname, PID: content.PID, Since: content.Timestamp}
-	lock.Here = content.Hostname == host
-	lock.Dead = lock.Here && !isHolder(content.PID)
+	lock.Holder, lock.Here = holder, holder.Host == host
 	lock.Ours = slices.ContainsFunc(p.dir.Records(), func(r *statedir.Record) bool { return r.Owns(lock.Holder) })
 	return lock, true
-}
-
-// running are the updates that a backend with a server says are under way.
-func (p *Patient) running(ctx context.Context) ([]doctor.Lock, error) {
-	out, err := p.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", p.name, "--page", "1", "--page-size", "1")
-	if err != nil {
-		return nil, err
-	}
-	var entries []entry
-	if err := json.Unmarshal([]byte(out), &entries); err != nil {
-		return nil, err
-	}
-	var locks []doctor.Lock
-	for _, e := range entries {
-		if e.Result == "in-progress" {
-			locks = append(locks, doctor.Lock{Holder: scale.Holder{Since: e.StartTime}})
-		}
-	}
-	return locks, nil
 }
