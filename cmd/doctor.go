@@ -85,7 +85,7 @@ func (p doctorProbe) scaler() *scaler.Scaler {
 	return &scaler.Scaler{Stack: p.Stack(), Observe: scale.Unobserved, Now: time.Now}
 }
 
-func (p doctorProbe) Prove(ctx context.Context) ([]scale.RuleProof, error) {
+func (p doctorProbe) CheckRules(ctx context.Context) ([]scale.RuleCheck, error) {
 	return p.scaler().Verify(ctx)
 }
 

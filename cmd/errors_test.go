@@ -70,13 +70,13 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"overtaken":          {&scale.OvertakenError{Pools: []string{"w"}, Err: &scale.LockedError{}}, 1, "overtaken", "`pulumiscale rules --stack dev`"},
 		"changed":            {&scale.ChangedError{}, 1, "changed", "pulumiscale preview"},
 		"unverified":         {&unverifiedError{}, 1, "unverified", "`pulumiscale rules --verify --stack dev`"},
-		"unproved":           {unproved([]scale.RuleProof{{Pool: "v"}, {Pool: "w", Problem: "p"}}), 1, "unproved", "mend the rules in the program, then run `pulumi up --stack dev`"},
+		"unproved":           {unproved([]scale.RuleCheck{{Pool: "v"}, {Pool: "w", Problem: "p"}}), 1, "unproved", "mend the rules in the program, then run `pulumi up --stack dev`"},
 		"unproved, after a kubectl scale": {
-			unproved([]scale.RuleProof{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p", Owners: []string{"kubectl"}}}),
+			unproved([]scale.RuleCheck{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p", Owners: []string{"kubectl"}}}),
 			1, "unproved", "somebody's `kubectl`, such as `kubectl scale`, has set the field (kubectl)",
 		},
 		"unproved, not only after that": {
-			unproved([]scale.RuleProof{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p"}}),
+			unproved([]scale.RuleCheck{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p"}}),
 			1, "unproved", "mend the rules in the program",
 		},
 		"interrupted": {&interruptedError{}, 1, "interrupted", ""},

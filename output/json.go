@@ -87,13 +87,13 @@ func NewRules(stack string, pools []scale.Status, program scale.Program, now tim
 	return &Rules{Pools: board.PoolsOf(stack, pools, program, now)}
 }
 
-// Proved adds the proofs to the pools.
-func (r *Rules) Proved(proofs []scale.RuleProof) *Rules {
+// Checked adds what was found of each rule to its pool.
+func (r *Rules) Checked(checks []scale.RuleCheck) *Rules {
 	pools := r.Pools.Pools
-	for _, p := range proofs {
+	for _, p := range checks {
 		for i := range pools {
 			if pools[i].Pool == p.Pool {
-				pools[i].Proof = board.ProofOf(p)
+				pools[i].Check = board.RuleCheckOf(p)
 			}
 		}
 	}

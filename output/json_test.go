@@ -129,7 +129,7 @@ func TestRulesDocument(t *testing.T) {
 		Last:  &scale.Scaling{Pool: "worker-pool", From: 2, To: 3, Update: scale.Update{Succeeded: true, Start: noon, End: noon.Add(time.Second)}},
 		Drift: &scale.Drift{Pool: "worker-pool", Key: "n", Configured: str("3")},
 	}
-	doc := NewRules("dev", []scale.Status{status}, scale.Program{}, noon).Proved([]scale.RuleProof{{Pool: "worker-pool", To: 2, Problem: "no"}})
+	doc := NewRules("dev", []scale.Status{status}, scale.Program{}, noon).Checked([]scale.RuleCheck{{Pool: "worker-pool", To: 2, Problem: "no"}})
 	document(t, doc, `{
   "stack": "dev",
   "pools": [

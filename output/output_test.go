@@ -173,7 +173,7 @@ func TestColourDoesNotMoveColumns(t *testing.T) {
 }
 
 func TestProofs(t *testing.T) {
-	check(t, bare.Proofs([]scale.RuleProof{
+	check(t, bare.RuleChecks([]scale.RuleCheck{
 		{Pool: "worker-pool", To: 4, Steps: []scale.ResourceStep{update}},
 		{Pool: "batch", Problem: "target urn:x matches no resource of the stack"},
 	}), "✓ worker-pool: ok, a count of 4 changes 1 target\n✗ batch: target urn:x matches no resource of the stack\n")

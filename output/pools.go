@@ -102,10 +102,10 @@ func lastScaled(pool scale.Status, now time.Time) string {
 	return fmt.Sprintf("%s, %d -> %d", board.Ago(now.Sub(last.End)), last.From, last.To)
 }
 
-// Proofs says of each pool whether the engine proves its rule right.
-func (s *Style) Proofs(proofs []scale.RuleProof) string {
+// RuleChecks says of each pool whether the engine proves its rule right.
+func (s *Style) RuleChecks(checks []scale.RuleCheck) string {
 	var out strings.Builder
-	for _, p := range tidy(proofs) {
+	for _, p := range tidy(checks) {
 		if p.Problem != "" {
 			fmt.Fprintf(&out, "%s %s: %s\n", s.red.Render("✗"), s.bold.Render(p.Pool), s.engine(p.Problem))
 			continue

@@ -71,8 +71,8 @@ type Pool struct {
 	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty" text:"lines"`
-	// Proof is there if the rule has just been proved: by `rules --verify`.
-	Proof *Proof `json:"proof,omitempty"`
+	// Check is there if the rule has just been checked: by `rules --verify`.
+	Check *RuleCheck `json:"proof,omitempty"`
 }
 
 // Cooldown is a rule's cooldown, in seconds, and until when it holds. The times are absent if it does not hold.
@@ -128,17 +128,17 @@ func (s *Schedule) Words(now time.Time) string {
 	return text
 }
 
-// Proof is what the engine says about a rule.
-type Proof struct {
+// RuleCheck is what the engine says about a rule.
+type RuleCheck struct {
 	OK      bool                 `json:"ok"`
 	To      int                  `json:"to"`
 	Steps   []scale.ResourceStep `json:"steps"`
 	Problem string               `json:"problem,omitempty" text:"lines"`
 }
 
-// ProofOf is a proof of the domain's.
-func ProofOf(p scale.RuleProof) *Proof {
-	return &Proof{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
+// RuleCheckOf is a check of the domain's.
+func RuleCheckOf(p scale.RuleCheck) *RuleCheck {
+	return &RuleCheck{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
 }
 
 // PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.

@@ -20,7 +20,7 @@ const urn = "urn:pulumi:dev::demo::cloud:index:Pool::pool"
 
 // ill is a probe that finds all healthy until a test says what it has.
 type ill struct {
-	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, proveErr, timeErr error
+	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, checkErr, timeErr error
 
 	cli       doctor.CLI
 	withheld  []doctor.Variable
@@ -30,7 +30,7 @@ type ill struct {
 	language  doctor.Plugin
 	packages  string
 	providers []doctor.Plugin
-	proofs    []scale.RuleProof
+	checks    []scale.RuleCheck
 	file      doctor.ConfigFile
 	drifts    []scale.Drift
 	pending   map[string][]scale.PendingChange
@@ -73,15 +73,15 @@ func (p *ill) Withheld() []doctor.Variable             { return p.withheld }
 func (p *ill) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: "Pulumi.yaml", Name: "demo", Runtime: "yaml"}, p.programErr
 }
-func (p *ill) StackName(context.Context) (string, error)        { return "dev", p.stackErr }
-func (p *ill) Backend(context.Context) (doctor.Backend, error)  { return p.backend, p.backendErr }
-func (p *ill) Survey(context.Context) (*doctor.Survey, error)   { return &p.survey, p.surveyErr }
-func (p *ill) LanguageHost(context.Context) doctor.Plugin       { return p.language }
-func (p *ill) MissingPackages() (folder, command string)        { return p.packages, "npm install" }
-func (p *ill) Providers(context.Context) []doctor.Plugin        { return p.providers }
-func (p *ill) Prove(context.Context) ([]scale.RuleProof, error) { return p.proofs, p.proveErr }
-func (p *ill) ConfigFile() doctor.ConfigFile                    { return p.file }
-func (p *ill) Drifts(context.Context) ([]scale.Drift, error)    { return p.drifts, nil }
+func (p *ill) StackName(context.Context) (string, error)             { return "dev", p.stackErr }
+func (p *ill) Backend(context.Context) (doctor.Backend, error)       { return p.backend, p.backendErr }
+func (p *ill) Survey(context.Context) (*doctor.Survey, error)        { return &p.survey, p.surveyErr }
+func (p *ill) LanguageHost(context.Context) doctor.Plugin            { return p.language }
+func (p *ill) MissingPackages() (folder, command string)             { return p.packages, "npm install" }
+func (p *ill) Providers(context.Context) []doctor.Plugin             { return p.providers }
+func (p *ill) CheckRules(context.Context) ([]scale.RuleCheck, error) { return p.checks, p.checkErr }
+func (p *ill) ConfigFile() doctor.ConfigFile                         { return p.file }
+func (p *ill) Drifts(context.Context) ([]scale.Drift, error)         { return p.drifts, nil }
 func (p *ill) Pending(_ context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
 	if p.unknown && !prove {
 		return nil, false, nil
@@ -307,11 +307,11 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 func TestVerifyAsksTheEngine(t *testing.T) {
 	p := healthy()
 	p.survey.Resources = nil // what the engine says counts
-	p.proofs = []scale.RuleProof{{Pool: "pool"}}
+	p.checks = []scale.RuleCheck{{Pool: "pool"}}
 	if got := examine(t, p, true).Titles(doctor.Problem); len(got) > 0 {
 		t.Errorf("problems %v", got)
 	}
-	p.proofs[0].Problem, p.proofs[0].Owners = "the preview failed", []string{"kubectl"}
+	p.checks[0].Problem, p.checks[0].Owners = "the preview failed", []string{"kubectl"}
 	hintOf := func() (hint string) {
 		for _, check := range examine(t, p, true).Checks {
 			if check.Title == "targets" {
@@ -323,7 +323,7 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	if hint := hintOf(); !strings.Contains(hint, "others have set the field") {
 		t.Errorf("the hint after a refused apply is %q", hint)
 	}
-	p.proofs = append(p.proofs, scale.RuleProof{Pool: "api", Problem: "changes nothing"})
+	p.checks = append(p.checks, scale.RuleCheck{Pool: "api", Problem: "changes nothing"})
 	if hint := hintOf(); !strings.Contains(hint, "mend the rules") {
 		t.Errorf("the hint to a wrong rule beside it is %q", hint)
 	}
@@ -334,7 +334,7 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	if diff := cmp.Diff([]string{"what is deployed"}, examine(t, p, true).Titles(doctor.Warning)[1:]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	p.proveErr = errors.New("no engine")
+	p.checkErr = errors.New("no engine")
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

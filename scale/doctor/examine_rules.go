@@ -74,13 +74,13 @@ func (v *visit) lookAtTargets(ctx context.Context) finding {
 
 // proveTargets asks the engine.
 func (v *visit) proveTargets(ctx context.Context) finding {
-	proofs, err := v.Prove(ctx)
+	checks, err := v.CheckRules(ctx)
 	if err != nil {
 		return broken(err)
 	}
 	f := fine("proved by a preview of each pool: its targets exist, and its key changes them")
 	refused := true
-	for _, p := range proofs {
+	for _, p := range checks {
 		if p.Problem != "" {
 			f.result, f.found, f.hint = Problem, "the engine does not prove every rule", "mend the rules in the program, then run `pulumi up"+v.option()+"`"
 			f.details = append(f.details, p.Pool+": "+p.Problem)

@@ -33,8 +33,8 @@ type Probe interface {
 	MissingPackages() (folder, command string)
 	// Providers finds the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
-	// Prove is what `pulumiscale rules --verify` does.
-	Prove(ctx context.Context) ([]scale.RuleProof, error)
+	// CheckRules is what `pulumiscale rules --verify` does.
+	CheckRules(ctx context.Context) ([]scale.RuleCheck, error)
 	// ConfigFile looks at the stack's configuration file.
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
