@@ -65,7 +65,7 @@ func isDrift(event scale.Event) bool {
 }
 
 // remark says on stderr what a table has no room for.
-func (s *session) remark(pools []scale.Status, program scale.Program) {
+func (s *session) remark(pools []scale.Standing, program scale.Program) {
 	for _, text := range program.Remarks(s.scaler.Stack.ConfigFile()) {
 		s.note(text)
 	}

@@ -138,8 +138,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-func statuses() []scale.Status {
-	return []scale.Status{
+func statuses() []scale.Standing {
+	return []scale.Standing{
 		{
 			Rule: scale.Rule{Pool: "batch", Min: 0, Max: 100, Paused: scale.PauseBoth}, Count: num(7), Configured: num(9),
 			UpUntil: noon.Add(time.Minute), DownUntil: noon.Add(5 * time.Minute),

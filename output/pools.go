@@ -15,7 +15,7 @@ import (
 const driftMark = " *"
 
 // Pools is a table of how the pools stand.
-func (s *Style) Pools(pools []scale.Status, now time.Time) string {
+func (s *Style) Pools(pools []scale.Standing, now time.Time) string {
 	if len(pools) == 0 {
 		return fmt.Sprintf("the stack output %q has no pools\n", scale.OutputName)
 	}
@@ -32,7 +32,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 }
 
 // windows says, a line for each pool with schedules, by which window its bounds are in force and what comes next.
-func windows(pools []scale.Status, now time.Time) string {
+func windows(pools []scale.Standing, now time.Time) string {
 	var out strings.Builder
 	for _, pool := range pools {
 		if schedule := board.ScheduleOf(pool.Rule, now); schedule != nil {
@@ -43,7 +43,7 @@ func windows(pools []scale.Status, now time.Time) string {
 }
 
 // present is the pool's count, with the configured one if the two differ.
-func (s *Style) present(pool scale.Status) string {
+func (s *Style) present(pool scale.Standing) string {
 	text := board.Count(pool.Count)
 	if pool.Err != nil {
 		return s.red.Render("invalid")
@@ -64,12 +64,12 @@ func (s *Style) present(pool scale.Status) string {
 }
 
 // cooldown is what is left of the pool's cooldown.
-func cooldown(pool scale.Status, now time.Time) string {
+func cooldown(pool scale.Standing, now time.Time) string {
 	return cmp.Or(board.CooldownLeft(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
 
 // held says whether the rule is paused, and whether somebody holds the pool.
-func held(pool scale.Status, now time.Time) string {
+func held(pool scale.Standing, now time.Time) string {
 	text := paused(pool.Rule.Paused)
 	if pool.Hold == nil {
 		return text
@@ -91,7 +91,7 @@ func paused(p scale.Pause) string {
 	return string(p)
 }
 
-func lastScaled(pool scale.Status, now time.Time) string {
+func lastScaled(pool scale.Standing, now time.Time) string {
 	last := pool.Last
 	switch {
 	case last == nil && pool.LastAmong > 0:

@@ -20,7 +20,7 @@ type Pools struct {
 }
 
 // PoolsOf are pools as they stand at a time.
-func PoolsOf(stack string, statuses []scale.Status, program scale.Program, now time.Time) Pools {
+func PoolsOf(stack string, statuses []scale.Standing, program scale.Program, now time.Time) Pools {
 	doc := Pools{
 		Stack: stack, Pools: make([]Pool, len(statuses)), Deployed: program.Deploy, Commit: program.Commit, ConfigDiffers: program.ConfigDiffers,
 	}
@@ -142,7 +142,7 @@ func RuleCheckOf(p scale.RuleCheck) *RuleCheck {
 }
 
 // PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.
-func PoolOf(s scale.Status, now time.Time) Pool {
+func PoolOf(s scale.Standing, now time.Time) Pool {
 	rule := s.Rule
 	bounds := rule.Bounds(now)
 	p := Pool{

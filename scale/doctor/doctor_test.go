@@ -163,8 +163,8 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 }
 
 func TestEachThingThatCanBeWrong(t *testing.T) {
-	holder := func(since time.Time, dead bool) scale.Holder {
-		return scale.Holder{User: "ana", Host: "there", PID: 7, Since: since, Dead: dead}
+	holder := func(since time.Time, dead bool) scale.LockHolder {
+		return scale.LockHolder{User: "ana", Host: "there", PID: 7, Since: since, Dead: dead}
 	}
 	status := func(change func(*scale.Rule)) func(*ill) {
 		return func(p *ill) {
@@ -256,19 +256,21 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a disk of the network":          {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
 		"a disk that cannot be asked":    {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
 		"a backend that hides its locks": {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
-		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true, Ours: true}} },
+		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon, true), Here: true, Ours: true}} },
 			doctor.Warning, "takes it away by itself"},
-		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
-		"a lock of this machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon.Add(-24*time.Hour), false), Here: true}} },
+		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
+		"a lock of this machine": {"locks", func(p *ill) {
+			p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-24*time.Hour), false), Here: true}}
+		},
 			doctor.Warning, "wait for the update"},
-		"a young lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon.Add(-time.Hour), false)}} }, doctor.Warning, "wait for the update"},
-		"an old lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon.Add(-time.Hour-1), false)}} },
+		"a young lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-time.Hour), false)}} }, doctor.Warning, "wait for the update"},
+		"an old lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-time.Hour-1), false)}} },
 			doctor.Problem, "see on there whether process 7"},
 		"the worst of several locks counts": {"locks", func(p *ill) {
-			p.locks = []doctor.Lock{{Holder: holder(noon, false)}, {Holder: holder(noon, true), Here: true}, {Holder: holder(noon, false)}}
+			p.locks = []doctor.Lock{{LockHolder: holder(noon, false)}, {LockHolder: holder(noon, true), Here: true}, {LockHolder: holder(noon, false)}}
 		}, doctor.Problem, "the lock is stale"},
 		"a damaged lock":              {"locks", func(p *ill) { p.locks = []doctor.Lock{{Damaged: true}} }, doctor.Problem, "cannot be read"},
-		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: scale.Holder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
+		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: scale.LockHolder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
 		"pending operations":          {"pending", func(p *ill) { p.survey.Pending = []string{"urn:x"} }, doctor.Warning, "urn:x"},
 		"an unsettled pool":           {"unsettled", func(p *ill) { p.survey.Unsettled = []string{"pool"} }, doctor.Warning, "in between: pool"},
 		"a hold":                      {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon.Add(time.Hour), By: "ana@ws"}} }, doctor.Warning, "nothing is scaled that is held"},

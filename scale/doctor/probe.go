@@ -139,8 +139,8 @@ type StateDir struct {
 
 // Lock is a lock on the stack in the backend.
 type Lock struct {
-	// Holder is who took it. If the lock does not tell, it is zero, except perhaps for Since.
-	scale.Holder
+	// LockHolder is who took it. If the lock does not tell, it is zero, except perhaps for Since.
+	scale.LockHolder
 	// Here says that the holder is a process of this machine. Ours says that it was an engine of PulumiScale's which
 	// has died.
 	Here, Ours bool

@@ -12,7 +12,7 @@ import (
 
 // Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless
 // somebody else is at work in the directory.
-func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, error) {
+func (s *Scaler) Pools(ctx context.Context) ([]scale.Standing, scale.Program, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
 		return nil, scale.Program{}, err
@@ -29,19 +29,19 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, erro
 		return nil, scale.Program{}, err
 	}
 	snap.TakeSizes(proof)
-	statuses := make([]scale.Status, 0, len(snap.Rules))
+	standings := make([]scale.Standing, 0, len(snap.Rules))
 	for _, name := range snap.Rules.Names() {
-		status := snap.Status(snap.Rules[name], s.Now())
+		standing := snap.Standing(snap.Rules[name], s.Now())
 		if i := slices.IndexFunc(found, func(d scale.Drift) bool { return d.Pool == name }); i >= 0 {
-			status.Drift = &found[i]
-			status.Restored = slices.ContainsFunc(restored, func(d scale.Drift) bool { return d.Pool == name })
+			standing.Drift = &found[i]
+			standing.Restored = slices.ContainsFunc(restored, func(d scale.Drift) bool { return d.Pool == name })
 		}
 		if len(snap.NeedProof([]string{name})) > 0 {
-			status.Pending = proof.Pending(name)
+			standing.Pending = proof.Pending(name)
 		}
-		statuses = append(statuses, status)
+		standings = append(standings, standing)
 	}
-	return statuses, snap.Program, nil
+	return standings, snap.Program, nil
 }
 
 // fixDriftIfFree deals with drift if no other process holds the lock. One that does may be about to write the file

@@ -25,7 +25,7 @@ func TestPools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []scale.Status{
+	want := []scale.Standing{
 		{Rule: snap.Rules["api"], Err: &scale.ValueError{Pool: "api", Key: "apiCount", Found: `"many"`}},
 		{
 			Rule: snap.Rules["worker"], Count: new(4), Configured: new(5), UpUntil: scaletest.Noon.Add(8 * minute), DownUntil: scaletest.Noon.Add(28 * minute),

@@ -183,7 +183,7 @@ func (s *Stack) locked(fail failure) error {
 	for _, m := range lockHolder.FindAllStringSubmatch(fail.stderr, -1) {
 		pid, _ := strconv.Atoi(m[3])
 		since, _ := time.Parse(time.RFC3339, m[4])
-		err.Holders = append(err.Holders, scale.Holder{User: m[1], Host: m[2], PID: pid, Since: since, Dead: cli.IsGone(m[2], pid)})
+		err.Holders = append(err.Holders, scale.LockHolder{User: m[1], Host: m[2], PID: pid, Since: since, Dead: cli.IsGone(m[2], pid)})
 	}
 	return err
 }

@@ -12,13 +12,13 @@ import (
 
 // left are the records of updates of the stack whose engine has ended, and the engines of the others. Only engines that
 // have their configuration are among those: others, which are prepared, do nothing.
-func (s *Stack) left() (ended []*statedir.Record, busy []scale.Holder) {
+func (s *Stack) left() (ended []*statedir.Record, busy []scale.LockHolder) {
 	for _, r := range s.dir.Records() {
 		switch {
 		case r.HasEnded():
 			ended = append(ended, r)
 		case !process.IsGate(s.file.CopyIn(r.Dir)):
-			busy = append(busy, scale.Holder{User: userName(), Host: r.Host, PID: r.PID, Since: r.Started})
+			busy = append(busy, scale.LockHolder{User: userName(), Host: r.Host, PID: r.PID, Since: r.Started})
 		}
 	}
 	return ended, busy

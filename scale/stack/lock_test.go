@@ -51,7 +51,7 @@ func TestSeenLocked(t *testing.T) {
 		}
 	}
 	write("a.json", `{"pid":4711,"username":"ci","hostname":"elsewhere","timestamp":"2026-03-04T12:00:00Z"}`)
-	want := &scale.LockedError{Stack: "dev", Seen: true, Holders: []scale.Holder{
+	want := &scale.LockedError{Stack: "dev", Seen: true, Holders: []scale.LockHolder{
 		{User: "ci", Host: "elsewhere", PID: 4711, Since: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)},
 	}}
 	if diff := cmp.Diff(want, s.seenLocked()); diff != "" {

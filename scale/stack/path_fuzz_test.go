@@ -90,7 +90,7 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 			t.Errorf("removed: %v", err)
 		}
 		r.Begin(1 << 22)
-		if !r.Owns(scale.Holder{Host: r.Host, PID: 1 << 22, Since: time.Now()}) {
+		if !r.Owns(scale.LockHolder{Host: r.Host, PID: 1 << 22, Since: time.Now()}) {
 			t.Error("its lock is not known")
 		}
 		r.Remove()

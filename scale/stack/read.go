@@ -188,7 +188,7 @@ func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 
 // expected is what is to be expected if the backend has that stamp, those updates of ours have ended and those are
 // under way. The error says that the configuration file cannot be read.
-func (s *Stack) expected(ended []*statedir.Record, busy []scale.Holder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
+func (s *Stack) expected(ended []*statedir.Record, busy []scale.LockHolder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
 	last := s.last.Load()
 	if last == nil || last.Stamp.History != stamp.History || len(ended) > 0 {
 		return nil, false, nil

@@ -314,7 +314,7 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	e.put("events", string(eventLog(t, "scale")))
 	replaceIn(t, e.Script, `exit "$(cat code`, `while [ -e hold ]; do sleep 0.02; done; exit "$(cat code`)
 	e.put("hold", "")
-	at := func() []scale.Holder {
+	at := func() []scale.LockHolder {
 		snap, err := e.Read(context.Background())
 		if err != nil {
 			t.Fatal(err)

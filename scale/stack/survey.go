@@ -113,7 +113,7 @@ func (s *Stack) Running(ctx context.Context) ([]doctor.Lock, error) {
 	var locks []doctor.Lock
 	for _, e := range entries {
 		if e.Result == "in-progress" {
-			locks = append(locks, doctor.Lock{Holder: scale.Holder{Since: e.StartTime}})
+			locks = append(locks, doctor.Lock{LockHolder: scale.LockHolder{Since: e.StartTime}})
 		}
 	}
 	return locks, nil

@@ -11,10 +11,10 @@ import (
 
 // ReadLock reads a lock of a stack as the CLI writes it into the folder of a file backend. The error is
 // [fs.ErrNotExist] if the lock has been taken away, or says why it cannot be read. What the lock does not tell is zero.
-func ReadLock(path string) (scale.Holder, error) {
+func ReadLock(path string) (scale.LockHolder, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return scale.Holder{}, err
+		return scale.LockHolder{}, err
 	}
 	var lock struct {
 		PID                int
@@ -22,9 +22,9 @@ func ReadLock(path string) (scale.Holder, error) {
 		Timestamp          time.Time
 	}
 	if err := json.Unmarshal(text, &lock); err != nil {
-		return scale.Holder{}, err
+		return scale.LockHolder{}, err
 	}
-	return scale.Holder{
+	return scale.LockHolder{
 		User: lock.Username, Host: lock.Hostname, PID: lock.PID, Since: lock.Timestamp, Dead: IsGone(lock.Hostname, lock.PID),
 	}, nil
 }

@@ -106,7 +106,7 @@ func (p *Probe) readLock(file string) (lock doctor.Lock, there bool) {
 		return doctor.Lock{Damaged: true}, true
 	}
 	host, _ := os.Hostname()
-	lock.Holder, lock.Here = holder, holder.Host == host
-	lock.Ours = slices.ContainsFunc(p.dir.Records(), func(r *statedir.Record) bool { return r.Owns(lock.Holder) })
+	lock.LockHolder, lock.Here = holder, holder.Host == host
+	lock.Ours = slices.ContainsFunc(p.dir.Records(), func(r *statedir.Record) bool { return r.Owns(lock.LockHolder) })
 	return lock, true
 }

@@ -98,13 +98,13 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 	if err != nil || !known {
 		t.Fatal(known, err)
 	}
-	holder := func(host string, pid int, dead bool) scale.Holder {
-		return scale.Holder{User: "ana", Host: host, PID: pid, Since: since, Dead: dead}
+	holder := func(host string, pid int, dead bool) scale.LockHolder {
+		return scale.LockHolder{User: "ana", Host: host, PID: pid, Since: since, Dead: dead}
 	}
 	want := []doctor.Lock{
-		{Holder: holder("elsewhere", 1, false)}, {Holder: holder(host, running, false), Here: true},
-		{Holder: holder(host, dead, true), Here: true, Ours: true}, {Holder: holder(host, dead+1, true), Here: true}, {Damaged: true},
-		{Holder: holder("old", 2, false)},
+		{LockHolder: holder("elsewhere", 1, false)}, {LockHolder: holder(host, running, false), Here: true},
+		{LockHolder: holder(host, dead, true), Here: true, Ours: true}, {LockHolder: holder(host, dead+1, true), Here: true}, {Damaged: true},
+		{LockHolder: holder("old", 2, false)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

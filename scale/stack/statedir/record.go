@@ -191,7 +191,7 @@ func (r *Record) LastSign() time.Time {
 const lockSlack = 10 * time.Minute
 
 // Owns says whether a dead engine of ours is the holder of a lock.
-func (r *Record) Owns(h scale.Holder) bool {
+func (r *Record) Owns(h scale.LockHolder) bool {
 	since := h.Since.Sub(r.Started.Truncate(time.Second))
 	return r.PID != 0 && r.PID == h.PID && r.Host == h.Host && r.HasEnded() && since >= 0 && since <= lockSlack
 }

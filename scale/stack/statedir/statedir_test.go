@@ -226,7 +226,7 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 			if got := r.HasEnded(); got != c.ended {
 				t.Errorf("ended %v, want %v", got, c.ended)
 			}
-			if owns := r.Owns(scale.Holder{Host: c.host, PID: nobody, Since: time.Now()}); owns != c.ended {
+			if owns := r.Owns(scale.LockHolder{Host: c.host, PID: nobody, Since: time.Now()}); owns != c.ended {
 				t.Errorf("its lock would be removed: %v, want %v", owns, c.ended)
 			}
 		})
