@@ -33,5 +33,5 @@ func ReadLock(path string) (scale.LockHolder, error) {
 // can be told.
 func IsGone(host string, pid int) bool {
 	here, _ := os.Hostname()
-	return host == here && !(process.IsAlive(pid) && process.MayBeCLI(pid))
+	return host == here && (!process.IsAlive(pid) || !process.MayBeCLI(pid))
 }

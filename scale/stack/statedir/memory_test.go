@@ -49,7 +49,7 @@ func remembered(t *testing.T) *scale.Snapshot {
 }
 
 func TestMemoryIsKeptInAFormOfItsOwn(t *testing.T) {
-	d := dirOf(t, t.TempDir(), "demo", "dev", "file:///b")
+	d := dirOf(t, t.TempDir(), "dev", "file:///b")
 	if err := d.makeFolders(); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestMemoryOfAnotherFormIsNone(t *testing.T) {
 		"without a version":                                 {strings.Replace(current, `"format": 5,`, ``, 1), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := dirOf(t, t.TempDir(), "demo", "dev", "file:///b")
+			d := dirOf(t, t.TempDir(), "dev", "file:///b")
 			if err := d.makeFolders(); err != nil {
 				t.Fatal(err)
 			}

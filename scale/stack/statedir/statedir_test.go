@@ -10,22 +10,20 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
-	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-// dirOf is the state directory at a path, as the stack of a program sees it.
-func dirOf(t *testing.T, path, program, stack, backend string) Dir {
+// dirOf is the state directory at a path, as a stack of the program demo sees it.
+func dirOf(t *testing.T, path, stack, backend string) Dir {
 	t.Helper()
 	t.Setenv("PULUMI_BACKEND_URL", "") // else it counts, and not the program's
-	return Dir{Path: path, Named: true, Stack: stack, Program: &project.Project{Dir: t.TempDir(), Project: &workspace.Project{
-		Name: tokens.PackageName(program), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil), Backend: &workspace.ProjectBackend{URL: backend},
-	}}}
+	program := demoProject()
+	program.Dir, program.Backend = t.TempDir(), &workspace.ProjectBackend{URL: backend}
+	return Dir{Path: path, Named: true, Stack: stack, Program: program}
 }
 
 func TestOnlyWhatBearsTheMarkIsRemoved(t *testing.T) {
@@ -98,7 +96,7 @@ func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()
-			one, other := dirOf(t, state, "demo", c[0], c[1]), dirOf(t, state, "demo", c[2], c[3])
+			one, other := dirOf(t, state, c[0], c[1]), dirOf(t, state, c[2], c[3])
 			if err := one.makeFolders(); err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +134,7 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 		"that is none":                          {"pulumiscale-12", map[string]string{recordFile: "{"}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := dirOf(t, t.TempDir(), "demo", "dev", "file:///b")
+			d := dirOf(t, t.TempDir(), "dev", "file:///b")
 			if err := d.makeFolders(); err != nil {
 				t.Fatal(err)
 			}
@@ -173,7 +171,7 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 }
 
 func TestHoldsOfAVersionBeforeHold(t *testing.T) {
-	d := dirOf(t, t.TempDir(), "demo", "dev", "file:///b")
+	d := dirOf(t, t.TempDir(), "dev", "file:///b")
 	old := filepath.Join(d.Path, "hold-dev.json")
 	filestest.WriteAll(t, map[string]string{old: `{"format":1,"holds":[{"pool":"a","since":"2026-01-01T00:00:00Z","until":"2099-01-01T00:00:00Z"}]}`})
 	holds := func() int {
@@ -253,7 +251,7 @@ func TestARecordThatCannotBeBelievedIsRefused(t *testing.T) {
 		}, "it is not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := dirOf(t, filepath.Join(t.TempDir(), "state"), "demo", "dev", "file:///b")
+			d := dirOf(t, filepath.Join(t.TempDir(), "state"), "dev", "file:///b")
 			r, err := d.NewRecord("id", []string{"worker"})
 			if err != nil {
 				t.Fatal(err)

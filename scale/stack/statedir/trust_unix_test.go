@@ -36,7 +36,7 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 		"for everybody, of the program's owner":   {filestest.Somebody, 0, 0o777, filestest.Somebody, -1, "everybody can write in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := dirOf(t, t.TempDir(), "demo", "dev", "file:///b")
+			d := dirOf(t, t.TempDir(), "dev", "file:///b")
 			mode := fs.FileMode(0o755)
 			if c.shared >= 0 {
 				mode = 0o775
@@ -59,7 +59,7 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 // If a record in one's own state directory is somebody else's, somebody has put it there.
 func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
 	filestest.NeedsRoot(t)
-	d := dirOf(t, t.TempDir(), "demo", "dev", "file:///b")
+	d := dirOf(t, t.TempDir(), "dev", "file:///b")
 	r, err := d.NewRecord("id", []string{"worker"})
 	if err != nil {
 		t.Fatal(err)
