@@ -24,6 +24,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/scale/stack/probe"
 )
 
 // Main runs the program with the arguments that follow its name, and returns its exit code. If version is empty, it is
@@ -36,7 +37,7 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 			o.Output = []*os.File{out, errs}
 			return openStack(ctx, o)
 		},
-		patient: func(o stack.Options) doctor.Patient { return patient{stack.NewPatient(o)} },
+		probe: func(o stack.Options) doctor.Probe { return doctorProbe{probe.New(o)} },
 		notify: func(c chan<- os.Signal) func() {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }
@@ -55,8 +56,8 @@ type app struct {
 	sources map[string]source
 
 	// The seams: tests put something else here.
-	open    func(context.Context, stack.Options) (openedStack, error)
-	patient func(stack.Options) doctor.Patient
+	open  func(context.Context, stack.Options) (openedStack, error)
+	probe func(stack.Options) doctor.Probe
 	// notify passes on the signals that want a command to end. notifyHangup passes on that the terminal is gone.
 	notify, notifyHangup notifier
 	now                  func() time.Time

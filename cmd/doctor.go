@@ -11,7 +11,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
-	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/scale/stack/probe"
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
@@ -58,8 +58,8 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	defer s.progress.Close()
 	defer s.interrupts.watch(o.app.notify, o.app.notifyHangup)()
 	settings := o.app.settings
-	patient := o.app.patient(settings.stackOptions())
-	report, err := doctor.Examine(ctx, patient, doctor.Options{
+	looks := o.app.probe(settings.stackOptions())
+	report, err := doctor.Examine(ctx, looks, doctor.Options{
 		Verify: o.verify, Now: s.now, Begin: func(title string) { s.progress.Work("looking at: " + title) },
 		Serving: journal.InUse, TokenKey: webhook.TokenKey, PreviousTokenKey: webhook.PreviousTokenKey,
 		CheckTokens: func(current, previous string) error { return new(webhook.Tokens).Set(current, previous) },
@@ -78,19 +78,21 @@ func ill(report doctor.Report) error {
 	return nil
 }
 
-// patient adds the looks for which a scaler is needed. None of them changes anything.
-type patient struct{ *stack.Patient }
+// doctorProbe adds the looks for which a scaler is needed. None of them changes anything.
+type doctorProbe struct{ *probe.Probe }
 
-func (p patient) scaler() *scaler.Scaler {
-	return &scaler.Scaler{Stack: p.Stack, Observe: scale.Unobserved, Now: time.Now}
+func (p doctorProbe) scaler() *scaler.Scaler {
+	return &scaler.Scaler{Stack: p.Stack(), Observe: scale.Unobserved, Now: time.Now}
 }
 
-func (p patient) Prove(ctx context.Context) ([]scale.RuleProof, error) { return p.scaler().Verify(ctx) }
+func (p doctorProbe) CheckRules(ctx context.Context) ([]scale.RuleCheck, error) {
+	return p.scaler().Verify(ctx)
+}
 
-func (p patient) Pending(ctx context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
+func (p doctorProbe) Pending(ctx context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
 	return p.scaler().Pending(ctx, p.Snapshot(), prove)
 }
 
-func (p patient) Drifts(ctx context.Context) ([]scale.Drift, error) {
-	return scaler.Drifts(ctx, p.Stack, p.Snapshot())
+func (p doctorProbe) Drifts(ctx context.Context) ([]scale.Drift, error) {
+	return scaler.Drifts(ctx, p.Stack(), p.Snapshot())
 }

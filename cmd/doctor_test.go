@@ -12,8 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
-// noProgram is a patient that ends at the third check.
-type noProgram struct{ doctor.Patient }
+// noProgram is a probe that ends at the third check.
+type noProgram struct{ doctor.Probe }
 
 func (noProgram) CLI(context.Context) (doctor.CLI, error) {
 	return doctor.CLI{Path: "/bin/pulumi", Version: "3.250.0"}, nil
@@ -28,7 +28,7 @@ func (noProgram) Program(context.Context) (doctor.Program, error) {
 func TestDoctorTellsEverythingOnStdoutAndExitsWith1(t *testing.T) {
 	term := newTerminal(nil, "")
 	var got stack.Options
-	term.patient = func(o stack.Options) doctor.Patient {
+	term.probe = func(o stack.Options) doctor.Probe {
 		got = o
 		return noProgram{}
 	}
@@ -47,7 +47,7 @@ func TestDoctorTellsEverythingOnStdoutAndExitsWith1(t *testing.T) {
 
 func TestDoctorGivesScriptsStableIDs(t *testing.T) {
 	term := newTerminal(nil, "")
-	term.patient = func(stack.Options) doctor.Patient { return noProgram{} }
+	term.probe = func(stack.Options) doctor.Probe { return noProgram{} }
 	term.run(t, "doctor --json", 1)
 	var doc output.Diagnosis
 	if err := json.Unmarshal(term.stdout.Bytes(), &doc); err != nil {

@@ -139,7 +139,7 @@ func (a *app) errorOf(err error) *output.Error {
 		out.Problems = e.Problems
 	}
 	if e, ok := errors.AsType[*scale.LockedError](err); ok {
-		out.Holders = output.Holders(e.Holders)
+		out.Holders = output.LockHolders(e.Holders)
 	}
 	if e, ok := errors.AsType[*scale.UnknownPoolError](err); ok {
 		out.Pools = e.Known

@@ -17,8 +17,8 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 	decided := func(outcome scale.Outcome) error {
 		return &decisionError{scale.Decision{Intent: scale.Intent{Pool: "w", Delta: num(1)}, Outcome: outcome, Reason: "why"}}
 	}
-	dead := scale.Holder{User: "ada", Host: "here", PID: 7, Dead: true}
-	alive := scale.Holder{User: "bob", Host: "there", PID: 8}
+	dead := scale.LockHolder{User: "ada", Host: "here", PID: 7, Dead: true}
+	alive := scale.LockHolder{User: "bob", Host: "there", PID: 8}
 	tested := map[scale.Kind]bool{}
 	for name, test := range map[string]struct {
 		err  error
@@ -31,8 +31,8 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"unknown pool":       {&scale.UnknownPoolError{Pool: "wroker", Nearest: "worker", Known: []string{"a", "worker"}}, 2, "unknown-pool", `did you mean "worker"? the pools are a, worker`},
 		"nothing like it":    {&scale.UnknownPoolError{Pool: "x", Known: []string{"a"}}, 2, "unknown-pool", "the pools are a"},
 		"no pools":           {&scale.UnknownPoolError{Pool: "x"}, 2, "unknown-pool", "no pools"},
-		"locked by somebody": {&scale.LockedError{Stack: "dev", Holders: []scale.Holder{dead, alive}}, 4, "locked", "wait for the update to end, or"},
-		"locked by the dead": {&scale.LockedError{Stack: "dev", Holders: []scale.Holder{dead}}, 4, "locked", "the lock is stale: `pulumi cancel --stack dev`"},
+		"locked by somebody": {&scale.LockedError{Stack: "dev", Holders: []scale.LockHolder{dead, alive}}, 4, "locked", "wait for the update to end, or"},
+		"locked by the dead": {&scale.LockedError{Stack: "dev", Holders: []scale.LockHolder{dead}}, 4, "locked", "the lock is stale: `pulumi cancel --stack dev`"},
 		"locked by unknown":  {&scale.LockedError{Stack: "dev"}, 4, "locked", "only if it was killed, `pulumi cancel --stack dev`"},
 		"cooldown":           {decided(scale.CoolingDown), 3, "cooldown", "--force"},
 		"paused":             {decided(scale.Paused), 3, "paused", "--force"},
@@ -70,13 +70,13 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"overtaken":          {&scale.OvertakenError{Pools: []string{"w"}, Err: &scale.LockedError{}}, 1, "overtaken", "`pulumiscale rules --stack dev`"},
 		"changed":            {&scale.ChangedError{}, 1, "changed", "pulumiscale preview"},
 		"unverified":         {&unverifiedError{}, 1, "unverified", "`pulumiscale rules --verify --stack dev`"},
-		"unproved":           {unproved([]scale.RuleProof{{Pool: "v"}, {Pool: "w", Problem: "p"}}), 1, "unproved", "mend the rules in the program, then run `pulumi up --stack dev`"},
+		"unproved":           {unproved([]scale.RuleCheck{{Pool: "v"}, {Pool: "w", Problem: "p"}}), 1, "unproved", "mend the rules in the program, then run `pulumi up --stack dev`"},
 		"unproved, after a kubectl scale": {
-			unproved([]scale.RuleProof{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p", Owners: []string{"kubectl"}}}),
+			unproved([]scale.RuleCheck{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p", Owners: []string{"kubectl"}}}),
 			1, "unproved", "somebody's `kubectl`, such as `kubectl scale`, has set the field (kubectl)",
 		},
 		"unproved, not only after that": {
-			unproved([]scale.RuleProof{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p"}}),
+			unproved([]scale.RuleCheck{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p"}}),
 			1, "unproved", "mend the rules in the program",
 		},
 		"interrupted": {&interruptedError{}, 1, "interrupted", ""},

@@ -74,7 +74,7 @@ func (o *reconcileOptions) run(ctx context.Context) error {
 
 // named are the pools of these names as they stand, or all of them if there are no names. It changes nothing. The error
 // is a [*scale.UnknownPoolError], or that of a reading.
-func (s *session) named(ctx context.Context, names []string) ([]scale.Status, error) {
+func (s *session) named(ctx context.Context, names []string) ([]scale.Standing, error) {
 	var overview queue.Overview
 	err := s.scaler.Retry(ctx, func() (err error) {
 		overview, err = queue.ReadOverview(ctx, s.scaler)
@@ -83,11 +83,11 @@ func (s *session) named(ctx context.Context, names []string) ([]scale.Status, er
 	if err != nil || len(names) == 0 {
 		return overview.Pools, err
 	}
-	rules, byName := scale.Rules{}, map[string]scale.Status{}
-	for _, status := range overview.Pools {
-		rules[status.Rule.Pool], byName[status.Rule.Pool] = status.Rule, status
+	rules, byName := scale.Rules{}, map[string]scale.Standing{}
+	for _, standing := range overview.Pools {
+		rules[standing.Rule.Pool], byName[standing.Rule.Pool] = standing.Rule, standing
 	}
-	var out []scale.Status
+	var out []scale.Standing
 	for _, name := range names {
 		if _, err := rules.Find(name); err != nil {
 			return nil, err
@@ -99,11 +99,11 @@ func (s *session) named(ctx context.Context, names []string) ([]scale.Status, er
 
 // reconciling is what brings pools to where their schedules and metrics want them: one intent for each. Those that are
 // outside of the bounds in force are brought inside, which passes the cooldown.
-func reconciling(pools []scale.Status, now func() time.Time) []scale.Intent {
+func reconciling(pools []scale.Standing, now func() time.Time) []scale.Intent {
 	var out []scale.Intent
-	for _, status := range pools {
-		rule := status.Rule
-		outside := status.Count != nil && rule.Bounds(now()).Clamp(*status.Count) != *status.Count
+	for _, standing := range pools {
+		rule := standing.Rule
+		outside := standing.Count != nil && rule.Bounds(now()).Clamp(*standing.Count) != *standing.Count
 		switch {
 		case len(rule.Schedules) > 0 && (outside || len(rule.Metrics) == 0):
 			out = append(out, scale.Intent{Pool: rule.Pool, ToBounds: true, Source: queue.SourceSchedule})
@@ -120,21 +120,21 @@ type samples map[string]scale.PoolMetrics
 func (s samples) PoolMetrics(pool string) scale.PoolMetrics { return s[pool] }
 
 // lookAt looks at the metrics of pools once, and says what they are.
-func (s *session) lookAt(ctx context.Context, pools []scale.Status) samples {
+func (s *session) lookAt(ctx context.Context, pools []scale.Standing) samples {
 	credentials := &metric.Credentials{Read: s.opened.Secrets, Now: s.now}
 	out := samples{}
-	for _, status := range pools {
-		if len(status.Rule.Metrics) == 0 {
+	for _, standing := range pools {
+		if len(standing.Rule.Metrics) == 0 {
 			continue
 		}
-		found := metric.Look(ctx, status.Rule.Metrics, credentials, s.now)
-		out[status.Rule.Pool] = scale.PoolMetrics{Samples: found}
+		found := metric.Look(ctx, standing.Rule.Metrics, credentials, s.now)
+		out[standing.Rule.Pool] = scale.PoolMetrics{Samples: found}
 		for _, sample := range found {
 			text := sample.String()
 			if sample.Problem != "" {
 				text = sample.Metric + " has no value: " + sample.Problem
 			}
-			s.note("pool " + status.Rule.Pool + ": " + text)
+			s.note("pool " + standing.Rule.Pool + ": " + text)
 		}
 	}
 	return out

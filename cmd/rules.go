@@ -51,11 +51,11 @@ func (o *rulesOptions) run(ctx context.Context) error {
 		if !o.verify {
 			return s.conclude(doc, text, nil)
 		}
-		proofs, err := s.scaler.Verify(ctx)
+		checks, err := s.scaler.Verify(ctx)
 		if err != nil {
 			return err
 		}
-		return s.conclude(doc.Proved(proofs), text+"\n"+s.outStyle().Proofs(proofs), unproved(proofs))
+		return s.conclude(doc.Checked(checks), text+"\n"+s.outStyle().RuleChecks(checks), unproved(checks))
 	})
 }
 
@@ -65,7 +65,7 @@ func isDrift(event scale.Event) bool {
 }
 
 // remark says on stderr what a table has no room for.
-func (s *session) remark(pools []scale.Status, program scale.Program) {
+func (s *session) remark(pools []scale.Standing, program scale.Program) {
 	for _, text := range program.Remarks(s.scaler.Stack.ConfigFile()) {
 		s.note(text)
 	}
@@ -82,10 +82,10 @@ func (s *session) remark(pools []scale.Status, program scale.Program) {
 	}
 }
 
-func unproved(proofs []scale.RuleProof) error {
+func unproved(checks []scale.RuleCheck) error {
 	found := &unprovedError{}
 	wrong := false
-	for _, p := range proofs {
+	for _, p := range checks {
 		if p.Problem != "" {
 			found.pools = append(found.pools, p.Pool)
 			found.owners = append(found.owners, p.Owners...)

@@ -24,7 +24,7 @@ func FuzzLog(f *testing.F) {
 		queue.BatchDone{Report: &scale.Report{Results: []scale.MoveResult{{}}}}, queue.Postponed{Err: failure}, queue.Refreshed{Err: failure},
 		queue.JournalFailed{Err: failure}, scale.Retrying{Err: failure}, scale.Drifted{}, scale.EngineStarted{}, scale.StepDone{}, scale.Diagnosed{Diagnostic: scale.Diagnostic{Severity: "error"}},
 		scale.SwitchedOff{Err: failure}, scale.Overtaken{Pools: make([]string, 100)}, scale.Stale{Err: &scale.StaleError{}}, scale.Proved{Err: failure},
-		scale.PendingOperations{URNs: make([]string, 100)}, scale.LockRemoved{Holders: []scale.Holder{{}}}, scale.Settling{Pools: []string{""}},
+		scale.PendingOperations{URNs: make([]string, 100)}, scale.LockRemoved{Holders: []scale.LockHolder{{}}}, scale.Settling{Pools: []string{""}},
 		queue.HoldsChanged{Now: scale.Holds{{}}}, queue.Announced{Upcoming: []queue.Upcoming{{}}}, scale.Remarked{Remarks: []string{""}}, scale.Settled{Err: failure, Pools: []string{""}},
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -37,13 +37,13 @@ type Error struct {
 	// Problems are the mistakes in the rules, Holders are those who hold the lock, Pools are the pools that exist, and
 	// Diagnostics are what the engine said.
 	Problems    []scale.Problem    `json:"problems,omitempty"`
-	Holders     []Holder           `json:"holders,omitempty"`
+	Holders     []LockHolder       `json:"holders,omitempty"`
 	Pools       []string           `json:"pools,omitempty"`
 	Diagnostics []scale.Diagnostic `json:"diagnostics,omitempty"`
 }
 
-// Holder is a holder of a stack's lock.
-type Holder struct {
+// LockHolder is a holder of a stack's lock.
+type LockHolder struct {
 	User  string     `json:"user"`
 	Host  string     `json:"host"`
 	PID   int        `json:"pid"`
@@ -51,11 +51,11 @@ type Holder struct {
 	Dead  bool       `json:"dead"`
 }
 
-// Holders are the holders of a lock, as a document has them.
-func Holders(of []scale.Holder) []Holder {
-	var out []Holder
+// LockHolders are the holders of a lock, as a document has them.
+func LockHolders(of []scale.LockHolder) []LockHolder {
+	var out []LockHolder
 	for _, h := range of {
-		out = append(out, Holder{User: h.User, Host: h.Host, PID: h.PID, Since: board.Moment(h.Since), Dead: h.Dead})
+		out = append(out, LockHolder{User: h.User, Host: h.Host, PID: h.PID, Since: board.Moment(h.Since), Dead: h.Dead})
 	}
 	return out
 }
@@ -100,17 +100,17 @@ type Rules struct {
 }
 
 // NewRules makes the document of rules.
-func NewRules(stack string, pools []scale.Status, program scale.Program, now time.Time) *Rules {
+func NewRules(stack string, pools []scale.Standing, program scale.Program, now time.Time) *Rules {
 	return &Rules{Pools: board.PoolsOf(stack, pools, program, now)}
 }
 
-// Proved adds the proofs to the pools.
-func (r *Rules) Proved(proofs []scale.RuleProof) *Rules {
+// Checked adds what was found of each rule to its pool.
+func (r *Rules) Checked(checks []scale.RuleCheck) *Rules {
 	pools := r.Pools.Pools
-	for _, p := range proofs {
+	for _, p := range checks {
 		for i := range pools {
 			if pools[i].Pool == p.Pool {
-				pools[i].Proof = board.ProofOf(p)
+				pools[i].Check = board.RuleCheckOf(p)
 			}
 		}
 	}

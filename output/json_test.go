@@ -120,7 +120,7 @@ func TestAScalingOfWhichNoCountIsKnownHasNone(t *testing.T) {
 }
 
 func TestRulesDocument(t *testing.T) {
-	status := scale.Status{
+	status := scale.Standing{
 		Rule: scale.Rule{
 			Pool: "worker-pool", Targets: []string{poolURN}, ConfigKey: "n", Min: 1, Max: 50, OnCooldown: scale.Ignore,
 			Cooldown: scale.Cooldown{Up: time.Minute, Down: time.Minute}, Strategy: scale.Strategy{Type: scale.Step}, Guard: []scale.Guard{scale.GuardReplace},
@@ -129,7 +129,7 @@ func TestRulesDocument(t *testing.T) {
 		Last:  &scale.Scaling{Pool: "worker-pool", From: 2, To: 3, Update: scale.Update{Succeeded: true, Start: noon, End: noon.Add(time.Second)}},
 		Drift: &scale.Drift{Pool: "worker-pool", Key: "n", Configured: str("3")},
 	}
-	doc := NewRules("dev", []scale.Status{status}, scale.Program{}, noon).Proved([]scale.RuleProof{{Pool: "worker-pool", To: 2, Problem: "no"}})
+	doc := NewRules("dev", []scale.Standing{status}, scale.Program{}, noon).Checked([]scale.RuleCheck{{Pool: "worker-pool", To: 2, Problem: "no"}})
 	document(t, doc, `{
   "stack": "dev",
   "pools": [
@@ -270,9 +270,9 @@ func part(t *testing.T, doc any, path ...any) any {
 // What stands in the documents of several commands and of the server has one form there.
 func TestDocumentsAgree(t *testing.T) {
 	now := noon.Add(-time.Minute)
-	status := filled(reflect.TypeFor[scale.Status](), "x", deep).Interface().(scale.Status)
+	status := filled(reflect.TypeFor[scale.Standing](), "x", deep).Interface().(scale.Standing)
 	past := filled(reflect.TypeFor[scale.Scaling](), "x", deep).Interface().(scale.Scaling)
-	holds, statuses, scalings := scale.Holds{*status.Hold}, []scale.Status{status}, []scale.Scaling{past}
+	holds, statuses, scalings := scale.Holds{*status.Hold}, []scale.Standing{status}, []scale.Scaling{past}
 	decision := filled(reflect.TypeFor[scale.Decision](), "x", deep).Interface().(scale.Decision)
 	program := filled(reflect.TypeFor[scale.Program](), "x", deep).Interface().(scale.Program)
 	server := board.New(board.Name{Project: "shop", Stack: "dev"}, queue.Overview{

@@ -124,14 +124,14 @@ func (s *Style) eventText(event scale.Event) string {
 	return ""
 }
 
-func removedLock(of []scale.Holder) string {
+func removedLock(of []scale.LockHolder) string {
 	if len(of) == 0 {
 		return "an engine could not write its lock and left a damaged one; removed it"
 	}
 	return "the engine of an earlier pulumiscale died and left the stack locked; removed the lock of " + holders(of)
 }
 
-func holders(of []scale.Holder) string {
+func holders(of []scale.LockHolder) string {
 	out := make([]string, len(of))
 	for i, h := range of {
 		out[i] = h.String()

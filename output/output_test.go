@@ -138,8 +138,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-func statuses() []scale.Status {
-	return []scale.Status{
+func statuses() []scale.Standing {
+	return []scale.Standing{
 		{
 			Rule: scale.Rule{Pool: "batch", Min: 0, Max: 100, Paused: scale.PauseBoth}, Count: num(7), Configured: num(9),
 			UpUntil: noon.Add(time.Minute), DownUntil: noon.Add(5 * time.Minute),
@@ -173,7 +173,7 @@ func TestColourDoesNotMoveColumns(t *testing.T) {
 }
 
 func TestProofs(t *testing.T) {
-	check(t, bare.Proofs([]scale.RuleProof{
+	check(t, bare.RuleChecks([]scale.RuleCheck{
 		{Pool: "worker-pool", To: 4, Steps: []scale.ResourceStep{update}},
 		{Pool: "batch", Problem: "target urn:x matches no resource of the stack"},
 	}), "✓ worker-pool: ok, a count of 4 changes 1 target\n✗ batch: target urn:x matches no resource of the stack\n")

@@ -15,7 +15,7 @@ import (
 const driftMark = " *"
 
 // Pools is a table of how the pools stand.
-func (s *Style) Pools(pools []scale.Status, now time.Time) string {
+func (s *Style) Pools(pools []scale.Standing, now time.Time) string {
 	if len(pools) == 0 {
 		return fmt.Sprintf("the stack output %q has no pools\n", scale.OutputName)
 	}
@@ -32,7 +32,7 @@ func (s *Style) Pools(pools []scale.Status, now time.Time) string {
 }
 
 // windows says, a line for each pool with schedules, by which window its bounds are in force and what comes next.
-func windows(pools []scale.Status, now time.Time) string {
+func windows(pools []scale.Standing, now time.Time) string {
 	var out strings.Builder
 	for _, pool := range pools {
 		if schedule := board.ScheduleOf(pool.Rule, now); schedule != nil {
@@ -43,7 +43,7 @@ func windows(pools []scale.Status, now time.Time) string {
 }
 
 // metrics says, a line for each pool with metrics, what their names are.
-func metrics(pools []scale.Status) string {
+func metrics(pools []scale.Standing) string {
 	var out strings.Builder
 	for _, pool := range pools {
 		var names []string
@@ -58,7 +58,7 @@ func metrics(pools []scale.Status) string {
 }
 
 // present is the pool's count, with the configured one if the two differ.
-func (s *Style) present(pool scale.Status) string {
+func (s *Style) present(pool scale.Standing) string {
 	text := board.Count(pool.Count)
 	if pool.Err != nil {
 		return s.red.Render("invalid")
@@ -79,12 +79,12 @@ func (s *Style) present(pool scale.Status) string {
 }
 
 // cooldown is what is left of the pool's cooldown.
-func cooldown(pool scale.Status, now time.Time) string {
+func cooldown(pool scale.Standing, now time.Time) string {
 	return cmp.Or(board.CooldownLeft(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
 
 // held says whether the rule is paused, and whether somebody holds the pool.
-func held(pool scale.Status, now time.Time) string {
+func held(pool scale.Standing, now time.Time) string {
 	text := paused(pool.Rule.Paused)
 	if pool.Hold == nil {
 		return text
@@ -106,7 +106,7 @@ func paused(p scale.Pause) string {
 	return string(p)
 }
 
-func lastScaled(pool scale.Status, now time.Time) string {
+func lastScaled(pool scale.Standing, now time.Time) string {
 	last := pool.Last
 	switch {
 	case last == nil && pool.LastAmong > 0:
@@ -117,10 +117,10 @@ func lastScaled(pool scale.Status, now time.Time) string {
 	return fmt.Sprintf("%s, %d -> %d", board.Ago(now.Sub(last.End)), last.From, last.To)
 }
 
-// Proofs says of each pool whether the engine proves its rule right.
-func (s *Style) Proofs(proofs []scale.RuleProof) string {
+// RuleChecks says of each pool whether the engine proves its rule right.
+func (s *Style) RuleChecks(checks []scale.RuleCheck) string {
 	var out strings.Builder
-	for _, p := range tidy(proofs) {
+	for _, p := range tidy(checks) {
 		if p.Problem != "" {
 			fmt.Fprintf(&out, "%s %s: %s\n", s.red.Render("✗"), s.bold.Render(p.Pool), s.engine(p.Problem))
 			continue

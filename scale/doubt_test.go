@@ -27,7 +27,7 @@ func TestACountThatIsNotProvedIsNotCountedOn(t *testing.T) {
 			snap, d := scaletest.Snapshot(), doubt
 			c.edit(snap, &d)
 			snap.Unverified = map[string]scale.Doubt{"worker": d}
-			status := snap.Status(snap.Rules["worker"], scaletest.Noon)
+			status := snap.Standing(snap.Rules["worker"], scaletest.Noon)
 			if *status.Count != c.want || *status.Configured != 3 || status.Unverified == nil {
 				t.Errorf("count %d, %+v", *status.Count, status)
 			}

@@ -108,7 +108,7 @@ func (e *UnknownPoolError) Error() string {
 type LockedError struct {
 	Stack string
 	// Holders are those who hold a lock, as far as the backend tells; it may be empty.
-	Holders []Holder
+	Holders []LockHolder
 	// Removed says that a dead engine of ours held the lock, and no longer does: another attempt can be made now.
 	Removed bool
 	// Seen says that a look at the lock itself found this out, at the cost of next to nothing. Otherwise an engine has
@@ -116,8 +116,8 @@ type LockedError struct {
 	Seen bool
 }
 
-// Holder is one holder of a stack's lock.
-type Holder struct {
+// LockHolder is one holder of a stack's lock.
+type LockHolder struct {
 	// User, Host and PID identify the process that took the lock.
 	User, Host string
 	PID        int
@@ -127,7 +127,7 @@ type Holder struct {
 	Dead bool
 }
 
-func (h Holder) String() string {
+func (h LockHolder) String() string {
 	s := fmt.Sprintf("%s@%s (pid %d) since %s", h.User, h.Host, h.PID, h.Since.Format(time.RFC3339))
 	if h.Dead {
 		s += ", a process that is no longer running"

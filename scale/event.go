@@ -67,7 +67,7 @@ type (
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
 	PendingOperations struct{ URNs []string }
 	// LockRemoved says that engines of ours died and left the stack locked, and that their locks have been removed.
-	LockRemoved struct{ Holders []Holder }
+	LockRemoved struct{ Holders []LockHolder }
 	// Settling says that an update of ours failed or was cut off, and that its pools are being brought back to the
 	// count of the last successful update.
 	Settling struct{ Pools []string }

@@ -222,26 +222,26 @@ func Recommend(rule Rule, pool Pool, now time.Time) (count int, ok bool) {
 	return w.count, stop == nil
 }
 
-// MetricStatus is a metric as it stands.
-type MetricStatus struct {
+// MetricStanding is a metric as it stands.
+type MetricStanding struct {
 	// Sample is that of the latest look, or says that there was none.
 	Sample
 	// Wanted is the count that it wants; nil if it has no value, or says nothing.
 	Wanted *int
 }
 
-func (p PoolMetrics) statuses(rule Rule, count *int, now time.Time) []MetricStatus {
-	out := make([]MetricStatus, 0, len(rule.Metrics))
+func (p PoolMetrics) standings(rule Rule, count *int, now time.Time) []MetricStanding {
+	out := make([]MetricStanding, 0, len(rule.Metrics))
 	for _, m := range rule.Metrics {
-		status := MetricStatus{Sample: p.sample(m, now)}
-		if status.Problem == "" && count != nil {
-			if w, stop := m.want(rule, *count, status.Value); stop != nil {
-				status.Problem = stop.reason
+		standing := MetricStanding{Sample: p.sample(m, now)}
+		if standing.Problem == "" && count != nil {
+			if w, stop := m.want(rule, *count, standing.Value); stop != nil {
+				standing.Problem = stop.reason
 			} else {
-				status.Wanted = &w.count
+				standing.Wanted = &w.count
 			}
 		}
-		out = append(out, status)
+		out = append(out, standing)
 	}
 	return out
 }

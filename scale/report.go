@@ -26,8 +26,8 @@ type Report struct {
 	Unsettled []string
 }
 
-// RuleProof is what `rules --verify` found out about one pool.
-type RuleProof struct {
+// RuleCheck is what `rules --verify` found out about one pool.
+type RuleCheck struct {
 	Pool string
 	// To is the count that was tried in a preview.
 	To int

@@ -121,7 +121,7 @@ type Snapshot struct {
 	Unverified map[string]Doubt
 	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may
 	// not have been read. Whoever holds Lock finds there only those whose PulumiScale has died.
-	Busy []Holder
+	Busy []LockHolder
 }
 
 // Stamp tells what a backend has of a stack at two different moments, without reading the stack: if nothing was written

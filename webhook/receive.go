@@ -61,13 +61,13 @@ type proved struct {
 	note string
 }
 
-// prove has it proved that a body is the sender's, as its dialect demands. A proof that is not known here lets nothing
-// through.
+// prove makes sure that a body is the sender's, as far as its dialect is signed. A signature that nothing here can check
+// lets nothing through.
 func (s *Server) prove(r *http.Request, d dialect.Dialect, body dialect.Body, pool string) (proved, error) {
 	switch {
-	case d.Proof == dialect.BySNS:
+	case d.Signature == dialect.SignedBySNS:
 		return s.openSNS(r, body, pool)
-	case d.Proof != dialect.ByToken:
+	case d.Signature != dialect.Unsigned:
 		return proved{}, dialect.Forbidden("nothing here can check who sent this")
 	case !d.Direct:
 		return proved{body: body}, nil

@@ -21,7 +21,7 @@ type Pools struct {
 }
 
 // PoolsOf are pools as they stand at a time.
-func PoolsOf(stack string, statuses []scale.Status, program scale.Program, now time.Time) Pools {
+func PoolsOf(stack string, statuses []scale.Standing, program scale.Program, now time.Time) Pools {
 	doc := Pools{
 		Stack: stack, Pools: make([]Pool, len(statuses)), Deployed: program.Deploy, Commit: program.Commit, ConfigDiffers: program.ConfigDiffers,
 	}
@@ -76,8 +76,8 @@ type Pool struct {
 	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty" text:"lines"`
-	// Proof is there if the rule has just been proved: by `rules --verify`.
-	Proof *Proof `json:"proof,omitempty"`
+	// Check is there if the rule has just been checked: by `rules --verify`.
+	Check *RuleCheck `json:"proof,omitempty"`
 }
 
 // Cooldown is a rule's cooldown, in seconds, and until when it holds. The times are absent if it does not hold.
@@ -147,7 +147,7 @@ type Metric struct {
 	Problem string     `json:"problem,omitempty" text:"lines"`
 }
 
-func metricsOf(s scale.Status) []Metric {
+func metricsOf(s scale.Standing) []Metric {
 	var out []Metric
 	for i, m := range s.Rule.Metrics {
 		metric := Metric{Metric: m.Name, Source: "prometheus", Every: m.Every.Seconds()}
@@ -182,21 +182,21 @@ func (m Metric) Words() string {
 // Number is a metric's value for people.
 func Number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
 
-// Proof is what the engine says about a rule.
-type Proof struct {
+// RuleCheck is what the engine says about a rule.
+type RuleCheck struct {
 	OK      bool                 `json:"ok"`
 	To      int                  `json:"to"`
 	Steps   []scale.ResourceStep `json:"steps"`
 	Problem string               `json:"problem,omitempty" text:"lines"`
 }
 
-// ProofOf is a proof of the domain's.
-func ProofOf(p scale.RuleProof) *Proof {
-	return &Proof{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
+// RuleCheckOf is a check of the domain's.
+func RuleCheckOf(p scale.RuleCheck) *RuleCheck {
+	return &RuleCheck{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
 }
 
 // PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.
-func PoolOf(s scale.Status, now time.Time) Pool {
+func PoolOf(s scale.Standing, now time.Time) Pool {
 	rule := s.Rule
 	bounds := rule.Bounds(now)
 	p := Pool{

@@ -18,7 +18,7 @@ func TestPendingChangesInTheDocument(t *testing.T) {
 	if diff := cmp.Diff(Decision{Pool: "w", Outcome: "pending", From: num(3), To: num(5), Wanted: num(5), Reason: "why", Pending: pending}, decision); diff != "" {
 		t.Errorf("the decision: -want +got:\n%s", diff)
 	}
-	pool := PoolOf(scale.Status{Rule: scale.Rule{Pool: "w", Max: 9}, Count: num(3), Pending: pending}, now)
+	pool := PoolOf(scale.Standing{Rule: scale.Rule{Pool: "w", Max: 9}, Count: num(3), Pending: pending}, now)
 	if diff := cmp.Diff(pending, pool.Pending); diff != "" {
 		t.Errorf("the pool: -want +got:\n%s", diff)
 	}
@@ -27,7 +27,7 @@ func TestPendingChangesInTheDocument(t *testing.T) {
 	if diff := cmp.Diff(want, notes); diff != "" {
 		t.Errorf("the notes: -want +got:\n%s", diff)
 	}
-	if notes := (View{at: now}).Notes(PoolOf(scale.Status{Rule: scale.Rule{Pool: "w", Max: 9}, Count: num(3)}, now)); len(notes) > 0 {
+	if notes := (View{at: now}).Notes(PoolOf(scale.Standing{Rule: scale.Rule{Pool: "w", Max: 9}, Count: num(3)}, now)); len(notes) > 0 {
 		t.Errorf("without pending changes: %v", notes)
 	}
 }

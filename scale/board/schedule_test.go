@@ -27,7 +27,7 @@ func TestAPoolSaysWhichWindowHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := PoolOf(scale.Status{Rule: rule}, now)
+		p := PoolOf(scale.Standing{Rule: rule}, now)
 		text, err := json.Marshal(p.Schedule)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestAPoolSaysWhichWindowHolds(t *testing.T) {
 			t.Errorf("%s: %d to %d, want %+v", at, p.Min, p.Max, bounds)
 		}
 	}
-	if p := PoolOf(scale.Status{Rule: scale.Rule{Max: 3}}, time.Now()); p.Schedule != nil || p.Max != 3 {
+	if p := PoolOf(scale.Standing{Rule: scale.Rule{Max: 3}}, time.Now()); p.Schedule != nil || p.Max != 3 {
 		t.Errorf("without schedules: %+v", p)
 	}
 }

@@ -102,7 +102,7 @@ func TestStatusSurvivesItsDocument(t *testing.T) {
 	open := queue.Operation{ID: "a", Intent: scale.Intent{Pool: "api", Count: num(5), Source: "http"}, State: queue.Running, AcceptedAt: noon}
 	step := queue.RunStep{ResourceStep: scale.ResourceStep{Op: "update", URN: "u", Diffs: []scale.PropertyDiff{{Path: "size"}}}, StartedAt: noon}
 	status := New(Name{Project: "shop", Stack: "dev"}, queue.Overview{
-		Pools:  []scale.Status{{Rule: scale.Rule{Pool: "api", Min: 1, Max: 9}, Count: num(2), UpUntil: noon.Add(time.Hour)}},
+		Pools:  []scale.Standing{{Rule: scale.Rule{Pool: "api", Min: 1, Max: 9}, Count: num(2), UpUntil: noon.Add(time.Hour)}},
 		ReadAt: noon, Open: []queue.Operation{open},
 	}, &queue.Work{Operations: []string{"a", "gone"}, StartedAt: noon, Runs: []queue.Run{{Message: "m", StartedAt: noon, Steps: []queue.RunStep{step}}}}, nil, noon)
 	text, err := json.Marshal(status)

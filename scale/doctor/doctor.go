@@ -1,8 +1,8 @@
 // Package doctor finds out why PulumiScale would not work on a stack: what is missing, wrong or in the way, from the
 // Pulumi CLI to the clock, and what to do about each.
 //
-// It decides what is healthy and in which order things are looked at. It learns what there is to see from a [Patient],
-// which scale/stack implements. It changes nothing, prints nothing and has no clock.
+// It decides what is healthy and in which order things are looked at. It learns what there is to see from a [Probe],
+// which scale/stack/probe implements. It changes nothing, prints nothing and has no clock.
 package doctor
 
 import (
@@ -75,8 +75,8 @@ type Options struct {
 
 // Examine makes every check, in their order. A check that depends on one that failed is not made, and says so. The
 // error is that of ctx.
-func Examine(ctx context.Context, p Patient, o Options) (Report, error) {
-	v := &visit{Patient: p, Options: o}
+func Examine(ctx context.Context, p Probe, o Options) (Report, error) {
+	v := &visit{Probe: p, Options: o}
 	var out []Check
 	for _, e := range examinations() {
 		if o.Begin != nil {

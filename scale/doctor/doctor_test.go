@@ -18,9 +18,9 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 const urn = "urn:pulumi:dev::demo::cloud:index:Pool::pool"
 
-// ill is a patient that is healthy until a test says what it has.
+// ill is a probe that finds all healthy until a test says what it has.
 type ill struct {
-	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, proveErr, timeErr error
+	cliErr, programErr, stackErr, backendErr, surveyErr, secretsErr, checkErr, timeErr error
 
 	cli       doctor.CLI
 	withheld  []doctor.Variable
@@ -30,7 +30,7 @@ type ill struct {
 	language  doctor.Plugin
 	packages  string
 	providers []doctor.Plugin
-	proofs    []scale.RuleProof
+	checks    []scale.RuleCheck
 	file      doctor.ConfigFile
 	drifts    []scale.Drift
 	pending   map[string][]scale.PendingChange
@@ -73,15 +73,15 @@ func (p *ill) Withheld() []doctor.Variable             { return p.withheld }
 func (p *ill) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: "Pulumi.yaml", Name: "demo", Runtime: "yaml"}, p.programErr
 }
-func (p *ill) StackName(context.Context) (string, error)        { return "dev", p.stackErr }
-func (p *ill) Backend(context.Context) (doctor.Backend, error)  { return p.backend, p.backendErr }
-func (p *ill) Survey(context.Context) (*doctor.Survey, error)   { return &p.survey, p.surveyErr }
-func (p *ill) LanguageHost(context.Context) doctor.Plugin       { return p.language }
-func (p *ill) MissingPackages() (folder, command string)        { return p.packages, "npm install" }
-func (p *ill) Providers(context.Context) []doctor.Plugin        { return p.providers }
-func (p *ill) Prove(context.Context) ([]scale.RuleProof, error) { return p.proofs, p.proveErr }
-func (p *ill) ConfigFile() doctor.ConfigFile                    { return p.file }
-func (p *ill) Drifts(context.Context) ([]scale.Drift, error)    { return p.drifts, nil }
+func (p *ill) StackName(context.Context) (string, error)             { return "dev", p.stackErr }
+func (p *ill) Backend(context.Context) (doctor.Backend, error)       { return p.backend, p.backendErr }
+func (p *ill) Survey(context.Context) (*doctor.Survey, error)        { return &p.survey, p.surveyErr }
+func (p *ill) LanguageHost(context.Context) doctor.Plugin            { return p.language }
+func (p *ill) MissingPackages() (folder, command string)             { return p.packages, "npm install" }
+func (p *ill) Providers(context.Context) []doctor.Plugin             { return p.providers }
+func (p *ill) CheckRules(context.Context) ([]scale.RuleCheck, error) { return p.checks, p.checkErr }
+func (p *ill) ConfigFile() doctor.ConfigFile                         { return p.file }
+func (p *ill) Drifts(context.Context) ([]scale.Drift, error)         { return p.drifts, nil }
 func (p *ill) Pending(_ context.Context, prove bool) (map[string][]scale.PendingChange, bool, error) {
 	if p.unknown && !prove {
 		return nil, false, nil
@@ -163,8 +163,8 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 }
 
 func TestEachThingThatCanBeWrong(t *testing.T) {
-	holder := func(since time.Time, dead bool) scale.Holder {
-		return scale.Holder{User: "ana", Host: "there", PID: 7, Since: since, Dead: dead}
+	holder := func(since time.Time, dead bool) scale.LockHolder {
+		return scale.LockHolder{User: "ana", Host: "there", PID: 7, Since: since, Dead: dead}
 	}
 	status := func(change func(*scale.Rule)) func(*ill) {
 		return func(p *ill) {
@@ -256,19 +256,21 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a disk of the network":          {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
 		"a disk that cannot be asked":    {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
 		"a backend that hides its locks": {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
-		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true, Ours: true}} },
+		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon, true), Here: true, Ours: true}} },
 			doctor.Warning, "takes it away by itself"},
-		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
-		"a lock of this machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon.Add(-24*time.Hour), false), Here: true}} },
+		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
+		"a lock of this machine": {"locks", func(p *ill) {
+			p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-24*time.Hour), false), Here: true}}
+		},
 			doctor.Warning, "wait for the update"},
-		"a young lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon.Add(-time.Hour), false)}} }, doctor.Warning, "wait for the update"},
-		"an old lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: holder(noon.Add(-time.Hour-1), false)}} },
+		"a young lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-time.Hour), false)}} }, doctor.Warning, "wait for the update"},
+		"an old lock of another machine": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-time.Hour-1), false)}} },
 			doctor.Problem, "see on there whether process 7"},
 		"the worst of several locks counts": {"locks", func(p *ill) {
-			p.locks = []doctor.Lock{{Holder: holder(noon, false)}, {Holder: holder(noon, true), Here: true}, {Holder: holder(noon, false)}}
+			p.locks = []doctor.Lock{{LockHolder: holder(noon, false)}, {LockHolder: holder(noon, true), Here: true}, {LockHolder: holder(noon, false)}}
 		}, doctor.Problem, "the lock is stale"},
 		"a damaged lock":              {"locks", func(p *ill) { p.locks = []doctor.Lock{{Damaged: true}} }, doctor.Problem, "cannot be read"},
-		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{Holder: scale.Holder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
+		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: scale.LockHolder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
 		"pending operations":          {"pending", func(p *ill) { p.survey.Pending = []string{"urn:x"} }, doctor.Warning, "urn:x"},
 		"an unsettled pool":           {"unsettled", func(p *ill) { p.survey.Unsettled = []string{"pool"} }, doctor.Warning, "in between: pool"},
 		"a hold":                      {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon.Add(time.Hour), By: "ana@ws"}} }, doctor.Warning, "nothing is scaled that is held"},
@@ -307,11 +309,11 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 func TestVerifyAsksTheEngine(t *testing.T) {
 	p := healthy()
 	p.survey.Resources = nil // what the engine says counts
-	p.proofs = []scale.RuleProof{{Pool: "pool"}}
+	p.checks = []scale.RuleCheck{{Pool: "pool"}}
 	if got := examine(t, p, true).Titles(doctor.Problem); len(got) > 0 {
 		t.Errorf("problems %v", got)
 	}
-	p.proofs[0].Problem, p.proofs[0].Owners = "the preview failed", []string{"kubectl"}
+	p.checks[0].Problem, p.checks[0].Owners = "the preview failed", []string{"kubectl"}
 	hintOf := func() (hint string) {
 		for _, check := range examine(t, p, true).Checks {
 			if check.Title == "targets" {
@@ -323,7 +325,7 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	if hint := hintOf(); !strings.Contains(hint, "others have set the field") {
 		t.Errorf("the hint after a refused apply is %q", hint)
 	}
-	p.proofs = append(p.proofs, scale.RuleProof{Pool: "api", Problem: "changes nothing"})
+	p.checks = append(p.checks, scale.RuleCheck{Pool: "api", Problem: "changes nothing"})
 	if hint := hintOf(); !strings.Contains(hint, "mend the rules") {
 		t.Errorf("the hint to a wrong rule beside it is %q", hint)
 	}
@@ -334,7 +336,7 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 	if diff := cmp.Diff([]string{"what is deployed"}, examine(t, p, true).Titles(doctor.Warning)[1:]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	p.proveErr = errors.New("no engine")
+	p.checkErr = errors.New("no engine")
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -51,7 +51,7 @@ func examinations() []examination {
 
 // visit is what has been found so far.
 type visit struct {
-	Patient
+	Probe
 	Options
 	stack    string
 	survey   *Survey

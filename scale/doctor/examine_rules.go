@@ -74,13 +74,13 @@ func (v *visit) lookAtTargets(ctx context.Context) finding {
 
 // proveTargets asks the engine.
 func (v *visit) proveTargets(ctx context.Context) finding {
-	proofs, err := v.Prove(ctx)
+	checks, err := v.CheckRules(ctx)
 	if err != nil {
 		return broken(err)
 	}
 	f := fine("proved by a preview of each pool: its targets exist, and its key changes them")
 	refused := true
-	for _, p := range proofs {
+	for _, p := range checks {
 		if p.Problem != "" {
 			f.result, f.found, f.hint = Problem, "the engine does not prove every rule", "mend the rules in the program, then run `pulumi up"+v.option()+"`"
 			f.details = append(f.details, p.Pool+": "+p.Problem)
@@ -98,7 +98,7 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 	without := 0
 	for _, name := range v.survey.Rules.Names() {
 		rule := v.survey.Rules[name]
-		status, bounds := v.survey.Status(rule, v.Now()), rule.Bounds(v.Now())
+		status, bounds := v.survey.Standing(rule, v.Now()), rule.Bounds(v.Now())
 		switch count, configured := rule.Current, status.Configured; {
 		case status.Unverified != nil:
 			f.details = append(f.details, fmt.Sprintf("%s: %d was configured, and is not proved: %s", name, status.Unverified.To, status.Unverified.Reason))
@@ -164,7 +164,7 @@ func (v *visit) lookAtPending(context.Context) finding {
 func (v *visit) lookAtUnsettled(context.Context) finding {
 	var pools []string
 	for _, name := range v.survey.Rules.Names() {
-		if v.survey.Status(v.survey.Rules[name], v.Now()).Unsettled {
+		if v.survey.Standing(v.survey.Rules[name], v.Now()).Unsettled {
 			pools = append(pools, name)
 		}
 	}

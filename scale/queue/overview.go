@@ -12,7 +12,7 @@ import (
 // Overview is what is known of a stack at one moment.
 type Overview struct {
 	// Pools tell how every pool stands, by name; nil before the stack has been read.
-	Pools []scale.Status
+	Pools []scale.Standing
 	// Program says how the program here compares with what was deployed, and Remarks say in sentences what differs.
 	scale.Program
 	Remarks []string
@@ -50,7 +50,7 @@ func (q *Queue) Overview() Overview {
 		snap, out.Holds = held, held.Holds.InForce(q.now())
 	}
 	out.Program, out.Remarks = snap.Program, snap.Remarks(q.scaler.Stack.ConfigFile())
-	out.Pools = snap.Statuses(q.now(), proof)
+	out.Pools = snap.Standings(q.now(), proof)
 	out.Scalings = scale.ScalingsOf(snap.Updates, snap.Rules.Names())
 	return out
 }
@@ -73,6 +73,6 @@ func ReadOverview(ctx context.Context, s *scaler.Scaler) (Overview, error) {
 	}
 	return Overview{
 		Program: snap.Program, Remarks: snap.Remarks(s.Stack.ConfigFile()), Holds: snap.Holds.InForce(s.Now()),
-		Pools: snap.Statuses(s.Now(), proof), Scalings: scale.ScalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
+		Pools: snap.Standings(s.Now(), proof), Scalings: scale.ScalingsOf(snap.Updates, snap.Rules.Names()), ReadAt: began, RulesErr: snap.RulesErr,
 	}, nil
 }

@@ -74,7 +74,7 @@ func TestOverviewOfWhatWaits(t *testing.T) {
 
 func TestStatusesTellDrift(t *testing.T) {
 	snap := scaletest.Snapshot(scaletest.WithFile("worker", "7"))
-	got := snap.Statuses(scaletest.Noon, nil)
+	got := snap.Standings(scaletest.Noon, nil)
 	want := &scale.Drift{Pool: "worker", Key: snap.Rules["worker"].ConfigKey, File: new("7"), Configured: new("3"), Edit: true}
 	if diff := cmp.Diff([]*scale.Drift{nil, want}, []*scale.Drift{got[0].Drift, got[1].Drift}); diff != "" {
 		t.Errorf("drift (-want +got):\n%s", diff)

@@ -54,7 +54,7 @@ func (q *Queue) Reload(ctx context.Context) error {
 
 // Pools tells how every pool stands, by name, as far as is known. It reads the stack only if nothing is known, or if an
 // update of ours has ended since. Errors are those of a reading: see [Queue.Submit].
-func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
+func (q *Queue) Pools(ctx context.Context) ([]scale.Standing, error) {
 	q.mu.Lock()
 	snap := q.known.snap
 	if q.known.outdated {
@@ -75,7 +75,7 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Status, error) {
 	q.mu.Lock()
 	proof := q.proofs.proof
 	q.mu.Unlock()
-	return snap.Statuses(q.now(), proof), nil
+	return snap.Standings(q.now(), proof), nil
 }
 
 // History lists past scalings as [scaler.Scaler.History] does, of the stack as it was a moment ago. Those who ask at

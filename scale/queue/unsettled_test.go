@@ -62,7 +62,7 @@ func TestQueueSettlesWhatIsLeftInBetween(t *testing.T) {
 		r := begin(t, w)
 		time.Sleep(2 * updateTime)
 		r.wantCounts(3, 2, 1)
-		if status, err := r.Pools(t.Context()); err != nil || slices.ContainsFunc(status, func(s scale.Status) bool { return s.Unsettled }) {
+		if status, err := r.Pools(t.Context()); err != nil || slices.ContainsFunc(status, func(s scale.Standing) bool { return s.Unsettled }) {
 			t.Errorf("status %+v, error %v", status, err)
 		}
 	})

@@ -12,7 +12,7 @@ import (
 
 // Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless
 // somebody else is at work in the directory.
-func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, error) {
+func (s *Scaler) Pools(ctx context.Context) ([]scale.Standing, scale.Program, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
 		return nil, scale.Program{}, err
@@ -29,19 +29,19 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Status, scale.Program, erro
 		return nil, scale.Program{}, err
 	}
 	snap.TakeSizes(proof)
-	statuses := make([]scale.Status, 0, len(snap.Rules))
+	standings := make([]scale.Standing, 0, len(snap.Rules))
 	for _, name := range snap.Rules.Names() {
-		status := snap.Status(snap.Rules[name], s.Now())
+		standing := snap.Standing(snap.Rules[name], s.Now())
 		if i := slices.IndexFunc(found, func(d scale.Drift) bool { return d.Pool == name }); i >= 0 {
-			status.Drift = &found[i]
-			status.Restored = slices.ContainsFunc(restored, func(d scale.Drift) bool { return d.Pool == name })
+			standing.Drift = &found[i]
+			standing.Restored = slices.ContainsFunc(restored, func(d scale.Drift) bool { return d.Pool == name })
 		}
 		if len(snap.NeedProof([]string{name})) > 0 {
-			status.Pending = proof.Pending(name)
+			standing.Pending = proof.Pending(name)
 		}
-		statuses = append(statuses, status)
+		standings = append(standings, standing)
 	}
-	return statuses, snap.Program, nil
+	return standings, snap.Program, nil
 }
 
 // fixDriftIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
@@ -90,7 +90,7 @@ func (s *Scaler) Restore(ctx context.Context) ([]scale.Drift, error) {
 
 // Verify proves each rule against the engine, by a preview of its pool one unit away from the present count. Each
 // target must stand for a resource, and the changed key must change a target. It changes nothing.
-func (s *Scaler) Verify(ctx context.Context) ([]scale.RuleProof, error) {
+func (s *Scaler) Verify(ctx context.Context) ([]scale.RuleCheck, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err == nil {
 		err = s.checkConfigFile(snap)
@@ -98,50 +98,50 @@ func (s *Scaler) Verify(ctx context.Context) ([]scale.RuleProof, error) {
 	if err != nil {
 		return nil, err
 	}
-	var proofs []scale.RuleProof
+	var checks []scale.RuleCheck
 	for _, name := range snap.Rules.Names() {
-		proof, err := s.verifyRule(ctx, snap, snap.Rules[name])
+		check, err := s.verifyRule(ctx, snap, snap.Rules[name])
 		if err != nil {
-			return proofs, err
+			return checks, err
 		}
-		proofs = append(proofs, proof)
+		checks = append(checks, check)
 	}
-	return proofs, nil
+	return checks, nil
 }
 
-func (s *Scaler) verifyRule(ctx context.Context, snap *scale.Snapshot, rule scale.Rule) (scale.RuleProof, error) {
-	proof := scale.RuleProof{Pool: rule.Pool}
+func (s *Scaler) verifyRule(ctx context.Context, snap *scale.Snapshot, rule scale.Rule) (scale.RuleCheck, error) {
+	check := scale.RuleCheck{Pool: rule.Pool}
 	pool, err := snap.Pool(rule)
 	if err == nil {
 		err = snap.CheckFile(rule)
 	}
 	if err != nil {
-		proof.Problem = err.Error()
-		return proof, nil //nolint:nilerr // it is the rule that is at fault
+		check.Problem = err.Error()
+		return check, nil //nolint:nilerr // it is the rule that is at fault
 	}
-	proof.To = scale.OneAway(rule, pool.Count)
-	result, err := s.Stack.Preview(ctx, scale.ChangeFor(snap, []scale.Move{{Pool: rule.Pool, From: pool.Count, To: proof.To}}), s.Observe)
+	check.To = scale.OneAway(rule, pool.Count)
+	result, err := s.Stack.Preview(ctx, scale.ChangeFor(snap, []scale.Move{{Pool: rule.Pool, From: pool.Count, To: check.To}}), s.Observe)
 	if met, ok := errors.AsType[*scale.ProtectedError](err); ok && scale.MatchTargets(rule.Targets...)(met.URN) {
-		proof.Steps = []scale.ResourceStep{{Op: "delete", URN: met.URN}} // the rule changes what it should; a scaling finds this out beforehand
-		return proof, nil
+		check.Steps = []scale.ResourceStep{{Op: "delete", URN: met.URN}} // the rule changes what it should; a scaling finds this out beforehand
+		return check, nil
 	}
 	if err != nil {
 		if failed, ok := errors.AsType[*scale.EngineError](err); ok {
-			proof.Owners = failed.Owners
+			check.Owners = failed.Owners
 		}
-		proof.Problem = scale.NameTarget(snap, scale.Plan{Moves: []scale.Move{{Pool: rule.Pool}}}, err).Error()
-		return proof, ctx.Err()
+		check.Problem = scale.NameTarget(snap, scale.Plan{Moves: []scale.Move{{Pool: rule.Pool}}}, err).Error()
+		return check, ctx.Err()
 	}
 	match := scale.MatchTargets(rule.Targets...)
 	for _, step := range result.Steps {
 		if match(step.URN) {
-			proof.Steps = append(proof.Steps, step)
+			check.Steps = append(check.Steps, step)
 		}
 	}
 	if missing := scale.UnmatchedTargets(rule, snap.Resources, result.Seen); len(missing) > 0 {
-		proof.Problem = fmt.Sprintf("target %s matches no resource of the stack", missing[0])
-	} else if len(proof.Steps) == 0 {
-		proof.Problem = fmt.Sprintf("changing config %q to %d changes none of the targets", rule.ConfigKey, proof.To)
+		check.Problem = fmt.Sprintf("target %s matches no resource of the stack", missing[0])
+	} else if len(check.Steps) == 0 {
+		check.Problem = fmt.Sprintf("changing config %q to %d changes none of the targets", rule.ConfigKey, check.To)
 	}
-	return proof, nil
+	return check, nil
 }

@@ -25,7 +25,7 @@ func TestPools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []scale.Status{
+	want := []scale.Standing{
 		{Rule: snap.Rules["api"], Err: &scale.ValueError{Pool: "api", Key: "apiCount", Found: `"many"`}},
 		{
 			Rule: snap.Rules["worker"], Count: new(4), Configured: new(5), UpUntil: scaletest.Noon.Add(8 * minute), DownUntil: scaletest.Noon.Add(28 * minute),
@@ -138,29 +138,29 @@ func TestVerifyRules(t *testing.T) {
 		edit   func(*scale.Snapshot)
 		result scale.Result
 		err    error
-		want   scale.RuleProof
+		want   scale.RuleCheck
 	}{
-		{"a changed target proves the rule", func(*scale.Snapshot) {}, scale.Result{Steps: steps}, nil, scale.RuleProof{To: 2, Steps: steps[:1]}},
+		{"a changed target proves the rule", func(*scale.Snapshot) {}, scale.Result{Steps: steps}, nil, scale.RuleCheck{To: 2, Steps: steps[:1]}},
 		{
 			"another resource's change does not", func(*scale.Snapshot) {}, scale.Result{Steps: steps[1:]}, nil,
-			scale.RuleProof{To: 2, Problem: `changing config "workerCount" to 2 changes none of the targets`},
+			scale.RuleCheck{To: 2, Problem: `changing config "workerCount" to 2 changes none of the targets`},
 		},
 		{
 			"a target that stands for nothing does not", scaletest.WithRule("worker", func(r *scale.Rule) { r.Targets = []string{scaletest.WorkerURN, "**::none"} }), scale.Result{Steps: steps}, nil,
-			scale.RuleProof{To: 2, Steps: steps[:1], Problem: "target **::none matches no resource of the stack"},
+			scale.RuleCheck{To: 2, Steps: steps[:1], Problem: "target **::none matches no resource of the stack"},
 		},
 		{
 			"a failed preview does not", func(*scale.Snapshot) {}, scale.Result{}, &scale.TargetError{Target: scaletest.WorkerURN},
-			scale.RuleProof{To: 2, Problem: (&scale.TargetError{Pool: "worker", Target: scaletest.WorkerURN}).Error()},
+			scale.RuleCheck{To: 2, Problem: (&scale.TargetError{Pool: "worker", Target: scaletest.WorkerURN}).Error()},
 		},
 		{
 			"a preview that Kubernetes refuses does not, and tells who owns the field", func(*scale.Snapshot) {}, scale.Result{},
 			&scale.EngineError{Operation: "preview", Owners: []string{"kubectl"}},
-			scale.RuleProof{To: 2, Problem: "the preview failed", Owners: []string{"kubectl"}},
+			scale.RuleCheck{To: 2, Problem: "the preview failed", Owners: []string{"kubectl"}},
 		},
 		{
 			"a configured value that is no count does not", scaletest.WithUpdates(scaletest.Update(0, "worker", "many", "api", "2")), scale.Result{}, nil,
-			scale.RuleProof{Problem: (&scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`}).Error()},
+			scale.RuleCheck{Problem: (&scale.ValueError{Pool: "worker", Key: "workerCount", Found: `"many"`}).Error()},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestVerifyRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.want.Pool = "worker"
-			if diff := cmp.Diff([]scale.RuleProof{c.want}, got); diff != "" {
+			if diff := cmp.Diff([]scale.RuleCheck{c.want}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			for _, change := range fake.Previewed {

@@ -294,7 +294,7 @@ func TestProofIsMadeWhereThereIsNone(t *testing.T) {
 			scaletest.WithRule("api", scaletest.Allowing)(s)
 		}, err: failure},
 		{name: "nor without the configuration file", edit: func(s *scale.Snapshot) { s.FileMissing = true }, err: failure},
-		{name: "nor while an engine of ours works", edit: func(s *scale.Snapshot) { s.Busy = []scale.Holder{{PID: 7}} }, err: failure},
+		{name: "nor while an engine of ours works", edit: func(s *scale.Snapshot) { s.Busy = []scale.LockHolder{{PID: 7}} }, err: failure},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			snap := scaletest.Snapshot()
@@ -618,8 +618,8 @@ func TestPoolsTellWhatIsPending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]scale.Status{{Count: new(2), Configured: new(2)}, {Count: new(7), Configured: new(3), Pending: url}}, pools,
-		cmpopts.IgnoreFields(scale.Status{}, "Rule")); diff != "" || program.Commit != "abc" {
+	if diff := cmp.Diff([]scale.Standing{{Count: new(2), Configured: new(2)}, {Count: new(7), Configured: new(3), Pending: url}}, pools,
+		cmpopts.IgnoreFields(scale.Standing{}, "Rule")); diff != "" || program.Commit != "abc" {
 		t.Errorf("program %+v, -want +got:\n%s", program, diff)
 	}
 	if len(fake.Previewed) > 0 {

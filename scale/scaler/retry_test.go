@@ -42,7 +42,7 @@ func TestScaleTriesAgain(t *testing.T) {
 				f.OnRead = func(i int) (*scale.Snapshot, error) {
 					snap, err := next(i)
 					if i == 1 {
-						snap.Busy = []scale.Holder{{PID: 7}}
+						snap.Busy = []scale.LockHolder{{PID: 7}}
 					}
 					return snap, err
 				}

@@ -315,7 +315,7 @@ func TestResourcesThatTheStateDoesNotKnowAreADoubt(t *testing.T) {
 			if doubt := report.Results[0].Unverified; strings.Contains(doubt, lost) != c.doubted {
 				t.Errorf("unverified: %q", doubt)
 			}
-			if got := snap.Status(snap.Rules["worker"], scaletest.Noon).Unsettled; got != c.doubted {
+			if got := snap.Standing(snap.Rules["worker"], scaletest.Noon).Unsettled; got != c.doubted {
 				t.Errorf("unsettled: %v", got)
 			}
 		})

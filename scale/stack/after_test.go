@@ -114,8 +114,8 @@ func TestReadKnowsWhatAnUpdateOfOursLeft(t *testing.T) {
 				t.Errorf("known: %v", known)
 			}
 			if old := e.Stack; c.known { // the next process knows it too, and what it knows is what it would have read
-				e.Stack = &Stack{name: old.name, command: old.command, project: old.project, stateDir: old.stateDir, file: old.file}
-				e.last.Store(e.recall())
+				e.Stack = &Stack{name: old.name, command: old.command, project: old.project, dir: old.dir, file: old.file}
+				e.last.Store(e.dir.Recall())
 				recalled, err := e.Read(context.Background())
 				if diff := cmp.Diff(got, recalled, cmpopts.IgnoreFields(scale.Snapshot{}, "DependsOn")); diff != "" || err != nil || len(e.called("stack")) > before {
 					t.Errorf("error %v, -known +recalled:\n%s", err, diff)
@@ -141,12 +141,12 @@ func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 		want bool
 	}{
 		{"as it was left", func(engine) {}, true},
-		{"of another stack", func(e engine) { e.name = "other/dev" }, false},
+		{"of another stack", func(e engine) { e.setName("other/dev") }, false},
 		{"of another backend", func(engine) { t.Setenv("PULUMI_BACKEND_URL", "file:///elsewhere") }, false},
 		{"of another version", func(e engine) { e.replaceInMemory(`"format":5`, `"format":4`) }, false},
 		{"cut off", func(e engine) { e.replaceInMemory(`}`, ``) }, false},
 		{"with rules that are none", func(e engine) { e.replaceInMemory(`\"max\"`, `\"mux\"`) }, false},
-		{"while an update runs, or was cut off", func(e engine) { e.forget() }, false},
+		{"while an update runs, or was cut off", func(e engine) { e.dir.Forget() }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, _, change := scaling(t)
@@ -154,7 +154,7 @@ func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.edit(e)
-			if got := e.recall() != nil; got != c.want {
+			if got := e.dir.Recall() != nil; got != c.want {
 				t.Errorf("recalled: %v", got)
 			}
 		})
@@ -163,11 +163,11 @@ func TestOnlyItsOwnMemoryIsRecalled(t *testing.T) {
 
 func (e engine) replaceInMemory(old, with string) {
 	e.t.Helper()
-	text := filestest.Content(e.t, e.memoryFile())
+	text := filestest.Content(e.t, e.kept("last.json"))
 	if !strings.Contains(text, old) {
 		e.t.Fatalf("no %s in %s", old, text)
 	}
-	if err := os.WriteFile(e.memoryFile(), []byte(strings.ReplaceAll(text, old, with)), 0o600); err != nil {
+	if err := os.WriteFile(e.kept("last.json"), []byte(strings.ReplaceAll(text, old, with)), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 }

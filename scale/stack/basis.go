@@ -21,6 +21,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // basis is all that decides what an update would do, besides the stack's state and its history: the files of the
@@ -67,8 +68,8 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	}
 	// What we write ourselves is no part of the program, wherever the state directory is. Other files in that directory
 	// may be.
-	for _, own := range s.ownPaths() {
-		if own == s.stateDir {
+	for _, own := range s.dir.OwnPaths() {
+		if own == s.dir.Path {
 			continue
 		}
 		if own, err := filepath.Rel(s.project.Dir, own); err == nil {
@@ -107,7 +108,7 @@ func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 		switch {
 		case !entry.IsDir():
 			info := follow(path)
-			if isLog(name) || relative == name && isStackConfig(name) || isOneOf(output, info) {
+			if isLog(name) || relative == name && project.IsConfigFile(name) || isOneOf(output, info) {
 				return nil
 			}
 			out[relative] = markOf(info)
@@ -150,12 +151,6 @@ func isOneOf(files []os.FileInfo, file os.FileInfo) bool {
 
 // isLog says whether a file is named as logs are. No program reads these, and somebody may write to them all the time.
 func isLog(name string) bool { return filepath.Ext(name) == ".log" || name == "nohup.out" }
-
-// isStackConfig says whether a file is the configuration of a stack, of this one or another.
-func isStackConfig(name string) bool {
-	stack, isConfig := strings.CutPrefix(name, "Pulumi.")
-	return isConfig && strings.Contains(stack, ".")
-}
 
 // isPackages says whether a folder is one into which a package manager installs.
 func isPackages(path string) bool {

@@ -19,6 +19,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // ground is a program's directory with something of everything in it, and a stack of that program.
@@ -298,7 +299,7 @@ func BenchmarkBasis(b *testing.B) {
 	project := demoProject()
 	project.Dir = b.TempDir()
 	s := &Stack{
-		name: "dev", command: &cli.Command{Path: "pulumi"}, project: project, stateDir: b.TempDir(),
+		name: "dev", command: &cli.Command{Path: "pulumi"}, project: project, dir: statedir.Dir{Path: b.TempDir(), Program: project},
 		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}
 	for i := range 2_000 {

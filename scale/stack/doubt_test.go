@@ -69,12 +69,12 @@ func TestADoubtStaysUntilItIsProved(t *testing.T) {
 			if diff := cmp.Diff(c.want, e.unsettledPools(t)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if left := e.records(); len(left) != c.left {
+			if left := e.dir.Records(); len(left) != c.left {
 				t.Errorf("%d records", len(left))
 			}
 			// An update that is proved in the end leaves nothing behind.
 			e.Conclude("pulumiscale/3", proved)
-			if left := e.records(); len(left) > 0 || len(e.unsettledPools(t)) > 0 {
+			if left := e.dir.Records(); len(left) > 0 || len(e.unsettledPools(t)) > 0 {
 				t.Errorf("%d records, unsettled %v", len(left), e.unsettledPools(t))
 			}
 		})
@@ -116,7 +116,7 @@ func TestACountThatIsNotProvedIsRemembered(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			e.Conclude("pulumiscale/2", []scale.MoveResult{{Move: scale.Move{Pool: "worker", To: 3}}})
-			if snap, err = e.Read(context.Background()); err != nil || len(snap.Unverified) > 0 || len(e.records()) > 0 {
+			if snap, err = e.Read(context.Background()); err != nil || len(snap.Unverified) > 0 || len(e.dir.Records()) > 0 {
 				t.Errorf("proved, and in doubt still: %v, error %v", snap.Unverified, err)
 			}
 		})

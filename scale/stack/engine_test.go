@@ -20,6 +20,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // engineScript is a CLI that answers from files of its folder. These are export.json (before that, once, first.json;
@@ -61,12 +62,11 @@ func newEngine(t *testing.T) engine {
 	s := clitest.New(t, engineScript)
 	project := demoProject()
 	project.Dir = t.TempDir()
-	stateDir := t.TempDir()
 	e := engine{t: t, Script: s, Stack: &Stack{
-		name: "dev", command: s.Command, project: project, stateDir: stateDir,
+		name: "dev", command: s.Command, project: project, dir: statedir.Dir{Path: t.TempDir(), Stack: "dev", Program: project},
 		file: configfile.File{Path: filepath.Join(project.Dir, "Pulumi.dev.yaml"), Project: project.Project},
 	}}
-	if err := e.makeStateDir(); err != nil {
+	if _, err := e.StateDir(); err != nil {
 		t.Fatal(err)
 	}
 	e.put("export.json", `{"deployment":{}}`)
@@ -77,10 +77,13 @@ func newEngine(t *testing.T) engine {
 // leftBehind are the files and folders in the stack's own folder of the state directory that do not belong to the
 // folder itself.
 func (e engine) leftBehind() []string {
-	made := []string{ignoreFile, identityFile, updatesFolder}
-	names := slices.DeleteFunc(files.Names(e.home()), func(name string) bool { return slices.Contains(made, name) })
-	return append(names, files.Names(filepath.Join(e.home(), updatesFolder))...)
+	made := []string{".gitignore", "stack.json", "updates"}
+	names := slices.DeleteFunc(files.Names(e.dir.Home()), func(name string) bool { return slices.Contains(made, name) })
+	return append(names, files.Names(filepath.Join(e.dir.Home(), "updates"))...)
 }
+
+// kept is the path of a file in the stack's own folder.
+func (e engine) kept(name string) string { return filepath.Join(e.dir.Home(), name) }
 
 func (e engine) put(name, text string) {
 	e.t.Helper()
@@ -472,7 +475,7 @@ func TestOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []string{c.stack, filepath.Join(dir, c.file), c.stateIn}
-			if diff := cmp.Diff(want, []string{got.Name(), got.ConfigFile(), got.stateDir}); diff != "" {
+			if diff := cmp.Diff(want, []string{got.Name(), got.ConfigFile(), got.dir.Path}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -17,6 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // The logs in testdata/events are an engine's own: Pulumi v3.250.0 with the program and the provider in examples/.
@@ -208,7 +209,7 @@ func TestFollowerBeginsOnce(t *testing.T) {
 
 // The engine makes its event log, still empty, when it has the lock.
 func TestFollowerTellsOfTheLock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), eventFile)
+	path := filepath.Join(t.TempDir(), statedir.EventFile)
 	f := newFollower("update", "", scale.Unobserved)
 	locked, followed, ended := make(chan struct{}, 9), make(chan error), make(chan struct{})
 	f.locked = func() { locked <- struct{}{} }

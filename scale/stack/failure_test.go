@@ -107,7 +107,7 @@ func TestCommandError(t *testing.T) {
 		fail failure
 		want error
 	}{
-		{"a lock of a self-managed backend", failure{stderr: lockedText}, &scale.LockedError{Stack: "dev", Holders: []scale.Holder{
+		{"a lock of a self-managed backend", failure{stderr: lockedText}, &scale.LockedError{Stack: "dev", Holders: []scale.LockHolder{
 			{User: "root", Host: "elsewhere", PID: 31829, Since: time.Date(2026, 11, 23, 17, 22, 41, 0, time.UTC)},
 		}}},
 		{"a conflict of Pulumi Cloud", failure{stderr: conflictText}, &scale.LockedError{Stack: "dev"}},
@@ -257,7 +257,7 @@ func TestEngineError(t *testing.T) {
 			}
 			c.f.operation = "update"
 			got := testStack(t).engineError(c.f, c.fail)
-			ignore := cmp.Options{cmpopts.IgnoreTypes(scale.Holder{}), cmpopts.IgnoreFields(scale.LockedError{}, "Stack", "Holders"), cmpopts.IgnoreFields(scale.UnavailableError{}, "Detail")}
+			ignore := cmp.Options{cmpopts.IgnoreTypes(scale.LockHolder{}), cmpopts.IgnoreFields(scale.LockedError{}, "Stack", "Holders"), cmpopts.IgnoreFields(scale.UnavailableError{}, "Detail")}
 			if diff := cmp.Diff(fmt.Sprintf("%T", c.want), fmt.Sprintf("%T", got)); diff != "" {
 				t.Fatalf("-want +got:\n%s", diff)
 			}

@@ -2,89 +2,33 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"os"
-	"path/filepath"
-	"time"
-
-	"github.com/gofrs/flock"
+	"slices"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/span"
-	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
-
-// lockFile is the directory's lock. All stacks that share a state directory, and so a program, share it.
-const lockFile = "lock"
-
-// lockInterval is how often a held lock is tried again.
-const lockInterval = 100 * time.Millisecond
 
 // Lock takes the directory's lock, waiting for it until ctx ends.
 func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err error) {
 	defer span.In(&ctx, "lock the directory")(&err)
-	unlock, ok, err := s.TryLock()
-	if err != nil || ok {
-		return unlock, err
-	}
-	lock := s.newLock()
-	observe(scale.Waiting{Lock: lock.Path()})
-	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
-		return nil, s.lockError(err)
+	unlock, err := s.dir.Lock(ctx, func(lock string) { observe(scale.Waiting{Lock: lock}) })
+	if err != nil {
+		return nil, err
 	}
 	s.file.FinishWriting()
-	return s.unlocking(lock), nil
-}
-
-// unlocking gives the lock back, and the files that were made under it to their owner.
-func (s *Stack) unlocking(lock *flock.Flock) func() {
-	return func() {
-		s.handOver()
-		_ = lock.Unlock()
-	}
+	return unlock, nil
 }
 
 // TryLock takes the directory's lock if it is free.
-func (s *Stack) TryLock() (func(), bool, error) {
-	if err := s.makeStateDir(); err != nil {
-		return nil, false, s.lockError(err)
-	}
-	lock := s.newLock()
-	ok, err := lock.TryLock()
-	if err != nil {
-		return nil, false, s.lockError(err)
-	}
-	s.handOver() // the lock too, for those who wait for it
+func (s *Stack) TryLock() (unlock func(), ok bool, err error) {
+	unlock, ok, err = s.dir.TryLock()
 	if ok {
-		s.removeLeftovers()
 		s.file.FinishWriting()
 	}
-	return s.unlocking(lock), ok, nil
+	return unlock, ok, err
 }
-
-func (s *Stack) newLock() *flock.Flock { return flock.New(filepath.Join(s.stateDir, lockFile)) }
-
-func (s *Stack) lockError(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	if setup, ok := errors.AsType[*scale.SetupError](err); ok {
-		return setup
-	}
-	return &scale.SetupError{Problem: "use the folder for pulumiscale's own files", Err: err,
-		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
-}
-
-// lockContent is a lock as the CLI writes it.
-type lockContent struct {
-	PID                int
-	Username, Hostname string
-	Timestamp          time.Time
-}
-
-// isHolder says whether the process that a lock names still runs on this machine, as far as that can be told.
-func isHolder(pid int) bool { return process.IsAlive(pid) && process.MayBeCLI(pid) }
 
 // seenLocked looks at the locks in the folder of a file backend, which takes no engine. It is nil if there are none, or
 // if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong with it.
@@ -93,18 +37,58 @@ func (s *Stack) seenLocked() *scale.LockedError {
 	if !ok {
 		return nil
 	}
-	host, _ := os.Hostname()
 	out := &scale.LockedError{Stack: s.Name(), Seen: true}
 	for _, file := range s.project.LockFiles(dir, s.name) {
-		var lock lockContent
-		if text, err := os.ReadFile(file); err != nil || json.Unmarshal(text, &lock) != nil || lock.Hostname == "" {
+		holder, err := cli.ReadLock(file)
+		if err != nil || holder.Host == "" {
 			return nil //nolint:nilerr // the engine tells what this means
 		}
-		dead := lock.Hostname == host && !isHolder(lock.PID)
-		out.Holders = append(out.Holders, scale.Holder{User: lock.Username, Host: lock.Hostname, PID: lock.PID, Since: lock.Timestamp, Dead: dead})
+		out.Holders = append(out.Holders, holder)
 	}
 	if len(out.Holders) == 0 {
 		return nil
 	}
 	return out
+}
+
+// unlock removes the stack's locks if engines of ours that have died left all of them behind, and says so in the error.
+// It must be called with the directory's lock held, so that nobody else who knows of these engines does the same a
+// moment later.
+func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe scale.Observe) {
+	records := s.dir.Records()
+	for _, holder := range locked.Holders {
+		if !slices.ContainsFunc(records, func(r *statedir.Record) bool { return r.Owns(holder) }) {
+			return
+		}
+	}
+	if len(locked.Holders) == 0 {
+		return
+	}
+	if _, err := s.ask(ctx, "remove the lock of a dead engine", "cancel", "--yes", "--stack", s.name); err != nil {
+		return
+	}
+	locked.Removed = true
+	observe(scale.LockRemoved{Holders: locked.Holders})
+}
+
+// unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil if
+// there is none. Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it
+// cannot read.
+func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
+	records := slices.DeleteFunc(s.dir.Records(), func(r *statedir.Record) bool { return !r.Damaged })
+	if len(records) == 0 {
+		return nil
+	}
+	if _, err := s.ask(ctx, "remove a damaged lock", "cancel", "--yes", "--stack", s.name); err != nil {
+		return nil //nolint:nilerr // it stays as it is
+	}
+	for _, r := range records {
+		r.Damaged = false
+		if r.Save() != nil || hasBegun(r) {
+			continue
+		}
+		r.Remove()
+	}
+	observe(scale.LockRemoved{})
+	return &scale.LockedError{Stack: s.Name(), Removed: true}
 }

@@ -6,119 +6,63 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-func lockable(t *testing.T) *Stack {
-	return &Stack{stateDir: filepath.Join(t.TempDir(), "state", ".pulumiscale")}
-}
-
-func TestLockLetsOneInAtATime(t *testing.T) {
-	one := lockable(t)
-	two := &Stack{stateDir: one.stateDir}
-	unlock, ok, err := one.TryLock()
+func TestWhoWaitsForTheDirectorysLockIsTold(t *testing.T) {
+	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
+	unlock, ok, err := s.TryLock()
 	if err != nil || !ok {
 		t.Fatalf("ok %v, error %v", ok, err)
 	}
-	if _, ok, err := two.TryLock(); err != nil || ok {
-		t.Errorf("a second one got in: error %v", err)
-	}
-	waiting, locked := make(chan scale.Event, 1), make(chan error)
-	var again func()
-	go func() {
-		var err error
-		again, err = two.Lock(context.Background(), func(e scale.Event) { waiting <- e })
-		locked <- err
-	}()
-	want := scale.Waiting{Lock: filepath.Join(one.stateDir, "lock")}
-	if diff := cmp.Diff(scale.Event(want), <-waiting); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	select {
-	case err := <-locked:
-		t.Errorf("it did not wait: %v", err)
-	default:
-	}
-	unlock()
-	if err := <-locked; err != nil {
-		t.Fatal(err)
-	}
-	again()
-	unlock, err = one.Lock(context.Background(), func(e scale.Event) { t.Errorf("a free lock is waited for: %v", e) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock()
-}
-
-func TestLockIsWaitedForUntilTheContextEnds(t *testing.T) {
-	s := lockable(t)
-	unlock, _, err := s.TryLock()
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer unlock()
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := s.Lock(ctx, func(scale.Event) { cancel() }); !errors.Is(err, context.Canceled) {
+	var told []scale.Event
+	if _, err := s.Lock(ctx, func(e scale.Event) { told = append(told, e); cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestLockKeepsItsFolderOutOfVersionControl(t *testing.T) {
-	s := lockable(t)
-	unlock, _, err := s.TryLock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock()
-	if diff := cmp.Diff("*\n", filestest.Content(t, filepath.Join(s.stateDir, ".gitignore"))); diff != "" {
+	if diff := cmp.Diff([]scale.Event{scale.Waiting{Lock: filepath.Join(s.dir.Path, "lock")}}, told); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-func TestLockInAFolderThatCannotBeMade(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
+func TestSeenLocked(t *testing.T) {
+	backend := t.TempDir()
+	t.Setenv("PULUMI_BACKEND_URL", "file://"+backend)
+	p := &project.Project{Dir: t.TempDir(), Project: &workspace.Project{Name: "demo"}}
+	s := &Stack{name: "dev", project: p}
+	if locked := s.seenLocked(); locked != nil {
+		t.Errorf("without a lock: %v", locked)
+	}
+	locks := filepath.Join(backend, ".pulumi", "locks", "organization", "demo", "dev")
+	if err := os.MkdirAll(locks, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s := &Stack{stateDir: filepath.Join(file, "state")}
-	var setup *scale.SetupError
-	if _, err := s.Lock(context.Background(), scale.Unobserved); !errors.As(err, &setup) || setup.Hint == "" {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestLockRemovesWhatWasLeftBehind(t *testing.T) {
-	s := lockable(t)
-	s.name = "dev"
-	if err := s.makeStateDir(); err != nil {
-		t.Fatal(err)
-	}
-	updates := filepath.Join(s.home(), updatesFolder)
-	unfinished, err := newFolder(updates)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := s.newRecord("id", []string{"worker"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := filepath.Join(updates, copyPrefix+"1") // nobody knows who has made it
-	if err := os.Mkdir(other, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	unlock, _, err := s.TryLock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	for dir, want := range map[string]bool{unfinished: false, kept.dir: true, other: true} {
-		if _, err := os.Stat(dir); (err == nil) != want {
-			t.Errorf("%s: %v", filepath.Base(dir), err)
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(locks, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
+	}
+	write("a.json", `{"pid":4711,"username":"ci","hostname":"elsewhere","timestamp":"2026-03-04T12:00:00Z"}`)
+	want := &scale.LockedError{Stack: "dev", Seen: true, Holders: []scale.LockHolder{
+		{User: "ci", Host: "elsewhere", PID: 4711, Since: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)},
+	}}
+	if diff := cmp.Diff(want, s.seenLocked()); diff != "" {
+		t.Error(diff)
+	}
+	write("b.json", "") // only the engine can explain it
+	if locked := s.seenLocked(); locked != nil {
+		t.Errorf("with a damaged lock: %v", locked)
+	}
+	t.Setenv("PULUMI_BACKEND_URL", "s3://state")
+	if locked := s.seenLocked(); locked != nil {
+		t.Errorf("of another backend: %v", locked)
 	}
 }

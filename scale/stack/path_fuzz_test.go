@@ -34,7 +34,7 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 		// Beside the odd folder there is one for each way in which its name may be read as a pattern.
 		root := t.TempDir()
 		state, backend, program := filepath.Join(root, name, name), filepath.Join(root, name, "backend"+name), filepath.Join(root, name, "program"+name)
-		theirs := filepath.Join(state, copyPrefix+name)
+		theirs := filepath.Join(state, "pulumiscale-"+name)
 		for _, dir := range []string{state, program, theirs, filepath.Join(root, "a"), filepath.Join(root, "ab"), filepath.Join(root, "x")} {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Skip(err)
@@ -64,11 +64,14 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.newRecord("id", []string{"worker"})
+		r, err := s.dir.NewRecord("id", []string{"worker"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		left, err := newFolder(filepath.Dir(r.dir))
+		left, err := s.dir.NewRecord("id", nil)
+		if err == nil {
+			err = os.Remove(filepath.Join(left.Dir, "update.json"))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,21 +80,21 @@ func FuzzNoPathIsAPattern(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer unlock()
-		if found := s.records(); len(found) != 1 || found[0].dir != r.dir {
+		if found := s.dir.Records(); len(found) != 1 || found[0].Dir != r.Dir {
 			t.Errorf("%d records", len(found))
 		}
-		if _, err := os.Stat(left); err == nil {
+		if _, err := os.Stat(left.Dir); err == nil {
 			t.Error("what a killed process has left is still there")
 		}
 		if _, err := os.Stat(theirs); err != nil {
 			t.Errorf("removed: %v", err)
 		}
-		r.started(1 << 22)
-		if !r.owns(scale.Holder{Host: r.Host, PID: 1 << 22, Since: time.Now()}) {
+		r.Begin(1 << 22)
+		if !r.Owns(scale.LockHolder{Host: r.Host, PID: 1 << 22, Since: time.Now()}) {
 			t.Error("its lock is not known")
 		}
-		r.remove()
-		if found := s.records(); len(found) > 0 {
+		r.Remove()
+		if found := s.dir.Records(); len(found) > 0 {
 			t.Error("a record cannot be removed")
 		}
 	})

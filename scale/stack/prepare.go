@@ -17,12 +17,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // engineProcess is an engine that was started for an update.
 type engineProcess struct {
 	change scale.Change
-	record *record
+	record *statedir.Record
 	child  *cli.Invocation
 	// gate keeps the configuration from it; nil if it has the configuration.
 	gate *process.Gate
@@ -70,7 +71,7 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 // error, because its cause may have passed.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
-		if e.isFor(change) && process.IsAlive(e.record.pid) && s.admit(e) == nil {
+		if e.isFor(change) && process.IsAlive(e.record.PID) && s.admit(e) == nil {
 			return e, nil
 		}
 		e.end()
@@ -88,9 +89,9 @@ func (e *engineProcess) isFor(change scale.Change) bool {
 
 // launch makes the record of an update and starts its engine. A gated engine waits for its configuration.
 func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err error) {
-	r, err := s.newRecord(change.ID, change.Pools, change.Unsettled...)
+	r, err := s.dir.NewRecord(change.ID, change.Pools, change.Unsettled...)
 	if err != nil {
-		return nil, s.lockError(err)
+		return nil, err
 	}
 	e := &engineProcess{change: change, record: r}
 	defer func() {
@@ -100,25 +101,25 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	}()
 	var inherits []*os.File
 	if gated {
-		if e.gate, err = process.NewGate(s.file.CopyIn(r.dir)); err == nil {
+		if e.gate, err = process.NewGate(s.file.CopyIn(r.Dir)); err == nil {
 			inherits = e.gate.Files()
 		}
 	} else {
-		err = s.file.CopyTo(r.dir, change)
+		err = s.file.CopyTo(r.Dir, change)
 	}
 	if err != nil {
 		return nil, err
 	}
 	e.child, err = s.start(operation{
 		args: []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(change.ID, change)},
-		dir:  r.dir,
-		call: cli.Call{Tie: r.tie(), Files: inherits, Started: r.started},
+		dir:  r.Dir,
+		call: cli.Call{Tie: r.Tie(), Files: inherits, Started: r.Begin},
 	}, change)
 	if err != nil {
 		return nil, err
 	}
 	e.sentry = process.WatchOver(e.child.Process())
-	s.handOver() // whoever comes after a crash must be able to read it
+	s.dir.HandOver() // whoever comes after a crash must be able to read it
 	return e, nil
 }
 
@@ -144,7 +145,7 @@ func (e *engineProcess) end() {
 	if e.gate != nil {
 		e.gate.Close()
 	}
-	e.record.remove()
+	e.record.Remove()
 }
 
 // operation is one run of the engine.
@@ -158,7 +159,7 @@ type operation struct {
 
 // start starts the engine on a change.
 func (s *Stack) start(op operation, change scale.Change) (*cli.Invocation, error) {
-	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, eventFile),
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, statedir.EventFile),
 		"--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
 		args = append(args, "--target", target)
@@ -186,7 +187,7 @@ func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.
 	f.opened = s.afterSilence(func() { stop(errSilent) }, func() { process.Kill(child.Process()) })
 	defer f.opened()
 	ended, followed := make(chan struct{}), make(chan error, 1)
-	go func() { followed <- f.follow(filepath.Join(dir, eventFile), ended) }()
+	go func() { followed <- f.follow(filepath.Join(dir, statedir.EventFile), ended) }()
 	start := time.Now()
 	stdout, stderr, code, err := child.Wait(ctx)
 	close(ended)

@@ -46,7 +46,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 // folders are those of records in the state directory.
 func (e engine) folders() []string {
-	updates := filepath.Join(e.home(), updatesFolder)
+	updates := filepath.Join(e.dir.Home(), "updates")
 	var found []string
 	for _, name := range files.Names(updates) {
 		found = append(found, filepath.Join(updates, name))
@@ -146,11 +146,11 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 				}
 			}
 			end := e.prepare(toFive())
-			waiting := e.records()[0]
+			waiting := e.dir.Records()[0]
 			if err := c.play(e, end); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the engine has ended", func() bool { return !process.IsAlive(waiting.pid) })
+			eventually(t, "the engine has ended", func() bool { return !process.IsAlive(waiting.PID) })
 			if left := e.folders(); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
@@ -166,11 +166,11 @@ func TestPreparedEngineEndsUnused(t *testing.T) {
 func TestPreparedEngineThatHasDiedIsReplaced(t *testing.T) {
 	e := newEngine(t)
 	defer e.prepare(toFive())()
-	waiting := e.records()[0]
-	if err := syscall.Kill(-waiting.pid, syscall.SIGKILL); err != nil {
+	waiting := e.dir.Records()[0]
+	if err := syscall.Kill(-waiting.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the engine has ended", func() bool { return !process.IsAlive(waiting.pid) })
+	eventually(t, "the engine has ended", func() bool { return !process.IsAlive(waiting.PID) })
 	if _, err := e.Update(context.Background(), toFive(), scale.Unobserved); err != nil {
 		t.Fatal(err)
 	}

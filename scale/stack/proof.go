@@ -1,19 +1,15 @@
 package stack
 
 import (
-	"encoding/json"
 	"errors"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
-	fastjson "github.com/go-json-experiment/json"
-	"github.com/natefinch/atomic"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // proofs keeps what is proved of the stack, with what it rests on, for as long as none of that changes: a proof costs a
@@ -33,29 +29,8 @@ type proofs struct {
 	recalled bool
 }
 
-// keptProof is a proof as it is kept, in memory and in a file of the state directory.
-type keptProof struct {
-	// Format is proofFormat. Stack and Backend say whose proof it is.
-	Format  int    `json:"format"`
-	Stack   string `json:"stack"`
-	Backend string `json:"backend"`
-
-	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If nobody
-	// can tell how that was, it is how the stack was first read after it; empty before that.
-	State string `json:"state,omitempty"`
-	// Files and Rest are the basis.
-	Files map[string]string `json:"files"`
-	Rest  string            `json:"rest"`
-	// Written are files that updates have been found to write, and Filled the folders in which they make and remove
-	// some. Suspected are files that have changed while an update ran; the next proof tells what they are.
-	Written   []string `json:"written,omitempty"`
-	Filled    []string `json:"filled,omitempty"`
-	Suspected []string `json:"suspected,omitempty"`
-}
-
-// proofFormat changes with the meaning of anything in the file.
-const proofFormat = 1
+// keptProof is the proof that is kept, with what it rests on.
+type keptProof statedir.KeptProof
 
 // Proof is what is proved of the stack as it was read.
 func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
@@ -87,16 +62,8 @@ func (s *Stack) keptProof() *keptProof {
 		return s.proofs.kept
 	}
 	s.proofs.recalled = true
-	text, err := os.ReadFile(s.proofFile())
-	var kept keptProof
-	if err == nil && fastjson.Unmarshal(text, &kept) == nil && kept.Format == proofFormat && kept.Stack == s.name && kept.Backend == s.project.BackendIdentity() {
-		s.proofs.kept = &kept
-	}
+	s.proofs.kept = (*keptProof)(s.dir.Proof())
 	return s.proofs.kept
-}
-
-func (s *Stack) proofFile() string {
-	return filepath.Join(s.home(), "proof.json")
 }
 
 // holds says whether the proof is about the stack as it was read.
@@ -152,10 +119,8 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 	if err != nil || s.proofs.told != proof.Basis || before.rest != now.rest {
 		return false
 	}
-	kept := &keptProof{
-		Format: proofFormat, Stack: s.name, Backend: s.project.BackendIdentity(),
-		Proof: *proof, State: snap.Stamp.State, Files: now.files, Rest: now.rest,
-	}
+	kept := (*keptProof)(s.dir.NewProof())
+	kept.Proof, kept.State, kept.Files, kept.Rest = *proof, snap.Stamp.State, now.files, now.rest
 	last := s.keptProof()
 	if last != nil {
 		kept.Written, kept.Filled, kept.Suspected = last.Written, last.Filled, last.Suspected
@@ -167,7 +132,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 	kept.acquit()
 	s.proofs.kept = kept
 	if lasting {
-		s.saveProof()
+		s.dir.KeepProof((*statedir.KeptProof)(kept))
 	}
 	return true
 }
@@ -176,7 +141,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 func (s *Stack) suspect(before, after basis, paths []string) {
 	k := s.keptProof()
 	if k == nil {
-		k = &keptProof{Format: proofFormat, Stack: s.name, Backend: s.project.BackendIdentity()}
+		k = (*keptProof)(s.dir.NewProof())
 		s.proofs.kept = k
 	}
 	for _, path := range paths {
@@ -229,23 +194,5 @@ func (s *Stack) carryProof(head, state string, before, after basis) {
 			kept.Proof.Pools = pools
 		}
 	}
-	s.saveProof()
-}
-
-// saveProof leaves the proof for the next process. If that fails, the next process makes it again. s.proofs.mu must be
-// held.
-func (s *Stack) saveProof() {
-	text, err := json.Marshal(s.proofs.kept)
-	if err != nil {
-		return
-	}
-	file, err := os.CreateTemp(s.home(), "proof-*.tmp")
-	if err != nil {
-		return
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // if all went well, it is not there any more
-	_, err = file.Write(text)
-	if closed := file.Close(); err == nil && closed == nil {
-		_ = atomic.ReplaceFile(file.Name(), s.proofFile())
-	}
+	s.dir.KeepProof((*statedir.KeptProof)(s.proofs.kept))
 }

@@ -65,7 +65,7 @@ func (e engine) knows(snap *scale.Snapshot) bool {
 // next is the stack in the next process.
 func (e engine) next() engine {
 	old := e.Stack
-	e.Stack = &Stack{name: old.name, command: old.command, project: old.project, stateDir: old.stateDir, file: old.file}
+	e.Stack = &Stack{name: old.name, command: old.command, project: old.project, dir: old.dir, file: old.file}
 	return e
 }
 
@@ -128,13 +128,13 @@ func TestOnlyItsOwnProofIsRecalled(t *testing.T) {
 		want bool
 	}{
 		{"as it was left", func(*testing.T, engine) {}, true},
-		{"of another stack", func(_ *testing.T, e engine) { e.name = "other/dev" }, false},
+		{"of another stack", func(_ *testing.T, e engine) { e.setName("other/dev") }, false},
 		{"of another backend", func(t *testing.T, _ engine) { t.Setenv("PULUMI_BACKEND_URL", "file:///elsewhere") }, false},
 		{"of another version", func(t *testing.T, e engine) { e.replaceInProof(`"format":1`, `"format":0`) }, false},
 		{"torn", func(t *testing.T, e engine) { e.replaceInProof(`}`, ``) }, false},
-		{"empty", func(t *testing.T, e engine) { e.replaceInProof(filestest.Content(t, e.proofFile()), "") }, false},
+		{"empty", func(t *testing.T, e engine) { e.replaceInProof(filestest.Content(t, e.kept("proof.json")), "") }, false},
 		{"not there", func(t *testing.T, e engine) {
-			if err := os.Remove(e.proofFile()); err != nil {
+			if err := os.Remove(e.kept("proof.json")); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
@@ -159,11 +159,11 @@ func TestOnlyItsOwnProofIsRecalled(t *testing.T) {
 
 func (e engine) replaceInProof(old, with string) {
 	e.t.Helper()
-	text := filestest.Content(e.t, e.proofFile())
+	text := filestest.Content(e.t, e.kept("proof.json"))
 	if !strings.Contains(text, old) {
 		e.t.Fatalf("no %s in %s", old, text)
 	}
-	if err := os.WriteFile(e.proofFile(), []byte(strings.ReplaceAll(text, old, with)), 0o600); err != nil {
+	if err := os.WriteFile(e.kept("proof.json"), []byte(strings.ReplaceAll(text, old, with)), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -181,7 +181,7 @@ func TestAProofThatIsNotLastingIsForThisProcessAlone(t *testing.T) {
 // A proof whose file cannot be written is made again by the next process, and that is all.
 func TestAProofThatCannotBeSavedIsKept(t *testing.T) {
 	e, snap := ground(t), read("1")
-	e.stateDir = filepath.Join(e.stateDir, "nowhere")
+	e.dir.Path = filepath.Join(e.dir.Path, "nowhere")
 	if !e.keeps(snap, nothing, true) || !e.knows(snap) || e.next().knows(snap) {
 		t.Error("it was not kept, or by the next process too")
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/blang/semver"
 	fastjson "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
@@ -21,29 +22,38 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// askName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known.
+// findName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known.
 // On Pulumi Cloud that is its whole name, because the short one means the stack of the default organisation, which may
 // be another.
-func (s *Stack) askName(ctx context.Context) error {
-	s.name = s.options.Stack
-	if s.name == "" {
-		s.name = s.project.SelectedStack(s.command.Version())
+func (s *Stack) findName(ctx context.Context) error {
+	var version semver.Version
+	if s.command != nil {
+		version = s.command.Version()
 	}
-	if s.name != "" {
+	if known := cmp.Or(s.options.Stack, s.project.SelectedStack(version)); known != "" {
+		s.setName(known)
 		return nil
+	}
+	if s.command == nil {
+		return &scale.SetupError{Problem: "which stack is selected cannot be told without the Pulumi CLI", Hint: "name one with --stack"}
 	}
 	out, err := s.ask(ctx, "find the selected stack", "stack", "--show-name", "--fully-qualify-stack-names")
 	if err != nil {
 		return err
 	}
-	s.name = strings.TrimSpace(out)
-	if short, managed := strings.CutPrefix(s.name, project.OnlyOrganization+"/"+string(s.project.Name)+"/"); managed {
-		s.name = short
+	name := strings.TrimSpace(out)
+	if short, managed := strings.CutPrefix(name, project.OnlyOrganization+"/"+string(s.project.Name)+"/"); managed {
+		name = short
 	}
+	s.setName(name)
 	return nil
 }
+
+// setName says which stack it is.
+func (s *Stack) setName(name string) { s.name, s.dir.Stack = name, name }
 
 // ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: a
 // command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
@@ -165,6 +175,33 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 	return &snap, s.fill(&snap, state)
 }
 
+// Expected is what was read last, or what the last update of ours has left, unless the backend shows that another
+// update came after it.
+func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
+	ended, busy := s.left()
+	snap, certain, err := s.expected(ended, busy, s.stamp(context.Background()))
+	if err != nil {
+		return nil, false
+	}
+	return snap, certain
+}
+
+// expected is what is to be expected if the backend has that stamp, those updates of ours have ended and those are
+// under way. The error says that the configuration file cannot be read.
+func (s *Stack) expected(ended []*statedir.Record, busy []scale.LockHolder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
+	last := s.last.Load()
+	if last == nil || last.Stamp.History != stamp.History || len(ended) > 0 {
+		return nil, false, nil
+	}
+	certain = stamp != (scale.Stamp{}) && last.Stamp == stamp
+	if !certain && len(busy) > 0 {
+		return nil, false, nil
+	}
+	snap := *last
+	snap.Unsettled, snap.Unverified, snap.Busy = nil, nil, busy
+	return &snap, certain, s.fillFile(&snap)
+}
+
 // fill puts what the state and the configuration file say into a snapshot that has the rules.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 	snap.Resources, snap.DependsOn, snap.Dependencies = state.resources, state.dependsOn, state.dependencies
@@ -191,6 +228,14 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
 	return nil
+}
+
+// remember keeps what an update of ours has left, for this process and the next; nil means that it is not known.
+func (s *Stack) remember(snap *scale.Snapshot) {
+	s.last.Store(snap)
+	if snap != nil {
+		s.dir.Remember(snap)
+	}
 }
 
 // readBoth reads the state and the first page of the history at the same time.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
@@ -100,3 +103,37 @@ func (s *Stack) setSecret(ctx context.Context, key, value string, more ...string
 	}
 	return nil
 }
+
+// probeKey is a key that nobody uses, in a private copy of the configuration file.
+const probeKey = "pulumiscale:doctor"
+
+// TrySecrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt it: a configuration
+// without a secret could be read with any passphrase. It reads no other values than those of the keys.
+func (s *Stack) TrySecrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
+	dir, err := newTemporaryFolder()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := s.file.CopyTo(dir, scale.Change{}); err != nil {
+		return nil, err
+	}
+	file := s.file
+	file.Path = s.file.CopyIn(dir)
+	asking, stop := s.untilSilent(ctx)
+	err = s.setSecret(asking, probeKey, "sound", "--config-file", file.Path)
+	stop()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, s.silent("encrypt a value")
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := s.configValues(ctx, file, append(slices.Clone(keys), probeKey), "--config-file", file.Path)
+	delete(values, probeKey)
+	return values, err
+}
+
+// IsKeptRemotely says whether an error of [Stack.TrySecrets] is that the service keeps the stack's configuration, and
+// not a file.
+func IsKeptRemotely(err error) bool { return err != nil && keptRemotely.MatchString(err.Error()) }

@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // Options say which stack to open, and how to work on it.
@@ -56,7 +56,7 @@ func (o Options) parallel() int {
 type Stack struct {
 	options  Options
 	name     string
-	stateDir string
+	dir      statedir.Dir
 	project  *project.Project
 	file     configfile.File
 	command  *cli.Command
@@ -70,12 +70,15 @@ type Stack struct {
 	last atomic.Pointer[scale.Snapshot]
 }
 
-var _ scale.Stack = (*Stack)(nil)
+var (
+	_ scale.Stack      = (*Stack)(nil)
+	_ scale.HoldKeeper = (*Stack)(nil)
+)
 
 // Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
 // is a [*scale.SetupError], or that of ctx.
 func Open(ctx context.Context, options Options) (*Stack, error) {
-	project, err := project.Find(options.Dir)
+	program, err := project.Find(options.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -83,24 +86,35 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{options: options, project: project, command: command, stateDir: options.StateDir}
-	if s.stateDir == "" {
-		s.stateDir = filepath.Join(project.Dir, defaultStateDir)
-	}
-	if s.stateDir, err = filepath.Abs(s.stateDir); err != nil { // the CLI works in the program's directory, and is told of files in it
-		return nil, &scale.SetupError{Problem: "find the state directory", Err: err}
-	}
-	if err := s.command.Check(ctx); err != nil {
+	dir, err := statedir.Find(options.StateDir, program)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.askName(ctx); err != nil {
+	if err := command.Check(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.checkStateDir(); err != nil {
-		return nil, s.lockError(err)
+	s, err := Assemble(ctx, options, command, dir)
+	if err != nil {
+		return nil, err
 	}
-	s.file = configfile.File{Path: project.ConfigFile(s.name), Project: project.Project, StateDir: s.home(), FormerDir: s.stateDir}
-	s.last.Store(s.recall())
+	if err := s.dir.Check(); err != nil {
+		return nil, err
+	}
+	s.file.StateDir, s.file.FormerDir = s.dir.Home(), s.dir.Path
+	s.last.Store(s.dir.Recall())
+	return s, nil
+}
+
+// Assemble is the stack of parts that have been found: the CLI, and a state directory that knows the program. It finds
+// the stack's name and nothing else, so that one can look at a stack that Open would refuse. Nothing must be changed by
+// it. Without a CLI, which is nil then, only the name asked for and the selected one are known, and the methods that need
+// the CLI must not be called. The error is a [*scale.SetupError], or that of ctx.
+func Assemble(ctx context.Context, options Options, command *cli.Command, dir statedir.Dir) (*Stack, error) {
+	s := &Stack{options: options, project: dir.Program, command: command, dir: dir}
+	if err := s.findName(ctx); err != nil {
+		return nil, err
+	}
+	s.file = configfile.File{Path: s.project.ConfigFile(s.name), Project: s.project.Project}
 	return s, nil
 }
 
@@ -115,3 +129,19 @@ func (s *Stack) ConfigFile() string { return s.file.Path }
 
 // Write puts the settings into the stack's configuration file, atomically.
 func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(settings) }
+
+// StateDir is the stack's own folder in the state directory. It is made if it is missing, and kept out of version
+// control.
+func (s *Stack) StateDir() (string, error) { return s.dir.Make() }
+
+// FormerStateDir is where a version before kept the journal of this stack, if it kept one; empty if what it left there
+// is another stack's.
+func (s *Stack) FormerStateDir() string { return s.dir.Former() }
+
+// Holds are the holds in the state directory, which all processes that use it share.
+func (s *Stack) Holds() (scale.Holds, error) { return s.dir.Holds() }
+
+// ChangeHolds replaces the holds by what change makes of them, atomically.
+func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	return s.dir.ChangeHolds(change)
+}

@@ -99,7 +99,7 @@ func (t traces) stamp() scale.Stamp {
 // with the project in it or, in old backends, without. ok is false if there is not exactly one such file, as for a
 // moment while it is replaced.
 func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool) {
-	id := s.identity()
+	id := s.dir.Identity()
 	project, stack := id.Project, id.Stack
 	for _, at := range []string{filepath.Join(project, stack), stack} {
 		for _, compressed := range []string{"", ".gz", ".zst"} {

@@ -103,7 +103,7 @@ func TestStampIsOfTheStackThatTheCLIUses(t *testing.T) {
 			f := inFolder(t)
 			f.remove("stacks")
 			e := newEngine(t)
-			e.name = c.stack
+			e.setName(c.stack)
 			if got := e.stamp(context.Background()); got != (scale.Stamp{}) {
 				t.Errorf("there is no stack: %+v", got)
 			}
@@ -139,7 +139,7 @@ func TestReadAsksNothingWhereNothingWasWritten(t *testing.T) {
 		{"an update", rulesOutput, func(_ engine, f folder) { f.put("history/demo/dev/dev-2.history.json", "{}") }, true},
 		{"something, for a moment", rulesOutput, func(_ engine, f folder) { f.remove("stacks/demo/dev.json") }, true},
 		{"nothing, but an update of ours was cut off", rulesOutput, func(e engine, f folder) {
-			if _, err := e.newRecord("pulumiscale/1", []string{"worker"}); err != nil {
+			if _, err := e.dir.NewRecord("pulumiscale/1", []string{"worker"}); err != nil {
 				f.t.Fatal(err)
 			}
 		}, true},

@@ -39,7 +39,7 @@ func (k *keptElsewhere) open(ctx context.Context, s *Stack) *storage.Storage {
 		return k.storage
 	}
 	k.tried = true
-	address, id := s.project.CurrentBackend(), s.identity()
+	address, id := s.project.CurrentBackend(), s.dir.Identity()
 	if id.Organization != "" && id.Organization != project.OnlyOrganization {
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 // Preview runs the change in the engine without doing it.
 func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "preview")(&err)
-	dir, err := temporaryFolder()
+	dir, err := newTemporaryFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +66,13 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	running, stop := s.interruptible(ctx)
 	defer stop()
 	from := s.departure(change)
-	s.forget()
+	s.dir.Forget()
 	f := newFollower("update", change.Message, observe)
 	f.known = s.knownURNs(change.Targets)
 	last := lastMoment{stop: stop}
 	f.locked = func() { last.end(f, s.staleAtLock(running, from, decided, change, engine)) }
 	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
-	err = s.attend(running, f, engine.record.dir, engine.child)
+	err = s.attend(running, f, engine.record.Dir, engine.child)
 	engine.sentry.Relieve()
 	if err == nil {
 		s.arrive(context.WithoutCancel(ctx), from)
@@ -145,13 +145,13 @@ func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 	if began {
 		s.settle(r)
 	}
-	doubtful := began && (r.doubts() || err != nil && f.touched(engine.change.Targets))
+	doubtful := began && (r.HasDoubts() || err != nil && f.touched(engine.change.Targets))
 	switch {
 	case !doubtful && !f.unclean:
-		r.remove()
+		r.Remove()
 	case f.unclean:
 		r.Damaged, r.Unclean = f.damaged, true
-		_ = r.save() // otherwise the lock is not recognised as ours, and stays
+		_ = r.Save() // otherwise the lock is not recognised as ours, and stays
 	}
 }
 
@@ -184,4 +184,14 @@ func (s *Stack) previous(ctx context.Context, change scale.Change) (string, erro
 		own = -1
 	}
 	return head(entries[own+1:]), err
+}
+
+// newTemporaryFolder makes a folder for this process in the system's folder for such things. Its path is absolute: the
+// CLI works in another directory.
+func newTemporaryFolder() (string, error) {
+	dir, err := os.MkdirTemp("", "pulumiscale-")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
 }

@@ -21,8 +21,8 @@ const (
 func cloudWatch() Dialect {
 	return Dialect{
 		Name: sourceCloudWatch, Sender: "CloudWatch through SNS", Counted: alarmCounted, Paths: []string{alarmPath},
-		Media: append(inJSON(), "text/plain"), // Amazon SNS sends its JSON as text/plain
-		Proof: BySNS, Header: SNSRawDelivery,
+		Media:     append(inJSON(), "text/plain"), // Amazon SNS sends its JSON as text/plain
+		Signature: SignedBySNS, Header: SNSRawDelivery,
 		Is:   func(o Object) bool { return o.Has("TopicArn") && o.Has("Type") },
 		Like: "an Amazon SNS message", Decode: decodeCloudWatch,
 	}

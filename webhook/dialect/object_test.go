@@ -85,7 +85,7 @@ func TestWrongDialect(t *testing.T) {
 					}
 				}
 				field := "body"
-				if d.Proof == BySNS {
+				if d.Signature == SignedBySNS {
 					field = "Message"
 				}
 				refused(t, err, field, "is "+like)

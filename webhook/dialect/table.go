@@ -20,8 +20,8 @@ type Dialect struct {
 	// Media are the media types that its bodies have. MediaHint says what to do about a body of another one.
 	Media     []string
 	MediaHint string
-	// Proof is how it is proved, besides the token, that the payload is the sender's.
-	Proof Proof
+	// Signature says who signs the payload, so that it is known to be the sender's.
+	Signature Signature
 	// Header is a header that only this dialect's requests have, whatever is in the body. It may be empty.
 	Header string
 	// Is says whether a body seems to be of this dialect. It does not say that the body is valid.
@@ -31,18 +31,18 @@ type Dialect struct {
 	// A Direct dialect asks for a count or a delta itself. Its request is not turned away on what was read before it
 	// came. It may be answered when the scaling is done, or with what the scaling would do.
 	Direct bool
-	// Decode reads a body, which the proof has let through. The error is a [*BadRequestError].
+	// Decode reads a body, whose signature has been checked. The error is a [*BadRequestError].
 	Decode func(Body, Route) (Delivery, error)
 }
 
-// Proof is how it is proved, besides the token that every request bears, that a payload is the sender's.
-type Proof int
+// Signature says who signs a payload, besides the token that every request bears.
+type Signature int
 
 const (
-	// ByToken is the proof of a sender that signs nothing: the token is all.
-	ByToken Proof = iota
-	// BySNS is the signature of Amazon SNS, in whose envelope the payload stands.
-	BySNS
+	// Unsigned is a payload that nobody signs: the token is all.
+	Unsigned Signature = iota
+	// SignedBySNS is a payload in an envelope that Amazon SNS signs.
+	SignedBySNS
 )
 
 // Table is the table of all dialects. The last dialect of a path takes what no other one there is recognized by. A body

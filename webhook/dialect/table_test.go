@@ -43,7 +43,7 @@ func TestPayloadsAreRecognized(t *testing.T) {
 	for _, in := range Inboxes() {
 		for _, d := range in.dialects() {
 			files := payloads(t, d)
-			if d.Proof == BySNS {
+			if d.Signature == SignedBySNS {
 				files, _ = filepath.Glob("../sns/testdata/messages/*.json")
 			}
 			for _, file := range files {

@@ -112,6 +112,12 @@ func (p *Project) ConfigFile(stack string) string {
 	return workspace.ProjectStackPath(p.Path, p.Project, tokens.QName(name))
 }
 
+// IsConfigFile says whether a file's name is that of the configuration of a stack, of whichever.
+func IsConfigFile(name string) bool {
+	stack, isConfig := strings.CutPrefix(name, "Pulumi.")
+	return isConfig && strings.Contains(stack, ".")
+}
+
 // Commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
 func (p *Project) Commit() string {
 	repository, err := gitutil.GetGitRepository(p.Dir)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,4 +71,17 @@ func (s Script) Begin(ctx context.Context) <-chan Ran {
 		out <- r
 	}()
 	return out
+}
+
+// Running is the number of a process that has the name of the Pulumi CLI, and runs until the test ends.
+func Running(t *testing.T) int {
+	t.Helper()
+	s := New(t, "echo $$ >told; read line <tell")
+	end := s.Begin(context.Background())
+	pid, err := strconv.Atoi(s.Told(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Tell(t, "end"); <-end })
+	return pid
 }

@@ -20,8 +20,47 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
-// masked is what the engine's events have in the place of a secret. It does not tell whether two secrets are the same.
-const masked = "[secret]"
+// propertyDiffs lists what a step changes in the resource's inputs: by the provider's detailed diff if it gives one,
+// else by the names of the changed properties.
+func propertyDiffs(m apitype.StepEventMetadata) []scale.PropertyDiff {
+	if m.Old == nil || m.New == nil {
+		return nil
+	}
+	before, after := resource.NewPropertyMapFromMap(m.Old.Inputs), resource.NewPropertyMapFromMap(m.New.Inputs)
+	if len(m.DetailedDiff) == 0 {
+		out := make([]scale.PropertyDiff, len(m.Diffs))
+		for i, name := range m.Diffs {
+			out[i] = propertyDiff(name, before, after, slices.Contains(m.Keys, name))
+		}
+		return out
+	}
+	out := make([]scale.PropertyDiff, 0, len(m.DetailedDiff))
+	for _, path := range slices.Sorted(maps.Keys(m.DetailedDiff)) {
+		d := m.DetailedDiff[path]
+		from := before
+		if !d.InputDiff {
+			from = resource.NewPropertyMapFromMap(m.Old.Outputs)
+		}
+		out = append(out, propertyDiff(path, from, after, strings.HasSuffix(string(d.Kind), "replace")))
+	}
+	return out
+}
+
+func propertyDiff(path string, before, after resource.PropertyMap, replaces bool) scale.PropertyDiff {
+	return scale.PropertyDiff{Path: path, Old: valueAt(before, path), New: valueAt(after, path), Replaces: replaces}
+}
+
+func valueAt(properties resource.PropertyMap, path string) any {
+	parsed, err := resource.ParsePropertyPath(path)
+	if err != nil {
+		return nil
+	}
+	value, ok := parsed.Get(resource.NewProperty(properties))
+	if !ok {
+		return nil
+	}
+	return value.Mappable()
+}
 
 // isPerpetual says whether a step updates a resource to which the program gives the very inputs that it has: its
 // provider nevertheless finds a difference, every time. If a secret may be what differs, nothing is known.
@@ -31,10 +70,10 @@ func isPerpetual(m apitype.StepEventMetadata) bool {
 	}
 	changed := slices.Concat(m.Diffs, slices.Collect(maps.Keys(m.DetailedDiff)))
 	if len(changed) == 0 {
-		return !strings.Contains(configfile.JSON(m.New.Inputs), masked)
+		return !isMasked([]byte(configfile.JSON(m.New.Inputs)))
 	}
 	inputs := resource.NewPropertyMapFromMap(m.New.Inputs)
-	return !slices.ContainsFunc(changed, func(path string) bool { return strings.Contains(configfile.JSON(valueAt(inputs, path)), masked) })
+	return !slices.ContainsFunc(changed, func(path string) bool { return isMasked([]byte(configfile.JSON(valueAt(inputs, path)))) })
 }
 
 // changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the

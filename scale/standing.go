@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Status is a pool as it stands.
-type Status struct {
+// Standing is a pool as it stands.
+type Standing struct {
 	Rule Rule
 	// Count is the present count; nil if it is not known.
 	Count *int
@@ -35,55 +35,55 @@ type Status struct {
 	Unverified *Doubt
 	// Metrics are what is known of the rule's metrics, in the rule's order, and MetricsWant is what would become of their
 	// wish now; both are nil if the rule has none, or if nobody looks at them here.
-	Metrics     []MetricStatus
+	Metrics     []MetricStanding
 	MetricsWant *Decision
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil if it can.
 	Err error
 }
 
-// Status tells how the pool of one of the rules stands. It does not tell of drift in the configuration file: see
+// Standing tells how the pool of one of the rules stands. It does not tell of drift in the configuration file: see
 // [scaler.Drifts].
-func (s *Snapshot) Status(rule Rule, now time.Time) Status {
+func (s *Snapshot) Standing(rule Rule, now time.Time) Standing {
 	pool, err := s.Pool(rule)
-	status := Status{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
-	status.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
-	status.Hold = s.Holds.On(rule.Pool, now)
+	standing := Standing{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
+	standing.Unsettled = slices.Contains(s.Unsettled, rule.Pool) || len(s.lostCreations(rule)) > 0
+	standing.Hold = s.Holds.On(rule.Pool, now)
 	if d, doubtful := s.Unverified[rule.Pool]; doubtful {
-		status.Unverified = &d
+		standing.Unverified = &d
 	}
-	status.UpUntil = cooldownEnd(rule.Cooldown, pool, Up, now)
-	status.DownUntil = cooldownEnd(rule.Cooldown, pool, Down, now)
+	standing.UpUntil = cooldownEnd(rule.Cooldown, pool, Up, now)
+	standing.DownUntil = cooldownEnd(rule.Cooldown, pool, Down, now)
 	if metrics, looked := s.Metrics[rule.Pool]; looked && err == nil {
-		status.Metrics = metrics.statuses(rule, pool.Count, now)
+		standing.Metrics = metrics.standings(rule, pool.Count, now)
 		want := Decide(rule, pool, Intent{Pool: rule.Pool, ToMetrics: true}, now)
-		status.MetricsWant = &want
+		standing.MetricsWant = &want
 	}
 	for _, scaling := range Scalings(s.Updates, rule.Pool) {
 		if scaling.Succeeded {
-			status.Last = &scaling
+			standing.Last = &scaling
 			break
 		}
 	}
-	if status.Last == nil && !s.Complete {
-		status.LastAmong = len(s.Updates)
+	if standing.Last == nil && !s.Complete {
+		standing.LastAmong = len(s.Updates)
 	}
-	return status
+	return standing
 }
 
-// Statuses tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see [Snapshot.Drifts].
+// Standings tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see [Snapshot.Drifts].
 // A proof, which may be nil, says what is pending.
-func (s *Snapshot) Statuses(now time.Time, proof *Proof) []Status {
+func (s *Snapshot) Standings(now time.Time, proof *Proof) []Standing {
 	drifts := s.Drifts()
-	out := make([]Status, 0, len(s.Rules))
+	out := make([]Standing, 0, len(s.Rules))
 	for _, name := range s.Rules.Names() {
-		status := s.Status(s.Rules[name], now)
+		standing := s.Standing(s.Rules[name], now)
 		if i := slices.IndexFunc(drifts, func(d Drift) bool { return d.Pool == name }); i >= 0 {
-			status.Drift = &drifts[i]
+			standing.Drift = &drifts[i]
 		}
 		if len(s.NeedProof([]string{name})) > 0 {
-			status.Pending = proof.Pending(name)
+			standing.Pending = proof.Pending(name)
 		}
-		out = append(out, status)
+		out = append(out, standing)
 	}
 	return out
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
 // workerChange is a change of the worker pool, and of other pools besides.
@@ -89,7 +90,8 @@ func TestCutOffUpdateLeavesItsPoolsUnsettled(t *testing.T) {
 			if diff := cmp.Diff(c.want, e.unsettledPools(t)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			other := &Stack{name: "prod", command: e.command, project: e.project, stateDir: e.stateDir, file: e.file}
+			other := &Stack{command: e.command, project: e.project, dir: e.dir, file: e.file}
+			other.setName("prod")
 			if snap, err := other.Read(context.Background()); err != nil || len(snap.Unsettled) > 0 {
 				t.Errorf("another stack: %v, error %v", snap.Unsettled, err)
 			}
@@ -131,7 +133,7 @@ func TestNextUpdateSettles(t *testing.T) {
 			if diff := cmp.Diff(c.want, e.unsettledPools(t)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if left := e.records(); len(left) != c.left {
+			if left := e.dir.Records(); len(left) != c.left {
 				t.Errorf("%d records", len(left))
 			}
 		})
@@ -172,7 +174,7 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _, _, _ = plugin.Do(context.Background(), cli.Call{Dir: plugin.Dir, Tie: e.records()[0].tie()})
+		_, _, _, _ = plugin.Do(context.Background(), cli.Call{Dir: plugin.Dir, Tie: e.dir.Records()[0].Tie()})
 	}()
 	plugin.Told(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*lingerInterval)
@@ -185,7 +187,7 @@ func TestPluginOfADeadEngineIsWaitedFor(t *testing.T) {
 	}
 	// But not for ever.
 	long := time.Now().Add(-lingerTime)
-	if err := os.Chtimes(filepath.Join(e.records()[0].dir, eventFile), long, long); err != nil {
+	if err := os.Chtimes(filepath.Join(e.dir.Records()[0].Dir, statedir.EventFile), long, long); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err != nil {
@@ -230,7 +232,7 @@ func TestLockOfADeadEngineOfOursIsRemoved(t *testing.T) {
 			}
 			e.put("events", "")
 			e.put("code", "1")
-			e.put("stderr", "error: the stack is currently locked by 1 lock(s). Either wait\n"+strings.Join(c.holders(e.records()[0].pid), ""))
+			e.put("stderr", "error: the stack is currently locked by 1 lock(s). Either wait\n"+strings.Join(c.holders(e.dir.Records()[0].PID), ""))
 			var told []scale.Event
 			_, err := e.Update(context.Background(), workerChange(), func(event scale.Event) { told = append(told, event) })
 			var locked *scale.LockedError
@@ -263,7 +265,7 @@ func TestEngineThatCouldNotRemoveItsLockIsRemembered(t *testing.T) {
 	if _, err := e.Update(context.Background(), workerChange(), scale.Unobserved); err != nil {
 		t.Fatal(err)
 	}
-	if got := e.records(); len(got) != 1 || got[0].pid == 0 {
+	if got := e.dir.Records(); len(got) != 1 || got[0].PID == 0 {
 		t.Errorf("got %+v", got)
 	}
 	e.put("history1.json", history(past("update", "succeeded", 0, counted, "pulumiscale/1")))
@@ -292,15 +294,15 @@ func TestUpdateThatChangedNothingIsForgotten(t *testing.T) {
 func TestRecordThatIsNotThereIsNoUpdate(t *testing.T) {
 	e := newEngine(t)
 	for name, text := range map[string]string{"empty": "", "broken": "{"} {
-		dir := filepath.Join(e.stateDir, copyPrefix+name)
+		dir := filepath.Join(e.dir.Path, "pulumiscale-"+name)
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, recordFile), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "update.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := e.records(); len(got) > 0 {
+	if got := e.dir.Records(); len(got) > 0 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -312,7 +314,7 @@ func TestReadTellsOfTheEnginesAtWork(t *testing.T) {
 	e.put("events", string(eventLog(t, "scale")))
 	replaceIn(t, e.Script, `exit "$(cat code`, `while [ -e hold ]; do sleep 0.02; done; exit "$(cat code`)
 	e.put("hold", "")
-	at := func() []scale.Holder {
+	at := func() []scale.LockHolder {
 		snap, err := e.Read(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -371,7 +373,7 @@ func TestAFailureElsewhereLeavesNoDoubt(t *testing.T) {
 			if _, err := e.Update(context.Background(), change, scale.Unobserved); err == nil {
 				t.Fatal("no error")
 			}
-			if left := e.records(); len(left) != c.want {
+			if left := e.dir.Records(); len(left) != c.want {
 				t.Errorf("%d records, want %d", len(left), c.want)
 			}
 		})

@@ -1,7 +1,6 @@
-package stack
+package statedir
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -19,47 +18,29 @@ import (
 // reading. Which resources depend on which matters only to targets that are patterns, and there the memory is but a
 // guess: parents are left out.
 
-func (s *Stack) memoryFile() string {
-	return filepath.Join(s.home(), "last.json")
-}
+func (d Dir) memoryFile() string { return filepath.Join(d.Home(), "last.json") }
 
-// forget takes from the next process the memory of what this one is about to change.
-func (s *Stack) forget() { _ = os.Remove(s.memoryFile()) }
+// Forget takes from the next process the memory of what this one is about to change.
+func (d Dir) Forget() { _ = os.Remove(d.memoryFile()) }
 
-// remember keeps what an update of ours has left, for this process and the next; nil means that it is not known.
-func (s *Stack) remember(snap *scale.Snapshot) {
-	s.last.Store(snap)
-	if snap == nil {
-		return
-	}
+// Remember keeps what an update of ours has left for the next process. If that fails, the next process reads the stack.
+func (d Dir) Remember(snap *scale.Snapshot) {
 	memory := storeMemory(snap)
-	memory.Stack, memory.Backend = s.name, s.project.BackendIdentity()
-	text, err := json.Marshal(memory)
-	if err != nil {
-		return
-	}
-	file, err := os.CreateTemp(s.home(), "last-*.tmp")
-	if err != nil {
-		return
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // if all went well, it is not there any more
-	_, err = file.Write(text)
-	if closed := file.Close(); err == nil && closed == nil {
-		_ = atomic.ReplaceFile(file.Name(), s.memoryFile())
-	}
+	memory.Stack, memory.Backend = d.Stack, d.Program.BackendIdentity()
+	d.keep("last-*.tmp", d.memoryFile(), memory)
 }
 
-// recall is what the process before has left; nil if it has left nothing that this one can use.
-func (s *Stack) recall() *scale.Snapshot {
-	text, err := os.ReadFile(s.memoryFile())
+// Recall is what the process before has left; nil if it has left nothing that this one can use.
+func (d Dir) Recall() *scale.Snapshot {
+	text, err := os.ReadFile(d.memoryFile())
 	if err != nil {
 		return nil
 	}
 	var m storedMemory
-	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != s.name || m.Backend != s.project.BackendIdentity() {
+	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != d.Stack || m.Backend != d.Program.BackendIdentity() {
 		return nil
 	}
-	rules, err := scale.ParseProjectRules(string(s.project.Name), []byte(m.Output))
+	rules, err := scale.ParseProjectRules(string(d.Program.Name), []byte(m.Output))
 	if err != nil {
 		return nil
 	}
@@ -68,31 +49,22 @@ func (s *Stack) recall() *scale.Snapshot {
 	return snap
 }
 
-// Expected is what was read last, or what the last update of ours has left, unless the backend shows that another
-// update came after it.
-func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
-	ended, busy := s.left()
-	snap, certain, err := s.expected(ended, busy, s.stamp(context.Background()))
+// keep puts a document in the place of a file, in one piece, if it can. The pattern names the file that it is written to
+// first. It is not brought to disk: whoever misses the file makes what it says anew.
+func (d Dir) keep(pattern, path string, document any) {
+	text, err := json.Marshal(document)
 	if err != nil {
-		return nil, false
+		return
 	}
-	return snap, certain
-}
-
-// expected is what is to be expected if the backend has that stamp, those updates of ours have ended and those are
-// under way. The error says that the configuration file cannot be read.
-func (s *Stack) expected(ended []*record, busy []scale.Holder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
-	last := s.last.Load()
-	if last == nil || last.Stamp.History != stamp.History || len(ended) > 0 {
-		return nil, false, nil
+	file, err := os.CreateTemp(d.Home(), pattern)
+	if err != nil {
+		return
 	}
-	certain = stamp != (scale.Stamp{}) && last.Stamp == stamp
-	if !certain && len(busy) > 0 {
-		return nil, false, nil
+	defer func() { _ = os.Remove(file.Name()) }() // if all went well, it is not there any more
+	_, err = file.Write(text)
+	if closed := file.Close(); err == nil && closed == nil {
+		_ = atomic.ReplaceFile(file.Name(), path)
 	}
-	snap := *last
-	snap.Unsettled, snap.Unverified, snap.Busy = nil, nil, busy
-	return &snap, certain, s.fillFile(&snap)
 }
 
 // memoryFormat is the form of the file. It changes with the meaning of anything in it. A file of another form, an older

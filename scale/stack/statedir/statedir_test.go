@@ -1,4 +1,4 @@
-package stack
+package statedir
 
 import (
 	"context"
@@ -10,27 +10,20 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
-	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-// stackOf is a stack of a program with its backend, in a state directory.
-func stackOf(t *testing.T, stateDir, program, name, backend string) *Stack {
+// dirOf is the state directory at a path, as a stack of the program demo sees it.
+func dirOf(t *testing.T, path, stack, backend string) Dir {
 	t.Helper()
 	t.Setenv("PULUMI_BACKEND_URL", "") // else it counts, and not the program's
-	p := &project.Project{Dir: t.TempDir(), Project: &workspace.Project{
-		Name: tokens.PackageName(program), Runtime: workspace.NewProjectRuntimeInfo("yaml", nil), Backend: &workspace.ProjectBackend{URL: backend},
-	}}
-	return &Stack{
-		name: name, stateDir: stateDir, project: p, options: Options{StateDir: stateDir},
-		file: configfile.File{Path: filepath.Join(p.Dir, "Pulumi."+name+".yaml"), Project: p.Project},
-	}
+	program := demoProject()
+	program.Dir, program.Backend = t.TempDir(), &workspace.ProjectBackend{URL: backend}
+	return Dir{Path: path, Named: true, Stack: stack, Program: program}
 }
 
 func TestOnlyWhatBearsTheMarkIsRemoved(t *testing.T) {
@@ -74,71 +67,9 @@ func TestOnlyWhatBearsTheMarkIsRemoved(t *testing.T) {
 				t.Skip(err)
 			}
 			removeFolder(dir)
-			(&record{dir: dir}).remove()
+			(&Record{Dir: dir}).Remove()
 			if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) != c.gone {
 				t.Errorf("gone %v, want %v", err, c.gone)
-			}
-		})
-	}
-}
-
-func TestStacksThatShareAStateDirectoryDoNotMix(t *testing.T) {
-	backends := []string{"file://" + t.TempDir(), "file://" + t.TempDir()}
-	for name, c := range map[string][3]string{
-		"another project":      {"other", "dev", backends[0]},
-		"another stack":        {"demo", "prod", backends[0]},
-		"another backend":      {"demo", "dev", backends[1]},
-		"another storage":      {"demo", "dev", "s3://bucket?prefix=b/"},
-		"another organization": {"demo", "org/demo/dev", backends[0]},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			one := stackOf(t, dir, "demo", "dev", backends[0])
-			if name == "another organization" {
-				one.name = "mine/demo/dev"
-			}
-			other := stackOf(t, dir, c[0], c[1], c[2])
-			for _, s := range []*Stack{one, other} {
-				if err := s.makeStateDir(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			r, err := one.newRecord("id", []string{"worker"}, "worker")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := one.ChangeHolds(func(h scale.Holds) scale.Holds {
-				return h.With(scale.Hold{Pool: "worker", Until: time.Now().Add(time.Hour)})
-			}); err != nil {
-				t.Fatal(err)
-			}
-			one.remember(&scale.Snapshot{Output: []byte(`{"worker":{"urn":"urn:pulumi:dev::demo::a:b:C::w","configKey":"count","min":1,"max":9}}`)})
-			rules := scale.Rules{"worker": {Pool: "worker"}}
-			// It neither sees them nor takes them away: its own update has settled the pool of the same name.
-			if ended, busy := other.left(); len(other.unsettled(ended, nil, rules))+len(busy) > 0 {
-				t.Errorf("another one's doubt: %v", ended)
-			}
-			if holds, err := other.Holds(); err != nil || len(holds) > 0 {
-				t.Errorf("another one's holds: %v, %v", holds, err)
-			}
-			if other.recall() != nil {
-				t.Error("another one's memory")
-			}
-			other.Conclude("id", []scale.MoveResult{{Move: scale.Move{Pool: "worker"}}})
-			other.settle(&record{Stack: "dev", Pools: []string{"worker"}})
-			other.forget()
-			other.removeLeftovers()
-			if err := other.ChangeHolds(func(scale.Holds) scale.Holds { return nil }); err != nil {
-				t.Fatal(err)
-			}
-			if ended, _ := one.left(); len(ended) != 1 || ended[0].dir != r.dir || cmp.Diff([]string{"worker"}, one.unsettled(ended, nil, rules)) != "" {
-				t.Errorf("the doubt is lost: %+v", ended)
-			}
-			if holds, err := one.Holds(); err != nil || len(holds) != 1 {
-				t.Errorf("the hold is lost: %v, %v", holds, err)
-			}
-			if one.recall() == nil {
-				t.Error("the memory is lost")
 			}
 		})
 	}
@@ -165,15 +96,15 @@ func TestOneStackIsTheSameHoweverItIsCalled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()
-			one, other := stackOf(t, state, "demo", c[0], c[1]), stackOf(t, state, "demo", c[2], c[3])
-			if err := one.makeStateDir(); err != nil {
+			one, other := dirOf(t, state, c[0], c[1]), dirOf(t, state, c[2], c[3])
+			if err := one.makeFolders(); err != nil {
 				t.Fatal(err)
 			}
-			if one.home() != other.home() || !one.identity().Is(other.identity()) {
-				t.Errorf("%+v\n%+v", one.identity(), other.identity())
+			if one.Home() != other.Home() || !one.Identity().Is(other.Identity()) {
+				t.Errorf("%+v\n%+v", one.Identity(), other.Identity())
 			}
-			if strings.Contains(one.identity().Backend, "one") {
-				t.Errorf("it tells a password: %s", one.identity().Backend)
+			if strings.Contains(one.Identity().Backend, "one") {
+				t.Errorf("it tells a password: %s", one.Identity().Backend)
 			}
 		})
 	}
@@ -191,8 +122,8 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 		beside map[string]string
 		found  bool
 	}{
-		"of this program":                       {"pulumiscale-12", map[string]string{recordFile: old, eventFile: event("demo")}, nil, true},
-		"of another program":                    {"pulumiscale-12", map[string]string{recordFile: old, eventFile: event("other")}, nil, false},
+		"of this program":                       {"pulumiscale-12", map[string]string{recordFile: old, EventFile: event("demo")}, nil, true},
+		"of another program":                    {"pulumiscale-12", map[string]string{recordFile: old, EventFile: event("other")}, nil, false},
 		"of a stack of another name":            {"pulumiscale-12", map[string]string{recordFile: strings.Replace(old, "dev", "prod", 1)}, nil, false},
 		"that tells no program":                 {"pulumiscale-12", map[string]string{recordFile: old, pidFile: "1", tieFile: "x", "Pulumi.dev.yaml": "config: {}"}, nil, true},
 		"that tells none, beside another's":     {"pulumiscale-12", map[string]string{recordFile: old}, map[string]string{"last-dev.json": `{"stack":"dev","backend":"file:///other"}`}, false},
@@ -203,29 +134,29 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 		"that is none":                          {"pulumiscale-12", map[string]string{recordFile: "{"}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
-			if err := s.makeStateDir(); err != nil {
+			d := dirOf(t, t.TempDir(), "dev", "file:///b")
+			if err := d.makeFolders(); err != nil {
 				t.Fatal(err)
 			}
-			dir := filepath.Join(s.stateDir, c.folder)
+			dir := filepath.Join(d.Path, c.folder)
 			files := map[string]string{}
 			for name, text := range c.files {
 				files[filepath.Join(dir, name)] = text
 			}
 			for name, text := range c.beside {
-				files[filepath.Join(s.stateDir, name)] = text
+				files[filepath.Join(d.Path, name)] = text
 			}
 			filestest.WriteAll(t, files)
-			s.removeLeftovers()
-			ended, _ := s.left()
-			if got := s.unsettled(ended, nil, scale.Rules{"worker": {}}); (len(got) > 0) != c.found {
-				t.Errorf("found %v, want %v", got, c.found)
+			d.removeLeftovers()
+			records := d.Records()
+			if (len(records) == 1 && records[0].HasEnded() && cmp.Diff([]string{"worker"}, records[0].Doubted) == "") != c.found {
+				t.Errorf("found %v, want %v", records, c.found)
 			}
-			if told := s.unclaimed(); (len(told) > 0) == c.found {
+			if told := d.Unclaimed(); (len(told) > 0) == c.found {
 				t.Errorf("told of %v", told)
 			}
-			for _, r := range ended {
-				r.remove()
+			for _, r := range records {
+				r.Remove()
 			}
 			for path := range files {
 				if _, err := os.Stat(path); err != nil && (filepath.Dir(path) != dir || !c.found) {
@@ -240,12 +171,12 @@ func TestRecordsOfAVersionBeforeAreFound(t *testing.T) {
 }
 
 func TestHoldsOfAVersionBeforeHold(t *testing.T) {
-	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
-	old := filepath.Join(s.stateDir, "hold-dev.json")
+	d := dirOf(t, t.TempDir(), "dev", "file:///b")
+	old := filepath.Join(d.Path, "hold-dev.json")
 	filestest.WriteAll(t, map[string]string{old: `{"format":1,"holds":[{"pool":"a","since":"2026-01-01T00:00:00Z","until":"2099-01-01T00:00:00Z"}]}`})
 	holds := func() int {
 		t.Helper()
-		found, err := s.Holds()
+		found, err := d.Holds()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,10 +185,10 @@ func TestHoldsOfAVersionBeforeHold(t *testing.T) {
 	if holds() != 1 {
 		t.Error("the hold is lost")
 	}
-	if err := s.ChangeHolds(func(h scale.Holds) scale.Holds { return h.With(scale.Hold{Pool: "b"}) }); err != nil || holds() != 2 {
+	if err := d.ChangeHolds(func(h scale.Holds) scale.Holds { return h.With(scale.Hold{Pool: "b"}) }); err != nil || holds() != 2 {
 		t.Errorf("%d holds, %v", holds(), err)
 	}
-	if err := s.ChangeHolds(func(scale.Holds) scale.Holds { return nil }); err != nil || holds() != 0 {
+	if err := d.ChangeHolds(func(scale.Holds) scale.Holds { return nil }); err != nil || holds() != 0 {
 		t.Errorf("it holds again: %d, %v", holds(), err)
 	}
 	if _, err := os.Stat(old); err != nil {
@@ -286,14 +217,14 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 				t.Skip("it cannot be told here")
 			}
 			dir := t.TempDir()
-			r := &record{dir: dir, Host: c.host, Space: c.space, pid: nobody, Started: time.Now()}
+			r := &Record{Dir: dir, Host: c.host, Space: c.space, PID: nobody, Started: time.Now()}
 			if c.held {
-				defer hold(t, r.tie())()
+				defer tie(t, r.Tie())()
 			}
-			if got := r.ended(); got != c.ended {
+			if got := r.HasEnded(); got != c.ended {
 				t.Errorf("ended %v, want %v", got, c.ended)
 			}
-			if owns := r.owns(scale.Holder{Host: c.host, PID: nobody, Since: time.Now()}); owns != c.ended {
+			if owns := r.Owns(scale.LockHolder{Host: c.host, PID: nobody, Since: time.Now()}); owns != c.ended {
 				t.Errorf("its lock would be removed: %v, want %v", owns, c.ended)
 			}
 		})
@@ -302,33 +233,33 @@ func TestAnEngineElsewhereLivesAsLongAsItHoldsItsFile(t *testing.T) {
 
 func TestARecordThatCannotBeBelievedIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(r *record) error
+		change func(r *Record) error
 		want   string
 	}{
-		"one of ours":                 {func(*record) error { return nil }, ""},
-		"of another program":          {func(r *record) error { r.Project = "other"; return r.save() }, "its record is of stack dev of project other"},
-		"of another backend":          {func(r *record) error { r.Backend = "file:///other"; return r.save() }, "in file:///other"},
-		"one that is cut off":         {func(r *record) error { return os.Truncate(filepath.Join(r.dir, recordFile), 5) }, "its record cannot be read"},
-		"a folder without one":        {func(r *record) error { return os.Remove(filepath.Join(r.dir, recordFile)) }, ""},
-		"a link in a record's place":  {func(r *record) error { return relink(r.dir) }, "it is no folder"},
-		"a link in its folder's":      {func(r *record) error { return relink(filepath.Dir(r.dir)) }, "it is a link"},
-		"a link in all the stacks'":   {func(r *record) error { return relink(filepath.Dir(filepath.Dir(filepath.Dir(r.dir)))) }, "it is a link"},
-		"a link to another directory": {func(r *record) error { return relink(stateDirOf(r)) }, ""},
-		"a link to nothing":           {func(r *record) error { return errors.Join(relink(stateDirOf(r)), os.RemoveAll(stateDirOf(r)+"-moved")) }, "not there"},
-		"a file": {func(r *record) error {
+		"one of ours":                 {func(*Record) error { return nil }, ""},
+		"of another program":          {func(r *Record) error { r.Project = "other"; return r.Save() }, "its record is of stack dev of project other"},
+		"of another backend":          {func(r *Record) error { r.Backend = "file:///other"; return r.Save() }, "in file:///other"},
+		"one that is cut off":         {func(r *Record) error { return os.Truncate(filepath.Join(r.Dir, recordFile), 5) }, "its record cannot be read"},
+		"a folder without one":        {func(r *Record) error { return os.Remove(filepath.Join(r.Dir, recordFile)) }, ""},
+		"a link in a record's place":  {func(r *Record) error { return relink(r.Dir) }, "it is no folder"},
+		"a link in its folder's":      {func(r *Record) error { return relink(filepath.Dir(r.Dir)) }, "it is a link"},
+		"a link in all the stacks'":   {func(r *Record) error { return relink(filepath.Dir(filepath.Dir(filepath.Dir(r.Dir)))) }, "it is a link"},
+		"a link to another directory": {func(r *Record) error { return relink(stateDirOf(r)) }, ""},
+		"a link to nothing":           {func(r *Record) error { return errors.Join(relink(stateDirOf(r)), os.RemoveAll(stateDirOf(r)+"-moved")) }, "not there"},
+		"a file": {func(r *Record) error {
 			return errors.Join(os.RemoveAll(stateDirOf(r)), os.WriteFile(stateDirOf(r), nil, 0o600))
 		}, "it is not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stackOf(t, filepath.Join(t.TempDir(), "state"), "demo", "dev", "file:///b")
-			r, err := s.newRecord("id", []string{"worker"})
+			d := dirOf(t, filepath.Join(t.TempDir(), "state"), "dev", "file:///b")
+			r, err := d.NewRecord("id", []string{"worker"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := c.change(r); err != nil {
 				t.Skip(err)
 			}
-			unlock, err := s.Lock(context.Background(), scale.Unobserved)
+			unlock, err := d.Lock(context.Background(), func(string) {})
 			if err == nil {
 				unlock()
 			}
@@ -339,8 +270,8 @@ func TestARecordThatCannotBeBelievedIsRefused(t *testing.T) {
 	}
 }
 
-func stateDirOf(r *record) string {
-	return filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(r.dir))))
+func stateDirOf(r *Record) string {
+	return filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(r.Dir))))
 }
 
 // relink moves a folder away, and puts a link to it in its place.

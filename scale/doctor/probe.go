@@ -7,10 +7,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Patient is what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method
+// Probe looks at what is examined: a program's directory, the stack in it, the Pulumi CLI and the backend. No method
 // changes anything. The methods are called in this order, each only if those that it builds on have succeeded. Errors
 // are those of [scale.Stack], with hints.
-type Patient interface {
+type Probe interface {
 	// CLI finds the Pulumi CLI.
 	CLI(ctx context.Context) (CLI, error)
 	// Withheld are Pulumi's variables in the environment that are kept from the CLI, in the order of their names.
@@ -33,8 +33,8 @@ type Patient interface {
 	MissingPackages() (folder, command string)
 	// Providers finds the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
-	// Prove is what `pulumiscale rules --verify` does.
-	Prove(ctx context.Context) ([]scale.RuleProof, error)
+	// CheckRules is what `pulumiscale rules --verify` does.
+	CheckRules(ctx context.Context) ([]scale.RuleCheck, error)
 	// ConfigFile looks at the stack's configuration file.
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
@@ -83,6 +83,8 @@ type Backend struct{ URL, User string }
 type Survey struct {
 	*scale.Snapshot
 	RulesErr error
+	// Providers are the plugins of the providers in the state, each once. Only their names and versions are known.
+	Providers []Plugin
 	// FileErr says why the configuration file could not be read; the snapshot then has no values of it.
 	FileErr error
 }
@@ -137,8 +139,8 @@ type StateDir struct {
 
 // Lock is a lock on the stack in the backend.
 type Lock struct {
-	// Holder is who took it. If the lock does not tell, it is zero, except perhaps for Since.
-	scale.Holder
+	// LockHolder is who took it. If the lock does not tell, it is zero, except perhaps for Since.
+	scale.LockHolder
 	// Here says that the holder is a process of this machine. Ours says that it was an engine of PulumiScale's which
 	// has died.
 	Here, Ours bool

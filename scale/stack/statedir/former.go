@@ -1,4 +1,4 @@
-package stack
+package statedir
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
 // Versions before this one kept everything in the state directory itself, under the stack's short name alone. What they
@@ -18,45 +19,45 @@ import (
 // there is somebody's, and stays as it is.
 
 // formerRecords are the records of updates of this stack that a version before has left.
-func (s *Stack) formerRecords() []*record {
-	var out []*record
-	for _, name := range files.Names(s.stateDir) {
+func (d Dir) formerRecords() []*Record {
+	var out []*Record
+	for _, name := range files.Names(d.Path) {
 		number, ok := strings.CutPrefix(name, copyPrefix)
 		if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
 			continue
 		}
-		dir := filepath.Join(s.stateDir, name)
+		dir := filepath.Join(d.Path, name)
 		if !isFormer(dir) {
 			continue
 		}
 		if info, err := os.Lstat(dir); err != nil {
 			continue
-		} else if why, _ := s.distrusted(info); why != "" {
+		} else if why, _ := d.distrusted(info); why != "" {
 			continue
 		}
 		r, err := readRecord(dir)
-		if err != nil || r.Stack != path.Base(s.name) || r.ID == "" {
+		if err != nil || r.Stack != path.Base(d.Stack) || r.ID == "" {
 			continue
 		}
 		r.former = true
-		if r.Backend == "" && s.mayBeOurs(r) || r.Backend != "" && r.identity().Is(s.identity()) {
+		if r.Backend == "" && d.mayBeOurs(r) || r.Backend != "" && r.identity().Is(d.Identity()) {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-// unclaimed are the folders in the state directory that may be records of a version before, and that are not taken for
+// Unclaimed are the folders in the state directory that may be records of a version before, and that are not taken for
 // this stack's.
-func (s *Stack) unclaimed() []string {
-	ours := s.formerRecords()
+func (d Dir) Unclaimed() []string {
+	ours := d.formerRecords()
 	var out []string
-	for _, name := range files.Names(s.stateDir) {
-		dir := filepath.Join(s.stateDir, name)
+	for _, name := range files.Names(d.Path) {
+		dir := filepath.Join(d.Path, name)
 		if _, err := os.Lstat(filepath.Join(dir, recordFile)); err != nil || !strings.HasPrefix(name, copyPrefix) {
 			continue
 		}
-		if !slices.ContainsFunc(ours, func(r *record) bool { return r.dir == dir }) {
+		if !slices.ContainsFunc(ours, func(r *Record) bool { return r.Dir == dir }) {
 			out = append(out, name)
 		}
 	}
@@ -84,16 +85,16 @@ func isFormer(dir string) bool {
 
 // isFormerFile says whether the folder of a record of a version before can have a file of this name.
 func isFormerFile(name string) bool {
-	return slices.Contains([]string{recordFile, pidFile, tieFile, eventFile, "config"}, name) || isStackConfig(name) || strings.HasPrefix(name, "new-")
+	return slices.Contains([]string{recordFile, pidFile, tieFile, EventFile, "config"}, name) || project.IsConfigFile(name) || strings.HasPrefix(name, "new-")
 }
 
 // mayBeOurs says whether the record of a version before, which knows no project, is of this program's stack. The events
 // of its engine tell or, if they do not, what that version has kept beside it.
-func (s *Stack) mayBeOurs(r *record) bool {
-	if project := projectIn(filepath.Join(r.dir, eventFile)); project != "" {
-		return project == s.identity().Project
+func (d Dir) mayBeOurs(r *Record) bool {
+	if name := projectIn(filepath.Join(r.Dir, EventFile)); name != "" {
+		return name == d.Identity().Project
 	}
-	return s.formerIsOurs()
+	return d.formerIsOurs()
 }
 
 // projectIn is the project of the first URN in an engine's events; empty if there is none.
@@ -119,18 +120,18 @@ func projectIn(events string) string {
 // formerIsOurs says whether what a version before has left in the state directory is this stack's. What it has kept of
 // the stacks that it has read names them and their backends. If it has kept nothing, it is this stack's: a state
 // directory was for one stack.
-func (s *Stack) formerIsOurs() bool {
+func (d Dir) formerIsOurs() bool {
 	others := false
-	for _, name := range files.Names(s.stateDir) {
+	for _, name := range files.Names(d.Path) {
 		if !strings.HasSuffix(name, ".json") || !strings.HasPrefix(name, "last-") && !strings.HasPrefix(name, "proof-") {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(s.stateDir, name))
+		text, err := os.ReadFile(filepath.Join(d.Path, name))
 		var kept struct{ Stack, Backend string }
 		if err != nil || json.Unmarshal(text, &kept) != nil || kept.Stack == "" {
 			continue
 		}
-		if path.Base(kept.Stack) == path.Base(s.name) && s.project != nil && s.project.IdentityOf(kept.Backend) == s.project.BackendIdentity() {
+		if path.Base(kept.Stack) == path.Base(d.Stack) && d.Program != nil && d.Program.IdentityOf(kept.Backend) == d.Program.BackendIdentity() {
 			return true
 		}
 		others = true
@@ -149,17 +150,17 @@ func removeFormer(dir string) {
 	_ = os.Remove(dir)
 }
 
-// FormerStateDir is where a version before kept the journal of this stack, if it kept one; empty if what it left there
+// Former is where a version before kept the journal of this stack, if it kept one; empty if what it left there
 // is another stack's.
-func (s *Stack) FormerStateDir() string {
-	if s.formerIsOurs() {
-		return s.stateDir
+func (d Dir) Former() string {
+	if d.formerIsOurs() {
+		return d.Path
 	}
 	return ""
 }
 
 // formerHolds is the file in which a version before has kept what is held. It does not matter whose program's it is,
 // since it does no harm to hold too much.
-func (s *Stack) formerHolds() string {
-	return filepath.Join(s.stateDir, "hold-"+path.Base(s.name)+".json")
+func (d Dir) formerHolds() string {
+	return filepath.Join(d.Path, "hold-"+path.Base(d.Stack)+".json")
 }

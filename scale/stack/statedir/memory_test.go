@@ -1,4 +1,4 @@
-package stack
+package statedir
 
 import (
 	"bytes"
@@ -49,13 +49,13 @@ func remembered(t *testing.T) *scale.Snapshot {
 }
 
 func TestMemoryIsKeptInAFormOfItsOwn(t *testing.T) {
-	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
-	if err := s.makeStateDir(); err != nil {
+	d := dirOf(t, t.TempDir(), "dev", "file:///b")
+	if err := d.makeFolders(); err != nil {
 		t.Fatal(err)
 	}
-	s.remember(remembered(t))
+	d.Remember(remembered(t))
 	var got bytes.Buffer
-	if err := json.Indent(&got, []byte(filestest.Content(t, s.memoryFile())), "", "  "); err != nil {
+	if err := json.Indent(&got, []byte(filestest.Content(t, d.memoryFile())), "", "  "); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.TrimSpace(filestest.Content(t, filepath.Join("testdata", "memory", "format-5.json"))), got.String()); diff != "" {
@@ -77,18 +77,18 @@ func TestMemoryOfAnotherFormIsNone(t *testing.T) {
 		"without a version":                                 {strings.Replace(current, `"format": 5,`, ``, 1), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
-			if err := s.makeStateDir(); err != nil {
+			d := dirOf(t, t.TempDir(), "dev", "file:///b")
+			if err := d.makeFolders(); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(s.memoryFile(), []byte(c.text), 0o600); err != nil {
+			if err := os.WriteFile(d.memoryFile(), []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, s.recall()); diff != "" {
+			if diff := cmp.Diff(c.want, d.Recall()); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			s.remember(remembered(t))
-			if diff := cmp.Diff(remembered(t), s.recall()); diff != "" {
+			d.Remember(remembered(t))
+			if diff := cmp.Diff(remembered(t), d.Recall()); diff != "" {
 				t.Errorf("after the next update: -want +got:\n%s", diff)
 			}
 		})

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package stack
+package statedir
 
 import (
 	"errors"
@@ -36,16 +36,16 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 		"for everybody, of the program's owner":   {filestest.Somebody, 0, 0o777, filestest.Somebody, -1, "everybody can write in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
+			d := dirOf(t, t.TempDir(), "dev", "file:///b")
 			mode := fs.FileMode(0o755)
 			if c.shared >= 0 {
 				mode = 0o775
 			}
-			if err := errors.Join(os.Chown(s.project.Dir, c.program, max(c.shared, 0)), os.Chmod(s.project.Dir, mode),
-				os.Chown(s.stateDir, c.uid, c.gid), os.Chmod(s.stateDir, c.mode)); err != nil {
+			if err := errors.Join(os.Chown(d.Program.Dir, c.program, max(c.shared, 0)), os.Chmod(d.Program.Dir, mode),
+				os.Chown(d.Path, c.uid, c.gid), os.Chmod(d.Path, c.mode)); err != nil {
 				t.Fatal(err)
 			}
-			unlock, _, err := s.TryLock()
+			unlock, _, err := d.TryLock()
 			if err == nil {
 				unlock()
 			}
@@ -59,13 +59,13 @@ func TestWhatOthersCanWriteIsNoStateDirectory(t *testing.T) {
 // If a record in one's own state directory is somebody else's, somebody has put it there.
 func TestARecordOfSomebodyElseIsRefused(t *testing.T) {
 	filestest.NeedsRoot(t)
-	s := stackOf(t, t.TempDir(), "demo", "dev", "file:///b")
-	r, err := s.newRecord("id", []string{"worker"})
+	d := dirOf(t, t.TempDir(), "dev", "file:///b")
+	r, err := d.NewRecord("id", []string{"worker"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	filestest.Give(t, 0o755, r.dir)
-	if _, _, err := s.TryLock(); err == nil || !strings.Contains(err.Error(), "it belongs to nobody") {
+	filestest.Give(t, 0o755, r.Dir)
+	if _, _, err := d.TryLock(); err == nil || !strings.Contains(err.Error(), "it belongs to nobody") {
 		t.Errorf("got %v", err)
 	}
 }

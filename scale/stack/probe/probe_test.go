@@ -1,11 +1,10 @@
 //go:build !windows
 
-package stack
+package probe
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,54 +18,42 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/scale/stack/cli/clitest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// patientOf is the stack of an engine, as a patient that has been looked at that far.
-func patientOf(t *testing.T) (*Patient, engine) {
+// probed is a probe of the stack dev whose CLI answers with the files export.json and history.json in its folder, which
+// is returned too. The name has been found.
+func probed(t *testing.T) (p *Probe, dir string) {
 	t.Helper()
-	e := newEngine(t)
-	return &Patient{Stack: e.Stack}, e
-}
-
-func TestABackendsAddressShowsNoCredentials(t *testing.T) {
-	for text, want := range map[string]string{
-		"file:///a/b?no_tmp_dir=true":        "file:///a/b",
-		"file://~":                           "file://~",
-		"s3://bucket?region=x&secret=hunter": "s3://bucket",
-		"postgres://me:hunter@host/db":       "postgres://host/db",
-		"https://api.pulumi.com":             "https://api.pulumi.com",
-		"%zz?hunter":                         "%zz",
-	} {
-		if got := withoutCredentials(text); got != want {
-			t.Errorf("%s: %s, want %s", text, got, want)
-		}
+	s := clitest.New(t, `
+cd "$(dirname "$0")"
+case "$*" in
+*"stack export"*) cat export.json ;;
+*"stack history"*) cat history.json ;;
+esac
+`)
+	filestest.WriteAll(t, map[string]string{filepath.Join(s.Dir, "export.json"): `{"deployment":{}}`, filepath.Join(s.Dir, "history.json"): "[]"})
+	program := &project.Project{Dir: t.TempDir(), Project: &workspace.Project{Name: "demo", Runtime: workspace.NewProjectRuntimeInfo("yaml", nil)}}
+	program.Path = filepath.Join(program.Dir, "Pulumi.yaml")
+	p = New(stack.Options{Stack: "dev"})
+	p.command, p.program = s.Command, program
+	p.dir = statedir.Dir{Path: filepath.Join(t.TempDir(), "state", ".pulumiscale"), Program: program}
+	if _, err := p.StackName(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestTheFolderOfAFileBackendIsFoundAsTheCLIDoes(t *testing.T) {
-	p, _ := patientOf(t)
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	for url, want := range map[string]string{
-		"file:///a/b": "/a/b", "file://./b": filepath.Join(p.project.Dir, "b"), "s3://bucket": "", "https://api.pulumi.com": "", "file:///a?no_tmp_dir=true": "/a",
-	} {
-		if got, ok := p.project.BackendFolder(url); got != want || ok != (want != "") {
-			t.Errorf("%s: %s, %v", url, got, ok)
-		}
-	}
-	if got, _ := p.project.BackendFolder("file://~/b"); filepath.Base(got) != "b" || filepath.Dir(got) == filepath.Join(p.project.Dir, "~") || home == "" {
-		t.Errorf("got %s", got)
-	}
+	return p, s.Dir
 }
 
 func TestLocksAreThoseOfTheStack(t *testing.T) {
-	p, _ := patientOf(t)
+	p, _ := probed(t)
 	dir := filepath.Join(t.TempDir(), "back[1]end")
 	p.backend.URL = "file://" + dir
 	host, _ := os.Hostname()
-	running := aCLI(t)
+	running := clitest.Running(t)
 	since := time.Now().Truncate(time.Second).UTC()
 	put := func(place, name string, content any) {
 		t.Helper()
@@ -97,27 +84,27 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 	put("organization/demo/prod", "f.json", lock(host, 1))
 	put("dev", "g.json", lock("old", 2))
 	// c is that of an engine of ours.
-	r, err := p.newRecord("x", nil)
+	r, err := p.dir.NewRecord("x", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Started = since
-	if err := r.save(); err != nil {
+	if err := r.Save(); err != nil {
 		t.Fatal(err)
 	}
-	r.started(dead)
+	r.Begin(dead)
 
 	got, known, err := p.Locks(context.Background())
 	if err != nil || !known {
 		t.Fatal(known, err)
 	}
-	holder := func(host string, pid int, dead bool) scale.Holder {
-		return scale.Holder{User: "ana", Host: host, PID: pid, Since: since, Dead: dead}
+	holder := func(host string, pid int, dead bool) scale.LockHolder {
+		return scale.LockHolder{User: "ana", Host: host, PID: pid, Since: since, Dead: dead}
 	}
 	want := []doctor.Lock{
-		{Holder: holder("elsewhere", 1, false)}, {Holder: holder(host, running, false), Here: true},
-		{Holder: holder(host, dead, true), Here: true, Ours: true}, {Holder: holder(host, dead+1, true), Here: true}, {Damaged: true},
-		{Holder: holder("old", 2, false)},
+		{LockHolder: holder("elsewhere", 1, false)}, {LockHolder: holder(host, running, false), Here: true},
+		{LockHolder: holder(host, dead, true), Here: true, Ours: true}, {LockHolder: holder(host, dead+1, true), Here: true}, {Damaged: true},
+		{LockHolder: holder("old", 2, false)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -130,14 +117,18 @@ func TestLocksAreThoseOfTheStack(t *testing.T) {
 }
 
 func TestABackendWithAServerTellsOfUpdatesThatRun(t *testing.T) {
-	p, e := patientOf(t)
+	p, dir := probed(t)
 	p.backend.URL = "https://app.pulumi.example"
-	e.put("history1.json", history(past("update", "in-progress", time.Minute, counted, "")))
+	history := func(result string) {
+		started := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
+		filestest.WriteAll(t, map[string]string{filepath.Join(dir, "history.json"): `[{"kind":"update","startTime":"` + started + `","result":"` + result + `"}]`})
+	}
+	history("in-progress")
 	got, known, err := p.Locks(context.Background())
 	if err != nil || !known || len(got) != 1 || time.Since(got[0].Since) < time.Minute {
 		t.Errorf("%v, %v, %v", got, known, err)
 	}
-	e.put("history1.json", history(past("update", "succeeded", time.Minute, counted, "")))
+	history("succeeded")
 	if got, _, err := p.Locks(context.Background()); err != nil || len(got) > 0 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -149,7 +140,7 @@ func TestTheServersTimeIsThatOfItsAnswer(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	defer server.Close()
-	p, _ := patientOf(t)
+	p, _ := probed(t)
 	p.backend.URL = server.URL
 	ahead, ok, err := p.BackendTime(context.Background())
 	if err != nil || !ok || (ahead-time.Hour).Abs() > 5*time.Second {
@@ -165,31 +156,9 @@ func TestTheServersTimeIsThatOfItsAnswer(t *testing.T) {
 	}
 }
 
-func TestSurveyReadsOnWithWrongRules(t *testing.T) {
-	p, e := patientOf(t)
-	e.put("export.json", exportOf(`{"worker":{"min":1}}`))
-	e.put("history1.json", history(past("update", "succeeded", time.Hour, counted, "")))
-	survey, err := p.Survey(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rulesErr := (*scale.RulesError)(nil); !errors.As(survey.RulesErr, &rulesErr) {
-		t.Errorf("rules error %v", survey.RulesErr)
-	}
-	if len(survey.Rules) != 0 || len(survey.Resources) != 2 || len(survey.Pending) != 1 || len(survey.Updates) != 1 {
-		t.Errorf("got %+v", survey.Snapshot)
-	}
-	// Two rules with one key, spelled in two ways, are found by the keys alone.
-	e.put("export.json", exportOf(`{"a":{"urn":"urn:pulumi:x","configKey":"count","min":1,"max":2},"b":{"urn":"urn:pulumi:x","configKey":"demo:count","min":1,"max":2}}`))
-	if survey, err = p.Survey(context.Background()); err != nil || survey.RulesErr == nil || len(survey.Rules) > 0 {
-		t.Errorf("%v, %v", survey, err)
-	}
-}
-
 func TestLookingMakesNoFiles(t *testing.T) {
-	p := &Patient{Stack: lockable(t)}
-	p.file = tempFile(t, "")
-	parent := filepath.Dir(filepath.Dir(p.stateDir))
+	p, _ := probed(t)
+	parent := filepath.Dir(filepath.Dir(p.dir.Path))
 	if working, err := p.Working(); working || err != nil {
 		t.Errorf("%v, %v", working, err)
 	}
@@ -199,39 +168,16 @@ func TestLookingMakesNoFiles(t *testing.T) {
 	if got := p.ConfigFile(); !got.Missing || got.DirErr != nil {
 		t.Errorf("got %+v", got)
 	}
-	empty := &Patient{Stack: &Stack{stateDir: t.TempDir()}}
-	if working, err := empty.Working(); working || err != nil {
-		t.Errorf("%v, %v", working, err)
-	}
-	for _, dir := range []string{parent, filepath.Dir(p.file.Path), empty.stateDir} {
+	for _, dir := range []string{parent, p.program.Dir} {
 		if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
 			t.Errorf("made %v, %v", made, err)
 		}
 	}
 }
 
-func TestWhoWorksHoldsTheLock(t *testing.T) {
-	p := &Patient{Stack: lockable(t)}
-	other := &Stack{stateDir: p.stateDir}
-	unlock, _, err := other.TryLock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if working, err := p.Working(); !working || err != nil {
-		t.Errorf("%v, %v", working, err)
-	}
-	unlock()
-	if working, err := p.Working(); working || err != nil {
-		t.Errorf("%v, %v", working, err)
-	}
-	if _, ok, err := other.TryLock(); !ok || err != nil {
-		t.Errorf("the look has kept the lock: %v, %v", ok, err)
-	}
-}
-
 func TestAFileInThePlaceOfTheStateDirectoryIsNone(t *testing.T) {
-	p := &Patient{Stack: lockable(t)}
-	if err := os.WriteFile(filepath.Dir(p.stateDir), nil, 0o600); err != nil {
+	p, _ := probed(t)
+	if err := os.WriteFile(filepath.Dir(p.dir.Path), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.StateDir(context.Background()); got.WriteErr == nil {
@@ -243,17 +189,19 @@ func TestAFileOfReadOnlyModeCanBeReplaced(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("no mode stops root")
 	}
-	p := &Patient{Stack: &Stack{file: tempFile(t, "config: {}\n")}}
-	if err := os.Chmod(p.file.Path, 0o400); err != nil {
+	p, _ := probed(t)
+	file := p.stack.ConfigFile()
+	filestest.WriteAll(t, map[string]string{file: "config: {}\n"})
+	if err := os.Chmod(file, 0o400); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.ConfigFile(); !got.ReadOnly || got.FileErr != nil || got.DirErr != nil {
 		t.Errorf("got %+v", got)
 	}
-	if err := os.Chmod(filepath.Dir(p.file.Path), 0o500); err != nil {
+	if err := os.Chmod(filepath.Dir(file), 0o500); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = os.Chmod(filepath.Dir(p.file.Path), 0o700) }()
+	defer func() { _ = os.Chmod(filepath.Dir(file), 0o700) }()
 	if got := p.ConfigFile(); got.DirErr == nil {
 		t.Errorf("got %+v", got)
 	}
@@ -266,15 +214,15 @@ func TestPluginsAreThoseOfTheProvidersInTheState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, e := patientOf(t)
-	e.put("export.json", `{"deployment":{"resources":[
+	p, dir := probed(t)
+	filestest.WriteAll(t, map[string]string{filepath.Join(dir, "export.json"): `{"deployment":{"resources":[
 		{"urn":"urn:pulumi:dev::demo::pulumi:providers:aws::default","type":"pulumi:providers:aws","inputs":{"version":"6.1.0"}},
 		{"urn":"urn:pulumi:dev::demo::pulumi:providers:aws::other","type":"pulumi:providers:aws","inputs":{"version":"6.1.0"}},
 		{"urn":"urn:pulumi:dev::demo::pulumi:providers:hcloud::default","type":"pulumi:providers:hcloud","inputs":{"version":"1.2.3"}},
 		{"urn":"urn:pulumi:dev::demo::pulumi:providers:dns::default","type":"pulumi:providers:dns","inputs":{"version":"0.1.0",
 			"__internal":{"name":"terraform-provider","parameterization":{"version":"9"}}}},
 		{"urn":"urn:pulumi:dev::demo::pulumi:providers:pulumi::default","type":"pulumi:providers:pulumi"},
-		{"urn":"urn:pulumi:dev::demo::a:b:C::w","type":"a:b:C"}]}}`)
+		{"urn":"urn:pulumi:dev::demo::a:b:C::w","type":"a:b:C"}]}}`})
 	if _, err := p.Survey(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -294,15 +242,15 @@ func TestPluginsAreThoseOfTheProvidersInTheState(t *testing.T) {
 		t.Errorf("got %+v", got[1])
 	}
 
-	p.project.Runtime = workspace.NewProjectRuntimeInfo("python", nil)
+	p.program.Runtime = workspace.NewProjectRuntimeInfo("python", nil)
 	if got := p.LanguageHost(context.Background()); got.Path != filepath.Join(bin, "pulumi-language-python") {
 		t.Errorf("got %+v", got)
 	}
-	p.project.Runtime = workspace.NewProjectRuntimeInfo("cobol", nil)
+	p.program.Runtime = workspace.NewProjectRuntimeInfo("cobol", nil)
 	if got := p.LanguageHost(context.Background()); got.Path != "" || got.Name != "pulumi-language-cobol" {
 		t.Errorf("got %+v", got)
 	}
-	beside := filepath.Join(e.Dir, "pulumi-language-cobol")
+	beside := filepath.Join(dir, "pulumi-language-cobol")
 	if err := os.WriteFile(beside, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

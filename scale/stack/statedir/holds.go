@@ -1,4 +1,4 @@
-package stack
+package statedir
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-var _ scale.HoldKeeper = (*Stack)(nil)
+var _ scale.HoldKeeper = Dir{}
 
 // holdsFormat changes with the meaning of anything in the file of holds.
 const holdsFormat = 1
@@ -35,7 +35,7 @@ type keptHold struct {
 	By     string    `json:"by,omitempty"`
 }
 
-func (s *Stack) holdsFile() string { return filepath.Join(s.home(), "hold.json") }
+func (d Dir) holdsFile() string { return filepath.Join(d.Home(), "hold.json") }
 
 // readHolds reads the file of holds; one that is not there holds nothing.
 func readHolds(file string) (scale.Holds, error) {
@@ -63,31 +63,31 @@ func readHolds(file string) (scale.Holds, error) {
 
 // Holds are the holds in the state directory, which all processes that use it share. As long as this version has
 // changed nothing, they are read from where a version before has kept them.
-func (s *Stack) Holds() (scale.Holds, error) {
-	file := s.holdsFile()
+func (d Dir) Holds() (scale.Holds, error) {
+	file := d.holdsFile()
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
-		file = s.formerHolds()
+		file = d.formerHolds()
 	}
 	return readHolds(file)
 }
 
 // ChangeHolds replaces the holds by what change makes of them, atomically. Other processes that do so wait for one
 // another.
-func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	failed := func(err error) error {
 		return &scale.SetupError{Problem: "write down what is held", Err: err,
-			Hint: "that takes write access to the state directory, " + s.stateDir + "; a running server is also held by POST /hold"}
+			Hint: "that takes write access to the state directory, " + d.Path + "; a running server is also held by POST /hold"}
 	}
-	if err := s.makeStateDir(); err != nil {
+	if err := d.makeFolders(); err != nil {
 		return failed(err)
 	}
-	file := s.holdsFile()
+	file := d.holdsFile()
 	lock := flock.New(file+".lock", flock.SetPermissions(0o644)) // whoever may write here may take it, whoever made it
 	if err := lock.Lock(); err != nil {
 		return failed(err)
 	}
 	defer func() { _ = lock.Unlock() }()
-	before, err := s.Holds()
+	before, err := d.Holds()
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	for _, h := range change(before) {
 		kept.Holds = append(kept.Holds, keptHold(h))
 	}
-	if _, err := os.Lstat(s.formerHolds()); len(kept.Holds) == 0 && errors.Is(err, fs.ErrNotExist) { // else that would count again
+	if _, err := os.Lstat(d.formerHolds()); len(kept.Holds) == 0 && errors.Is(err, fs.ErrNotExist) { // else that would count again
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return failed(err)
 		}

@@ -1,0 +1,209 @@
+package stack
+
+import (
+	"context"
+	"maps"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/process"
+	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
+)
+
+// left are the records of updates of the stack whose engine has ended, and the engines of the others. Only engines that
+// have their configuration are among those: others, which are prepared, do nothing.
+func (s *Stack) left() (ended []*statedir.Record, busy []scale.LockHolder) {
+	for _, r := range s.dir.Records() {
+		switch {
+		case r.HasEnded():
+			ended = append(ended, r)
+		case !process.IsGate(s.file.CopyIn(r.Dir)):
+			busy = append(busy, scale.LockHolder{User: userName(), Host: r.Host, PID: r.PID, Since: r.Started})
+		}
+	}
+	return ended, busy
+}
+
+func userName() string {
+	who, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return who.Username
+}
+
+// lingerTime is how long after the last sign of life of an engine its plugins may go on with what they were doing.
+// lingerInterval is how often they are looked at.
+const (
+	lingerTime     = 5 * time.Second
+	lingerInterval = 50 * time.Millisecond
+)
+
+// outlast waits for the plugins of dead engines and then ends them. Nobody listens to them any more, but they run on
+// for ever, and one that still changed resources would get in the way of the next update.
+func (s *Stack) outlast(ctx context.Context) error {
+	for _, r := range s.dir.Records() {
+		for deadline := r.LastSign().Add(lingerTime); r.Lingers() && time.Until(deadline) > 0; {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(min(lingerInterval, time.Until(deadline))):
+			}
+		}
+		if r.Lingers() {
+			process.EndPlugins(r.Tie())
+		}
+	}
+	return nil
+}
+
+// Conclude takes in what was found of an update of ours that has succeeded. Nothing else ends a doubt about a pool.
+func (s *Stack) Conclude(id string, results []scale.MoveResult) {
+	var proved []string
+	unverified := map[string]scale.Doubt{}
+	for _, r := range results {
+		if r.Unverified == "" || r.Pending { // the state tells of that, on every machine
+			proved = append(proved, r.Pool)
+		} else {
+			unverified[r.Pool] = scale.Doubt{From: r.From, To: r.To, Reason: r.Unverified, Stays: r.Stays}
+		}
+	}
+	doubted := map[string]bool{}
+	for _, r := range s.dir.Records() {
+		if !r.HasEnded() {
+			continue
+		}
+		for _, pool := range r.Doubted {
+			doubted[pool] = !slices.Contains(proved, pool)
+		}
+		cleared := r.Clear(proved)
+		for pool := range unverified { // it is told anew below
+			if _, old := r.Unverified[pool]; old {
+				delete(r.Unverified, pool)
+				cleared = true
+			}
+		}
+		switch {
+		case !cleared:
+		case !r.HasDoubts() && (r.ID != id && len(r.Pools) == 0 || r.ID == id && !r.Unclean): // a lock of an older one is gone
+			r.Remove()
+		default:
+			_ = r.Save() // as it was, it brings a pool once more to the count that it has
+		}
+	}
+	maps.DeleteFunc(unverified, func(pool string, _ scale.Doubt) bool { return doubted[pool] })
+	if len(unverified) == 0 {
+		return
+	}
+	if r, err := s.dir.NewRecord(id, nil); err == nil { // else it is known to this process's caller alone
+		r.Unverified = unverified
+		_ = r.Save()
+	}
+}
+
+// unverified are the doubts, by pool, that updates of ours have left although they succeeded.
+func unverified(ended []*statedir.Record, entries []entry, rules scale.Rules) map[string]scale.Doubt {
+	var out map[string]scale.Doubt
+	for _, r := range ended {
+		for pool, d := range r.Unverified {
+			rule, known := rules[pool]
+			if !known || rule.Current != nil && *rule.Current == d.To {
+				continue
+			}
+			d.Since = isFollowed(r, entries, pool)
+			if out == nil {
+				out = map[string]scale.Doubt{}
+			}
+			out[pool] = d
+		}
+	}
+	return out
+}
+
+// isFollowed says whether another update that may have changed what is true of a pool succeeded after the record's
+// update. That is somebody's, or one of ours, of the pool, that another machine has made. The entries are the newest of
+// the history.
+func isFollowed(r *statedir.Record, entries []entry, pool string) bool {
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
+	if at < 0 {
+		at = len(entries)
+	}
+	return slices.ContainsFunc(entries[:at], func(e entry) bool {
+		_, pools, ours := e.decidedOn()
+		return e.Kind == kindUpdate && e.Result == succeeded && (!ours || slices.Contains(pools, pool))
+	})
+}
+
+// eventsOf is what the engine told of its work.
+func eventsOf(r *statedir.Record) (*follower, error) {
+	f := newFollower("", "", scale.Unobserved)
+	ended := make(chan struct{})
+	close(ended)
+	err := f.follow(filepath.Join(r.Dir, statedir.EventFile), ended)
+	return f, err
+}
+
+// hasBegun says whether the engine may have begun its work.
+func hasBegun(r *statedir.Record) bool {
+	f, err := eventsOf(r)
+	return err != nil || f.hasBegun
+}
+
+// isInDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it
+// did not succeed, and it is not proved that it changed nothing. The entries are the history, or its newest part.
+func isInDoubt(r *statedir.Record, entries []entry) bool {
+	f, err := eventsOf(r)
+	if err != nil {
+		return true
+	}
+	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
+	switch {
+	case !f.hasBegun:
+		return false
+	case at < 0: // cut off, and with it perhaps its last events
+		return true
+	}
+	return entries[at].Result != succeeded && len(f.result.Steps) > 0
+}
+
+// unsettled are the pools that ended updates have left in doubt, by name.
+func (s *Stack) unsettled(ended []*statedir.Record, entries []entry, rules scale.Rules) []string {
+	var out []string
+	for _, r := range ended {
+		pools := r.Doubted
+		if len(r.Pools) > 0 && isInDoubt(r, entries) {
+			pools = slices.Concat(pools, r.Pools)
+		}
+		for _, pool := range pools {
+			if _, ok := rules[pool]; ok {
+				out = append(out, pool)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// settle takes the record's pools out of older records. The record's update has had the stack to itself, so from now on
+// the record is what leaves them in doubt, if only with the doubts that it inherits.
+func (s *Stack) settle(r *statedir.Record) {
+	for _, other := range s.dir.Records() {
+		if other.Dir == r.Dir || !other.HasEnded() {
+			continue
+		}
+		r.Inherit(other)
+		if len(r.Doubted)+len(r.Unverified) > 0 && r.Save() != nil {
+			continue // then the older one must tell of it
+		}
+		cleared := other.Clear(r.Pools)
+		switch {
+		case len(other.Pools) == 0 && !other.HasDoubts():
+			other.Remove()
+		case cleared:
+			_ = other.Save() // as it was, it brings a pool once more to the count that it has
+		}
+	}
+}

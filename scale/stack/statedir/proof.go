@@ -1,0 +1,56 @@
+package statedir
+
+import (
+	"os"
+	"path/filepath"
+
+	fastjson "github.com/go-json-experiment/json"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// KeptProof is a proof as it is kept, with what it rests on. The zero value is nobody's: [Dir.NewProof] makes one.
+type KeptProof struct {
+	// Format is proofFormat. Stack and Backend say whose proof it is.
+	Format  int    `json:"format"`
+	Stack   string `json:"stack"`
+	Backend string `json:"backend"`
+
+	Proof scale.Proof `json:"proof"`
+	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If nobody
+	// can tell how that was, it is how the stack was first read after it; empty before that.
+	State string `json:"state,omitempty"`
+	// Files are the program's, by their paths, each with a mark that shows whether it has changed. Rest is a digest of all
+	// else that the proof rests on.
+	Files map[string]string `json:"files"`
+	Rest  string            `json:"rest"`
+	// Written are files that updates have been found to write, and Filled the folders in which they make and remove
+	// some. Suspected are files that have changed while an update ran; the next proof tells what they are.
+	Written   []string `json:"written,omitempty"`
+	Filled    []string `json:"filled,omitempty"`
+	Suspected []string `json:"suspected,omitempty"`
+}
+
+// proofFormat changes with the meaning of anything in the file.
+const proofFormat = 1
+
+func (d Dir) proofFile() string { return filepath.Join(d.Home(), "proof.json") }
+
+// NewProof is a kept proof of the stack, which says nothing yet.
+func (d Dir) NewProof() *KeptProof {
+	return &KeptProof{Format: proofFormat, Stack: d.Stack, Backend: d.Program.BackendIdentity()}
+}
+
+// Proof is the proof that an earlier process has kept; nil if there is none that this one can use.
+func (d Dir) Proof() *KeptProof {
+	text, err := os.ReadFile(d.proofFile())
+	var kept KeptProof
+	if err != nil || fastjson.Unmarshal(text, &kept) != nil || kept.Format != proofFormat || kept.Stack != d.Stack || kept.Backend != d.Program.BackendIdentity() {
+		return nil
+	}
+	return &kept
+}
+
+// KeepProof keeps the proof for the next process; nil keeps that there is none. If that fails, the next process makes it
+// again.
+func (d Dir) KeepProof(proof *KeptProof) { d.keep("proof-*.tmp", d.proofFile(), proof) }
