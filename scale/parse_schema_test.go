@@ -229,11 +229,11 @@ func TestSchemaHasTheParsersPatterns(t *testing.T) {
 	}
 }
 
-// TestDocumentedRulesAreValid reads the examples in YAML of README.md and docs/rules.md, each a map of pools or the
+// TestDocumentedRulesAreValid reads the examples in YAML of README.md and of the pages about rules, each a map of pools or the
 // fields of one pool. Those in other languages are compared with them in e2e/docs.
 func TestDocumentedRulesAreValid(t *testing.T) {
 	var pages []byte
-	for _, name := range []string{"../README.md", "../docs/rules.md"} {
+	for _, name := range []string{"../README.md", "../docs/rules.md", "../docs/schedules.md", "../docs/metric-scaling.md"} {
 		page, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -75,7 +75,7 @@ func classify(b block, used map[string]bool) (string, error) {
 		return "on the real engine", nil
 	case slices.Contains([]string{"ts", "python", "go"}, b.language):
 		return b.language, nil
-	case b.language == "yaml" && slices.Contains([]string{"README.md", "docs/rules.md"}, b.page):
+	case b.language == "yaml" && slices.Contains([]string{"README.md", "docs/rules.md", "docs/schedules.md", "docs/metric-scaling.md"}, b.page):
 		return "rules in YAML", nil
 	case b.language == "yaml" && b.mark == "rules":
 		return "", fmt.Errorf("rules in YAML are for README.md and docs/rules.md")
