@@ -19,7 +19,7 @@ func queueAt(t *testing.T, length string) string {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"length":%s}`, length)
+		_, _ = fmt.Fprintf(w, `{"length":%s}`, length)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL

@@ -47,14 +47,7 @@ func (a *autoscaler) replicas(now time.Time, present int, value float64) int {
 		}
 	}
 	a.recommends = append(a.recommends, scale.Recommendation{At: now, Count: desired})
-	out := present
-	if out < up {
-		out = up
-	}
-	if out > down {
-		out = down
-	}
-	return min(max(out, a.least), a.most)
+	return min(max(min(max(present, up), down), a.least), a.most)
 }
 
 // series are loads, in units of work, every 30 s; NaN is a gap.

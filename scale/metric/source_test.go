@@ -25,7 +25,7 @@ func answer(t *testing.T, kind, body string) *httptest.Server {
 	t.Helper()
 	return serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
-		fmt.Fprint(w, body)
+		_, _ = fmt.Fprint(w, body)
 	})
 }
 
@@ -122,7 +122,7 @@ func TestAnswersOfPrometheus(t *testing.T) {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, vector(one(strings.TrimPrefix(r.URL.Query().Get("query"), "u"))))
+			_, _ = fmt.Fprint(w, vector(one(strings.TrimPrefix(r.URL.Query().Get("query"), "u"))))
 		})
 		wants(t, promMetric(s.URL, func(m *scale.Metric) { m.Prometheus.Query = "u5" }), nil, 5, "")
 	})
@@ -133,7 +133,7 @@ func TestAnswersOfPrometheus(t *testing.T) {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, vector(one("5")))
+			_, _ = fmt.Fprint(w, vector(one("5")))
 		})
 		wants(t, promMetric(s.URL+"/prometheus"), nil, 5, "")
 		wants(t, promMetric(s.URL), nil, 0, "404")
@@ -210,7 +210,7 @@ func TestNumbersInADocument(t *testing.T) {
 	cached := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Age", "61")
-		fmt.Fprint(w, "5")
+		_, _ = fmt.Fprint(w, "5")
 	})
 	wants(t, httpMetric(cached.URL, ""), nil, 0, "the answer is 1m1s old, out of a cache")
 	wants(t, httpMetric(cached.URL, "", func(m *scale.Metric) { m.MaxAge = time.Hour }), nil, 5, "")
@@ -220,7 +220,7 @@ func TestCredentialsOfALook(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		name, password, _ := r.BasicAuth()
-		fmt.Fprintf(w, `{"t %s":1,"b %s:%s":1,"k %s":1,"o %s":1}`, r.Header.Get("Authorization"), name, password, r.Header.Get("X-Key"), r.Header.Get("X-Scope-Orgid"))
+		_, _ = fmt.Fprintf(w, `{"t %s":1,"b %s:%s":1,"k %s":1,"o %s":1}`, r.Header.Get("Authorization"), name, password, r.Header.Get("X-Key"), r.Header.Get("X-Scope-Orgid"))
 	})
 	with := func(access scale.Access) func(*scale.Metric) { return func(m *scale.Metric) { m.Access = access } }
 	secrets := map[string]string{"token": "s3cret\n", "login": "me:pass:word", "key": "k1", "broken": "a\nb", "nologin": "me"}
@@ -260,7 +260,7 @@ func TestCertificatesOfALook(t *testing.T) {
 	}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, "5")
+		_, _ = fmt.Fprint(w, "5")
 	}))
 	s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
 	s.TLS.ClientCAs.AddCert(parsed)
@@ -338,7 +338,7 @@ type canned string
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	recorder.Header().Set("Content-Type", "application/json")
-	fmt.Fprint(recorder, string(c))
+	_, _ = fmt.Fprint(recorder, string(c))
 	resp := recorder.Result()
 	resp.Request = r
 	return resp, nil

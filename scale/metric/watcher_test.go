@@ -75,7 +75,7 @@ func TestWatcherLooksWhileThePoolIsIdle(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		looks.Add(1)
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, value.Load())
+		_, _ = fmt.Fprint(w, value.Load())
 	})
 	p := &pools{rules: measured(httpMetric(s.URL, "")), count: 3}
 	w := &Watcher{Credentials: &Credentials{Now: time.Now}, Observe: scale.Unobserved, Now: time.Now}
@@ -155,7 +155,7 @@ func TestCredentialsAreReadAgainWhenAServerRefusesThem(t *testing.T) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, "5")
+		_, _ = fmt.Fprint(w, "5")
 	})
 	m := httpMetric(s.URL, "", func(m *scale.Metric) { m.Access.BearerKey = "token" })
 	l := &looker{metric: m, credentials: c, now: c.Now}
