@@ -92,8 +92,8 @@ fuzz: ## Run each fuzz target with FUZZTIME inputs, such as 500000x
 bench: tools tools-bench build ## Measure what PulumiScale costs beside other ways, N times each: docs/performance.md
 	go run ./e2e/bench -n $(N) -only '$(ONLY)'
 
-soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises
-	go run ./e2e/soak -rate $(RATE) -time $(or $(TIME),30m)
+soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises; SOAK='-metrics 50': metrics instead
+	go run ./e2e/soak -rate $(RATE) -time $(or $(TIME),30m) $(SOAK)
 
 hostile: tools build ## Send a server what means harm, and take its disk, descriptors and time away; HOSTILE='-only smuggling/'
 	@mkdir -p $(BIN)/hostile

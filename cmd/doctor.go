@@ -10,6 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/metric"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/stack/probe"
 	"github.com/pulumiscale/pulumiscale/webhook"
@@ -83,6 +84,18 @@ type doctorProbe struct{ *probe.Probe }
 
 func (p doctorProbe) scaler() *scaler.Scaler {
 	return &scaler.Scaler{Stack: p.Stack(), Observe: scale.Unobserved, Now: time.Now}
+}
+
+func (p doctorProbe) Metrics(ctx context.Context, rule scale.Rule) []scale.Sample {
+	read := func(ctx context.Context, keys ...string) (map[string]string, error) {
+		found, err := p.Secrets(ctx, keys...)
+		values := map[string]string{}
+		for key, value := range found {
+			values[key] = value.Text
+		}
+		return values, err
+	}
+	return metric.Look(ctx, rule.Metrics, &metric.Credentials{Read: read, Now: time.Now}, time.Now)
 }
 
 func (p doctorProbe) CheckRules(ctx context.Context) ([]scale.RuleCheck, error) {

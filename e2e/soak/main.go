@@ -1,7 +1,7 @@
 // Command soak sends a running `pulumiscale serve` a long stream of mixed events and holds it to its promises. Every
 // event is answered, and what is accepted is carried out once. Configuration, history, state and workers agree at the
 // end. Memory, goroutines and file descriptors do not grow, and the journal does not grow beyond its bound. `make soak
-// RATE=50 TIME=30m` builds what it needs and runs it.
+// RATE=50 TIME=30m` builds what it needs and runs it. With -metrics it looks at metrics instead, and scales by them.
 //
 // The engine, the program and the server are the real ones, in a directory of their own that is removed unless a
 // promise is broken. All traffic stays on the loopback interface. It exits with 1 on a breach. It needs Linux, whose
@@ -52,6 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.Float64Var(&o.rate, "rate", 50, "events per second")
 	flags.DurationVar(&duration, "time", 30*time.Minute, "how long to send")
 	flags.IntVar(&o.events, "events", 0, "how many events to send; 0: as many as the time takes")
+	metrics := flags.Int("metrics", 0, "instead of events, metrics of so many pools that the server looks at every second")
 	flags.Uint64Var(&o.seed, "seed", 1, "the mixture: the same seed sends the same events")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -67,7 +68,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	at := &site{Lab: place}
-	broken, err := soak(ctx, o, at, out)
+	var broken int
+	if *metrics > 0 {
+		broken, err = soakMetrics(ctx, *metrics, duration, at, out)
+	} else {
+		broken, err = soak(ctx, o, at, out)
+	}
 	if err == nil && broken == 0 {
 		return place.Close()
 	}

@@ -43,6 +43,7 @@ type ill struct {
 	working   bool
 	serving   bool
 	held      scale.Holds
+	samples   []scale.Sample
 	heldErr   error
 }
 
@@ -79,6 +80,7 @@ func (p *ill) Survey(context.Context) (*doctor.Survey, error)        { return &p
 func (p *ill) LanguageHost(context.Context) doctor.Plugin            { return p.language }
 func (p *ill) MissingPackages() (folder, command string)             { return p.packages, "npm install" }
 func (p *ill) Providers(context.Context) []doctor.Plugin             { return p.providers }
+func (p *ill) Metrics(context.Context, scale.Rule) []scale.Sample    { return p.samples }
 func (p *ill) CheckRules(context.Context) ([]scale.RuleCheck, error) { return p.checks, p.checkErr }
 func (p *ill) ConfigFile() doctor.ConfigFile                         { return p.file }
 func (p *ill) Drifts(context.Context) ([]scale.Drift, error)         { return p.drifts, nil }
@@ -118,7 +120,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 25 {
+	if report.Stack != "dev" || len(report.Checks) != 26 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -134,13 +136,13 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		change  func(*ill)
 		skipped string
 	}{
-		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules current drift deployed locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules current config-file drift deployed locks pending unsettled holds clock"},
-		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules current drift deployed locks pending unsettled clock"},
-		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules current drift deployed locks pending unsettled clock"},
-		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token"},
-		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets schedules current drift deployed unsettled"},
+		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules metrics current drift deployed locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules metrics current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules metrics current config-file drift deployed locks pending unsettled holds clock"},
+		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules metrics current drift deployed locks pending unsettled clock"},
+		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules metrics current drift deployed locks pending unsettled clock"},
+		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token metrics"},
+		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets schedules metrics current drift deployed unsettled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := healthy()
@@ -215,7 +217,15 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 				r.Schedules = []scale.Window{{Name: "w", Dates: []scale.Date{{Year: 2001, Month: 1, Day: 1}}, Max: 9}}
 			}), doctor.Warning, "pool: w: its dates are over",
 		},
-		"a window that will hold":          {"schedules", status(func(r *scale.Rule) { r.Schedules = []scale.Window{{Name: "w", Max: 9}} }), doctor.OK, "each window will hold"},
+		"a window that will hold": {"schedules", status(func(r *scale.Rule) { r.Schedules = []scale.Window{{Name: "w", Max: 9}} }), doctor.OK, "each window will hold"},
+		"a metric that has a value": {"metrics", func(p *ill) {
+			status(func(r *scale.Rule) { r.Metrics = []scale.Metric{{Name: "queue"}} })(p)
+			p.samples = []scale.Sample{{Metric: "queue", Value: 7}}
+		}, doctor.OK, "pool: queue is 7"},
+		"a metric that has none": {"metrics", func(p *ill) {
+			status(func(r *scale.Rule) { r.Metrics = []scale.Metric{{Name: "queue"}} })(p)
+			p.samples = []scale.Sample{{Metric: "queue", Problem: "connection refused"}}
+		}, doctor.Warning, "pool: queue has no value: connection refused"},
 		"a size outside of a window":       {"current", status(func(r *scale.Rule) { r.Schedules = []scale.Window{{Name: "w", Min: 4, Max: 9}} }), doctor.Warning, "3, outside of 4 to 9"},
 		"a size outside of the guardrails": {"current", status(func(r *scale.Rule) { r.Min = 4 }), doctor.Warning, "3, outside of 4 to 9"},
 		"no size is exported":              {"current", status(func(r *scale.Rule) { r.Current = nil }), doctor.OK, "no rule exports"},

@@ -34,6 +34,7 @@ func examinations() []examination {
 		{"rules", "rules", []string{"state"}, (*visit).lookAtRules},
 		{"targets", "targets", []string{"rules"}, (*visit).lookAtTargets},
 		{"schedules", "schedules", []string{"rules"}, (*visit).lookAtSchedules},
+		{"metrics", "metrics", []string{"rules", "secrets"}, (*visit).lookAtMetrics},
 		{"current", "real sizes", []string{"rules"}, (*visit).lookAtCurrent},
 		{"config-file", "config file", []string{"stack"}, (*visit).lookAtConfigFile},
 		{"drift", "counts in the config file", []string{"rules"}, (*visit).lookAtDrift},

@@ -44,6 +44,29 @@ func (v *visit) lookAtSchedules(context.Context) finding {
 	return f
 }
 
+// lookAtMetrics looks once at each metric that a rule names.
+func (v *visit) lookAtMetrics(ctx context.Context) finding {
+	f := fine("no rule has any")
+	for _, name := range v.survey.Rules.Names() {
+		rule := v.survey.Rules[name]
+		if len(rule.Metrics) == 0 {
+			continue
+		}
+		if f.result == OK {
+			f.found = "each has a value"
+		}
+		for _, sample := range v.Metrics(ctx, rule) {
+			if sample.Problem == "" {
+				f.details = append(f.details, fmt.Sprintf("%s: %s", name, sample))
+				continue
+			}
+			f.result, f.found, f.hint = Warning, "some have no value, so nothing is scaled because of them", "docs/metric-scaling.md says what is a value, and how a server is asked with credentials"
+			f.details = append(f.details, fmt.Sprintf("%s: %s has no value: %s", name, sample.Metric, sample.Problem))
+		}
+	}
+	return f
+}
+
 func (v *visit) lookAtTargets(ctx context.Context) finding {
 	if v.Verify {
 		return v.proveTargets(ctx)

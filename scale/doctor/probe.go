@@ -33,6 +33,8 @@ type Probe interface {
 	MissingPackages() (folder, command string)
 	// Providers finds the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
+	// Metrics looks once at the metrics that a rule names, and returns what was found, in their order.
+	Metrics(ctx context.Context, rule scale.Rule) []scale.Sample
 	// CheckRules is what `pulumiscale rules --verify` does.
 	CheckRules(ctx context.Context) ([]scale.RuleCheck, error)
 	// ConfigFile looks at the stack's configuration file.

@@ -56,6 +56,7 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 			}
 			d.add(i, q.ledger.nextID(now), decision, state, now)
 			pool.Accepted()
+		case intent.ToBounds || intent.ToMetrics: // nobody is turned away: the queue asks again
 		default:
 			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != scale.Held
 			// If an update of ours has not been read yet, it is not known to the second when its cooldown ends.

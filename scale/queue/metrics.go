@@ -15,7 +15,7 @@ type Unmet struct{ Decision scale.Decision }
 
 func (Unmet) IsEvent() {}
 
-// Known is what is known of a pool, with Busy if an update of it is running or about to; ok is false if there is no such
+// Known is what is known of a pool, with Busy if an update of it is running; ok is false if there is no such
 // pool, or if nothing is to be decided on what is known of it.
 func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
 	q.mu.Lock()
@@ -30,7 +30,7 @@ func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
 	if p, err = q.known.snap.Pool(rule); err != nil {
 		return p, false
 	}
-	p.Busy = !q.worker.busy[pool].IsZero() || q.isAsked(scale.Intent{Pool: pool, ToMetrics: true})
+	p.Busy = !q.worker.busy[pool].IsZero()
 	return p, true
 }
 
