@@ -58,17 +58,11 @@ func (o *reconcileOptions) run(ctx context.Context) error {
 		s.progress.Work("looking at metrics")
 		s.scaler.Metrics = s.lookAt(ctx, pools)
 		intents := reconciling(pools, s.now)
-		switch {
-		case len(intents) == 0:
+		if len(intents) == 0 {
 			s.note("no rule names schedules or metrics: there is nothing to bring a pool to")
 			return s.conclude(output.NewReconciliationPreview(s.stack, &scale.Plan{}, nil), "", nil)
-		case o.dryRun:
-			return s.preview(ctx, intents)
-		case o.yes || !s.asks():
-			report, err := s.scaler.Scale(ctx, intents, nil)
-			return s.scaled(report, err)
 		}
-		return s.ask(ctx, intents)
+		return s.carryOut(ctx, intents, o.dryRun, o.yes)
 	})
 }
 

@@ -55,16 +55,20 @@ func scaleCommand(a *app, run func(*scaleOptions) error) *cobra.Command {
 
 func (o *scaleOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
-		intents := []scale.Intent{o.intent}
-		switch {
-		case o.dryRun:
-			return s.preview(ctx, intents)
-		case o.yes || !s.asks():
-			report, err := s.scaler.Scale(ctx, intents, nil)
-			return s.scaled(report, err)
-		}
-		return s.ask(ctx, intents)
+		return s.carryOut(ctx, []scale.Intent{o.intent}, o.dryRun, o.yes)
 	})
+}
+
+// carryOut does what the intents come to. With dryRun it only shows that. On a terminal it asks first, unless yes is set.
+func (s *session) carryOut(ctx context.Context, intents []scale.Intent, dryRun, yes bool) error {
+	switch {
+	case dryRun:
+		return s.preview(ctx, intents)
+	case yes || !s.asks():
+		report, err := s.scaler.Scale(ctx, intents, nil)
+		return s.scaled(report, err)
+	}
+	return s.ask(ctx, intents)
 }
 
 // ask shows what would change, asks, and does what was approved. If what would change is not the same any more, it
