@@ -51,7 +51,9 @@ func (q *Queue) mayAsk(intent scale.Intent, about any, now time.Time) bool {
 	if a.about != about {
 		a = ask{about: about}
 	}
-	if now.Before(a.next) || q.holds.inForce.On(intent.Pool, now) != nil || q.isAsked(intent) {
+	// What lies further ahead than the longest wait was noted before the clock was set back.
+	tooSoon := now.Before(a.next) && a.next.Sub(now) <= q.options.MaxRepeatDelay
+	if tooSoon || q.holds.inForce.On(intent.Pool, now) != nil || q.isAsked(intent) {
 		return false
 	}
 	a.next = now.Add(doubled(q.options.RepeatDelay, a.tries, q.options.MaxRepeatDelay))

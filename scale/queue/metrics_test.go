@@ -2,6 +2,7 @@ package queue
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,6 +123,30 @@ func TestMetricsThatCannotBeMetAreTriedEverMoreSeldom(t *testing.T) {
 		g.show(r, 80, "")
 		time.Sleep(time.Minute)
 		r.wantCounts(8, 2, before+1) // at once
+	})
+}
+
+// TestAClockThatIsSetBackHoldsNothingUp has the queue ask in vain, and then sets its clock back by a day.
+func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.rule("worker", measured)
+		w.breaks(true)
+		var back atomic.Int64
+		g := &gauges{}
+		r := begin(t, w, func(o *Options) {
+			o.Scaler.Metrics = g
+			o.Scaler.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+		})
+		g.show(r, 61, "")
+		time.Sleep(time.Minute)
+		w.breaks(false)
+		back.Store(int64(24 * time.Hour))
+		g.show(r, 61, "")
+		time.Sleep(time.Minute)
+		if got := w.counts(); got != [2]int{7, 2} {
+			t.Errorf("a minute later the pools are %v", got)
+		}
 	})
 }
 
