@@ -214,11 +214,11 @@ func (t Timeline) BoundsIn(from, to time.Time) []scale.BoundsSince {
 }
 
 const (
-	// least is the least number of units that a picture has room for.
+	// leastTop is the least number of units that a picture has room for.
 	leastTop = 4
 	// farAbove is how many times the largest count a bound must be, for a picture to leave it out: else the count would
 	// creep along the ground. roomAbove is how many times the largest count it then has room for.
-	farAbove, roomAbove = 4, 2
+	farAbove, roomAbove = 8, 2
 )
 
 // Top is the count up to which a picture reaches. It begins at 0. The largest bounds are beyond it if they are far above
@@ -357,6 +357,9 @@ func (s Series) Words() string {
 	return fmt.Sprintf("%s between %s and %s, last %s", s.Metric, Number(s.Least), Number(s.Most), Number(s.Last))
 }
 
+// mostInRow is how many scalings a row tells of one by one.
+const mostInRow = 6
+
 // Row is a part of a timeline, between two ticks, as a table has it.
 type Row struct {
 	From, To time.Time
@@ -375,13 +378,20 @@ func (t Timeline) Rows() []Row {
 			row.Count = within(fmt.Sprint(least), fmt.Sprint(most))
 		}
 		var bounds, scalings []string
+		failed := 0
 		for _, b := range t.BoundsIn(from, to) {
 			bounds = append(bounds, fmt.Sprintf("%d to %d", b.Min, b.Max))
 		}
 		for _, s := range t.Scalings {
 			if at := s.ended(); at.After(from) && !at.After(to) {
 				scalings = append(scalings, t.Move(s))
+				if !s.Succeeded {
+					failed++
+				}
 			}
+		}
+		if n := len(scalings); n > mostInRow {
+			scalings = []string{fmt.Sprintf("%d, of which %d failed", n, failed)}
 		}
 		row.Bounds, row.Scalings = strings.Join(slices.Compact(bounds), ", "), strings.Join(scalings, ", ")
 		for _, s := range t.Series {

@@ -120,6 +120,10 @@ func TestTimelineInWords(t *testing.T) {
 	if got := TimelineOf(many, SpanNamed(""), evening).Sentence(); strings.Count(got, "3 to 5 at") != toldScalings || !strings.Contains(got, "12 scalings: the last 10 are ") {
 		t.Error(got)
 	}
+	rows := TimelineOf(many, SpanNamed(""), evening).Rows()
+	if got := rows[len(rows)-1].Scalings; got != "12, of which 0 failed" {
+		t.Errorf("in a row: %s", got)
+	}
 }
 
 // The table has the numbers of the picture, from tick to tick.
