@@ -35,6 +35,17 @@ func SpanNamed(name string) Span {
 	return Spans()[0]
 }
 
+// SpanLasting is the shortest span that lasts so long, and the longest if none does.
+func SpanLasting(length time.Duration) Span {
+	spans := Spans()
+	for _, s := range spans {
+		if s.Length >= length {
+			return s
+		}
+	}
+	return spans[len(spans)-1]
+}
+
 // Past is what a [Timeline] is made of.
 type Past struct {
 	Rule scale.Rule
@@ -281,7 +292,7 @@ const toldScalings = 10
 
 // Sentence tells in words what a picture of the timeline shows.
 func (t Timeline) Sentence() string {
-	parts := []string{t.Count() + t.within(), t.scaled()}
+	parts := []string{t.Count() + ", " + t.Within(), t.Scaled()}
 	for _, s := range t.Series {
 		parts = append(parts, s.Words())
 	}
@@ -304,21 +315,31 @@ func (t Timeline) Count() string {
 	return text
 }
 
-// within says which bounds were in force.
-func (t Timeline) within() string {
-	var out strings.Builder
+// toldBounds is how many bounds a sentence tells of one by one.
+const toldBounds = 4
+
+// Within says which bounds were in force, and since when. Of very many it says only which they were.
+func (t Timeline) Within() string {
+	var parts, all []string
 	for i, b := range t.Bounds {
-		if i == 0 {
-			fmt.Fprintf(&out, ", within %d and %d", b.Min, b.Max)
-		} else {
-			fmt.Fprintf(&out, ", from %s within %d and %d", t.Clock(b.Since), b.Min, b.Max)
+		text := fmt.Sprintf("within %d and %d", b.Min, b.Max)
+		if !slices.Contains(all, text) {
+			all = append(all, text)
 		}
+		if i > 0 {
+			text = "from " + t.Clock(b.Since) + " " + text
+		}
+		parts = append(parts, text)
 	}
-	return out.String()
+	if len(parts) > toldBounds {
+		last := t.Bounds[len(t.Bounds)-1]
+		return fmt.Sprintf("%s, changing %d times, now within %d and %d", strings.Join(all, " or "), len(parts)-1, last.Min, last.Max)
+	}
+	return strings.Join(parts, ", ")
 }
 
-// scaled tells of the scalings.
-func (t Timeline) scaled() string {
+// Scaled tells of the scalings.
+func (t Timeline) Scaled() string {
 	if len(t.Scalings) == 0 {
 		return "no scaling"
 	}

@@ -110,6 +110,9 @@ func TestTimelineInWords(t *testing.T) {
 	if diff := cmp.Diff(want, full("6h").Sentence()); diff != "" {
 		t.Error(diff)
 	}
+	if got := full("week").Within(); got != "within 4 and 12 or within 1 and 10, changing 14 times, now within 4 and 12" {
+		t.Error(got)
+	}
 	if got := full("week").Sentence(); !strings.Contains(got, "over the last week: between 2 and 8") || !strings.Contains(got, "2 to 3 at Wed 09:30") {
 		t.Error(got)
 	}
@@ -195,6 +198,17 @@ func TestTimelineTop(t *testing.T) {
 				t.Errorf("%d, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+func TestSpans(t *testing.T) {
+	for length, want := range map[time.Duration]string{time.Hour: "6h", 6 * time.Hour: "6h", 24 * time.Hour: "day", 168 * time.Hour: "week", 1000 * time.Hour: "week"} {
+		if got := SpanLasting(length).Name; got != want {
+			t.Errorf("%s: %s, want %s", length, got, want)
+		}
+	}
+	if SpanNamed("day").Length != 24*time.Hour || SpanNamed("century").Name != "6h" {
+		t.Error("spans are found by other names")
 	}
 }
 
