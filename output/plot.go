@@ -141,11 +141,10 @@ func (s *Style) marks(p canvas) string {
 			cells[at] = p.set.down
 		}
 	}
-	line := strings.Repeat(" ", p.left+1)
-	for _, cell := range cells {
-		line += cmp.Or(cell, " ")
+	for i, cell := range cells {
+		cells[i] = cmp.Or(cell, " ")
 	}
-	return line
+	return strings.Repeat(" ", p.left+1) + strings.Join(cells, "")
 }
 
 // canvas is the picture in cells: columns of a time each, and rows of counts.

@@ -202,7 +202,8 @@ func extremes(values []Point) []Point {
 func (t Timeline) CountsIn(from, to time.Time) (least, most int, ok bool) {
 	for i, c := range t.Counts {
 		ended := i+1 < len(t.Counts) && !t.Counts[i+1].Since.After(from)
-		if ended || !c.Since.Before(to) && !(c.Since.Equal(to) && to.Equal(t.To)) {
+		begun := c.Since.Before(to) || c.Since.Equal(to) && to.Equal(t.To) // at its very end the last part has the present count
+		if ended || !begun {
 			continue
 		}
 		if !ok {
