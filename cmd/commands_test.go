@@ -222,11 +222,12 @@ func TestJSON(t *testing.T) {
 			"scale worker-pool --count 5 --retries 0", func(f *fake) { f.updateErr = &scale.LockedError{Stack: "dev"} }, 4,
 			map[string]any{"error.kind": "locked", "error.message": "stack dev is locked by another update"},
 		},
-		"rules":    {"rules", func(*fake) {}, 0, map[string]any{"stack": "dev"}},
-		"unproved": {"rules --verify", func(f *fake) { f.previewErr = errors.New("no") }, 1, map[string]any{"stack": "dev", "error.kind": "unproved"}},
-		"history":  {"history", func(*fake) {}, 0, map[string]any{"stack": "dev"}},
-		"restore":  {"restore", func(*fake) {}, 0, map[string]any{"configFile": "Pulumi.dev.yaml"}},
-		"version":  {"version", func(*fake) {}, 0, map[string]any{"version": "v1.2.3"}},
+		"rules":                {"rules", func(*fake) {}, 0, map[string]any{"stack": "dev"}},
+		"unproved":             {"rules --verify", func(f *fake) { f.previewErr = errors.New("no") }, 1, map[string]any{"stack": "dev", "error.kind": "unproved"}},
+		"a picture is no JSON": {"history worker-pool --plot", func(*fake) {}, 2, map[string]any{"error.kind": "usage"}},
+		"history":              {"history", func(*fake) {}, 0, map[string]any{"stack": "dev"}},
+		"restore":              {"restore", func(*fake) {}, 0, map[string]any{"configFile": "Pulumi.dev.yaml"}},
+		"version":              {"version", func(*fake) {}, 0, map[string]any{"version": "v1.2.3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
@@ -282,6 +283,30 @@ func TestHistory(t *testing.T) {
 	}
 	wantText(t, term.stderr.String(), "note: the newest 2 scalings; --limit 0 shows all\n")
 	newTerminal(f, "").run(t, "history other", 2)
+}
+
+// The picture is of one pool, with ASCII on a dumb terminal, and reads as much of the history as it needs.
+func TestHistoryPlot(t *testing.T) {
+	f := newFake()
+	for i, n := range []string{"2", "7"} {
+		at := noon.Add(-time.Duration(i+3) * time.Hour)
+		f.before = append(f.before, scale.Update{Kind: "update", Succeeded: true, Start: at, End: at, Values: map[string]*string{"worker-pool": str(n)}})
+	}
+	term := newTerminal(f, "")
+	term.run(t, "history worker-pool --plot", 0)
+	wantPart(t, term.stdout.String(), "worker-pool over the last 6 hours: between 2 and 7, now 3, known since 08:00\n")
+	wantPart(t, term.stdout.String(), "2 scalings: 7 to 2 at 09:00, 2 to 3 at 10:00\n")
+	wantPart(t, term.stdout.String(), "█")
+	term = newTerminal(f, "")
+	term.dumb = true
+	term.run(t, "history worker-pool --plot --span 168h", 0)
+	wantPart(t, term.stdout.String(), "worker-pool over the last week: ")
+	if strings.ContainsFunc(term.stdout.String(), func(r rune) bool { return r > 126 }) {
+		t.Errorf("what is not ASCII is in\n%s", term.stdout.String())
+	}
+	term = newTerminal(f, "")
+	term.run(t, "history other --plot", 2)
+	wantPart(t, term.stderr.String(), `no pool "other"`)
 }
 
 func TestRestore(t *testing.T) {

@@ -104,6 +104,9 @@ func TestWrongUsageNamesTheFlagAndExitsWith2(t *testing.T) {
 		"rules --retries many":              `--retries: must be a whole number from 0 to 1000, not "many"`,
 		"rules --retry-delay -1s":           `--retry-delay: must be a duration of 0 or more, such as 1s or 500ms, not "-1s"`,
 		"rules --verify=maybe":              `--verify: must be true or false, not "maybe"`,
+		"history --plot":                    "POOL: --plot draws one pool, whose name must be given",
+		"history w --span 6h":               "--span: it is for --plot",
+		"history w --plot --span 7h":        `--span: must be 6h, 24h or 168h, not "7h"`,
 		"history --limit -1":                `--limit: must be a whole number from 0 to 1000000000, not "-1"`,
 	} {
 		t.Run(line, func(t *testing.T) {

@@ -102,6 +102,7 @@ func (s *server) observeMetrics(event scale.Event) {
 	switch e := event.(type) {
 	case metric.Looked:
 		s.metrics.Looked(e.Pool, e.Sample)
+		s.queue.KeepSample(e.Pool, e.Sample)
 		s.log.Debug("looked at a metric", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "reason", e.Sample.Problem)
 	case metric.Lost:
 		s.log.Warn("a metric has no value: nothing is scaled because of it", "pool", e.Pool, "metric", e.Sample.Metric, "since", e.Since, "reason", e.Sample.Problem)

@@ -196,6 +196,27 @@ func (r Rule) NextBounds(now time.Time) (at time.Time, next Bounds, ok bool) {
 	return time.Time{}, Bounds{}, false
 }
 
+// BoundsSince are bounds, and since when they are in force.
+type BoundsSince struct {
+	Bounds
+	Since time.Time
+}
+
+// BoundsOver are the bounds from one moment to another: those in force at first, and each change of them.
+func (r Rule) BoundsOver(from, to time.Time) []BoundsSince {
+	out := []BoundsSince{{r.Bounds(from), from}}
+	const day = 24 * time.Hour
+	for _, at := range r.edges(from, int(to.Sub(from)/day)+2) { // what begins within the span, and the day before it
+		if !at.After(from) || at.After(to) {
+			continue
+		}
+		if next := r.Bounds(at); next != out[len(out)-1].Bounds {
+			out = append(out, BoundsSince{next, at})
+		}
+	}
+	return out
+}
+
 // edges are the moments at which windows begin or end, in their order: those of so many days from a moment on, and
 // those of the dates that are named.
 func (r Rule) edges(now time.Time, days int) []time.Time {

@@ -225,3 +225,30 @@ func TestDecisionsInAWindow(t *testing.T) {
 		}
 	})
 }
+
+// BoundsOver changes exactly where Bounds does, also over a change of the clocks and over dates.
+func TestBoundsOver(t *testing.T) {
+	zone, _ := LoadZone("Europe/Berlin")
+	rule := Rule{Min: 1, Max: 10, Schedules: []Window{
+		{Name: "sale", Dates: []Date{{Year: 2026, Month: time.March, Day: 28}}, From: 10 * 60, To: 12 * 60, Zone: zone, Min: 5, Max: 9},
+		{Name: "night", From: 22 * 60, To: 6*60 + 30, Zone: zone, Min: 0, Max: 2},
+		{Name: "weekend", Days: []time.Weekday{time.Saturday, time.Sunday}, From: 0, To: 0, Zone: zone, Min: 1, Max: 3},
+	}}
+	to := time.Date(2026, time.March, 30, 15, 10, 0, 0, time.UTC)
+	for _, span := range []time.Duration{time.Minute, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+		from := to.Add(-span)
+		want := []BoundsSince{{Bounds: rule.Bounds(from), Since: from}}
+		for at := from; !at.After(to); at = at.Add(time.Minute) {
+			if b := rule.Bounds(at); b != want[len(want)-1].Bounds {
+				want = append(want, BoundsSince{Bounds: b, Since: at})
+			}
+		}
+		got := rule.BoundsOver(from, to)
+		for i := range got {
+			got[i].Since = got[i].Since.UTC()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("over %s:\n%s", span, diff)
+		}
+	}
+}

@@ -214,6 +214,26 @@ func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
 }
 
+// KnownSince is since when the count of a pool is known without a gap: the end of the oldest of the updates, newest
+// first, before which none tells it. It is zero if none does.
+func KnownSince(updates []Update, pool string) (since time.Time) {
+	for _, u := range updates {
+		if u.Kind != UpdateUpdate || !u.Succeeded || !u.means(pool) {
+			continue
+		}
+		if u.Count(pool) == nil {
+			break
+		}
+		since = u.End
+	}
+	return since
+}
+
+// ReachBack says whether updates, newest first, tell what was so at a moment.
+func ReachBack(updates []Update, to time.Time) bool {
+	return slices.ContainsFunc(updates, func(u Update) bool { return u.Kind == UpdateUpdate && u.Succeeded && !u.End.After(to) })
+}
+
 // Program tells how the program of this checkout, with its configuration, compares with what was deployed.
 type Program struct {
 	// Deploy is the newest successful update that is no scaling of ours; nil if the part of the history that was read

@@ -166,3 +166,31 @@ func TestOneAway(t *testing.T) {
 		})
 	}
 }
+
+func TestKnownSince(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 3, 4, hour, 0, 0, 0, time.UTC) }
+	with := func(hour int, value *string) scale.Update {
+		return scale.Update{Kind: scale.UpdateUpdate, Succeeded: true, End: at(hour), Values: map[string]*string{"worker": value}}
+	}
+	three := "3"
+	failed, refresh, overtaken := with(1, &three), with(1, &three), with(1, &three)
+	failed.Succeeded, refresh.Kind, overtaken.Overtaken = false, "refresh", true
+	for name, test := range map[string]struct {
+		updates []scale.Update
+		want    time.Time
+	}{
+		"no update":                                               {nil, time.Time{}},
+		"the oldest update that tells it":                         {[]scale.Update{with(5, &three), with(3, &three)}, at(3)},
+		"not one before which it was something else":              {[]scale.Update{with(5, &three), with(4, nil), with(3, &three)}, at(5)},
+		"failures, refreshes and what was overtaken tell nothing": {[]scale.Update{with(5, &three), failed, refresh, overtaken}, at(5)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := scale.KnownSince(test.updates, "worker"); !got.Equal(test.want) {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+	if updates := []scale.Update{with(5, &three), failed}; scale.ReachBack(updates, at(4)) || !scale.ReachBack(updates, at(5)) {
+		t.Error("an update tells what was so before it, or not what was so after it")
+	}
+}

@@ -87,6 +87,7 @@ func (f *flood) flush(log *slog.Logger) {
 // The kinds of what strangers bring about, as the log has them.
 const (
 	floodNoToken    = "requests without a token"
+	floodPicture    = "pictures on the status page"
 	floodWrongToken = "requests with a wrong token"
 	floodTLS        = "broken TLS handshakes"
 	floodAccept     = "connections that could not be accepted"

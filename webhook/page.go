@@ -14,7 +14,7 @@ var pageFiles embed.FS
 
 // pageTemplate is the page's template. It is parsed once for each server.
 func pageTemplate() *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
+	return template.Must(template.ParseFS(pageFiles, "page/page.html", "page/plot.html"))
 }
 
 // pagePolicy lets the page load what comes from this server, and nothing else. No script and no style stands in the
@@ -22,14 +22,17 @@ func pageTemplate() *template.Template {
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// page answers with the status page, for people. The page shows what [Server.status] tells, and no more.
-func (s *Server) page(w http.ResponseWriter, _ *http.Request) error {
-	doc, err := s.statusNow()
+// page answers with the status page, for people. The page shows what [Server.status] tells, and how the pools stood over a
+// time.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
+	doc, overview, err := s.statusNow()
 	if err != nil {
 		return err
 	}
+	shown := viewOf(doc, s.Now())
+	shown.Over = s.drawOver(r, overview)
 	var body bytes.Buffer
-	if err := s.template.Execute(&body, viewOf(doc, s.Now())); err != nil {
+	if err := s.template.Execute(&body, shown); err != nil {
 		return err
 	}
 	writePage(w, "text/html; charset=utf-8", body.Bytes())

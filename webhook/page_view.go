@@ -7,9 +7,12 @@ import (
 )
 
 // view is the status as the page's template shows it: what everybody is shown, and what only the page has.
-type view struct{ board.View }
+type view struct {
+	board.View
+	Over over
+}
 
-func viewOf(doc *board.Status, now time.Time) view { return view{doc.View(now)} }
+func viewOf(doc *board.Status, now time.Time) view { return view{View: doc.View(now)} }
 
 // Full writes a time in full.
 func (v view) Full(t *time.Time) string {

@@ -39,6 +39,18 @@ type failing struct {
 	queue.Journal
 	mu  sync.Mutex
 	err error
+	// samplesErr is what is wrong with reading the values of metrics.
+	samplesErr error
+}
+
+func (f *failing) Samples(pool string, since time.Time) ([]scale.Sample, error) {
+	f.mu.Lock()
+	err := f.samplesErr
+	f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return f.Journal.Samples(pool, since)
 }
 
 func (f *failing) fail(err error) {

@@ -11,10 +11,13 @@ import (
 const searched = 200
 
 // status is all that a view of the server needs, in one answer. It waits for nothing.
-func (s *Server) status(*http.Request) (any, error) { return s.statusNow() }
+func (s *Server) status(*http.Request) (any, error) {
+	doc, _, err := s.statusNow()
+	return doc, err
+}
 
-// statusNow gathers the status. The error is a [*queue.JournalError].
-func (s *Server) statusNow() (*board.Status, error) {
+// statusNow gathers the status, with the overview that it is made of. The error is a [*queue.JournalError].
+func (s *Server) statusNow() (*board.Status, queue.Overview, error) {
 	// What is being done is asked for first, so that an operation that ends in between is still told of as open.
 	var running *queue.Work
 	if work, busy := s.Activity.Running(); busy {
@@ -23,7 +26,7 @@ func (s *Server) statusNow() (*board.Status, error) {
 	overview := s.Queue.Overview()
 	done, err := s.Queue.Recent("", searched)
 	if err != nil {
-		return nil, err
+		return nil, overview, err
 	}
-	return board.New(board.Name{Project: s.ProjectName, Stack: s.StackName}, overview, running, done, s.Now()), nil
+	return board.New(board.Name{Project: s.ProjectName, Stack: s.StackName}, overview, running, done, s.Now()), overview, nil
 }

@@ -57,14 +57,18 @@ func (j *Journal) failed(err error) error {
 	return &queue.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
 }
 
-// write carries out the calls. While one transaction is brought to disk, the calls that arrive gather for the next one.
+// write carries out the calls, and writes values of metrics. While one transaction is brought to disk, the calls that
+// arrive gather for the next one.
 func (j *Journal) write() {
 	defer close(j.written)
 	for {
 		select {
 		case w := <-j.writes:
 			j.writeGroup(j.gather(w))
+		case <-j.samplesDue:
+			j.writeSamples()
 		case <-j.closing:
+			j.writeSamples()
 			return
 		}
 	}

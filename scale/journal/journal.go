@@ -21,7 +21,9 @@ type Journal struct {
 
 	writes           chan *write
 	closing, written chan struct{}
-	close            func() error
+	// samplesDue tells the writer that values of metrics are to be written.
+	samplesDue chan struct{}
+	close      func() error
 	// hearing and toWrite, the keys of what is unwritten and is being written down, are the writer's alone.
 	hearing hearing
 	toWrite []string
@@ -34,6 +36,7 @@ type Journal struct {
 	// unwritten is the latest that was heard of alerts, by heardKey, if the bucket does not have it. The writer alone
 	// changes it.
 	unwritten map[string]scale.Heard
+	waiting   waitingSamples
 }
 
 var _ queue.Journal = (*Journal)(nil)
@@ -42,6 +45,7 @@ func newJournal(db *bolt.DB, lock *flock.Flock, read content) *Journal {
 	j := &Journal{
 		db: db, lock: lock, doubtful: map[string]bool{}, unwritten: read.told(),
 		writes: make(chan *write), closing: make(chan struct{}), written: make(chan struct{}),
+		samplesDue: make(chan struct{}, 1),
 	}
 	j.close = sync.OnceValue(func() error {
 		close(j.closing)
@@ -230,13 +234,15 @@ const (
 )
 
 // Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
-// with an idempotency key stay for longer: see KeepKeyed. What was heard of alerts is forgotten in the same way.
+// with an idempotency key stay for longer: see KeepKeyed. What was heard of alerts is forgotten in the same way, and values of metrics after
+// eight days.
 func (j *Journal) Prune(now time.Time) error {
 	if err := j.writeDownAll(); err != nil {
 		return err
 	}
-	var old, unheard [][]byte
+	var old, unheard, samples [][]byte
 	err := j.view(func(tx *bolt.Tx) (err error) {
+		samples = outdatedSamples(tx, now)
 		if old, err = outdated(tx, now); err == nil {
 			unheard, err = outdatedHeard(tx, now, keepMostHeard)
 		}
@@ -247,6 +253,11 @@ func (j *Journal) Prune(now time.Time) error {
 	}
 	for part := range slices.Chunk(unheard, pruneLimit) {
 		if err := j.commit(func(tx *bolt.Tx) error { return forgetHeard(tx, part) }); err != nil {
+			return err
+		}
+	}
+	for part := range slices.Chunk(samples, pruneLimit) {
+		if err := j.commit(func(tx *bolt.Tx) error { return forgetSamples(tx, part) }); err != nil {
 			return err
 		}
 	}

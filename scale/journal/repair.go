@@ -17,6 +17,7 @@ import (
 type content struct {
 	operations []queue.Operation
 	heard      []scale.Heard
+	samples    []rawSample
 }
 
 // readAll reads every record and every index, and says what is wrong with the file. bbolt's own check comes last,
@@ -44,6 +45,7 @@ func readAll(db *bolt.DB, path string) (read content, damaged error) {
 		}
 		heard, err := allHeard(tx)
 		read.heard, damaged = heard, errors.Join(damaged, err)
+		read.samples = allSamples(tx)
 		return checkIndexes(tx, seen)
 	})
 	damaged = errors.Join(damaged, err)
@@ -114,6 +116,9 @@ func replaceDamaged(path string, read content, cause error) (*bolt.DB, *DamageEr
 }
 
 func putAll(tx *bolt.Tx, all content) error {
+	if err := putRawSamples(tx, all.samples); err != nil {
+		return err
+	}
 	for _, h := range all.heard {
 		if err := writeHeard(tx, h); err != nil {
 			return err

@@ -33,9 +33,15 @@ type Journal interface {
 	// heard of an alert of a pool.
 	Remember(heard []scale.Heard) error
 	Recall(pool, alert string) (heard scale.Heard, ok bool, err error)
+	// KeepSample keeps what a look at a metric of a pool found, if it found a value: of each minute the last one, for some
+	// days. It does not wait, and promises nothing: values may be lost if the process dies.
+	KeepSample(pool string, s scale.Sample)
+	// Samples are the values kept of a pool's metrics since a moment, oldest first.
+	Samples(pool string, since time.Time) ([]scale.Sample, error)
 	// Probe finds out whether the journal can be written. What it writes means nothing, and is gone again afterwards.
 	Probe() error
-	// Prune forgets done operations that are too old or too many, and what was heard of alerts just as long ago.
+	// Prune forgets done operations that are too old or too many, what was heard of alerts just as long ago, and
+	// old values of metrics.
 	Prune(now time.Time) error
 	// Close ends the use of the journal. It waits for what is being written.
 	Close() error

@@ -25,20 +25,21 @@ type memory struct {
 	records map[string][]byte
 	keys    map[string]string
 	heard   map[string]scale.Heard
+	samples map[string][]scale.Sample
 	err     error
 	// delay is how long it takes to bring something new to disk, and updateDelay how long it takes for anything else.
 	delay, updateDelay time.Duration
 }
 
 func newMemory() *memory {
-	return &memory{records: map[string][]byte{}, keys: map[string]string{}, heard: map[string]scale.Heard{}}
+	return &memory{records: map[string][]byte{}, keys: map[string]string{}, heard: map[string]scale.Heard{}, samples: map[string][]scale.Sample{}}
 }
 
 // copied is what a process that starts now would find.
 func (m *memory) copied() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard)}
+	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard), samples: maps.Clone(m.samples)}
 }
 
 // die is copied at the moment of a crash: nothing reaches the disk after that.
@@ -46,7 +47,7 @@ func (m *memory) die() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.err = errors.New("the process is dead")
-	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard)}
+	return &memory{records: maps.Clone(m.records), keys: maps.Clone(m.keys), heard: maps.Clone(m.heard), samples: maps.Clone(m.samples)}
 }
 
 func (m *memory) fail(err error) {
@@ -149,6 +150,18 @@ func (m *memory) Remember(heard []scale.Heard) error {
 		m.hear(h)
 	}
 	return nil
+}
+
+func (m *memory) KeepSample(pool string, s scale.Sample) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.samples[pool] = append(m.samples[pool], s)
+}
+
+func (m *memory) Samples(pool string, since time.Time) ([]scale.Sample, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.samples[pool]), func(s scale.Sample) bool { return s.At.Before(since) }), m.err
 }
 
 // Probe fails if a write would fail.

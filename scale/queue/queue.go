@@ -54,6 +54,7 @@ type Queue struct {
 	// metricsOutcomes are, by pool, what became of what its metrics wanted last.
 	metricsOutcomes map[string]scale.Outcome
 	known           known
+	past            past
 	readings        readings
 	proofs          proofs
 	writable        writable

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -128,6 +129,15 @@ func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 	all := slices.Concat(unsaved, slices.DeleteFunc(saved, func(op Operation) bool { return known[op.ID] }))
 	slices.SortStableFunc(all, func(a, b Operation) int { return b.EndedAt.Compare(a.EndedAt) })
 	return all[:min(len(all), limit)], nil
+}
+
+// KeepSample keeps what a look at a metric of a pool found, for [Queue.Samples]. It does not wait.
+func (q *Queue) KeepSample(pool string, s scale.Sample) { q.journal.KeepSample(pool, s) }
+
+// Samples are the values that the metrics of a pool had since a moment, one for each minute, oldest first. The error is a
+// [*JournalError].
+func (q *Queue) Samples(pool string, since time.Time) ([]scale.Sample, error) {
+	return q.journal.Samples(pool, since)
 }
 
 // Operation finds an operation. The error is an [*UnknownOperationError] or a [*JournalError].

@@ -213,6 +213,9 @@ func (w *world) History(context.Context, scale.Rules, int) ([]scale.Update, bool
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.readingHistory--
+	if w.readErr != nil {
+		return nil, false, w.readErr
+	}
 	return slices.Clone(w.updates), true, nil
 }
 

@@ -2,6 +2,7 @@ package scaler
 
 import (
 	"context"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -43,4 +44,29 @@ func (s *Scaler) OlderScalings(ctx context.Context, known *scale.Snapshot, pool 
 		}
 		return scalings, nil
 	})
+}
+
+// Past reads how the stack stands, with as many of its updates as tell what was so at a moment.
+func (s *Scaler) Past(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
+	if err != nil || snap.Complete || scale.ReachBack(snap.Updates, since) {
+		return snap, err
+	}
+	past := *snap
+	past.Updates, past.Complete, err = s.UpdatesSince(ctx, snap.Rules, since)
+	return &past, err
+}
+
+// UpdatesSince are the newest updates, as many as tell what was so at a moment; complete says that there are no older
+// ones.
+func (s *Scaler) UpdatesSince(ctx context.Context, rules scale.Rules, since time.Time) (updates []scale.Update, complete bool, err error) {
+	for newest := historyAtFirst; ; newest *= historyGrowth {
+		updates, err = withRetries(ctx, s, func() (read []scale.Update, err error) {
+			read, complete, err = s.Stack.History(ctx, rules, newest)
+			return read, err
+		})
+		if err != nil || complete || scale.ReachBack(updates, since) {
+			return updates, complete, err
+		}
+	}
 }

@@ -75,3 +75,36 @@ func TestHistoryLeavesNoGap(t *testing.T) {
 		}
 	}
 }
+
+// The past is read as far back as it is asked for, and no further.
+func TestPastReadsNoFurtherThanItMust(t *testing.T) {
+	at := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	update := func(hours int) scale.Update {
+		three := "3"
+		return scale.Update{Kind: "update", Succeeded: true, End: at.Add(-time.Duration(hours) * time.Hour), Values: map[string]*string{"worker": &three}}
+	}
+	for name, test := range map[string]struct {
+		known    []scale.Update
+		complete bool
+		read     int
+	}{
+		"a reading that reaches back is enough": {[]scale.Update{update(1), update(7)}, false, 0},
+		"so is one of the whole history":        {[]scale.Update{update(1)}, true, 0},
+		"else the history is read, to its end":  {[]scale.Update{update(1)}, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			snap := scaletest.Snapshot()
+			snap.Updates, snap.Complete = test.known, test.complete
+			fake := scaletest.NewStack(t, snap)
+			read := 0
+			fake.OnHistory = func() ([]scale.Update, error) {
+				read++
+				return []scale.Update{update(1), update(2), update(7)}, nil
+			}
+			got, err := scalerOf(fake).Past(context.Background(), at.Add(-6*time.Hour))
+			if err != nil || read != test.read || len(got.Updates) != len(test.known)+2*test.read {
+				t.Errorf("%d updates by %d more readings, %v", len(got.Updates), read, err)
+			}
+		})
+	}
+}

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   // The address without the credentials that it may hold: fetch refuses those. The browser sends them all the same.
-  const address = location.origin + location.pathname;
+  const address = location.origin + location.pathname + location.search;
   const main = document.getElementById("main");
   const connection = document.getElementById("connection");
   const announcement = document.getElementById("announcement");
@@ -22,7 +22,8 @@
       if (from.data !== to.data) from.data = to.data;
       return;
     }
-    for (const name of from.getAttributeNames()) if (!to.hasAttribute(name)) from.removeAttribute(name);
+    // What the reader has opened stays open.
+    for (const name of from.getAttributeNames()) if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
     for (const name of to.getAttributeNames()) {
       if (from.getAttribute(name) !== to.getAttribute(name)) from.setAttribute(name, to.getAttribute(name));
     }

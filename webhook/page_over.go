@@ -1,0 +1,78 @@
+package webhook
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// over is what the page shows of the pools over a time.
+type over struct {
+	Spans []spanLink
+	// Plots are the pictures of the pools, one below the other. Omitted counts the pools beyond them.
+	Plots   []template.HTML
+	Omitted int
+	// Trouble says what could not be shown; empty if there is nothing of that kind.
+	Trouble string
+}
+
+// spanLink leads to the page with another span.
+type spanLink struct {
+	board.Span
+	Current bool
+}
+
+// mostPlots is how many pools the page has pictures of.
+const mostPlots = 30
+
+// drawOver draws how the pools stood over a time. What cannot be drawn is left out, and logged: the rest of the page
+// stays as it is.
+func (s *Server) drawOver(r *http.Request, o queue.Overview) (out over) {
+	span, now := board.SpanNamed(r.URL.Query().Get("span")), s.Now()
+	for _, other := range board.Spans() {
+		out.Spans = append(out.Spans, spanLink{other, other.Name == span.Name})
+	}
+	updates, rules := s.Queue.Past(now.Add(-span.Length))
+	for i, pool := range o.Pools {
+		if i == mostPlots {
+			out.Omitted = len(o.Pools) - mostPlots
+			break
+		}
+		drawn, err := s.drawPool(fmt.Sprint("plot-", i+1), pool, span, updates, rules, now)
+		if err != nil {
+			out.Trouble = "Some of it cannot be shown: the server's log says why."
+			if s.strangers.admits(s.Log, floodPicture) {
+				s.Log.Error("what a pool was like cannot be shown in full", "pool", pool.Rule.Pool, "reason", err.Error())
+			}
+		}
+		out.Plots = append(out.Plots, drawn)
+	}
+	return out
+}
+
+// drawPool draws one pool. If there is an error, what could be drawn comes with it.
+func (s *Server) drawPool(id string, pool scale.Standing, span board.Span, updates []scale.Update, rules scale.Rules, now time.Time) (_ template.HTML, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	past := board.Past{Rule: pool.Rule, Count: pool.Count}
+	if rule, known := rules[pool.Rule.Pool]; known && rule.ConfigKey == pool.Rule.ConfigKey {
+		past.Scalings, past.Since = scale.Scalings(updates, pool.Rule.Pool), scale.KnownSince(updates, pool.Rule.Pool)
+	}
+	if len(pool.Rule.Metrics) > 0 {
+		past.Samples, err = s.Queue.Samples(pool.Rule.Pool, now.Add(-span.Length))
+	}
+	var text bytes.Buffer
+	if problem := s.template.ExecuteTemplate(&text, "plot", newPlot(id, board.TimelineOf(past, span, now))); problem != nil {
+		return "", problem
+	}
+	return template.HTML(text.String()), err
+}
