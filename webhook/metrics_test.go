@@ -44,6 +44,12 @@ func (r *rig) exercise() {
 	r.done(r.post("/scale/api", `{"count":5}`).is(202).operation(), "failed")
 	r.post(pathPrometheus, alertsOf("firing", `{}`)).is(200)
 	r.post(pathCloudWatch, "").is(400)
+	// The metric is far below its threshold: it is seen, and nothing is scaled because of it.
+	r.stack.rule("worker", func(rule *scale.Rule) {
+		rule.Metrics = []scale.Metric{{Name: "queue", HTTP: &scale.HTTPQuery{URL: "http://queue"}, Every: time.Minute, MaxAge: time.Hour, Above: new(1000.0)}}
+	})
+	r.post("/-/reload", "").is(200)
+	r.Metrics.Looked("worker", scale.Sample{Metric: "queue", Value: 7})
 }
 
 func TestMetricsFollowPrometheussConventions(t *testing.T) {

@@ -23,6 +23,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/sns/snstest"
 )
 
+// oneMetric is a metric "queue" of every pool that is at 7. It is seen only if a rule names it.
+type oneMetric struct{}
+
+func (oneMetric) PoolMetrics(string) scale.PoolMetrics {
+	return scale.PoolMetrics{Samples: []scale.Sample{{Metric: "queue", Value: 7, At: time.Now()}}}
+}
+
 // rig is a server at work on a fake stack, with a journal on disk, on a clock of its own.
 type rig struct {
 	*Server
@@ -127,7 +134,7 @@ func newRig(t testing.TB) *rig {
 	if err := tokens.Set(tokenA, tokenC); err != nil {
 		t.Fatal(err)
 	}
-	scaler := &scaler.Scaler{Stack: r.stack, HeadStart: r.stack, Holds: &kept{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
+	scaler := &scaler.Scaler{Stack: r.stack, HeadStart: r.stack, Holds: &kept{}, Metrics: oneMetric{}, Observe: observe, OnDrift: scale.Restore, Retries: 1, RetryDelay: time.Second, Now: time.Now}
 	queue, err := queue.New(queue.Options{Scaler: scaler, Journal: r.journal, Observe: observe})
 	if err != nil {
 		t.Fatal(err)

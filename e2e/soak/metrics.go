@@ -43,7 +43,7 @@ func (g *gauges) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]int{"value": g.values[strings.TrimPrefix(r.URL.Path, "/")]})
+	_, _ = fmt.Fprintf(w, `{"value":%d}`, g.values[strings.TrimPrefix(r.URL.Path, "/")])
 }
 
 func (g *gauges) set(pool string, value int) {

@@ -28,14 +28,14 @@ func (v View) Window(p Pool) string {
 	if p.Schedule == nil {
 		return ""
 	}
-	return OneLine(p.Schedule.Words(v.at), longestValue)
+	return OneLine(p.Schedule.Words(v.at), longestSentence)
 }
 
 // Metrics say what a pool's metrics are and want; none if its rule names none.
 func (View) Metrics(p Pool) []string {
 	var out []string
 	for _, m := range p.Metrics {
-		out = append(out, OneLine(m.Words(), longestValue))
+		out = append(out, OneLine(m.Words(), longestSentence))
 	}
 	return out
 }

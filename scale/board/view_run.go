@@ -96,6 +96,9 @@ func (View) Diffs(step Step) string {
 // longestValue is how many characters of a value are shown.
 const longestValue = 40
 
+// longestSentence is how many characters of a sentence are shown that has names or a server's words in it.
+const longestSentence = 240
+
 func property(value any) string {
 	if value == nil {
 		return "none"
