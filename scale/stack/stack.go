@@ -108,11 +108,12 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 // Assemble is the stack of parts that have been found: the CLI, and a state directory that knows the program. It finds
 // the stack's name and nothing else, so that one can look at a stack that Open would refuse. Nothing must be changed by
 // it. Without a CLI, which is nil then, only the name asked for and the selected one are known, and the methods that need
-// the CLI must not be called. The error is a [*scale.SetupError], or that of ctx.
+// the CLI must not be called. The error is a [*scale.SetupError], or that of ctx; with it there is a stack without a
+// name, which tells its backend and nothing else.
 func Assemble(ctx context.Context, options Options, command *cli.Command, dir statedir.Dir) (*Stack, error) {
 	s := &Stack{options: options, project: dir.Program, command: command, dir: dir}
 	if err := s.findName(ctx); err != nil {
-		return nil, err
+		return s, err
 	}
 	s.file = configfile.File{Path: s.project.ConfigFile(s.name), Project: s.project.Project}
 	return s, nil

@@ -39,7 +39,7 @@ type Probe struct {
 // New prepares to look at a stack. Nothing is looked at yet.
 func New(options stack.Options) *Probe { return &Probe{options: options} }
 
-// Stack is the stack; nil before its name was found.
+// Stack is the stack; nil before its name was looked for, and without a name if it has none.
 func (p *Probe) Stack() *stack.Stack { return p.stack }
 
 // CLI finds the Pulumi CLI and asks it for its version.
@@ -80,11 +80,11 @@ func (p *Probe) Program(context.Context) (doctor.Program, error) {
 
 // StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
 func (p *Probe) StackName(ctx context.Context) (string, error) {
-	found, err := stack.Assemble(ctx, p.options, p.command, p.dir)
-	if err != nil {
-		return "", err
+	var err error
+	if p.stack, err = stack.Assemble(ctx, p.options, p.command, p.dir); err != nil {
+		return "", err // the stack can still be asked for its backend
 	}
-	p.stack, p.dir.Stack = found, found.Name()
+	p.dir.Stack = p.stack.Name()
 	return p.dir.Stack, nil
 }
 
