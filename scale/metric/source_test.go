@@ -326,7 +326,7 @@ func FuzzPrometheus(f *testing.F) {
 			t.Fatal(err)
 		}
 		value, err := source.Look(t.Context())
-		if err == nil && (value-value != 0 || !strings.Contains(body, "success")) {
+		if err == nil && value-value != 0 { // NaN, or infinite
 			t.Errorf("%s is %v", body, value)
 		}
 	})
