@@ -54,6 +54,8 @@ type app struct {
 	settings settings
 	// sources say how each flag was set.
 	sources map[string]source
+	// sections are what the settings file has besides flags.
+	sections sections
 
 	// The seams: tests put something else here.
 	open  func(context.Context, stack.Options) (openedStack, error)

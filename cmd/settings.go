@@ -105,7 +105,8 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	path := ""
 	if withFile {
 		if path = findSettings(a.settings.cwd); path != "" {
-			if err := readSettings(v, path, cmd.Root()); err != nil {
+			var err error
+			if a.sections, err = readSettings(v, path, cmd.Root()); err != nil {
 				return err
 			}
 		}
@@ -183,30 +184,36 @@ func findSettings(dir string) string {
 	}
 }
 
-// readSettings reads the settings file into v. A missing file sets nothing.
-func readSettings(v *viper.Viper, path string, root *cobra.Command) error {
+// readSettings reads the settings file: flags into v, and the sections. A missing file sets nothing.
+func readSettings(v *viper.Viper, path string, root *cobra.Command) (sections, error) {
 	file := viper.New()
 	file.SetConfigFile(path)
 	if err := file.ReadInConfig(); errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return sections{}, nil
 	} else if err != nil {
-		return &scale.UsageError{Field: path, Problem: strings.Join(strings.Fields(err.Error()), " "), Hint: "it must be a YAML map from flag name to value"}
+		return sections{}, &scale.UsageError{Field: path, Problem: strings.Join(strings.Fields(err.Error()), " "), Hint: "it must be a YAML map from flag name to value"}
 	}
-	known := names(root)
+	known, lists := names(root), sectionNames()
+	all := append(slices.Clip(known), lists...)
 	keys := file.AllKeys()
 	slices.Sort(keys)
 	for _, key := range keys {
 		top, _, nested := strings.Cut(key, ".")
 		switch {
 		case top == "cwd":
-			return &scale.UsageError{Field: path + ": cwd", Problem: "cannot be set here: it says where this file is", Hint: "use --cwd or PULUMISCALE_CWD"}
+			return sections{}, &scale.UsageError{Field: path + ": cwd", Problem: "cannot be set here: it says where this file is", Hint: "use --cwd or PULUMISCALE_CWD"}
+		case slices.Contains(lists, top):
+			file.Set(top, nil)
 		case !slices.Contains(known, top):
-			return &scale.UsageError{Field: path + ": " + top, Problem: "no such setting", Hint: "the settings are " + strings.Join(known, ", ")}
+			return sections{}, &scale.UsageError{Field: path + ": " + top, Problem: "no such setting", Hint: "the settings are " + strings.Join(all, ", ")}
 		case nested || file.Get(key) == nil:
-			return &scale.UsageError{Field: path + ": " + top, Problem: "must be a single value, not a map, a list or nothing", Hint: "the settings are " + strings.Join(known, ", ")}
+			return sections{}, &scale.UsageError{Field: path + ": " + top, Problem: "must be a single value, not a map, a list or nothing", Hint: "the settings are " + strings.Join(all, ", ")}
 		}
 	}
-	return v.MergeConfigMap(file.AllSettings())
+	if err := v.MergeConfigMap(file.AllSettings()); err != nil {
+		return sections{}, err
+	}
+	return readSections(path)
 }
 
 // names are the flags of all commands, sorted.
