@@ -23,6 +23,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/webhook"
+	"github.com/pulumiscale/pulumiscale/webhook/identity"
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
@@ -32,6 +33,7 @@ type serveOptions struct {
 	listen           string
 	tlsCert, tlsKey  string
 	snsTopics        []string
+	pathToken        bool
 	poll             time.Duration
 	giveUpAfter      time.Duration
 	logFormat, level string
@@ -76,6 +78,7 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	f.StringVar(&o.tlsCert, "tls-cert", "", "the file of the TLS certificate; it is read again when it changes")
 	f.StringVar(&o.tlsKey, "tls-key", "", "the file of its key")
 	f.StringSliceVar(&o.snsTopics, "sns-topic", nil, "the ARN of an SNS topic that may send; may be repeated; default: any topic")
+	f.BoolVar(&o.pathToken, "path-token", false, "take the secret pulumiscale:pathToken of the stack's config in the path of alarms, for senders that have nothing but an address: see docs/security.md")
 	f.Var(wait{&o.poll}, "poll", "how often the stack is read for other people's updates while nothing happens")
 	f.Var(wait{&o.giveUpAfter}, "give-up-after", "the age at which an operation fails that a locked stack or an unreachable backend holds up")
 	formats := choice[string]{&o.logFormat, []string{logAuto, logText, logJSON}}
@@ -97,7 +100,7 @@ func (o *serveOptions) check() error {
 	if o.poll < time.Second {
 		return &scale.UsageError{Field: "--poll", Problem: "must be 1s or more"}
 	}
-	return nil
+	return identity.Check(settingsFile+": identities", o.app.sections.Identities)
 }
 
 // server is all that serves, put together.
@@ -221,6 +224,7 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), ProjectName: s.stack.ProjectName(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now,
 		Reloaded:    s.readTokens,
+		Identities:  identity.New(a.sections.Identities, http.DefaultTransport, a.now),
 		Directories: s.directories,
 		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
 	}
@@ -253,7 +257,7 @@ func (s *server) readTokens(ctx context.Context) error {
 	if had && s.hasFile && isBlank(file) { // that does not say that somebody took the token away
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing or empty, and so the tokens cannot be read"}
 	}
-	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey)
+	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey, webhook.PathTokenKey)
 	if err != nil {
 		return err
 	}
@@ -265,6 +269,9 @@ func (s *server) readTokens(ctx context.Context) error {
 		s.watcher.Credentials.Forget()
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+	if err == nil && s.pathToken {
+		err = s.setPathToken(found[webhook.PathTokenKey])
+	}
 	switch has := s.tokens.Any(); {
 	case had && !has:
 		s.log.Error("every request is refused: the token was taken out of the stack's configuration", "key", webhook.TokenKey)
@@ -276,6 +283,18 @@ func (s *server) readTokens(ctx context.Context) error {
 		e.Hint += " --stack " + s.stack.Name()
 		if dir := s.app.settings.cwd; dir != "" {
 			e.Hint += fmt.Sprintf(" --cwd %q", dir)
+		}
+	}
+	return err
+}
+
+// setPathToken has a token taken in paths, which --path-token asks for.
+func (s *server) setPathToken(token string) error {
+	err := s.tokens.SetPath(token)
+	if err == nil && token == "" {
+		err = &scale.UsageError{
+			Field: webhook.PathTokenKey, Problem: "is missing, and --path-token asks for it",
+			Hint: "set one with: openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret " + webhook.PathTokenKey,
 		}
 	}
 	return err

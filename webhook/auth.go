@@ -25,6 +25,8 @@ const (
 const (
 	TokenKey         = "pulumiscale:token"
 	PreviousTokenKey = "pulumiscale:previousToken"
+	// PathTokenKey is that of the token which is taken in paths, if any is.
+	PathTokenKey = "pulumiscale:pathToken"
 )
 
 // Tokens are the tokens that requests may bear: the current one, and during a rotation also the one before. The zero
@@ -33,6 +35,8 @@ type Tokens struct {
 	// digests is written by Set and read by Any and Check. Only digests are kept, because they all have the same
 	// length, whatever the lengths of the tokens are.
 	digests atomic.Pointer[[]tokenDigest]
+	// path is the digest of the token in paths; it is nil if none is taken. SetPath writes it, and CheckPath reads it.
+	path atomic.Pointer[tokenDigest]
 }
 
 type tokenDigest [sha256.Size]byte
@@ -56,6 +60,37 @@ func (t *Tokens) Set(current, previous string) error {
 	}
 	t.digests.Store(&digests)
 	return nil
+}
+
+// SetPath sets the token that is taken in paths; an empty one has none taken. The error is a [*scale.UsageError]. On an
+// error no token is taken in paths any more.
+func (t *Tokens) SetPath(token string) error {
+	t.path.Store(nil)
+	if token == "" {
+		return nil
+	}
+	if err := checkToken(PathTokenKey, token); err != nil {
+		return err
+	}
+	if strings.Trim(token, pathCharacters) != "" || token == "." || token == ".." {
+		return &scale.UsageError{
+			Field: PathTokenKey, Problem: "must hold nothing but letters, digits and . _ ~ -, which stand in a path as they are",
+			Hint: "set one with: openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret " + PathTokenKey,
+		}
+	}
+	digest := tokenDigest(sha256.Sum256([]byte(token)))
+	t.path.Store(&digest)
+	return nil
+}
+
+// pathCharacters are what RFC 3986 calls unreserved.
+const pathCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
+
+// CheckPath says whether a token is the one that is taken in paths.
+func (t *Tokens) CheckPath(token string) bool {
+	want := t.path.Load()
+	digest := tokenDigest(sha256.Sum256([]byte(token)))
+	return want != nil && subtle.ConstantTimeCompare(digest[:], (*want)[:]) == 1
 }
 
 // Any says whether there is a token that a request may bear. If there is none, no request is accepted.

@@ -60,7 +60,7 @@ func attr(n *html.Node, name string) string {
 func TestPageShowsPoolsOverTime(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
 		r.done(r.post(pathScale, `{"count":5,"reason":"sale"}`).is(202).operation(), "scaled")
-		r.measured("worker", "queue", 10) // not before: what the metric asks for could be carried out with the request
+		r.measured("worker", "queue", 10)                    // not before: what the metric asks for could be carried out with the request
 		now, begun := time.Now(), time.Now().Add(-time.Hour) // when the stack was deployed
 		want := []string{
 			"api over the last 6 hours", "api over the last 6 hours: 2 all the time, known since " + begun.Format("15:04") + ", within 1 and 10; no scaling.",

@@ -11,9 +11,24 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
-// receive takes what a sender posts to an inbox: it reads the body, tells the dialect, has the sender's signature
-// checked, decodes, and submits what is asked for.
+// receive takes what a sender posts to an inbox: it opens the envelopes that the body is in, and takes what is there.
 func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Request) error {
+	text, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	letter, err := dialect.Open(r.Header, dialect.Parse(text))
+	if seen, ok := w.(*statusWriter); ok && letter.Acknowledge {
+		seen.acknowledge = true
+	}
+	if err != nil {
+		return err
+	}
+	return s.take(in, letter, w, r)
+}
+
+// take tells the dialect of a letter, has the sender's signature checked, decodes, and submits what is asked for.
+func (s *Server) take(in dialect.Inbox, letter dialect.Letter, w http.ResponseWriter, r *http.Request) error {
 	renew, submit := s.renew, s.submitAlerts
 	if in.Rest.Direct {
 		renew, submit = s.reloadRules, s.submitDirect
@@ -22,13 +37,8 @@ func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	text, err := readBody(r)
-	if err != nil {
-		return err
-	}
-	body := dialect.Parse(text)
-	d := in.Recognize(r.Header, body)
-	payload, err := s.prove(r, d, body, route.Pool)
+	d := in.Recognize(r.Header, letter.Body)
+	payload, err := s.prove(r, d, letter.Body, route.Pool)
 	switch {
 	case err != nil:
 		return err
@@ -50,6 +60,7 @@ func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Reques
 			return err
 		}
 	}
+	delivery.Identify(letter.Key)
 	return submit(w, r, delivery)
 }
 

@@ -3,6 +3,7 @@ package webhook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"html/template"
 	"io"
 	"log/slog"
@@ -18,17 +19,17 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
+	"github.com/pulumiscale/pulumiscale/webhook/identity"
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Reloaded and Directories are required.
+// Server answers HTTP requests. All exported fields but Identities, Reloaded and Directories are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -37,11 +38,13 @@ type Server struct {
 	// StackName is the stack's name, and ProjectName that of its project.
 	StackName, ProjectName string
 
-	Tokens   *Tokens
-	Verifier *sns.Verifier
-	Metrics  *Metrics
-	Log      *slog.Logger
-	Now      func() time.Time
+	Tokens *Tokens
+	// Identities are those whose JSON Web Tokens are taken. If it is nil, there are none.
+	Identities *identity.Verifier
+	Verifier   *sns.Verifier
+	Metrics    *Metrics
+	Log        *slog.Logger
+	Now        func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
@@ -70,6 +73,8 @@ type endpoint struct {
 	counted string
 	// An open endpoint needs no token: it tells nothing and does nothing.
 	open bool
+	// An endpoint of alarms also takes a token in the path.
+	alarms bool
 	// media are the media types that a body may have, and mediaHint says what to do about one of another type.
 	media     []string
 	mediaHint string
@@ -94,7 +99,7 @@ func inboxes() []endpoint {
 			pattern: "POST " + in.Path, counted: in.Rest.Counted, media: in.Media, mediaHint: in.Rest.MediaHint,
 			handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.receive(in, w, r) },
 		}
-		if in.Rest.Direct {
+		if e.alarms = !in.Rest.Direct; in.Rest.Direct {
 			e.patience = longestWait
 		}
 		out = append(out, e)
@@ -150,6 +155,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	nowhere := s.serve(endpoint{handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.nowhere(mux, w, r) }})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = s.openPath(r)
 		if !served(mux, r) {
 			nowhere.ServeHTTP(w, r)
 			return
@@ -218,12 +224,12 @@ func extend(w http.ResponseWriter, patience time.Duration) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience + writeTimeout))
 }
 
-// pathOf is a request's path, fit for the log.
-func pathOf(r *http.Request) string { return board.OneLine(r.URL.Path, dialect.MaxReason) }
-
 // unauthenticatedError is a request without a valid token. another says that the request has other credentials, and not
-// none.
-type unauthenticatedError struct{ another bool }
+// none. reason says what is wrong with those; it is for the log alone.
+type unauthenticatedError struct {
+	another bool
+	reason  string
+}
 
 func (unauthenticatedError) Kind() scale.Kind { return kindUnauthenticated }
 
@@ -241,9 +247,26 @@ func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
 func (*mediaError) Kind() scale.Kind { return kindMedia }
 
+// authenticate makes sure that a request bears a token: one of the server's, or that of an identity which may call what
+// it calls.
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
-	if !e.open && !s.Tokens.Check(r) {
-		return unauthenticatedError{another: r.Header.Get("Authorization") != ""}
+	if e.open || s.Tokens.Check(r) || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
+		return nil
+	}
+	refused := unauthenticatedError{another: r.Header.Get("Authorization") != ""}
+	token, ok := bearer(r)
+	if !ok || !s.Identities.Looks(token) {
+		return refused
+	}
+	who, err := s.Identities.Identify(r.Context(), token)
+	switch {
+	case scale.IsA[*identity.RefusedError](err):
+		refused.reason = err.Error()
+		return refused
+	case err != nil:
+		return err
+	case !who.May(r.URL.Path):
+		return dialect.Forbidden("the identity %s may not call this; the setting identities says what it may", who.Name)
 	}
 	return nil
 }
@@ -288,12 +311,20 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	if !quiet {
-		s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", pathOf(r), "status", p.Status, "remote", r.RemoteAddr, "reason", err.Error())
+		s.Log.Log(r.Context(), level, "refused", "method", r.Method, "path", pathOf(r), "status", p.Status, "remote", r.RemoteAddr, "reason", reasonOf(err))
 	}
 	s.Metrics.refused(err)
 	if w.status == 0 {
 		p.write(w)
 	}
+}
+
+// reasonOf is an error as the log has it.
+func reasonOf(err error) string {
+	if refused, ok := errors.AsType[unauthenticatedError](err); ok && refused.reason != "" {
+		return refused.reason
+	}
+	return err.Error()
 }
 
 // nowhere answers a request for what has no endpoint. The status is 405 if there is an endpoint for another method,
@@ -329,16 +360,21 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// statusWriter remembers the status of an answer. It takes out of the answer where the program lives.
+// statusWriter remembers the status of an answer, as it was meant. It takes out of the answer where the program lives.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
 	veil   veil
+	// acknowledge says that the sender takes any refusal for a request to try again: see [dialect.Letter.Acknowledge].
+	acknowledge bool
 }
 
 func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+	}
+	if w.acknowledge && status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+		status = http.StatusOK // the document, the log and the metrics say which refusal it is
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -156,7 +156,7 @@ func TestBodies(t *testing.T) {
 		"an alarm's event for Lambda to /scale":    {pathScale + "?count=5", payload(t, "lambda/metric"), 400, "/webhook/{pool}/cloudwatch"},
 		"what SNS invokes a function with":         {pathCloudWatch, `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{}"}}]}`, 400, "have the alarm invoke the function itself"},
 		"what no sender sends":                     {pathCloudWatch, `{}`, 400, "sends the count or delta that it asks for to /scale/{pool}"},
-		"an Azure alert":                           {pathPrometheus, `{"schemaId":"azureMonitorCommonAlertSchema","data":{}}`, 400, "an Azure Monitor alert, for which there is no route"},
+		"an Azure alert":                           {pathPrometheus, `{"schemaId":"azureMonitorCommonAlertSchema","data":{}}`, 400, "an Azure Monitor alert, which belongs to /webhook/{pool}/azure"},
 		"a Google alert":                           {pathCloudWatch, `{"version":"1.2","incident":{}}`, 400, "a Google Cloud Monitoring notification"},
 		"a plus before a count in JSON":            {pathScale, `{"delta":+1}`, 400, "not JSON"},
 		"an unknown pool":                          {"/scale/wroker?count=5", nil, 404, `did you mean \"worker\"?`},

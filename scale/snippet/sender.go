@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -18,11 +19,19 @@ const (
 	Grafana      Sender = "grafana"
 	CloudWatch   Sender = "cloudwatch"
 	EventBridge  Sender = "eventbridge"
+	Azure        Sender = "azure"
+	Google       Sender = "google"
+	Datadog      Sender = "datadog"
+	NewRelic     Sender = "newrelic"
+	Dynatrace    Sender = "dynatrace"
+	Zabbix       Sender = "zabbix"
 	HTTP         Sender = "http"
 )
 
 // Senders are all of them.
-func Senders() []Sender { return []Sender{Alertmanager, Grafana, CloudWatch, EventBridge, HTTP} }
+func Senders() []Sender {
+	return []Sender{Alertmanager, Grafana, CloudWatch, EventBridge, Azure, Google, Datadog, NewRelic, Dynatrace, Zabbix, HTTP}
+}
 
 // File is a piece of a sender's configuration. If it is a part of a Pulumi program, its name is only that of a
 // language.
@@ -42,8 +51,12 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 		if l == YAML {
 			names = []string{"yaml"}
 		}
-	case EventBridge:
+	case EventBridge, Azure, Google:
 		names = []string{"typescript"}
+	case Datadog, NewRelic, Dynatrace:
+		names = []string{"payload.json"}
+	case Zabbix:
+		names = []string{"script.js"}
 	case HTTP:
 		names = []string{"header.sh", "dry-run.sh", "count.sh"}
 	}
@@ -60,6 +73,11 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	return out, nil
 }
 
+// isElsewhere says whether the sender is a service of somebody else, and never runs on this machine.
+func (s Sender) isElsewhere() bool {
+	return slices.Contains([]Sender{CloudWatch, EventBridge, Azure, Google, Datadog, NewRelic, Dynatrace}, s)
+}
+
 // ordinary are addresses that mean the same in a shell, in YAML and in a program.
 var ordinary = regexp.MustCompile(`^[A-Za-z0-9.:/_~\[\]-]+$`)
 
@@ -71,7 +89,7 @@ func (s Sender) CheckAddress(field, address string) error {
 	valid := err == nil && parsed.Hostname() != "" && ordinary.MatchString(address)
 	if valid && parsed.Scheme == "http" {
 		ip := net.ParseIP(parsed.Hostname())
-		valid = s != CloudWatch && s != EventBridge && (parsed.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+		valid = !s.isElsewhere() && (parsed.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 	} else if valid {
 		valid = parsed.Scheme == "https"
 	}

@@ -1,8 +1,5 @@
 package dialect
 
-// noRoute is said of what a sender sends that has no dialect here.
-const noRoute = ", for which there is no route; send the count or delta that it asks for to /scale/{pool}"
-
 // strays are payloads that come here and have no dialect, each with what it is and what to do about it.
 func strays() []struct {
 	like string
@@ -18,10 +15,6 @@ func strays() []struct {
 			func(o Object) bool { return o.Has("AlarmName") }},
 		{"what SNS or SQS invokes a Lambda function with; have the alarm invoke the function itself, and pass that event on to /webhook/{pool}/cloudwatch",
 			func(o Object) bool { records, _ := o.members["Records"].([]any); return len(records) > 0 }},
-		{"an Azure Monitor alert" + noRoute, func(o Object) bool { return o.Has("schemaId") && o.Has("data") }},
-		{"a Google Cloud Monitoring notification" + noRoute, func(o Object) bool { return o.Has("incident") }},
-		{"a Google Pub/Sub message" + noRoute, func(o Object) bool { return o.Has("subscription") && o.Has("message") }},
-		{"a CloudEvent" + noRoute, func(o Object) bool { return o.Has("specversion") }},
 	}
 }
 

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -28,6 +29,19 @@ type Delivery struct {
 	Skipped []Skipped
 	// DryRun asks for the decision and the diff alone. Only a direct request has it.
 	DryRun bool
+}
+
+// Identify gives a key to the intents that the payload gives none: that of the envelope, which is empty if there was
+// none. A payload's own key stays, because a sender that tells of a firing again puts it into a new envelope.
+func (d *Delivery) Identify(envelope string) {
+	if envelope == "" {
+		return
+	}
+	for i := range d.Intents {
+		if intent := &d.Intents[i]; intent.Key == "" {
+			intent.Key = eventKey(envelope, intent.Pool, strconv.Itoa(i))
+		}
+	}
 }
 
 // Skipped is an alert of which nothing comes. Its texts may be shown: each is one line, without control characters.

@@ -151,6 +151,22 @@ func (o Object) number(key string) *float64 {
 	return &value
 }
 
+// loose is a number that may be written as a text. It is nil if the member is absent, or neither.
+func (o Object) loose(key string) *float64 {
+	text := o.mention(key)
+	if number, ok := o.members[key].(json.Number); ok {
+		text = number.String()
+	}
+	value, _ := parseNumber(text)
+	return value
+}
+
+// aside is a member that should be an object. It is empty if it is not: it does no harm if it is missing.
+func (o Object) aside(key string) Object {
+	members, _ := o.members[key].(map[string]any)
+	return Object{path: o.at(key), members: members, problem: new(error)}
+}
+
 func (o Object) list(key string) []any {
 	list, _ := take[[]any](o, key, "a list")
 	return list

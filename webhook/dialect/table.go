@@ -48,7 +48,7 @@ const (
 // Table is the table of all dialects. The last dialect of a path takes what no other one there is recognized by. A body
 // that has gone astray is said to be of the first dialect here that recognizes it.
 func Table() []Dialect {
-	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), direct()}
+	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), azure(), google(), plainSignal(), direct()}
 }
 
 // inJSON are the media types of a dialect that is sent as what it is.
@@ -57,7 +57,7 @@ func inJSON() []string { return []string{"application/json"} }
 // Inbox is a path, and the dialects that are posted to it.
 type Inbox struct {
 	Path string
-	// Media are the media types of its dialects.
+	// Media are the media types of its dialects, and that of an envelope around them.
 	Media []string
 	// Rest takes what no other dialect is recognized by. It also says what all of them have in common.
 	Rest   Dialect
@@ -71,7 +71,7 @@ func Inboxes() []Inbox {
 		for _, path := range d.Paths {
 			i := slices.IndexFunc(out, func(in Inbox) bool { return in.Path == path })
 			if i < 0 {
-				out = append(out, Inbox{Path: path, Media: d.Media, Rest: d})
+				out = append(out, Inbox{Path: path, Media: append(slices.Clone(d.Media), CloudEventMedia), Rest: d})
 				continue
 			}
 			in := &out[i]
