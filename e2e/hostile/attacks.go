@@ -55,6 +55,7 @@ type route struct {
 func routes() []route {
 	return []route{
 		{"GET HEAD", "/", false}, {"GET HEAD", "/page/style.css", false}, {"POST", alarmsOf, false}, {"POST", alertsOf, false},
+		{"POST", "/webhook/" + poolAlerts + "/azure", false}, {"POST", "/webhook/" + poolAlerts + "/google", false}, {"POST", "/signal/" + poolAlerts, false},
 		{"POST", "/webhook/prometheus", false}, {"POST", scaleSum, false}, {"GET HEAD", "/status", false}, {"GET HEAD", "/pools", false},
 		{"GET HEAD", "/pools/" + poolSum, false}, {"GET HEAD", "/operations", false}, {"GET HEAD DELETE", "/operations/0", false},
 		{"GET HEAD", "/history", false}, {"GET HEAD POST DELETE", "/hold", false}, {"POST DELETE", "/hold/" + poolHeld, false},

@@ -54,9 +54,9 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	case EventBridge, Azure, Google:
 		names = []string{"typescript"}
 	case Datadog, NewRelic, Dynatrace:
-		names = []string{"payload.json"}
+		names = []string{"webhook.txt", "payload.json"}
 	case Zabbix:
-		names = []string{"script.js"}
+		names = []string{"parameters.txt", "script.js"}
 	case HTTP:
 		names = []string{"header.sh", "dry-run.sh", "count.sh"}
 	}

@@ -205,6 +205,12 @@ func TestASenderGetsThePoolAndTheAddress(t *testing.T) {
 		snippet.Grafana:      "https://h:1/base/webhook/prometheus",
 		snippet.CloudWatch:   "https://sns:${pulumiscale:token}@h:1/base/webhook/web/cloudwatch",
 		snippet.EventBridge:  "https://h:1/base/webhook/web/cloudwatch",
+		snippet.Azure:        "https://h:1/base/token/${token}/webhook/web/azure",
+		snippet.Google:       "https://h:1/base/webhook/web/google",
+		snippet.Datadog:      "https://h:1/base/signal/web",
+		snippet.NewRelic:     "https://h:1/base/signal/web",
+		snippet.Dynatrace:    "https://h:1/base/signal/web",
+		snippet.Zabbix:       "https://h:1/base/signal/web",
 	} {
 		files, err := s.Configure(snippet.YAML, "web", "https://h:1/base/")
 		if err != nil {

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,11 +131,11 @@ func (s templated) delivery(route Route, stateField string, asked overrides) (De
 	var delivery Delivery
 	f := firing{source: sourceSignal, name: s.alert, id: s.id, why: s.why}
 	switch {
-	case oneOf(s.state, firingWords()):
+	case slices.Contains(firingWords(), s.state):
 		f.since = s.at
-	case oneOf(s.state, endedWords()):
+	case slices.Contains(endedWords(), s.state):
 		f.cleared, f.since, f.ended = true, s.at, s.at
-	case oneOf(s.state, idleWords()):
+	case slices.Contains(idleWords(), s.state):
 		delivery.skip(s.alert, route.Pool, "its state is %q, by which nothing is scaled", Shown(s.state))
 		return delivery, nil
 	default:
@@ -142,13 +143,4 @@ func (s templated) delivery(route Route, stateField string, asked overrides) (De
 	}
 	delivery.Intents = []scale.Intent{f.intent(route, asked)}
 	return delivery, nil
-}
-
-func oneOf(word string, words []string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
