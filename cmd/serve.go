@@ -257,7 +257,11 @@ func (s *server) readTokens(ctx context.Context) error {
 	if had && s.hasFile && isBlank(file) { // that does not say that somebody took the token away
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing or empty, and so the tokens cannot be read"}
 	}
-	found, err := s.stack.Secrets(ctx, webhook.TokenKey, webhook.PreviousTokenKey, webhook.PathTokenKey)
+	keys := []string{webhook.TokenKey, webhook.PreviousTokenKey}
+	if s.pathToken {
+		keys = append(keys, webhook.PathTokenKey)
+	}
+	found, err := s.stack.Secrets(ctx, keys...)
 	if err != nil {
 		return err
 	}
