@@ -23,6 +23,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/webhook"
+	"github.com/pulumiscale/pulumiscale/webhook/notify"
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
@@ -118,6 +119,7 @@ type server struct {
 	activity *queue.Activity
 	scaler   *scaler.Scaler
 	watcher  *metric.Watcher
+	teller   *notify.Teller
 	queue    *queue.Queue
 	handler  *webhook.Server
 	http     *http.Server
@@ -187,6 +189,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
 	}
+	s.warnOfUnknownPools()
 	return s.serve(ctx, signals.reload)
 }
 
@@ -198,11 +201,13 @@ const mostRetryDelay = time.Minute
 const _ = uint64(journal.KeepKeyed - sns.Lifetime)
 
 // build puts the scaler, the queue and the HTTP server together.
-func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
+func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 	a := s.app
+	s.teller = s.newTeller(kept)
 	observe := func(event scale.Event) {
 		s.metrics.Observe(event)
 		s.activity.Observe(event)
+		s.teller.Observe(event)
 		logEvent(s.log, event)
 	}
 	s.watcher = &metric.Watcher{Credentials: &metric.Credentials{Read: s.stack.Secrets, Now: a.now}, Observe: s.observeMetrics, Now: a.now}
@@ -218,9 +223,11 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 		return err
 	}
 	s.metrics.Watch(s.queue)
+	s.metrics.WatchListeners(s.teller.Status)
 	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), ProjectName: s.stack.ProjectName(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now,
-		Reloaded:    s.readTokens,
+		Reloaded:    s.reload,
+		Listeners:   s.teller.Status,
 		Directories: s.directories,
 		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
 	}
@@ -261,8 +268,9 @@ func (s *server) readTokens(ctx context.Context) error {
 	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
-	if s.watcher != nil { // the metrics' credentials are in the same place
+	if s.watcher != nil { // the credentials of metrics and listeners are in the same place
 		s.watcher.Credentials.Forget()
+		s.teller.Forget()
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
 	switch has := s.tokens.Any(); {
@@ -317,6 +325,7 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	background.Go(func() { s.queue.Run(running) })
 	background.Go(func() { s.follow(running, reload) })
 	background.Go(func() { s.watcher.Run(running, s.queue) })
+	background.Go(func() { s.teller.Run(running, s.queue) })
 	served := make(chan error, 1)
 	go func() {
 		if s.http.TLSConfig != nil {
@@ -360,7 +369,7 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		case <-reload:
-			err := s.readTokens(ctx)
+			err := s.reload(ctx)
 			if err == nil {
 				err = s.queue.Reload(ctx)
 			}

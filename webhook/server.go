@@ -28,7 +28,8 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Reloaded and Directories are required.
+// Server answers HTTP requests. All exported fields but Reloaded, Listeners and Directories are
+// required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -44,6 +45,8 @@ type Server struct {
 	Now      func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
+	// Listeners tells how it goes with those who are told of what happens. If it is nil, there are none.
+	Listeners func() []board.Listener
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
 

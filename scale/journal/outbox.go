@@ -15,7 +15,7 @@ const bucketOutbox = "outbox"
 const (
 	// longestOutboxKey and largestOutboxRecord bound what one record may have, in bytes.
 	longestOutboxKey    = 1024
-	largestOutboxRecord = 256 << 10
+	largestOutboxRecord = 8 << 20
 )
 
 // PutOutbox writes records by their keys, all or none. A record that is nil takes what is there away. When it returns, the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
@@ -17,6 +18,8 @@ const (
 	longLock = 5 * time.Minute
 	// lapseAfter is how long something that comes again while it lasts has not come when it is taken to be over.
 	lapseAfter = time.Hour
+	// keptError is how many characters of an error are kept for as long as the trouble lasts.
+	keptError = 1_000
 )
 
 // What somebody who looks at metrics tells a [Tracker]: a metric has had no value since a time, or has one again.
@@ -300,7 +303,9 @@ func (t *Tracker) begin(n Notice) (Notice, bool) {
 	old := t.Troubles[key]
 	if old == nil {
 		n = t.Origin.complete(n)
-		t.Troubles[key] = &Trouble{Notice: n, ToldAt: n.Time, SeenAt: n.Time}
+		kept := n
+		kept.Error = board.Lines(n.Error, keptError)
+		t.Troubles[key] = &Trouble{Notice: kept, ToldAt: n.Time, SeenAt: n.Time}
 		return n, true
 	}
 	old.SeenAt = n.Time
