@@ -164,7 +164,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := journal.Adopt(ctx, dir, opened.FormerStateDir()); err != nil {
 		return err
 	}
-	s.directories = s.places(dir)
+	s.directories = placesOf(opened, o.app.settings.cwd, dir)
 	kept, err := journal.Open(ctx, dir)
 	if err != nil {
 		return err
@@ -237,11 +237,11 @@ func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 	return nil
 }
 
-// places are the directories of this machine that nobody outside needs to know: the program's, the state's, and the
-// user's own.
-func (s *server) places(state string) []string {
-	out := []string{state, filepath.Dir(s.stack.ConfigFile())}
-	if dir, err := filepath.Abs(s.app.settings.cwd); err == nil {
+// placesOf are the directories of this machine that nobody outside needs to know: the program's, the user's own, and
+// more.
+func placesOf(opened openedStack, cwd string, more ...string) []string {
+	out := append(more, filepath.Dir(opened.ConfigFile()))
+	if dir, err := filepath.Abs(cwd); err == nil {
 		out = append(out, dir)
 	}
 	if home, err := os.UserHomeDir(); err == nil {

@@ -95,6 +95,9 @@ func ofDone(kind Kind, operations []queue.Operation) Notice {
 // ofDecision is a notice about a decision that did not do all that was wanted; ok is false if there is nothing to tell.
 // The operation is the one that was decided, or zero.
 func ofDecision(d scale.Decision, op queue.Operation) (n Notice, ok bool) {
+	if scale.IsA[*scale.UnknownPoolError](d.Err) { // else anybody could have anything told
+		return n, false
+	}
 	n = Notice{
 		Pool: d.Intent.Pool, From: d.From, Source: d.Intent.Source, Reason: d.Intent.Reason, Operation: op.ID, Update: op.Update, Time: op.EndedAt,
 		Error: d.Reason,

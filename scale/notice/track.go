@@ -195,9 +195,6 @@ func (t *Tracker) submitted(e queue.Submitted, now time.Time) []Notice {
 	if e.Accepted || e.Duplicate || direct { // whoever asks directly is answered
 		return nil
 	}
-	if scale.IsA[*scale.UnknownPoolError](e.Decision.Err) { // else anybody could have anything told
-		return nil
-	}
 	if n, ok := ofDecision(e.Decision, e.Operation); ok {
 		return t.take(stamped(n, now))
 	}
