@@ -108,6 +108,18 @@ func TestTheDocumentIsDescribed(t *testing.T) {
 			t.Errorf("%s: %v", n.Kind, err)
 		}
 	}
+	page, err := os.ReadFile("../../docs/notifications.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(page), "```json\n")
+	block, _, _ = strings.Cut(block, "\n```")
+	var example cloudEvent
+	decoder := json.NewDecoder(strings.NewReader(block))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&example); err != nil || !found || check(example.Data) != nil || example.Data.ID != example.ID || example.Type != cloudEventType+string(example.Data.Kind) || sourceOf(example.Data) != example.Source {
+		t.Errorf("docs/notifications.md has an event that is none: %v, %v", err, check(example.Data))
+	}
 	if check(notice.Notice{Kind: "other"}) == nil {
 		t.Error("the schema takes everything")
 	}
