@@ -84,7 +84,7 @@ func listenCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // heard waits until as many of the requests that the listener got match a regular expression, by default one. It waits
-// half a minute at most. With ! it checks that none does now.
+// two minutes at most, because a failed update and its way back take long on a busy machine. With ! it checks that none does now.
 //
 //	heard '"kind":"scaled"' 2
 func heard(ts *testscript.TestScript, neg bool, args []string) {
@@ -99,7 +99,7 @@ func heard(ts *testscript.TestScript, neg bool, args []string) {
 		want, err = strconv.Atoi(args[1])
 		ts.Check(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		found := 0
 		state.hook.mu.Lock()
 		all := strings.Join(state.hook.heard, "\n")

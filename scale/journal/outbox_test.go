@@ -52,7 +52,7 @@ func TestTheOutboxOutlivesTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	if diff := cmp.Diff(want, inOutbox(t, j, "a/")); diff != "" {
 		t.Errorf("after a restart (-want +got):\n%s", diff)
 	}
@@ -63,7 +63,7 @@ func TestTheOutboxTakesNoRecordThatIsTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	for name, records := range map[string]map[string][]byte{
 		"no key":         {"": []byte("x")},
 		"a long key":     {strings.Repeat("k", longestOutboxKey+1): []byte("x")},
@@ -117,7 +117,7 @@ func TestADamagedOutboxIsNoDamage(t *testing.T) {
 		t.Errorf("got %v, damage %v", got, j.Damage())
 	}
 	change(func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketOpen)).Put([]byte("nobody"), nil) })
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	if got := inOutbox(t, j, ""); len(got) != 1 || j.Damage() == nil {
 		t.Errorf("from a damaged file: %v, damage %v", got, j.Damage())
 	}

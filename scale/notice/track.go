@@ -22,13 +22,15 @@ const (
 	keptError = 1_000
 )
 
-// What somebody who looks at metrics tells a [Tracker]: a metric has had no value since a time, or has one again.
+// What somebody who looks at metrics tells a [Tracker].
 type (
+	// Lost says that a metric has had no value since a time.
 	Lost struct {
 		Pool   string
 		Sample scale.Sample
 		Since  time.Time
 	}
+	// Found says that it has one again.
 	Found Lost
 )
 

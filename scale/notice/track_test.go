@@ -97,7 +97,7 @@ func TestWhatIsTold(t *testing.T) {
 			{time.Minute, queue.Met{Pool: "web"}, []string{"web has recovered: no longer limited by its upper bound"}},
 			{time.Hour, queue.Met{Pool: "web"}, nil},
 		},
-		"pending, for an alert": {{0, submitted(scale.Decision{Intent: signal, Outcome: scale.HasPending}), []string{"web is not scaled while changes are pending"}}},
+		"pending, for an alert":         {{0, submitted(scale.Decision{Intent: signal, Outcome: scale.HasPending}), []string{"web is not scaled while changes are pending"}}},
 		"who asks directly is answered": {{0, submitted(scale.Decision{Intent: scale.Intent{Count: num(3)}, Outcome: scale.HasPending}), nil}},
 		"an unknown pool is nobody's":   {{0, submitted(scale.Decision{Intent: signal, Outcome: scale.Refused, Err: &scale.UnknownPoolError{}}), nil}},
 		"a guard refuses": {

@@ -37,14 +37,14 @@ type alert struct {
 func writeAlerts(m mail) (message, error) {
 	var out []alert
 	for _, n := range m.notices {
-		switch {
-		case n.Kind == notice.Recovered:
+		switch n.Kind {
+		case notice.Recovered:
 			for _, kind := range n.Ends {
 				if slices.Contains(m.wants, kind) {
 					out = append(out, alertOf(n, kind, n.Time))
 				}
 			}
-		case n.Kind == notice.Test:
+		case notice.Test:
 			out = append(out, alertOf(n, n.Kind, m.at.Add(resendEvery)))
 		default:
 			out = append(out, alertOf(n, n.Kind, m.at.Add(alertLasts)))
@@ -79,9 +79,9 @@ func alertOf(n notice.Notice, kind notice.Kind, ends time.Time) alert {
 
 // alertName is the name of a kind's alert, such as PulumiScaleGivenUp.
 func alertName(kind notice.Kind) string {
-	name := "PulumiScale"
-	for word := range strings.SplitSeq(string(kind), "-") {
-		name += strings.ToUpper(word[:1]) + word[1:]
+	words := strings.Split(string(kind), "-")
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
 	}
-	return name
+	return "PulumiScale" + strings.Join(words, "")
 }

@@ -68,7 +68,7 @@ func TestTheDocumentIsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	doc, err := jsonschema.UnmarshalJSON(file)
 	if err != nil {
 		t.Fatal(err)

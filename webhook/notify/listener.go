@@ -135,6 +135,9 @@ func (l *listener) wakeUp() {
 
 // run delivers letters until ctx ends.
 func (l *listener) run(ctx context.Context) {
+	l.mu.Lock()
+	l.resendAt = l.now().Add(resendEvery)
+	l.mu.Unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {

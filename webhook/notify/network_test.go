@@ -87,7 +87,7 @@ func TestAListenerThatHangsInTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	secrets := func(context.Context, ...string) (map[string]string, error) {
@@ -115,7 +115,7 @@ func TestADownListenerIsSaidWithoutItsAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
-	listener.Close()
+	_ = listener.Close()
 	if got := once(t, private, "http://"+address+"/secret-path?token=secret-path"); got.Err == nil || got.Host != address {
 		t.Errorf("got %+v", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,9 +58,7 @@ func send(ctx context.Context, client *http.Client, open access, m message, now 
 	if err != nil {
 		return &sendError{problem: "its address is none"}
 	}
-	for name, values := range m.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, m.header)
 	r.Header.Set("Content-Type", m.media)
 	r.Header.Set("User-Agent", "PulumiScale")
 	if open.authorization != "" {

@@ -49,10 +49,10 @@ func writeSlack(m mail) (message, error) {
 
 // colorOf is the colour of the bar beside a notice.
 func colorOf(n notice.Notice) string {
-	switch {
-	case n.Severity == notice.Critical:
+	switch n.Severity {
+	case notice.Critical:
 		return "danger"
-	case n.Severity == notice.Warning:
+	case notice.Warning:
 		return "warning"
 	}
 	return "good"

@@ -244,7 +244,7 @@ func TestSecretsAreReadAnewWhenTheyAreRefused(t *testing.T) {
 		}}
 		r := newRig(t, &memory{}, &pools{}, w, hook("hook", func(s *Setting) { s.AuthorizationKey = "x:auth" }))
 		reads, value := 0, "Bearer old"
-		secrets := r.Options.Secrets
+		secrets := r.Secrets
 		r.vault.read = func(ctx context.Context, keys ...string) (map[string]string, error) {
 			reads++
 			values, err := secrets(ctx, keys...)
