@@ -37,13 +37,13 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 			o.Output = []*os.File{out, errs}
 			return openStack(ctx, o)
 		},
-		probe: func(o stack.Options) doctor.Probe { return doctorProbe{probe.New(o)} },
 		notify: func(c chan<- os.Signal) func() {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }
 		},
 		notifyHangup: notifyHangup,
 	}
+	a.probe = func(o stack.Options) doctor.Probe { return doctorProbe{probe.New(o), a.sections.Listeners} }
 	return a.execute(args)
 }
 
@@ -182,7 +182,7 @@ func (a *app) root() *cobra.Command {
 	a.settings.flags(root)
 	root.AddCommand(
 		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), reconcileCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
-		holdCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
+		holdCommand(a, nil), notifyCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
 	)
 	return root
 }

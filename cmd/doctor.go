@@ -14,6 +14,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/stack/probe"
 	"github.com/pulumiscale/pulumiscale/webhook"
+	"github.com/pulumiscale/pulumiscale/webhook/notify"
 )
 
 // doctorOptions are the options of `pulumiscale doctor`.
@@ -80,22 +81,42 @@ func ill(report doctor.Report) error {
 }
 
 // doctorProbe adds the looks for which a scaler is needed. None of them changes anything.
-type doctorProbe struct{ *probe.Probe }
+type doctorProbe struct {
+	*probe.Probe
+	// listeners are those of the settings.
+	listeners []notify.Setting
+}
 
 func (p doctorProbe) scaler() *scaler.Scaler {
 	return &scaler.Scaler{Stack: p.Stack(), Observe: scale.Unobserved, Now: time.Now}
 }
 
-func (p doctorProbe) Metrics(ctx context.Context, rule scale.Rule) []scale.Sample {
-	read := func(ctx context.Context, keys ...string) (map[string]string, error) {
-		found, err := p.Secrets(ctx, keys...)
-		values := map[string]string{}
-		for key, value := range found {
-			values[key] = value.Text
-		}
-		return values, err
+// values reads values of the configuration by their keys.
+func (p doctorProbe) values(ctx context.Context, keys ...string) (map[string]string, error) {
+	found, err := p.Secrets(ctx, keys...)
+	values := map[string]string{}
+	for key, value := range found {
+		values[key] = value.Text
 	}
-	return metric.Look(ctx, rule.Metrics, &metric.Credentials{Read: read, Now: time.Now}, time.Now)
+	return values, err
+}
+
+func (p doctorProbe) Metrics(ctx context.Context, rule scale.Rule) []scale.Sample {
+	return metric.Look(ctx, rule.Metrics, &metric.Credentials{Read: p.values, Now: time.Now}, time.Now)
+}
+
+func (p doctorProbe) Listeners(ctx context.Context) []doctor.Listener {
+	if len(p.listeners) == 0 {
+		return nil
+	}
+	out := make([]doctor.Listener, len(p.listeners))
+	for i, found := range notify.LookAt(ctx, p.listeners, p.values, time.Now) {
+		out[i] = doctor.Listener{Name: found.Name, Kind: found.Kind, Host: found.Host, Pools: p.listeners[i].Pools}
+		if found.Err != nil {
+			out[i].Problem = found.Err.Error()
+		}
+	}
+	return out
 }
 
 func (p doctorProbe) CheckRules(ctx context.Context) ([]scale.RuleCheck, error) {

@@ -87,6 +87,7 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"unprovable":  {&scale.UnprovableError{Key: "n"}, 1, "unprovable", "`ignoreChanges`"},
 		"protected":   {&scale.ProtectedError{URN: "urn:x"}, 1, "protected", "`pulumi state unprotect 'urn:x' --stack dev`"},
 		"unhealthy":   {&unhealthyError{}, 1, "unhealthy", ""},
+		"untold":      {&untoldError{1, 2}, 1, "untold", ""},
 		"unsettled":   {&scale.UnsettledError{Pool: "w"}, 1, "unsettled", ""},
 		"journal":     {&queue.JournalError{Err: errors.New("full")}, 1, "journal", ""},
 	} {

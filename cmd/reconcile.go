@@ -18,6 +18,7 @@ type reconcileOptions struct {
 	pools  []string
 	dryRun bool
 	yes    bool
+	notify bool
 }
 
 // reconcileCommand is `pulumiscale reconcile`. In tests of its flags, run takes the place of what it does.
@@ -45,12 +46,13 @@ func reconcileCommand(a *app, run func(*reconcileOptions) error) *cobra.Command 
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would change, and change nothing")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	notifyFlag(cmd, &o.notify)
 	return cmd
 }
 
 func (o *reconcileOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
-		s.several = true
+		s.several, s.tells = true, o.notify && !o.dryRun
 		pools, err := s.named(ctx, o.pools)
 		if err != nil {
 			return err

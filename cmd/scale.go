@@ -17,6 +17,7 @@ type scaleOptions struct {
 	intent scale.Intent
 	dryRun bool
 	yes    bool
+	notify bool
 }
 
 // scaleCommand is `pulumiscale scale`. In tests of its flags, run takes the place of what it does.
@@ -49,14 +50,21 @@ func scaleCommand(a *app, run func(*scaleOptions) error) *cobra.Command {
 	w.flags(cmd)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would change, and change nothing")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	notifyFlag(cmd, &o.notify)
 	cmd.Flags().StringVarP(&w.message, "message", "m", "", "why; it stands in the stack's update history")
 	return cmd
 }
 
 func (o *scaleOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
+		s.tells = o.notify && !o.dryRun
 		return s.carryOut(ctx, []scale.Intent{o.intent}, o.dryRun, o.yes)
 	})
+}
+
+// notifyFlag is the flag by which a command tells the listeners of the settings what it did.
+func notifyFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "notify", false, "tell the listeners of the settings what was done")
 }
 
 // carryOut does what the intents come to. With dryRun it only shows that. On a terminal it asks first, unless yes is set.
@@ -66,7 +74,7 @@ func (s *session) carryOut(ctx context.Context, intents []scale.Intent, dryRun, 
 		return s.preview(ctx, intents)
 	case yes || !s.asks():
 		report, err := s.scaler.Scale(ctx, intents, nil)
-		return s.scaled(report, err)
+		return s.scaled(ctx, intents, report, err)
 	}
 	return s.ask(ctx, intents)
 }
@@ -93,7 +101,7 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 		s.progress.Work("reading stack " + s.stack)
 		report, err := s.scaler.Scale(ctx, intents, plan)
 		if !scale.IsA[*scale.ChangedError](err) {
-			return s.scaled(report, err)
+			return s.scaled(ctx, intents, report, err)
 		}
 		s.note("the stack has changed since the preview; this is what it comes to now")
 	}
@@ -104,7 +112,10 @@ func isRefused(plan *scale.Plan) bool {
 }
 
 // scaled writes what was done. A report may come with an error: the scaling is done all the same.
-func (s *session) scaled(report *scale.Report, err error) error {
+func (s *session) scaled(ctx context.Context, intents []scale.Intent, report *scale.Report, err error) error {
+	if s.tells {
+		s.tell(ctx, intents, report, err)
+	}
 	if report == nil {
 		return err
 	}

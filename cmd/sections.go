@@ -13,11 +13,13 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/webhook/identity"
+	"github.com/pulumiscale/pulumiscale/webhook/notify"
 )
 
 // sections are what the settings file has besides flags: lists, which no flag could hold.
 type sections struct {
 	Identities []identity.Setting `yaml:"identities"`
+	Listeners  []notify.Setting   `yaml:"listeners"`
 }
 
 // sectionNames are the names of the sections in the settings file.
@@ -54,5 +56,8 @@ func readSections(path string) (sections, error) {
 			Field: path, Problem: strings.TrimPrefix(problem, "yaml: "), Hint: "docs/commands.md has the settings that are lists: " + strings.Join(sectionNames(), ", "),
 		}
 	}
-	return file.sections, nil
+	if err := identity.Check(path+": identities", file.Identities); err != nil {
+		return sections{}, err
+	}
+	return file.sections, notify.Check(path+": listeners", file.Listeners)
 }

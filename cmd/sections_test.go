@@ -35,7 +35,7 @@ func TestMistakesInSections(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
 		"a misspelt field":   {"identities:\n  - isuer: x\n", "FILE: line 2: field isuer not found"},
 		"no list":            {"identities: yes\n", "FILE: line 1: cannot unmarshal !!str `yes`"},
-		"an incomplete item": {"identities:\n  - name: a\n", "pulumiscale.yaml: identities[0].issuer: is missing"},
+		"an incomplete item": {"identities:\n  - name: a\n", "FILE: identities[0].issuer: is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, file := program(t, c.file)

@@ -24,6 +24,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/webhook"
 	"github.com/pulumiscale/pulumiscale/webhook/identity"
+	"github.com/pulumiscale/pulumiscale/webhook/notify"
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
@@ -100,7 +101,7 @@ func (o *serveOptions) check() error {
 	if o.poll < time.Second {
 		return &scale.UsageError{Field: "--poll", Problem: "must be 1s or more"}
 	}
-	return identity.Check(settingsFile+": identities", o.app.sections.Identities)
+	return nil
 }
 
 // server is all that serves, put together.
@@ -121,6 +122,7 @@ type server struct {
 	activity *queue.Activity
 	scaler   *scaler.Scaler
 	watcher  *metric.Watcher
+	teller   *notify.Teller
 	queue    *queue.Queue
 	handler  *webhook.Server
 	http     *http.Server
@@ -165,7 +167,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := journal.Adopt(ctx, dir, opened.FormerStateDir()); err != nil {
 		return err
 	}
-	s.directories = s.places(dir)
+	s.directories = placesOf(opened, o.app.settings.cwd, dir)
 	kept, err := journal.Open(ctx, dir)
 	if err != nil {
 		return err
@@ -190,6 +192,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
 	}
+	s.warnOfUnknownPools()
 	return s.serve(ctx, signals.reload)
 }
 
@@ -201,11 +204,13 @@ const mostRetryDelay = time.Minute
 const _ = uint64(journal.KeepKeyed - sns.Lifetime)
 
 // build puts the scaler, the queue and the HTTP server together.
-func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
+func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 	a := s.app
+	s.teller = s.newTeller(kept)
 	observe := func(event scale.Event) {
 		s.metrics.Observe(event)
 		s.activity.Observe(event)
+		s.teller.Observe(event)
 		logEvent(s.log, event)
 	}
 	s.watcher = &metric.Watcher{Credentials: &metric.Credentials{Read: s.stack.Secrets, Now: a.now}, Observe: s.observeMetrics, Now: a.now}
@@ -221,9 +226,11 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 		return err
 	}
 	s.metrics.Watch(s.queue)
+	s.metrics.WatchListeners(s.teller.Status)
 	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), ProjectName: s.stack.ProjectName(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now,
-		Reloaded:    s.readTokens,
+		Reloaded:    s.reload,
+		Listeners:   s.teller.Status,
 		Identities:  identity.New(a.sections.Identities, http.DefaultTransport, a.now),
 		Directories: s.directories,
 		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
@@ -234,11 +241,11 @@ func (s *server) build(ctx context.Context, kept queue.Journal) (err error) {
 	return nil
 }
 
-// places are the directories of this machine that nobody outside needs to know: the program's, the state's, and the
-// user's own.
-func (s *server) places(state string) []string {
-	out := []string{state, filepath.Dir(s.stack.ConfigFile())}
-	if dir, err := filepath.Abs(s.app.settings.cwd); err == nil {
+// placesOf are the directories of this machine that nobody outside needs to know: the program's, the user's own, and
+// more.
+func placesOf(opened openedStack, cwd string, more ...string) []string {
+	out := append(more, filepath.Dir(opened.ConfigFile()))
+	if dir, err := filepath.Abs(cwd); err == nil {
 		out = append(out, dir)
 	}
 	if home, err := os.UserHomeDir(); err == nil {
@@ -269,8 +276,9 @@ func (s *server) readTokens(ctx context.Context) error {
 	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
-	if s.watcher != nil { // the metrics' credentials are in the same place
+	if s.watcher != nil { // the credentials of metrics and listeners are in the same place
 		s.watcher.Credentials.Forget()
+		s.teller.Forget()
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
 	if err == nil && s.pathToken {
@@ -340,6 +348,7 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	background.Go(func() { s.queue.Run(running) })
 	background.Go(func() { s.follow(running, reload) })
 	background.Go(func() { s.watcher.Run(running, s.queue) })
+	background.Go(func() { s.teller.Run(running, s.queue) })
 	served := make(chan error, 1)
 	go func() {
 		if s.http.TLSConfig != nil {
@@ -383,7 +392,7 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		case <-reload:
-			err := s.readTokens(ctx)
+			err := s.reload(ctx)
 			if err == nil {
 				err = s.queue.Reload(ctx)
 			}

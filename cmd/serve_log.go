@@ -9,6 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/metric"
+	"github.com/pulumiscale/pulumiscale/scale/notice"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
@@ -99,6 +100,12 @@ func logOthers(log *slog.Logger, event scale.Event) {
 
 // observeMetrics takes in what the looks at metrics find.
 func (s *server) observeMetrics(event scale.Event) {
+	switch e := event.(type) { // a notice has no need to know where metrics come from
+	case metric.Lost:
+		s.teller.Observe(notice.Lost(e))
+	case metric.Found:
+		s.teller.Observe(notice.Found(e))
+	}
 	switch e := event.(type) {
 	case metric.Looked:
 		s.metrics.Looked(e.Pool, e.Sample)

@@ -23,6 +23,8 @@ type session struct {
 	mute func(scale.Event) bool
 	// several says that the command is about several pools, and so are its documents.
 	several bool
+	// tells says that the command tells the listeners of the settings what it did.
+	tells bool
 }
 
 // newSession prepares a command's work. The first signal ends the work by cancel. The caller closes the progress and

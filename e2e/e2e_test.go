@@ -92,6 +92,8 @@ func params(dir, root, kind string, setup func(*testscript.Env) error) testscrip
 			"fits":       fits,
 			"gauge":      gauge,
 			"hangup":     hangup,
+			"heard":      heard,
+			"hook":       listenCommand,
 			"killengine": killEngine,
 			"killup":     killUp,
 			"onscreen":   onscreen,

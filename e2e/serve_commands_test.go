@@ -32,6 +32,7 @@ type scriptState struct {
 	t      testscript.T
 	server *server
 	gauges *gauges
+	hook   *hook
 	cloud  *fakecloud.Server
 	// place is where the state is, in the scripts of testdata/backend.
 	place *backend.Place
@@ -61,6 +62,9 @@ func keepState(env *testscript.Env) {
 		}
 		if state.gauges != nil {
 			state.gauges.close()
+		}
+		if state.hook != nil {
+			state.hook.close()
 		}
 		if state.console != nil {
 			state.console.close()

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
@@ -20,6 +21,8 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	queue    *queue.Queue
+	// listeners tells how it goes with those who are told; nil if there are none.
+	listeners func() []board.Listener
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -71,6 +74,10 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
+
+// WatchListeners has the metrics tell of those who are told of what happens. It must not be called while anything is
+// scraped.
+func (m *Metrics) WatchListeners(listeners func() []board.Listener) { m.listeners = listeners }
 
 // Watch gives the metrics the queue whose pools they tell of. It must not be called while anything is scraped.
 func (m *Metrics) Watch(queue *queue.Queue) { m.queue = queue }
@@ -223,31 +230,35 @@ type poolCollector struct {
 	current, desired, least, most, unsettled, held, pending, end *prometheus.Desc
 	queue, oldest, rules, ruleErrors, ready, off                 *prometheus.Desc
 	value, wanted                                                *prometheus.Desc
+	told, lost, waiting                                          *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
 	return &poolCollector{
 		metrics:    m,
-		current:    gaugeDesc("pool_current", "The pool's present count.", "pool"),
-		desired:    gaugeDesc("pool_desired", "The pool's configured count.", "pool"),
-		least:      gaugeDesc("pool_min", "The least count that the pool's rule allows now.", "pool"),
-		most:       gaugeDesc("pool_max", "The greatest count that the pool's rule allows now.", "pool"),
-		held:       gaugeDesc("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
-		unsettled:  gaugeDesc("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
-		pending:    gaugeDesc("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
-		end:        gaugeDesc("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
-		queue:      gaugeDesc("queue_length", "Accepted operations that are not done, by state.", "state"),
-		oldest:     gaugeDesc("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
-		value:      gaugeDesc("metric_value", "The value of a metric that the pool's rule names, at the last look; absent while it has none.", "pool", "metric"),
-		wanted:     gaugeDesc("metric_wanted", "The count that the metric wants; absent while it has no value.", "pool", "metric"),
-		rules:      gaugeDesc("rules", "Rules in force."),
-		ruleErrors: gaugeDesc("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
-		ready:      gaugeDesc("ready", "Whether the stack can be read, what is accepted can be written down, and scaling is not switched off: 1 or 0."),
-		off:        gaugeDesc("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
+		current:    describe("pool_current", "The pool's present count.", "pool"),
+		desired:    describe("pool_desired", "The pool's configured count.", "pool"),
+		least:      describe("pool_min", "The least count that the pool's rule allows now.", "pool"),
+		most:       describe("pool_max", "The greatest count that the pool's rule allows now.", "pool"),
+		held:       describe("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
+		unsettled:  describe("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
+		pending:    describe("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
+		end:        describe("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
+		queue:      describe("queue_length", "Accepted operations that are not done, by state.", "state"),
+		oldest:     describe("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
+		value:      describe("metric_value", "The value of a metric that the pool's rule names, at the last look; absent while it has none.", "pool", "metric"),
+		wanted:     describe("metric_wanted", "The count that the metric wants; absent while it has no value.", "pool", "metric"),
+		rules:      describe("rules", "Rules in force."),
+		ruleErrors: describe("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
+		ready:      describe("ready", "Whether the stack can be read, what is accepted can be written down, and scaling is not switched off: 1 or 0."),
+		told:       describe("notices_told_total", "Notices that arrived at a listener.", "listener"),
+		lost:       describe("notices_lost_total", "Notices that a listener could not be told of, and that were given up.", "listener"),
+		waiting:    describe("notices_waiting", "Notices that a listener is still to be told of.", "listener"),
+		off:        describe("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
 	}
 }
 
-func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
+func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 }
 
@@ -255,6 +266,7 @@ func gaugeDesc(name, help string, labels ...string) *prometheus.Desc {
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off, c.value, c.wanted,
+		c.told, c.lost, c.waiting,
 	} {
 		out <- d
 	}
@@ -265,6 +277,7 @@ const scrapeTimeout = 2 * time.Second
 
 // Collect implements [prometheus.Collector].
 func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
+	c.collectListeners(out)
 	q := c.metrics.queue
 	if q == nil {
 		return
@@ -309,6 +322,18 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		if s.Configured != nil {
 			gauge(c.desired, float64(*s.Configured), pool)
 		}
+	}
+}
+
+// collectListeners tells how it goes with those who are told of what happens.
+func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
+	if c.metrics.listeners == nil {
+		return
+	}
+	for _, l := range c.metrics.listeners() {
+		out <- prometheus.MustNewConstMetric(c.told, prometheus.CounterValue, float64(l.Told), l.Name)
+		out <- prometheus.MustNewConstMetric(c.lost, prometheus.CounterValue, float64(l.Lost), l.Name)
+		out <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(l.Waiting), l.Name)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
@@ -140,8 +141,9 @@ func newRig(t testing.TB) *rig {
 		t.Fatal(err)
 	}
 	metrics.Watch(queue)
+	metrics.WatchListeners(oneListener)
 	r.Server = &Server{
-		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now,
+		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now, Listeners: oneListener,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()
@@ -289,4 +291,12 @@ func payload(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// oneListener is somebody who cannot be told at the moment.
+func oneListener() []board.Listener {
+	at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a test's own time begins
+	return []board.Listener{{
+		Name: "chat", Kind: "slack", Host: "hooks.example.com", Told: 3, Lost: 1, Waiting: 2, ToldAt: &at, Problem: "it answers 503 <b>", ProblemAt: &at,
+	}}
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
@@ -29,7 +30,7 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Identities, Reloaded and Directories are required.
+// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners and Directories are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -47,6 +48,8 @@ type Server struct {
 	Now        func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
+	// Listeners tells how it goes with those who are told of what happens. If it is nil, there are none.
+	Listeners func() []board.Listener
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
 

@@ -28,5 +28,9 @@ func (s *Server) statusNow() (*board.Status, queue.Overview, error) {
 	if err != nil {
 		return nil, overview, err
 	}
-	return board.New(board.Name{Project: s.ProjectName, Stack: s.StackName}, overview, running, done, s.Now()), overview, nil
+	doc := board.New(board.Name{Project: s.ProjectName, Stack: s.StackName}, overview, running, done, s.Now())
+	if s.Listeners != nil {
+		doc.Listeners = board.Tidy(s.Listeners())
+	}
+	return doc, overview, nil
 }

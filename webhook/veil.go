@@ -43,6 +43,9 @@ func newVeil(directories []string) veil {
 	return out
 }
 
+// NewVeil makes a function that takes directories of this machine out of a text that is told to others.
+func NewVeil(directories []string) func(text string) string { return newVeil(directories).over }
+
 // over is a text without the directories.
 func (v veil) over(text string) string {
 	for _, h := range v {

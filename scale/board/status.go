@@ -62,6 +62,8 @@ type Status struct {
 	// scalings, whoever made them. Both are newest first.
 	Failures []Operation `json:"failures"`
 	Scalings []Scaling   `json:"scalings"`
+	// Listeners are those who are told of what happens; absent if there are none.
+	Listeners []Listener `json:"listeners,omitempty"`
 }
 
 // Name is a stack's name, and that of its project.

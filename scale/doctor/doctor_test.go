@@ -44,6 +44,7 @@ type ill struct {
 	serving   bool
 	held      scale.Holds
 	samples   []scale.Sample
+	listeners []doctor.Listener
 	heldErr   error
 }
 
@@ -81,6 +82,7 @@ func (p *ill) LanguageHost(context.Context) doctor.Plugin            { return p.
 func (p *ill) MissingPackages() (folder, command string)             { return p.packages, "npm install" }
 func (p *ill) Providers(context.Context) []doctor.Plugin             { return p.providers }
 func (p *ill) Metrics(context.Context, scale.Rule) []scale.Sample    { return p.samples }
+func (p *ill) Listeners(context.Context) []doctor.Listener           { return p.listeners }
 func (p *ill) CheckRules(context.Context) ([]scale.RuleCheck, error) { return p.checks, p.checkErr }
 func (p *ill) ConfigFile() doctor.ConfigFile                         { return p.file }
 func (p *ill) Drifts(context.Context) ([]scale.Drift, error)         { return p.drifts, nil }
@@ -226,6 +228,16 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 			status(func(r *scale.Rule) { r.Metrics = []scale.Metric{{Name: "queue"}} })(p)
 			p.samples = []scale.Sample{{Metric: "queue", Problem: "connection refused"}}
 		}, doctor.Warning, "pool: queue has no value: connection refused"},
+		"a listener that answers": {"listeners", func(p *ill) {
+			p.listeners = []doctor.Listener{{Name: "chat", Kind: "slack", Host: "hooks.example.com", Pools: []string{"pool"}}}
+		}, doctor.OK, "chat: slack, hooks.example.com"},
+		"a listener without its secret": {"listeners", func(p *ill) {
+			p.listeners = []doctor.Listener{{Name: "chat", Kind: "slack", Problem: "no value for the key"}}
+		}, doctor.Problem, "chat: slack: no value for the key"},
+		"a listener of a pool that there is not": {"listeners", func(p *ill) {
+			p.listeners = []doctor.Listener{{Name: "chat", Kind: "slack", Pools: []string{"pol"}}}
+		}, doctor.Warning, "chat: slack: no rule has pol"},
+		"no listener":                      {"listeners", func(*ill) {}, doctor.OK, "the settings name none"},
 		"a size outside of a window":       {"current", status(func(r *scale.Rule) { r.Schedules = []scale.Window{{Name: "w", Min: 4, Max: 9}} }), doctor.Warning, "3, outside of 4 to 9"},
 		"a size outside of the guardrails": {"current", status(func(r *scale.Rule) { r.Min = 4 }), doctor.Warning, "3, outside of 4 to 9"},
 		"no size is exported":              {"current", status(func(r *scale.Rule) { r.Current = nil }), doctor.OK, "no rule exports"},

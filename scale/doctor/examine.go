@@ -35,6 +35,7 @@ func examinations() []examination {
 		{"targets", "targets", []string{"rules"}, (*visit).lookAtTargets},
 		{"schedules", "schedules", []string{"rules"}, (*visit).lookAtSchedules},
 		{"metrics", "metrics", []string{"rules", "secrets"}, (*visit).lookAtMetrics},
+		{"listeners", "listeners", []string{"secrets"}, (*visit).lookAtListeners},
 		{"current", "real sizes", []string{"rules"}, (*visit).lookAtCurrent},
 		{"config-file", "config file", []string{"stack"}, (*visit).lookAtConfigFile},
 		{"drift", "counts in the config file", []string{"rules"}, (*visit).lookAtDrift},

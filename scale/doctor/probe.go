@@ -35,6 +35,8 @@ type Probe interface {
 	Providers(ctx context.Context) []Plugin
 	// Metrics looks once at the metrics that a rule names, and returns what was found, in their order.
 	Metrics(ctx context.Context, rule scale.Rule) []scale.Sample
+	// Listeners are those whom the settings name, each looked at once. Nothing is sent to them.
+	Listeners(ctx context.Context) []Listener
 	// CheckRules is what `pulumiscale rules --verify` does.
 	CheckRules(ctx context.Context) ([]scale.RuleCheck, error)
 	// ConfigFile looks at the stack's configuration file.
@@ -148,4 +150,14 @@ type Lock struct {
 	Here, Ours bool
 	// Damaged says that nobody can read the lock, or take another one.
 	Damaged bool
+}
+
+// Listener is who is told of what happens. Its address is a secret but for the host, which is empty if it could not be
+// read.
+type Listener struct {
+	Name, Kind, Host string
+	// Pools are those of which it is told; empty for all.
+	Pools []string
+	// Problem says why it cannot be told; empty if it can.
+	Problem string
 }

@@ -8,5 +8,5 @@
 //
 // The bucket "operations" holds the records by id. "open" and "done" are indexes of it, the latter by the time of the
 // end. "keys" leads from a pool and an idempotency key to an id. "heard" holds what is known of alerts beyond their
-// operations, and "samples" the values that metrics had, for pictures.
+// operations, "samples" the values that metrics had, for pictures, and "outbox" what is to be told to listeners.
 package journal

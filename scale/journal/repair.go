@@ -17,7 +17,8 @@ import (
 type content struct {
 	operations []queue.Operation
 	heard      []scale.Heard
-	samples    []rawSample
+	samples    []rawRecord
+	outbox     []rawRecord
 }
 
 // readAll reads every record and every index, and says what is wrong with the file. bbolt's own check comes last,
@@ -45,7 +46,7 @@ func readAll(db *bolt.DB, path string) (read content, damaged error) {
 		}
 		heard, err := allHeard(tx)
 		read.heard, damaged = heard, errors.Join(damaged, err)
-		read.samples = allSamples(tx)
+		read.samples, read.outbox = allSamples(tx), allOutbox(tx)
 		return checkIndexes(tx, seen)
 	})
 	damaged = errors.Join(damaged, err)
@@ -116,7 +117,7 @@ func replaceDamaged(path string, read content, cause error) (*bolt.DB, *DamageEr
 }
 
 func putAll(tx *bolt.Tx, all content) error {
-	if err := putRawSamples(tx, all.samples); err != nil {
+	if err := errors.Join(putRaw(tx, bucketSamples, all.samples), putRaw(tx, bucketOutbox, all.outbox)); err != nil {
 		return err
 	}
 	for _, h := range all.heard {

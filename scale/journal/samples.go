@@ -246,39 +246,12 @@ func readSamples(cursor *bolt.Cursor, pool string, hours int64, found map[sample
 	}
 }
 
-// rawSample is a record as it is in the file.
-type rawSample struct{ key, record []byte }
-
-// allSamples are the records that can be read. Reading them all meets whatever is wrong with their pages.
-func allSamples(tx *bolt.Tx) (read []rawSample) {
-	bucket := tx.Bucket([]byte(bucketSamples))
-	if bucket == nil {
-		return nil
-	}
-	cursor := bucket.Cursor()
-	for key, record := cursor.First(); key != nil; key, record = cursor.Next() {
-		if _, err := decodePoints(record); err == nil {
-			read = append(read, rawSample{bytes.Clone(key), bytes.Clone(record)})
-		}
-	}
-	return read
-}
-
-// putRawSamples writes records that another file had.
-func putRawSamples(tx *bolt.Tx, samples []rawSample) error {
-	if len(samples) == 0 {
-		return nil
-	}
-	bucket, err := tx.CreateBucketIfNotExists([]byte(bucketSamples))
-	if err != nil {
+// allSamples are the records of values that can be read.
+func allSamples(tx *bolt.Tx) []rawRecord {
+	return allRaw(tx, bucketSamples, func(record []byte) error {
+		_, err := decodePoints(record)
 		return err
-	}
-	for _, s := range samples {
-		if err := bucket.Put(s.key, s.record); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // outdatedSamples are the keys of values from longer ago than keepSamplesFor, and of those that are said to be of a day

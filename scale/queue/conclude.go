@@ -300,6 +300,7 @@ func (q *Queue) postpone(entries []*entry, err error) {
 	var given, kept []*entry
 	for _, e := range entries {
 		if now.Sub(scale.Later(scale.Later(e.op.AcceptedAt, e.op.NotBefore), e.heldAt)) >= q.options.GiveUpAfter {
+			e.op.GivenUp = true
 			given = append(given, e)
 			continue
 		}

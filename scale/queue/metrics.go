@@ -13,7 +13,11 @@ const SourceMetrics = "metrics"
 // Unmet says that the metrics of a pool want another count, and why they do not get it.
 type Unmet struct{ Decision scale.Decision }
 
+// Met says that what they want is no longer out of reach.
+type Met struct{ Pool string }
+
 func (Unmet) IsEvent() {}
+func (Met) IsEvent()   {}
 
 // Known is what is known of a pool, with Busy if an update of it is running; ok is false if there is no such
 // pool, or if nothing is to be decided on what is known of it.
@@ -39,7 +43,7 @@ func (q *Queue) LookAgain() { q.wakeUp() }
 
 // listWanted lists what brings pools to where their metrics want them, and tells of those that stay elsewhere. What was
 // asked for in vain is asked for again after a while, unless the pool's count has changed since. q.mu must be held.
-func (q *Queue) listWanted(now time.Time) (out []scale.Intent, unmet []scale.Event) {
+func (q *Queue) listWanted(now time.Time) (out []scale.Intent, news []scale.Event) {
 	if q.scaler.Metrics == nil {
 		return nil, nil
 	}
@@ -53,10 +57,14 @@ func (q *Queue) listWanted(now time.Time) (out []scale.Intent, unmet []scale.Eve
 		p := q.projection(name, now)
 		p.Holds = q.holds.inForce
 		d := p.Decide(intent, now)
-		if d.Outcome != q.metricsOutcomes[name] {
-			q.metricsOutcomes[name] = d.Outcome
-			if isUnmet(d.Outcome) {
-				unmet = append(unmet, Unmet{d})
+		wish := wish{d.Outcome, isOutOfReach(d)}
+		if before := q.wishes[name]; wish != before {
+			q.wishes[name] = wish
+			switch {
+			case isUnmet(wish.outcome) || wish.outOfReach && !before.outOfReach:
+				news = append(news, Unmet{d})
+			case before.outOfReach && !wish.outOfReach:
+				news = append(news, Met{name})
 			}
 		}
 		if d.Outcome != scale.Scale || !p.Accepts(d) {
@@ -67,7 +75,18 @@ func (q *Queue) listWanted(now time.Time) (out []scale.Intent, unmet []scale.Eve
 			out = append(out, intent)
 		}
 	}
-	return out, unmet
+	return out, news
+}
+
+// wish is what became of what a pool's metrics wanted: the outcome, and whether they want more than the pool may have.
+type wish struct {
+	outcome    scale.Outcome
+	outOfReach bool
+}
+
+// isOutOfReach says whether more is wanted than the upper guardrail allows, and the pool has all that it may have.
+func isOutOfReach(d scale.Decision) bool {
+	return d.Outcome == scale.NoChange && d.Clamped && d.Wanted > d.To
 }
 
 // isUnmet says whether a wish came to nothing because of something that people may want to do something about.

@@ -38,6 +38,12 @@ type Operation struct {
 	Failures int
 	// Updates are the ids of updates begun for the operation whose end is not known: see [scale.NewUpdateID].
 	Updates []string
+	// Update is the id of the last batch that the operation was carried out with; empty if it was never begun. All
+	// operations of a batch have the same one, also when they are done.
+	Update string
+	// GivenUp says that the operation failed because whatever was in its way lasted for too long: it was never tried to
+	// an end.
+	GivenUp bool
 }
 
 // State says how far an operation has come.

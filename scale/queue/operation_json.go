@@ -40,6 +40,8 @@ type storedOperation struct {
 	Previous   string         `json:"previous,omitempty"`
 	Failures   int            `json:"failures,omitempty"`
 	Updates    []string       `json:"updates,omitempty"`
+	Update     string         `json:"update,omitempty"`
+	GivenUp    bool           `json:"givenUp,omitempty"`
 }
 
 type storedIntent struct {
@@ -101,6 +103,7 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 	stored := storedOperation{
 		Version: formOf(o), ID: o.ID, State: o.State, Result: o.Result, From: o.From, To: o.To, Error: o.Error,
 		AcceptedAt: o.AcceptedAt, StartedAt: o.StartedAt, EndedAt: o.EndedAt, NotBefore: o.NotBefore, Previous: o.Previous, Failures: o.Failures, Updates: o.Updates,
+		Update: o.Update, GivenUp: o.GivenUp,
 		Intent: storedIntent{
 			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds, ToMetrics: i.ToMetrics,
 		},
@@ -131,6 +134,7 @@ func (o *Operation) UnmarshalJSON(text []byte) error {
 		ID: stored.ID, State: stored.State, Result: stored.Result, From: stored.From, To: stored.To, Error: stored.Error,
 		AcceptedAt: stored.AcceptedAt, StartedAt: stored.StartedAt, EndedAt: stored.EndedAt, NotBefore: stored.NotBefore,
 		Previous: stored.Previous, Failures: stored.Failures, Updates: stored.Updates,
+		Update: stored.Update, GivenUp: stored.GivenUp,
 		Intent: scale.Intent{
 			Pool: i.Pool, Count: i.Count, Delta: i.Delta, Source: i.Source, Reason: i.Reason, Key: i.Key, Force: i.Force, At: i.At, ToBounds: i.ToBounds, ToMetrics: i.ToMetrics,
 		},

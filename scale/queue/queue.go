@@ -51,13 +51,13 @@ type Queue struct {
 	chores      chores
 	settling    settling
 	asks        asks
-	// metricsOutcomes are, by pool, what became of what its metrics wanted last.
-	metricsOutcomes map[string]scale.Outcome
-	known           known
-	past            past
-	readings        readings
-	proofs          proofs
-	writable        writable
+	// wishes are, by pool, what became of what its metrics wanted last.
+	wishes   map[string]wish
+	known    known
+	past     past
+	readings readings
+	proofs   proofs
+	writable writable
 }
 
 // Options say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
@@ -149,7 +149,7 @@ func New(options Options) (*Queue, error) {
 	q := &Queue{
 		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1),
 		work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
-		worker: worker{busy: map[string]time.Time{}}, projections: map[string]scale.Projection{}, asks: asks{}, metricsOutcomes: map[string]scale.Outcome{},
+		worker: worker{busy: map[string]time.Time{}}, projections: map[string]scale.Projection{}, asks: asks{}, wishes: map[string]wish{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
 	q.journal = watchedJournal{Journal: options.Journal, wrote: q.noteWrite}

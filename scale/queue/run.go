@@ -282,7 +282,7 @@ func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 	q.mu.Lock()
 	for _, e := range group {
 		e.op.StartedAt = q.now()
-		e.op.Updates = append(slices.Clone(e.op.Updates), b.id)
+		e.op.Updates, e.op.Update = append(slices.Clone(e.op.Updates), b.id), b.id
 		b.operations, b.intents = append(b.operations, e.op), append(b.intents, e.op.Intent)
 	}
 	q.mu.Unlock()

@@ -1,0 +1,148 @@
+package notice
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// way is a pool's way from one count to another.
+func (n Notice) way() string {
+	if n.From == nil && n.To == nil {
+		return n.Pool
+	}
+	return fmt.Sprintf("%s %s → %s", n.Pool, board.Count(n.From), board.Count(n.To))
+}
+
+// title is what a notice says, in one line.
+func (n Notice) title() string {
+	switch n.Kind {
+	case Scaled:
+		return n.way() + ": scaled"
+	case Clamped:
+		return fmt.Sprintf("%s cannot be scaled beyond %s: %s are wanted", n.Pool, board.Count(n.To), board.Count(n.Wanted))
+	case Failed:
+		return n.way() + ": scaling failed"
+	case GivenUp:
+		return n.way() + ": scaling was given up"
+	case Unverified:
+		return n.way() + ": done, and not verified"
+	case Unsettled:
+		return n.Pool + " is between two counts"
+	case Pending:
+		return n.Pool + " is not scaled while changes are pending"
+	case Refused:
+		return n.Pool + " is not scaled: " + n.Reason
+	case WindowRefused:
+		return n.Pool + " is outside of the bounds in force, and is not brought inside"
+	case Locked:
+		return fmt.Sprintf("The stack has been locked for %s", board.Left(n.lasted()))
+	case NoValue:
+		return fmt.Sprintf("%s: metric %s has no value", n.Pool, n.Metric)
+	case Recovered:
+		return n.subject() + " has recovered: no longer " + n.endings()
+	case Test:
+		return "This is a test of PulumiScale's notices"
+	}
+	return n.turn()
+}
+
+// turn is the title of what somebody switches on and off.
+func (n Notice) turn() string {
+	switch n.Kind {
+	case Held:
+		return n.subject() + " is held until " + stamp(n.Until)
+	case Released:
+		return n.subject() + " is no longer held"
+	case Paused:
+		return n.Pool + " is paused by its rule"
+	case Unpaused:
+		return n.Pool + " is no longer paused"
+	}
+	return n.subject() + ": " + string(n.Kind)
+}
+
+// subject is what a notice is about.
+func (n Notice) subject() string {
+	if n.Pool == "" {
+		return "The stack"
+	}
+	return n.Pool
+}
+
+// endings are the troubles that are over, in words.
+func (n Notice) endings() string {
+	words := make([]string, len(n.Ends))
+	for i, k := range n.Ends {
+		words[i] = k.words()
+	}
+	return strings.Join(words, ", ")
+}
+
+// words are what a trouble is called behind "no longer".
+func (k Kind) words() string {
+	switch k {
+	case Clamped:
+		return "limited by its upper bound"
+	case GivenUp:
+		return "given up"
+	case Pending:
+		return "kept by pending changes"
+	case WindowRefused:
+		return "outside of its bounds"
+	case NoValue:
+		return "without a metric's value"
+	case Failed:
+		return "failing"
+	}
+	return string(k)
+}
+
+// lasted is how long a trouble has lasted.
+func (n Notice) lasted() time.Duration {
+	if n.Since == nil {
+		return 0
+	}
+	return n.Time.Sub(*n.Since)
+}
+
+func stamp(t *time.Time) string {
+	if t == nil {
+		return "?"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// details are the lines below the title.
+func (n Notice) details() (out []string) {
+	add := func(label, text string) {
+		if text != "" {
+			out = append(out, label+": "+text)
+		}
+	}
+	switch {
+	case n.Source != "" && n.Reason != "":
+		add("Why", n.Source+": "+n.Reason)
+	case n.Kind != Refused || n.Source != "":
+		add("Why", n.Source+n.Reason)
+	}
+	if n.Wanted != nil && n.To != nil && *n.Wanted != *n.To && n.Kind != Clamped {
+		add("Wanted", board.Count(n.Wanted))
+	}
+	if n.Since != nil && n.Kind != Locked {
+		add("Since", stamp(n.Since))
+	}
+	add("Operation", n.Operation)
+	return out
+}
+
+// Text is all that a notice says to people, in lines of at most limit characters together.
+func (n Notice) Text(limit int) string {
+	lines := append([]string{n.Title}, n.Details...)
+	if n.Error != "" {
+		lines = append(lines, n.Error)
+	}
+	return board.Lines(strings.Join(lines, "\n"), limit)
+}

@@ -1,0 +1,357 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+)
+
+const (
+	// firstRetry and lastRetry are the shortest and the longest wait before another try, give or take half.
+	firstRetry = time.Second
+	lastRetry  = 15 * time.Minute
+	// keepFor is how old a notice is when it is given up, and hopelessTries how many tries one gets that the listener
+	// does not want as it is.
+	keepFor       = 24 * time.Hour
+	hopelessTries = 3
+	// mostWaiting is how many notices wait for one listener at most: the oldest is given up for a new one.
+	mostWaiting = 1000
+)
+
+// listener brings letters to one listener: one at a time, in order for each pool. A pool whose letter waits for another
+// try does not hold up those of other pools.
+type listener struct {
+	Setting
+	kind   kind
+	vault  *vault
+	client *http.Client
+	outbox Outbox
+	log    *slog.Logger
+	now    func() time.Time
+	// lasting are the troubles that last.
+	lasting func() []notice.Notice
+	// wake tells run that there may be something to do.
+	wake chan struct{}
+
+	// mu guards what follows. Nothing of others is called while it is held. Run alone takes letters away, but for the
+	// oldest of too many, which add does.
+	mu    sync.Mutex
+	lanes map[string]*lane
+	// done are the keys of letters that are still in the outbox and need not be.
+	done []string
+	// pausedUntil is when the listener may be asked again at all.
+	pausedUntil time.Time
+	// resendAt is when it is told again of what lasts.
+	resendAt time.Time
+	status   board.Listener
+}
+
+// lane has the letters of one pool, oldest first.
+type lane struct {
+	letters []*letter
+	// dueAt is when the first of them may be tried, and waits are those between its tries.
+	dueAt time.Time
+	waits *backoff.ExponentialBackOff
+}
+
+func newLane() *lane {
+	waits := backoff.NewExponentialBackOff()
+	waits.InitialInterval, waits.MaxInterval, waits.Multiplier = firstRetry, lastRetry, 2
+	return &lane{waits: waits}
+}
+
+// add takes letters in. Those that are too many are given up, oldest first.
+func (l *listener) add(letters ...*letter) {
+	l.mu.Lock()
+	for _, letter := range letters {
+		pool := letter.Notice.Pool
+		if l.lanes[pool] == nil {
+			l.lanes[pool] = newLane()
+		}
+		l.lanes[pool].letters = append(l.lanes[pool].letters, letter)
+		l.status.Waiting++
+	}
+	dropped := 0
+	for l.status.Waiting > mostWaiting {
+		l.dropOldest()
+		dropped++
+	}
+	l.mu.Unlock()
+	if dropped > 0 {
+		l.log.Error("a listener was not told: too much waits for it", "listener", l.Name, "notices", dropped)
+	}
+	l.wakeUp()
+}
+
+// dropOldest gives up the oldest letter. l.mu must be held.
+func (l *listener) dropOldest() {
+	var oldest string
+	for pool, lane := range l.lanes {
+		if first := l.lanes[oldest]; first == nil || lane.letters[0].number < first.letters[0].number {
+			oldest = pool
+		}
+	}
+	l.status.Lost++
+	l.remove(oldest, l.lanes[oldest].letters[0])
+}
+
+// remove takes a letter, which is told or given up, out of its lane; it does nothing if somebody has done so. l.mu must be
+// held.
+func (l *listener) remove(pool string, gone *letter) {
+	lane := l.lanes[pool]
+	if lane == nil {
+		return
+	}
+	at := slices.Index(lane.letters, gone)
+	if at < 0 {
+		return
+	}
+	lane.letters = slices.Delete(lane.letters, at, at+1)
+	lane.waits.Reset()
+	lane.dueAt = time.Time{}
+	if len(lane.letters) == 0 {
+		delete(l.lanes, pool)
+	}
+	l.done = append(l.done, gone.key)
+	l.status.Waiting--
+}
+
+func (l *listener) wakeUp() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// run delivers letters until ctx ends.
+func (l *listener) run(ctx context.Context) {
+	l.mu.Lock()
+	l.resendAt = l.now().Add(resendEvery)
+	l.mu.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		l.forgetDone()
+		if l.isResendDue() {
+			l.resend(ctx)
+			continue
+		}
+		next, wait := l.next()
+		if next != nil {
+			l.deliver(ctx, next)
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+		case <-l.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// longestSleep is how long run sleeps at most: clocks may be set.
+const longestSleep = time.Minute
+
+// next is the oldest letter that is due, or how long there is none. Letters that are too old are given up.
+func (l *listener) next() (*letter, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	l.giveUpOld(now)
+	wait := longestSleep
+	if l.kind.resends {
+		wait = min(wait, max(l.resendAt.Sub(now), 0))
+	}
+	if pause := l.pausedUntil.Sub(now); pause > 0 {
+		return nil, min(pause, longestSleep)
+	}
+	if l.status.Stopped {
+		return nil, longestSleep
+	}
+	var next *letter
+	for _, lane := range l.lanes {
+		if left := lane.dueAt.Sub(now); left > 0 && left <= 2*lastRetry { // beyond that, the clock was set back
+			wait = min(wait, left)
+			continue
+		}
+		if first := lane.letters[0]; next == nil || first.number < next.number {
+			next = first
+		}
+	}
+	return next, wait
+}
+
+// giveUpOld gives up letters that are too old. l.mu must be held.
+func (l *listener) giveUpOld(now time.Time) {
+	for pool, lane := range l.lanes {
+		for _, letter := range slices.Clone(lane.letters) {
+			if now.Sub(letter.Put) < keepFor {
+				break
+			}
+			l.status.Lost++
+			l.remove(pool, letter)
+		}
+	}
+}
+
+// deliver tries to bring a letter to the listener, and takes in what comes of it.
+func (l *listener) deliver(ctx context.Context, one *letter) {
+	if n := one.Notice; n.Kind.IsTrouble() && l.kind.resends {
+		l.mu.Lock()
+		l.resendAt = l.now().Add(resendEvery)
+		l.mu.Unlock()
+	}
+	err := l.try(ctx, []notice.Notice{one.Notice}, one.Notice.ID)
+	if ctx.Err() != nil {
+		return // it stays in the outbox
+	}
+	pool := one.Notice.Pool
+	one.tries++
+	if l.note(err) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.status.Told++
+		l.remove(pool, one)
+		return
+	}
+	failed, _ := errors.AsType[*sendError](err)
+	l.mu.Lock()
+	lost := failed != nil && failed.hopeless() && one.tries >= hopelessTries
+	if lost {
+		l.status.Lost++
+		l.remove(pool, one)
+	} else if lane := l.lanes[pool]; lane != nil {
+		lane.dueAt = l.now().Add(lane.waits.NextBackOff())
+	}
+	l.mu.Unlock()
+	if lost {
+		l.log.Error("a listener was not told: it does not take the notice", "listener", l.Name, "notice", one.Notice.ID, "pool", pool, "reason", err.Error())
+	}
+}
+
+// try sends notices once.
+func (l *listener) try(ctx context.Context, notices []notice.Notice, id string) error {
+	open, err := l.vault.open(ctx, l.Setting)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.status.Host = open.url.Host
+	l.mu.Unlock()
+	m, err := l.kind.write(mail{notices: notices, wants: l.events(), id: id, at: l.now(), access: open})
+	if err != nil || m.body == nil {
+		return err
+	}
+	return send(ctx, l.client, open, m, l.now)
+}
+
+// note takes in what came of a try, and says whether it arrived.
+func (l *listener) note(err error) bool {
+	now := l.now()
+	l.mu.Lock()
+	before := l.status.Problem
+	if err == nil {
+		l.status.Problem, l.status.ProblemAt, l.status.ToldAt = "", nil, new(now.UTC())
+		l.pausedUntil = time.Time{}
+		l.mu.Unlock()
+		if before != "" {
+			l.log.Info("a listener can be told again", "listener", l.Name)
+		}
+		return true
+	}
+	l.status.Problem, l.status.ProblemAt = err.Error(), new(now.UTC())
+	failed, answered := errors.AsType[*sendError](err)
+	gone := answered && failed.gone()
+	switch {
+	case gone:
+		l.status.Stopped = true
+	case !answered: // it is not known where it is
+		l.pausedUntil = now.Add(unreadable)
+	case failed.after > 0:
+		l.pausedUntil = now.Add(failed.after)
+	}
+	l.mu.Unlock()
+	switch {
+	case gone:
+		l.log.Error("a listener is gone, and is told nothing more until a reload", "listener", l.Name, "reason", err.Error())
+	case before != err.Error():
+		l.log.Warn("a listener cannot be told; it is tried again", "listener", l.Name, "reason", err.Error())
+	}
+	if answered && failed.refused() {
+		l.vault.renew()
+	}
+	return false
+}
+
+// isResendDue says whether the listener is to be told again of what lasts.
+func (l *listener) isResendDue() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	return l.kind.resends && !l.status.Stopped && !l.resendAt.After(now) && !l.pausedUntil.After(now)
+}
+
+// resend tells the listener again of the troubles that last. If that fails, the next time will do.
+func (l *listener) resend(ctx context.Context) {
+	l.mu.Lock()
+	l.resendAt = l.now().Add(resendEvery)
+	l.mu.Unlock()
+	lasting := slices.DeleteFunc(l.lasting(), func(n notice.Notice) bool { return !l.wants(n) })
+	if len(lasting) == 0 {
+		return
+	}
+	if err := l.try(ctx, lasting, ""); ctx.Err() == nil {
+		l.note(err)
+	}
+}
+
+// forgetDone takes letters that are told, or given up, out of the outbox. If it cannot, they are told once more after a
+// restart.
+func (l *listener) forgetDone() {
+	l.mu.Lock()
+	keys := l.done
+	l.done = nil
+	l.mu.Unlock()
+	if len(keys) == 0 {
+		return
+	}
+	records := map[string][]byte{}
+	for _, key := range keys {
+		records[key] = nil
+	}
+	if l.outbox.PutOutbox(records) != nil {
+		l.mu.Lock()
+		l.done = append(l.done, keys...)
+		l.mu.Unlock()
+	}
+}
+
+// reload has the listener tried again whatever it said before.
+func (l *listener) reload() {
+	l.mu.Lock()
+	l.status.Stopped, l.pausedUntil = false, time.Time{}
+	for _, lane := range l.lanes {
+		lane.dueAt = time.Time{}
+	}
+	l.mu.Unlock()
+	l.wakeUp()
+}
+
+func (l *listener) snapshot() board.Listener {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status
+}
+
+func (one *letter) encode() ([]byte, error) { return json.Marshal(one) }

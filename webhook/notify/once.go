@@ -1,0 +1,100 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+)
+
+// Sent is what came of telling one listener.
+type Sent struct {
+	Name, Kind string
+	// Host is where it is; empty if that could not be read.
+	Host string
+	// Told counts the notices that arrived.
+	Told int
+	// Err says why one did not arrive, or what is wrong with the listener; nil if nothing is.
+	Err error
+}
+
+// SendOnce tells each listener of notices that it wants, all of them at the same time, and does not try again. It writes
+// nothing down. Nothing of it lasts longer than ctx.
+func SendOnce(ctx context.Context, listeners []Setting, secrets Secrets, notices []notice.Notice, now func() time.Time) []Sent {
+	return forEach(ctx, listeners, secrets, now, func(s Setting, open access, out *Sent) {
+		k, _ := kindOf(s.Kind)
+		client := newClient(s)
+		defer client.CloseIdleConnections()
+		for _, n := range notices {
+			if !s.wants(n) {
+				continue
+			}
+			m, err := k.write(mail{notices: []notice.Notice{n}, wants: s.events(), id: n.ID, at: now(), access: open})
+			if err == nil && m.body != nil {
+				err = send(ctx, client, open, m, now)
+			}
+			if err != nil {
+				out.Err = err
+				return
+			}
+			out.Told++
+		}
+	})
+}
+
+// LookAt finds out, for each listener, whether its secrets are there and its address answers. It sends nothing.
+func LookAt(ctx context.Context, listeners []Setting, secrets Secrets, now func() time.Time) []Sent {
+	return forEach(ctx, listeners, secrets, now, func(s Setting, open access, out *Sent) {
+		out.Err = connect(ctx, s, open)
+	})
+}
+
+// connect connects to a listener and, if it speaks TLS, lets it prove who it is.
+func connect(ctx context.Context, s Setting, open access) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	port := open.url.Port()
+	dial := newDialer(s).DialContext
+	switch {
+	case open.url.Scheme == "https":
+		dial = (&tls.Dialer{NetDialer: newDialer(s), Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext
+		if port == "" {
+			port = "443"
+		}
+	case port == "":
+		port = "80"
+	}
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(open.url.Hostname(), port))
+	if err != nil {
+		return &sendError{problem: withoutAddress(err)}
+	}
+	return conn.Close()
+}
+
+// forEach does something with each listener whose secrets are there, all at the same time.
+func forEach(ctx context.Context, listeners []Setting, secrets Secrets, now func() time.Time, do func(Setting, access, *Sent)) []Sent {
+	var keys []string
+	for _, s := range listeners {
+		keys = append(keys, s.keys()...)
+	}
+	v := &vault{read: secrets, keys: unique(keys), now: now}
+	out := make([]Sent, len(listeners))
+	var each sync.WaitGroup
+	for i, s := range listeners {
+		each.Go(func() {
+			out[i] = Sent{Name: s.Name, Kind: s.Kind}
+			open, err := v.open(ctx, s)
+			if err != nil {
+				out[i].Err = err
+				return
+			}
+			out[i].Host = open.url.Host
+			do(s, open, &out[i])
+		})
+	}
+	each.Wait()
+	return out
+}

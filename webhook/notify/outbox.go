@@ -1,0 +1,62 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+)
+
+// Outbox keeps what is to be told, so that it outlives the process. scale/journal implements it on disk. It is safe for
+// concurrent use.
+type Outbox interface {
+	// PutOutbox writes records by their keys, all or none, and takes away those whose record is nil.
+	PutOutbox(records map[string][]byte) error
+	// Outbox calls each with the records whose key begins with a prefix, in the order of their keys.
+	Outbox(prefix string, each func(key string, record []byte)) error
+}
+
+// The keys of the outbox. Behind prefixLetter come a listener's name and a number, behind prefixTold a notice's id.
+const (
+	keyState     = "state"
+	prefixLetter = "to/"
+	prefixTold   = "told/"
+)
+
+// letter is a notice on its way to one listener.
+type letter struct {
+	key    string
+	number uint64
+	Notice notice.Notice `json:"notice"`
+	// Put is when it was put into the outbox.
+	Put time.Time `json:"put"`
+	// tries counts those of this process.
+	tries int
+}
+
+// letterKey sorts letters of a listener in the order in which they were put.
+func letterKey(listener string, number uint64) string {
+	return fmt.Sprintf("%s%s/%020d", prefixLetter, listener, number)
+}
+
+// parseLetter reads a letter from a record, and the name of its listener; ok is false if it is none.
+func parseLetter(key string, record []byte) (l *letter, listener string, ok bool) {
+	listener, digits, found := strings.Cut(strings.TrimPrefix(key, prefixLetter), "/")
+	l = &letter{key: key}
+	if !found || json.Unmarshal(record, l) != nil {
+		return nil, listener, false
+	}
+	if _, err := fmt.Sscanf(digits, "%d", &l.number); err != nil {
+		return nil, listener, false
+	}
+	return l, listener, true
+}
+
+// state is what the next process must know.
+type state struct {
+	Tracker notice.Tracker `json:"tracker"`
+	// Mark is when the last operation ended that was taken in: those that ended later may not have been told.
+	Mark time.Time `json:"mark"`
+}

@@ -1,0 +1,72 @@
+package notify
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+)
+
+// kind is one kind of listener: how a notice becomes a request.
+type kind struct {
+	name string
+	// signs says that messages are signed, and so that there must be a secret.
+	signs bool
+	// troublesOnly says that the kind knows nothing but troubles that begin and end.
+	troublesOnly bool
+	// resends says that it must be told again of troubles that last.
+	resends bool
+	// path is added to the address unless it is there already.
+	path string
+	// events are those that a listener of the kind is told of by default.
+	events func() []notice.Kind
+	// write makes the message for some notices at a time.
+	write func(m mail) (message, error)
+}
+
+// mail is what is to be sent.
+type mail struct {
+	// notices has one, or those of the troubles that last.
+	notices []notice.Notice
+	// wants are the events that the listener is told of.
+	wants []notice.Kind
+	// id is the same whenever the same is sent again.
+	id     string
+	at     time.Time
+	access access
+}
+
+// message is a request's body with its media type, and further headers. It is empty if there is nothing to send.
+type message struct {
+	body   []byte
+	media  string
+	header http.Header
+}
+
+// table has every kind of listener.
+func table() []kind {
+	return []kind{webhookKind(), slackKind(), teamsKind(), alertmanagerKind()}
+}
+
+func kindOf(name string) (kind, bool) {
+	all := table()
+	if at := slices.IndexFunc(all, func(k kind) bool { return k.name == name }); at >= 0 {
+		return all[at], true
+	}
+	return kind{events: notice.Kinds}, false
+}
+
+func kindNames() string {
+	var names []string
+	for _, k := range table() {
+		names = append(names, k.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// allButScaled are the events that people are told of by default: what goes as it should is on the page.
+func allButScaled() []notice.Kind {
+	return slices.DeleteFunc(notice.Kinds(), func(k notice.Kind) bool { return k == notice.Scaled })
+}

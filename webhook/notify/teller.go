@@ -1,0 +1,334 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// Options say who is told, and by what. All fields are required, but for Listeners.
+type Options struct {
+	Listeners []Setting
+	Origin    notice.Origin
+	Outbox    Outbox
+	Secrets   Secrets
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Pools is what a teller asks about the pools. scale/queue implements it.
+type Pools interface {
+	// Rules are the rules in force; nil if there are none yet.
+	Rules() scale.Rules
+	// Recent lists done operations, those that ended last first.
+	Recent(pool string, limit int) ([]queue.Operation, error)
+}
+
+// Teller tells listeners what happens: at least once, also if the process dies in between, and in the order of each pool.
+// Nothing that it is told of waits for it. It is safe for concurrent use; Run may be called once.
+type Teller struct {
+	Options
+	listeners []*listener
+	vault     *vault
+	// news tells Run that there are events.
+	news chan struct{}
+
+	// state, told and number belong to Run: nobody else reads or writes them. told are the ids of notices about operations
+	// that were put into the outbox, and when; number is that of the last letter.
+	state  state
+	told   map[string]time.Time
+	number uint64
+
+	// mu guards what follows. Observe adds events, Run takes them; Run writes what lasts, listeners read it.
+	mu      sync.Mutex
+	events  []heard
+	lasting []notice.Notice
+}
+
+// heard is an event, and when it was.
+type heard struct {
+	event scale.Event
+	at    time.Time
+}
+
+const (
+	// mostEvents is how many events wait at most to be taken in. What more of them tell is told after the next start, as
+	// far as it is about operations.
+	mostEvents = 50_000
+	// lookEvery is how often it is looked whether troubles are over of which nobody tells that.
+	lookEvery = time.Minute
+	// recalled is how many done operations are looked at after a start, and overlap how much longer ago than the last one
+	// that was taken in they may have ended: events of one moment come in any order.
+	recalled = 10_000
+	overlap  = 2 * time.Minute
+	// keepTold is for how long, and mostTold how many ids of what was told are kept.
+	keepTold = time.Hour
+	mostTold = 5_000
+)
+
+// New makes a teller. The settings must have passed [Check].
+func New(o Options) *Teller {
+	t := &Teller{Options: o, news: make(chan struct{}, 1), told: map[string]time.Time{}}
+	var keys []string
+	for _, s := range o.Listeners {
+		keys = append(keys, s.keys()...)
+	}
+	t.vault = &vault{read: o.Secrets, keys: unique(keys), now: o.Now}
+	for _, s := range o.Listeners {
+		t.listeners = append(t.listeners, t.newListener(s))
+	}
+	return t
+}
+
+func (t *Teller) newListener(s Setting) *listener {
+	k, _ := kindOf(s.Kind)
+	return &listener{
+		Setting: s, kind: k, vault: t.vault, client: newClient(s), outbox: t.Outbox, log: t.Log, now: t.Now, lasting: t.whatLasts,
+		wake: make(chan struct{}, 1), lanes: map[string]*lane{}, status: board.Listener{Name: s.Name, Kind: s.Kind},
+	}
+}
+
+// Observe takes in what goes on in the queue, the scaler and the watcher of metrics. It does not wait.
+func (t *Teller) Observe(event scale.Event) {
+	if t == nil || len(t.listeners) == 0 || !notice.IsHeard(event) {
+		return
+	}
+	t.mu.Lock()
+	if len(t.events) < mostEvents {
+		t.events = append(t.events, heard{event, t.Now()})
+	}
+	t.mu.Unlock()
+	select {
+	case t.news <- struct{}{}:
+	default: // Run has been told
+	}
+}
+
+// Status tells how it goes with each listener, in the order of the settings.
+func (t *Teller) Status() []board.Listener {
+	var out []board.Listener
+	for _, l := range t.listeners {
+		out = append(out, l.snapshot())
+	}
+	return out
+}
+
+// Forget has addresses and secrets read again when they are needed next: the configuration may have others by now.
+func (t *Teller) Forget() { t.vault.forget() }
+
+// Reload has addresses and secrets read again, and listeners tried again that were gone.
+func (t *Teller) Reload() {
+	t.vault.forget()
+	for _, l := range t.listeners {
+		l.reload()
+	}
+}
+
+// Run tells what happens until ctx ends. What is not told by then is told after the next start.
+func (t *Teller) Run(ctx context.Context, pools Pools) {
+	if len(t.listeners) == 0 {
+		return
+	}
+	t.resume(pools)
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	for _, l := range t.listeners {
+		telling.Go(func() { l.run(ctx) })
+	}
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			t.takeIn(pools) // what is known by now is told after the next start
+			return
+		case <-t.news:
+			t.takeIn(pools)
+		case <-ticker.C:
+			now := t.Now()
+			t.put(slices.Concat(t.state.Tracker.Rules(pools.Rules(), now), t.state.Tracker.Lapse(now)), nil)
+		}
+	}
+}
+
+// resume goes on where the process before ended: with letters that were not delivered, and with operations that it may
+// not have told of.
+func (t *Teller) resume(pools Pools) {
+	err := errors.Join(
+		t.Outbox.Outbox(keyState, func(key string, record []byte) {
+			if key == keyState && json.Unmarshal(record, &t.state) != nil {
+				t.state = state{}
+			}
+		}),
+		t.Outbox.Outbox(prefixTold, func(key string, record []byte) {
+			var at time.Time
+			if at.UnmarshalText(record) == nil {
+				t.told[strings.TrimPrefix(key, prefixTold)] = at
+			}
+		}),
+	)
+	letters, orphans := map[string][]*letter{}, map[string][]byte{}
+	err = errors.Join(err, t.Outbox.Outbox(prefixLetter, func(key string, record []byte) {
+		one, name, ok := parseLetter(key, record)
+		if !ok || !slices.ContainsFunc(t.listeners, func(l *listener) bool { return l.Name == name }) {
+			orphans[key] = nil
+			return
+		}
+		t.number = max(t.number, one.number)
+		letters[name] = append(letters[name], one)
+	}))
+	if len(orphans) > 0 {
+		err = errors.Join(err, t.Outbox.PutOutbox(orphans))
+	}
+	if err != nil {
+		t.Log.Error("what was still to be told cannot be read", "reason", err.Error())
+	}
+	for _, l := range t.listeners {
+		if waiting := letters[l.Name]; len(waiting) > 0 {
+			t.Log.Info("notices still wait for a listener", "listener", l.Name, "notices", len(waiting))
+			l.add(waiting...)
+		}
+	}
+	t.state.Tracker.Origin = t.Origin
+	t.show()
+	t.recall(pools)
+}
+
+// recall tells of operations that ended without that having been written down.
+func (t *Teller) recall(pools Pools) {
+	mark := t.state.Mark
+	if mark.IsZero() { // nothing before the first start is told
+		t.state.Mark = t.Now()
+		t.put(nil, nil)
+		return
+	}
+	done, err := pools.Recent("", recalled)
+	if err != nil {
+		t.Log.Error("what became of operations cannot be read, and may not be told", "reason", err.Error())
+		return
+	}
+	var missed []queue.Operation
+	for _, op := range slices.Backward(done) { // oldest first
+		if _, told := t.told[notice.IDOf(op)]; !told && op.EndedAt.After(mark.Add(-overlap)) {
+			missed = append(missed, op)
+		}
+	}
+	t.put(t.state.Tracker.Recall(missed), missed)
+}
+
+// takeIn makes notices of the events that have come, and puts them into the outbox.
+func (t *Teller) takeIn(pools Pools) {
+	t.mu.Lock()
+	events := t.events
+	t.events = nil
+	t.mu.Unlock()
+	var notices []notice.Notice
+	var done []queue.Operation
+	for _, e := range events {
+		switch e := e.event.(type) {
+		case queue.BatchDone:
+			done = append(done, e.Operations...)
+		case queue.Refreshed:
+			notices = append(notices, t.state.Tracker.Rules(pools.Rules(), t.Now())...)
+			continue
+		}
+		notices = append(notices, t.state.Tracker.Hear(e.event, e.at)...)
+	}
+	t.put(notices, done)
+}
+
+// put brings notices to the outbox, with what is known after the operations that they are about, and then to the
+// listeners. If the disk takes nothing, they are told all the same.
+func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
+	now := t.Now()
+	records := map[string][]byte{}
+	letters := map[*listener][]*letter{}
+	for _, n := range notices {
+		for _, l := range t.listeners {
+			if !l.wants(n) {
+				continue
+			}
+			t.number = max(t.number+1, uint64(max(now.UnixNano(), 0)))
+			one := &letter{key: letterKey(l.Name, t.number), number: t.number, Notice: n, Put: now}
+			if record, err := one.encode(); err == nil {
+				records[one.key] = record
+			}
+			letters[l] = append(letters[l], one)
+		}
+	}
+	t.markDone(done, records)
+	record, err := json.Marshal(t.state)
+	if err == nil {
+		records[keyState] = record
+		err = t.Outbox.PutOutbox(records)
+	}
+	if err != nil {
+		t.Log.Error("what is to be told cannot be written down; a restart would lose it", "notices", len(notices), "reason", err.Error())
+	}
+	t.show()
+	for _, l := range t.listeners {
+		if len(letters[l]) > 0 {
+			l.add(letters[l]...)
+		}
+	}
+}
+
+// markDone notes which operations were taken in, and forgets those of long ago.
+func (t *Teller) markDone(done []queue.Operation, records map[string][]byte) {
+	for _, op := range done {
+		if op.State != queue.Done || op.Update == "" {
+			continue
+		}
+		if op.EndedAt.After(t.state.Mark) {
+			t.state.Mark = op.EndedAt
+		}
+		id := notice.IDOf(op)
+		t.told[id] = op.EndedAt
+		if text, err := op.EndedAt.MarshalText(); err == nil {
+			records[prefixTold+id] = text
+		}
+	}
+	oldest := t.state.Mark.Add(-keepTold)
+	if len(t.told) > mostTold {
+		times := slices.SortedFunc(maps.Values(t.told), time.Time.Compare)
+		oldest = times[len(times)-mostTold]
+	}
+	for id, at := range t.told {
+		if at.Before(oldest) {
+			delete(t.told, id)
+			records[prefixTold+id] = nil
+		}
+	}
+}
+
+// show lets listeners see what lasts.
+func (t *Teller) show() {
+	lasting := t.state.Tracker.Open()
+	t.mu.Lock()
+	t.lasting = lasting
+	t.mu.Unlock()
+}
+
+func (t *Teller) whatLasts() []notice.Notice {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.lasting)
+}
+
+// unique are the keys, each once, sorted.
+func unique(keys []string) []string {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
