@@ -117,7 +117,7 @@ func TestInitNamesWhatIsMissing(t *testing.T) {
 		"init --target worker-pool --min 5 --max 4":             "--min, --max: min must not be above max, and 5 is above 4",
 		"init --url https://x":                                  "--url: it is for a sender, and none is named",
 		"init --sender http --url http://example.com":           "--url: must be the server's address",
-		"init --sender pager":                                   `--sender: must be alertmanager, grafana, cloudwatch, eventbridge or http, not "pager"`,
+		"init --sender pager":                                   `--sender: must be alertmanager, grafana, cloudwatch, eventbridge, azure, google, datadog, newrelic, dynatrace, zabbix or http, not "pager"`,
 		"init --target **::x-* --config-key k --max 1 --yes":    "--target: no resource of the stack is matched by \"**::x-*\"\n  " + poolURN + "\n",
 		"init --target worker-pool --config-key ? --max 1":      `--config-key: must be a config key, such as workerCount or namespace:workerCount, not "?"`,
 		"init --language perl":                                  "--language: must be typescript, ",
