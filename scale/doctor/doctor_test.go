@@ -122,7 +122,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 26 {
+	if report.Stack != "dev" || len(report.Checks) != 27 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -138,12 +138,12 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		change  func(*ill)
 		skipped string
 	}{
-		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules metrics current drift deployed locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules metrics current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules metrics current config-file drift deployed locks pending unsettled holds clock"},
-		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules metrics current drift deployed locks pending unsettled clock"},
-		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules metrics current drift deployed locks pending unsettled clock"},
-		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token metrics"},
+		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules metrics listeners current drift deployed locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules metrics listeners current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules metrics listeners current config-file drift deployed locks pending unsettled holds clock"},
+		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules metrics listeners current drift deployed locks pending unsettled clock"},
+		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules metrics listeners current drift deployed locks pending unsettled clock"},
+		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token metrics listeners"},
 		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets schedules metrics current drift deployed unsettled"},
 	} {
 		t.Run(name, func(t *testing.T) {
