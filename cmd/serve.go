@@ -192,7 +192,6 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
 	}
-	s.warnOfUnknownPools()
 	return s.serve(ctx, signals.reload)
 }
 
@@ -244,7 +243,7 @@ func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 // placesOf are the directories of this machine that nobody outside needs to know: the program's, the user's own, and
 // more.
 func placesOf(opened openedStack, cwd string, more ...string) []string {
-	out := append(more, filepath.Dir(opened.ConfigFile()))
+	out := append([]string{filepath.Dir(opened.ConfigFile())}, more...)
 	if dir, err := filepath.Abs(cwd); err == nil {
 		out = append(out, dir)
 	}
@@ -341,6 +340,8 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && s.tlsCert == "" {
 		s.log.Warn("tokens travel unencrypted unless something before the server speaks TLS: see --tls-cert", "address", tcp.String())
 	}
+
+	s.warnOfUnknownPools()
 
 	// The queue ends after the requests, so that what they bring is still accepted.
 	running, finish := context.WithCancel(context.WithoutCancel(ctx))

@@ -35,6 +35,9 @@ func (v *visit) lookAtListeners(ctx context.Context) finding {
 
 // unknownPools are those of the pools that no rule has.
 func (v *visit) unknownPools(pools []string) (unknown []string) {
+	if v.survey.RulesErr != nil { // nobody knows
+		return nil
+	}
 	for _, pool := range pools {
 		if _, ok := v.survey.Rules[pool]; !ok {
 			unknown = append(unknown, pool)

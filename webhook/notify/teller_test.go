@@ -81,6 +81,7 @@ func TestADeadListenerHoldsUpNobody(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if s := r.status("dead"); s.Waiting != 20 || s.Told != 0 || s.Problem != "connection refused" {
 			t.Errorf("%+v", s)
 		}
@@ -89,6 +90,7 @@ func TestADeadListenerHoldsUpNobody(t *testing.T) {
 		}
 		down.Store(false)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		var numbers []string
 		for _, s := range w.taken() {
 			if strings.HasPrefix(s.host, "dead.") {
@@ -134,6 +136,7 @@ func TestAPoolThatWaitsHoldsUpNoOtherPool(t *testing.T) {
 		}
 		healed.Store(true)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if got := told(t, w.taken(), "hook"); len(got) != 6 {
 			t.Errorf("got %v", got)
 		}
@@ -188,6 +191,7 @@ func TestWhatAListenerAnswers(t *testing.T) {
 				r := newRig(t, &memory{}, &pools{}, w, hook("hook", nil)).start()
 				r.Observe(r.done("web", 1, queue.FinalScaled))
 				time.Sleep(test.lasts)
+				synctest.Wait()
 				s := r.status("hook")
 				if tries < test.least || tries > test.most {
 					t.Errorf("%d tries", tries)
@@ -216,11 +220,13 @@ func TestAListenerThatIsGoneComesBackByAReload(t *testing.T) {
 		synctest.Wait()
 		r.Observe(r.done("db", 2, queue.FinalScaled))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if s := r.status("hook"); !s.Stopped || s.Waiting != 2 || strings.Count(r.log.String(), "is gone") != 1 {
 			t.Errorf("%+v\n%s", s, r.log)
 		}
 		back.Store(true)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if s := r.status("hook"); s.Told != 0 {
 			t.Errorf("it was told before a reload: %+v", s)
 		}
@@ -243,24 +249,27 @@ func TestSecretsAreReadAnewWhenTheyAreRefused(t *testing.T) {
 			return 200, nil, nil
 		}}
 		r := newRig(t, &memory{}, &pools{}, w, hook("hook", func(s *Setting) { s.AuthorizationKey = "x:auth" }))
-		reads, value := 0, "Bearer old"
+		var reads atomic.Int32
+		var changed atomic.Bool
 		secrets := r.Secrets
 		r.vault.read = func(ctx context.Context, keys ...string) (map[string]string, error) {
-			reads++
+			reads.Add(1)
 			values, err := secrets(ctx, keys...)
-			values["x:auth"] = value
+			values["x:auth"] = map[bool]string{true: "Bearer new", false: "Bearer old"}[changed.Load()]
 			return values, err
 		}
 		r.start()
 		r.Observe(r.done("web", 1, queue.FinalScaled))
 		time.Sleep(30 * time.Second)
-		if reads != 1 {
-			t.Errorf("%d reads within a minute", reads)
+		synctest.Wait()
+		if n := reads.Load(); n != 1 {
+			t.Errorf("%d reads within a minute", n)
 		}
-		value = "Bearer new"
+		changed.Store(true)
 		time.Sleep(5 * time.Minute)
-		if s := r.status("hook"); s.Told != 1 || reads > 4 {
-			t.Errorf("%d reads; %+v", reads, s)
+		synctest.Wait()
+		if s := r.status("hook"); s.Told != 1 || reads.Load() > 4 {
+			t.Errorf("%d reads; %+v", reads.Load(), s)
 		}
 		r.stop()
 	})
@@ -274,12 +283,14 @@ func TestWithoutItsSecretAListenerWaits(t *testing.T) {
 		r.start()
 		r.Observe(r.done("web", 1, queue.FinalScaled))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if s := r.status("hook"); s.Problem != `the stack's configuration has no value for the key "x:hook"` || s.Waiting != 1 {
 			t.Errorf("%+v", s)
 		}
 		r.values = map[string]string{"x:hook": address, "x:secret": secret}
 		r.Forget()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if s := r.status("hook"); s.Told != 1 {
 			t.Errorf("%+v", s)
 		}
@@ -304,6 +315,7 @@ func TestARestartLosesNothing(t *testing.T) {
 		first.stop()
 		first.done("db", 1, queue.FinalScaled) // it ends, and the process dies before anybody hears of it
 		time.Sleep(time.Minute)
+		synctest.Wait()
 
 		up.Store(true)
 		w := &wire{answer: answer}
@@ -323,6 +335,7 @@ func TestARestartLosesNothing(t *testing.T) {
 		}
 		third := newRig(t, outbox, p, w, hook("hook", nil)).start()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		third.stop()
 		if got := told(t, w.taken(), "hook"); len(got) != 4 {
 			t.Errorf("it is told again: %v", got)
@@ -339,6 +352,7 @@ func TestTheFirstStartTellsNothingOld(t *testing.T) {
 		r.done("web", 1, queue.FinalFailed)
 		r.start()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		r.stop()
 		if got := w.taken(); len(got) > 0 {
 			t.Errorf("got %v", got)
@@ -362,6 +376,7 @@ func TestAThousandEventsAtOnce(t *testing.T) {
 			t.Error("the observer waited")
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		last := map[string]string{}
 		for _, s := range w.taken() {
 			pool, _ := s.event(t)
@@ -392,6 +407,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		s := r.status("hook")
 		if s.Waiting != mostWaiting || s.Lost != 200 || r.outbox.letters() != mostWaiting || !strings.Contains(r.log.String(), "too much waits") {
 			t.Errorf("%+v, %d on disk", s, r.outbox.letters())
@@ -426,6 +442,7 @@ func TestAlertmanagerIsToldOfWhatLasts(t *testing.T) {
 		r.Observe(r.done("web", 1, queue.FinalScaled))
 		r.Observe(r.done("web", 2, queue.FinalFailed))
 		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
 		got := w.taken()
 		if len(got) != 11 {
 			t.Errorf("%d requests in ten minutes", len(got))
@@ -438,6 +455,7 @@ func TestAlertmanagerIsToldOfWhatLasts(t *testing.T) {
 		}
 		r.Observe(r.done("web", 3, queue.FinalScaled))
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		all := w.taken()
 		if len(all) != 12 {
 			t.Fatalf("%d requests", len(all))
