@@ -397,6 +397,9 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 			if err == nil {
 				err = s.queue.Reload(ctx)
 			}
+			if ctx.Err() != nil { // the server ends, and cut the reading off
+				return
+			}
 			if err != nil {
 				if s.tokens.Any() { // else that has been said
 					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
@@ -410,6 +413,9 @@ func (s *server) follow(ctx context.Context, reload <-chan struct{}) {
 				continue
 			}
 			err := s.readTokens(ctx)
+			if ctx.Err() != nil {
+				return
+			}
 			if s.tokens.Any() && err != nil {
 				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
 				continue

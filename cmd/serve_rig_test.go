@@ -69,6 +69,9 @@ func (s *served) Secrets(ctx context.Context, keys ...string) (map[string]string
 	if s.reading != nil {
 		s.reading()
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	return s.fake.Secrets(ctx, keys...)
 }
 

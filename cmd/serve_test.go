@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -232,6 +233,30 @@ func TestServeReadsTheTokensOfAChangedConfigFile(t *testing.T) {
 	}
 	r.wants(200, http.MethodGet, "/pools", newToken)
 	r.wants(401, http.MethodGet, "/pools", token)
+}
+
+// A server that is told to end while it reads the tokens again has nothing to complain of.
+func TestServeEndsWhileTokensAreRead(t *testing.T) {
+	s := newServed(t)
+	r := launch(t, s, "--poll", "1s")
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	s.set(func() {
+		s.reading = sync.OnceFunc(func() {
+			close(begun)
+			<-goOn
+		})
+	})
+	if err := os.WriteFile(s.config, []byte("config: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	r.signals <- syscall.SIGTERM
+	r.log.wait(t, "shutting down: no more requests are accepted")
+	time.AfterFunc(200*time.Millisecond, func() { close(goOn) }) // by then the server has nothing else to wait for
+	r.ends()
+	if strings.Contains(r.log.String(), `"level":"ERROR"`) {
+		t.Error(r.log.String())
+	}
 }
 
 // A token that is taken out of the stack's configuration is of no use any more. That is said once, and a new token is
