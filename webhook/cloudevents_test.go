@@ -1,15 +1,13 @@
 package webhook
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/webhook/npmtest"
 )
 
 // TestEventsOfTheCloudEventsSDK takes events that the SDK of CloudEvents makes, the npm package cloudevents, in both
@@ -53,49 +51,10 @@ type madeRequest struct {
 	Body    string
 }
 
-// makeCloudEvents installs the pinned package in a folder of the test's own, and has it make each payload's events.
+// makeCloudEvents has the SDK make each payload's events.
 func makeCloudEvents(t *testing.T, payloads []json.RawMessage) (out []madeRequest) {
 	t.Helper()
-	lacks := func(format string, args ...any) {
-		t.Helper()
-		if os.Getenv("CI") != "" {
-			t.Fatalf(format, args...)
-		}
-		t.Skipf("the CloudEvents SDK was not asked: "+format, args...)
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"make.js", "package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join("testdata", "cloudevents", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			lacks("%s is not installed", tool)
-		}
-	}
-	npm := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	npm.Dir = dir
-	if output, err := npm.CombinedOutput(); err != nil {
-		lacks("npm ci: %v\n%s", err, output)
-	}
-	text, err := json.Marshal(payloads)
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := exec.CommandContext(t.Context(), "node", "make.js")
-	node.Dir, node.Stdin = dir, bytes.NewReader(text)
-	var stderr bytes.Buffer
-	node.Stderr = &stderr
-	output, err := node.Output()
-	if err != nil {
-		t.Fatalf("node: %v\n%s", err, &stderr)
-	}
-	for line := range strings.Lines(string(output)) {
+	for _, line := range npmtest.Ask(t, "testdata/cloudevents", "make.js", payloads) {
 		var made madeRequest
 		if err := json.Unmarshal([]byte(line), &made); err != nil {
 			t.Fatal(err)

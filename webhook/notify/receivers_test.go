@@ -1,17 +1,14 @@
 package notify
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/webhook/npmtest"
 )
 
 // received is a message as a receiver in JavaScript gets it.
@@ -70,7 +67,7 @@ func TestReceiversOfOthersTakeOurMessages(t *testing.T) {
 	for i, c := range cases {
 		messages[i] = c.message
 	}
-	answers := askReceivers(t, map[string]any{"secret": secret, "messages": messages})
+	answers := npmtest.Ask(t, "testdata/receivers", "receive.js", map[string]any{"secret": secret, "messages": messages})
 	if len(answers) != len(cases) {
 		t.Fatalf("%d answers to %d messages: %q", len(answers), len(cases), answers)
 	}
@@ -79,43 +76,4 @@ func TestReceiversOfOthersTakeOurMessages(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
-}
-
-// askReceivers installs the pinned packages in a folder of the test's own and returns their answer to each message.
-func askReceivers(t *testing.T, input map[string]any) []string {
-	t.Helper()
-	lacks := func(format string, args ...any) {
-		t.Helper()
-		if os.Getenv("CI") != "" {
-			t.Fatalf(format, args...)
-		}
-		t.Skipf("the receivers were not asked: "+format, args...)
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "receivers"))); err != nil {
-		t.Fatal(err)
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			lacks("%s is not installed", tool)
-		}
-	}
-	npm := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	npm.Dir = dir
-	if output, err := npm.CombinedOutput(); err != nil {
-		lacks("npm ci: %v\n%s", err, output)
-	}
-	text, err := json.Marshal(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := exec.CommandContext(t.Context(), "node", "receive.js")
-	node.Dir, node.Stdin = dir, bytes.NewReader(text)
-	var stderr bytes.Buffer
-	node.Stderr = &stderr
-	output, err := node.Output()
-	if err != nil {
-		t.Fatalf("node: %v\n%s", err, &stderr)
-	}
-	return strings.Split(strings.TrimSpace(string(output)), "\n")
 }

@@ -1,16 +1,11 @@
 package sns
 
 import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pulumiscale/pulumiscale/webhook/npmtest"
 	"github.com/pulumiscale/pulumiscale/webhook/sns/snstest"
 )
 
@@ -57,7 +52,7 @@ func TestAgainstSNSValidator(t *testing.T) {
 		}
 	}
 	pem := string(sns.Certificate)
-	answers := askSNSValidator(t, map[string]any{
+	answers := npmtest.Ask(t, "testdata/validator", "check.js", map[string]any{
 		"messages":     envelopes,
 		"certificates": map[string]string{snstest.CertURL: pem, bucket["SigningCertURL"].(string): pem},
 	})
@@ -69,45 +64,4 @@ func TestAgainstSNSValidator(t *testing.T) {
 			t.Errorf("%s: sns-validator (-want +got):\n%s", c.name, diff)
 		}
 	}
-}
-
-// askSNSValidator installs the pinned package in a folder of the test's own and returns its answer to each message.
-func askSNSValidator(t *testing.T, input map[string]any) []string {
-	t.Helper()
-	lacks := func(format string, args ...any) {
-		t.Helper()
-		if os.Getenv("CI") != "" {
-			t.Fatalf(format, args...)
-		}
-		t.Skipf("sns-validator was not asked: "+format, args...)
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"check.js", "package.json", "package-lock.json"} {
-		if err := os.WriteFile(filepath.Join(dir, name), read(t, filepath.Join("testdata", "validator", name)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			lacks("%s is not installed", tool)
-		}
-	}
-	npm := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	npm.Dir = dir
-	if output, err := npm.CombinedOutput(); err != nil {
-		lacks("npm ci: %v\n%s", err, output)
-	}
-	text, err := json.Marshal(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := exec.CommandContext(t.Context(), "node", "check.js")
-	node.Dir, node.Stdin = dir, bytes.NewReader(text)
-	var stderr bytes.Buffer
-	node.Stderr = &stderr
-	output, err := node.Output()
-	if err != nil {
-		t.Fatalf("node: %v\n%s", err, &stderr)
-	}
-	return strings.Split(strings.TrimSpace(string(output)), "\n")
 }

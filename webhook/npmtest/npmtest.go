@@ -1,0 +1,53 @@
+// Package npmtest asks packages of npm what they make of something: what others have written knows better whether a
+// format is right.
+package npmtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Ask installs the pinned packages of a folder, which has a package.json, its lock file and a script, in a folder of the
+// test's own. It runs the script by Node.js with the input on stdin, as JSON, and returns the lines of its output. Without
+// Node.js, npm or the packages the test is skipped, but not in CI.
+func Ask(t *testing.T, folder, script string, input any) []string {
+	t.Helper()
+	lacks := func(format string, args ...any) {
+		t.Helper()
+		if os.Getenv("CI") != "" {
+			t.Fatalf(format, args...)
+		}
+		t.Skipf("packages of npm were not asked: "+format, args...)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lacks("%s is not installed", tool)
+		}
+	}
+	npm := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	npm.Dir = dir
+	if output, err := npm.CombinedOutput(); err != nil {
+		lacks("npm ci: %v\n%s", err, output)
+	}
+	text, err := json.Marshal(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := exec.CommandContext(t.Context(), "node", script)
+	node.Dir, node.Stdin = dir, bytes.NewReader(text)
+	var stderr bytes.Buffer
+	node.Stderr = &stderr
+	output, err := node.Output()
+	if err != nil {
+		t.Fatalf("node: %v\n%s", err, &stderr)
+	}
+	return strings.Split(strings.TrimSpace(string(output)), "\n")
+}
