@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func (o *notifyOptions) chosen() ([]notify.Setting, error) {
 	for i, l := range all {
 		names[i] = l.Name
 	}
-	return nil, &scale.UsageError{Field: "--listener", Problem: fmt.Sprintf("there is no listener %q", o.listener), Hint: fmt.Sprintf("the listeners are %v", names)}
+	return nil, &scale.UsageError{Field: "--listener", Problem: fmt.Sprintf("there is no listener %q", o.listener), Hint: "the listeners are " + strings.Join(names, ", ")}
 }
 
 func (o *notifyOptions) run(ctx context.Context) error {
