@@ -32,11 +32,14 @@ type memory struct {
 	mu      sync.Mutex
 	records map[string][]byte
 	err     error
+	// writes counts them.
+	writes int
 }
 
 func (m *memory) PutOutbox(records map[string][]byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.writes++
 	if m.err != nil {
 		return m.err
 	}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,11 +45,13 @@ type Teller struct {
 	// news tells Run that there are events.
 	news chan struct{}
 
-	// state, told and number belong to Run: nobody else reads or writes them. told are the ids of notices about operations
-	// that were put into the outbox, and when; number is that of the last letter.
-	state  state
-	told   map[string]time.Time
-	number uint64
+	// state, told, number and written belong to Run: nobody else reads or writes them. told are the ids of notices about
+	// operations that were put into the outbox, and when; number is that of the last letter; written is the state as the
+	// outbox has it.
+	state   state
+	told    map[string]time.Time
+	number  uint64
+	written []byte
 
 	// mu guards what follows. Observe adds events, Run takes them; Run writes what lasts, listeners read it.
 	mu      sync.Mutex
@@ -269,11 +272,16 @@ func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	}
 	t.markDone(done, records)
 	record, err := json.Marshal(t.state)
+	if err == nil && len(records) == 0 && bytes.Equal(record, t.written) {
+		return // an idle server writes nothing
+	}
 	if err == nil {
 		records[keyState] = record
 		err = t.Outbox.PutOutbox(records)
 	}
-	if err != nil {
+	if err == nil {
+		t.written = record
+	} else {
 		t.Log.Error("what is to be told cannot be written down; a restart would lose it", "notices", len(notices), "reason", err.Error())
 	}
 	t.show()

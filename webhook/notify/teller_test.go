@@ -360,6 +360,26 @@ func TestTheFirstStartTellsNothingOld(t *testing.T) {
 	})
 }
 
+// A server with nothing to tell writes nothing, however often the stack is read.
+func TestAnIdleTellerWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		outbox := &memory{}
+		r := newRig(t, outbox, &pools{rules: scale.Rules{"web": {Pool: "web"}}}, &wire{}, hook("hook", nil)).start()
+		time.Sleep(2 * lookEvery)
+		synctest.Wait()
+		before := outbox.writes
+		for range 10 {
+			r.Observe(queue.Refreshed{})
+			time.Sleep(lookEvery)
+		}
+		synctest.Wait()
+		if n := outbox.writes - before; n > 0 {
+			t.Errorf("it wrote %d times", n)
+		}
+		r.stop()
+	})
+}
+
 // A thousand events at once: all are told, of each pool in order, and whoever tells of them waits for nothing.
 func TestAThousandEventsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
