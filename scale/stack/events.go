@@ -50,6 +50,8 @@ type follower struct {
 	// muted says that the engine's errors are passed over. It was interrupted before it had changed anything, and they
 	// say no more than that.
 	muted bool
+	// heeds is called once the engine heeds an interrupt: see [follower.onceItHeeds].
+	heeds func()
 	// registered is called once the program has told the engine of the stack, and so has been read. If it is nil,
 	// nobody is told.
 	registered func()
@@ -211,11 +213,27 @@ func decodedState(text jsontext.Value) *apitype.StepEventStateMetadata {
 	return state
 }
 
+// onceItHeeds does something once the engine heeds an interrupt, which is from its first event on: just before, the CLI
+// begins to listen for signals. Between that and its event log one ends it at once. It then leaves its update running on
+// Pulumi Cloud, until the lease ends after five minutes, and its lock elsewhere.
+func (f *follower) onceItHeeds(do func()) {
+	if f.hasBegun {
+		do()
+		return
+	}
+	f.heeds = do
+}
+
 func (f *follower) handle(event loggedEvent) {
 	switch {
 	case event.Prelude != nil && !f.hasBegun:
 		f.hasBegun = true
-		f.observe(scale.EngineStarted{Preview: f.preview(), Message: f.message})
+		if f.heeds != nil {
+			f.heeds()
+		}
+		if !f.muted {
+			f.observe(scale.EngineStarted{Preview: f.preview(), Message: f.message})
+		}
 	case event.Pre != nil:
 		m := event.Pre.metadata()
 		f.found(m)

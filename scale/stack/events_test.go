@@ -207,6 +207,31 @@ func TestFollowerBeginsOnce(t *testing.T) {
 	}
 }
 
+// Between its event log and its first event the CLI does not listen for signals yet. One that is found stale then is
+// interrupted with its first event, and nobody is told that it has begun.
+func TestAnEngineIsInterruptedOnceItHeeds(t *testing.T) {
+	prelude := []byte(`{"preludeEvent":{"config":{}}}` + "\n")
+	for name, early := range map[string]bool{"before its first event": true, "after it": false} {
+		t.Run(name, func(t *testing.T) {
+			var told []scale.Event
+			f := newFollower("update", "m", func(e scale.Event) { told = append(told, e) })
+			stopped := make(chan struct{}, 2) // once more, if it never heeds
+			last := lastMoment{stop: func() { stopped <- struct{}{} }}
+			if !early {
+				f.consume(prelude)
+			}
+			last.end(f, "another update was faster")
+			if interrupted := len(stopped) > 0; interrupted == early {
+				t.Errorf("interrupted at once: %v", interrupted)
+			}
+			f.consume(prelude)
+			if len(stopped) != 1 || len(told) > 0 == early {
+				t.Errorf("interrupted %d times; it told %v", len(stopped), told)
+			}
+		})
+	}
+}
+
 // The engine makes its event log, still empty, when it has the lock.
 func TestFollowerTellsOfTheLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), statedir.EventFile)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 )
@@ -93,8 +94,12 @@ func (l *lastMoment) end(f *follower, stale string) {
 		return
 	}
 	l.stale, f.muted = stale, true
-	l.stop()
+	f.onceItHeeds(l.stop)
+	time.AfterFunc(deafPatience, l.stop)
 }
+
+// deafPatience is how long an engine that is to be interrupted may take until it heeds that.
+const deafPatience = 10 * time.Second
 
 // meaning is what the end of the engine means.
 func (l *lastMoment) meaning(f *follower, err error) error {
