@@ -31,7 +31,7 @@ import (
 var events = []scale.Event{
 	scale.Waiting{}, scale.Retrying{}, scale.Drifted{}, scale.EngineStarted{}, scale.StepStarted{}, scale.StepDone{}, scale.Diagnosed{}, scale.Proving{},
 	scale.Proved{}, scale.Stale{}, scale.Overtaken{}, scale.PendingOperations{}, scale.LockRemoved{}, scale.Settling{}, scale.Settled{}, scale.SwitchedOff{},
-	scale.SwitchedOn{}, queue.Submitted{}, queue.Changed{}, queue.BatchStarted{}, queue.BatchDone{}, queue.Postponed{}, queue.Announced{}, queue.Unmet{},
+	scale.SwitchedOn{}, queue.Submitted{}, queue.Changed{}, queue.BatchStarted{}, queue.BatchDone{}, queue.Postponed{}, queue.Announced{}, queue.Unmet{}, queue.Met{},
 	queue.HoldsChanged{}, scale.Remarked{}, queue.Refreshed{}, queue.JournalFailed{}, queue.JournalMended{},
 }
 
