@@ -53,9 +53,10 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Scale on webhooks: CloudWatch alarms, Alertmanager, HTTP requests",
-		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch through SNS, EventBridge or Lambda, alerts of\n" +
-			"Prometheus' Alertmanager and of Grafana, and direct HTTP requests.\n\n" +
-			"Every request needs the token in the stack's config, pulumiscale:token. What is accepted is on disk before it is answered.\n" +
+		Long: "Serve webhooks that scale the stack's pools: alarms of AWS CloudWatch, Azure Monitor and Google Cloud Monitoring,\n" +
+			"alerts of Prometheus' Alertmanager and of Grafana, signals of whatever lets you write its body, and direct HTTP requests.\n\n" +
+			"Every request needs the token in the stack's config, pulumiscale:token, or a JSON Web Token of an identity that the settings name.\n" +
+			"What is accepted is on disk before it is answered. Listeners that the settings name are told what happens.\n" +
 			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.\n" +
 			"A terminal that is closed ends the server like SIGTERM, unless it was started by nohup.",
 		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
