@@ -28,7 +28,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case scale.KindLocked:
 		return exitLocked
-	case scale.Kind(scale.CoolingDown), scale.Kind(scale.Paused), scale.Kind(scale.Guarded), scale.Kind(scale.Held), scale.Kind(scale.HasPending):
+	case scale.Kind(scale.CoolingDown), scale.Kind(scale.Paused), scale.Kind(scale.Guarded), scale.Kind(scale.Held), scale.Kind(scale.HasPending), scale.KindProgram:
 		return exitHeldOff
 	}
 	return exitFailed
@@ -194,6 +194,7 @@ func fixedHint(kind scale.Kind, option string) string {
 		scale.KindDrift:       "`pulumiscale restore" + option + "` puts the file right; --on-drift=keep leaves it as it is",
 		scale.KindWrite:       "once the file can be written, `pulumiscale restore" + option + "` puts the count into it",
 		scale.KindStale:       "try again once nobody edits the program or deploys; a file that is written all the time belongs elsewhere than in the program's directory",
+		scale.KindProgram:     programHint,
 		scale.KindOvertaken:   "`pulumiscale rules" + option + "` shows how the pools stand now; scale again to the count that is wanted",
 		scale.KindChanged:     "look at it again with `pulumiscale preview`",
 		scale.KindUnverified:  "the configuration has the new count; `pulumiscale rules --verify" + option + "` shows whether the rule is right",
@@ -274,6 +275,9 @@ func ownersHint(owners []string, option string) string {
 	return who + "; docs/recovery.md says more"
 }
 
+// programHint is what to do if the program that is deployed cannot be had.
+const programHint = "deploy from a clean checkout of a commit that is pushed; `pulumiscale doctor` looks at the remote and the program"
+
 func decisionHint(d scale.Decision) string {
 	switch d.Outcome {
 	case scale.CoolingDown:
@@ -285,6 +289,9 @@ func decisionHint(d scale.Decision) string {
 	case scale.Guarded:
 		return "look at it with `pulumiscale preview`; where it is wanted, do it with `pulumi up` or take the guard out of the rule"
 	case scale.HasPending:
+		if len(d.Pending) > 0 && d.Pending[0].Op == scale.OpProgram {
+			return programHint
+		}
 		if change := scale.PendingProtection(d.Pending); change != nil {
 			return fmt.Sprintf("have the program and the state agree: `protect` in the program keeps it protected, and `pulumi state unprotect '%s'` ends that", change.URN)
 		}

@@ -64,6 +64,7 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"target":             {&scale.TargetError{Pool: "w", Target: "urn:x"}, 1, "target", "`pulumi stack --show-urns --stack dev`"},
 		"value":              {&scale.ValueError{Pool: "w", Key: "n", Found: "x"}, 1, "value", "`pulumi config set n N --stack dev`"},
 		"setup":              {&scale.SetupError{Problem: "p", Hint: "install it"}, 1, "setup", "install it"},
+		"program":            {&scale.ProgramError{Reason: "r"}, 3, "program", "a clean checkout of a commit that is pushed"},
 		"unavailable":        {&scale.UnavailableError{}, 1, "unavailable", "network"},
 		"write":              {&scale.WriteError{Err: errors.New("full")}, 1, "write", "`pulumiscale restore --stack dev`"},
 		"drift":              {&scale.DriftError{}, 1, "drift", "`pulumiscale restore --stack dev`"},

@@ -66,6 +66,7 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		logDiagnostic(log, e.Diagnostic)
 	default:
 		logOthers(log, event)
+		logProgram(log, event)
 		logRecovery(log, event)
 	}
 }
@@ -115,6 +116,20 @@ func (s *server) observeMetrics(event scale.Event) {
 		s.log.Warn("a metric has no value: nothing is scaled because of it", "pool", e.Pool, "metric", e.Sample.Metric, "since", e.Since, "reason", e.Sample.Problem)
 	case metric.Found:
 		s.log.Info("a metric has a value again", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "since", e.Since)
+	}
+}
+
+// logProgram logs what becomes of the program that is kept.
+func logProgram(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case scale.ProgramMoving:
+		log.Info("the program is brought to the commit of the last deploy", "from", e.From, "to", e.To)
+	case scale.ProgramPreparing:
+		log.Info("the program is prepared", "command", e.Command)
+	case scale.ProgramMoved:
+		log.Info("the program is there and prepared", "from", e.From, "to", e.To, "seconds", e.Took.Seconds())
+	case scale.ProgramEdited:
+		log.Warn("somebody had edited the program that is kept; the edits are set aside in its clone", "files", e.Files, "ref", e.Ref)
 	}
 }
 

@@ -32,7 +32,8 @@ var events = []scale.Event{
 	scale.Waiting{}, scale.Retrying{}, scale.Drifted{}, scale.EngineStarted{}, scale.StepStarted{}, scale.StepDone{}, scale.Diagnosed{}, scale.Proving{},
 	scale.Proved{}, scale.Stale{}, scale.Overtaken{}, scale.PendingOperations{}, scale.LockRemoved{}, scale.Settling{}, scale.Settled{}, scale.SwitchedOff{},
 	scale.SwitchedOn{}, queue.Submitted{}, queue.Changed{}, queue.BatchStarted{}, queue.BatchDone{}, queue.Postponed{}, queue.Announced{}, queue.Unmet{}, queue.Met{},
-	queue.HoldsChanged{}, scale.Remarked{}, queue.Refreshed{}, queue.JournalFailed{}, queue.JournalMended{},
+	queue.HoldsChanged{}, scale.Remarked{}, scale.ProgramMoving{}, scale.ProgramPreparing{}, scale.ProgramMoved{},
+	scale.ProgramEdited{}, queue.Refreshed{}, queue.JournalFailed{}, queue.JournalMended{},
 }
 
 func TestNoKindOfEventIsMissing(t *testing.T) {

@@ -121,6 +121,22 @@ func (s *Style) eventText(event scale.Event) string {
 		}
 		return s.Note("back at the previous count: " + strings.Join(e.Pools, ", "))
 	}
+	return s.programText(event)
+}
+
+// programText is what there is to say about the program that is kept. It is empty if there is nothing to say.
+func (s *Style) programText(event scale.Event) string {
+	switch e := tidy(event).(type) {
+	case scale.ProgramMoving:
+		return s.Note("bringing the program to commit " + scale.Abbreviate(e.To) + ", from which the stack was deployed")
+	case scale.ProgramPreparing:
+		return s.Note("preparing the program: " + e.Command)
+	case scale.ProgramMoved:
+		return s.Note(fmt.Sprintf("the program is at commit %s and prepared, after %s", scale.Abbreviate(e.To), board.Elapsed(e.Took)))
+	case scale.ProgramEdited:
+		return s.yellow.Render("warning:") + fmt.Sprintf(" somebody had edited the program that is kept (%s); the edits are set aside in its clone as %s\n",
+			strings.Join(e.Files, ", "), e.Ref)
+	}
 	return ""
 }
 

@@ -251,8 +251,12 @@ func TestPendingNote(t *testing.T) {
 
 func TestWhatIsSaidOfAProof(t *testing.T) {
 	for want, event := range map[string]scale.Event{
-		"note: looking for pending changes that would come along with a scaling\n": scale.Proving{Pools: []string{"worker-pool"}},
-		"note: another update was faster; deciding again\n":                        scale.Stale{Err: &scale.StaleError{What: "another update was faster"}},
+		"note: looking for pending changes that would come along with a scaling\n":                                  scale.Proving{Pools: []string{"worker-pool"}},
+		"note: bringing the program to commit 0123456789, from which the stack was deployed\n":                      scale.ProgramMoving{To: "0123456789abcdef"},
+		"note: preparing the program: npm ci\n":                                                                     scale.ProgramPreparing{Command: "npm ci"},
+		"note: the program is at commit 0123456789 and prepared, after 2.0s\n":                                      scale.ProgramMoved{To: "0123456789abcdef", Took: 2 * time.Second},
+		"warning: somebody had edited the program that is kept (a, b); the edits are set aside in its clone as r\n": scale.ProgramEdited{Files: []string{"a", "b"}, Ref: "r"},
+		"note: another update was faster; deciding again\n":                                                         scale.Stale{Err: &scale.StaleError{What: "another update was faster"}},
 	} {
 		check(t, bare.eventText(event), want)
 	}

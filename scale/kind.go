@@ -26,6 +26,7 @@ const (
 	KindOvertaken   Kind = "overtaken"
 	KindChanged     Kind = "changed"
 	KindSetup       Kind = "setup"
+	KindProgram     Kind = "program"
 	// KindUnverified is an update that succeeded and was not proved to have had its effect.
 	KindUnverified Kind = "unverified"
 	// KindFailed is any error that has no kind of its own.
@@ -50,6 +51,7 @@ func (*UnsettledError) Kind() Kind   { return KindUnsettled }
 func (*OvertakenError) Kind() Kind   { return KindOvertaken }
 func (*ChangedError) Kind() Kind     { return KindChanged }
 func (*SetupError) Kind() Kind       { return KindSetup }
+func (*ProgramError) Kind() Kind     { return KindProgram }
 
 // Classified is an error that says of which kind it is.
 type Classified interface {

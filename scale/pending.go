@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A targeted update runs the whole program with the whole configuration. Whatever differs there from what was deployed
@@ -47,9 +46,9 @@ type PoolProof struct {
 // PendingChange is a change that belongs to somebody's next `pulumi up`.
 type PendingChange struct {
 	// Op is Pulumi's word for what becomes of the resource: see [ResourceStep.Op]. It is "output" for an output of the
-	// stack.
+	// stack, and "program" if the program that is deployed cannot be had: then all of it is pending.
 	Op string `json:"op"`
-	// URN, Type and Name are the resource's; of an output only Name is set.
+	// URN, Type and Name are the resource's. Of an output only Name is set, and of the program it says why.
 	URN  string `json:"urn,omitempty"`
 	Type string `json:"type,omitempty"`
 	Name string `json:"name"`
@@ -57,29 +56,24 @@ type PendingChange struct {
 	Properties []string `json:"properties,omitempty"`
 }
 
-// OpOutput is the [PendingChange.Op] of an output.
-const OpOutput = "output"
+// OpOutput is the [PendingChange.Op] of an output, and OpProgram that of a program that cannot be had.
+const (
+	OpOutput  = "output"
+	OpProgram = "program"
+)
 
 func (c PendingChange) String() string {
-	if c.Op == OpOutput {
+	switch c.Op {
+	case OpOutput:
 		return "stack output " + c.Name
+	case OpProgram:
+		return c.Name
 	}
 	out := fmt.Sprintf("%s of %s %s", c.Op, c.Type, c.Name)
 	if len(c.Properties) > 0 {
 		out += " (" + strings.Join(c.Properties, ", ") + ")"
 	}
 	return out
-}
-
-// Deploy is the newest successful update that is no scaling of ours: somebody's own `pulumi up`.
-type Deploy struct {
-	// Head is the [Update.Head] of the update, and At when it ended.
-	Head string    `json:"head"`
-	At   time.Time `json:"at"`
-	// Commit is the commit that it was run from, as the backend has it; empty if it was run outside of a repository.
-	// Dirty says that there were changes that were not committed.
-	Commit string `json:"commit,omitempty"`
-	Dirty  bool   `json:"dirty"`
 }
 
 // DescribePending says in one line what is pending.
@@ -90,22 +84,6 @@ func DescribePending(changes []PendingChange) string {
 	}
 	return strings.Join(words, "; ")
 }
-
-// shortCommit is how much of a commit's hash is shown.
-const shortCommit = 10
-
-func (d Deploy) String() string {
-	switch {
-	case d.Commit == "":
-		return "no known commit"
-	case d.Dirty:
-		return "commit " + Abbreviate(d.Commit) + " with changes that were not committed"
-	}
-	return "commit " + Abbreviate(d.Commit)
-}
-
-// Abbreviate is the beginning of a commit's hash, for people.
-func Abbreviate(commit string) string { return commit[:min(len(commit), shortCommit)] }
 
 // Follows says whether only scalings of ours that brought nothing else along have been completed since an update with
 // that head.
@@ -137,6 +115,9 @@ func (s *Snapshot) PendingReason(changes []PendingChange) string {
 		words = append(words, fmt.Sprintf("%d more", more))
 	}
 	reason := "changes are pending that would come along: " + strings.Join(words, "; ")
+	if len(changes) > 0 && changes[0].Op == OpProgram {
+		return "the program that is deployed cannot be had: " + changes[0].Name
+	}
 	if s.Deploy != nil {
 		reason += "; the stack was deployed from " + s.Deploy.String()
 	}

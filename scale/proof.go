@@ -168,11 +168,11 @@ func (p Plan) WithoutPending(snap *Snapshot, proof *Proof) Plan {
 }
 
 // heldBack are the changes because of which a pool is not scaled. A rule that allows pending changes lets them all
-// through, with one exception: a provider's in an update that refreshes. That can leave a state which the CLI cannot
-// read any more.
+// through, with two exceptions. A program that cannot be had is none that runs. And a provider's change in an update that
+// refreshes can leave a state which the CLI cannot read any more.
 func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
 	changes := proof.Pending(pool)
-	if snap.Rules[pool].Pending != AllowPending {
+	if snap.Rules[pool].Pending != AllowPending || len(changes) > 0 && changes[0].Op == OpProgram {
 		return changes
 	}
 	if !p.Change.Refresh {

@@ -22,7 +22,7 @@ func TestEveryKindOfErrorHasAStatus(t *testing.T) {
 		"journal": http.StatusServiceUnavailable, "busy": http.StatusServiceUnavailable, "full": http.StatusServiceUnavailable,
 		"stopping": http.StatusServiceUnavailable, "outside-unavailable": http.StatusServiceUnavailable,
 		// No request meets these, or what it meets is ours to mend.
-		"failed": http.StatusInternalServerError, "setup": http.StatusInternalServerError, "drift": http.StatusInternalServerError,
+		"failed": http.StatusInternalServerError, "setup": http.StatusInternalServerError, "drift": http.StatusInternalServerError, "program": http.StatusInternalServerError,
 		"write": http.StatusInternalServerError, "stale": http.StatusInternalServerError, "unsettled": http.StatusInternalServerError,
 		"overtaken": http.StatusInternalServerError, "changed": http.StatusInternalServerError, "unverified": http.StatusInternalServerError,
 	}

@@ -91,10 +91,10 @@ func (s *Scaler) Restore(ctx context.Context) ([]scale.Drift, error) {
 // Verify proves each rule against the engine, by a preview of its pool one unit away from the present count. Each
 // target must stand for a resource, and the changed key must change a target. It changes nothing.
 func (s *Scaler) Verify(ctx context.Context) ([]scale.RuleCheck, error) {
-	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
-	if err == nil {
-		err = s.checkConfigFile(snap)
-	}
+	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) {
+		snap, refused, err := s.readToPreview(ctx)
+		return snap, cmp.Or(err, refused)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package scaler
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -12,15 +13,28 @@ import (
 const mostProofs = 3
 
 // proofOf is a proof that covers the pools: one that is kept, or else a new one. A new one is made for all pools at
-// once, since that costs as much as for one of them. lasting is that of [scale.Stack.KeepProof]. The error may be a
-// [*scale.StaleError].
-func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []string, lasting bool) (*scale.Proof, error) {
+// once, since that costs as much as for one of them. Before that, sync brings the program to what is deployed; if it
+// is nil, that has been done, or there is nothing to be done. lasting is that of [scale.Stack.KeepProof]. The error may
+// be a [*scale.StaleError].
+func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []string, lasting bool, sync func() error) (*scale.Proof, error) {
 	s.proving.Lock() // whoever comes while a proof is made waits for it
 	defer s.proving.Unlock()
 	for range mostProofs {
 		proof, err := s.Stack.Proof(snap)
 		if err != nil || proof.Covers(pools) {
 			return proof, err
+		}
+		if sync != nil {
+			err, sync = sync(), nil
+			if refused, ok := errors.AsType[*scale.ProgramError](err); ok {
+				return refused.Refuse(snap, pools), nil
+			}
+			if err == nil {
+				proof, err = s.Stack.Proof(snap)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 		s.Observe(scale.Proving{Pools: pools})
 		found, err := s.provePools(ctx, snap, pools)
@@ -38,24 +52,37 @@ func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []stri
 // ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. It is safe
 // to call at any time.
 func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Proof, error) {
-	pools := snap.NeedProof(snap.Rules.Names())
+	pools := s.needProof(snap, snap.Rules.Names())
 	if len(pools) == 0 || snap.FileMissing || len(snap.Busy) > 0 {
 		return nil, nil
 	}
-	return s.proofOf(ctx, snap, pools, true)
+	if s.Programs == nil {
+		return s.proofOf(ctx, snap, pools, true, nil)
+	}
+	if proof, err := s.Stack.Proof(snap); err != nil || proof.Covers(pools) {
+		return proof, err
+	}
+	synced, free := s.syncIfFree(ctx, snap)
+	if !free {
+		return nil, nil // whoever is at work there syncs, too
+	}
+	return s.proofOf(ctx, snap, pools, true, func() error { return synced })
 }
 
 // Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false if
 // nothing is proved. With prove set, a preview proves what is not known, and nothing of that is kept for another
 // process.
 func (s *Scaler) Pending(ctx context.Context, snap *scale.Snapshot, prove bool) (changes map[string][]scale.PendingChange, known bool, err error) {
-	pools := snap.NeedProof(snap.Rules.Names())
+	pools := s.needProof(snap, snap.Rules.Names())
 	if len(pools) == 0 {
 		return nil, true, nil
 	}
 	find := func() (*scale.Proof, error) { return s.Stack.Proof(snap) }
 	if prove {
-		find = func() (*scale.Proof, error) { return s.proofOf(ctx, snap, pools, false) }
+		synced := s.syncUnlocked(ctx, snap)
+		find = func() (*scale.Proof, error) {
+			return s.proofOf(ctx, snap, pools, false, func() error { return synced })
+		}
 	}
 	proof, err := find()
 	if err != nil || !proof.Covers(pools) {
@@ -145,13 +172,13 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 }
 
 // decideOnProof decides intents on a stack with the proof of what is pending there: the sizes that the state has count,
-// and pools with pending changes are taken out.
-func (s *Scaler) decideOnProof(ctx context.Context, snap *scale.Snapshot, lasting bool, decide func() scale.Plan) (scale.Plan, error) {
+// and pools with pending changes are taken out. lasting and sync are those of proofOf.
+func (s *Scaler) decideOnProof(ctx context.Context, snap *scale.Snapshot, lasting bool, sync func() error, decide func() scale.Plan) (scale.Plan, error) {
 	p := decide()
 	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.DoubtsSizes()) {
 		return p, nil
 	}
-	pools := snap.NeedProof(p.Pools())
+	pools := s.needProof(snap, p.Pools())
 	if p.Change.Refresh { // see [scale.Plan.heldBack]
 		pools = p.Pools()
 		slices.Sort(pools)
@@ -160,7 +187,7 @@ func (s *Scaler) decideOnProof(ctx context.Context, snap *scale.Snapshot, lastin
 	if len(pools) == 0 {
 		return p, nil
 	}
-	proof, err := s.proofOf(ctx, snap, pools, lasting)
+	proof, err := s.proofOf(ctx, snap, pools, lasting, sync)
 	if err != nil {
 		return p, err
 	}

@@ -62,6 +62,11 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 		if len(next.Targets) == 0 {
 			next.Targets = last.Change.Targets
 		}
+		if sync := s.syncLocked(ctx, snap); sync != nil {
+			if err := sync(); err != nil {
+				return fails(err)
+			}
+		}
 		steps := result.Steps
 		result, err = withRetries(ctx, s, func() (*scale.Result, error) {
 			return retryAtOnce(func() (*scale.Result, error) { return s.Stack.Update(ctx, next, s.Observe) })

@@ -20,6 +20,8 @@ type Scaler struct {
 	Stack scale.Stack
 	// HeadStart saves time. If it is nil, everything is the same, and takes longer.
 	HeadStart scale.HeadStart
+	// Programs keeps the program that is deployed. If it is nil, the engine runs the one in the stack's directory.
+	Programs scale.ProgramKeeper
 	// Observe is told what goes on.
 	Observe scale.Observe
 	// OnDrift says what is done about a configuration file that is not what the last successful update had.
@@ -48,17 +50,11 @@ func (s *Scaler) Preview(ctx context.Context, intents []scale.Intent) (*scale.Pl
 	}
 	var p scale.Plan
 	result, err := withRetries(ctx, s, func() (*scale.Result, error) {
-		snap, err := s.Stack.Read(ctx)
-		if err == nil {
-			err = s.checkConfigFile(snap)
-		}
+		snap, refused, err := s.readToPreview(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if snap, err = s.AsOfNow(snap); err != nil {
-			return nil, err
-		}
-		p, err = s.decideOnProof(ctx, snap, false, func() scale.Plan { return scale.MakePlan(snap, intents, s.Now()) })
+		p, err = s.decideOnProof(ctx, snap, false, func() error { return refused }, func() scale.Plan { return scale.MakePlan(snap, intents, s.Now()) })
 		if err != nil || len(p.Moves) == 0 {
 			return nil, err
 		}
@@ -208,7 +204,7 @@ func (s *Scaler) trying(once bool) *Scaler {
 	if !once {
 		return s
 	}
-	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds, Metrics: s.Metrics}
+	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Programs: s.Programs, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds, Metrics: s.Metrics}
 }
 
 // Retry calls do until it succeeds, as an update is tried again: if the stack is locked or the backend is out of reach.
@@ -286,6 +282,12 @@ func (s *Scaler) decide(ctx context.Context, snap *scale.Snapshot, o Order) (p s
 	if len(snap.Busy) > 0 {
 		return p, nil, &scale.LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
 	}
+	if snap.FileMissing && s.Programs != nil && !s.Programs.IsSynced(snap) {
+		if err := s.Programs.SyncProgram(ctx, snap, s.Observe); err != nil {
+			return p, nil, err
+		}
+		return p, nil, &scale.StaleError{What: "the configuration file has come with the program that is deployed"}
+	}
 	if err := s.checkConfigFile(snap); err != nil {
 		return p, nil, err
 	}
@@ -316,7 +318,7 @@ func (s *Scaler) plan(ctx context.Context, snap *scale.Snapshot, o Order) (_ sca
 	if o.settle != nil {
 		return s.provedSettlement(ctx, snap, o.settle)
 	}
-	p, err := s.decideOnProof(ctx, snap, true, func() scale.Plan { return scale.MakePlan(snap, o.Intents, s.Now()) })
+	p, err := s.decideOnProof(ctx, snap, true, s.syncLocked(ctx, snap), func() scale.Plan { return scale.MakePlan(snap, o.Intents, s.Now()) })
 	if err != nil {
 		return p, err
 	}

@@ -18,7 +18,7 @@ func (s *Scaler) provedSettlement(ctx context.Context, snap *scale.Snapshot, poo
 	if len(p.Moves) == 0 {
 		return p, nil
 	}
-	proof, err := s.proofOf(ctx, snap, p.Change.Pools, true)
+	proof, err := s.proofOf(ctx, snap, p.Change.Pools, true, s.syncLocked(ctx, snap))
 	if err != nil {
 		return p, err
 	}

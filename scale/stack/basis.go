@@ -53,9 +53,13 @@ const mostFiles = 20_000
 
 // basis looks at all of it now, for an update that makes the change.
 func (s *Stack) basis(change scale.Change) (basis, error) {
+	at := s.program()
+	if at == nil {
+		return basis{}, errNoProgram
+	}
 	output := s.output()
-	files, err := programFiles(s.project.Dir, output)
-	if dir := s.project.ProgramDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), s.project.Dir+string(filepath.Separator)) {
+	files, err := programFiles(at.project.Dir, output)
+	if dir := at.project.ProgramDir(); err == nil && !strings.HasPrefix(dir+string(filepath.Separator), at.project.Dir+string(filepath.Separator)) {
 		var others map[string]string
 		if others, err = programFiles(dir, output); err == nil {
 			for path, mark := range others {
@@ -72,18 +76,18 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 		if own == s.dir.Path {
 			continue
 		}
-		if own, err := filepath.Rel(s.project.Dir, own); err == nil {
+		if own, err := filepath.Rel(at.project.Dir, own); err == nil {
 			maps.DeleteFunc(files, func(path, _ string) bool {
 				return path == own || strings.HasPrefix(path, own+string(filepath.Separator))
 			})
 		}
 	}
-	config, err := s.file.WithoutCounts(change)
+	config, err := at.file.WithoutCounts(change)
 	if err != nil {
 		return basis{}, err
 	}
 	sum := sha256.New()
-	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", s.project.Commit(), config, fileMark(s.command.Path), s.plugins.digest())
+	_, _ = fmt.Fprintf(sum, "%s\n%q\n%s\n%s\n", at.project.Commit(), config, fileMark(s.command.Path), s.plugins.digest())
 	for _, variable := range lastingEnvironment() {
 		_, _ = fmt.Fprintf(sum, "%q\n", variable)
 	}

@@ -20,7 +20,7 @@ func (s *Stack) left() (ended []*statedir.Record, busy []scale.LockHolder) {
 		switch {
 		case r.HasEnded():
 			ended = append(ended, r)
-		case !process.IsGate(s.file.CopyIn(r.Dir)):
+		case !process.IsGate(s.copyIn(r.Dir)):
 			busy = append(busy, scale.LockHolder{User: userName(), Host: r.Host, PID: r.PID, Since: r.Started})
 		}
 	}

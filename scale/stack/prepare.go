@@ -23,8 +23,10 @@ import (
 // engineProcess is an engine that was started for an update.
 type engineProcess struct {
 	change scale.Change
-	record *statedir.Record
-	child  *cli.Invocation
+	// program is what it runs.
+	program *place
+	record  *statedir.Record
+	child   *cli.Invocation
 	// gate keeps the configuration from it; nil if it has the configuration.
 	gate *process.Gate
 	// sentry watches over it until it has been looked at under its lock; nil where there can be none.
@@ -41,7 +43,8 @@ type prepared struct {
 // update's time, and then goes on beside the reading of the stack. The engine waits before it has locked anything.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
-	if change.ID == "" || len(change.Pools) == 0 || strings.HasSuffix(s.file.Path, ".json") {
+	at := s.program()
+	if change.ID == "" || len(change.Pools) == 0 || at == nil || strings.HasSuffix(at.file.Path, ".json") {
 		return func() {}
 	}
 	e, err := s.launch(change, true)
@@ -71,13 +74,16 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 // error, because its cause may have passed.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
-		if e.isFor(change) && process.IsAlive(e.record.PID) && s.admit(e) == nil {
+		if e.isFor(change) && e.runs(s.program()) && process.IsAlive(e.record.PID) && s.admit(e) == nil {
 			return e, nil
 		}
 		e.end()
 	}
 	return s.launch(change, false)
 }
+
+// runs says whether what the engine runs is the program at a place.
+func (e *engineProcess) runs(at *place) bool { return at != nil && at.project == e.program.project }
 
 // isFor says whether the engine makes the change, whichever reading it was decided on, and whether it was proved by
 // then or not.
@@ -89,11 +95,15 @@ func (e *engineProcess) isFor(change scale.Change) bool {
 
 // launch makes the record of an update and starts its engine. A gated engine waits for its configuration.
 func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err error) {
+	at := s.program()
+	if at == nil {
+		return nil, errNoProgram
+	}
 	r, err := s.dir.NewRecord(change.ID, change.Pools, change.Unsettled...)
 	if err != nil {
 		return nil, err
 	}
-	e := &engineProcess{change: change, record: r}
+	e := &engineProcess{change: change, program: at, record: r}
 	defer func() {
 		if err != nil {
 			e.end()
@@ -101,11 +111,11 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	}()
 	var inherits []*os.File
 	if gated {
-		if e.gate, err = process.NewGate(s.file.CopyIn(r.Dir)); err == nil {
+		if e.gate, err = process.NewGate(at.file.CopyIn(r.Dir)); err == nil {
 			inherits = e.gate.Files()
 		}
 	} else {
-		err = s.file.CopyTo(r.Dir, change)
+		err = at.file.CopyTo(r.Dir, change)
 	}
 	if err != nil {
 		return nil, err
@@ -114,7 +124,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 		args: []string{"up", "--yes", "--skip-preview", "--message", change.Message, "--exec-agent", agent(change.ID, change)},
 		dir:  r.Dir,
 		call: cli.Call{Tie: r.Tie(), Files: inherits, Started: r.Begin},
-	}, change)
+	}, at, change)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +135,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 
 // admit lets a waiting engine have its configuration.
 func (s *Stack) admit(e *engineProcess) error {
-	config, err := s.file.ForChange(e.change)
+	config, err := e.program.file.ForChange(e.change)
 	if err != nil {
 		return err
 	}
@@ -157,9 +167,9 @@ type operation struct {
 	call cli.Call
 }
 
-// start starts the engine on a change.
-func (s *Stack) start(op operation, change scale.Change) (*cli.Invocation, error) {
-	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", s.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, statedir.EventFile),
+// start starts the engine on a change, with the program that is at a place.
+func (s *Stack) start(op operation, at *place, change scale.Change) (*cli.Invocation, error) {
+	args := append(slices.Clone(op.args), "--stack", s.Name(), "--config-file", at.file.CopyIn(op.dir), "--event-log", filepath.Join(op.dir, statedir.EventFile),
 		"--suppress-outputs", "--suppress-progress")
 	for _, target := range change.Targets {
 		args = append(args, "--target", target)
@@ -173,7 +183,7 @@ func (s *Stack) start(op operation, change scale.Change) (*cli.Invocation, error
 	if n := s.options.parallel(); n > 0 {
 		args = append(args, "--parallel", configfile.JSON(n))
 	}
-	op.call.Dir, op.call.Env = s.project.Dir, []string{"PULUMI_DEBUG_COMMANDS=true"}
+	op.call.Dir, op.call.Env = at.project.Dir, append([]string{"PULUMI_DEBUG_COMMANDS=true"}, s.elsewhere(at)...)
 	return s.command.Start(op.call, args...)
 }
 

@@ -35,7 +35,7 @@ type keptProof statedir.KeptProof
 // Proof is what is proved of the stack as it was read.
 func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	now, err := s.basis(snap.Unchanged())
-	if errors.Is(err, errManyFiles) {
+	if errors.Is(err, errManyFiles) || errors.Is(err, errNoProgram) {
 		return &scale.Proof{}, nil // this costs a preview each time
 	}
 	if err != nil {

@@ -223,7 +223,12 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	if err != nil {
 		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}
-	snap.FileMissing, snap.Commit = doc == nil, s.project.Commit()
+	snap.FileMissing, snap.Synced = doc == nil, s.source != nil
+	if s.source != nil {
+		snap.Commit = s.source.Commit()
+		return nil // the engine gets the file that belongs to the program
+	}
+	snap.Commit = s.project.Commit()
 	if _, snap.ConfigDiffers, err = s.file.AsDeployed(doc, snap.Config, snap.Rules); err != nil {
 		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
 	}

@@ -39,6 +39,13 @@ type Options struct {
 	KeepRules bool
 	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last one.
 	Afresh bool
+	// Source makes what keeps the program that is deployed, for a stack in a program's directory. If it is nil, the
+	// engine runs the program in Dir.
+	Source func(dir, stack string) Source
+	// Managed says that Dir is nobody's checkout, but one of the Source's. The stack's configuration file is then kept
+	// in its own folder in the state directory, as the program that is deployed has it, with the counts that were
+	// scaled to.
+	Managed bool
 }
 
 // BackendTimeout is what suits most backends: the CLI reads a stack in seconds, and a gateway gives up after a minute.
@@ -65,14 +72,19 @@ type Stack struct {
 	proofs   proofs
 	plugins  pluginFolders
 	storage  keptElsewhere
+	// source keeps the program that is deployed, and kept is where that is, nil if it is nowhere yet. If source is nil,
+	// the engine runs the program in the stack's directory.
+	source Source
+	kept   atomic.Pointer[place]
 	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
 	// there is nothing.
 	last atomic.Pointer[scale.Snapshot]
 }
 
 var (
-	_ scale.Stack      = (*Stack)(nil)
-	_ scale.HoldKeeper = (*Stack)(nil)
+	_ scale.Stack         = (*Stack)(nil)
+	_ scale.HoldKeeper    = (*Stack)(nil)
+	_ scale.ProgramKeeper = (*Stack)(nil)
 )
 
 // Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
@@ -101,6 +113,9 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		return nil, err
 	}
 	s.file.StateDir, s.file.FormerDir = s.dir.Home(), s.dir.Path
+	if err := s.openSource(); err != nil {
+		return nil, err
+	}
 	s.last.Store(s.dir.Recall())
 	return s, nil
 }

@@ -24,10 +24,14 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := s.file.CopyTo(dir, change); err != nil {
+	at := s.program()
+	if at == nil {
+		return nil, errNoProgram
+	}
+	if err := at.file.CopyTo(dir, change); err != nil {
 		return nil, err
 	}
-	child, err := s.start(operation{args: []string{"preview", "--save-plan", filepath.Join(dir, planFile)}, dir: dir}, change)
+	child, err := s.start(operation{args: []string{"preview", "--save-plan", filepath.Join(dir, planFile)}, dir: dir}, at, change)
 	if err != nil {
 		return nil, err
 	}

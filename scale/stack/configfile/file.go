@@ -48,6 +48,11 @@ func (f File) Counts(rules scale.Rules) (map[string]*string, error) {
 	if err != nil {
 		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err}
 	}
+	return f.CountsIn(doc, rules)
+}
+
+// CountsIn is Counts for another edition of the file.
+func (f File) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error) {
 	var content struct {
 		Config map[string]any `yaml:"config"`
 	}

@@ -1,0 +1,134 @@
+package scale
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Deploy is the newest successful update that is no scaling of ours: somebody's own `pulumi up`.
+type Deploy struct {
+	// Head is the [Update.Head] of the update, and At when it ended.
+	Head string    `json:"head"`
+	At   time.Time `json:"at"`
+	// Commit is the commit that it was run from, as the backend has it; empty if it was run outside of a repository.
+	// Dirty says that there were changes that were not committed.
+	Commit string `json:"commit,omitempty"`
+	Dirty  bool   `json:"dirty"`
+}
+
+// shortCommit is how much of a commit's hash is shown.
+const shortCommit = 10
+
+func (d Deploy) String() string {
+	switch {
+	case d.Commit == "":
+		return "no known commit"
+	case d.Dirty:
+		return "commit " + Abbreviate(d.Commit) + " with changes that were not committed"
+	}
+	return "commit " + Abbreviate(d.Commit)
+}
+
+// Abbreviate is the beginning of a commit's hash, for people.
+func Abbreviate(commit string) string { return commit[:min(len(commit), shortCommit)] }
+
+// Program tells how the program of this checkout, with its configuration, compares with what was deployed.
+type Program struct {
+	// Deploy is the newest successful update that is no scaling of ours; nil if the part of the history that was read
+	// has none. Commit is the commit that the program's directory is at; empty outside of a repository. Synced says that
+	// this directory follows the deploys: see [ProgramKeeper].
+	Deploy *Deploy
+	Commit string
+	Synced bool
+	// ConfigDiffers are the keys whose values in the configuration file are not those of the last successful update.
+	// The rules' own keys are not among them.
+	ConfigDiffers []string
+	// FileMissing says that there is no configuration file.
+	FileMissing bool
+}
+
+// Remarks say what differs, in sentences for people, with the path of the configuration file; none if nothing does.
+func (p Program) Remarks(file string) []string {
+	var out []string
+	if p.isOfOtherCommit() && !p.Synced {
+		out = append(out, fmt.Sprintf("the stack was deployed from %s, and this checkout is at commit %s", p.Deploy, Abbreviate(p.Commit)))
+	}
+	if p.FileMissing {
+		out = append(out, file+" is missing: nothing can be scaled without the stack's configuration")
+	}
+	if len(p.ConfigDiffers) > 0 && !p.FileMissing {
+		out = append(out, fmt.Sprintf("%s differs from the last successful update in %s: a scaling uses what was deployed, and leaves the file's values to somebody's `pulumi up`",
+			file, strings.Join(p.ConfigDiffers, ", ")))
+	}
+	return out
+}
+
+// isOfOtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as
+// both are known.
+func (p Program) isOfOtherCommit() bool {
+	return p.Deploy != nil && p.Deploy.Commit != "" && p.Commit != "" && p.Deploy.Commit != p.Commit
+}
+
+// Remarked says that the way in which the program or its configuration compares with what was deployed has changed; see
+// [Program.Remarks].
+type Remarked struct{ Remarks []string }
+
+func (Remarked) IsEvent() {}
+
+// ProgramKeeper is a [Stack] that keeps the program that is deployed, in a place of its own, and has the engine run that
+// one, whatever is checked out elsewhere.
+type ProgramKeeper interface {
+	// SyncProgram brings the program to the commit of the last deploy, and prepares it. The caller holds the stack's
+	// Lock. The error is a [*ProgramError] if the program that is deployed cannot be had, or that of ctx.
+	SyncProgram(ctx context.Context, snap *Snapshot, observe Observe) error
+	// IsSynced says, without asking anybody, that the program is at the commit of the last deploy.
+	IsSynced(snap *Snapshot) bool
+}
+
+// ProgramError says that the program that is deployed cannot be had. Another one must not run: it would bring along
+// what nobody has deployed.
+type ProgramError struct {
+	// Reason says why, for people. It holds no credentials.
+	Reason string
+	// Err is what the reason is about; nil if there is nothing else to say.
+	Err error
+}
+
+func (e *ProgramError) Error() string {
+	return "the program that is deployed cannot be had: " + e.Reason
+}
+func (e *ProgramError) Unwrap() error { return e.Err }
+
+// Refuse is what a proof says if the program cannot be had: no pool can be scaled.
+func (e *ProgramError) Refuse(snap *Snapshot, pools []string) *Proof {
+	out := &Proof{Head: snap.Head, Pools: make(map[string]PoolProof, len(pools))}
+	for _, pool := range pools {
+		out.Pools[pool] = PoolProof{Pending: []PendingChange{{Op: OpProgram, Name: e.Reason}}}
+	}
+	return out
+}
+
+type (
+	// ProgramMoving says that the program that the engine runs is being brought to another commit.
+	ProgramMoving struct{ From, To string }
+	// ProgramPreparing says that the program is being prepared by a command, such as one that installs its packages.
+	ProgramPreparing struct{ Command string }
+	// ProgramMoved says that it is there and prepared, and how long that took.
+	ProgramMoved struct {
+		From, To string
+		Took     time.Duration
+	}
+	// ProgramEdited says that somebody had edited files of the program that is kept, and that their edits have been set
+	// aside, as a commit of that name in the clone.
+	ProgramEdited struct {
+		Files []string
+		Ref   string
+	}
+)
+
+func (ProgramMoving) IsEvent()    {}
+func (ProgramPreparing) IsEvent() {}
+func (ProgramMoved) IsEvent()     {}
+func (ProgramEdited) IsEvent()    {}

@@ -1,0 +1,74 @@
+package scaler
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// needProof are those of some pools that are not scaled without a proof. If the program that is deployed is kept, these
+// are all that have a rule: each of them needs that program.
+func (s *Scaler) needProof(snap *scale.Snapshot, pools []string) []string {
+	if s.Programs == nil {
+		return snap.NeedProof(pools)
+	}
+	out := slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { _, known := snap.Rules[pool]; return !known })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// syncLocked is for a caller that holds the lock: it brings the program to what is deployed. It is nil if the program is
+// that of the stack's directory.
+func (s *Scaler) syncLocked(ctx context.Context, snap *scale.Snapshot) func() error {
+	if s.Programs == nil {
+		return nil
+	}
+	return func() error { return s.Programs.SyncProgram(ctx, snap, s.Observe) }
+}
+
+// syncIfFree brings the program to what is deployed, unless somebody else is at work in the directory: then free is
+// false.
+func (s *Scaler) syncIfFree(ctx context.Context, snap *scale.Snapshot) (err error, free bool) {
+	unlock, free, err := s.Stack.TryLock()
+	if err != nil || !free {
+		return err, err != nil
+	}
+	defer unlock()
+	return s.Programs.SyncProgram(ctx, snap, s.Observe), true
+}
+
+// syncUnlocked brings the program to what is deployed, if it is not there, and waits for the lock.
+func (s *Scaler) syncUnlocked(ctx context.Context, snap *scale.Snapshot) error {
+	if s.Programs == nil || s.Programs.IsSynced(snap) {
+		return nil
+	}
+	unlock, err := s.Stack.Lock(ctx, s.Observe)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.Programs.SyncProgram(ctx, snap, s.Observe)
+}
+
+// readToPreview reads the stack for a preview, and brings the program to what is deployed. Why that is not possible is
+// returned as refused, since it is a matter of the decision.
+func (s *Scaler) readToPreview(ctx context.Context) (snap *scale.Snapshot, refused error, err error) {
+	if snap, err = s.Stack.Read(ctx); err != nil {
+		return nil, nil, err
+	}
+	refused = s.syncUnlocked(ctx, snap)
+	if refused != nil && !scale.IsA[*scale.ProgramError](refused) {
+		return nil, nil, refused
+	}
+	if snap.FileMissing && s.Programs != nil && refused == nil { // it may have come with the program
+		if snap, err = s.Stack.Read(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err = s.checkConfigFile(snap); err != nil {
+		return nil, nil, err
+	}
+	snap, err = s.AsOfNow(snap)
+	return snap, refused, err
+}

@@ -1,0 +1,238 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/natefinch/atomic"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
+	"github.com/pulumiscale/pulumiscale/scale/stack/files"
+	"github.com/pulumiscale/pulumiscale/scale/stack/project"
+)
+
+// Source keeps the program that is deployed, in a directory of its own.
+type Source interface {
+	// Dir is the program's directory. It need not be there yet.
+	Dir() string
+	// Commit is the commit that the directory is at, found without a process; empty if there is none.
+	Commit() string
+	// Sync brings the directory to a commit and prepares the program. It calls moving before it changes anything there,
+	// if it does. The error says for people why that cannot be done, without credentials, or is that of ctx.
+	Sync(ctx context.Context, commit string, moving func(), observe scale.Observe) error
+	// Read reads a file of the commit that the directory is at, by its path in the directory. The error is
+	// [fs.ErrNotExist] if there is none.
+	Read(ctx context.Context, path string) ([]byte, error)
+}
+
+// place is where a program is, with the configuration file that belongs to it.
+type place struct {
+	project *project.Project
+	file    configfile.File
+}
+
+// errNoProgram says that the program that is deployed has not been brought here yet.
+var errNoProgram = errors.New("the program that is deployed is not here yet")
+
+// program is what the engine runs; nil if it is not there yet.
+func (s *Stack) program() *place {
+	if s.source != nil {
+		return s.kept.Load()
+	}
+	return &place{project: s.project, file: s.file}
+}
+
+// copyIn is the path of the private copy of the configuration in an update's folder.
+func (s *Stack) copyIn(dir string) string {
+	if at := s.program(); at != nil {
+		return at.file.CopyIn(dir)
+	}
+	return s.file.CopyIn(dir)
+}
+
+// openSource finds the program that is kept, if one was kept before.
+func (s *Stack) openSource() error {
+	if s.options.Source == nil {
+		return nil
+	}
+	s.source = s.options.Source(s.project.Dir, s.name)
+	if s.options.Managed {
+		s.file.Path = filepath.Join(s.dir.Home(), filepath.Base(s.file.Path))
+	}
+	if s.source.Commit() == "" {
+		return nil
+	}
+	if err := s.findProgram(); err != nil {
+		s.kept.Store(nil) // it is brought here anew
+	}
+	return nil
+}
+
+// findProgram finds the program at its place, with its own project file and configuration. A stack whose configuration
+// is in no commit has it where it was.
+func (s *Stack) findProgram() error {
+	found, err := project.Find(s.source.Dir())
+	if err != nil {
+		return err
+	}
+	if found.Name != s.project.Name {
+		return &scale.SetupError{Problem: "the program that is deployed is of project " + string(found.Name) + ", and not of " + string(s.project.Name)}
+	}
+	file := configfile.File{Path: found.ConfigFile(s.name), Project: found.Project}
+	if !files.IsFile(file.Path) {
+		file.Path = s.file.Path
+	}
+	s.kept.Store(&place{project: found, file: file})
+	return nil
+}
+
+// elsewhere are the variables that an engine needs whose program is not in the stack's directory: a backend in a folder
+// may be named by its path from there.
+func (s *Stack) elsewhere(at *place) []string {
+	address := s.project.BackendURL()
+	dir, isFolder := s.project.BackendFolder(address)
+	if at.project.Dir == s.project.Dir || !isFolder {
+		return nil
+	}
+	if rest := strings.TrimPrefix(address, "file://"); strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "~") {
+		return nil
+	}
+	return []string{"PULUMI_BACKEND_URL=file://" + filepath.ToSlash(dir)}
+}
+
+// IsSynced says whether the program is at the commit of the last deploy.
+func (s *Stack) IsSynced(snap *scale.Snapshot) bool {
+	return s.source == nil || s.program() != nil && snap.Deploy != nil && snap.Deploy.Commit != "" && snap.Deploy.Commit == s.source.Commit()
+}
+
+// SyncProgram brings the program to the commit of the last deploy.
+func (s *Stack) SyncProgram(ctx context.Context, snap *scale.Snapshot, observe scale.Observe) error {
+	if s.source == nil {
+		return nil
+	}
+	deploy, updates, err := s.lastDeploy(ctx, snap)
+	if err != nil {
+		return err
+	}
+	if deploy == nil || deploy.Commit == "" {
+		return &scale.ProgramError{Reason: "the stack's history tells no commit of its last deploy: deploy from a git checkout"}
+	}
+	from, started := s.source.Commit(), time.Now()
+	moved := s.program() == nil
+	err = s.source.Sync(ctx, deploy.Commit, func() {
+		moved = true
+		s.prepared.take(nil).end() // it has been started with another program
+		s.kept.Store(nil)
+		observe(scale.ProgramMoving{From: from, To: deploy.Commit})
+	}, observe)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil && moved {
+		err = s.findProgram()
+	}
+	if err == nil {
+		err = s.explainDirt(ctx, snap.Rules, deploy, updates)
+	}
+	if err == nil && s.options.Managed {
+		err = s.takeConfigFile(ctx, deploy.Commit)
+	}
+	if err != nil {
+		return programError(err)
+	}
+	if moved {
+		observe(scale.ProgramMoved{From: from, To: deploy.Commit, Took: time.Since(started)})
+	}
+	return nil
+}
+
+func programError(err error) error {
+	if scale.IsA[*scale.ProgramError](err) {
+		return err
+	}
+	return &scale.ProgramError{Reason: err.Error(), Err: err}
+}
+
+// lastDeploy is the newest deploy, with updates of which it is one. It reads the whole history if there is none in what
+// was read.
+func (s *Stack) lastDeploy(ctx context.Context, snap *scale.Snapshot) (*scale.Deploy, []scale.Update, error) {
+	if snap.Deploy != nil && slices.ContainsFunc(snap.Updates, func(u scale.Update) bool { return u.Head == snap.Deploy.Head }) || snap.Complete {
+		return snap.Deploy, snap.Updates, nil
+	}
+	entries, _, err := s.readHistory(ctx, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	updates, err := s.updates(entries, snap.Rules)
+	return deployOf(entries), updates, err
+}
+
+// explainDirt refuses a deploy from a checkout with changes that were not committed, unless these are the counts that
+// were scaled to: `pulumiscale restore` writes them into the configuration file before a deploy. Whatever else may have
+// been changed, the proof shows.
+func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scale.Deploy, updates []scale.Update) error {
+	if !deploy.Dirty {
+		return nil
+	}
+	at := s.program()
+	committed, err := s.committedFile(ctx, at)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	counts, err := at.file.CountsIn(committed, rules)
+	if err != nil {
+		return err
+	}
+	for _, u := range updates {
+		if u.Head != deploy.Head {
+			continue
+		}
+		for pool := range rules {
+			if was, is := counts[pool], u.Values[pool]; (was == nil) != (is == nil) || was != nil && *was != *is {
+				return nil
+			}
+		}
+	}
+	return &scale.ProgramError{Reason: "the stack was deployed from " + deploy.String() + ": deploy from a clean checkout"}
+}
+
+// committedFile is the configuration file as the program's commit has it.
+func (s *Stack) committedFile(ctx context.Context, at *place) ([]byte, error) {
+	path, err := filepath.Rel(at.project.Dir, at.project.ConfigFile(s.name))
+	if err != nil {
+		return nil, err
+	}
+	return s.source.Read(ctx, filepath.ToSlash(path))
+}
+
+// takeConfigFile takes the configuration file of the program that is deployed for the stack's own, once for each commit.
+func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
+	if taken, err := os.ReadFile(s.takenFrom()); err == nil && string(taken) == commit && files.IsFile(s.file.Path) {
+		return nil
+	}
+	text, err := s.committedFile(ctx, s.program())
+	if errors.Is(err, fs.ErrNotExist) {
+		return &scale.ProgramError{Reason: "it has no " + filepath.Base(s.program().project.ConfigFile(s.name)) + ", and with that no configuration of the stack"}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.dir.Make(); err != nil {
+		return err
+	}
+	if err := atomic.WriteFile(s.file.Path, bytes.NewReader(text)); err != nil {
+		return err
+	}
+	return atomic.WriteFile(s.takenFrom(), strings.NewReader(commit))
+}
+
+// takenFrom is the file that says from which commit the configuration file was taken.
+func (s *Stack) takenFrom() string { return s.file.Path + ".commit" }
