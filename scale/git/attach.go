@@ -1,0 +1,92 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// attach makes the folder a worktree of the clone, at a commit and without its files. It does so too for a folder that
+// was one and of which the clone knows nothing any more: what is installed there stays. So git adds the worktree under
+// another name, and then it gets this one. A folder with files that never was a worktree of ours is refused.
+func (w *Worktree) attach(ctx context.Context, commit string) (about string, err error) {
+	if err := w.refuseForeign(); err != nil {
+		return "", err
+	}
+	r := w.repository
+	ctx, unlock, err := r.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if err := r.forget(w.dir); err != nil {
+		return "", fmt.Errorf("forget the worktree that was there: %w", err)
+	}
+	if err := os.MkdirAll(w.dir, 0o700); err != nil {
+		return "", err
+	}
+	temp, err := os.MkdirTemp(r.dir, temporary)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(temp) }()
+	added := filepath.Join(temp, filepath.Base(w.dir))
+	if _, err := r.local(ctx, "worktree", "add", "--no-checkout", "--detach", "--force", added, commit); err != nil {
+		return "", err
+	}
+	pointer, err := os.ReadFile(filepath.Join(added, ".git"))
+	if err != nil {
+		return "", err
+	}
+	about = filepath.FromSlash(strings.TrimPrefix(firstLine(pointer), "gitdir: "))
+	// From here on the clone names the folder; a kill before the next step leaves a pair of which one half is missing,
+	// and it is forgotten next time.
+	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(filepath.ToSlash(filepath.Join(w.dir, ".git"))+"\n")); err != nil {
+		return "", err
+	}
+	return about, writeWhole(filepath.Join(w.dir, ".git"), pointer)
+}
+
+// refuseForeign refuses a folder that has files and is no worktree of this clone.
+func (w *Worktree) refuseForeign() error {
+	if _, is := w.pointer(); is {
+		return nil
+	}
+	entries, err := os.ReadDir(w.dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".git.") && e.Type().IsRegular() { // of a kill while .git was written
+			continue
+		}
+		return fmt.Errorf("the folder has files, and is no worktree of %s; remove it, or name another one", w.repository.git)
+	}
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+// forget removes what the clone knows about a worktree in a folder, and about those whose making was cut short. The
+// caller has the clone's lock.
+func (r *Repository) forget(dir string) error {
+	folder := filepath.Join(r.git, "worktrees")
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		if os.IsNotExist(err) {
+			return nil
+		}
+		return err
+	}
+	for _, e := range entries {
+		about := filepath.Join(folder, e.Name())
+		at := readLine(filepath.Join(about, "gitdir"))
+		unfinished := at == "" || strings.HasPrefix(filepath.Base(filepath.Dir(filepath.Dir(at))), temporary)
+		if unfinished || isSame(at, filepath.Join(dir, ".git")) {
+			if err := os.RemoveAll(about); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Root is the folder of the repository to which a folder belongs, and the folder's path in it, with slashes; "" is the
+// root itself. The error says what git said if there is none.
+func Root(ctx context.Context, dir string) (root, prefix string, err error) {
+	out, err := inCheckout(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix")
+	if err != nil {
+		return "", "", fmt.Errorf("find the repository of %s: %w", dir, err)
+	}
+	root, prefix, _ = strings.Cut(out, "\n")
+	prefix, _, _ = strings.Cut(prefix, "\n")
+	return filepath.FromSlash(root), strings.TrimSuffix(prefix, "/"), nil
+}
+
+// Remote is the URL of a checkout's remote: that of the current branch's upstream, or else origin, or else the only one.
+// It may hold credentials. A relative path is made absolute.
+func Remote(ctx context.Context, checkout string) (url string, err error) {
+	root, _, err := Root(ctx, checkout)
+	if err != nil {
+		return "", err
+	}
+	name, err := remoteName(ctx, root)
+	if err != nil {
+		return "", err
+	}
+	if url, err = inCheckout(ctx, root, "remote", "get-url", name); err != nil {
+		return "", fmt.Errorf("read the URL of the remote %s of %s: %w", name, root, err)
+	}
+	url = firstLine([]byte(url))
+	if !strings.Contains(url, ":") && !filepath.IsAbs(url) {
+		url = filepath.Join(root, filepath.FromSlash(url))
+	}
+	return url, nil
+}
+
+func remoteName(ctx context.Context, root string) (string, error) {
+	out, err := inCheckout(ctx, root, "remote")
+	if err != nil {
+		return "", fmt.Errorf("list the remotes of %s: %w", root, err)
+	}
+	names := strings.Fields(out)
+	branch, _ := inCheckout(ctx, root, "symbolic-ref", "--quiet", "--short", "HEAD") // a detached HEAD has none
+	upstream, _ := inCheckout(ctx, root, "config", "--get", "branch."+firstLine([]byte(branch))+".remote")
+	for _, wanted := range []string{firstLine([]byte(upstream)), "origin"} {
+		for _, name := range names {
+			if name == wanted {
+				return name, nil
+			}
+		}
+	}
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	return "", fmt.Errorf("the repository %s has %d remotes, and none of them is called origin", root, len(names))
+}
+
+// inCheckout runs git in a folder that is nobody's clone of ours, and changes nothing there.
+func inCheckout(ctx context.Context, dir string, args ...string) (string, error) {
+	out, err := execute(ctx, call{args: args, dir: dir}, environment(), (*Repository)(nil).removeCredentials)
+	return string(out), err
+}

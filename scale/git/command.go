@@ -1,0 +1,176 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// afterEnd is how long a command that was told to end may take for that.
+const afterEnd = 2 * time.Second
+
+// errSilent is the cause of the end of a command that said nothing for too long.
+var errSilent = errors.New("it was silent for too long")
+
+// call is one run of git.
+type call struct {
+	// args are what follows "git", the subcommand first.
+	args []string
+	// dir is where it runs; "" is the clone.
+	dir   string
+	input io.Reader
+	// env is added to the environment.
+	env []string
+	// silence is how long it may say nothing; 0 is for ever, or until the context ends.
+	silence time.Duration
+}
+
+// settings go before each subcommand. Nothing goes on in the background, and no hook of people's is run: a hook is for
+// their work, and a program's packages may have brought one along.
+func settings() []string {
+	return []string{
+		"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
+		"-c", "advice.detachedHead=false", "-c", "color.ui=false", "-c", "fetch.writeCommitGraph=false",
+		"-c", "submodule.recurse=false", "-c", "core.quotePath=false",
+	}
+}
+
+// local runs git in the clone, and returns what it prints.
+func (r *Repository) local(ctx context.Context, args ...string) ([]byte, error) {
+	return r.run(ctx, call{args: args})
+}
+
+// remote runs a git that asks the remote, which must not be silent for longer than the timeout.
+func (r *Repository) remote(ctx context.Context, args ...string) ([]byte, error) {
+	return r.run(ctx, call{args: args, silence: r.options.Timeout})
+}
+
+// line is the first line of what git prints in the clone.
+func (r *Repository) line(ctx context.Context, args ...string) (string, error) {
+	out, err := r.local(ctx, args...)
+	return firstLine(out), err
+}
+
+func firstLine(out []byte) string {
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSuffix(line, "\r")
+}
+
+// run runs git. The error is a [*CommandError], or says that there is no git, or is that of ctx if it has ended.
+func (r *Repository) run(ctx context.Context, c call) ([]byte, error) {
+	if c.dir == "" {
+		c.dir = r.git
+		if c.args[0] == "init" {
+			c.dir = r.dir
+		}
+	}
+	return execute(ctx, c, r.environment(), r.removeCredentials)
+}
+
+// execute runs git with an environment, and takes out of its texts what clean takes out.
+func execute(ctx context.Context, c call, env []string, clean func(string) string) ([]byte, error) {
+	within, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	alive := newWatch(c.silence, func() { end(errSilent) })
+	defer alive.stop()
+	cmd := exec.CommandContext(within, "git", append(settings(), c.args...)...) //nolint:gosec // the caller has made the arguments
+	cmd.Dir, cmd.Stdin = c.dir, c.input
+	cmd.Env = slices.Concat(env, c.env)
+	cmd.ExtraFiles = inheritedFiles(ctx)
+	cmd.WaitDelay = afterEnd
+	separate(cmd)
+	var out, told bytes.Buffer
+	cmd.Stdout, cmd.Stderr = alive.over(&out), alive.over(&told)
+	err := cmd.Run()
+	if within.Err() != nil {
+		endGroup(cmd)
+	}
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay) && within.Err() == nil: // a daemon of git's has the streams
+		return out.Bytes(), nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("git %s: %w", c.args[0], context.Cause(ctx))
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, fmt.Errorf("run git: %w", err)
+	case errors.Is(context.Cause(within), errSilent):
+		err = fmt.Errorf("%w (%s)", errSilent, c.silence)
+	}
+	return nil, &CommandError{
+		Command: c.args[0], Output: clean(withoutProgress(told.String())), Err: err, stdout: clean(out.String()),
+	}
+}
+
+// withoutProgress is what git says without the lines that it writes over and over, and at most the last 8 KB of it.
+func withoutProgress(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimRight(strings.TrimSuffix(line, "\x1b[K"), " \r\t") // what clears the rest of a line
+		if last := strings.LastIndexByte(line, '\r'); last >= 0 {
+			line = line[last+1:]
+		}
+		if line != "" && !isProgress(line) {
+			lines = append(lines, line)
+		}
+	}
+	text = strings.Join(lines, "\n")
+	const most = 8 << 10
+	return text[max(0, len(text)-most):]
+}
+
+// isProgress says whether a line counts objects.
+func isProgress(line string) bool {
+	line = strings.TrimPrefix(line, "remote: ")
+	for _, start := range []string{
+		"Enumerating objects:", "Counting objects:", "Compressing objects:", "Receiving objects:", "Resolving deltas:",
+		"Writing objects:", "Unpacking objects:", "Updating files:", "Delta compression using", "Total ", "Filtering content:",
+	} {
+		if strings.HasPrefix(line, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// watch ends a command that says nothing for too long. Streams begin the time anew; the timer's own lock guards it.
+type watch struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	limit time.Duration
+}
+
+func newWatch(limit time.Duration, end func()) *watch {
+	w := &watch{limit: limit}
+	if limit > 0 {
+		w.timer = time.AfterFunc(limit, end)
+	}
+	return w
+}
+
+func (w *watch) over(to io.Writer) io.Writer { return watched{w, to} }
+
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+type watched struct {
+	watch *watch
+	to    io.Writer
+}
+
+func (s watched) Write(p []byte) (int, error) {
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if s.watch.timer != nil {
+		s.watch.timer.Reset(s.watch.limit)
+	}
+	return s.to.Write(p)
+}

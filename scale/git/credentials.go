@@ -1,0 +1,98 @@
+package git
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// WithoutCredentials is a remote's URL without a password, and without the name beside it, or a name that is a token.
+// The user of ssh, such as git@, stays: it is no secret, and without it the URL is another one. What is no URL stays as
+// it is.
+func WithoutCredentials(remote string) string {
+	scheme, rest, is := strings.Cut(remote, "://")
+	if !is {
+		return remote // a path, or host:path of ssh, which has no place for a password
+	}
+	authority, path, slash := strings.Cut(rest, "/")
+	at := strings.LastIndex(authority, "@")
+	if at < 0 {
+		return remote
+	}
+	user, _, _ := strings.Cut(authority[:at], ":")
+	authority = authority[at+1:]
+	if strings.HasSuffix(strings.ToLower(scheme), "ssh") {
+		authority = user + "@" + authority
+	}
+	if slash {
+		path = "/" + path
+	}
+	return scheme + "://" + authority + path
+}
+
+var (
+	userInfo = regexp.MustCompile(`(?i)\b(https?|ftps?|git)://[^\s/@'"]+@`)
+	sshWord  = regexp.MustCompile(`(?i)\b((?:git\+)?ssh(?:\+git)?://[^\s/@:'"]+):[^\s/@'"]+@`)
+	header   = regexp.MustCompile(`(?i)\b(authorization:\s*\w+|bearer|private-token:|x-access-token:)\s*[^\s'"]+`)
+	tokens   = regexp.MustCompile(
+		`\b(gh[pousr]_\w{16,}|github_pat_\w{16,}|gl(?:pat|cbt|dt|rt|ft)-[\w-]{16,}|ATB{2}\w{16,}|ATCTT3\w{16,})`)
+)
+
+// removeCredentials takes out of a text whatever is or looks like a credential: those of the remote, users and passwords
+// of URLs, headers, and the tokens of forges.
+func (r *Repository) removeCredentials(text string) string {
+	if r != nil {
+		for _, secret := range secretsOf(r.options.URL) {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	text = userInfo.ReplaceAllString(text, "$1://")
+	text = sshWord.ReplaceAllString(text, "$1@")
+	text = header.ReplaceAllString(text, "$1 ***")
+	return tokens.ReplaceAllString(text, "***")
+}
+
+// secretsOf are the texts of a remote's URL that nobody may see, as they stand there and as they are meant.
+func secretsOf(remote string) []string {
+	plain := WithoutCredentials(remote)
+	if plain == remote {
+		return nil
+	}
+	_, rest, _ := strings.Cut(remote, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	user, password, has := strings.Cut(authority[:strings.LastIndex(authority, "@")], ":")
+	least := 4 // a shorter one would take ordinary words apart
+	if !has || password == "" {
+		password, least = user, 16 // a token in the place of the name, or a name
+	}
+	var out []string
+	for _, secret := range []string{password, unescape(password)} {
+		if len(secret) >= least {
+			out = append(out, secret)
+		}
+	}
+	return out
+}
+
+func unescape(text string) string {
+	if out, err := url.PathUnescape(text); err == nil {
+		return out
+	}
+	return text
+}
+
+// rewriteRule is the pair of prefixes by which git puts the credentials back that the clone's own configuration does not
+// have: of the remote's host, so that submodules there have them too. It is empty if the URL has none.
+func rewriteRule(remote string) (with, without string) {
+	plain := WithoutCredentials(remote)
+	if plain == remote {
+		return "", ""
+	}
+	return hostOf(remote), hostOf(plain)
+}
+
+func hostOf(remote string) string {
+	scheme, rest, _ := strings.Cut(remote, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + authority + "/"
+}

@@ -1,0 +1,115 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// have are the references that keep the commits that are here whole. A commit without one may lack files: git stores
+// objects as they come.
+const have = "refs/pulumiscale/commits/"
+
+var (
+	isHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	// noSuch is how a remote says that it does not have what it is asked for by name or hash, or does not give it so.
+	noSuch = regexp.MustCompile(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref|` +
+		`remote did not send all|want .* not valid|bad object|not found in upstream|invalid (ref|object)|missing (commit|object)`)
+	// notThere is the answer of a remote that gives commits by hash, and does not have this one.
+	notThere = regexp.MustCompile(`(?i)not our ref`)
+	// unable is a remote that gives no part of its history.
+	unable = regexp.MustCompile(`(?i)does not support (shallow|--depth|filter)|dumb http transport|shallow (update|file)`)
+)
+
+// Fetch makes sure that the clone has a commit, given by its whole hash: at once if it has it, else from the checkout on
+// this machine, then from the remote by its hash, and last with all branches and tags, if the remote gives no commits by
+// hash. The error is a [*CommitError] if it cannot be had.
+func (r *Repository) Fetch(ctx context.Context, commit string) error {
+	if !isHash.MatchString(commit) {
+		return fmt.Errorf("fetch commit %q: not the whole hash of a commit", commit)
+	}
+	if r.has(ctx, commit) {
+		return nil
+	}
+	ctx, unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if r.has(ctx, commit) { // somebody has fetched it meanwhile
+		return nil
+	}
+	if r.options.Checkout != "" && r.fetchFromCheckout(ctx, commit) == nil {
+		return nil
+	}
+	err = r.fetchFromRemote(ctx, commit)
+	if err == nil || hasEnded(err) {
+		return err
+	}
+	missing := &CommitError{Commit: commit, URL: r.plainURL()}
+	if !isAbout(err, noSuch) && !errors.Is(err, errNotThere) {
+		missing.Err = r.remoteError(err)
+	}
+	return missing
+}
+
+// errNotThere is a remote all of whose branches and tags are here, and not the commit.
+var errNotThere = errors.New("no branch or tag has it")
+
+// has says whether a commit is here, whole.
+func (r *Repository) has(ctx context.Context, commit string) bool {
+	_, err := r.local(ctx, "rev-parse", "--verify", "--quiet", have+commit)
+	return err == nil
+}
+
+// fetchFromCheckout takes a commit from the checkout. What goes wrong there is of no interest: the remote is next.
+func (r *Repository) fetchFromCheckout(ctx context.Context, commit string) error {
+	const give = "git -c uploadpack.allowAnySHA1InWant=true upload-pack" // the checkout is ours to read
+	_, err := r.remote(ctx, append(fetchArgs("--depth=1", "--upload-pack="+give), r.options.Checkout, keep(commit))...)
+	return err
+}
+
+func (r *Repository) fetchFromRemote(ctx context.Context, commit string) error {
+	err := r.fetch(ctx, newest, keep(commit))
+	if err == nil || !isAbout(err, noSuch) || isAbout(err, notThere) {
+		return err
+	}
+	// The remote gives no commits by hash.
+	err = r.fetch(ctx, whole, "+refs/heads/*:refs/pulumiscale/remote/heads/*", "+refs/tags/*:refs/pulumiscale/remote/tags/*")
+	if err != nil {
+		return err
+	}
+	look := call{args: []string{"cat-file", "-e", commit + "^{commit}"}, env: []string{"GIT_NO_LAZY_FETCH=1"}}
+	if _, err := r.run(ctx, look); err != nil {
+		return errNotThere
+	}
+	_, err = r.local(ctx, "update-ref", have+commit, commit)
+	return err
+}
+
+// How much of the history is fetched.
+const (
+	newest = "--depth=1"
+	whole  = "--depth=2147483647" // also what is beyond the boundary of what was fetched before
+)
+
+// fetch fetches from the remote what refspecs say, and no file before it is needed. A remote that cannot give so little
+// gives all.
+func (r *Repository) fetch(ctx context.Context, depth string, refspecs ...string) error {
+	_, err := r.remote(ctx, append(append(fetchArgs(depth, "--filter=blob:none"), "origin"), refspecs...)...)
+	if err != nil && isAbout(err, unable) {
+		_, err = r.remote(ctx, append(append(fetchArgs(), "origin"), refspecs...)...)
+	}
+	return err
+}
+
+// fetchArgs are those of a fetch that changes the references it is told to, and nothing else.
+func fetchArgs(how ...string) []string {
+	return append([]string{
+		"fetch", "--progress", "--no-tags", "--no-prune", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules",
+		"--no-auto-maintenance", "--force",
+	}, how...)
+}
+
+func keep(commit string) string { return "+" + commit + ":" + have + commit }

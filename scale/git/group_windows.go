@@ -1,0 +1,27 @@
+package git
+
+import (
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+// separate gives a command a group of its own, without a window. The end of the command's context ends it with all
+// processes that it has started, while they can still be told from others.
+func separate(cmd *exec.Cmd) {
+	const noWindow = 0x08000000 // CREATE_NO_WINDOW
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP | noWindow}
+	cmd.Cancel = func() error {
+		tree := exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(cmd.Process.Pid)) //nolint:noctx // its context has ended
+		if tree.Run() == nil {
+			return nil
+		}
+		return cmd.Process.Kill()
+	}
+}
+
+// endGroup does nothing: the context's end has ended all of them.
+func endGroup(*exec.Cmd) {}
+
+// shell is the machine's shell, for a command that a person wrote.
+func shell(command string) (name string, args []string) { return "cmd", []string{"/C", command} }

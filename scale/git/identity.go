@@ -1,0 +1,67 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Identity is who commits, as the machine's git has it: "Name <mail>". The error is a [*PushError] of the kind
+// identity if it has none.
+func (r *Repository) Identity(ctx context.Context) (string, error) {
+	who, err := r.line(ctx, "var", "GIT_COMMITTER_IDENT")
+	if err != nil {
+		return "", commitError(err, false)
+	}
+	if end := strings.LastIndex(who, ">"); end >= 0 { // the time follows
+		who = who[:end+1]
+	}
+	return who, nil
+}
+
+// identity is what a commit's environment says of who made it. An author who is named also commits, if nobody is
+// configured.
+func (r *Repository) identity(ctx context.Context, author string) ([]string, error) {
+	if author == "" {
+		return nil, nil
+	}
+	name, mail, is := strings.Cut(author, "<")
+	mail, end := strings.CutSuffix(strings.TrimSpace(mail), ">")
+	name = strings.TrimSpace(name)
+	if !is || !end || name == "" || mail == "" || strings.ContainsAny(author, "\n\r\x00") {
+		return nil, &PushError{Kind: KindIdentity, Reason: fmt.Sprintf("the author %q is not of the form \"Name <mail>\"", author)}
+	}
+	env := []string{"GIT_AUTHOR_NAME=" + name, "GIT_AUTHOR_EMAIL=" + mail}
+	// git would make one up of the user's and the machine's name.
+	if _, err := r.line(ctx, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"); err != nil {
+		if hasEnded(err) {
+			return nil, err
+		}
+		env = append(env, "GIT_COMMITTER_NAME="+name, "GIT_COMMITTER_EMAIL="+mail)
+	}
+	return env, nil
+}
+
+// signs says whether the machine's git signs commits.
+func (r *Repository) signs(ctx context.Context) (bool, error) {
+	value, err := r.setting(ctx, "commit.gpgSign", "--type=bool")
+	if hasEnded(err) {
+		return false, err
+	}
+	return value == "true", nil // a key that is not set is an error of git's
+}
+
+// Signing says whether the machine's git is configured to sign commits, and tries it. The error is a [*PushError] of the
+// kind signing, or identity, if it cannot.
+func (r *Repository) Signing(ctx context.Context) (configured bool, err error) {
+	configured, err = r.signs(ctx)
+	if err != nil || !configured {
+		return false, err
+	}
+	tree, err := r.run(ctx, call{args: []string{"hash-object", "-w", "-t", "tree", "--stdin"}, input: strings.NewReader("")})
+	if err != nil {
+		return true, fmt.Errorf("write a tree without files: %w", err)
+	}
+	_, err = r.commitTree(ctx, Commit{}, firstLine(tree), nil, "A try whether commits can be signed\n")
+	return true, err
+}

@@ -1,0 +1,140 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Commit is a commit that replaces the contents of one file on a branch of the remote.
+type Commit struct {
+	// Branch is the branch that is written to.
+	Branch string
+	// Base is for a branch of the stack's own: the branch on whose tip the edit is made. The commit on Branch then has
+	// the files of Base's tip and the edit, and its parents are the tips of Branch, if that is there, and of Base, unless
+	// Branch has that already. So it follows Base, also after a merge, and never has to be forced. If it is "", the edit
+	// is made on the tip of Branch.
+	Base string
+	// Edit says what the file is to be in the commit tip, whose files read reads as [Repository.Read] does. A path ""
+	// says that there is nothing to do. It is called again with each new tip. If there is a Base and the file is already
+	// so there, the contents still count if Branch has others: a merge would bring them.
+	Edit func(ctx context.Context, tip string, read func(path string) ([]byte, error)) (path string, content []byte, message string, err error)
+	// Author is "Name <mail>"; "" is the identity of the machine's git. The committer is the machine's, or else this.
+	Author string
+	// PushOptions are given to the remote's hooks.
+	PushOptions []string
+}
+
+const (
+	// mostTries is how often a commit is made anew since others were faster.
+	mostTries = 10
+	// firstWait is the longest wait after the first lost race; each further one may be twice as long, up to lastWait.
+	firstWait, lastWait = 100 * time.Millisecond, 5 * time.Second
+)
+
+// Push makes the commit on the tip of the branch as the remote has it now, and pushes it, never by force. If somebody
+// else was faster, it makes it again on the new tip. commit is "" if there was nothing to do. The error is a
+// [*PushError], also if the branch cannot be read; a [*BranchError] if Branch, or Base if it is given, is not there;
+// that of Edit; or that of ctx.
+func (r *Repository) Push(ctx context.Context, c Commit) (commit string, err error) {
+	wait := firstWait
+	for try := 1; ; try++ {
+		commit, err = r.pushOnce(ctx, c)
+		lost, is := errors.AsType[*PushError](err)
+		if !is || lost.Kind != KindRace || try == mostTries {
+			return commit, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("push to branch %s: %w", c.Branch, context.Cause(ctx))
+		case <-time.After(rand.N(wait)): //nolint:gosec // a jitter
+		}
+		wait = min(2*wait, lastWait)
+	}
+}
+
+func (r *Repository) pushOnce(ctx context.Context, c Commit) (commit string, err error) {
+	t, err := r.fetchTips(ctx, c)
+	if err != nil {
+		return "", branchFailure(c.Branch, err)
+	}
+	read := func(path string) ([]byte, error) { return r.Read(ctx, t.edit, path) }
+	path, content, message, err := c.Edit(ctx, t.edit, read)
+	if err != nil || path == "" {
+		return "", err
+	}
+	commit, err = r.buildCommit(ctx, c, t, file{path: path, content: content}, message)
+	if err != nil || commit == "" {
+		return "", branchFailure(c.Branch, err)
+	}
+	args := []string{"push", "--porcelain", "--progress", "--no-follow-tags", "--recurse-submodules=no", "--no-verify"}
+	for _, option := range c.PushOptions {
+		args = append(args, "--push-option="+option)
+	}
+	if _, err := r.remote(ctx, append(args, "origin", commit+":refs/heads/"+c.Branch)...); err != nil {
+		return "", pushError(c.Branch, err)
+	}
+	return commit, nil
+}
+
+// branchFailure is a remote that could not be read, as a push that did not succeed; any other error is what it is.
+func branchFailure(branch string, err error) error {
+	if failed, is := errors.AsType[*RemoteError](err); is {
+		return &PushError{Branch: branch, Kind: failed.Kind, Reason: failed.Reason, Err: err}
+	}
+	return err
+}
+
+// tips are what a commit is made on.
+type tips struct {
+	// edit is the commit whose files are edited: the tip of the base, or of the branch itself.
+	edit string
+	// branch is the branch's tip; "" if it is not there.
+	branch string
+	// parents are the new commit's.
+	parents []string
+	// merged says that the branch has all that edit has.
+	merged bool
+}
+
+// boundary is how much of a stack's own branch is fetched to see whether it has the base's tip. If it has it only further
+// back, the commit gets a parent that it could do without.
+const boundary = "--depth=50"
+
+func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {
+	if c.Base == "" || c.Base == c.Branch {
+		tip, err := r.Tip(ctx, c.Branch)
+		return tips{edit: tip, branch: tip, parents: []string{tip}, merged: true}, err
+	}
+	base, err := r.Tip(ctx, c.Base)
+	if err != nil {
+		return tips{}, err
+	}
+	t := tips{edit: base, parents: []string{base}}
+	t.branch, err = r.fetchTip(ctx, c.Branch, boundary)
+	if missing, is := errors.AsType[*BranchError](err); is && !missing.Invalid {
+		return t, nil
+	}
+	if err != nil {
+		return tips{}, err
+	}
+	if t.merged, err = r.isAncestor(ctx, base, t.branch); err != nil {
+		return tips{}, err
+	}
+	t.parents = []string{t.branch}
+	if !t.merged {
+		t.parents = append(t.parents, base)
+	}
+	return t, nil
+}
+
+// isAncestor says whether a commit has another one among those before it, as far as the clone has them.
+func (r *Repository) isAncestor(ctx context.Context, earlier, later string) (bool, error) {
+	if earlier == later {
+		return true, nil
+	}
+	walked, err := r.ancestors(ctx, later)
+	return walked[earlier], err
+}

@@ -1,0 +1,47 @@
+package git
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// temporary begins the names of folders that last as long as one call.
+const temporary = "temporary-"
+
+// oldest is how old such a folder may be. Another process may be at work in a younger one.
+const oldest = 24 * time.Hour
+
+// removeOld removes temporary folders that killed processes have left.
+func removeOld(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), temporary) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > oldest {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// writeWhole writes a file so that it is there with all of its contents or is as it was.
+func writeWhole(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
