@@ -80,7 +80,10 @@ func (f *fake) SetSecret(_ context.Context, key, value string) error {
 
 func (f *fake) Inventory(context.Context) (*snippet.Inventory, error) { return &f.inventory, nil }
 
-func (f *fake) Name() string        { return "dev" }
+func (f *fake) Name() string                                                      { return "dev" }
+func (f *fake) SyncProgram(context.Context, *scale.Snapshot, scale.Observe) error { return nil }
+func (f *fake) IsSynced(*scale.Snapshot) bool                                     { return true }
+
 func (f *fake) ProjectName() string { return "shop" }
 func (f *fake) ConfigFile() string  { return "Pulumi.dev.yaml" }
 

@@ -215,7 +215,7 @@ func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 	}
 	s.watcher = &metric.Watcher{Credentials: &metric.Credentials{Read: s.stack.Secrets, Now: a.now}, Observe: s.observeMetrics, Now: a.now}
 	s.scaler = &scaler.Scaler{
-		Metrics: s.watcher, Stack: s.stack, HeadStart: a.settings.headStartOf(s.stack), Observe: observe, OnDrift: a.settings.onDrift,
+		Metrics: s.watcher, Stack: s.stack, HeadStart: a.settings.headStartOf(s.stack), Programs: a.settings.programsOf(s.stack), Observe: observe, OnDrift: a.settings.onDrift,
 		Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Now: a.now, Holds: s.stack,
 	}
 	s.queue, err = queue.New(queue.Options{

@@ -54,7 +54,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 		opened, err := a.open(ctx, options)
 		if err == nil {
 			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()
-			s.scaler.HeadStart = a.settings.headStartOf(opened)
+			s.scaler.HeadStart, s.scaler.Programs = a.settings.headStartOf(opened), a.settings.programsOf(opened)
 		}
 		return err
 	})

@@ -36,6 +36,7 @@ type settings struct {
 	parallel, retries    int
 	retryDelay           time.Duration
 	backendTimeout       time.Duration
+	git                  gitSettings
 }
 
 // flags defines the flags, with their defaults.
@@ -57,6 +58,7 @@ func (s *settings) flags(root *cobra.Command) {
 	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
 	f.Var(wait{&s.backendTimeout}, "backend-timeout", "how long the backend may take to answer any one question before it counts as out of reach; 0: without end")
 	f.BoolVar(&s.headStart, "head-start", true, "start the engine while the stack is read, and read only what may have changed; false: nothing is done before it is needed, which takes longer")
+	s.git.flags(f)
 	colors.complete(root, "color")
 	drifts.complete(root, "on-drift")
 }
@@ -64,6 +66,7 @@ func (s *settings) flags(root *cobra.Command) {
 // stackOptions say which stack is opened, and how, as far as the flags of all commands tell.
 func (s *settings) stackOptions() stack.Options {
 	return stack.Options{
+		Source: s.git.source, Managed: s.git.url != "",
 		Dir: s.cwd, Stack: s.stack, StateDir: s.stateDir, BackendTimeout: s.backendTimeout, Parallel: s.parallel, Trace: s.trace, Afresh: !s.headStart,
 	}
 }
@@ -71,6 +74,14 @@ func (s *settings) stackOptions() stack.Options {
 // headStartOf is the stack's head start, or nil if it is switched off.
 func (s *settings) headStartOf(from scale.HeadStart) scale.HeadStart {
 	if !s.headStart {
+		return nil
+	}
+	return from
+}
+
+// programsOf is what keeps the program that is deployed, or nil if that is not asked for.
+func (s *settings) programsOf(from scale.ProgramKeeper) scale.ProgramKeeper {
+	if s.git.source == nil {
 		return nil
 	}
 	return from
@@ -97,10 +108,13 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	v.AutomaticEnv()
 	// These come first: the directory says where the file is, and how errors are shown should be known before there are
 	// any.
-	for _, name := range []string{"json", "color", "cwd"} {
+	for _, name := range []string{"json", "color", "cwd", "git", "path", "stack", "state-dir"} {
 		if err := a.fill(v, cmd.Flags().Lookup(name), ""); err != nil {
 			return err
 		}
+	}
+	if err := a.checkOut(cmd.Context()); err != nil {
+		return err
 	}
 	path := ""
 	if withFile {
@@ -119,6 +133,9 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	})
 	if first != nil {
 		return first
+	}
+	if err := a.keepProgram(); err != nil {
+		return err
 	}
 	return a.trace(cmd)
 }
@@ -151,6 +168,9 @@ func (a *app) fill(v *viper.Viper, flag *pflag.Flag, path string) error {
 	return nil
 }
 
+// placeFlags are the flags that say where the settings file is.
+func placeFlags() []string { return []string{"cwd", "git", "path"} }
+
 // settable says whether a flag can be set otherwise than on the command line.
 func settable(flag *pflag.Flag) bool { return flag.Name != "help" && flag.Name != "version" }
 
@@ -166,6 +186,14 @@ func scalar(value any) (text string, ok bool) {
 // findSettings is the path of the settings file in the program directory: the nearest directory with a Pulumi.yaml,
 // upwards from dir. The path is empty if there is none.
 func findSettings(dir string) string {
+	if program := findProgram(dir); program != "" {
+		return filepath.Join(program, settingsFile)
+	}
+	return ""
+}
+
+// findProgram is the program directory, upwards from dir; empty if there is none.
+func findProgram(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return ""
@@ -173,7 +201,7 @@ func findSettings(dir string) string {
 	for {
 		for _, name := range []string{"Pulumi.yaml", "Pulumi.yml", "Pulumi.json"} {
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				return filepath.Join(dir, settingsFile)
+				return dir
 			}
 		}
 		parent := filepath.Dir(dir)
@@ -200,8 +228,10 @@ func readSettings(v *viper.Viper, path string, root *cobra.Command) (sections, e
 	for _, key := range keys {
 		top, _, nested := strings.Cut(key, ".")
 		switch {
-		case top == "cwd":
-			return sections{}, &scale.UsageError{Field: path + ": cwd", Problem: "cannot be set here: it says where this file is", Hint: "use --cwd or PULUMISCALE_CWD"}
+		case slices.Contains(placeFlags(), top):
+			return sections{}, &scale.UsageError{
+				Field: path + ": " + top, Problem: "cannot be set here: it says where this file is", Hint: "use --" + top + " or PULUMISCALE_" + strings.ToUpper(top),
+			}
 		case slices.Contains(lists, top):
 			file.Set(top, nil)
 		case !slices.Contains(known, top):
@@ -220,7 +250,7 @@ func readSettings(v *viper.Viper, path string, root *cobra.Command) (sections, e
 func names(root *cobra.Command) []string {
 	var out []string
 	add := func(flag *pflag.Flag) {
-		if settable(flag) && flag.Name != "cwd" && !slices.Contains(out, flag.Name) {
+		if settable(flag) && !slices.Contains(placeFlags(), flag.Name) && !slices.Contains(out, flag.Name) {
 			out = append(out, flag.Name)
 		}
 	}

@@ -40,14 +40,11 @@ func Open(ctx context.Context, o Options) (*Repository, error) {
 	if o.URL == "" {
 		return nil, errors.New("open the clone: no remote")
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
-	}
-	dir, err := filepath.Abs(o.Dir)
+	r, err := o.repository()
 	if err != nil {
-		return nil, fmt.Errorf("open the clone: %w", err)
+		return nil, err
 	}
-	r := &Repository{options: o, dir: dir, git: filepath.Join(dir, "repository.git")}
+	dir := r.dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the clone: %w", err)
 	}
@@ -64,6 +61,18 @@ func Open(ctx context.Context, o Options) (*Repository, error) {
 		return nil, fmt.Errorf("configure the clone: %w", err)
 	}
 	return r, nil
+}
+
+// repository is the clone, which need not be there yet.
+func (o Options) repository() (*Repository, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the clone: %w", err)
+	}
+	return &Repository{options: o, dir: dir, git: filepath.Join(dir, "repository.git")}, nil
 }
 
 // makeIfMissing makes the bare repository under another name first, so that one with the name is whole. One that a

@@ -28,9 +28,8 @@ type Source interface {
 	// Sync brings the directory to a commit and prepares the program. It calls moving before it changes anything there,
 	// if it does. The error says for people why that cannot be done, without credentials, or is that of ctx.
 	Sync(ctx context.Context, commit string, moving func(), observe scale.Observe) error
-	// Read reads a file of the commit that the directory is at, by its path in the directory. The error is
-	// [fs.ErrNotExist] if there is none.
-	Read(ctx context.Context, path string) ([]byte, error)
+	// Read reads a file of a commit, by its path in the directory. The error is [fs.ErrNotExist] if there is none.
+	Read(ctx context.Context, commit, path string) ([]byte, error)
 }
 
 // place is where a program is, with the configuration file that belongs to it.
@@ -59,21 +58,17 @@ func (s *Stack) copyIn(dir string) string {
 }
 
 // openSource finds the program that is kept, if one was kept before.
-func (s *Stack) openSource() error {
+func (s *Stack) openSource() {
 	if s.options.Source == nil {
-		return nil
+		return
 	}
-	s.source = s.options.Source(s.project.Dir, s.name)
+	s.source = s.options.Source(s.name)
 	if s.options.Managed {
 		s.file.Path = filepath.Join(s.dir.Home(), filepath.Base(s.file.Path))
 	}
-	if s.source.Commit() == "" {
-		return nil
+	if s.source.Commit() != "" {
+		_ = s.findProgram() // one that cannot be read is brought here anew
 	}
-	if err := s.findProgram(); err != nil {
-		s.kept.Store(nil) // it is brought here anew
-	}
-	return nil
 }
 
 // findProgram finds the program at its place, with its own project file and configuration. A stack whose configuration
@@ -183,7 +178,7 @@ func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scal
 		return nil
 	}
 	at := s.program()
-	committed, err := s.committedFile(ctx, at)
+	committed, err := s.committedFile(ctx, at, deploy.Commit)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -204,13 +199,13 @@ func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scal
 	return &scale.ProgramError{Reason: "the stack was deployed from " + deploy.String() + ": deploy from a clean checkout"}
 }
 
-// committedFile is the configuration file as the program's commit has it.
-func (s *Stack) committedFile(ctx context.Context, at *place) ([]byte, error) {
+// committedFile is the configuration file of the program at a place as a commit has it.
+func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]byte, error) {
 	path, err := filepath.Rel(at.project.Dir, at.project.ConfigFile(s.name))
 	if err != nil {
 		return nil, err
 	}
-	return s.source.Read(ctx, filepath.ToSlash(path))
+	return s.source.Read(ctx, commit, filepath.ToSlash(path))
 }
 
 // takeConfigFile takes the configuration file of the program that is deployed for the stack's own, once for each commit.
@@ -218,7 +213,7 @@ func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
 	if taken, err := os.ReadFile(s.takenFrom()); err == nil && string(taken) == commit && files.IsFile(s.file.Path) {
 		return nil
 	}
-	text, err := s.committedFile(ctx, s.program())
+	text, err := s.committedFile(ctx, s.program(), commit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &scale.ProgramError{Reason: "it has no " + filepath.Base(s.program().project.ConfigFile(s.name)) + ", and with that no configuration of the stack"}
 	}
@@ -232,6 +227,26 @@ func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
 		return err
 	}
 	return atomic.WriteFile(s.takenFrom(), strings.NewReader(commit))
+}
+
+// takeFirstFile takes the configuration file of the program as it is kept, if the stack has none of its own yet: it is
+// read before it is known what is deployed.
+func (s *Stack) takeFirstFile() error {
+	at := s.program()
+	if !s.options.Managed || at == nil || files.IsFile(s.file.Path) || at.file.Path == s.file.Path {
+		return nil
+	}
+	text, err := at.file.Read()
+	if err == nil {
+		_, err = s.dir.Make()
+	}
+	if err == nil {
+		err = atomic.WriteFile(s.file.Path, bytes.NewReader(text))
+	}
+	if err != nil {
+		return &scale.SetupError{Problem: "take the program's configuration file", Err: err}
+	}
+	return nil
 }
 
 // takenFrom is the file that says from which commit the configuration file was taken.

@@ -39,9 +39,9 @@ type Options struct {
 	KeepRules bool
 	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last one.
 	Afresh bool
-	// Source makes what keeps the program that is deployed, for a stack in a program's directory. If it is nil, the
-	// engine runs the program in Dir.
-	Source func(dir, stack string) Source
+	// Source makes what keeps the program that is deployed, for a stack of that name. If it is nil, the engine runs the
+	// program in Dir.
+	Source func(stack string) Source
 	// Managed says that Dir is nobody's checkout, but one of the Source's. The stack's configuration file is then kept
 	// in its own folder in the state directory, as the program that is deployed has it, with the counts that were
 	// scaled to.
@@ -113,7 +113,7 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 		return nil, err
 	}
 	s.file.StateDir, s.file.FormerDir = s.dir.Home(), s.dir.Path
-	if err := s.openSource(); err != nil {
+	if err := s.takeFirstFile(); err != nil {
 		return nil, err
 	}
 	s.last.Store(s.dir.Recall())
@@ -131,6 +131,7 @@ func Assemble(ctx context.Context, options Options, command *cli.Command, dir st
 		return s, err
 	}
 	s.file = configfile.File{Path: s.project.ConfigFile(s.name), Project: s.project.Project}
+	s.openSource()
 	return s, nil
 }
 

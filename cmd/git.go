@@ -1,0 +1,185 @@
+package cmd
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/git"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+)
+
+// gitSettings are the flags about git that every command has.
+type gitSettings struct {
+	// url and path name the repository and the program's folder in it, for a machine without a checkout.
+	url, path string
+	sync      bool
+	prepare   string
+	// push is the branch on which counts are committed; empty if they are not. perStack has them committed on a branch of
+	// the stack's own, with push as its base.
+	push, message, author string
+	perStack, skipCI      bool
+	pushOptions           []string
+	// program is that of --git. source makes what keeps the program that is deployed, of a stack; nil if none is kept.
+	program *git.Program
+	source  func(stack string) stack.Source
+}
+
+func (g *gitSettings) flags(f *pflag.FlagSet) {
+	f.BoolVar(&g.sync, "git-sync", false, "scale with the program that is deployed, whatever is checked out here: a worktree of its own at the commit of the last deploy; see docs/git.md")
+	f.StringVar(&g.prepare, "git-prepare", "", "with --git-sync: the command that prepares the program when its commit or a lock file has changed, such as 'npm ci'")
+	f.StringVar(&g.push, "git-push", "", "commit the new count on this branch of the program's repository after each scaling, and push it")
+	f.BoolVar(&g.perStack, "git-branch-per-stack", false, "with --git-push: push to pulumiscale/STACK, for a pull or merge request into the branch")
+	f.StringVar(&g.message, "git-message", "pulumiscale: {{.Counts}}", "with --git-push: the commit's subject, with {{.Counts}}, {{.Pools}}, {{.Stack}} and {{.Project}}")
+	f.StringVar(&g.author, "git-author", "", "with --git-push: the commit's author, as in 'Name <mail>'; default: that of this machine's git")
+	f.BoolVar(&g.skipCI, "git-skip-ci", true, "with --git-push: end the subject with [skip ci], so that the commit deploys nothing by itself")
+	f.StringArrayVar(&g.pushOptions, "git-push-option", nil, "with --git-push: an option for the remote, such as merge_request.create; may be repeated")
+	f.StringVar(&g.url, "git", "", "the repository of the program, for a machine without a checkout: implies --git-sync, needs --stack")
+	f.StringVar(&g.path, "path", "", "with --git: the program's folder in the repository; default: its root")
+}
+
+// check says which flags do not go together.
+func (s *settings) checkGit() error {
+	g := s.git
+	switch {
+	case g.url == "" && g.path != "":
+		return &scale.UsageError{Field: "--path", Problem: "is the program's folder in the repository of --git, which is not given", Hint: "--cwd names a folder on this machine"}
+	case g.url == "":
+		return nil
+	case s.cwd != "":
+		return &scale.UsageError{Field: "--git, --cwd", Problem: "only one of them can be given", Hint: "--path names the program's folder in the repository"}
+	case s.stack == "":
+		return &scale.UsageError{Field: "--stack", Problem: "must be given with --git: no stack is selected in a repository", Hint: "such as --stack prod"}
+	case !filepath.IsLocal(filepath.FromSlash(path.Join(".", g.path))):
+		return &scale.UsageError{Field: "--path", Problem: "must be a folder inside the repository, such as infra", Hint: "without it the program is at the repository's root"}
+	}
+	return nil
+}
+
+// checkOut has the repository of --git checked out, and goes on as in the program's folder there.
+func (a *app) checkOut(ctx context.Context) error {
+	s := &a.settings
+	if err := s.checkGit(); err != nil || s.git.url == "" {
+		return err
+	}
+	if s.stateDir == "" {
+		dir, err := userStateDir()
+		if err != nil {
+			return err
+		}
+		s.stateDir = dir
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	program := s.programOf(git.Options{URL: s.git.url}, git.WithoutCredentials(s.git.url), s.git.path, s.stack)
+	if program.Commit() == "" && !s.json {
+		a.tell("cloning " + git.WithoutCredentials(s.git.url))
+	}
+	err := program.Start(ctx)
+	if _, missing := os.Stat(program.Dir()); err == nil && missing != nil {
+		return &scale.UsageError{Field: "--path", Problem: "the repository has no folder " + s.git.path + " on its default branch"}
+	}
+	if err != nil {
+		return &scale.SetupError{
+			Problem: "the repository of --git cannot be had", Err: err, Hint: "PulumiScale runs this machine's git: `git ls-remote URL` meets the same",
+		}
+	}
+	s.cwd, s.git.sync = program.Dir(), true
+	s.git.program = program
+	return nil
+}
+
+// tell writes a remark to stderr.
+func (a *app) tell(text string) { _, _ = io.WriteString(a.errs, a.errStyle().Note(text)) }
+
+// keepProgram has the program that is deployed kept if --git-sync or --git asks for that.
+func (a *app) keepProgram() error {
+	s := &a.settings
+	switch {
+	case s.git.prepare != "" && !s.git.sync:
+		return &scale.UsageError{Field: "--git-prepare", Problem: "prepares the program of --git-sync, which is not given"}
+	case s.git.program != nil:
+		s.git.program.Prepare = s.git.prepare
+		s.git.source = func(string) stack.Source { return s.git.program }
+		return nil
+	case !s.git.sync:
+		return nil
+	}
+	dir := findProgram(s.cwd)
+	if dir == "" {
+		return nil // opening the stack says so
+	}
+	root := findCheckout(dir)
+	if root == "" {
+		return &scale.SetupError{Problem: "--git-sync: " + dir + " is in no git checkout", Hint: "--git URL needs none"}
+	}
+	prefix, err := filepath.Rel(root, dir)
+	if err != nil {
+		return err
+	}
+	s.git.source = func(name string) stack.Source {
+		program := s.programOf(git.Options{Checkout: root}, root, filepath.ToSlash(prefix), name)
+		program.Prepare = s.git.prepare
+		return program
+	}
+	return nil
+}
+
+// programOf is the program of a stack, of a repository that goes by a name.
+func (s *settings) programOf(clone git.Options, name, prefix, stackName string) *git.Program {
+	state := s.stateDir
+	if state == "" {
+		state = filepath.Join(findProgram(s.cwd), ".pulumiscale")
+	}
+	clone.Dir = filepath.Join(state, "git", digest(name)) // all stacks of the repository share it
+	prefix = strings.Trim(path.Clean("/"+prefix), "/")
+	short := stackName[strings.LastIndex(stackName, "/")+1:]
+	return &git.Program{Clone: clone, Folder: filepath.Join(clone.Dir, "worktrees", digest(prefix)+"."+short), Prefix: prefix}
+}
+
+// findCheckout is the root of the git checkout that a directory is in; empty if it is in none.
+func findCheckout(dir string) string {
+	for {
+		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// digest is a short name for a text in a path.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:6])
+}
+
+// userStateDir is where PulumiScale keeps its files if it is in no program's directory: the XDG base directory
+// specification's, or that of Windows.
+func userStateDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "pulumiscale"), nil
+	}
+	if dir := os.Getenv("LocalAppData"); runtime.GOOS == "windows" && dir != "" {
+		return filepath.Join(dir, "pulumiscale"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", &scale.SetupError{Problem: "find a folder for PulumiScale's files", Err: err, Hint: "name one with --state-dir"}
+	}
+	return filepath.Join(home, ".local", "state", "pulumiscale"), nil
+}
