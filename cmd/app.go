@@ -81,6 +81,7 @@ type openedStack interface {
 	scale.HeadStart
 	scale.HoldKeeper
 	scale.ProgramKeeper
+	scale.CommitReader
 	// StateDir is the stack's own folder in the state directory; it is made if it is missing. FormerStateDir is where
 	// an earlier version has kept its journal.
 	StateDir() (string, error)

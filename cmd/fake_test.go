@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,6 +84,10 @@ func (f *fake) Inventory(context.Context) (*snippet.Inventory, error) { return &
 func (f *fake) Name() string                                                      { return "dev" }
 func (f *fake) SyncProgram(context.Context, *scale.Snapshot, scale.Observe) error { return nil }
 func (f *fake) IsSynced(*scale.Snapshot) bool                                     { return true }
+
+func (f *fake) CommittedFile(func(string) ([]byte, error)) (scale.CommittedFile, error) {
+	return nil, errors.New("there is no commit")
+}
 
 func (f *fake) ProjectName() string { return "shop" }
 func (f *fake) ConfigFile() string  { return "Pulumi.dev.yaml" }

@@ -4,14 +4,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
+	"text/template"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -31,9 +36,12 @@ type gitSettings struct {
 	push, message, author string
 	perStack, skipCI      bool
 	pushOptions           []string
-	// program is that of --git. source makes what keeps the program that is deployed, of a stack; nil if none is kept.
+	// program is that of --git. of is the program of a stack, in the clone; nil if there is none. source makes of it what
+	// keeps the program that is deployed; nil if none is kept.
 	program *git.Program
+	of      func(stack string) *git.Program
 	source  func(stack string) stack.Source
+	subject *template.Template
 }
 
 func (g *gitSettings) flags(f *pflag.FlagSet) {
@@ -106,34 +114,72 @@ func (a *app) tell(text string) { _, _ = io.WriteString(a.errs, a.errStyle().Not
 // keepProgram has the program that is deployed kept if --git-sync or --git asks for that.
 func (a *app) keepProgram() error {
 	s := &a.settings
+	if err := s.git.checkPush(); err != nil {
+		return err
+	}
 	switch {
 	case s.git.prepare != "" && !s.git.sync:
 		return &scale.UsageError{Field: "--git-prepare", Problem: "prepares the program of --git-sync, which is not given"}
 	case s.git.program != nil:
 		s.git.program.Prepare = s.git.prepare
-		s.git.source = func(string) stack.Source { return s.git.program }
-		return nil
-	case !s.git.sync:
-		return nil
+		s.git.of = func(string) *git.Program { return s.git.program }
+	case s.git.sync || s.git.push != "":
+		dir := findProgram(s.cwd)
+		if dir == "" {
+			return nil // opening the stack says so
+		}
+		root := findCheckout(dir)
+		if root == "" {
+			return &scale.SetupError{Problem: "--git-sync, --git-push: " + dir + " is in no git checkout", Hint: "--git URL needs none"}
+		}
+		prefix, err := filepath.Rel(root, dir)
+		if err != nil {
+			return err
+		}
+		s.git.of = func(name string) *git.Program {
+			program := s.programOf(git.Options{Checkout: root}, root, filepath.ToSlash(prefix), name)
+			program.Prepare = s.git.prepare
+			return program
+		}
 	}
-	dir := findProgram(s.cwd)
-	if dir == "" {
-		return nil // opening the stack says so
-	}
-	root := findCheckout(dir)
-	if root == "" {
-		return &scale.SetupError{Problem: "--git-sync: " + dir + " is in no git checkout", Hint: "--git URL needs none"}
-	}
-	prefix, err := filepath.Rel(root, dir)
-	if err != nil {
-		return err
-	}
-	s.git.source = func(name string) stack.Source {
-		program := s.programOf(git.Options{Checkout: root}, root, filepath.ToSlash(prefix), name)
-		program.Prepare = s.git.prepare
-		return program
+	if s.git.sync && s.git.of != nil {
+		s.git.source = func(name string) stack.Source { return s.git.of(name) }
 	}
 	return nil
+}
+
+// checkPush says what is wrong with the flags of --git-push, and reads its template.
+func (g *gitSettings) checkPush() (err error) {
+	if g.push == "" {
+		for flag, given := range map[string]bool{"--git-branch-per-stack": g.perStack, "--git-author": g.author != "", "--git-push-option": len(g.pushOptions) > 0} {
+			if given {
+				return &scale.UsageError{Field: flag, Problem: "is about the commits of --git-push, which is not given"}
+			}
+		}
+		return nil
+	}
+	if g.author != "" && !isAuthor.MatchString(g.author) {
+		return &scale.UsageError{Field: "--git-author", Problem: fmt.Sprintf("must be a name and a mail address, such as 'Scaler <scaler@example.com>', not %q", g.author)}
+	}
+	if g.subject, err = git.ParseSubject(g.message); err != nil {
+		return &scale.UsageError{Field: "--git-message", Problem: err.Error(), Hint: "it is a template with {{.Counts}}, {{.Pools}}, {{.Stack}} and {{.Project}}"}
+	}
+	return nil
+}
+
+// isAuthor is what git takes for an author.
+var isAuthor = regexp.MustCompile(`^[^<>\n]*[^<>\s][^<>\n]* <[^<>\s]+>$`)
+
+// writeBack commits the counts of an open stack; nil if that is not asked for.
+func (s *settings) writeBack(opened openedStack) *git.WriteBack {
+	g := s.git
+	if g.push == "" || g.of == nil {
+		return nil
+	}
+	return &git.WriteBack{
+		Program: g.of(opened.Name()), Files: opened, Project: opened.ProjectName(), Stack: opened.Name(), Branch: g.push, OfStack: g.perStack,
+		Subject: g.subject, SkipCI: g.skipCI, Author: g.author, PushOptions: g.pushOptions,
+	}
 }
 
 // programOf is the program of a stack, of a repository that goes by a name.
@@ -182,4 +228,43 @@ func userStateDir() (string, error) {
 		return "", &scale.SetupError{Problem: "find a folder for PulumiScale's files", Err: err, Hint: "name one with --state-dir"}
 	}
 	return filepath.Join(home, ".local", "state", "pulumiscale"), nil
+}
+
+// commitTimeout is how long a command tries to get its count onto the branch.
+const commitTimeout = time.Minute
+
+// commit commits the counts that a command has scaled to, if that is asked for. That it could not is no failure of the
+// scaling: it is said.
+func (s *session) commit(ctx context.Context, report *scale.Report) {
+	commits := s.settings.writeBack(s.opened)
+	if commits == nil || report == nil {
+		return
+	}
+	var pools []string
+	for _, r := range report.Results {
+		if r.Unverified == "" {
+			pools = append(pools, r.Pool)
+		}
+	}
+	if len(pools) == 0 {
+		return
+	}
+	s.progress.Work("committing the count on branch " + commits.BranchName())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	var operations []string
+	if id := report.Change.ID; id != "" {
+		operations = append(operations, id)
+	}
+	snap, err := s.opened.Read(ctx)
+	var done *scale.Committed
+	if err == nil {
+		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.ScaledSinceDeploy()...)))) // those before may have failed
+		done, err = commits.Commit(ctx, snap, pools, operations)
+	}
+	if err != nil {
+		s.observe(scale.CountsNotCommitted{Branch: commits.BranchName(), Pools: pools, Err: err})
+		return
+	}
+	s.observe(scale.CountsCommitted{Committed: *done})
 }

@@ -116,6 +116,7 @@ func (s *session) scaled(ctx context.Context, intents []scale.Intent, report *sc
 	if s.tells {
 		s.tell(ctx, intents, report, err)
 	}
+	s.commit(ctx, report)
 	if report == nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/git"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
 	"github.com/pulumiscale/pulumiscale/scale/metric"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
@@ -124,9 +125,11 @@ type server struct {
 	scaler   *scaler.Scaler
 	watcher  *metric.Watcher
 	teller   *notify.Teller
-	queue    *queue.Queue
-	handler  *webhook.Server
-	http     *http.Server
+	// backlog has counts committed; nil if that is not asked for.
+	backlog *git.Backlog
+	queue   *queue.Queue
+	handler *webhook.Server
+	http    *http.Server
 	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
 	reading sync.Mutex
 }
@@ -211,6 +214,7 @@ func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 		s.metrics.Observe(event)
 		s.activity.Observe(event)
 		s.teller.Observe(event)
+		s.addToBacklog(event)
 		logEvent(s.log, event)
 	}
 	s.watcher = &metric.Watcher{Credentials: &metric.Credentials{Read: s.stack.Secrets, Now: a.now}, Observe: s.observeMetrics, Now: a.now}
@@ -227,6 +231,7 @@ func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 	}
 	s.metrics.Watch(s.queue)
 	s.metrics.WatchListeners(s.teller.Status)
+	s.openBacklog(kept, observe)
 	s.handler = &webhook.Server{
 		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), ProjectName: s.stack.ProjectName(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: a.now,
 		Reloaded:    s.reload,
@@ -234,6 +239,10 @@ func (s *server) build(ctx context.Context, kept *journal.Journal) (err error) {
 		Identities:  identity.New(a.sections.Identities, http.DefaultTransport, a.now),
 		Directories: s.directories,
 		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
+	}
+	if s.backlog != nil {
+		s.handler.Branch = s.backlog.Status
+		s.metrics.WatchBranch(s.backlog.Status)
 	}
 	s.http = webhook.NewHTTPServer(s.handler.Handler(), s.log)
 	// The context carries the trace.
@@ -351,6 +360,9 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	background.Go(func() { s.follow(running, reload) })
 	background.Go(func() { s.watcher.Run(running, s.queue) })
 	background.Go(func() { s.teller.Run(running, s.queue) })
+	if s.backlog != nil {
+		background.Go(func() { s.backlog.Run(running) })
+	}
 	served := make(chan error, 1)
 	go func() {
 		if s.http.TLSConfig != nil {

@@ -122,6 +122,15 @@ func (s *server) observeMetrics(event scale.Event) {
 // logProgram logs what becomes of the program that is kept.
 func logProgram(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
+	case scale.CountsCommitted:
+		if e.Commit != "" {
+			log.Info("the counts are committed", "branch", e.Branch, "commit", e.Commit)
+		}
+		for _, edit := range e.Edits {
+			log.Warn("the branch has somebody's edit, which is left alone", "branch", e.Branch, "pool", edit.Pool, "reason", edit.String())
+		}
+	case scale.CountsNotCommitted:
+		log.Warn("the counts are not committed yet; it is tried again", "branch", e.Branch, "pools", e.Pools, "reason", e.Err.Error())
 	case scale.ProgramMoving:
 		log.Info("the program is brought to the commit of the last deploy", "from", e.From, "to", e.To)
 	case scale.ProgramPreparing:

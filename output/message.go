@@ -124,9 +124,25 @@ func (s *Style) eventText(event scale.Event) string {
 	return s.programText(event)
 }
 
+// committed says what a commit brought, and what was left alone.
+func (s *Style) committed(c scale.Committed) string {
+	var out strings.Builder
+	if c.Commit != "" {
+		out.WriteString(s.Note(fmt.Sprintf("committed on branch %s: %s", c.Branch, scale.Abbreviate(c.Commit))))
+	}
+	for _, edit := range c.Edits {
+		out.WriteString(s.Note(edit.String() + "; no update of ours brought it there, so it is taken for somebody's edit and left alone"))
+	}
+	return out.String()
+}
+
 // programText is what there is to say about the program that is kept. It is empty if there is nothing to say.
 func (s *Style) programText(event scale.Event) string {
 	switch e := tidy(event).(type) {
+	case scale.CountsCommitted:
+		return s.committed(e.Committed)
+	case scale.CountsNotCommitted:
+		return s.yellow.Render("warning:") + fmt.Sprintf(" the count is not committed on branch %s: %v; the next scaling there, or a server, commits it\n", e.Branch, e.Err)
 	case scale.ProgramMoving:
 		return s.Note("bringing the program to commit " + scale.Abbreviate(e.To) + ", from which the stack was deployed")
 	case scale.ProgramPreparing:

@@ -23,6 +23,8 @@ type Metrics struct {
 	queue    *queue.Queue
 	// listeners tells how it goes with those who are told; nil if there are none.
 	listeners func() []board.Listener
+	// branch tells how it goes with the commits of counts; nil if there are none.
+	branch func() scale.BranchStatus
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -74,6 +76,9 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
+
+// WatchBranch has the metrics tell of the commits of counts. It must not be called while anything is scraped.
+func (m *Metrics) WatchBranch(branch func() scale.BranchStatus) { m.branch = branch }
 
 // WatchListeners has the metrics tell of those who are told of what happens. It must not be called while anything is
 // scraped.
@@ -231,30 +236,34 @@ type poolCollector struct {
 	queue, oldest, rules, ruleErrors, ready, off                 *prometheus.Desc
 	value, wanted                                                *prometheus.Desc
 	told, lost, waiting                                          *prometheus.Desc
+	unpushed, unpushedSince, edits                               *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
 	return &poolCollector{
-		metrics:    m,
-		current:    describe("pool_current", "The pool's present count.", "pool"),
-		desired:    describe("pool_desired", "The pool's configured count.", "pool"),
-		least:      describe("pool_min", "The least count that the pool's rule allows now.", "pool"),
-		most:       describe("pool_max", "The greatest count that the pool's rule allows now.", "pool"),
-		held:       describe("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
-		unsettled:  describe("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
-		pending:    describe("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
-		end:        describe("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
-		queue:      describe("queue_length", "Accepted operations that are not done, by state.", "state"),
-		oldest:     describe("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
-		value:      describe("metric_value", "The value of a metric that the pool's rule names, at the last look; absent while it has none.", "pool", "metric"),
-		wanted:     describe("metric_wanted", "The count that the metric wants; absent while it has no value.", "pool", "metric"),
-		rules:      describe("rules", "Rules in force."),
-		ruleErrors: describe("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
-		ready:      describe("ready", "Whether the stack can be read, what is accepted can be written down, and scaling is not switched off: 1 or 0."),
-		told:       describe("notices_told_total", "Notices that arrived at a listener.", "listener"),
-		lost:       describe("notices_lost_total", "Notices that a listener could not be told of, and that were given up.", "listener"),
-		waiting:    describe("notices_waiting", "Notices that a listener is still to be told of.", "listener"),
-		off:        describe("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
+		metrics:       m,
+		current:       describe("pool_current", "The pool's present count.", "pool"),
+		desired:       describe("pool_desired", "The pool's configured count.", "pool"),
+		least:         describe("pool_min", "The least count that the pool's rule allows now.", "pool"),
+		most:          describe("pool_max", "The greatest count that the pool's rule allows now.", "pool"),
+		held:          describe("held", "Whether somebody holds the pool, or the stack: 1 or 0.", "pool"),
+		unsettled:     describe("pool_unsettled", "Whether an update that failed or was cut off left the pool in between: 1 or 0.", "pool"),
+		pending:       describe("pending", "Whether the pool is not scaled because of pending changes, as far as is known: 1 or 0.", "pool"),
+		end:           describe("pool_cooldown_end_timestamp_seconds", "When the pool's cooldown ends, in Unix time; 0: it has none.", "pool", "direction"),
+		queue:         describe("queue_length", "Accepted operations that are not done, by state.", "state"),
+		oldest:        describe("queue_oldest_timestamp_seconds", "When the oldest of them was accepted, in Unix time; 0: there is none.", "state"),
+		value:         describe("metric_value", "The value of a metric that the pool's rule names, at the last look; absent while it has none.", "pool", "metric"),
+		wanted:        describe("metric_wanted", "The count that the metric wants; absent while it has no value.", "pool", "metric"),
+		rules:         describe("rules", "Rules in force."),
+		ruleErrors:    describe("rule_errors", "Mistakes in the stack's rules, while older rules stay in force."),
+		ready:         describe("ready", "Whether the stack can be read, what is accepted can be written down, and scaling is not switched off: 1 or 0."),
+		told:          describe("notices_told_total", "Notices that arrived at a listener.", "listener"),
+		lost:          describe("notices_lost_total", "Notices that a listener could not be told of, and that were given up.", "listener"),
+		waiting:       describe("notices_waiting", "Notices that a listener is still to be told of.", "listener"),
+		unpushed:      describe("git_unpushed_pools", "Pools whose counts are not committed on the branch yet.", "branch"),
+		unpushedSince: describe("git_unpushed_oldest_timestamp_seconds", "Since when the first of them waits, in Unix time; 0: none waits.", "branch"),
+		edits:         describe("git_edits", "Counts on the branch that are somebody's edits and are left alone.", "branch"),
+		off:           describe("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
 	}
 }
 
@@ -266,7 +275,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off, c.value, c.wanted,
-		c.told, c.lost, c.waiting,
+		c.told, c.lost, c.waiting, c.unpushed, c.unpushedSince, c.edits,
 	} {
 		out <- d
 	}
@@ -278,6 +287,7 @@ const scrapeTimeout = 2 * time.Second
 // Collect implements [prometheus.Collector].
 func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	c.collectListeners(out)
+	c.collectBranch(out)
 	q := c.metrics.queue
 	if q == nil {
 		return
@@ -334,6 +344,25 @@ func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(c.told, prometheus.CounterValue, float64(l.Told), l.Name)
 		out <- prometheus.MustNewConstMetric(c.lost, prometheus.CounterValue, float64(l.Lost), l.Name)
 		out <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(l.Waiting), l.Name)
+	}
+}
+
+// collectBranch tells how it goes with the commits of counts.
+func (c *poolCollector) collectBranch(out chan<- prometheus.Metric) {
+	if c.metrics.branch == nil {
+		return
+	}
+	status := c.metrics.branch()
+	var oldest time.Time
+	for _, since := range status.Unpushed {
+		if oldest.IsZero() || since.Before(oldest) {
+			oldest = since
+		}
+	}
+	for d, value := range map[*prometheus.Desc]float64{
+		c.unpushed: float64(len(status.Unpushed)), c.unpushedSince: unix(oldest), c.edits: float64(len(status.Edits)),
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, status.Branch)
 	}
 }
 

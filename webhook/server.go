@@ -30,7 +30,7 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners and Directories are required.
+// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch and Directories are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -50,6 +50,8 @@ type Server struct {
 	Reloaded func(context.Context) error
 	// Listeners tells how it goes with those who are told of what happens. If it is nil, there are none.
 	Listeners func() []board.Listener
+	// Branch tells how it goes with the commits of counts. If it is nil, there are none.
+	Branch func() scale.BranchStatus
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
 

@@ -32,5 +32,8 @@ func (s *Server) statusNow() (*board.Status, queue.Overview, error) {
 	if s.Listeners != nil {
 		doc.Listeners = board.Tidy(s.Listeners())
 	}
+	if s.Branch != nil {
+		doc.Branch = board.NewBranch(s.Branch())
+	}
 	return doc, overview, nil
 }

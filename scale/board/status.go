@@ -64,6 +64,8 @@ type Status struct {
 	Scalings []Scaling   `json:"scalings"`
 	// Listeners are those who are told of what happens; absent if there are none.
 	Listeners []Listener `json:"listeners,omitempty"`
+	// Branch is how it goes with the commits of counts; absent if there are none.
+	Branch *Branch `json:"branch,omitempty"`
 }
 
 // Name is a stack's name, and that of its project.

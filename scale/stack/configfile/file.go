@@ -101,6 +101,10 @@ func (f File) CopyTo(dir string, change scale.Change) error {
 // CopyIn is the path of a private copy in a folder.
 func (f File) CopyIn(dir string) string { return filepath.Join(dir, filepath.Base(f.Path)) }
 
+// Edit is the document with the settings in it and every other byte as it is, for another edition of the file. It fails
+// as [File.Write] does.
+func (f File) Edit(doc []byte, settings []scale.Setting) ([]byte, error) { return f.edit(doc, settings) }
+
 // edit returns the document with the settings in it.
 func (f File) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
 	if len(bytes.TrimSpace(doc)) == 0 && filepath.Ext(f.Path) == ".json" && len(settings) > 0 {

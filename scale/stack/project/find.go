@@ -54,26 +54,46 @@ func Find(dir string) (*Project, error) {
 	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
 }
 
+// FileNames are the names that a project file may have.
+func FileNames() []string { return []string{"Pulumi.yaml", "Pulumi.yml", "Pulumi.json"} }
+
+// Parse is the project of a project file's text. Its path says in which language it is, and where its folder is; nothing
+// is read there.
+func Parse(text []byte, path string) (*Project, error) {
+	loaded, err := parse(text, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
+}
+
 // load reads a project file. That of a YAML program has the program in it, which nobody needs here, and which Pulumi's
 // reader takes a fifth of a millisecond for each resource to check.
 func load(path string) (*workspace.Project, error) {
 	text, err := os.ReadFile(path)
-	if err != nil || filepath.Ext(path) == ".json" {
-		return workspace.LoadProject(path)
+	if err != nil {
+		return workspace.LoadProject(path) // it says what is wrong
+	}
+	return parse(text, path)
+}
+
+func parse(text []byte, path string) (*workspace.Project, error) {
+	if filepath.Ext(path) == ".json" {
+		return workspace.LoadProjectBytes(text, path, encoding.JSON)
 	}
 	var file map[string]yaml.Node
 	if yaml.Unmarshal(text, &file) != nil {
-		return workspace.LoadProject(path) // it says where the mistake is
+		return workspace.LoadProjectBytes(text, path, encoding.YAML) // it says where the mistake is
 	}
 	for _, part := range program() {
 		delete(file, part)
 	}
-	if text, err = yaml.Marshal(file); err == nil {
-		if loaded, err := workspace.LoadProjectBytes(text, path, encoding.YAML); err == nil {
+	if less, err := yaml.Marshal(file); err == nil {
+		if loaded, err := workspace.LoadProjectBytes(less, path, encoding.YAML); err == nil {
 			return loaded, nil
 		}
 	}
-	return workspace.LoadProject(path) // what is left may refer to what was left out
+	return workspace.LoadProjectBytes(text, path, encoding.YAML) // what is left may refer to what was left out
 }
 
 // program are the parts of a project file that are a program in YAML.
