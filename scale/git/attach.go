@@ -46,7 +46,11 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(filepath.ToSlash(filepath.Join(w.dir, ".git"))+"\n")); err != nil {
 		return "", err
 	}
-	return about, writeWhole(filepath.Join(w.dir, ".git"), pointer)
+	if err := writeWhole(filepath.Join(w.dir, ".git"), pointer); err != nil {
+		return "", err
+	}
+	// The files of a folder that was a worktree before were installed there, as far as anybody can tell.
+	return about, w.writeMark(mark{Edited: []string{}})
 }
 
 // refuseForeign refuses a folder that has files and is no worktree of this clone.

@@ -14,7 +14,8 @@ const DefaultTimeout = 2 * time.Minute
 
 // Options say which clone is meant.
 type Options struct {
-	// Dir is the folder of the clone. It is made if it is missing, for its owner alone.
+	// Dir is the folder of the clone. It is made if it is missing, for its owner alone. One folder has one remote: who
+	// opens it with another URL changes that for all.
 	Dir string
 	// URL is the remote, as git takes it: a URL, which may hold credentials, or an absolute path.
 	URL string
