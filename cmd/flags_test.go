@@ -199,7 +199,7 @@ func TestSettings(t *testing.T) {
 			}
 			want := settings{cwd: below, color: output.ColorAuto, headStart: true, onDrift: scale.Restore, retries: 5, retryDelay: time.Second, backendTimeout: stack.BackendTimeout}
 			test.want(&want)
-			if diff := cmp.Diff(want, a.settings, cmp.AllowUnexported(settings{})); diff != "" {
+			if diff := cmp.Diff(want, a.settings, cmp.AllowUnexported(settings{}, gitSettings{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
