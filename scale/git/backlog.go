@@ -44,12 +44,19 @@ type Backlog struct {
 
 // backlog is what is kept of it.
 type backlog struct {
-	// Pools are those whose counts are to be committed, and since when.
-	Pools map[string]time.Time `json:"pools,omitempty"`
+	// Pools are those whose counts are to be committed.
+	Pools map[string]waiting `json:"pools,omitempty"`
 	// Operations are those that scaled them, the newest last.
 	Operations []string `json:"operations,omitempty"`
 	// Pushed are the values that were pushed last, by pool.
 	Pushed map[string]string `json:"pushed,omitempty"`
+}
+
+// waiting is a pool whose count is to be committed.
+type waiting struct {
+	// Since is since when, and Times how often it was scaled by now.
+	Since time.Time `json:"since"`
+	Times int       `json:"times"`
 }
 
 const (
@@ -86,12 +93,15 @@ func (b *Backlog) Add(pools, operations []string) {
 	}
 	b.mu.Lock()
 	if b.kept.Pools == nil {
-		b.kept.Pools = map[string]time.Time{}
+		b.kept.Pools = map[string]waiting{}
 	}
 	for _, pool := range pools {
-		if _, waits := b.kept.Pools[pool]; !waits {
-			b.kept.Pools[pool] = b.Now()
+		w, waits := b.kept.Pools[pool]
+		if !waits {
+			w.Since = b.Now()
 		}
+		w.Times++
+		b.kept.Pools[pool] = w
 	}
 	b.kept.Operations = append(b.kept.Operations, operations...)
 	b.kept.Operations = b.kept.Operations[max(0, len(b.kept.Operations)-mostOperations):]
@@ -125,7 +135,10 @@ func (b *Backlog) Status() scale.BranchStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := b.status
-	out.Unpushed = maps.Clone(b.kept.Pools)
+	out.Unpushed = make(map[string]time.Time, len(b.kept.Pools))
+	for pool, w := range b.kept.Pools {
+		out.Unpushed[pool] = w.Since
+	}
 	out.Edits = slices.Clone(out.Edits)
 	return out
 }
@@ -222,7 +235,7 @@ func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err
 		b.status.Problem, b.status.ProblemAt = err.Error(), now
 	default:
 		for _, pool := range pools {
-			if b.kept.Pools[pool].Equal(taken.Pools[pool]) { // else it was scaled again meanwhile
+			if b.kept.Pools[pool].Times == taken.Pools[pool].Times { // else it was scaled again meanwhile
 				delete(b.kept.Pools, pool)
 			}
 		}

@@ -103,7 +103,9 @@ func (f File) CopyIn(dir string) string { return filepath.Join(dir, filepath.Bas
 
 // Edit is the document with the settings in it and every other byte as it is, for another edition of the file. It fails
 // as [File.Write] does.
-func (f File) Edit(doc []byte, settings []scale.Setting) ([]byte, error) { return f.edit(doc, settings) }
+func (f File) Edit(doc []byte, settings []scale.Setting) ([]byte, error) {
+	return f.edit(doc, settings)
+}
 
 // edit returns the document with the settings in it.
 func (f File) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
