@@ -198,8 +198,9 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := settings{cwd: below, color: output.ColorAuto, headStart: true, onDrift: scale.Restore, retries: 5, retryDelay: time.Second, backendTimeout: stack.BackendTimeout}
+			want.git.message, want.git.skipCI = "pulumiscale: {{.Counts}}", true
 			test.want(&want)
-			if diff := cmp.Diff(want, a.settings, cmp.AllowUnexported(settings{})); diff != "" {
+			if diff := cmp.Diff(want, a.settings, cmp.AllowUnexported(settings{}, gitSettings{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
