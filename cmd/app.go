@@ -43,7 +43,9 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 		},
 		notifyHangup: notifyHangup,
 	}
-	a.probe = func(o stack.Options) doctor.Probe { return doctorProbe{probe.New(o), a.sections.Listeners} }
+	a.probe = func(o stack.Options) doctor.Probe {
+		return doctorProbe{probe.New(o), a.sections.Listeners, &a.settings}
+	}
 	return a.execute(args)
 }
 
