@@ -87,6 +87,8 @@ type openedStack interface {
 	// an earlier version has kept its journal.
 	StateDir() (string, error)
 	FormerStateDir() string
+	// CountsIn are the counts of rules in another edition of the stack's configuration file, by pool.
+	CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error)
 	// ProjectName is the name of the program's project.
 	ProjectName() string
 	// Secrets reads values of the stack's configuration, by their full keys.
