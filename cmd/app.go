@@ -43,7 +43,9 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 		},
 		notifyHangup: notifyHangup,
 	}
-	a.probe = func(o stack.Options) doctor.Probe { return doctorProbe{probe.New(o), a.sections.Listeners} }
+	a.probe = func(o stack.Options) doctor.Probe {
+		return doctorProbe{probe.New(o), a.sections.Listeners, &a.settings}
+	}
 	return a.execute(args)
 }
 
@@ -86,6 +88,8 @@ type openedStack interface {
 	// an earlier version has kept its journal.
 	StateDir() (string, error)
 	FormerStateDir() string
+	// CountsIn are the counts of rules in another edition of the stack's configuration file, by pool.
+	CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error)
 	// ProjectName is the name of the program's project.
 	ProjectName() string
 	// Secrets reads values of the stack's configuration, by their full keys.

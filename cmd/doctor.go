@@ -30,7 +30,7 @@ func doctorCommand(a *app, run func(*doctorOptions) error) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check all that scaling needs, and say what to do",
 		Long: "Check what scaling needs, one thing after the other: the Pulumi CLI, the program and its stack, the backend, the secrets provider,\n" +
-			"plugins, the token, rules and targets, the config file, the state directory and its disk, locks, operations that were cut off,\n" +
+			"plugins, the token, rules and targets, the config file, git if it is used, the state directory and its disk, locks, operations that were cut off,\n" +
 			"and the clock. Each check says what it found and, where something is wrong, what to do. It goes on after a problem; what\n" +
 			"makes no sense after it is not checked, and says so.\n\n" +
 			"It changes nothing. The exit code is 0 where there is no problem, whatever the warnings, and else 1.\n\n" +
@@ -85,6 +85,7 @@ type doctorProbe struct {
 	*probe.Probe
 	// listeners are those of the settings.
 	listeners []notify.Setting
+	settings  *settings
 }
 
 func (p doctorProbe) scaler() *scaler.Scaler {

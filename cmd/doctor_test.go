@@ -57,7 +57,7 @@ func TestDoctorGivesScriptsStableIDs(t *testing.T) {
 	for _, c := range doc.Checks {
 		ids += c.ID + " "
 	}
-	wantText(t, ids, "cli environment program stack backend state secrets language plugins token rules targets schedules metrics listeners current config-file drift deployed state-dir disk locks pending "+
+	wantText(t, ids, "cli environment program stack backend state secrets language plugins token rules targets schedules metrics listeners current config-file drift deployed git state-dir disk locks pending "+
 		"unsettled holds clock at-work ")
 	if doc.Healthy || doc.Problems != 1 || doc.Error == nil || doc.Error.Kind != "unhealthy" || doc.Error.ExitCode != 1 {
 		t.Errorf("got %+v, error %+v", doc, doc.Error)

@@ -52,7 +52,8 @@ type fake struct {
 	held      scale.Holds
 }
 
-func (f *fake) Holds() (scale.Holds, error) { return f.held, nil }
+func (f *fake) CountsIn([]byte, scale.Rules) (map[string]*string, error) { return nil, nil }
+func (f *fake) Holds() (scale.Holds, error)                              { return f.held, nil }
 
 func (f *fake) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	f.held = change(f.held)

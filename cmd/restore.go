@@ -3,11 +3,13 @@ package cmd
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/git"
 )
 
 // restoreOptions are the options of `pulumiscale restore`.
@@ -48,8 +50,33 @@ func (o *restoreOptions) run(ctx context.Context) error {
 			return err
 		}
 		file := s.scaler.Stack.ConfigFile()
-		return s.conclude(output.NewRestored(s.stack, file, restored), s.outStyle().Restored(restored, file), nil)
+		committed, err := s.committed(ctx, file, restored)
+		if err != nil {
+			s.note("what the checkout's commit has in " + file + " cannot be read: " + err.Error())
+		}
+		return s.conclude(output.NewRestored(s.stack, file, restored, committed), s.outStyle().Restored(restored, file, committed), nil)
 	})
+}
+
+// committed is what the commit of the checkout has for the counts that were restored in a file. There is none if the
+// file is in no checkout.
+func (s *session) committed(ctx context.Context, file string, restored []scale.Drift) (output.Committed, error) {
+	if len(restored) == 0 || findCheckout(filepath.Dir(file)) == "" {
+		return output.Committed{}, nil
+	}
+	commit, content, err := git.Committed(ctx, file)
+	if err != nil || commit == "" {
+		return output.Committed{}, err
+	}
+	rules := scale.Rules{}
+	for _, d := range restored {
+		rules[d.Pool] = scale.Rule{Pool: d.Pool, ConfigKey: d.Key, ConfigPath: d.Path}
+	}
+	counts, err := s.opened.CountsIn(content, rules)
+	if err != nil {
+		return output.Committed{}, err
+	}
+	return output.Committed{Commit: commit, Counts: counts}, nil
 }
 
 func isRestored(event scale.Event) bool {

@@ -10,7 +10,7 @@ import (
 )
 
 // differs is what differs from one run to the next in what a page of the documentation quotes.
-var differs = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z|\S+@\S+|pid \d+|pulumi-kubernetes-[0-9a-f]+|/\S+/Pulumi\.\S+|just now|\d+(\.\d+)?s( ago)?\b`)
+var differs = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z|\S+@\S+|pid \d+|pulumi-kubernetes-[0-9a-f]+|/\S+/Pulumi\.\S+|commit [0-9a-f]{10}\b|just now|\d+(\.\d+)?s( ago)?\b`)
 
 // shown checks that the last command showed what a page of the documentation quotes: every line of a fenced block. An
 // HTML comment before the block names it, as docblock has it. Dots at the end of a line leave out its rest.

@@ -130,15 +130,27 @@ func NewHistory(stack string, scalings []scale.Scaling) *History {
 
 // Restored is the document of restore.
 type Restored struct {
-	Stack      string        `json:"stack"`
-	ConfigFile string        `json:"configFile"`
-	Restored   []board.Drift `json:"restored"`
+	Stack      string          `json:"stack"`
+	ConfigFile string          `json:"configFile"`
+	Commit     string          `json:"commit,omitempty"`
+	Restored   []RestoredDrift `json:"restored"`
 	Failure
 }
 
+// RestoredDrift is a drift that was put right. Committed is what the commit of the document has; it is not there if the
+// commit has nothing, or if there is no commit.
+type RestoredDrift struct {
+	board.Drift
+	Committed *string `json:"committed,omitempty"`
+}
+
 // NewRestored makes the document of restore.
-func NewRestored(stack, file string, restored []scale.Drift) *Restored {
-	return &Restored{Stack: stack, ConfigFile: file, Restored: board.DriftsOf(restored)}
+func NewRestored(stack, file string, restored []scale.Drift, committed Committed) *Restored {
+	out := &Restored{Stack: stack, ConfigFile: file, Commit: committed.Commit, Restored: []RestoredDrift{}}
+	for _, d := range board.DriftsOf(restored) {
+		out.Restored = append(out.Restored, RestoredDrift{Drift: d, Committed: committed.Counts[d.Pool]})
+	}
+	return out
 }
 
 // Version is the document of version.

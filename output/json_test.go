@@ -188,7 +188,7 @@ func TestRulesDocument(t *testing.T) {
 
 func TestOtherDocuments(t *testing.T) {
 	document(t, NewHistory("dev", nil), "{\n  \"stack\": \"dev\",\n  \"scalings\": []\n}\n")
-	document(t, NewRestored("dev", "Pulumi.dev.yaml", nil), "{\n  \"stack\": \"dev\",\n  \"configFile\": \"Pulumi.dev.yaml\",\n  \"restored\": []\n}\n")
+	document(t, NewRestored("dev", "Pulumi.dev.yaml", nil, Committed{}), "{\n  \"stack\": \"dev\",\n  \"configFile\": \"Pulumi.dev.yaml\",\n  \"restored\": []\n}\n")
 	document(t, &Failed{Failure{&Error{Kind: "usage", Message: "m", Hint: "h", ExitCode: 2}}},
 		"{\n  \"error\": {\n    \"kind\": \"usage\",\n    \"message\": \"m\",\n    \"hint\": \"h\",\n    \"exitCode\": 2\n  }\n}\n")
 }
@@ -286,7 +286,7 @@ func TestDocumentsAgree(t *testing.T) {
 		"the last scaling of a pool":    {part(t, rules, "pools", 0, "lastScaling"), part(t, NewHistory("dev", []scale.Scaling{*status.Last}), "scalings", 0)},
 		"the holds":                     {part(t, NewHolds("dev", holds), "holds"), part(t, server, "holds")},
 		"the hold on a pool":            {part(t, rules, "pools", 0, "hold"), part(t, server, "holds", 0)},
-		"the drift that restore writes": {part(t, rules, "pools", 0, "drift"), part(t, NewRestored("dev", "f", []scale.Drift{*status.Drift}), "restored", 0)},
+		"the drift that restore writes": {part(t, rules, "pools", 0, "drift"), part(t, NewRestored("dev", "f", []scale.Drift{*status.Drift}, Committed{}), "restored", 0)},
 	} {
 		if diff := cmp.Diff(c[0], c[1]); diff != "" {
 			t.Errorf("%s is another one elsewhere:\n%s", name, diff)

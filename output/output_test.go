@@ -198,9 +198,18 @@ func TestHistory(t *testing.T) {
 }
 
 func TestRestored(t *testing.T) {
-	check(t, bare.Restored(nil, "Pulumi.dev.yaml"), "nothing to restore\n")
-	check(t, bare.Restored([]scale.Drift{{Pool: "worker-pool", Key: "workerCount", Configured: str("5")}}, "Pulumi.dev.yaml"),
-		"worker-pool: config \"workerCount\" missing -> 5 in Pulumi.dev.yaml\n")
+	check(t, bare.Restored(nil, "Pulumi.dev.yaml", Committed{}), "nothing to restore\n")
+	drifts := []scale.Drift{{Pool: "worker-pool", Key: "workerCount", Configured: str("5")}}
+	line := "worker-pool: config \"workerCount\" missing -> 5 in Pulumi.dev.yaml"
+	for want, committed := range map[string]Committed{
+		"":                              {},
+		"; commit 0123456789 has none":  {Commit: "0123456789abcdef"},
+		"; commit 0123456789 has 3":     {Commit: "0123456789abcdef", Counts: map[string]*string{"worker-pool": str("3")}},
+		", as commit 0123456789 has it": {Commit: "0123456789abcdef", Counts: map[string]*string{"worker-pool": str("5")}},
+		"; commit 0123456789 has 4":     {Commit: "0123456789abcdef", Counts: map[string]*string{"worker-pool": str("4\x1b[2J")}},
+	} {
+		check(t, bare.Restored(drifts, "Pulumi.dev.yaml", committed), line+want+"\n")
+	}
 }
 
 func TestTrouble(t *testing.T) {

@@ -156,16 +156,37 @@ func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
 }
 
 // Restored says what was put right in the configuration file.
-func (s *Style) Restored(restored []scale.Drift, file string) string {
+func (s *Style) Restored(restored []scale.Drift, file string, committed Committed) string {
 	if len(restored) == 0 {
 		return "nothing to restore\n"
 	}
 	var out strings.Builder
 	file = clean(file)
 	for _, d := range tidy(restored) {
-		fmt.Fprintf(&out, "%s: config %q %s -> %s in %s\n", s.bold.Render(d.Pool), d.Key, orMissing(d.File), orMissing(d.Configured), file)
+		fmt.Fprintf(&out, "%s: config %q %s -> %s in %s%s\n", s.bold.Render(d.Pool), d.Key, orMissing(d.File), orMissing(d.Configured), file, committed.text(d))
 	}
 	return out.String()
+}
+
+// Committed are the counts that a commit has, by pool. Commit is empty if there is none to compare with.
+type Committed struct {
+	Commit string
+	Counts map[string]*string
+}
+
+// text says how a restored count compares with what the commit has.
+func (c Committed) text(d scale.Drift) string {
+	has := c.Counts[d.Pool]
+	commit := "commit " + clean(scale.Abbreviate(c.Commit))
+	switch {
+	case c.Commit == "":
+		return ""
+	case has == nil:
+		return "; " + commit + " has none"
+	case d.Configured != nil && *has == *d.Configured:
+		return ", as " + commit + " has it"
+	}
+	return "; " + commit + " has " + clean(*has)
 }
 
 func orMissing(of *string) string {

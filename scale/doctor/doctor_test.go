@@ -46,6 +46,7 @@ type ill struct {
 	samples   []scale.Sample
 	listeners []doctor.Listener
 	heldErr   error
+	git       []doctor.GitLook
 }
 
 func (p *ill) Holds() (scale.Holds, error) { return p.held, p.heldErr }
@@ -92,6 +93,7 @@ func (p *ill) Pending(_ context.Context, prove bool) (map[string][]scale.Pending
 	}
 	return p.pending, true, nil
 }
+func (p *ill) Git(context.Context) []doctor.GitLook               { return p.git }
 func (p *ill) StateDir(context.Context) doctor.StateDir           { return p.dir }
 func (p *ill) Locks(context.Context) ([]doctor.Lock, bool, error) { return p.locks, !p.noLocks, nil }
 func (p *ill) Working() (bool, error)                             { return p.working, nil }
@@ -122,7 +124,7 @@ func examine(t *testing.T, p *ill, verify bool) doctor.Report {
 
 func TestAHealthyStackHasNothingButOK(t *testing.T) {
 	report := examine(t, healthy(), false)
-	if report.Stack != "dev" || len(report.Checks) != 27 {
+	if report.Stack != "dev" || len(report.Checks) != 28 {
 		t.Errorf("stack %q, %d checks", report.Stack, len(report.Checks))
 	}
 	for _, c := range report.Checks {
@@ -138,11 +140,11 @@ func TestWhatDependsOnAProblemIsNotCheckedAndTheRestIs(t *testing.T) {
 		change  func(*ill)
 		skipped string
 	}{
-		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules metrics listeners current drift deployed locks pending unsettled clock"},
-		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules metrics listeners current config-file drift deployed state-dir disk locks pending unsettled holds clock at-work"},
-		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules metrics listeners current config-file drift deployed locks pending unsettled holds clock"},
-		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules metrics listeners current drift deployed locks pending unsettled clock"},
-		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules metrics listeners current drift deployed locks pending unsettled clock"},
+		"no CLI":     {func(p *ill) { p.cliErr = broken }, "backend state secrets language plugins token rules targets schedules metrics listeners current drift deployed git locks pending unsettled clock"},
+		"no program": {func(p *ill) { p.programErr = broken }, "stack backend state secrets language plugins token rules targets schedules metrics listeners current config-file drift deployed git state-dir disk locks pending unsettled holds clock at-work"},
+		"no stack":   {func(p *ill) { p.stackErr = broken }, "state secrets plugins token rules targets schedules metrics listeners current config-file drift deployed git locks pending unsettled holds clock"},
+		"no backend": {func(p *ill) { p.backendErr = broken }, "state secrets plugins token rules targets schedules metrics listeners current drift deployed git locks pending unsettled clock"},
+		"no state":   {func(p *ill) { p.surveyErr = broken }, "secrets plugins token rules targets schedules metrics listeners current drift deployed git locks pending unsettled clock"},
 		"no secrets": {func(p *ill) { p.secretsErr = broken }, "token metrics listeners"},
 		"bad rules":  {func(p *ill) { p.survey.RulesErr = &scale.RulesError{Problems: []scale.Problem{{Expected: "x"}}} }, "targets schedules metrics current drift deployed unsettled"},
 	} {
@@ -265,10 +267,20 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: changes are pending that would come along\nbring this checkout to what was deployed, or bring its changes out with `pulumi up --stack dev`"},
 		"nothing is known of what is pending": {"deployed", func(p *ill) { p.unknown = true }, doctor.OK, "--verify proves whether changes are pending"},
 		"no config file to compare":           {"deployed", func(p *ill) { p.survey.FileMissing = true }, doctor.NotChecked, "cannot be read"},
-		"a stale count":                       {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
-		"somebody's edit":                     {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
-		"no write access to the state":        {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
-		"no state directory can be made":      {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
+		"git that is not used":                {"git", func(*ill) {}, doctor.OK, "not used"},
+		"git that works": {"git", func(p *ill) {
+			p.git = []doctor.GitLook{{Name: "remote", Found: "file:///r answers"}}
+		}, doctor.OK, "remote: file:///r answers\nwhat is asked of it works"},
+		"git without which scalings go on": {"git", func(p *ill) {
+			p.git = []doctor.GitLook{{Name: "remote", Problem: "away", Hint: "look at it", Minor: true}, {Name: "signing", Found: "none"}}
+		}, doctor.Warning, "remote: away\nsigning: none\nnot all that is asked of it works\nlook at it"},
+		"a remote that takes no push": {"git", func(p *ill) {
+			p.git = []doctor.GitLook{{Name: "remote", Problem: "away", Hint: "look at it", Minor: true}, {Name: "push", Problem: "refused", Hint: "let it"}, {Name: "signing", Problem: "no", Hint: "never", Minor: true}}
+		}, doctor.Problem, "remote: away\npush: refused\nsigning: no\nwhat is asked of it does not work\nlet it"},
+		"a stale count":                  {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
+		"somebody's edit":                {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
+		"no write access to the state":   {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
+		"no state directory can be made": {"state-dir", func(p *ill) { p.dir.WriteErr, p.dir.Missing = errors.New("denied"), true }, doctor.Problem, "cannot be made: denied"},
 		"files of others in the state directory": {
 			"state-dir", func(p *ill) { p.dir.Closed = []string{"lock"} }, doctor.Problem, "lock\n1 file in .pulumiscale cannot be used by this user\nrun pulumiscale as their owner",
 		},

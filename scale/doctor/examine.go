@@ -40,6 +40,7 @@ func examinations() []examination {
 		{"config-file", "config file", []string{"stack"}, (*visit).lookAtConfigFile},
 		{"drift", "counts in the config file", []string{"rules"}, (*visit).lookAtDrift},
 		{"deployed", "what is deployed", []string{"rules"}, (*visit).lookAtDeployed},
+		{"git", "git", []string{"state"}, (*visit).lookAtGit},
 		{"state-dir", "state directory", []string{"program"}, (*visit).lookAtStateDir},
 		{"disk", "its disk space", []string{"program"}, (*visit).lookAtDisk},
 		{"locks", "locks", []string{"state"}, (*visit).lookAtLocks},

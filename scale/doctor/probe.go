@@ -46,6 +46,9 @@ type Probe interface {
 	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved. With prove set,
 	// they are proved anew: see [scaler.Scaler.Pending].
 	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
+	// Git is what the flags about git ask for, each thing looked at once; none if no flag is set. Nothing is pushed, and
+	// what is fetched is not kept.
+	Git(ctx context.Context) []GitLook
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir
 	// Locks finds those who hold the stack; known is false if the backend tells only those who try to take a lock.
@@ -160,4 +163,14 @@ type Listener struct {
 	Pools []string
 	// Problem says why it cannot be told; empty if it can.
 	Problem string
+}
+
+// GitLook is one thing that is asked of git.
+type GitLook struct {
+	// Name says what was looked at, such as "remote", and Found what there is.
+	Name, Found string
+	// Problem says what is wrong, without credentials, and Hint what to do; empty if nothing is wrong. Minor says that
+	// scalings go on nevertheless.
+	Problem, Hint string
+	Minor         bool
 }

@@ -66,3 +66,27 @@ func inCheckout(ctx context.Context, dir string, args ...string) (string, error)
 	out, err := execute(ctx, call{args: args, dir: dir}, environment(), (*Repository)(nil).removeCredentials)
 	return string(out), err
 }
+
+// Committed is a file as the commit has it that its checkout is at, with that commit's hash. The hash is "" if the file
+// is in no checkout, or in one without a commit, and the contents are nil if the commit has no such file. It only reads,
+// and asks no remote.
+func Committed(ctx context.Context, file string) (commit string, content []byte, err error) {
+	look := func(args ...string) ([]byte, error) {
+		c := call{args: args, dir: filepath.Dir(file), env: []string{"GIT_NO_LAZY_FETCH=1"}}
+		return execute(ctx, c, environment(), (*Repository)(nil).removeCredentials)
+	}
+	head, err := look("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if hasEnded(err) {
+		return "", nil, err
+	}
+	if err != nil {
+		return "", nil, nil //nolint:nilerr // no checkout, or none with a commit
+	}
+	commit = firstLine(head)
+	entry, err := look("ls-tree", "-z", commit, "--", filepath.Base(file))
+	if err != nil || len(entry) == 0 {
+		return commit, nil, err
+	}
+	content, err = look("cat-file", "blob", commit+":./"+filepath.Base(file))
+	return commit, content, err
+}

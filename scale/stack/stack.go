@@ -144,6 +144,11 @@ func (s *Stack) ProjectName() string { return string(s.project.Name) }
 // ConfigFile is the path of the stack's configuration file.
 func (s *Stack) ConfigFile() string { return s.file.Path }
 
+// CountsIn are the counts of rules in another edition of the stack's configuration file, by pool.
+func (s *Stack) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error) {
+	return s.file.CountsIn(doc, rules)
+}
+
 // Write puts the settings into the stack's configuration file, atomically.
 func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(settings) }
 

@@ -1,0 +1,26 @@
+package doctor
+
+import "context"
+
+// lookAtGit looks whether git does what the flags about it ask for.
+func (v *visit) lookAtGit(ctx context.Context) finding {
+	looks := v.Git(ctx)
+	if len(looks) == 0 {
+		return fine("not used: no flag asks for it")
+	}
+	f := fine("what is asked of it works")
+	for _, l := range looks {
+		if l.Problem == "" {
+			f.details = append(f.details, l.Name+": "+l.Found)
+			continue
+		}
+		f.details = append(f.details, l.Name+": "+l.Problem)
+		switch {
+		case !l.Minor && f.result != Problem:
+			f.result, f.found, f.hint = Problem, "what is asked of it does not work", l.Hint
+		case f.result == OK:
+			f.result, f.found, f.hint = Warning, "not all that is asked of it works", l.Hint
+		}
+	}
+	return f
+}
