@@ -142,8 +142,9 @@ func newRig(t testing.TB) *rig {
 	}
 	metrics.Watch(queue)
 	metrics.WatchListeners(oneListener)
+	metrics.WatchBranch(oneBranch)
 	r.Server = &Server{
-		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now, Listeners: oneListener,
+		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now, Listeners: oneListener, Branch: oneBranch,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()
@@ -294,6 +295,14 @@ func payload(t testing.TB, name string) []byte {
 }
 
 // oneListener is somebody who cannot be told at the moment.
+func oneBranch() scale.BranchStatus {
+	at, found := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), "30 <b>"
+	return scale.BranchStatus{
+		Branch: "main", Unpushed: map[string]time.Time{"worker": at}, Edits: []scale.BranchEdit{{Pool: "api", Key: "apiCount", Found: &found, Count: "4"}},
+		Commit: "0123456789abcdef0123456789abcdef01234567", PushedAt: at, Problem: "push to branch main: refused: <b>", ProblemAt: at,
+	}
+}
+
 func oneListener() []board.Listener {
 	at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a test's own time begins
 	return []board.Listener{{
