@@ -49,7 +49,10 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	if err := writeWhole(filepath.Join(w.dir, ".git"), pointer); err != nil {
 		return "", err
 	}
-	// The files of a folder that was a worktree before were installed there, as far as anybody can tell.
+	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) < 2 { // no more than .git
+		return about, err
+	}
+	// Files of a folder that was a worktree before were installed there, as far as anybody can tell.
 	return about, w.writeMark(mark{Edited: []string{}})
 }
 

@@ -274,7 +274,7 @@ func TestAHeldLockIsWaitedForUntilTheContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- second(silent.Tip(ctx, "main")) }()
-	for { // until the other one has the lock, and asks
+	for ; ; time.Sleep(100 * time.Millisecond) { // until the other one has the lock, and asks
 		short, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		err := second(git.Open(short, git.Options{Dir: filepath.Join(r.dir, "clone"), URL: url}))
 		end()

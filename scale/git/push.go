@@ -31,7 +31,7 @@ const (
 	// mostTries is how often a commit is made anew since others were faster.
 	mostTries = 10
 	// firstWait is the longest wait after the first lost race; each further one may be twice as long, up to lastWait.
-	firstWait, lastWait = 100 * time.Millisecond, 5 * time.Second
+	firstWait, lastWait = 100 * time.Millisecond, 3 * time.Second
 )
 
 // Push makes the commit on the tip of the branch as the remote has it now, and pushes it, never by force. If somebody
