@@ -43,7 +43,8 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	about = filepath.FromSlash(strings.TrimPrefix(firstLine(pointer), "gitdir: "))
 	// From here on the clone names the folder; a kill before the next step leaves a pair of which one half is missing,
 	// and it is forgotten next time.
-	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(filepath.ToSlash(filepath.Join(w.dir, ".git"))+"\n")); err != nil {
+	ours := filepath.ToSlash(filepath.Join(w.dir, ".git"))
+	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(ours+"\n")); err != nil {
 		return "", err
 	}
 	if err := writeWhole(filepath.Join(w.dir, ".git"), pointer); err != nil {

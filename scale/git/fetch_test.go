@@ -293,3 +293,28 @@ func TestAHeldLockIsWaitedForUntilTheContextEnds(t *testing.T) {
 		t.Error("after it ended:", err)
 	}
 }
+
+// A git that was killed leaves its lock files, at which each other git gives up.
+func TestFetchPassesLocksOfKilledGitsBy(t *testing.T) {
+	r := newRig(t)
+	repository := r.open()
+	if _, err := repository.Tip(t.Context(), "main"); err != nil {
+		t.Fatal(err)
+	}
+	r.commit("second")
+	r.push()
+	refs, err := filepath.EvalSymlinks(filepath.Join(r.bare(), "refs", "pulumiscale", "tips"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tips, err := os.ReadDir(refs)
+	if err != nil || len(tips) != 1 {
+		t.Fatal(tips, err)
+	}
+	for _, path := range []string{filepath.Join(refs, tips[0].Name()), filepath.Join(r.bare(), "shallow"), filepath.Join(r.bare(), "config")} {
+		writeFile(t, path+".lock", "")
+	}
+	if tip, err := repository.Tip(t.Context(), "main"); err != nil || tip != r.at("main") {
+		t.Errorf("tip %s, %v", tip, err)
+	}
+}
