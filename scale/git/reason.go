@@ -11,13 +11,14 @@ import (
 // with LC_ALL=C; what a remote says is not always.
 var (
 	unauthorized = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|` +
-		`terminal prompts disabled|returned error: (401|403|407)|permission denied \(|permission to \S+ denied|access denied|not authorized|` +
-		`unauthori[sz]ed|host key verification failed|invalid (username|credentials)|http basic: |repository not found|` +
+		`terminal prompts disabled|returned error: (401|403|407)|permission denied \(|permission to \S+ denied|access denied|` +
+		`not authorized|unauthori[sz]ed|host key verification failed|invalid (username|credentials)|http basic: |repository not found|` +
 		`you are not allowed to|deploy key|marked as read only|support for password authentication was removed`)
 	unreachable = regexp.MustCompile(`(?i)could not resolve|connection (refused|reset|timed out|closed)|` +
-		`unable to connect|failed to connect|couldn't connect|network is unreachable|no route to host|unable to access|early eof|hung up|` +
-		`could not read from remote|does not appear to be a git repository|not a git repository|` +
-		`repository .* (not found|does not exist)|unexpected disconnect|rpc failed|unable to look up|no such device|no path specified|unknown service|does not exist`)
+		`unable to connect|failed to connect|couldn't connect|network is unreachable|no route to host|unable to access|` +
+		`early eof|hung up|could not read from remote|does not appear to be a git repository|not a git repository|` +
+		`repository .* (not found|does not exist)|unexpected disconnect|rpc failed|unable to look up|no such device|` +
+		`no path specified|unknown service|does not exist`)
 	slow    = regexp.MustCompile(`(?i)operation too slow|operation timed out|timed? ?out after|connection timed out`)
 	storage = regexp.MustCompile(`(?i)no space left|disk quota|read-only file system|file size limit|file too large|` +
 		`insufficient permission for adding an object|unable to create temporary|unpacker error|unpack failed|` +
@@ -145,7 +146,7 @@ func hintOf(kind Kind) string {
 	case KindIdentity:
 		return "say who commits: git config --global user.name and user.email, or name an author"
 	case KindSigning:
-		return "git is told to sign commits (commit.gpgSign): check gpg.format and user.signingKey; the key must need no passphrase"
+		return "commit.gpgSign is set: check gpg.format and user.signingKey, whose key must need no passphrase"
 	}
 	return ""
 }
