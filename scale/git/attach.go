@@ -43,13 +43,17 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	about = filepath.FromSlash(strings.TrimPrefix(firstLine(pointer), "gitdir: "))
 	// From here on the clone names the folder; a kill before the next step leaves a pair of which one half is missing,
 	// and it is forgotten next time.
-	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(filepath.ToSlash(filepath.Join(w.dir, ".git"))+"\n")); err != nil {
+	ours := filepath.ToSlash(filepath.Join(w.dir, ".git"))
+	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(ours+"\n")); err != nil {
 		return "", err
 	}
 	if err := writeWhole(filepath.Join(w.dir, ".git"), pointer); err != nil {
 		return "", err
 	}
-	// The files of a folder that was a worktree before were installed there, as far as anybody can tell.
+	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) < 2 { // no more than .git
+		return about, err
+	}
+	// Files of a folder that was a worktree before were installed there, as far as anybody can tell.
 	return about, w.writeMark(mark{Edited: []string{}})
 }
 

@@ -17,7 +17,7 @@ type file struct {
 
 // buildCommit makes a commit of a tip's files and one edit, byte for byte and with the file's mode as it was; a file
 // that is not there is made. It returns "" if the branch has all of that. No worktree takes part.
-func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, message string) (commit string, err error) {
+func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, message string) (string, error) {
 	old, err := r.entry(ctx, t.edit, f.path)
 	if errors.Is(err, os.ErrNotExist) {
 		old, err = entry{mode: modeFile}, nil
@@ -25,7 +25,8 @@ func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, 
 	if err != nil {
 		return "", err
 	}
-	out, err := r.run(ctx, call{args: []string{"hash-object", "-w", "--stdin", "--no-filters"}, input: bytes.NewReader(f.content)})
+	write := call{args: []string{"hash-object", "-w", "--stdin", "--no-filters"}, input: bytes.NewReader(f.content)}
+	out, err := r.run(ctx, write)
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +86,9 @@ func (r *Repository) buildTree(ctx context.Context, commit, path string, e entry
 }
 
 // commitTree makes a commit, signed if the machine's git signs commits.
-func (r *Repository) commitTree(ctx context.Context, c Commit, tree string, parents []string, message string) (string, error) {
+func (r *Repository) commitTree(
+	ctx context.Context, c Commit, tree string, parents []string, message string,
+) (commit string, err error) {
 	env, err := r.identity(ctx, c.Author)
 	if err != nil {
 		return "", err

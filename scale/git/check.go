@@ -6,8 +6,8 @@ import (
 )
 
 // CheckPush asks the remote whether it would take a push to a branch, without pushing anything: it needs the branch's
-// tip, or that of the default branch if there is no such branch. The remote's hooks and rules are not asked. The error is
-// a [*PushError], or a [*BranchError].
+// tip, or that of the default branch if there is no such branch. The remote's hooks and rules are not asked. The error
+// is a [*PushError], or a [*BranchError].
 func (r *Repository) CheckPush(ctx context.Context, branch string) error {
 	tip, err := r.Tip(ctx, branch)
 	if missing, is := errors.AsType[*BranchError](err); is && !missing.Invalid && branch != "" {

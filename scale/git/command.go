@@ -80,7 +80,7 @@ func execute(ctx context.Context, c call, env []string, clean func(string) strin
 	defer end(nil)
 	alive := newWatch(c.silence, func() { end(errSilent) })
 	defer alive.stop()
-	cmd := exec.CommandContext(within, "git", append(settings(), c.args...)...) //nolint:gosec // the caller has made the arguments
+	cmd := exec.CommandContext(within, "git", append(settings(), c.args...)...)
 	cmd.Dir, cmd.Stdin = c.dir, c.input
 	cmd.Env = slices.Concat(env, c.env)
 	cmd.ExtraFiles = inheritedFiles(ctx)
@@ -129,7 +129,8 @@ func isProgress(line string) bool {
 	line = strings.TrimPrefix(line, "remote: ")
 	for _, start := range []string{
 		"Enumerating objects:", "Counting objects:", "Compressing objects:", "Receiving objects:", "Resolving deltas:",
-		"Writing objects:", "Unpacking objects:", "Updating files:", "Delta compression using", "Total ", "Filtering content:",
+		"Writing objects:", "Unpacking objects:", "Updating files:", "Delta compression using", "Total ",
+		"Filtering content:",
 	} {
 		if strings.HasPrefix(line, start) {
 			return true

@@ -38,8 +38,8 @@ var (
 		`\b(gh[pousr]_\w{16,}|github_pat_\w{16,}|gl(?:pat|cbt|dt|rt|ft)-[\w-]{16,}|ATB{2}\w{16,}|ATCTT3\w{16,})`)
 )
 
-// removeCredentials takes out of a text whatever is or looks like a credential: those of the remote, users and passwords
-// of URLs, headers, and the tokens of forges.
+// removeCredentials takes out of a text whatever is or looks like a credential: those of the remote, users and
+// passwords of URLs, headers, and the tokens of forges.
 func (r *Repository) removeCredentials(text string) string {
 	if r != nil {
 		for _, secret := range secretsOf(r.options.URL) {
@@ -81,8 +81,8 @@ func unescape(text string) string {
 	return text
 }
 
-// rewriteRule is the pair of prefixes by which git puts the credentials back that the clone's own configuration does not
-// have: of the remote's host, so that submodules there have them too. It is empty if the URL has none.
+// rewriteRule is the pair of prefixes by which git puts the credentials back that the clone's own configuration does
+// not have: of the remote's host, so that submodules there have them too. It is empty if the URL has none.
 func rewriteRule(remote string) (with, without string) {
 	plain := WithoutCredentials(remote)
 	if plain == remote {

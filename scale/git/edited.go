@@ -21,8 +21,8 @@ type change struct {
 
 // Edited are the files of the worktree that differ from its commit, or that git neither knows nor ignores: somebody has
 // edited them. What the preparation has made is not among them, nor what a move that was cut short has written, nor the
-// paths in except, with what is below them. Paths are relative to the worktree, with slashes, and sorted. There are none
-// if there is no worktree.
+// paths in except, with what is below them. Paths are relative to the worktree, with slashes, and sorted. There are
+// none if there is no worktree.
 func (w *Worktree) Edited(ctx context.Context, except []string) ([]string, error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -61,8 +61,8 @@ func (w *Worktree) edits(ctx context.Context, except []string) ([]change, error)
 // changes are all paths at which the worktree differs from its commit. untracked is "all", or "normal" for folders of
 // which git knows no file as one.
 func (w *Worktree) changes(ctx context.Context, untracked string) ([]change, error) {
-	out, err := w.git(ctx, 10, "--no-optional-locks", "status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=none",
-		"--untracked-files="+untracked)
+	out, err := w.git(ctx, 10, "--no-optional-locks", "status", "--porcelain=v2", "-z", "--no-renames",
+		"--ignore-submodules=none", "--untracked-files="+untracked)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,8 @@ func (w *Worktree) withoutMoved(ctx context.Context, changes []change, target st
 func (w *Worktree) hashes(ctx context.Context, changes []change) (map[string]string, error) {
 	var paths []string
 	for _, c := range changes {
-		if info, err := os.Stat(w.path(c.path)); err == nil && info.Mode().IsRegular() && !strings.ContainsAny(c.path, "\n\r") {
+		info, err := os.Stat(w.path(c.path))
+		if err == nil && info.Mode().IsRegular() && !strings.ContainsAny(c.path, "\n\r") {
 			paths = append(paths, c.path)
 		}
 	}

@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -165,5 +166,49 @@ func TestSubmodulesMoveAlong(t *testing.T) {
 	edits, is := errors.AsType[*git.EditedError](err)
 	if !is || cmp.Diff([]string{"sub"}, edits.Files) != "" {
 		t.Errorf("error %v, want that the submodule is edited", err)
+	}
+}
+
+// A filter stops the checkout after some of the files, and there it is ended.
+func TestAMoveThatIsCutShort(t *testing.T) {
+	r := newRig(t)
+	for _, text := range []string{"first\n", "second\n"} {
+		r.write(".gitattributes", "m.txt filter=slow\n")
+		for _, name := range []string{"a.txt", "m.txt", "z.txt"} {
+			r.write(name, text)
+		}
+		r.write("new-"+strings.TrimSpace(text)+".txt", text)
+		r.commit(text)
+	}
+	r.push()
+	first, second := r.at("main^"), r.at("main")
+	w := r.open().Worktree(filepath.Join(r.dir, "worktree"))
+	started := filepath.Join(r.dir, "started")
+	for _, commit := range []string{first, second} {
+		_ = os.Remove(started)
+		r.git(r.dir, "config", "--global", "filter.slow.smudge", "echo > '"+started+"'; sleep 600")
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Move(ctx, commit) }()
+		waitFor(t, func() bool { _, err := os.Stat(started); return err == nil })
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want that of the context", err)
+		}
+		r.git(r.dir, "config", "--global", "filter.slow.smudge", "cat")
+		if got := w.Commit(); got != "" {
+			t.Errorf("it is at %s, and does not have all of that", got)
+		}
+		edited, err := w.Edited(t.Context(), []string{"m.txt"})
+		if edited != nil || err != nil {
+			t.Errorf("edited: %v, %v", edited, err)
+		}
+		if got := readFile(t, filepath.Join(w.Dir(), "a.txt")); (got == "first\n") != (commit == first) {
+			t.Fatalf("a.txt is %q: the move was not cut short where it was to be", got)
+		}
+		mustMove(t, w, commit)
+		if got := r.git(w.Dir(), "status", "--porcelain"); got != "" {
+			t.Errorf("git sees changes: %s", got)
+		}
 	}
 }

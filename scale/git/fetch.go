@@ -2,6 +2,8 @@ package git
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,16 +17,17 @@ var (
 	isHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 	// noSuch is how a remote says that it does not have what it is asked for by name or hash, or does not give it so.
 	noSuch = regexp.MustCompile(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref|` +
-		`remote did not send all|want .* not valid|bad object|not found in upstream|invalid (ref|object)|missing (commit|object)`)
+		`remote did not send all|want .* not valid|bad object|not found in upstream|` +
+		`invalid (ref|object)|missing (commit|object)`)
 	// notThere is the answer of a remote that gives commits by hash, and does not have this one.
 	notThere = regexp.MustCompile(`(?i)not our ref`)
 	// unable is a remote that gives no part of its history.
 	unable = regexp.MustCompile(`(?i)does not support (shallow|--depth|filter)|dumb http transport|shallow (update|file)`)
 )
 
-// Fetch makes sure that the clone has a commit, given by its whole hash: at once if it has it, else from the checkout on
-// this machine, then from the remote by its hash, and last with all branches and tags, if the remote gives no commits by
-// hash. The error is a [*CommitError] if it cannot be had.
+// Fetch makes sure that the clone has a commit, given by its whole hash: at once if it has it, else from the checkout
+// on this machine, then from the remote by its hash, and last with all branches and tags, if the remote gives no
+// commits by hash. The error is a [*CommitError] if it cannot be had.
 func (r *Repository) Fetch(ctx context.Context, commit string) error {
 	if !isHash.MatchString(commit) {
 		return fmt.Errorf("fetch commit %q: not the whole hash of a commit", commit)
@@ -76,7 +79,8 @@ func (r *Repository) fetchFromRemote(ctx context.Context, commit string) error {
 		return err
 	}
 	// The remote gives no commits by hash.
-	err = r.fetch(ctx, whole, "+refs/heads/*:refs/pulumiscale/remote/heads/*", "+refs/tags/*:refs/pulumiscale/remote/tags/*")
+	const all = "refs/pulumiscale/remote/"
+	err = r.fetch(ctx, whole, "+refs/heads/*:"+all+"heads/*", "+refs/tags/*:"+all+"tags/*")
 	if err != nil {
 		return err
 	}
@@ -113,3 +117,44 @@ func fetchArgs(how ...string) []string {
 }
 
 func keep(commit string) string { return "+" + commit + ":" + have + commit }
+
+// Tip fetches the newest commit of a branch, and returns it; "" is the remote's default branch. The remote is asked
+// each time. The error is a [*BranchError] if there is no such branch, and a [*RemoteError] if the remote could not be
+// asked.
+func (r *Repository) Tip(ctx context.Context, branch string) (commit string, err error) {
+	return r.fetchTip(ctx, branch, newest)
+}
+
+func (r *Repository) fetchTip(ctx context.Context, branch, depth string) (commit string, err error) {
+	source := "HEAD"
+	if branch != "" {
+		source = "refs/heads/" + branch
+		if _, err := r.local(ctx, "check-ref-format", source); err != nil {
+			if hasEnded(err) {
+				return "", err
+			}
+			return "", &BranchError{Branch: branch, URL: r.plainURL(), Invalid: true}
+		}
+	}
+	ctx, unlock, err := r.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	// The name is a hash, so that a branch "a" is not in the way of a branch "a/b" that was there before.
+	sum := sha256.Sum256([]byte(source))
+	target := "refs/pulumiscale/tips/" + hex.EncodeToString(sum[:8])
+	if err := r.fetch(ctx, depth, "+"+source+":"+target); err != nil {
+		if isAbout(err, noSuch) {
+			return "", &BranchError{Branch: branch, URL: r.plainURL()}
+		}
+		return "", r.remoteError(err)
+	}
+	if commit, err = r.line(ctx, "rev-parse", "--verify", target+"^{commit}"); err != nil {
+		return "", fmt.Errorf("read the tip of branch %q: %w", branch, err)
+	}
+	if _, err := r.local(ctx, "update-ref", have+commit, commit); err != nil {
+		return "", fmt.Errorf("keep the tip of branch %q: %w", branch, err)
+	}
+	return commit, nil
+}

@@ -274,7 +274,7 @@ func TestAHeldLockIsWaitedForUntilTheContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- second(silent.Tip(ctx, "main")) }()
-	for { // until the other one has the lock, and asks
+	for ; ; time.Sleep(100 * time.Millisecond) { // until the other one has the lock, and asks
 		short, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		err := second(git.Open(short, git.Options{Dir: filepath.Join(r.dir, "clone"), URL: url}))
 		end()
@@ -291,5 +291,30 @@ func TestAHeldLockIsWaitedForUntilTheContextEnds(t *testing.T) {
 	}
 	if _, err := r.open().Tip(t.Context(), "main"); err != nil {
 		t.Error("after it ended:", err)
+	}
+}
+
+// A git that was killed leaves its lock files, at which each other git gives up.
+func TestFetchPassesLocksOfKilledGitsBy(t *testing.T) {
+	r := newRig(t)
+	repository := r.open()
+	if _, err := repository.Tip(t.Context(), "main"); err != nil {
+		t.Fatal(err)
+	}
+	r.commit("second")
+	r.push()
+	refs, err := filepath.EvalSymlinks(filepath.Join(r.bare(), "refs", "pulumiscale", "tips"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tips, err := os.ReadDir(refs)
+	if err != nil || len(tips) != 1 {
+		t.Fatal(tips, err)
+	}
+	for _, path := range []string{filepath.Join(refs, tips[0].Name()), filepath.Join(r.bare(), "shallow"), filepath.Join(r.bare(), "config")} {
+		writeFile(t, path+".lock", "")
+	}
+	if tip, err := repository.Tip(t.Context(), "main"); err != nil || tip != r.at("main") {
+		t.Errorf("tip %s, %v", tip, err)
 	}
 }

@@ -12,7 +12,8 @@ func separate(cmd *exec.Cmd) {
 	const noWindow = 0x08000000 // CREATE_NO_WINDOW
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP | noWindow}
 	cmd.Cancel = func() error {
-		tree := exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(cmd.Process.Pid)) //nolint:noctx // its context has ended
+		pid := strconv.Itoa(cmd.Process.Pid)
+		tree := exec.Command("taskkill", "/T", "/F", "/PID", pid) //nolint:noctx // its context has ended
 		if tree.Run() == nil {
 			return nil
 		}

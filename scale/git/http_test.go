@@ -118,12 +118,12 @@ func TestCredentialsAreNoArguments(t *testing.T) {
 	r := newRig(t)
 	var readOnly atomic.Bool
 	url := withUser(r.serveHTTP(&readOnly), "ada:s3cr%25t%2Fword")
-	real, err := exec.LookPath("git")
+	program, err := exec.LookPath("git")
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := filepath.Join(r.dir, "calls")
-	writeFile(t, filepath.Join(r.dir, "bin", "git"), "#!/bin/sh\necho \"$@\" >> '"+calls+"'\nexec '"+real+"' \"$@\"\n")
+	writeFile(t, filepath.Join(r.dir, "bin", "git"), "#!/bin/sh\necho \"$@\" >> '"+calls+"'\nexec '"+program+"' \"$@\"\n")
 	if err := os.Chmod(filepath.Join(r.dir, "bin", "git"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -137,8 +137,8 @@ func TestCredentialsAreNoArguments(t *testing.T) {
 func TestRemoteAndRoot(t *testing.T) {
 	r := newRig(t)
 	root, prefix, err := git.Root(t.Context(), filepath.Join(r.checkout, "infra"))
-	real, _ := filepath.EvalSymlinks(r.checkout)
-	if diff := cmp.Diff([]string{real, "infra"}, []string{root, prefix}); diff != "" || err != nil {
+	resolved, _ := filepath.EvalSymlinks(r.checkout)
+	if diff := cmp.Diff([]string{resolved, "infra"}, []string{root, prefix}); diff != "" || err != nil {
 		t.Errorf("error %v, -want +got:\n%s", err, diff)
 	}
 	if _, prefix, err := git.Root(t.Context(), r.checkout); prefix != "" || err != nil {
@@ -163,7 +163,7 @@ func TestRemoteAndRoot(t *testing.T) {
 	r.git(r.checkout, "remote", "remove", "origin")
 	remote("the only one", "https://example.com/upstream.git")
 	r.git(r.checkout, "remote", "set-url", "upstream", "../remote.git")
-	remote("a relative one", filepath.Join(filepath.Dir(real), "remote.git"))
+	remote("a relative one", filepath.Join(filepath.Dir(resolved), "remote.git"))
 	r.git(r.checkout, "remote", "remove", "upstream")
 	if _, err := git.Remote(t.Context(), r.checkout); err == nil {
 		t.Error("a repository without a remote has one")

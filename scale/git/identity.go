@@ -29,7 +29,8 @@ func (r *Repository) identity(ctx context.Context, author string) ([]string, err
 	mail, end := strings.CutSuffix(strings.TrimSpace(mail), ">")
 	name = strings.TrimSpace(name)
 	if !is || !end || name == "" || mail == "" || strings.ContainsAny(author, "\n\r\x00") {
-		return nil, &PushError{Kind: KindIdentity, Reason: fmt.Sprintf("the author %q is not of the form \"Name <mail>\"", author)}
+		reason := fmt.Sprintf("the author %q is not of the form \"Name <mail>\"", author)
+		return nil, &PushError{Kind: KindIdentity, Reason: reason}
 	}
 	env := []string{"GIT_AUTHOR_NAME=" + name, "GIT_AUTHOR_EMAIL=" + mail}
 	// git would make one up of the user's and the machine's name.
@@ -51,14 +52,15 @@ func (r *Repository) signs(ctx context.Context) (bool, error) {
 	return value == "true", nil // a key that is not set is an error of git's
 }
 
-// Signing says whether the machine's git is configured to sign commits, and tries it. The error is a [*PushError] of the
-// kind signing, or identity, if it cannot.
+// Signing says whether the machine's git is configured to sign commits, and tries it. The error is a [*PushError] of
+// the kind signing, or identity, if it cannot.
 func (r *Repository) Signing(ctx context.Context) (configured bool, err error) {
 	configured, err = r.signs(ctx)
 	if err != nil || !configured {
 		return false, err
 	}
-	tree, err := r.run(ctx, call{args: []string{"hash-object", "-w", "-t", "tree", "--stdin"}, input: strings.NewReader("")})
+	write := call{args: []string{"hash-object", "-w", "-t", "tree", "--stdin"}, input: strings.NewReader("")}
+	tree, err := r.run(ctx, write)
 	if err != nil {
 		return true, fmt.Errorf("write a tree without files: %w", err)
 	}

@@ -70,9 +70,9 @@ func TestAKillAtAnyMomentIsHealed(t *testing.T) {
 	second := r.commit("many other files")
 	r.push()
 	r.git(r.remote, "config", "uploadpack.allowFilter", "true")
-	rounds := 25
+	rounds := 10
 	if testing.Short() {
-		rounds = 5
+		rounds = 4
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -92,7 +92,8 @@ func TestPrepareThatFailsRunsAgain(t *testing.T) {
 func TestPrepareEndsWithItsProcessesWhenTheContextDoes(t *testing.T) {
 	r, w, p, runs := prepareRig(t)
 	started := filepath.Join(r.dir, "started")
-	p.Command += "; (trap '' TERM; echo > '" + started + "'; exec sleep 600) & wait"
+	short := p
+	p.Command += "; (trap '' TERM; while :; do echo >> '" + started + "'; sleep 0.02; done) & wait"
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Prepare(ctx, p, nil) }()
@@ -105,7 +106,12 @@ func TestPrepareEndsWithItsProcessesWhenTheContextDoes(t *testing.T) {
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	if err := w.Prepare(t.Context(), git.Preparation{Command: strings.TrimSuffix(p.Command, "; (trap '' TERM; echo > '"+started+"'; exec sleep 600) & wait"), Dir: "infra"}, nil); err != nil || runs() != 2 {
+	before := readFile(t, started)
+	time.Sleep(200 * time.Millisecond) // in which it would have written ten times
+	if after := readFile(t, started); after != before {
+		t.Error("a process that heeds no request goes on")
+	}
+	if err := w.Prepare(t.Context(), short, nil); err != nil || runs() != 2 {
 		t.Errorf("error %v after %d runs", err, runs())
 	}
 }

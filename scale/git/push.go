@@ -20,7 +20,8 @@ type Commit struct {
 	// Edit says what the file is to be in the commit tip, whose files read reads as [Repository.Read] does. A path ""
 	// says that there is nothing to do. It is called again with each new tip. If there is a Base and the file is already
 	// so there, the contents still count if Branch has others: a merge would bring them.
-	Edit func(ctx context.Context, tip string, read func(path string) ([]byte, error)) (path string, content []byte, message string, err error)
+	Edit func(ctx context.Context, tip string, read func(path string) ([]byte, error)) (
+		path string, content []byte, message string, err error)
 	// Author is "Name <mail>"; "" is the identity of the machine's git. The committer is the machine's, or else this.
 	Author string
 	// PushOptions are given to the remote's hooks.
@@ -31,7 +32,7 @@ const (
 	// mostTries is how often a commit is made anew since others were faster.
 	mostTries = 10
 	// firstWait is the longest wait after the first lost race; each further one may be twice as long, up to lastWait.
-	firstWait, lastWait = 100 * time.Millisecond, 5 * time.Second
+	firstWait, lastWait = 100 * time.Millisecond, 3 * time.Second
 )
 
 // Push makes the commit on the tip of the branch as the remote has it now, and pushes it, never by force. If somebody
@@ -99,8 +100,8 @@ type tips struct {
 	merged bool
 }
 
-// boundary is how much of a stack's own branch is fetched to see whether it has the base's tip. If it has it only further
-// back, the commit gets a parent that it could do without.
+// boundary is how much of a stack's own branch is fetched to see whether it has the base's tip. If it has it only
+// further back, the commit gets a parent that it could do without.
 const boundary = "--depth=50"
 
 func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {

@@ -17,9 +17,9 @@ const (
 )
 
 // Read is the contents of a file in a commit, byte for byte as the commit has them: no filter of the machine's has
-// changed their line ends. The path is relative to the repository's root, with slashes. The error is [fs.ErrNotExist] if
-// the commit has no such path, and a [*PathError] if it is no file there, or lies beyond a link or in a submodule. The
-// clone must have the commit; the remote may be asked for the file.
+// changed their line ends. The path is relative to the repository's root, with slashes. The error is [fs.ErrNotExist]
+// if the commit has no such path, and a [*PathError] if it is no file there, or lies beyond a link or in a submodule.
+// The clone must have the commit; the remote may be asked for the file.
 func (r *Repository) Read(ctx context.Context, commit, path string) (content []byte, err error) {
 	e, err := r.entry(ctx, commit, path)
 	if err != nil {

@@ -10,14 +10,15 @@ import (
 // The words by which git, its transports, ssh and the forges say what is wrong. They are English, since each git runs
 // with LC_ALL=C; what a remote says is not always.
 var (
-	unauthorized = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|terminal prompts disabled|` +
-		`returned error: (401|403|407)|permission denied \(|permission to \S+ denied|access denied|not authorized|unauthori[sz]ed|` +
-		`host key verification failed|invalid (username|credentials)|http basic: |repository not found|` +
+	unauthorized = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|` +
+		`terminal prompts disabled|returned error: (401|403|407)|permission denied \(|permission to \S+ denied|access denied|` +
+		`not authorized|unauthori[sz]ed|host key verification failed|invalid (username|credentials)|http basic: |repository not found|` +
 		`you are not allowed to|deploy key|marked as read only|support for password authentication was removed`)
-	unreachable = regexp.MustCompile(`(?i)could not resolve|connection (refused|reset|timed out|closed)|unable to connect|` +
-		`failed to connect|couldn't connect|network is unreachable|no route to host|unable to access|early eof|hung up|` +
-		`could not read from remote|does not appear to be a git repository|not a git repository|repository .* (not found|does not exist)|` +
-		`unexpected disconnect|rpc failed|unable to look up|no such device|no path specified|unknown service|does not exist`)
+	unreachable = regexp.MustCompile(`(?i)could not resolve|connection (refused|reset|timed out|closed)|` +
+		`unable to connect|failed to connect|couldn't connect|network is unreachable|no route to host|unable to access|` +
+		`early eof|hung up|could not read from remote|does not appear to be a git repository|not a git repository|` +
+		`repository .* (not found|does not exist)|unexpected disconnect|rpc failed|unable to look up|no such device|` +
+		`no path specified|unknown service|does not exist`)
 	slow    = regexp.MustCompile(`(?i)operation too slow|operation timed out|timed? ?out after|connection timed out`)
 	storage = regexp.MustCompile(`(?i)no space left|disk quota|read-only file system|file size limit|file too large|` +
 		`insufficient permission for adding an object|unable to create temporary|unpacker error|unpack failed|` +
@@ -27,8 +28,8 @@ var (
 		`failed to update ref|failed to lock|cannot lock ref|incorrect old value`)
 	noRace = regexp.MustCompile(`(?i)permission denied|read-only|no space left|disk quota|cannot create|denied by|` +
 		`not a directory|is a directory`)
-	identity = regexp.MustCompile(`(?i)tell me who you are|ident name|empty ident|no (email|name) was given|useConfigOnly|` +
-		`auto-detect email|invalid ident`)
+	identity = regexp.MustCompile(`(?i)tell me who you are|ident name|empty ident|no (email|name) was given|` +
+		`useConfigOnly|auto-detect email|invalid ident`)
 )
 
 // kindOf is why a git that asked the remote failed.
@@ -94,8 +95,8 @@ func pushError(branch string, err error) error {
 	return &PushError{Branch: branch, Kind: kind, Reason: reason, Err: err}
 }
 
-// verdictOf is what the remote said about the branch, in the lines of `git push --porcelain`: a flag, the two names, and
-// a summary. It is "" if the push did not come so far.
+// verdictOf is what the remote said about the branch, in the lines of `git push --porcelain`: a flag, the two names,
+// and a summary. It is "" if the push did not come so far.
 func verdictOf(porcelain string) string {
 	for line := range strings.SplitSeq(porcelain, "\n") {
 		if fields := strings.SplitN(line, "\t", 3); len(fields) == 3 && fields[0] == "!" {
@@ -133,7 +134,7 @@ func hintOf(kind Kind) string {
 	case KindRefused:
 		return "let the user that pushes pass the branch's protection, or write to a branch of the stack's own"
 	case KindUnauthorized:
-		return "give the machine's git credentials that may read and write the repository: a credential helper, a token, an ssh key"
+		return "give the machine's git credentials for the repository: a credential helper, a token, an ssh key"
 	case KindUnreachable:
 		return "check the remote's URL, and that this machine reaches it"
 	case KindTimeout:
@@ -145,7 +146,7 @@ func hintOf(kind Kind) string {
 	case KindIdentity:
 		return "say who commits: git config --global user.name and user.email, or name an author"
 	case KindSigning:
-		return "git is told to sign commits (commit.gpgSign): check gpg.format, user.signingKey and that the key needs no passphrase"
+		return "commit.gpgSign is set: check gpg.format and user.signingKey, whose key must need no passphrase"
 	}
 	return ""
 }

@@ -129,3 +129,21 @@ func TestAnAuthorWhoIsNamedAndAMachineThatCommits(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAHookSaysIsToldWithoutCredentials(t *testing.T) {
+	r := newRig(t)
+	r.hook("pre-receive", "echo 'see https://bob:hunter2@example.com/x or ssh://git:hunter2@example.com/y' >&2\n"+
+		"echo 'Authorization: Basic aHVudGVyMg==, token glpat-0123456789abcdefghij' >&2\nexit 1\n")
+	_, err := r.open().Push(t.Context(), git.Commit{Branch: "main", Edit: setKey("a", "2")})
+	failed, is := errors.AsType[*git.PushError](err)
+	if !is || !strings.Contains(failed.Reason, "see https://example.com/x or ssh://git@example.com/y") {
+		t.Fatalf("error %v", err)
+	}
+	for _, secret := range []string{"hunter2", "aHVudGVyMg", "glpat"} {
+		for _, text := range []string{failed.Error(), failed.Err.Error()} {
+			if strings.Contains(text, secret) {
+				t.Errorf("it tells %q: %s", secret, text)
+			}
+		}
+	}
+}

@@ -25,8 +25,8 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Repository is a clone. It holds no open file. Its methods may be called at the same time, by several goroutines and by
-// several processes; what may not overlap waits, until the context ends.
+// Repository is a clone. It holds no open file. Its methods may be called at the same time, by several goroutines and
+// by several processes; what may not overlap waits, until the context ends.
 type Repository struct {
 	options Options
 	// dir is Options.Dir as an absolute path, and git the bare repository in it.

@@ -13,9 +13,9 @@ import (
 // edited are the references that keep what somebody has edited in a worktree.
 const edited = "refs/pulumiscale/edited/"
 
-// SetAside keeps what somebody has edited in the worktree, as [Worktree.Edited] tells it, in a commit of the clone under
-// the reference ref, and then puts these files back to what the worktree's commit has. ref is "" if nothing is edited. A
-// submodule in which somebody has changed files is an [*EditedError], and then nothing is put back.
+// SetAside keeps what somebody has edited in the worktree, as [Worktree.Edited] tells it, in a commit of the clone
+// under the reference ref, and then puts these files back to what the worktree's commit has. ref is "" if nothing is
+// edited. A submodule in which somebody has changed files is an [*EditedError], and then nothing is put back.
 func (w *Worktree) SetAside(ctx context.Context, except []string) (ref string, files []string, err error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {

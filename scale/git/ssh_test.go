@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"io"
@@ -37,7 +38,7 @@ func (r *rig) serveSSH() (url, config string) {
 		r.t.Fatal(err)
 	}
 	server := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, given ssh.PublicKey) (*ssh.Permissions, error) {
-		if string(given.Marshal()) != string(allowed.Marshal()) {
+		if !bytes.Equal(given.Marshal(), allowed.Marshal()) {
 			return nil, errors.New("another key")
 		}
 		return &ssh.Permissions{}, nil

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Worktree is one folder that has the files of a commit, and moves from commit to commit. What git does not track there,
-// such as installed packages, stays. Somebody's edits are kept only by [Worktree.SetAside], which is called before.
+// Worktree is one folder that has the files of a commit, and moves from commit to commit. What git does not track
+// there, such as installed packages, stays. Somebody's edits are kept only by [Worktree.SetAside], which is called
+// before.
 type Worktree struct {
 	repository *Repository
 	dir        string
@@ -100,10 +101,10 @@ func readLine(path string) string {
 	return firstLine(text)
 }
 
-// Move brings the worktree to a commit, which it fetches if it has to, with its submodules, and makes the worktree if it
-// is missing. It does nothing if the worktree is there already. Edits of files that git tracks are overwritten, and so
-// are files that stand in the way. What a killed process has left half done is done. The error is a [*CommitError] if the
-// commit cannot be had.
+// Move brings the worktree to a commit, which it fetches if it has to, with its submodules, and makes the worktree if
+// it is missing. It does nothing if the worktree is there already. Edits of files that git tracks are overwritten, and
+// so are files that stand in the way. What a killed process has left half done is done. The error is a [*CommitError]
+// if the commit cannot be had.
 func (w *Worktree) Move(ctx context.Context, commit string) error {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -142,7 +143,8 @@ func (w *Worktree) move(ctx context.Context, commit string) error {
 	if err := w.removeModules(ctx, commit); err != nil {
 		return err
 	}
-	if _, err := w.git(ctx, 10, "checkout", "--force", "--detach", "--progress", "--no-recurse-submodules", commit); err != nil {
+	_, err := w.git(ctx, 10, "checkout", "--force", "--detach", "--progress", "--no-recurse-submodules", commit)
+	if err != nil {
 		return w.checkoutError(err)
 	}
 	if err := w.updateModules(ctx); err != nil {
@@ -162,14 +164,15 @@ func (w *Worktree) checkoutError(err error) error {
 	return err
 }
 
-// git runs git in the worktree. It may be silent for so many times the timeout: while git writes files, and while it gets
-// some of them from the remote, it does not always say so.
+// git runs git in the worktree. It may be silent for so many times the timeout: while git writes files, and while it
+// gets some of them from the remote, it does not always say so.
 func (w *Worktree) git(ctx context.Context, patience int, args ...string) ([]byte, error) {
-	return w.repository.run(ctx, call{args: args, dir: w.dir, silence: time.Duration(patience) * w.repository.options.Timeout})
+	silence := time.Duration(patience) * w.repository.options.Timeout
+	return w.repository.run(ctx, call{args: args, dir: w.dir, silence: silence})
 }
 
-// removeLocks removes the lock files that a git that was killed has left. A person's git has them for a moment, which is
-// waited for.
+// removeLocks removes the lock files that a git that was killed has left. A person's git has them for a moment, which
+// is waited for.
 func (w *Worktree) removeLocks(ctx context.Context, about string) error {
 	deadline := time.Now().Add(2 * time.Second)
 	for _, name := range []string{"index.lock", "HEAD.lock"} {
