@@ -54,6 +54,7 @@ func sections() []section {
 		{"scale", "a scaling, warm and cold", (*bench).scaling},
 		{"start", "`rules` and `version`", (*bench).starting},
 		{"deploy", "the first scaling after a deploy", (*bench).deploys},
+		{"git", "a scaling with the program that is deployed", (*bench).synced},
 		{"burst", "1,000 alerts in a second", (*bench).burst},
 		{"size", "a large stack", (*bench).size},
 		{"history", "a long history in a folder", (*bench).inFolder},

@@ -27,7 +27,7 @@ type server struct {
 // serve starts a server of the stack, and waits until it has read the stack. The server reads it again only after
 // updates: what it does by the clock must not disturb the others.
 func (s *stack) serve(ctx context.Context, front ...string) (*server, error) {
-	running, err := s.lab.Serve(ctx, s.dir, front, "--poll", "1h")
+	running, err := s.lab.Serve(ctx, s.dir, front, append([]string{"--poll", "1h"}, s.flags...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ type stack struct {
 	id, dir  string
 	pools    int
 	expected []int // the pools' sizes
+	// flags are more flags of its servers.
+	flags []string
 }
 
 // shape is what a program is like.
