@@ -54,7 +54,7 @@ func only(calls []string) []string {
 	})
 }
 
-var errPushedNowhere = &scale.ProgramError{Reason: "it is pushed nowhere"} //nolint:gochecknoglobals // a constant in all but name
+var errPushedNowhere = &scale.ProgramError{Reason: "it is pushed nowhere"}
 
 func TestTheProgramIsSyncedBeforeAProofIsMadeAndNotWhileOneHolds(t *testing.T) {
 	s, fake, _ := keeping(t, scaletest.Snapshot())

@@ -79,7 +79,8 @@ func (s *Stack) findProgram() error {
 		return err
 	}
 	// One above it is another one: the state directory may be in a checkout.
-	if !isFolder(found.Dir, s.source.Dir()) && !(s.options.Managed && isFolder(found.Dir, s.project.Dir)) {
+	isThere := isFolder(found.Dir, s.source.Dir()) || s.options.Managed && isFolder(found.Dir, s.project.Dir)
+	if !isThere {
 		return &scale.ProgramError{Reason: "there is no program any more in the folder of the repository in which it was"}
 	}
 	if found.Name != s.project.Name {
