@@ -80,7 +80,8 @@ func ill(report doctor.Report) error {
 	return nil
 }
 
-// doctorProbe adds the looks for which a scaler is needed. None of them changes anything.
+// doctorProbe adds the looks for which a scaler is needed. None of them changes anything, but for what is proved: the
+// program of --git-sync is brought to what is deployed before that.
 type doctorProbe struct {
 	*probe.Probe
 	// listeners are those of the settings.
@@ -89,7 +90,7 @@ type doctorProbe struct {
 }
 
 func (p doctorProbe) scaler() *scaler.Scaler {
-	return &scaler.Scaler{Stack: p.Stack(), Observe: scale.Unobserved, Now: time.Now}
+	return &scaler.Scaler{Stack: p.Stack(), Programs: p.settings.programsOf(p.Stack()), Observe: scale.Unobserved, Now: time.Now}
 }
 
 // values reads values of the configuration by their keys.

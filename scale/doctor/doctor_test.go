@@ -265,6 +265,9 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a pool that waits for pending changes": {"deployed", func(p *ill) {
 			p.pending = map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
 		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: changes are pending that would come along\nbring this checkout to what was deployed, or bring its changes out with `pulumi up --stack dev`"},
+		"a program that cannot be had": {"deployed", func(p *ill) {
+			p.pending = map[string][]scale.PendingChange{"pool": {{Op: scale.OpProgram, Name: "it is pushed nowhere"}}}
+		}, doctor.Warning, "pool: not scaled while changes are pending: it is pushed nowhere\n1 pool cannot be scaled: the program that is deployed cannot be had\ndeploy from a clean checkout"},
 		"nothing is known of what is pending": {"deployed", func(p *ill) { p.unknown = true }, doctor.OK, "--verify proves whether changes are pending"},
 		"no config file to compare":           {"deployed", func(p *ill) { p.survey.FileMissing = true }, doctor.NotChecked, "cannot be read"},
 		"git that is not used":                {"git", func(*ill) {}, doctor.OK, "not used"},

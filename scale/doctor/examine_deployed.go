@@ -21,6 +21,12 @@ func (v *visit) lookAtDeployed(ctx context.Context) finding {
 	for _, pool := range slices.Sorted(maps.Keys(pending)) {
 		details = append(details, pool+": not scaled while changes are pending: "+scale.DescribePending(pending[pool]))
 	}
+	for _, changes := range pending {
+		if changes[0].Op == scale.OpProgram {
+			return warn("deploy from a clean checkout of a commit that is pushed; docs/git.md says more",
+				"%s cannot be scaled: the program that is deployed cannot be had", plural(len(pending), "pool")).with(details...)
+		}
+	}
 	update := "`pulumi up" + v.option() + "`"
 	switch {
 	case len(pending) > 0:

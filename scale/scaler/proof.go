@@ -62,7 +62,7 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Pro
 	if proof, err := s.Stack.Proof(snap); err != nil || proof.Covers(pools) {
 		return proof, err
 	}
-	synced, free := s.syncIfFree(ctx, snap)
+	free, synced := s.syncIfFree(ctx, snap)
 	if !free {
 		return nil, nil // whoever is at work there syncs, too
 	}

@@ -62,10 +62,8 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 		if len(next.Targets) == 0 {
 			next.Targets = last.Change.Targets
 		}
-		if sync := s.syncLocked(ctx, snap); sync != nil {
-			if err := sync(); err != nil {
-				return fails(err)
-			}
+		if err := s.syncNow(ctx, snap); err != nil {
+			return fails(err)
 		}
 		steps := result.Steps
 		result, err = withRetries(ctx, s, func() (*scale.Result, error) {

@@ -24,18 +24,26 @@ func (s *Scaler) syncLocked(ctx context.Context, snap *scale.Snapshot) func() er
 	if s.Programs == nil {
 		return nil
 	}
-	return func() error { return s.Programs.SyncProgram(ctx, snap, s.Observe) }
+	return func() error { return s.syncNow(ctx, snap) }
+}
+
+// syncNow is for a caller that holds the lock, too.
+func (s *Scaler) syncNow(ctx context.Context, snap *scale.Snapshot) error {
+	if s.Programs == nil {
+		return nil
+	}
+	return s.Programs.SyncProgram(ctx, snap, s.Observe)
 }
 
 // syncIfFree brings the program to what is deployed, unless somebody else is at work in the directory: then free is
 // false.
-func (s *Scaler) syncIfFree(ctx context.Context, snap *scale.Snapshot) (err error, free bool) {
+func (s *Scaler) syncIfFree(ctx context.Context, snap *scale.Snapshot) (free bool, err error) {
 	unlock, free, err := s.Stack.TryLock()
 	if err != nil || !free {
-		return err, err != nil
+		return err != nil, err
 	}
 	defer unlock()
-	return s.Programs.SyncProgram(ctx, snap, s.Observe), true
+	return true, s.Programs.SyncProgram(ctx, snap, s.Observe)
 }
 
 // syncUnlocked brings the program to what is deployed, if it is not there, and waits for the lock.
@@ -66,7 +74,7 @@ func (s *Scaler) readToPreview(ctx context.Context) (snap *scale.Snapshot, refus
 			return nil, nil, err
 		}
 	}
-	if err = s.checkConfigFile(snap); err != nil {
+	if err := s.checkConfigFile(snap); err != nil {
 		return nil, nil, err
 	}
 	snap, err = s.AsOfNow(snap)

@@ -78,6 +78,11 @@ func (s *Stack) findProgram() error {
 	if err != nil {
 		return err
 	}
+	// One above it is another one: the state directory may be in a checkout.
+	isThere := isFolder(found.Dir, s.source.Dir()) || s.options.Managed && isFolder(found.Dir, s.project.Dir)
+	if !isThere {
+		return &scale.ProgramError{Reason: "there is no program any more in the folder of the repository in which it was"}
+	}
 	if found.Name != s.project.Name {
 		return &scale.SetupError{Problem: "the program that is deployed is of project " + string(found.Name) + ", and not of " + string(s.project.Name)}
 	}
@@ -87,6 +92,16 @@ func (s *Stack) findProgram() error {
 	}
 	s.kept.Store(&place{project: found, file: file})
 	return nil
+}
+
+// isFolder says whether two paths are of one folder.
+func isFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // elsewhere are the variables that an engine needs whose program is not in the stack's directory: a backend in a folder
@@ -105,7 +120,18 @@ func (s *Stack) elsewhere(at *place) []string {
 
 // IsSynced says whether the program is at the commit of the last deploy.
 func (s *Stack) IsSynced(snap *scale.Snapshot) bool {
-	return s.source == nil || s.program() != nil && snap.Deploy != nil && snap.Deploy.Commit != "" && snap.Deploy.Commit == s.source.Commit()
+	deploy := snap.Deploy
+	if s.source == nil {
+		return true
+	}
+	if s.program() == nil || deploy == nil || deploy.Commit == "" || deploy.Commit != s.source.Commit() {
+		return false
+	}
+	if s.options.Managed && !s.hasTakenFile(deploy.Commit) {
+		return false
+	}
+	explained := s.explained.Load()
+	return !deploy.Dirty || explained != nil && *explained == deploy.Head
 }
 
 // SyncProgram brings the program to the commit of the last deploy.
@@ -136,6 +162,9 @@ func (s *Stack) SyncProgram(ctx context.Context, snap *scale.Snapshot, observe s
 	}
 	if err == nil {
 		err = s.explainDirt(ctx, snap.Rules, deploy, updates)
+	}
+	if err == nil {
+		s.explained.Store(&deploy.Head)
 	}
 	if err == nil && s.options.Managed {
 		err = s.takeConfigFile(ctx, deploy.Commit)
@@ -210,7 +239,7 @@ func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]
 
 // takeConfigFile takes the configuration file of the program that is deployed for the stack's own, once for each commit.
 func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
-	if taken, err := os.ReadFile(s.takenFrom()); err == nil && string(taken) == commit && files.IsFile(s.file.Path) {
+	if s.hasTakenFile(commit) {
 		return nil
 	}
 	text, err := s.committedFile(ctx, s.program(), commit)
@@ -227,6 +256,12 @@ func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
 		return err
 	}
 	return atomic.WriteFile(s.takenFrom(), strings.NewReader(commit))
+}
+
+// hasTakenFile says whether the stack's own configuration file was taken from a commit, and is there.
+func (s *Stack) hasTakenFile(commit string) bool {
+	taken, err := os.ReadFile(s.takenFrom())
+	return err == nil && string(taken) == commit && files.IsFile(s.file.Path)
 }
 
 // takeFirstFile takes the configuration file of the program as it is kept, if the stack has none of its own yet: it is

@@ -76,6 +76,8 @@ type Stack struct {
 	// the engine runs the program in the stack's directory.
 	source Source
 	kept   atomic.Pointer[place]
+	// explained is the head of the last deploy of which it is known that its checkout had no changes but counts.
+	explained atomic.Pointer[string]
 	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
 	// there is nothing.
 	last atomic.Pointer[scale.Snapshot]
