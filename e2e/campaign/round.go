@@ -151,7 +151,10 @@ func (r *round) settle() []string {
 		if r.awaitQuiet(deadline) && (again || !r.until(patience, r.isSettled)) {
 			r.send(r.drawFor(pools()[0], 0))
 			r.drain(deadline)
-			r.until(max(patience, 10*time.Second), r.isSettled)
+			if r.team != nil {
+				patience = 10 * time.Second
+			}
+			r.until(patience, r.isSettled)
 		}
 		if r.team != nil {
 			r.awaitBranch(deadline)
@@ -159,10 +162,7 @@ func (r *round) settle() []string {
 		}
 	}
 	r.finishLog()
-	if r.people.rest != "" {
-		r.before.rest = r.people.rest // what was deployed has other keys
-	}
-	e := evidence{since: len(r.before.history), before: r.before, glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
+	e := evidence{since: len(r.before.history), glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
 	var err error
 	if e.after, err = r.picture(); err != nil {
 		r.complain("read the stack: %v", err)
@@ -179,6 +179,10 @@ func (r *round) settle() []string {
 			r.complain("read the branch: %v", err)
 		}
 	}
+	if r.people.rest != "" {
+		r.before.rest = r.people.rest // what was deployed has other keys
+	}
+	e.before = r.before
 	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
 	var said string
 	if said, e.upErr = r.lastUp(); isDamaged.MatchString(said) {

@@ -514,9 +514,14 @@ func (r *round) serverOf(e *event) *server {
 // awaitBranch waits until no server has a count left to push. What a command that was killed had left is found by a
 // server at its start.
 func (r *round) awaitBranch(deadline time.Time) {
-	r.stopServer()
-	if !r.restart(deadline) {
-		return
+	r.mu.Lock()
+	scaled := r.counts["scale runs"] > 0
+	r.mu.Unlock()
+	if scaled {
+		r.stopServer()
+		if !r.restart(deadline) {
+			return
+		}
 	}
 	servers := []*server{r.running()}
 	if s := r.secondServer(); s != nil {

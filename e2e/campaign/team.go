@@ -50,10 +50,14 @@ func (t *team) state() string     { return filepath.Join(t.dir, "state") }
 // programIn is the program's folder in a clone.
 func programIn(clone string) string { return filepath.Join(clone, filepath.FromSlash(programPrefix)) }
 
-// config is the server's config file.
+// config is the server's config file, which need not be there yet.
 func (t *team) config() string {
 	if t.managed {
-		return filepath.Join(t.state(), "stacks", projectName+"."+stackName, configName)
+		found, err := filepath.Glob(filepath.Join(t.state(), "stacks", projectName+"."+stackName+".*", configName))
+		if err == nil && len(found) == 1 {
+			return found[0]
+		}
+		return filepath.Join(t.state(), configName)
 	}
 	return filepath.Join(programIn(t.checkout()), configName)
 }

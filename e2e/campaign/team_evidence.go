@@ -163,6 +163,8 @@ func (r *round) leftIn(dir string) []string {
 			return nil
 		case err != nil:
 			return err
+		case strings.HasPrefix(name, "temporary-") && r.killed(): // another process may be at work in it: it goes after a day
+			return fs.SkipDir
 		case strings.HasSuffix(name, ".lock"), strings.HasPrefix(name, "temporary-"):
 			out = append(out, "left in a clone: "+path)
 		}
@@ -172,4 +174,11 @@ func (r *round) leftIn(dir string) []string {
 		out = append(out, err.Error())
 	}
 	return out
+}
+
+// killed says whether a process of ours was killed in the round.
+func (r *round) killed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts["kills"] > 0
 }

@@ -87,7 +87,13 @@ func (e evidence) isEdit(commit string, pool poolSpec, moment int64) bool {
 	return ok && c.people && !e.hadCount(pool, c.counts[pool.name], moment)
 }
 
-// deployedProgram wants every update of ours to run the commit of the last deploy before it.
+// hadEffect says whether an update of the round succeeded or changed a pool. One that others have overtaken ends before
+// it changes anything, and the history has it as failed.
+func (e evidence) hadEffect(n int) bool {
+	return n < len(e.steps) && (e.steps[n].succeeded() || asText(e.stateAt(n).sizes()) != asText(e.steps[n].left.sizes()))
+}
+
+// deployedProgram wants every update of ours to run the commit of the last deploy before it, if it changed anything.
 func deployedProgram(e evidence) []string {
 	if e.team == nil {
 		return nil
@@ -98,7 +104,7 @@ func deployedProgram(e evidence) []string {
 		if !u.ours() && u.succeeded() {
 			deployed = u.Environment.Head
 		}
-		if i >= e.since && u.ours() && u.Environment.Head != deployed {
+		if i >= e.since && u.ours() && u.Environment.Head != deployed && e.hadEffect(i-e.since) {
 			out = append(out, fmt.Sprintf("an update of ours (%s, %s) ran commit %s, and %s was deployed", u.Message, u.Result, u.Environment.Head, deployed))
 		}
 	}
