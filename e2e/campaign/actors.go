@@ -326,7 +326,12 @@ func (r *round) pause(d time.Duration) {
 
 // until waits until something is so, for as long as patience allows, and says whether it is.
 func (r *round) until(patience time.Duration, what func() bool) bool {
-	for deadline := time.Now().Add(patience); ; r.pause(10 * time.Millisecond) {
+	return r.untilEach(10*time.Millisecond, patience, what)
+}
+
+// untilEach looks each so often.
+func (r *round) untilEach(interval, patience time.Duration, what func() bool) bool {
+	for deadline := time.Now().Add(patience); ; r.pause(interval) {
 		if what() {
 			return true
 		}

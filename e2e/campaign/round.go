@@ -133,6 +133,20 @@ func (r *round) count(what string, n int) {
 
 // settle heals everything, lets everything come to its end, and checks what must hold.
 func (r *round) settle() []string {
+	r.comeToRest()
+	r.finishLog()
+	e := r.evidence()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.complaints = r.complaints
+	for _, event := range r.events {
+		e.events = append(e.events, *event)
+	}
+	return judge(e)
+}
+
+// comeToRest heals everything and lets everything come to its end.
+func (r *round) comeToRest() {
 	again, patience := r.rng.IntN(4) == 0, 5*time.Second
 	switch r.kind {
 	case "edits", "contention": // the next decision puts a file right, and nothing else does
@@ -145,39 +159,45 @@ func (r *round) settle() []string {
 	r.heal()
 	r.story.tell("everything is healed")
 	deadline := time.Now().Add(settleTimeout)
-	if r.restart(deadline) {
+	if !r.restart(deadline) {
+		return
+	}
+	r.drain(deadline)
+	// What was cut off is put right before any decision, if not sooner.
+	if r.awaitQuiet(deadline) && (again || !r.untilEach(50*time.Millisecond, patience, r.isSettled)) {
+		r.send(r.drawFor(pools()[0], 0))
 		r.drain(deadline)
-		// What was cut off is put right before any decision, if not sooner.
-		if r.awaitQuiet(deadline) && (again || !r.until(patience, r.isSettled)) {
-			r.send(r.drawFor(pools()[0], 0))
-			r.drain(deadline)
-			if r.team != nil {
-				patience = 10 * time.Second
-			}
-			r.until(patience, r.isSettled)
-		}
 		if r.team != nil {
-			r.awaitBranch(deadline)
-			r.awaitQuiet(deadline)
+			patience = 10 * time.Second
 		}
-	}
-	r.finishLog()
-	e := evidence{since: len(r.before.history), glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
-	var err error
-	if e.after, err = r.picture(); err != nil {
-		r.complain("read the stack: %v", err)
-		e.after = r.before
-	}
-	if e.steps, err = readSteps(r.store, e.after.history[min(e.since, len(e.after.history)):]); err != nil {
-		r.complain("read the history's checkpoints: %v", err)
-	}
-	if e.loop, err = r.lookAtLoop(r.people.loopSince); err != nil {
-		r.complain("read the second stack: %v", err)
+		r.untilEach(50*time.Millisecond, patience, r.isSettled)
 	}
 	if r.team != nil {
-		if e.team, err = r.lookAtTeam(e.after); err != nil {
-			r.complain("read the branch: %v", err)
+		r.awaitBranch(deadline)
+		r.awaitQuiet(deadline)
+	}
+}
+
+// evidence is what the round left behind, before a plain `pulumi up` of somebody and after it.
+func (r *round) evidence() evidence {
+	e := evidence{since: len(r.before.history), glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
+	complain := func(what string, err error) {
+		if err != nil {
+			r.complain("read %s: %v", what, err)
 		}
+	}
+	var err error
+	if e.after, err = r.picture(); err != nil {
+		complain("the stack", err)
+		e.after = r.before
+	}
+	e.steps, err = readSteps(r.store, e.after.history[min(e.since, len(e.after.history)):])
+	complain("the history's checkpoints", err)
+	e.loop, err = r.lookAtLoop(r.people.loopSince)
+	complain("the second stack", err)
+	if r.team != nil {
+		e.team, err = r.lookAtTeam(e.after)
+		complain("the branch", err)
 	}
 	if r.people.rest != "" {
 		r.before.rest = r.people.rest // what was deployed has other keys
@@ -189,16 +209,10 @@ func (r *round) settle() []string {
 		e.unreadable = append(e.unreadable, "a plain up: "+lastLines(said, 10))
 	}
 	if e.final, err = r.pictureWith(filepath.Join(r.plain(), configName)); err != nil {
-		r.complain("read the stack: %v", err)
+		complain("the stack", err)
 		e.final = e.after
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e.complaints = r.complaints
-	for _, event := range r.events {
-		e.events = append(e.events, *event)
-	}
-	return judge(e)
+	return e
 }
 
 // isSettled says whether nothing is left to be put right.
@@ -297,7 +311,7 @@ func (r *round) drain(deadline time.Time) {
 		r.complain("the round took longer than %s", roundTimeout)
 		return
 	}
-	if !r.until(time.Until(deadline), r.allEnded) {
+	if !r.untilEach(50*time.Millisecond, time.Until(deadline), r.allEnded) {
 		r.story.tell("not everything has ended")
 	}
 }

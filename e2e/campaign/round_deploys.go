@@ -121,18 +121,17 @@ func (r *round) drawStep() func() {
 }
 
 // untilDone does something with git again and again, since the remote may be away, refuse it, or have another tip.
-func (r *round) untilDone(what string, do func() error) bool {
+func (r *round) untilDone(what string, do func() error) {
 	for r.ctx.Err() == nil {
 		err := do()
 		if err == nil {
 			r.story.tell("%s", what)
-			return true
+			return
 		}
 		r.count("git failed", 1)
-		r.pause(100 * time.Millisecond)
+		r.pause(200 * time.Millisecond)
 	}
 	r.complain("%s: never done", what)
-	return false
 }
 
 // commitEdition commits another edition of the program and may deploy it.
@@ -528,7 +527,7 @@ func (r *round) awaitBranch(deadline time.Time) {
 		servers = append(servers, s)
 	}
 	for _, s := range servers {
-		pushed := r.until(time.Until(deadline), func() bool {
+		pushed := r.untilEach(100*time.Millisecond, time.Until(deadline), func() bool {
 			b, err := s.branch(r.ctx)
 			return err == nil && len(b.Unpushed) == 0 && b.Problem == ""
 		})

@@ -187,7 +187,7 @@ func (t *team) editionOf(ctx context.Context, clone, commit string) (edition, er
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, c := range strings.Fields(out) {
+	for c := range strings.FieldsSeq(out) {
 		if e, known := t.editions[c]; known {
 			return e, nil
 		}
