@@ -274,7 +274,8 @@ func (r *round) killUp(dir string, after time.Duration) bool {
 	return false
 }
 
-// editOnBranch has a person commit a count that no update ever had. It may be deployed after a while.
+// editOnBranch has a person commit a count that no update ever had. Most of the time somebody then asks for a scaling of
+// that pool. The edit may be deployed after a while.
 func (r *round) editOnBranch(deploys, restore bool, after time.Duration) func() {
 	var edited []poolSpec
 	for _, pool := range pools() {
@@ -283,6 +284,10 @@ func (r *round) editOnBranch(deploys, restore bool, after time.Duration) func() 
 		}
 	}
 	pool, from := edited[r.rng.IntN(len(edited))], 45+r.rng.IntN(20)
+	next, asks := ask{}, r.rng.IntN(3) > 0
+	if asks {
+		next = r.drawFor(pool, time.Duration(r.rng.IntN(300))*time.Millisecond)
+	}
 	return func() {
 		t := r.team
 		now, err := r.picture()
@@ -308,6 +313,9 @@ func (r *round) editOnBranch(deploys, restore bool, after time.Duration) func() 
 			}
 			return err
 		})
+		if asks {
+			r.send(next)
+		}
 		if deploys {
 			r.pause(after)
 			r.deployTip(restore, 0)
