@@ -105,7 +105,7 @@ func (e *evidence) withTeam() *teamEvidence {
 	e.before.history[0].Environment.Head, e.after.history[0].Environment.Head = "base", "base"
 	e.after.history[1].Environment.Head, e.steps[0].Environment.Head = "base", "base"
 	e.team = &teamEvidence{
-		base: "base", tip: "ours", pushed: []string{"base", "theirs", "ours"}, baseCounts: counts("30"), same: true, fileRest: "N", fileWas: "N",
+		base: "base", tip: "ours", pushed: []tipPushed{{"base", 100}, {"theirs", 150}, {"ours", 201}}, baseCounts: counts("30"), same: true, fileRest: "N", fileWas: "N",
 		commits: map[string]teamCommit{
 			"theirs": {hash: "theirs", parent: "base", time: 150, people: true, files: []string{"README.md"}, counts: counts("30"), rest: "N"},
 			"ours": {
@@ -194,7 +194,7 @@ func TestWhatPeopleDoOnTheBranchBreaksNothing(t *testing.T) {
 			e.final.touched++
 		}},
 		{"the branch was rewritten without our commit", func(e *evidence) {
-			e.team.pushed, e.team.tip = append(e.team.pushed, "again"), "again"
+			e.team.pushed, e.team.tip = append(e.team.pushed, tipPushed{"again", 210}), "again"
 			e.team.commits["again"] = teamCommit{
 				hash: "again", parent: "base", time: 210, people: true, counts: e.team.commits["theirs"].counts, rest: "N",
 			}

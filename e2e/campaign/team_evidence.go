@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,13 +70,17 @@ func (r *round) lookAtTeam(after picture) (*teamEvidence, error) {
 	return out, nil
 }
 
+// reflogLine is a line of the remote's reflog: the branch's new tip, and when it was pushed.
+var reflogLine = regexp.MustCompile(`^\S+ (\S+) .*> (\d+) `)
+
 // reflog are the branch's tips in the remote, oldest first.
-func (t *team) reflog() ([]string, error) {
+func (t *team) reflog() ([]tipPushed, error) {
 	text, err := os.ReadFile(filepath.Join(t.remote(), "logs", "refs", "heads", branchName))
-	var out []string
+	var out []tipPushed
 	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 {
-			out = append(out, fields[1])
+		if found := reflogLine.FindStringSubmatch(line); found != nil {
+			at, _ := strconv.ParseInt(found[2], 10, 64)
+			out = append(out, tipPushed{found[1], at})
 		}
 	}
 	return out, err
@@ -88,7 +93,11 @@ func (r *round) readCommits(out *teamEvidence) error {
 	if out.baseCounts, _, err = r.configAt(t.base); err != nil {
 		return err
 	}
-	list, err := t.git(r.ctx, t.remote(), append([]string{"rev-list", "--parents", "^" + t.base}, out.pushed...)...)
+	args := []string{"rev-list", "--parents", "^" + t.base}
+	for _, p := range out.pushed {
+		args = append(args, p.commit)
+	}
+	list, err := t.git(r.ctx, t.remote(), args...)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type teamEvidence struct {
 	commits   map[string]teamCommit
 	base, tip string
 	// pushed are the branch's tips one after another, oldest first.
-	pushed []string
+	pushed []tipPushed
 	// baseCounts are the counts in the base, by pool.
 	baseCounts map[string]string
 	// reported are the pools of which the server says that the branch has somebody's edit.
@@ -29,6 +29,12 @@ type teamEvidence struct {
 	fileRest, fileWas string
 	// leftovers are what is wrong with the clones.
 	leftovers []string
+}
+
+// tipPushed is a commit that became the branch's tip at a moment, in Unix seconds.
+type tipPushed struct {
+	commit string
+	at     int64
 }
 
 // teamCommit is a commit.
@@ -162,14 +168,14 @@ func (e evidence) wrongIn(c teamCommit) []string {
 func (t teamEvidence) lost() []string {
 	var out []string
 	for i := 1; i < len(t.pushed); i++ {
-		was, is := t.pushed[i-1], t.pushed[i]
+		was, is := t.pushed[i-1].commit, t.pushed[i].commit
 		on := slices.ContainsFunc(t.chain(is), func(c teamCommit) bool { return c.hash == was || c.parent == was })
 		if !on && !t.commits[is].people && is != t.base {
 			out = append(out, fmt.Sprintf("our push of %s took %s off the branch", is, was))
 		}
 	}
-	if n := len(t.pushed); n > 0 && t.pushed[n-1] != t.tip {
-		out = append(out, fmt.Sprintf("the branch is at %s, and was last brought to %s", t.tip, t.pushed[n-1]))
+	if n := len(t.pushed); n > 0 && t.pushed[n-1].commit != t.tip {
+		out = append(out, fmt.Sprintf("the branch is at %s, and was last brought to %s", t.tip, t.pushed[n-1].commit))
 	}
 	return out
 }
@@ -243,9 +249,9 @@ func (p picture) now() int64 {
 func (e evidence) rewroteAfter(pool poolSpec) bool {
 	moved := e.lastMove(pool).End
 	for i := 1; i < len(e.team.pushed); i++ {
-		was, is := e.team.pushed[i-1], e.team.pushed[i]
+		was, is := e.team.pushed[i-1].commit, e.team.pushed[i].commit
 		ahead := slices.ContainsFunc(e.team.chain(is), func(c teamCommit) bool { return c.parent == was })
-		if !ahead && e.team.countsOf(was)[pool.name] != e.team.countsOf(is)[pool.name] && e.team.commits[is].time >= moved-1 {
+		if !ahead && e.team.countsOf(was)[pool.name] != e.team.countsOf(is)[pool.name] && e.team.pushed[i].at >= moved-1 {
 			return true
 		}
 	}
