@@ -259,7 +259,7 @@ func (s *session) commit(ctx context.Context, report *scale.Report) {
 	snap, err := s.opened.Read(ctx)
 	var done *scale.Committed
 	if err == nil {
-		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.ScaledSinceDeploy()...)))) // those before may have failed
+		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...)))) // those before may have failed
 		done, err = commits.Commit(ctx, snap, pools, operations)
 	}
 	if err != nil {

@@ -118,20 +118,27 @@ type BranchStatus struct {
 
 func equalText(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// ScaledSinceDeploy are the pools, sorted, that updates of ours have scaled since somebody else's last update, as far
-// as is known.
-func (s *Snapshot) ScaledSinceDeploy() []string {
-	var out []string
+// StillScaled are the pools, sorted, whose count is that of the last update of ours that scaled them, as far as is known:
+// nobody has deployed another one since. A deploy may have kept it without the branch having it: `pulumiscale restore`
+// writes it into CI's checkout alone.
+func (s *Snapshot) StillScaled() []string {
+	var out, seen []string
 	for _, u := range s.Updates {
-		if !u.IsOurs() && u.Kind == UpdateUpdate && u.Succeeded {
-			break
+		if !u.IsOurs() || !u.Succeeded || u.Kind != UpdateUpdate {
+			continue
 		}
-		if u.IsOurs() && u.Succeeded {
-			out = append(out, u.Pools...)
+		for _, pool := range u.Pools {
+			if slices.Contains(seen, pool) {
+				continue
+			}
+			seen = append(seen, pool)
+			if count := u.Values[pool]; count != nil && equalText(count, s.Configured(pool)) {
+				out = append(out, pool)
+			}
 		}
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
 
 // Committer commits the counts of pools that were scaled, on a branch of the program's repository.

@@ -70,11 +70,14 @@ const (
 )
 
 // send asks the server as senders do: again and again with the same key, until there is an answer that is not 503.
-func (r *round) send(a ask) {
+func (r *round) send(a ask) { r.sendTo(r.running, a) }
+
+// sendTo asks a server, which is nil while there is none.
+func (r *round) sendTo(which func() *server, a ask) {
 	r.actors.Go(func() {
 		r.pause(a.after)
 		for r.ctx.Err() == nil {
-			s := r.running()
+			s := which()
 			if s == nil {
 				r.pause(20 * time.Millisecond)
 				continue
@@ -183,7 +186,13 @@ func (r *round) scale(a ask, dir string, variables ...string) *scaling {
 	if dir != r.program() {
 		state = filepath.Join(dir, ".pulumiscale")
 	}
-	cmd := exec.CommandContext(r.ctx, r.binary, "scale", a.event.pool, a.amount(), "--yes", "--json", "--message", mark(a.event.key), "--state-dir", state)
+	return r.scaleWith(a, dir, variables, "--state-dir", state)
+}
+
+// scaleWith runs `pulumiscale scale` in a folder, with more variables in its environment and more flags.
+func (r *round) scaleWith(a ask, dir string, variables []string, flags ...string) *scaling {
+	args := []string{"scale", a.event.pool, a.amount(), "--yes", "--json", "--message", mark(a.event.key)}
+	cmd := exec.CommandContext(r.ctx, r.binary, append(args, flags...)...)
 	var out, errs strings.Builder
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(r.env(), variables...), &out, &errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -317,7 +326,12 @@ func (r *round) pause(d time.Duration) {
 
 // until waits until something is so, for as long as patience allows, and says whether it is.
 func (r *round) until(patience time.Duration, what func() bool) bool {
-	for deadline := time.Now().Add(patience); ; r.pause(10 * time.Millisecond) {
+	return r.untilEach(10*time.Millisecond, patience, what)
+}
+
+// untilEach looks each so often.
+func (r *round) untilEach(interval, patience time.Duration, what func() bool) bool {
+	for deadline := time.Now().Add(patience); ; r.pause(interval) {
 		if what() {
 			return true
 		}

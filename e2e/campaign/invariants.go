@@ -66,6 +66,8 @@ type evidence struct {
 	resized map[string]bool
 	// loop is what the round left of the second stack, if it did anything to it.
 	loop loopEvidence
+	// team is what the round left of the branch and its clones; nil in a round without git.
+	team *teamEvidence
 	// unreadable is what the CLI said of a state that it could not read.
 	unreadable []string
 	// complaints are what was seen to be wrong while the round ran.
@@ -95,6 +97,12 @@ func invariants() []invariant {
 			"stack, no other config key, no neighbour", sizeAlone},
 		{"readable", "the CLI can read the state, and every state of the history holds together", readable},
 		{"file", "of the config file, nothing but the counts has changed", fileKept},
+		{"deployed", "an update of ours runs the commit of the last deploy before it", deployedProgram},
+		{"commits", "a commit of ours changes counts in the config file and nothing else, each to one that a successful update had; all others are people's, " +
+			"and none of theirs is lost", ourCommits},
+		{"edits", "a count that somebody has edited on the branch and that was not deployed is not overwritten", editsKept},
+		{"written back", "in the end the branch has the counts, except for edits and what people took back, and a deploy of its tip keeps them", writtenBack},
+		{"clone", "the clones are whole and nothing of a killed process is left in them", cloneWhole},
 		{"conduct", "no wrong answer, no crash, no data race, no lock of others broken, no silence about what was cut off", func(e evidence) []string { return e.complaints }},
 	}
 }
@@ -430,7 +438,7 @@ func plainUp(e evidence) []string {
 	if e.upErr != nil {
 		out = append(out, e.upErr.Error())
 	}
-	if e.final.touched != e.after.touched && len(e.resized) == 0 {
+	if e.final.touched != e.after.touched && len(e.resized) == 0 && e.settled() {
 		out = append(out, fmt.Sprintf("it made %d changes in the cloud", e.final.touched-e.after.touched))
 	}
 	return out

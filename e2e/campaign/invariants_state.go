@@ -3,15 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // sizeAlone holds every update of ours against the one before it.
 func sizeAlone(e evidence) []string {
 	var out []string
-	was := e.before.snapshot
 	for i, s := range e.steps {
-		if s.ours() {
+		if was := e.stateAt(i); s.ours() {
 			for _, what := range differ(was, s.left) {
 				out = append(out, fmt.Sprintf("an update of ours (%s, %s) brought along: %s", s.Message, s.Result, what))
 			}
@@ -20,25 +20,36 @@ func sizeAlone(e evidence) []string {
 				out = append(out, otherKeys(e.after.history, e.since+i, countKeys())...)
 			}
 		}
-		was = s.left
 	}
-	for _, what := range differ(was, e.after.snapshot) {
+	for _, what := range differ(e.stateAt(len(e.steps)), e.after.snapshot) {
 		out = append(out, "an update of ours that was cut off brought along: "+what)
 	}
 	for _, glance := range e.glances {
 		if glance.deploying {
 			continue
 		}
-		was := e.before.snapshot
-		if n := len(glance.history) - e.since; n > 0 && n <= len(e.steps) {
-			was = e.steps[n-1].left
-		}
-		for _, what := range differ(was, glance.snapshot) {
+		n := min(max(len(glance.history)-e.since, 0), len(e.steps))
+		for _, what := range differ(e.stateAt(n), glance.snapshot) {
 			out = append(out, "an update of ours that was killed brought along: "+what)
 		}
 	}
 	out = append(out, e.loop.loopAlone()...)
 	return append(append(out, e.after.otherNeighbour("")...), e.final.otherNeighbour(" after a plain up")...)
+}
+
+// stateAt is what so many updates of the round left, or what an update of somebody's left that was killed after them.
+func (e evidence) stateAt(n int) snapshot {
+	if e.team != nil {
+		for _, p := range slices.Backward(e.team.killed) {
+			if len(p.history) == e.since+n {
+				return p.snapshot
+			}
+		}
+	}
+	if n == 0 {
+		return e.before.snapshot
+	}
+	return e.steps[n-1].left
 }
 
 // countKeys are the config keys of the pools' counts.

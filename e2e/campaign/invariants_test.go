@@ -97,6 +97,33 @@ func sound() evidence {
 	}
 }
 
+// withTeam makes the round one with git: people committed, then an update was committed.
+func (e *evidence) withTeam() *teamEvidence {
+	counts := func(web string) map[string]string {
+		return map[string]string{"batch": "30", "cool": "30", "edge": "3", "plain": "30", "web": web, "zone": "30"}
+	}
+	e.before.history[0].Environment.Head, e.after.history[0].Environment.Head = "base", "base"
+	e.after.history[1].Environment.Head, e.steps[0].Environment.Head = "base", "base"
+	e.team = &teamEvidence{
+		base: "base", tip: "ours", pushed: []tipPushed{{"base", 100}, {"theirs", 150}, {"ours", 201}}, baseCounts: counts("30"), same: true, fileRest: "N", fileWas: "N",
+		commits: map[string]teamCommit{
+			"theirs": {hash: "theirs", parent: "base", time: 150, people: true, files: []string{"README.md"}, counts: counts("30"), rest: "N"},
+			"ours": {
+				hash: "ours", parent: "theirs", time: 201, pools: []string{"web"}, files: []string{programPrefix + "/" + configName},
+				counts: counts("32"), rest: "N",
+			},
+		},
+	}
+	return e.team
+}
+
+// change changes a commit.
+func (t *teamEvidence) change(hash string, change func(*teamCommit)) {
+	c := t.commits[hash]
+	change(&c)
+	t.commits[hash] = c
+}
+
 // scaledTo makes the round's evidence that of a history.
 func (e *evidence) scaledTo(updates ...update) {
 	e.after = consistent(append(slices.Clone(e.before.history), updates...)...)
@@ -145,6 +172,53 @@ func TestWhatIsNoneOfOursBreaksNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := sound()
+			c.change(&e)
+			if broken := judge(e); len(broken) > 0 {
+				t.Error(broken)
+			}
+		})
+	}
+}
+
+// TestWhatPeopleDoOnTheBranchBreaksNothing holds the invariants of a round with git against what people may do there.
+func TestWhatPeopleDoOnTheBranchBreaksNothing(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(e *evidence)
+	}{
+		{"all went well", func(*evidence) {}},
+		{"an edit is on its way", func(e *evidence) {
+			e.team.change("theirs", func(c *teamCommit) { c.counts["batch"] = "50" })
+			e.team.change("ours", func(c *teamCommit) { c.counts["batch"] = "50" })
+			e.final = consistent(append(slices.Clone(e.after.history), entry("", "", 300, 50, 30, 3, 30, 32))...)
+			e.final.touched++
+		}},
+		{"the branch was rewritten without our commit", func(e *evidence) {
+			e.team.pushed, e.team.tip = append(e.team.pushed, tipPushed{"again", 210}), "again"
+			e.team.commits["again"] = teamCommit{
+				hash: "again", parent: "base", time: 210, people: true, counts: e.team.commits["theirs"].counts, rest: "N",
+			}
+			e.final = consistent(append(slices.Clone(e.after.history), entry("", "", 300, 30, 30, 3, 30, 30))...)
+		}},
+		{"an older commit was deployed", func(e *evidence) {
+			back := entry("", "", 210, 30, 30, 3, 30, 30)
+			back.Environment.Head = "theirs"
+			e.scaledTo(e.after.history[1], back)
+			e.final = consistent(append(slices.Clone(e.after.history), entry("", "", 300, 30, 30, 3, 30, 32))...)
+			e.final.touched++
+		}},
+		{"an update of ours was overtaken and changed nothing", func(e *evidence) {
+			failed := entry("pulumiscale/B", "", 199, 30, 30, 3, 30, 33)
+			failed.Result, failed.Environment.Head = "failed", "older"
+			ours := e.after.history[1]
+			e.after.history = []update{e.after.history[0], failed, ours}
+			e.steps = []step{{failed, e.before.snapshot}, {ours, snapshotOf(ours)}}
+			e.final = e.after
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := sound()
+			e.withTeam()
 			c.change(&e)
 			if broken := judge(e); len(broken) > 0 {
 				t.Error(broken)
@@ -274,6 +348,27 @@ func TestEachBreachIsSeen(t *testing.T) {
 		{"a dependency is gone from a state of the history", "readable", func(e *evidence) {
 			e.steps[0].left.resource(t, "web")["dependencies"] = []any{"urn:pulumi:dev::campaign::localcloud:index:Balancer::back"}
 		}},
+		{"an update of ours ran another commit", "deployed", func(e *evidence) { e.withTeam(); e.after.history[1].Environment.Head = "older" }},
+		{"a commit of ours changes another file", "commits", func(e *evidence) {
+			e.withTeam().change("ours", func(c *teamCommit) { c.files = append(c.files, "README.md") })
+		}},
+		{"a commit of ours changes another key", "commits", func(e *evidence) { e.withTeam().change("ours", func(c *teamCommit) { c.rest = "note: N" }) }},
+		{"a commit of ours brings a count that no update had", "commits", func(e *evidence) {
+			e.withTeam().change("ours", func(c *teamCommit) { c.counts["web"] = "77" })
+		}},
+		{"a commit of ours changes a pool that it does not name", "commits", func(e *evidence) {
+			e.withTeam().change("ours", func(c *teamCommit) { c.pools = nil; c.pools = []string{"batch"} })
+		}},
+		{"a commit is nobody's", "commits", func(e *evidence) { e.withTeam().change("theirs", func(c *teamCommit) { c.people = false }) }},
+		{"a push of ours takes a commit off the branch", "commits", func(e *evidence) { e.withTeam().change("ours", func(c *teamCommit) { c.parent = "base" }) }},
+		{"an edit is overwritten", "edits", func(e *evidence) { e.withTeam().change("theirs", func(c *teamCommit) { c.counts["web"] = "50" }) }},
+		{"a count is not on the branch", "written back", func(e *evidence) { e.withTeam().tip = "theirs" }},
+		{"a deploy of the tip takes a count back", "written back", func(e *evidence) {
+			e.withTeam()
+			e.final = consistent(append(e.after.history, web("", "", 300, 30))...)
+		}},
+		{"a lock file is left", "clone", func(e *evidence) { e.withTeam().leftovers = []string{"HEAD.lock"} }},
+		{"the server's config file lost a comment", "clone", func(e *evidence) { e.withTeam().fileRest = "" }},
 		{"a comment is gone", "file", func(e *evidence) { e.final.rest = "" }},
 		{"something was seen to be wrong", "conduct", func(e *evidence) { e.complaints = []string{"data race"} }},
 	} {

@@ -92,7 +92,7 @@ func kindNames() []kindName {
 	return []kindName{
 		{"kill", "kills", 300}, {"contention", "contention", 300}, {"outage", "outages", 200},
 		{"provider", "provider", 200}, {"edits", "edits", 200}, {"clock", "clock", 30},
-		{"pending", "pending", 300},
+		{"pending", "pending", 300}, {"deploys", "deploys", 200},
 	}
 }
 

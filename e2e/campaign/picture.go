@@ -99,6 +99,8 @@ type update struct {
 	Result      string `json:"result"`
 	Environment struct {
 		Agent string `json:"exec.agent"`
+		// Head is the commit that the program was at.
+		Head string `json:"git.head"`
 	} `json:"environment"`
 	Config map[string]any `json:"config"`
 	Start  int64          `json:"startTime"`
@@ -375,4 +377,17 @@ func (p picture) last() (u update, ok bool) {
 		}
 	}
 	return update{}, false
+}
+
+// unused is a count that no update ever had for a pool, from one on.
+func (p picture) unused(pool poolSpec, from int) int {
+	for n := from; ; n++ {
+		used := slices.ContainsFunc(p.history, func(u update) bool {
+			count, has := u.count(pool)
+			return has && count == n
+		})
+		if !used {
+			return n
+		}
+	}
 }

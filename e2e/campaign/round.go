@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -48,6 +49,13 @@ type round struct {
 	people people
 	// said is what the round's `pulumiscale scale` runs said.
 	said string
+	// second is the second server once it listens, and elsewhere are the events that are sent to it.
+	second    *server
+	elsewhere map[*event]bool
+	// fileWas is the server's config file without the counts, as it was when the round with git began.
+	fileWas string
+	// blows lets one blow at the server be dealt at a time.
+	blows sync.Mutex
 }
 
 // roundTimeout is how long a round may take. After it, whatever the round waits for counts as lost.
@@ -61,7 +69,7 @@ func kinds() map[string]func(*round) {
 	return map[string]func(*round){
 		"kill": (*round).playKill, "contention": (*round).playContention, "outage": (*round).playOutage,
 		"provider": (*round).playProvider, "edits": (*round).playEdits, "clock": (*round).playClock,
-		"pending": (*round).playPending,
+		"pending": (*round).playPending, "deploys": (*round).playDeploys,
 	}
 }
 
@@ -71,9 +79,15 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 	defer cancel()
 	r := &round{
 		world: w, ctx: ctx, kind: kind, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), accepted: map[*event]string{}, counts: map[string]int{},
+		elsewhere: map[*event]bool{},
 	}
 	w.rounds++
 	w.story.begin(fmt.Sprintf("%s:%x in world %s, its round %d", kind, seed, w.name, w.rounds))
+	if kind == "deploys" {
+		if err := r.joinTeam(); err != nil {
+			return r, nil, err
+		}
+	}
 	if w.server == nil || !w.server.alive() {
 		if err := w.serve(); err != nil {
 			return r, nil, err
@@ -87,9 +101,14 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 	if r.before, err = w.picture(); err != nil {
 		return r, nil, err
 	}
+	r.fileWas = r.before.rest
 	kinds()[kind](r)
 	broken := r.settle()
 	w.server = r.serving
+	if w.team != nil && len(broken) == 0 {
+		r.leaveTeam()
+		broken = append(broken, r.complaints...)
+	}
 	return r, broken, nil
 }
 
@@ -114,50 +133,9 @@ func (r *round) count(what string, n int) {
 
 // settle heals everything, lets everything come to its end, and checks what must hold.
 func (r *round) settle() []string {
-	again, patience := r.rng.IntN(4) == 0, 5*time.Second
-	switch r.kind {
-	case "edits", "contention": // the next decision puts a file right, and nothing else does
-		patience = 0
-	case "pending": // what could not be brought back while something was pending is tried ever less often
-		patience = 20 * time.Second
-	}
-	r.heal()
-	r.story.tell("everything is healed")
-	deadline := time.Now().Add(settleTimeout)
-	if r.restart(deadline) {
-		r.drain(deadline)
-		// What was cut off is put right before any decision, if not sooner.
-		if r.awaitQuiet(deadline) && (again || !r.until(patience, r.isSettled)) {
-			r.send(r.drawFor(pools()[0], 0))
-			r.drain(deadline)
-			r.until(patience, r.isSettled)
-		}
-	}
+	r.comeToRest()
 	r.finishLog()
-	if r.people.rest != "" {
-		r.before.rest = r.people.rest // what was deployed has other keys
-	}
-	e := evidence{since: len(r.before.history), before: r.before, glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
-	var err error
-	if e.after, err = r.picture(); err != nil {
-		r.complain("read the stack: %v", err)
-		e.after = r.before
-	}
-	if e.steps, err = readSteps(r.store, e.after.history[min(e.since, len(e.after.history)):]); err != nil {
-		r.complain("read the history's checkpoints: %v", err)
-	}
-	if e.loop, err = r.lookAtLoop(r.people.loopSince); err != nil {
-		r.complain("read the second stack: %v", err)
-	}
-	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
-	var said string
-	if said, e.upErr = r.lastUp(); isDamaged.MatchString(said) {
-		e.unreadable = append(e.unreadable, "a plain up: "+lastLines(said, 10))
-	}
-	if e.final, err = r.picture(); err != nil {
-		r.complain("read the stack: %v", err)
-		e.final = e.after
-	}
+	e := r.evidence()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.complaints = r.complaints
@@ -165,6 +143,76 @@ func (r *round) settle() []string {
 		e.events = append(e.events, *event)
 	}
 	return judge(e)
+}
+
+// comeToRest heals everything and lets everything come to its end.
+func (r *round) comeToRest() {
+	again, patience := r.rng.IntN(4) == 0, 5*time.Second
+	switch r.kind {
+	case "edits", "contention": // the next decision puts a file right, and nothing else does
+		patience = 0
+	case "pending": // what could not be brought back while something was pending is tried ever less often
+		patience = 20 * time.Second
+	case "deploys": // a deploy that takes a count back is found with the next decision
+		patience = time.Second
+	}
+	r.heal()
+	r.story.tell("everything is healed")
+	deadline := time.Now().Add(settleTimeout)
+	if !r.restart(deadline) {
+		return
+	}
+	r.drain(deadline)
+	// What was cut off is put right before any decision, if not sooner.
+	if r.awaitQuiet(deadline) && (again || !r.untilEach(50*time.Millisecond, patience, r.isSettled)) {
+		r.send(r.drawFor(pools()[0], 0))
+		r.drain(deadline)
+		if r.team != nil {
+			patience = 10 * time.Second
+		}
+		r.untilEach(50*time.Millisecond, patience, r.isSettled)
+	}
+	if r.team != nil {
+		r.awaitBranch(deadline)
+		r.awaitQuiet(deadline)
+	}
+}
+
+// evidence is what the round left behind, before a plain `pulumi up` of somebody and after it.
+func (r *round) evidence() evidence {
+	e := evidence{since: len(r.before.history), glances: r.glances, clockStepped: r.clockStepped, rulesChanged: r.rulesChanged}
+	complain := func(what string, err error) {
+		if err != nil {
+			r.complain("read %s: %v", what, err)
+		}
+	}
+	var err error
+	if e.after, err = r.picture(); err != nil {
+		complain("the stack", err)
+		e.after = r.before
+	}
+	e.steps, err = readSteps(r.store, e.after.history[min(e.since, len(e.after.history)):])
+	complain("the history's checkpoints", err)
+	e.loop, err = r.lookAtLoop(r.people.loopSince)
+	complain("the second stack", err)
+	if r.team != nil {
+		e.team, err = r.lookAtTeam(e.after)
+		complain("the branch", err)
+	}
+	if r.people.rest != "" {
+		r.before.rest = r.people.rest // what was deployed has other keys
+	}
+	e.before = r.before
+	e.unreadable, e.resized = r.readWithCLI(), r.people.resized
+	var said string
+	if said, e.upErr = r.lastUp(); isDamaged.MatchString(said) {
+		e.unreadable = append(e.unreadable, "a plain up: "+lastLines(said, 10))
+	}
+	if e.final, err = r.pictureWith(filepath.Join(r.plain(), configName)); err != nil {
+		complain("the stack", err)
+		e.final = e.after
+	}
+	return e
 }
 
 // isSettled says whether nothing is left to be put right.
@@ -179,7 +227,7 @@ func (r *round) lastUp() (string, error) {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute) // the round may have used up its time
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		out, err := r.pulumi(ctx, r.program(), "up", "--yes", "--stack", stackName)
+		out, err := r.pulumi(ctx, r.plain(), "up", "--yes", "--stack", stackName)
 		r.story.tell("a plain pulumi up: %s %s", result(err), short(lastLines(out, 8)))
 		if err == nil || attempt == 3 || !strings.Contains(out, "currently locked") {
 			return out, err
@@ -193,13 +241,13 @@ func (r *round) readWithCLI() []string {
 	ctx, cancel := context.WithTimeout(r.campaign.ctx, time.Minute)
 	defer cancel()
 	var out []string
-	text, err := r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
+	text, err := r.pulumi(ctx, r.plain(), "stack", "export", "--stack", stackName)
 	for range 3 { // a reader may get half of the file while an engine writes it
 		if err == nil {
 			break
 		}
 		r.pause(300 * time.Millisecond)
-		text, err = r.pulumi(ctx, r.program(), "stack", "export", "--stack", stackName)
+		text, err = r.pulumi(ctx, r.plain(), "stack", "export", "--stack", stackName)
 	}
 	if err != nil || isDamaged.MatchString(text) {
 		out = append(out, fmt.Sprintf("pulumi stack export: %v: %s", err, lastLines(text, 10)))
@@ -263,7 +311,7 @@ func (r *round) drain(deadline time.Time) {
 		r.complain("the round took longer than %s", roundTimeout)
 		return
 	}
-	if !r.until(time.Until(deadline), r.allEnded) {
+	if !r.untilEach(50*time.Millisecond, time.Until(deadline), r.allEnded) {
 		r.story.tell("not everything has ended")
 	}
 }
@@ -278,9 +326,9 @@ func (r *round) allEnded() bool {
 		}
 	}
 	r.mu.Unlock()
-	s, all := r.running(), true
+	all := true
 	for e, id := range waiting {
-		op, err := s.operation(r.ctx, id)
+		op, err := r.serverOf(e).operation(r.ctx, id)
 		if err != nil && !errors.Is(err, errUnanswered) {
 			r.complain("%s: %v", e.key, err)
 			e.outcome, e.told, e.reason = unknown, "lost", err.Error()

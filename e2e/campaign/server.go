@@ -46,11 +46,16 @@ const startTimeout = 30 * time.Second
 
 // serve starts a server and waits until it listens. The error is what the server said if it ended instead.
 func (w *world) serve() error {
-	s, err := w.launch()
+	s, err := w.launch(w.serving())
 	if err != nil {
 		return err
 	}
 	w.server = s
+	return w.awaitListening(s)
+}
+
+// awaitListening waits until a server listens.
+func (w *world) awaitListening(s *server) error {
 	deadline := time.Now().Add(startTimeout)
 	for time.Now().Before(deadline) {
 		if found := listening.FindStringSubmatch(s.text()); found != nil {
@@ -69,9 +74,23 @@ func (w *world) serve() error {
 	return fmt.Errorf("serve does not listen after %s: %s", startTimeout, lastLines(s.text(), 6))
 }
 
+// serving is how a server is started: where, with which flags besides those that all have, and with which file for its log.
+type serving struct {
+	dir, state, log string
+	flags           []string
+}
+
+// serving is that of the world's own server.
+func (w *world) serving() serving {
+	if w.team != nil {
+		return w.team.serving()
+	}
+	return serving{dir: w.program(), state: w.state(), log: w.logPath()}
+}
+
 // launch starts a server, which outlives the round. It waits for nothing.
-func (w *world) launch() (*server, error) {
-	file, err := os.OpenFile(w.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+func (w *world) launch(how serving) (*server, error) {
+	file, err := os.OpenFile(how.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +99,10 @@ func (w *world) launch() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{w: w, log: w.logPath(), from: info.Size(), ended: make(chan struct{})}
-	s.cmd = exec.CommandContext(w.ctx, w.binary, "serve", "--listen", "127.0.0.1:0", "--state-dir", w.state(), "--poll", "20s", "--log-format", "json")
-	s.cmd.Dir, s.cmd.Env, s.cmd.Stderr, s.cmd.Stdout = w.program(), w.env(), file, file
+	s := &server{w: w, log: how.log, from: info.Size(), ended: make(chan struct{})}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--state-dir", how.state, "--poll", "20s", "--log-format", "json"}
+	s.cmd = exec.CommandContext(w.ctx, w.binary, append(args, how.flags...)...)
+	s.cmd.Dir, s.cmd.Env, s.cmd.Stderr, s.cmd.Stdout = how.dir, w.env(), file, file
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := w.children.start(s.cmd); err != nil {
 		return nil, err
@@ -229,4 +249,30 @@ func (s *server) ask(ctx context.Context, method, path string, body []byte, key 
 		return 0, "", fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	return resp.StatusCode, string(answer), nil
+}
+
+// branchStatus is how it goes with the commits of counts, as the server shows it.
+type branchStatus struct {
+	Unpushed []struct {
+		Pool string `json:"pool"`
+	} `json:"unpushed"`
+	Edits []struct {
+		Pool string `json:"pool"`
+	} `json:"edits"`
+	Problem string `json:"problem"`
+}
+
+// branch asks for that.
+func (s *server) branch(ctx context.Context) (branchStatus, error) {
+	var doc struct {
+		Branch branchStatus `json:"branch"`
+	}
+	status, text, err := s.ask(ctx, http.MethodGet, "/status", nil, "")
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("status: %d: %s", status, text)
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &doc)
+	}
+	return doc.Branch, err
 }

@@ -32,6 +32,8 @@ type world struct {
 	edition edition
 	// loopEdition is that of the second stack.
 	loopEdition loopEdition
+	// team is that of a round with git; nil in others.
+	team *team
 }
 
 // The folders of a world. A backend that is a folder has its own disk, so that it can be moved away and its disk can be
@@ -42,10 +44,32 @@ func (w *world) bare() string          { return filepath.Join(w.dir, "bare") }
 func (w *world) disk() string          { return filepath.Join(w.dir, "disk") }
 func (w *world) backendFolder() string { return filepath.Join(w.dir, "disk", "backend") }
 func (w *world) cloud() string         { return filepath.Join(w.dir, "cloud") }
-func (w *world) state() string         { return filepath.Join(w.dir, "state") }
-func (w *world) config() string        { return filepath.Join(w.program(), "Pulumi."+stackName+".yaml") }
 func (w *world) faults() string        { return filepath.Join(w.cloud(), "faults.json") }
 func (w *world) clock() string         { return filepath.Join(w.dir, "clock") }
+
+// state is the server's folder for its own files.
+func (w *world) state() string {
+	if w.team != nil {
+		return w.team.state()
+	}
+	return filepath.Join(w.dir, "state")
+}
+
+// config is the server's config file.
+func (w *world) config() string {
+	if w.team != nil {
+		return w.team.config()
+	}
+	return filepath.Join(w.program(), configName)
+}
+
+// plain is where somebody's plain `pulumi up` is run after a round.
+func (w *world) plain() string {
+	if w.team != nil {
+		return programIn(w.team.ci())
+	}
+	return w.program()
+}
 
 // mark is in the environment of all the world's processes.
 func (w *world) mark() string { return "CAMPAIGN_WORLD=" + w.dir }
@@ -181,14 +205,20 @@ func (w *world) killAll() {
 }
 
 // picture reads the stack's files.
-func (w *world) picture() (picture, error) {
-	return take(places{config: w.config(), store: w.store, cloud: w.cloud()})
+func (w *world) picture() (picture, error) { return w.pictureWith(w.config()) }
+
+// pictureWith reads the stack's files, with another config file.
+func (w *world) pictureWith(config string) (picture, error) {
+	return take(places{config: config, store: w.store, cloud: w.cloud()})
 }
 
 // heal undoes every fault that the world may have.
 func (w *world) heal() {
 	_ = os.Remove(w.faults())
 	w.resume()
+	if w.team != nil {
+		w.team.giveRemote()
+	}
 	if w.undo != nil {
 		if err := w.undo(); err != nil {
 			w.story.tell("the backend is not healed: %v", err)

@@ -155,7 +155,7 @@ func (b *Backlog) keep() {
 	}
 }
 
-// Run commits what is to be committed, until ctx ends. It begins with what was scaled since the last deploy: a process
+// Run commits what is to be committed, until ctx ends. It begins with all pools whose count is still one of ours: a process
 // that died may not have written it down.
 func (b *Backlog) Run(ctx context.Context) {
 	wait := firstRetry
@@ -185,7 +185,7 @@ func (b *Backlog) Run(ctx context.Context) {
 	}
 }
 
-// push commits all that waits. With whole set it looks at all pools that were scaled since the last deploy.
+// push commits all that waits. With whole set it looks at all pools whose count is still one of ours.
 func (b *Backlog) push(ctx context.Context, whole bool) error {
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
@@ -200,7 +200,7 @@ func (b *Backlog) push(ctx context.Context, whole bool) error {
 	var done *scale.Committed
 	if err == nil {
 		if whole {
-			pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.ScaledSinceDeploy()...))))
+			pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...))))
 		}
 		if len(pools) == 0 {
 			return nil

@@ -50,8 +50,10 @@ type follower struct {
 	// muted says that the engine's errors are passed over. It was interrupted before it had changed anything, and they
 	// say no more than that.
 	muted bool
-	// heeds is called once the engine heeds an interrupt: see [follower.onceItHeeds].
-	heeds func()
+	// heeds is called once the engine heeds an interrupt: see [follower.onceItHeeds]. engine is the process that is held
+	// until then: see [follower.hold]. If it is nil, none is.
+	heeds  func()
+	engine *os.Process
 	// registered is called once the program has told the engine of the stack, and so has been read. If it is nil,
 	// nobody is told.
 	registered func()
@@ -136,11 +138,15 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 			}
 		}
 		if file != nil {
+			release := f.hold()
 			more, err := io.ReadAll(file)
+			if err == nil {
+				pending = f.consume(append(pending, more...))
+			}
+			release()
 			if err != nil {
 				return err
 			}
-			pending = f.consume(append(pending, more...))
 		}
 		switch {
 		case last && scarce == nil:
@@ -222,6 +228,21 @@ func (f *follower) onceItHeeds(do func()) {
 		return
 	}
 	f.heeds = do
+}
+
+// hold holds an engine that is to be interrupted once it heeds that, and lets it go on for a moment with release. On a
+// machine with much else to do it could otherwise be past its first change before anybody has read its first event.
+func (f *follower) hold() (release func()) {
+	if f.heeds == nil || f.hasBegun || f.engine == nil {
+		return func() {}
+	}
+	process.Pause(f.engine)
+	return func() {
+		if f.hasBegun {
+			time.Sleep(startInterval) // another goroutine sends the interrupt
+		}
+		process.Resume(f.engine)
+	}
 }
 
 func (f *follower) handle(event loggedEvent) {

@@ -72,7 +72,7 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 	from := s.departure(change)
 	s.dir.Forget()
 	f := newFollower("update", change.Message, observe)
-	f.known = s.knownURNs(change.Targets)
+	f.known, f.engine = s.knownURNs(change.Targets), engine.child.Process()
 	last := lastMoment{stop: stop}
 	f.locked = func() { last.end(f, s.staleAtLock(running, from, decided, change, engine)) }
 	f.registered = func() { last.end(f, s.staleAtStart(f, decided, change)) }
