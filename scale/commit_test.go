@@ -3,8 +3,6 @@ package scale_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
@@ -95,21 +93,6 @@ func TestToCommitWaitsForWhatIsInDoubt(t *testing.T) {
 		snap := scaletest.Snapshot(historyOf("ours", "9", "theirs", "3"), doubt)
 		if counts, edits := snap.ToCommit([]string{"worker"}, b); counts != nil || edits != nil {
 			t.Errorf("%s: %v, %v", name, counts, edits)
-		}
-	}
-}
-
-func TestScaledSinceDeploy(t *testing.T) {
-	for want, history := range map[string][]any{
-		"worker": {"ours", "9", "theirs", "3"},
-		"":       {"theirs", "3", "ours", "9"},
-	} {
-		var pools []string
-		if want != "" {
-			pools = []string{want}
-		}
-		if diff := cmp.Diff(pools, scaletest.Snapshot(historyOf(history...)).ScaledSinceDeploy()); diff != "" {
-			t.Error(diff)
 		}
 	}
 }
