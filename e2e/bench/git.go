@@ -46,7 +46,9 @@ func (b *bench) synced(ctx context.Context) (rows []row, err error) {
 		}
 		ways = append(ways, warm, &way{
 			name: "a cold `pulumiscale scale --yes`",
-			run:  func(ctx context.Context, round int) (time.Duration, error) { return b.once(ctx, cold, line, counts(round), nil) },
+			run: func(ctx context.Context, round int) (time.Duration, error) {
+				return b.once(ctx, cold, line, counts(round), nil)
+			},
 		})
 	}
 	for _, w := range ways[:2] {
