@@ -51,8 +51,7 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 			break
 		}
 		next := scale.ChangeFor(snap, corrections)
-		next.Correction = true
-		next.ID = result.ID + "+" // a mark of its own, by which it knows itself
+		next.Correction, next.ID = true, result.ID+"+" // a mark of its own, by which it knows itself
 		if len(corrections) == 0 {
 			// Without a target the engine would update everything. With a pool's target it would scale that pool,
 			// perhaps to a count that is out of date by then.
