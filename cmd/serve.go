@@ -360,9 +360,7 @@ func (s *server) serve(ctx context.Context, reload <-chan struct{}) error {
 	background.Go(func() { s.follow(running, reload) })
 	background.Go(func() { s.watcher.Run(running, s.queue) })
 	background.Go(func() { s.teller.Run(running, s.queue) })
-	if s.backlog != nil {
-		background.Go(func() { s.backlog.Run(running) })
-	}
+	background.Go(func() { s.commitCounts(running) })
 	served := make(chan error, 1)
 	go func() {
 		if s.http.TLSConfig != nil {

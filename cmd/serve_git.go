@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"slices"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -20,6 +21,13 @@ func (s *server) openBacklog(kept *journal.Journal, observe scale.Observe) {
 	}
 	commits.Memory = s.backlog
 	s.backlog.Open()
+}
+
+// commitCounts commits counts until ctx ends, if that is asked for.
+func (s *server) commitCounts(ctx context.Context) {
+	if s.backlog != nil {
+		s.backlog.Run(ctx)
+	}
 }
 
 // addToBacklog has the counts committed that a batch has scaled to, as far as they are verified.

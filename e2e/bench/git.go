@@ -14,6 +14,12 @@ import (
 // those whose program is in the stack's directory.
 func (b *bench) synced(ctx context.Context) (rows []row, err error) {
 	var ways []*way
+	var servers []*server
+	defer func() {
+		for _, sv := range servers {
+			err = errors.Join(err, sv.Stop())
+		}
+	}()
 	for _, name := range []string{"synced", "plainly"} {
 		var flags []string
 		if name == "synced" {
@@ -27,7 +33,7 @@ func (b *bench) synced(ctx context.Context) (rows []row, err error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, sv.Stop()) }()
+		servers = append(servers, sv)
 		for i := range known {
 			if _, err := sv.scale(ctx, unusual+i); err != nil {
 				return nil, err
