@@ -41,6 +41,12 @@ func (r *round) playDeploys() {
 			r.gitBlow()
 		}
 	}
+	if r.rng.IntN(3) == 0 {
+		a := r.draw(within())
+		a.alarm, a.count, a.event.delta = true, nil, 1
+		r.count("alerts", 1)
+		r.send(a)
+	}
 	r.actors.Wait()
 	r.heal()
 }
