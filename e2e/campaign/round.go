@@ -89,7 +89,12 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 		}
 	}
 	if w.server == nil || !w.server.alive() {
-		if err := w.serve(); err != nil {
+		err := w.serve()
+		for try := 1; err != nil && try < 3; try++ { // the machine may have much else to do
+			w.story.tell("%v", err)
+			err = w.serve()
+		}
+		if err != nil {
 			return r, nil, err
 		}
 	}
@@ -106,6 +111,7 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 	broken := r.settle()
 	w.server = r.serving
 	if w.team != nil && len(broken) == 0 {
+		r.ctx = w.ctx // the round may have used up its time
 		r.leaveTeam()
 		broken = append(broken, r.complaints...)
 	}
