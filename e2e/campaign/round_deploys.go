@@ -415,13 +415,21 @@ func (r *round) gitBlow() {
 		if s == nil {
 			return
 		}
-		if pid := s.cmd.Process.Pid; atGit {
-			r.until(3*time.Second, func() bool { return len(gitChildren(pid)) > 0 })
-			r.pause(spread)
+		var children []int
+		look := func() bool {
+			children = gitChildren(s.cmd.Process.Pid)
+			return len(children) > 0
+		}
+		if atGit {
+			r.until(3*time.Second, look)
 		} else {
 			moment()
 		}
-		children := gitChildren(s.cmd.Process.Pid)
+		if gits {
+			look()
+		} else {
+			r.pause(spread)
+		}
 		r.strike(v)
 		if gits {
 			n := killGits(children)
