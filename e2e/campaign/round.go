@@ -75,7 +75,11 @@ func kinds() map[string]func(*round) {
 
 // play plays a round and returns what is broken after it. An error says that the campaign itself could not go on.
 func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []string, error) {
-	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	timeout := roundTimeout
+	if kind == "deploys" { // several engines of people's run one after another
+		timeout *= 2
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r := &round{
 		world: w, ctx: ctx, kind: kind, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), accepted: map[*event]string{}, counts: map[string]int{},
