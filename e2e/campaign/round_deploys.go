@@ -491,20 +491,26 @@ func (r *round) scaleElsewhere(after time.Duration) {
 func (r *round) serveElsewhere(after time.Duration) {
 	asks := []ask{r.draw(after), r.draw(after + time.Second)}
 	t := r.team
-	s, err := r.launch(serving{dir: t.dir, state: t.elsewhereState("second"), log: filepath.Join(r.dir, "second.log"), flags: t.writeBackFlags(true)})
-	if err != nil {
-		r.complain("start a second server: %v", err)
-		return
-	}
+	how := serving{dir: t.dir, state: t.elsewhereState("second"), log: filepath.Join(r.dir, "second.log"), flags: t.writeBackFlags(true)}
 	r.count("second servers", 1)
 	r.actors.Go(func() {
-		if err := r.awaitListening(s); err != nil {
-			r.complain("the second server: %v", err)
-			return
+		for r.ctx.Err() == nil {
+			s, err := r.launch(how)
+			if err == nil {
+				err = r.awaitListening(s)
+			}
+			if err == nil {
+				r.mu.Lock()
+				r.second = s
+				r.mu.Unlock()
+				return
+			}
+			r.story.tell("the second server: %v", err)
+			if s != nil {
+				s.kill()
+			}
+			r.pause(300 * time.Millisecond)
 		}
-		r.mu.Lock()
-		r.second = s
-		r.mu.Unlock()
 	})
 	for _, a := range asks {
 		r.mu.Lock()
