@@ -40,6 +40,8 @@ type Backlog struct {
 	mu     sync.Mutex
 	kept   backlog
 	status scale.BranchStatus
+	// scaled counts, by pool, how often it was added: a push that began before the last time may not have its count.
+	scaled map[string]int
 }
 
 // backlog is what is kept of it.
@@ -88,7 +90,11 @@ func (b *Backlog) Add(pools, operations []string) {
 	if b.kept.Pools == nil {
 		b.kept.Pools = map[string]time.Time{}
 	}
+	if b.scaled == nil {
+		b.scaled = map[string]int{}
+	}
 	for _, pool := range pools {
+		b.scaled[pool]++
 		if _, waits := b.kept.Pools[pool]; !waits {
 			b.kept.Pools[pool] = b.Now()
 		}
@@ -178,6 +184,7 @@ func (b *Backlog) push(ctx context.Context, whole bool) error {
 	defer cancel()
 	b.mu.Lock()
 	taken := backlog{Pools: maps.Clone(b.kept.Pools), Operations: slices.Clone(b.kept.Operations)}
+	scaled := maps.Clone(b.scaled)
 	b.mu.Unlock()
 	pools := slices.Sorted(maps.Keys(taken.Pools))
 	if len(pools) == 0 && !whole {
@@ -197,7 +204,7 @@ func (b *Backlog) push(ctx context.Context, whole bool) error {
 	if err == nil {
 		pools = settledPools(snap, pools)
 	}
-	b.note(pools, taken, done, err)
+	b.note(pools, scaled, taken.Operations, done, err)
 	return err
 }
 
@@ -208,8 +215,8 @@ func settledPools(snap *scale.Snapshot, pools []string) []string {
 	})
 }
 
-// note takes in how a push went, and tells.
-func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err error) {
+// note takes in how a push went, and tells. Pools that were scaled again since scaled was counted still wait.
+func (b *Backlog) note(pools []string, scaled map[string]int, operations []string, done *scale.Committed, err error) {
 	b.mu.Lock()
 	now := b.Now()
 	var event scale.Event
@@ -222,11 +229,11 @@ func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err
 		b.status.Problem, b.status.ProblemAt = err.Error(), now
 	default:
 		for _, pool := range pools {
-			if b.kept.Pools[pool].Equal(taken.Pools[pool]) { // else it was scaled again meanwhile
+			if b.scaled[pool] == scaled[pool] {
 				delete(b.kept.Pools, pool)
 			}
 		}
-		b.kept.Operations = slices.DeleteFunc(b.kept.Operations, func(id string) bool { return slices.Contains(taken.Operations, id) })
+		b.kept.Operations = slices.DeleteFunc(b.kept.Operations, func(id string) bool { return slices.Contains(operations, id) })
 		if done.Commit != "" || !slices.Equal(pointed(done.Edits), pointed(b.status.Edits)) || b.status.Problem != "" {
 			event = scale.CountsCommitted{Committed: *done}
 		}
