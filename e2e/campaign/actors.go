@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,18 @@ type ask struct {
 	event *event
 	// count is an absolute count, for pools whose events have no known effect.
 	count *int
+	// alarm has an alert ask for it, whose effect is one more.
+	alarm bool
 	// after is how long after the round's begin, or after what it waits for, it is asked.
 	after time.Duration
+}
+
+// of asks a server.
+func (a ask) of(ctx context.Context, s *server, began time.Time) (answer, error) {
+	if a.alarm {
+		return s.alarm(ctx, a.event, began)
+	}
+	return s.post(ctx, a.event, a.count)
 }
 
 // amount are the flags of the scale command.
@@ -76,13 +87,14 @@ func (r *round) send(a ask) { r.sendTo(r.running, a) }
 func (r *round) sendTo(which func() *server, a ask) {
 	r.actors.Go(func() {
 		r.pause(a.after)
+		began := time.Now()
 		for r.ctx.Err() == nil {
 			s := which()
 			if s == nil {
 				r.pause(20 * time.Millisecond)
 				continue
 			}
-			got, err := s.post(r.ctx, a.event, a.count)
+			got, err := a.of(r.ctx, s, began)
 			if errors.Is(err, syscall.ECONNREFUSED) { // nobody is there
 				r.pause(20 * time.Millisecond)
 				continue

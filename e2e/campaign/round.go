@@ -75,7 +75,11 @@ func kinds() map[string]func(*round) {
 
 // play plays a round and returns what is broken after it. An error says that the campaign itself could not go on.
 func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []string, error) {
-	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	timeout := roundTimeout
+	if kind == "deploys" { // several engines of people's run one after another
+		timeout *= 2
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r := &round{
 		world: w, ctx: ctx, kind: kind, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), accepted: map[*event]string{}, counts: map[string]int{},
@@ -89,7 +93,12 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 		}
 	}
 	if w.server == nil || !w.server.alive() {
-		if err := w.serve(); err != nil {
+		err := w.serve()
+		for try := 1; err != nil && try < 3; try++ { // the machine may have much else to do
+			w.story.tell("%v", err)
+			err = w.serve()
+		}
+		if err != nil {
 			return r, nil, err
 		}
 	}
@@ -106,6 +115,7 @@ func (w *world) play(ctx context.Context, kind string, seed uint64) (*round, []s
 	broken := r.settle()
 	w.server = r.serving
 	if w.team != nil && len(broken) == 0 {
+		r.ctx = w.ctx // the round may have used up its time
 		r.leaveTeam()
 		broken = append(broken, r.complaints...)
 	}

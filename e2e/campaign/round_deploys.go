@@ -41,6 +41,12 @@ func (r *round) playDeploys() {
 			r.gitBlow()
 		}
 	}
+	if r.rng.IntN(3) == 0 {
+		a := r.draw(within())
+		a.alarm, a.count, a.event.delta = true, nil, 1
+		r.count("alerts", 1)
+		r.send(a)
+	}
 	r.actors.Wait()
 	r.heal()
 }
@@ -409,13 +415,21 @@ func (r *round) gitBlow() {
 		if s == nil {
 			return
 		}
-		if pid := s.cmd.Process.Pid; atGit {
-			r.until(3*time.Second, func() bool { return len(gitChildren(pid)) > 0 })
-			r.pause(spread)
+		var children []int
+		look := func() bool {
+			children = gitChildren(s.cmd.Process.Pid)
+			return len(children) > 0
+		}
+		if atGit {
+			r.until(3*time.Second, look)
 		} else {
 			moment()
 		}
-		children := gitChildren(s.cmd.Process.Pid)
+		if gits {
+			look()
+		} else {
+			r.pause(spread)
+		}
 		r.strike(v)
 		if gits {
 			n := killGits(children)
@@ -477,20 +491,26 @@ func (r *round) scaleElsewhere(after time.Duration) {
 func (r *round) serveElsewhere(after time.Duration) {
 	asks := []ask{r.draw(after), r.draw(after + time.Second)}
 	t := r.team
-	s, err := r.launch(serving{dir: t.dir, state: t.elsewhereState("second"), log: filepath.Join(r.dir, "second.log"), flags: t.writeBackFlags(true)})
-	if err != nil {
-		r.complain("start a second server: %v", err)
-		return
-	}
+	how := serving{dir: t.dir, state: t.elsewhereState("second"), log: filepath.Join(r.dir, "second.log"), flags: t.writeBackFlags(true)}
 	r.count("second servers", 1)
 	r.actors.Go(func() {
-		if err := r.awaitListening(s); err != nil {
-			r.complain("the second server: %v", err)
-			return
+		for r.ctx.Err() == nil {
+			s, err := r.launch(how)
+			if err == nil {
+				err = r.awaitListening(s)
+			}
+			if err == nil {
+				r.mu.Lock()
+				r.second = s
+				r.mu.Unlock()
+				return
+			}
+			r.story.tell("the second server: %v", err)
+			if s != nil {
+				s.kill()
+			}
+			r.pause(300 * time.Millisecond)
 		}
-		r.mu.Lock()
-		r.second = s
-		r.mu.Unlock()
 	})
 	for _, a := range asks {
 		r.mu.Lock()

@@ -197,6 +197,34 @@ func (s *server) post(ctx context.Context, e *event, count *int) (answer, error)
 	return a, nil
 }
 
+// alarm has an alert ask for a scaling, as Prometheus' Alertmanager sends it. The error says that there was no answer.
+func (s *server) alarm(ctx context.Context, e *event, began time.Time) (answer, error) {
+	alert := map[string]any{
+		"status": "firing", "labels": map[string]string{"alertname": e.key}, "annotations": map[string]string{"summary": mark(e.key)},
+		"startsAt": began.UTC().Format(time.RFC3339Nano),
+	}
+	text, err := json.Marshal(map[string]any{"version": "4", "status": "firing", "alerts": []any{alert}})
+	if err != nil {
+		return answer{}, err
+	}
+	var doc struct {
+		Results []answer `json:"results"`
+	}
+	var a answer
+	a.status, a.text, err = s.ask(ctx, http.MethodPost, "/webhook/"+e.pool+"/prometheus", text, "")
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal([]byte(a.text), &doc); err != nil {
+		return a, fmt.Errorf("the answer is no JSON: %w: %s", err, a.text)
+	}
+	for _, result := range doc.Results { // a refusal has none
+		result.status, result.text = a.status, a.text
+		a = result
+	}
+	return a, nil
+}
+
 // operation is an operation as the server shows it.
 type operation struct {
 	State    string `json:"state"`

@@ -235,10 +235,10 @@ func isGit(pid int) bool {
 	return err == nil && strings.HasPrefix(filepath.Base(name), "git")
 }
 
-// killGits kills processes, and says how many there were.
+// killGits kills gits, and says how many of them were still there.
 func killGits(pids []int) (n int) {
 	for _, pid := range pids {
-		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+		if isGit(pid) && syscall.Kill(pid, syscall.SIGKILL) == nil {
 			n++
 		}
 	}

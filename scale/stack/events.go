@@ -138,13 +138,8 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 			}
 		}
 		if file != nil {
-			release := f.hold()
-			more, err := io.ReadAll(file)
-			if err == nil {
-				pending = f.consume(append(pending, more...))
-			}
-			release()
-			if err != nil {
+			var err error
+			if pending, err = f.read(file, pending); err != nil {
 				return err
 			}
 		}
@@ -164,6 +159,16 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// read handles what has come to the event log, after what was pending, and returns what is pending now.
+func (f *follower) read(file io.Reader, pending []byte) ([]byte, error) {
+	defer f.hold()()
+	more, err := io.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	return f.consume(append(pending, more...)), nil
 }
 
 // consume handles every whole line and returns the rest. It passes over a line that is no event: newer engines have
