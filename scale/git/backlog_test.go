@@ -173,7 +173,10 @@ func TestBacklogOutlivesItsProcess(t *testing.T) {
 func TestBacklogFindsWhatADeadProcessDidNotWriteDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hand{}
-		snap := &scale.Snapshot{Updates: []scale.Update{{Kind: scale.UpdateUpdate, Succeeded: true, ID: scale.NewUpdateID(), Pools: []string{"worker"}}}}
+		nine := "9"
+		snap := &scale.Snapshot{Updates: []scale.Update{{
+			Kind: scale.UpdateUpdate, Succeeded: true, ID: scale.NewUpdateID(), Pools: []string{"worker"}, Values: map[string]*string{"worker": &nine},
+		}}}
 		startBacklog(t, &shelf{records: map[string][]byte{}, err: errors.New("the disk is full")}, h, snap)
 		if diff := cmp.Diff([]string{"worker for "}, h.takeAsked()); diff != "" {
 			t.Error(diff)
