@@ -38,7 +38,7 @@ CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak hostile campaign clean
+.PHONY: help demo build test unit e2e e2e-backends e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak hostile campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ build: ## Build bin/pulumiscale, and the same program as Pulumi's tool plugin
 	@$(BUILD_TOOL) -o $(BIN)/pulumiscale -ldflags '-X main.version=$(VERSION)' . .
 	@cp -f $(BIN)/pulumiscale $(BIN)/pulumi-tool-pulumiscale
 
-test: unit examples e2e ## All tests: the units with the race detector, the documentation and the examples, then the real engine
+test: unit examples e2e ## The tests: the units with the race detector, the documentation and the examples, then the real engine
 
 unit: ## The tests that need no engine
 ifeq ($(RACE),)
@@ -61,10 +61,13 @@ endif
 	HEAD_START=false go test $(TESTFLAGS) ./scale/queue -skip HeadStart
 	go -C examples/provider test $(RACE) $(TESTFLAGS) ./...
 
-e2e: tools-test build ## The end-to-end tests, on the real engine; BACKEND=s3: those of one backend; CLI=v3.250.0: on that one
-	go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e
+e2e: tools-test $(if $(BACKEND),tools-backends) $(if $(CLI),tools-older) build ## The end-to-end tests, on the real engine; BACKEND=s3: those of one backend; CLI=v3.250.0: on that one
+	BACKEND=$(or $(BACKEND),file) go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e
 
-e2e-older: tools-test build ## The end-to-end tests that depend on the words of the Pulumi CLI, on an older one
+e2e-backends: tools-test tools-backends build ## The end-to-end tests of backends on S3, PostgreSQL and Azure Blob Storage, each a real server
+	BACKEND='s3 postgres azblob' go test -count=1 -timeout 60m $(TESTFLAGS) ./e2e -run 'TestBackends$$'
+
+e2e-older: tools-test tools-older build ## The end-to-end tests that depend on the words of the Pulumi CLI, on an older one
 	CLI=v3.250.0 BACKEND= go test -count=1 -timeout 30m $(TESTFLAGS) ./e2e -run 'TestScripts/($(OLDER))$$'
 
 e2e-kubernetes: tools-test tools-kubernetes build ## The end-to-end tests on a cluster of Kubernetes, which takes long to build

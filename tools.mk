@@ -29,9 +29,11 @@ KUBERNETES_VERSION = $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' tools/
 PROVIDER_VERSION = $(shell awk -F '"' '$$2 == "@pulumi/kubernetes" {print $$4}' tools/examples/package.json)
 PROVIDER_MODULE := github.com/pulumi/pulumi-kubernetes/provider/v4
 
-.PHONY: tools tools-test tools-campaign tools-bench tools-lint tools-examples tools-packages tools-kubernetes
+.PHONY: tools tools-test tools-backends tools-older tools-campaign tools-bench tools-lint tools-examples tools-packages tools-kubernetes
 tools: $(TOOLS_BIN)/pulumi $(TOOLS_BIN)/pulumi-language-yaml $(TOOLS_BIN)/pulumi-resource-localcloud ## Build Pulumi and the example provider
-tools-test: tools tools-examples $(NODEJS) $(OLDER_PULUMI) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws $(TOOLS_BIN)/versitygw $(AZURITE) ## Build what the end-to-end tests need besides
+tools-test: tools tools-examples $(NODEJS) $(TOOLS_BIN)/pulumi-language-loop $(TOOLS_BIN)/alertmanager $(TOOLS_BIN)/goaws ## Build what the end-to-end tests need besides
+tools-backends: $(TOOLS_BIN)/versitygw $(AZURITE) ## Build the servers of the backends
+tools-older: $(OLDER_PULUMI) ## Build the older Pulumi CLI
 tools-campaign: tools $(TOOLS_BIN)/pulumi-language-loop $(if $(findstring s3,$(BACKEND) $(CAMPAIGN)),$(TOOLS_BIN)/versitygw) $(if $(findstring typescript,$(CAMPAIGN)),$(NODEJS) tools-examples) ## Build what the campaign needs besides
 tools-bench: $(TOOLS_BIN)/vegeta $(TOOLS_BIN)/versitygw $(DEBIAN)/usr/bin/wrk ## Build and unpack what the benchmark needs besides
 tools-lint: $(TOOLS_BIN)/golangci-lint ## Build the linter

@@ -130,7 +130,11 @@ func (a *app) keepProgram() error {
 		}
 		root := findCheckout(dir)
 		if root == "" {
-			return &scale.SetupError{Problem: "--git-sync, --git-push: " + dir + " is in no git checkout", Hint: "--git URL needs none"}
+			flag := "--git-sync"
+			if !s.git.sync {
+				flag = "--git-push"
+			}
+			return &scale.SetupError{Problem: flag + ": " + dir + " is in no git checkout", Hint: "--git URL needs none"}
 		}
 		prefix, err := filepath.Rel(root, dir)
 		if err != nil {
