@@ -32,13 +32,8 @@ type team struct {
 	killed []picture
 }
 
-const (
-	// branchName is the branch that is deployed.
-	branchName = "main"
-	// programPrefix is the program's folder in the repository.
-	programPrefix = "deploy/infra"
-	configName    = "Pulumi." + stackName + ".yaml"
-)
+// branchName is the branch that is deployed.
+const branchName = "main"
 
 func (t *team) remote() string    { return filepath.Join(t.dir, "remote.git") }
 func (t *team) url() string       { return "file://" + t.remote() }

@@ -8,6 +8,12 @@ import (
 	"strings"
 )
 
+const (
+	// programPrefix is the program's folder in the repository.
+	programPrefix = "deploy/infra"
+	configName    = "Pulumi." + stackName + ".yaml"
+)
+
 // teamEvidence is what a round with git left behind.
 type teamEvidence struct {
 	// commits are those since the round began, on the branch or rewritten away, by their hashes. base is the one before
