@@ -57,7 +57,7 @@ ifeq ($(RACE),)
 	@echo 'note: no C compiler was found, so the tests run without the race detector' >&2
 	@test -z "$$CI"
 endif
-	go test $(RACE) $(TESTFLAGS) $(UNIT)
+	go test $(RACE) -timeout 20m $(TESTFLAGS) $(UNIT)
 	HEAD_START=false go test $(TESTFLAGS) ./scale/queue -skip HeadStart
 	go -C examples/provider test $(RACE) $(TESTFLAGS) ./...
 
