@@ -254,7 +254,10 @@ func (s *session) commit(ctx context.Context, report *scale.Report) {
 		return
 	}
 	s.progress.Work("committing the count on branch " + commits.BranchName())
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	if ctx.Err() != nil { // who interrupts the update still has its count committed; who interrupts this ends it
+		ctx = context.WithoutCancel(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	var operations []string
 	if id := report.Change.ID; id != "" {
