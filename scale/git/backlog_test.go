@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,13 +80,16 @@ func (h *hand) takeAsked() []string {
 	return out
 }
 
-// startBacklog runs a backlog until the test ends. Its stack has the snapshot.
-func startBacklog(t *testing.T, s *shelf, h *hand, snap *scale.Snapshot) (b *Backlog, events *[]scale.Event, stop func()) {
+// emptyStack is the snapshot of a stack in which nothing was scaled.
+func emptyStack() *scale.Snapshot { return &scale.Snapshot{} }
+
+// startBacklog runs a backlog until the test ends. Its stack has the snapshot that is returned.
+func startBacklog(t *testing.T, s *shelf, h *hand, snap func() *scale.Snapshot) (b *Backlog, events *[]scale.Event, stop func()) {
 	t.Helper()
 	events = &[]scale.Event{}
 	b = &Backlog{
 		Committer: h, Branch: "main", Outbox: s, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		Read:    func(context.Context) (*scale.Snapshot, error) { return snap, nil },
+		Read:    func(context.Context) (*scale.Snapshot, error) { return snap(), nil },
 		Observe: func(e scale.Event) { *events = append(*events, e) },
 	}
 	b.Open()
@@ -101,7 +105,7 @@ func startBacklog(t *testing.T, s *shelf, h *hand, snap *scale.Snapshot) (b *Bac
 func TestBacklogCommitsWhatIsAdded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hand{}
-		b, events, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, &scale.Snapshot{})
+		b, events, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, emptyStack)
 		b.Add([]string{"worker"}, []string{"1"})
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"worker for 1"}, h.takeAsked()); diff != "" {
@@ -119,7 +123,7 @@ func TestBacklogCommitsWhatIsAdded(t *testing.T) {
 func TestBacklogMakesOneCommitOfWhatWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hand{err: errors.New("the remote is away")}
-		b, events, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, &scale.Snapshot{})
+		b, events, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, emptyStack)
 		b.Add([]string{"worker"}, []string{"1"})
 		synctest.Wait()
 		b.Add([]string{"api"}, []string{"2"})
@@ -146,7 +150,7 @@ func TestBacklogMakesOneCommitOfWhatWaited(t *testing.T) {
 func TestBacklogOutlivesItsProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, h := &shelf{records: map[string][]byte{}}, &hand{err: errors.New("the remote is away")}
-		b, _, stop := startBacklog(t, s, h, &scale.Snapshot{})
+		b, _, stop := startBacklog(t, s, h, emptyStack)
 		b.Remember(map[string]string{"api": "4"})
 		b.Add([]string{"worker"}, []string{"1"})
 		synctest.Wait()
@@ -160,7 +164,7 @@ func TestBacklogOutlivesItsProcess(t *testing.T) {
 				t.Error(diff)
 			}
 		}
-		next, _, _ := startBacklog(t, s, h, &scale.Snapshot{})
+		next, _, _ := startBacklog(t, s, h, emptyStack)
 		if diff := cmp.Diff([]string{"worker for 1"}, h.takeAsked()); diff != "" {
 			t.Error(diff)
 		}
@@ -177,7 +181,7 @@ func TestBacklogFindsWhatADeadProcessDidNotWriteDown(t *testing.T) {
 		snap := &scale.Snapshot{Updates: []scale.Update{{
 			Kind: scale.UpdateUpdate, Succeeded: true, ID: scale.NewUpdateID(), Pools: []string{"worker"}, Values: map[string]*string{"worker": &nine},
 		}}}
-		startBacklog(t, &shelf{records: map[string][]byte{}, err: errors.New("the disk is full")}, h, snap)
+		startBacklog(t, &shelf{records: map[string][]byte{}, err: errors.New("the disk is full")}, h, func() *scale.Snapshot { return snap })
 		if diff := cmp.Diff([]string{"worker for "}, h.takeAsked()); diff != "" {
 			t.Error(diff)
 		}
@@ -187,7 +191,7 @@ func TestBacklogFindsWhatADeadProcessDidNotWriteDown(t *testing.T) {
 func TestBacklogKeepsWhatIsAddedWhileItPushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hand{}
-		b, _, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, &scale.Snapshot{})
+		b, _, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, emptyStack)
 		h.on = func() {
 			h.on = nil
 			b.Add([]string{"worker"}, []string{"2"})
@@ -203,14 +207,15 @@ func TestBacklogKeepsWhatIsAddedWhileItPushes(t *testing.T) {
 func TestBacklogWaitsForWhatIsInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hand{}
-		snap := &scale.Snapshot{Unsettled: []string{"worker"}}
-		b, _, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, snap)
+		var snap atomic.Pointer[scale.Snapshot]
+		snap.Store(&scale.Snapshot{Unsettled: []string{"worker"}})
+		b, _, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, snap.Load)
 		b.Add([]string{"worker"}, []string{"1"})
 		synctest.Wait()
 		if len(b.Status().Unpushed) != 1 {
 			t.Error("a pool in doubt does not wait")
 		}
-		snap.Unsettled = nil
+		snap.Store(&scale.Snapshot{})
 		time.Sleep(lookAgain)
 		synctest.Wait()
 		if len(b.Status().Unpushed) != 0 {

@@ -115,7 +115,7 @@ func TestMemoryKeepsEveryField(t *testing.T) {
 	notKept := cmp.Options{
 		cmpopts.IgnoreFields(scale.Snapshot{}, "Rules", "RulesErr", "Sizes", "DependsOn", "Pending", "File", "Forms", "Written",
 			"Unsettled", "Holds", "Metrics", "Unverified", "Busy"),
-		cmpopts.IgnoreFields(scale.Program{}, "Commit", "ConfigDiffers", "FileMissing"),
+		cmpopts.IgnoreFields(scale.Program{}, "Commit", "ConfigDiffers", "FileMissing", "Synced"),
 	}
 	if diff := cmp.Diff(want, stored.snapshot(), notKept); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
