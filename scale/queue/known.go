@@ -146,7 +146,7 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 	if r.err == nil && hasNewDeploy(before, q.known.snap) {
 		clear(q.asks) // what kept a pool where it is may be gone
 	}
-	q.chores.pollAt = q.now().Add(q.options.Poll)
+	q.chores.pollAt = q.now().Add(q.unhurried(q.options.Poll))
 	if deployed || q.proofs.unproved == 0 { // a proof that cannot be made has its own time
 		q.proofs.proveAt = time.Time{}
 	}
@@ -248,7 +248,7 @@ func (q *Queue) noteUpdate(a aftermath) {
 	clear(q.projections)
 	if a.certain {
 		_ = q.known.take(a.at, a.snap, nil) // there is nothing that could fail
-		q.chores.pollAt = q.now().Add(q.options.Poll)
+		q.chores.pollAt = q.now().Add(q.unhurried(q.options.Poll))
 		return
 	}
 	q.known.outdated, q.known.foreseen = true, a.snap != nil
@@ -292,5 +292,7 @@ func (g *glances) look(now time.Time) (news bool) {
 	return news
 }
 
-// next is when to look again; ok is false for a stack that shows nothing.
-func (g *glances) next() (at time.Time, ok bool) { return g.at.Add(glanceEvery), g.seen != "" }
+// nextGlance is when to look again; ok is false for a stack that shows nothing.
+func (q *Queue) nextGlance() (at time.Time, ok bool) {
+	return q.glances.at.Add(q.unhurried(glanceEvery)), q.glances.seen != ""
+}

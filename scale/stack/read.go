@@ -69,9 +69,14 @@ func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...stri
 
 func (s *Stack) askAs(ctx context.Context, as cli.Call, attempted string, args ...string) (string, error) {
 	for attempt := 1; ; attempt++ {
+		place, err := s.options.Readings.Enter(ctx, true)
+		if err != nil {
+			return "", err
+		}
 		asking, stop := s.untilSilent(ctx)
 		stdout, stderr, code, err := s.command.Do(asking, as, args...)
 		stop()
+		place.Leave()
 		if err == nil {
 			return stdout, nil
 		}
