@@ -30,7 +30,8 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch and Directories are required.
+// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch, Directories and Prefix
+// are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -54,6 +55,8 @@ type Server struct {
 	Branch func() scale.BranchStatus
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
+	// Prefix is what the paths of this server begin with, as others see them. If it is empty, they begin at the root.
+	Prefix string
 
 	// renewing lets one request at a time ask for the rules because it does not find its pool; all others wait for that
 	// one. renewed is when that was last done. Only the request whose turn it is writes and reads it.
@@ -257,6 +260,14 @@ func (*mediaError) Kind() scale.Kind { return kindMedia }
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if e.open || s.Tokens.Check(r) || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
 		return nil
+	}
+	if _, bears := bearer(r); bears && !s.Tokens.WereRead() {
+		if err := s.Tokens.ensureRead(r.Context()); err != nil {
+			return err
+		}
+		if s.Tokens.Check(r) {
+			return nil
+		}
 	}
 	refused := unauthenticatedError{another: r.Header.Get("Authorization") != ""}
 	token, ok := bearer(r)
