@@ -57,9 +57,12 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 			"  pulumiscale serve --fleet fleet.yaml",
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.begin(cmd, true); err != nil {
+			// A fleet is no program's: each of its stacks has a settings file of its own.
+			single := o.fleet.file == "" && os.Getenv(envPrefix+"_FLEET") == ""
+			if err := a.begin(cmd, single); err != nil {
 				return err
 			}
+			o.fleet.given = givenForStacks(cmd)
 			if err := o.check(); err != nil {
 				return err
 			}
@@ -93,6 +96,14 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 }
 
 func (o *serveOptions) check() error {
+	if err := o.checkFleet(); err != nil {
+		return err
+	}
+	return o.checkServing()
+}
+
+// checkServing checks what is not about a fleet.
+func (o *serveOptions) checkServing() error {
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return &scale.UsageError{Field: "--tls-cert, --tls-key", Problem: "both must be given, or neither"}
 	}
@@ -102,7 +113,7 @@ func (o *serveOptions) check() error {
 	if o.poll < time.Second {
 		return &scale.UsageError{Field: "--poll", Problem: "must be 1s or more"}
 	}
-	return o.checkFleet()
+	return nil
 }
 
 // garbageShare is the garbage that a server's heap may hold, in percent of what is alive. A server has 4 MiB alive, so

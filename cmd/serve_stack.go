@@ -48,8 +48,8 @@ type servedStack struct {
 	queue   *queue.Queue
 	handler *webhook.Server
 	journal *journal.Journal
-	// fleet is what the stacks of a fleet share; nil for a stack by itself.
-	fleet *sharedInFleet
+	// fleetOf is what it shares with the other stacks of its fleet; nil for a stack by itself.
+	fleetOf *sharedInFleet
 	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
 	reading sync.Mutex
 }
@@ -58,7 +58,7 @@ type servedStack struct {
 // once interrupt is closed. In a fleet nothing is read yet.
 func (o *serveOptions) openServed(ctx context.Context, log *slog.Logger, interrupt <-chan struct{}, fleet *sharedInFleet) (*servedStack, error) {
 	s := &servedStack{
-		serveOptions: o, log: log, tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &queue.Activity{Now: o.app.now}, fleet: fleet,
+		serveOptions: o, log: log, tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &queue.Activity{Now: o.app.now}, fleetOf: fleet,
 	}
 	options := o.app.settings.stackOptions()
 	options.Interrupt, options.KeepRules = interrupt, true
@@ -70,8 +70,9 @@ func (o *serveOptions) openServed(ctx context.Context, log *slog.Logger, interru
 		return nil, err
 	}
 	s.stack = opened
-	if fleet == nil { // a fleet's stacks have names of their own
+	if fleet == nil { // the stacks of a fleet have names of their own there, and the process is not theirs alone
 		s.log = log.With("stack", opened.Name())
+		s.metrics.AddProcess()
 	}
 	s.configured = modified(opened.ConfigFile())
 	s.hasFile = !s.configured.IsZero()
@@ -167,8 +168,8 @@ func (s *servedStack) build() (err error) {
 		Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter,
 		RetryDelay: a.settings.retryDelay, MaxRetryDelay: max(a.settings.retryDelay, mostRetryDelay),
 	}
-	if s.fleet != nil {
-		options.Room, options.Unhurried = s.fleet.engines, s.fleet.unhurried
+	if s.fleetOf != nil {
+		options.Room, options.Unhurried = s.fleetOf.engines, s.fleetOf.unhurried
 	}
 	if s.queue, err = queue.New(options); err != nil {
 		return err
@@ -231,7 +232,7 @@ func (s *servedStack) readTokens(ctx context.Context) error {
 		s.teller.Forget()
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
-	if s.fleet != nil && found[webhook.TokenKey] == "" { // that of the fleet will do
+	if s.fleetOf != nil && found[webhook.TokenKey] == "" { // that of the fleet will do
 		err = nil
 	}
 	if err == nil && s.pathToken {
@@ -268,7 +269,7 @@ func (s *servedStack) setPathToken(token string) error {
 // follow reads the tokens and the rules again when that is asked for. It reads the tokens alone when the stack's
 // configuration file has changed.
 func (s *servedStack) follow(ctx context.Context, reload <-chan struct{}) {
-	ticker := time.NewTicker(s.unhurried(s.poll))
+	ticker := time.NewTicker(s.unhurriedWait(s.poll))
 	defer ticker.Stop()
 	for {
 		select {

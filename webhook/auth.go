@@ -110,6 +110,10 @@ func (t *Tokens) Any() bool {
 // WereRead says whether the tokens have been read, if that is left until they are needed.
 func (t *Tokens) WereRead() bool { return t.Read == nil || t.reading.done.Load() }
 
+// Forget has the tokens read again when they are next needed, if they are read then. Until that succeeds, those in force
+// stay in force.
+func (t *Tokens) Forget() { t.reading.done.Store(false) }
+
 // ensureRead reads the tokens if that was left until now. The error is a [*scale.UnavailableError], or that of ctx.
 func (t *Tokens) ensureRead(ctx context.Context) error {
 	if t.WereRead() {

@@ -156,9 +156,14 @@ func endpoints() []endpoint {
 // without one learns nothing.
 func (s *Server) Handler() http.Handler {
 	s.template = pageTemplate()
+	return s.handlerOf(endpoints())
+}
+
+// handlerOf serves a table of endpoints.
+func (s *Server) handlerOf(table []endpoint) http.Handler {
 	s.prepare()
 	mux := http.NewServeMux()
-	for _, e := range endpoints() {
+	for _, e := range table {
 		mux.Handle(e.pattern, s.serve(e))
 	}
 	nowhere := s.serve(endpoint{handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.nowhere(mux, w, r) }})
@@ -258,19 +263,21 @@ func (*mediaError) Kind() scale.Kind { return kindMedia }
 // authenticate makes sure that a request bears a token: one of the server's, or that of an identity which may call what
 // it calls.
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
-	if e.open || s.Tokens.Check(r) || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
+	if e.open || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
 		return nil
 	}
-	if _, bears := bearer(r); bears && !s.Tokens.WereRead() {
-		if err := s.Tokens.ensureRead(r.Context()); err != nil {
-			return err
-		}
-		if s.Tokens.Check(r) {
-			return nil
-		}
+	token, ok := bearer(r)
+	var unread error
+	if ok && (s.Tokens.Also == nil || !s.Tokens.Also.Check(r)) {
+		unread = s.Tokens.ensureRead(r.Context())
+	}
+	if s.Tokens.Check(r) {
+		return nil
+	}
+	if unread != nil {
+		return unread
 	}
 	refused := unauthenticatedError{another: r.Header.Get("Authorization") != ""}
-	token, ok := bearer(r)
 	if !ok || !s.Identities.Looks(token) {
 		return refused
 	}

@@ -109,7 +109,6 @@ func entries(names ...string) []Entry {
 	return out
 }
 
-
 func TestAllStacksAreOpenedAndABrokenOneHoldsUpNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{broken: map[string]error{"b": errors.New("no such program")}, slow: map[string]time.Duration{"a": time.Hour}}

@@ -34,7 +34,7 @@ func (q *Queue) Run(ctx context.Context) {
 		_ = q.lookAtHolds() // what cannot be decided because of that says so
 		waitsFor := q.ensurePlace()
 		if waitsFor == nil && q.changeStack(ctx) {
-			q.leavePlace() // others have their turn before the next batch
+			q.leavePlace()          // others have their turn before the next batch
 			q.glances.look(q.now()) // it sees our own update, which is read anyway
 			continue
 		}
@@ -210,7 +210,7 @@ func (q *Queue) maintain() {
 	q.mu.Lock()
 	if news || !q.chores.pollAt.After(now) {
 		q.chores.pollAt = now.Add(q.unhurried(q.options.Poll))
-		q.startRead(now)
+		q.startReadFor(now, true)
 	}
 	q.proveWhenIdle(now)
 	prune, save := !q.chores.pruneAt.After(now), len(q.ledger.unsaved) > 0 && !q.chores.saveAt.After(now)

@@ -12,8 +12,9 @@ import (
 // place at a time waits for no more than one turn of each other stack, however much it has to do. Those who cannot wait
 // go before those who can, and to these the last free place is not given.
 //
-// A place whose holder has not been heard of for Patience counts as free, so that what hangs holds up nobody else. It
-// costs memory and no more. Beyond mostSilent times the places not even that is done: the machine's memory has an end.
+// A place whose holder has not been heard of for a while counts as free, so that what hangs holds up nobody else. It
+// costs memory and no more. That has an end: with [mostSilent] times the places held, nobody gets another one, and those
+// who can wait get none with half as many.
 //
 // It is safe for concurrent use. A nil Room has places for all.
 type Room struct {
@@ -29,13 +30,24 @@ type Room struct {
 	timer *time.Timer
 }
 
-// mostSilent is how many times more places may be held than there are, by those who have not been heard of.
+// mostSilent is how many times more places may be held than there are, because most of the holders are not heard of.
 const mostSilent = 4
 
 // New makes a room with places, at least one. What has not been heard of for patience does not count.
 func New(places int, patience time.Duration) *Room {
 	return &Room{places: max(places, 1), patience: patience, held: map[*Place]bool{}}
 }
+
+// unhurriedKey is the key of the context of what can wait.
+type unhurriedKey struct{}
+
+// Unhurried is a context of what nobody waits for.
+func Unhurried(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unhurriedKey{}, true)
+}
+
+// IsUnhurried says whether a context is one of what nobody waits for.
+func IsUnhurried(ctx context.Context) bool { return ctx.Value(unhurriedKey{}) != nil }
 
 // Place is a place in a room, or the wait for one. A nil Place is one in a nil Room.
 type Place struct {
@@ -141,10 +153,16 @@ func (r *Room) Use() Use {
 func (r *Room) grant() {
 	now := time.Now()
 	counted, next := r.count(now)
-	for len(r.waiting) > 0 && len(r.held) < mostSilent*r.places {
+	for len(r.waiting) > 0 {
 		first := r.waiting[0]
-		free := r.places - counted
-		if free <= 0 || !first.urgent && free == 1 && r.places > 1 {
+		free, most := r.places-counted, mostSilent*r.places
+		if !first.urgent {
+			most /= 2
+			if r.places > 1 {
+				free--
+			}
+		}
+		if free <= 0 || len(r.held) >= most {
 			break
 		}
 		r.waiting = r.waiting[1:]
