@@ -77,16 +77,7 @@ type FleetChange struct {
 func (f *Fleet) Handler() http.Handler {
 	f.template = template.Must(template.ParseFS(pageFiles, "page/fleet.html"))
 	f.own = &Server{Tokens: f.Tokens, Metrics: NewMetrics(), Log: f.Log, Now: f.Now, Directories: f.Directories}
-	plain := []string{"application/json", "text/plain"}
-	own := f.own.handlerOf([]endpoint{
-		{pattern: "GET /{$}", handle: f.page},
-		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
-		{pattern: "GET /stacks", handle: tell(func(*Server, *http.Request) (any, error) { return f.document(), nil })},
-		{pattern: "GET /metrics", handle: f.metrics},
-		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: f.reload},
-		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},
-		{pattern: "GET /readyz", open: true, handle: tell(func(*Server, *http.Request) (any, error) { return map[string]string{"status": "ready"}, nil })},
-	})
+	own := f.own.handlerOf(f.endpoints())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, rest, ok := cutStack(r.URL.Path)
 		if !ok {
@@ -108,6 +99,20 @@ func (f *Fleet) Handler() http.Handler {
 		there.URL.Path, there.URL.RawPath, there.RequestURI = rest, "", ""
 		server.handler.ServeHTTP(w, there)
 	})
+}
+
+// endpoints is the table of the routes that are about all stacks.
+func (f *Fleet) endpoints() []endpoint {
+	plain := []string{"application/json", "text/plain"}
+	return []endpoint{
+		{pattern: "GET /{$}", handle: f.page},
+		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
+		{pattern: "GET /stacks", handle: tell(func(*Server, *http.Request) (any, error) { return f.document(), nil })},
+		{pattern: "GET /metrics", handle: f.metrics},
+		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: f.reload},
+		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},
+		{pattern: "GET /readyz", open: true, handle: tell(func(*Server, *http.Request) (any, error) { return map[string]string{"status": "ready"}, nil })},
+	}
 }
 
 // cutStack takes the name of a stack out of a path: ok is false for a path that names none.
