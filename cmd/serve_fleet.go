@@ -280,7 +280,7 @@ func (s *fleetServer) forEntry(ctx context.Context, e fleet.Entry) (*serveOption
 	from := s.app
 	a := &app{
 		streams: from.streams, version: from.version, open: from.open, probe: from.probe, notify: from.notify, notifyHangup: from.notifyHangup, now: from.now,
-		remark: func(text string) { s.log.Info(text, "stack", e.Name) },
+		remark: func(text string) { s.log.Info("opening the stack", "stack", e.Name, "doing", text) },
 	}
 	o := newServeOptions(a)
 	cmd := &cobra.Command{Use: "serve"}
@@ -304,7 +304,10 @@ func (s *fleetServer) forEntry(ctx context.Context, e fleet.Entry) (*serveOption
 		return nil, err
 	}
 	a.stack = e.Stack
-	return o, o.checkServing()
+	if err := o.checkServing(); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // find is the server of a stack.

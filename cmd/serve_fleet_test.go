@@ -95,9 +95,9 @@ func (c *convoy) open(o stack.Options) (openedStack, error) {
 }
 
 // sail starts the server.
-func (c *convoy) sail(t *testing.T, args ...string) {
+func (c *convoy) sail(t *testing.T) {
 	t.Helper()
-	c.running = launchWith(t, c.open, append([]string{"--fleet", filepath.Join(c.dir, "fleet.yaml")}, args...)...)
+	c.running = launchWith(t, c.open, "--fleet", filepath.Join(c.dir, "fleet.yaml"))
 }
 
 // opens waits until stacks are open.

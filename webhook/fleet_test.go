@@ -16,7 +16,7 @@ import (
 const tokenOfFleet = "0123456789abcdef-of-the-fleet"
 
 // convoy is a fleet of two stacks, of which one cannot be opened.
-func convoy(t *testing.T) (*Fleet, http.Handler, *rig) {
+func convoy(t *testing.T) (http.Handler, *rig) {
 	t.Helper()
 	r := newRig(t)
 	shop := NewFleetServer(r.Server, "shop")
@@ -46,12 +46,13 @@ func convoy(t *testing.T) (*Fleet, http.Handler, *rig) {
 			return FleetChange{Added: []string{"new"}}, nil
 		},
 	}
-	return f, f.Handler(), r
+	handler := f.Handler()
+	return handler, r
 }
 
 func TestEveryAnswerOfAFleetIsDescribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, handler, _ := convoy(t)
+		handler, _ := convoy(t)
 		time.Sleep(2 * readTime)
 		for _, c := range []struct {
 			method, path, token string
@@ -108,7 +109,7 @@ func TestTokensAreReadOnlyWhenSomebodyBearsOne(t *testing.T) {
 			}
 			return own.Set(tokenB, "")
 		}
-		_, handler, r := convoy(t)
+		handler, r := convoy(t)
 		own.Also, r.Tokens = r.Tokens.Also, own
 		ask := func(token string) int {
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/stacks/shop/status", http.NoBody)

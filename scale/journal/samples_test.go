@@ -20,10 +20,10 @@ func sample(metric string, after time.Duration, value float64) scale.Sample {
 	return scale.Sample{Metric: metric, Value: value, At: noon.Add(after)}
 }
 
-// values are those of a pool, as in "00:01 queue 3".
-func values(t *testing.T, j *Journal, pool string, since time.Time) string {
+// values are those of the pool worker, as in "00:01 queue 3".
+func values(t *testing.T, j *Journal, since time.Time) string {
 	t.Helper()
-	samples, err := j.Samples(pool, since)
+	samples, err := j.Samples("worker", since)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestAValueThatCannotBeReadIsPassedOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			j := open(t, dir)
-			add(t, j, accepted(1, "worker", "a"))
+			add(t, j, accepted(1, "a"))
 			j.KeepSample("worker", sample("queue", 0, 1))
 			j.KeepSample("worker", sample("busy", 0, 2))
 			j = reopen(t, j, dir)
@@ -136,11 +136,11 @@ func TestAValueThatCannotBeReadIsPassedOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			j = reopen(t, j, dir)
-			if got := values(t, j, "worker", noon); j.Damage() != nil || openIDs(t, j) != "1" || got != "12:00 busy 2" {
+			if got := values(t, j, noon); j.Damage() != nil || openIDs(t, j) != "1" || got != "12:00 busy 2" {
 				t.Errorf("damage %v, open %s, values %s", j.Damage(), openIDs(t, j), got)
 			}
 			j.KeepSample("worker", sample("queue", time.Minute, 3))
-			if got := values(t, reopen(t, j, dir), "worker", noon); got != "12:00 busy 2, 12:01 queue 3" {
+			if got := values(t, reopen(t, j, dir), noon); got != "12:00 busy 2, 12:01 queue 3" {
 				t.Errorf("afterwards: %s", got)
 			}
 		})
@@ -153,7 +153,7 @@ func TestABrokenPageOfValuesCostsNoOperation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			j := open(t, dir)
-			add(t, j, accepted(1, "worker", "a"))
+			add(t, j, accepted(1, "a"))
 			for i := range 100 {
 				for hour := range 5 {
 					j.KeepSample("worker", sample(fmt.Sprint("metric-to-be-broken-", i), time.Duration(hour)*time.Hour, 1))
@@ -179,7 +179,7 @@ func TestABrokenPageOfValuesCostsNoOperation(t *testing.T) {
 				t.Errorf("open %s; %v", got, j.Damage())
 			}
 			j.KeepSample("worker", sample("queue", 0, 1))
-			if got := values(t, reopen(t, j, dir), "worker", noon); !strings.Contains(got, "12:00 queue 1") {
+			if got := values(t, reopen(t, j, dir), noon); !strings.Contains(got, "12:00 queue 1") {
 				t.Errorf("afterwards: %s", got)
 			}
 		})
@@ -190,7 +190,7 @@ func TestABrokenPageOfValuesCostsNoOperation(t *testing.T) {
 func TestValuesAreTakenOverFromADamagedFile(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "a"), accepted(2, "worker", "b"))
+	add(t, j, accepted(1, "a"), accepted(2, "b"))
 	j.KeepSample("worker", sample("queue", 0, 1))
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestValuesAreTakenOverFromADamagedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = open(t, dir)
-	if got := values(t, j, "worker", noon); j.Damage() == nil || got != "12:00 queue 1" {
+	if got := values(t, j, noon); j.Damage() == nil || got != "12:00 queue 1" {
 		t.Errorf("damage %v, values %q", j.Damage(), got)
 	}
 }
@@ -211,7 +211,7 @@ func TestValuesAreTakenOverFromADamagedFile(t *testing.T) {
 func TestAnUnknownBucketIsNoDamage(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "a"))
+	add(t, j, accepted(1, "a"))
 	err := j.commit(func(tx *bolt.Tx) error {
 		bucket, err := tx.CreateBucket([]byte("of-a-newer-program"))
 		if err != nil {

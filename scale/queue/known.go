@@ -37,6 +37,9 @@ func (k *known) isCurrent(since time.Time) bool {
 	return k.isUsable() && !k.outdated && !k.began.Before(since)
 }
 
+// isUnread says whether the stack has not been read yet, and no try to do so has failed.
+func (k *known) isUnread() bool { return k.snap == nil && k.readErr == nil }
+
 // isUsable says whether intents may be accepted on what is known.
 func (k *known) isUsable() bool {
 	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
@@ -75,7 +78,7 @@ func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapsh
 // says.
 func (q *Queue) EnsureRead(ctx context.Context) error {
 	q.mu.Lock()
-	if q.known.snap != nil || q.known.readErr != nil {
+	if !q.known.isUnread() {
 		q.mu.Unlock()
 		return nil
 	}

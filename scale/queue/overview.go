@@ -42,7 +42,7 @@ func (q *Queue) Overview() Overview {
 	q.mu.Lock()
 	snap, proof := q.known.snap, q.proofs.proof
 	out := Overview{ReadAt: q.known.began, Unready: q.unreadyReason(), RulesErr: q.known.rulesErr, Open: q.ledger.operations(), RetryAt: q.worker.retryAt, Upcoming: q.listUpcoming(),
-		Unread: q.known.snap == nil && q.known.readErr == nil}
+		Unread: q.known.isUnread()}
 	q.mu.Unlock()
 	if snap == nil {
 		return out

@@ -24,6 +24,7 @@ func TestAStormOnOneStackLetsTheOthersHaveTheirTurn(t *testing.T) {
 			calm = append(calm, begin(t, newWorld(t), inRoom(engines)))
 		}
 		var storm []string
+		var checks []func()
 		for n := range 4 { // each while the one before is carried out, so that each needs an update of its own
 			storm = append(storm, stormy.accepted(scaletest.ByDelta(1)))
 			time.Sleep(updateTime / 2)
@@ -31,15 +32,18 @@ func TestAStormOnOneStackLetsTheOthersHaveTheirTurn(t *testing.T) {
 				began := time.Now()
 				for i, r := range calm {
 					id := r.accepted(scaletest.ByDelta(1))
-					defer func() {
+					checks = append(checks, func() {
 						op := r.result(id)
 						if most := time.Duration(i+2) * (updateTime + 4*time.Second); op.EndedAt.Sub(began) > most {
 							t.Errorf("calm stack %d waited %s, more than its turn after one batch of each other: %s", i, op.EndedAt.Sub(began), most)
 						}
 						r.wants(FinalScaled, id)
-					}()
+					})
 				}
 			}
+		}
+		for _, check := range checks {
+			check()
 		}
 		for _, id := range storm {
 			stormy.wants(FinalScaled, id)
