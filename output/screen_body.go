@@ -66,7 +66,7 @@ func words(text string, look lipgloss.Style, before string, width int) []string 
 }
 
 func (s *Style) problem(v board.View, width int) []string {
-	if v.Ready {
+	if v.Ready || v.Unread {
 		return nil
 	}
 	out := words(v.Problem, s.plain, margin, width)

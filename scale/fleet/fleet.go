@@ -153,7 +153,7 @@ func (f *Fleet[S]) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		m, wait := f.next(time.Now())
 		if m != nil {
-			place, err := f.openings.Enter(ctx, false)
+			place, err := f.openings.Enter(ctx, true)
 			if err != nil {
 				return
 			}
