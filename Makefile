@@ -38,7 +38,10 @@ CAMPAIGN ?=
 
 include tools.mk
 
-.PHONY: help demo build test unit e2e e2e-backends e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak hostile campaign clean
+# The numbers of stacks that the simulation serves.
+STACKS ?= 10,100,1000
+
+.PHONY: help demo build test unit e2e e2e-backends e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak simulate hostile campaign clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +100,9 @@ bench: tools tools-bench build ## Measure what PulumiScale costs beside other wa
 
 soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises; SOAK='-metrics 50': metrics instead
 	go run ./e2e/soak -rate $(RATE) -time $(or $(TIME),30m) $(SOAK)
+
+simulate: ## Serve up to thousands of stacks with a stand-in for the engine, and print what they cost; STACKS=10,100
+	go test ./cmd -count=1 -run TestSimulate -v -timeout 60m -simulate '$(STACKS)' -simulate-time 10s
 
 hostile: tools build ## Send a server what means harm, and take its disk, descriptors and time away; HOSTILE='-only smuggling/'
 	@mkdir -p $(BIN)/hostile

@@ -175,11 +175,15 @@ func (s *fleetServer) readToken(file string) error {
 	if err != nil {
 		return &scale.SetupError{Problem: "read the fleet's token", Err: err, Hint: hint}
 	}
-	lines := append(strings.Split(strings.TrimRight(string(text), "\r\n"), "\n"), "", "")
-	if len(lines) > 4 {
+	current, rest, _ := strings.Cut(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"), "\n")
+	previous, more, _ := strings.Cut(rest, "\n")
+	if more != "" {
 		return &scale.UsageError{Field: file, Problem: "has more than two lines: the token and, during a rotation, the one before", Hint: hint}
 	}
-	if err := s.shared.tokens.Set(strings.TrimSuffix(lines[0], "\r"), strings.TrimSuffix(lines[1], "\r")); err != nil {
+	if current == "" { // perhaps somebody is just writing it, which takes no token away
+		return &scale.UsageError{Field: file, Problem: "has no token in its first line", Hint: hint}
+	}
+	if err := s.shared.tokens.Set(current, previous); err != nil {
 		if usage, ok := errors.AsType[*scale.UsageError](err); ok {
 			err = &scale.UsageError{Field: file, Problem: "the token " + usage.Problem, Hint: hint}
 		}

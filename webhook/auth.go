@@ -108,11 +108,11 @@ func (t *Tokens) Any() bool {
 }
 
 // WereRead says whether the tokens have been read, if that is left until they are needed.
-func (t *Tokens) WereRead() bool { return t.Read == nil || t.reading.done.Load() }
+func (t *Tokens) WereRead() bool { return t.Read == nil || t.reading.isDone() }
 
 // Forget has the tokens read again when they are next needed, if they are read then. Until that succeeds, those in force
 // stay in force.
-func (t *Tokens) Forget() { t.reading.done.Store(false) }
+func (t *Tokens) Forget() { t.reading.wanted.Add(1) }
 
 // ensureRead reads the tokens if that was left until now. The error is a [*scale.UnavailableError], or that of ctx.
 func (t *Tokens) ensureRead(ctx context.Context) error {
@@ -131,8 +131,10 @@ func (t *Tokens) ensureRead(ctx context.Context) error {
 // readOnce has something read until that has succeeded once. All who ask meanwhile share a try; after one that failed,
 // nothing is tried for a while.
 type readOnce struct {
-	done  atomic.Bool
-	tries shared
+	// wanted counts how often that was asked for anew, and read is what it was when the reading began that succeeded
+	// last. The zero value has not been read.
+	wanted, read atomic.Int64
+	tries        shared
 	// failed is when the last try failed, and err is its error. The tries alone write and read them.
 	failed time.Time
 	err    error
@@ -146,7 +148,8 @@ const (
 
 func (r *readOnce) do(ctx context.Context, read func(context.Context) error) error {
 	return r.tries.do(ctx, func() error {
-		if r.done.Load() {
+		wanted := r.wanted.Load() + 1
+		if r.read.Load() == wanted {
 			return nil
 		}
 		if time.Since(r.failed) < readTokensAgain {
@@ -158,10 +161,13 @@ func (r *readOnce) do(ctx context.Context, read func(context.Context) error) err
 			r.failed = time.Now()
 			return r.err
 		}
-		r.done.Store(true)
+		r.read.Store(wanted)
 		return nil
 	})
 }
+
+// isDone says whether what was read is what is wanted.
+func (r *readOnce) isDone() bool { return r.read.Load() == r.wanted.Load()+1 }
 
 // checkToken refuses a token that is too short, and one that no header can carry.
 func checkToken(key, token string) error {

@@ -92,7 +92,7 @@ func (f *Fleet) Handler() http.Handler {
 		server, err := f.Find(ctx, name)
 		cancel()
 		if err != nil {
-			f.refuse(name, err).ServeHTTP(w, r)
+			f.refuse(r, name, err).ServeHTTP(w, r)
 			return
 		}
 		there := r.Clone(r.Context())
@@ -135,11 +135,14 @@ func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// refuse answers a request for a stack that is not to be had. Only who bears a token of the fleet learns whether there is
-// one. Others, whose token may be that of the stack, learn that they should try again.
-func (f *Fleet) refuse(name string, err error) http.Handler {
-	return f.own.serve(endpoint{handle: func(_ *Server, w http.ResponseWriter, _ *http.Request) error {
-		if f.IsUnknown(err) {
+// refuse answers a request for a stack that is not to be had. Only who bears a token of the fleet learns that there is
+// none of that name. Others may bear the token of a stack that cannot be opened now, and so are asked to try again:
+// many senders take a 401 for the end of it.
+func (f *Fleet) refuse(r *http.Request, name string, err error) http.Handler {
+	unknown := f.IsUnknown(err)
+	_, bears := bearer(r)
+	return f.own.serve(endpoint{open: bears && !unknown, handle: func(_ *Server, w http.ResponseWriter, _ *http.Request) error {
+		if unknown {
 			problem{Status: http.StatusNotFound, Detail: "the fleet has no stack " + name, Hint: "GET /stacks lists them"}.write(w)
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
@@ -20,7 +21,7 @@ func convoy(t *testing.T) (http.Handler, *rig) {
 	t.Helper()
 	r := newRig(t)
 	shop := NewFleetServer(r.Server, "shop")
-	broken := errors.New("there is no program")
+	broken := &scale.UnavailableError{Problem: "there is no program"}
 	tokens := &Tokens{}
 	if err := tokens.Set(tokenOfFleet, ""); err != nil {
 		t.Fatal(err)
@@ -28,7 +29,7 @@ func convoy(t *testing.T) (http.Handler, *rig) {
 	r.Tokens.Also = tokens
 	f := &Fleet{
 		Tokens: tokens, Metrics: NewFleetMetrics(), Log: r.Log, Now: time.Now,
-		IsUnknown: func(err error) bool { return !errors.Is(err, broken) },
+		IsUnknown: func(err error) bool { return !scale.IsA[*scale.UnavailableError](err) },
 		Find: func(_ context.Context, name string) (*FleetServer, error) {
 			switch name {
 			case "shop":
@@ -71,8 +72,9 @@ func TestEveryAnswerOfAFleetIsDescribed(t *testing.T) {
 			{"GET", "/stacks/shop/status", tokenOfFleet, 200, `"stack":"dev"`},
 			{"GET", "/stacks/shop/status", tokenA, 200, `"stack":"dev"`},
 			{"GET", "/stacks/shop/none", tokenA, 404, ""},
-			{"GET", "/stacks/web/status", tokenOfFleet, 500, ""},
-			{"GET", "/stacks/web/status", tokenA, 401, ""},
+			{"GET", "/stacks/web/status", tokenOfFleet, 503, ""},
+			{"GET", "/stacks/web/status", tokenA, 503, "the stack cannot be read now"},
+			{"GET", "/stacks/web/status", "", 401, ""},
 			{"GET", "/stacks/none/status", tokenOfFleet, 404, "the fleet has no stack none"},
 			{"GET", "/stacks/none/status", tokenA, 401, ""},
 			{"GET", "/stacks/shop", "", 308, ""},

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"sync"
 )
 
 // pageFiles are the status page's template, its style sheet, its script and its icon. There is no build step.
@@ -12,10 +13,11 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplate is the page's template. It is parsed once for each server.
-func pageTemplate() *template.Template {
+// pageTemplate is the page's template. All servers of a process share it: parsed, it is larger than all else that a
+// server has while nothing happens.
+var pageTemplate = sync.OnceValue(func() *template.Template { //nolint:gochecknoglobals // it never changes
 	return template.Must(template.ParseFS(pageFiles, "page/page.html", "page/plot.html"))
-}
+})
 
 // pagePolicy lets the page load what comes from this server, and nothing else. No script and no style stands in the
 // page itself, it sends no form, and no other page can show it in a frame.
@@ -32,7 +34,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	shown := viewOf(doc, s.Now())
 	shown.Over = s.drawOver(r, overview)
 	var body bytes.Buffer
-	if err := s.template.Execute(&body, shown); err != nil {
+	if err := pageTemplate().Execute(&body, shown); err != nil {
 		return err
 	}
 	writePage(w, "text/html; charset=utf-8", body.Bytes())

@@ -71,7 +71,7 @@ func (s *Server) drawPool(id string, pool scale.Standing, span board.Span, updat
 		past.Samples, err = s.Queue.Samples(pool.Rule.Pool, now.Add(-span.Length))
 	}
 	var text bytes.Buffer
-	if problem := s.template.ExecuteTemplate(&text, "plot", newPlot(id, board.TimelineOf(past, span, now))); problem != nil {
+	if problem := pageTemplate().ExecuteTemplate(&text, "plot", newPlot(id, board.TimelineOf(past, span, now))); problem != nil {
 		return "", problem
 	}
 	return template.HTML(text.String()), err

@@ -19,8 +19,12 @@ const pathTokenPrefix = "/token/"
 // hiddenPathToken is what is shown in the place of such a token.
 const hiddenPathToken = "[token]"
 
-// bearsPathToken is the key of the context of a request whose path had a valid token.
-type bearsPathToken struct{}
+// bearsPathToken is the key of the context of a request whose path had a valid token, and unreadPathToken of one with
+// a token in its path of which it cannot be said whether it is valid: its value is the error.
+type (
+	bearsPathToken  struct{}
+	unreadPathToken struct{}
+)
 
 // cutPathToken takes the token out of a path, which it says is there.
 func cutPathToken(path string) (token, rest string, ok bool) {
@@ -36,7 +40,14 @@ func cutPathToken(path string) (token, rest string, ok bool) {
 // token if it is valid. If it is not, the request is returned as it is, and finds nothing where it leads to.
 func (s *Server) openPath(r *http.Request) *http.Request {
 	token, rest, ok := cutPathToken(r.URL.Path)
-	if !ok || s.Tokens.ensureRead(r.Context()) != nil || !s.Tokens.CheckPath(token) {
+	if !ok {
+		return r
+	}
+	unread := s.Tokens.ensureRead(r.Context())
+	if !s.Tokens.CheckPath(token) {
+		if unread != nil {
+			return r.WithContext(context.WithValue(r.Context(), unreadPathToken{}, unread))
+		}
 		return r
 	}
 	opened := r.Clone(context.WithValue(r.Context(), bearsPathToken{}, true))

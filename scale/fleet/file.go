@@ -3,19 +3,15 @@
 package fleet
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/yamlfile"
 )
 
 // File is what a fleet's file says.
@@ -48,9 +44,6 @@ const longestName = 63
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
-// goType is how the YAML library names a Go type, which nobody who writes the file knows.
-var goType = regexp.MustCompile(` (?:in type|into) [\w.\[\]*]+`)
-
 // Read reads a fleet's file. Paths in it begin at its folder. The error is a [*scale.UsageError], which names every
 // mistake in the file, or a [*scale.SetupError] if the file cannot be read.
 func Read(file string) (*File, error) {
@@ -82,20 +75,10 @@ func Read(file string) (*File, error) {
 // parse reads a fleet's file, and finds all mistakes in it.
 func parse(text []byte) (*File, []string) {
 	var out File
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&out); err != nil && !errors.Is(err, io.EOF) {
-		wrong, ok := errors.AsType[*yaml.TypeError](err)
-		if !ok {
-			return nil, []string{strings.TrimPrefix(err.Error(), "yaml: ")}
-		}
-		var mistakes []string
-		for _, mistake := range wrong.Errors {
-			mistakes = append(mistakes, goType.ReplaceAllString(mistake, ""))
-		}
+	mistakes := yamlfile.Decode(text, &out)
+	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	var mistakes []string
 	if out.TokenFile == "" {
 		mistakes = append(mistakes, "tokenFile: is missing: it is the path of a file with the token for all of the fleet, as `openssl rand -hex 32` writes one")
 	}

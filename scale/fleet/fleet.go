@@ -143,8 +143,8 @@ func (f *Fleet[S]) wakeUp() {
 	}
 }
 
-// Run opens the stacks of the list, one after the other, and keeps them open until ctx ends. Then it waits for the end of
-// all. It may be called once.
+// Run opens the stacks of the list, in any order, and keeps them open until ctx ends. Then it waits for the end of all.
+// It may be called once.
 func (f *Fleet[S]) Run(ctx context.Context) {
 	defer f.background.Wait()
 	defer f.shut()
@@ -181,8 +181,7 @@ func (f *Fleet[S]) next(now time.Time) (next *member[S], wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	wait = lastRetry
-	for _, name := range slices.Sorted(maps.Keys(f.members)) {
-		m := f.members[name]
+	for _, m := range f.members {
 		if m.open || m.opening != nil || !m.mayOpen() {
 			continue
 		}
