@@ -37,6 +37,8 @@ type peer struct {
 	statuses map[uint32]int
 	bodies   map[uint32][]byte
 	resets   map[http2.ErrCode]int
+	// over are how many streams the server has ended. A status may come well before the body: the server answers a ping in between.
+	over     int
 	away     bool
 	awayCode http2.ErrCode
 	pong     bool
@@ -94,10 +96,17 @@ func (p *peer) read() {
 					p.statuses[f.StreamID], _ = strconv.Atoi(field.Value)
 				}
 			}
+			if f.StreamEnded() {
+				p.over++
+			}
 		case *http2.DataFrame:
 			p.bodies[f.StreamID] = append(p.bodies[f.StreamID], f.Data()...)
+			if f.StreamEnded() {
+				p.over++
+			}
 		case *http2.RSTStreamFrame:
 			p.resets[f.ErrCode]++
+			p.over++
 		case *http2.GoAwayFrame:
 			p.away, p.awayCode = true, f.ErrCode
 		case *http2.PingFrame:
@@ -215,8 +224,8 @@ func (p *peer) answered(n int) {
 	p.mu.Unlock()
 }
 
-// met waits until a stream is answered or refused.
-func (p *peer) met() { p.until(func() bool { return len(p.statuses)+len(p.resets) > 0 }) }
+// met waits until a stream is refused, or answered to the end.
+func (p *peer) met() { p.until(func() bool { return p.over > 0 }) }
 
 func (p *peer) until(done func() bool) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
