@@ -219,14 +219,10 @@ func (j *Journal) Recent(pool string, limit int) ([]queue.Operation, error) {
 }
 
 const (
-	// keepFor is how long a done operation is kept.
-	keepFor = 24 * time.Hour
-	// keepMost is how many done operations are kept: those that ended last.
-	keepMost = 10_000
-	// KeepKeyed is how long an operation with an idempotency key is kept even if there are more than keepMost, so that
-	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour, which cmd holds
-	// against this. More than ten times keepMost are not kept even so.
-	KeepKeyed = 2 * time.Hour
+	keepFor  = queue.KeepDone
+	keepMost = queue.KeepMost
+	// KeepKeyed is [queue.KeepKeyed].
+	KeepKeyed = queue.KeepKeyed
 	// keepMostHeard is how many alerts are remembered: those heard of last, for as long as done operations are kept.
 	keepMostHeard = 10 * keepMost
 	// pruneLimit is how many operations one transaction forgets at most.

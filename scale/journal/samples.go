@@ -13,6 +13,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
 // bucketSamples holds the values that metrics had, for pictures: one for each metric and minute, the last one. Files of
@@ -24,8 +25,7 @@ import (
 const bucketSamples = "samples"
 
 const (
-	// keepSamplesFor is how long values are kept: a week, and a day, in which somebody looks at it.
-	keepSamplesFor = 8 * 24 * time.Hour
+	keepSamplesFor = queue.KeepSamples
 	// mostMetrics is how many metrics have values in one hour. Those of more are not kept.
 	mostMetrics = 256
 	// mostWaiting is how many values wait at most to be written, as they do while the disk takes none.

@@ -47,6 +47,20 @@ type Journal interface {
 	Close() error
 }
 
+// How long a journal keeps what it need not keep.
+const (
+	// KeepDone is how long a done operation is kept, and what was heard of an alert.
+	KeepDone = 24 * time.Hour
+	// KeepMost is how many done operations of a stack are kept: those that ended last.
+	KeepMost = 10_000
+	// KeepKeyed is how long an operation with an idempotency key is kept even if there are more than KeepMost, so that
+	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour, which cmd holds
+	// against this. More than ten times KeepMost are not kept even so.
+	KeepKeyed = 2 * time.Hour
+	// KeepSamples is how long values of metrics are kept: a week, and a day, in which somebody looks at it.
+	KeepSamples = 8 * 24 * time.Hour
+)
+
 // JournalError says that the journal could not be read or written: nothing was accepted. Trying again may help.
 type JournalError struct{ Err error }
 
