@@ -25,7 +25,7 @@ func rooms(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beside := []string{"scale/span", "scale/scaletest", "webhook/npmtest", "webhook/sns/snstest", "scale/stack/cli/clitest", "scale/stack/files/filestest"}
+	beside := []string{"scale/span", "scale/scaletest", "scale/queue/journaltest", "webhook/npmtest", "webhook/sns/snstest", "scale/stack/cli/clitest", "scale/stack/files/filestest"}
 	out := map[string][]string{}
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)

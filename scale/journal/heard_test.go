@@ -28,30 +28,11 @@ func recalls(t *testing.T, j *Journal, want scale.Heard) {
 	}
 }
 
-func TestWhatWasHeardOfAlertsOutlivesTheProcess(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	if _, ok, err := j.Recall("worker", "a"); ok || err != nil {
-		t.Errorf("something was heard: %v, %v", ok, err)
-	}
-	if err := j.Remember([]scale.Heard{alertAt("a", time.Minute, true), alertAt("b", 0, true)}); err != nil {
+func TestWhatIsNoNewsIsNotWritten(t *testing.T) {
+	j := open(t, t.TempDir())
+	if err := j.Remember([]scale.Heard{alertAt("a", time.Minute, true), alertAt("c", 0, true)}); err != nil {
 		t.Fatal(err)
 	}
-	firing := accepted(1, "worker", "c/firing")
-	firing.Intent.Delta, firing.Intent.Signal = nil, &scale.Signal{Identity: "c", Since: noon}
-	add(t, j, firing)
-	j = reopen(t, j, dir)
-	recalls(t, j, alertAt("a", time.Minute, true))
-	recalls(t, j, alertAt("b", 0, true))
-	recalls(t, j, alertAt("c", 0, false))
-	if _, ok, _ := j.Recall("web", "a"); ok {
-		t.Error("it was heard of another pool")
-	}
-	if err := j.Remember([]scale.Heard{alertAt("a", 0, true), alertAt("c", 0, true)}); err != nil {
-		t.Fatal(err)
-	}
-	recalls(t, j, alertAt("a", time.Minute, true))
-	recalls(t, j, alertAt("c", 0, true))
 	before := transactions(t, j)
 	if err := j.Remember([]scale.Heard{alertAt("a", 0, true), alertAt("c", 0, true)}); err != nil || transactions(t, j) != before {
 		t.Errorf("no news is written down, %v", err)
@@ -172,24 +153,6 @@ func TestWhatATransactionHeardIsForgottenIfItFails(t *testing.T) {
 	}
 }
 
-func TestAlertsOutliveTheirOperations(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	op := ofAlert(1, "a", 0, true)
-	op.Intent.Key = ""
-	add(t, j, op)
-	if err := j.Update([]queue.Operation{done(op, noon)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := j.Prune(noon.Add(keepFor + time.Second/2)); err != nil { // the alert was heard of a second after noon
-		t.Fatal(err)
-	}
-	if _, err := j.Get(op.ID); err == nil {
-		t.Error("the operation is kept")
-	}
-	recalls(t, reopen(t, j, dir), heardAfter(1, "a", 0, true))
-}
-
 func TestPruneForgetsWhatWasHeard(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
@@ -285,45 +248,16 @@ func damageRecord(t *testing.T, path, text string) {
 	}
 }
 
-func TestAKeyLeadsToTheLastAttempt(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	failed := func(op queue.Operation) queue.Operation {
-		op = done(op, noon)
-		op.Result = queue.FinalFailed
-		return op
-	}
-	again := func(n int, previous string) queue.Operation {
-		op := accepted(n, "worker", "k")
-		op.Previous, op.Failures = previous, 1
-		return op
-	}
-	leadsTo := func(want string) {
-		t.Helper()
-		if op, ok, err := j.Find("worker", "k"); !ok || err != nil || op.ID != want {
-			t.Errorf("the key leads to %q, %v; want %s", op.ID, err, want)
-		}
-	}
-	first := accepted(5, "worker", "k")
-	add(t, j, first)
-	if got := ids(add(t, j, accepted(6, "worker", "k"))); got != "5" {
-		t.Errorf("a duplicate is given %s", got)
-	}
-	// Its id is smaller if the clock was set back.
-	if got := ids(add(t, j, again(4, "00000005"), again(7, "00000005"))); got != "4 4" {
-		t.Errorf("two that try again at once are given %s", got)
-	}
-	leadsTo("00000004")
-	if err := j.Update([]queue.Operation{failed(first)}); err != nil { // its end was late to be written
-		t.Fatal(err)
-	}
-	leadsTo("00000004")
-	j = reopen(t, j, dir)
-	leadsTo("00000004")
-	if op, err := j.Get("00000004"); err != nil || op.Previous != "00000005" || op.Failures != 1 {
-		t.Errorf("it has forgotten what it tries again: %+v, %v", op, err)
-	}
-	j.doubtful["00000004"] = true // as if its disk had failed
+// An attempt whose disk has failed is not there, and its key leads to what it tried again.
+func TestAKeyIsGivenBackByWhatIsInDoubt(t *testing.T) {
+	j := open(t, t.TempDir())
+	again := accepted(4, "worker", "k")
+	again.Previous = "00000005"
+	add(t, j, accepted(5, "worker", "k"))
+	add(t, j, again)
+	j.doubtful["00000004"] = true
 	add(t, j, accepted(9, "worker", "other"))
-	leadsTo("00000005")
+	if op, ok, err := j.Find("worker", "k"); !ok || err != nil || op.ID != "00000005" {
+		t.Errorf("the key leads to %q, %v", op.ID, err)
+	}
 }

@@ -8,12 +8,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -90,89 +88,6 @@ func recentIDs(t testing.TB, j *Journal, pool string, limit int) string {
 	return ids(ops)
 }
 
-func TestOperationsOutliveTheJournal(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	first, second := accepted(1, "worker", "a"), accepted(2, "api", "")
-	add(t, j, second)
-	add(t, j, first)
-	j = reopen(t, j, dir)
-	got, err := j.Open()
-	if diff := cmp.Diff([]queue.Operation{first, second}, got); err != nil || diff != "" {
-		t.Errorf("open, oldest first: %v\n%s", err, diff)
-	}
-
-	if err := j.Update([]queue.Operation{done(first, noon)}); err != nil {
-		t.Fatal(err)
-	}
-	j = reopen(t, j, dir)
-	if got := openIDs(t, j); got != "2" {
-		t.Errorf("open after one is done: %s", got)
-	}
-	op, err := j.Get(first.ID)
-	if diff := cmp.Diff(done(first, noon), op); err != nil || diff != "" {
-		t.Errorf("the done one: %v\n%s", err, diff)
-	}
-	var unknown *queue.UnknownOperationError
-	if _, err := j.Get("3"); !errors.As(err, &unknown) {
-		t.Errorf("one that never was: %v", err)
-	}
-}
-
-func TestAddReturnsTheFirstOfAKey(t *testing.T) {
-	j := open(t, t.TempDir())
-	first := accepted(1, "worker", "a")
-	add(t, j, first)
-	if err := j.Update([]queue.Operation{done(first, noon)}); err != nil {
-		t.Fatal(err)
-	}
-	stored := add(t, j, accepted(2, "worker", "a"), accepted(3, "api", "a"), accepted(4, "worker", ""), accepted(5, "worker", ""),
-		accepted(6, "worker", "b"), accepted(7, "worker", "b"))
-	if got := ids(stored); got != "1 3 4 5 6 6" {
-		t.Errorf("stored %s", got)
-	}
-	if stored[0].State != queue.Done {
-		t.Errorf("the first is %s", stored[0].State)
-	}
-	if got := openIDs(t, j); got != "3 4 5 6" {
-		t.Errorf("open are %s", got)
-	}
-	for _, c := range []struct{ pool, key, want string }{{"worker", "a", "1"}, {"api", "a", "3"}, {"api", "b", ""}, {"worker", "", ""}} {
-		op, ok, err := j.Find(c.pool, c.key)
-		if err != nil || ok != (c.want != "") || ids([]queue.Operation{op}) != c.want {
-			t.Errorf("key %q of %s is %q, %v, %v", c.key, c.pool, op.ID, ok, err)
-		}
-	}
-}
-
-func TestDuplicatesAtTheSameTimeAreAddedOnce(t *testing.T) {
-	j := open(t, t.TempDir())
-	const senders, events = 16, 25
-	got := make([][events]string, senders)
-	var wait sync.WaitGroup
-	for s := range senders {
-		wait.Go(func() {
-			for e := range events {
-				stored, err := j.Add([]queue.Operation{accepted(s*events+e, "worker", fmt.Sprint("event ", e))})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				got[s][e] = stored[0].ID
-			}
-		})
-	}
-	wait.Wait()
-	for s := range senders {
-		if got[s] != got[0] {
-			t.Errorf("sender %d was given other operations than sender 0:\n%v\n%v", s, got[s], got[0])
-		}
-	}
-	if ops, err := j.Open(); len(ops) != events || err != nil {
-		t.Errorf("%d are open, %v", len(ops), err)
-	}
-}
-
 // What is accepted while a large batch is replaced waits for only a part of it.
 func TestALargeUpdateIsWrittenInParts(t *testing.T) {
 	j := open(t, t.TempDir())
@@ -206,51 +121,6 @@ func lastTransaction(t *testing.T, j *Journal) (id int) {
 	return id
 }
 
-func TestAnOperationIsListedOnceWhateverBecomesOfIt(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	first, second := accepted(1, "worker", "a"), accepted(2, "worker", "")
-	add(t, j, first, second)
-	for _, c := range []struct {
-		name         string
-		op           queue.Operation
-		open, recent string
-	}{
-		{"begun", first, "1 2", ""},
-		{"done", done(first, noon), "2", "1"},
-		{"done at another time", done(first, noon.Add(time.Hour)), "2", "1"},
-		{"open again", first, "1 2", ""},
-		{"the other is done", done(second, noon), "1", "2"},
-	} {
-		if err := j.Update([]queue.Operation{c.op}); err != nil {
-			t.Fatal(err)
-		}
-		j = reopen(t, j, dir)
-		recent, err := j.Recent("", 10)
-		if err != nil || openIDs(t, j) != c.open || ids(recent) != c.recent {
-			t.Errorf("%s: open are %q, recent %q, %v", c.name, openIDs(t, j), ids(recent), err)
-		}
-		if found, ok, err := j.Find("worker", "a"); !ok || err != nil || found.ID != first.ID {
-			t.Errorf("%s: its key finds %q, %v", c.name, found.ID, err)
-		}
-	}
-}
-
-func TestRecent(t *testing.T) {
-	j := open(t, t.TempDir())
-	add(t, j, done(accepted(1, "worker", ""), noon.Add(2*time.Second)), done(accepted(2, "api", ""), noon.Add(time.Second)),
-		done(accepted(3, "worker", ""), noon), accepted(4, "worker", ""))
-	for _, c := range []struct {
-		pool  string
-		limit int
-		want  string
-	}{{"", 10, "1 2 3"}, {"", 2, "1 2"}, {"worker", 10, "1 3"}, {"api", 1, "2"}, {"other", 1, ""}, {"", 0, ""}} {
-		if got := recentIDs(t, j, c.pool, c.limit); got != c.want {
-			t.Errorf("%d of %q are %q, want %q", c.limit, c.pool, got, c.want)
-		}
-	}
-}
-
 func TestPrune(t *testing.T) {
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	many := func(n int, key string, at time.Time) []queue.Operation {
@@ -269,7 +139,6 @@ func TestPrune(t *testing.T) {
 		// kept is how many are left, without the one that is open.
 		kept int
 	}{
-		{"a day is kept", []queue.Operation{done(accepted(1, "worker", "a"), ago(24*time.Hour)), done(accepted(2, "worker", "b"), ago(24*time.Hour+1))}, 1},
 		{"the newest are kept", many(keepMost+5, "", ago(time.Minute)), keepMost},
 		{"a key is kept as long as a sender may retry", many(keepMost+5, "k", ago(time.Hour)), keepMost + 5},
 		{"but not for ever", many(keepMost+5, "k", ago(KeepKeyed+1)), keepMost},
@@ -290,9 +159,6 @@ func TestPrune(t *testing.T) {
 			}
 			if got := openIDs(t, j); got != "9" {
 				t.Errorf("open are %q", got)
-			}
-			if _, ok, err := j.Find("worker", "b"); ok || err != nil {
-				t.Errorf("the key of a forgotten operation is still there, %v", err)
 			}
 		})
 	}
@@ -318,20 +184,6 @@ func TestOneProcessAtATime(t *testing.T) {
 		}()
 		open(t, dir)
 	})
-}
-
-func TestClosed(t *testing.T) {
-	j := open(t, t.TempDir())
-	if err := errors.Join(j.Close(), j.Close()); err != nil {
-		t.Fatal(err)
-	}
-	_, addErr := j.Add([]queue.Operation{accepted(1, "worker", "")})
-	_, openErr := j.Open()
-	for _, err := range []error{addErr, openErr} {
-		if _, ok := errors.AsType[*queue.JournalError](err); !ok {
-			t.Errorf("after Close: %v", err)
-		}
-	}
 }
 
 // If the last wait for the disk fails, bbolt has written all of the transaction.

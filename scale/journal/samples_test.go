@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -47,39 +45,6 @@ func onDisk(t *testing.T, j *Journal) (n int) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-func TestTheLastValueOfEachMinuteOutlivesTheProcess(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	for _, s := range []scale.Sample{
-		sample("queue", 0, 1), sample("queue", 59*time.Second, 2), sample("queue", 30*time.Second, 9), sample("busy", time.Minute, 0.5),
-		sample("queue", 61*time.Minute, -3), {Metric: "queue", Problem: "gone", At: noon.Add(2 * time.Minute)},
-		sample("queue", 3*time.Minute, math.NaN()), sample("queue", 3*time.Minute, math.Inf(1)),
-	} {
-		j.KeepSample("worker", s)
-	}
-	j.KeepSample("work", sample("er", 0, 7))
-	const want = "12:00 queue 2, 12:01 busy 0.5, 13:01 queue -3"
-	for range 2 { // before it is written, and after
-		if got := values(t, j, "worker", noon); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
-		if got := values(t, j, "worker", noon.Add(time.Minute)); got != "12:01 busy 0.5, 13:01 queue -3" {
-			t.Errorf("since a minute after noon: %s", got)
-		}
-		if got := values(t, j, "work", noon); got != "12:00 er 7" {
-			t.Errorf("of a pool whose name begins the other's: %s", got)
-		}
-		if got := values(t, j, "api", noon); got != "" {
-			t.Errorf("of another pool: %s", got)
-		}
-		j = reopen(t, j, dir)
-	}
-	j.KeepSample("worker", sample("queue", 59*time.Second, 5))
-	if got := values(t, reopen(t, j, dir), "worker", noon); got != strings.Replace(want, "queue 2", "queue 5", 1) {
-		t.Errorf("a later value of a minute that is written: %s", got)
-	}
 }
 
 // All values of a minute are one transaction, and what waits is bounded.
@@ -143,24 +108,6 @@ func TestNoMoreThanSoManyMetricsAreKept(t *testing.T) {
 	j.KeepSample("worker", sample("another", time.Hour, 1))
 	if got := onDisk(t, reopen(t, j, dir)); got != mostMetrics+1 {
 		t.Errorf("%d records with one of the next hour", got)
-	}
-}
-
-func TestOldValuesAreForgotten(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir)
-	for _, after := range []time.Duration{-9 * 24 * time.Hour, -7 * 24 * time.Hour, 0, 1000 * time.Hour} {
-		j.KeepSample("worker", sample("queue", after, 1))
-	}
-	j = reopen(t, j, dir)
-	if got := onDisk(t, j); got != 4 {
-		t.Fatalf("%d records", got)
-	}
-	if err := j.Prune(noon); err != nil {
-		t.Fatal(err)
-	}
-	if got := values(t, j, "worker", time.Time{}.Add(time.Hour)); onDisk(t, j) != 2 || got != "12:00 queue 1, 12:00 queue 1" {
-		t.Errorf("%d records: %s", onDisk(t, j), got)
 	}
 }
 
@@ -277,16 +224,5 @@ func TestAnUnknownBucketIsNoDamage(t *testing.T) {
 	}
 	if j = reopen(t, j, dir); j.Damage() != nil || openIDs(t, j) != "1" {
 		t.Errorf("damage %v", j.Damage())
-	}
-}
-
-func TestSamplesOfAClosedJournal(t *testing.T) {
-	j := open(t, t.TempDir())
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	j.KeepSample("worker", sample("queue", 0, 1))
-	if got, err := j.Samples("worker", noon); err == nil {
-		t.Error(cmp.Diff(nil, got))
 	}
 }
