@@ -16,6 +16,7 @@ import (
 func BenchmarkAdd(b *testing.B) {
 	one := startOne(b, b.TempDir())
 	three := startThree(b)
+	var next atomic.Int64
 	for _, c := range []struct {
 		name    string
 		nodes   []*Node
@@ -24,7 +25,6 @@ func BenchmarkAdd(b *testing.B) {
 		{"one replica, one sender", []*Node{one}, 1}, {"one replica, 16 senders", []*Node{one}, 16},
 		{"three replicas, one sender", three.nodes[:], 1}, {"three replicas, 16 senders", three.nodes[:], 16},
 	} {
-		var next atomic.Int64
 		b.Run(c.name, func(b *testing.B) {
 			took := make([]time.Duration, b.N)
 			start, at := time.Now(), atomic.Int64{}

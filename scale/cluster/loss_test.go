@@ -146,3 +146,28 @@ func TestASingleLossIsMended(t *testing.T) {
 		t.Errorf("the receipts are %v", pending)
 	}
 }
+
+// The stream is lost and made anew while everything runs, with other messages under the same sequences.
+func TestALostStreamIsNoticed(t *testing.T) {
+	n := startOne(t, t.TempDir())
+	j := n.Journal("stack")
+	done := journaltest.Done(fresh(1, "worker", "a"), time.Now())
+	mustAdd(t, j, done, fresh(2, "worker", "b"), fresh(3, "worker", "c"))
+	if err := n.js.DeleteStream(t.Context(), n.names.operations()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "what was accepted is there again", func() bool {
+		_, ok, err := n.lastOf(t.Context(), n.names.operations(), n.names.op(j.stack, chainOf("worker", "c"), "00000003"))
+		return ok && err == nil && openOn(n, "stack") == 2
+	})
+	if op, err := j.Get(done.ID); err == nil {
+		t.Errorf("what is lost is still told: %+v", op)
+	}
+	if op, err := j.Get("00000002"); err != nil || op.Intent.Key != "b" {
+		t.Errorf("one of those that are there again: %+v, %v", op, err)
+	}
+	mustUpdate(t, j, journaltest.Done(fresh(2, "worker", "b"), time.Now()))
+	if got := openOn(n, "stack"); got != 1 {
+		t.Errorf("%d are open", got)
+	}
+}

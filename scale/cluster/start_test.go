@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
@@ -56,6 +58,25 @@ func TestADirectoryIsOneReplicas(t *testing.T) {
 	_, err := Start(t.Context(), Options{Name: "test", Replica: "another", Dir: dir})
 	if !scale.IsA[*scale.SetupError](err) || !strings.Contains(err.Error(), "another replica uses") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What is acknowledged is on disk, and nobody but the replica itself is its server's client.
+func TestTheServerInAReplica(t *testing.T) {
+	c := newThree(t)
+	c.start(0)
+	s := c.nodes[0].server
+	if !s.JetStreamConfig().SyncAlways {
+		t.Error("it acknowledges what is not on disk")
+	}
+	if _, err := nats.Connect(s.ClientURL()); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("a stranger who connects: %v", err)
+	}
+	if _, err := nats.Connect(s.ClientURL(), nats.UserInfo(routeUser, "between us")); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("one with the replicas' secret: %v", err)
+	}
+	if ip := net.ParseIP(s.Addr().(*net.TCPAddr).IP.String()); !ip.IsLoopback() {
+		t.Errorf("it listens for clients on %s", ip)
 	}
 }
 
