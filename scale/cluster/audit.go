@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale/queue"
@@ -140,10 +141,7 @@ func (n *Node) isDoubtful(id string) bool {
 // settleDoubts takes out of the log what is there though nobody was told so.
 func (n *Node) settleDoubts(ctx context.Context) {
 	n.mu.Lock()
-	doubts := make(map[string]doubt, len(n.doubts))
-	for id, d := range n.doubts {
-		doubts[id] = d
-	}
+	doubts := maps.Clone(n.doubts)
 	n.mu.Unlock()
 	for id, d := range doubts {
 		asking, cancel := context.WithTimeout(ctx, writeTimeout)

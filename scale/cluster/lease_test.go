@@ -18,13 +18,8 @@ const (
 	slack         = 15 * time.Second
 )
 
-// worker works on stacks of one replica for as long as the test goes on: it takes each lease that it can get.
-type worker struct {
-	leases chan *Lease
-}
-
-func (c *three) compete(i int, stacks []string) *worker {
-	w := &worker{leases: make(chan *Lease, 1000)}
+// compete has a replica work on stacks for as long as the test goes on: it takes each lease that it can get.
+func (c *three) compete(i int, stacks []string) {
 	ctx, n := c.t.Context(), c.nodes[i]
 	for _, stack := range stacks {
 		go func() {
@@ -33,7 +28,6 @@ func (c *three) compete(i int, stacks []string) *worker {
 				if err != nil {
 					return
 				}
-				w.leases <- l
 				select {
 				case <-l.Lost():
 				case <-l.Yield():
@@ -44,7 +38,6 @@ func (c *three) compete(i int, stacks []string) *worker {
 			}
 		}()
 	}
-	return w
 }
 
 // working are how many stacks each replica works on, as far as one of them knows.

@@ -11,9 +11,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue/journaltest"
 )
 
-// fresh is an operation that has just been accepted.
-func fresh(n int, pool, key string) queue.Operation {
-	op := journaltest.Accepted(n, pool, key)
+// fresh is an operation of the pool worker that has just been accepted.
+func fresh(n int, key string) queue.Operation {
+	op := journaltest.Accepted(n, "worker", key)
 	op.AcceptedAt = time.Now()
 	return op
 }
@@ -67,12 +67,12 @@ func TestWhatTheQuorumHasLostIsAddedAgain(t *testing.T) {
 	c := startThree(t)
 	op := fresh
 	first := c.nodes[0].Journal("stack")
-	mustAdd(t, first, op(1, "worker", "a"), op(2, "worker", ""), op(3, "worker", "c"))
-	mustAdd(t, c.nodes[1].Journal("stack"), op(4, "worker", "d"))
-	mustAdd(t, c.nodes[1].Journal("another stack"), op(5, "worker", "a"))
+	mustAdd(t, first, op(1, "a"), op(2, ""), op(3, "c"))
+	mustAdd(t, c.nodes[1].Journal("stack"), op(4, "d"))
+	mustAdd(t, c.nodes[1].Journal("another stack"), op(5, "a"))
 	until(t, "it is everywhere", func() bool { return openOn(c.nodes[0], "stack") == 4 && openOn(c.nodes[2], "stack") == 4 })
-	mustUpdate(t, c.nodes[2].Journal("stack"), journaltest.Done(op(3, "worker", "c"), time.Now()))
-	begun := op(1, "worker", "a")
+	mustUpdate(t, c.nodes[2].Journal("stack"), journaltest.Done(op(3, "c"), time.Now()))
+	begun := op(1, "a")
 	begun.State, begun.Updates = queue.Running, []string{"an update"}
 	mustUpdate(t, c.nodes[2].Journal("stack"), begun)
 	until(t, "the one that has accepted it knows", func() bool {
@@ -121,7 +121,7 @@ func TestASingleLossIsMended(t *testing.T) {
 	op := fresh
 	old := journaltest.Accepted(3, "worker", "old")
 	old.AcceptedAt = time.Now().Add(-queue.KeepDone - time.Minute)
-	mustAdd(t, j, op(1, "worker", "a"), op(2, "worker", "b"), old)
+	mustAdd(t, j, op(1, "a"), op(2, "b"), old)
 	stream, err := n.js.Stream(t.Context(), n.names.operations())
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestASingleLossIsMended(t *testing.T) {
 	if _, ok, err := n.lastOf(t.Context(), n.names.operations(), n.names.op(j.stack, oldest.chain, old.ID)); ok || err != nil {
 		t.Errorf("what must have ended long ago was added again, %v", err)
 	}
-	mustUpdate(t, j, journaltest.Done(op(1, "worker", "a"), time.Now()))
+	mustUpdate(t, j, journaltest.Done(op(1, "a"), time.Now()))
 	if pending := n.receipts.pending(); len(pending) != 1 || pending[0].ID != "00000002" {
 		t.Errorf("the receipts are %v", pending)
 	}
@@ -151,8 +151,8 @@ func TestASingleLossIsMended(t *testing.T) {
 func TestALostStreamIsNoticed(t *testing.T) {
 	n := startOne(t, t.TempDir())
 	j := n.Journal("stack")
-	done := journaltest.Done(fresh(1, "worker", "a"), time.Now())
-	mustAdd(t, j, done, fresh(2, "worker", "b"), fresh(3, "worker", "c"))
+	done := journaltest.Done(fresh(1, "a"), time.Now())
+	mustAdd(t, j, done, fresh(2, "b"), fresh(3, "c"))
 	if err := n.js.DeleteStream(t.Context(), n.names.operations()); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestALostStreamIsNoticed(t *testing.T) {
 	if op, err := j.Get("00000002"); err != nil || op.Intent.Key != "b" {
 		t.Errorf("one of those that are there again: %+v, %v", op, err)
 	}
-	mustUpdate(t, j, journaltest.Done(fresh(2, "worker", "b"), time.Now()))
+	mustUpdate(t, j, journaltest.Done(fresh(2, "b"), time.Now()))
 	if got := openOn(n, "stack"); got != 1 {
 		t.Errorf("%d are open", got)
 	}

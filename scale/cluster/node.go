@@ -82,9 +82,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.receipts, err = openReceipts(n.options.Dir); err != nil {
 		return err
 	}
-	for id, d := range n.receipts.doubts(n.names) {
-		n.doubts[id] = d
-	}
+	n.doubts = n.receipts.doubts(n.names)
 	if n.options.URL == "" {
 		if n.server, err = startServer(n.options, n.password, n.serverLog); err != nil {
 			return err

@@ -74,7 +74,7 @@ func (l receipt) encode() []byte {
 func decodeLine(line string) (l receipt, ok bool) {
 	sum, text, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 	want, err := strconv.ParseUint(sum, 16, 32)
-	if !ok || err != nil || uint32(want) != crc32.ChecksumIEEE([]byte(text)) {
+	if !ok || err != nil || want != uint64(crc32.ChecksumIEEE([]byte(text))) {
 		return l, false
 	}
 	return l, json.Unmarshal([]byte(text), &l) == nil && l.ID != ""

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -99,7 +100,7 @@ func TestABrokenLineIsPassedOver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sound := strings.Index(string(text), `"id":"2"`) > strings.Index(string(text), `"id":"1"`)
+			sound := bytes.Index(text, []byte(`"id":"2"`)) > bytes.Index(text, []byte(`"id":"1"`))
 			if !sound {
 				t.Fatalf("the lines are in another order: %s", text)
 			}

@@ -93,7 +93,7 @@ func TestALargeUpdateIsWrittenInParts(t *testing.T) {
 	j := open(t, t.TempDir())
 	var ops []queue.Operation
 	for i := range 2*updateLimit + 1 {
-		ops = append(ops, accepted(i, "worker", ""))
+		ops = append(ops, accepted(i, "api", ""))
 	}
 	add(t, j, ops...)
 	before := lastTransaction(t, j)

@@ -20,10 +20,10 @@ func sample(metric string, after time.Duration, value float64) scale.Sample {
 	return scale.Sample{Metric: metric, Value: value, At: noon.Add(after)}
 }
 
-// values are those of a pool, as in "00:01 queue 3".
-func values(t *testing.T, j *Journal, pool string, since time.Time) string {
+// values are those of the pool worker, as in "00:01 queue 3".
+func values(t *testing.T, j *Journal, since time.Time) string {
 	t.Helper()
-	samples, err := j.Samples(pool, since)
+	samples, err := j.Samples("worker", since)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +136,11 @@ func TestAValueThatCannotBeReadIsPassedOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			j = reopen(t, j, dir)
-			if got := values(t, j, "worker", noon); j.Damage() != nil || openIDs(t, j) != "1" || got != "12:00 busy 2" {
+			if got := values(t, j, noon); j.Damage() != nil || openIDs(t, j) != "1" || got != "12:00 busy 2" {
 				t.Errorf("damage %v, open %s, values %s", j.Damage(), openIDs(t, j), got)
 			}
 			j.KeepSample("worker", sample("queue", time.Minute, 3))
-			if got := values(t, reopen(t, j, dir), "worker", noon); got != "12:00 busy 2, 12:01 queue 3" {
+			if got := values(t, reopen(t, j, dir), noon); got != "12:00 busy 2, 12:01 queue 3" {
 				t.Errorf("afterwards: %s", got)
 			}
 		})
@@ -179,7 +179,7 @@ func TestABrokenPageOfValuesCostsNoOperation(t *testing.T) {
 				t.Errorf("open %s; %v", got, j.Damage())
 			}
 			j.KeepSample("worker", sample("queue", 0, 1))
-			if got := values(t, reopen(t, j, dir), "worker", noon); !strings.Contains(got, "12:00 queue 1") {
+			if got := values(t, reopen(t, j, dir), noon); !strings.Contains(got, "12:00 queue 1") {
 				t.Errorf("afterwards: %s", got)
 			}
 		})
@@ -202,7 +202,7 @@ func TestValuesAreTakenOverFromADamagedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = open(t, dir)
-	if got := values(t, j, "worker", noon); j.Damage() == nil || got != "12:00 queue 1" {
+	if got := values(t, j, noon); j.Damage() == nil || got != "12:00 queue 1" {
 		t.Errorf("damage %v, values %q", j.Damage(), got)
 	}
 }
