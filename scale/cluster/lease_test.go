@@ -188,7 +188,7 @@ func TestAStackGoesToWhoHasTheFewest(t *testing.T) {
 	}{
 		{"all alike", nil, 0, 2},
 		{"it has some already", map[string]claim{"x": {From: "a/1"}, "y": {From: "a/1"}, "z": {From: "b/1"}}, 0, 1},
-		{"of those who live no more, nothing counts", map[string]claim{"x": {From: "d/1"}, "1": {From: "d/1"}}, 0, 2},
+		{"of those who live no more, nothing counts", map[string]claim{"1": {From: "d/1"}, "2": {From: "d/1"}, "3": {From: "d/1"}, "4": {From: "d/1"}, "5": {From: "d/1"}, "6": {From: "d/1"}}, 0, 2},
 		{"those that somebody works on are not free", map[string]claim{"1": {From: "b/1"}, "2": {From: "b/1"}, "3": {From: "c/1"}}, 0, 2},
 		{"nobody has taken them for long", nil, patience + 1, 6},
 	} {
