@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/queue/journaltest"
 )
@@ -92,5 +93,50 @@ func TestOneOfThreeReplicasTriesAgain(t *testing.T) {
 	wait.Wait()
 	if told[0] == first.ID || told[0] != told[1] || told[1] != told[2] {
 		t.Errorf("they were told of %v", told)
+	}
+}
+
+// What was published without an answer, so that nobody was told that it is accepted, does not count: not while nobody knows
+// whether it is there, and not afterwards. One that somebody has begun by then stays.
+func TestWhatNobodyWasToldOfDoesNotCount(t *testing.T) {
+	n := startOne(t, t.TempDir())
+	j := n.Journal("stack")
+	publish := func(op queue.Operation) message {
+		t.Helper()
+		m, err := j.stored(op)
+		if err == nil {
+			_, _, err = n.publish(t.Context(), []message{m})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	lost, begun := journaltest.Accepted(1, "worker", "a"), journaltest.Accepted(2, "worker", "b")
+	n.doubt("stack", lost.ID, publish(lost))
+	running := begun
+	running.State = queue.Running
+	m := publish(begun)
+	publish(running)
+	n.doubt("stack", begun.ID, m)
+	if _, err := j.Get(lost.ID); !scale.IsA[*queue.UnknownOperationError](err) {
+		t.Errorf("it is there: %v", err)
+	}
+	if stored, err := j.Add([]queue.Operation{journaltest.Accepted(3, "worker", "a")}); err != nil || stored[0].ID != "00000003" {
+		t.Errorf("its key stands for %v, %v", stored, err)
+	}
+	until(t, "it is taken out", func() bool {
+		r, ok, err := n.lastOf(t.Context(), n.names.operations(), n.names.op(j.stack, chainOf("worker", "a"), lost.ID))
+		return err == nil && ok && r.gone
+	})
+	until(t, "the one that was begun is there", func() bool {
+		op, err := j.Get(begun.ID)
+		return err == nil && op.State == queue.Running
+	})
+	if ops, err := j.Open(); err != nil || len(ops) != 2 {
+		t.Errorf("%d are open, %v", len(ops), err)
+	}
+	if op, ok, err := j.Find("worker", "a"); !ok || err != nil || op.ID != "00000003" {
+		t.Errorf("the key leads to %s, %v", op.ID, err)
 	}
 }
