@@ -42,7 +42,7 @@ func line(id, text string) receipt {
 	return receipt{Stack: "stack", ID: id, Operation: body}
 }
 
-// recorded is what a record has, as in `1="as added"`.
+// recorded is what the receipts are, as in `1="as added"`.
 func held(r *receipts) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +57,7 @@ func held(r *receipts) string {
 	return strings.Join(out, " ")
 }
 
-func TestTheRecordOutlivesTheProcess(t *testing.T) {
+func TestTheReceiptsOutliveTheProcess(t *testing.T) {
 	r := mustOpenReceipts(t, t.TempDir())
 	doubtful := line("4", "d")
 	doubtful.Doubt = true
@@ -121,7 +121,7 @@ func TestABrokenLineIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestTheRecordStaysSmall(t *testing.T) {
+func TestTheReceiptsStaySmall(t *testing.T) {
 	r := mustOpenReceipts(t, t.TempDir())
 	big := strings.Repeat("x", 10_000)
 	if err := r.add([]receipt{line("kept", "a")}); err != nil {
@@ -148,7 +148,7 @@ func TestTheRecordStaysSmall(t *testing.T) {
 	}
 }
 
-func TestARecordThatCannotBeWritten(t *testing.T) {
+func TestReceiptsThatCannotBeWritten(t *testing.T) {
 	r := mustOpenReceipts(t, t.TempDir())
 	_ = r.file.Close() // as if the disk were gone
 	err := r.add([]receipt{line("1", "a")})

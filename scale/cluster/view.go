@@ -147,6 +147,13 @@ func (v *view) lookUp(stack, id string) *entry {
 	return nil
 }
 
+// isUnknown says that nothing is known of an operation.
+func (v *view) isUnknown(stack, id string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.lookUp(stack, id) == nil
+}
+
 func (v *view) keep(stack string, e *entry) {
 	s := v.stack(stack)
 	s.entries[e.id] = e
