@@ -17,8 +17,8 @@
 // find an operation. Of those that are not done that is all, and of others about 200 bytes. A stack in which nothing goes
 // on has nothing: no consumer, no goroutine, no message.
 //
-// JetStream has lost writes that it had acknowledged. So a replica has a receipt for what it accepts, in a file of its own, until
-// the end of the operation is known, and is added again if it turns out to be missing.
+// JetStream has lost writes that it had acknowledged. So a replica has a receipt for each operation that it accepts, in a
+// file of its own, until the operation's end is known. By it the operation is added again if it turns out to be missing.
 //
 // A lease is no fence. Pulumi's own lock is, with the update's id in the history: see [Lease].
 package cluster
