@@ -73,6 +73,8 @@ type app struct {
 	said  func(scale.Diagnostic) bool
 	// untrace ends the trace. It is nil if there is none.
 	untrace func() error
+	// remark takes what is said on the way. If it is nil, it is written to stderr.
+	remark func(text string)
 	// begun says that a command has taken over from cobra. written says that the JSON document is out.
 	begun, written bool
 }

@@ -108,8 +108,14 @@ func (a *app) checkOut(ctx context.Context) error {
 	return nil
 }
 
-// tell writes a remark to stderr.
-func (a *app) tell(text string) { _, _ = io.WriteString(a.errs, a.errStyle().Note(text)) }
+// tell writes a remark to stderr, or where remarks go.
+func (a *app) tell(text string) {
+	if a.remark != nil {
+		a.remark(text)
+		return
+	}
+	_, _ = io.WriteString(a.errs, a.errStyle().Note(text))
+}
 
 // keepProgram has the program that is deployed kept if --git-sync or --git asks for that.
 func (a *app) keepProgram() error {

@@ -24,15 +24,19 @@ func parseServe(args ...string) (serveOptions, error) {
 }
 
 func TestServeFlags(t *testing.T) {
-	preset := serveOptions{listen: "127.0.0.1:8080", poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: "auto", level: "info"}
+	preset := serveOptions{listen: "127.0.0.1:8080", poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: "auto", level: "info", fleet: fleetOptions{maxUpdates: 4, pollBudget: 120}}
 	for line, edit := range map[string]func(*serveOptions){
-		"":                                   func(*serveOptions) {},
-		"--listen 0.0.0.0:9000":              func(o *serveOptions) { o.listen = "0.0.0.0:9000" },
-		"--listen :0":                        func(o *serveOptions) { o.listen = ":0" },
-		"--listen [::1]:80":                  func(o *serveOptions) { o.listen = "[::1]:80" },
-		"--tls-cert a --tls-key b":           func(o *serveOptions) { o.tlsCert, o.tlsKey = "a", "b" },
-		"--sns-topic a --sns-topic b":        func(o *serveOptions) { o.snsTopics = []string{"a", "b"} },
-		"--poll 1m --give-up-after 10m":      func(o *serveOptions) { o.poll, o.giveUpAfter = time.Minute, 10*time.Minute },
+		"":                              func(*serveOptions) {},
+		"--listen 0.0.0.0:9000":         func(o *serveOptions) { o.listen = "0.0.0.0:9000" },
+		"--listen :0":                   func(o *serveOptions) { o.listen = ":0" },
+		"--listen [::1]:80":             func(o *serveOptions) { o.listen = "[::1]:80" },
+		"--tls-cert a --tls-key b":      func(o *serveOptions) { o.tlsCert, o.tlsKey = "a", "b" },
+		"--sns-topic a --sns-topic b":   func(o *serveOptions) { o.snsTopics = []string{"a", "b"} },
+		"--poll 1m --give-up-after 10m": func(o *serveOptions) { o.poll, o.giveUpAfter = time.Minute, 10*time.Minute },
+		"--fleet f.yaml --max-updates 8 --retries 2 --poll-budget 7 --sns-topic a": func(o *serveOptions) {
+			o.snsTopics = []string{"a"}
+			o.fleet = fleetOptions{file: "f.yaml", maxUpdates: 8, pollBudget: 7, given: []string{"--retries=2", "--sns-topic=a"}}
+		},
 		"--log-format json --log-level warn": func(o *serveOptions) { o.logFormat, o.level = "json", "warn" },
 	} {
 		t.Run(line, func(t *testing.T) {
@@ -42,7 +46,10 @@ func TestServeFlags(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(serveOptions{}), cmp.FilterPath(isApp, cmp.Ignore())); diff != "" {
+			if got.fleet.file == "" {
+				got.fleet.given = nil // nobody asks
+			}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(serveOptions{}, fleetOptions{}), cmp.FilterPath(isApp, cmp.Ignore())); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -51,16 +58,21 @@ func TestServeFlags(t *testing.T) {
 
 func TestWrongUsageOfServe(t *testing.T) {
 	for line, want := range map[string]string{
-		"--tls-cert a":        "--tls-cert, --tls-key: both must be given, or neither",
-		"--tls-key b":         "--tls-cert, --tls-key: both must be given, or neither",
-		"--listen 8080":       "--listen: must be an address such as 127.0.0.1:8080",
-		"--poll 10ms":         "--poll: must be 1s or more",
-		"--poll soon":         "--poll: must be a duration of 0 or more",
-		"--give-up-after -1s": "--give-up-after: must be a duration of 0 or more",
-		"--log-format xml":    "--log-format",
-		"--log-level loud":    "--log-level",
-		"worker-pool":         "worker-pool",
-		"--lisen 127.0.0.1:0": "lisen",
+		"--tls-cert a":              "--tls-cert, --tls-key: both must be given, or neither",
+		"--tls-key b":               "--tls-cert, --tls-key: both must be given, or neither",
+		"--listen 8080":             "--listen: must be an address such as 127.0.0.1:8080",
+		"--poll 10ms":               "--poll: must be 1s or more",
+		"--poll soon":               "--poll: must be a duration of 0 or more",
+		"--give-up-after -1s":       "--give-up-after: must be a duration of 0 or more",
+		"--log-format xml":          "--log-format",
+		"--log-level loud":          "--log-level",
+		"worker-pool":               "worker-pool",
+		"--lisen 127.0.0.1:0":       "lisen",
+		"--fleet f --stack a":       "--fleet, --stack: only one of them can be given",
+		"--fleet f --cwd a":         "--fleet, --cwd: only one of them can be given",
+		"--max-updates 2":           "--max-updates: is about the stacks of --fleet",
+		"--poll-budget 2":           "--poll-budget: is about the stacks of --fleet",
+		"--fleet f --max-updates 0": "--max-updates: must be",
 	} {
 		t.Run(line, func(t *testing.T) {
 			f := newFake()

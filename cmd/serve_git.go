@@ -11,7 +11,7 @@ import (
 )
 
 // openBacklog opens what has the counts committed, if that is asked for.
-func (s *server) openBacklog(kept *journal.Journal, observe scale.Observe) {
+func (s *servedStack) openBacklog(kept *journal.Journal, observe scale.Observe) {
 	commits := s.app.settings.writeBack(s.stack)
 	if commits == nil {
 		return
@@ -24,14 +24,14 @@ func (s *server) openBacklog(kept *journal.Journal, observe scale.Observe) {
 }
 
 // commitCounts commits counts until ctx ends, if that is asked for.
-func (s *server) commitCounts(ctx context.Context) {
+func (s *servedStack) commitCounts(ctx context.Context) {
 	if s.backlog != nil {
 		s.backlog.Run(ctx)
 	}
 }
 
 // addToBacklog has the counts committed that a batch has scaled to, as far as they are verified.
-func (s *server) addToBacklog(event scale.Event) {
+func (s *servedStack) addToBacklog(event scale.Event) {
 	done, ok := event.(queue.BatchDone)
 	if !ok || s.backlog == nil || done.Postponed {
 		return

@@ -100,7 +100,7 @@ func logOthers(log *slog.Logger, event scale.Event) {
 }
 
 // observeMetrics takes in what the looks at metrics find.
-func (s *server) observeMetrics(event scale.Event) {
+func (s *servedStack) observeMetrics(event scale.Event) {
 	switch e := event.(type) { // a notice has no need to know where metrics come from
 	case metric.Lost:
 		s.teller.Observe(notice.Lost(e))

@@ -11,7 +11,7 @@ import (
 )
 
 // newTeller makes what tells the listeners of the settings what happens.
-func (s *server) newTeller(kept *journal.Journal) *notify.Teller {
+func (s *servedStack) newTeller(kept *journal.Journal) *notify.Teller {
 	return notify.New(notify.Options{
 		Listeners: s.app.sections.Listeners, Outbox: kept, Secrets: s.stack.Secrets, Log: s.log, Now: s.app.now,
 		Origin: notice.Origin{Project: s.stack.ProjectName(), Stack: s.stack.Name(), Veil: webhook.NewVeil(s.directories)},
@@ -19,14 +19,14 @@ func (s *server) newTeller(kept *journal.Journal) *notify.Teller {
 }
 
 // reload reads the tokens again, and has listeners tried again that were gone.
-func (s *server) reload(ctx context.Context) error {
+func (s *servedStack) reload(ctx context.Context) error {
 	err := s.readTokens(ctx)
 	s.teller.Reload()
 	return err
 }
 
 // warnOfUnknownPools logs which pools the listeners name that no rule has. A later deploy may bring them.
-func (s *server) warnOfUnknownPools() {
+func (s *servedStack) warnOfUnknownPools() {
 	for _, l := range s.app.sections.Listeners {
 		if unknown := l.UnknownPools(s.queue.Rules()); len(unknown) > 0 {
 			slices.Sort(unknown)

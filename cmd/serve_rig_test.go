@@ -134,11 +134,19 @@ func (l *lines) wait(t *testing.T, message string) map[string]any {
 // launch starts a server with a stack and more arguments.
 func launch(t *testing.T, s *served, args ...string) *running {
 	t.Helper()
-	r := &running{t: t, stack: s, log: &lines{}, code: make(chan int, 1)}
+	r := launchWith(t, func(stack.Options) (openedStack, error) { return s, nil }, args...)
+	r.stack = s
+	return r
+}
+
+// launchWith starts a server of stacks that are opened so.
+func launchWith(t *testing.T, open func(stack.Options) (openedStack, error), args ...string) *running {
+	t.Helper()
+	r := &running{t: t, log: &lines{}, code: make(chan int, 1)}
 	notified := make(chan struct{})
 	a := &app{
 		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: r.log, terminalGone: r.gone.Load}, version: "v1.2.3", now: time.Now,
-		open: func(context.Context, stack.Options) (openedStack, error) { return s, nil },
+		open: func(_ context.Context, o stack.Options) (openedStack, error) { return open(o) },
 		notify: func(c chan<- os.Signal) func() {
 			r.signals = c
 			close(notified)

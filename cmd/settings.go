@@ -101,6 +101,14 @@ const (
 // from the settings file. It takes over from cobra: later errors are the command's own.
 func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	a.begun = true
+	if err := a.configure(cmd, withFile); err != nil {
+		return err
+	}
+	return a.trace(cmd)
+}
+
+// configure is begin without taking over.
+func (a *app) configure(cmd *cobra.Command, withFile bool) error {
 	a.sources = map[string]source{}
 	v := viper.New()
 	v.SetEnvPrefix(envPrefix)
@@ -134,10 +142,10 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	if first != nil {
 		return first
 	}
-	if err := a.keepProgram(); err != nil {
-		return err
+	if !withFile {
+		return nil // it is about no program
 	}
-	return a.trace(cmd)
+	return a.keepProgram()
 }
 
 // fill sets a flag from the strongest source that has it, and notes the source.
@@ -169,7 +177,7 @@ func (a *app) fill(v *viper.Viper, flag *pflag.Flag, path string) error {
 }
 
 // placeFlags are the flags that say where the settings file is.
-func placeFlags() []string { return []string{"cwd", "git", "path"} }
+func placeFlags() []string { return []string{"cwd", "git", "path", "fleet"} }
 
 // settable says whether a flag can be set otherwise than on the command line.
 func settable(flag *pflag.Flag) bool { return flag.Name != "help" && flag.Name != "version" }

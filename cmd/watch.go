@@ -16,6 +16,8 @@ type watchOptions struct {
 	app *app
 	// server is the address of a running server. If it is empty, the stack is read.
 	server string
+	// fleet says that the server has many stacks, and that all of them are watched.
+	fleet bool
 	// interval is how long after an answer the next one is asked for. 0 leaves that to the teller.
 	interval time.Duration
 }
@@ -29,9 +31,10 @@ func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
 		Long: "Watch how the pools stand, what is being scaled, what waits, what failed and what was scaled, live, until q or Ctrl-C.\n\n" +
 			"With --server a running `pulumiscale serve` is asked, with the token in PULUMISCALE_TOKEN or in the stack's config; without,\n" +
 			"the stack is read every few seconds. Nothing is changed. Off a terminal it writes a line for each change, and with --json a\n" +
-			"document in a line.",
+			"document in a line. With --fleet it is all stacks of a server of many; one of them is at the server's address with /stacks/NAME.",
 		Example: "  pulumiscale watch\n" +
-			"  pulumiscale watch --server https://pulumiscale.example.com",
+			"  pulumiscale watch --server https://pulumiscale.example.com\n" +
+			"  pulumiscale watch --server https://pulumiscale.example.com --fleet",
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.begin(cmd, true); err != nil {
@@ -47,6 +50,7 @@ func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.server, "server", "", "the address of a running server, such as https://pulumiscale.example.com; default: read the stack itself")
+	cmd.Flags().BoolVar(&o.fleet, "fleet", false, "with --server: watch all stacks of a server of many, with the fleet's token in PULUMISCALE_TOKEN")
 	cmd.Flags().Var(wait{&o.interval}, "interval", "how often to ask; 0: the stack every 5s, a server every 1s while something goes on and else every 3s")
 	return cmd
 }
@@ -54,6 +58,9 @@ func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
 func (o *watchOptions) check() error {
 	if o.interval > 0 && o.interval < time.Second {
 		return &scale.UsageError{Field: "--interval", Problem: "must be 1s or more"}
+	}
+	if o.fleet && o.server == "" {
+		return &scale.UsageError{Field: "--fleet", Problem: "needs --server: the address of a server of many stacks"}
 	}
 	return o.checkServer()
 }
@@ -89,15 +96,15 @@ func (o *watchOptions) watch(ctx context.Context) error {
 	progress.Close()
 
 	again := make(chan struct{}, 1)
-	follow := func(ctx context.Context, show func(*board.Status, error)) {
-		status := first
-		for o.pause(ctx, from, status, again) {
+	follow := func(ctx context.Context, show func(board.Told, error)) {
+		last := first
+		for o.pause(ctx, from, last, again) {
 			answer, err := from.ask(ctx)
 			if ctx.Err() != nil {
 				return
 			}
 			if err == nil {
-				status = answer
+				last = answer
 			}
 			show(answer, err)
 		}
@@ -109,10 +116,10 @@ func (o *watchOptions) watch(ctx context.Context) error {
 }
 
 // pause waits until it is time to ask again. It returns false if ctx has ended.
-func (o *watchOptions) pause(ctx context.Context, from teller, status *board.Status, again <-chan struct{}) bool {
+func (o *watchOptions) pause(ctx context.Context, from teller, last board.Told, again <-chan struct{}) bool {
 	interval := o.interval
 	if interval == 0 {
-		interval = from.interval(status)
+		interval = from.interval(last)
 	}
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
@@ -125,21 +132,22 @@ func (o *watchOptions) pause(ctx context.Context, from teller, status *board.Sta
 	return true
 }
 
-// sight is what is known of a stack: the last answer, and since when there has been no newer one.
+// sight is what is known of a stack, or a fleet: the last answer, and since when there has been no newer one.
 type sight struct {
-	now    func() time.Time
-	status *board.Status
-	// came is when the status came. lost says why there is no newer one; it is empty if there is one. since is since
+	now func() time.Time
+	// told is the last answer; nil if there is none.
+	told board.Told
+	// came is when it came. lost says why there is no newer one; it is empty if there is one. since is since
 	// when.
 	came, since time.Time
 	lost        string
 }
 
 // take takes in an answer, or why there is none.
-func (s *sight) take(status *board.Status, err error) {
+func (s *sight) take(told board.Told, err error) {
 	switch {
 	case err == nil:
-		s.status, s.came, s.lost = status, s.now(), ""
+		s.told, s.came, s.lost = told, s.now(), ""
 	case s.lost == "":
 		s.lost, s.since = err.Error(), s.now()
 	default:
@@ -147,11 +155,11 @@ func (s *sight) take(status *board.Status, err error) {
 	}
 }
 
-// at is the time by the clock of whoever told the status, in the zone of this machine.
+// at is the time by the clock of whoever told it, in the zone of this machine.
 func (s *sight) at() time.Time {
 	now := s.now()
-	if s.status == nil {
+	if s.told == nil {
 		return now
 	}
-	return s.status.Now.Add(now.Sub(s.came)).In(now.Location())
+	return s.told.ToldAt().Add(now.Sub(s.came)).In(now.Location())
 }

@@ -38,15 +38,15 @@ func newPicture(a *app, from string, known *sight, again chan<- struct{}) *watch
 
 // answered is an answer, or why there is none.
 type answered struct {
-	status *board.Status
-	err    error
+	told board.Told
+	err  error
 }
 
 // ticked says that time has passed.
 type ticked struct{}
 
 // run shows the picture until ctx ends or the user has seen enough, and leaves the terminal as it was.
-func (l *watchPicture) run(ctx context.Context, follow func(context.Context, func(*board.Status, error))) error {
+func (l *watchPicture) run(ctx context.Context, follow func(context.Context, func(board.Told, error))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	keys := l.app.in
@@ -58,7 +58,7 @@ func (l *watchPicture) run(ctx context.Context, follow func(context.Context, fun
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		follow(ctx, func(status *board.Status, err error) { program.Send(answered{status, err}) })
+		follow(ctx, func(told board.Told, err error) { program.Send(answered{told, err}) })
 	}()
 	_, err := program.Run()
 	stop()
@@ -72,7 +72,7 @@ func (l *watchPicture) Init() tea.Cmd { return l.tick() }
 // tick lets time pass. Tenths of seconds are seen only while something runs.
 func (l *watchPicture) tick() tea.Cmd {
 	every := time.Second
-	if l.status != nil && l.status.Running != nil {
+	if status, ok := l.told.(*board.Status); ok && status.Running != nil {
 		every = 200 * time.Millisecond
 	}
 	return tea.Tick(every, func(time.Time) tea.Msg { return ticked{} })
@@ -88,7 +88,7 @@ func (l *watchPicture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			l.width, l.height = 80, 24
 		}
 	case answered:
-		l.take(m.status, m.err)
+		l.take(m.told, m.err)
 	case ticked:
 		next = l.tick()
 	case tea.KeyMsg:
@@ -145,7 +145,13 @@ func (l *watchPicture) draw() {
 	if l.width == 0 {
 		return
 	}
-	screen := output.Screen{Status: l.status, From: l.from, At: l.at(), Lost: l.lost, Top: l.top, Help: l.help}
+	screen := output.Screen{From: l.from, At: l.at(), Lost: l.lost, Top: l.top, Help: l.help}
+	switch told := l.told.(type) {
+	case *board.Status:
+		screen.Status = told
+	case *board.Fleet:
+		screen.Fleet = told
+	}
 	if l.lost != "" {
 		screen.LostFor = l.now().Sub(l.since)
 	}
@@ -162,8 +168,8 @@ type watchLines struct {
 	*sight
 	app   *app
 	style *output.Style
-	// told is the document that was written last, as JSON without its times.
-	told []byte
+	// written is the document that was written last, as JSON without its times.
+	written []byte
 }
 
 func newLines(a *app, known *sight) *watchLines {
@@ -171,19 +177,19 @@ func newLines(a *app, known *sight) *watchLines {
 }
 
 // run writes until ctx ends or stdout does.
-func (l *watchLines) run(ctx context.Context, follow func(context.Context, func(*board.Status, error))) error {
+func (l *watchLines) run(ctx context.Context, follow func(context.Context, func(board.Told, error))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	failure := l.show(nil, l.status)
+	failure := l.show(nil, l.told)
 	if failure != nil {
 		return failure
 	}
 	if l.lost != "" {
 		l.note("no answer: " + l.lost + "; asking again")
 	}
-	follow(ctx, func(status *board.Status, err error) {
-		before, was := l.status, l.lost
-		l.take(status, err)
+	follow(ctx, func(told board.Told, err error) {
+		before, was := l.told, l.lost
+		l.take(told, err)
 		switch {
 		case err != nil && was != l.lost:
 			l.note("no answer: " + l.lost + "; asking again")
@@ -191,7 +197,7 @@ func (l *watchLines) run(ctx context.Context, follow func(context.Context, func(
 			if was != "" {
 				l.note("there are answers again")
 			}
-			if failure = l.show(before, status); failure != nil {
+			if failure = l.show(before, told); failure != nil {
 				stop()
 			}
 		}
@@ -203,15 +209,22 @@ func (l *watchLines) note(text string) {
 	_, _ = io.WriteString(l.app.errs, l.app.errStyle().Note(text))
 }
 
-// show writes what is new since an earlier status. Either status may be nil.
-func (l *watchLines) show(before, status *board.Status) error {
-	if status == nil {
+// show writes what is new since an earlier answer. Either may be nil.
+func (l *watchLines) show(before, told board.Told) error {
+	var text string
+	switch now := told.(type) {
+	case nil:
 		return nil
+	case *board.Status:
+		earlier, _ := before.(*board.Status)
+		text = l.style.Changes(earlier, now, l.now().Location())
+	case *board.Fleet:
+		earlier, _ := before.(*board.Fleet)
+		text = l.style.FleetChanges(earlier, now, l.now().Location())
 	}
-	text := l.style.Changes(before, status, l.now().Location())
 	if l.app.settings.json {
 		var err error
-		if text, err = l.document(status); err != nil {
+		if text, err = l.document(told); err != nil {
 			return err
 		}
 	}
@@ -221,16 +234,14 @@ func (l *watchLines) show(before, status *board.Status) error {
 	return nil
 }
 
-// document is a status as JSON in a line. It is empty if it has been told.
-func (l *watchLines) document(status *board.Status) (string, error) {
+// document is an answer as JSON in a line. It is empty if it has been written.
+func (l *watchLines) document(told board.Told) (string, error) {
 	l.app.written = true
-	timeless := *status
-	timeless.Now, timeless.ReadAt = time.Time{}, nil
-	is, err := json.Marshal(timeless)
-	if err != nil || bytes.Equal(is, l.told) {
+	is, err := json.Marshal(told.Timeless())
+	if err != nil || bytes.Equal(is, l.written) {
 		return "", err
 	}
-	l.told = is
-	text, err := board.JSON(status, "")
+	l.written = is
+	text, err := board.JSON(told, "")
 	return string(text), err
 }

@@ -22,12 +22,12 @@ const tokenVariable = envPrefix + "_TOKEN"
 type teller interface {
 	// name is where the status is read, for people.
 	name() string
-	ask(ctx context.Context) (*board.Status, error)
+	ask(ctx context.Context) (board.Told, error)
 	// lasting is the error to end with if the first answer is an error of ask's that asking again does not mend. Else
 	// it is nil.
 	lasting(err error) error
-	// interval is how long after a status the next one should be asked for. The status is nil if there is none.
-	interval(status *board.Status) time.Duration
+	// interval is how long after an answer the next one should be asked for. The answer is nil if there is none.
+	interval(last board.Told) time.Duration
 }
 
 // teller is the one that the options name.
@@ -39,8 +39,11 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 		}
 		return &backend{project: opened.ProjectName(), scaler: &scaler.Scaler{Stack: opened, Holds: opened, Observe: scale.Unobserved, Now: o.app.now}}, nil
 	}
-	s := &watched{address: o.server, tokenFrom: tokenVariable}
+	s := &watched{address: o.server, tokenFrom: tokenVariable, fleet: o.fleet}
 	token := os.Getenv(tokenVariable)
+	if token == "" && o.fleet {
+		return nil, &scale.UsageError{Field: tokenVariable, Problem: "is not set: it takes the fleet's token", Hint: "it is in the file that tokenFile names in the fleet's list"}
+	}
 	if token == "" {
 		opened, err := o.open(ctx, progress)
 		if scale.IsA[*scale.SetupError](err) {
@@ -102,11 +105,29 @@ type watched struct {
 	// tokenFrom says where the token was found.
 	tokenFrom string
 	client    *webhook.Client
+	// fleet says that it has many stacks, and that all are watched.
+	fleet bool
 }
 
 func (w *watched) name() string { return w.address }
 
-func (w *watched) ask(ctx context.Context) (*board.Status, error) { return w.client.Status(ctx) }
+func (w *watched) ask(ctx context.Context) (board.Told, error) {
+	if w.fleet {
+		return answerOf[board.Fleet](w.client.Fleet(ctx))
+	}
+	return answerOf[board.Status](w.client.Status(ctx))
+}
+
+// answerOf is an answer, or no answer: a nil pointer would be one.
+func answerOf[T any, P interface {
+	*T
+	board.Told
+}](told P, err error) (board.Told, error) {
+	if err != nil {
+		return nil, err
+	}
+	return told, nil
+}
 
 func (w *watched) lasting(err error) error {
 	unanswered, ok := errors.AsType[*webhook.NoAnswerError](err)
@@ -122,11 +143,11 @@ func (w *watched) lasting(err error) error {
 	return nil
 }
 
-func (w *watched) interval(status *board.Status) time.Duration {
-	if status == nil {
+func (w *watched) interval(last board.Told) time.Duration {
+	if last == nil {
 		return time.Second
 	}
-	return status.View(status.Now).Refresh()
+	return last.AskAgain()
 }
 
 // backendInterval is how long after a reading the stack is read again. A reading takes about a second of the CLI's.
@@ -144,7 +165,7 @@ func (b *backend) name() string { return "read from the backend" }
 
 // ask reads the stack. If that fails, it tells what was read last, as a server does. It returns the error if ctx has
 // ended, or if nothing has been read yet and waiting does not mend it.
-func (b *backend) ask(ctx context.Context) (*board.Status, error) {
+func (b *backend) ask(ctx context.Context) (board.Told, error) {
 	overview, err := queue.ReadOverview(ctx, b.scaler)
 	switch {
 	case err == nil:
@@ -162,4 +183,4 @@ func (b *backend) ask(ctx context.Context) (*board.Status, error) {
 
 func (b *backend) lasting(err error) error { return err }
 
-func (b *backend) interval(*board.Status) time.Duration { return backendInterval }
+func (b *backend) interval(board.Told) time.Duration { return backendInterval }

@@ -145,7 +145,12 @@ func TestWatchReadsTheStack(t *testing.T) {
 	f.file = str("2") // as it was once: `rules` would put it right
 	f.before = []scale.Update{{Kind: "update", Succeeded: true, End: noon.Add(-3 * time.Hour), Values: map[string]*string{"worker-pool": f.file}}}
 	b := &backend{scaler: &scaler.Scaler{Stack: f, Observe: scale.Unobserved, Now: func() time.Time { return noon }, OnDrift: scale.Restore}}
-	got, err := b.ask(t.Context())
+	ask := func() (*board.Status, error) {
+		told, err := b.ask(t.Context())
+		status, _ := told.(*board.Status)
+		return status, err
+	}
+	got, err := ask()
 	if err != nil || !got.Ready || *got.Pools[0].Count != 3 || got.Pools[0].Drift == nil {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -153,7 +158,7 @@ func TestWatchReadsTheStack(t *testing.T) {
 		t.Errorf("it wrote %v and changed %v", f.written, f.changes)
 	}
 	f.readErr = errors.New("no route")
-	got, err = b.ask(t.Context())
+	got, err = ask()
 	if err != nil || got.Ready || got.Problem != "no route" || *got.Pools[0].Count != 3 {
 		t.Errorf("%+v, %v", got, err)
 	}

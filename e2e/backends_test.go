@@ -87,6 +87,9 @@ func changeBackend(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(os.Rename(place.Dir, away))
 		case "up":
 			if exists(away) {
+				// An engine that had begun may have made the folder anew. Under a file system that is mounted again that is
+				// out of sight.
+				ts.Check(os.RemoveAll(place.Dir))
 				ts.Check(os.Rename(away, place.Dir))
 			}
 		default:

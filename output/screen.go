@@ -16,7 +16,9 @@ import (
 type Screen struct {
 	// Status is how the stack stands. It is nil before the first answer. From says who tells it.
 	Status *board.Status
-	From   string
+	// Fleet is how the stacks of a fleet stand, in place of a status.
+	Fleet *board.Fleet
+	From  string
 	// At is the time at which the status is seen, by the clock of whoever tells it. Times that are left and past are
 	// counted from it.
 	At time.Time
@@ -54,6 +56,9 @@ func (s *Style) Screen(sc Screen, width, height int) (picture string, furthest i
 // head names the stack and tells how it stands on the whole.
 func (s *Style) head(sc Screen, width int) []string {
 	title := s.bold.Render("PulumiScale")
+	if sc.Fleet != nil {
+		return s.fleetHead(sc, width)
+	}
 	if sc.Status == nil {
 		lines := []string{title}
 		if sc.Lost != "" {

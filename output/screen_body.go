@@ -13,6 +13,9 @@ import (
 // body is all that there is to tell, from what goes on to what is past. It has the parts of the status page, in its
 // order.
 func (s *Style) body(sc Screen, width int) []string {
+	if sc.Fleet != nil {
+		return s.fleetBody(sc.Fleet.View(sc.At), width)
+	}
 	if sc.Status == nil {
 		return nil
 	}
@@ -63,7 +66,7 @@ func words(text string, look lipgloss.Style, before string, width int) []string 
 }
 
 func (s *Style) problem(v board.View, width int) []string {
-	if v.Ready {
+	if v.Ready || v.Unread {
 		return nil
 	}
 	out := words(v.Problem, s.plain, margin, width)

@@ -1,12 +1,14 @@
 package webhook
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,6 +34,13 @@ const (
 // Tokens are the tokens that requests may bear: the current one, and during a rotation also the one before. The zero
 // value accepts no request. Set, Any and Check may be called concurrently.
 type Tokens struct {
+	// Also are other tokens that are taken as well, such as that of a whole fleet; nil if there are none.
+	Also *Tokens
+	// Read sets the tokens. It is called when a request bears what is none of those in Also, and not before. If it is
+	// nil, the tokens are set by whoever made them.
+	Read func(context.Context) error
+
+	reading readOnce
 	// digests is written by Set and read by Any and Check. Only digests are kept, because they all have the same
 	// length, whatever the lengths of the tokens are.
 	digests atomic.Pointer[[]tokenDigest]
@@ -94,7 +103,65 @@ func (t *Tokens) CheckPath(token string) bool {
 }
 
 // Any says whether there is a token that a request may bear. If there is none, no request is accepted.
-func (t *Tokens) Any() bool { return t.digests.Load() != nil }
+func (t *Tokens) Any() bool {
+	return t.digests.Load() != nil || t.Also != nil && t.Also.Any()
+}
+
+// WereRead says whether the tokens have been read, if that is left until they are needed.
+func (t *Tokens) WereRead() bool { return t.Read == nil || t.reading.done.Load() }
+
+// Forget has the tokens read again when they are next needed, if they are read then. Until that succeeds, those in force
+// stay in force.
+func (t *Tokens) Forget() { t.reading.done.Store(false) }
+
+// ensureRead reads the tokens if that was left until now. The error is a [*scale.UnavailableError], or that of ctx.
+func (t *Tokens) ensureRead(ctx context.Context) error {
+	if t.WereRead() {
+		return nil
+	}
+	if err := t.reading.do(ctx, t.Read); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return &scale.UnavailableError{Problem: "the stack's tokens cannot be read", Detail: err.Error()}
+	}
+	return nil
+}
+
+// readOnce has something read until that has succeeded once. All who ask meanwhile share a try; after one that failed,
+// nothing is tried for a while.
+type readOnce struct {
+	done  atomic.Bool
+	tries shared
+	// failed is when the last try failed, and err is its error. The tries alone write and read them.
+	failed time.Time
+	err    error
+}
+
+// How long a try may take, and how long none is made after one that failed: strangers can ask.
+const (
+	readTokensTimeout = time.Minute
+	readTokensAgain   = 5 * time.Second
+)
+
+func (r *readOnce) do(ctx context.Context, read func(context.Context) error) error {
+	return r.tries.do(ctx, func() error {
+		if r.done.Load() {
+			return nil
+		}
+		if time.Since(r.failed) < readTokensAgain {
+			return r.err
+		}
+		trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTokensTimeout)
+		defer cancel()
+		if r.err = read(trying); r.err != nil {
+			r.failed = time.Now()
+			return r.err
+		}
+		r.done.Store(true)
+		return nil
+	})
+}
 
 // checkToken refuses a token that is too short, and one that no header can carry.
 func checkToken(key, token string) error {
@@ -121,6 +188,9 @@ func checkToken(key, token string) error {
 // Bearer token, or as the password of Basic credentials of any user (Amazon SNS can send nothing else). The time that
 // Check takes does not depend on the tokens.
 func (t *Tokens) Check(r *http.Request) bool {
+	if t.Also != nil && t.Also.Check(r) {
+		return true
+	}
 	digests := t.digests.Load()
 	token, ok := bearer(r)
 	if !ok || digests == nil {

@@ -18,9 +18,9 @@ import (
 
 // Client asks a running server how things stand.
 type Client struct {
-	status string
-	token  string
-	http   *http.Client
+	base  *url.URL
+	token string
+	http  *http.Client
 }
 
 // NoAnswerError says why a server did not tell how things stand.
@@ -46,16 +46,26 @@ func NewClient(address, token string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{status: base.JoinPath("status").String(), token: token, http: &http.Client{
+	return &Client{base: base, token: token, http: &http.Client{
 		Timeout: clientTimeout,
 		// The client follows no redirect, so that the token goes only where it was sent to.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Status asks how things stand. The error is a [*NoAnswerError], or that of ctx.
+// Status asks how a stack stands. The error is a [*NoAnswerError], or that of ctx.
 func (c *Client) Status(ctx context.Context) (*board.Status, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.status, http.NoBody)
+	return ask(ctx, c, "status", board.Decode)
+}
+
+// Fleet asks how the stacks of a fleet stand. The error is a [*NoAnswerError], or that of ctx.
+func (c *Client) Fleet(ctx context.Context) (*board.Fleet, error) {
+	return ask(ctx, c, "stacks", board.DecodeFleet)
+}
+
+// ask asks for a document.
+func ask[T any](ctx context.Context, c *Client, path string, decode func(io.Reader) (*T, error)) (*T, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), http.NoBody)
 	if err != nil {
 		return nil, &NoAnswerError{Reason: err.Error(), Lasting: true}
 	}
@@ -72,7 +82,7 @@ func (c *Client) Status(ctx context.Context) (*board.Status, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, turnedDown(response)
 	}
-	doc, err := board.Decode(io.LimitReader(response.Body, largestStatus))
+	doc, err := decode(io.LimitReader(response.Body, largestStatus))
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

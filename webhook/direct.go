@@ -32,7 +32,7 @@ func (s *Server) submitDirect(w http.ResponseWriter, r *http.Request, delivery d
 	if sub.Operation.ID == "" {
 		return s.notAccepted(w, sub)
 	}
-	location := "/operations/" + sub.Operation.ID
+	location := s.Prefix + "/operations/" + sub.Operation.ID
 	if wait > 0 {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait.Seconds())))
 		if op, done := s.waitFor(r, sub.Operation.ID, wait); done {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -21,6 +22,8 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	queue    *queue.Queue
+	// onlyKnown says that they tell of a stack only what is known of it, and have nothing read for that.
+	onlyKnown bool
 	// listeners tells how it goes with those who are told; nil if there are none.
 	listeners func() []board.Listener
 	// branch tells how it goes with the commits of counts; nil if there are none.
@@ -59,8 +62,25 @@ func NewMetrics() *Metrics {
 	}
 	m.looks = counters("metric_looks_total", "Looks at the metrics that rules name, by whether they found a value or none.", "pool", "metric", "found")
 	m.registry.MustRegister(m.looks, m.requests, m.requestTime, m.decisions, m.operations, m.failures, m.conflicts, m.retries, m.journal, m.duration, m.lastSuccess,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newPoolCollector(m))
+		newPoolCollector(m))
 	return m
+}
+
+// AddProcess adds what is to be told of the process, which one of its metrics has.
+func (m *Metrics) AddProcess() { addProcess(m.registry) }
+
+func addProcess(registry *prometheus.Registry) {
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+// TellOnlyKnown has the metrics tell of the pools only what is known, so that a scrape reads no stack. It must not be
+// called while anything is scraped.
+func (m *Metrics) TellOnlyKnown() { m.onlyKnown = true }
+
+// Gather gathers all of them.
+func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
+	m.begin()
+	return m.registry.Gather()
 }
 
 const namespace = "pulumiscale"
@@ -304,6 +324,9 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	c.collectQueue(gauge)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
+	if c.metrics.onlyKnown && q.Rules() == nil {
+		return
+	}
 	statuses, err := q.Pools(ctx)
 	if err != nil {
 		return

@@ -91,9 +91,11 @@ func TestOpenAPIHasEveryEndpoint(t *testing.T) {
 	}
 	var want, got []string
 	open := map[string]bool{}
-	for _, e := range endpoints() {
+	for _, e := range append((&Fleet{}).endpoints(), endpoints()...) {
 		pattern := strings.TrimSuffix(e.pattern, "{$}")
-		want = append(want, pattern)
+		if !slices.Contains(want, pattern) { // a fleet has some of a stack's
+			want = append(want, pattern)
+		}
 		open[pattern] = e.open
 	}
 	for path, item := range doc.Paths.Map() {

@@ -129,7 +129,7 @@ func TestPageWithNothingToShow(t *testing.T) {
 func TestPageBeforeTheFirstReading(t *testing.T) {
 	serving(t, func(t *testing.T, _ *rig) {
 		fresh := newRig(t)
-		fresh.shows("Stack cannot be read", "The stack has not been read yet")
+		fresh.shows("Not read yet", "The stack has not been read yet")
 	})
 }
 

@@ -36,7 +36,7 @@ func cutPathToken(path string) (token, rest string, ok bool) {
 // token if it is valid. If it is not, the request is returned as it is, and finds nothing where it leads to.
 func (s *Server) openPath(r *http.Request) *http.Request {
 	token, rest, ok := cutPathToken(r.URL.Path)
-	if !ok || !s.Tokens.CheckPath(token) {
+	if !ok || s.Tokens.ensureRead(r.Context()) != nil || !s.Tokens.CheckPath(token) {
 		return r
 	}
 	opened := r.Clone(context.WithValue(r.Context(), bearsPathToken{}, true))

@@ -140,6 +140,7 @@ func newRig(t testing.TB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	metrics.AddProcess()
 	metrics.Watch(queue)
 	metrics.WatchListeners(oneListener)
 	metrics.WatchBranch(oneBranch)

@@ -14,6 +14,9 @@ import (
 func (s *Server) findRoute(r *http.Request, renew func(context.Context) error) (dialect.Route, error) {
 	route := dialect.Route{Pool: r.PathValue("pool"), Rules: s.Queue.Rules(), Query: r.URL.RawQuery}
 	if route.Rules == nil {
+		if err := s.Queue.EnsureRead(r.Context()); err != nil {
+			return route, err
+		}
 		if err := s.Queue.Ready(); err != nil {
 			return route, err
 		}

@@ -30,7 +30,8 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch and Directories are required.
+// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch, Directories and Prefix
+// are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -54,6 +55,8 @@ type Server struct {
 	Branch func() scale.BranchStatus
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
+	// Prefix is what the paths of this server begin with, as others see them. If it is empty, they begin at the root.
+	Prefix string
 
 	// renewing lets one request at a time ask for the rules because it does not find its pool; all others wait for that
 	// one. renewed is when that was last done. Only the request whose turn it is writes and reads it.
@@ -153,9 +156,14 @@ func endpoints() []endpoint {
 // without one learns nothing.
 func (s *Server) Handler() http.Handler {
 	s.template = pageTemplate()
+	return s.handlerOf(endpoints())
+}
+
+// handlerOf serves a table of endpoints.
+func (s *Server) handlerOf(table []endpoint) http.Handler {
 	s.prepare()
 	mux := http.NewServeMux()
-	for _, e := range endpoints() {
+	for _, e := range table {
 		mux.Handle(e.pattern, s.serve(e))
 	}
 	nowhere := s.serve(endpoint{handle: func(s *Server, w http.ResponseWriter, r *http.Request) error { return s.nowhere(mux, w, r) }})
@@ -255,11 +263,21 @@ func (*mediaError) Kind() scale.Kind { return kindMedia }
 // authenticate makes sure that a request bears a token: one of the server's, or that of an identity which may call what
 // it calls.
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
-	if e.open || s.Tokens.Check(r) || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
+	if e.open || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
 		return nil
 	}
-	refused := unauthenticatedError{another: r.Header.Get("Authorization") != ""}
 	token, ok := bearer(r)
+	var unread error
+	if ok && (s.Tokens.Also == nil || !s.Tokens.Also.Check(r)) {
+		unread = s.Tokens.ensureRead(r.Context())
+	}
+	if s.Tokens.Check(r) {
+		return nil
+	}
+	if unread != nil {
+		return unread
+	}
+	refused := unauthenticatedError{another: r.Header.Get("Authorization") != ""}
 	if !ok || !s.Identities.Looks(token) {
 		return refused
 	}

@@ -280,8 +280,9 @@ func TestHistoriesOfOneMomentShareAReading(t *testing.T) {
 func TestBeforeTheFirstReading(t *testing.T) {
 	serving(t, func(t *testing.T, _ *rig) {
 		fresh := newRig(t)
-		fresh.post(pathScale+"?count=5", nil).is(503)
 		fresh.send(httptest.NewRequest(http.MethodGet, "/readyz", http.NoBody)).is(503)
+		fresh.post(pathScale+"?count=5", nil).is(202) // it is read for that
+		fresh.send(httptest.NewRequest(http.MethodGet, "/readyz", http.NoBody)).is(200)
 	})
 }
 

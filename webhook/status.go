@@ -17,7 +17,10 @@ func (s *Server) status(*http.Request) (any, error) {
 }
 
 // statusNow gathers the status, with the overview that it is made of. The error is a [*queue.JournalError].
-func (s *Server) statusNow() (*board.Status, queue.Overview, error) {
+func (s *Server) statusNow() (*board.Status, queue.Overview, error) { return s.statusWith(searched) }
+
+// statusWith is statusNow with so many operations, from the newest on, searched for failures.
+func (s *Server) statusWith(searched int) (*board.Status, queue.Overview, error) {
 	// What is being done is asked for first, so that an operation that ends in between is still told of as open.
 	var running *queue.Work
 	if work, busy := s.Activity.Running(); busy {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
@@ -26,6 +27,13 @@ func (r *rig) exposed() map[string]string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	fleet := NewFleetMetrics()
+	fleet.set(nil, board.Engines{})
+	ofFleet, err := fleet.registry.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	families = append(families, ofFleet...)
 	out := map[string]string{}
 	for _, family := range families {
 		var labels []string

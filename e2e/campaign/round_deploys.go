@@ -370,6 +370,8 @@ func (r *round) colleague(after time.Duration) {
 		r.pause(after)
 		t := r.team
 		r.untilDone("a colleague commits", func() error {
+			t.writing.Lock()
+			defer t.writing.Unlock()
 			if err := t.toTip(r.ctx, t.colleague()); err != nil {
 				return err
 			}

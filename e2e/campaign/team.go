@@ -25,6 +25,9 @@ type team struct {
 	// base is the commit that the round began with.
 	base string
 
+	// writing lets one colleague at a time use the clone that they share.
+	writing sync.Mutex
+
 	mu sync.Mutex
 	// editions are what the commits of people say, by their hashes, pushed or not.
 	editions map[string]edition

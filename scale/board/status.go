@@ -39,6 +39,8 @@ type Status struct {
 	// [scale.IsOff].
 	Problem string `json:"problem,omitempty" text:"lines"`
 	Off     bool   `json:"off"`
+	// Unread says that it is not ready because it has not been read yet, which will be done when it is needed.
+	Unread bool `json:"unread"`
 	// Unwritable says that it is not ready because what is accepted cannot be written down.
 	Unwritable bool            `json:"unwritable"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
@@ -83,6 +85,7 @@ func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, no
 	}
 	if o.Unready != nil {
 		s.Problem, s.Off = o.Unready.Error(), scale.IsOff(o.Unready)
+		s.Unread = o.Unread
 		s.Unwritable = scale.IsA[*queue.JournalError](o.Unready)
 	}
 	if len(o.Holds) > 0 {

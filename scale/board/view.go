@@ -51,6 +51,8 @@ func (v View) State() Mood {
 		return Mood{Bad, "Scaling is switched off"}
 	case v.Unwritable:
 		return Mood{Bad, "Nothing can be written down"}
+	case v.Unread:
+		return Mood{Good, "Not read yet"}
 	case !v.Ready:
 		return Mood{Bad, "Stack cannot be read"}
 	case len(v.RuleErrors) > 0:

@@ -43,7 +43,7 @@ func fill(dir string) {
 	for worker := range 8 {
 		wait.Go(func() {
 			for n := 0; ; n++ {
-				op := accepted(worker*1_000_000+n, "worker", "")
+				op := accepted(worker*1_000_000+n, "")
 				op.ID = os.Getenv(roundEnv) + op.ID
 				op.Intent.Key = "key " + op.ID
 				if _, err := j.Add([]queue.Operation{op}); err != nil {
@@ -119,7 +119,7 @@ func BenchmarkAdd(b *testing.B) {
 			for range senders {
 				wait.Go(func() {
 					for n := range next {
-						if _, err := j.Add([]queue.Operation{accepted(n, "worker", fmt.Sprint(n))}); err != nil {
+						if _, err := j.Add([]queue.Operation{accepted(n, fmt.Sprint(n))}); err != nil {
 							b.Error(err)
 						}
 					}

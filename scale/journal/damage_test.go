@@ -48,7 +48,7 @@ func TestADamagedFileIsMovedAside(t *testing.T) {
 			j := open(t, dir)
 			var ops []queue.Operation
 			for i := range count {
-				ops = append(ops, accepted(i, "worker", fmt.Sprint(i)))
+				ops = append(ops, accepted(i, fmt.Sprint(i)))
 			}
 			add(t, j, ops...)
 			if err := j.Close(); err != nil {
@@ -75,7 +75,7 @@ func TestADamagedFileIsMovedAside(t *testing.T) {
 			if err != nil || len(kept) != damage.Saved || damage.Saved < c.saved || damage.Saved >= count {
 				t.Errorf("%d are there, and %d of at least %d are said to be saved, %v", len(kept), damage.Saved, c.saved, err)
 			}
-			add(t, j, accepted(1000, "worker", "new"))
+			add(t, j, accepted(1000, "new"))
 			if j = reopen(t, j, dir); j.Damage() != nil {
 				t.Errorf("still damaged: %v", j.Damage())
 			}
@@ -90,8 +90,8 @@ func TestASoundFileIsNotDamaged(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
 	for i := range 50 {
-		add(t, j, accepted(i, "worker", fmt.Sprint(i)))
-		if err := j.Update([]queue.Operation{done(accepted(i, "worker", fmt.Sprint(i)), noon.Add(time.Duration(i)))}); err != nil {
+		add(t, j, accepted(i, fmt.Sprint(i)))
+		if err := j.Update([]queue.Operation{done(accepted(i, fmt.Sprint(i)), noon.Add(time.Duration(i)))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,10 +115,10 @@ func TestOpenGivesFreeSpaceBack(t *testing.T) {
 	j := open(t, dir)
 	var ops []queue.Operation
 	for i := range 5000 {
-		ops = append(ops, done(accepted(i, "worker", fmt.Sprint(i)), noon))
+		ops = append(ops, done(accepted(i, fmt.Sprint(i)), noon))
 	}
 	add(t, j, ops...)
-	add(t, j, accepted(9000, "worker", "kept"))
+	add(t, j, accepted(9000, "kept"))
 	if err := j.Prune(noon.Add(25 * time.Hour)); err != nil {
 		t.Fatal(err)
 	}

@@ -69,12 +69,12 @@ func fillDisk(t *testing.T, size uint64) {
 	j := open(t, dir)
 	big := strings.Repeat("x", 10_000)
 	for i := range 20 {
-		add(t, j, accepted(i, "worker", fmt.Sprint("before ", i)))
+		add(t, j, accepted(i, fmt.Sprint("before ", i)))
 	}
 	lift := limitFiles(t, size)
 	refused := map[string]bool{}
 	for i := 100; i < 400; i++ {
-		op := accepted(i, "worker", fmt.Sprint("during ", i))
+		op := accepted(i, fmt.Sprint("during ", i))
 		op.Error = big
 		_, err := j.Add([]queue.Operation{op})
 		if _, ok := errors.AsType[*queue.JournalError](err); ok {
@@ -106,7 +106,7 @@ func fillDisk(t *testing.T, size uint64) {
 	if err := j.Probe(); err != nil {
 		t.Error(err)
 	}
-	add(t, j, accepted(1000, "worker", "after"))
+	add(t, j, accepted(1000, "after"))
 	check()
 	if j = reopen(t, j, dir); j.Damage() != nil {
 		t.Fatal(j.Damage())

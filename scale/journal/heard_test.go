@@ -42,7 +42,7 @@ func TestWhatIsNoNewsIsNotWritten(t *testing.T) {
 // ofAlert is an operation of an alert, which was accepted so many seconds after noon. Its firing began so long after
 // noon.
 func ofAlert(n int, alert string, since time.Duration, cleared bool) queue.Operation {
-	op := accepted(n, "worker", fmt.Sprint("key ", n))
+	op := accepted(n, fmt.Sprint("key ", n))
 	op.AcceptedAt = noon.Add(time.Duration(n) * time.Second)
 	op.Intent.Delta, op.Intent.Signal = nil, &scale.Signal{Identity: alert, Since: noon.Add(since), Cleared: cleared}
 	return op
@@ -191,7 +191,7 @@ func TestPruneForgetsWhatWasHeard(t *testing.T) {
 func TestWhatWasHeardIsSavedFromADamagedFile(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "1"), accepted(2, "worker", "2"))
+	add(t, j, accepted(1, "1"), accepted(2, "2"))
 	if err := j.Remember([]scale.Heard{alertAt("a", 0, true)}); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestWhatWasHeardIsSavedFromADamagedFile(t *testing.T) {
 func TestWhatWasHeardIsChecked(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "1"))
+	add(t, j, accepted(1, "1"))
 	if err := j.Remember([]scale.Heard{alertAt("a", 0, true)}); err != nil {
 		t.Fatal(err)
 	}
@@ -251,12 +251,12 @@ func damageRecord(t *testing.T, path, text string) {
 // An attempt whose disk has failed is not there, and its key leads to what it tried again.
 func TestAKeyIsGivenBackByWhatIsInDoubt(t *testing.T) {
 	j := open(t, t.TempDir())
-	again := accepted(4, "worker", "k")
+	again := accepted(4, "k")
 	again.Previous = "00000005"
-	add(t, j, accepted(5, "worker", "k"))
+	add(t, j, accepted(5, "k"))
 	add(t, j, again)
 	j.doubtful["00000004"] = true
-	add(t, j, accepted(9, "worker", "other"))
+	add(t, j, accepted(9, "other"))
 	if op, ok, err := j.Find("worker", "k"); !ok || err != nil || op.ID != "00000005" {
 		t.Errorf("the key leads to %q, %v", op.ID, err)
 	}

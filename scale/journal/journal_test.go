@@ -39,9 +39,9 @@ func reopen(t testing.TB, j *Journal, dir string) *Journal {
 	return open(t, dir)
 }
 
-// accepted is an operation with an id that sorts by n.
-func accepted(n int, pool, key string) queue.Operation {
-	intent := scale.Intent{Pool: pool, Delta: new(1), Source: "http", Key: key}
+// accepted is an operation of the pool worker with an id that sorts by n.
+func accepted(n int, key string) queue.Operation {
+	intent := scale.Intent{Pool: "worker", Delta: new(1), Source: "http", Key: key}
 	return queue.Operation{
 		ID: fmt.Sprintf("%08d", n), Intent: intent, State: queue.Accepted, AcceptedAt: noon,
 		Decision: scale.Decision{Intent: intent, Outcome: scale.Scale, To: 4}, To: new(4),
@@ -93,7 +93,7 @@ func TestALargeUpdateIsWrittenInParts(t *testing.T) {
 	j := open(t, t.TempDir())
 	var ops []queue.Operation
 	for i := range 2*updateLimit + 1 {
-		ops = append(ops, accepted(i, "api", ""))
+		ops = append(ops, accepted(i, ""))
 	}
 	add(t, j, ops...)
 	before := lastTransaction(t, j)
@@ -126,7 +126,7 @@ func TestPrune(t *testing.T) {
 	many := func(n int, key string, at time.Time) []queue.Operation {
 		out := make([]queue.Operation, n)
 		for i := range out {
-			out[i] = done(accepted(1000+i, "worker", ""), at)
+			out[i] = done(accepted(1000+i, ""), at)
 			if key != "" {
 				out[i].Intent.Key = fmt.Sprint(key, i)
 			}
@@ -142,12 +142,12 @@ func TestPrune(t *testing.T) {
 		{"the newest are kept", many(keepMost+5, "", ago(time.Minute)), keepMost},
 		{"a key is kept as long as a sender may retry", many(keepMost+5, "k", ago(time.Hour)), keepMost + 5},
 		{"but not for ever", many(keepMost+5, "k", ago(KeepKeyed+1)), keepMost},
-		{"and costs nobody the outcome that has just been told", append(many(keepMost+5, "k", ago(time.Hour)), done(accepted(1, "worker", ""), ago(time.Second))), keepMost + 6},
+		{"and costs nobody the outcome that has just been told", append(many(keepMost+5, "k", ago(time.Hour)), done(accepted(1, ""), ago(time.Second))), keepMost + 6},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			j := open(t, t.TempDir())
-			running := accepted(9, "worker", "open")
+			running := accepted(9, "open")
 			running.AcceptedAt = ago(100 * time.Hour)
 			add(t, j, append(c.ops, running)...)
 			if err := j.Prune(noon); err != nil {
@@ -189,7 +189,7 @@ func TestOneProcessAtATime(t *testing.T) {
 // If the last wait for the disk fails, bbolt has written all of the transaction.
 func TestWhatIsInDoubtIsNotThere(t *testing.T) {
 	j := open(t, t.TempDir())
-	op := accepted(1, "worker", "a")
+	op := accepted(1, "a")
 	record, err := encode(op)
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func TestWhatIsInDoubtIsNotThere(t *testing.T) {
 	if getErr == nil || found || findErr != nil || openIDs(t, j) != "" {
 		t.Errorf("it is there: %v, %v, %v", getErr, found, findErr)
 	}
-	if got := ids(add(t, j, accepted(2, "worker", "a"))); got != "2" {
+	if got := ids(add(t, j, accepted(2, "a"))); got != "2" {
 		t.Errorf("its key stands for %s", got)
 	}
 	if got := openIDs(t, j); got != "2" || len(j.doubtful) > 0 {
@@ -275,7 +275,7 @@ func TestTheJournalOfAVersionBeforeIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := open(t, former)
-	waiting := accepted(1, "worker", "key")
+	waiting := accepted(1, "key")
 	add(t, old, waiting)
 	// As long as a server of that version has it open, it belongs to that server.
 	if err := Adopt(context.Background(), dir, former); !errors.As(err, new(*scale.SetupError)) {

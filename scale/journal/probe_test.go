@@ -13,7 +13,7 @@ import (
 func TestProbesLeaveNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "a"))
+	add(t, j, accepted(1, "a"))
 	size := func() int64 {
 		info, err := os.Stat(filepath.Join(dir, fileName))
 		if err != nil {

@@ -123,7 +123,7 @@ func TestAValueThatCannotBeReadIsPassedOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			j := open(t, dir)
-			add(t, j, accepted(1, "worker", "a"))
+			add(t, j, accepted(1, "a"))
 			j.KeepSample("worker", sample("queue", 0, 1))
 			j.KeepSample("worker", sample("busy", 0, 2))
 			j = reopen(t, j, dir)
@@ -153,7 +153,7 @@ func TestABrokenPageOfValuesCostsNoOperation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			j := open(t, dir)
-			add(t, j, accepted(1, "worker", "a"))
+			add(t, j, accepted(1, "a"))
 			for i := range 100 {
 				for hour := range 5 {
 					j.KeepSample("worker", sample(fmt.Sprint("metric-to-be-broken-", i), time.Duration(hour)*time.Hour, 1))
@@ -190,7 +190,7 @@ func TestABrokenPageOfValuesCostsNoOperation(t *testing.T) {
 func TestValuesAreTakenOverFromADamagedFile(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "a"), accepted(2, "worker", "b"))
+	add(t, j, accepted(1, "a"), accepted(2, "b"))
 	j.KeepSample("worker", sample("queue", 0, 1))
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -211,7 +211,7 @@ func TestValuesAreTakenOverFromADamagedFile(t *testing.T) {
 func TestAnUnknownBucketIsNoDamage(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	add(t, j, accepted(1, "worker", "a"))
+	add(t, j, accepted(1, "a"))
 	err := j.commit(func(tx *bolt.Tx) error {
 		bucket, err := tx.CreateBucket([]byte("of-a-newer-program"))
 		if err != nil {

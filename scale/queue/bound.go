@@ -46,5 +46,10 @@ func (q *Queue) Preview(ctx context.Context, intents []scale.Intent) (*scale.Pla
 		return nil, nil, err
 	}
 	defer leave()
+	place, err := q.options.Room.Enter(ctx, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer place.Leave()
 	return q.scaler.Preview(ctx, intents)
 }

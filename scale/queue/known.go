@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/room"
 )
 
 // known is what a queue knows of its stack. The queue's mu guards it.
@@ -24,6 +25,8 @@ type known struct {
 	updates int
 	// remarks are those of [scale.Program.Remarks] that were told last.
 	remarks []string
+	// failures is how often in a row it could not be read.
+	failures int
 	// readErr says why the stack could not be read the last time. rulesErr says why other rules than those of the
 	// stack's output are in force.
 	readErr, rulesErr error
@@ -33,6 +36,9 @@ type known struct {
 func (k *known) isCurrent(since time.Time) bool {
 	return k.isUsable() && !k.outdated && !k.began.Before(since)
 }
+
+// isUnread says whether the stack has not been read yet, and no try to do so has failed.
+func (k *known) isUnread() bool { return k.snap == nil && k.readErr == nil }
 
 // isUsable says whether intents may be accepted on what is known.
 func (k *known) isUsable() bool {
@@ -68,14 +74,38 @@ func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapsh
 	}
 }
 
+// EnsureRead reads the stack if it has never been read. The error is that of ctx. Why it cannot be read, [Queue.Ready]
+// says.
+func (q *Queue) EnsureRead(ctx context.Context) error {
+	q.mu.Lock()
+	if !q.known.isUnread() {
+		q.mu.Unlock()
+		return nil
+	}
+	r := q.startRead(time.Time{})
+	q.mu.Unlock()
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // startRead joins the reading under way, unless that began too early. Otherwise it begins one, or joins those who wait
 // for one to begin. q.mu must be held.
 func (q *Queue) startRead(since time.Time) *reading {
+	return q.startReadFor(since, false)
+}
+
+// startReadFor is startRead; unhurried says that nobody waits for it. q.mu must be held.
+func (q *Queue) startReadFor(since time.Time, unhurried bool) *reading {
 	r, begins := q.readings.join(since, q.known.updates)
 	switch {
 	case begins && q.lifetime.Err() != nil:
 		r.giveUp()
 	case begins:
+		r.unhurried = unhurried
 		q.beginRead(r)
 	}
 	return r
@@ -87,6 +117,9 @@ func (q *Queue) beginRead(r *reading) {
 	q.background.Go(func() {
 		ctx, cancel := context.WithTimeout(q.lifetime, readTimeout)
 		defer cancel()
+		if r.unhurried {
+			ctx = room.Unhurried(ctx)
+		}
 		snap, err := q.scaler.Stack.Read(ctx)
 		q.finishRead(r, snap, err)
 	})
@@ -146,11 +179,23 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 	if r.err == nil && hasNewDeploy(before, q.known.snap) {
 		clear(q.asks) // what kept a pool where it is may be gone
 	}
-	q.chores.pollAt = q.now().Add(q.options.Poll)
+	q.chores.pollAt = q.now().Add(q.pollAgain(r.err))
 	if deployed || q.proofs.unproved == 0 { // a proof that cannot be made has its own time
 		q.proofs.proveAt = time.Time{}
 	}
 	return news
+}
+
+// pollAgain is how long after a reading the next one is made. One that failed is repeated sooner.
+func (q *Queue) pollAgain(err error) time.Duration {
+	wait := q.unhurried(q.options.Poll)
+	if err == nil {
+		q.known.failures = 0
+		return wait
+	}
+	wait = min(wait, q.options.Poll<<min(q.known.failures, 10))
+	q.known.failures++
+	return wait
 }
 
 // hasNewDeploy says whether somebody has updated the stack between two readings.
@@ -248,7 +293,7 @@ func (q *Queue) noteUpdate(a aftermath) {
 	clear(q.projections)
 	if a.certain {
 		_ = q.known.take(a.at, a.snap, nil) // there is nothing that could fail
-		q.chores.pollAt = q.now().Add(q.options.Poll)
+		q.chores.pollAt = q.now().Add(q.unhurried(q.options.Poll))
 		return
 	}
 	q.known.outdated, q.known.foreseen = true, a.snap != nil
@@ -292,5 +337,7 @@ func (g *glances) look(now time.Time) (news bool) {
 	return news
 }
 
-// next is when to look again; ok is false for a stack that shows nothing.
-func (g *glances) next() (at time.Time, ok bool) { return g.at.Add(glanceEvery), g.seen != "" }
+// nextGlance is when to look again; ok is false for a stack that shows nothing.
+func (q *Queue) nextGlance() (at time.Time, ok bool) {
+	return q.glances.at.Add(q.unhurried(glanceEvery)), q.glances.seen != ""
+}

@@ -23,6 +23,8 @@ type Overview struct {
 	ReadAt time.Time
 	// Unready says why nothing can be accepted: see [Queue.Ready]. RulesErr is that of [Queue.RulesErr].
 	Unready, RulesErr error
+	// Unread says that the stack has not been read yet, and that no try to do so has failed.
+	Unread bool
 	// Open are the operations that are not done, oldest first.
 	Open []Operation
 	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, if they do not wait for
@@ -39,7 +41,8 @@ type Overview struct {
 func (q *Queue) Overview() Overview {
 	q.mu.Lock()
 	snap, proof := q.known.snap, q.proofs.proof
-	out := Overview{ReadAt: q.known.began, Unready: q.unreadyReason(), RulesErr: q.known.rulesErr, Open: q.ledger.operations(), RetryAt: q.worker.retryAt, Upcoming: q.listUpcoming()}
+	out := Overview{ReadAt: q.known.began, Unready: q.unreadyReason(), RulesErr: q.known.rulesErr, Open: q.ledger.operations(), RetryAt: q.worker.retryAt, Upcoming: q.listUpcoming(),
+		Unread: q.known.isUnread()}
 	q.mu.Unlock()
 	if snap == nil {
 		return out

@@ -39,12 +39,12 @@ func (q *Queue) proveWhenIdle(now time.Time) {
 	if q.proofs.proving || q.proofs.proveAt.After(now) || !q.isIdle() {
 		return
 	}
-	q.proofs.proving, q.proofs.proveAt = true, now.Add(q.options.Poll)
+	q.proofs.proving, q.proofs.proveAt = true, now.Add(q.unhurried(q.options.Poll))
 	snap := *q.known.snap
 	q.background.Go(func() {
 		ctx, cancel := context.WithTimeout(q.lifetime, proveTimeout)
 		defer cancel()
-		proof, err := q.scaler.ProveAll(ctx, &snap)
+		proof, err := q.proveAll(ctx, &snap)
 		if q.lifetime.Err() == nil { // else nobody asks any more
 			q.noteProof(proof, err)
 			return
@@ -53,6 +53,16 @@ func (q *Queue) proveWhenIdle(now time.Time) {
 		defer q.mu.Unlock()
 		q.proofs.proving = false
 	})
+}
+
+// proveAll makes a proof, once there is room for the engine that it may need.
+func (q *Queue) proveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Proof, error) {
+	place, err := q.options.Room.Enter(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer place.Leave()
+	return q.scaler.ProveAll(ctx, snap)
 }
 
 // noteProof takes in what a proof that was made in idle time has found.

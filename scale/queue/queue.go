@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/room"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 )
 
@@ -39,6 +42,8 @@ type Queue struct {
 	// headStart and glances belong to Run: nobody else reads or writes them.
 	headStart headStart
 	glances   glances
+	// place is the one in the room for engines that Run has, or waits for; nil if it needs none. Run alone sets it.
+	place atomic.Pointer[room.Place]
 
 	// mu guards all that follows.
 	mu     sync.Mutex
@@ -88,6 +93,20 @@ type Options struct {
 	GiveUpAfter time.Duration
 	// MaxOpen is how many operations may be open at once. Default: 50,000.
 	MaxOpen int
+	// Room is where engines have their places, those of this queue and of others. Default: there is room for all.
+	Room *room.Room
+	// Unhurried says how many times longer the waits are before what nobody asks for is done again, such as reading the
+	// stack; at least 1. With it, the stack is first read when that is needed, or within the first such wait. Where many
+	// stacks are served, they share a budget. Default: nothing takes longer, and the stack is read at once.
+	Unhurried func() float64
+}
+
+// unhurried is a wait of those that grow where many stacks are served.
+func (q *Queue) unhurried(wait time.Duration) time.Duration {
+	if q.options.Unhurried == nil {
+		return wait
+	}
+	return time.Duration(float64(wait) * max(q.options.Unhurried(), 1))
 }
 
 const (
@@ -156,6 +175,9 @@ func New(options Options) (*Queue, error) {
 	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up
 	// any more.
 	q.chores.pruneAt = q.now().Add(pruneEvery)
+	if options.Unhurried != nil { // not all stacks at one moment
+		q.chores.pollAt = q.now().Add(time.Duration(rand.Float64() * float64(q.unhurried(options.Poll))))
+	}
 	q.glances.stack, _ = q.scaler.Stack.(glanced)
 	q.lifetime, q.endLifetime = context.WithCancel(context.Background())
 	open, err := q.journal.Open()

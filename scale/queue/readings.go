@@ -25,6 +25,8 @@ type reading struct {
 	// began is when it began, and updates how many updates of ours had ended then.
 	began   time.Time
 	updates int
+	// unhurried says that nobody waited for it when it began.
+	unhurried bool
 	// done is closed after err is set.
 	done chan struct{}
 	err  error

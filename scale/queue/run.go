@@ -18,6 +18,7 @@ import (
 // operation, the history tells.
 func (q *Queue) Run(ctx context.Context) {
 	defer q.Close()
+	defer q.leavePlace()
 	q.mu.Lock()
 	left := q.closePointless(nil)
 	q.mu.Unlock()
@@ -31,28 +32,77 @@ func (q *Queue) Run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		_ = q.lookAtHolds() // what cannot be decided because of that says so
-		if batch := q.takeDue(); len(batch) > 0 {
-			q.carryOut(ctx, batch)
+		waitsFor := q.ensurePlace()
+		if waitsFor == nil && q.changeStack(ctx) {
+			q.leavePlace()          // others have their turn before the next batch
 			q.glances.look(q.now()) // it sees our own update, which is read anyway
 			continue
 		}
-		if q.hasUnsettled() {
-			q.dropHeadStart()
-			q.settlePools(ctx)
-			q.glances.look(q.now())
-			continue
+		if waitsFor == nil {
+			q.makeHeadStart(ctx, q.listGathering())
+			waitsFor = q.headStart.reading.UnderWay()
 		}
-		q.makeHeadStart(ctx, q.listGathering())
 		q.maintain()
-		reading := q.headStart.reading.UnderWay()
-		timer.Reset(q.idleTime(reading != nil))
+		timer.Reset(q.idleTime(waitsFor != nil))
 		select {
 		case <-timer.C:
 		case <-q.wake:
-		case <-reading:
+		case <-waitsFor:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// changeStack carries out what is due, or settles what is to be settled. It says whether there was anything.
+func (q *Queue) changeStack(ctx context.Context) bool {
+	if batch := q.takeDue(); len(batch) > 0 {
+		q.carryOut(ctx, batch)
+		return true
+	}
+	if !q.hasUnsettled() {
+		return false
+	}
+	q.dropHeadStart()
+	q.settlePools(ctx)
+	return true
+}
+
+// ensurePlace makes sure of a place for an engine if one is about to be needed. What it returns is closed once the place
+// is there; nil if it is, or if none is needed.
+func (q *Queue) ensurePlace() (waitsFor <-chan struct{}) {
+	if q.options.Room == nil {
+		return nil
+	}
+	place := q.place.Load()
+	switch needed := q.needsEngine(); {
+	case !needed && place != nil:
+		q.dropHeadStart()
+		q.leavePlace()
+		return nil
+	case !needed:
+		return nil
+	case place == nil:
+		place = q.options.Room.Ask(true)
+		q.place.Store(place)
+	}
+	if place.IsGranted() {
+		return nil
+	}
+	return place.Granted()
+}
+
+func (q *Queue) leavePlace() { q.place.Swap(nil).Leave() }
+
+// Heard says that the engine goes on. It may be called by an observer.
+func (q *Queue) Heard() { q.place.Load().Heard() }
+
+// needsEngine says whether something is due now, or gathers, or is to be settled.
+func (q *Queue) needsEngine() bool {
+	q.mu.Lock()
+	at, ok := q.nextBatch()
+	due := ok && !at.After(q.now())
+	q.mu.Unlock()
+	return due || q.hasUnsettled() || len(q.listGathering()) > 0
 }
 
 // Close ends what the queue does besides Run, such as readings that others have asked for, and waits for its end. Run
@@ -154,13 +204,13 @@ func (e *entry) due() (at time.Time, ok bool) {
 func (q *Queue) maintain() {
 	now := q.now()
 	news := false
-	if at, ok := q.glances.next(); !ok || !at.After(now) {
+	if at, ok := q.nextGlance(); !ok || !at.After(now) {
 		news = q.glances.look(now)
 	}
 	q.mu.Lock()
 	if news || !q.chores.pollAt.After(now) {
-		q.chores.pollAt = now.Add(q.options.Poll)
-		q.startRead(now)
+		q.chores.pollAt = now.Add(q.unhurried(q.options.Poll))
+		q.startReadFor(now, true)
 	}
 	q.proveWhenIdle(now)
 	prune, save := !q.chores.pruneAt.After(now), len(q.ledger.unsaved) > 0 && !q.chores.saveAt.After(now)
@@ -179,9 +229,9 @@ func (q *Queue) maintain() {
 	}
 }
 
-// idleTime is how long there is nothing to do. With reading set, operations do not count: they are carried out once the
-// stack has been read for them.
-func (q *Queue) idleTime(reading bool) time.Duration {
+// idleTime is how long there is nothing to do. With waits set, what changes the stack does not count: it is done once the
+// stack has been read for it, or once there is room for an engine.
+func (q *Queue) idleTime(waits bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	next := q.chores.pollAt
@@ -191,10 +241,10 @@ func (q *Queue) idleTime(reading bool) time.Duration {
 	if len(q.ledger.unsaved) > 0 && q.chores.saveAt.Before(next) {
 		next = q.chores.saveAt
 	}
-	if at, ok := q.nextBatch(); ok && at.Before(next) && !reading {
+	if at, ok := q.nextBatch(); ok && at.Before(next) && !waits {
 		next = at
 	}
-	if q.knowsUnsettled() && q.settling.at.Before(next) {
+	if q.knowsUnsettled() && q.settling.at.Before(next) && !waits {
 		next = q.settling.at
 	}
 	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
@@ -203,7 +253,7 @@ func (q *Queue) idleTime(reading bool) time.Duration {
 	if !q.proofs.proving && q.isIdle() && q.proofs.proveAt.Before(next) {
 		next = q.proofs.proveAt
 	}
-	if at, ok := q.glances.next(); ok && at.Before(next) {
+	if at, ok := q.nextGlance(); ok && at.Before(next) {
 		next = at
 	}
 	if at, ok := q.nextBoundary(q.now()); ok && at.Before(next) {

@@ -61,7 +61,7 @@ func (q *Queue) settlePools(ctx context.Context) {
 	q.noteFailedUpdate()
 	q.mu.Lock()
 	if err == nil {
-		q.settling = settling{at: q.now().Add(q.options.Poll)}
+		q.settling = settling{at: q.now().Add(q.unhurried(q.options.Poll))}
 		q.mu.Unlock()
 		return
 	}

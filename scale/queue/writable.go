@@ -100,7 +100,7 @@ func (q *Queue) keepProbing(ctx context.Context) {
 		if failing = q.probeJournal() != nil; failing {
 			timer.Reset(probeSoon)
 		} else {
-			timer.Reset(probeEvery)
+			timer.Reset(q.unhurried(probeEvery))
 		}
 	}
 }

@@ -167,7 +167,7 @@ func (s *Stack) SyncProgram(ctx context.Context, snap *scale.Snapshot, observe s
 		s.explained.Store(&deploy.Head)
 	}
 	if err == nil && s.options.Managed {
-		err = s.takeConfigFile(ctx, deploy.Commit)
+		err = s.takeConfigFile(ctx, snap, deploy.Commit)
 	}
 	if err != nil {
 		return programError(err)
@@ -237,8 +237,9 @@ func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]
 	return s.source.Read(ctx, commit, filepath.ToSlash(path))
 }
 
-// takeConfigFile takes the configuration file of the program that is deployed for the stack's own, once for each commit.
-func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
+// takeConfigFile takes the configuration file of the program that is deployed for the stack's own, once for each commit,
+// with the counts of the last successful update.
+func (s *Stack) takeConfigFile(ctx context.Context, snap *scale.Snapshot, commit string) error {
 	if s.hasTakenFile(commit) {
 		return nil
 	}
@@ -255,7 +256,29 @@ func (s *Stack) takeConfigFile(ctx context.Context, commit string) error {
 	if err := atomic.WriteFile(s.file.Path, bytes.NewReader(text)); err != nil {
 		return err
 	}
+	if err := s.writeCounts(snap); err != nil {
+		return err
+	}
 	return atomic.WriteFile(s.takenFrom(), strings.NewReader(commit))
+}
+
+// writeCounts puts the counts of the last successful update into the stack's configuration file, which has been taken
+// from a commit: that may have others, if they were restored before its deploy or scaled to after it.
+func (s *Stack) writeCounts(snap *scale.Snapshot) error {
+	now := *snap
+	if err := s.fillFile(&now); err != nil {
+		return err
+	}
+	var settings []scale.Setting
+	for _, d := range now.Drifts() {
+		if !d.Edit && now.Forms[d.Pool] == "" {
+			settings = append(settings, scale.Setting{Key: d.Key, Path: d.Path, Value: d.Configured})
+		}
+	}
+	if len(settings) == 0 {
+		return nil
+	}
+	return s.file.Write(settings)
 }
 
 // hasTakenFile says whether the stack's own configuration file was taken from a commit, and is there.

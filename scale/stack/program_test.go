@@ -271,7 +271,18 @@ func TestWithoutACheckoutTheFileIsThatOfTheDeploy(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(seven)
+	// A job restored the count before it deployed the commit, which has one of before.
+	s.at, s.commits[commitA]["Pulumi.dev.yaml"] = "", seven
+	before := past("update", succeeded, 2*time.Hour, strings.Replace(counted, `"3"`, `"7"`, 1), "")
+	if _, _, err := e.sync(atCommit(deployed(counted), commitA, true), before); err != nil {
+		t.Fatal(err)
+	}
+	has(strings.Replace(seven, "7", "3", 1))
+	s.at = ""
 	s.commits[commitA] = map[string]string{"Pulumi.yaml": projectFile}
+	if err := os.Remove(e.takenFrom()); err != nil {
+		t.Fatal(err)
+	}
 	snap, _, err := e.sync(atCommit(deployed(counted), commitA, false))
 	if err == nil || !strings.Contains(err.Error(), "it has no Pulumi.dev.yaml") || e.IsSynced(snap) {
 		t.Errorf("synced %v, got %v", e.IsSynced(snap), err)

@@ -18,6 +18,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/room"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
@@ -69,9 +70,14 @@ func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...stri
 
 func (s *Stack) askAs(ctx context.Context, as cli.Call, attempted string, args ...string) (string, error) {
 	for attempt := 1; ; attempt++ {
+		place, err := s.options.Readings.Enter(ctx, !room.IsUnhurried(ctx))
+		if err != nil {
+			return "", err
+		}
 		asking, stop := s.untilSilent(ctx)
 		stdout, stderr, code, err := s.command.Do(asking, as, args...)
 		stop()
+		place.Leave()
 		if err == nil {
 			return stdout, nil
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/room"
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
@@ -27,6 +28,8 @@ type Options struct {
 	// Parallel is how many resource operations may run at once; 0 stands for what PULUMI_PARALLEL says, else the
 	// engine's default.
 	Parallel int
+	// Readings is where the CLI's processes have their places that only read. If it is nil, there is room for all.
+	Readings *room.Room
 	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. If it is nil,
 	// nothing does.
 	Interrupt <-chan struct{}

@@ -1,0 +1,195 @@
+package board
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fleet is how the stacks of a fleet stand: the document of GET /stacks. Those that somebody should look at come first.
+// Fields are added, never renamed.
+type Fleet struct {
+	Now     time.Time    `json:"now"`
+	Stacks  []FleetStack `json:"stacks"`
+	Engines Engines      `json:"engines"`
+}
+
+// Engines are how many engines run for the stacks of a fleet.
+type Engines struct {
+	// Places is how many may run at once. Running is how many do, or are about to; Silent of them have not been heard of
+	// for a while and do not count. Waiting is how many stacks wait for a place.
+	Places  int `json:"places"`
+	Running int `json:"running"`
+	Silent  int `json:"silent"`
+	Waiting int `json:"waiting"`
+}
+
+// FleetStack is how a stack of a fleet stands on the whole.
+type FleetStack struct {
+	// Name is what the fleet calls it. Stack and Project are Pulumi's names; absent if it is not open.
+	Name    string `json:"name"`
+	Stack   string `json:"stack,omitempty"`
+	Project string `json:"project,omitempty"`
+	// State is how it stands, in words, and Severity is "bad", "warn", "busy" or "good".
+	State    string `json:"state"`
+	Severity string `json:"severity"`
+	// Problem says what is wrong; absent if nothing is. RetryAt is when it is tried again.
+	Problem string     `json:"problem,omitempty" text:"lines"`
+	RetryAt *time.Time `json:"retryAt,omitempty"`
+	// ReadAt is when it was read last.
+	ReadAt *time.Time `json:"readAt,omitempty"`
+	// Pools are its pools with their counts.
+	Pools []FleetPool `json:"pools"`
+	// Open counts the operations that are not done.
+	Open int `json:"open"`
+	// Last is the last scaling, whoever made it.
+	Last *Scaling `json:"last,omitempty"`
+}
+
+// FleetPool is a pool with its count.
+type FleetPool struct {
+	Pool  string `json:"pool"`
+	Count *int   `json:"count"`
+}
+
+// FleetStackOf is how a stack stands, going by its status.
+func FleetStackOf(name string, s *Status, now time.Time) FleetStack {
+	view := s.View(now)
+	state := view.State()
+	out := FleetStack{
+		Name: name, Stack: s.Stack, Project: s.Project, State: state.Text, Severity: state.Class, ReadAt: s.ReadAt, RetryAt: s.RetryAt,
+		Pools: []FleetPool{}, Open: len(s.Open) + s.OpenOmitted,
+	}
+	if !s.Ready && !s.Unread {
+		out.Problem = s.Problem
+	}
+	for _, p := range s.Pools {
+		out.Pools = append(out.Pools, FleetPool{Pool: p.Pool, Count: p.Count})
+	}
+	if len(s.Scalings) > 0 {
+		out.Last = &s.Scalings[0]
+	}
+	if i := slices.IndexFunc(s.Failures, func(op Operation) bool { return !view.Mended(op) }); i >= 0 && state.Class != Bad {
+		op := s.Failures[i]
+		out.State, out.Severity, out.Problem = "A scaling "+view.Outcome(op.Result), Warn, op.Pool+": "+op.Error
+	}
+	return out
+}
+
+// UnopenedStack is a stack that is not open, with why that failed; nil if it was not tried yet, or is being tried.
+func UnopenedStack(name string, err error, retryAt time.Time) FleetStack {
+	if err == nil {
+		return FleetStack{Name: name, State: "Opening", Severity: Busy, Pools: []FleetPool{}}
+	}
+	return FleetStack{Name: name, State: "Cannot be opened", Severity: Bad, Problem: err.Error(), RetryAt: instant(retryAt), Pools: []FleetPool{}}
+}
+
+// Sort puts the stacks in order: the worst first, and else by name.
+func (f *Fleet) Sort() {
+	rank := []string{Bad, Warn, Busy, Good}
+	slices.SortStableFunc(f.Stacks, func(a, b FleetStack) int {
+		return cmp.Or(slices.Index(rank, a.Severity)-slices.Index(rank, b.Severity), strings.Compare(a.Name, b.Name))
+	})
+}
+
+// DecodeFleet reads a fleet as a server tells it, as it may be shown (see [Tidy]). It passes over fields that it does not
+// know.
+func DecodeFleet(r io.Reader) (*Fleet, error) {
+	var f Fleet
+	if err := json.NewDecoder(r).Decode(&f); err != nil {
+		return nil, fmt.Errorf("read the stacks: %w", err)
+	}
+	if f.Now.IsZero() || f.Stacks == nil {
+		return nil, errors.New("read the stacks: the document has no time or no list of stacks")
+	}
+	return Tidy(&f), nil
+}
+
+// FleetView is a fleet as people see it at a time, in that time's zone.
+type FleetView struct {
+	*Fleet
+	at time.Time
+}
+
+// View is the fleet as it is seen at a time.
+func (f *Fleet) View(at time.Time) FleetView { return FleetView{Fleet: f, at: at} }
+
+// Count counts the stacks of a severity.
+func (v FleetView) Count(severity string) int {
+	n := 0
+	for _, s := range v.Stacks {
+		if s.Severity == severity {
+			n++
+		}
+	}
+	return n
+}
+
+// State is how the fleet stands on the whole.
+func (v FleetView) State() Mood {
+	for _, of := range []Mood{{Bad, "in trouble"}, {Warn, "to look at"}, {Busy, "at work"}} {
+		if n := v.Count(of.Class); n > 0 {
+			return Mood{of.Class, fmt.Sprintf("%d of %d %s", n, len(v.Stacks), of.Text)}
+		}
+	}
+	return Mood{Good, fmt.Sprintf("All %d are ready", len(v.Stacks))}
+}
+
+// Counts are a stack's pools with their counts, in a line.
+func (FleetView) Counts(s FleetStack) string {
+	var out []string
+	for _, p := range s.Pools {
+		out = append(out, p.Pool+" "+Count(p.Count))
+	}
+	return strings.Join(out, ", ")
+}
+
+// mostStacks is how many stacks are shown.
+const mostStacks = 500
+
+// Shown are the stacks that are shown: the first ones.
+func (v FleetView) Shown() []FleetStack { return v.Stacks[:min(mostStacks, len(v.Stacks))] }
+
+// MoreStacks counts those that are not shown.
+func (v FleetView) MoreStacks() int { return len(v.Stacks) - len(v.Shown()) }
+
+// Running says how many engines run, and how many stacks wait for that.
+func (v FleetView) Running() string {
+	e := v.Engines
+	out := strconv.Itoa(e.Running) + " of " + strconv.Itoa(e.Places) + " engines"
+	if e.Silent > 0 {
+		out += fmt.Sprintf(", %d of them silent", e.Silent)
+	}
+	if e.Waiting > 0 {
+		out += fmt.Sprintf("; %d wait", e.Waiting)
+	}
+	return out
+}
+
+// Ago says how long ago something was; empty if there is no such time.
+func (v FleetView) Ago(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return Ago(v.at.Sub(*t))
+}
+
+// Left is the rest of a wait; empty if there is none.
+func (v FleetView) Left(t *time.Time) string {
+	if t == nil || !t.After(v.at) {
+		return ""
+	}
+	return Left(t.Sub(v.at))
+}
+
+// Clocked is when the view was made, and Zone the time zone of its times.
+func (v FleetView) Clocked() string { return v.at.Format(time.TimeOnly) }
+
+// Zone is the time zone in which times are shown.
+func (v FleetView) Zone() string { return v.at.Format("MST") }

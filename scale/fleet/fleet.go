@@ -1,0 +1,351 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/room"
+)
+
+// Stack is an open stack of a fleet. Run does its work until ctx ends, finishes what must be finished, and closes the
+// stack. It is called once.
+type Stack interface{ Run(ctx context.Context) }
+
+// Fleet keeps stacks open: all that its list names, each by itself. One that cannot be opened is tried again, and holds
+// up no other. It is safe for concurrent use.
+type Fleet[S Stack] struct {
+	options Options[S]
+	// openings is where openings have their places. One that hangs, such as a clone, does not count for long.
+	openings *room.Room
+	// life ends with Run. background counts what goes on.
+	life       context.Context
+	end        context.CancelFunc
+	background sync.WaitGroup
+	// changed tells Run that there may be something to open.
+	changed chan struct{}
+
+	// mu guards all that follows. leaving are members that are no longer in the list and whose stacks still end.
+	mu      sync.Mutex
+	members map[string]*member[S]
+	leaving map[*member[S]]bool
+}
+
+// Options say how a fleet opens its stacks. All are required.
+type Options[S Stack] struct {
+	// Open opens a stack. It is not called for a name while the stack that had the name before still ends.
+	Open func(context.Context, Entry) (S, error)
+	Log  *slog.Logger
+}
+
+// member is a stack of the list. The fleet's mu guards all of it but the first fields.
+type member[S Stack] struct {
+	entry Entry
+	// life ends when the member leaves the list, or the fleet ends. ended is closed once its stack has ended, and before
+	// are those of the members that had its name or its place: it is opened after that.
+	life   context.Context
+	leave  context.CancelFunc
+	ended  chan struct{}
+	before []chan struct{}
+
+	stack S
+	open  bool
+	// opening is closed at the end of the try to open the stack that is under way; nil if none is.
+	opening chan struct{}
+	// err is why the last try failed, failures how many did in a row, and retryAt when there is another one.
+	err      error
+	failures int
+	failedAt time.Time
+	retryAt  time.Time
+}
+
+const (
+	// openings is how many stacks are opened at once, and slowOpening how long one takes at most that counts.
+	openings    = 4
+	slowOpening = 5 * time.Second
+	// firstRetry and lastRetry are the waits before a stack that could not be opened is tried again: they double.
+	// Somebody's request tries it sooner, and not more often than every firstRetry.
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// New makes a fleet without stacks.
+func New[S Stack](options Options[S]) *Fleet[S] {
+	f := &Fleet[S]{
+		options: options, openings: room.New(openings, slowOpening), changed: make(chan struct{}, 1),
+		members: map[string]*member[S]{}, leaving: map[*member[S]]bool{},
+	}
+	f.life, f.end = context.WithCancel(context.Background())
+	return f
+}
+
+// Set makes a list the fleet's. Stacks that are no longer in it end as they do at the fleet's end, and so do those that
+// are another now; those that are as they were go on. It does not wait. It returns the names that are new or another,
+// and those that are gone.
+func (f *Fleet[S]) Set(entries []Entry) (added, gone []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wanted := map[string]Entry{}
+	for _, e := range entries {
+		wanted[e.Name] = e
+	}
+	for name, m := range f.members {
+		if e, ok := wanted[name]; ok && e == m.entry {
+			continue
+		} else if !ok {
+			gone = append(gone, name)
+		}
+		f.remove(m)
+	}
+	for _, e := range entries {
+		if f.members[e.Name] == nil {
+			f.members[e.Name] = f.newMember(e)
+			added = append(added, e.Name)
+		}
+	}
+	f.wakeUp()
+	slices.Sort(gone)
+	return added, gone
+}
+
+// remove takes a member out of the list. f.mu must be held.
+func (f *Fleet[S]) remove(m *member[S]) {
+	delete(f.members, m.entry.Name)
+	m.leave()
+	if !m.open && m.opening == nil {
+		close(m.ended)
+		return
+	}
+	f.leaving[m] = true
+}
+
+// newMember makes a member, which is opened once those that had its name, or its place, have ended. f.mu must be held.
+func (f *Fleet[S]) newMember(e Entry) *member[S] {
+	m := &member[S]{entry: e, ended: make(chan struct{})}
+	m.life, m.leave = context.WithCancel(f.life)
+	for other := range f.leaving {
+		if other.entry.Name == e.Name || other.entry.place() == e.place() {
+			m.before = append(m.before, other.ended)
+		}
+	}
+	return m
+}
+
+func (f *Fleet[S]) wakeUp() {
+	select {
+	case f.changed <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// Run opens the stacks of the list, one after the other, and keeps them open until ctx ends. Then it waits for the end of
+// all. It may be called once.
+func (f *Fleet[S]) Run(ctx context.Context) {
+	defer f.background.Wait()
+	defer f.shut()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		m, wait := f.next(time.Now())
+		if m != nil {
+			place, err := f.openings.Enter(ctx, true)
+			if err != nil {
+				return
+			}
+			f.try(m, func() { place.Leave() })
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-f.changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// shut has all stacks end. No other is opened afterwards.
+func (f *Fleet[S]) shut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.end()
+}
+
+// next is the stack to be opened next; nil if none is, and then wait is how long.
+func (f *Fleet[S]) next(now time.Time) (next *member[S], wait time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wait = lastRetry
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+		m := f.members[name]
+		if m.open || m.opening != nil || !m.mayOpen() {
+			continue
+		}
+		if left := m.retryAt.Sub(now); left > 0 {
+			wait = min(wait, left)
+			continue
+		}
+		return m, 0
+	}
+	return nil, wait
+}
+
+// try begins to open a stack, unless that is under way or done or the fleet ends. done is called at the end of the try.
+func (f *Fleet[S]) try(m *member[S], done func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m.open || m.opening != nil || m.life.Err() != nil {
+		done()
+		return
+	}
+	m.opening = make(chan struct{})
+	f.background.Go(func() {
+		defer done()
+		f.openMember(m)
+	})
+}
+
+func (f *Fleet[S]) openMember(m *member[S]) {
+	stack, err := f.options.Open(m.life, m.entry)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.wakeUp()
+	close(m.opening)
+	m.opening = nil
+	if err == nil {
+		m.stack, m.open, m.err, m.failures = stack, true, nil, 0
+		f.background.Go(func() {
+			stack.Run(m.life)
+			f.ended(m)
+		})
+		return
+	}
+	if m.life.Err() != nil {
+		delete(f.leaving, m)
+		close(m.ended)
+		return
+	}
+	f.options.Log.Error("a stack cannot be opened; it is tried again", "stack", m.entry.Name, "reason", err.Error())
+	m.err, m.failedAt = err, time.Now()
+	m.retryAt = m.failedAt.Add(min(firstRetry<<min(m.failures, 10), lastRetry))
+	m.failures++
+}
+
+// mayOpen says whether those before it have ended.
+func (m *member[S]) mayOpen() bool {
+	return !slices.ContainsFunc(m.before, func(ended chan struct{}) bool {
+		select {
+		case <-ended:
+			return false
+		default:
+			return true
+		}
+	})
+}
+
+// ended notes that a stack has ended.
+func (f *Fleet[S]) ended(m *member[S]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.leaving, m)
+	close(m.ended)
+	f.wakeUp()
+}
+
+// UnknownStackError says that a fleet has no stack of a name.
+type UnknownStackError struct{ Name string }
+
+// Kind is that of a stack that is not there.
+func (*UnknownStackError) Kind() scale.Kind { return KindUnknownStack }
+
+// KindUnknownStack is the kind of an [UnknownStackError].
+const KindUnknownStack scale.Kind = "unknownStack"
+
+func (e *UnknownStackError) Error() string { return fmt.Sprintf("the fleet has no stack %q", e.Name) }
+
+// Get is the stack of a name, which is opened before others if it is not open yet. The error is an [*UnknownStackError],
+// a [*scale.UnavailableError] that says why it cannot be opened, or that of ctx.
+func (f *Fleet[S]) Get(ctx context.Context, name string) (S, error) {
+	var none S
+	for tried := false; ; tried = true {
+		f.mu.Lock()
+		m := f.members[name]
+		switch {
+		case m == nil:
+			f.mu.Unlock()
+			return none, &UnknownStackError{Name: name}
+		case m.open:
+			f.mu.Unlock()
+			return m.stack, nil
+		case m.opening == nil && (tried && m.err != nil || m.err != nil && time.Since(m.failedAt) < firstRetry):
+			err := m.err
+			f.mu.Unlock()
+			return none, &scale.UnavailableError{Problem: "stack " + name + " cannot be opened now", Detail: err.Error()}
+		case !m.mayOpen():
+			f.mu.Unlock()
+			return none, &scale.UnavailableError{Problem: "stack " + name + " cannot be opened now", Detail: "what had its name or place before finishes its update"}
+		case f.life.Err() != nil:
+			f.mu.Unlock()
+			return none, &scale.UnavailableError{Problem: "no more stacks are opened", Detail: "the server is being stopped"}
+		}
+		opening := m.opening
+		f.mu.Unlock()
+		if opening == nil {
+			place, err := f.openings.Enter(ctx, true)
+			if err != nil {
+				return none, err
+			}
+			f.try(m, func() { place.Leave() })
+			f.mu.Lock()
+			opening = m.opening
+			f.mu.Unlock()
+		}
+		if opening == nil { // it has just ended
+			continue
+		}
+		select {
+		case <-opening:
+		case <-ctx.Done():
+			return none, ctx.Err()
+		}
+	}
+}
+
+// Member is how it goes with a stack of a fleet.
+type Member[S Stack] struct {
+	Entry Entry
+	// Stack is the stack if Open is set.
+	Stack S
+	Open  bool
+	// Err is why it could not be opened, and RetryAt is when that is tried again; nil and zero if nothing failed.
+	Err     error
+	RetryAt time.Time
+}
+
+// Members are the stacks of the list, by name.
+func (f *Fleet[S]) Members() []Member[S] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]Member[S], 0, len(f.members))
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+		m := f.members[name]
+		next := Member[S]{Entry: m.entry, Stack: m.stack, Open: m.open}
+		if m.err != nil {
+			next.Err, next.RetryAt = m.err, m.retryAt
+		}
+		out = append(out, next)
+	}
+	return out
+}
+
+// Size is how many stacks the list has.
+func (f *Fleet[S]) Size() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.members)
+}

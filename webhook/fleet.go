@@ -1,0 +1,220 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/board"
+)
+
+// stacksPrefix is what the path of a request for one stack of a fleet begins with.
+const stacksPrefix = "/stacks/"
+
+// openPatience is how long a request waits for its stack to be opened.
+const openPatience = 8 * time.Second
+
+// Fleet answers the HTTP requests for many stacks: each stack's own under /stacks/NAME, and those that are about all. All
+// fields but Directories are required.
+type Fleet struct {
+	// Tokens are those of the fleet. Who bears one may ask about all stacks. Each stack's own is for that stack alone.
+	Tokens *Tokens
+	// Find finds a stack's server by the stack's name, and opens it if need be. The error is one of [IsUnknown], or says
+	// why there is none now.
+	Find func(ctx context.Context, name string) (*FleetServer, error)
+	// IsUnknown says whether an error of Find means that the fleet has no such stack.
+	IsUnknown func(error) bool
+	// Members are all stacks, by name.
+	Members func() []FleetMember
+	// Engines tells how many engines run.
+	Engines func() board.Engines
+	// Reload reads the list of the stacks again, and the fleet's token.
+	Reload  func(context.Context) (FleetChange, error)
+	Metrics *FleetMetrics
+	Log     *slog.Logger
+	Now     func() time.Time
+	// Directories are directories of this machine that no answer tells.
+	Directories []string
+
+	// own serves what is about all stacks.
+	own      *Server
+	template *template.Template
+}
+
+// FleetServer is a server of one stack, with its handler.
+type FleetServer struct {
+	*Server
+	handler http.Handler
+}
+
+// NewFleetServer makes the server of a stack one of a fleet's, in which it has that name.
+func NewFleetServer(s *Server, name string) *FleetServer {
+	s.Prefix = stacksPrefix + name
+	return &FleetServer{Server: s, handler: s.Handler()}
+}
+
+// FleetMember is a stack of a fleet. Server is nil if it is not open, and Err then says why if that failed.
+type FleetMember struct {
+	Name    string
+	Server  *FleetServer
+	Err     error
+	RetryAt time.Time
+}
+
+// FleetChange is what a reload has changed in the list of stacks.
+type FleetChange struct {
+	Added []string `json:"added"`
+	Gone  []string `json:"gone"`
+}
+
+// Handler serves all requests.
+func (f *Fleet) Handler() http.Handler {
+	f.template = template.Must(template.ParseFS(pageFiles, "page/fleet.html"))
+	f.own = &Server{Tokens: f.Tokens, Metrics: NewMetrics(), Log: f.Log, Now: f.Now, Directories: f.Directories}
+	own := f.own.handlerOf(f.endpoints())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, rest, ok := cutStack(r.URL.Path)
+		if !ok {
+			own.ServeHTTP(w, r)
+			return
+		}
+		if rest == "" { // the page's addresses begin at its folder
+			f.own.serve(endpoint{open: true, handle: toFolder}).ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), openPatience)
+		server, err := f.Find(ctx, name)
+		cancel()
+		if err != nil {
+			f.refuse(name, err).ServeHTTP(w, r)
+			return
+		}
+		there := r.Clone(r.Context())
+		there.URL.Path, there.URL.RawPath, there.RequestURI = rest, "", ""
+		server.handler.ServeHTTP(w, there)
+	})
+}
+
+// endpoints is the table of the routes that are about all stacks.
+func (f *Fleet) endpoints() []endpoint {
+	plain := []string{"application/json", "text/plain"}
+	return []endpoint{
+		{pattern: "GET /{$}", handle: f.page},
+		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
+		{pattern: "GET /stacks", handle: tell(func(*Server, *http.Request) (any, error) { return f.document(), nil })},
+		{pattern: "GET /metrics", handle: f.metrics},
+		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: f.reload},
+		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},
+		{pattern: "GET /readyz", open: true, handle: tell(func(*Server, *http.Request) (any, error) { return map[string]string{"status": "ready"}, nil })},
+	}
+}
+
+// cutStack takes the name of a stack out of a path: ok is false for a path that names none.
+func cutStack(path string) (name, rest string, ok bool) {
+	after, ok := strings.CutPrefix(path, stacksPrefix)
+	if !ok || after == "" {
+		return "", path, false
+	}
+	if slash := strings.IndexByte(after, '/'); slash >= 0 {
+		return after[:slash], after[slash:], true
+	}
+	return after, "", true
+}
+
+// toFolder redirects to the same address with a slash at its end. It does so for every name, whoever asks, and so tells
+// nobody which there are.
+func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Location", "./"+r.URL.EscapedPath()[strings.LastIndexByte(r.URL.EscapedPath(), '/')+1:]+"/")
+	w.WriteHeader(http.StatusPermanentRedirect)
+	return nil
+}
+
+// refuse answers a request for a stack that is not to be had. Only who bears a token of the fleet learns whether there is
+// one. Others, whose token may be that of the stack, learn that they should try again.
+func (f *Fleet) refuse(name string, err error) http.Handler {
+	return f.own.serve(endpoint{handle: func(_ *Server, w http.ResponseWriter, _ *http.Request) error {
+		if f.IsUnknown(err) {
+			problem{Status: http.StatusNotFound, Detail: "the fleet has no stack " + name, Hint: "GET /stacks lists them"}.write(w)
+			return nil
+		}
+		return err
+	}})
+}
+
+// Stop is [Server.Stop] for all stacks.
+func (f *Fleet) Stop() { f.each((*Server).Stop) }
+
+// Finish is [Server.Finish] for all stacks.
+func (f *Fleet) Finish(ctx context.Context) { f.each(func(s *Server) { s.Finish(ctx) }) }
+
+func (f *Fleet) each(do func(*Server)) {
+	do(f.own)
+	for _, m := range f.Members() {
+		if m.Server != nil {
+			do(m.Server.Server)
+		}
+	}
+}
+
+// shownDone is how many of the last operations of each stack are searched for failures.
+const shownDone = 10
+
+// document tells how all stacks stand. It waits for nothing.
+func (f *Fleet) document() *board.Fleet {
+	now := f.Now()
+	doc := &board.Fleet{Now: now.UTC(), Engines: f.Engines(), Stacks: []board.FleetStack{}}
+	for _, m := range f.Members() {
+		if m.Server == nil {
+			doc.Stacks = append(doc.Stacks, board.UnopenedStack(m.Name, m.Err, m.RetryAt))
+			continue
+		}
+		status, _, err := m.Server.statusWith(shownDone)
+		if err != nil {
+			doc.Stacks = append(doc.Stacks, board.UnopenedStack(m.Name, err, time.Time{}))
+			continue
+		}
+		doc.Stacks = append(doc.Stacks, board.FleetStackOf(m.Name, status, now))
+	}
+	doc.Sort()
+	return board.Tidy(doc)
+}
+
+// page answers with the page of all stacks, for people.
+func (f *Fleet) page(_ *Server, w http.ResponseWriter, _ *http.Request) error {
+	var body bytes.Buffer
+	if err := f.template.Execute(&body, f.document().View(f.Now())); err != nil {
+		return err
+	}
+	writePage(w, "text/html; charset=utf-8", body.Bytes())
+	return nil
+}
+
+func (f *Fleet) metrics(_ *Server, w http.ResponseWriter, r *http.Request) error {
+	f.Metrics.handler(f.Members, f.Engines).ServeHTTP(w, r)
+	return nil
+}
+
+// reload reads the list again. If it cannot be used, the one in force stays in force.
+func (f *Fleet) reload(_ *Server, w http.ResponseWriter, r *http.Request) error {
+	change, err := f.Reload(r.Context())
+	if err != nil {
+		p := problem{Title: notReloaded, Status: http.StatusConflict, Detail: err.Error()}
+		if usage, ok := errors.AsType[*scale.UsageError](err); ok {
+			p.Hint = usage.Hint
+		}
+		p.write(w)
+		return nil
+	}
+	change.Added, change.Gone = append([]string{}, change.Added...), append([]string{}, change.Gone...)
+	writeJSON(w, http.StatusOK, struct {
+		Note string `json:"note"`
+		FleetChange
+	}{"the list of stacks has been read again", change})
+	return nil
+}
