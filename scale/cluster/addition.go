@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// addition is a call of Add.
+type addition struct {
+	journal    *Journal
+	operations []queue.Operation
+	messages   []message
+	// lasts are the sequences of the last messages under keys, by the keys' part of subjects, if the stream has told them.
+	lasts map[string]uint64
+	// noted are the operations that this replica has receipts of.
+	noted map[string]bool
+	// doubtful says that an attempt was never answered.
+	doubtful bool
+}
+
+// run adds the operations. kept are the ids of those that are there already, in the places of those that were not added.
+func (a *addition) run(ctx context.Context) (kept []string, err error) {
+	n := a.journal.node
+	for {
+		var fresh []int
+		kept, fresh = a.plan()
+		if len(fresh) > mostAtOnce {
+			return nil, errTooMany
+		}
+		if err := a.note(fresh); err != nil {
+			return nil, err
+		}
+		if len(fresh) == 0 {
+			return kept, nil
+		}
+		messages := make([]message, len(fresh))
+		for i, at := range fresh {
+			messages[i] = a.messages[at]
+		}
+		first, doubtful, err := n.publishAgain(ctx, messages)
+		if err == nil {
+			a.added(fresh, first)
+			return kept, nil
+		}
+		a.doubtful = a.doubtful || doubtful
+		if errors.Is(err, errLate) {
+			err = a.learn(ctx, fresh)
+		}
+		if err != nil {
+			a.giveUp(fresh)
+			return nil, err
+		}
+	}
+}
+
+// plan says which operations are new, what the stream must be like for that, and which ones stand in the places of others.
+func (a *addition) plan() (kept []string, fresh []int) {
+	v := a.journal.node.view
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	kept = make([]string, len(a.operations))
+	planned := map[string]string{} // the last new one of each chain
+	for i, op := range a.operations {
+		m := &a.messages[i]
+		m.expects, m.filter = nil, ""
+		chain := chainOf(op.Intent.Pool, op.Intent.Key)
+		if v.lookUp(a.journal.stack, op.ID) != nil {
+			continue // an attempt to add it was not in vain
+		}
+		if chain == noKey {
+			m.expects = new(uint64)
+			fresh = append(fresh, i)
+			continue
+		}
+		tip, last := v.tip(a.journal.stack, chain)
+		known := planned[chain]
+		if known == "" && tip != nil {
+			known = tip.id
+		}
+		if known != "" && known != op.Previous {
+			kept[i] = known
+			continue
+		}
+		if planned[chain] == "" { // the first one of a batch speaks for those that follow it
+			if told, ok := a.lasts[chain]; ok {
+				last = told
+			}
+			m.expects, m.filter = &last, a.journal.node.names.op(a.journal.stack, chain, "*")
+		}
+		planned[chain] = op.ID
+		fresh = append(fresh, i)
+	}
+	return kept, fresh
+}
+
+// learn finds out what has been added since it was planned.
+func (a *addition) learn(ctx context.Context, fresh []int) error {
+	n := a.journal.node
+	for _, i := range fresh {
+		m := a.messages[i]
+		if m.expects == nil {
+			continue
+		}
+		last, err := n.operations.catchUp(ctx, cmp.Or(m.filter, m.subject))
+		if err != nil {
+			return err
+		}
+		if m.filter != "" {
+			op := a.operations[i]
+			a.lasts[chainOf(op.Intent.Pool, op.Intent.Key)] = last
+		}
+	}
+	if !pause(ctx, time.Millisecond) { // what is on its way counts in the stream before it can be read
+		return ctx.Err()
+	}
+	return nil
+}
+
+// note brings what is to be added to this replica's disk first: an operation is never in the log alone.
+func (a *addition) note(fresh []int) error {
+	var lines []receipt
+	wanted := map[string]bool{}
+	for _, i := range fresh {
+		id := a.operations[i].ID
+		wanted[id] = true
+		if a.operations[i].State != queue.Done && !a.noted[id] {
+			lines = append(lines, receipt{Stack: a.journal.name, ID: id, Operation: a.messages[i].body})
+		}
+	}
+	for id := range a.noted {
+		if a.journal.node.view.isUnknown(a.journal.stack, id) && !wanted[id] {
+			a.journal.node.receipts.end(id)
+		}
+	}
+	if err := a.journal.node.receipts.add(lines); err != nil {
+		return err
+	}
+	if a.noted == nil {
+		a.noted = map[string]bool{}
+	}
+	for _, line := range lines {
+		a.noted[line.ID] = true
+	}
+	return nil
+}
+
+// added takes in that operations are in the log.
+func (a *addition) added(fresh []int, first uint64) {
+	for at, i := range fresh {
+		a.journal.node.takeOwn(a.messages[i], first+uint64(at))
+	}
+}
+
+// giveUp takes in that operations could not be added.
+func (a *addition) giveUp(fresh []int) {
+	for _, i := range fresh {
+		if a.doubtful {
+			a.journal.node.doubt(a.journal.name, a.operations[i].ID, a.messages[i])
+		} else {
+			a.journal.node.receipts.end(a.operations[i].ID)
+		}
+	}
+}
+
+// takeOwn takes in a message that this replica has published, before the stream brings it.
+func (n *Node) takeOwn(m message, seq uint64) {
+	kind, rest := n.names.parts(m.subject)
+	r := received{subject: m.subject, body: m.body, seq: seq, at: time.Now(), from: n.from, gone: m.gone}
+	switch kind {
+	case "op":
+		n.takeOperation(rest, r)
+	case "heard":
+		n.view.takeHeard(rest[0], rest[1], r)
+	}
+}

@@ -1,0 +1,24 @@
+// Package cluster makes several replicas one server: it keeps the accepted operations of all stacks in a log that the
+// replicas share, and says which of them works on a stack. It is the only code that knows NATS, and decides nothing
+// about scaling.
+//
+// The log is three JetStream streams. They are in the replicas themselves, or in a NATS that is there already.
+//
+//   - The stream of operations has one message for each operation, under a subject that begins with its stack and its
+//     key: NAME.op.STACK.KEY.ID. A key is known before if there is any message under NAME.op.STACK.KEY.*. So an operation is
+//     added on the condition that the last message there is the one that was looked at, and several are one atomic batch.
+//     Who is late with the same key, on whatever replica, is refused by the stream. What is done has a time to live. What
+//     was heard of alerts without an operation is beside it, under NAME.heard.STACK.ALERT.
+//   - The stream of samples has a message for each stack and hour, NAME.sample.STACK.HOUR.
+//   - The stream of leases is in memory: NAME.replica.REPLICA is written each second by each that lives, and
+//     NAME.worker.STACK says who works on a stack.
+//
+// Each replica reads the first and the last in their order, by one consumer each, and keeps in memory what it needs to
+// find an operation. Of those that are not done that is all, and of others about 200 bytes. A stack in which nothing goes
+// on has nothing: no consumer, no goroutine, no message.
+//
+// JetStream has lost writes that it had acknowledged. So a replica has a receipt for each operation that it accepts, in a
+// file of its own, until the operation's end is known. By it the operation is added again if it turns out to be missing.
+//
+// A lease is no fence. Pulumi's own lock is, with the update's id in the history: see [Lease].
+package cluster

@@ -1,0 +1,85 @@
+package cluster
+
+import (
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+var (
+	errClosed   = errors.New("it is closed")
+	errNoQuorum = errors.New("the cluster has no quorum: fewer than half of its replicas can be reached")
+	errTooMany  = errors.New("the cluster takes no more than 1000 operations at once")
+	// errLate is that somebody has written since what a write depended on.
+	errLate = errors.New("somebody else was faster")
+)
+
+// What JetStream answers, by the numbers of its errors.
+const (
+	codeWrongLast         = 10071
+	codeWrongLastInFlight = 10164
+	codeNoMessage         = 10037
+	codeNoStream          = 10059
+	codeNoCopies          = 10074
+	codeInUse             = 10058
+	codeTooLarge          = 10054
+	codeNoPeers           = 10005
+)
+
+// isCode says whether an error is an answer of JetStream with one of the numbers.
+func isCode(err error, codes ...jetstream.ErrorCode) bool {
+	var answer jetstream.JetStreamError
+	if !errors.As(err, &answer) || answer.APIError() == nil {
+		return false
+	}
+	for _, code := range codes {
+		if answer.APIError().ErrorCode == code {
+			return true
+		}
+	}
+	return false
+}
+
+// journalError is the error of a journal that could not be written or read.
+func (n *Node) journalError(err error) error {
+	if scale.IsA[*queue.JournalError](err) || scale.IsA[*queue.UnknownOperationError](err) {
+		return err
+	}
+	return &queue.JournalError{Err: n.explain(err)}
+}
+
+// explain says in our words why the cluster did not answer.
+func (n *Node) explain(err error) error {
+	var answer jetstream.JetStreamError
+	switch {
+	case n.operations != nil && isCode(n.operations.lastFailure(), codeNoPeers):
+		return errors.New("the cluster begins once all of its replicas are there: " + n.serverLog.why("not all of them are"))
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
+		return errClosed
+	case errors.As(err, &answer) && answer.APIError() != nil && answer.APIError().Code != 503:
+		return err
+	case n.server == nil && n.conn != nil && !n.conn.IsConnected():
+		return errors.New("the NATS server cannot be reached")
+	case n.server != nil && n.options.copies() > 1:
+		if why := n.serverLog.why(""); why != "" {
+			return errors.New(errNoQuorum.Error() + "; " + why)
+		}
+		return errNoQuorum
+	}
+	return err
+}
+
+// connectError is the error of a NATS that cannot be used at all.
+func connectError(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return &scale.SetupError{Problem: "the NATS server refuses the credentials", Err: err, Hint: "look at the credentials file, and at what its user may do"}
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+		return &scale.UnavailableError{Problem: "the NATS server cannot be reached", Detail: err.Error()}
+	}
+	return &scale.SetupError{Problem: "connect to the NATS server", Err: err, Hint: "look at the URL, the credentials file and the certificates"}
+}

@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// follower is somebody who is told of what others do with a stack's operations. Its goroutine is there only while there is
+// something to tell.
+type follower struct {
+	each func(queue.Operation)
+
+	mu      sync.Mutex
+	waiting []queue.Operation
+	telling bool
+	stopped bool
+}
+
+// Follow calls each with every operation of the stack that another replica has added or changed, as it is then, in the
+// order of the log, one at a time, and without loss over a connection that breaks and comes again. It begins with what
+// comes after it returns; so call it before [Journal.Open]. Of what comes meanwhile one may hear twice.
+//
+// An operation that this replica has accepted, and that the cluster had lost and has again, is told too. One that is taken
+// out, since nobody was told that it was accepted, is told as done and cancelled. each may take its time: others do not wait
+// for it. After stop, which does not wait, it is not called again but for a call that is under way.
+func (j *Journal) Follow(each func(queue.Operation)) (stop func()) {
+	f := &follower{each: each}
+	v := j.node.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.stack(j.stack)
+	s.followers = append(slices.Clip(s.followers), f)
+	return func() {
+		f.mu.Lock()
+		f.stopped, f.waiting = true, nil
+		f.mu.Unlock()
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if s := v.stacks[j.stack]; s != nil {
+			s.followers = slices.DeleteFunc(slices.Clone(s.followers), func(other *follower) bool { return other == f })
+			v.tidy(j.stack, s)
+		}
+	}
+}
+
+// tell tells those who follow a stack of a message.
+func (v *view) tell(stack string, r received, own string) {
+	v.mu.RLock()
+	var followers []*follower
+	if s := v.stacks[stack]; s != nil {
+		followers = s.followers
+	}
+	v.mu.RUnlock()
+	if len(followers) == 0 || r.from == own || len(r.body) == 0 {
+		return
+	}
+	var op queue.Operation
+	if json.Unmarshal(r.body, &op) != nil || v.hidden(op.ID) && !r.gone {
+		return
+	}
+	for _, f := range followers {
+		f.tell(op)
+	}
+}
+
+func (f *follower) tell(op queue.Operation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return
+	}
+	f.waiting = append(f.waiting, op)
+	if !f.telling {
+		f.telling = true
+		go f.tellAll()
+	}
+}
+
+func (f *follower) tellAll() {
+	for {
+		f.mu.Lock()
+		if len(f.waiting) == 0 {
+			f.telling, f.waiting = false, nil
+			f.mu.Unlock()
+			return
+		}
+		op := f.waiting[0]
+		f.waiting = f.waiting[1:]
+		f.mu.Unlock()
+		f.each(op)
+	}
+}

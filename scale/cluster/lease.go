@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Lease says that this replica is the one that works on a stack. It has a time to live: the replica renews it by itself
+// for as long as it lives and the cluster hears it.
+//
+// It is no fence. A replica that was stopped for a minute believes in its lease for a moment longer than the others do, and
+// one that is cut off learns of it late. So whoever has lost it in the middle of an update finishes that update, and begins
+// nothing new; what keeps two updates apart is Pulumi's own lock, and the update's id in the history.
+type Lease struct {
+	leases      *leases
+	stack, part string
+	lost, yield chan struct{}
+	loseOnce    sync.Once
+	yieldOnce   sync.Once
+	// seq is the sequence of the message that says so.
+	seq uint64
+}
+
+// Lost is closed once this replica is not the stack's worker any more: it was not heard for too long, or somebody else has
+// the lease, or it was released.
+func (l *Lease) Lost() <-chan struct{} { return l.lost }
+
+// Yield is closed when another replica, which has less to do, had better work on the stack. There is no hurry: the lease is
+// this replica's until it is released.
+func (l *Lease) Yield() <-chan struct{} { return l.yield }
+
+// Stack is the name of the stack.
+func (l *Lease) Stack() string { return l.stack }
+
+// Release gives the lease back, so that another replica takes over at once. It may be called again, and after the lease was
+// lost.
+func (l *Lease) Release() {
+	s := l.leases
+	s.mu.Lock()
+	held := s.held[l.part] == l
+	if held {
+		delete(s.held, l.part)
+	}
+	s.mu.Unlock()
+	l.lose()
+	if held {
+		s.giveBack(l.part, l.seq)
+	}
+}
+
+func (l *Lease) lose() { l.loseOnce.Do(func() { close(l.lost) }) }
+
+// candidate is somebody here who waits for a lease.
+type candidate struct {
+	stack string
+	got   chan *Lease
+	// free is since when the stack has no worker, as far as this replica knows; zero if it has one.
+	free time.Time
+}
+
+// Acquire waits until this replica is to work on a stack. Stacks are spread over the replicas that live and want them. When
+// ctx ends, so does the wait; the lease that was given stays. One at a time waits for a stack, or has its lease, on a
+// replica.
+func (n *Node) Acquire(ctx context.Context, stack string) (*Lease, error) {
+	s, part := n.leases, digest(stack)
+	c := &candidate{stack: stack, got: make(chan *Lease, 1)}
+	s.mu.Lock()
+	if s.wanted[part] != nil || s.held[part] != nil {
+		s.mu.Unlock()
+		return nil, errors.New("this replica has the lease of the stack " + stack + ", or waits for it")
+	}
+	s.wanted[part] = c
+	s.mu.Unlock()
+	s.wakeUp()
+	select {
+	case l := <-c.got:
+		return l, nil
+	case <-ctx.Done():
+	case <-n.lifetime.Done():
+	}
+	s.mu.Lock()
+	delete(s.wanted, part)
+	s.mu.Unlock()
+	select {
+	case l := <-c.got: // at the last moment
+		return l, nil
+	default:
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, errClosed
+}
+
+// Replicas are the names of the replicas that live, as far as this one knows.
+func (n *Node) Replicas() []string {
+	s := n.leases
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, m := range s.living(time.Now()) {
+		out = append(out, m.Replica)
+	}
+	return out
+}
+
+// Workers are the names of the replicas that work on stacks, by stack, as far as this one knows. A stack that has no worker
+// is not among them.
+func (n *Node) Workers() map[string]string {
+	s := n.leases
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	living := map[string]string{}
+	for _, m := range s.living(time.Now()) {
+		living[m.From] = m.Replica
+	}
+	out := map[string]string{}
+	for _, c := range s.claims {
+		if replica, ok := living[c.From]; ok {
+			out[c.Stack] = replica
+		}
+	}
+	return out
+}

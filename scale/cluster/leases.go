@@ -1,0 +1,397 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// How leases live. A replica that dies is followed within 15 seconds. Its stream may have to elect a leader first, for
+// which NATS takes up to 9 s; meanwhile nobody can renew anything, and those who live must not be taken for dead.
+const (
+	// renewEvery is how often a replica says that it lives.
+	renewEvery = time.Second
+	// giveUpAfter is how long a replica that the cluster does not hear believes in its leases, and deadAfter is how long
+	// the others do. The one who is cut off gives up first.
+	giveUpAfter = 11 * time.Second
+	deadAfter   = 12 * time.Second
+	// currentFor is how old a replica's own word may be, as the stream brings it, for the replica to judge others.
+	currentFor = 3 * time.Second
+	// lookEvery is how often a replica looks which stacks have no worker.
+	lookEvery = 500 * time.Millisecond
+	// patience is how long a stack may have no worker before whoever wants it takes it, whoever is to have it, and
+	// gatherFor how long a replica that starts waits for others.
+	patience  = 2 * time.Second
+	gatherFor = 3 * time.Second
+	// settledFor is how long a replica has to live before others give something up for it.
+	settledFor = 10 * time.Second
+)
+
+// member is a replica that says that it lives. Fields are added, never renamed.
+type member struct {
+	From    string `json:"from"`
+	Replica string `json:"replica"`
+	// seen is when this replica was last heard, and first when it was first, on this one's clock.
+	seen, first time.Time
+	seq         uint64
+}
+
+// claim says who works on a stack. It holds while that replica lives. Fields are added, never renamed.
+type claim struct {
+	From  string `json:"from"`
+	Stack string `json:"stack"`
+	seq   uint64
+}
+
+// leases are what this replica knows of who works on what.
+type leases struct {
+	node *Node
+	feed *feed
+	wake chan struct{}
+
+	// mu guards all that follows.
+	mu      sync.Mutex
+	members map[string]member // by the replica's part of subjects
+	claims  map[string]claim  // by the stack's part of subjects
+	wanted  map[string]*candidate
+	held    map[string]*Lease
+	// acknowledged is when that word was sent that was acknowledged last, and began when the first was.
+	acknowledged, began time.Time
+
+	// renewing lets one word at a time out; after the last one, which says that this replica is gone, gone is set.
+	renewing sync.Mutex
+	gone     bool
+}
+
+func newLeases(n *Node) *leases {
+	s := &leases{
+		node: n, wake: make(chan struct{}, 1),
+		members: map[string]member{}, claims: map[string]claim{}, wanted: map[string]*candidate{}, held: map[string]*Lease{},
+	}
+	s.feed = newFeed(n, n.names.leases(), s.take, s.reset)
+	return s
+}
+
+func (s *leases) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run renews and looks, until ctx ends.
+func (s *leases) run(ctx context.Context) {
+	var wait sync.WaitGroup
+	wait.Go(func() { s.feed.run(ctx) })
+	wait.Go(func() {
+		for s.renew(ctx); pause(ctx, renewEvery); {
+			s.renew(ctx)
+		}
+	})
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		s.look(ctx, time.Now())
+		select {
+		case <-ticker.C:
+		case <-s.wake:
+		case <-ctx.Done():
+		}
+	}
+	wait.Wait()
+	s.loseAll()
+}
+
+// renew says that this replica lives.
+func (s *leases) renew(ctx context.Context) {
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
+	if s.gone {
+		return
+	}
+	sent := time.Now()
+	body, err := json.Marshal(member{From: s.node.from, Replica: s.node.options.Replica})
+	if err != nil {
+		return
+	}
+	if _, _, err := s.node.publish(ctx, []message{{subject: s.node.names.replica(s.node.options.Replica), body: body, ttl: deadAfter}}); err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acknowledged = sent
+	if s.began.IsZero() {
+		s.began = sent
+	}
+}
+
+// take takes in a message of the stream of leases. The feed calls it.
+func (s *leases) take(r received) {
+	kind, rest := s.node.names.parts(r.subject)
+	if len(rest) != 1 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch kind {
+	case "replica":
+		s.takeMember(rest[0], r)
+	case "worker":
+		s.takeClaim(rest[0], r)
+	}
+}
+
+func (s *leases) takeMember(part string, r received) {
+	old := s.members[part]
+	m := member{seen: time.Now(), first: time.Now(), seq: r.seq}
+	if r.gone || json.Unmarshal(r.body, &m) != nil {
+		delete(s.members, part)
+		s.wakeUp()
+		return
+	}
+	if old.From == m.From {
+		m.first = old.first
+	} else {
+		s.wakeUp()
+	}
+	s.members[part] = m
+}
+
+// takeClaim takes in who works on a stack. Whoever has the lease here learns that it is somebody else.
+func (s *leases) takeClaim(part string, r received) {
+	if s.claims[part].seq >= r.seq {
+		return
+	}
+	c := claim{seq: r.seq}
+	if r.gone || json.Unmarshal(r.body, &c) != nil {
+		c.From = ""
+		s.wakeUp()
+	}
+	s.claims[part] = c
+	if l := s.held[part]; l != nil && l.seq < r.seq {
+		if c.From == s.node.from {
+			l.seq = r.seq
+		} else {
+			delete(s.held, part)
+			l.lose()
+			s.node.log.Info("another replica works on the stack", "stack", l.stack)
+		}
+	}
+}
+
+// reset forgets a stream that is gone, and with it the leases.
+func (s *leases) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.members)
+	clear(s.claims)
+	s.loseHeld("the cluster has lost them")
+}
+
+func (s *leases) loseAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loseHeld("this replica ends")
+}
+
+// loseHeld has all leases of this replica lost. s.mu must be held.
+func (s *leases) loseHeld(reason string) {
+	if len(s.held) > 0 {
+		s.node.log.Warn("this replica works on no stack any more", "stacks", len(s.held), "reason", reason)
+	}
+	for part, l := range s.held {
+		delete(s.held, part)
+		l.lose()
+	}
+}
+
+// living are the replicas that live, by name. s.mu must be held.
+func (s *leases) living(now time.Time) []member {
+	var out []member
+	for part, m := range s.members {
+		if now.Sub(m.seen) < deadAfter {
+			out = append(out, m)
+		} else if now.Sub(m.seen) > time.Hour {
+			delete(s.members, part)
+		}
+	}
+	slices.SortFunc(out, func(a, b member) int { return cmp.Compare(a.Replica, b.Replica) })
+	return out
+}
+
+// look gives up leases if the cluster does not hear this replica, and otherwise takes those that it is to have.
+func (s *leases) look(ctx context.Context, now time.Time) {
+	s.mu.Lock()
+	if now.Sub(s.acknowledged) > giveUpAfter {
+		s.loseHeld("the cluster does not hear it")
+	}
+	living := s.living(now)
+	own := s.members[digest(s.node.options.Replica)]
+	isCurrent := own.From == s.node.from && now.Sub(own.seen) < currentFor && now.Sub(s.acknowledged) < currentFor && s.feed.isFresh()
+	if !isCurrent || now.Sub(s.began) < gatherFor && len(living) < len(s.node.options.Peers) {
+		s.mu.Unlock()
+		return
+	}
+	mine, left := s.share(living, now)
+	s.yield(living, now)
+	s.mu.Unlock()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for part, c := range mine {
+		group.Go(func() error {
+			s.claim(ctx, part, c)
+			return nil
+		})
+	}
+	for part, seq := range left {
+		s.giveBack(part, seq)
+	}
+	_ = group.Wait()
+}
+
+// share says which stacks without a worker are to be this replica's, and which of its leases nobody here wants any more.
+// All replicas see the same and share in the same way: a stack goes to whoever has the fewest. s.mu must be held.
+func (s *leases) share(living []member, now time.Time) (mine map[string]*candidate, left map[string]uint64) {
+	loads := loadsOf(living, s.claims)
+	mine, left = map[string]*candidate{}, map[string]uint64{}
+	for part, c := range s.claims {
+		if c.From == s.node.from && s.held[part] == nil {
+			if wanted := s.wanted[part]; wanted != nil {
+				s.grant(part, wanted, c.seq) // it was not known whether that had been heard
+			} else {
+				left[part] = c.seq
+			}
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(s.wanted)) {
+		c := s.wanted[part]
+		if _, taken := loads[s.claims[part].From]; taken {
+			c.free = time.Time{}
+			continue
+		}
+		if c.free.IsZero() {
+			c.free = now
+		}
+		who := leastLoaded(loads, part)
+		loads[who]++
+		if who == s.node.from || now.Sub(c.free) > patience {
+			mine[part] = c
+		}
+	}
+	return mine, left
+}
+
+// loadsOf is how many stacks each replica that lives works on.
+func loadsOf(living []member, claims map[string]claim) map[string]int {
+	loads := map[string]int{}
+	for _, m := range living {
+		loads[m.From] = 0
+	}
+	for _, c := range claims {
+		if _, lives := loads[c.From]; lives {
+			loads[c.From]++
+		}
+	}
+	return loads
+}
+
+// leastLoaded is the replica that has the fewest stacks. Of several it is one that goes by the stack.
+func leastLoaded(loads map[string]int, part string) (who string) {
+	var best string
+	for from, n := range loads {
+		rank := digest(part, from)
+		if who == "" || n < loads[who] || n == loads[who] && rank < best {
+			who, best = from, rank
+		}
+	}
+	return who
+}
+
+// yield asks to give up leases that another replica had better have. s.mu must be held.
+func (s *leases) yield(living []member, now time.Time) {
+	living = slices.DeleteFunc(living, func(m member) bool { return m.From != s.node.from && now.Sub(m.first) < settledFor })
+	loads := loadsOf(living, s.claims)
+	least, total := len(s.held), 0
+	for _, n := range loads {
+		least, total = min(least, n), total+n
+	}
+	fair := (total + len(loads) - 1) / max(len(loads), 1)
+	if len(s.held)-least < 2 {
+		return
+	}
+	parts := slices.Sorted(maps.Keys(s.held))
+	for _, part := range parts[:max(len(parts)-fair, 0)] {
+		l := s.held[part]
+		l.yieldOnce.Do(func() { close(l.yield) })
+	}
+}
+
+// claim says that this replica works on a stack, unless somebody was faster.
+func (s *leases) claim(ctx context.Context, part string, c *candidate) {
+	body, err := json.Marshal(claim{From: s.node.from, Stack: c.stack})
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	last := s.claims[part].seq
+	s.mu.Unlock()
+	m := message{subject: s.node.names.worker(part), body: body, expects: &last}
+	seq, _, err := s.node.publish(ctx, []message{m})
+	if err != nil {
+		if last != 0 {
+			s.checkExpired(ctx, part, m.subject)
+		}
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claims[part].seq <= seq {
+		s.claims[part] = claim{From: s.node.from, Stack: c.stack, seq: seq}
+		s.grant(part, c, seq)
+	}
+}
+
+// checkExpired forgets a claim that the stream has no more, such as one that was given back long ago.
+func (s *leases) checkExpired(ctx context.Context, part, subject string) {
+	if _, ok, err := s.node.lastOf(ctx, s.node.names.leases(), subject); ok || err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.claims, part)
+}
+
+// grant gives a lease to who waits for it. s.mu must be held.
+func (s *leases) grant(part string, c *candidate, seq uint64) {
+	if s.wanted[part] != c {
+		return // who waited has gone: it is given back
+	}
+	l := &Lease{leases: s, stack: c.stack, part: part, seq: seq, lost: make(chan struct{}), yield: make(chan struct{})}
+	delete(s.wanted, part)
+	s.held[part] = l
+	c.got <- l
+}
+
+// giveBack says that this replica does not work on a stack any more.
+func (s *leases) giveBack(part string, seq uint64) {
+	ctx, cancel := context.WithTimeout(s.node.lifetime, attemptTimeout)
+	defer cancel()
+	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.worker(part), ttl: time.Minute, gone: true, expects: &seq}}) // or else it is lost with time
+}
+
+// releaseAll says that this replica is gone, and with it all its leases.
+func (s *leases) releaseAll() {
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
+	s.gone = true
+	s.loseAll()
+	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	defer cancel()
+	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.replica(s.node.options.Replica), ttl: time.Minute, gone: true}}) // or else they wait
+}

@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Headers of our own.
+const (
+	// headerFrom names the replica that has written a message, and this start of it.
+	headerFrom = "Pulumiscale-From"
+	// headerGone marks a message that takes the place of one that is to be forgotten, until it expires.
+	headerGone = "Pulumiscale-Gone"
+)
+
+// Headers of JetStream.
+const (
+	headerTTL         = "Nats-TTL"
+	headerLast        = "Nats-Expected-Last-Subject-Sequence"
+	headerLastSubject = "Nats-Expected-Last-Subject-Sequence-Subject"
+	headerBatch       = "Nats-Batch-Id"
+	headerBatchAt     = "Nats-Batch-Sequence"
+	headerBatchEnd    = "Nats-Batch-Commit"
+)
+
+// names are the names of the streams and the subjects of a cluster.
+type names struct{ cluster string }
+
+func (n names) prefix() string     { return "pulumiscale." + n.cluster }
+func (n names) operations() string { return "PULUMISCALE_" + n.cluster + "_OPERATIONS" }
+func (n names) samples() string    { return "PULUMISCALE_" + n.cluster + "_SAMPLES" }
+func (n names) leases() string     { return "PULUMISCALE_" + n.cluster + "_LEASES" }
+
+// Subjects. A stack, a key and an alert are digests there, since subjects have no room for every character.
+func (n names) op(stack, chain, id string) string {
+	return n.prefix() + ".op." + stack + "." + chain + "." + id
+}
+func (n names) heard(stack, alert string) string { return n.prefix() + ".heard." + stack + "." + alert }
+
+// all are the subjects of what is kept of a stack.
+func (n names) all(stack string) string     { return n.prefix() + ".*." + stack + ".>" }
+func (n names) probe(replica string) string { return n.prefix() + ".probe." + digest(replica) }
+func (n names) sample(stack string, hour int64) string {
+	return n.prefix() + ".sample." + stack + "." + strconv.FormatInt(hour, 10)
+}
+func (n names) replica(replica string) string { return n.prefix() + ".replica." + digest(replica) }
+func (n names) worker(stack string) string    { return n.prefix() + ".worker." + stack }
+
+// parts are the kind and the rest of a subject.
+func (n names) parts(subject string) (kind string, rest []string) {
+	fields := strings.Split(strings.TrimPrefix(subject, n.prefix()+"."), ".")
+	return fields[0], fields[1:]
+}
+
+// digest is a part of a subject that stands for texts. Two that differ have different ones.
+func digest(texts ...string) string {
+	sum := sha256.New()
+	for _, text := range texts {
+		_, _ = fmt.Fprintf(sum, "%d:%s", len(text), text)
+	}
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum.Sum(nil)[:15]))
+}
+
+// noKey is the chain of operations without a key.
+const noKey = "-"
+
+// chainOf is the part of a subject that operations with the same pool and key have in common.
+func chainOf(pool, key string) string {
+	if key == "" {
+		return noKey
+	}
+	return digest(pool, key)
+}
+
+// isToken says whether an id can be a part of a subject, as those that the queue gives are.
+func isToken(id string) bool {
+	return id != "" && !strings.ContainsAny(id, ".*> \t\r\n\x00")
+}
+
+// message is one that is to be published.
+type message struct {
+	subject string
+	body    []byte
+	// ttl is how long it is kept; zero stands for ever.
+	ttl time.Duration
+	// expects says that it is published only if the last message under filter, or under its own subject if that is empty,
+	// has this sequence, which is zero if there is none.
+	expects *uint64
+	filter  string
+	gone    bool
+	// again says that this replica has to be told of it too.
+	again bool
+}
+
+func (m message) encode(from string) *nats.Msg {
+	msg := nats.NewMsg(m.subject)
+	msg.Data = m.body
+	if m.again {
+		from += "/again"
+	}
+	msg.Header.Set(headerFrom, from)
+	if m.ttl > 0 {
+		msg.Header.Set(headerTTL, m.ttl.String())
+	}
+	if m.gone {
+		msg.Header.Set(headerGone, "1")
+	}
+	if m.expects != nil {
+		msg.Header.Set(headerLast, strconv.FormatUint(*m.expects, 10))
+		if m.filter != "" {
+			msg.Header.Set(headerLastSubject, m.filter)
+		}
+	}
+	return msg
+}
+
+// received is a message of a stream.
+type received struct {
+	subject string
+	body    []byte
+	seq     uint64
+	// at is when the stream took it, on the clock of that server.
+	at   time.Time
+	from string
+	gone bool
+}
+
+// alertKey is the part of a subject that stands for an alert of a pool.
+func alertKey(h scale.Heard) string { return digest(h.Pool, h.Alert) }

@@ -1,0 +1,86 @@
+package cluster
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"regexp"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Options say how a replica takes part in a cluster. Name, Replica and Dir are required, and so are either Peers and
+// what belongs to them, or URL, or neither: then this replica is the only one.
+type Options struct {
+	// Name is the cluster's: letters, digits, `-` and `_`. All replicas have the same.
+	Name string
+	// Replica is this replica's name, which no other one has, and which stays the same over restarts.
+	Replica string
+	// Dir is where the replica keeps its part of the log, and its receipts for what it has accepted.
+	Dir string
+
+	// Peers are the addresses, as HOST:PORT, at which the replicas reach each other, this one's included: three, or
+	// another odd number.
+	Peers []string
+	// Listen is the HOST:PORT on which this one listens for the others. Port 0 is any that is free.
+	Listen string
+	// Advertise is the HOST:PORT at which the others reach this one, if it is not where it listens: they tell each other.
+	// It may be empty.
+	Advertise string
+	// Secret is what the replicas prove to each other that they belong together with. It is sent as it is, so that only
+	// TLS keeps it from those who can listen.
+	Secret string
+	// TLS is for the connections between replicas, in both directions. With URL it is for those to that NATS. It is nil
+	// if there is none.
+	TLS *tls.Config
+
+	// URL is that of an existing NATS with JetStream, and Credentials names a file with the credentials for it; it may be
+	// empty.
+	URL         string
+	Credentials string
+
+	// Log is told what goes on in the cluster. Default: nobody.
+	Log *slog.Logger
+}
+
+// portable is what a name may consist of: it is a part of subjects, of streams' names and of paths.
+var portable = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// check says what is wrong with the options. The error is a [*scale.SetupError] that names the field.
+func (o Options) check() error {
+	mistake := func(field, problem, hint string) error {
+		return &scale.SetupError{Problem: "the cluster's " + field + " " + problem, Hint: hint}
+	}
+	switch {
+	case !portable.MatchString(o.Name):
+		return mistake("name", fmt.Sprintf("is %q", o.Name), "it consists of up to 64 letters, digits, `-` and `_`")
+	case o.Replica == "":
+		return mistake("replica", "has no name", "each replica needs a name of its own that stays the same, such as its host's")
+	case o.Dir == "":
+		return mistake("directory", "is not given", "each replica needs a directory of its own that outlives restarts")
+	case o.URL != "" && len(o.Peers) > 0:
+		return mistake("peers and NATS URL", "are both given", "the replicas either have a NATS in themselves, and peers, or use an existing one")
+	case len(o.Peers) == 0:
+		return nil
+	case len(o.Peers)%2 == 0:
+		return mistake("peers", fmt.Sprintf("are %d", len(o.Peers)), "name all replicas, this one too: three, since with two none can go on without the other")
+	case o.Secret == "":
+		return mistake("secret", "is empty", "all replicas need the same one")
+	}
+	for _, address := range append(slices.Clone(o.Peers), o.Listen, o.Advertise) {
+		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || o.Listen == "") {
+			return mistake("address", fmt.Sprintf("%q is none", address), "an address is HOST:PORT")
+		}
+	}
+	return nil
+}
+
+// copies is how many replicas keep each message: a majority of them has it on disk before it counts.
+func (o Options) copies() int {
+	if len(o.Peers) == 0 {
+		return 1
+	}
+	return min(3, len(o.Peers))
+}

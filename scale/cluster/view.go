@@ -1,0 +1,315 @@
+package cluster
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// view is what this replica knows of the stream of operations. What it is told is the latest message under a subject; a
+// message that is older than the one that it knows is passed over. So it may hear of its own messages when they are
+// acknowledged, and again in their turn.
+type view struct {
+	// hidden says whether an operation is not to be seen: nobody was told that it is accepted.
+	hidden func(id string) bool
+
+	mu sync.RWMutex
+	// stacks are those in which there is something, or that somebody follows, by their part of subjects.
+	stacks map[string]*stackView
+}
+
+// stackView is what is known of a stack. The view's mu guards it.
+type stackView struct {
+	entries   map[string]*entry   // by id
+	chains    map[string][]*entry // by the key's part of subjects; without those that have no key
+	alerts    map[string][]*entry // those that tell of an alert, by its part of subjects
+	heard     map[string]heardEntry
+	followers []*follower
+}
+
+// entry is what is known of an operation.
+type entry struct {
+	id, chain, pool, previous string
+	// seq is the sequence of its message, and at is when the stream took that.
+	seq uint64
+	at  time.Time
+	// body is its stored form, if it is not done: what is done is read when somebody asks.
+	body []byte
+	done bool
+	// ended is when it ended, in nanoseconds of Unix time.
+	ended int64
+	// told is what it tells of an alert, under alert, which is empty if it tells nothing.
+	alert string
+	told  scale.Heard
+	// err says why its message cannot be read; its body is kept then.
+	err error
+}
+
+type heardEntry struct {
+	seq   uint64
+	heard scale.Heard
+	at    time.Time
+}
+
+func newView(hidden func(id string) bool) *view {
+	return &view{hidden: hidden, stacks: map[string]*stackView{}}
+}
+
+// stack is what is known of a stack. v.mu must be held for writing.
+func (v *view) stack(stack string) *stackView {
+	s := v.stacks[stack]
+	if s == nil {
+		s = &stackView{entries: map[string]*entry{}, chains: map[string][]*entry{}, alerts: map[string][]*entry{}, heard: map[string]heardEntry{}}
+		v.stacks[stack] = s
+	}
+	return s
+}
+
+// clear forgets everything but who follows.
+func (v *view) clear() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for stack, s := range v.stacks {
+		delete(v.stacks, stack)
+		if len(s.followers) > 0 {
+			v.stack(stack).followers = s.followers
+		}
+	}
+}
+
+// takeOperation takes in a message of an operation. It says whether that is news, and whether the operation is known to
+// have ended.
+func (v *view) takeOperation(stack, chain, id string, r received) (isNews, ended bool) {
+	e := &entry{id: id, chain: chain, seq: r.seq, at: r.at}
+	if !r.gone {
+		e.read(r.body)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if old := v.lookUp(stack, id); old != nil {
+		if old.seq >= r.seq {
+			return false, old.done
+		}
+		v.drop(stack, old)
+	}
+	if !r.gone {
+		v.keep(stack, e)
+	}
+	return true, e.done
+}
+
+// hasOther says whether another operation has the key of one that was lost, but for the one that it tries again.
+func (v *view) hasOther(stack, chain string, op queue.Operation) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	s := v.stacks[stack]
+	return chain != noKey && s != nil && slices.ContainsFunc(s.chains[chain], func(e *entry) bool {
+		return e.id != op.ID && e.id != op.Previous && !v.hidden(e.id)
+	})
+}
+
+// forget forgets an operation that the log has lost.
+func (v *view) forget(stack, id string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e := v.lookUp(stack, id); e != nil {
+		v.drop(stack, e)
+	}
+}
+
+// read takes from an operation's stored form what is to be known of it.
+func (e *entry) read(body []byte) {
+	var op queue.Operation
+	if e.err = json.Unmarshal(body, &op); e.err != nil {
+		e.body = body
+		return
+	}
+	e.pool, e.previous, e.done = op.Intent.Pool, op.Previous, op.State == queue.Done
+	if e.done {
+		e.ended = op.EndedAt.UnixNano()
+	} else {
+		e.body = body
+	}
+	if h, ok := scale.HeardOf(op.Intent, op.AcceptedAt); ok {
+		e.alert, e.told = alertKey(h), h
+	}
+}
+
+// lookUp finds an operation, or nil. v.mu must be held.
+func (v *view) lookUp(stack, id string) *entry {
+	if s := v.stacks[stack]; s != nil {
+		return s.entries[id]
+	}
+	return nil
+}
+
+// isUnknown says that nothing is known of an operation.
+func (v *view) isUnknown(stack, id string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.lookUp(stack, id) == nil
+}
+
+func (v *view) keep(stack string, e *entry) {
+	s := v.stack(stack)
+	s.entries[e.id] = e
+	if e.chain != noKey {
+		s.chains[e.chain] = append(s.chains[e.chain], e)
+	}
+	if e.alert != "" {
+		s.alerts[e.alert] = append(s.alerts[e.alert], e)
+	}
+}
+
+func (v *view) drop(stack string, e *entry) {
+	s := v.stack(stack)
+	delete(s.entries, e.id)
+	takeOut(s.chains, e.chain, e)
+	takeOut(s.alerts, e.alert, e)
+	v.tidy(stack, s)
+}
+
+func takeOut(index map[string][]*entry, key string, e *entry) {
+	if rest := slices.DeleteFunc(index[key], func(other *entry) bool { return other == e }); len(rest) > 0 {
+		index[key] = rest
+	} else {
+		delete(index, key)
+	}
+}
+
+// tidy forgets a stack in which there is nothing. v.mu must be held.
+func (v *view) tidy(stack string, s *stackView) {
+	if len(s.entries)+len(s.heard)+len(s.followers) == 0 {
+		delete(v.stacks, stack)
+	}
+}
+
+// takeHeard takes in a message of what was heard of an alert.
+func (v *view) takeHeard(stack, alert string, r received) {
+	h, err := decodeHeard(r.body)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.stack(stack)
+	if s.heard[alert].seq < r.seq {
+		if r.gone || err != nil {
+			delete(s.heard, alert)
+		} else {
+			s.heard[alert] = heardEntry{seq: r.seq, heard: h, at: r.at}
+		}
+	}
+	v.tidy(stack, s)
+}
+
+// find finds an operation that is to be seen.
+func (v *view) find(stack, id string) (e entry, ok bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	found := v.lookUp(stack, id)
+	if found == nil || v.hidden(id) {
+		return entry{}, false
+	}
+	return *found, true
+}
+
+// list is a copy of a stack's operations that are to be seen, and that keep says yes to.
+func (v *view) list(stack string, keep func(*entry) bool) []entry {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	s := v.stacks[stack]
+	if s == nil {
+		return nil
+	}
+	var out []entry
+	for id, e := range s.entries {
+		if keep(e) && !v.hidden(id) {
+			out = append(out, *e)
+		}
+	}
+	return out
+}
+
+// tip is the operation that a key leads to: the first one, or the last of those that tried the same again. last is the
+// sequence of the last message under the key. v.mu must be held.
+func (v *view) tip(stack, chain string) (tip *entry, last uint64) {
+	s := v.stacks[stack]
+	if s == nil {
+		return nil, 0
+	}
+	all := s.chains[chain]
+	var seen []*entry
+	for _, e := range all {
+		last = max(last, e.seq)
+		if !v.hidden(e.id) {
+			seen = append(seen, e)
+		}
+	}
+	for _, e := range seen {
+		isFirst := !slices.ContainsFunc(seen, func(other *entry) bool { return other.id == e.previous })
+		if isFirst && (tip == nil || e.id < tip.id) {
+			tip = e
+		}
+	}
+	for range seen { // and not for ever, whatever they say of each other
+		i := slices.IndexFunc(seen, func(e *entry) bool { return tip != nil && e.previous == tip.id && e.id != tip.id })
+		if i < 0 {
+			break
+		}
+		tip = seen[i]
+	}
+	return tip, last
+}
+
+// recall is the latest that is known of an alert; it is zero if nothing is. seq is the sequence of its message. What
+// operations tell counts in the order in which it was heard.
+func (v *view) recall(stack, alert string) (known scale.Heard, seq uint64) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	s := v.stacks[stack]
+	if s == nil {
+		return known, 0
+	}
+	base := s.heard[alert]
+	var told []*entry
+	for _, e := range s.alerts[alert] {
+		if e.told.At.After(base.heard.At) && !v.hidden(e.id) {
+			told = append(told, e)
+		}
+	}
+	slices.SortFunc(told, func(a, b *entry) int {
+		if byTime := a.told.At.Compare(b.told.At); byTime != 0 {
+			return byTime
+		}
+		if a.id < b.id {
+			return -1
+		}
+		return 1
+	})
+	known = base.heard
+	for _, e := range told {
+		known, _ = e.told.After(known)
+	}
+	return known, base.seq
+}
+
+// sweep forgets what has expired in the stream.
+func (v *view) sweep(now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for stack, s := range v.stacks {
+		for _, e := range s.entries {
+			if e.done && now.Sub(e.at) > keepMessage+time.Minute {
+				v.drop(stack, e)
+			}
+		}
+		for alert, h := range s.heard {
+			if now.Sub(h.at) > keepMessage+time.Minute {
+				delete(s.heard, alert)
+			}
+		}
+		v.tidy(stack, s)
+	}
+}
