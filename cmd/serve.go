@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/cluster"
 )
 
 // serveOptions are the options of `pulumiscale serve`.
@@ -25,6 +26,7 @@ type serveOptions struct {
 	giveUpAfter      time.Duration
 	logFormat, level string
 	fleet            fleetOptions
+	cluster          clusterOptions
 }
 
 // The choices of --log-format and --log-level.
@@ -51,7 +53,8 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 			"What is accepted is on disk before it is answered. Listeners that the settings name are told what happens.\n" +
 			"SIGTERM or Ctrl-C lets a running update finish, a second one interrupts it gently; SIGHUP reads tokens and rules again.\n" +
 			"A terminal that is closed ends the server like SIGTERM, unless it was started by nohup.\n\n" +
-			"With --fleet one server serves many stacks, each under /stacks/NAME: docs/fleet.md has the file that lists them.",
+			"With --fleet one server serves many stacks, each under /stacks/NAME: docs/fleet.md has the file that lists them.\n" +
+			"With --cluster-peers or --nats several replicas are one server: each accepts, and one at a time works on a stack: docs/cluster.md.",
 		Example: "  openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret pulumiscale:token\n" +
 			"  pulumiscale serve --listen 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem\n" +
 			"  pulumiscale serve --fleet fleet.yaml",
@@ -93,10 +96,14 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 	formats.complete(cmd, "log-format")
 	levels.complete(cmd, "log-level")
 	o.fleet.flags(f)
+	o.cluster.flags(f)
 }
 
 func (o *serveOptions) check() error {
 	if err := o.checkFleet(); err != nil {
+		return err
+	}
+	if err := o.checkCluster(); err != nil {
 		return err
 	}
 	return o.checkServing()
@@ -131,15 +138,26 @@ func (o *serveOptions) run(ctx context.Context) error {
 	log := o.logger()
 	signals := newServeSignals(stop, log, o.app.terminalGone)
 	defer signals.watch(o.app.notify)()
-	if o.fleet.file != "" {
-		return o.serveFleet(ctx, log, signals)
+	node, err := o.joinCluster(ctx, log)
+	if err != nil {
+		return err
 	}
-	return o.serveOne(ctx, log, signals)
+	if node != nil {
+		defer func() {
+			if err := node.Close(); err != nil {
+				log.Error("the cluster could not be left in good order", "reason", err.Error())
+			}
+		}()
+	}
+	if o.fleet.file != "" {
+		return o.serveFleet(ctx, log, signals, node)
+	}
+	return o.serveOne(ctx, log, signals, node)
 }
 
 // serveOne serves one stack.
-func (o *serveOptions) serveOne(ctx context.Context, log *slog.Logger, signals *serveSignals) error {
-	s, err := o.openServed(ctx, log, signals.engine, nil)
+func (o *serveOptions) serveOne(ctx context.Context, log *slog.Logger, signals *serveSignals, node *cluster.Node) error {
+	s, err := o.openServed(ctx, log, signals.engine, nil, func(name string) *inCluster { return joinedAs(node, name) })
 	if err != nil {
 		return err
 	}

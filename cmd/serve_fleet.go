@@ -17,6 +17,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/cluster"
 	"github.com/pulumiscale/pulumiscale/scale/fleet"
 	"github.com/pulumiscale/pulumiscale/scale/room"
 	"github.com/pulumiscale/pulumiscale/webhook"
@@ -60,10 +61,10 @@ func (o *serveOptions) checkFleet() error {
 
 // ofServer are the flags that are about the server or the command, and not about a stack.
 func ofServer() []string {
-	return []string{
-		"listen", "tls-cert", "tls-key", "log-format", "log-level", "fleet", "max-updates", "poll-budget",
+	return append(clusterFlags(),
+		"listen", "tls-cert", "tls-key", "log-format", "log-level", "fleet", "max-updates", "poll-budget", "cluster-peers", "nats",
 		"trace", "json", "color", "non-interactive", "stack", "cwd", "git", "path", "help",
-	}
+	)
 }
 
 // givenForStacks are the flags of a command line that hold for each stack of a fleet, as arguments.
@@ -106,6 +107,7 @@ type fleetServer struct {
 	log       *slog.Logger
 	interrupt <-chan struct{}
 	shared    sharedInFleet
+	node      *cluster.Node
 	stacks    *fleet.Fleet[*fleetStack]
 	handler   *webhook.Fleet
 
@@ -117,8 +119,8 @@ type fleetServer struct {
 }
 
 // serveFleet serves the stacks of a file.
-func (o *serveOptions) serveFleet(ctx context.Context, log *slog.Logger, signals *serveSignals) error {
-	s := &fleetServer{serveOptions: o, log: log, interrupt: signals.engine}
+func (o *serveOptions) serveFleet(ctx context.Context, log *slog.Logger, signals *serveSignals, node *cluster.Node) error {
+	s := &fleetServer{serveOptions: o, log: log, interrupt: signals.engine, node: node}
 	s.shared = sharedInFleet{
 		engines: room.New(o.fleet.maxUpdates, silentEngine), readings: room.New(max(4, 2*runtime.NumCPU()), silentReading),
 		tokens: &webhook.Tokens{}, unhurried: func() float64 { return unhurried(s.stacks.Size(), o.poll, o.fleet.pollBudget) },
@@ -270,7 +272,8 @@ func (s *fleetServer) openStack(ctx context.Context, e fleet.Entry) (*fleetStack
 	if err != nil {
 		return nil, err
 	}
-	opened, err := options.openServed(ctx, s.log.With("stack", e.Name), s.interrupt, &s.shared)
+	join := func(string) *inCluster { return joinedAs(s.node, e.Name) }
+	opened, err := options.openServed(ctx, s.log.With("stack", e.Name), s.interrupt, &s.shared, join)
 	if err != nil {
 		return nil, err
 	}

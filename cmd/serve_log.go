@@ -49,6 +49,12 @@ func logEvent(log *slog.Logger, event scale.Event) {
 		}
 	case queue.JournalFailed:
 		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
+	case queue.DutyChanged:
+		if e.OnDuty {
+			log.Info("this replica works on the stack")
+		} else {
+			log.Info("this replica leaves the stack to the others")
+		}
 	case queue.JournalMended:
 		log.Info("the journal can be written again")
 	case scale.Retrying:

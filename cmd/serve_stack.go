@@ -48,6 +48,9 @@ type servedStack struct {
 	queue   *queue.Queue
 	handler *webhook.Server
 	journal *journal.Journal
+	// cluster is its part in a cluster; nil if there is none. Then what is accepted is in the journal of all replicas, and the
+	// journal here has what this one alone is to tell.
+	cluster *inCluster
 	// fleetOf is what it shares with the other stacks of its fleet; nil for a stack by itself.
 	fleetOf *sharedInFleet
 	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
@@ -55,8 +58,11 @@ type servedStack struct {
 }
 
 // openServed opens a stack and puts together what serves it. Its close must be called. The engine is interrupted gently
-// once interrupt is closed. In a fleet nothing is read yet.
-func (o *serveOptions) openServed(ctx context.Context, log *slog.Logger, interrupt <-chan struct{}, fleet *sharedInFleet) (*servedStack, error) {
+// once interrupt is closed. In a fleet nothing is read yet. join joins the cluster, if there is one; it is given the stack's
+// name with its project's.
+func (o *serveOptions) openServed(
+	ctx context.Context, log *slog.Logger, interrupt <-chan struct{}, fleet *sharedInFleet, join func(name string) *inCluster,
+) (*servedStack, error) {
 	s := &servedStack{
 		serveOptions: o, log: log, tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &queue.Activity{Now: o.app.now}, fleetOf: fleet,
 	}
@@ -95,6 +101,7 @@ func (o *serveOptions) openServed(ctx context.Context, log *slog.Logger, interru
 	if damage := s.journal.Damage(); damage != nil {
 		s.log.Error("the journal was damaged", "reason", damage.Error())
 	}
+	s.cluster = join(opened.ProjectName() + "/" + opened.Name())
 	if err := s.build(); err != nil {
 		s.closeJournal()
 		return nil, err
@@ -109,6 +116,9 @@ func (s *servedStack) close() {
 }
 
 func (s *servedStack) closeJournal() {
+	if s.cluster != nil {
+		_ = s.cluster.journal.Close() // what it says of the values of metrics is no reason not to end
+	}
 	if err := s.journal.Close(); err != nil {
 		s.log.Error("the journal could not be closed", "reason", err.Error())
 	}
@@ -168,6 +178,11 @@ func (s *servedStack) build() (err error) {
 		Scaler: s.scaler, Journal: kept, Observe: observe, Poll: s.poll, GiveUpAfter: s.giveUpAfter,
 		RetryDelay: a.settings.retryDelay, MaxRetryDelay: max(a.settings.retryDelay, mostRetryDelay),
 	}
+	if s.cluster != nil {
+		if err := s.joinCluster(&options); err != nil {
+			return err
+		}
+	}
 	if s.fleetOf != nil {
 		options.Room, options.Unhurried = s.fleetOf.engines, s.fleetOf.unhurried
 	}
@@ -184,6 +199,10 @@ func (s *servedStack) build() (err error) {
 		Identities:  identity.New(a.sections.Identities, http.DefaultTransport, a.now),
 		Directories: s.directories,
 		Verifier:    sns.NewVerifier(sns.NewFetch(nil), s.snsTopics...),
+	}
+	if s.cluster != nil {
+		s.handler.Cluster = s.cluster.status
+		s.metrics.WatchCluster(s.cluster.status)
 	}
 	if s.backlog != nil {
 		s.handler.Branch = s.backlog.Status

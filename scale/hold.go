@@ -70,6 +70,14 @@ func (h Holds) On(pool string, now time.Time) *Hold {
 	return out
 }
 
+// Of is the hold on a pool alone, or the one on the stack if pool is empty; nil if there is none.
+func (h Holds) Of(pool string) *Hold {
+	if i := slices.IndexFunc(h, func(hold Hold) bool { return hold.Pool == pool }); i >= 0 {
+		return &h[i]
+	}
+	return nil
+}
+
 // With are the holds with one more, which takes the place of an earlier one on the same pool, or on the stack.
 func (h Holds) With(hold Hold) Holds { return append(h.Without(hold.Pool), hold) }
 

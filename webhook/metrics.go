@@ -28,6 +28,8 @@ type Metrics struct {
 	listeners func() []board.Listener
 	// branch tells how it goes with the commits of counts; nil if there are none.
 	branch func() scale.BranchStatus
+	// cluster tells of the stack's replicas; nil if there is one server.
+	cluster func() board.Cluster
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -99,6 +101,9 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 
 // WatchBranch has the metrics tell of the commits of counts. It must not be called while anything is scraped.
 func (m *Metrics) WatchBranch(branch func() scale.BranchStatus) { m.branch = branch }
+
+// WatchCluster has the metrics tell of the stack's replicas. It must not be called while anything is scraped.
+func (m *Metrics) WatchCluster(status func() board.Cluster) { m.cluster = status }
 
 // WatchListeners has the metrics tell of those who are told of what happens. It must not be called while anything is
 // scraped.
@@ -257,6 +262,7 @@ type poolCollector struct {
 	value, wanted                                                *prometheus.Desc
 	told, lost, waiting                                          *prometheus.Desc
 	unpushed, unpushedSince, edits                               *prometheus.Desc
+	replicas, worker, unattended                                 *prometheus.Desc
 }
 
 func newPoolCollector(m *Metrics) *poolCollector {
@@ -282,6 +288,9 @@ func newPoolCollector(m *Metrics) *poolCollector {
 		waiting:       describe("notices_waiting", "Notices that a listener is still to be told of.", "listener"),
 		unpushed:      describe("git_unpushed_pools", "Pools whose counts are not committed on the branch yet.", "branch"),
 		unpushedSince: describe("git_unpushed_oldest_timestamp_seconds", "Since when the first of them waits, in Unix time; 0: none waits.", "branch"),
+		replicas:      describe("cluster_replicas", "Replicas that live, as far as this one knows."),
+		worker:        describe("cluster_worker", "1: this replica works on the stack."),
+		unattended:    describe("cluster_unattended", "1: no replica works on the stack, as far as this one knows."),
 		edits:         describe("git_edits", "Counts on the branch that are somebody's edits and are left alone.", "branch"),
 		off:           describe("switched_off", "Whether scaling is switched off, because the stack was destroyed or its last update took the rules away: 1 or 0."),
 	}
@@ -295,7 +304,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.current, c.desired, c.least, c.most, c.unsettled, c.held, c.pending, c.end, c.queue, c.oldest, c.rules, c.ruleErrors, c.ready, c.off, c.value, c.wanted,
-		c.told, c.lost, c.waiting, c.unpushed, c.unpushedSince, c.edits,
+		c.told, c.lost, c.waiting, c.unpushed, c.unpushedSince, c.edits, c.replicas, c.worker, c.unattended,
 	} {
 		out <- d
 	}
@@ -308,6 +317,7 @@ const scrapeTimeout = 2 * time.Second
 func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	c.collectListeners(out)
 	c.collectBranch(out)
+	c.collectCluster(out)
 	q := c.metrics.queue
 	if q == nil {
 		return
@@ -386,6 +396,20 @@ func (c *poolCollector) collectBranch(out chan<- prometheus.Metric) {
 		c.unpushed: float64(len(status.Unpushed)), c.unpushedSince: unix(oldest), c.edits: float64(len(status.Edits)),
 	} {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, status.Branch)
+	}
+}
+
+// collectCluster tells of the stack's replicas.
+func (c *poolCollector) collectCluster(out chan<- prometheus.Metric) {
+	if c.metrics.cluster == nil {
+		return
+	}
+	status := c.metrics.cluster()
+	number := map[bool]float64{true: 1}
+	for d, value := range map[*prometheus.Desc]float64{
+		c.replicas: float64(len(status.Replicas)), c.worker: number[status.Worker == status.Replica], c.unattended: number[status.Worker == ""],
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
 }
 

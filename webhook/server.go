@@ -52,6 +52,8 @@ type Server struct {
 	Listeners func() []board.Listener
 	// Branch tells how it goes with the commits of counts. If it is nil, there are none.
 	Branch func() scale.BranchStatus
+	// Cluster tells how the stack stands among several replicas. If it is nil, there is one server.
+	Cluster func() board.Cluster
 	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
 	Directories []string
 	// Prefix is what the paths of this server begin with, as others see them. If it is empty, they begin at the root.

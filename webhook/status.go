@@ -38,5 +38,8 @@ func (s *Server) statusWith(searched int) (*board.Status, queue.Overview, error)
 	if s.Branch != nil {
 		doc.Branch = board.NewBranch(s.Branch())
 	}
+	if s.Cluster != nil {
+		doc.Cluster = board.Tidy(new(s.Cluster()))
+	}
 	return doc, overview, nil
 }

@@ -68,6 +68,8 @@ type Status struct {
 	Listeners []Listener `json:"listeners,omitempty"`
 	// Branch is how it goes with the commits of counts; absent if there are none.
 	Branch *Branch `json:"branch,omitempty"`
+	// Cluster is how the stack stands among several replicas; absent if there is one server.
+	Cluster *Cluster `json:"cluster,omitempty"`
 }
 
 // Name is a stack's name, and that of its project.

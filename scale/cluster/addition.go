@@ -175,5 +175,7 @@ func (n *Node) takeOwn(m message, seq uint64) {
 		n.takeOperation(rest, r)
 	case "heard":
 		n.view.takeHeard(rest[0], rest[1], r)
+	case "hold":
+		n.view.takeHolds(rest[0], r)
 	}
 }

@@ -94,6 +94,9 @@ func (n *Node) Acquire(ctx context.Context, stack string) (*Lease, error) {
 	return nil, errClosed
 }
 
+// Name is this replica's name.
+func (n *Node) Name() string { return n.options.Replica }
+
 // Replicas are the names of the replicas that live, as far as this one knows.
 func (n *Node) Replicas() []string {
 	s := n.leases

@@ -45,6 +45,9 @@ func (n names) op(stack, chain, id string) string {
 }
 func (n names) heard(stack, alert string) string { return n.prefix() + ".heard." + stack + "." + alert }
 
+// hold is the subject of the holds on a stack.
+func (n names) hold(stack string) string { return n.prefix() + ".hold." + stack }
+
 // all are the subjects of what is kept of a stack.
 func (n names) all(stack string) string     { return n.prefix() + ".*." + stack + ".>" }
 func (n names) probe(replica string) string { return n.prefix() + ".probe." + digest(replica) }
@@ -52,7 +55,13 @@ func (n names) sample(stack string, hour int64) string {
 	return n.prefix() + ".sample." + stack + "." + strconv.FormatInt(hour, 10)
 }
 func (n names) replica(replica string) string { return n.prefix() + ".replica." + digest(replica) }
-func (n names) worker(stack string) string    { return n.prefix() + ".worker." + stack }
+
+// asked is the subject under which the replica that works on a stack is asked, and told that under which all are told
+// something. Neither is in a stream.
+func (n names) asked(stack string) string { return n.prefix() + ".ask." + stack }
+func (n names) told(stack string) string  { return n.prefix() + ".tell." + stack }
+
+func (n names) worker(stack string) string { return n.prefix() + ".worker." + stack }
 
 // parts are the kind and the rest of a subject.
 func (n names) parts(subject string) (kind string, rest []string) {

@@ -183,6 +183,8 @@ func (n *Node) take(r received) {
 		n.view.tell(rest[0], r, n.from)
 	case kind == "heard" && len(rest) == 2:
 		n.view.takeHeard(rest[0], rest[1], r)
+	case kind == "hold" && len(rest) == 1:
+		n.view.takeHolds(rest[0], r)
 	}
 }
 

@@ -101,6 +101,8 @@ type serverLog struct {
 	mu      sync.Mutex
 	problem string
 	at      time.Time
+	// told is when a kind of failure was last told of.
+	told map[string]time.Time
 }
 
 // recent is how long a problem is given as the reason of what does not work.
@@ -124,7 +126,28 @@ func (l *serverLog) Warnf(format string, v ...any) {
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	l.note(text)
+	if l.isRepeated(format) {
+		l.log.Debug("nats has failed", "reason", text)
+		return
+	}
 	l.log.Warn("nats has failed", "reason", text)
+}
+
+// repeatedAfter is how long a kind of failure is not told of again: while a replica is away, NATS tells so each second.
+const repeatedAfter = 5 * time.Minute
+
+func (l *serverLog) isRepeated(kind string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.told == nil {
+		l.told = map[string]time.Time{}
+	}
+	now := time.Now()
+	if now.Sub(l.told[kind]) < repeatedAfter {
+		return true
+	}
+	l.told[kind] = now
+	return false
 }
 
 // Fatalf is for what the server does not survive.

@@ -27,7 +27,7 @@ func (n *Node) configOf(stream string) jetstream.StreamConfig {
 	switch stream {
 	case of.operations():
 		config.Description = "operations that pulumiscale has accepted"
-		config.Subjects = []string{prefix + ".op.>", prefix + ".heard.>", prefix + ".probe.>"}
+		config.Subjects = []string{prefix + ".op.>", prefix + ".heard.>", prefix + ".hold.*", prefix + ".probe.>"}
 	case of.samples():
 		config.Description = "values of metrics that pulumiscale shows"
 		config.Subjects = []string{prefix + ".sample.>"}

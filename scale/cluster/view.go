@@ -20,6 +20,8 @@ type view struct {
 	mu sync.RWMutex
 	// stacks are those in which there is something, or that somebody follows, by their part of subjects.
 	stacks map[string]*stackView
+	// held are the holds, by the stack's part of subjects.
+	held map[string]heldEntry
 }
 
 // stackView is what is known of a stack. The view's mu guards it.
@@ -34,6 +36,8 @@ type stackView struct {
 // entry is what is known of an operation.
 type entry struct {
 	id, chain, pool, previous string
+	// update is the one that it was last begun by; empty if none.
+	update string
 	// seq is the sequence of its message, and at is when the stream took that.
 	seq uint64
 	at  time.Time
@@ -56,7 +60,7 @@ type heardEntry struct {
 }
 
 func newView(hidden func(id string) bool) *view {
-	return &view{hidden: hidden, stacks: map[string]*stackView{}}
+	return &view{hidden: hidden, stacks: map[string]*stackView{}, held: map[string]heldEntry{}}
 }
 
 // stack is what is known of a stack. v.mu must be held for writing.
@@ -73,6 +77,7 @@ func (v *view) stack(stack string) *stackView {
 func (v *view) clear() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	clear(v.held)
 	for stack, s := range v.stacks {
 		delete(v.stacks, stack)
 		if len(s.followers) > 0 {
@@ -128,7 +133,7 @@ func (e *entry) read(body []byte) {
 		e.body = body
 		return
 	}
-	e.pool, e.previous, e.done = op.Intent.Pool, op.Previous, op.State == queue.Done
+	e.pool, e.previous, e.update, e.done = op.Intent.Pool, op.Previous, op.Update, op.State == queue.Done
 	if e.done {
 		e.ended = op.EndedAt.UnixNano()
 	} else {

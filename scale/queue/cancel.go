@@ -21,8 +21,17 @@ const cancelledReason = "somebody cancelled it"
 
 // Cancel closes an operation that has not begun, and returns it as it ended. When it returns, that is on disk. If the
 // operation has been cancelled before, it does nothing. The error is an [*UnknownOperationError], a
-// [*NotCancelledError] or, if nothing was changed, a [*JournalError].
+// [*NotCancelledError] or, if nothing was changed, a [*JournalError]. If others work on the stack, they are asked to do it;
+// then the error may be a [*scale.UnavailableError].
 func (q *Queue) Cancel(id string) (Operation, error) {
+	if q.isOnDuty() {
+		return q.cancelHere(id)
+	}
+	return q.cancelElsewhere(id)
+}
+
+// cancelHere is Cancel for the queue that works on the stack.
+func (q *Queue) cancelHere(id string) (Operation, error) {
 	defer q.saving.take()() // nothing is written about it meanwhile
 	q.mu.Lock()
 	e := q.ledger.find(id)
@@ -45,12 +54,12 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	ends := q.ledger.endings()
 	q.mu.Unlock()
 
-	err := q.journal.Update(append(slices.Clone(ends), closed.op))
+	taken, err := q.writeUntaken(append(slices.Clone(ends), closed.op))
+	isTaken := slices.Contains(taken, id)
 	q.mu.Lock()
 	e.cancelling = false
 	clear(q.projections)
-	if err == nil {
-		q.ledger.saved(ends)
+	if err == nil && !isTaken {
 		e.op = closed.op
 		q.ledger.drop(e)
 		q.ledger.ended++
@@ -60,6 +69,13 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 	if err != nil {
 		q.tell(JournalFailed{Err: err})
 		return Operation{}, err
+	}
+	if isTaken {
+		op, err := q.Operation(id)
+		if err == nil {
+			err = &NotCancelledError{Operation: op, Reason: "another replica has begun it meanwhile"}
+		}
+		return op, err
 	}
 	q.announceDone([]*entry{e})
 	return closed.op, nil

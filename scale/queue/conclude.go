@@ -20,6 +20,8 @@ type batch struct {
 	// earlier are the ids of updates that may have carried them out already.
 	earlier []string
 	stack   scale.Stack
+	// stillOurs says whether nobody else has begun it meanwhile; the error may be a [*TakenError].
+	stillOurs func() error
 	// base is the stack as it was last read for the batch.
 	base *scale.Snapshot
 }
@@ -39,6 +41,9 @@ func (e *carriedOutError) Error() string {
 // died. It is asked after each reading: at the last one, that update may still have been running.
 func (b *batch) check(ctx context.Context, snap *scale.Snapshot) error {
 	b.base = snap
+	if err := b.stillOurs(); err != nil {
+		return err
+	}
 	if len(b.earlier) == 0 {
 		return nil
 	}
@@ -65,7 +70,14 @@ func (b *batch) isCarriedOutBy(u scale.Update) bool {
 // to be tried by itself.
 func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, err error, splittable bool) (split bool) {
 	if already, ok := errors.AsType[*carriedOutError](err); ok {
+		q.mu.Lock()
+		q.shift.behind = q.options.Team != nil
+		q.mu.Unlock()
 		q.applyReport(b, b.carriedOut(already), nil)
+		return false
+	}
+	if report == nil && scale.IsA[*TakenError](err) {
+		q.giveAway(b)
 		return false
 	}
 	if report == nil && err != nil && waits(err) {
@@ -108,7 +120,7 @@ func waits(err error) bool {
 	case scale.KindRules, scale.KindSetup, scale.KindDestroyed:
 		return true
 	}
-	return scale.IsTransient(err)
+	return scale.IsTransient(err) || scale.IsA[*JournalError](err)
 }
 
 // begun says whether an error may be that of an update that has been begun.
@@ -309,6 +321,7 @@ func (q *Queue) postpone(entries []*entry, err error) {
 	}
 	q.mu.Unlock()
 	q.tell(postponed)
+	q.tellOfLock(err)
 	q.failAll(given, err)
 	q.reopen(kept)
 }

@@ -47,6 +47,10 @@ type (
 	// [*scale.RulesError] if the rules that were read before stay in force, or else says why the stack could not be
 	// read.
 	Refreshed struct{ Err error }
+	// Heard says that another member of the team has added or changed an operation. It is told there too, as what it is.
+	Heard struct{ Operation Operation }
+	// DutyChanged says that this queue begins to work on the stack, or leaves that to others of its team.
+	DutyChanged struct{ OnDuty bool }
 	// JournalFailed says that what became of operations could not be written down; it is tried again.
 	JournalFailed struct{ Err error }
 	// JournalMended says that they can be written down again.
@@ -61,5 +65,7 @@ func (Postponed) IsEvent()     {}
 func (Announced) IsEvent()     {}
 func (HoldsChanged) IsEvent()  {}
 func (Refreshed) IsEvent()     {}
+func (Heard) IsEvent()         {}
+func (DutyChanged) IsEvent()   {}
 func (JournalFailed) IsEvent() {}
 func (JournalMended) IsEvent() {}

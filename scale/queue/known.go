@@ -165,6 +165,7 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 	before, wasOff := q.known.snap, scale.IsOff(q.known.readErr)
 	if r.err = q.known.take(r.began, snap, err); r.err == nil {
 		q.noteNews(before)
+		q.followCounts(q.known.snap)
 		if remarks := q.known.snap.Remarks(q.scaler.Stack.ConfigFile()); !slices.Equal(remarks, q.known.remarks) {
 			q.known.remarks = remarks
 			news = append(news, scale.Remarked{Remarks: remarks})

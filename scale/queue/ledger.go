@@ -26,35 +26,59 @@ type ledger struct {
 	last time.Time
 }
 
-// ending is a done operation; at is how many had ended before it.
+// ending is a done operation; at is how many had ended before it, and entry is what it was while it was open.
 type ending struct {
-	op Operation
-	at int
+	op    Operation
+	at    int
+	entry *entry
 }
 
-// newLedger makes a ledger of the operations that a journal has as not done. Those over which a process died wait
-// again. The clock may have been set back since: nothing shall wait for longer than it was meant to.
-func newLedger(operations []Operation, now time.Time) ledger {
-	l := ledger{unsaved: map[string]ending{}}
-	for _, op := range operations {
-		if ahead := op.AcceptedAt.Sub(now); ahead > 0 {
-			op.AcceptedAt = op.AcceptedAt.Add(-ahead)
-			if !op.NotBefore.IsZero() {
-				op.NotBefore = op.NotBefore.Add(-ahead)
-			}
+// waitingAgain is an operation that is not done as one that waits, whoever was at it. The clock may have been set back
+// since it was accepted: nothing shall wait for longer than it was meant to.
+func waitingAgain(op Operation, now time.Time) Operation {
+	if ahead := op.AcceptedAt.Sub(now); ahead > 0 {
+		op.AcceptedAt = op.AcceptedAt.Add(-ahead)
+		if !op.NotBefore.IsZero() {
+			op.NotBefore = op.NotBefore.Add(-ahead)
 		}
-		if op.State == Running {
-			op.State = Accepted
-			if !op.NotBefore.IsZero() {
-				op.State = Deferred
-			}
-		}
-		e := newEntry(op)
-		e.durable = true
-		l.open = append(l.open, e)
-		l.last = scale.Later(l.last, op.AcceptedAt)
 	}
-	return l
+	if op.State == Running {
+		op.State = Accepted
+		if !op.NotBefore.IsZero() {
+			op.State = Deferred
+		}
+	}
+	return op
+}
+
+// merge takes in what a journal has as open. It returns the ids of those that it does not have as open, although they are
+// here.
+func (l *ledger) merge(operations []Operation, now time.Time) (missing []string) {
+	isOpen := map[string]bool{}
+	for _, op := range operations {
+		isOpen[op.ID] = true
+		l.put(op, now)
+	}
+	for _, e := range l.open {
+		if e.durable && !isOpen[e.op.ID] && e.op.State != Done {
+			missing = append(missing, e.op.ID)
+		}
+	}
+	return missing
+}
+
+// put takes in an operation that the journal has as open.
+func (l *ledger) put(op Operation, now time.Time) *entry {
+	op = waitingAgain(op, now)
+	l.last = scale.Later(l.last, op.AcceptedAt)
+	e := l.find(op.ID)
+	if e == nil {
+		e = newEntry(op)
+		at, _ := slices.BinarySearchFunc(l.open, op.ID, func(e *entry, id string) int { return cmp.Compare(e.op.ID, id) })
+		l.open = slices.Insert(l.open, at, e)
+	}
+	e.op, e.durable, e.begun = op, true, op.Update
+	return e
 }
 
 // nextID makes the id of an operation. Ids sort as the operations were accepted, even at one moment or after the clock
@@ -62,6 +86,36 @@ func newLedger(operations []Operation, now time.Time) ledger {
 func (l *ledger) nextID(now time.Time) string {
 	l.last = scale.Later(now, l.last.Add(time.Microsecond))
 	return newOperationID(l.last)
+}
+
+// begunBy are, for each of the operations, the update that the journal has it begun by, as far as is known.
+func (l *ledger) begunBy(operations []Operation) []string {
+	open := map[string]*entry{}
+	for _, e := range l.open {
+		open[e.op.ID] = e
+	}
+	out := make([]string, len(operations))
+	for i, op := range operations {
+		if e := open[op.ID]; e != nil {
+			out[i] = e.begun
+		} else if end, ok := l.unsaved[op.ID]; ok {
+			out[i] = end.entry.begun
+		}
+	}
+	return out
+}
+
+// begun notes which updates the journal has operations begun by.
+func (l *ledger) begun(operations []Operation) {
+	by := map[string]string{}
+	for _, op := range operations {
+		by[op.ID] = op.Update
+	}
+	for _, e := range l.open {
+		if update, ok := by[e.op.ID]; ok {
+			e.begun = update
+		}
+	}
 }
 
 // find is the open operation with an id, or nil.
@@ -110,7 +164,7 @@ func (l *ledger) drop(entries ...*entry) {
 func (l *ledger) retire(entries []*entry) {
 	l.drop(entries...)
 	for _, e := range entries {
-		l.unsaved[e.op.ID] = ending{op: e.op, at: l.ended}
+		l.unsaved[e.op.ID] = ending{op: e.op, at: l.ended, entry: e}
 		l.ended++
 	}
 }

@@ -13,7 +13,7 @@ import (
 // The journal takes many operations in parts: a crash in between must not leave an end on disk without one that came
 // before it.
 func TestEndsReachTheJournalInTheirOrder(t *testing.T) {
-	l := newLedger(nil, scaletest.Noon)
+	l := ledger{unsaved: map[string]ending{}}
 	const many = 100
 	for i := range many {
 		id := fmt.Sprint(many - i) // ids tell when they were accepted, and not when they ended
@@ -27,7 +27,8 @@ func TestEndsReachTheJournalInTheirOrder(t *testing.T) {
 }
 
 func TestIDsSortAsOperationsWereAccepted(t *testing.T) {
-	l := newLedger([]Operation{{ID: "a", State: Accepted, AcceptedAt: scaletest.Noon}}, scaletest.Noon)
+	l := ledger{unsaved: map[string]ending{}}
+	l.merge([]Operation{{ID: "a", State: Accepted, AcceptedAt: scaletest.Noon}}, scaletest.Noon)
 	before := newOperationID(scaletest.Noon)
 	for _, now := range []time.Time{scaletest.Noon, scaletest.Noon, scaletest.Noon.Add(-time.Hour), scaletest.Noon.Add(time.Hour)} {
 		id := l.nextID(now)
@@ -50,7 +51,8 @@ func TestLedgerOfAJournal(t *testing.T) {
 		{"none waits for longer because the clock was set back", Operation{State: Deferred, AcceptedAt: later, NotBefore: later.Add(time.Second)},
 			Operation{State: Deferred, AcceptedAt: scaletest.Noon, NotBefore: scaletest.Noon.Add(time.Second)}},
 	} {
-		l := newLedger([]Operation{c.op}, scaletest.Noon)
+		l := ledger{unsaved: map[string]ending{}}
+		l.merge([]Operation{c.op}, scaletest.Noon)
 		if diff := cmp.Diff([]Operation{c.want}, l.operations()); diff != "" {
 			t.Errorf("%s:\n%s", c.name, diff)
 		}
@@ -58,7 +60,8 @@ func TestLedgerOfAJournal(t *testing.T) {
 }
 
 func TestAnOperationIsInOnePlace(t *testing.T) {
-	l := newLedger([]Operation{{ID: "a", State: Accepted}, {ID: "b", State: Accepted}}, scaletest.Noon)
+	l := ledger{unsaved: map[string]ending{}}
+	l.merge([]Operation{{ID: "a", State: Accepted}, {ID: "b", State: Accepted}}, scaletest.Noon)
 	a := l.find("a")
 	a.op.State = Done
 	if ops := l.doneUnsaved(""); len(ops) != 1 || len(l.operations()) != 1 || !l.waits(Accepted) {

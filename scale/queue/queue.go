@@ -33,6 +33,8 @@ type Queue struct {
 	// reaching lets one at a time read the history beyond what is known, so that this never takes all turns, and saving
 	// one change to the journal.
 	reaching, saving turn
+	// hearing lets one at a time take in what other members of the team have done.
+	hearing turn
 	// work holds what requests have under way: see [Queue.Occupy].
 	work chan struct{}
 	// wake tells Run that there may be something to do.
@@ -42,6 +44,9 @@ type Queue struct {
 	// headStart and glances belong to Run: nobody else reads or writes them.
 	headStart headStart
 	glances   glances
+	shift     shift
+	// leave ends that this queue hears of others.
+	leave func()
 	// place is the one in the room for engines that Run has, or waits for; nil if it needs none. Run alone sets it.
 	place atomic.Pointer[room.Place]
 
@@ -93,6 +98,9 @@ type Options struct {
 	GiveUpAfter time.Duration
 	// MaxOpen is how many operations may be open at once. Default: 50,000.
 	MaxOpen int
+	// Team is who serves the stack together with this queue. Its members share the journal. Default: this queue serves it
+	// alone.
+	Team Team
 	// Room is where engines have their places, those of this queue and of others. Default: there is room for all.
 	Room *room.Room
 	// Unhurried says how many times longer the waits are before what nobody asks for is done again, such as reading the
@@ -139,6 +147,10 @@ type entry struct {
 	op Operation
 	// durable says that the journal has it.
 	durable bool
+	// begun is the last update that the journal has it begun by, as far as is known; taken says that another member of the
+	// team turned out to be at it, when it was to be saved that it is done.
+	begun string
+	taken bool
 	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
 	cancelling bool
 	// heldAt is when the operation was last seen to wait for the end of a hold; zero if it never was.
@@ -166,7 +178,7 @@ func New(options Options) (*Queue, error) {
 	options.GiveUpAfter = cmp.Or(options.GiveUpAfter, time.Hour)
 	options.MaxOpen = cmp.Or(options.MaxOpen, 50_000)
 	q := &Queue{
-		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1),
+		options: options, scaler: options.Scaler, reaching: make(turn, 1), saving: make(turn, 1), hearing: make(turn, 1),
 		work: make(chan struct{}, MostWork), wake: make(chan struct{}, 1),
 		worker: worker{busy: map[string]time.Time{}}, projections: map[string]scale.Projection{}, asks: asks{}, wishes: map[string]wish{},
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
@@ -180,11 +192,15 @@ func New(options Options) (*Queue, error) {
 	}
 	q.glances.stack, _ = q.scaler.Stack.(glanced)
 	q.lifetime, q.endLifetime = context.WithCancel(context.Background())
-	open, err := q.journal.Open()
-	if err != nil {
+	q.ledger = ledger{unsaved: map[string]ending{}}
+	var err error
+	if q.leave, err = q.joinTeam(); err != nil {
 		return nil, err
 	}
-	q.ledger = newLedger(open, q.now())
+	if err := q.reopenLedger(); err != nil {
+		q.leave()
+		return nil, err
+	}
 	return q, nil
 }
 

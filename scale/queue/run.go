@@ -17,12 +17,15 @@ import (
 // is not done stays in the journal. It may be called once. If an update of an earlier process may have carried out an
 // operation, the history tells.
 func (q *Queue) Run(ctx context.Context) {
+	defer q.leaveTeam()
 	defer q.Close()
 	defer q.leavePlace()
-	q.mu.Lock()
-	left := q.closePointless(nil)
-	q.mu.Unlock()
-	q.retireDone(left...)
+	if q.isOnDuty() {
+		q.mu.Lock()
+		left := q.closePointless(nil)
+		q.mu.Unlock()
+		q.retireDone(left...)
+	}
 	q.mu.Lock()
 	if q.lifetime.Err() == nil {
 		q.background.Go(func() { q.keepProbing(q.lifetime) })
@@ -32,22 +35,30 @@ func (q *Queue) Run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		_ = q.lookAtHolds() // what cannot be decided because of that says so
-		waitsFor := q.ensurePlace()
-		if waitsFor == nil && q.changeStack(ctx) {
-			q.leavePlace()          // others have their turn before the next batch
-			q.glances.look(q.now()) // it sees our own update, which is read anyway
-			continue
+		q.changeShift(ctx)
+		onDuty := q.isOnDuty()
+		var waitsFor <-chan struct{}
+		if onDuty {
+			waitsFor = q.ensurePlace()
+			if waitsFor == nil && q.changeStack(ctx) {
+				q.leavePlace()          // others have their turn before the next batch
+				q.glances.look(q.now()) // it sees our own update, which is read anyway
+				continue
+			}
+			if waitsFor == nil {
+				q.makeHeadStart(ctx, q.listGathering())
+				waitsFor = q.headStart.reading.UnderWay()
+			}
 		}
-		if waitsFor == nil {
-			q.makeHeadStart(ctx, q.listGathering())
-			waitsFor = q.headStart.reading.UnderWay()
-		}
-		q.maintain()
-		timer.Reset(q.idleTime(waitsFor != nil))
+		q.maintain(onDuty)
+		timer.Reset(q.idleTime(onDuty, waitsFor != nil))
+		lost, yield := q.shift.changes()
 		select {
 		case <-timer.C:
 		case <-q.wake:
 		case <-waitsFor:
+		case <-lost:
+		case <-yield:
 		case <-ctx.Done():
 		}
 	}
@@ -55,6 +66,7 @@ func (q *Queue) Run(ctx context.Context) {
 
 // changeStack carries out what is due, or settles what is to be settled. It says whether there was anything.
 func (q *Queue) changeStack(ctx context.Context) bool {
+	q.closeCleared()
 	if batch := q.takeDue(); len(batch) > 0 {
 		q.carryOut(ctx, batch)
 		return true
@@ -113,6 +125,7 @@ func (q *Queue) Close() {
 	q.saveChanges()
 	q.mu.Lock() // no reading begins after this one
 	q.endLifetime()
+	q.leave()
 	q.known.foreseen = false // no reading follows that could prove it
 	q.mu.Unlock()
 	q.background.Wait()
@@ -200,8 +213,9 @@ func (e *entry) due() (at time.Time, ok bool) {
 	return at, false
 }
 
-// maintain does what there is time for when there is nothing to carry out.
-func (q *Queue) maintain() {
+// maintain does what there is time for when there is nothing to carry out. What concerns all of a team is done by who is on
+// duty.
+func (q *Queue) maintain(onDuty bool) {
 	now := q.now()
 	news := false
 	if at, ok := q.nextGlance(); !ok || !at.After(now) {
@@ -212,8 +226,10 @@ func (q *Queue) maintain() {
 		q.chores.pollAt = now.Add(q.unhurried(q.options.Poll))
 		q.startReadFor(now, true)
 	}
-	q.proveWhenIdle(now)
-	prune, save := !q.chores.pruneAt.After(now), len(q.ledger.unsaved) > 0 && !q.chores.saveAt.After(now)
+	if onDuty {
+		q.proveWhenIdle(now)
+	}
+	prune, save := onDuty && !q.chores.pruneAt.After(now), len(q.ledger.unsaved) > 0 && !q.chores.saveAt.After(now)
 	if prune {
 		q.chores.pruneAt = now.Add(pruneEvery)
 	}
@@ -221,7 +237,9 @@ func (q *Queue) maintain() {
 	if save {
 		q.saveChanges()
 	}
-	q.askForLevels(now)
+	if onDuty {
+		q.askForLevels(now)
+	}
 	if prune {
 		if err := q.journal.Prune(now); err != nil {
 			q.tell(JournalFailed{Err: err})
@@ -230,13 +248,16 @@ func (q *Queue) maintain() {
 }
 
 // idleTime is how long there is nothing to do. With waits set, what changes the stack does not count: it is done once the
-// stack has been read for it, or once there is room for an engine.
-func (q *Queue) idleTime(waits bool) time.Duration {
+// stack has been read for it, or once there is room for an engine. Nor does it count for who is not on duty.
+func (q *Queue) idleTime(onDuty, waits bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	next := q.chores.pollAt
-	if q.chores.pruneAt.Before(next) {
+	next, waits := q.chores.pollAt, waits || !onDuty
+	if onDuty && q.chores.pruneAt.Before(next) {
 		next = q.chores.pruneAt
+	}
+	if q.shift.lease != nil && !onDuty && q.shift.retryAt.Before(next) {
+		next = q.shift.retryAt
 	}
 	if len(q.ledger.unsaved) > 0 && q.chores.saveAt.Before(next) {
 		next = q.chores.saveAt
@@ -247,16 +268,16 @@ func (q *Queue) idleTime(waits bool) time.Duration {
 	if q.knowsUnsettled() && q.settling.at.Before(next) && !waits {
 		next = q.settling.at
 	}
-	if soon := q.now().Add(holdCheck); q.waitsForHold() && soon.Before(next) {
+	if soon := q.now().Add(holdCheck); onDuty && q.waitsForHold() && soon.Before(next) {
 		next = soon
 	}
-	if !q.proofs.proving && q.isIdle() && q.proofs.proveAt.Before(next) {
+	if onDuty && !q.proofs.proving && q.isIdle() && q.proofs.proveAt.Before(next) {
 		next = q.proofs.proveAt
 	}
 	if at, ok := q.nextGlance(); ok && at.Before(next) {
 		next = at
 	}
-	if at, ok := q.nextBoundary(q.now()); ok && at.Before(next) {
+	if at, ok := q.nextBoundary(q.now()); ok && onDuty && at.Before(next) {
 		next = at
 	}
 	return max(next.Sub(q.now()), 0)
@@ -329,6 +350,7 @@ func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable
 func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 	q.makeHeadStart(ctx, group)
 	b := &batch{entries: group, id: cmp.Or(q.headStart.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
+	b.stillOurs = func() error { return q.ensureOurs(b) }
 	q.mu.Lock()
 	for _, e := range group {
 		e.op.StartedAt = q.now()
@@ -336,7 +358,11 @@ func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 		b.operations, b.intents = append(b.operations, e.op), append(b.intents, e.op.Intent)
 	}
 	q.mu.Unlock()
-	if err := q.writeBatch(b.operations); err != nil {
+	if err := q.writeBatch(b); scale.IsA[*TakenError](err) {
+		q.forgetUpdate(b)
+		q.giveAway(b)
+		return nil
+	} else if err != nil {
 		q.tell(JournalFailed{Err: err})
 		q.forgetUpdate(b)
 		q.postpone(group, err)
@@ -355,7 +381,7 @@ func (q *Queue) forgetUpdate(b *batch) {
 	}
 }
 
-func (q *Queue) writeBatch(ops []Operation) error {
+func (q *Queue) writeBatch(b *batch) error {
 	defer q.saving.take()()
-	return q.journal.Update(ops)
+	return q.write(b.operations)
 }

@@ -35,8 +35,16 @@ func (q *Queue) retireDoneSoon(entries ...*entry) {
 // announceDone tells those who wait that operations are done.
 func (q *Queue) announceDone(entries []*entry) {
 	for _, e := range entries {
-		close(e.done)
-		q.tell(Changed{e.op}) // nothing changes it any more
+		q.mu.Lock()
+		taken, op := e.taken, e.op
+		e.taken = false
+		if !taken {
+			close(e.done)
+		}
+		q.mu.Unlock()
+		if !taken {
+			q.tell(Changed{op})
+		}
 	}
 }
 
@@ -58,11 +66,8 @@ func (q *Queue) saveChanges(entries ...*entry) {
 	if len(ops) == 0 {
 		return
 	}
-	err := q.journal.Update(ops)
+	_, err := q.writeUntaken(ops)
 	q.mu.Lock()
-	if err == nil {
-		q.ledger.saved(ops)
-	}
 	q.chores.saveAt = q.now().Add(q.options.MaxRetryDelay)
 	q.mu.Unlock()
 	if err != nil {

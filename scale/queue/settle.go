@@ -71,6 +71,7 @@ func (q *Queue) settlePools(ctx context.Context) {
 	q.settling.err = err
 	upcoming := q.nextSettlements()
 	q.mu.Unlock()
+	q.tellOfLock(err)
 	if len(upcoming) > 0 {
 		q.tell(Announced{Upcoming: upcoming})
 	}

@@ -149,18 +149,19 @@ func (q *Queue) Operation(id string) (Operation, error) {
 // Wait waits until the operation is done, and returns it. If ctx ends before that, it returns the operation as it
 // stands then, with the error of ctx. Other errors are those of [Queue.Operation].
 func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
-	op, done, err := q.lookUp(id)
-	if err != nil || done == nil {
-		return op, err
-	}
-	select {
-	case <-done:
-		return q.Operation(id)
-	case <-ctx.Done():
-		if op, err = q.Operation(id); err != nil {
+	for {
+		op, done, err := q.lookUp(id)
+		if err != nil || done == nil {
 			return op, err
 		}
-		return op, ctx.Err()
+		select {
+		case <-done: // or another member of a team turned out to be at it
+		case <-ctx.Done():
+			if op, err = q.Operation(id); err != nil {
+				return op, err
+			}
+			return op, ctx.Err()
+		}
 	}
 }
 

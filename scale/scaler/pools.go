@@ -44,6 +44,13 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Standing, scale.Program, er
 	return standings, snap.Program, nil
 }
 
+// FollowCounts puts drift in the configuration file right, as far as a snapshot shows any, unless somebody else is at work
+// in the directory.
+func (s *Scaler) FollowCounts(ctx context.Context, snap *scale.Snapshot) error {
+	_, _, err := s.fixDriftIfFree(ctx, snap)
+	return err
+}
+
 // fixDriftIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
 // itself.
 func (s *Scaler) fixDriftIfFree(ctx context.Context, snap *scale.Snapshot) (found, restored []scale.Drift, err error) {

@@ -71,6 +71,15 @@ func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe s
 	observe(scale.LockRemoved{Holders: locked.Holders})
 }
 
+// RemoveDeadLock removes the stack's locks if engines of ours that have died, on this machine, have left all of them
+// behind. It does nothing while somebody is at work in the directory.
+func (s *Stack) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe) {
+	if unlock, ok, err := s.TryLock(); err == nil && ok {
+		defer unlock()
+		s.unlock(ctx, &scale.LockedError{Stack: s.Name(), Holders: holders}, observe)
+	}
+}
+
 // unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil if
 // there is none. Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it
 // cannot read.

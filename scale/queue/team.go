@@ -1,0 +1,548 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Team is what a queue needs to serve its stack together with others, which share its journal: each of them accepts, and
+// one at a time works on the stack, which is to carry out what is accepted and to close what has become pointless.
+// scale/cluster implements it. It is safe for concurrent use.
+type Team interface {
+	// Acquire waits until this queue is to work on the stack. The error is that of ctx, or that the team is at its end.
+	Acquire(ctx context.Context) (Lease, error)
+	// Follow calls each with every operation that others have added or changed, in their order, one at a time. It begins
+	// with what comes after it returns, and may tell the same twice. After stop each is not called any more, but for a call
+	// that is under way.
+	Follow(each func(Operation)) (stop func())
+	// Replace replaces operations in the journal. begun has, for each, the update that the journal is thought to have it
+	// begun by: its [Operation.Update]. If it is another one, or if the operation is done, somebody else is at it. Then the
+	// error is a [*TakenError], and nothing is replaced, or those alone that stand before it. Else it is a [*JournalError].
+	// What is there already as it is to be is not written again.
+	Replace(operations []Operation, begun []string) error
+	// Serve answers what others ask of whoever works on the stack, until stop is called.
+	Serve(answer func(question []byte) []byte) (stop func(), err error)
+	// Ask asks whoever works on the stack. The error is a [*scale.UnavailableError] if nobody answers.
+	Ask(ctx context.Context, question []byte) (answer []byte, err error)
+	// Tell tells all members, this one too, something that nobody need hear. Listen calls each with it, until stop is called.
+	Tell(text []byte) error
+	Listen(each func(text []byte)) (stop func(), err error)
+	// Worker is the name of whoever works on the stack, as far as is known; empty if nobody does.
+	Worker() string
+}
+
+// Lease says that this queue works on the stack. It is no fence: that is the engine's own lock, under which it is looked
+// whether somebody else was faster.
+type Lease interface {
+	// Lost is closed once somebody else may work on the stack. What runs is finished, and nothing else is begun.
+	Lost() <-chan struct{}
+	// Yield is closed when another one had better work on the stack. There is no hurry.
+	Yield() <-chan struct{}
+	// Release gives the lease back. It may be called again, and after the lease was lost.
+	Release()
+}
+
+// TakenError says which operations were not replaced, because somebody else has begun or ended them.
+type TakenError struct{ IDs []string }
+
+func (e *TakenError) Error() string {
+	return "somebody else has begun or ended operations meanwhile: " + strings.Join(e.IDs, ", ")
+}
+
+// shift is this queue's part in its team. Run alone reads and writes it, but for onDuty.
+type shift struct {
+	// lease is nil while others work on the stack.
+	lease Lease
+	// acquired brings the next lease.
+	acquired chan Lease
+	// stopServing ends the answers to what others ask.
+	stopServing func()
+	// retryAt is when it is tried again to take over, if that failed.
+	retryAt time.Time
+	// onDuty says that this queue works on the stack: it is in no team, or has the lease and knows all that is open. The
+	// queue's mu guards it.
+	onDuty bool
+	// behind says that others have scaled, so that the configuration file here may have old counts. The queue's mu guards
+	// it.
+	behind bool
+}
+
+// isOnDuty says whether this queue works on the stack.
+func (q *Queue) isOnDuty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.shift.onDuty
+}
+
+// joinTeam begins to learn what others do. What is open is read afterwards.
+func (q *Queue) joinTeam() (leave func(), err error) {
+	if q.options.Team == nil {
+		q.shift.onDuty = true
+		return func() {}, nil
+	}
+	forgo, err := q.options.Team.Listen(q.hearTold)
+	if err != nil {
+		return nil, err
+	}
+	stop := q.options.Team.Follow(q.hear)
+	return func() { stop(); forgo() }, nil
+}
+
+// changeShift takes over if this queue is to work on the stack, and leaves that to others if they are to. Run alone calls
+// it, with nothing under way.
+func (q *Queue) changeShift(ctx context.Context) {
+	s := &q.shift
+	switch {
+	case q.options.Team == nil:
+	case s.lease != nil && (isClosed(s.lease.Lost()) || isClosed(s.lease.Yield())):
+		q.leaveDuty()
+	case s.lease != nil:
+		if !q.isOnDuty() && !s.retryAt.After(q.now()) {
+			q.takeOver()
+		}
+	case s.acquired == nil:
+		s.acquired = make(chan Lease, 1)
+		acquired := s.acquired
+		q.background.Go(func() {
+			if lease, err := q.options.Team.Acquire(ctx); err == nil {
+				acquired <- lease
+				q.wakeUp()
+			}
+		})
+	default:
+		select {
+		case s.lease = <-s.acquired:
+			s.acquired = nil
+			q.takeOver()
+		default:
+		}
+	}
+}
+
+// changes are closed when changeShift has something to do.
+func (s *shift) changes() (lost, yield <-chan struct{}) {
+	if s.lease == nil {
+		return nil, nil
+	}
+	return s.lease.Lost(), s.lease.Yield()
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// takeOver makes this queue the one that works on the stack, once it knows all that is open and answers others.
+func (q *Queue) takeOver() {
+	s := &q.shift
+	err := q.reopenLedger()
+	if err == nil {
+		s.stopServing, err = q.options.Team.Serve(q.answerOthers)
+	}
+	if err != nil {
+		s.retryAt = q.now().Add(q.options.RetryDelay)
+		q.tell(JournalFailed{Err: err})
+		return
+	}
+	q.mu.Lock()
+	s.onDuty, s.behind = true, true
+	q.worker = worker{busy: map[string]time.Time{}}
+	clear(q.projections)
+	q.known.outdated, q.known.foreseen = true, false // whoever worked on it has left it in a state that was not seen here
+	q.chores.pollAt, q.chores.pruneAt = time.Time{}, q.now().Add(pruneEvery)
+	left := q.closePointless(nil)
+	q.mu.Unlock()
+	q.retireDone(left...)
+	q.tell(DutyChanged{OnDuty: true})
+}
+
+// leaveDuty leaves the stack to others.
+func (q *Queue) leaveDuty() {
+	s := &q.shift
+	q.dropHeadStart()
+	q.leavePlace()
+	q.saveChanges()
+	q.mu.Lock()
+	was := s.onDuty
+	s.onDuty = q.options.Team == nil
+	clear(q.projections)
+	q.mu.Unlock()
+	if s.stopServing != nil {
+		s.stopServing()
+		s.stopServing = nil
+	}
+	if s.lease != nil {
+		s.lease.Release()
+		s.lease = nil
+	}
+	if was && q.options.Team != nil {
+		q.tell(DutyChanged{})
+	}
+}
+
+// leaveTeam ends this queue's part: Run calls it at its end, when nobody waits for a lease any more.
+func (q *Queue) leaveTeam() {
+	if q.options.Team == nil {
+		return
+	}
+	q.leaveDuty()
+	if q.shift.acquired == nil {
+		return
+	}
+	select {
+	case lease := <-q.shift.acquired: // at the last moment
+		lease.Release()
+	default:
+	}
+}
+
+// reopenLedger takes what the journal has as open for what is open. What others tell meanwhile comes after it.
+func (q *Queue) reopenLedger() error {
+	defer q.hearing.take()()
+	open, err := q.journal.Open()
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	missing := q.ledger.merge(open, q.now())
+	q.mu.Unlock()
+	for _, id := range missing {
+		op, err := q.journal.Get(id)
+		if err != nil && !scale.IsA[*UnknownOperationError](err) {
+			return err
+		}
+		if err == nil {
+			q.takeIn(op)
+		}
+	}
+	return nil
+}
+
+// hear takes in what another member of the team has done. It may take its time.
+func (q *Queue) hear(op Operation) {
+	giveBack := q.hearing.take()
+	isNew := q.takeIn(op)
+	giveBack()
+	q.mu.Lock()
+	var left []*entry
+	if isNew && q.shift.onDuty {
+		var cleared []scale.Intent
+		if op.Intent.Signal != nil && op.Intent.Signal.Cleared {
+			cleared = []scale.Intent{op.Intent}
+		}
+		left = q.closePointless(cleared)
+	}
+	q.mu.Unlock()
+	q.retireDone(left...)
+	q.tell(Heard{op})
+	q.wakeUp()
+}
+
+// takeIn takes in how an operation of another member stands, and says whether it was not known.
+func (q *Queue) takeIn(op Operation) (isNew bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.ledger.find(op.ID)
+	_, ended := q.ledger.unsaved[op.ID]
+	switch {
+	case ended, e != nil && (e.cancelling || q.shift.onDuty && e.op.State == Running): // that is ours to say
+		return false
+	case op.State == Done && e != nil:
+		e.op = op
+		q.ledger.drop(e)
+		q.ledger.ended++
+		close(e.done)
+	case op.State == Done:
+	default:
+		isNew = e == nil
+		if e = q.ledger.put(op, q.now()); !q.shift.onDuty {
+			e.op.State = op.State // whoever works on the stack is at it
+		}
+	}
+	clear(q.projections)
+	if op.State == Done && op.Update != "" && !q.shift.onDuty {
+		q.known.updates++ // a reading that is under way may not have it
+		q.known.outdated, q.known.foreseen = true, false
+		q.chores.pollAt, q.shift.behind = time.Time{}, true
+	}
+	return isNew
+}
+
+// write brings operations to the journal as they are now. In a team that is done only with those that nobody else has begun
+// meanwhile: the error may be a [*TakenError]. q.saving must be held.
+func (q *Queue) write(operations []Operation) error {
+	if q.options.Team == nil {
+		if err := q.journal.Update(operations); err != nil {
+			return err
+		}
+	} else {
+		q.mu.Lock()
+		begun := q.ledger.begunBy(operations)
+		q.mu.Unlock()
+		err := q.options.Team.Replace(operations, begun)
+		if scale.IsA[*TakenError](err) {
+			return err
+		}
+		q.noteWrite(err)
+		if err != nil {
+			return err
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ledger.saved(operations)
+	if q.options.Team != nil {
+		q.ledger.begun(operations)
+	}
+	return nil
+}
+
+// writeUntaken is write for all that nobody else has begun. What others are at is theirs from now on: taken are its ids.
+func (q *Queue) writeUntaken(operations []Operation) (taken []string, err error) {
+	for len(operations) > 0 {
+		err := q.write(operations)
+		others, ok := errors.AsType[*TakenError](err)
+		if !ok {
+			return taken, err
+		}
+		for _, id := range others.IDs {
+			if err := q.takeBack(id); err != nil {
+				return taken, err
+			}
+		}
+		taken = append(taken, others.IDs...)
+		operations = slices.DeleteFunc(slices.Clone(operations), func(op Operation) bool { return slices.Contains(others.IDs, op.ID) })
+	}
+	return taken, nil
+}
+
+// takeBack takes in how an operation stands that somebody else is at, in place of what it was to be.
+func (q *Queue) takeBack(id string) error {
+	op, err := q.journal.Get(id)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	clear(q.projections)
+	e := q.ledger.find(id)
+	if end, ok := q.ledger.unsaved[id]; ok {
+		delete(q.ledger.unsaved, id)
+		e = end.entry
+		e.taken = true
+		if op.State != Done {
+			if isClosed(e.done) {
+				e.done = make(chan struct{})
+			}
+			q.ledger.open = append(q.ledger.open, e)
+		}
+	}
+	switch {
+	case e == nil:
+	case op.State == Done:
+		e.op = op
+		q.ledger.drop(e)
+		if !isClosed(e.done) {
+			close(e.done)
+		}
+	default:
+		q.ledger.put(op, q.now())
+	}
+	return nil
+}
+
+// ensureOurs makes sure that nobody else has begun a batch that is under way. Whoever was stopped for a while may find that
+// somebody has taken over.
+func (q *Queue) ensureOurs(b *batch) error {
+	if q.options.Team == nil {
+		return nil
+	}
+	defer q.saving.take()()
+	return q.write(b.operations)
+}
+
+// giveAway leaves operations to somebody else who has begun them.
+func (q *Queue) giveAway(b *batch) {
+	q.mu.Lock()
+	q.freePools(b.entries)
+	for _, e := range b.entries {
+		e.op.State = e.prior
+	}
+	q.mu.Unlock()
+	if err := q.reopenLedger(); err != nil {
+		q.tell(JournalFailed{Err: err})
+		q.mu.Lock()
+		q.worker.retryAt = q.now().Add(q.retryDelay(err))
+		q.mu.Unlock()
+	}
+}
+
+// followCounts has the configuration file here follow what others have scaled, once a reading shows that. q.mu must be held.
+func (q *Queue) followCounts(snap *scale.Snapshot) {
+	if !q.shift.behind || q.lifetime.Err() != nil {
+		return
+	}
+	q.shift.behind = false
+	q.background.Go(func() {
+		if err := q.scaler.FollowCounts(q.lifetime, snap); err != nil && q.lifetime.Err() == nil {
+			q.mu.Lock()
+			q.shift.behind = true // the next reading tries again
+			q.mu.Unlock()
+		}
+	})
+}
+
+// closeCleared closes what waits although the alert behind it has cleared, as another member of the team has heard.
+func (q *Queue) closeCleared() {
+	if q.options.Team == nil {
+		return
+	}
+	q.mu.Lock()
+	var waiting []*entry
+	for _, e := range q.ledger.open {
+		if at, ok := q.dueAt(e); ok && e.op.State == Deferred && e.op.Intent.Signal != nil && !e.op.Intent.Signal.Cleared && !at.After(q.now()) {
+			waiting = append(waiting, e)
+		}
+	}
+	q.mu.Unlock()
+	var over []*entry
+	for _, e := range waiting {
+		if why, err := q.overtakenBy(e.op.Intent); err == nil && why != "" {
+			over = append(over, e)
+		}
+	}
+	if len(over) == 0 {
+		return
+	}
+	q.mu.Lock()
+	over = slices.DeleteFunc(over, func(e *entry) bool { return e.op.State != Deferred || e.cancelling })
+	for _, e := range over {
+		e.close(q.now(), FinalCancelled, "the alert has cleared")
+	}
+	q.mu.Unlock()
+	q.retireDone(over...)
+}
+
+// told is what the members of a team tell each other. Fields are added, never renamed.
+type told struct {
+	// Locked are who holds the stack's lock.
+	Locked []scale.LockHolder `json:"locked,omitempty"`
+}
+
+// unlocker is a stack whose lock can be removed if an engine of ours has left it behind here when it died.
+type unlocker interface {
+	RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe)
+}
+
+// tellOfLock tells the team who holds the lock that is in the way. If it is a dead engine's, only the machine on which that
+// died can know so.
+func (q *Queue) tellOfLock(err error) {
+	locked, ok := errors.AsType[*scale.LockedError](err)
+	if !ok || q.options.Team == nil || locked.Removed || len(locked.Holders) == 0 {
+		return
+	}
+	if text, err := json.Marshal(told{Locked: locked.Holders}); err == nil {
+		_ = q.options.Team.Tell(text) // it is told again at the next try
+	}
+}
+
+// hearTold takes in what a member of the team tells all.
+func (q *Queue) hearTold(text []byte) {
+	var t told
+	stack, ok := q.scaler.Stack.(unlocker)
+	if !ok || json.Unmarshal(text, &t) != nil || len(t.Locked) == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.lifetime.Err() == nil {
+		q.background.Go(func() {
+			stack.RemoveDeadLock(q.lifetime, t.Locked, func(e scale.Event) { q.tell(e) })
+		})
+	}
+}
+
+// question is what others may ask of whoever works on the stack. Fields are added, never renamed.
+type question struct {
+	// Cancel is the id of an operation to cancel.
+	Cancel string `json:"cancel,omitempty"`
+}
+
+// reply is the answer. Fields are added, never renamed.
+type reply struct {
+	Operation *Operation `json:"operation,omitempty"`
+	// Refused says why it is not cancelled, Unknown that there is no such operation, and Failed what went wrong.
+	Refused string `json:"refused,omitempty"`
+	Unknown bool   `json:"unknown,omitempty"`
+	Failed  string `json:"failed,omitempty"`
+}
+
+// answerOthers answers what another member of the team asks.
+func (q *Queue) answerOthers(text []byte) []byte {
+	var asked question
+	var r reply
+	if err := json.Unmarshal(text, &asked); err != nil || asked.Cancel == "" {
+		r.Failed = "the question is not understood: the replicas may have different versions"
+	} else {
+		op, err := q.cancelHere(asked.Cancel)
+		refused, isRefused := errors.AsType[*NotCancelledError](err)
+		switch {
+		case isRefused:
+			r.Refused, r.Operation = refused.Reason, &refused.Operation
+		case scale.IsA[*UnknownOperationError](err):
+			r.Unknown = true
+		case err != nil:
+			r.Failed = err.Error()
+		default:
+			r.Operation = &op
+		}
+	}
+	out, err := json.Marshal(r)
+	if err != nil {
+		out, _ = json.Marshal(reply{Failed: err.Error()})
+	}
+	return out
+}
+
+// askTimeout is how long another member of the team may take to answer.
+const askTimeout = 10 * time.Second
+
+// cancelElsewhere has an operation cancelled by whoever works on the stack.
+func (q *Queue) cancelElsewhere(id string) (Operation, error) {
+	ctx, cancel := context.WithTimeout(q.lifetime, askTimeout)
+	defer cancel()
+	text, err := json.Marshal(question{Cancel: id})
+	if err != nil {
+		return Operation{}, err
+	}
+	answer, err := q.options.Team.Ask(ctx, text)
+	if err != nil {
+		return Operation{}, err
+	}
+	var r reply
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return Operation{}, &JournalError{Err: err}
+	}
+	switch {
+	case r.Unknown:
+		return Operation{}, &UnknownOperationError{ID: id}
+	case r.Failed != "":
+		return Operation{}, &JournalError{Err: errors.New(r.Failed)}
+	case r.Operation == nil:
+		return Operation{}, &JournalError{Err: errors.New("the answer of the other replica says nothing")}
+	case r.Refused != "":
+		return *r.Operation, &NotCancelledError{Operation: *r.Operation, Reason: r.Refused}
+	}
+	q.hear(*r.Operation)
+	return *r.Operation, nil
+}
