@@ -206,8 +206,11 @@ func (q *Queue) keepAccepted(ctx context.Context, d *admission) error {
 		}
 		q.wakeUp()
 	}
-	if len(d.cleared)+len(d.deferred) == 0 || !q.isOnDuty() { // whoever works on the stack hears of it
+	if len(d.cleared)+len(d.deferred) == 0 {
 		return nil
+	}
+	if !q.isOnDuty() {
+		return q.tellCleared(d.cleared)
 	}
 	q.mu.Lock()
 	left := q.closePointless(d.cleared)

@@ -476,6 +476,8 @@ func (q *Queue) hearTold(text []byte) {
 type question struct {
 	// Cancel is the id of an operation to cancel.
 	Cancel string `json:"cancel,omitempty"`
+	// Cleared are the ends of alerts, each as the intent of an operation.
+	Cleared []Operation `json:"cleared,omitempty"`
 }
 
 // reply is the answer. Fields are added, never renamed.
@@ -491,21 +493,20 @@ type reply struct {
 func (q *Queue) answerOthers(text []byte) []byte {
 	var asked question
 	var r reply
-	if err := json.Unmarshal(text, &asked); err != nil || asked.Cancel == "" {
-		r.Failed = "the question is not understood: the replicas may have different versions"
-	} else {
-		op, err := q.cancelHere(asked.Cancel)
-		refused, isRefused := errors.AsType[*NotCancelledError](err)
-		switch {
-		case isRefused:
-			r.Refused, r.Operation = refused.Reason, &refused.Operation
-		case scale.IsA[*UnknownOperationError](err):
-			r.Unknown = true
-		case err != nil:
-			r.Failed = err.Error()
-		default:
-			r.Operation = &op
+	switch err := json.Unmarshal(text, &asked); {
+	case err == nil && asked.Cancel != "":
+		r = q.cancelFor(asked.Cancel)
+	case err == nil && len(asked.Cleared) > 0:
+		var cleared []scale.Intent
+		for _, op := range asked.Cleared {
+			cleared = append(cleared, op.Intent)
 		}
+		q.mu.Lock()
+		left := q.closePointless(cleared)
+		q.mu.Unlock()
+		q.retireDone(left...)
+	default:
+		r.Failed = "the question is not understood: the replicas may have different versions"
 	}
 	out, err := json.Marshal(r)
 	if err != nil {
@@ -514,30 +515,80 @@ func (q *Queue) answerOthers(text []byte) []byte {
 	return out
 }
 
+// cancelFor cancels an operation for another member of the team.
+func (q *Queue) cancelFor(id string) (r reply) {
+	op, err := q.cancelHere(id)
+	refused, isRefused := errors.AsType[*NotCancelledError](err)
+	switch {
+	case isRefused:
+		r.Refused, r.Operation = refused.Reason, &refused.Operation
+	case scale.IsA[*UnknownOperationError](err):
+		r.Unknown = true
+	case err != nil:
+		r.Failed = err.Error()
+	default:
+		r.Operation = &op
+	}
+	return r
+}
+
+// ask asks whoever works on the stack.
+func (q *Queue) ask(what question) (r reply, err error) {
+	ctx, cancel := context.WithTimeout(q.lifetime, askTimeout)
+	defer cancel()
+	text, err := json.Marshal(what)
+	if err != nil {
+		return r, &JournalError{Err: err}
+	}
+	answer, err := q.options.Team.Ask(ctx, text)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return r, &JournalError{Err: err}
+	}
+	if r.Failed != "" {
+		return r, &JournalError{Err: errors.New(r.Failed)}
+	}
+	return r, nil
+}
+
+// tellCleared has what waits because of alerts that have cleared closed by whoever works on the stack.
+func (q *Queue) tellCleared(cleared []scale.Intent) error {
+	var asked question
+	remembered := true
+	q.mu.Lock()
+	for _, intent := range cleared {
+		if slices.ContainsFunc(q.ledger.open, func(e *entry) bool {
+			s := e.op.Intent.Signal
+			return e.op.State == Deferred && e.op.Intent.Pool == intent.Pool && s != nil && !s.Cleared && s.IsOfAlert(*intent.Signal)
+		}) {
+			_, ok := scale.HeardOf(intent, q.now())
+			remembered = remembered && ok
+			asked.Cleared = append(asked.Cleared, Operation{Intent: intent, State: Deferred})
+		}
+	}
+	q.mu.Unlock()
+	if len(asked.Cleared) == 0 {
+		return nil
+	}
+	if _, err := q.ask(asked); err != nil && !remembered { // else whoever works on the stack finds it in the journal
+		return err
+	}
+	return nil
+}
+
 // askTimeout is how long another member of the team may take to answer.
 const askTimeout = 10 * time.Second
 
 // cancelElsewhere has an operation cancelled by whoever works on the stack.
 func (q *Queue) cancelElsewhere(id string) (Operation, error) {
-	ctx, cancel := context.WithTimeout(q.lifetime, askTimeout)
-	defer cancel()
-	text, err := json.Marshal(question{Cancel: id})
-	if err != nil {
-		return Operation{}, err
-	}
-	answer, err := q.options.Team.Ask(ctx, text)
-	if err != nil {
-		return Operation{}, err
-	}
-	var r reply
-	if err := json.Unmarshal(answer, &r); err != nil {
-		return Operation{}, &JournalError{Err: err}
-	}
+	r, err := q.ask(question{Cancel: id})
 	switch {
+	case err != nil:
+		return Operation{}, err
 	case r.Unknown:
 		return Operation{}, &UnknownOperationError{ID: id}
-	case r.Failed != "":
-		return Operation{}, &JournalError{Err: errors.New(r.Failed)}
 	case r.Operation == nil:
 		return Operation{}, &JournalError{Err: errors.New("the answer of the other replica says nothing")}
 	case r.Refused != "":
