@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -13,6 +14,8 @@ import (
 type Holds struct {
 	journal *Journal
 	local   scale.HoldKeeper
+	// sharing says that a hold on this machine is being brought into the log.
+	sharing atomic.Bool
 }
 
 var _ scale.HoldKeeper = (*Holds)(nil)
@@ -72,8 +75,11 @@ func (h *Holds) Holds() (scale.Holds, error) {
 	if shared.err != nil {
 		return nil, failedHold("read what is held", shared.err)
 	}
-	if len(local.InForce(time.Now())) > 0 {
-		h.journal.node.background.Go(func() { _ = h.ChangeHolds(func(holds scale.Holds) scale.Holds { return holds }) })
+	if len(local.InForce(time.Now())) > 0 && h.sharing.CompareAndSwap(false, true) {
+		go func() { // if it fails, the next look tries again
+			defer h.sharing.Store(false)
+			_ = h.ChangeHolds(func(holds scale.Holds) scale.Holds { return holds })
+		}()
 	}
 	return merged(shared.holds, local), nil
 }
