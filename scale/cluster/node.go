@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -35,6 +36,8 @@ type Node struct {
 	receipts   *receipts
 	leases     *leases
 	probing    probing
+	// complete says that this replica has had its own copy of all that the others have, since it started.
+	complete atomic.Bool
 
 	lifetime   context.Context
 	end        context.CancelFunc
@@ -156,12 +159,28 @@ func (n *Node) Ready() error {
 	if !n.operations.isFresh() {
 		return &scale.UnavailableError{Problem: "the cluster cannot be used", Detail: n.explain(errNoQuorum).Error()}
 	}
+	if !n.isComplete() {
+		return &scale.UnavailableError{Problem: "this replica is not ready", Detail: "it is still copying what the others have; until it has, none of them can be spared"}
+	}
 	ctx, cancel := context.WithTimeout(n.lifetime, writeTimeout)
 	defer cancel()
 	if err := n.probe(ctx); err != nil {
 		return &scale.UnavailableError{Problem: "the cluster cannot be written", Detail: n.explain(err).Error()}
 	}
 	return nil
+}
+
+// isComplete says whether this replica has had its own copy of the log since it started. One whose disk is new counts for
+// the others' majority before it has: if another one goes then, NATS may find no leader until that is back.
+func (n *Node) isComplete() bool {
+	if n.server == nil || n.copies == 1 || n.complete.Load() {
+		return true
+	}
+	if !n.server.JetStreamIsCurrent() || !n.server.JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, n.names.operations()) {
+		return false
+	}
+	n.complete.Store(true)
+	return true
 }
 
 // WaitReady waits until the replica can accept something. If ctx ends before, the error is that of [Node.Ready].
