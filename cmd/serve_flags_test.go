@@ -24,7 +24,7 @@ func parseServe(args ...string) (serveOptions, error) {
 }
 
 func TestServeFlags(t *testing.T) {
-	preset := serveOptions{listen: "127.0.0.1:8080", poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: "auto", level: "info", fleet: fleetOptions{maxUpdates: 4, pollBudget: 120}}
+	preset := serveOptions{listen: "127.0.0.1:8080", poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: "auto", level: "info", fleet: fleetOptions{maxUpdates: 4, pollBudget: 120}, cluster: clusterOptions{name: "pulumiscale", listen: "0.0.0.0:6222"}}
 	for line, edit := range map[string]func(*serveOptions){
 		"":                              func(*serveOptions) {},
 		"--listen 0.0.0.0:9000":         func(o *serveOptions) { o.listen = "0.0.0.0:9000" },
@@ -36,6 +36,14 @@ func TestServeFlags(t *testing.T) {
 		"--fleet f.yaml --max-updates 8 --retries 2 --poll-budget 7 --sns-topic a": func(o *serveOptions) {
 			o.snsTopics = []string{"a"}
 			o.fleet = fleetOptions{file: "f.yaml", maxUpdates: 8, pollBudget: 7, given: []string{"--retries=2", "--sns-topic=a"}}
+		},
+		"--cluster-peers a:1,b:1,c:1 --cluster-listen :1 --cluster-advertise a:1 --cluster-secret-file s --cluster-dir d --cluster-name n --cluster-replica a --cluster-cert c --cluster-key k --cluster-ca ca": func(o *serveOptions) {
+			o.cluster = clusterOptions{
+				name: "n", replica: "a", dir: "d", peers: []string{"a:1", "b:1", "c:1"}, listen: ":1", advertise: "a:1", secretFile: "s", cert: "c", key: "k", ca: "ca",
+			}
+		},
+		"--nats nats://n --nats-credentials c --cluster-dir d": func(o *serveOptions) {
+			o.cluster.nats, o.cluster.credentials, o.cluster.dir = "nats://n", "c", "d"
 		},
 		"--log-format json --log-level warn": func(o *serveOptions) { o.logFormat, o.level = "json", "warn" },
 	} {
@@ -49,7 +57,7 @@ func TestServeFlags(t *testing.T) {
 			if got.fleet.file == "" {
 				got.fleet.given = nil // nobody asks
 			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(serveOptions{}, fleetOptions{}), cmp.FilterPath(isApp, cmp.Ignore())); diff != "" {
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(serveOptions{}, fleetOptions{}, clusterOptions{}), cmp.FilterPath(isApp, cmp.Ignore())); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -73,6 +81,13 @@ func TestWrongUsageOfServe(t *testing.T) {
 		"--max-updates 2":           "--max-updates: is about the stacks of --fleet",
 		"--poll-budget 2":           "--poll-budget: is about the stacks of --fleet",
 		"--fleet f --max-updates 0": "--max-updates: must be",
+		"--cluster-dir d":           "--cluster-dir: is about several replicas",
+		"--cluster-peers a:1":       "--cluster-dir: is required",
+		"--cluster-peers a:1,b:1,c:1 --cluster-dir d":                                              "--cluster-secret-file: is required",
+		"--cluster-peers a:1,b:1,c:1 --nats nats://n --cluster-dir d":                              "--cluster-peers, --nats: only one of them",
+		"--cluster-peers a:1,b:1,c:1 --cluster-dir d --cluster-secret-file s --cluster-cert c":     "--cluster-cert, --cluster-key: both",
+		"--cluster-peers a:1,b:1,c:1 --cluster-dir d --cluster-secret-file s --cluster-ca c":       "--cluster-cert, --cluster-ca: both",
+		"--cluster-peers a:1,b:1,c:1 --cluster-dir d --cluster-secret-file s --nats-credentials c": "--nats-credentials: is about --nats",
 	} {
 		t.Run(line, func(t *testing.T) {
 			f := newFake()

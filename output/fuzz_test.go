@@ -33,7 +33,7 @@ var events = []scale.Event{
 	scale.Proved{}, scale.Stale{}, scale.Overtaken{}, scale.PendingOperations{}, scale.LockRemoved{}, scale.Settling{}, scale.Settled{}, scale.SwitchedOff{},
 	scale.SwitchedOn{}, queue.Submitted{}, queue.Changed{}, queue.BatchStarted{}, queue.BatchDone{}, queue.Postponed{}, queue.Announced{}, queue.Unmet{}, queue.Met{},
 	queue.HoldsChanged{}, scale.Remarked{}, scale.ProgramMoving{}, scale.ProgramPreparing{}, scale.ProgramMoved{},
-	scale.ProgramEdited{}, scale.CountsCommitted{}, scale.CountsNotCommitted{}, queue.Refreshed{}, queue.JournalFailed{}, queue.JournalMended{},
+	scale.ProgramEdited{}, scale.CountsCommitted{}, scale.CountsNotCommitted{}, queue.Refreshed{}, queue.JournalFailed{}, queue.JournalMended{}, queue.Heard{}, queue.DutyChanged{},
 }
 
 func TestNoKindOfEventIsMissing(t *testing.T) {

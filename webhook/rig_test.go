@@ -144,8 +144,9 @@ func newRig(t testing.TB) *rig {
 	metrics.Watch(queue)
 	metrics.WatchListeners(oneListener)
 	metrics.WatchBranch(oneBranch)
+	metrics.WatchCluster(oneCluster)
 	r.Server = &Server{
-		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now, Listeners: oneListener, Branch: oneBranch,
+		Queue: queue, Activity: activity, StackName: r.stack.Name(), ProjectName: "shop", Tokens: tokens, Verifier: sns.NewVerifier(r.sns.Get, snstest.Topic), Metrics: metrics, Now: time.Now, Listeners: oneListener, Branch: oneBranch, Cluster: oneCluster,
 		Log: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	r.handler = r.Handler()
@@ -302,6 +303,10 @@ func oneBranch() scale.BranchStatus {
 		Branch: "main", Unpushed: map[string]time.Time{"worker": at}, Edits: []scale.BranchEdit{{Pool: "api", Key: "apiCount", Found: &found, Count: "4"}},
 		Commit: "0123456789abcdef0123456789abcdef01234567", PushedAt: at, Problem: "push to branch main: refused: <b>", ProblemAt: at,
 	}
+}
+
+func oneCluster() board.Cluster {
+	return board.Cluster{Replica: "a", Worker: "b <b>", Replicas: []string{"a", "b <b>"}}
 }
 
 func oneListener() []board.Listener {

@@ -20,6 +20,8 @@ type Program struct {
 	Pools []Pool
 	// Others is how many resources there are that no rule names.
 	Others int
+	// Copied says that the program has copies elsewhere, which work on the same cloud.
+	Copied bool
 }
 
 // Pool is a pool of the program. Its count is the config key NAME-size, and its workers are the files of the folder
@@ -38,7 +40,7 @@ func (l *Lab) Deploy(ctx context.Context, p Program) (dir string, err error) {
 	if err := errors.Join(
 		os.Mkdir(dir, 0o755),
 		os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte(p.text()), 0o644),
-		os.WriteFile(filepath.Join(dir, "Pulumi.dev.yaml"), []byte(p.config()), 0o644),
+		os.WriteFile(filepath.Join(dir, "Pulumi.dev.yaml"), []byte(p.config(dir)), 0o644),
 	); err != nil {
 		return "", err
 	}
@@ -72,9 +74,13 @@ func (p Program) text() string {
 		"outputs:\n  pulumiscale:\n" + rules.String()
 }
 
-func (p Program) config() string {
+func (p Program) config(dir string) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "config:\n  localcloud:folder: ../%s%s\n", p.Name, cloud)
+	folder := "../" + p.Name + cloud
+	if p.Copied {
+		folder = dir + cloud
+	}
+	fmt.Fprintf(&text, "config:\n  localcloud:folder: %s\n", folder)
 	for _, pool := range p.Pools {
 		fmt.Fprintf(&text, "  %s:%s-size: %d\n", p.Name, pool.Name, pool.Size)
 	}
