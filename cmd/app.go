@@ -190,7 +190,7 @@ func (a *app) root() *cobra.Command {
 	a.settings.flags(root)
 	root.AddCommand(
 		rulesCommand(a, nil), scaleCommand(a, nil), previewCommand(a, nil), reconcileCommand(a, nil), historyCommand(a, nil), restoreCommand(a, nil), serveCommand(a, nil), watchCommand(a, nil),
-		holdCommand(a, nil), notifyCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), versionCommand(a),
+		holdCommand(a, nil), notifyCommand(a, nil), initCommand(a, nil), doctorCommand(a, nil), clusterCommand(a), versionCommand(a),
 	)
 	return root
 }

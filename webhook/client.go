@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ type NoAnswerError struct {
 	// Lasting says that asking again will not help, such as when the address is not that of a server. Token says that
 	// the server is there and does not take the token.
 	Lasting, Token bool
+	// Status is what the server answered; 0 if it did not.
+	Status int
 }
 
 func (e *NoAnswerError) Error() string { return e.Reason }
@@ -55,17 +58,26 @@ func NewClient(address, token string) (*Client, error) {
 
 // Status asks how a stack stands. The error is a [*NoAnswerError], or that of ctx.
 func (c *Client) Status(ctx context.Context) (*board.Status, error) {
-	return ask(ctx, c, "status", board.Decode)
+	return ask(ctx, c, http.MethodGet, "status", board.Decode)
 }
 
 // Fleet asks how the stacks of a fleet stand. The error is a [*NoAnswerError], or that of ctx.
 func (c *Client) Fleet(ctx context.Context) (*board.Fleet, error) {
-	return ask(ctx, c, "stacks", board.DecodeFleet)
+	return ask(ctx, c, http.MethodGet, "stacks", board.DecodeFleet)
+}
+
+// Forget has the locks removed that a machine has left behind which is gone for good. The error is a [*NoAnswerError], or
+// that of ctx.
+func (c *Client) Forget(ctx context.Context, host string) (*Forgotten, error) {
+	return ask(ctx, c, http.MethodPost, "cluster/forget/"+url.PathEscape(host), func(r io.Reader) (*Forgotten, error) {
+		out := &Forgotten{}
+		return out, json.NewDecoder(r).Decode(out)
+	})
 }
 
 // ask asks for a document.
-func ask[T any](ctx context.Context, c *Client, path string, decode func(io.Reader) (*T, error)) (*T, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), http.NoBody)
+func ask[T any](ctx context.Context, c *Client, method, path string, decode func(io.Reader) (*T, error)) (*T, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), http.NoBody)
 	if err != nil {
 		return nil, &NoAnswerError{Reason: err.Error(), Lasting: true}
 	}
@@ -115,7 +127,7 @@ func isTimeout(err error) bool {
 
 // turnedDown is the error for an answer that tells nothing.
 func turnedDown(r *http.Response) error {
-	out := &NoAnswerError{Reason: fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
+	out := &NoAnswerError{Status: r.StatusCode, Reason: fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
 	switch code := r.StatusCode; {
 	case code == http.StatusUnauthorized:
 		out.Token, out.Lasting = true, true

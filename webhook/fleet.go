@@ -108,6 +108,7 @@ func (f *Fleet) endpoints() []endpoint {
 		{pattern: "GET /{$}", handle: f.page},
 		{pattern: "GET /page/{file}", handle: (*Server).pageFile},
 		{pattern: "GET /stacks", handle: tell(func(*Server, *http.Request) (any, error) { return f.document(), nil })},
+		{pattern: "POST /cluster/forget/{host}", media: plain, handle: tell(f.forget)},
 		{pattern: "GET /metrics", handle: f.metrics},
 		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: f.reload},
 		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},

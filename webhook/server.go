@@ -144,6 +144,7 @@ func endpoints() []endpoint {
 		{pattern: "POST /hold/{pool}", media: plain[:1], handle: tell((*Server).hold)},
 		{pattern: "DELETE /hold", handle: tell((*Server).release)},
 		{pattern: "DELETE /hold/{pool}", handle: tell((*Server).release)},
+		{pattern: "POST /cluster/forget/{host}", media: plain, handle: tell((*Server).forget)},
 		{pattern: "GET /metrics", handle: (*Server).metrics},
 		{pattern: "POST /-/reload", media: plain, patience: apiTimeout, handle: (*Server).reload},
 		{pattern: "GET /healthz", open: true, handle: tell((*Server).healthy)},

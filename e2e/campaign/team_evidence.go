@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // joinTeam ends the world's server and begins a round with git.
@@ -156,11 +157,16 @@ func (r *round) lookAtClones() []string {
 			if text, err := r.team.git(r.ctx, clone, "fsck", "--connectivity-only", "--no-dangling"); err != nil {
 				out = append(out, fmt.Sprintf("git fsck %s: %v %s", clone, err, text))
 			}
+			// A server that runs may be at work in it: what stays is left behind.
+			r.untilEach(200*time.Millisecond, leftAfter, func() bool { return len(r.leftIn(filepath.Dir(clone))) == 0 })
 			out = append(out, r.leftIn(filepath.Dir(clone))...)
 		}
 	}
 	return out
 }
+
+// leftAfter is how long a lock file stays in a clone before nobody is thought to be at work there.
+const leftAfter = 15 * time.Second
 
 // leftIn are the lock files and temporary files in a clone's folder.
 func (r *round) leftIn(dir string) []string {

@@ -71,6 +71,8 @@ type shift struct {
 	// behind says that others have scaled, so that the configuration file here may have old counts. The queue's mu guards
 	// it.
 	behind bool
+	// forgotten are the machines that are gone for good, and when a person has said so. The queue's mu guards it.
+	forgotten map[string]time.Time
 }
 
 // isOnDuty says whether this queue works on the stack.
@@ -437,11 +439,41 @@ func (q *Queue) closeCleared() {
 type told struct {
 	// Locked are who holds the stack's lock.
 	Locked []scale.LockHolder `json:"locked,omitempty"`
+	// Forget is a machine that is gone for good, as a person has said at a time.
+	Forget string    `json:"forget,omitempty"`
+	At     time.Time `json:"at,omitzero"`
 }
 
-// unlocker is a stack whose lock can be removed if an engine of ours has left it behind here when it died.
+// unlocker is a stack whose lock can be removed: RemoveDeadLock does so if an engine of ours has left it behind here when it
+// died, and RemoveLock in any case.
 type unlocker interface {
 	RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe)
+	RemoveLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe)
+}
+
+// forgetFor is for how long a lock is removed that a machine has left behind, once a person has said that it is gone.
+const forgetFor = time.Hour
+
+// Forget has a lock removed that an engine on a machine has left behind, now or within the next hour, if it was taken before
+// now. That machine must be gone for good: of one that lives on, the engine would go on too. It tells all members of the
+// team. The error is a [*scale.UsageError] if there is no team, or a [*JournalError].
+func (q *Queue) Forget(host string) error {
+	if q.options.Team == nil {
+		return &scale.UsageError{Field: "host", Problem: "cannot be forgotten: there is one server, and no cluster"}
+	}
+	text, err := json.Marshal(told{Forget: host, At: q.now()})
+	if err != nil {
+		return &JournalError{Err: err}
+	}
+	return q.options.Team.Tell(text)
+}
+
+// isForgotten says whether all who hold a lock were on machines that are gone. q.mu must be held.
+func (q *Queue) isForgotten(holders []scale.LockHolder) bool {
+	return !slices.ContainsFunc(holders, func(h scale.LockHolder) bool {
+		at, ok := q.shift.forgotten[h.Host]
+		return !ok || !h.Since.Before(at) || q.now().Sub(at) > forgetFor
+	})
 }
 
 // tellOfLock tells the team who holds the lock that is in the way. If it is a dead engine's, only the machine on which that
@@ -454,13 +486,40 @@ func (q *Queue) tellOfLock(err error) {
 	if text, err := json.Marshal(told{Locked: locked.Holders}); err == nil {
 		_ = q.options.Team.Tell(text) // it is told again at the next try
 	}
+	stack, ok := q.scaler.Stack.(unlocker)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if ok && q.isForgotten(locked.Holders) && q.lifetime.Err() == nil {
+		q.background.Go(func() {
+			stack.RemoveLock(q.lifetime, locked.Holders, func(e scale.Event) { q.tell(e) })
+			q.tryAtOnce()
+		})
+	}
+}
+
+// tryAtOnce has what waits for the stack tried again now.
+func (q *Queue) tryAtOnce() {
+	q.mu.Lock()
+	q.worker.retryAt, q.settling.at = time.Time{}, time.Time{}
+	q.mu.Unlock()
+	q.wakeUp()
 }
 
 // hearTold takes in what a member of the team tells all.
 func (q *Queue) hearTold(text []byte) {
 	var t told
 	stack, ok := q.scaler.Stack.(unlocker)
-	if !ok || json.Unmarshal(text, &t) != nil || len(t.Locked) == 0 {
+	if !ok || json.Unmarshal(text, &t) != nil {
+		return
+	}
+	if t.Forget != "" {
+		q.mu.Lock()
+		if q.shift.forgotten == nil {
+			q.shift.forgotten = map[string]time.Time{}
+		}
+		q.shift.forgotten[t.Forget] = t.At
+		q.mu.Unlock()
+		q.tryAtOnce()
 		return
 	}
 	q.mu.Lock()

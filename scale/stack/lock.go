@@ -80,6 +80,19 @@ func (s *Stack) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, 
 	}
 }
 
+// RemoveLock removes the stack's locks, since a person has said that those who hold them are gone for good. It does nothing
+// while somebody is at work in the directory.
+func (s *Stack) RemoveLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe) {
+	unlock, ok, err := s.TryLock()
+	if err != nil || !ok {
+		return
+	}
+	defer unlock()
+	if _, err := s.ask(ctx, "remove the lock of a machine that is gone", "cancel", "--yes", "--stack", s.name); err == nil {
+		observe(scale.LockRemoved{Holders: holders})
+	}
+}
+
 // unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil if
 // there is none. Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it
 // cannot read.

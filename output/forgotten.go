@@ -1,0 +1,19 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Forgotten is the document of `cluster forget`.
+type Forgotten struct {
+	// Host is the machine that is gone for good, and Stacks are those whose locks are removed if it has left any behind.
+	Host   string   `json:"host"`
+	Stacks []string `json:"stacks"`
+	Failure
+}
+
+// Forgotten says what is forgotten, for people.
+func (s *Style) Forgotten(f *Forgotten) string {
+	return fmt.Sprintf("%s is gone for good: what it has locked of %s is free within moments, and for an hour to come", f.Host, strings.Join(f.Stacks, ", ")) + "\n"
+}

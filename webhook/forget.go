@@ -1,0 +1,42 @@
+package webhook
+
+import (
+	"errors"
+	"net/http"
+)
+
+// Forgotten is the answer of a server that has forgotten a machine.
+type Forgotten struct {
+	// Host is the machine's name, and Stacks are the stacks whose locks are removed if it has left any behind.
+	Host   string   `json:"host"`
+	Stacks []string `json:"stacks"`
+}
+
+// forget has the locks removed that a machine has left behind which is gone for good.
+func (s *Server) forget(r *http.Request) (any, error) {
+	host := r.PathValue("host")
+	if err := s.Queue.Forget(host); err != nil {
+		return nil, err
+	}
+	return Forgotten{Host: host, Stacks: []string{s.StackName}}, nil
+}
+
+// forget does so for all stacks that are open.
+func (f *Fleet) forget(_ *Server, r *http.Request) (any, error) {
+	out := Forgotten{Host: r.PathValue("host"), Stacks: []string{}}
+	var failed error
+	for _, m := range f.Members() {
+		if m.Server == nil {
+			continue
+		}
+		if err := m.Server.Queue.Forget(out.Host); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		out.Stacks = append(out.Stacks, m.Name)
+	}
+	if len(out.Stacks) == 0 && failed != nil {
+		return nil, failed
+	}
+	return out, nil
+}
