@@ -2,14 +2,18 @@ package packaging
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -33,7 +37,7 @@ func manifests(t *testing.T, name string) (objects []any) {
 		}
 		object := map[string]any{
 			"v1 ServiceAccount": &corev1.ServiceAccount{}, "v1 Secret": &corev1.Secret{}, "v1 Service": &corev1.Service{},
-			"apps/v1 StatefulSet": &appsv1.StatefulSet{},
+			"apps/v1 StatefulSet": &appsv1.StatefulSet{}, "policy/v1 PodDisruptionBudget": &policyv1.PodDisruptionBudget{},
 		}[kind.APIVersion+" "+kind.Kind]
 		if object == nil {
 			t.Fatalf("%s: no type for %v", name, kind)
@@ -46,10 +50,10 @@ func manifests(t *testing.T, name string) (objects []any) {
 	return objects
 }
 
-// What docs/operations.md says of Kubernetes holds: one replica, a fixed name and a volume for the state, time to stop,
+// What docs/operations.md says of Kubernetes holds: one replica, or three with docs/cluster.md, a fixed name and a volume for the state, time to stop,
 // and no rights.
 func TestKubernetesManifests(t *testing.T) {
-	for _, name := range []string{"kubernetes.yaml", "kubernetes-sidecar.yaml"} {
+	for name, replicas := range map[string]int32{"kubernetes.yaml": 1, "kubernetes-sidecar.yaml": 1, "kubernetes-cluster.yaml": 3} {
 		var set *appsv1.StatefulSet
 		for _, object := range manifests(t, name) {
 			if found, ok := object.(*appsv1.StatefulSet); ok {
@@ -63,7 +67,7 @@ func TestKubernetesManifests(t *testing.T) {
 		if diff := cmp.Diff(set.Spec.Selector.MatchLabels, pod.Labels); diff != "" {
 			t.Errorf("%s: the selector does not match the pod:\n%s", name, diff)
 		}
-		if *set.Spec.Replicas != 1 || *pod.Spec.TerminationGracePeriodSeconds < 600 {
+		if *set.Spec.Replicas != replicas || *pod.Spec.TerminationGracePeriodSeconds < 600 {
 			t.Errorf("%s: %d replicas, %d s to stop", name, *set.Spec.Replicas, *pod.Spec.TerminationGracePeriodSeconds)
 		}
 		for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
@@ -98,9 +102,56 @@ func checkConfined(t *testing.T, name string, pod *corev1.PodSecurityContext, co
 	}
 }
 
+// What docs/cluster.md says of it holds: the replicas find each other by names of their own before they are ready, all start
+// at once, no two are on a node, and two are always there.
+func TestKubernetesManifestOfThree(t *testing.T) {
+	const name = "kubernetes-cluster.yaml"
+	var set *appsv1.StatefulSet
+	services := map[string]*corev1.Service{}
+	var budget *policyv1.PodDisruptionBudget
+	for _, object := range manifests(t, name) {
+		switch o := object.(type) {
+		case *appsv1.StatefulSet:
+			set = o
+		case *corev1.Service:
+			services[o.Name] = o
+		case *policyv1.PodDisruptionBudget:
+			budget = o
+		}
+	}
+	between := services[set.Spec.ServiceName]
+	if between == nil || between.Spec.ClusterIP != corev1.ClusterIPNone || !between.Spec.PublishNotReadyAddresses {
+		t.Fatalf("the service between the replicas is %+v", between)
+	}
+	if set.Spec.PodManagementPolicy != appsv1.ParallelPodManagement {
+		t.Errorf("they start as %s", set.Spec.PodManagementPolicy)
+	}
+	if budget == nil || budget.Spec.MaxUnavailable.IntValue() != 1 || cmp.Diff(budget.Spec.Selector, set.Spec.Selector) != "" {
+		t.Errorf("the budget is %+v", budget)
+	}
+	if spread := set.Spec.Template.Spec.TopologySpreadConstraints; len(spread) == 0 || spread[0].TopologyKey != corev1.LabelHostname || spread[0].WhenUnsatisfiable != corev1.DoNotSchedule {
+		t.Errorf("they are spread by %+v", spread)
+	}
+	container := set.Spec.Template.Spec.Containers[0]
+	args := strings.Join(container.Args, " ")
+	for i := range *set.Spec.Replicas {
+		if peer := fmt.Sprintf("%s-%d.%s:%d", set.Name, i, between.Name, between.Spec.Ports[0].Port); !strings.Contains(args, peer) {
+			t.Errorf("%s is no peer", peer)
+		}
+	}
+	if !strings.Contains(args, "--cluster-dir="+container.VolumeMounts[0].MountPath+"/") {
+		t.Error("its part of the log is not on its volume")
+	}
+	for _, file := range regexp.MustCompile(`=(/etc/\S+)/[^/ ]+`).FindAllStringSubmatch(args, -1) {
+		if !slices.ContainsFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == file[1] }) {
+			t.Errorf("nothing is mounted at %s", file[1])
+		}
+	}
+}
+
 // The manifests have TLS, or say why not.
 func TestKubernetesManifestsSpeakOfTLS(t *testing.T) {
-	for _, name := range []string{"kubernetes.yaml", "kubernetes-sidecar.yaml"} {
+	for _, name := range []string{"kubernetes.yaml", "kubernetes-sidecar.yaml", "kubernetes-cluster.yaml"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil || !strings.Contains(string(text), "--tls-cert") && !strings.Contains(string(text), "no TLS") {
 			t.Errorf("%s says nothing of TLS (%v)", name, err)
