@@ -30,18 +30,19 @@ RATE ?= 50
 TIME ?=
 # More flags for the hostile battery, such as -only 'tokens/'.
 HOSTILE ?=
-# Where the campaign's choices come from (empty: its default seed), where its worlds' state is (empty: in a folder), and
-# more of its flags.
+# Where the campaigns' choices come from (empty: the default seed), where the state is (empty: in a folder), and more of
+# their flags.
 SEED ?=
 BACKEND ?=
 CAMPAIGN ?=
+REPLICAS ?=
 
 include tools.mk
 
 # The numbers of stacks that the simulation serves.
 STACKS ?= 10,100,1000
 
-.PHONY: help demo build test unit e2e e2e-backends e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak simulate hostile campaign clean
+.PHONY: help demo build test unit e2e e2e-backends e2e-older e2e-kubernetes examples packages lint docs fuzz bench soak simulate hostile campaign replicas clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +115,11 @@ campaign: tools-campaign ## Break things at random moments and check what must h
 	@mkdir -p $(BIN)/campaign
 	@go build -o $(BIN)/campaign/campaign ./e2e/campaign
 	@$(BIN)/campaign/campaign $(if $(SEED),-seed $(SEED)) $(if $(BACKEND),-backend $(BACKEND)) -time $(or $(TIME),0) $(CAMPAIGN)
+
+replicas: tools build ## Kill, stop, cut off and wipe three replicas under load, and check what must hold; REPLICAS='-rounds 20 -only stop'
+	@mkdir -p $(BIN)/replicas
+	@go build -o $(BIN)/replicas/replicas ./e2e/replicas
+	@$(BIN)/replicas/replicas $(if $(SEED),-seed $(SEED)) $(if $(BACKEND),-backend $(BACKEND)) -time $(or $(TIME),0) $(REPLICAS)
 
 clean: ## Remove what was built and the demo; the pinned tools stay
 	rm -rf $(BIN) dist demo

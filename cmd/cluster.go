@@ -85,7 +85,7 @@ func forget(ctx context.Context, o *watchOptions, host string) error {
 		if lasting := server.lasting(err); lasting != nil {
 			return lasting
 		}
-		return &scale.UnavailableError{Problem: "nothing was forgotten", Detail: unanswered.Reason}
+		return fmt.Errorf("nothing was forgotten: %s", unanswered.Reason)
 	}
 	if err != nil {
 		return err

@@ -59,7 +59,7 @@ func routes() []route {
 		{"POST", "/webhook/prometheus", false}, {"POST", scaleSum, false}, {"GET HEAD", "/status", false}, {"GET HEAD", "/pools", false},
 		{"GET HEAD", "/pools/" + poolSum, false}, {"GET HEAD", "/operations", false}, {"GET HEAD DELETE", "/operations/0", false},
 		{"GET HEAD", "/history", false}, {"GET HEAD POST DELETE", "/hold", false}, {"POST DELETE", "/hold/" + poolHeld, false},
-		{"GET HEAD", "/metrics", false}, {"POST", "/-/reload", false}, {"GET HEAD", "/healthz", true}, {"GET HEAD", "/readyz", true},
+		{"POST", "/cluster/forget/a", false}, {"GET HEAD", "/metrics", false}, {"POST", "/-/reload", false}, {"GET HEAD", "/healthz", true}, {"GET HEAD", "/readyz", true},
 	}
 }
 

@@ -70,7 +70,7 @@ func (c *club) join(t *testing.T, w *world, name string) (*rig, *mate) {
 	c.mu.Unlock()
 	r := start(t, w, c.journal, func(o *Options) {
 		o.Journal, o.Team = m, m
-		o.Scaler.Stack = &apart{process: o.Scaler.Stack.(*process)}
+		o.Scaler.Stack = &apart{process: o.Scaler.Stack.(*process), host: name}
 		if o.Scaler.HeadStart != nil {
 			o.Scaler.HeadStart = o.Scaler.Stack.(*apart).process
 		}
@@ -83,6 +83,18 @@ func (c *club) join(t *testing.T, w *world, name string) (*rig, *mate) {
 type apart struct {
 	*process
 	dir sync.Mutex
+	// host is the machine's name, on which its dead engines have left locks behind.
+	host string
+}
+
+func (a *apart) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe) {
+	if len(holders) == 1 && holders[0].Host == a.host {
+		a.RemoveLock(ctx, holders, observe)
+	}
+}
+
+func (a *apart) RemoveLock(context.Context, []scale.LockHolder, scale.Observe) {
+	a.world.set(func() { a.world.foreignUpdate = false })
 }
 
 func (a *apart) Lock(ctx context.Context, _ scale.Observe) (func(), error) {
@@ -412,6 +424,66 @@ func TestATeamChangesItsWorker(t *testing.T) {
 		}
 		if len(a.Open())+len(b.Open()) != 0 {
 			t.Errorf("still open: %+v", a.Open())
+		}
+	})
+}
+
+// lockedBy is a world whose stack an engine on a machine has locked, which has died since.
+func lockedBy(t *testing.T, host string) *world {
+	w := newWorld(t)
+	w.foreignUpdate, w.holders = true, []scale.LockHolder{{User: "pulumi", Host: host, PID: 7, Since: time.Now()}}
+	return w
+}
+
+// A machine that comes back hears whose lock is in the way, and removes its own.
+func TestAMachineThatComesBackRemovesItsLock(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w, c := lockedBy(t, "a"), newClub()
+		b, second := c.join(t, w, "b")
+		c.work(second)
+		id := b.accepted(scaletest.ByDelta(2))
+		time.Sleep(10 * time.Minute)
+		if op := b.Open(); len(op) != 1 || w.updatesBegun() != 0 {
+			t.Fatalf("it did not wait: %+v", op)
+		}
+		c.join(t, w, "a")
+		time.Sleep(3 * time.Minute) // the longest wait between two tries, and an update
+		b.wants(FinalScaled, id)
+		b.wantCounts(5, 2, 1)
+	})
+}
+
+// A machine that is gone for good does not come back. A person says so: to any member, and not of another machine.
+func TestTheLockOfAForgottenMachineIsRemoved(t *testing.T) {
+	for _, c := range []struct {
+		name, forget string
+		// before says that the lock was taken after the machine was forgotten.
+		before, removed bool
+	}{{"that one", "a", false, true}, {"another one", "c", false, false}, {"that one, before it took the lock", "a", true, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w, club := lockedBy(t, "a"), newClub()
+				b, second := club.join(t, w, "b")
+				d, _ := club.join(t, w, "d")
+				club.work(second)
+				if c.before {
+					w.set(func() { w.holders[0].Since = time.Now().Add(time.Minute) })
+				}
+				id := d.accepted(scaletest.ByDelta(2))
+				time.Sleep(time.Second)
+				if err := d.Forget(c.forget); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Minute)
+				if op, err := b.Operation(id); err != nil || (op.Result == FinalScaled) != c.removed {
+					t.Errorf("it is %s %s, %v", op.State, op.Result, err)
+				}
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T) {
+		if err := begin(t, newWorld(t)).Forget("a"); !scale.IsA[*scale.UsageError](err) {
+			t.Errorf("alone: %v", err)
 		}
 	})
 }

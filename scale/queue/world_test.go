@@ -48,6 +48,8 @@ type world struct {
 	lucky         bool
 	unsettled     []string
 	foreignUpdate bool
+	// holders are who hold the lock of a foreign update.
+	holders []scale.LockHolder
 	// tells makes the backend show whether anything was written. The stack is then known at once if no update runs, and
 	// is slow to read if one does.
 	tells bool
@@ -230,7 +232,7 @@ func (w *world) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*s
 	w.mu.Lock()
 	if w.running || w.foreignUpdate {
 		w.mu.Unlock()
-		return nil, &scale.LockedError{Stack: "dev"}
+		return nil, &scale.LockedError{Stack: "dev", Holders: w.holders}
 	}
 	w.running, w.left = true, nil
 	w.begun++
