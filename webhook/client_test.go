@@ -48,11 +48,11 @@ func TestClientTellsWhatLastsFromWhatPasses(t *testing.T) {
 		answer http.HandlerFunc
 		want   NoAnswerError
 	}{
-		"the token is not one of the server's": {answer(401, ""), NoAnswerError{Reason: "the server answers 401 Unauthorized", Lasting: true, Token: true}},
-		"there is nothing at the path":         {answer(404, ""), NoAnswerError{Reason: "the server answers 404 Not Found", Lasting: true}},
-		"a redirect is not followed":           {answer(307, ""), NoAnswerError{Reason: "the server answers 307 Temporary Redirect, with the address " + elsewhere.URL, Lasting: true}},
-		"a proxy without its server":           {answer(502, "<html>"), NoAnswerError{Reason: "the server answers 502 Bad Gateway"}},
-		"too many requests":                    {answer(429, ""), NoAnswerError{Reason: "the server answers 429 Too Many Requests"}},
+		"the token is not one of the server's": {answer(401, ""), NoAnswerError{Reason: "the server answers 401 Unauthorized", Lasting: true, Token: true, Status: 401}},
+		"there is nothing at the path":         {answer(404, ""), NoAnswerError{Reason: "the server answers 404 Not Found", Lasting: true, Status: 404}},
+		"a redirect is not followed":           {answer(307, ""), NoAnswerError{Reason: "the server answers 307 Temporary Redirect, with the address " + elsewhere.URL, Lasting: true, Status: 307}},
+		"a proxy without its server":           {answer(502, "<html>"), NoAnswerError{Reason: "the server answers 502 Bad Gateway", Status: 502}},
+		"too many requests":                    {answer(429, ""), NoAnswerError{Reason: "the server answers 429 Too Many Requests", Status: 429}},
 		"another server":                       {answer(200, "<html>"), NoAnswerError{Reason: "what answers is no server of pulumiscale", Lasting: true}},
 		"another server with JSON":             {answer(200, `{"status":"ok"}`), NoAnswerError{Reason: "what answers is no server of pulumiscale", Lasting: true}},
 		"an answer that is cut off":            {answer(200, `{"stack":"dev","no`), NoAnswerError{Reason: "the answer was cut off"}},
