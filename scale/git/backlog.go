@@ -196,6 +196,11 @@ func (b *Backlog) push(ctx context.Context, whole bool) error {
 	if len(pools) == 0 && !whole {
 		return nil
 	}
+	for _, e := range b.Status().Edits { // it is told of until it is gone
+		pools = append(pools, e.Pool)
+	}
+	slices.Sort(pools)
+	pools = slices.Compact(pools)
 	snap, err := b.Read(ctx)
 	var done *scale.Committed
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,7 +64,13 @@ func (h *hand) Commit(_ context.Context, _ *scale.Snapshot, pools, operations []
 	if h.err != nil {
 		return nil, h.err
 	}
-	return &scale.Committed{Branch: "main", Commit: "c" + string(rune('0'+len(h.asked))), Edits: h.edits}, nil
+	out := &scale.Committed{Branch: "main", Commit: "c" + string(rune('0'+len(h.asked)))}
+	for _, e := range h.edits { // it looks at what it is asked for alone
+		if slices.Contains(pools, e.Pool) {
+			out.Edits = append(out.Edits, e)
+		}
+	}
+	return out, nil
 }
 
 func (h *hand) fail(err error) {
@@ -116,6 +123,33 @@ func TestBacklogCommitsWhatIsAdded(t *testing.T) {
 		}
 		if status := b.Status(); len(status.Unpushed) > 0 || status.Commit != "c1" || status.Problem != "" {
 			t.Errorf("%+v", status)
+		}
+	})
+}
+
+// An edit that is left alone is told of for as long as it is there, whatever else is committed meanwhile.
+func TestAnEditIsToldOfUntilItIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		edit := scale.BranchEdit{Pool: "api", Key: "apiCount", Found: new("9"), Count: "4"}
+		h := &hand{edits: []scale.BranchEdit{edit}}
+		b, events, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, emptyStack)
+		for i, pool := range []string{"api", "worker", "worker"} {
+			b.Add([]string{pool}, []string{string(rune('1' + i))})
+			synctest.Wait()
+			if diff := cmp.Diff([]scale.BranchEdit{edit}, b.Status().Edits); diff != "" {
+				t.Errorf("after %s: %s", pool, diff)
+			}
+		}
+		h.mu.Lock()
+		h.edits = nil // it has been deployed
+		h.mu.Unlock()
+		b.Add([]string{"worker"}, []string{"4"})
+		synctest.Wait()
+		if status := b.Status(); len(status.Edits) > 0 || len(status.Unpushed) > 0 || len(*events) != 4 {
+			t.Errorf("%+v after %v", status, *events)
+		}
+		if diff := cmp.Diff([]string{"api for 1", "api,worker for 2", "api,worker for 3", "api,worker for 4"}, h.takeAsked()); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
