@@ -212,10 +212,10 @@ func (w *world) pictureWith(config string) (picture, error) {
 	return take(places{config: config, store: w.store, cloud: w.cloud()})
 }
 
-// heal undoes every fault that the world may have.
+// heal undoes every fault that the world may have. It lets no engine go on: who suspends one does so, and PulumiScale holds
+// its own while it finds out whether somebody was faster.
 func (w *world) heal() {
 	_ = os.Remove(w.faults())
-	w.resume()
 	if w.team != nil {
 		w.team.giveRemote()
 	}
