@@ -351,19 +351,24 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.pending, number[len(s.Pending) > 0], pool)
 		gauge(c.end, unix(s.UpUntil), pool, scale.Up.String())
 		gauge(c.end, unix(s.DownUntil), pool, scale.Down.String())
-		for _, metric := range s.Metrics {
-			if metric.Problem == "" {
-				gauge(c.value, metric.Value, pool, metric.Metric)
-			}
-			if metric.Wanted != nil {
-				gauge(c.wanted, float64(*metric.Wanted), pool, metric.Metric)
-			}
-		}
+		c.collectMetrics(s, gauge)
 		if s.Count != nil {
 			gauge(c.current, float64(*s.Count), pool)
 		}
 		if s.Configured != nil {
 			gauge(c.desired, float64(*s.Configured), pool)
+		}
+	}
+}
+
+// collectMetrics tells of the metrics that a pool's rule names.
+func (c *poolCollector) collectMetrics(s scale.Standing, gauge func(*prometheus.Desc, float64, ...string)) {
+	for _, metric := range s.Metrics {
+		if metric.Problem == "" {
+			gauge(c.value, metric.Value, s.Rule.Pool, metric.Metric)
+		}
+		if metric.Wanted != nil {
+			gauge(c.wanted, float64(*metric.Wanted), s.Rule.Pool, metric.Metric)
 		}
 	}
 }

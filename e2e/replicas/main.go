@@ -162,9 +162,11 @@ func sum(counts map[string]int) (n int) {
 }
 
 func table(played, broken map[string]int) string {
-	text := "\n| fault | rounds | broken |\n|---|--:|--:|\n"
+	var text strings.Builder
+	text.WriteString("\n| fault | rounds | broken |\n|---|--:|--:|\n")
 	for _, kind := range slices.Sorted(maps.Keys(played)) {
-		text += fmt.Sprintf("| %s | %d | %d |\n", kind, played[kind], broken[kind])
+		fmt.Fprintf(&text, "| %s | %d | %d |\n", kind, played[kind], broken[kind])
 	}
-	return text + fmt.Sprintf("| all | %d | %d |\n", sum(played), sum(broken))
+	fmt.Fprintf(&text, "| all | %d | %d |\n", sum(played), sum(broken))
+	return text.String()
 }

@@ -302,7 +302,7 @@ func (st *site) close() error {
 	if st.backend != nil {
 		errs = append(errs, st.backend.Down())
 	}
-	return errors.Join(append(errs, st.Lab.Close())...)
+	return errors.Join(append(errs, st.Close())...)
 }
 
 // settled is how long it takes at most until a replica that has nothing to do has caught up with the others.

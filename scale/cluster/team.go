@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -109,7 +110,7 @@ func (e *entry) isAs(op queue.Operation, m message) bool {
 	if e.done {
 		return op.State == queue.Done && e.update == op.Update && e.ended == op.EndedAt.UnixNano()
 	}
-	return string(e.body) == string(m.body)
+	return bytes.Equal(e.body, m.body)
 }
 
 // Serve answers what other replicas ask of the one that works on the stack.

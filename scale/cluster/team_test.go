@@ -95,7 +95,7 @@ func TestReplicasSpeakToEachOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer stop()
+		t.Cleanup(stop)
 	}
 	got := map[string]bool{}
 	until(t, "all have heard", func() bool {

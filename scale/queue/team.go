@@ -569,7 +569,7 @@ func (q *Queue) answerOthers(text []byte) []byte {
 	}
 	out, err := json.Marshal(r)
 	if err != nil {
-		out, _ = json.Marshal(reply{Failed: err.Error()})
+		return nil // whoever asked cannot read that, and says so
 	}
 	return out
 }

@@ -94,7 +94,7 @@ func (a *apart) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, 
 }
 
 func (a *apart) RemoveLock(context.Context, []scale.LockHolder, scale.Observe) {
-	a.world.set(func() { a.world.foreignUpdate = false })
+	a.set(func() { a.foreignUpdate = false })
 }
 
 func (a *apart) Lock(ctx context.Context, _ scale.Observe) (func(), error) {
@@ -344,7 +344,9 @@ func TestAStoppedWorkerFindsThatItIsReplaced(t *testing.T) {
 func TestATeamCancels(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w, c := newWorld(t), newClub()
-		w.rule("worker", func(r *scale.Rule) { r.Cooldown, r.OnCooldown = scale.Cooldown{Up: time.Hour, Down: time.Hour}, scale.Defer })
+		w.rule("worker", func(r *scale.Rule) {
+			r.Cooldown, r.OnCooldown = scale.Cooldown{Up: time.Hour, Down: time.Hour}, scale.Defer
+		})
 		a, first := c.join(t, w, "a")
 		b, _ := c.join(t, w, "b")
 		if _, err := b.Cancel("nobody"); scale.KindOf(err) != scale.KindUnavailable {
@@ -375,7 +377,9 @@ func TestATeamCancels(t *testing.T) {
 func TestATeamHearsThatAnAlertHasCleared(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w, c := newWorld(t), newClub()
-		w.rule("worker", func(r *scale.Rule) { r.Cooldown, r.OnCooldown = scale.Cooldown{Up: time.Hour, Down: time.Hour}, scale.Defer })
+		w.rule("worker", func(r *scale.Rule) {
+			r.Cooldown, r.OnCooldown = scale.Cooldown{Up: time.Hour, Down: time.Hour}, scale.Defer
+		})
 		a, first := c.join(t, w, "a")
 		b, _ := c.join(t, w, "b")
 		c.work(first)
