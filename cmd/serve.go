@@ -139,7 +139,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	signals := newServeSignals(stop, log, o.app.terminalGone)
 	defer signals.watch(o.app.notify)()
 	node, err := o.joinCluster(ctx, log)
-	if err != nil {
+	if err != nil || ctx.Err() != nil {
 		return err
 	}
 	if node != nil {

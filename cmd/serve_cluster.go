@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -86,7 +85,7 @@ func clusterFlags() []string {
 const waitingTold = 10 * time.Second
 
 // joinCluster starts this replica and waits until the cluster takes what is accepted. It returns nil if there is no
-// cluster.
+// cluster, or if ctx has ended before.
 func (o *serveOptions) joinCluster(ctx context.Context, log *slog.Logger) (*cluster.Node, error) {
 	if !o.cluster.isOn() {
 		return nil, nil
@@ -108,7 +107,7 @@ func (o *serveOptions) joinCluster(ctx context.Context, log *slog.Logger) (*clus
 			break
 		}
 		if ctx.Err() != nil {
-			return nil, errors.Join(ctx.Err(), node.Close())
+			return nil, node.Close()
 		}
 		log.Warn("nothing can be accepted yet", "reason", err.Error())
 	}

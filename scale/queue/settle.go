@@ -115,8 +115,11 @@ func (q *Queue) nextSettlements() []Upcoming {
 }
 
 // listUpcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried
-// again. q.mu must be held.
+// again. While others work on the stack, only they can say. q.mu must be held.
 func (q *Queue) listUpcoming() []Upcoming {
+	if !q.shift.onDuty {
+		return nil
+	}
 	now := q.now()
 	var out []Upcoming
 	if q.knowsUnsettled() {
