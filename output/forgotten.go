@@ -3,6 +3,8 @@ package output
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
 // Forgotten is the document of `cluster forget`.
@@ -15,5 +17,6 @@ type Forgotten struct {
 
 // Forgotten says what is forgotten, for people.
 func (s *Style) Forgotten(f *Forgotten) string {
+	f = board.Tidy(f)
 	return fmt.Sprintf("%s is gone for good: what it has locked of %s is free within moments, and for an hour to come", f.Host, strings.Join(f.Stacks, ", ")) + "\n"
 }
