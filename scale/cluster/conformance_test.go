@@ -44,7 +44,12 @@ func TestThreeReplicasKeepWhatAJournalPromises(t *testing.T) {
 			Break: func(t *testing.T) func() {
 				c.cut(opened % 3)
 				until(t, "it has no quorum", func() bool { return c.nodes[opened%3].Ready() != nil })
-				return func() { c.mend(opened % 3) }
+				return func() {
+					c.mend(opened % 3)
+					for i := range c.nodes { // or what comes next meets an election
+						c.ready(i)
+					}
+				}
 			},
 		}
 	})

@@ -237,11 +237,16 @@ func (n *Node) probe(ctx context.Context) error {
 	if err := n.receipts.probe(); err != nil {
 		return err
 	}
-	_, _, err := n.publishAgain(ctx, []message{{subject: n.names.probe(n.options.Replica), body: []byte("probe"), ttl: time.Minute}})
+	_, _, err := n.publishAgain(ctx, []message{n.probeMessage()})
 	if err == nil {
 		n.probing.at = time.Now()
 	}
 	return err
+}
+
+// probeMessage is a message that means nothing.
+func (n *Node) probeMessage() message {
+	return message{subject: n.names.probe(n.options.Replica), body: []byte("probe"), ttl: time.Minute}
 }
 
 // prepare makes the stream that nobody needs at first.

@@ -93,6 +93,11 @@ func (j *Journal) replace(ctx context.Context, operations []queue.Operation, beg
 	if len(taken.IDs) > 0 {
 		return taken
 	}
+	if len(wanted) == 0 && len(operations) > 0 {
+		// A leader that is cut off tells of old times until it notices. One that can still write is none of these.
+		_, _, err := j.node.publishAgain(ctx, []message{j.node.probeMessage()})
+		return err
+	}
 	for part := range slices.Chunk(wanted, updateLimit) {
 		first, _, err := j.node.publishAgain(ctx, part)
 		if err != nil {

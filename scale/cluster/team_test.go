@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,15 +47,25 @@ func TestOnlyWhoHasBegunAnOperationLastReplacesIt(t *testing.T) {
 	mustReplace(a, begunBy(op, "first"), "first") // once more, which says that it is still so
 	wantTaken(b, begunBy(op, "second"), "")
 	mustReplace(b, begunBy(op, "first", "second"), "first")
+	until(t, "it has heard of it", func() bool { got, err := a.Get(op.ID); return err == nil && got.Update == "second" })
 	wantTaken(a, begunBy(op, "first"), "first")
 	wantTaken(a, journaltest.Done(begunBy(op, "first"), journaltest.Noon), "first")
 
-	// The others go on while one is cut off. It finds that out before it writes.
+	// The others go on while one is cut off. It finds that out before it writes, and also where it would write nothing: as the
+	// leader that it may have been it would be told of old times.
+	mustReplace(a, begunBy(other, "one"), "")
+	until(t, "the other one has heard of it", func() bool { got, err := b.Get(other.ID); return err == nil && got.Update == "one" })
 	c.cut(0)
+	until(t, "the others begin", func() bool { return b.Replace([]queue.Operation{begunBy(other, "one", "two")}, []string{"one"}) == nil })
+	if err := a.Replace([]queue.Operation{begunBy(other, "one")}, []string{"one"}); err == nil {
+		t.Error("who is cut off was told that nobody else is at it")
+	}
 	ended := journaltest.Done(begunBy(op, "second"), journaltest.Noon)
 	until(t, "the others go on", func() bool { return b.Replace([]queue.Operation{ended}, []string{"second"}) == nil })
-	if err := a.Replace([]queue.Operation{begunBy(op, "first")}, []string{"first"}); !scale.IsA[*queue.JournalError](err) {
-		t.Errorf("who is cut off has replaced it: %v", err)
+	for _, begun := range [][]queue.Operation{{begunBy(op, "first")}, {begunBy(op, "first", "third")}} {
+		if err := a.Replace(begun, []string{"first"}); err == nil {
+			t.Error("who is cut off has replaced it")
+		}
 	}
 	c.mend(0)
 	until(t, "it is not cut off any more", func() bool {
@@ -65,10 +76,10 @@ func TestOnlyWhoHasBegunAnOperationLastReplacesIt(t *testing.T) {
 		return scale.IsA[*queue.TakenError](err)
 	})
 	mustReplace(b, ended, "second") // once more, since its answer may have been lost
-	got, err := a.Get(op.ID)
-	if err != nil || got.Update != "second" || got.State != queue.Done {
-		t.Errorf("it is %+v, %v", got, err)
-	}
+	until(t, "it has heard of the end", func() bool {
+		got, err := a.Get(op.ID)
+		return err == nil && got.Update == "second" && got.State == queue.Done
+	})
 }
 
 // What is asked is answered by whoever works on the stack, and what is told is heard by all.
@@ -112,10 +123,20 @@ func TestReplicasSpeakToEachOther(t *testing.T) {
 }
 
 // localHolds are what one machine holds.
-type localHolds struct{ holds scale.Holds }
+type localHolds struct {
+	mu    sync.Mutex
+	holds scale.Holds
+}
 
-func (l *localHolds) Holds() (scale.Holds, error) { return l.holds, nil }
+func (l *localHolds) Holds() (scale.Holds, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.holds, nil
+}
+
 func (l *localHolds) ChangeHolds(change func(scale.Holds) scale.Holds) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.holds = change(l.holds)
 	return nil
 }
@@ -136,7 +157,10 @@ func TestAHoldHoldsOnAllReplicas(t *testing.T) {
 	if err := keepers[0].ChangeHolds(func(h scale.Holds) scale.Holds { return h.With(hold("worker", "a test")) }); err != nil {
 		t.Fatal(err)
 	}
-	local.holds = scale.Holds{hold("api", "by hand")} // as `pulumiscale hold` places it on that machine
+	byHand := func(scale.Holds) scale.Holds { return scale.Holds{hold("api", "by hand")} } // as `pulumiscale hold` places it on that machine
+	if err := local.ChangeHolds(byHand); err != nil {
+		t.Fatal(err)
+	}
 	want := scale.Holds{hold("api", "by hand"), hold("worker", "a test")}
 	wanted := func(k *Holds) bool {
 		got, err := k.Holds()
