@@ -18,6 +18,8 @@ import (
 type fault struct {
 	strike func(ctx context.Context, st *site, choices *rand.Rand) error
 	deaths bool
+	// forgets says that the log is lost, and with it what became of what was done.
+	forgets bool
 }
 
 func faults() map[string]*fault {
@@ -30,7 +32,7 @@ func faults() map[string]*fault {
 		"cut":           {strike: cutOne, deaths: true},
 		"rolling":       {strike: rollingRestart},
 		"all at once":   {strike: killAll(false)},
-		"wiped quorum":  {strike: killAll(true)},
+		"wiped quorum":  {strike: killAll(true), forgets: true},
 		"long and busy": {strike: func(ctx context.Context, _ *site, choices *rand.Rand) error { return wait(ctx, choices, 20, 40) }},
 	}
 }

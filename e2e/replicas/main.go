@@ -55,7 +55,7 @@ func parse(args []string) (*options, error) {
 	flags.IntVar(&o.rounds, "rounds", 300, "how many rounds")
 	flags.IntVar(&o.stacks, "stacks", 6, "how many stacks")
 	flags.StringVar(&o.only, "only", "", "the `KIND` of fault, one of "+strings.Join(kinds(), ", "))
-	flags.StringVar(&o.round, "round", "", "play one round alone: `KIND:SEED`, as a broken one is reported")
+	flags.StringVar(&o.round, "round", "", "play these rounds alone: `KIND:SEED,...`, as they are reported")
 	flags.StringVar(&o.backend, "backend", backend.File, "where the state is: `KIND`, one of "+strings.Join(backend.Kinds(), ", "))
 	flags.DurationVar(&o.limit, "time", 0, "begin no round after this `duration`; 0: none is too late")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with everything in it")
@@ -86,12 +86,16 @@ func (d draw) String() string { return d.kind + ":" + strconv.FormatUint(d.seed,
 // draws are the rounds to be played.
 func (o *options) draws() ([]draw, error) {
 	if o.round != "" {
-		kind, text, _ := strings.Cut(o.round, ":")
-		seed, err := strconv.ParseUint(text, 16, 64)
-		if err != nil || faults()[kind] == nil {
-			return nil, fmt.Errorf("-round: %q is no round", o.round)
+		var out []draw
+		for one := range strings.SplitSeq(o.round, ",") {
+			kind, text, _ := strings.Cut(one, ":")
+			seed, err := strconv.ParseUint(text, 16, 64)
+			if err != nil || faults()[kind] == nil {
+				return nil, fmt.Errorf("-round: %q is no round", one)
+			}
+			out = append(out, draw{kind, seed})
 		}
-		return []draw{{kind, seed}}, nil
+		return out, nil
 	}
 	choices := rand.New(rand.NewPCG(o.seed, 1)) //nolint:gosec // to be the same again
 	out := make([]draw, o.rounds)
@@ -134,13 +138,14 @@ func run(ctx context.Context, args []string, out io.Writer) (code int, err error
 		if ctx.Err() != nil || o.limit > 0 && time.Since(began) > o.limit {
 			break
 		}
+		say("%d/%d %s", i+1, len(draws), d)
 		r := st.play(ctx, d)
 		if ctx.Err() != nil {
 			break
 		}
 		played[d.kind]++
 		longest = max(longest, r.unattended)
-		say("%d/%d %s: %s", i+1, len(draws), d, r)
+		say("  %s", r)
 		if len(r.breaches) > 0 {
 			broken[d.kind]++
 			code = 1

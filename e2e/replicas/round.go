@@ -69,7 +69,7 @@ func (st *site) play(ctx context.Context, d draw) (r result) {
 	watcher.Wait()
 	r.accepted = len(ledger.byKey)
 	r.breaches = append(r.breaches, ledger.lost...)
-	r.breaches = append(r.breaches, st.settle(ctx, ledger)...)
+	r.breaches = append(r.breaches, st.settle(ctx, ledger, f.forgets)...)
 	if f.deaths {
 		if r.unattended = gap; gap > mostUnattended {
 			r.breaches = append(r.breaches, fmt.Sprintf("a stack had no worker for %s", gap))
@@ -208,11 +208,11 @@ func (st *site) watch(ctx context.Context) (longest time.Duration) {
 }
 
 // settle waits until all is done, and holds what there is against what was accepted.
-func (st *site) settle(ctx context.Context, l *ledger) (breaches []string) {
+func (st *site) settle(ctx context.Context, l *ledger, forgets bool) (breaches []string) {
 	for _, key := range sortedKeys(l.byKey) {
 		e := l.byKey[key]
 		st.want[e.stack] += e.delta
-		if problem := st.endOf(ctx, e); problem != "" {
+		if problem := st.endOf(ctx, e, forgets); problem != "" {
 			breaches = append(breaches, fmt.Sprintf("%s of %s: %s", key, e.stack, problem))
 		}
 	}
@@ -242,8 +242,9 @@ func sortedKeys(of map[string]event) []string {
 	return out
 }
 
-// endOf waits for the end of what was accepted, and says what is wrong with it: all replicas must tell of one.
-func (st *site) endOf(ctx context.Context, e event) string {
+// endOf waits for the end of what was accepted, and says what is wrong with it: all replicas must tell of one. If the log
+// was lost, none need know of what was done before: the counts show whether it was.
+func (st *site) endOf(ctx context.Context, e event, forgets bool) string {
 	var ends [3]string
 	for end := time.Now().Add(settled); ; _ = sleep(ctx, 300*time.Millisecond) {
 		for i := range ends {
@@ -252,17 +253,17 @@ func (st *site) endOf(ctx context.Context, e event) string {
 			switch {
 			case err != nil:
 				ends[i] = err.Error()
+			case status == http.StatusNotFound && forgets:
+				ends[i] = "forgotten"
 			case status != http.StatusOK || json.Unmarshal(body, &op) != nil:
 				ends[i] = fmt.Sprintf("%d %.200s", status, body)
 			default:
 				ends[i] = strings.TrimSpace(op.State + " " + op.Result + " " + op.Error)
 			}
 		}
-		if ends[0] == "done scaled" && ends[1] == ends[0] && ends[2] == ends[0] {
-			return ""
-		}
 		// A delta that others cancel out is done, too.
-		if strings.HasPrefix(ends[0], "done no-change") && ends[1] == ends[0] && ends[2] == ends[0] {
+		isEnd := ends[0] == "done scaled" || ends[0] == "forgotten" || strings.HasPrefix(ends[0], "done no-change")
+		if isEnd && ends[1] == ends[0] && ends[2] == ends[0] {
 			return ""
 		}
 		if ctx.Err() != nil || time.Now().After(end) {

@@ -58,6 +58,7 @@ func (r *replica) url() string {
 type site struct {
 	*lab.Lab
 	say      func(format string, args ...any)
+	keep     bool
 	backend  *backend.Server
 	place    *backend.Place
 	stacks   []string
@@ -75,7 +76,7 @@ func newSite(ctx context.Context, o *options, say func(string, ...any)) (_ *site
 	if err != nil {
 		return nil, err
 	}
-	st := &site{Lab: l, say: say, programs: map[string]string{}, want: map[string]int{}}
+	st := &site{Lab: l, say: say, keep: o.keep, programs: map[string]string{}, want: map[string]int{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, st.close())
@@ -301,6 +302,10 @@ func (st *site) close() error {
 	}
 	if st.backend != nil {
 		errs = append(errs, st.backend.Down())
+	}
+	if st.keep {
+		st.say("everything is kept in %s", st.Path())
+		return errors.Join(errs...)
 	}
 	return errors.Join(append(errs, st.Close())...)
 }
