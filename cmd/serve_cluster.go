@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -60,6 +62,11 @@ func (o *serveOptions) checkCluster() error {
 	switch {
 	case len(c.peers) > 0 && c.nats != "":
 		return &scale.UsageError{Field: "--cluster-peers, --nats", Problem: "only one of them can be given"}
+	case len(c.peers) > 0 && len(c.peers)%2 == 0:
+		return &scale.UsageError{
+			Field: "--cluster-peers", Problem: fmt.Sprintf("names %d replicas", len(c.peers)),
+			Hint:  "name all of them, this one too: three, since of two none can go on without the other",
+		}
 	case c.dir == "":
 		return &scale.UsageError{Field: "--cluster-dir", Problem: "is required with several replicas", Hint: "name a directory of this replica's own that outlives restarts"}
 	case len(c.peers) > 0 && c.secretFile == "":
@@ -95,6 +102,9 @@ func (o *serveOptions) joinCluster(ctx context.Context, log *slog.Logger) (*clus
 		return nil, err
 	}
 	node, err := cluster.Start(ctx, options)
+	if unavailable, ok := errors.AsType[*scale.UnavailableError](err); ok {
+		return nil, &scale.SetupError{Problem: unavailable.Error(), Hint: "--nats names where it listens, such as nats://nats.example.com:4222"}
+	}
 	if err != nil {
 		return nil, err
 	}
