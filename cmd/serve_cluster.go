@@ -65,7 +65,7 @@ func (o *serveOptions) checkCluster() error {
 	case len(c.peers) > 0 && len(c.peers)%2 == 0:
 		return &scale.UsageError{
 			Field: "--cluster-peers", Problem: fmt.Sprintf("names %d replicas", len(c.peers)),
-			Hint:  "name all of them, this one too: three, since of two none can go on without the other",
+			Hint: "name all of them, this one too: three, since of two none can go on without the other",
 		}
 	case c.dir == "":
 		return &scale.UsageError{Field: "--cluster-dir", Problem: "is required with several replicas", Hint: "name a directory of this replica's own that outlives restarts"}
