@@ -54,10 +54,14 @@ func waitingAgain(op Operation, now time.Time) Operation {
 // merge takes in what a journal has as open. It returns the ids of those that it does not have as open, although they are
 // here.
 func (l *ledger) merge(operations []Operation, now time.Time) (missing []string) {
-	isOpen := map[string]bool{}
+	known := make(map[string]*entry, len(l.open))
+	for _, e := range l.open {
+		known[e.op.ID] = e
+	}
+	isOpen := make(map[string]bool, len(operations))
 	for _, op := range operations {
 		isOpen[op.ID] = true
-		l.put(op, now)
+		l.take(known[op.ID], op, now)
 	}
 	for _, e := range l.open {
 		if e.durable && !isOpen[e.op.ID] && e.op.State != Done {
@@ -69,9 +73,13 @@ func (l *ledger) merge(operations []Operation, now time.Time) (missing []string)
 
 // put takes in an operation that the journal has as open.
 func (l *ledger) put(op Operation, now time.Time) *entry {
+	return l.take(l.find(op.ID), op, now)
+}
+
+// take is put for the entry that the operation has; nil if it has none.
+func (l *ledger) take(e *entry, op Operation, now time.Time) *entry {
 	op = waitingAgain(op, now)
 	l.last = scale.Later(l.last, op.AcceptedAt)
-	e := l.find(op.ID)
 	if e == nil {
 		e = newEntry(op)
 		at, _ := slices.BinarySearchFunc(l.open, op.ID, func(e *entry, id string) int { return cmp.Compare(e.op.ID, id) })

@@ -194,11 +194,15 @@ func (q *Queue) reserve(d *admission) error {
 // keepAccepted brings what was accepted to disk.
 func (q *Queue) keepAccepted(ctx context.Context, d *admission) error {
 	if err := q.rememberCleared(d); err != nil {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.ledger.drop(d.accepted...)
-		clear(q.projections)
+		q.dropAccepted(d)
 		return err
+	}
+	onDuty := q.isOnDuty()
+	if !onDuty {
+		if err := q.tellCleared(d.cleared); err != nil {
+			q.dropAccepted(d)
+			return err
+		}
 	}
 	if len(d.accepted) > 0 {
 		if err := q.writeAccepted(ctx, d); err != nil {
@@ -206,11 +210,8 @@ func (q *Queue) keepAccepted(ctx context.Context, d *admission) error {
 		}
 		q.wakeUp()
 	}
-	if len(d.cleared)+len(d.deferred) == 0 {
+	if len(d.cleared)+len(d.deferred) == 0 || !onDuty { // who is on duty hears of it
 		return nil
-	}
-	if !q.isOnDuty() {
-		return q.tellCleared(d.cleared)
 	}
 	q.mu.Lock()
 	left := q.closePointless(d.cleared)
@@ -221,6 +222,14 @@ func (q *Queue) keepAccepted(ctx context.Context, d *admission) error {
 		q.retireDoneSoon(left...)
 	}
 	return nil
+}
+
+// dropAccepted takes back what an admission would have accepted.
+func (q *Queue) dropAccepted(d *admission) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ledger.drop(d.accepted...)
+	clear(q.projections)
 }
 
 // rememberCleared keeps which alerts have ended, so that a firing that is told of late is known to be over. A signal

@@ -491,3 +491,60 @@ func TestTheLockOfAForgottenMachineIsRemoved(t *testing.T) {
 		}
 	})
 }
+
+// An operation that has ended here and is just being saved is not ended once more by what another member says of it.
+func TestAnEndIsAnnouncedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r, _ := newClub().join(t, newWorld(t), "a")
+		id := r.accepted(scaletest.ByDelta(2))
+		r.Queue.mu.Lock()
+		e := r.ledger.find(id)
+		e.close(time.Now(), FinalFailed, "it has ended here")
+		r.Queue.mu.Unlock()
+		other := e.op
+		other.Result = FinalScaled
+		r.hear(other)
+		if isClosed(e.done) || r.ledger.find(id) == nil {
+			t.Error("it was ended by what another one said")
+		}
+		r.retireDone(e)
+		if !isClosed(e.done) {
+			t.Error("its end was not announced")
+		}
+	})
+}
+
+// An end that was announced before it was saved, and turns out to be another member's to say, is announced again in the end.
+func TestAnEndThatIsTakenBackIsAnnouncedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newClub()
+		r, _ := c.join(t, newWorld(t), "a")
+		id := r.accepted(scaletest.ByDelta(2))
+		taken, err := c.journal.Get(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken.State, taken.Update, taken.Updates = Running, "another one's", []string{"another one's"}
+		if err := c.journal.Update([]Operation{taken}); err != nil {
+			t.Fatal(err)
+		}
+		r.Queue.mu.Lock()
+		e := r.ledger.find(id)
+		e.close(time.Now(), FinalSuperseded, "it gave way")
+		r.Queue.mu.Unlock()
+		r.retireDoneSoon(e)
+		time.Sleep(time.Second)
+		ended := taken
+		ended.State, ended.Result, ended.EndedAt = Done, FinalScaled, time.Now()
+		if err := c.journal.Update([]Operation{ended}); err != nil {
+			t.Fatal(err)
+		}
+		r.hear(ended)
+		r.wants(FinalScaled, id)
+		r.Queue.mu.Lock()
+		defer r.Queue.mu.Unlock()
+		if e.taken || !isClosed(e.done) {
+			t.Error("who waits would wait for ever")
+		}
+	})
+}
