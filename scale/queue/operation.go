@@ -90,3 +90,16 @@ func newOperationID(at time.Time) string {
 	_, _ = rand.Read(raw[7:]) // it never fails
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
 }
+
+// The kinds of those of this package's errors that turn a request away.
+const (
+	KindBusy             scale.Kind = "busy"
+	KindFull             scale.Kind = "full"
+	KindJournal          scale.Kind = "journal"
+	KindUnknownOperation scale.Kind = "unknown-operation"
+)
+
+func (*BusyError) Kind() scale.Kind             { return KindBusy }
+func (*FullError) Kind() scale.Kind             { return KindFull }
+func (*JournalError) Kind() scale.Kind          { return KindJournal }
+func (*UnknownOperationError) Kind() scale.Kind { return KindUnknownOperation }

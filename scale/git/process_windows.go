@@ -1,9 +1,12 @@
 package git
 
 import (
+	"context"
+	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // separate gives a command a group of its own, without a window. The end of the command's context ends it with all
@@ -26,3 +29,8 @@ func endGroup(*exec.Cmd) {}
 
 // shell is the machine's shell, for a command that a person wrote.
 func shell(command string) (name string, args []string) { return "cmd", []string{"/C", command} }
+
+// takeChildren is none: a process inherits no file here. A git whose parent was killed may work on for a moment.
+func takeChildren(context.Context, string, time.Duration) (*os.File, error) { return nil, nil }
+
+func releaseChildren(*os.File) {}
