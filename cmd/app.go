@@ -18,6 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pulumiscale/pulumiscale/cmd/clock"
+	"github.com/pulumiscale/pulumiscale/cmd/serving"
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
@@ -30,9 +33,9 @@ import (
 // Main runs the program with the arguments that follow its name, and returns its exit code. If version is empty, it is
 // read from the build.
 func Main(args []string, in, out, errs *os.File, version string) int {
-	outlivePipes()
+	signals.OutlivePipes()
 	a := &app{
-		streams: standard(in, out, errs), version: version, now: clock(),
+		streams: standard(in, out, errs), version: version, now: clock.New(),
 		open: func(ctx context.Context, o stack.Options) (openedStack, error) {
 			o.Output = []*os.File{out, errs}
 			return openStack(ctx, o)
@@ -41,7 +44,7 @@ func Main(args []string, in, out, errs *os.File, version string) int {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return func() { signal.Stop(c) }
 		},
-		notifyHangup: notifyHangup,
+		notifyHangup: signals.NotifyHangup,
 	}
 	a.probe = func(o stack.Options) doctor.Probe {
 		return doctorProbe{probe.New(o), a.sections.Listeners, &a.settings}
@@ -63,7 +66,7 @@ type app struct {
 	open  func(context.Context, stack.Options) (openedStack, error)
 	probe func(stack.Options) doctor.Probe
 	// notify passes on the signals that want a command to end. notifyHangup passes on that the terminal is gone.
-	notify, notifyHangup notifier
+	notify, notifyHangup signals.Notifier
 	now                  func() time.Time
 
 	// answers reads the lines that are typed at the terminal. It is nil before the first question.
@@ -81,21 +84,9 @@ type app struct {
 
 // openedStack is what the commands need of a stack. [stack.Stack] is one.
 type openedStack interface {
-	scale.Stack
-	scale.HeadStart
-	scale.HoldKeeper
-	scale.ProgramKeeper
-	scale.CommitReader
-	// StateDir is the stack's own folder in the state directory; it is made if it is missing. FormerStateDir is where
-	// an earlier version has kept its journal.
-	StateDir() (string, error)
-	FormerStateDir() string
+	serving.Stack
 	// CountsIn are the counts of rules in another edition of the stack's configuration file, by pool.
 	CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error)
-	// ProjectName is the name of the program's project.
-	ProjectName() string
-	// Secrets reads values of the stack's configuration, by their full keys.
-	Secrets(ctx context.Context, keys ...string) (map[string]string, error)
 	// SetSecret puts a secret into the stack's configuration file.
 	SetSecret(ctx context.Context, key, value string) error
 	// Inventory reads what the stack has that a pool can be made of.
@@ -158,7 +149,7 @@ func (a *app) write(doc output.Document, text string, err error) error {
 		a.written = true
 	}
 	// A reader who has read enough, or has closed the terminal, is content.
-	if _, problem := io.WriteString(a.out, text); problem != nil && !isBrokenPipe(problem) && !a.outTTY {
+	if _, problem := io.WriteString(a.out, text); problem != nil && !signals.IsBrokenPipe(problem) && !a.outTTY {
 		return fmt.Errorf("write the result: %w", problem)
 	}
 	return nil

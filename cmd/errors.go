@@ -68,22 +68,16 @@ func (e *unhealthyError) Error() string {
 	return "there is a problem with " + strings.Join(e.with, ", ")
 }
 
-// interruptedError says that the user interrupted a command before it scaled anything.
-type interruptedError struct{}
-
-func (e *interruptedError) Error() string { return "interrupted: nothing was scaled" }
-
 // declinedError says that the user said no.
 type declinedError struct{}
 
 func (e *declinedError) Error() string { return "declined: nothing was changed" }
 
-func (e *decisionError) Kind() scale.Kind  { return scale.Kind(e.Outcome) }
-func (*unverifiedError) Kind() scale.Kind  { return scale.KindUnverified }
-func (*unprovedError) Kind() scale.Kind    { return kindUnproved }
-func (*unhealthyError) Kind() scale.Kind   { return "unhealthy" }
-func (*interruptedError) Kind() scale.Kind { return "interrupted" }
-func (*declinedError) Kind() scale.Kind    { return "declined" }
+func (e *decisionError) Kind() scale.Kind { return scale.Kind(e.Outcome) }
+func (*unverifiedError) Kind() scale.Kind { return scale.KindUnverified }
+func (*unprovedError) Kind() scale.Kind   { return kindUnproved }
+func (*unhealthyError) Kind() scale.Kind  { return "unhealthy" }
+func (*declinedError) Kind() scale.Kind   { return "declined" }
 
 // verdict is the error that a decision ends a command with. It is nil if what was asked for is done, or if there is
 // nothing to do.

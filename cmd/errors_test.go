@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
@@ -80,7 +81,7 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 			unproved([]scale.RuleCheck{{Pool: "v", Problem: "p", Owners: []string{"kubectl"}}, {Pool: "w", Problem: "p"}}),
 			1, "unproved", "mend the rules in the program",
 		},
-		"interrupted": {&interruptedError{}, 1, "interrupted", ""},
+		"interrupted": {&signals.InterruptedError{}, 1, "interrupted", ""},
 		"declined":    {&declinedError{}, 1, "declined", ""},
 		"anything":    {errors.New("x"), 1, "failed", ""},
 		"held":        {decided(scale.Held), 3, "held", "--end ends it"},

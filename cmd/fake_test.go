@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
@@ -130,8 +131,10 @@ func (f *fake) result(change scale.Change) (*scale.Result, int) {
 		Diffs: []scale.PropertyDiff{{Path: "size", Old: f.count, New: to}},
 	}
 	rule := fmt.Sprintf(`{"worker-pool": {"urn": %q, "configKey": "workerCount", "min": 1, "max": 50, "current": %d}}`, poolURN, to)
+	rules, err := parse.Rules([]byte(rule))
 	return &scale.Result{
-		Steps: append([]scale.ResourceStep{step}, f.steps...), Seen: []string{poolURN}, Output: []byte(rule), Duration: 1500 * time.Millisecond,
+		Steps: append([]scale.ResourceStep{step}, f.steps...), Seen: []string{poolURN}, Output: []byte(rule), Rules: rules, RulesErr: err,
+		Duration: 1500 * time.Millisecond,
 	}, to
 }
 

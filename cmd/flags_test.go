@@ -15,8 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
-// parse runs a command line up to the point where the command would do something.
-func parse(a *app, args ...string) (scaleOptions, error) {
+// parseLine runs a command line up to the point where the command would do something.
+func parseLine(a *app, args ...string) (scaleOptions, error) {
 	var got scaleOptions
 	root := &cobra.Command{Use: "pulumiscale", SilenceErrors: true, SilenceUsage: true}
 	root.SetFlagErrorFunc(flagError)
@@ -70,7 +70,7 @@ func TestScaleFlags(t *testing.T) {
 		},
 	} {
 		t.Run(line, func(t *testing.T) {
-			got, err := parse(&app{}, strings.Fields(line)...)
+			got, err := parseLine(&app{}, strings.Fields(line)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,7 +194,7 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := &app{}
-			if _, err := parse(a, append([]string{"scale", "w", "--count", "1", "-C", below}, test.args...)...); err != nil {
+			if _, err := parseLine(a, append([]string{"scale", "w", "--count", "1", "-C", below}, test.args...)...); err != nil {
 				t.Fatal(err)
 			}
 			want := settings{cwd: below, color: output.ColorAuto, headStart: true, onDrift: scale.Restore, retries: 5, retryDelay: time.Second, backendTimeout: stack.BackendTimeout}
@@ -209,7 +209,7 @@ func TestSettings(t *testing.T) {
 
 func TestCountAndDeltaFromDifferentSources(t *testing.T) {
 	dir, _ := program(t, "delta: 1\nyes: true\nmessage: night\n")
-	got, err := parse(&app{}, "scale", "w", "--count", "4", "-C", dir)
+	got, err := parseLine(&app{}, "scale", "w", "--count", "4", "-C", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestCountAndDeltaFromDifferentSources(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	t.Setenv("PULUMISCALE_DELTA", "-3")
-	if got, err = parse(&app{}, "scale", "w", "-C", dir); err != nil || *got.intent.Delta != -3 {
+	if got, err = parseLine(&app{}, "scale", "w", "-C", dir); err != nil || *got.intent.Delta != -3 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -225,11 +225,11 @@ func TestCountAndDeltaFromDifferentSources(t *testing.T) {
 func TestStateDirInTheFileIsRelativeToIt(t *testing.T) {
 	dir, _ := program(t, "state-dir: state\n")
 	a := &app{}
-	if _, err := parse(a, "scale", "w", "--count", "4", "-C", dir); err != nil || a.settings.stateDir != filepath.Join(dir, "state") {
+	if _, err := parseLine(a, "scale", "w", "--count", "4", "-C", dir); err != nil || a.settings.stateDir != filepath.Join(dir, "state") {
 		t.Errorf("got %s, %v", a.settings.stateDir, err)
 	}
 	t.Setenv("PULUMISCALE_STATE_DIR", "here")
-	if _, err := parse(a, "scale", "w", "--count", "4", "-C", dir); err != nil || a.settings.stateDir != "here" {
+	if _, err := parseLine(a, "scale", "w", "--count", "4", "-C", dir); err != nil || a.settings.stateDir != "here" {
 		t.Errorf("got %s, %v", a.settings.stateDir, err)
 	}
 }
@@ -258,7 +258,7 @@ func TestWrongSettingsNameFileAndKey(t *testing.T) {
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
-			_, err := parse(&app{}, "scale", "w", "--count", "1", "-C", dir)
+			_, err := parseLine(&app{}, "scale", "w", "--count", "1", "-C", dir)
 			if err == nil || strings.ReplaceAll(err.Error(), file, "FILE") != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -268,7 +268,7 @@ func TestWrongSettingsNameFileAndKey(t *testing.T) {
 		})
 	}
 	dir, file := program(t, "stack: [\n")
-	if _, err := parse(&app{}, "scale", "w", "--count", "1", "-C", dir); err == nil || !strings.HasPrefix(err.Error(), file+": ") {
+	if _, err := parseLine(&app{}, "scale", "w", "--count", "1", "-C", dir); err == nil || !strings.HasPrefix(err.Error(), file+": ") {
 		t.Errorf("got %v", err)
 	}
 }

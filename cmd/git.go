@@ -20,9 +20,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/pulumiscale/pulumiscale/cmd/serving"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/git"
 	"github.com/pulumiscale/pulumiscale/scale/stack"
+	"github.com/pulumiscale/pulumiscale/scale/writeback"
 )
 
 // gitSettings are the flags about git that every command has.
@@ -171,7 +173,7 @@ func (g *gitSettings) checkPush() (err error) {
 	if g.author != "" && !isAuthor.MatchString(g.author) {
 		return &scale.UsageError{Field: "--git-author", Problem: fmt.Sprintf("must be a name and a mail address, such as 'Scaler <scaler@example.com>', not %q", g.author)}
 	}
-	if g.subject, err = git.ParseSubject(g.message); err != nil {
+	if g.subject, err = writeback.ParseSubject(g.message); err != nil {
 		return &scale.UsageError{Field: "--git-message", Problem: err.Error(), Hint: "it is a template with {{.Counts}}, {{.Pools}}, {{.Stack}} and {{.Project}}"}
 	}
 	return nil
@@ -180,13 +182,13 @@ func (g *gitSettings) checkPush() (err error) {
 // isAuthor is what git takes for an author.
 var isAuthor = regexp.MustCompile(`^[^<>\n]*[^<>\s][^<>\n]* <[^<>\s]+>$`)
 
-// writeBack commits the counts of an open stack; nil if that is not asked for.
-func (s *settings) writeBack(opened openedStack) *git.WriteBack {
+// committer commits the counts of an open stack; nil if that is not asked for.
+func (s *settings) committer(opened serving.Stack) *writeback.Committer {
 	g := s.git
 	if g.push == "" || g.of == nil {
 		return nil
 	}
-	return &git.WriteBack{
+	return &writeback.Committer{
 		Program: g.of(opened.Name()), Files: opened, Project: opened.ProjectName(), Stack: opened.Name(), Branch: g.push, OfStack: g.perStack,
 		Subject: g.subject, SkipCI: g.skipCI, Author: g.author, PushOptions: g.pushOptions,
 	}
@@ -246,7 +248,7 @@ const commitTimeout = time.Minute
 // commit commits the counts that a command has scaled to, if that is asked for. That it could not is no failure of the
 // scaling: it is said.
 func (s *session) commit(ctx context.Context, report *scale.Report) {
-	commits := s.settings.writeBack(s.opened)
+	commits := s.settings.committer(s.opened)
 	if commits == nil || report == nil {
 		return
 	}

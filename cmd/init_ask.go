@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
@@ -163,13 +164,13 @@ func (o *initOptions) choosePool(ctx context.Context, s *session, d *draft) erro
 		if text == "" {
 			text = proposal
 		}
-		if problem := scale.CheckPool("pool", text); problem != nil {
+		if problem := parse.CheckPool("pool", text); problem != nil {
 			s.note(problem.Error())
 			continue
 		}
 		d.rule.Pool = text
 	}
-	return scale.CheckPool("--pool", d.rule.Pool)
+	return parse.CheckPool("--pool", d.rule.Pool)
 }
 
 func (o *initOptions) chooseBounds(ctx context.Context, s *session, d *draft) (err error) {

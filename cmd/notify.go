@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pulumiscale/pulumiscale/output"
+	"github.com/pulumiscale/pulumiscale/cmd/serving"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 	"github.com/pulumiscale/pulumiscale/webhook"
@@ -108,7 +109,7 @@ func (e *untoldError) Error() string {
 
 // origin is where the notices of a command come from.
 func (s *session) origin() notice.Origin {
-	places := placesOf(s.opened, s.settings.cwd)
+	places := serving.PlacesOf(s.opened, s.settings.cwd)
 	return notice.Origin{Project: s.opened.ProjectName(), Stack: s.opened.Name(), Veil: webhook.NewVeil(places)}
 }
 

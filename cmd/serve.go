@@ -11,8 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pulumiscale/pulumiscale/cmd/serving"
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
+	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/cluster"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
 )
 
 // serveOptions are the options of `pulumiscale serve`.
@@ -136,8 +140,8 @@ func (o *serveOptions) run(ctx context.Context) error {
 		debug.SetGCPercent(garbageShare)
 	}
 	log := o.logger()
-	signals := newServeSignals(stop, log, o.app.terminalGone)
-	defer signals.watch(o.app.notify)()
+	ends := signals.NewServing(stop, log, o.app.terminalGone)
+	defer ends.Watch(o.app.notify)()
 	node, err := o.joinCluster(ctx, log)
 	if err != nil || ctx.Err() != nil {
 		return err
@@ -149,31 +153,47 @@ func (o *serveOptions) run(ctx context.Context) error {
 			}
 		}()
 	}
-	if o.fleet.file != "" {
-		return o.serveFleet(ctx, log, signals, node)
+	process := o.process(log, ends, node)
+	if o.fleet.file == "" {
+		return process.ServeStack(ctx, o.stackOptions())
 	}
-	return o.serveOne(ctx, log, signals, node)
+	return process.ServeFleet(ctx, serving.FleetOptions{
+		File: o.fleet.file, MaxUpdates: o.fleet.maxUpdates, PollBudget: o.fleet.pollBudget, Poll: o.poll, Configure: o.forEntry,
+	})
 }
 
-// serveOne serves one stack.
-func (o *serveOptions) serveOne(ctx context.Context, log *slog.Logger, signals *serveSignals, node *cluster.Node) error {
-	s, err := o.openServed(ctx, log, signals.engine, nil, func(name string) *inCluster { return joinedAs(node, name) })
-	if err != nil {
-		return err
+// logger writes to stderr: as text for people if that is a terminal, else as JSON for machines.
+func (o *serveOptions) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.level)) // the flag takes no other words
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: output.LogAttr}
+	if o.logFormat == logText || o.logFormat == logAuto && o.app.errTTY {
+		return slog.New(slog.NewTextHandler(o.app.errs, options))
 	}
-	defer s.close()
-	o.app.stack = s.stack.Name()
-	if err := s.readFirst(ctx); err != nil {
-		return err
+	return slog.New(slog.NewJSONHandler(o.app.errs, options))
+}
+
+// process is what all that is served here shares.
+func (o *serveOptions) process(log *slog.Logger, ends *signals.Serving, node *cluster.Node) *serving.Process {
+	return &serving.Process{
+		Listen: o.listen, TLSCert: o.tlsCert, TLSKey: o.tlsKey, Log: log, Interrupt: ends.Engine, Reload: ends.Reload, Node: node, Now: o.app.now,
 	}
-	l, err := o.newListening(ctx, s.handler.Handler(), s.log)
-	if err != nil {
-		return err
+}
+
+// stackOptions are the options with which a stack is served.
+func (o *serveOptions) stackOptions() serving.Options {
+	a := o.app
+	return serving.Options{
+		Stack: a.settings.stackOptions(), Committer: a.settings.committer,
+		Open: func(ctx context.Context, how stack.Options) (serving.Stack, error) {
+			opened, err := a.open(ctx, how)
+			if err != nil {
+				return nil, err // err alone: a nil openedStack would be a Stack that is not nil
+			}
+			a.stack = opened.Name()
+			return opened, nil
+		},
+		OnDrift: a.settings.onDrift, Retries: uint(a.settings.retries), RetryDelay: a.settings.retryDelay, Poll: o.poll, GiveUpAfter: o.giveUpAfter,
+		SNSTopics: o.snsTopics, PathToken: o.pathToken, Identities: a.sections.Identities, Listeners: a.sections.Listeners, Now: a.now,
 	}
-	l.log.Info("listening", "address", l.Addr().String(), "tls", o.tlsCert != "", "pools", s.queue.Rules().Names())
-	l.warnOfPlainText()
-	s.warnOfUnknownPools()
-	err = l.serve(ctx, s.handler, func(ctx context.Context) { s.work(ctx, signals.reload) })
-	s.log.Info("stopped", "waiting", len(s.queue.Open()))
-	return err
 }

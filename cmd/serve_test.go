@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
@@ -172,19 +173,19 @@ func TestTheSecondSignalInterruptsTheUpdate(t *testing.T) {
 	log := &lines{}
 	stopped := false
 	o := &serveOptions{app: &app{streams: streams{errs: log}}, logFormat: logJSON, level: "info"}
-	s := newServeSignals(func() { stopped = true }, o.logger(), func() bool { return false })
-	var signals chan<- os.Signal
-	end := s.watch(func(c chan<- os.Signal) func() { signals = c; return func() {} })
-	signals <- os.Interrupt
+	s := signals.NewServing(func() { stopped = true }, o.logger(), func() bool { return false })
+	var c chan<- os.Signal
+	end := s.Watch(func(to chan<- os.Signal) func() { c = to; return func() {} })
+	c <- os.Interrupt
 	log.wait(t, "a running update will be finished; a second signal interrupts it")
 	select {
-	case <-s.engine:
+	case <-s.Engine:
 		t.Error("the first signal interrupts the engine")
 	default:
 	}
-	signals <- syscall.SIGTERM
-	<-s.engine
-	signals <- syscall.SIGTERM
+	c <- syscall.SIGTERM
+	<-s.Engine
+	c <- syscall.SIGTERM
 	log.wait(t, "already interrupting; killing the engine would leave the stack locked")
 	end()
 	if !stopped {
@@ -400,17 +401,5 @@ func TestServeLogsTextOnATerminal(t *testing.T) {
 		if got := json.Valid(out.Bytes()); got != c.json || strings.Count(out.String(), "\n") != 1 || strings.Contains(out.String(), "quiet") {
 			t.Errorf("%s: %q", name, out.String())
 		}
-	}
-}
-
-// What a dry run would do has not been done.
-func TestServeLogsTheResourcesThatChanged(t *testing.T) {
-	var out bytes.Buffer
-	o := &serveOptions{app: &app{streams: streams{errs: &out}}, logFormat: logJSON, level: "info"}
-	for _, preview := range []bool{true, false} {
-		logEvent(o.logger(), scale.StepDone{Step: scale.ResourceStep{Op: "update", URN: "urn:pool"}, Preview: preview})
-	}
-	if got := strings.Count(out.String(), "urn:pool"); got != 1 {
-		t.Errorf("%d lines:\n%s", got, out.String())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
@@ -18,7 +19,7 @@ type session struct {
 	opened     openedStack
 	scaler     *scaler.Scaler
 	progress   *output.Progress
-	interrupts *interrupts
+	interrupts *signals.Interrupts
 	// mute says which events a command reports itself. If it is nil, the command reports none itself.
 	mute func(scale.Event) bool
 	// several says that the command is about several pools, and so are its documents.
@@ -32,7 +33,7 @@ type session struct {
 func (a *app) newSession(cancel context.CancelFunc) *session {
 	s := &session{app: a, progress: output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)}
 	a.said = s.progress.Said
-	s.interrupts = newInterrupts(cancel, s.note)
+	s.interrupts = signals.NewInterrupts(cancel, s.note)
 	return s
 }
 
@@ -42,7 +43,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	defer cancel()
 	s := a.newSession(cancel)
 	defer s.progress.Close()
-	defer s.interrupts.watch(a.notify, a.notifyHangup)()
+	defer s.interrupts.Watch(a.notify, a.notifyHangup)()
 	s.progress.Work("opening the stack")
 	s.scaler = &scaler.Scaler{
 		Observe: s.observe, OnDrift: a.settings.onDrift,
@@ -50,7 +51,7 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 	}
 	err := s.scaler.Retry(ctx, func() error {
 		options := a.settings.stackOptions()
-		options.Interrupt = s.interrupts.engine
+		options.Interrupt = s.interrupts.Engine
 		opened, err := a.open(ctx, options)
 		if err == nil {
 			s.opened, s.scaler.Stack, s.scaler.Holds, a.stack = opened, opened, opened, opened.Name()
@@ -59,14 +60,14 @@ func (a *app) work(ctx context.Context, do func(context.Context, *session) error
 		return err
 	})
 	if err != nil {
-		return s.interrupts.explain(err)
+		return s.interrupts.Explain(err)
 	}
 	s.progress.Work("reading stack " + a.stack)
-	return s.interrupts.explain(do(ctx, s))
+	return s.interrupts.Explain(do(ctx, s))
 }
 
 func (s *session) observe(event scale.Event) {
-	s.interrupts.observe(event)
+	s.interrupts.Observe(event)
 	if s.mute == nil || !s.mute(event) {
 		s.progress.Observe(event)
 	}
@@ -77,7 +78,7 @@ func (s *session) note(text string) { s.progress.Print(s.errStyle().Note(text)) 
 // conclude takes the progress away and writes the result: see [app.conclude].
 func (s *session) conclude(doc output.Document, text string, err error) error {
 	s.progress.Rest()
-	return s.app.conclude(doc, text, s.interrupts.explain(err))
+	return s.app.conclude(doc, text, s.interrupts.Explain(err))
 }
 
 // confirm asks a question that is answered with yes or no. Its error is a [*declinedError], or that of ctx.
@@ -102,8 +103,8 @@ func (s *session) answer(ctx context.Context, question string) (string, error) {
 	if s.answers == nil {
 		s.answers = bufio.NewReader(s.in)
 	}
-	s.interrupts.ask(true)
-	defer s.interrupts.ask(false)
+	s.interrupts.Ask(true)
+	defer s.interrupts.Ask(false)
 	s.progress.Print(question)
 	line := make(chan string, 1)
 	noMore := make(chan struct{})

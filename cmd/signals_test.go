@@ -130,25 +130,3 @@ func (w writer) Write(b []byte) (int, error) {
 	w(string(b))
 	return len(b), nil
 }
-
-func TestAThirdSignalChangesNothing(t *testing.T) {
-	var notes []string
-	i := newInterrupts(func() {}, func(text string) { notes = append(notes, text) })
-	i.observe(scale.EngineStarted{Preview: true})
-	for range 3 {
-		i.end()
-	}
-	if len(notes) != 3 || notes[0] != "stopping" || !strings.HasPrefix(notes[2], "already") {
-		t.Errorf("got %q", notes)
-	}
-}
-
-func TestARetryIsNoRunningUpdate(t *testing.T) {
-	i := newInterrupts(func() {}, func(string) {})
-	i.observe(scale.EngineStarted{})
-	i.observe(scale.Retrying{})
-	i.end()
-	if err := i.explain(context.Canceled); !scale.IsA[*interruptedError](err) {
-		t.Errorf("got %v", err)
-	}
-}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
 	"github.com/pulumiscale/pulumiscale/output"
 )
 
@@ -40,7 +41,7 @@ func standard(in, out, errs *os.File) streams {
 // terminalGone returns a function that says, at each call, whether one of the files was a terminal and is one no more.
 func terminalGone(files ...*os.File) func() bool {
 	terminals := slices.DeleteFunc(files, func(f *os.File) bool { return !isTerminal(f) })
-	if ignoresHangup() {
+	if signals.IgnoresHangup() {
 		terminals = nil
 	}
 	return func() bool { return slices.ContainsFunc(terminals, func(f *os.File) bool { return !isTerminal(f) }) }

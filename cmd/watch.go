@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pulumiscale/pulumiscale/cmd/signals"
 	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
@@ -69,9 +70,9 @@ func (o *watchOptions) check() error {
 func (o *watchOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	defer signalLoop{end: stop, hangUp: stop}.start(o.app.notify, o.app.notifyHangup)()
+	defer signals.Loop{End: stop, HangUp: stop}.Start(o.app.notify, o.app.notifyHangup)()
 	err := o.watch(ctx)
-	if ctx.Err() != nil || isBrokenPipe(err) {
+	if ctx.Err() != nil || signals.IsBrokenPipe(err) {
 		return nil
 	}
 	return err

@@ -1,6 +1,10 @@
-package scale
+package scale_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
 
 func TestNearest(t *testing.T) {
 	fields := []string{"urn", "targets", "targetDependents", "configKey", "min", "max", "cooldown", "onCooldown", "current"}
@@ -21,15 +25,15 @@ func TestNearest(t *testing.T) {
 		{"the empty name is similar to none", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := nearest(test.misspelt, fields); got != test.want {
+			if got := scale.Nearest(test.misspelt, fields); got != test.want {
 				t.Errorf("nearest(%q) = %q, want %q", test.misspelt, got, test.want)
 			}
 		})
 	}
-	if got := nearest("worker-1", []string{"worker-2", "worker-3"}); got != "worker-2" {
+	if got := scale.Nearest("worker-1", []string{"worker-2", "worker-3"}); got != "worker-2" {
 		t.Errorf("of names equally near: got %q, want the first", got)
 	}
-	if got := nearest("worker", nil); got != "" {
+	if got := scale.Nearest("worker", nil); got != "" {
 		t.Errorf("of no names: got %q", got)
 	}
 }

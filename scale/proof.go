@@ -238,7 +238,7 @@ func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
 	if m.KeepsCount() || slices.Contains(s.Unsettled, rule.Pool) || Touches(rule, preview.Steps) {
 		return nil
 	}
-	if after, err := ParseRules(preview.Output); err == nil && after[rule.Pool].Current != nil && *after[rule.Pool].Current == m.To {
+	if current := preview.Rules[rule.Pool].Current; current != nil && *current == m.To {
 		return nil // what the program says is proof enough
 	}
 	return &UnprovableError{Move: m, Key: rule.ConfigKey}

@@ -57,16 +57,15 @@ type MoveResult struct {
 
 // VerifyMoves compares what the update did with what was decided.
 func VerifyMoves(snap *Snapshot, moves []Move, result *Result) []MoveResult {
-	after, err := ParseRules(result.Output)
 	out := make([]MoveResult, len(moves))
 	for i, m := range moves {
 		rule := snap.Rules[m.Pool]
 		out[i] = MoveResult{Move: m, Found: foundSize(snap, m, result.Steps)}
-		if rule.Current != nil && err != nil {
-			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", err)
+		if rule.Current != nil && result.RulesErr != nil {
+			out[i].Unverified = fmt.Sprintf("the rules can no longer be read: %v", result.RulesErr)
 			continue
 		}
-		out[i].Current = after[m.Pool].Current
+		out[i].Current = result.Rules[m.Pool].Current
 		out[i].Unverified, out[i].Stays = doubt(snap, rule, m, out[i].Current, result)
 		if lost := snap.lostCreations(rule); out[i].Unverified == "" && len(lost) > 0 {
 			out[i].Pending = true

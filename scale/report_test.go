@@ -6,11 +6,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/scaletest"
 )
 
 func TestVerify(t *testing.T) {
-	_, noRules := scale.ParseRules(nil)
+	_, noRules := parse.Rules(nil)
 	current := func(n int) scaletest.RuleEdit { return func(r *scale.Rule) { r.Current = &n } }
 	touched := []scale.ResourceStep{{Op: "update", URN: scaletest.WorkerURN}}
 	move := scale.Move{Pool: "worker", From: new(3), To: 5}
@@ -62,6 +63,7 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			snap := scaletest.Snapshot()
+			c.result.Rules, c.result.RulesErr = parse.Rules(c.result.Output)
 			if c.rule != nil {
 				scaletest.WithRule("worker", c.rule)(snap)
 			}

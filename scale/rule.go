@@ -11,13 +11,13 @@ import (
 // OutputName is the stack output from which the rules are read.
 const OutputName = "pulumiscale"
 
-// defaultCooldown is the cooldown of a rule that names none: the default of AWS's simple scaling policies.
-const defaultCooldown = 300 * time.Second
+// MaxNumber is the largest count, change or number of seconds that a rule may hold. Twice as much still fits an int32.
+const MaxNumber = 1_000_000_000
 
 // Rules maps the name of a pool to its rule.
 type Rules map[string]Rule
 
-// Rule says how one pool may be scaled. A Rule that came out of [ParseRules] is valid; the zero Rule is not.
+// Rule says how one pool may be scaled. A Rule that came out of package parse is valid; the zero Rule is not.
 type Rule struct {
 	// Pool is the name of the pool: the key of the rule in the stack output.
 	Pool string
@@ -201,7 +201,7 @@ func (r Rules) Find(pool string) (Rule, error) {
 		return rule, nil
 	}
 	names := r.Names()
-	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: nearest(pool, names), Known: names}
+	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: Nearest(pool, names), Known: names}
 }
 
 // OneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and it is one

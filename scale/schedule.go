@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // a machine or a container may have no zones, or old ones
 )
 
 // Window is a time that comes again and again, or on named dates, in which a pool has other guardrails. It begins on a
@@ -30,7 +31,7 @@ type Zone struct{ location *time.Location }
 // LoadZone finds a zone by its name in the IANA database. The machine's own, which is another one on each machine, is
 // none; ok is false for it and for a name that is not in the database.
 func LoadZone(name string) (z Zone, ok bool) {
-	if !zonePattern.MatchString(name) || name == "Local" {
+	if name == "" || name == "Local" {
 		return z, false
 	}
 	location, err := time.LoadLocation(name)
@@ -58,14 +59,14 @@ type Date struct {
 
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day) }
 
-// dateOf is the day on which a moment is, in its own zone.
-func dateOf(t time.Time) Date {
+// DateOf is the day on which a moment is, in its own zone.
+func DateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year, month, day}
 }
 
 // plus is the day so many days later.
-func (d Date) plus(days int) Date { return dateOf(d.noon().AddDate(0, 0, days)) }
+func (d Date) plus(days int) Date { return DateOf(d.noon().AddDate(0, 0, days)) }
 
 // noon is a moment of the day that every calendar agrees on.
 func (d Date) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC) }
@@ -136,7 +137,7 @@ func (w Window) beginsOn(day Date) bool {
 
 // holds says whether the window holds at a moment. It may have begun the day before.
 func (w Window) holds(now time.Time) bool {
-	today := dateOf(now.In(w.Zone.of()))
+	today := DateOf(now.In(w.Zone.of()))
 	for _, day := range []Date{today.plus(-1), today} {
 		if w.beginsOn(day) && w.on(day).holds(now) {
 			return true
@@ -234,7 +235,7 @@ func (r Rule) edges(now time.Time, days int) []time.Time {
 func (w Window) spans(now time.Time, days int) []span {
 	begin := w.Dates
 	if len(begin) == 0 {
-		yesterday := dateOf(now.In(w.Zone.of())).plus(-1)
+		yesterday := DateOf(now.In(w.Zone.of())).plus(-1)
 		for i := range days + 1 {
 			begin = append(begin, yesterday.plus(i))
 		}
@@ -302,7 +303,7 @@ func hiding(windows []Window, spans []span) []string {
 
 // endsAfter is when a window that holds at a moment ends.
 func (w Window) endsAfter(now time.Time) time.Time {
-	today := dateOf(now.In(w.Zone.of()))
+	today := DateOf(now.In(w.Zone.of()))
 	end := now
 	for _, day := range []Date{today.plus(-1), today} {
 		if s := w.on(day); w.beginsOn(day) && s.holds(now) {

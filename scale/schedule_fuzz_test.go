@@ -1,8 +1,10 @@
-package scale
+package scale_test
 
 import (
 	"testing"
 	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
 )
 
 // FuzzWindows holds that the bounds lie inside the rule's own at all times, and change when it was said that they do,
@@ -15,19 +17,19 @@ func FuzzWindows(f *testing.F) {
 	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Pacific/Apia", "Asia/Kathmandu"}
 	f.Fuzz(func(t *testing.T, days uint8, from, to int16, zone uint8, at int64, least, most uint8) {
 		now := time.Unix(at%(1<<32), 0).UTC()
-		z, ok := LoadZone(zones[int(zone)%len(zones)])
+		z, ok := scale.LoadZone(zones[int(zone)%len(zones)])
 		if !ok {
 			t.Fatal("there is no zone")
 		}
-		day := func(n int16) TimeOfDay { return TimeOfDay((int(n)%1440 + 1440) % 1440) }
-		w := Window{Name: "w", From: day(from), To: day(to), Zone: z, Min: int(min(least, most)), Max: int(max(least, most))}
+		day := func(n int16) scale.TimeOfDay { return scale.TimeOfDay((int(n)%1440 + 1440) % 1440) }
+		w := scale.Window{Name: "w", From: day(from), To: day(to), Zone: z, Min: int(min(least, most)), Max: int(max(least, most))}
 		for d := range 7 {
 			if days&(1<<d) != 0 {
 				w.Days = append(w.Days, time.Weekday(d))
 			}
 		}
-		other := Window{Name: "o", Dates: []Date{dateOf(now.In(z.of()))}, From: w.To, To: w.From, Zone: z, Min: 1, Max: 1}
-		rule := Rule{Min: 0, Max: 255, Schedules: []Window{other, w}}
+		other := scale.Window{Name: "o", Dates: []scale.Date{scale.DateOf(now.In(z.Of()))}, From: w.To, To: w.From, Zone: z, Min: 1, Max: 1}
+		rule := scale.Rule{Min: 0, Max: 255, Schedules: []scale.Window{other, w}}
 		present := rule.Bounds(now)
 		if present.Min < 0 || present.Max > 255 || present.Min > present.Max {
 			t.Fatalf("%+v at %s", present, now)

@@ -1,4 +1,4 @@
-package scale
+package scale_test
 
 import (
 	"fmt"
@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // scheduled is a rule from 0 to 100 with these windows, as JSON.
-func scheduled(t testing.TB, windows ...string) Rule {
+func scheduled(t testing.TB, windows ...string) scale.Rule {
 	t.Helper()
-	rules, err := ParseRules([]byte(`{"web": {"urn": "` + workerURN + `", "configKey": "count", "min": 0, "max": 100, "schedules": [` + strings.Join(windows, ",") + `]}}`))
+	rules, err := parse.Rules([]byte(`{"web": {"urn": "urn:pulumi:dev::demo::pkg:index:Pool::web", "configKey": "count", "min": 0, "max": 100, "schedules": [` + strings.Join(windows, ",") + `]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +37,7 @@ func TestTheFirstWindowThatHoldsGivesTheBounds(t *testing.T) {
 		`{"name": "office", "days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00", "min": 10, "max": 50}`,
 		`{"name": "night", "from": "22:00", "to": "06:00", "count": 2}`,
 	)
-	for at, want := range map[string]Bounds{
+	for at, want := range map[string]scale.Bounds{
 		"2026-11-26T07:59:59Z": {0, 100, ""},
 		"2026-11-26T08:00:00Z": {10, 50, "office"}, // a window holds from its first moment
 		"2026-11-26T17:59:59Z": {10, 50, "office"},
@@ -94,7 +97,7 @@ func TestWindowsAndTheChangesOfTheClock(t *testing.T) {
 			rule := scheduled(t, fmt.Sprintf(`{"name": "w", "dates": [%q], "from": %q, "to": %q, "zone": %q, "count": 1}`, c.day, c.from, c.to, c.zone))
 			begin, end := moment(t, c.begin), moment(t, c.end)
 			w := rule.Schedules[0]
-			if diff := cmp.Diff([]time.Time{begin, end}, []time.Time{w.on(w.Dates[0]).begin, w.on(w.Dates[0]).end}); diff != "" {
+			if diff := cmp.Diff([]time.Time{begin, end}, w.On(w.Dates[0])); diff != "" {
 				t.Error(diff)
 			}
 			for at, want := range map[time.Time]bool{
@@ -167,14 +170,14 @@ func TestUselessWindows(t *testing.T) {
 	now := moment(t, "2026-11-29T12:00:00Z")
 	for name, c := range map[string]struct {
 		windows []string
-		want    []Useless
+		want    []scale.Useless
 	}{
 		"none":           {[]string{`{"name": "a", "days": ["mon"], "min": 1}`, `{"name": "b", "min": 2}`}, nil},
-		"hidden whole":   {[]string{`{"name": "a", "min": 1}`, `{"name": "b", "days": ["mon"], "min": 2}`}, []Useless{{"b", "hidden by a, which comes first in the list"}}},
-		"hidden by two":  {[]string{`{"name": "a", "to": "12:00", "min": 1}`, `{"name": "b", "from": "12:00", "min": 2}`, `{"name": "c", "from": "11:00", "to": "13:00", "min": 2}`}, []Useless{{"c", "hidden by a and b, which come first in the list"}}},
-		"over":           {[]string{`{"name": "a", "dates": ["2026-11-28"], "min": 1}`}, []Useless{{"a", "its dates are over"}}},
+		"hidden whole":   {[]string{`{"name": "a", "min": 1}`, `{"name": "b", "days": ["mon"], "min": 2}`}, []scale.Useless{{"b", "hidden by a, which comes first in the list"}}},
+		"hidden by two":  {[]string{`{"name": "a", "to": "12:00", "min": 1}`, `{"name": "b", "from": "12:00", "min": 2}`, `{"name": "c", "from": "11:00", "to": "13:00", "min": 2}`}, []scale.Useless{{"c", "hidden by a and b, which come first in the list"}}},
+		"over":           {[]string{`{"name": "a", "dates": ["2026-11-28"], "min": 1}`}, []scale.Useless{{"a", "its dates are over"}}},
 		"not over today": {[]string{`{"name": "a", "dates": ["2026-11-29"], "min": 1}`}, nil},
-		"in a gap":       {[]string{`{"name": "a", "dates": ["2027-03-28"], "from": "02:10", "to": "02:20", "zone": "Europe/Berlin", "min": 1}`}, []Useless{{"a", "the clocks are set forward over it"}}},
+		"in a gap":       {[]string{`{"name": "a", "dates": ["2027-03-28"], "from": "02:10", "to": "02:20", "zone": "Europe/Berlin", "min": 1}`}, []scale.Useless{{"a", "the clocks are set forward over it"}}},
 		"hidden but for the hour that a clock takes": {[]string{`{"name": "a", "to": "23:00", "min": 1}`, `{"name": "b", "from": "22:30", "to": "23:30", "min": 2}`}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,40 +190,42 @@ func TestUselessWindows(t *testing.T) {
 
 func TestDecisionsInAWindow(t *testing.T) {
 	rule := scheduled(t, `{"name": "night", "from": "22:00", "to": "06:00", "min": 2, "max": 8}`)
-	rule.Cooldown = Cooldown{Up: time.Hour, Down: time.Hour}
+	rule.Cooldown = scale.Cooldown{Up: time.Hour, Down: time.Hour}
 	night, day := moment(t, "2026-11-29T23:00:00Z"), moment(t, "2026-11-29T12:00:00Z")
-	pool := func(count int) Pool { return Pool{Count: &count, Configured: &count, LastUp: night.Add(-time.Minute)} }
-	inside := Intent{Pool: "web", ToBounds: true, Source: "schedule"}
+	pool := func(count int) scale.Pool {
+		return scale.Pool{Count: &count, Configured: &count, LastUp: night.Add(-time.Minute)}
+	}
+	inside := scale.Intent{Pool: "web", ToBounds: true, Source: "schedule"}
 	for name, c := range map[string]struct {
-		intent  Intent
+		intent  scale.Intent
 		count   int
 		now     time.Time
-		paused  Pause
-		outcome Outcome
+		paused  scale.Pause
+		outcome scale.Outcome
 		to      int
 		reason  string
 	}{
-		"a request is clamped":                     {Intent{Pool: "web", Count: new(20), Force: true}, 5, night, PauseNone, Scale, 8, `clamped from 20 to max 8 of window "night"`},
-		"not outside of the window":                {Intent{Pool: "web", Count: new(20)}, 5, day, PauseNone, Scale, 20, ""},
-		"a count above is moved inside":            {inside, 20, night, PauseNone, Scale, 8, `clamped from 20 to max 8 of window "night"`},
-		"a count below is too":                     {inside, 0, night, PauseNone, Scale, 2, `clamped from 0 to min 2 of window "night"`},
-		"a count inside stays":                     {inside, 5, night, PauseNone, NoChange, 5, "already at 5"},
-		"the end of a window moves nothing":        {inside, 8, day, PauseNone, NoChange, 8, "already at 8"},
-		"a pause refuses it":                       {inside, 20, night, PauseBoth, Paused, 0, "the rule is paused"},
-		"so does one for its direction":            {inside, 20, night, PauseDown, Paused, 8, "the rule is paused for scaling down"},
-		"a signal up above the window lowers none": {Intent{Pool: "web", Signal: &Signal{}}, 20, night, PauseNone, NoChange, 20, `already at 20, above max 8 of window "night": a signal for more never lowers it`},
+		"a request is clamped":                     {scale.Intent{Pool: "web", Count: new(20), Force: true}, 5, night, scale.PauseNone, scale.Scale, 8, `clamped from 20 to max 8 of window "night"`},
+		"not outside of the window":                {scale.Intent{Pool: "web", Count: new(20)}, 5, day, scale.PauseNone, scale.Scale, 20, ""},
+		"a count above is moved inside":            {inside, 20, night, scale.PauseNone, scale.Scale, 8, `clamped from 20 to max 8 of window "night"`},
+		"a count below is too":                     {inside, 0, night, scale.PauseNone, scale.Scale, 2, `clamped from 0 to min 2 of window "night"`},
+		"a count inside stays":                     {inside, 5, night, scale.PauseNone, scale.NoChange, 5, "already at 5"},
+		"the end of a window moves nothing":        {inside, 8, day, scale.PauseNone, scale.NoChange, 8, "already at 8"},
+		"a pause refuses it":                       {inside, 20, night, scale.PauseBoth, scale.Paused, 0, "the rule is paused"},
+		"so does one for its direction":            {inside, 20, night, scale.PauseDown, scale.Paused, 8, "the rule is paused for scaling down"},
+		"a signal up above the window lowers none": {scale.Intent{Pool: "web", Signal: &scale.Signal{}}, 20, night, scale.PauseNone, scale.NoChange, 20, `already at 20, above max 8 of window "night": a signal for more never lowers it`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rule := rule
 			rule.Paused = c.paused
-			d := Decide(rule, pool(c.count), c.intent, c.now)
+			d := scale.Decide(rule, pool(c.count), c.intent, c.now)
 			if d.Outcome != c.outcome || d.To != c.to || d.Reason != c.reason {
 				t.Errorf("%s %d %q, want %s %d %q", d.Outcome, d.To, d.Reason, c.outcome, c.to, c.reason)
 			}
 		})
 	}
 	t.Run("it starts no sooner than a count is known", func(t *testing.T) {
-		if d := Decide(rule, Pool{}, inside, night); d.Outcome != Refused {
+		if d := scale.Decide(rule, scale.Pool{}, inside, night); d.Outcome != scale.Refused {
 			t.Error(d.Outcome, d.Reason)
 		}
 	})
@@ -228,19 +233,19 @@ func TestDecisionsInAWindow(t *testing.T) {
 
 // BoundsOver changes exactly where Bounds does, also over a change of the clocks and over dates.
 func TestBoundsOver(t *testing.T) {
-	zone, _ := LoadZone("Europe/Berlin")
-	rule := Rule{Min: 1, Max: 10, Schedules: []Window{
-		{Name: "sale", Dates: []Date{{Year: 2026, Month: time.March, Day: 28}}, From: 10 * 60, To: 12 * 60, Zone: zone, Min: 5, Max: 9},
+	zone, _ := scale.LoadZone("Europe/Berlin")
+	rule := scale.Rule{Min: 1, Max: 10, Schedules: []scale.Window{
+		{Name: "sale", Dates: []scale.Date{{Year: 2026, Month: time.March, Day: 28}}, From: 10 * 60, To: 12 * 60, Zone: zone, Min: 5, Max: 9},
 		{Name: "night", From: 22 * 60, To: 6*60 + 30, Zone: zone, Min: 0, Max: 2},
 		{Name: "weekend", Days: []time.Weekday{time.Saturday, time.Sunday}, From: 0, To: 0, Zone: zone, Min: 1, Max: 3},
 	}}
 	to := time.Date(2026, time.March, 30, 15, 10, 0, 0, time.UTC)
 	for _, span := range []time.Duration{time.Minute, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
 		from := to.Add(-span)
-		want := []BoundsSince{{Bounds: rule.Bounds(from), Since: from}}
+		want := []scale.BoundsSince{{Bounds: rule.Bounds(from), Since: from}}
 		for at := from; !at.After(to); at = at.Add(time.Minute) {
 			if b := rule.Bounds(at); b != want[len(want)-1].Bounds {
-				want = append(want, BoundsSince{Bounds: b, Since: at})
+				want = append(want, scale.BoundsSince{Bounds: b, Since: at})
 			}
 		}
 		got := rule.BoundsOver(from, to)

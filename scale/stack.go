@@ -216,8 +216,11 @@ type Result struct {
 	Steps []ResourceStep
 	// Seen are the URNs of all resources that the engine worked through, changed or not.
 	Seen []string
-	// Output is the JSON of the stack output of the rules afterwards; nil if there is none.
-	Output []byte
+	// Output is the JSON of the stack output of the rules afterwards; nil if there is none. Rules are the rules in it, and
+	// RulesErr says why there are none.
+	Output   []byte
+	Rules    Rules
+	RulesErr error
 	// ChangedOutputs are the names of the stack's outputs that are others afterwards. The current counts in the rules
 	// do not count.
 	ChangedOutputs []string

@@ -91,7 +91,7 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 		return wish{}, unknownCount(rule)
 	}
 	n, stop := strategy.want(count, direction, signal)
-	if strategy.followsValue() {
+	if strategy.FollowsValue() {
 		direction = firstDirection(named, wayTo(count, n))
 	}
 	return wish{n, direction}, stop
@@ -164,18 +164,18 @@ func (s Strategy) wantStep(count int, direction Direction, signal Signal) (int, 
 	return move(count, direction, *size), nil
 }
 
-// followsValue says whether the strategy computes the count from the metric's value, which then says the direction too.
-func (s Strategy) followsValue() bool { return s.Type == TargetTracking || s.Type == PerUnit }
+// FollowsValue says whether the strategy computes the count from the metric's value, which then says the direction too.
+func (s Strategy) FollowsValue() bool { return s.Type == TargetTracking || s.Type == PerUnit }
 
 // FollowsValue says whether another value of the metric behind an alert, or of a metric itself, may want another count.
 func (r Rule) FollowsValue(alert string) bool {
-	strategy, ok := r.strategyFor(alert)
-	return ok && (strategy.followsValue() || strategy.Type == Step && len(strategy.Steps) > 0)
+	strategy, ok := r.StrategyFor(alert)
+	return ok && (strategy.FollowsValue() || strategy.Type == Step && len(strategy.Steps) > 0)
 }
 
-// strategyFor is the strategy by which an alert or a metric scales the pool; ok is false if its trigger says the count or
+// StrategyFor is the strategy by which an alert or a metric scales the pool; ok is false if its trigger says the count or
 // the delta.
-func (r Rule) strategyFor(alert string) (s Strategy, ok bool) {
+func (r Rule) StrategyFor(alert string) (s Strategy, ok bool) {
 	trigger := r.trigger(alert)
 	if trigger.Strategy != nil {
 		return *trigger.Strategy, true

@@ -1,4 +1,4 @@
-package scale
+package scale_test
 
 import (
 	"fmt"
@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // TestAWeekOfWindows goes through weeks, minute by minute, and compares the bounds by which each moment is decided with
@@ -27,13 +30,13 @@ func TestAWeekOfWindows(t *testing.T) {
 			}
 			lines := strings.Split(strings.TrimSpace(string(content)), "\n")
 			zoneName, ends := strings.TrimPrefix(lines[0], "zone "), strings.TrimPrefix(lines[1], "night ends ")
-			zone, ok := LoadZone(zoneName)
+			zone, ok := scale.LoadZone(zoneName)
 			if !ok {
 				t.Fatalf("there is no zone %q", zoneName)
 			}
-			rules, err := ParseRules([]byte(workerOutput(`"max":20`, fmt.Sprintf(`"schedules":[
+			rules, err := parse.Rules([]byte(fmt.Sprintf(`{"worker":{"urn":"urn:pulumi:dev::demo::pkg:index:Pool::w","configKey":"count","min":1,"max":20,"schedules":[
 				{"name":"office","days":["mon","tue","wed","thu","fri"],"from":"08:00","to":"18:00","zone":%[1]q,"min":6},
-				{"name":"night","from":"22:00","to":%[2]q,"zone":%[1]q,"count":1}]`, zoneName, ends))))
+				{"name":"night","from":"22:00","to":%[2]q,"zone":%[1]q,"count":1}]}}`, zoneName, ends)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +48,7 @@ func TestAWeekOfWindows(t *testing.T) {
 				if len(got) > 0 && strings.SplitN(got[len(got)-1], "  ", 3)[2] == line {
 					continue
 				}
-				got = append(got, now.Format("2006-01-02T15:04Z")+"  "+now.In(zone.of()).Format("Mon 15:04")+"  "+line)
+				got = append(got, now.Format("2006-01-02T15:04Z")+"  "+now.In(zone.Of()).Format("Mon 15:04")+"  "+line)
 			}
 			if diff := cmp.Diff(lines[2:], got); diff != "" {
 				t.Errorf("-written +decided\n%s", diff)
@@ -71,10 +74,10 @@ func timeOf(t *testing.T, line string) time.Time {
 }
 
 // boundsBy are the bounds to which decisions clamp what is asked for at a moment, and their window.
-func boundsBy(t *testing.T, rule Rule, now time.Time) string {
+func boundsBy(t *testing.T, rule scale.Rule, now time.Time) string {
 	t.Helper()
 	decide := func(count int) int {
-		return Decide(rule, Pool{Count: new(10), Configured: new(10)}, Intent{Pool: "worker", Count: &count, Force: true}, now).To
+		return scale.Decide(rule, scale.Pool{Count: new(10), Configured: new(10)}, scale.Intent{Pool: "worker", Count: &count, Force: true}, now).To
 	}
 	window := rule.Bounds(now).Window
 	if window == "" {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // No route has a word of its own at a place at which another route has the name of a pool. Whatever a pool may be
@@ -40,7 +41,7 @@ func TestNamesOfPoolsInURLs(t *testing.T) {
 			for _, spelled := range []string{name, strings.ReplaceAll(name, ".", "%2e")} {
 				r.get("/pools/" + spelled).is(status)
 			}
-			if err := scale.CheckPool("pool", name); (err == nil) != (status == 200) {
+			if err := parse.CheckPool("pool", name); (err == nil) != (status == 200) {
 				t.Errorf("%q: the rules say %v", name, err)
 			}
 		}

@@ -1,5 +1,5 @@
-// Package git is the deployed commit and the write-back: a clone of the program's repository, worktrees in it that move
-// from commit to commit, and commits on branches of the remote. It is the only code that runs git, and it runs the git
+// Package git is the deployed commit: a clone of the program's repository, worktrees in it that move from commit to
+// commit, and commits of one file on branches of the remote. It is the only code that runs git, and it runs the git
 // of the machine, with the credentials, the configuration and the signing that the machine has.
 //
 // It must not know Pulumi or a stack: a program is a folder here, and a configuration file is a path with contents that

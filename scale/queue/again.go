@@ -78,7 +78,7 @@ func (q *Queue) repeatAt(first Operation) time.Time {
 
 // How long the queue waits before it tries something again: what could not be carried out, a pool that it settles, and
 // an alert that keeps failing. A command waits as scale/scaler says (withRetries), and so does the server for what it
-// only reads or previews. The longest wait is the command line's: mostRetryDelay in cmd/serve.go.
+// only reads or previews. The longest wait is the command line's: mostRetryDelay in cmd/serving.
 
 // seenShare shortens the wait for a lock that was seen in the backend's folder: to look at it again costs nothing, so
 // the wait is at most MaxRetryDelay/seenShare.

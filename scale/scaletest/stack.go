@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // The resources of the stack.
@@ -107,7 +108,7 @@ func (f *Stack) Preview(_ context.Context, c scale.Change, _ scale.Observe) (*sc
 	f.Calls = append(f.Calls, "preview")
 	f.checkTargets(c)
 	f.Previewed = append(f.Previewed, c)
-	return f.OnPreview(len(f.Previewed), c)
+	return withRules(f.OnPreview(len(f.Previewed), c))
 }
 
 func (f *Stack) Prepare(c scale.Change) func() {
@@ -127,7 +128,15 @@ func (f *Stack) Update(ctx context.Context, c scale.Change, _ scale.Observe) (*s
 	}
 	f.checkTargets(c)
 	f.Updated = append(f.Updated, c)
-	return f.OnUpdate(len(f.Updated), c)
+	return withRules(f.OnUpdate(len(f.Updated), c))
+}
+
+// withRules reads the rules in the output of a result, as package stack does.
+func withRules(r *scale.Result, err error) (*scale.Result, error) {
+	if r != nil {
+		r.Rules, r.RulesErr = parse.Rules(r.Output)
+	}
+	return r, err
 }
 
 // checkTargets makes sure of what [Change] promises: without a target the engine would update the whole stack.

@@ -17,6 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
@@ -104,7 +105,7 @@ func losesCurrent(was, is any, steps []scale.ResourceStep) bool {
 	for name := range after {
 		old, _ := before[name].(map[string]any)
 		rule, _ := after[name].(map[string]any)
-		if count, had := old["current"]; !had || scale.IsUnknown(count) || !scale.IsUnknown(rule["current"]) {
+		if count, had := old["current"]; !had || parse.IsUnknown(count) || !parse.IsUnknown(rule["current"]) {
 			continue
 		}
 		targets := []string{}

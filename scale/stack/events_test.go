@@ -17,6 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
@@ -83,7 +84,7 @@ func TestFollowerOfAScaling(t *testing.T) {
 	if diff := cmp.Diff(wantResult, f.result); diff != "" {
 		t.Errorf("result: -want +got:\n%s", diff)
 	}
-	if rules, err := scale.ParseRules(f.result.Output); err != nil || *rules["worker-pool"].Current != 5 {
+	if rules, err := parse.Rules(f.result.Output); err != nil || *rules["worker-pool"].Current != 5 {
 		t.Errorf("rules %v, error %v", rules, err)
 	}
 	if diff := cmp.Diff([]scale.ResourceStep{step}, f.done); diff != "" {

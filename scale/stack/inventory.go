@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
@@ -39,7 +40,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 		}
 		out.Resources = append(out.Resources, found)
 	}
-	if rules, err := scale.ParseProjectRules(string(s.project.Name), state.rules); err == nil { // whatever else is there, the rule that is asked for is a good one
+	if rules, err := parse.ProjectRules(string(s.project.Name), state.rules); err == nil { // whatever else is there, the rule that is asked for is a good one
 		out.Pools = rules.Names()
 		for _, rule := range rules {
 			out.Taken = append(out.Taken, rule.ConfigKey)

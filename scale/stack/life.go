@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // kindDestroy is the history's word for an update that destroys the stack, or a part of it.
@@ -80,7 +81,7 @@ type inForce struct {
 // known. An output that an update has taken away, by the newest entries of the history, is not malformed: no rules are
 // in force any more.
 func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malformed, err error) {
-	rules, err = scale.ParseProjectRules(string(s.project.Name), output)
+	rules, err = parse.ProjectRules(string(s.project.Name), output)
 	if none, ok := errors.AsType[*scale.RulesError](err); ok && takenAway(output, entries) {
 		none.Gone = true
 		s.inForce.set(nil)

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
@@ -49,6 +50,7 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	if isMasked(f.result.Output) {
 		f.result.Output, _ = unmaskOutput(f.result.Output, change.Output)
 	}
+	s.parse(&f.result)
 	return &f.result, nil
 }
 
@@ -93,12 +95,18 @@ func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.O
 		return nil, err
 	}
 	s.readMasked(context.WithoutCancel(ctx), f)
+	s.parse(&f.result)
 	f.result.ID, f.result.Head = change.ID, ownHead(change.ID, succeeded)
 	f.result.Overtaken = f.hasBegun && from.elsewhere(change) || f.foundOther(change.Output)
 	if !f.result.Overtaken {
 		s.remember(s.after(from, change, f.result))
 	}
 	return &f.result, nil
+}
+
+// parse reads the rules in the output of a result.
+func (s *Stack) parse(r *scale.Result) {
+	r.Rules, r.RulesErr = parse.ProjectRules(string(s.project.Name), r.Output)
 }
 
 // mayBegin says why no update can be made now; nil if one can.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // The rules' own check of keys knows nothing of Pulumi. It takes for one key what Pulumi takes for one, and no others.
@@ -40,7 +40,7 @@ func TestOneKeyIsOneForPulumiToo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := scale.ParseProjectRules("demo", output); (err != nil) != clash {
+			if _, err := parse.ProjectRules("demo", output); (err != nil) != clash {
 				t.Errorf("%v and %v: one inside the other for Pulumi: %v, for the rules: %v", first, second, clash, err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/natefinch/atomic"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
 // A process leaves what it knows after an update of ours, which is what a reading finds then, in a file of the state
@@ -40,7 +41,7 @@ func (d Dir) Recall() *scale.Snapshot {
 	if fastjson.Unmarshal(text, &m) != nil || m.Format != memoryFormat || m.Stack != d.Stack || m.Backend != d.Program.BackendIdentity() {
 		return nil
 	}
-	rules, err := scale.ParseProjectRules(string(d.Program.Name), []byte(m.Output))
+	rules, err := parse.ProjectRules(string(d.Program.Name), []byte(m.Output))
 	if err != nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/parse"
 	"github.com/pulumiscale/pulumiscale/scale/stack/files/filestest"
 )
 
@@ -23,7 +24,7 @@ import (
 func remembered(t *testing.T) *scale.Snapshot {
 	t.Helper()
 	output := []byte(`{"worker":{"urn":"urn:pulumi:dev::demo::a:b:C::w","configKey":"count","min":1,"max":9}}`)
-	rules, err := scale.ParseProjectRules("demo", output)
+	rules, err := parse.ProjectRules("demo", output)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,61 @@
+package serving
+
+import (
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale/board"
+	"github.com/pulumiscale/pulumiscale/scale/cluster"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// inCluster is a stack's part in a cluster.
+type inCluster struct {
+	node    *cluster.Node
+	journal *cluster.Journal
+	team    *cluster.Team
+}
+
+// joinedAs is a stack's part in a cluster under a name, which all replicas have for it; nil if there is no cluster.
+func joinedAs(node *cluster.Node, name string) *inCluster {
+	if node == nil {
+		return nil
+	}
+	j := node.Journal(name)
+	return &inCluster{node: node, journal: j, team: j.Team()}
+}
+
+// status tells who works on the stack.
+func (c *inCluster) status() board.Cluster {
+	return board.Cluster{Replica: c.node.Name(), Worker: c.team.Worker(), Replicas: c.node.Replicas()}
+}
+
+// handOver brings what this machine has accepted before it was in a cluster into the log that all replicas share. What is
+// there already stays as it is, so that this may be done again.
+func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved int, err error) {
+	open, err := kept.Open()
+	if err != nil || len(open) == 0 {
+		return 0, err
+	}
+	if _, err := shared.Add(open); err != nil {
+		return 0, err
+	}
+	for i := range open {
+		open[i].State, open[i].Result, open[i].EndedAt = queue.Done, queue.FinalSuperseded, now
+	}
+	return len(open), kept.Update(open)
+}
+
+// joinCluster has the queue share its journal, its work and its holds with the other replicas.
+func (s *stackServer) joinCluster(options *queue.Options) error {
+	moved, err := handOver(s.journal, s.cluster.journal, s.options.Now())
+	if err != nil {
+		return err
+	}
+	if moved > 0 {
+		s.log.Info("what was accepted before is the cluster's now", "operations", moved)
+	}
+	options.Journal, options.Team = s.cluster.journal, s.cluster.team
+	s.scaler.Holds = s.cluster.journal.Holds(s.stack)
+	return nil
+}

@@ -1,0 +1,222 @@
+package serving
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/metric"
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+)
+
+// logEvent writes down what goes on in the queue, the scaler and the engine.
+func logEvent(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case queue.Submitted:
+		d := e.Decision
+		log.Info("decided", "pool", d.Intent.Pool, "source", d.Intent.Source, "ask", d.Intent.Ask(), "outcome", string(d.Outcome),
+			"from", count(d.From), "to", d.To, "reason", d.Reason, "operation", e.Operation.ID, "accepted", e.Accepted, "duplicate", e.Duplicate)
+	case queue.Changed:
+		op := e.Operation
+		level := slog.LevelInfo
+		if op.Result == queue.FinalFailed || op.Result == queue.FinalUnverified {
+			level = slog.LevelError
+		}
+		log.Log(context.Background(), level, "operation", "pool", op.Intent.Pool, "operation", op.ID, "state", string(op.State), "result", string(op.Result),
+			"from", count(op.From), "to", count(op.To), "reason", op.Error)
+	case queue.BatchDone:
+		logBatch(log, e)
+	case queue.Postponed:
+		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
+	case queue.Refreshed:
+		if e.Err != nil && !scale.IsOff(e.Err) { // the queue tells of that one, once
+			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
+		}
+	case queue.JournalFailed:
+		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
+	case queue.DutyChanged:
+		if e.OnDuty {
+			log.Info("this replica works on the stack")
+		} else {
+			log.Info("this replica leaves the stack to the others")
+		}
+	case queue.JournalMended:
+		log.Info("the journal can be written again")
+	case scale.Retrying:
+		log.Warn("trying again", "attempt", e.Attempt, "of", e.Of, "delay", e.Delay.String(), "reason", e.Err.Error())
+	case scale.Drifted:
+		log.Warn("the config file differs from the last successful update", "pool", e.Pool, "key", e.Key, "restored", e.Restored, "edit", e.Edit)
+	case scale.EngineStarted:
+		log.Info("the engine has begun", "preview", e.Preview, "message", e.Message)
+	case scale.StepDone:
+		if e.Preview {
+			return
+		}
+		log.Info("resource", "op", e.Step.Op, "urn", e.Step.URN, "failed", e.Failed)
+	case scale.Diagnosed:
+		logDiagnostic(log, e.Diagnostic)
+	default:
+		logOthers(log, event)
+		logProgram(log, event)
+		logRecovery(log, event)
+	}
+}
+
+// logOthers logs what comes of other people's updates and edits.
+func logOthers(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case scale.SwitchedOff:
+		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
+	case scale.SwitchedOn:
+		log.Info("scaling is switched on again")
+	case scale.Remarked:
+		for _, remark := range e.Remarks {
+			log.Warn("the program here is not what was deployed", "reason", remark)
+		}
+		if len(e.Remarks) == 0 {
+			log.Info("the program here is what was deployed")
+		}
+	case scale.Overtaken:
+		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
+	case scale.Stale:
+		log.Info("what was decided on is no longer so; deciding again", "reason", e.Err.What)
+	case scale.Proved:
+		logProof(log, e)
+	case queue.Unmet:
+		d := e.Decision
+		log.Warn("the metrics want another count", "pool", d.Intent.Pool, "from", count(d.From), "to", d.To, "outcome", string(d.Outcome), "reason", d.Reason)
+	case scale.PendingOperations:
+		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
+	}
+}
+
+// observeMetrics takes in what the looks at metrics find.
+func (s *stackServer) observeMetrics(event scale.Event) {
+	switch e := event.(type) { // a notice has no need to know where metrics come from
+	case metric.Lost:
+		s.teller.Observe(notice.Lost(e))
+	case metric.Found:
+		s.teller.Observe(notice.Found(e))
+	}
+	switch e := event.(type) {
+	case metric.Looked:
+		s.metrics.Looked(e.Pool, e.Sample)
+		s.queue.KeepSample(e.Pool, e.Sample)
+		s.log.Debug("looked at a metric", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "reason", e.Sample.Problem)
+	case metric.Lost:
+		s.log.Warn("a metric has no value: nothing is scaled because of it", "pool", e.Pool, "metric", e.Sample.Metric, "since", e.Since, "reason", e.Sample.Problem)
+	case metric.Found:
+		s.log.Info("a metric has a value again", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "since", e.Since)
+	}
+}
+
+// logProgram logs what becomes of the program that is kept.
+func logProgram(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case scale.CountsCommitted:
+		if e.Commit != "" {
+			log.Info("the counts are committed", "branch", e.Branch, "commit", e.Commit)
+		}
+		for _, edit := range e.Edits {
+			log.Warn("the branch has somebody's edit, which is left alone", "branch", e.Branch, "pool", edit.Pool, "reason", edit.String())
+		}
+	case scale.CountsNotCommitted:
+		log.Warn("the counts are not committed yet; it is tried again", "branch", e.Branch, "pools", e.Pools, "reason", e.Err.Error())
+	case scale.ProgramMoving:
+		log.Info("the program is brought to the commit of the last deploy", "from", e.From, "to", e.To)
+	case scale.ProgramPreparing:
+		log.Info("the program is prepared", "command", e.Command)
+	case scale.ProgramMoved:
+		log.Info("the program is there and prepared", "from", e.From, "to", e.To, "seconds", e.Took.Seconds())
+	case scale.ProgramEdited:
+		log.Warn("somebody had edited the program that is kept; the edits are set aside in its clone", "files", e.Files, "ref", e.Ref)
+	}
+}
+
+// logProof logs what a proof that was made in idle time has found.
+func logProof(log *slog.Logger, e scale.Proved) {
+	if e.Err != nil {
+		log.Warn("it cannot be told whether changes are pending; it is tried again", "reason", e.Err.Error())
+	} else if len(e.Pending) == 0 {
+		log.Info("no changes are pending any more")
+	}
+	for _, pool := range slices.Sorted(maps.Keys(e.Pending)) {
+		if changes := e.Pending[pool]; len(changes) > 0 {
+			log.Warn("the pool is not scaled while changes are pending", "pool", pool, "reason", scale.DescribePending(changes))
+		}
+	}
+}
+
+// logRecovery logs what is done about an update that failed or was cut off.
+func logRecovery(log *slog.Logger, event scale.Event) {
+	switch e := event.(type) {
+	case scale.LockRemoved:
+		if len(e.Holders) == 0 {
+			log.Warn("removed the damaged lock that an engine of ours had left")
+		}
+		for _, h := range e.Holders {
+			log.Warn("removed the lock that a dead engine of ours had left", "holder", h.String())
+		}
+	case scale.Settling:
+		log.Warn("an update failed or was cut off; bringing its pools back to the previous count", "pools", e.Pools)
+	case queue.HoldsChanged:
+		for _, h := range e.Now {
+			if !slices.Contains(e.Before, h) {
+				log.Warn("held", "pool", h.Pool, "until", h.Until, "by", h.By, "reason", h.Reason)
+			}
+		}
+		for _, h := range e.Before {
+			if !slices.ContainsFunc(e.Now, func(n scale.Hold) bool { return n.Pool == h.Pool }) {
+				log.Info("no longer held", "pool", h.Pool, "by", h.By, "reason", h.Reason)
+			}
+		}
+	case queue.Announced:
+		for _, u := range e.Upcoming {
+			log.Warn("about to bring a pool back", "pool", u.Pool, "to", u.To, "at", u.At, "reason", u.Why)
+		}
+	case scale.Settled:
+		if e.Err != nil {
+			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())
+			return
+		}
+		log.Info("back at the previous count", "pools", e.Pools)
+	}
+}
+
+func logBatch(log *slog.Logger, e queue.BatchDone) {
+	if e.Err != nil && !e.Postponed { // that has been said
+		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
+	}
+	if e.Report == nil {
+		return
+	}
+	for _, r := range e.Report.Results {
+		if r.Unverified != "" {
+			log.Error("scaled, but not verified", "pool", r.Pool, "from", count(r.From), "to", r.To, "reason", r.Unverified)
+			continue
+		}
+		log.Info("scaled", "pool", r.Pool, "from", count(r.From), "to", r.To, "reason", r.Why, "duration", e.Duration.String())
+	}
+}
+
+func logDiagnostic(log *slog.Logger, d scale.Diagnostic) {
+	switch d.Severity {
+	case "error":
+		log.Error("the engine says", "urn", d.URN, "message", d.Message)
+	case "warning":
+		log.Warn("the engine says", "urn", d.URN, "message", d.Message)
+	default:
+		log.Debug("the engine says", "urn", d.URN, "message", d.Message)
+	}
+}
+
+// count is a count as the log has it. It may not be known.
+func count(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}

@@ -1,0 +1,36 @@
+package serving
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/notice"
+	"github.com/pulumiscale/pulumiscale/webhook"
+	"github.com/pulumiscale/pulumiscale/webhook/notify"
+)
+
+// newTeller makes what tells the listeners of the settings what happens.
+func (s *stackServer) newTeller(kept *journal.Journal) *notify.Teller {
+	return notify.New(notify.Options{
+		Listeners: s.options.Listeners, Outbox: kept, Secrets: s.stack.Secrets, Log: s.log, Now: s.options.Now,
+		Origin: notice.Origin{Project: s.stack.ProjectName(), Stack: s.stack.Name(), Veil: webhook.NewVeil(s.directories)},
+	})
+}
+
+// reload reads the tokens again, and has listeners tried again that were gone.
+func (s *stackServer) reload(ctx context.Context) error {
+	err := s.readTokens(ctx)
+	s.teller.Reload()
+	return err
+}
+
+// warnOfUnknownPools logs which pools the listeners name that no rule has. A later deploy may bring them.
+func (s *stackServer) warnOfUnknownPools() {
+	for _, l := range s.options.Listeners {
+		if unknown := l.UnknownPools(s.queue.Rules()); len(unknown) > 0 {
+			slices.Sort(unknown)
+			s.log.Warn("a listener names pools that no rule has", "listener", l.Name, "pools", unknown)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package serving
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/metric"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/scale/scaler"
+	"github.com/pulumiscale/pulumiscale/scale/writeback"
+	"github.com/pulumiscale/pulumiscale/webhook"
+	"github.com/pulumiscale/pulumiscale/webhook/identity"
+	"github.com/pulumiscale/pulumiscale/webhook/notify"
+	"github.com/pulumiscale/pulumiscale/webhook/sns"
+)
+
+// stackServer is a stack that is served, with all that belongs to it.
+type stackServer struct {
+	options Options
+	log     *slog.Logger
+	stack   Stack
+	tokens  *webhook.Tokens
+	metrics *webhook.Metrics
+	// configured is when the configuration file was last changed before the tokens were read. It is written and read at
+	// the start, and then by follow alone.
+	configured time.Time
+	// hasFile says that there was a configuration file at the start. Some stacks have their configuration elsewhere.
+	hasFile bool
+	// directories are directories that answers do not tell.
+	directories []string
+	// activity knows what is being done to the stack.
+	activity *queue.Activity
+	scaler   *scaler.Scaler
+	watcher  *metric.Watcher
+	teller   *notify.Teller
+	// backlog has counts committed; nil if that is not asked for.
+	backlog *writeback.Backlog
+	queue   *queue.Queue
+	handler *webhook.Server
+	journal *journal.Journal
+	// cluster is its part in a cluster; nil if there is none. Then what is accepted is in the journal of all replicas, and the
+	// journal here has what this one alone is to tell.
+	cluster *inCluster
+	// fleetOf is what it shares with the other stacks of its fleet; nil for a stack by itself.
+	fleetOf *sharedInFleet
+	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
+	reading sync.Mutex
+}
+
+// open opens a stack and puts together what serves it. Its close must be called. In a fleet nothing is read yet. join joins
+// the cluster, if there is one; it is given the stack's name with its project's.
+func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, fleet *sharedInFleet, join func(name string) *inCluster) (*stackServer, error) {
+	s := &stackServer{
+		options: options, log: log, tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &queue.Activity{Now: options.Now}, fleetOf: fleet,
+	}
+	how := options.Stack
+	how.Interrupt, how.KeepRules = p.Interrupt, true
+	if fleet != nil {
+		how.Readings = fleet.readings
+	}
+	opened, err := options.Open(ctx, how)
+	if err != nil {
+		return nil, err
+	}
+	s.stack = opened
+	if fleet == nil { // the stacks of a fleet have names of their own there, and the process is not theirs alone
+		s.log = log.With("stack", opened.Name())
+		s.metrics.AddProcess()
+	}
+	s.configured = modified(opened.ConfigFile())
+	s.hasFile = !s.configured.IsZero()
+	if fleet != nil {
+		s.tokens.Also, s.tokens.Read = fleet.tokens, s.readTokens
+	} else if err := s.readTokens(ctx); err != nil {
+		return nil, err
+	}
+	dir, err := opened.StateDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := journal.Adopt(ctx, dir, opened.FormerStateDir()); err != nil {
+		return nil, err
+	}
+	s.directories = PlacesOf(opened, options.Stack.Dir, dir)
+	if s.journal, err = journal.Open(ctx, dir); err != nil {
+		return nil, err
+	}
+	if damage := s.journal.Damage(); damage != nil {
+		s.log.Error("the journal was damaged", "reason", damage.Error())
+	}
+	s.cluster = join(opened.ProjectName() + "/" + opened.Name())
+	if err := s.build(); err != nil {
+		s.closeJournal()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close ends what has been opened, even if it never worked.
+func (s *stackServer) close() {
+	s.queue.Close()
+	s.closeJournal()
+}
+
+func (s *stackServer) closeJournal() {
+	if s.cluster != nil {
+		_ = s.cluster.journal.Close() // what it says of the values of metrics is no reason not to end
+	}
+	if err := s.journal.Close(); err != nil {
+		s.log.Error("the journal could not be closed", "reason", err.Error())
+	}
+}
+
+// readFirst reads the stack for the first time, which also puts its config file right, as every start does. Without valid
+// rules there is nothing to serve. A stack that has been destroyed is waited for, like one that is destroyed later.
+func (s *stackServer) readFirst(ctx context.Context) error {
+	if _, _, err := s.scaler.Pools(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
+		return err
+	}
+	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
+		return err
+	}
+	return nil
+}
+
+// work carries out what is accepted, and does all else besides answering, until ctx ends. Then the running update is
+// finished.
+func (s *stackServer) work(ctx context.Context, reload <-chan struct{}) {
+	var background sync.WaitGroup
+	background.Go(func() { s.queue.Run(ctx) })
+	background.Go(func() { s.follow(ctx, reload) })
+	background.Go(func() { s.watcher.Run(ctx, s.queue) })
+	background.Go(func() { s.teller.Run(ctx, s.queue) })
+	background.Go(func() { s.commitCounts(ctx) })
+	background.Wait()
+}
+
+// mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
+const mostRetryDelay = time.Minute
+
+// A message of SNS that comes again must still be known. So the journal keeps keys for longer than messages are
+// accepted: this does not compile otherwise.
+const _ = uint64(journal.KeepKeyed - sns.Lifetime)
+
+// build puts the scaler, the queue and the HTTP server together.
+func (s *stackServer) build() (err error) {
+	o, kept := s.options, s.journal
+	s.teller = s.newTeller(kept)
+	observe := func(event scale.Event) {
+		if s.queue != nil { // not before it is made
+			s.queue.Heard()
+		}
+		s.metrics.Observe(event)
+		s.activity.Observe(event)
+		s.teller.Observe(event)
+		s.addToBacklog(event)
+		logEvent(s.log, event)
+	}
+	s.watcher = &metric.Watcher{Credentials: &metric.Credentials{Read: s.stack.Secrets, Now: o.Now}, Observe: s.observeMetrics, Now: o.Now}
+	s.scaler = &scaler.Scaler{
+		Metrics: s.watcher, Stack: s.stack, Observe: observe, OnDrift: o.OnDrift,
+		Retries: o.Retries, RetryDelay: o.RetryDelay, Now: o.Now, Holds: s.stack,
+	}
+	if !o.Stack.Afresh {
+		s.scaler.HeadStart = s.stack
+	}
+	if o.Stack.Source != nil {
+		s.scaler.Programs = s.stack
+	}
+	options := queue.Options{
+		Scaler: s.scaler, Journal: kept, Observe: observe, Poll: o.Poll, GiveUpAfter: o.GiveUpAfter,
+		RetryDelay: o.RetryDelay, MaxRetryDelay: max(o.RetryDelay, mostRetryDelay),
+	}
+	if s.cluster != nil {
+		if err := s.joinCluster(&options); err != nil {
+			return err
+		}
+	}
+	if s.fleetOf != nil {
+		options.Room, options.Unhurried = s.fleetOf.engines, s.fleetOf.unhurried
+	}
+	if s.queue, err = queue.New(options); err != nil {
+		return err
+	}
+	s.metrics.Watch(s.queue)
+	s.metrics.WatchListeners(s.teller.Status)
+	s.openBacklog(kept, observe)
+	s.handler = &webhook.Server{
+		Queue: s.queue, Activity: s.activity, StackName: s.stack.Name(), ProjectName: s.stack.ProjectName(), Tokens: s.tokens, Metrics: s.metrics, Log: s.log, Now: o.Now,
+		Reloaded:    s.reload,
+		Listeners:   s.teller.Status,
+		Identities:  identity.New(o.Identities, http.DefaultTransport, o.Now),
+		Directories: s.directories,
+		Verifier:    sns.NewVerifier(sns.NewFetch(nil), o.SNSTopics...),
+	}
+	if s.cluster != nil {
+		s.handler.Cluster = s.cluster.status
+		s.metrics.WatchCluster(s.cluster.status)
+	}
+	if s.backlog != nil {
+		s.handler.Branch = s.backlog.Status
+		s.metrics.WatchBranch(s.backlog.Status)
+	}
+	return nil
+}
+
+// PlacesOf are the directories of this machine that nobody outside needs to know: the program's, the user's own, and
+// more.
+func PlacesOf(opened Stack, cwd string, more ...string) []string {
+	out := append([]string{filepath.Dir(opened.ConfigFile())}, more...)
+	if dir, err := filepath.Abs(cwd); err == nil {
+		out = append(out, dir)
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		out = append(out, home)
+	}
+	return out
+}

@@ -1,0 +1,132 @@
+package serving
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/webhook"
+)
+
+// readTokens reads the tokens from the stack's configuration. On an error the tokens in force stay in force, unless the
+// error is that there is no token any more.
+func (s *stackServer) readTokens(ctx context.Context) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	had, file := s.tokens.Any(), s.stack.ConfigFile()
+	before := modified(file)
+	if had && s.hasFile && isBlank(file) { // that does not say that somebody took the token away
+		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing or empty, and so the tokens cannot be read"}
+	}
+	keys := []string{webhook.TokenKey, webhook.PreviousTokenKey}
+	if s.options.PathToken {
+		keys = append(keys, webhook.PathTokenKey)
+	}
+	found, err := s.stack.Secrets(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	// If the token is missing and the file has changed, a file was read that was just being written, or put elsewhere.
+	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
+		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
+	}
+	if s.watcher != nil { // the credentials of metrics and listeners are in the same place
+		s.watcher.Credentials.Forget()
+		s.teller.Forget()
+	}
+	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
+	if s.fleetOf != nil && found[webhook.TokenKey] == "" { // that of the fleet will do
+		err = nil
+	}
+	if err == nil && s.options.PathToken {
+		err = s.setPathToken(found[webhook.PathTokenKey])
+	}
+	switch has := s.tokens.Any(); {
+	case had && !has:
+		s.log.Error("every request is refused: the token was taken out of the stack's configuration", "key", webhook.TokenKey)
+	case !had && has && s.queue != nil: // not at the start
+		s.log.Info("the stack's configuration holds a token again")
+	}
+	// The command in the error's hint must mean this stack.
+	if e, ok := errors.AsType[*scale.UsageError](err); ok {
+		e.Hint += " --stack " + s.stack.Name()
+		if dir := s.options.Stack.Dir; dir != "" {
+			e.Hint += fmt.Sprintf(" --cwd %q", dir)
+		}
+	}
+	return err
+}
+
+// setPathToken has a token taken in paths, which --path-token asks for.
+func (s *stackServer) setPathToken(token string) error {
+	err := s.tokens.SetPath(token)
+	if err == nil && token == "" {
+		err = &scale.UsageError{
+			Field: webhook.PathTokenKey, Problem: "is missing, and --path-token asks for it",
+			Hint: "set one with: openssl rand -hex 32 | tr -d '\\n' | pulumi config set --secret " + webhook.PathTokenKey,
+		}
+	}
+	return err
+}
+
+// follow reads the tokens and the rules again when that is asked for. It reads the tokens alone when the stack's
+// configuration file has changed.
+func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
+	ticker := time.NewTicker(s.unhurriedWait(s.options.Poll))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-reload:
+			err := s.reload(ctx)
+			if err == nil {
+				err = s.queue.Reload(ctx)
+			}
+			if ctx.Err() != nil { // the server ends, and cut the reading off
+				return
+			}
+			if err != nil {
+				if s.tokens.Any() { // else that has been said
+					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
+				}
+				continue
+			}
+			s.log.Info("read again", "pools", s.queue.Rules().Names())
+		case <-ticker.C:
+			now := modified(s.stack.ConfigFile())
+			if now.Equal(s.configured) || !s.tokens.WereRead() {
+				continue
+			}
+			err := s.readTokens(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if s.tokens.Any() && err != nil {
+				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
+				continue
+			}
+			s.configured = now
+		}
+	}
+}
+
+// isBlank says whether a file holds nothing, or is not there, or cannot be read.
+func isBlank(path string) bool {
+	text, err := os.ReadFile(path)
+	return err != nil || len(bytes.TrimSpace(text)) == 0
+}
+
+// modified is when a file was changed last. It is zero if that cannot be told.
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

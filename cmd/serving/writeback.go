@@ -1,0 +1,49 @@
+package serving
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/journal"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
+	"github.com/pulumiscale/pulumiscale/scale/writeback"
+)
+
+// openBacklog opens what has the counts committed, if that is asked for.
+func (s *stackServer) openBacklog(kept *journal.Journal, observe scale.Observe) {
+	commits := s.options.Committer(s.stack)
+	if commits == nil {
+		return
+	}
+	s.backlog = &writeback.Backlog{
+		Committer: commits, Branch: commits.BranchName(), Read: s.stack.Read, Outbox: kept, Observe: observe, Log: s.log, Now: s.options.Now,
+	}
+	commits.Memory = s.backlog
+	s.backlog.Open()
+}
+
+// commitCounts commits counts until ctx ends, if that is asked for.
+func (s *stackServer) commitCounts(ctx context.Context) {
+	if s.backlog != nil {
+		s.backlog.Run(ctx)
+	}
+}
+
+// addToBacklog has the counts committed that a batch has scaled to, as far as they are verified.
+func (s *stackServer) addToBacklog(event scale.Event) {
+	done, ok := event.(queue.BatchDone)
+	if !ok || s.backlog == nil || done.Postponed {
+		return
+	}
+	var pools, operations []string
+	for _, op := range done.Operations {
+		if op.State == queue.Done && op.Result == queue.FinalScaled {
+			operations = append(operations, op.ID)
+			if !slices.Contains(pools, op.Intent.Pool) {
+				pools = append(pools, op.Intent.Pool)
+			}
+		}
+	}
+	s.backlog.Add(pools, operations)
+}

@@ -1,0 +1,36 @@
+//go:build !windows
+
+package signals
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// OutlivePipes makes a write to a pipe fail if nobody reads the pipe any more. Go would have the process die of it, and
+// `| head`, or Ctrl-C on `| tee`, must not end an update half way. The signal is passed on to nobody and not ignored,
+// because the engine would inherit that.
+func OutlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
+// NotifyHangup passes on that the terminal is gone, unless the user wants that to be passed over, as `nohup` says.
+func NotifyHangup(c chan<- os.Signal) (stop func()) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return func() {}
+	}
+	signal.Notify(c, syscall.SIGHUP)
+	return func() { signal.Stop(c) }
+}
+
+// IgnoresHangup says whether the process was started by `nohup`. It must be asked before anything is notified.
+func IgnoresHangup() bool { return signal.Ignored(syscall.SIGHUP) }
+
+// IsBrokenPipe says whether a write failed because nobody reads any more.
+func IsBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// NotifyReload passes on the signals that ask for a reload.
+func NotifyReload(c chan<- os.Signal) (stop func()) {
+	signal.Notify(c, syscall.SIGHUP)
+	return func() { signal.Stop(c) }
+}

@@ -1,0 +1,271 @@
+package writeback
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+)
+
+// Outbox keeps records by their keys, on disk. scale/journal implements it.
+type Outbox interface {
+	PutOutbox(records map[string][]byte) error
+	Outbox(prefix string, each func(key string, record []byte)) error
+}
+
+// Backlog has the counts of pools committed that were scaled, in the background. It keeps what is not pushed yet in the
+// outbox of the journal, and tries again. Several scalings while the remote is away become one commit. It is safe for
+// concurrent use; Run may be called once.
+type Backlog struct {
+	// Committer makes the commits on a branch of that name.
+	Committer scale.Committer
+	Branch    string
+	// Read reads the stack afresh.
+	Read func(context.Context) (*scale.Snapshot, error)
+	// Outbox keeps the backlog.
+	Outbox  Outbox
+	Observe scale.Observe
+	Log     *slog.Logger
+	Now     func() time.Time
+
+	// news tells Run that there is something to commit. It has one place.
+	news chan struct{}
+	// mu guards what follows.
+	mu     sync.Mutex
+	kept   backlog
+	status scale.BranchStatus
+}
+
+// backlog is what is kept of it.
+type backlog struct {
+	// Pools are those whose counts are to be committed.
+	Pools map[string]waiting `json:"pools,omitempty"`
+	// Operations are those that scaled them, the newest last.
+	Operations []string `json:"operations,omitempty"`
+	// Pushed are the values that were pushed last, by pool.
+	Pushed map[string]string `json:"pushed,omitempty"`
+}
+
+// waiting is a pool whose count is to be committed.
+type waiting struct {
+	// Since is since when, and Times how often it was scaled by now.
+	Since time.Time `json:"since"`
+	Times int       `json:"times"`
+}
+
+const (
+	// keyBacklog is where the backlog is in the outbox.
+	keyBacklog = "git/backlog"
+	// mostOperations is how many operations a commit names.
+	mostOperations = 50
+	// firstRetry is the wait after a push that failed; each further one is twice as long, up to lastRetry.
+	firstRetry, lastRetry = 5 * time.Second, 5 * time.Minute
+	// lookAgain is how often it is looked whether pools in doubt are settled.
+	lookAgain = 30 * time.Second
+	// pushTimeout ends a push that hangs.
+	pushTimeout = 10 * time.Minute
+)
+
+// Open reads what the process before has left. It must be called before anything else.
+func (b *Backlog) Open() {
+	b.news = make(chan struct{}, 1)
+	b.status.Branch = b.Branch
+	err := b.Outbox.Outbox(keyBacklog, func(key string, record []byte) {
+		if key == keyBacklog && json.Unmarshal(record, &b.kept) != nil {
+			b.kept = backlog{}
+		}
+	})
+	if err != nil {
+		b.Log.Error("which counts are to be committed cannot be read", "reason", err.Error())
+	}
+}
+
+// Add has the counts of pools committed that operations have scaled.
+func (b *Backlog) Add(pools, operations []string) {
+	if len(pools) == 0 {
+		return
+	}
+	b.mu.Lock()
+	if b.kept.Pools == nil {
+		b.kept.Pools = map[string]waiting{}
+	}
+	for _, pool := range pools {
+		w, waits := b.kept.Pools[pool]
+		if !waits {
+			w.Since = b.Now()
+		}
+		w.Times++
+		b.kept.Pools[pool] = w
+	}
+	b.kept.Operations = append(b.kept.Operations, operations...)
+	b.kept.Operations = b.kept.Operations[max(0, len(b.kept.Operations)-mostOperations):]
+	b.keep()
+	b.mu.Unlock()
+	select {
+	case b.news <- struct{}{}:
+	default: // Run has been told
+	}
+}
+
+// Pushed and Remember keep what was pushed last.
+func (b *Backlog) Pushed() map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.kept.Pushed)
+}
+
+// Remember takes in values that have been pushed.
+func (b *Backlog) Remember(values map[string]string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.kept.Pushed == nil {
+		b.kept.Pushed = map[string]string{}
+	}
+	maps.Copy(b.kept.Pushed, values)
+}
+
+// Status tells what is not pushed yet, and how it goes.
+func (b *Backlog) Status() scale.BranchStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := b.status
+	out.Unpushed = make(map[string]time.Time, len(b.kept.Pools))
+	for pool, w := range b.kept.Pools {
+		out.Unpushed[pool] = w.Since
+	}
+	out.Edits = slices.Clone(out.Edits)
+	return out
+}
+
+// keep writes the backlog down. b.mu must be held. If that fails, what the branch lacks is found after the next start by
+// comparing it with the stack.
+func (b *Backlog) keep() {
+	record, err := json.Marshal(b.kept)
+	if err == nil {
+		err = b.Outbox.PutOutbox(map[string][]byte{keyBacklog: record})
+	}
+	if err != nil {
+		b.Log.Error("which counts are to be committed cannot be written down; it is found again after the next start", "reason", err.Error())
+	}
+}
+
+// Run commits what is to be committed, until ctx ends. It begins with all pools whose count is still one of ours: a process
+// that died may not have written it down.
+func (b *Backlog) Run(ctx context.Context) {
+	wait := firstRetry
+	due := time.NewTimer(0)
+	defer due.Stop()
+	first := true
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.news:
+		case <-due.C:
+		}
+		err := b.push(ctx, first)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			due.Reset(wait)
+			wait = min(2*wait, lastRetry)
+			continue
+		}
+		first, wait = false, firstRetry
+		if len(b.Status().Unpushed) > 0 { // a pool in doubt, or one that was scaled again meanwhile
+			due.Reset(lookAgain)
+		}
+	}
+}
+
+// push commits all that waits. With whole set it looks at all pools whose count is still one of ours.
+func (b *Backlog) push(ctx context.Context, whole bool) error {
+	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
+	defer cancel()
+	b.mu.Lock()
+	taken := backlog{Pools: maps.Clone(b.kept.Pools), Operations: slices.Clone(b.kept.Operations)}
+	b.mu.Unlock()
+	pools := slices.Sorted(maps.Keys(taken.Pools))
+	if len(pools) == 0 && !whole {
+		return nil
+	}
+	for _, e := range b.Status().Edits { // it is told of until it is gone
+		pools = append(pools, e.Pool)
+	}
+	slices.Sort(pools)
+	pools = slices.Compact(pools)
+	snap, err := b.Read(ctx)
+	var done *scale.Committed
+	if err == nil {
+		if whole {
+			pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...))))
+		}
+		if len(pools) == 0 {
+			return nil
+		}
+		done, err = b.Committer.Commit(ctx, snap, pools, taken.Operations)
+	}
+	if err == nil {
+		pools = settledPools(snap, pools)
+	}
+	b.note(pools, taken, done, err)
+	return err
+}
+
+// settledPools are the pools that a commit has dealt with: those in doubt are dealt with once they are settled.
+func settledPools(snap *scale.Snapshot, pools []string) []string {
+	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool {
+		return slices.Contains(snap.Unsettled, pool) || snap.IsDoubtful(pool)
+	})
+}
+
+// note takes in how a push went, and tells.
+func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err error) {
+	b.mu.Lock()
+	now := b.Now()
+	var event scale.Event
+	switch {
+	case errors.Is(err, context.Canceled):
+	case err != nil:
+		if b.status.Problem != err.Error() {
+			event = scale.CountsNotCommitted{Branch: b.Branch, Pools: pools, Err: err}
+		}
+		b.status.Problem, b.status.ProblemAt = err.Error(), now
+	default:
+		for _, pool := range pools {
+			if b.kept.Pools[pool].Times == taken.Pools[pool].Times { // else it was scaled again meanwhile
+				delete(b.kept.Pools, pool)
+			}
+		}
+		b.kept.Operations = slices.DeleteFunc(b.kept.Operations, func(id string) bool { return slices.Contains(taken.Operations, id) })
+		if done.Commit != "" || !slices.Equal(pointed(done.Edits), pointed(b.status.Edits)) || b.status.Problem != "" {
+			event = scale.CountsCommitted{Committed: *done}
+		}
+		b.status.Problem, b.status.ProblemAt = "", time.Time{}
+		b.status.Edits = done.Edits
+		if done.Commit != "" {
+			b.status.Commit, b.status.PushedAt = done.Commit, now
+		}
+		b.keep()
+	}
+	b.mu.Unlock()
+	if event != nil {
+		b.Observe(event)
+	}
+}
+
+// pointed are edits as they can be compared.
+func pointed(edits []scale.BranchEdit) []string {
+	out := make([]string, len(edits))
+	for i, e := range edits {
+		out[i] = e.String()
+	}
+	return out
+}
