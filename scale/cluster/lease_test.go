@@ -176,6 +176,42 @@ func TestWhoIsCutOffLosesItsLeases(t *testing.T) {
 	until(t, "the third one has it", func() bool { return len(got) == 1 })
 }
 
+// While a leader is elected nothing is heard in the stream, and those who live greet each other.
+func TestWhoIsTakenForDead(t *testing.T) {
+	now := time.Now()
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	for _, c := range []struct {
+		name  string
+		m     member
+		lives bool
+	}{
+		{"heard in both ways", member{seen: now, heard: now}, true},
+		{"in the stream alone", member{seen: ago(silentFor - 1), heard: ago(time.Minute)}, true},
+		{"past the stream alone", member{seen: ago(time.Minute), heard: ago(silentFor - 1)}, true},
+		{"in neither way", member{seen: ago(silentFor), heard: ago(silentFor)}, false},
+		{"never past the stream", member{seen: ago(deadAfter - 1)}, true},
+		{"never past the stream, and no more in it", member{seen: ago(deadAfter)}, false},
+	} {
+		if got := c.m.lives(now); got != c.lives {
+			t.Errorf("%s: it lives: %v", c.name, got)
+		}
+	}
+	s := &leases{node: &Node{from: "a/1"}, members: map[string]member{"a": {From: "a/1", heard: now}}}
+	for _, c := range []struct {
+		name  string
+		b     time.Duration
+		alone bool
+	}{{"one that is heard", aloneFor - 1, false}, {"one that is not heard any more", aloneFor, true}} {
+		s.members["b"] = member{From: "b/1", heard: ago(c.b)}
+		if got := s.isAlone(now); got != c.alone {
+			t.Errorf("beside %s it is alone: %v", c.name, got)
+		}
+	}
+	if s.members["b"] = (member{From: "b/1"}); s.isAlone(now) {
+		t.Error("it is alone beside one that it has never heard")
+	}
+}
+
 func TestAStackGoesToWhoHasTheFewest(t *testing.T) {
 	now := time.Now()
 	n := &Node{options: Options{Replica: "a"}, from: "a/1"}

@@ -9,16 +9,22 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 )
 
-// How leases live. A replica that dies is followed within 15 seconds. Its stream may have to elect a leader first, for
-// which NATS takes up to 9 s; meanwhile nobody can renew anything, and those who live must not be taken for dead.
+// How leases live. A replica that dies is followed within 15 seconds. The stream may have to elect a leader first, for
+// which NATS takes up to 9 s, or as long again if nobody gets a majority; meanwhile nobody can renew anything in it, and
+// those who live must not be taken for dead. So replicas also tell each other that they live, past all streams.
 const (
-	// renewEvery is how often a replica says that it lives.
+	// renewEvery is how often a replica says that it lives: in the stream, and to whoever hears it.
 	renewEvery = time.Second
-	// giveUpAfter is how long a replica that the cluster does not hear believes in its leases, and deadAfter is how long
-	// the others do. The one who is cut off gives up first.
+	// silentFor is how long a replica that is heard in neither way is thought to live. aloneFor is how long one that the
+	// cluster does not hear, and that hears nobody, believes in its leases: the one who is cut off gives up first.
+	silentFor = 7 * time.Second
+	aloneFor  = 5 * time.Second
+	// giveUpAfter is how long a replica that the cluster does not hear believes in its leases if it hears others.
+	// deadAfter is how long one is thought to live that was heard in the stream alone.
 	giveUpAfter = 11 * time.Second
 	deadAfter   = 12 * time.Second
 	// currentFor is how old a replica's own word may be, as the stream brings it, for the replica to judge others.
@@ -37,9 +43,18 @@ const (
 type member struct {
 	From    string `json:"from"`
 	Replica string `json:"replica"`
-	// seen is when this replica was last heard, and first when it was first, on this one's clock.
-	seen, first time.Time
-	seq         uint64
+	// seen is when this replica was last heard in the stream, first when it was first, and heard when it was last heard
+	// past the stream, on this one's clock.
+	seen, first, heard time.Time
+	seq                uint64
+}
+
+// lives says whether a replica lives, as far as this one knows.
+func (m member) lives(now time.Time) bool {
+	if m.heard.IsZero() {
+		return now.Sub(m.seen) < deadAfter
+	}
+	return now.Sub(m.seen) < silentFor || now.Sub(m.heard) < silentFor
 }
 
 // claim says who works on a stack. It holds while that replica lives. Fields are added, never renamed.
@@ -89,11 +104,16 @@ func (s *leases) wakeUp() {
 func (s *leases) run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { s.feed.run(ctx) })
-	wait.Go(func() {
-		for s.renew(ctx); pause(ctx, renewEvery); {
-			s.renew(ctx)
-		}
-	})
+	for _, say := range []func(context.Context){s.renew, s.greet} {
+		wait.Go(func() {
+			for say(ctx); pause(ctx, renewEvery); {
+				say(ctx)
+			}
+		})
+	}
+	if greetings, err := s.node.conn.Subscribe(s.node.names.alive(), s.hear); err == nil { // or else the stream has to do
+		defer func() { _ = greetings.Unsubscribe() }()
+	}
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -131,6 +151,45 @@ func (s *leases) renew(ctx context.Context) {
 	}
 }
 
+// greet says that this replica lives to whoever hears it. That needs no leader.
+func (s *leases) greet(context.Context) {
+	body, err := json.Marshal(member{From: s.node.from, Replica: s.node.options.Replica})
+	if err != nil {
+		return
+	}
+	_ = s.node.conn.Publish(s.node.names.alive(), body)
+}
+
+// hear takes in that a replica lives. It has to be known from the stream.
+func (s *leases) hear(greeting *nats.Msg) {
+	var m member
+	if json.Unmarshal(greeting.Data, &m) != nil {
+		return
+	}
+	part := digest(m.Replica)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.members[part]; ok && known.From == m.From {
+		known.heard = time.Now()
+		s.members[part] = known
+	}
+}
+
+// isAlone says whether this replica hears nobody of those whom it has heard. s.mu must be held.
+func (s *leases) isAlone(now time.Time) bool {
+	alone := false
+	for _, m := range s.members {
+		if m.From == s.node.from || m.heard.IsZero() {
+			continue
+		}
+		if now.Sub(m.heard) < aloneFor {
+			return false
+		}
+		alone = true
+	}
+	return alone
+}
+
 // take takes in a message of the stream of leases. The feed calls it.
 func (s *leases) take(r received) {
 	kind, rest := s.node.names.parts(r.subject)
@@ -156,7 +215,7 @@ func (s *leases) takeMember(part string, r received) {
 		return
 	}
 	if old.From == m.From {
-		m.first = old.first
+		m.first, m.heard = old.first, old.heard
 	} else {
 		s.wakeUp()
 	}
@@ -215,7 +274,7 @@ func (s *leases) loseHeld(reason string) {
 func (s *leases) living(now time.Time) []member {
 	var out []member
 	for part, m := range s.members {
-		if now.Sub(m.seen) < deadAfter {
+		if m.lives(now) {
 			out = append(out, m)
 		} else if now.Sub(m.seen) > time.Hour {
 			delete(s.members, part)
@@ -228,7 +287,7 @@ func (s *leases) living(now time.Time) []member {
 // look gives up leases if the cluster does not hear this replica, and otherwise takes those that it is to have.
 func (s *leases) look(ctx context.Context, now time.Time) {
 	s.mu.Lock()
-	if now.Sub(s.acknowledged) > giveUpAfter {
+	if unheard := now.Sub(s.acknowledged); unheard > giveUpAfter || unheard > aloneFor && s.isAlone(now) {
 		s.loseHeld("the cluster does not hear it")
 	}
 	living := s.living(now)

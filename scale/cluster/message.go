@@ -56,6 +56,9 @@ func (n names) sample(stack string, hour int64) string {
 }
 func (n names) replica(replica string) string { return n.prefix() + ".replica." + digest(replica) }
 
+// alive is the subject under which replicas tell each other that they live. It is in no stream.
+func (n names) alive() string { return n.prefix() + ".alive" }
+
 // asked is the subject under which the replica that works on a stack is asked, and told that under which all are told
 // something. Neither is in a stream.
 func (n names) asked(stack string) string { return n.prefix() + ".ask." + stack }
