@@ -55,6 +55,7 @@ func New(root, tools, target string) (*Lab, error) {
 	}
 	l.env = append(l.env, "TMPDIR="+l.Path("temp"), "PULUMI_HOME="+l.Path("home"), "PULUMI_BACKEND_URL=file://"+l.Path("backend"),
 		"PULUMI_CONFIG_PASSPHRASE="+Passphrase, "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
+		"PULUMI_NODEJS_TRANSPILE_ONLY=true", // the types of programs here are right, and checking them takes seconds
 		// Debian's wrk has a library beside it.
 		"LD_LIBRARY_PATH="+filepath.Join(tools, "debian", "usr", "lib", "x86_64-linux-gnu"))
 	return l, nil
@@ -84,7 +85,7 @@ func (l *Lab) Tool(name string) string { return filepath.Join(l.tools, "bin", na
 // Command is a command line in a folder. Its program is looked for first in the folders in front, and then among what
 // was built. When ctx ends, the command is interrupted.
 func (l *Lab) Command(ctx context.Context, dir string, front []string, args ...string) *exec.Cmd {
-	own := []string{filepath.Join(l.root, "bin"), filepath.Join(l.tools, "bin"), filepath.Join(l.tools, "debian", "usr", "bin")}
+	own := []string{filepath.Join(l.root, "bin"), filepath.Join(l.tools, "bin"), filepath.Join(l.tools, "nodejs"), filepath.Join(l.tools, "debian", "usr", "bin")}
 	path := slices.Concat(front, own, filepath.SplitList(os.Getenv("PATH")))
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", args...) // env finds the program on the new PATH
 	cmd.Env = append(slices.Clone(l.env), "PATH="+strings.Join(path, string(os.PathListSeparator)))

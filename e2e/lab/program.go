@@ -22,6 +22,9 @@ type Program struct {
 	Others int
 	// Copied says that the program has copies elsewhere, which work on the same cloud.
 	Copied bool
+	// TypeScript says that it is written in that and not in YAML. It is run by the tests' own language host, and has the
+	// packages of the examples.
+	TypeScript bool
 }
 
 // Pool is a pool of the program. Its count is the config key NAME-size, and its workers are the files of the folder
@@ -30,18 +33,14 @@ type Pool struct {
 	Name string
 	// Size is the count at first. Max is the rule's max; the rule's min is 0.
 	Size, Max int
-	// Rule is what the rule says besides, as YAML, such as "cooldown: 0s".
+	// Rule is what the rule says besides, as both YAML and TypeScript read it, such as "cooldown: 0".
 	Rule string
 }
 
 // Deploy writes the program, with a token, and deploys it. It returns the program's folder.
 func (l *Lab) Deploy(ctx context.Context, p Program) (dir string, err error) {
 	dir = l.Path(p.Name)
-	if err := errors.Join(
-		os.Mkdir(dir, 0o755),
-		os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), []byte(p.text()), 0o644),
-		os.WriteFile(filepath.Join(dir, "Pulumi.dev.yaml"), []byte(p.config(dir)), 0o644),
-	); err != nil {
+	if err := l.write(p, dir); err != nil {
 		return "", err
 	}
 	// Unless the engine is told not to, it writes the whole state after each resource. That takes minutes for a large
@@ -57,7 +56,51 @@ func (l *Lab) Deploy(ctx context.Context, p Program) (dir string, err error) {
 	return dir, nil
 }
 
-func (p Program) text() string {
+// write writes the program into a folder of its own.
+func (l *Lab) write(p Program, dir string) error {
+	files := map[string]string{"Pulumi.yaml": p.yaml(), "Pulumi.dev.yaml": p.config(dir)}
+	if p.TypeScript {
+		files["Pulumi.yaml"] = "name: " + p.Name + "\nruntime: nodejs\n"
+		files["index.ts"] = p.typeScript()
+		files["package.json"] = `{"name": "` + p.Name + `", "private": true, "main": "index.ts"}` + "\n"
+		files["tsconfig.json"] = `{"compilerOptions": {"target": "es2022", "module": "commonjs", "moduleResolution": "node"}, "files": ["index.ts"]}` + "\n"
+	}
+	errs := []error{os.Mkdir(dir, 0o755)}
+	for name, text := range files {
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	if p.TypeScript {
+		errs = append(errs, os.Symlink(filepath.Join(l.tools, "examples", "node_modules"), filepath.Join(dir, "node_modules")))
+	}
+	return errors.Join(errs...)
+}
+
+// typeScript is the program in TypeScript. The example provider has no SDK in it.
+func (p Program) typeScript() string {
+	var pools, rules strings.Builder
+	for _, pool := range p.Pools {
+		fmt.Fprintf(&pools, "const %[1]s = new Resource(\"Pool\", \"%[1]s\", { size: config.requireNumber(\"%[1]s-size\") });\n", pool.Name)
+		fmt.Fprintf(&rules, "    %[1]s: { urn: %[1]s.urn, configKey: \"%[1]s-size\", min: 0, max: %[2]d, current: %[1]s.size, %[3]s },\n", pool.Name, pool.Max, pool.Rule)
+	}
+	for i := range p.Others {
+		fmt.Fprintf(&pools, "new Resource(\"Balancer\", \"other-%d\", { tag: \"blue\" });\n", i)
+	}
+	return `import * as pulumi from "@pulumi/pulumi";
+
+class Resource extends pulumi.CustomResource {
+    public readonly size!: pulumi.Output<number>;
+
+    constructor(type: string, name: string, properties: pulumi.Inputs) {
+        super("localcloud:index:" + type, name, { name, ...properties }, { version: "0.1.0" });
+    }
+}
+
+const config = new pulumi.Config();
+` + pools.String() + "\nexport const pulumiscale = {\n" + rules.String() + "};\n"
+}
+
+// yaml is the program in YAML.
+func (p Program) yaml() string {
 	var config, resources, rules strings.Builder
 	for _, pool := range p.Pools {
 		fmt.Fprintf(&config, "  %s-size: {type: integer}\n", pool.Name)

@@ -43,6 +43,7 @@ type options struct {
 	root, tools, backend string
 	seed                 uint64
 	rounds, stacks       int
+	typeScript           int
 	only, round          string
 	limit                time.Duration
 	keep                 bool
@@ -54,6 +55,7 @@ func parse(args []string) (*options, error) {
 	flags.Uint64Var(&o.seed, "seed", 20261130, "the `number` that all choices come from")
 	flags.IntVar(&o.rounds, "rounds", 300, "how many rounds")
 	flags.IntVar(&o.stacks, "stacks", 6, "how many stacks")
+	flags.IntVar(&o.typeScript, "typescript", 2, "how many of the stacks' programs are in TypeScript, and not in YAML")
 	flags.StringVar(&o.only, "only", "", "the `KIND` of fault, one of "+strings.Join(kinds(), ", "))
 	flags.StringVar(&o.round, "round", "", "play these rounds alone: `KIND:SEED,...`, as they are reported")
 	flags.StringVar(&o.backend, "backend", backend.File, "where the state is: `KIND`, one of "+strings.Join(backend.Kinds(), ", "))
@@ -67,8 +69,8 @@ func parse(args []string) (*options, error) {
 	if o.only != "" && faults()[o.only] == nil {
 		return nil, fmt.Errorf("-only: want one of %s, have %q", strings.Join(kinds(), ", "), o.only)
 	}
-	if o.rounds < 1 || o.stacks < 1 || flags.NArg() > 0 {
-		return nil, errors.New("there must be a round and a stack, and no arguments")
+	if o.rounds < 1 || o.stacks < 1 || o.typeScript > o.stacks || flags.NArg() > 0 {
+		return nil, errors.New("there must be a round and a stack, no more programs in TypeScript than stacks, and no arguments")
 	}
 	return o, nil
 }

@@ -87,7 +87,9 @@ func newSite(ctx context.Context, o *options, say func(string, ...any)) (_ *site
 	}
 	for i := range o.stacks {
 		name := fmt.Sprint("stack-", i)
-		dir, err := st.Deploy(ctx, lab.Program{Name: name, Copied: true, Pools: []lab.Pool{{Name: pool, Size: initial, Max: 100_000, Rule: "cooldown: 0s"}}})
+		dir, err := st.Deploy(ctx, lab.Program{
+			Name: name, Copied: true, TypeScript: i < o.typeScript, Pools: []lab.Pool{{Name: pool, Size: initial, Max: 100_000, Rule: "cooldown: 0"}},
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +110,7 @@ func newSite(ctx context.Context, o *options, say func(string, ...any)) (_ *site
 	if err := errors.Join(failed...); err != nil {
 		return nil, err
 	}
-	say("three replicas serve %d stacks, whose state is in %s", o.stacks, o.backend)
+	say("three replicas serve %d stacks, %d of them in TypeScript, whose state is in %s", o.stacks, o.typeScript, o.backend)
 	return st, nil
 }
 
@@ -153,19 +155,7 @@ func (st *site) prepare(ctx context.Context, kind string) (err error) {
 
 // copyProgram copies a program to a replica.
 func copyProgram(from, to string) error {
-	if err := os.Mkdir(to, 0o755); err != nil {
-		return err
-	}
-	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml"} {
-		text, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(to, name), text, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return os.CopyFS(to, os.DirFS(from))
 }
 
 // start starts a replica and waits until it listens.
