@@ -1,8 +1,10 @@
 package serving
 
 import (
+	"slices"
 	"time"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/board"
 	"github.com/pulumiscale/pulumiscale/scale/cluster"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
@@ -33,6 +35,9 @@ func (c *inCluster) status() board.Cluster {
 // handOver brings what this machine has accepted before it was in a cluster into the log that all replicas share. What is
 // there already stays as it is, so that this may be done again.
 func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved int, err error) {
+	if err := handOverDone(kept, shared, now); err != nil {
+		return 0, err
+	}
 	open, err := kept.Open()
 	if err != nil || len(open) == 0 {
 		return 0, err
@@ -44,6 +49,38 @@ func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved
 		open[i].State, open[i].Result, open[i].EndedAt = queue.Done, queue.FinalSuperseded, now
 	}
 	return len(open), kept.Update(open)
+}
+
+// handOverDone brings over what was done lately and has a key, and what that tells of alerts, so that a sender's retry is
+// recognized.
+func handOverDone(kept *journal.Journal, shared queue.Journal, now time.Time) error {
+	done, err := kept.Recent("", queue.KeepMost)
+	if err != nil {
+		return err
+	}
+	var missing []queue.Operation
+	var heard []scale.Heard
+	for _, op := range slices.Backward(done) {
+		if op.Intent.Key == "" || op.Result == queue.FinalSuperseded || now.Sub(op.EndedAt) > queue.KeepDone {
+			continue
+		}
+		if _, err := shared.Get(op.ID); err == nil {
+			continue
+		} else if !scale.IsA[*queue.UnknownOperationError](err) {
+			return err
+		}
+		missing = append(missing, op)
+		if h, ok := scale.HeardOf(op.Intent, op.AcceptedAt); ok {
+			heard = append(heard, h)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := shared.Remember(heard); err != nil {
+		return err
+	}
+	return shared.Update(missing)
 }
 
 // joinCluster has the queue share its journal, its work and its holds with the other replicas.

@@ -47,7 +47,13 @@ func TestWhatWasAcceptedBeforeIsTheClusters(t *testing.T) {
 			Decision: scale.Decision{Outcome: scale.Scale},
 		}
 	}
-	if _, err := kept.Add([]queue.Operation{accepted("1"), accepted("2")}); err != nil {
+	ended := func(id string, since time.Duration) queue.Operation {
+		op := accepted(id)
+		op.State, op.Result, op.EndedAt = queue.Done, queue.FinalScaled, now.Add(-since)
+		op.Intent.Signal = &scale.Signal{Alert: "Busy", Identity: "a", Since: now.Add(-time.Hour)}
+		return op
+	}
+	if _, err := kept.Add([]queue.Operation{accepted("1"), accepted("2"), ended("done", time.Hour), ended("long done", 25*time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	shared := node.Journal("shop/dev")
@@ -65,5 +71,17 @@ func TestWhatWasAcceptedBeforeIsTheClusters(t *testing.T) {
 	}
 	if open, err := kept.Open(); err != nil || len(open) != 0 {
 		t.Errorf("still open here: %+v, %v", open, err)
+	}
+	if op, ok, err := shared.Find("worker", "key of done"); err != nil || !ok || op.ID != "done" || op.Result != queue.FinalScaled {
+		t.Errorf("a retry of what was done is not recognized: %+v, %v", op, err)
+	}
+	if _, ok, err := shared.Find("worker", "key of long done"); err != nil || ok {
+		t.Errorf("what was done long ago is the cluster's too: %v", err)
+	}
+	if _, ok, err := shared.Recall("worker", "a"); err != nil || !ok {
+		t.Errorf("what was heard of its alert is not known: %v", err)
+	}
+	if recent, err := shared.Recent("", 9); err != nil || len(recent) != 1 {
+		t.Errorf("the cluster knows of %+v, %v", recent, err)
 	}
 }

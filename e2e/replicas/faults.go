@@ -110,7 +110,7 @@ func cutOne(ctx context.Context, st *site, choices *rand.Rand) error {
 	return err
 }
 
-// rollingRestart restarts one replica after the other, as a StatefulSet does.
+// rollingRestart restarts one replica after the other, as a StatefulSet does: with the other version, if there is one.
 func rollingRestart(ctx context.Context, st *site, choices *rand.Rand) error {
 	for i := range 3 {
 		if err := wait(ctx, choices, 1, 4); err != nil {
@@ -121,6 +121,7 @@ func rollingRestart(ctx context.Context, st *site, choices *rand.Rand) error {
 		if err := server.Stop(); err != nil {
 			return err
 		}
+		st.replicas[i].isOther = st.other != "" && !st.replicas[i].isOther
 		if err := st.start(ctx, i); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ type options struct {
 	seed                 uint64
 	rounds, stacks       int
 	typeScript           int
-	only, round          string
+	only, round, other   string
 	limit                time.Duration
 	keep                 bool
 }
@@ -61,6 +61,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.backend, "backend", backend.File, "where the state is: `KIND`, one of "+strings.Join(backend.Kinds(), ", "))
 	flags.DurationVar(&o.limit, "time", 0, "begin no round after this `duration`; 0: none is too late")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with everything in it")
+	flags.StringVar(&o.other, "other", "", "a `FOLDER` with another version of pulumiscale: rolling restarts change to it, and back")
 	flags.StringVar(&o.root, "root", ".", "the repository")
 	flags.StringVar(&o.tools, "tools", ".tools", "the folder of the pinned tools")
 	if err := flags.Parse(args); err != nil {

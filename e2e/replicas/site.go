@@ -32,6 +32,8 @@ type replica struct {
 	name, dir string
 	// listen is its address for the others.
 	listen string
+	// isOther says that it runs the other version.
+	isOther bool
 
 	// mu guards server, which is nil while the replica is down.
 	mu     sync.Mutex
@@ -59,6 +61,7 @@ type site struct {
 	*lab.Lab
 	say      func(format string, args ...any)
 	keep     bool
+	other    string
 	backend  *backend.Server
 	place    *backend.Place
 	stacks   []string
@@ -76,7 +79,7 @@ func newSite(ctx context.Context, o *options, say func(string, ...any)) (_ *site
 	if err != nil {
 		return nil, err
 	}
-	st := &site{Lab: l, say: say, keep: o.keep, programs: map[string]string{}, want: map[string]int{}}
+	st := &site{Lab: l, say: say, keep: o.keep, other: o.other, programs: map[string]string{}, want: map[string]int{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, st.close())
@@ -176,7 +179,11 @@ func (st *site) start(ctx context.Context, i int) error {
 	for to := range peers {
 		peers[to] = st.links[i][to].Address()
 	}
-	server, err := st.Serve(ctx, r.dir, nil, "--fleet", "fleet.yaml", "--retry-delay", "200ms",
+	var front []string
+	if r.isOther {
+		front = []string{st.other}
+	}
+	server, err := st.Serve(ctx, r.dir, front, "--fleet", "fleet.yaml", "--retry-delay", "200ms",
 		"--cluster-peers", strings.Join(peers, ","), "--cluster-listen", r.listen, "--cluster-advertise", "127.0.0.1:1",
 		"--cluster-secret-file", st.Path("secret"), "--cluster-dir", filepath.Join(r.dir, "cluster"), "--cluster-replica", r.name)
 	if err == nil {
