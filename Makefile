@@ -102,8 +102,8 @@ bench: tools tools-bench build ## Measure what PulumiScale costs beside other wa
 soak: tools build ## Send a server mixed events, RATE per second for TIME, and see that it keeps its promises; SOAK='-metrics 50': metrics instead
 	go run ./e2e/soak -rate $(RATE) -time $(or $(TIME),30m) $(SOAK)
 
-simulate: ## Serve up to thousands of stacks with a stand-in for the engine, and print what they cost; STACKS=10,100
-	go test ./cmd -count=1 -run TestSimulate -v -timeout 60m -simulate '$(STACKS)' -simulate-time 10s
+simulate: ## Serve up to thousands of stacks with a stand-in for the engine, by one server and by three, and print what they cost; STACKS=10,100
+	go test ./cmd -count=1 -run TestSimulate -v -timeout 60m -simulate '$(STACKS)' -simulate-replicas '$(STACKS)' -simulate-time 10s
 
 hostile: tools build ## Send a server what means harm, and take its disk, descriptors and time away; HOSTILE='-only smuggling/'
 	@mkdir -p $(BIN)/hostile

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/cmd/serving"
+	"github.com/pulumiscale/pulumiscale/output"
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 	"github.com/pulumiscale/pulumiscale/webhook"

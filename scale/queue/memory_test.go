@@ -26,7 +26,8 @@ type memory struct {
 	keys    map[string]string
 	heard   map[string]scale.Heard
 	samples map[string][]scale.Sample
-	err     error
+	// err is what is wrong with writing, and readErr with finding an operation.
+	err, readErr error
 	// delay is how long it takes to bring something new to disk, and updateDelay how long it takes for anything else.
 	delay, updateDelay time.Duration
 }
@@ -119,10 +120,19 @@ func (m *memory) Open() ([]Operation, error) {
 func (m *memory) Get(id string) (Operation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.records[id] == nil {
+	switch {
+	case m.readErr != nil:
+		return Operation{}, m.readErr
+	case m.records[id] == nil:
 		return Operation{}, &UnknownOperationError{ID: id}
 	}
 	return m.read(id), nil
+}
+
+func (m *memory) failReads(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.readErr = err
 }
 
 func (m *memory) Find(pool, key string) (Operation, bool, error) {

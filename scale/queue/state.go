@@ -148,16 +148,24 @@ func (q *Queue) Operation(id string) (Operation, error) {
 	return op, err
 }
 
+// lookAgainAfter is the wait before an operation is looked up again that the journal could not tell of.
+const lookAgainAfter = 250 * time.Millisecond
+
 // Wait waits until the operation is done, and returns it. If ctx ends before that, it returns the operation as it
-// stands then, with the error of ctx. Other errors are those of [Queue.Operation].
+// stands then, with the error of ctx. Other errors are those of [Queue.Operation]; that the journal cannot be read for a
+// while, as during an election in a cluster, is none before ctx ends.
 func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	for {
 		op, done, err := q.lookUp(id)
-		if err != nil || done == nil {
+		var again <-chan time.Time
+		if scale.IsA[*JournalError](err) {
+			again = time.After(lookAgainAfter)
+		} else if err != nil || done == nil {
 			return op, err
 		}
 		select {
 		case <-done: // or another member of a team turned out to be at it
+		case <-again:
 		case <-ctx.Done():
 			if op, err = q.Operation(id); err != nil {
 				return op, err

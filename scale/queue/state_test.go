@@ -273,6 +273,27 @@ func TestQueueOperations(t *testing.T) {
 	})
 }
 
+// In a cluster the journal cannot be read while a leader is elected.
+func TestWaitingOutlastsAJournalThatCannotBeRead(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := begin(t, newWorld(t))
+		id := r.accepted(scaletest.ByDelta(1))
+		if _, err := r.Wait(context.Background(), id); err != nil {
+			t.Fatal(err)
+		}
+		r.journal.failReads(&JournalError{Err: errors.New("there is no leader")})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := r.Wait(ctx, id); !scale.IsA[*JournalError](err) || ctx.Err() == nil {
+			t.Errorf("a journal that stays so: %v", err)
+		}
+		time.AfterFunc(time.Second, func() { r.journal.failReads(nil) })
+		if op, err := r.Wait(context.Background(), id); err != nil || op.State != Done {
+			t.Errorf("once it can be read again: %+v, %v", op, err)
+		}
+	})
+}
+
 func TestQueueKeepsTheNewestDeferredOfACrash(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -1,0 +1,358 @@
+//go:build unix
+
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/stack"
+)
+
+// Three replicas are simulated by processes of this test's own program: the real server, queue and cluster, on loopback.
+// The engine and the backend are stand-ins: what a stack's updates have come to is in a file that all replicas read.
+// `make simulate` prints what each of several numbers of stacks costs. Without that it is a test with a few.
+var simulatedReplicas = flag.String("simulate-replicas", "6", "the numbers of stacks that three replicas serve, as in 10,100,1000")
+
+// In the environment of a replica: the folder of its stand-ins' backends, and the flags of serve, one in a line.
+const (
+	replicaBackend = "SIMULATED_BACKEND"
+	replicaFlags   = "SIMULATED_FLAGS"
+)
+
+func TestMain(m *testing.M) {
+	if backend := os.Getenv(replicaBackend); backend != "" {
+		os.Exit(serveReplica(backend, strings.Split(os.Getenv(replicaFlags), "\n")))
+	}
+	os.Exit(m.Run())
+}
+
+// serveReplica is what the process of a replica does.
+func serveReplica(backend string, flags []string) int {
+	var readings, engines, most atomic.Int32
+	a := &app{
+		streams: streams{in: strings.NewReader(""), out: io.Discard, errs: os.Stderr, terminalGone: func() bool { return false }}, version: "v1.2.3", now: time.Now,
+		open: func(_ context.Context, o stack.Options) (openedStack, error) {
+			s := &standIn{served: &served{fake: newFake()}, readings: &readings, engines: &engines, mostEngines: &most}
+			s.rule.Max, s.stateDir, s.config = 1<<30, filepath.Join(o.Dir, "state"), filepath.Join(o.Dir, "Pulumi.dev.yaml")
+			return &sharedStandIn{s, filepath.Join(backend, filepath.Base(o.Dir)+".json")}, os.MkdirAll(s.stateDir, 0o700)
+		},
+		notify: func(c chan<- os.Signal) func() {
+			signal.Notify(c, syscall.SIGTERM)
+			return func() { signal.Stop(c) }
+		},
+	}
+	return a.execute(append([]string{"serve", "--listen", "127.0.0.1:0", "--retry-delay", "50ms"}, flags...))
+}
+
+// sharedStandIn is a stand-in whose updates are in a file, which all replicas read.
+type sharedStandIn struct {
+	*standIn
+	file string
+}
+
+// lastUpdate is what is in the file.
+type lastUpdate struct {
+	Count int
+	ID    string
+}
+
+func (s *sharedStandIn) Read(ctx context.Context) (*scale.Snapshot, error) {
+	var last lastUpdate
+	if text, err := os.ReadFile(s.file); err == nil {
+		if err := json.Unmarshal(text, &last); err != nil {
+			return nil, err
+		}
+		s.set(func() { s.count = last.Count })
+	}
+	snap, err := s.standIn.Read(ctx)
+	if err == nil && last.ID != "" {
+		snap.Updates[0].ID, snap.Updates[0].Pools = last.ID, []string{"worker-pool"}
+	}
+	return snap, err
+}
+
+func (s *sharedStandIn) ReadSince(ctx context.Context, _ *scale.Snapshot) (*scale.Snapshot, error) {
+	return s.Read(ctx)
+}
+
+func (s *sharedStandIn) Update(ctx context.Context, change scale.Change, observe scale.Observe) (*scale.Result, error) {
+	result, err := s.standIn.Update(ctx, change, observe)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(lastUpdate{*result.Rules["worker-pool"].Current, change.ID})
+	if err == nil {
+		err = os.WriteFile(s.file+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(s.file+".new", s.file)
+	}
+	return result, err
+}
+
+// simulatedReplica is the process of a replica.
+type simulatedReplica struct {
+	cmd     *exec.Cmd
+	log     string
+	address string
+}
+
+// trio is three replicas that serve so many stacks.
+type trio struct {
+	t        *testing.T
+	stacks   int
+	client   *http.Client
+	replicas [3]*simulatedReplica
+}
+
+// startTrio starts three replicas. They need not be ready.
+func startTrio(t *testing.T, stacks int) *trio {
+	t.Helper()
+	dir := t.TempDir()
+	var list strings.Builder
+	list.WriteString("tokenFile: token\nstacks:\n")
+	for i := range stacks {
+		fmt.Fprintf(&list, "  - {name: s%d, dir: s%d, stack: dev}\n", i, i)
+	}
+	var peers [3]string
+	for i := range peers {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers[i] = l.Addr().String()
+		_ = l.Close()
+	}
+	c := &trio{t: t, stacks: stacks, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}}
+	backend := filepath.Join(dir, "backend")
+	if err := os.Mkdir(backend, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.replicas {
+		own := filepath.Join(dir, fmt.Sprint("replica-", i))
+		if err := os.Mkdir(own, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{"token": fleetToken, "secret": "between-the-replicas-0123456789", "fleet.yaml": list.String()} {
+			if err := os.WriteFile(filepath.Join(own, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		flags := []string{
+			"--fleet", filepath.Join(own, "fleet.yaml"), "--cluster-peers", strings.Join(peers[:], ","), "--cluster-listen", peers[i],
+			"--cluster-secret-file", filepath.Join(own, "secret"), "--cluster-dir", filepath.Join(own, "cluster"), "--cluster-replica", fmt.Sprint("replica-", i),
+		}
+		c.replicas[i] = c.launch(filepath.Join(own, "log"), backend, flags)
+	}
+	for _, r := range c.replicas {
+		c.patient("a replica listens", func() bool {
+			text, err := os.ReadFile(r.log)
+			found := regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`).FindSubmatch(text)
+			if err == nil && found != nil {
+				r.address = string(found[1])
+			}
+			return r.address != ""
+		})
+	}
+	return c
+}
+
+// launch starts the process of a replica, which ends with the test.
+func (c *trio) launch(log, backend string, flags []string) *simulatedReplica {
+	c.t.Helper()
+	file, err := os.Create(log)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	r := &simulatedReplica{cmd: exec.CommandContext(c.t.Context(), os.Args[0]), log: log}
+	r.cmd.Env = append(os.Environ(), replicaBackend+"="+backend, replicaFlags+"="+strings.Join(flags, "\n"))
+	r.cmd.Stderr, r.cmd.Stdout = file, file
+	if err := r.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait() // it says that it was killed
+	})
+	return r
+}
+
+// patient waits for something for a long time.
+func (c *trio) patient(what string, is func() bool) {
+	c.t.Helper()
+	for began := time.Now(); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > 10*time.Minute {
+			c.t.Fatalf("%s: not within 10 minutes", what)
+		}
+	}
+}
+
+// ask asks a replica. The status is 0 if there is no answer.
+func (c *trio) ask(i int, method, path, prefer string) (int, []byte) {
+	request, err := http.NewRequestWithContext(c.t.Context(), method, "http://"+c.replicas[i].address+path, http.NoBody)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	request.Header.Set("Authorization", "Bearer "+fleetToken)
+	if prefer != "" {
+		request.Header.Set("Prefer", prefer)
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	return response.StatusCode, body
+}
+
+// attended is how many stacks have a worker among replicas.
+func (c *trio) attended(replicas ...int) (n int) {
+	for _, i := range replicas {
+		if _, body := c.ask(i, http.MethodGet, "/metrics", ""); len(body) > 0 {
+			n += len(regexp.MustCompile(`(?m)^pulumiscale_cluster_worker\{stack="[^"]+"\} 1$`).FindAll(body, -1))
+		}
+	}
+	return n
+}
+
+// isIdle says whether nothing waits on a replica.
+func (c *trio) isIdle(i int) bool {
+	_, body := c.ask(i, http.MethodGet, "/metrics", "")
+	for _, m := range regexp.MustCompile(`(?m)^pulumiscale_queue_length\{[^}]*\} (\d+)$`).FindAllSubmatch(body, -1) {
+		if !bytes.Equal(m[1], []byte("0")) {
+			return false
+		}
+	}
+	return len(body) > 0
+}
+
+// accepts sends so many requests a second to random stacks on random replicas, and returns how long each took to be
+// accepted, sorted.
+func (c *trio) accepts(rate int, lasts time.Duration) (took []time.Duration) {
+	var (
+		mu    sync.Mutex
+		wait  sync.WaitGroup
+		every = time.NewTicker(time.Second / time.Duration(rate))
+	)
+	defer every.Stop()
+	for range int(lasts.Seconds() * float64(rate)) {
+		<-every.C
+		wait.Go(func() {
+			began := time.Now()
+			status, body := c.ask(rand.IntN(3), http.MethodPost, "/stacks/s"+strconv.Itoa(rand.IntN(c.stacks))+"/scale/worker-pool?delta=1", "")
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, time.Since(began))
+			if status != http.StatusAccepted {
+				c.t.Errorf("%d %.300s", status, body)
+			}
+		})
+	}
+	wait.Wait()
+	slices.Sort(took)
+	return took
+}
+
+// calm is the median time that scaling one stack takes, beside a storm on another one if that is asked for.
+func (c *trio) calm(stack int, storm bool) time.Duration {
+	ctx, cancel := context.WithCancel(c.t.Context())
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			for storm && ctx.Err() == nil {
+				c.ask(i%3, http.MethodPost, "/stacks/s0/scale/worker-pool?delta=1", "")
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+	}
+	time.Sleep(time.Second)
+	var took []time.Duration
+	for i := range 9 {
+		began := time.Now()
+		if status, body := c.ask(i%3, http.MethodPost, fmt.Sprintf("/stacks/s%d/scale/worker-pool?delta=1", stack), "wait=60"); status != http.StatusOK {
+			c.t.Errorf("%d %.300s", status, body)
+		}
+		took = append(took, time.Since(began))
+	}
+	cancel()
+	wait.Wait()
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
+// memory is what a process has resident, in KiB.
+func memory(pid int) (kib float64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text); err == nil && found != nil {
+		kib, _ = strconv.ParseFloat(string(found[1]), 64)
+	}
+	return kib
+}
+
+func TestSimulateReplicas(t *testing.T) {
+	fmt.Printf("%7s  %9s  %9s  %12s  %10s  %10s  %9s  %s\n", "stacks", "listen", "attended", "resident", "accept p50", "accept p99", "failover", "calm stack beside a storm, and alone")
+	for text := range strings.SplitSeq(*simulatedReplicas, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(text, func(t *testing.T) { simulateReplicas(t, n) })
+	}
+}
+
+func simulateReplicas(t *testing.T, n int) {
+	began := time.Now()
+	c := startTrio(t, n)
+	listen := time.Since(began)
+	c.patient("all stacks have a worker", func() bool { return c.attended(0, 1, 2) == n })
+	attended := time.Since(began)
+	var resident float64
+	for _, r := range c.replicas {
+		resident = max(resident, memory(r.cmd.Process.Pid))
+	}
+	c.accepts(50, time.Second) // connections
+	took := c.accepts(500, *simulateTime)
+	c.patient("all is done", func() bool { return c.isIdle(0) && c.isIdle(1) && c.isIdle(2) })
+	alone, beside := c.calm(1, false), c.calm(2, true)
+	c.patient("all is done", func() bool { return c.isIdle(0) && c.isIdle(1) && c.isIdle(2) })
+
+	died := time.Now()
+	if err := c.replicas[0].cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	c.patient("the others have the dead one's stacks", func() bool { return c.attended(1, 2) == n })
+	failover := time.Since(died)
+	fmt.Printf("%7d  %9s  %9s  %8.1f MiB  %10s  %10s  %9s  %s / %s = %.2f\n", n, listen.Round(time.Millisecond), attended.Round(time.Millisecond), resident/1024,
+		percentile(took, 50).Round(10*time.Microsecond), percentile(took, 99).Round(10*time.Microsecond), failover.Round(100*time.Millisecond),
+		beside.Round(time.Millisecond), alone.Round(time.Millisecond), beside.Seconds()/alone.Seconds())
+	if status, body := c.ask(1, http.MethodPost, "/stacks/s1/scale/worker-pool?delta=1", "wait=60"); status != http.StatusOK {
+		t.Errorf("after a death: %d %.300s", status, body)
+	}
+}
