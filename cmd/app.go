@@ -1,8 +1,8 @@
 // Package cmd is PulumiScale's command line. It turns flags and settings into one call of the domain, package scale,
-// and what comes of that call into output and an exit code.
+// and turns the result of that call into output and an exit code.
 //
-// Each command is a file: its options, the flags that fill them, and what it does with them. A command must not know a
-// rule of scaling. It never exits: [Main] returns the exit code.
+// Each command is a file: its options, the flags that fill them, and what it does with them. A command holds no logic
+// of scaling. It never exits: [Main] returns the exit code.
 package cmd
 
 import (
@@ -71,12 +71,12 @@ type app struct {
 
 	// answers reads the lines that are typed at the terminal. It is nil before the first question.
 	answers *bufio.Reader
-	// stack is the name of the stack, once it is open. said tells which of the engine's messages have been shown.
+	// stack is the name of the stack, once it is open. said says whether a message of the engine has been shown.
 	stack string
 	said  func(scale.Diagnostic) bool
 	// untrace ends the trace. It is nil if there is none.
 	untrace func() error
-	// remark takes what is said on the way. If it is nil, it is written to stderr.
+	// remark takes remarks that are made while a command runs. If remark is nil, they are written to stderr.
 	remark func(text string)
 	// begun says that a command has taken over from cobra. written says that the JSON document is out.
 	begun, written bool
@@ -85,7 +85,7 @@ type app struct {
 // openedStack is what the commands need of a stack. [stack.Stack] is one.
 type openedStack interface {
 	serving.Stack
-	// CountsIn are the counts of rules in another edition of the stack's configuration file, by pool.
+	// CountsIn returns, by pool, the counts that another version of the stack's configuration file, doc, has for rules.
 	CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error)
 	// SetSecret puts a secret into the stack's configuration file.
 	SetSecret(ctx context.Context, key, value string) error
@@ -114,7 +114,7 @@ func (a *app) execute(args []string) int {
 		a.settings.json = a.settings.json || wantsJSON(args)
 	}
 	if a.untrace != nil {
-		// The command is done even if its trace is not whole. Whoever is told otherwise does it again.
+		// An incomplete trace is no failure of the command: whoever is told of a failure runs the command again.
 		if problem := a.untrace(); problem != nil {
 			_, _ = io.WriteString(a.errs, a.errStyle().Note("the trace is not whole: "+problem.Error()))
 		}
@@ -148,7 +148,7 @@ func (a *app) write(doc output.Document, text string, err error) error {
 		}
 		a.written = true
 	}
-	// A reader who has read enough, or has closed the terminal, is content.
+	// A broken pipe or a closed terminal is no failure: the reader has read enough.
 	if _, problem := io.WriteString(a.out, text); problem != nil && !signals.IsBrokenPipe(problem) && !a.outTTY {
 		return fmt.Errorf("write the result: %w", problem)
 	}
@@ -189,7 +189,7 @@ func (a *app) root() *cobra.Command {
 // traceTimeout is how long the end of a trace may take.
 const traceTimeout = 10 * time.Second
 
-// trace begins the trace of a command, if one is asked for. The trace shows what the command does with its context.
+// trace begins the trace of a command, if one is asked for. The trace shows what runs under the command's context.
 func (a *app) trace(cmd *cobra.Command) error {
 	if a.settings.trace == "" {
 		return nil

@@ -27,7 +27,7 @@ type doctorOptions struct {
 	verify bool
 }
 
-// doctorCommand is `pulumiscale doctor`. In tests of its flags, run takes the place of what it does.
+// doctorCommand is `pulumiscale doctor`. If run is not nil, it replaces the command's work, for tests of the flags.
 func doctorCommand(a *app, run func(*doctorOptions) error) *cobra.Command {
 	o := &doctorOptions{app: a}
 	cmd := &cobra.Command{
@@ -84,11 +84,11 @@ func ill(report doctor.Report) error {
 	return nil
 }
 
-// doctorProbe adds the looks for which a scaler is needed. None of them changes anything, but for what is proved: the
-// program of --git-sync is brought to what is deployed before that.
+// doctorProbe adds the looks that need a scaler, the settings or git. None of them changes anything, with one
+// exception: before a proof, the program of --git-sync is brought to the deployed commit.
 type doctorProbe struct {
 	*probe.Probe
-	// listeners are those of the settings.
+	// listeners are the listeners that the settings name.
 	listeners []notify.Setting
 	settings  *settings
 }
@@ -164,7 +164,7 @@ func (p doctorProbe) Git(ctx context.Context) []doctor.GitLook {
 	remote := doctor.GitLook{Name: "remote", Found: git.WithoutCredentials(options.URL) + " answers"}
 	if _, err := clone.Tip(ctx, s.push); err != nil {
 		remote = failedLook("remote", err)
-		remote.Minor = s.push == "" // what is deployed may be here
+		remote.Minor = s.push == "" // the deployed commit may be on this machine already
 	}
 	looks = append(looks, remote)
 	if s.push != "" && remote.Problem == "" {
@@ -173,7 +173,7 @@ func (p doctorProbe) Git(ctx context.Context) []doctor.GitLook {
 	return looks
 }
 
-// cloneOptions are those of a clone of the program's repository; its folder is not among them.
+// cloneOptions returns the options of a clone of the program's repository, except the clone's folder.
 func (s *settings) cloneOptions(ctx context.Context) (git.Options, error) {
 	if s.git.url != "" {
 		return git.Options{URL: s.git.url}, nil
@@ -187,7 +187,7 @@ func (s *settings) cloneOptions(ctx context.Context) (git.Options, error) {
 	return git.Options{URL: url, Checkout: root}, err
 }
 
-// lookAtCommit looks whether the program that is deployed can be had.
+// lookAtCommit looks whether the deployed commit can be fetched, or is on this machine already.
 func (p doctorProbe) lookAtCommit(ctx context.Context, clone *git.Repository) doctor.GitLook {
 	const name = "deployed commit"
 	hint := "deploy from a clean checkout of a commit that is pushed"

@@ -19,7 +19,7 @@ const (
 	exitLocked  = 4 // locked by someone else
 )
 
-// exitCode is the exit code for what a command ended with: the table by kind.
+// exitCode returns the exit code for the error that a command ended with, by the error's kind.
 func exitCode(err error) int {
 	switch scale.KindOf(err) {
 	case "":
@@ -53,15 +53,15 @@ func (e *unverifiedError) Error() string {
 
 const kindUnproved scale.Kind = "unproved"
 
-// unprovedError says that `rules --verify` found rules to be wrong. If only Kubernetes refused their previews, owners
-// are those who have set the fields.
+// unprovedError says that `rules --verify` found rules to be wrong. If Kubernetes refused the previews of all these
+// rules, owners names who has set the refused fields; else it is empty.
 type unprovedError struct{ pools, owners []string }
 
 func (e *unprovedError) Error() string {
 	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
 }
 
-// unhealthyError says that `doctor` found problems. It holds what they are with.
+// unhealthyError says that `doctor` found problems. with names what has the problems.
 type unhealthyError struct{ with []string }
 
 func (e *unhealthyError) Error() string {
@@ -102,7 +102,7 @@ func outcome(report *scale.Report) error {
 	return verdictOf(report.Decisions)
 }
 
-// verdictOf is the error that decisions end a command with: that of the first of them that has one.
+// verdictOf is the error that decisions end a command with: the error of the first decision that has one.
 func verdictOf(decisions []scale.Decision) error {
 	for _, d := range decisions {
 		if err := verdict(d); err != nil {

@@ -178,7 +178,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return &scale.UsageError{Field: "flags", Problem: err.Error(), Hint: help}
 }
 
-// usageOf turns an error with which cobra itself ends into a usage error.
+// usageOf turns an error of cobra's own into a usage error.
 func usageOf(cmd *cobra.Command, err error) error {
 	if scale.IsA[*scale.UsageError](err) {
 		return err
@@ -204,12 +204,12 @@ func wantsJSON(args []string) bool {
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	flags.Usage = func() {}
 	wanted := flags.BoolP("json", "j", false, "")
-	_ = flags.Parse(args) // the error is passed over: it has been told already
+	_ = flags.Parse(args) // ignored: the first parsing found this error already, and that one is told
 	fromEnv, _ := strconv.ParseBool(os.Getenv(envPrefix + "_JSON"))
 	return *wanted || fromEnv
 }
 
-// onePool is the argument of a command that works on one pool.
+// onePool checks the arguments of a command that works on one pool.
 func onePool(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0 || args[0] == "":
@@ -231,10 +231,10 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
-// patience is how long a shell waits for what is read of the stack.
+// patience is how long the completion in a shell waits for the stack to be read.
 const patience = 3 * time.Second
 
-// completeFrom offers the shell what is read of the stack. It offers nothing if the stack cannot be read soon.
+// completeFrom offers the shell what read finds in the stack. It offers nothing if the stack cannot be read soon.
 func (a *app) completeFrom(read func(context.Context, openedStack) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) (found []string, _ cobra.ShellCompDirective) {
 		if a.begin(cmd, true) != nil {

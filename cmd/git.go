@@ -33,13 +33,14 @@ type gitSettings struct {
 	url, path string
 	sync      bool
 	prepare   string
-	// push is the branch on which counts are committed; empty if they are not. perStack has them committed on a branch of
-	// the stack's own, with push as its base.
+	// push is the branch on which counts are committed; empty if they are not. If perStack is set, they are committed
+	// on a branch of the stack's own, whose base is push.
 	push, message, author string
 	perStack, skipCI      bool
 	pushOptions           []string
-	// program is that of --git. of is the program of a stack, in the clone; nil if there is none. source makes of it what
-	// keeps the program that is deployed; nil if none is kept.
+	// program is the program of --git. of returns the program of a stack, in the clone; it is nil if no clone is used.
+	// source returns the same program as the source of the deployed program; it is nil if the deployed program is not
+	// kept.
 	program *git.Program
 	of      func(stack string) *git.Program
 	source  func(stack string) stack.Source
@@ -59,7 +60,7 @@ func (g *gitSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&g.path, "path", "", "with --git: the program's folder in the repository; default: its root")
 }
 
-// check says which flags do not go together.
+// checkGit says which flags about git do not go together.
 func (s *settings) checkGit() error {
 	g := s.git
 	switch {
@@ -77,7 +78,8 @@ func (s *settings) checkGit() error {
 	return nil
 }
 
-// checkOut has the repository of --git checked out, and goes on as in the program's folder there.
+// checkOut clones the repository of --git, makes a worktree, and makes the program's folder in it the working directory
+// (--cwd). Without --git it only checks the flags.
 func (a *app) checkOut(ctx context.Context) error {
 	s := &a.settings
 	if err := s.checkGit(); err != nil || s.git.url == "" {
@@ -110,7 +112,7 @@ func (a *app) checkOut(ctx context.Context) error {
 	return nil
 }
 
-// tell writes a remark to stderr, or where remarks go.
+// tell passes a remark to the app's remark function or, if that is nil, writes it to stderr.
 func (a *app) tell(text string) {
 	if a.remark != nil {
 		a.remark(text)
@@ -119,7 +121,8 @@ func (a *app) tell(text string) {
 	_, _ = io.WriteString(a.errs, a.errStyle().Note(text))
 }
 
-// keepProgram has the program that is deployed kept if --git-sync or --git asks for that.
+// keepProgram sets the programs in the clone if a flag about git needs one. If --git-sync or --git is given, it also
+// sets the source that keeps the deployed program.
 func (a *app) keepProgram() error {
 	s := &a.settings
 	if err := s.git.checkPush(); err != nil {
@@ -134,7 +137,7 @@ func (a *app) keepProgram() error {
 	case s.git.sync || s.git.push != "":
 		dir := findProgram(s.cwd)
 		if dir == "" {
-			return nil // opening the stack says so
+			return nil // opening the stack says that there is no program
 		}
 		root := findCheckout(dir)
 		if root == "" {
@@ -160,7 +163,7 @@ func (a *app) keepProgram() error {
 	return nil
 }
 
-// checkPush says what is wrong with the flags of --git-push, and reads its template.
+// checkPush says what is wrong with the flags of --git-push, and parses the template of --git-message.
 func (g *gitSettings) checkPush() (err error) {
 	if g.push == "" {
 		for flag, given := range map[string]bool{"--git-branch-per-stack": g.perStack, "--git-author": g.author != "", "--git-push-option": len(g.pushOptions) > 0} {
@@ -179,10 +182,10 @@ func (g *gitSettings) checkPush() (err error) {
 	return nil
 }
 
-// isAuthor is what git takes for an author.
+// isAuthor matches what git accepts as an author.
 var isAuthor = regexp.MustCompile(`^[^<>\n]*[^<>\s][^<>\n]* <[^<>\s]+>$`)
 
-// committer commits the counts of an open stack; nil if that is not asked for.
+// committer returns what commits the counts of an open stack; nil if --git-push is not given.
 func (s *settings) committer(opened serving.Stack) *writeback.Committer {
 	g := s.git
 	if g.push == "" || g.of == nil {
@@ -194,7 +197,7 @@ func (s *settings) committer(opened serving.Stack) *writeback.Committer {
 	}
 }
 
-// programOf is the program of a stack, of a repository that goes by a name.
+// programOf returns the program of a stack, in the folder prefix of a repository. name identifies the repository.
 func (s *settings) programOf(clone git.Options, name, prefix, stackName string) *git.Program {
 	state := s.stateDir
 	if state == "" {
@@ -220,14 +223,14 @@ func findCheckout(dir string) string {
 	}
 }
 
-// digest is a short name for a text in a path.
+// digest is a short name for a text, for use in a path.
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:6])
 }
 
-// userStateDir is where PulumiScale keeps its files if it is in no program's directory: the XDG base directory
-// specification's, or that of Windows.
+// userStateDir is the folder for PulumiScale's files if there is no program's directory to hold them: that of the XDG
+// base directory specification, or that of Windows.
 func userStateDir() (string, error) {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "pulumiscale"), nil
@@ -245,8 +248,8 @@ func userStateDir() (string, error) {
 // commitTimeout is how long a command tries to get its count onto the branch.
 const commitTimeout = time.Minute
 
-// commit commits the counts that a command has scaled to, if that is asked for. That it could not is no failure of the
-// scaling: it is said.
+// commit commits the counts that a command has scaled to, if --git-push is given. If they cannot be committed, the
+// scaling has not failed: the problem is only reported.
 func (s *session) commit(ctx context.Context, report *scale.Report) {
 	commits := s.settings.committer(s.opened)
 	if commits == nil || report == nil {
@@ -262,7 +265,7 @@ func (s *session) commit(ctx context.Context, report *scale.Report) {
 		return
 	}
 	s.progress.Work("committing the count on branch " + commits.BranchName())
-	if ctx.Err() != nil { // who interrupts the update still has its count committed; who interrupts this ends it
+	if ctx.Err() != nil { // an interrupt of the update does not stop the commit; an interrupt of the commit does
 		ctx = context.WithoutCancel(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
@@ -274,7 +277,7 @@ func (s *session) commit(ctx context.Context, report *scale.Report) {
 	snap, err := s.opened.Read(ctx)
 	var done *scale.Committed
 	if err == nil {
-		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...)))) // those before may have failed
+		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...)))) // earlier commits may fail
 		done, err = commits.Commit(ctx, snap, pools, operations)
 	}
 	if err != nil {

@@ -31,7 +31,7 @@ const (
 	spanWeek  = "168h"
 )
 
-// historyCommand is `pulumiscale history`. In tests of its flags, run takes the place of what it does.
+// historyCommand is `pulumiscale history`. If run is not nil, it replaces the command's work, for tests of the flags.
 func historyCommand(a *app, run func(*historyOptions) error) *cobra.Command {
 	o := &historyOptions{app: a, limit: 20, span: spanHours}
 	cmd := &cobra.Command{
@@ -98,7 +98,7 @@ func (o *historyOptions) draw(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rule.Metrics = nil // their values are the server's
+		rule.Metrics = nil // only a server has their values
 		line := board.TimelineOf(board.Past{
 			Rule: rule, Count: snap.Standing(rule, now).Count,
 			Scalings: scale.Scalings(snap.Updates, o.pool), Since: scale.KnownSince(snap.Updates, o.pool),

@@ -23,7 +23,7 @@ type holdOptions struct {
 	end    bool
 }
 
-// holdCommand is `pulumiscale hold`. In tests of its flags, run takes the place of what it does.
+// holdCommand is `pulumiscale hold`. If run is not nil, it replaces the command's work, for tests of the flags.
 func holdCommand(a *app, run func(*holdOptions) error) *cobra.Command {
 	o := &holdOptions{app: a}
 	cmd := &cobra.Command{
@@ -70,7 +70,7 @@ func (o *holdOptions) check() error {
 		return nil
 	}
 	_, err := scale.NewHold(o.pool, o.lasts, o.reason, "", o.app.now())
-	if e, ok := err.(*scale.UsageError); ok { //nolint:errorlint // it is made there
+	if e, ok := err.(*scale.UsageError); ok { //nolint:errorlint // NewHold does not wrap it
 		e.Field = "--for"
 	}
 	return err
@@ -108,8 +108,8 @@ func (o *holdOptions) run(ctx context.Context) error {
 	})
 }
 
-// findPool says whether there is such a pool. That is not known if the stack cannot be read, which may be why somebody
-// holds it; then it finds nothing wrong.
+// findPool returns an error if the stack has no such pool. If the stack cannot be read, it returns nil: that may be
+// just why somebody holds the pool.
 func (s *session) findPool(ctx context.Context, pool string) error {
 	if pool == "" {
 		return nil
@@ -120,7 +120,7 @@ func (s *session) findPool(ctx context.Context, pool string) error {
 	}
 	if err != nil {
 		s.note("whether there is a pool of this name is not known, since the stack cannot be read: " + err.Error())
-		return nil //nolint:nilerr // it is held all the same
+		return nil //nolint:nilerr // the pool is held all the same
 	}
 	_, err = snap.Rules.Find(pool)
 	return err

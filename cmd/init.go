@@ -32,7 +32,7 @@ type initOptions struct {
 // noCurrent is the value of --current for a rule that has none.
 const noCurrent = "none"
 
-// initCommand is `pulumiscale init`. In tests of its flags, run takes the place of what it does.
+// initCommand is `pulumiscale init`. If run is not nil, it replaces the command's work, for tests of the flags.
 func initCommand(a *app, run func(*initOptions) error) *cobra.Command {
 	o := &initOptions{app: a, min: 1}
 	cmd := &cobra.Command{
@@ -141,7 +141,7 @@ func (o *initOptions) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// The rule is a result, whatever becomes of the token.
+		// The rule is written even if the token cannot be set.
 		tokenErr := o.token(ctx, s, doc)
 		for _, note := range doc.Notes {
 			s.note(note)
@@ -153,7 +153,7 @@ func (o *initOptions) run(ctx context.Context) error {
 		case more == "":
 		case o.app.outTTY:
 			text += "\n" + more
-		case !o.app.settings.json: // whoever appends the code to the program wants nothing else there
+		case !o.app.settings.json: // stdout has the code alone, so that it can be appended to the program
 			s.progress.Print(more)
 		}
 		return s.conclude(doc, text, tokenErr)
@@ -216,7 +216,7 @@ func (o *initOptions) complete(part func(*snippet.Inventory) []string) cobra.Com
 // tokenBytes is how many random bytes are in a token.
 const tokenBytes = 32
 
-// token sets a token if the stack has none and the user agrees. It notes in doc what there is about the token.
+// token sets a token if the stack has none and the user agrees. It notes in doc what became of the token.
 func (o *initOptions) token(ctx context.Context, s *session, doc *output.Init) error {
 	if o.noToken {
 		return nil

@@ -47,10 +47,11 @@ func (o *initOptions) draft(ctx context.Context, s *session, inventory *snippet.
 	return d, nil
 }
 
-// mostNear is how many targets are named in the place of one that is not there.
+// mostNear is how many targets are suggested if the named one does not exist.
 const mostNear = 3
 
-// targetList are targets as they are listed.
+// targetList returns a line for each target. If no questions are asked, the line of a resource is its URN, for
+// --target.
 func (s *session) targetList(targets []snippet.Target) []string {
 	list := make([]string, len(targets))
 	for i, t := range targets {
@@ -207,7 +208,7 @@ func missingChoice(flag, problem string, list []string, hint string) error {
 }
 
 // choose asks for an entry of a list, by its number, and returns the index. The first entry is the proposal, if there
-// is to be one. Another text is taken if take finds no problem with it, and the index is -1.
+// is to be one. Any other text goes to take: if take finds no problem with it, the index is -1.
 func (s *session) choose(ctx context.Context, question string, list []string, propose bool, take func(string) string) (int, error) {
 	shown := min(len(list), mostChoices)
 	for i, line := range list[:shown] {

@@ -24,7 +24,7 @@ type notifyOptions struct {
 	listener string
 }
 
-// notifyCommand is `pulumiscale notify`. In tests of its flags, run takes the place of what it does.
+// notifyCommand is `pulumiscale notify`. If run is not nil, it replaces the command's work, for tests of the flags.
 func notifyCommand(a *app, run func(*notifyOptions) error) *cobra.Command {
 	o := &notifyOptions{app: a}
 	cmd := &cobra.Command{
@@ -117,8 +117,8 @@ func (s *session) origin() notice.Origin {
 // first, by a process of the CLI for each, which takes a while on a busy machine; a try then takes 10 s at most.
 const tellTimeout = 40 * time.Second
 
-// tell tells the listeners of the settings what a command has done. Whatever comes of that, the command is not failed by
-// it: what could not be told is only noted.
+// tell tells the listeners of the settings what a command has done. A listener that could not be told does not fail the
+// command: it is only noted.
 func (s *session) tell(ctx context.Context, intents []scale.Intent, report *scale.Report, err error) {
 	listeners := s.sections.Listeners
 	if report == nil && isNobodys(err) {
@@ -138,7 +138,8 @@ func (s *session) tell(ctx context.Context, intents []scale.Intent, report *scal
 	}
 }
 
-// isNobodys says whether an error is a mistake of whoever gave the command, or its end: nobody else needs to know.
+// isNobodys says whether nobody but the user of the command needs to know of an error: it is a mistake in the command,
+// or the user has interrupted it.
 func isNobodys(err error) bool {
 	return errors.Is(err, context.Canceled) || scale.IsA[*scale.UnknownPoolError](err) || scale.IsA[*scale.UsageError](err)
 }

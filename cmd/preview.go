@@ -19,13 +19,13 @@ import (
 type previewOptions struct {
 	app    *app
 	intent scale.Intent
-	// at is the time at which it is decided; zero stands for now.
+	// at is the time for which the intent is decided; zero stands for now.
 	at time.Time
 	// metrics are values of the pool's metrics, by their names; nil if none are given.
 	metrics map[string]float64
 }
 
-// previewCommand is `pulumiscale preview`. In tests of its flags, run takes the place of what it does.
+// previewCommand is `pulumiscale preview`. If run is not nil, it replaces the command's work, for tests of the flags.
 func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 	o := &previewOptions{app: a}
 	w := &wish{}
@@ -89,8 +89,8 @@ func (o *previewOptions) run(ctx context.Context) error {
 	})
 }
 
-// given are the values of metrics as if they had just been seen. The error is that of a pool or a metric that does not
-// exist, or of a reading.
+// given returns the values of --metric as samples that were just taken. The error says that the pool or a metric does
+// not exist, or that the stack cannot be read.
 func (o *previewOptions) given(ctx context.Context, s *session) (samples, error) {
 	pools, err := s.named(ctx, []string{o.intent.Pool})
 	if err != nil {
@@ -116,7 +116,7 @@ func (o *previewOptions) given(ctx context.Context, s *session) (samples, error)
 	return samples{o.intent.Pool: metrics}, nil
 }
 
-// preview shows what the intents would come to.
+// preview shows what the intents would do.
 func (s *session) preview(ctx context.Context, intents []scale.Intent) error {
 	plan, result, err := s.scaler.Preview(ctx, intents)
 	if err != nil {
@@ -125,8 +125,8 @@ func (s *session) preview(ctx context.Context, intents []scale.Intent) error {
 	return s.previewed(plan, result, true)
 }
 
-// previewed writes a preview. If the decision ends the command with an error, the error is for stderr, and only the
-// diff is a result.
+// previewed writes a preview. If the command is about one pool and the decision ends it with an error, the error is for
+// stderr, and the text for stdout is only the diff.
 func (s *session) previewed(plan *scale.Plan, result *scale.Result, dryRun bool) error {
 	err := verdictOf(plan.Decisions)
 	if refusal(err) {
@@ -162,11 +162,12 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.force, "force", false, "pass the cooldown and a pause; never the guardrails")
 }
 
-// longestMessage is how many characters of a message go into the update's message. That stands in the backend's
-// history, and other programs show it.
+// longestMessage is how many characters of a message go into the update's message. The update's message stands in the
+// backend's history, and other programs show it.
 const longestMessage = 1_000
 
-// intent is what was asked for. If both --count and --delta are set, the one that a stronger source has set counts.
+// intent is the intent that the flags ask for. If both --count and --delta are set, the one that a stronger source has
+// set counts.
 func (w *wish) intent(pool string, from map[string]source) (scale.Intent, error) {
 	intent := scale.Intent{Pool: pool, Source: "cli", Reason: board.OneLine(board.Plain(w.message), longestMessage), Force: w.force}
 	hint := "--count N scales to N, --delta N by N more or, with -N, fewer"

@@ -21,7 +21,8 @@ type reconcileOptions struct {
 	notify bool
 }
 
-// reconcileCommand is `pulumiscale reconcile`. In tests of its flags, run takes the place of what it does.
+// reconcileCommand is `pulumiscale reconcile`. If run is not nil, it replaces the command's work, for tests of the
+// flags.
 func reconcileCommand(a *app, run func(*reconcileOptions) error) *cobra.Command {
 	o := &reconcileOptions{app: a}
 	cmd := &cobra.Command{
@@ -69,7 +70,7 @@ func (o *reconcileOptions) run(ctx context.Context) error {
 }
 
 // named are the pools of these names as they stand, or all of them if there are no names. It changes nothing. The error
-// is a [*scale.UnknownPoolError], or that of a reading.
+// is a [*scale.UnknownPoolError], or says why the stack cannot be read.
 func (s *session) named(ctx context.Context, names []string) ([]scale.Standing, error) {
 	var overview queue.Overview
 	err := s.scaler.Retry(ctx, func() (err error) {
@@ -93,8 +94,8 @@ func (s *session) named(ctx context.Context, names []string) ([]scale.Standing, 
 	return out, nil
 }
 
-// reconciling is what brings pools to where their schedules and metrics want them: one intent for each. Those that are
-// outside of the bounds in force are brought inside, which passes the cooldown.
+// reconciling returns the intents that bring pools to where their schedules and metrics want them, at most one for each
+// pool. A pool with schedules that is outside of the bounds in force is brought inside, which passes the cooldown.
 func reconciling(pools []scale.Standing, now func() time.Time) []scale.Intent {
 	var out []scale.Intent
 	for _, standing := range pools {
@@ -115,7 +116,7 @@ type samples map[string]scale.PoolMetrics
 
 func (s samples) PoolMetrics(pool string) scale.PoolMetrics { return s[pool] }
 
-// lookAt looks at the metrics of pools once, and says what they are.
+// lookAt looks at the metrics of pools once, and notes on stderr what it found.
 func (s *session) lookAt(ctx context.Context, pools []scale.Standing) samples {
 	credentials := &metric.Credentials{Read: s.opened.Secrets, Now: s.now}
 	out := samples{}

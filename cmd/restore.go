@@ -15,7 +15,7 @@ import (
 // restoreOptions are the options of `pulumiscale restore`.
 type restoreOptions struct{ app *app }
 
-// restoreCommand is `pulumiscale restore`. In tests of its flags, run takes the place of what it does.
+// restoreCommand is `pulumiscale restore`. If run is not nil, it replaces the command's work, for tests of the flags.
 func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
 	o := &restoreOptions{app: a}
 	return &cobra.Command{
@@ -39,7 +39,7 @@ func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
 
 func (o *restoreOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
-		s.mute = isRestored // this event is the result
+		s.mute = isRestored // the result tells of these events
 		restored, err := s.scaler.Restore(ctx)
 		if malformed, ok := errors.AsType[*scale.RulesError](err); ok && malformed.KeysWhole() {
 			s.note("the rules have mistakes, which the next `pulumi up` may mend; their config keys can be read, and that is enough here")
@@ -58,7 +58,7 @@ func (o *restoreOptions) run(ctx context.Context) error {
 	})
 }
 
-// committed is what the commit of the checkout has for the counts that were restored in a file. There is none if the
+// committed returns what the checkout's commit has in a file for the counts that were restored there. It is zero if the
 // file is in no checkout.
 func (s *session) committed(ctx context.Context, file string, restored []scale.Drift) (output.Committed, error) {
 	if len(restored) == 0 || findCheckout(filepath.Dir(file)) == "" {

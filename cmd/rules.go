@@ -16,7 +16,7 @@ type rulesOptions struct {
 	verify bool
 }
 
-// rulesCommand is `pulumiscale rules`. In tests of its flags, run takes the place of what it does.
+// rulesCommand is `pulumiscale rules`. If run is not nil, it replaces the command's work, for tests of the flags.
 func rulesCommand(a *app, run func(*rulesOptions) error) *cobra.Command {
 	o := &rulesOptions{app: a}
 	cmd := &cobra.Command{

@@ -20,7 +20,7 @@ type scaleOptions struct {
 	notify bool
 }
 
-// scaleCommand is `pulumiscale scale`. In tests of its flags, run takes the place of what it does.
+// scaleCommand is `pulumiscale scale`. If run is not nil, it replaces the command's work, for tests of the flags.
 func scaleCommand(a *app, run func(*scaleOptions) error) *cobra.Command {
 	o := &scaleOptions{app: a}
 	w := &wish{}
@@ -67,7 +67,8 @@ func notifyFlag(cmd *cobra.Command, to *bool) {
 	cmd.Flags().BoolVar(to, "notify", false, "tell the listeners of the settings what was done")
 }
 
-// carryOut does what the intents come to. With dryRun it only shows that. On a terminal it asks first, unless yes is set.
+// carryOut carries out the intents. With dryRun it only shows what they would do. On a terminal it asks first, unless
+// yes is set.
 func (s *session) carryOut(ctx context.Context, intents []scale.Intent, dryRun, yes bool) error {
 	switch {
 	case dryRun:

@@ -45,7 +45,7 @@ func newServeOptions(a *app) *serveOptions {
 	return &serveOptions{app: a, poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: logAuto, level: "info"}
 }
 
-// serveCommand is `pulumiscale serve`. In tests of its flags, run takes the place of what it does.
+// serveCommand is `pulumiscale serve`. If run is not nil, it replaces the command's work, for tests of the flags.
 func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	o := newServeOptions(a)
 	cmd := &cobra.Command{
@@ -64,7 +64,7 @@ func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 			"  pulumiscale serve --fleet fleet.yaml",
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// A fleet is no program's: each of its stacks has a settings file of its own.
+			// A fleet has no settings file, since it belongs to no program: each of its stacks has one.
 			single := o.fleet.file == "" && os.Getenv(envPrefix+"_FLEET") == ""
 			if err := a.begin(cmd, single); err != nil {
 				return err
@@ -113,7 +113,7 @@ func (o *serveOptions) check() error {
 	return o.checkServing()
 }
 
-// checkServing checks what is not about a fleet.
+// checkServing checks the flags that are about neither a fleet nor a cluster.
 func (o *serveOptions) checkServing() error {
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return &scale.UsageError{Field: "--tls-cert, --tls-key", Problem: "both must be given, or neither"}
@@ -128,8 +128,8 @@ func (o *serveOptions) checkServing() error {
 }
 
 // garbageShare is the garbage that a server's heap may hold, in percent of what is alive. A server has 4 MiB alive, so
-// that with Go's own 100 the collector would run dozens of times in a second under load. With more than 200, what a
-// large reading leaves for a while would be multiplied.
+// that with Go's own 100 the collector would run dozens of times in a second under load. With more than 200, the heap
+// could grow to more than three times the size of a large reading.
 const garbageShare = 200
 
 // run serves until it is told to end.
@@ -173,7 +173,7 @@ func (o *serveOptions) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(o.app.errs, options))
 }
 
-// process is what all that is served here shares.
+// process is what all stacks that are served here have in common.
 func (o *serveOptions) process(log *slog.Logger, ends *signals.Serving, node *cluster.Node) *serving.Process {
 	return &serving.Process{
 		Listen: o.listen, TLSCert: o.tlsCert, TLSKey: o.tlsKey, Log: log, Interrupt: ends.Engine, Reload: ends.Reload, Node: node, Now: o.app.now,

@@ -78,18 +78,19 @@ func (o *serveOptions) checkCluster() error {
 	return nil
 }
 
-// clusterFlags are the flags that are about several replicas, but for the two that turn that on.
+// clusterFlags are the flags that are about several replicas, except --cluster-peers and --nats, which turn replicas
+// on.
 func clusterFlags() []string {
 	return []string{
 		"cluster-listen", "cluster-advertise", "cluster-secret-file", "cluster-cert", "cluster-key", "cluster-ca", "cluster-dir", "cluster-name", "cluster-replica", "nats-credentials",
 	}
 }
 
-// waitingTold is how often it is told that the other replicas are waited for.
+// waitingTold is how often the log says that the other replicas are waited for.
 const waitingTold = 10 * time.Second
 
-// joinCluster starts this replica and waits until the cluster takes what is accepted. It returns nil if there is no
-// cluster, or if ctx has ended before.
+// joinCluster starts this replica and waits until the cluster can store what is accepted. It returns nil if there is no
+// cluster, or if ctx ends first.
 func (o *serveOptions) joinCluster(ctx context.Context, log *slog.Logger) (*cluster.Node, error) {
 	if !o.cluster.isOn() {
 		return nil, nil
@@ -122,7 +123,7 @@ func (o *serveOptions) joinCluster(ctx context.Context, log *slog.Logger) (*clus
 	return node, nil
 }
 
-// options are those of the replica.
+// options returns the options of this replica.
 func (c *clusterOptions) options(log *slog.Logger) (cluster.Options, error) {
 	out := cluster.Options{
 		Name: c.name, Replica: c.replica, Dir: c.dir, Peers: c.peers, Advertise: c.advertise, URL: c.nats, Credentials: c.credentials, Log: log,

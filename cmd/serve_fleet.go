@@ -48,7 +48,8 @@ func (o *serveOptions) checkFleet() error {
 	return nil
 }
 
-// ofServer are the flags that are about the server or the command, and not about a stack.
+// ofServer are the flags that are not passed on to the stacks of a fleet: those about the server or the command, and
+// those that name a stack.
 func ofServer() []string {
 	return append(clusterFlags(),
 		"listen", "tls-cert", "tls-key", "log-format", "log-level", "fleet", "max-updates", "poll-budget", "cluster-peers", "nats",
@@ -74,8 +75,8 @@ func givenForStacks(cmd *cobra.Command) []string {
 	return out
 }
 
-// forEntry are the options with which a stack is served: those that `pulumiscale serve` would have in its program's
-// directory, with the flags that the fleet was given.
+// forEntry returns the options with which a stack of the fleet is served: the ones that `pulumiscale serve` would have
+// in its program's directory, with the flags that the fleet was given.
 func (o *serveOptions) forEntry(ctx context.Context, e fleet.Entry) (none serving.Options, err error) {
 	from, log := o.app, o.logger()
 	a := &app{

@@ -83,7 +83,7 @@ func (s *settings) headStartOf(from scale.HeadStart) scale.HeadStart {
 	return from
 }
 
-// programsOf is what keeps the program that is deployed, or nil if that is not asked for.
+// programsOf is what keeps the deployed program, or nil if no flag asks to keep it.
 func (s *settings) programsOf(from scale.ProgramKeeper) scale.ProgramKeeper {
 	if s.git.source == nil {
 		return nil
@@ -111,15 +111,15 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	return a.trace(cmd)
 }
 
-// configure is begin without taking over.
+// configure is begin without taking over from cobra, and without the trace.
 func (a *app) configure(cmd *cobra.Command, withFile bool) error {
 	a.sources = map[string]source{}
 	v := viper.New()
 	v.SetEnvPrefix(envPrefix)
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	v.AutomaticEnv()
-	// These come first: the directory says where the file is, and how errors are shown should be known before there are
-	// any.
+	// These flags come first: the settings file is in the directory that some of them name, and json and color say how
+	// errors are shown.
 	for _, name := range []string{"json", "color", "cwd", "git", "path", "stack", "state-dir"} {
 		if err := a.fill(v, cmd.Flags().Lookup(name), ""); err != nil {
 			return err
@@ -147,7 +147,7 @@ func (a *app) configure(cmd *cobra.Command, withFile bool) error {
 		return first
 	}
 	if !withFile {
-		return nil // it is about no program
+		return nil // the command is about no program
 	}
 	return a.keepProgram()
 }
@@ -258,7 +258,7 @@ func readSettings(v *viper.Viper, path string, root *cobra.Command) (sections, e
 	return readSections(path)
 }
 
-// names are the flags of all commands, sorted.
+// names are the flags of all commands that can be set in the settings file, sorted.
 func names(root *cobra.Command) []string {
 	var out []string
 	add := func(flag *pflag.Flag) {
@@ -292,7 +292,7 @@ func sectionNames() []string {
 }
 
 // readSections reads the sections of the settings file. A misspelt field is an error that names its line. Unlike flags,
-// they are not read by viper, which makes all keys lower case: names of claims are not.
+// the sections are not read by viper: it makes all keys lower case, and the names of claims need not be.
 func readSections(path string) (sections, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

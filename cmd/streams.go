@@ -14,15 +14,15 @@ import (
 // streams are the standard streams, and what is known of the terminal behind them.
 type streams struct {
 	in io.Reader
-	// out and errs are behind a gate: of what a terminal would obey, only what is ours passes through. See
-	// [output.Gate].
+	// out and errs are behind a gate: of the escape sequences that a terminal would obey, only our own pass through.
+	// See [output.Gate].
 	out, errs io.Writer
 	// screen is stdout itself, for what draws on the whole terminal.
 	screen io.Writer
 	// inTTY, outTTY and errTTY say which of them is a terminal.
 	inTTY, outTTY, errTTY bool
 	outWidth, errWidth    func() int
-	// terminalGone says whether one of them was a terminal that is no more. The process is to end with it.
+	// terminalGone says whether one of the streams was a terminal and is one no more. A server then ends.
 	terminalGone func() bool
 	// noColor is the user's wish for no colour anywhere. dumb says that the terminal knows no escape sequences.
 	noColor, dumb bool

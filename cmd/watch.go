@@ -23,7 +23,7 @@ type watchOptions struct {
 	interval time.Duration
 }
 
-// watchCommand is `pulumiscale watch`. In tests of its flags, run takes the place of what it does.
+// watchCommand is `pulumiscale watch`. If run is not nil, it replaces the command's work, for tests of the flags.
 func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
 	o := &watchOptions{app: a}
 	cmd := &cobra.Command{
@@ -66,7 +66,7 @@ func (o *watchOptions) check() error {
 	return o.checkServer()
 }
 
-// run watches until it is told to end. That is how a watch ends well.
+// run watches until it is told to end, which is no error.
 func (o *watchOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -138,13 +138,13 @@ type sight struct {
 	now func() time.Time
 	// told is the last answer; nil if there is none.
 	told board.Told
-	// came is when it came. lost says why there is no newer one; it is empty if there is one. since is since
-	// when.
+	// came is when told came. lost says why there is no newer answer; it is empty if there is one. since is when the
+	// answers stopped.
 	came, since time.Time
 	lost        string
 }
 
-// take takes in an answer, or why there is none.
+// take notes an answer, or why there is none.
 func (s *sight) take(told board.Told, err error) {
 	switch {
 	case err == nil:
@@ -156,7 +156,7 @@ func (s *sight) take(told board.Told, err error) {
 	}
 }
 
-// at is the time by the clock of whoever told it, in the zone of this machine.
+// at is the present time by the clock of whoever gave the last answer, in the zone of this machine.
 func (s *sight) at() time.Time {
 	now := s.now()
 	if s.told == nil {

@@ -69,7 +69,7 @@ func (l *watchPicture) run(ctx context.Context, follow func(context.Context, fun
 // Init implements [tea.Model].
 func (l *watchPicture) Init() tea.Cmd { return l.tick() }
 
-// tick lets time pass. Tenths of seconds are seen only while something runs.
+// tick has the picture drawn again after a while: soon if something runs, since tenths of seconds are shown then.
 func (l *watchPicture) tick() tea.Cmd {
 	every := time.Second
 	if status, ok := l.told.(*board.Status); ok && status.Running != nil {
@@ -98,7 +98,7 @@ func (l *watchPicture) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return l, next
 }
 
-// keys does what keys ask for. Keys that are pressed fast come together.
+// keys does what keys ask for. Keys that are pressed fast come in one message.
 func (l *watchPicture) keys(pressed tea.KeyMsg) (next tea.Cmd) {
 	if pressed.Type != tea.KeyRunes || pressed.Alt {
 		return l.key(pressed.String())
@@ -176,7 +176,7 @@ func newLines(a *app, known *sight) *watchLines {
 	return &watchLines{sight: known, app: a, style: a.outStyle()}
 }
 
-// run writes until ctx ends or stdout does.
+// run writes until ctx ends or stdout cannot be written.
 func (l *watchLines) run(ctx context.Context, follow func(context.Context, func(board.Told, error))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -234,7 +234,7 @@ func (l *watchLines) show(before, told board.Told) error {
 	return nil
 }
 
-// document is an answer as JSON in a line. It is empty if it has been written.
+// document is an answer as JSON in a line. It is empty if only the answer's times are new.
 func (l *watchLines) document(told board.Told) (string, error) {
 	l.app.written = true
 	is, err := json.Marshal(told.Timeless())

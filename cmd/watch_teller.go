@@ -18,19 +18,19 @@ import (
 // tokenVariable is the environment variable with the token of the server that is watched.
 const tokenVariable = envPrefix + "_TOKEN"
 
-// teller tells how a stack stands.
+// teller tells how a stack, or a fleet, stands.
 type teller interface {
-	// name is where the status is read, for people.
+	// name tells people where the status is read.
 	name() string
 	ask(ctx context.Context) (board.Told, error)
-	// lasting is the error to end with if the first answer is an error of ask's that asking again does not mend. Else
-	// it is nil.
+	// lasting is the error that the watch ends with if err is the error of the first ask. It is nil if asking again may
+	// help.
 	lasting(err error) error
-	// interval is how long after an answer the next one should be asked for. The answer is nil if there is none.
+	// interval is how long after an answer the next one should be asked for. last is nil if there was no answer.
 	interval(last board.Told) time.Duration
 }
 
-// teller is the one that the options name.
+// teller returns the teller that the options ask for: the server, or else the stack itself.
 func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (teller, error) {
 	if o.server == "" {
 		opened, err := o.open(ctx, progress)
@@ -74,7 +74,7 @@ func (o *watchOptions) teller(ctx context.Context, progress *output.Progress) (t
 // tokenHint says where the token of a server is found.
 const tokenHint = "a server's token is in its stack's config: `pulumi config get " + webhook.TokenKey + "`; " + tokenVariable + " takes it"
 
-// checkServer checks the server's address as that which a sender is given: the token travels to both.
+// checkServer checks the server's address like the address that a sender is given: the token travels to both.
 func (o *watchOptions) checkServer() error {
 	if o.server == "" {
 		return nil
@@ -118,7 +118,7 @@ func (w *watched) ask(ctx context.Context) (board.Told, error) {
 	return answerOf[board.Status](w.client.Status(ctx))
 }
 
-// answerOf is an answer, or no answer: a nil pointer would be one.
+// answerOf returns an answer, or a nil interface with an error: an interface that holds a nil pointer is not nil.
 func answerOf[T any, P interface {
 	*T
 	board.Told

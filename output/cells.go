@@ -108,7 +108,7 @@ func paragraph(text string, look lipgloss.Style, before string, width int) []str
 	return out
 }
 
-// wrapped is a text in lines that are at most so wide. Words that are longer are broken.
+// wrapped breaks a text into lines of at most width. Longer words are broken.
 func wrapped(text string, width int) []string {
 	return strings.Split(ansi.Wrap(text, max(width, 1), ""), "\n")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// Changes tells what is new since an earlier status: a line for each thing, with the time in a zone. It is empty if
-// nothing is new. If there is no earlier status, nil, it tells how things stand.
+// Changes tells what is new since the status before: a line for each thing, with the time in a zone. It is empty if
+// nothing is new. If before is nil, it tells how things stand.
 func (s *Style) Changes(before, status *board.Status, zone *time.Location) string {
 	before, status = tidy(before), tidy(status)
 	c := &changes{style: s, now: status.View(status.Now.In(zone))}
@@ -45,7 +45,7 @@ func (c *changes) say(format string, args ...any) {
 	fmt.Fprintf(&c.out, "%s %s\n", c.style.dim.Render(c.now.At().Format(time.DateTime)), fmt.Sprintf(format, args...))
 }
 
-// state tells how things stand on the whole, and why that is bad.
+// state tells how things stand on the whole, and what is wrong.
 func (c *changes) state() {
 	mood := c.now.State()
 	why := clean(c.now.Problem)
@@ -58,7 +58,8 @@ func (c *changes) state() {
 	c.say("%s: %s%s", clean(c.now.Stack), c.style.mood(mood.Class).Render(mood.Text), why)
 }
 
-// differences tells how the stack is not as it was deployed, and which pools are not scaled because of that.
+// differences tells how the stack differs from what was deployed, and which pools are not scaled because changes are
+// pending.
 func (c *changes) differences() {
 	told := c.before.Differences()
 	for _, text := range c.now.Differences() {
@@ -109,7 +110,8 @@ func (c *changes) ended() {
 	}
 }
 
-// fresh are the scalings that were not known before and that no failure tells of, oldest first.
+// fresh are the scalings that are not in the earlier status, oldest first. Failed scalings of which a failure tells are
+// left out.
 func (c *changes) fresh() []board.Scaling {
 	var out []board.Scaling
 	for _, past := range slices.Backward(c.now.Scalings) {
@@ -122,8 +124,8 @@ func (c *changes) fresh() []board.Scaling {
 	return out
 }
 
-// roughly is how far apart two times may be at which the same scaling has ended. A server knows first its own time, and
-// then the backend's.
+// roughly is the largest difference between two end times of one scaling. A server first tells its own end time and
+// later, after it has read the history, the backend's.
 const roughly = 5 * time.Second
 
 func sameScaling(a, b board.Scaling) bool {

@@ -9,7 +9,7 @@ import (
 
 // Forgotten is the document of `cluster forget`.
 type Forgotten struct {
-	// Host is the machine that is gone for good, and Stacks are those whose locks are removed if it has left any behind.
+	// Host is the machine that is gone for good. Stacks are the stacks whose locks are removed if Host has left any.
 	Host   string   `json:"host"`
 	Stacks []string `json:"stacks"`
 	Failure

@@ -12,10 +12,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// tidy is a value whose texts may be shown. It is a copy: see [board.Texts]. Each exported method of [Style] begins
-// with it, before anything is coloured, so that all escape sequences that are left are ours; [Gate] lets nothing else
-// pass. Values of somebody's program stay as they are, because [value] escapes them. Pulumi's colour commands stay if a
-// text has several lines: see [Style.engine].
+// tidy is a copy of a value with texts that are fit to be shown: see [board.Texts]. Each exported method of [Style]
+// calls tidy first, before anything is coloured. So all escape sequences in its result are ours, and [Gate] lets no
+// others pass. Values of somebody's program stay as they are, because [value] escapes them. Pulumi's colour commands
+// stay if a text has several lines: see [Style.engine].
 func tidy[T any](of T) T {
 	return board.Texts(of, func(text string, shape board.Shape) string {
 		switch shape {
@@ -64,8 +64,8 @@ func pieces(text string) []piece {
 var sequence = regexp.MustCompile(`^(\x1b\[[0-9;]{0,20}m|\x1b\[[0-9]{1,4}A|\x1b\[\?25[lh]|\r\x1b\[J)`)
 
 // Gate is a stream on its way to a terminal or a file. Characters that are not shown do not pass, except the ends of
-// lines, tabs, and the escape sequences of this package. It is the last gate, for what was forgotten before. It is safe
-// for concurrent use.
+// lines, tabs, and the escape sequences of this package. It is the last safeguard, for texts that [tidy] has missed. It
+// is safe for concurrent use.
 type Gate struct {
 	to io.Writer
 

@@ -6,7 +6,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
-// The values of [Init.Token]: how it stands with the stack's token after init.
+// The values of [Init.Token]: what became of the stack's token.
 const (
 	TokenSet     = "set"
 	TokenKept    = "kept"
@@ -16,8 +16,8 @@ const (
 // Init is the document of init: the pieces that make a stack scale.
 type Init struct {
 	Stack string `json:"stack"`
-	// Language is that of the program. Snippet is the code in that language that exports the rule. If the program
-	// exports the pool already, Snippet is empty, and so is all that the rule would hold.
+	// Language is the language of Snippet, which is the code that exports the rule. If the program exports the pool
+	// already, Snippet and all fields that the rule would hold are empty.
 	Language string `json:"language"`
 	Pool     string `json:"pool"`
 	Target   string `json:"target"`

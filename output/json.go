@@ -137,8 +137,8 @@ type Restored struct {
 	Failure
 }
 
-// RestoredDrift is a drift that was put right. Committed is what the commit of the document has; it is not there if the
-// commit has nothing, or if there is no commit.
+// RestoredDrift is a drift that was put right. Committed is the count in the commit that [Restored.Commit] names. It is
+// absent if the commit has none, or if there is no commit.
 type RestoredDrift struct {
 	board.Drift
 	Committed *string `json:"committed,omitempty"`

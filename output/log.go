@@ -7,7 +7,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// So much of a value is logged: the characters of a text, and the items of a list.
+// The most that is logged of a value: the characters of a text, and the items of a list.
 const (
 	longestLogged = 4_000
 	mostLogged    = 50

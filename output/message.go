@@ -76,7 +76,7 @@ func (s *Style) Note(text string) string {
 	return s.bold.Render("note:") + " " + board.Lines(board.Plain(text), board.LongestLines) + "\n"
 }
 
-// DriftNote says that the configuration file is not what the stack has, and what was done about it.
+// DriftNote says that the configuration file differs from the last successful update, and what was done about it.
 func DriftNote(d scale.Drift, restored bool) string {
 	switch {
 	case restored:
@@ -124,7 +124,7 @@ func (s *Style) eventText(event scale.Event) string {
 	return s.programText(event)
 }
 
-// committed says what a commit brought, and what was left alone.
+// committed names the commit that was made on a branch, and the edits there that were left alone.
 func (s *Style) committed(c scale.Committed) string {
 	var out strings.Builder
 	if c.Commit != "" {

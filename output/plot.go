@@ -27,15 +27,16 @@ const (
 type signs struct {
 	// levels fill a cell from nothing to all of it, in equal parts.
 	levels []string
-	// floor stands in a filled cell for the lower bound, and bound elsewhere for both.
+	// floor marks the lower bound in a filled cell. bound marks both bounds in all other cells.
 	floor, bound string
 	// up, down and failed mark scalings.
 	up, down, failed string
-	// side and ground are the frame, with a corner; tick and notch are where something is named.
+	// side, corner and ground are the frame. tick stands in place of side, and notch in place of ground, where a count
+	// or a time is named.
 	side, tick, corner, ground, notch string
 }
 
-// signs of a charset; those of [Blocks] if there is none of that name.
+// signs are the signs of a charset; those of [Blocks] if the charset is not known.
 func (c Charset) signs() signs {
 	if c == ASCII {
 		return signs{
@@ -56,7 +57,7 @@ const (
 )
 
 // Plot is a picture of how a pool stood over a time: the count as filled columns, its bounds as lines, and the scalings
-// below. It is as wide as the terminal, and tells the same in words.
+// below. It is as wide as the terminal. Words below the picture tell the same.
 func (s *Style) Plot(t board.Timeline, set Charset) string {
 	width := s.width()
 	if width <= 0 {
@@ -175,19 +176,19 @@ func (p canvas) to(column int) time.Time {
 	return p.from(column + 1)
 }
 
-// column is the one that has a moment.
+// column is the column in which a moment lies.
 func (p canvas) column(at time.Time) int {
 	part := float64(at.Sub(p.From)) / max(float64(p.To.Sub(p.From)), 1)
 	return min(max(int(part*float64(p.columns)), 0), p.columns-1)
 }
 
-// filled is how much of a row a count fills, in parts of the charset's levels.
+// filled is how far a count fills a row, as an index into the charset's levels.
 func (p canvas) filled(n, row int) int {
 	parts := len(p.set.levels) - 1
 	below := (plotHeight - 1 - row) * parts
 	total := int(math.Round(p.height(n) * float64(parts)))
 	if n > 0 {
-		total = max(total, 1) // what there is can be seen
+		total = max(total, 1) // a count above 0 is always seen
 	}
 	return min(max(total-below, 0), parts)
 }

@@ -31,7 +31,7 @@ func (s *Style) Pools(pools []scale.Standing, now time.Time) string {
 	return s.table([]string{"POOL", "COUNT", "MIN", "MAX", "COOLDOWN", "PAUSED", "LAST SCALED"}, rows) + windows(pools, now) + metrics(pools)
 }
 
-// windows says, a line for each pool with schedules, by which window its bounds are in force and what comes next.
+// windows has a line for each pool with schedules: which window sets its bounds now, and what comes next.
 func windows(pools []scale.Standing, now time.Time) string {
 	var out strings.Builder
 	for _, pool := range pools {
@@ -42,7 +42,7 @@ func windows(pools []scale.Standing, now time.Time) string {
 	return out.String()
 }
 
-// metrics says, a line for each pool with metrics, what their names are.
+// metrics has a line for each pool with metrics: their names, and how often each is looked at.
 func metrics(pools []scale.Standing) string {
 	var out strings.Builder
 	for _, pool := range pools {

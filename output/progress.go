@@ -36,7 +36,8 @@ type Progress struct {
 	drawn int
 	// said are the diagnostics of this run of the engine. before are those of earlier runs, which are not said again.
 	said, before map[scale.Diagnostic]bool
-	// alike are those of this run without their resources. What is said of one more resource is not spelled out again.
+	// alike are the diagnostics of this run without their resources. A message that comes for one more resource is not
+	// spelled out again.
 	alike map[scale.Diagnostic]bool
 	// noted are the remarks that have been made. Without them each retry would make its remarks again.
 	noted map[string]bool
@@ -151,8 +152,8 @@ func (p *Progress) Observe(event scale.Event) {
 	}
 }
 
-// diagnosed shows a message of the engine. An error that has been told of another resource is named and not spelled out
-// again. What a program prints is shown as often as it does so.
+// diagnosed shows a message of the engine. An error that was shown for another resource is not spelled out again. What
+// a program prints is shown as often as it prints it.
 func (p *Progress) diagnosed(e scale.Diagnosed) {
 	d := e.Diagnostic
 	again, repeated := p.before[d], p.said[d] && d.Severity == "error"

@@ -19,10 +19,10 @@ type Screen struct {
 	// Fleet is how the stacks of a fleet stand, in place of a status.
 	Fleet *board.Fleet
 	From  string
-	// At is the time at which the status is seen, by the clock of whoever tells it. Times that are left and past are
-	// counted from it.
+	// At is the time at which the status is seen, by the clock of whoever tells it. How long something will last, and
+	// how long ago something was, is counted from At.
 	At time.Time
-	// Lost says why there is no newer answer; it is empty if there is one. LostFor is since how long.
+	// Lost says why there is no newer answer; it is empty if there is one. LostFor is for how long there has been none.
 	Lost    string
 	LostFor time.Duration
 	// Top is the first line of the body that is shown. Help shows the keys in place of the body.

@@ -202,7 +202,7 @@ func (s *Style) notes(v board.View, p board.Pool, width int) []string {
 	return out
 }
 
-// bar shows, in so many characters, where a count is between its guardrails. Another shade shows what is to come or go.
+// bar shows, in length characters, where a count is between its guardrails. Another shade shows what is to come or go.
 func bar(p board.Pool, target *int, length int) string {
 	if p.Count == nil {
 		return fmt.Sprintf("%d %s %d", p.Min, strings.Repeat("·", length), p.Max)

@@ -1,9 +1,9 @@
 // Package output renders what PulumiScale found out and did: tables, decisions, diffs and live progress for people, and
 // JSON documents for scripts.
 //
-// It knows only the domain: package scale and those below it. Rendering is pure: values go in and text comes out. A
-// [Style] holds what is to be known of the terminal. Only [Progress] writes by itself. The package must not decide
-// anything, read the environment or exit.
+// Of this module it imports only the domain: package scale and the packages below it. Rendering is pure: values go in
+// and text comes out. A [Style] holds what rendering needs to know of the terminal. Only [Progress], and the trace of
+// [OpenTrace], write by themselves. The package must not decide anything, read the environment or exit.
 package output
 
 import (

@@ -13,11 +13,11 @@ type Told struct {
 	Failure
 }
 
-// ToldListener is what came of telling one listener.
+// ToldListener says whether one listener was told.
 type ToldListener struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"`
-	// Host is where it is; absent if its address could not be read.
+	// Host is where the listener is; absent if its address could not be read.
 	Host string `json:"host,omitempty"`
 	Told bool   `json:"told"`
 	// Problem says why it was not told.
@@ -27,7 +27,7 @@ type ToldListener struct {
 // NewTold makes the document of a stack's listeners.
 func NewTold(stack string) *Told { return &Told{Stack: stack, Listeners: []ToldListener{}} }
 
-// Add adds a listener, and why it was not told; nil if it was.
+// Add adds a listener. err says why it was not told; it is nil if it was.
 func (t *Told) Add(name, kind, host string, err error) {
 	l := ToldListener{Name: name, Kind: kind, Host: host, Told: err == nil}
 	if err != nil {
@@ -46,7 +46,7 @@ func (t *Told) Failed() (n int) {
 	return n
 }
 
-// Told is a table of what came of telling listeners.
+// Told is a table of the listeners, and whether each was told.
 func (s *Style) Told(t *Told) string {
 	rows := make([][]string, len(t.Listeners))
 	for i, l := range board.Tidy(t.Listeners) {

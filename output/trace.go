@@ -45,8 +45,8 @@ func OpenTrace(path, version string) (_ trace.TracerProvider, finish func(contex
 type traceFile struct {
 	mu   sync.Mutex
 	file *os.File
-	// err is the first failure. UploadTraces writes it and failure reads it, both under mu: whoever hands spans over
-	// has nobody to tell.
+	// err is the first error of a write to the file. UploadTraces sets it and failure reads it, both under mu. It is
+	// kept for the end of the trace, since UploadTraces runs in the background.
 	err error
 }
 

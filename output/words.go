@@ -7,7 +7,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// none stands in a table for what there is not.
+// none stands in a table for a missing value.
 const none = "—"
 
 func arrow(from *int, to int) string { return fmt.Sprintf("%s -> %d", board.Count(from), to) }

@@ -9,34 +9,35 @@ import (
 
 // CommittedFile is a stack's configuration file as a commit has it.
 type CommittedFile interface {
-	// Path is the file's, with slashes, relative to the program's folder.
+	// Path is the file's path, with slashes, relative to the program's folder.
 	Path() string
-	// Counts are the texts of the rules' keys there, by pool; nil for one that is not there.
+	// Counts are the texts that the file has for the rules' keys, by pool; nil for a key that it does not have.
 	Counts(rules Rules) (map[string]*string, error)
-	// Set is the file with the settings in it and every other byte as it is. It fails if that is not possible, such as
-	// for a value that other keys share.
+	// Set returns the file's text with the settings in it and every other byte as it is. It fails if that is not
+	// possible, such as for a value that other keys share.
 	Set(settings []Setting) ([]byte, error)
 }
 
-// CommitReader finds the stack's configuration file among the files of a commit, which read reads by their paths in the
-// program's folder. [fs.ErrNotExist] stands for one that is not there; the file itself may be missing.
+// CommitReader finds the stack's configuration file among the files of a commit. read returns a file of the commit by
+// its path in the program's folder; its error is [fs.ErrNotExist] if the commit does not have the file. The
+// configuration file itself may be missing.
 type CommitReader interface {
 	CommittedFile(read func(path string) ([]byte, error)) (CommittedFile, error)
 }
 
 // BranchCounts are what a branch of the program's repository has for the keys of the rules, by pool.
 type BranchCounts struct {
-	// Tip are the values at its tip, and Deployed those of the commit from which the stack was deployed last. Deployed is
-	// nil if that is not known.
+	// Tip are the values at the branch's tip, and Deployed those of the commit from which the stack was deployed last.
+	// Deployed is nil if that commit is not known.
 	Tip, Deployed map[string]*string
-	// Pushed are the values that were pushed last.
+	// Pushed are the values that PulumiScale pushed last.
 	Pushed map[string]string
 }
 
 // CountCommit is a pool's count that a commit brings.
 type CountCommit struct {
 	Pool string
-	// From is what the branch has; nil for nothing. To is the count of the last successful update.
+	// From is the value that the branch has; nil if it has none. To is the count of the last successful update.
 	From *string
 	To   string
 }
@@ -44,15 +45,16 @@ type CountCommit struct {
 // BranchEdit is a value on a branch that is somebody's edit, on its way to a deploy. It is left alone.
 type BranchEdit struct {
 	Pool, Key string
-	// Found is what the branch has; nil if the key was taken away. Count is the stack's.
+	// Found is the value that the branch has; nil if the key was taken away. Count is the stack's count.
 	Found *string
 	Count string
 }
 
-// ToCommit says which counts of some pools a commit on the branch is to bring, and which values there are somebody's
-// edits. A value is no edit if it is that of the commit that is deployed, the one that was pushed last, or that of an
-// update of ours since the deploy, which another machine may have pushed. If it is not known what is deployed, it is no
-// edit if any update had it. Pools whose count is in doubt wait.
+// ToCommit returns the counts of some pools that a commit is to bring to the branch, and the values on the branch that
+// are somebody's edits. A value is no edit if the deployed commit has it, if it was pushed last, if an update of ours
+// since the deploy had it, which another machine may have pushed, or if the deploy itself had it: CI may have restored a
+// count that its commit does not have. If the deployed commit is not known, a value is no edit if any update had it. Pools
+// whose count is in doubt are left out for now.
 func (s *Snapshot) ToCommit(pools []string, b BranchCounts) (commits []CountCommit, edits []BranchEdit) {
 	for _, pool := range pools {
 		rule, known := s.Rules[pool]
@@ -82,11 +84,14 @@ func (s *Snapshot) isEdit(pool string, b BranchCounts) bool {
 		return false
 	}
 	for _, u := range s.Updates {
-		if b.Deployed != nil && !u.IsOurs() && u.Kind == UpdateUpdate && u.Succeeded {
-			break // the deploy: what was before it is not on its way any more
+		if !u.Succeeded || b.Deployed != nil && !u.IsOurs() && u.Kind != UpdateUpdate {
+			continue
 		}
-		if u.Succeeded && tip != nil && equalText(u.Values[pool], tip) {
+		if tip != nil && equalText(u.Values[pool], tip) {
 			return false
+		}
+		if b.Deployed != nil && !u.IsOurs() {
+			break // the deploy: what was before it is not on its way any more
 		}
 	}
 	return true
@@ -100,27 +105,27 @@ func (e BranchEdit) String() string {
 	return fmt.Sprintf("pool %s: config %q is %s on the branch and %s in the last successful update", e.Pool, e.Key, found, e.Count)
 }
 
-// BranchStatus tells how it goes with the commits of counts.
+// BranchStatus tells what has become of the commits of counts.
 type BranchStatus struct {
-	// Branch is the branch that they go to.
+	// Branch is the branch that the counts are committed on.
 	Branch string
 	// Unpushed are the pools whose counts are not on the branch yet, and since when.
 	Unpushed map[string]time.Time
-	// Edits are the values there that are somebody's.
+	// Edits are the values on the branch that are somebody's edits.
 	Edits []BranchEdit
-	// Commit is the one that was pushed last since the start, and PushedAt when that was.
+	// Commit is the commit that was pushed last since the server started, and PushedAt is when it was pushed.
 	Commit   string
 	PushedAt time.Time
-	// Problem is why the last try came to nothing, and ProblemAt when that was; empty if it did not.
+	// Problem is why the last try to push failed, and ProblemAt is when; empty and zero if it succeeded.
 	Problem   string
 	ProblemAt time.Time
 }
 
 func equalText(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// StillScaled are the pools, sorted, whose count is that of the last update of ours that scaled them, as far as is known:
-// nobody has deployed another one since. A deploy may have kept it without the branch having it: `pulumiscale restore`
-// writes it into CI's checkout alone.
+// StillScaled are the pools, sorted, that still have the count of the last update of ours that scaled them: nobody has
+// deployed another count since, as far as is known. A deploy may have kept the count although the branch does not have
+// it: `pulumiscale restore` writes the count into CI's checkout alone.
 func (s *Snapshot) StillScaled() []string {
 	var out, seen []string
 	for _, u := range s.Updates {
@@ -143,8 +148,8 @@ func (s *Snapshot) StillScaled() []string {
 
 // Committer commits the counts of pools that were scaled, on a branch of the program's repository.
 type Committer interface {
-	// Commit commits and pushes what of the pools' counts the branch does not have, in one commit, whose message names
-	// the operations. The error says why that was not possible; then nothing was pushed.
+	// Commit commits and pushes those of the pools' counts that the branch does not have, in one commit, whose message
+	// names the operations. If it fails, the error says why, and nothing was pushed.
 	Commit(ctx context.Context, snap *Snapshot, pools, operations []string) (*Committed, error)
 }
 
@@ -160,7 +165,7 @@ type Committed struct {
 type (
 	// CountsCommitted says that a commit with counts was pushed, or that the branch has somebody's edits.
 	CountsCommitted struct{ Committed }
-	// CountsNotCommitted says that counts could not be pushed; it is tried again.
+	// CountsNotCommitted says that counts could not be pushed. The push is tried again.
 	CountsNotCommitted struct {
 		Branch string
 		Pools  []string

@@ -18,6 +18,8 @@ func historyOf(entries ...any) func(*scale.Snapshot) {
 				u.ID, u.Pools = scale.NewUpdateID(), []string{"worker"}
 			case "failed":
 				u.ID, u.Pools, u.Succeeded = scale.NewUpdateID(), []string{"worker"}, false
+			case "refresh":
+				u.Kind = "refresh"
 			}
 			s.Updates = append(s.Updates, u)
 		}
@@ -45,6 +47,8 @@ func TestToCommit(t *testing.T) {
 		{"a key that is not in the deployed commit either is added", []any{"ours", "9", "theirs", "3"}, "", "", "", commits},
 		{"without a known deploy any update's value is replaced", []any{"ours", "12", "theirs", "9", "ours", "3"}, "3", "?", "", commits},
 		{"and no other", []any{"ours", "12", "theirs", "9", "ours", "3"}, "4", "?", "", edits},
+		{"what another machine pushed, and the deploy of an older commit restored, is replaced", []any{"ours", "12", "theirs", "9", "ours", "9"}, "9", "3", "5", commits},
+		{"what somebody's refresh alone had is an edit", []any{"ours", "12", "refresh", "20", "theirs", "9"}, "20", "9", "", edits},
 		{"what the deploy restored is no edit", []any{"ours", "12", "theirs", "9"}, "3", "3", "", commits},
 	} {
 		t.Run(c.name, func(t *testing.T) {

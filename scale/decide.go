@@ -14,7 +14,7 @@ type Pool struct {
 	Configured *int
 	// LastUp and LastDown are when the last scaling in each direction completed; zero if there was none.
 	LastUp, LastDown time.Time
-	// Holds are those that may keep the pool as it is.
+	// Holds are the holds that may keep the pool as it is.
 	Holds Holds
 	// Metrics are what is known of the pool's metrics.
 	Metrics PoolMetrics
@@ -72,7 +72,8 @@ type Decision struct {
 }
 
 // Decide says what becomes of an intent for a pool. It looks at these in this order: held, paused, the wanted count,
-// the guardrails in force, no change, the cooldown, scale. It is pure. The intent must be valid and the rule must be the pool's.
+// the guardrails in force, no change, the cooldown, scale. It is pure. The intent must be valid and the rule must be
+// the pool's.
 func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	d := Decision{Intent: intent, From: pool.Count}
 	if hold := pool.Holds.On(intent.Pool, now); hold != nil {
@@ -132,7 +133,7 @@ func (d *Decision) fit(rule Rule, bounds Bounds, wanted int) {
 	}
 }
 
-// limit is the count, or the one that is as far as one step may go on the way there.
+// limit is how far one step may go on the way from one count to another.
 func (m MaxStep) limit(from, to int) int {
 	switch {
 	case m.Up > 0 && to > from:
@@ -143,8 +144,8 @@ func (m MaxStep) limit(from, to int) int {
 	return to
 }
 
-// keepForMetrics has an alert scale the pool in no further than its metrics want it: if they disagree, it is safer to
-// have too much.
+// keepForMetrics stops an alert from scaling the pool in below the count that its metrics want: if they disagree, it is
+// safer to have too much.
 func (d *Decision) keepForMetrics(rule Rule, pool Pool, bounds Bounds, now time.Time) {
 	if len(rule.Metrics) == 0 || d.From == nil || d.To >= *d.From {
 		return
@@ -158,14 +159,15 @@ func (d *Decision) keepForMetrics(rule Rule, pool Pool, bounds Bounds, now time.
 	}
 }
 
-// WithOutcome is the decision closed with an outcome other than [Scale].
+// WithOutcome is the decision with an outcome other than [Scale], and the reason for that.
 func (d Decision) WithOutcome(outcome Outcome, reason string) Decision {
 	d.Outcome, d.Reason = outcome, reason
 	return d
 }
 
-// turned says why a decision would move the pool the other way than its intent asks for; it is empty if it does not.
-// The guardrails, an exact size or a metric's value may turn it so.
+// turned says why a decision must not move the pool: it would move the pool against the direction of its intent, or a
+// signal wants no change. It is empty if the pool may be moved. The guardrails, an exact size or a metric's value may
+// lead to such a decision.
 func (d Decision) turned(way Direction) string {
 	if d.From == nil || d.To == *d.From {
 		return ""
@@ -185,7 +187,7 @@ func (d Decision) turned(way Direction) string {
 	return ""
 }
 
-// staysReason says where the pool stays, and beyond which guardrail.
+// staysReason begins the reason why the pool stays: at which count, and beyond which guardrail, if it is beyond one.
 func (b Bounds) staysReason(d Decision) string {
 	switch {
 	case d.To > b.Max:
@@ -196,8 +198,9 @@ func (b Bounds) staysReason(d Decision) string {
 	return fmt.Sprintf("already at %d, and %d is wanted: ", d.To, d.Wanted)
 }
 
-// direction is the way the decision moves the pool's present count or, if that stays, its configured one: it is also a
-// scaling to take back what a scaling under way has configured. If neither is known, it is neither way.
+// direction is the way the decision moves the pool's present count. If that stays, it is the way the decision moves the
+// configured count: to take back what a scaling under way has configured is also a scaling. It is zero if neither count
+// is known or moves.
 func (d Decision) direction(configured *int) Direction {
 	if way := wayTo(d.From, d.To); way != 0 {
 		return way
@@ -234,9 +237,9 @@ func (r Rule) pauses(d Direction) bool {
 }
 
 // cooldownEnd is when the cooldown lets a change in the direction through. A scaling may seem to lie in the future
-// because this machine's clock was set back or the backend's is ahead. Then it holds for no longer than one that
-// completed now. One that lies further ahead than the cooldown lasts is no guide any more: it would hold for as long as
-// the clocks differ.
+// because this machine's clock was set back or the backend's is ahead. Then it counts as completed now. A scaling that
+// lies further ahead than the cooldown lasts does not count: it would hold off changes for as long as the clocks
+// differ.
 func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
 	lasts := c.Down
 	if direction == Up {
@@ -255,7 +258,7 @@ func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time
 	return last.Add(lasts)
 }
 
-// believable is a time that is not after the limit; else none.
+// believable is t, or zero if t is after the limit.
 func believable(t, limit time.Time) time.Time {
 	if t.After(limit) {
 		return time.Time{}
@@ -263,8 +266,8 @@ func believable(t, limit time.Time) time.Time {
 	return t
 }
 
-// seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn. The backend
-// tells their times to the second.
+// seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn: their
+// cooldowns do not hold the intent off. The backend tells the times of scalings to the second.
 func (p Pool) seenBy(intent Intent) Pool {
 	if intent.isSignal() || intent.At.IsZero() {
 		return p
@@ -289,13 +292,13 @@ func Later(a, b time.Time) time.Time {
 
 func equal(known *int, n int) bool { return known != nil && *known == n }
 
-// decidePool decides several intents for one pool, to be carried out by one update. It also returns the pool as they
-// leave it.
+// decidePool decides several intents for one pool, to be carried out by one update. It also returns the pool as the
+// decisions leave it.
 //
 // Signals come first and make one change. Each is decided against the present count, and the one that needs the most
-// capacity wins. It also wins over one that is held off: if signals disagree, it is safer to have too much. Direct
-// intents then follow one another as they came. Each starts from where the one before leaves the pool: an absolute one
-// wins over those before it, deltas add up.
+// capacity wins, even if it is held off itself: if signals disagree, it is safer to have too much. Direct intents then
+// follow one another as they came. Each starts from the count at which the one before leaves the pool: a count replaces
+// what came before it, deltas add up.
 func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decision, Pool) {
 	decisions := make([]Decision, len(intents))
 	winner := -1
@@ -325,7 +328,7 @@ func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decisi
 	return decisions, pool
 }
 
-// counts says whether a signal's decision has a say in what the pool needs.
+// counts says whether a signal's decision counts when the signals for a pool are compared.
 func counts(d Decision) bool {
 	pausedOneWay := d.Outcome == Paused && d.To > 0
 	return d.Outcome == Scale || d.Outcome == NoChange || d.Outcome == CoolingDown || pausedOneWay

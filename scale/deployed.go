@@ -18,7 +18,7 @@ type Deploy struct {
 	Dirty  bool   `json:"dirty"`
 }
 
-// shortCommit is how much of a commit's hash is shown.
+// shortCommit is how many characters of a commit's hash are shown.
 const shortCommit = 10
 
 func (d Deploy) String() string {
@@ -37,8 +37,8 @@ func Abbreviate(commit string) string { return commit[:min(len(commit), shortCom
 // Program tells how the program of this checkout, with its configuration, compares with what was deployed.
 type Program struct {
 	// Deploy is the newest successful update that is no scaling of ours; nil if the part of the history that was read
-	// has none. Commit is the commit that the program's directory is at; empty outside of a repository. Synced says that
-	// this directory follows the deploys: see [ProgramKeeper].
+	// has none. Commit is the commit that the program's directory is at; empty outside of a repository. Synced says
+	// that this directory follows the deploys: see [ProgramKeeper].
 	Deploy *Deploy
 	Commit string
 	Synced bool
@@ -49,7 +49,8 @@ type Program struct {
 	FileMissing bool
 }
 
-// Remarks say what differs, in sentences for people, with the path of the configuration file; none if nothing does.
+// Remarks say, in sentences for people, how the program differs from what was deployed; none if it does not. file is
+// the path of the configuration file.
 func (p Program) Remarks(file string) []string {
 	var out []string
 	if p.isOfOtherCommit() && !p.Synced {
@@ -77,8 +78,8 @@ type Remarked struct{ Remarks []string }
 
 func (Remarked) IsEvent() {}
 
-// ProgramKeeper is a [Stack] that keeps the program that is deployed, in a place of its own, and has the engine run that
-// one, whatever is checked out elsewhere.
+// ProgramKeeper is a [Stack] that keeps the deployed program in a place of its own. The engine runs that program,
+// whatever is checked out elsewhere.
 type ProgramKeeper interface {
 	// SyncProgram brings the program to the commit of the last deploy, and prepares it. The caller holds the stack's
 	// Lock. The error is a [*ProgramError] if the program that is deployed cannot be had, or that of ctx.
@@ -101,7 +102,7 @@ func (e *ProgramError) Error() string {
 }
 func (e *ProgramError) Unwrap() error { return e.Err }
 
-// Refuse is what a proof says if the program cannot be had: no pool can be scaled.
+// Refuse is the proof if the program cannot be had: none of the pools can be scaled.
 func (e *ProgramError) Refuse(snap *Snapshot, pools []string) *Proof {
 	out := &Proof{Head: snap.Head, Pools: make(map[string]PoolProof, len(pools))}
 	for _, pool := range pools {
@@ -115,13 +116,13 @@ type (
 	ProgramMoving struct{ From, To string }
 	// ProgramPreparing says that the program is being prepared by a command, such as one that installs its packages.
 	ProgramPreparing struct{ Command string }
-	// ProgramMoved says that it is there and prepared, and how long that took.
+	// ProgramMoved says that the program is at the other commit and prepared, and how long that took.
 	ProgramMoved struct {
 		From, To string
 		Took     time.Duration
 	}
 	// ProgramEdited says that somebody had edited files of the program that is kept, and that their edits have been set
-	// aside, as a commit of that name in the clone.
+	// aside: as a commit in the clone, under the name Ref.
 	ProgramEdited struct {
 		Files []string
 		Ref   string

@@ -5,5 +5,5 @@
 // It starts nothing and waits for nothing, has no clock and does no I/O. The package scale/scaler carries plans out,
 // and scale/queue keeps what is accepted.
 //
-// Start with [Decide]: everything else here gathers what Decide is given, or says what its decisions come to.
+// Start with [Decide]: everything else here gathers what Decide needs, or works out what follows from its decisions.
 package scale

@@ -9,7 +9,7 @@ import (
 type OnDrift string
 
 const (
-	// Restore puts the last scaled value into the file.
+	// Restore puts the value of the last successful update into the file.
 	Restore OnDrift = "restore"
 	// Keep leaves the file as it is and says so.
 	Keep OnDrift = "keep"
@@ -41,8 +41,8 @@ func textOr(text *string, or string) string {
 	return *text
 }
 
-// Drifts compares the configuration file with the last successful update, pool by pool in their order, for pools that
-// have a count there. Without the whole history, a value of long ago passes for an edit.
+// Drifts compares the configuration file with the last successful update, for the pools that have a count in that
+// update, by name. If the snapshot does not have the whole history, a value of long ago passes for an edit.
 func (s *Snapshot) Drifts() []Drift {
 	var out []Drift
 	for _, name := range s.Rules.Names() {

@@ -25,7 +25,7 @@ func (e *UsageError) Error() string { return e.Field + ": " + e.Problem }
 // RulesError is a stack output that does not hold valid rules. It lists every mistake at once.
 type RulesError struct {
 	Problems []Problem
-	// Keys are rules of which only the config key counts: those of the pools whose key can still be read.
+	// Keys are the rules of the pools whose config key can still be read. Only the key counts in them.
 	Keys Rules
 	// Gone says that the newest update succeeded and left the stack without such an output: its program says that
 	// nothing is to be scaled.
@@ -113,8 +113,8 @@ type LockedError struct {
 	Holders []LockHolder
 	// Removed says that a dead engine of ours held the lock, and no longer does: another attempt can be made now.
 	Removed bool
-	// Seen says that a look at the lock itself found this out, at the cost of next to nothing. Otherwise an engine has
-	// to try to take it.
+	// Seen says that the locks themselves were read, which costs next to nothing. Otherwise an engine tried to take the
+	// lock.
 	Seen bool
 }
 
@@ -196,8 +196,8 @@ type EngineError struct {
 	Diagnostics []Diagnostic
 	// Done are the steps that were completed before the failure.
 	Done []ResourceStep
-	// Misplaced are the URNs of resources that failed a preview because the program registers them later than others of
-	// the state need them, or not at all.
+	// Misplaced are the URNs of resources over which a preview failed: the program does not register them, or registers
+	// them later than other resources of the state need them.
 	Misplaced []string
 	// Owners are the field managers that Kubernetes refused a server-side apply for, such as "kubectl": they have set a
 	// field that the program sets too. Sorted.
@@ -208,8 +208,8 @@ type EngineError struct {
 	// the backend.
 	CutOff bool
 	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the
-	// last successful update. Unsettled are those that have not, for the reason UnsettledErr, and so may be anything in
-	// between.
+	// last successful update. Unsettled are those that have not, and may be left between two counts. UnsettledErr says
+	// why; it is nil if nobody has tried to bring them back yet.
 	Back, Unsettled []string
 	UnsettledErr    error
 }
@@ -267,7 +267,8 @@ type ValueError struct {
 	Path bool
 	// Found is what stands there.
 	Found string
-	// Form says how the value stands in the configuration file, in place of Found.
+	// Form says in which form the value stands in the configuration file, if that is what is wrong. Found is then
+	// empty.
 	Form string
 }
 
@@ -278,8 +279,8 @@ func (e *ValueError) Error() string {
 	return fmt.Sprintf("pool %s: config %q is %s: it must be a whole number, 0 or more", e.Pool, e.Key, e.Found)
 }
 
-// DriftError says that the configuration file differs from the last successful update, and that the user asked to be
-// told so.
+// DriftError says that the configuration file differs from the last successful update, and that nothing was done
+// because the user has chosen [Fail].
 type DriftError struct {
 	Drifts []Drift
 }
@@ -292,7 +293,7 @@ func (e *DriftError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// WriteError says that a scaling was done and that only the configuration file does not say so yet.
+// WriteError says that a scaling was done, and that only writing its counts into the configuration file has failed.
 type WriteError struct {
 	File string
 	Err  error
@@ -304,15 +305,15 @@ func (e *WriteError) Error() string {
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// UnsettledError says that a failed update left a pool in between, and that it could not be shown to be back at its
-// count.
+// UnsettledError says that an update left a pool between two counts, and that the pool could not be settled, or is not
+// proved to be settled.
 type UnsettledError struct{ Pool, Reason string }
 
 func (e *UnsettledError) Error() string { return fmt.Sprintf("pool %s: %s", e.Pool, e.Reason) }
 
-// OvertakenError says that an update ran after another one that it did not know of, and that it could not be decided
-// again: the pools have a count that fits the stack as it was before that other one. It hides its cause, because
-// nothing may be done again because of it.
+// OvertakenError says that an update of ours was overtaken and could not be corrected: the pools have counts that fit
+// the stack as it was before the other update. The error does not unwrap to its cause, because nothing may be done
+// again on account of it.
 type OvertakenError struct {
 	Pools []string
 	Err   error
@@ -372,7 +373,7 @@ func IsOff(err error) bool {
 type (
 	// SwitchedOff says that scaling is off from now on, for a reason that [IsOff] knows.
 	SwitchedOff struct{ Err error }
-	// SwitchedOn says that it is on again.
+	// SwitchedOn says that scaling is on again.
 	SwitchedOn struct{}
 )
 
@@ -381,7 +382,7 @@ func (SwitchedOn) IsEvent()  {}
 
 // Nearest is the known name that a misspelt one most likely means, or "" if none is similar. A swap of two neighbouring
 // letters counts as one edit, and letter case as none. One edit is allowed for every three letters. If several names
-// are equally near, it is the first of them.
+// are equally near, the first of them is returned.
 func Nearest(name string, known []string) string {
 	best, least := "", max(1, len([]rune(name))/3)+1
 	for _, candidate := range known {

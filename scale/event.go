@@ -12,7 +12,8 @@ type Observe func(Event)
 // Unobserved is an Observe that lets everything pass.
 func Unobserved(Event) {}
 
-// Event is something that happened on the way. IsEvent marks its kinds and does nothing.
+// Event is something that happened on the way. IsEvent marks its kinds and does nothing. Those of the deployed program,
+// of commits, and of scaling that is switched off stand beside what they are about.
 type Event interface{ IsEvent() }
 
 type (
@@ -81,13 +82,6 @@ type (
 	}
 )
 
-// Diagnostic is a message of the engine or the program, as it gave it.
-type Diagnostic struct {
-	Severity string `json:"severity"`
-	URN      string `json:"urn,omitempty"`
-	Message  string `json:"message" text:"lines"`
-}
-
 func (Waiting) IsEvent()           {}
 func (Retrying) IsEvent()          {}
 func (Drifted) IsEvent()           {}
@@ -103,6 +97,13 @@ func (PendingOperations) IsEvent() {}
 func (LockRemoved) IsEvent()       {}
 func (Settling) IsEvent()          {}
 func (Settled) IsEvent()           {}
+
+// Diagnostic is a message of the engine or the program, as it gave it.
+type Diagnostic struct {
+	Severity string `json:"severity"`
+	URN      string `json:"urn,omitempty"`
+	Message  string `json:"message" text:"lines"`
+}
 
 // SaidOf is a diagnostic with all the resources of which the engine said the same.
 type SaidOf struct {

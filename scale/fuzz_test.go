@@ -19,6 +19,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add(uint32(0x1234), 3, 3, 99, 1, 1<<62, 4, 1, 2, -1, 0, 1e300, 1e-300)
 	f.Add(uint32(0x0842), 0, 1000, -7, 12, -1<<63, 7, 30, 900, -29, -899, -1.0, 12.5)
 	f.Add(uint32(0x24d0), 1, 50, 12, 12, 0, 6, 0, 0, -60, -60, 0.0, 0.0)   // an exact size for more, below the present count
+	f.Add(uint32(0x40002d8), 1, 50, 12, 12, 0, 6, 0, 0, -60, -60, 80.0, 60.0) // a total
 	f.Add(uint32(0x224d0), 4, 8, 12, 12, 0, 9, 0, 0, -60, -60, 80.0, 60.0) // for more, of a pool above max
 	f.Fuzz(func(t *testing.T, flags uint32, least, most, count, configured, size, other, up, down, lastUp, lastDown int, value, threshold float64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
@@ -30,7 +31,7 @@ func FuzzDecide(f *testing.F) {
 		if !rule.Cooldown.Split {
 			rule.Cooldown.Down = rule.Cooldown.Up
 		}
-		rule.Strategy = fuzzStrategy(flags>>3&3, clampTest(other, 1, scale.MaxNumber), value)
+		rule.Strategy = fuzzStrategy(flags>>3&3, bit(26), clampTest(other, 1, scale.MaxNumber), value)
 		pool := scale.Pool{LastUp: scaletest.Noon.Add(seconds(lastUp, -scale.MaxNumber)), LastDown: scaletest.Noon.Add(seconds(lastDown, -scale.MaxNumber)), Busy: bit(5)}
 		if bit(6) {
 			pool.Count = &count
@@ -113,7 +114,7 @@ func seconds(n, least int) time.Duration {
 	return time.Duration(clampTest(n, least, scale.MaxNumber)) * time.Second
 }
 
-func fuzzStrategy(kind uint32, n int, target float64) scale.Strategy {
+func fuzzStrategy(kind uint32, total bool, n int, target float64) scale.Strategy {
 	switch kind {
 	case 1:
 		return scale.Strategy{Type: scale.Percent, Up: &n, Down: new(min(n, 100)), MinChange: n / 3}
@@ -123,7 +124,11 @@ func fuzzStrategy(kind uint32, n int, target float64) scale.Strategy {
 		if !(target > 0) || !scale.Finite(&target) {
 			target = 1
 		}
-		return scale.Strategy{Type: scale.TargetTracking, Target: target, Tolerance: scale.Tolerance{Up: 0.1, Down: 0.1}}
+		follows := scale.TargetTracking
+		if total {
+			follows = scale.PerUnit
+		}
+		return scale.Strategy{Type: follows, Target: target, Tolerance: scale.Tolerance{Up: 0.1, Down: 0.1}}
 	}
 	return scale.Strategy{Type: scale.Step, Up: &n, Down: new(1), Steps: []scale.StepAdjustment{{Above: 5, Change: n}}}
 }

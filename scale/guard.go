@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Judge takes out of the plan the pools of which its preview shows that they must not be scaled.
+// Judge takes out of the plan the pools that must not be scaled, as the preview in result shows.
 func Judge(snap *Snapshot, p Plan, result *Result) Plan {
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		rule := snap.Rules[d.Intent.Pool]
@@ -37,9 +37,9 @@ func Judge(snap *Snapshot, p Plan, result *Result) Plan {
 	})
 }
 
-// broughtAlong are changes that the preview of a plan shows besides those of its targets and what depends on them. An
-// example is another version of a provider for a pool of which nothing is there yet, so that no proof could tell. The
-// creation of a provider does not count.
+// broughtAlong are the changes to providers, other than creations, that the preview of a plan shows; none if the rule
+// allows pending changes. An example is another version of a provider for a pool that has no resources yet: a proof
+// cannot show that.
 func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 	var out []PendingChange
 	for _, step := range steps {
@@ -50,8 +50,8 @@ func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 	return out
 }
 
-// violations are the steps of a preview that the rule's guard forbids, in words. A step on nothing but the targets of
-// another pool is for that pool's guard.
+// violations are the steps of a preview that the rule's guard forbids, in words. A step on another pool's target is
+// left to that pool's guard.
 func (r Rule) violations(p Plan, steps []ResourceStep) []string {
 	targeted, own := MatchTargets(p.Change.Targets...), MatchTargets(r.Targets...)
 	var out []string
@@ -83,7 +83,8 @@ func (g Guard) forbids(step ResourceStep, targeted, dependents bool) bool {
 	return false
 }
 
-// NameTarget adds to an engine's complaint about a target the pool that the target belongs to.
+// NameTarget adds the pool to a [*TargetError] of an engine, which names the target alone. Other errors stay as they
+// are.
 func NameTarget(snap *Snapshot, p Plan, err error) error {
 	target, ok := errors.AsType[*TargetError](err)
 	if !ok || target.Pool != "" {
@@ -112,8 +113,8 @@ func (e *ProtectedError) Error() string {
 	return fmt.Sprintf("pool %s: %s", e.Pool, text)
 }
 
-// MayMeetProtected says whether a move could delete a protected resource. A scale-out of a pool of one resource cannot
-// do so after anything else.
+// MayMeetProtected says whether a move could delete a protected resource after it has changed others. A scale-out of a
+// pool of one resource cannot: there is nothing else to change first.
 func (s *Snapshot) MayMeetProtected(rule Rule, m Move) bool {
 	targeted := MatchTargets(rule.Targets...)
 	if !slices.ContainsFunc(s.Protected, targeted) {
@@ -142,15 +143,16 @@ func (p Plan) RefuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 	}), true
 }
 
-// An update writes the resources in the order in which the program registers them, with what they depend on. For an
-// untargeted resource it keeps the dependencies that the state has. If the program no longer knows of such a
-// dependency, it may write the resource before what it depends on: the CLI cannot read such a state. In other runs it
-// fails in the middle, on a resource that it has met twice or on a provider that it has not met. For a targeted
-// resource it writes what the program says. Providers are dependencies, too.
+// An update writes the resources into the state in the order in which the program registers them, with what they depend
+// on. For an untargeted resource the engine keeps the dependencies that the state has. If the program no longer has
+// such a dependency, the engine may write the resource before what it depends on: the CLI cannot read such a state. In
+// other runs the update fails in the middle, on a resource that the engine has met twice or on a provider that it has
+// not met. For a targeted resource the engine writes the dependencies that the program gives. Providers are
+// dependencies, too.
 
-// changedDependencies are the changes of what resources depend on between the state and the program that a preview has
-// run. own holds, for each pool, what its own targets would gain. shared holds what the program does not know of. That
-// may be a target's too, because an update of another pool does not target it.
+// changedDependencies compares the dependencies in the state with those in the program that a preview has run. own has,
+// by pool, the pool's targets that would only gain dependencies. shared has the resources with a dependency that only
+// the state has. A target may be among them, because an update of another pool does not target it.
 func changedDependencies(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, urn := range snap.Resources {
@@ -173,9 +175,9 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 	return own, shared
 }
 
-// LostDependencies are the resources of the state that depend on those over which a preview has failed. The program
-// does not know of these dependencies. So the engine has put an untargeted resource that others depend on first, before
-// the program registers it, or it misses a provider.
+// LostDependencies are the resources of the state that depend on a resource over which a preview has failed. The
+// program no longer has that dependency. So the engine has met the resource twice, first because others depend on it
+// and then when the program registered it, or it has missed a provider.
 func (s *Snapshot) LostDependencies(failure error) []PendingChange {
 	failed, ok := errors.AsType[*EngineError](failure)
 	if !ok || len(failed.Misplaced) == 0 {
@@ -199,7 +201,7 @@ func includes(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(urn string) bool { return !slices.Contains(all, urn) })
 }
 
-// typeOf is the type in a URN, without those of its parents.
+// typeOf is the type in a URN, without the types of its parents.
 func typeOf(urn string) string {
 	parts := strings.Split(urn, "::")
 	if len(parts) < 4 { //nolint:mnd // a stack, a project, types and a name

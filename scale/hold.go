@@ -58,8 +58,8 @@ func (h Holds) InForce(now time.Time) Holds {
 	return out
 }
 
-// On is the hold in force that keeps a pool as it is, be it on the pool or on the stack: the one that ends last. It is
-// nil if none does.
+// On is the hold in force, on the pool or on the stack, that keeps a pool as it is: the one that ends last. It is nil
+// if there is none.
 func (h Holds) On(pool string, now time.Time) *Hold {
 	var out *Hold
 	for _, hold := range h.InForce(now) {
@@ -91,8 +91,8 @@ func (h Holds) Unheld(pools []string, now time.Time) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return h.On(pool, now) != nil })
 }
 
-// HoldKeeper keeps the holds on a stack in a place in which every process that works on it from the same directory
-// finds them. It is safe for concurrent use, also by several processes.
+// HoldKeeper keeps the holds on a stack in a place in which every process that works on the stack from the same
+// directory finds them. It is safe for concurrent use, also by several processes.
 type HoldKeeper interface {
 	// Holds are all holds that are kept, even those that have ended. The error is a [*SetupError]: it is not known what
 	// is held.

@@ -9,8 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta, Signal, ToBounds and
-// ToMetrics is set.
+// Intent asks for a change of one pool's capacity. Exactly one of Count, Delta, Signal, ToBounds and ToMetrics is set.
 type Intent struct {
 	// Pool is the name of the pool in the rules.
 	Pool string
@@ -44,25 +43,24 @@ type Intent struct {
 type Signal struct {
 	// Alert is the name of the alert or alarm, by which the rule's triggers know it.
 	Alert string
-	// Cleared says that the alert has ended. Lapsed says why that proves nothing of the metric, which its sender had
-	// lost sight of: what the trigger says of the alert's end is then not done.
+	// Cleared says that the alert has ended. Lapsed says for people why that proves nothing of the metric, if the
+	// sender had lost sight of the metric; else it is empty. If it is set, the trigger's onClear is not carried out.
 	Cleared bool
 	Lapsed  string
-	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this one began,
-	// on the sender's clock. For senders that tell of changes, it is when this change was. Ended is when the firing
-	// ended, if the signal tells of that. They are empty and zero if the sender does not say.
+	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this firing
+	// began, on the sender's clock. If the sender tells of changes, it is when this change was. Ended is when the
+	// firing ended, if the signal tells of its end. All are empty or zero if the sender does not say.
 	Identity     string
 	Since, Ended time.Time
-	// Repeats says that the sender tells of the alert again and again while it fires. If the operation of one signal
-	// has come to nothing, the next one is decided afresh. Without Repeats, all signals with one key are one event,
-	// whatever came of it.
+	// Repeats says that the sender tells of the alert again and again while it fires. If nothing was scaled for one
+	// signal although something should have been, the next one is decided afresh. Without Repeats, all signals with one
+	// key are one event, whatever became of the first.
 	Repeats bool
 	// Direction, Delta and Count are what the request or the alert itself asks for, and win over the rule's triggers.
 	Direction Direction
 	Delta     *int
 	Count     *int
-	// Comparison is the direction that the alarm's comparison operator suggests; the rule's triggers are asked before
-	// it.
+	// Comparison is the direction that the alarm's comparison operator suggests; the rule's triggers win over it.
 	Comparison Direction
 	// Value is the metric's value, and Threshold the value at which the alert fires; each is nil if the sender gave
 	// none.
@@ -88,8 +86,8 @@ func (i Intent) Validate() error {
 	return nil
 }
 
-// isSignal says whether the intent is one of those of which the largest wins, and which a running update holds off: it
-// tells how the pool is doing, and nobody waits for its answer.
+// isSignal says whether the intent tells how the pool is doing: it comes from an alert or from the metrics, and nobody
+// waits for its answer. Of such intents the largest wins, and a running update holds them off.
 func (i Intent) isSignal() bool { return i.Signal != nil || i.ToMetrics }
 
 // Ask describes what the intent asks for, as a person would type it.
@@ -122,15 +120,15 @@ func ValidateIntents(intents []Intent) error {
 	return nil
 }
 
-// Heard is the latest that is known of an alert of a pool.
+// Heard is the latest news of an alert of a pool.
 type Heard struct {
 	// Pool is the pool, and Alert the alert's [Signal.Identity].
 	Pool, Alert string
-	// Since is when the latest firing of the alert that was heard of began, on the sender's clock: see [Signal.Since].
-	// Cleared says that it has ended.
+	// Since is when the latest known firing of the alert began, on the sender's clock: see [Signal.Since]. Cleared says
+	// that this firing has ended.
 	Since   time.Time
 	Cleared bool
-	// At is when that was heard, on this machine's clock.
+	// At is when the news came, on this machine's clock.
 	At time.Time
 }
 
@@ -143,8 +141,9 @@ func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
 	return Heard{Pool: i.Pool, Alert: s.Identity, Since: s.Since, Cleared: s.Cleared, At: at}, true
 }
 
-// After is what is known once h was heard, and whether that is anything new. The end of a firing is also the end of
-// those before it.
+// After is what is known of the alert once h was heard, and whether h is news. An end also ends the latest known
+// firing, even if it tells of an earlier beginning. The end of an earlier firing does not get here: see
+// [Signal.OvertakenBy].
 func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	switch {
 	case h.Cleared && h.Since.Before(known.Since):
@@ -156,9 +155,9 @@ func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	return known, false
 }
 
-// OvertakenBy says why nothing is to be done about a signal because something later is known of its alert; it is empty
-// if nothing is. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of
-// one firing is no end of a firing that began after it.
+// OvertakenBy says why nothing is to be done about a signal, if something later is known of its alert; else it is
+// empty. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of one firing
+// does not end a firing that began after it.
 func (s Signal) OvertakenBy(known Heard) string {
 	switch {
 	case s.Cleared && !known.Cleared && !s.Ended.IsZero() && known.Since.After(s.Ended):
@@ -186,7 +185,8 @@ func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 const longestAlert = 1024
 
 // AlertName is the name under which an alert is kept: its own, unless that is longer than a kilobyte. Then it is the
-// beginning and a digest of the whole. So two names stay two, and a trigger of that name is found; see [Rule.trigger].
+// beginning and a digest of the whole. So different names stay different, and a trigger of the name is found; see
+// [Rule.trigger].
 func AlertName(name string) string {
 	if len(name) <= longestAlert {
 		return name

@@ -3,10 +3,10 @@ package scale
 import "errors"
 
 // Kind is one word for the sort of an error. Exit codes, HTTP statuses, the labels of metrics and the documents of
-// `--json` go by it. Scripts branch on these words: some are added, and none is renamed.
+// `--json` depend on it. Scripts branch on these words: some are added, and none is renamed.
 type Kind string
 
-// The kinds of this package's errors, and two of no type here.
+// The kinds of this package's errors, and two that no error type here has.
 const (
 	KindUsage       Kind = "usage"
 	KindRules       Kind = "rules"
@@ -59,8 +59,8 @@ type Classified interface {
 	Kind() Kind
 }
 
-// KindOf is the kind of an error: that of the outermost in its chain that has one, and of joined errors that of the
-// first. It is [KindFailed] if none has one, and empty if there is no error.
+// KindOf is the kind of an error: that of the outermost error in its chain that has one. Of joined errors the first
+// counts. It is [KindFailed] if none has a kind, and empty if there is no error.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""

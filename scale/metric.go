@@ -17,10 +17,10 @@ type Metric struct {
 	HTTP       *HTTPQuery
 	// Every is how often it is looked at.
 	Every time.Duration
-	// Above and Below are the values past which it is a signal up, or down; each is nil if the rule gives none. In between
-	// the metric wants the pool to stay.
+	// Above and Below are the values past which it is a signal up, or down; each is nil if the rule gives none. Between
+	// the two the metric wants the pool to stay.
 	Above, Below *float64
-	// Access is how its server is asked.
+	// Access is how the metric's server is asked.
 	Access Access
 	// MaxAge is how old a sample may be.
 	MaxAge time.Duration
@@ -34,7 +34,7 @@ type PrometheusQuery struct{ URL, Query string }
 // HTTPQuery is a GET of a JSON document, in which a JSON pointer (RFC 6901) leads to a number.
 type HTTPQuery struct{ URL, Pointer string }
 
-// URL is that of the metric's server.
+// URL is the URL of the metric's query.
 func (m Metric) URL() string {
 	if m.Prometheus != nil {
 		return m.Prometheus.URL
@@ -45,16 +45,16 @@ func (m Metric) URL() string {
 // Access is how a metric's server is asked. A field that ends in Key is the key of a value in the stack's
 // configuration, and empty if there is none; no rule holds a secret itself.
 type Access struct {
-	// BearerKey is that of a token. BasicKey is that of a name and a password, with a colon in between.
+	// BearerKey is the key of a token. BasicKey is the key of a name and a password, with a colon in between.
 	BearerKey, BasicKey string
 	// Headers are further headers, by their names.
 	Headers map[string]Header
-	// CAKey is that of the PEM of the authorities that the server's certificate must come from. CertificateKey is that
-	// of the PEM of a certificate, with its private key, to show to the server.
+	// CAKey is the key of the certificates, as PEM, of the authorities from which the server's certificate must come.
+	// CertificateKey is the key of a certificate with its private key, as PEM, to show to the server.
 	CAKey, CertificateKey string
 }
 
-// Header is a header's value, or the key of that in the stack's configuration.
+// Header is a header's value, or the key of the value in the stack's configuration.
 type Header struct{ Value, Key string }
 
 // Keys are the keys of the stack's configuration that hold what the access needs.
@@ -87,7 +87,7 @@ func (s Sample) String() string { return s.Metric + " is " + strconv.FormatFloat
 
 // PoolMetrics are what is known of a pool's metrics.
 type PoolMetrics struct {
-	// Samples are those of the latest look at each metric that was looked at.
+	// Samples are the latest sample of each metric that was looked at.
 	Samples []Sample
 	// Least and Most are the smallest and the largest count that the metrics wanted within the rule's Stabilize.Up and
 	// Stabilize.Down; nil if they wanted none.
@@ -116,7 +116,7 @@ func (s *Snapshot) WithMetrics(reader MetricReader) *Snapshot {
 	return &measured
 }
 
-// sample is the latest one of a metric. Without one it says so as the sample's problem.
+// sample is the latest sample of a metric. If there is none, or it is too old, its Problem says so.
 func (p PoolMetrics) sample(m Metric, now time.Time) Sample {
 	for _, s := range p.Samples {
 		if s.Metric != m.Name {
@@ -130,12 +130,12 @@ func (p PoolMetrics) sample(m Metric, now time.Time) Sample {
 	return Sample{Metric: m.Name, Problem: "it has not been looked at yet"}
 }
 
-// resolution is that of the times that a backend keeps of updates.
+// resolution is the precision of the times of updates in a backend's history.
 const resolution = time.Second
 
 // wantMetrics is what the metrics of a pool want, stabilized. The largest count wins. While a metric has no value,
-// nothing is scaled in because of the others, and a sample that does not show yet what the last scaling did counts for
-// nothing.
+// nothing is scaled in because of the others. While a sample does not show yet what the last scaling did, nothing is
+// scaled at all.
 func wantMetrics(rule Rule, pool Pool, now time.Time) (wish, *stopped) {
 	raw, stop := wantNow(rule, pool, now)
 	if stop != nil {
@@ -145,7 +145,7 @@ func wantMetrics(rule Rule, pool Pool, now time.Time) (wish, *stopped) {
 	return wish{n, wayTo(pool.Count, n)}, nil
 }
 
-// stabilize is how far the pool moves to the count that is wanted, as far as that was wanted throughout the windows.
+// stabilize is how far the pool may move from the present count to the wanted one: see [Stabilize].
 func (p PoolMetrics) stabilize(present, wanted int) int {
 	out, in := wanted, wanted
 	if p.Least != nil {
@@ -157,7 +157,7 @@ func (p PoolMetrics) stabilize(present, wanted int) int {
 	return max(min(present, in), out)
 }
 
-// wantNow is what the metrics of a pool want, going by the latest samples alone.
+// wantNow is what the metrics of a pool want by the latest samples alone, not stabilized.
 func wantNow(rule Rule, pool Pool, now time.Time) (most wish, stop *stopped) {
 	if len(rule.Metrics) == 0 {
 		return most, refuse("the rule has no metrics")
@@ -194,7 +194,8 @@ func wantNow(rule Rule, pool Pool, now time.Time) (most wish, stop *stopped) {
 	return most, nil
 }
 
-// want is what a value of the metric asks for, which is never the other way than its thresholds say.
+// want is what a value of the metric asks for. It never moves the pool against the direction that the metric's
+// thresholds or trigger give.
 func (m Metric) want(rule Rule, count int, value float64) (wish, *stopped) {
 	signal := Signal{Alert: m.Name, Value: &value}
 	switch {
@@ -215,18 +216,18 @@ func (m Metric) want(rule Rule, count int, value float64) (wish, *stopped) {
 	return w, nil
 }
 
-// Recommend is the count that the metrics of a pool want going by the latest samples alone, before anything limits it;
-// ok is false if they want none.
+// Recommend is the count that the metrics of a pool want by the latest samples alone, before anything limits it; ok is
+// false if they want none.
 func Recommend(rule Rule, pool Pool, now time.Time) (count int, ok bool) {
 	w, stop := wantNow(rule, pool, now)
 	return w.count, stop == nil
 }
 
-// MetricStanding is a metric as it stands.
+// MetricStanding tells how a metric stands at a moment.
 type MetricStanding struct {
-	// Sample is that of the latest look, or says that there was none.
+	// Sample is the latest sample, or says that there is none.
 	Sample
-	// Wanted is the count that it wants; nil if it has no value, or says nothing.
+	// Wanted is the count that the metric wants; nil if it has no value, or none that gives a count.
 	Wanted *int
 }
 
@@ -255,8 +256,8 @@ type Recommendation struct {
 // Recommendations are those of a pool, oldest first.
 type Recommendations []Recommendation
 
-// With are the recommendations with one more, without those that no window of the rule reaches any more. The time before
-// the first one counts as if the pool's count then, which may be nil, had been wanted: what nobody has seen is no reason
+// With are the recommendations with one more, without those that are too old for the rule's Stabilize. If it is the
+// first one, the pool's present count, which may be nil, counts as wanted until then: what nobody has seen is no reason
 // to scale in.
 func (r Recommendations) With(rule Rule, next Recommendation, present *int) Recommendations {
 	if len(r) == 0 && present != nil {
@@ -272,7 +273,7 @@ func (r Recommendations) With(rule Rule, next Recommendation, present *int) Reco
 	return append(out, next)
 }
 
-// Window is the smallest count that was wanted within Up, and the largest within Down, until a time.
+// Window is the smallest count that was wanted within Up before now, and the largest within Down; nil if there is none.
 func (s Stabilize) Window(r Recommendations, now time.Time) (least, most *int) {
 	for _, one := range r {
 		if age := now.Sub(one.At); age < s.Up && (least == nil || one.Count < *least) {

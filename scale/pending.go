@@ -8,10 +8,6 @@ import (
 	"strings"
 )
 
-// A targeted update runs the whole program with the whole configuration. Whatever differs there from what was deployed
-// last is pending: it belongs to somebody's next `pulumi up`, and a scaling must not bring it along. A proof is a
-// preview with the present counts: what it would change, a scaling would change too, besides the count.
-
 // Allow says what becomes of a scaling of a pool while changes are pending. It is the rule's `pending`.
 type Allow string
 
@@ -21,27 +17,6 @@ const (
 	// AllowPending lets the scaling through, and what is pending comes along with it.
 	AllowPending Allow = "allow"
 )
-
-// Proof says what an update of the pools' targets would change although no count changes.
-type Proof struct {
-	// Head is the [Snapshot.Head] that it was made for. It holds as long as only scalings of ours have been added to
-	// the history since: see [Snapshot.Follows].
-	Head string `json:"head"`
-	// Basis stands for all that the proof rests on besides the stack itself: the program, its configuration, the engine
-	// and the environment. Its only use is to be compared.
-	Basis string `json:"basis"`
-	// Pools has an entry for each pool that the proof is about.
-	Pools map[string]PoolProof `json:"pools"`
-}
-
-// PoolProof is what a proof says of one pool.
-type PoolProof struct {
-	// Pending is what would come along with a scaling; empty if nothing would.
-	Pending []PendingChange `json:"pending,omitempty"`
-	// Size is the size that the state has of the pool, if that is not the configured count; nil if it is, or if nothing
-	// tells.
-	Size *int `json:"size,omitempty"`
-}
 
 // PendingChange is a change that belongs to somebody's next `pulumi up`.
 type PendingChange struct {
@@ -83,25 +58,6 @@ func DescribePending(changes []PendingChange) string {
 		words[i] = c.String()
 	}
 	return strings.Join(words, "; ")
-}
-
-// Follows says whether only scalings of ours that brought nothing else along have been completed since an update with
-// that head.
-func (s *Snapshot) Follows(head string) bool {
-	for _, u := range s.Updates {
-		if u.Head == head {
-			return true
-		}
-		if u.Pools == nil || u.BroughtAlong {
-			return false
-		}
-	}
-	return s.Head == head // a stack without updates
-}
-
-// Covers says whether the proof speaks of all these pools.
-func (p *Proof) Covers(pools []string) bool {
-	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
 }
 
 // PendingReason says why a pool is not scaled.
@@ -273,3 +229,56 @@ func wholeNumber(value any) (int, bool) {
 	}
 	return n, n >= 0
 }
+
+// Pools are those that the plan moves or decides about.
+func (p Plan) Pools() []string {
+	var out []string
+	for _, m := range p.Moves {
+		out = append(out, m.Pool)
+	}
+	for _, d := range p.Decisions {
+		out = append(out, d.Intent.Pool)
+	}
+	return out
+}
+
+// WithoutPending is the plan without the pools for which changes are pending.
+func (p Plan) WithoutPending(snap *Snapshot, proof *Proof) Plan {
+	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool { return len(p.heldBack(snap, proof, m.Pool)) > 0 })
+	if len(kept) == len(p.Moves) {
+		return p
+	}
+	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: ChangeFor(snap, kept)}
+	for _, m := range p.Moves { // a settlement has no decisions of its own
+		if out.move(m.Pool).Pool == "" && !slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Intent.Pool == m.Pool }) {
+			d := Decision{Intent: Intent{Pool: m.Pool}, From: m.From, To: m.To, Pending: proof.Pools[m.Pool].Pending}
+			out.Decisions = append(out.Decisions, d.WithOutcome(HasPending, snap.PendingReason(d.Pending)))
+		}
+	}
+	for i, d := range out.Decisions {
+		pool := d.Intent.Pool
+		if p.move(pool).Pool == "" || out.move(pool).Pool != "" || d.Outcome != Scale && d.Outcome != NoChange {
+			continue
+		}
+		d.Pending = p.heldBack(snap, proof, pool)
+		out.Decisions[i] = d.WithOutcome(HasPending, snap.PendingReason(d.Pending))
+	}
+	return out
+}
+
+// heldBack are the changes because of which a pool is not scaled. A rule that allows pending changes lets them all
+// through, with two exceptions. A program that cannot be had is none that runs. And a provider's change in an update that
+// refreshes can leave a state which the CLI cannot read any more.
+func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
+	changes := proof.Pending(pool)
+	if snap.Rules[pool].Pending != AllowPending || len(changes) > 0 && changes[0].Op == OpProgram {
+		return changes
+	}
+	if !p.Change.Refresh {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c PendingChange) bool { return !strings.HasPrefix(c.Type, providerTypes) })
+}
+
+// providerTypes begins the types of providers.
+const providerTypes = "pulumi:providers:"

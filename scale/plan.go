@@ -90,7 +90,7 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 }
 
 // CheckFile refuses to write over something in the configuration file that is not a count: it is not ours to throw
-// away. The same goes for a count that shares its place with something else.
+// away. It also refuses a count that cannot be changed without changing something else.
 func (s *Snapshot) CheckFile(rule Rule) error {
 	if form := s.Forms[rule.Pool]; form != "" {
 		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Form: form}
@@ -131,9 +131,9 @@ func why(decisions []Decision) string {
 // MessagePrefix begins the message of every update.
 const MessagePrefix = "pulumiscale: "
 
-// ChangeFor carries out the moves. It fixes the key of every rule, moved or not, to what it must be after the update. A
-// stale or unfinished value in the file must not slip into the stack's configuration on the back of another pool's
-// scaling.
+// ChangeFor is the change that carries out the moves. It fixes the key of every rule, moved or not, to what it must be
+// after the update. A stale or unfinished value in the file must not slip into the stack's configuration on the back of
+// another pool's scaling.
 func ChangeFor(snap *Snapshot, moves []Move) Change {
 	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History, Config: snap.Config}
 	values := map[string]*string{}
@@ -162,7 +162,7 @@ func ChangeFor(snap *Snapshot, moves []Move) Change {
 	for _, name := range snap.Rules.Names() {
 		rule := snap.Rules[name]
 		if values[name] != nil && countOf(values[name]) == nil {
-			continue // no count, perhaps a secret that is not told: the file knows better
+			continue // no count, perhaps a secret that is not told: the value in the file stays
 		}
 		c.Settings = append(c.Settings, Setting{Key: rule.ConfigKey, Path: rule.ConfigPath, Value: values[name]})
 	}
@@ -173,7 +173,8 @@ func ChangeFor(snap *Snapshot, moves []Move) Change {
 // Unchanged is a change of nothing: every rule's key stays as it is configured.
 func (s *Snapshot) Unchanged() Change { return ChangeFor(s, nil) }
 
-// without is the plan less some pools, whose decisions to scale become what end makes of them.
+// without asks end about each decision to scale, and takes out of the plan the pools whose decision end replaces. If
+// end returns false, the decision stays as it is.
 func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan {
 	dropped := map[string]bool{}
 	out := Plan{Decisions: slices.Clone(p.Decisions)}
@@ -238,7 +239,8 @@ func MakeSettlement(snap *Snapshot, pools []string) Plan {
 	return p
 }
 
-// OwnerOf is the pool whose targets stand for a resource, or else the first one that the plan moves.
+// OwnerOf is the first pool that the plan moves and that has a resource among its targets, or else the first pool that
+// it moves.
 func (p Plan) OwnerOf(snap *Snapshot, urn string) string {
 	for _, m := range p.Moves {
 		if MatchTargets(snap.Rules[m.Pool].Targets...)(urn) {

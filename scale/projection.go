@@ -2,9 +2,10 @@ package scale
 
 import "time"
 
-// Projection is what is expected of a pool behind all that is accepted for it. It answers further intents.
+// Projection is what is expected of a pool once everything that is accepted for it is done. Further intents are decided
+// on it.
 type Projection struct {
-	// At is when it was made, with the time that it goes by.
+	// At is the time for which the projection was made.
 	At time.Time
 	// Pending are the changes that keep the pool from being scaled.
 	Pending []PendingChange
@@ -14,11 +15,11 @@ type Projection struct {
 	err   error
 	// snap is the stack as it is known.
 	snap *Snapshot
-	// present is the pool as signals find it, and then is the pool as counts and deltas find it, behind everything that
-	// is accepted already.
+	// present is the pool as signals find it. then is the pool as counts and deltas find it, once everything that is
+	// accepted already is done.
 	present, then Pool
 	// began is when the update of the pool that is being carried out began; zero if there is none. before is the pool's
-	// count until then.
+	// count before that update.
 	began  time.Time
 	before *int
 	// waiting says that something is accepted for the pool and not done.
@@ -37,7 +38,8 @@ type Commitments struct {
 	Began            time.Time
 }
 
-// Project says what is expected of a pool of a stack, behind the work that is accepted for it. The proof may be nil.
+// Project says what is expected of a pool of a stack, once the work that is accepted for it is done. The proof may be
+// nil.
 func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now time.Time) Projection {
 	p := Projection{At: now, began: work.Began, snap: snap, Pending: snap.PendingBy(proof)[pool]}
 	if p.rule, p.err = snap.Rules.Find(pool); p.err != nil {
@@ -63,11 +65,11 @@ func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now ti
 	return p
 }
 
-// outbids says whether a signal asks for more than those that wait.
+// outbids says whether a signal asks for more than all that wait.
 func (p *Projection) outbids(d Decision) bool { return p.signalled == nil || d.To > *p.signalled }
 
-// Decide decides one more intent for the pool, and counts on it from then on if something is to be scaled for it. If an
-// update of the pool runs, the intent is decided as if it had come along with that.
+// Decide decides one more intent for the pool. If something is to be scaled for it, later intents count on that. If an
+// update of the pool runs, the intent is decided as if it had been accepted when that update began.
 func (p *Projection) Decide(intent Intent, now time.Time) Decision {
 	intent.At = p.began
 	if p.err != nil {
@@ -92,7 +94,7 @@ func (p *Projection) Decide(intent Intent, now time.Time) Decision {
 	return d
 }
 
-// withholdPending turns a decision to scale the pool into one that waits for pending changes, if there are any.
+// withholdPending turns a decision to scale the pool into [HasPending], if changes are pending.
 func (p *Projection) withholdPending(d Decision) Decision {
 	if d.Outcome != Scale || len(p.Pending) == 0 {
 		return d
@@ -101,8 +103,8 @@ func (p *Projection) withholdPending(d Decision) Decision {
 	return d.WithOutcome(HasPending, p.snap.PendingReason(p.Pending))
 }
 
-// decideBusy decides a signal while an update of its pool runs: it is held off, unless no cooldown will be in its way
-// when the update ends.
+// decideBusy decides a signal while an update of its pool runs: the signal is held off, unless no cooldown will be in
+// its way when the update ends.
 func (p *Projection) decideBusy(held Decision, now time.Time) Decision {
 	const running = "an update of the pool is running"
 	ended := p.present.scaledFrom(p.before, now)
@@ -130,8 +132,8 @@ func (p *Projection) Accepts(d Decision) bool {
 	return false
 }
 
-// Defers says whether a decided intent is to be decided again later: when the update of the pool that runs ends, or
-// when the cooldown does.
+// Defers says whether a decided intent is to be decided again later: when the running update of the pool ends, or when
+// the cooldown does.
 func (p *Projection) Defers(d Decision) bool {
 	if d.Intent.Signal == nil { // the metrics are looked at again in any case
 		return false
@@ -142,8 +144,8 @@ func (p *Projection) Defers(d Decision) bool {
 // Accepted notes that an intent was accepted, or deferred.
 func (p *Projection) Accepted() { p.waiting = true }
 
-// Lasts says whether what was decided last leaves the projection as one that were made anew would be. It does not if
-// there is no such pool, or if counts and deltas must be decided again because a signal asks for more.
+// Lasts says whether [Project] would make the same projection now. It may not if the pool is not known or cannot be
+// scaled, or if counts and deltas must be decided again because a signal asks for more.
 func (p *Projection) Lasts() bool { return p.err == nil && !p.rivalled }
 
 // scaledFrom is the pool right after a scaling from a count.

@@ -4,8 +4,51 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
+
+// A targeted update runs the whole program with the whole configuration. Whatever differs there from what was deployed
+// last is pending: it belongs to somebody's next `pulumi up`, and a scaling must not bring it along. A proof is a
+// preview with the present counts: what it would change, a scaling would change too, besides the count.
+
+// Proof says what an update of the pools' targets would change although no count changes.
+type Proof struct {
+	// Head is the [Snapshot.Head] that it was made for. It holds as long as only scalings of ours have been added to
+	// the history since: see [Snapshot.Follows].
+	Head string `json:"head"`
+	// Basis stands for all that the proof rests on besides the stack itself: the program, its configuration, the engine
+	// and the environment. Its only use is to be compared.
+	Basis string `json:"basis"`
+	// Pools has an entry for each pool that the proof is about.
+	Pools map[string]PoolProof `json:"pools"`
+}
+
+// PoolProof is what a proof says of one pool.
+type PoolProof struct {
+	// Pending is what would come along with a scaling; empty if nothing would.
+	Pending []PendingChange `json:"pending,omitempty"`
+	// Size is the size that the state has of the pool, if that is not the configured count; nil if it is, or if nothing
+	// tells.
+	Size *int `json:"size,omitempty"`
+}
+
+// Follows says whether only scalings of ours that brought nothing else along have been completed since an update with
+// that head.
+func (s *Snapshot) Follows(head string) bool {
+	for _, u := range s.Updates {
+		if u.Head == head {
+			return true
+		}
+		if u.Pools == nil || u.BroughtAlong {
+			return false
+		}
+	}
+	return s.Head == head // a stack without updates
+}
+
+// Covers says whether the proof speaks of all these pools.
+func (p *Proof) Covers(pools []string) bool {
+	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
+}
 
 // NeedProof are those of the pools that must not be scaled while changes are pending, by name.
 func (s *Snapshot) NeedProof(pools []string) []string {
@@ -131,59 +174,6 @@ func (s *Snapshot) DoubtsSizes() bool {
 	return false
 }
 
-// Pools are those that the plan moves or decides about.
-func (p Plan) Pools() []string {
-	var out []string
-	for _, m := range p.Moves {
-		out = append(out, m.Pool)
-	}
-	for _, d := range p.Decisions {
-		out = append(out, d.Intent.Pool)
-	}
-	return out
-}
-
-// WithoutPending is the plan without the pools for which changes are pending.
-func (p Plan) WithoutPending(snap *Snapshot, proof *Proof) Plan {
-	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool { return len(p.heldBack(snap, proof, m.Pool)) > 0 })
-	if len(kept) == len(p.Moves) {
-		return p
-	}
-	out := Plan{Moves: kept, Decisions: slices.Clone(p.Decisions), Change: ChangeFor(snap, kept)}
-	for _, m := range p.Moves { // a settlement has no decisions of its own
-		if out.move(m.Pool).Pool == "" && !slices.ContainsFunc(p.Decisions, func(d Decision) bool { return d.Intent.Pool == m.Pool }) {
-			d := Decision{Intent: Intent{Pool: m.Pool}, From: m.From, To: m.To, Pending: proof.Pools[m.Pool].Pending}
-			out.Decisions = append(out.Decisions, d.WithOutcome(HasPending, snap.PendingReason(d.Pending)))
-		}
-	}
-	for i, d := range out.Decisions {
-		pool := d.Intent.Pool
-		if p.move(pool).Pool == "" || out.move(pool).Pool != "" || d.Outcome != Scale && d.Outcome != NoChange {
-			continue
-		}
-		d.Pending = p.heldBack(snap, proof, pool)
-		out.Decisions[i] = d.WithOutcome(HasPending, snap.PendingReason(d.Pending))
-	}
-	return out
-}
-
-// heldBack are the changes because of which a pool is not scaled. A rule that allows pending changes lets them all
-// through, with two exceptions. A program that cannot be had is none that runs. And a provider's change in an update that
-// refreshes can leave a state which the CLI cannot read any more.
-func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
-	changes := proof.Pending(pool)
-	if snap.Rules[pool].Pending != AllowPending || len(changes) > 0 && changes[0].Op == OpProgram {
-		return changes
-	}
-	if !p.Change.Refresh {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(changes), func(c PendingChange) bool { return !strings.HasPrefix(c.Type, providerTypes) })
-}
-
-// providerTypes begins the types of providers.
-const providerTypes = "pulumi:providers:"
-
 // StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on
 // is no longer so. Whoever decides again may succeed.
 type StaleError struct {
@@ -192,60 +182,3 @@ type StaleError struct {
 }
 
 func (e *StaleError) Error() string { return fmt.Sprintf("nothing was scaled: %s", e.What) }
-
-// Doubt is a count that an update of ours has configured, and that is not proved to have come about although the update
-// succeeded.
-type Doubt struct {
-	// From is the count before it, nil if that was not known, and To the count that it configured.
-	From *int `json:"from,omitempty"`
-	To   int  `json:"to"`
-	// Reason says why it is not proved.
-	Reason string `json:"reason"`
-	// Stays says that the pool is still at From, or near it, as far as is known: the next change counts from there.
-	Stays bool `json:"stays,omitempty"`
-	// Since says that another update of the pool or of the whole stack has succeeded since, of which nothing is known
-	// here. Somebody may have put right what was wrong, so the configured count holds until a preview shows otherwise.
-	Since bool `json:"-"`
-}
-
-// doubted is the count that a pool is taken to have in spite of the configured one; nil if the configured one holds.
-func (s *Snapshot) doubted(rule Rule) *int {
-	d, doubtful := s.Unverified[rule.Pool]
-	if !doubtful || !d.Stays || d.Since || rule.Current != nil || slices.Contains(s.Unsettled, rule.Pool) {
-		return nil
-	}
-	return d.From
-}
-
-// IsDoubtful says whether the last update of a pool is not proved.
-func (s *Snapshot) IsDoubtful(pool string) bool {
-	_, doubtful := s.Unverified[pool]
-	return doubtful
-}
-
-// UnprovableError says that a preview of a scaling changes none of the pool's targets, so that nothing could prove it.
-type UnprovableError struct {
-	Move Move
-	Key  string
-}
-
-func (e *UnprovableError) Error() string {
-	return fmt.Sprintf("%s: changing config %q would change none of the pool's targets, so that the scaling could not be proved", e.Move, e.Key)
-}
-
-// unprovable says that a preview shows nothing by which the move could be proved afterwards; nil if it does.
-func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
-	if m.KeepsCount() || slices.Contains(s.Unsettled, rule.Pool) || Touches(rule, preview.Steps) {
-		return nil
-	}
-	if current := preview.Rules[rule.Pool].Current; current != nil && *current == m.To {
-		return nil // what the program says is proof enough
-	}
-	return &UnprovableError{Move: m, Key: rule.ConfigKey}
-}
-
-// Touches says whether any of the steps is one of a rule's targets.
-func Touches(rule Rule, steps []ResourceStep) bool {
-	targeted := MatchTargets(rule.Targets...)
-	return slices.ContainsFunc(steps, func(step ResourceStep) bool { return targeted(step.URN) })
-}

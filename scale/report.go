@@ -22,7 +22,7 @@ type Report struct {
 	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty if there was none.
 	Head   string
 	Output []byte
-	// Unsettled are other pools that an earlier update left in doubt: see [Snapshot.Unsettled].
+	// Unsettled are other pools that an earlier update left between two counts: see [Snapshot.Unsettled].
 	Unsettled []string
 }
 
@@ -35,7 +35,8 @@ type RuleCheck struct {
 	Steps []ResourceStep
 	// Problem says what is wrong with the rule; empty if the engine proves it right.
 	Problem string `text:"lines"`
-	// Owners are those of the [EngineError] if the problem is that Kubernetes refused the preview: the rule may be right.
+	// Owners are the Owners of the [EngineError] if the problem is that Kubernetes refused the preview: the rule may be
+	// right.
 	Owners []string
 }
 
@@ -44,12 +45,11 @@ type MoveResult struct {
 	Move
 	// Current is the real size of the pool after the update, if the rule exports it.
 	Current *int
-	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty if it is.
-	// Stays says that the pool is then still at the count before, or near it.
+	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty if it is
+	// proved. Stays says that the pool is then still at the count before, or near it.
 	Unverified string
 	Stays      bool
-	// Pending says that nothing is in doubt except what the state itself tells of, by operations that never ended: see
-	// [Snapshot.Pending].
+	// Pending says that the only doubt is about operations in the state that never ended: see [Snapshot.Pending].
 	Pending bool
 	// Found is the size that the state had before, if something other than an update had changed it; else nil.
 	Found *int

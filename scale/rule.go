@@ -29,8 +29,8 @@ type Rule struct {
 	ConfigKey string
 	// ConfigPath says that ConfigKey is a path into a structured value, as in `pulumi config set --path`.
 	ConfigPath bool
-	// Min and Max are the guardrails: the count is never set outside them. Schedules are the windows in which others are
-	// in force, which lie inside these: see [Rule.Bounds].
+	// Min and Max are the guardrails: the count is never set outside them. Schedules are the windows in which other
+	// guardrails are in force, inside Min and Max: see [Rule.Bounds].
 	Min, Max  int
 	Schedules []Window
 	// Current is the pool's real size as the program exports it from the resource; nil if the rule has none.
@@ -47,7 +47,8 @@ type Rule struct {
 	Triggers map[string]Trigger
 	// MaxStep is the most that one signal, or the metrics, may move the pool.
 	MaxStep MaxStep
-	// Stabilize is how far back what the metrics wanted counts, and Warmup how long after a scaling they say nothing.
+	// Stabilize is how long the metrics must have wanted a count before the pool is moved there. Warmup is how long
+	// after a scaling the metrics decide nothing.
 	Stabilize Stabilize
 	Warmup    time.Duration
 	// Paused refuses scaling, in one direction or both. The zero value pauses nothing.
@@ -70,7 +71,7 @@ type Cooldown struct {
 	Split    bool
 }
 
-// MaxStep is the most units by which a pool is moved at once in each direction; 0 is without a limit. It is no limit to
+// MaxStep is the most units by which a pool is moved at once in each direction; 0 is without a limit. It does not limit
 // what a person or a schedule asks for, and the guardrails in force win over it.
 type MaxStep struct{ Up, Down int }
 
@@ -147,7 +148,7 @@ const (
 	Exact StrategyType = "exact"
 	// TargetTracking keeps a metric, counted per unit, at a target value, as Kubernetes' HorizontalPodAutoscaler does.
 	TargetTracking StrategyType = "targetTracking"
-	// PerUnit has one unit for so much of a total: of a queue's length, or of requests in a second.
+	// PerUnit has one unit for every so much of a total, such as a queue's length or the requests in a second.
 	PerUnit StrategyType = "perUnit"
 )
 
@@ -160,14 +161,15 @@ type Strategy struct {
 	Steps []StepAdjustment
 	// MinChange is the least number of units that a Percent change moves; 0 and 1 both mean 1.
 	MinChange int
-	// Target is the value at which TargetTracking keeps the metric, and how much of the total PerUnit has a unit for.
+	// Target is the value at which TargetTracking keeps the metric. For PerUnit it is the part of the total that has
+	// one unit.
 	Target float64
 	// Tolerance is how far the metric may be off before TargetTracking and PerUnit act.
 	Tolerance Tolerance
 }
 
-// Tolerance is how far a metric may be above and below its target, as a fraction of that, before the pool is scaled out
-// or in.
+// Tolerance is how far a metric may be above and below its target, as a fraction of the target, before the pool is
+// scaled out or in.
 type Tolerance struct{ Up, Down float64 }
 
 // allows says whether a metric that is so many times its target is near enough.
@@ -204,8 +206,8 @@ func (r Rules) Find(pool string) (Rule, error) {
 	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: Nearest(pool, names), Known: names}
 }
 
-// OneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and it is one
-// past max.
+// OneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and OneAway is
+// one past max.
 func OneAway(rule Rule, count *int) int {
 	at := rule.Min
 	if count != nil {
@@ -220,8 +222,8 @@ func OneAway(rule Rule, count *int) int {
 // IsPattern says whether a target has wildcards, as `pulumi up --target` decides it: by an asterisk.
 func IsPattern(target string) bool { return strings.Contains(target, "*") }
 
-// MatchTargets reports whether a URN is one that the targets stand for, by the rules of `pulumi up --target`: `*`
-// stands for anything without a colon, `**` for anything on one line.
+// MatchTargets returns a function that says whether the targets stand for a URN, by the rules of `pulumi up --target`:
+// `*` stands for anything without a colon, `**` for anything on one line.
 func MatchTargets(targets ...string) func(urn string) bool {
 	patterns := make([]*regexp.Regexp, len(targets))
 	for i, target := range targets {

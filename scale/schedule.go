@@ -17,8 +17,8 @@ type Window struct {
 	// They are never both set.
 	Days  []time.Weekday
 	Dates []Date
-	// From and To are local times in the zone. A local time that a change of the clock leaves out is the first instant after
-	// the gap. Of one that comes twice, From is the first and To the second.
+	// From and To are local times in the zone. If a change of the clock leaves a local time out, the first instant
+	// after the gap counts. If a local time comes twice, From is the first of the two and To the second.
 	From, To TimeOfDay
 	Zone     Zone
 	// Min and Max are the guardrails while the window holds.
@@ -28,8 +28,8 @@ type Window struct {
 // Zone is a time zone. The zero value is UTC.
 type Zone struct{ location *time.Location }
 
-// LoadZone finds a zone by its name in the IANA database. The machine's own, which is another one on each machine, is
-// none; ok is false for it and for a name that is not in the database.
+// LoadZone finds a zone by its name in the IANA database. ok is false for a name that is not in the database, and for
+// the machine's own zone, because that differs from machine to machine.
 func LoadZone(name string) (z Zone, ok bool) {
 	if name == "" || name == "Local" {
 		return z, false
@@ -50,7 +50,7 @@ func (z Zone) of() *time.Location {
 	return z.location
 }
 
-// Date is a day of the calendar, wherever that day is lived.
+// Date is a day of the calendar, in no zone.
 type Date struct {
 	Year  int
 	Month time.Month
@@ -68,7 +68,7 @@ func DateOf(t time.Time) Date {
 // plus is the day so many days later.
 func (d Date) plus(days int) Date { return DateOf(d.noon().AddDate(0, 0, days)) }
 
-// noon is a moment of the day that every calendar agrees on.
+// noon is a moment of the day in UTC, far from both its ends.
 func (d Date) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC) }
 
 // TimeOfDay is a local time, in minutes since midnight.
@@ -107,8 +107,8 @@ func (b Bounds) within() string {
 	return fmt.Sprintf(" of window %q", b.Window)
 }
 
-// span is when a window holds once: from its begin until its end, without that moment. It is empty if a change of the
-// clock leaves nothing of it.
+// span is one time in which a window holds: from begin until end, without the moment of the end. It is empty if a
+// change of the clock leaves nothing of it.
 type span struct{ begin, end time.Time }
 
 func (s span) holds(now time.Time) bool { return !now.Before(s.begin) && now.Before(s.end) }
@@ -147,7 +147,7 @@ func (w Window) holds(now time.Time) bool {
 }
 
 // instants are the first and the last moment at which clocks in a zone show a local time on a day. They differ if the
-// clocks are set back over it. If they are set forward over it, both are the moment at which that happens.
+// clocks are set back over that time. If the clocks are set forward over it, both are the moment of that change.
 func instants(day Date, at TimeOfDay, zone *time.Location) (first, last time.Time) {
 	local := time.Date(day.Year, day.Month, day.Day, 0, int(at), 0, 0, time.UTC)
 	// No zone is further from UTC than this, and none changes its clocks twice in so short a time.
@@ -166,7 +166,8 @@ func instants(day Date, at TimeOfDay, zone *time.Location) (first, last time.Tim
 	case lateIs:
 		return late, late
 	}
-	// With the offset of before, the local time is past the change: the zone in force there begins with it.
+	// With the offset before the change, the local time is past the change: the offset in force there begins with the
+	// change.
 	change, _ := local.Add(-before).In(zone).ZoneBounds()
 	return change.UTC(), change.UTC()
 }
@@ -182,8 +183,8 @@ func shows(t, local time.Time, zone *time.Location) bool {
 	return t.Add(offset(t, zone)).Equal(local)
 }
 
-// lookAhead is how many days are looked at for the next change of the bounds, besides the dates that a rule names: what
-// a week brings, every week does, and the clocks' changes move it by an hour.
+// lookAhead is how many days are searched for the next change of the bounds, besides the dates that a rule names. All
+// weeks bring the same, except that a change of the clocks moves it by an hour.
 const lookAhead = 15
 
 // NextBounds are the bounds that replace those in force at a moment, and when; ok is false if none ever do.
@@ -218,8 +219,8 @@ func (r Rule) BoundsOver(from, to time.Time) []BoundsSince {
 	return out
 }
 
-// edges are the moments at which windows begin or end, in their order: those of so many days from a moment on, and
-// those of the dates that are named.
+// edges are the moments at which windows begin or end, in order: those within so many days from a moment on, and those
+// of the dates that windows name.
 func (r Rule) edges(now time.Time, days int) []time.Time {
 	var out []time.Time
 	for _, w := range r.Schedules {
@@ -231,7 +232,8 @@ func (r Rule) edges(now time.Time, days int) []time.Time {
 	return out
 }
 
-// spans are when a window holds, if it is not over at a moment: in so many days or, if it has dates, on all of them.
+// spans are the times in which a window holds, without those that are over at a moment: of all its dates or, if it has
+// none, of so many days.
 func (w Window) spans(now time.Time, days int) []span {
 	begin := w.Dates
 	if len(begin) == 0 {
@@ -281,8 +283,8 @@ func (r Rule) UselessWindows(now time.Time) []Useless {
 	return out
 }
 
-// hiding are the names of the windows that hold throughout all of the spans; none if there is a moment at which none of
-// them does.
+// hiding are the names of the windows that, together, hold throughout all of the spans; none if there is a moment at
+// which none of them holds.
 func hiding(windows []Window, spans []span) []string {
 	var by []string
 	for _, s := range spans {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// sizeBefore is the size that a pool had in the state before a move, as the steps of its update or its preview show it.
-// It is the old value of what becomes the new count in the pool's own targets. It is not known if nothing becomes the
-// new count, or if the targets do not agree. If one of them has the count that was counted from, it is that.
+// sizeBefore is the size that a pool had in the state before a move, as the steps of the move's update or preview show
+// it. It is the old value of each property of the pool's targets whose new value is the new count. If one of these old
+// values is the move's From, From is the size. Otherwise the size is known only if they all agree.
 func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) {
 	targeted := MatchTargets(rule.Targets...)
 	var sizes []int
@@ -33,8 +33,8 @@ func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) 
 	return sizes[0], true
 }
 
-// oldCounts are the old values of what becomes the count, in two values of a property and at the same places inside
-// them.
+// oldCounts compares the old and the new value of a property, place by place, and returns the old numbers at the places
+// where the new number is count.
 func oldCounts(old, now any, count int) (out []int) {
 	switch now := now.(type) {
 	case map[string]any:
@@ -88,7 +88,7 @@ func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
 	return &size
 }
 
-// FindSizes notes what a preview shows of the sizes that the state has.
+// FindSizes notes in Found the sizes of the state that a preview shows.
 func (p *Plan) FindSizes(snap *Snapshot, preview *Result) {
 	for _, m := range p.Moves {
 		if size := foundSize(snap, m, preview.Steps); size != nil {
@@ -100,8 +100,8 @@ func (p *Plan) FindSizes(snap *Snapshot, preview *Result) {
 	}
 }
 
-// OtherSize says in words that something other than an update has changed the size of a pool that the state has, or
-// had.
+// OtherSize says in words that something other than an update has changed the size that the state has, or had, of a
+// pool.
 func OtherSize(m Move, found int) string {
 	if found == *m.From {
 		return fmt.Sprintf("%s: something else than an update has given it its size of %d", m.Pool, found)
@@ -136,8 +136,8 @@ func (s *Snapshot) keepers(rule Rule) []string {
 }
 
 // leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as
-// before. Both are zero if that cannot be said: the engine carries out the move whole, the count is a property of the
-// targets, or the number is no multiple of the count before.
+// before. Both are zero if there is nothing to compare: the engine cannot keep a resource, the count is a property of
+// the targets, the number before is no multiple of the count before, or one resource is left for each unit.
 func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want int) {
 	if !s.MayKeep(rule, m) {
 		return 0, 0

@@ -37,7 +37,7 @@ func (s *Snapshot) Pool(rule Rule) (Pool, error) {
 		pool.Count = &size
 	}
 	if slices.Contains(s.Unsettled, rule.Pool) {
-		pool.Count = nil // it is in between; what it was before counts
+		pool.Count = nil // the pool may be between two counts; the configured one counts
 	}
 	if text := s.Configured(rule.Pool); text != nil {
 		n, err := strconv.Atoi(*text)
@@ -96,7 +96,7 @@ func (s Scaling) Why() string {
 
 // Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one
 // before it. The update that first gave the pool a count is one of them only if it is PulumiScale's and tells what it
-// counted from. Somebody's own says only what they began with.
+// counted from. Somebody's own first update tells no count before.
 func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
@@ -156,7 +156,8 @@ func countOf(text *string) *int {
 	return &n
 }
 
-// AgreesWithHistory says whether the newest successful update had the right value for every rule's key.
+// AgreesWithHistory says whether the newest successful update had the configured value for every rule's key. An update
+// that was overtaken may have had others.
 func (s *Snapshot) AgreesWithHistory() bool {
 	for _, u := range s.Updates {
 		if !u.Succeeded || u.Kind != UpdateUpdate {
@@ -172,8 +173,9 @@ func (s *Snapshot) AgreesWithHistory() bool {
 	return true
 }
 
-// PastScalings are the scalings that a snapshot tells of, as History lists them; enough is false if older ones belong
-// to them.
+// PastScalings are the scalings that a snapshot tells of, newest first: those of one pool, or of all if pool is empty;
+// at most limit, or all if limit is 0. enough is false if older scalings, which the snapshot does not know, belong to
+// these.
 func (s *Snapshot) PastScalings(pool string, limit int) (scalings []Scaling, enough bool, err error) {
 	names := s.Rules.Names()
 	if pool != "" {
@@ -214,8 +216,8 @@ func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
 }
 
-// KnownSince is since when the count of a pool is known without a gap: the end of the oldest of the updates, newest
-// first, before which none tells it. It is zero if none does.
+// KnownSince is since when the count of a pool is known without a gap: the end of the oldest update that tells the
+// count, as all newer ones do. The updates are newest first. It is zero if the newest one does not tell the count.
 func KnownSince(updates []Update, pool string) (since time.Time) {
 	for _, u := range updates {
 		if u.Kind != UpdateUpdate || !u.Succeeded || !u.means(pool) {
@@ -229,7 +231,7 @@ func KnownSince(updates []Update, pool string) (since time.Time) {
 	return since
 }
 
-// ReachBack says whether updates, newest first, tell what was so at a moment.
+// ReachBack says whether the updates go back to a moment: whether a successful one ended at that moment or before.
 func ReachBack(updates []Update, to time.Time) bool {
 	return slices.ContainsFunc(updates, func(u Update) bool { return u.Kind == UpdateUpdate && u.Succeeded && !u.End.After(to) })
 }

@@ -18,8 +18,8 @@ type Stack interface {
 	Name() string
 	// ConfigFile is the path of the stack's configuration file, for messages.
 	ConfigFile() string
-	// Lock keeps other PulumiScale processes on this machine from changing the stack from this directory. It waits for
-	// one that does, and says so, until ctx ends.
+	// Lock keeps other PulumiScale processes on this machine from changing the stack from this directory. If one of
+	// them holds it, Lock waits until ctx ends, and says so.
 	Lock(ctx context.Context, observe Observe) (unlock func(), err error)
 	// TryLock is Lock without the wait: ok is false if somebody else holds it.
 	TryLock() (unlock func(), ok bool, err error)
@@ -40,28 +40,28 @@ type Stack interface {
 	// Update does the change, in one update. It returns early for an ended ctx only before the update has begun.
 	// [Snapshot.Unsettled] names the pools until it is known that they are as they should be.
 	Update(ctx context.Context, change Change, observe Observe) (*Result, error)
-	// Conclude takes in what was found of the pools of an update of ours that has succeeded. Only those that are proved
+	// Conclude notes what was found of the pools of an update of ours that has succeeded. Only those that are proved
 	// are no longer in doubt; [Snapshot.Unverified] names the others.
 	Conclude(id string, results []MoveResult)
 	// Write puts the settings into the stack's configuration file, atomically, and leaves all else there as it is.
 	Write(settings []Setting) error
 }
 
-// HeadStart is what a [Stack] may do to save time, and for nothing else. Without it every reading is whole, and an engine
-// is started once it is known what it is to do; everything else is the same.
+// HeadStart is what a [Stack] may do to save time, and for nothing else. Without it every reading reads everything, and
+// an engine is started only once its change is known; everything else is the same.
 type HeadStart interface {
-	// ReadSince reads the stack afresh, except for the history. It takes that as it was at an earlier reading, if
-	// nothing shows that an update has ended since. That is good enough for an update, which finds out whether there
-	// was one ([Result.Overtaken]). It is not good enough to say that there is nothing to do.
+	// ReadSince reads the stack afresh, except for the history. It takes the history from an earlier reading, if
+	// nothing shows that an update has ended since. That is good enough for an update, which finds out whether another
+	// one has ended ([Result.Overtaken]). It is not good enough to say that there is nothing to do.
 	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
-	// Expected is what a reading is likely to find, going by the last reading and the last update of ours; nil if
-	// nothing is expected. It is certain if the backend shows that nothing has been written since. It starts no
-	// process, and returns at once.
+	// Expected is the snapshot that a reading is likely to give, judging by the last reading and the last update of
+	// ours; nil if that cannot be said. certain says that the backend shows that nothing has been written since.
+	// Expected starts no process, and returns at once.
 	Expected() (snap *Snapshot, certain bool)
-	// Prepare starts the engine for a change that is likely to be updated next, so that nobody has to wait for it then.
-	// It does nothing to the stack before Update is called for the very same change. If that does not happen, end ends
-	// the engine; it may be called more than once. There is one such engine at a time. A change without an ID, or one
-	// that cannot be prepared, is passed over.
+	// Prepare starts the engine for a change that is likely to be the next update, so that nobody has to wait for the
+	// engine then. It does nothing to the stack before Update is called for the very same change. If Update is not
+	// called, end ends the engine; end may be called more than once. There is one such engine at a time. For a change
+	// without an ID, or one that cannot be prepared, Prepare does nothing.
 	Prepare(change Change) (end func())
 }
 
@@ -79,13 +79,12 @@ type Snapshot struct {
 	// Config is the configuration of the last successful update, without secrets: JSON by full key. It is nil if the
 	// backend does not tell.
 	Config map[string]string
-	// Sizes are the sizes that the state has of pools for which a proof has shown that they are not the configured
-	// counts.
+	// Sizes are the sizes that the state has, by pool, where a proof has shown that they are not the configured counts.
 	Sizes map[string]int
-	// DependsOn holds, by the URN of a resource, the URNs of those that it cannot be without: its dependencies and its
-	// parent.
+	// DependsOn holds, by the URN of a resource, the URNs of the resources without which it cannot be: its
+	// dependencies, its parent and the resource that it is deleted with.
 	DependsOn map[string][]string
-	// Dependencies are the dependencies alone, and the providers, by the URN of the resource.
+	// Dependencies holds, by the URN of a resource, the URNs of its dependencies and its provider alone.
 	Dependencies map[string][]string
 	// Protected are the URNs of resources that the engine refuses to delete.
 	Protected []string
@@ -106,21 +105,23 @@ type Snapshot struct {
 	// state, by the clock of its machine. Both are zero if they are not known.
 	Stamp   Stamp
 	Written time.Time
-	// Output is the JSON of the stack output of the rules; nil if there is none, or if it is not told as it is.
+	// Output is the JSON of the stack output of the rules; nil if there is none, or if it holds something that is not
+	// told, such as a secret.
 	Output []byte
 	// Unsettled are the pools, by name, that an update of ours began to scale before it failed or was cut off, so that
-	// their resources may be anything in between. The next update of such a pool, which refreshes it first, settles it.
+	// they may be left between two counts. The next update of such a pool, which refreshes it first, settles it.
 	Unsettled []string
-	// Holds are the holds that were kept when something was decided on the snapshot, or told of it. They are not read
-	// with the stack.
+	// Holds are the holds at the moment at which something is decided on the snapshot, or told of it. They are not read
+	// with the stack: see [Snapshot.HeldBy].
 	Holds Holds
-	// Metrics are what was known of the metrics of pools at that moment, by pool. They are not read with the stack either.
+	// Metrics are what is known of the metrics of pools at that moment, by pool. They are not read with the stack
+	// either: see [Snapshot.WithMetrics].
 	Metrics map[string]PoolMetrics
 	// Unverified are, by name, the pools whose last update of ours succeeded and is not proved to have had its effect,
 	// as far as this machine knows.
 	Unverified map[string]Doubt
-	// Busy are engines of ours, by their processes, that worked on the stack when the reading began: what they do may
-	// not have been read. Whoever holds Lock finds there only those whose PulumiScale has died.
+	// Busy are the processes of engines of ours that worked on the stack when the reading began: what they do may not
+	// have been read. Whoever holds Lock finds in Busy only engines whose PulumiScale has died.
 	Busy []LockHolder
 }
 
@@ -148,8 +149,8 @@ type Update struct {
 	ID string
 	// Pools are those that an update of PulumiScale's was to scale; nil for others.
 	Pools []string
-	// Overtaken says of an update of PulumiScale's that another one came in between its decision and its beginning.
-	// Only its values for Pools are meant; the others were out of date.
+	// Overtaken says of an update of PulumiScale's that another one came between its decision and its beginning. Only
+	// its values for Pools are meant; the others were out of date.
 	Overtaken bool
 	// BroughtAlong says of an update of PulumiScale's that a rule allowed it to bring along what was pending.
 	BroughtAlong bool
@@ -186,7 +187,7 @@ type Change struct {
 	// Targets are URNs, or patterns of them. There is at least one.
 	Targets                   []string
 	TargetDependents, Refresh bool
-	// Unsettled are those of the pools that were in doubt when the change was decided.
+	// Unsettled are those of the pools that were unsettled when the change was decided.
 	Unsettled []string
 	// Message is the update's message.
 	Message string
@@ -197,8 +198,8 @@ type Change struct {
 	// Config is the [Snapshot.Config] of that snapshot: an update runs with what was deployed, whatever the file says
 	// meanwhile.
 	Config map[string]string
-	// Basis is the [Proof.Basis] of the proof behind the change: an update is not begun on another one. It is empty if
-	// there is no proof.
+	// Basis is the [Proof.Basis] of the proof behind the change: the update is not begun if the basis has changed
+	// since. It is empty if there is no proof.
 	Basis string
 	// BringsAlong says that a rule allows the change to bring along what is pending.
 	BringsAlong bool
@@ -216,19 +217,19 @@ type Result struct {
 	Steps []ResourceStep
 	// Seen are the URNs of all resources that the engine worked through, changed or not.
 	Seen []string
-	// Output is the JSON of the stack output of the rules afterwards; nil if there is none. Rules are the rules in it, and
-	// RulesErr says why there are none.
+	// Output is the JSON of the stack output of the rules afterwards; nil if there is none. Rules are the rules in it,
+	// and RulesErr says why there are none.
 	Output   []byte
 	Rules    Rules
 	RulesErr error
-	// ChangedOutputs are the names of the stack's outputs that are others afterwards. The current counts in the rules
-	// do not count.
+	// ChangedOutputs are the names of the stack's outputs that differ afterwards. The current counts in the rules do
+	// not count.
 	ChangedOutputs []string
 	// ChangedOptions are options of resources, such as `protect`, that a preview would change although there is no step
 	// for it.
 	ChangedOptions []PendingChange
-	// Dependencies are, by the URNs of the resources that the program registers, those that it has them depend on,
-	// their providers among them; nil for an update.
+	// Dependencies holds, by the URN of each resource that the program registers, the URNs of its dependencies and of
+	// its provider, as the program has them; nil for an update.
 	Dependencies map[string][]string
 	// Duration is how long the engine ran.
 	Duration time.Duration

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Standing is a pool as it stands.
+// Standing tells how a pool stands at a moment.
 type Standing struct {
 	Rule Rule
 	// Count is the present count; nil if it is not known.
@@ -16,33 +16,33 @@ type Standing struct {
 	// already.
 	UpUntil, DownUntil time.Time
 	// Last is the last successful scaling; nil if none is known. Then LastAmong is the number of newest updates that
-	// were looked at. It is 0 if those were all: there was none.
+	// were looked at. It is 0 if these were all updates, so that there was no scaling.
 	Last      *Scaling
 	LastAmong int
 	// Drift is the difference to the configuration file, nil if there is none, and Restored says that it has just been
 	// put right.
 	Drift    *Drift
 	Restored bool
-	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that its resources may
-	// be anything in between: see [Snapshot.Unsettled]. Count is then what it was before.
+	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that the pool may be
+	// left between two counts: see [Snapshot.Unsettled]. Count is then the count before that update.
 	Unsettled bool
-	// Pending are the changes that would come along with a scaling, as far as it is proved; a rule that allows them has
-	// none.
+	// Pending are the changes that would come along with a scaling, as far as a proof tells; nil if the rule allows
+	// them.
 	Pending []PendingChange
 	// Hold keeps the pool as it is; nil if nobody holds it.
 	Hold *Hold
 	// Unverified says why the configured count is not proved to have come about; nil if that is not in doubt.
 	Unverified *Doubt
-	// Metrics are what is known of the rule's metrics, in the rule's order, and MetricsWant is what would become of their
-	// wish now; both are nil if the rule has none, or if nobody looks at them here.
+	// Metrics are what is known of the rule's metrics, in the rule's order, and MetricsWant is the decision on what
+	// they want now. Both are nil if the rule has none, or if nobody looks at them here.
 	Metrics     []MetricStanding
 	MetricsWant *Decision
 	// Err says why the pool cannot be scaled, a [*ValueError]; nil if it can.
 	Err error
 }
 
-// Standing tells how the pool of one of the rules stands. It does not tell of drift in the configuration file: see
-// [scaler.Drifts].
+// Standing tells how the pool of one of the rules stands, except for drift in the configuration file: see
+// [Snapshot.Drifts].
 func (s *Snapshot) Standing(rule Rule, now time.Time) Standing {
 	pool, err := s.Pool(rule)
 	standing := Standing{Rule: rule, Count: pool.Count, Configured: pool.Configured, Err: err}
@@ -70,8 +70,8 @@ func (s *Snapshot) Standing(rule Rule, now time.Time) Standing {
 	return standing
 }
 
-// Standings tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see [Snapshot.Drifts].
-// A proof, which may be nil, says what is pending.
+// Standings tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see
+// [Snapshot.Drifts]. A proof, which may be nil, says what is pending.
 func (s *Snapshot) Standings(now time.Time, proof *Proof) []Standing {
 	drifts := s.Drifts()
 	out := make([]Standing, 0, len(s.Rules))

@@ -68,7 +68,7 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 		case trigger.OnClear == nil:
 			return wish{}, &stopped{Cleared, "the alert has cleared"}
 		}
-		// What is asked of the alert is asked of its firing. Only onClear speaks for its end, by default in the other
+		// What the alert asks for is meant for its firing. For its end only onClear counts, by default in the other
 		// direction.
 		trigger, asked = *trigger.OnClear, Trigger{}
 		named, direction = firstDirection(trigger.ownDirection(), -named), firstDirection(trigger.ownDirection(), -direction)
@@ -173,8 +173,8 @@ func (r Rule) FollowsValue(alert string) bool {
 	return ok && (strategy.FollowsValue() || strategy.Type == Step && len(strategy.Steps) > 0)
 }
 
-// StrategyFor is the strategy by which an alert or a metric scales the pool; ok is false if its trigger says the count or
-// the delta.
+// StrategyFor is the strategy by which an alert or a metric scales the pool; ok is false if its trigger says the count
+// or the delta.
 func (r Rule) StrategyFor(alert string) (s Strategy, ok bool) {
 	trigger := r.trigger(alert)
 	if trigger.Strategy != nil {
@@ -184,7 +184,8 @@ func (r Rule) StrategyFor(alert string) (s Strategy, ok bool) {
 }
 
 // wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: the units that bring each one's share of the metric
-// to the target, and no change inside the tolerance. TargetTracking has the share, and PerUnit the total.
+// to the target, and no change inside the tolerance. The metric's value is that share with TargetTracking, and the
+// total with PerUnit.
 func (s Strategy) wantTarget(count int, signal Signal) (int, *stopped) {
 	if !finite(signal.Value) || *signal.Value < 0 {
 		return 0, refuse("the strategy %s needs the metric's value, 0 or more, and the signal does not carry one", s.Type)

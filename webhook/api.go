@@ -165,7 +165,8 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readAgain reads the tokens and the rules. It takes its turn with what requests cause while it reads the tokens.
+// readAgain reads the tokens and the rules. It reads the tokens in its turn among the work that requests cause: see
+// [queue.Queue.Occupy].
 func (s *Server) readAgain(ctx context.Context) error {
 	if s.Reloaded != nil {
 		leave, err := s.Queue.Occupy(ctx)

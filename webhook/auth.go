@@ -15,9 +15,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// minToken is the least length of a token, in characters. maxToken is the greatest, in bytes. As the password of Basic
-// credentials a token gets longer by a third; one of maxToken bytes still fits into what servers and proxies take for a
-// header, mostly 8 KiB.
+// minToken is the least length of a token, in characters. maxToken is the greatest, in bytes. A token gets longer by a
+// third as the password of Basic credentials. Even then a token of maxToken bytes fits into a header as servers and
+// proxies take it, mostly up to 8 KiB.
 const (
 	minToken = 16
 	maxToken = 4096
@@ -27,7 +27,7 @@ const (
 const (
 	TokenKey         = "pulumiscale:token"
 	PreviousTokenKey = "pulumiscale:previousToken"
-	// PathTokenKey is that of the token which is taken in paths, if any is.
+	// PathTokenKey is the key of the token that is taken in paths, if any is.
 	PathTokenKey = "pulumiscale:pathToken"
 )
 
@@ -36,13 +36,13 @@ const (
 type Tokens struct {
 	// Also are other tokens that are taken as well, such as that of a whole fleet; nil if there are none.
 	Also *Tokens
-	// Read sets the tokens. It is called when a request bears what is none of those in Also, and not before. If it is
-	// nil, the tokens are set by whoever made them.
+	// Read sets the tokens. It is not called before a request bears a token that is none of those in Also. If Read is
+	// nil, whoever made the Tokens sets them.
 	Read func(context.Context) error
 
 	reading readOnce
-	// digests is written by Set and read by Any and Check. Only digests are kept, because they all have the same
-	// length, whatever the lengths of the tokens are.
+	// digests is written by Set and read by Any and Check. Only digests are kept: all of them have the same length, so
+	// that comparing them tells nothing of a token's length.
 	digests atomic.Pointer[[]tokenDigest]
 	// path is the digest of the token in paths; it is nil if none is taken. SetPath writes it, and CheckPath reads it.
 	path atomic.Pointer[tokenDigest]
@@ -51,8 +51,8 @@ type Tokens struct {
 type tokenDigest [sha256.Size]byte
 
 // Set replaces both tokens at once; previous may be empty. The error is a [*scale.UsageError], which never holds a
-// token. On an error the tokens that were set before stay in force, unless current is empty: then no token is good any
-// more, and a previous one neither, because whoever takes the token away wants it to be of no use.
+// token. On an error the tokens that were set before stay in force. But if current is empty, no token is good any more,
+// not even previous: whoever takes the token away wants it to be of no use.
 func (t *Tokens) Set(current, previous string) error {
 	if current == "" {
 		t.digests.Store(nil)
@@ -71,8 +71,8 @@ func (t *Tokens) Set(current, previous string) error {
 	return nil
 }
 
-// SetPath sets the token that is taken in paths; an empty one has none taken. The error is a [*scale.UsageError]. On an
-// error no token is taken in paths any more.
+// SetPath sets the token that is taken in paths; if it is empty, none is taken. The error is a [*scale.UsageError]. On
+// an error no token is taken in paths any more.
 func (t *Tokens) SetPath(token string) error {
 	t.path.Store(nil)
 	if token == "" {
@@ -107,14 +107,14 @@ func (t *Tokens) Any() bool {
 	return t.digests.Load() != nil || t.Also != nil && t.Also.Any()
 }
 
-// WereRead says whether the tokens have been read, if that is left until they are needed.
+// WereRead says whether the tokens have been read, and have not been forgotten since. It is always true if Read is nil.
 func (t *Tokens) WereRead() bool { return t.Read == nil || t.reading.isDone() }
 
-// Forget has the tokens read again when they are next needed, if they are read then. Until that succeeds, those in force
-// stay in force.
+// Forget has Read called again when the tokens are next needed. Until a call of Read succeeds, the tokens in force stay
+// in force.
 func (t *Tokens) Forget() { t.reading.wanted.Add(1) }
 
-// ensureRead reads the tokens if that was left until now. The error is a [*scale.UnavailableError], or that of ctx.
+// ensureRead reads the tokens, unless they were read already. The error is a [*scale.UnavailableError], or that of ctx.
 func (t *Tokens) ensureRead(ctx context.Context) error {
 	if t.WereRead() {
 		return nil
@@ -128,19 +128,20 @@ func (t *Tokens) ensureRead(ctx context.Context) error {
 	return nil
 }
 
-// readOnce has something read until that has succeeded once. All who ask meanwhile share a try; after one that failed,
-// nothing is tried for a while.
+// readOnce reads something until a try has succeeded. All who ask at the same time share a try. After a try that
+// failed, no other is made for readTokensAgain.
 type readOnce struct {
-	// wanted counts how often that was asked for anew, and read is what it was when the reading began that succeeded
-	// last. The zero value has not been read.
+	// wanted counts how often another reading was asked for. When a reading succeeds, read becomes what wanted was when
+	// the reading began, plus 1. So the zero value has not been read.
 	wanted, read atomic.Int64
 	tries        shared
-	// failed is when the last try failed, and err is its error. The tries alone write and read them.
+	// failed is when the last try failed, and err is its error. Only tries write and read them, one at a time.
 	failed time.Time
 	err    error
 }
 
-// How long a try may take, and how long none is made after one that failed: strangers can ask.
+// readTokensTimeout is how long a try may take. readTokensAgain is how long no other try is made after one that failed,
+// because strangers can cause tries.
 const (
 	readTokensTimeout = time.Minute
 	readTokensAgain   = 5 * time.Second
@@ -166,7 +167,7 @@ func (r *readOnce) do(ctx context.Context, read func(context.Context) error) err
 	})
 }
 
-// isDone says whether what was read is what is wanted.
+// isDone says whether a reading has succeeded since the last one was asked for.
 func (r *readOnce) isDone() bool { return r.read.Load() == r.wanted.Load()+1 }
 
 // checkToken refuses a token that is too short, and one that no header can carry.

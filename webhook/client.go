@@ -31,13 +31,13 @@ type NoAnswerError struct {
 	// Lasting says that asking again will not help, such as when the address is not that of a server. Token says that
 	// the server is there and does not take the token.
 	Lasting, Token bool
-	// Status is what the server answered; 0 if it did not.
+	// Status is the HTTP status of the server's answer if it is not 200; else 0.
 	Status int
 }
 
 func (e *NoAnswerError) Error() string { return e.Reason }
 
-// An answer is waited for as long as clientTimeout, and read as far as largestStatus, in bytes.
+// clientTimeout is how long an answer is waited for. largestStatus is how much of it is read, in bytes.
 const (
 	clientTimeout = 15 * time.Second
 	largestStatus = 16 << 20
@@ -66,8 +66,8 @@ func (c *Client) Fleet(ctx context.Context) (*board.Fleet, error) {
 	return ask(ctx, c, http.MethodGet, "stacks", board.DecodeFleet)
 }
 
-// Forget has the locks removed that a machine has left behind which is gone for good. The error is a [*NoAnswerError], or
-// that of ctx.
+// Forget has the locks removed that a machine has left behind. The machine must be gone for good. The error is a
+// [*NoAnswerError], or that of ctx.
 func (c *Client) Forget(ctx context.Context, host string) (*Forgotten, error) {
 	return ask(ctx, c, http.MethodPost, "cluster/forget/"+url.PathEscape(host), func(r io.Reader) (*Forgotten, error) {
 		out := &Forgotten{}
@@ -106,7 +106,7 @@ func ask[T any](ctx context.Context, c *Client, method, path string, decode func
 	return doc, nil
 }
 
-// unanswered says what kept an answer from coming. It leaves out the address, which everybody knows.
+// unanswered is the error if no answer came. It leaves out the address, which the user of the client knows.
 func unanswered(err error) error {
 	out := &NoAnswerError{Reason: err.Error()}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -125,7 +125,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// turnedDown is the error for an answer that tells nothing.
+// turnedDown is the error for an answer whose status is not 200.
 func turnedDown(r *http.Response) error {
 	out := &NoAnswerError{Status: r.StatusCode, Reason: fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
 	switch code := r.StatusCode; {

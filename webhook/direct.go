@@ -46,8 +46,9 @@ func (s *Server) submitDirect(w http.ResponseWriter, r *http.Request, delivery d
 	return nil
 }
 
-// notAccepted answers a direct request that came to no operation. Nothing to do is fine; being held off and being
-// undecidable are conflicts.
+// notAccepted answers a direct request that has not become an operation. The status is 404 if there is no such pool. It
+// is 409 in a cooldown, under a hold, with pending changes, or if something that the decision needs is not known.
+// Otherwise, as if there is nothing to do, it is 200.
 func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error {
 	r := resultOf(sub)
 	wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)

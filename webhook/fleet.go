@@ -20,13 +20,14 @@ const stacksPrefix = "/stacks/"
 // openPatience is how long a request waits for its stack to be opened.
 const openPatience = 8 * time.Second
 
-// Fleet answers the HTTP requests for many stacks: each stack's own under /stacks/NAME, and those that are about all. All
-// fields but Directories are required.
+// Fleet answers the HTTP requests for many stacks: requests for one stack, under /stacks/NAME, and requests about all
+// stacks. All fields but Directories are required.
 type Fleet struct {
-	// Tokens are those of the fleet. Who bears one may ask about all stacks. Each stack's own is for that stack alone.
+	// Tokens are the fleet's tokens. Whoever bears one may ask about all stacks. A stack's own token is for that stack
+	// alone.
 	Tokens *Tokens
-	// Find finds a stack's server by the stack's name, and opens it if need be. The error is one of [IsUnknown], or says
-	// why there is none now.
+	// Find finds a stack's server by the stack's name, and opens the stack if need be. The error is one that IsUnknown
+	// recognizes, or it says why there is no server for the stack now.
 	Find func(ctx context.Context, name string) (*FleetServer, error)
 	// IsUnknown says whether an error of Find means that the fleet has no such stack.
 	IsUnknown func(error) bool
@@ -39,7 +40,7 @@ type Fleet struct {
 	Metrics *FleetMetrics
 	Log     *slog.Logger
 	Now     func() time.Time
-	// Directories are directories of this machine that no answer tells.
+	// Directories are directories of this machine that are taken out of all answers.
 	Directories []string
 
 	// own serves what is about all stacks.
@@ -53,13 +54,14 @@ type FleetServer struct {
 	handler http.Handler
 }
 
-// NewFleetServer makes the server of a stack one of a fleet's, in which it has that name.
+// NewFleetServer makes the server of a stack one of a fleet. The name is that of the stack in the fleet.
 func NewFleetServer(s *Server, name string) *FleetServer {
 	s.Prefix = stacksPrefix + name
 	return &FleetServer{Server: s, handler: s.Handler()}
 }
 
-// FleetMember is a stack of a fleet. Server is nil if it is not open, and Err then says why if that failed.
+// FleetMember is a stack of a fleet. Server is nil if the stack is not open. If opening it failed, Err says why, and
+// RetryAt is when it is tried again.
 type FleetMember struct {
 	Name    string
 	Server  *FleetServer
@@ -128,17 +130,17 @@ func cutStack(path string) (name, rest string, ok bool) {
 	return after, "", true
 }
 
-// toFolder redirects to the same address with a slash at its end. It does so for every name, whoever asks, and so tells
-// nobody which there are.
+// toFolder redirects to the same address with a slash at its end. It does so for every name, whoever asks, so that
+// nobody learns from it which stacks there are.
 func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Location", "./"+r.URL.EscapedPath()[strings.LastIndexByte(r.URL.EscapedPath(), '/')+1:]+"/")
 	w.WriteHeader(http.StatusPermanentRedirect)
 	return nil
 }
 
-// refuse answers a request for a stack that is not to be had. Only who bears a token of the fleet learns that there is
-// none of that name. Others may bear the token of a stack that cannot be opened now, and so are asked to try again:
-// many senders take a 401 for the end of it.
+// refuse answers a request for a stack that is unknown or cannot be opened. Only a request with a token of the fleet
+// learns that a stack is unknown. If a stack cannot be opened, the request may bear that stack's own token, which is
+// not known now. So it is asked to try again: many senders never try again after a 401.
 func (f *Fleet) refuse(r *http.Request, name string, err error) http.Handler {
 	unknown := f.IsUnknown(err)
 	_, bears := bearer(r)
@@ -204,7 +206,7 @@ func (f *Fleet) metrics(_ *Server, w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-// reload reads the list again. If it cannot be used, the one in force stays in force.
+// reload reads the list of stacks again. If the new list cannot be used, the old one stays in force.
 func (f *Fleet) reload(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	change, err := f.Reload(r.Context())
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// FleetMetrics are the metrics of a fleet: its own, and those of each stack, which have its name as a label.
+// FleetMetrics are the metrics of a fleet: its own, and those of each stack, with the stack's name as a label.
 type FleetMetrics struct {
 	registry                         *prometheus.Registry
 	stacks                           *prometheus.GaugeVec

@@ -8,31 +8,32 @@ import (
 	"time"
 )
 
-// What strangers can bring about is logged only so often: the first few of each kind in a minute, and then how many
-// more there were.
+// Of the events that strangers can cause, the log has only the first floodFirst of each kind in a floodMinute, and then
+// how many more there were.
 const (
 	floodMinute = time.Minute
 	floodFirst  = 5
 )
 
-// flood keeps strangers from filling the log. The zero value is ready. There is a fixed set of kinds: nobody outside
-// can make one up. Its methods, and the timers that they start, write and read kinds and what changes in it under mu.
+// flood keeps strangers from filling the log. The zero value is ready. The set of kinds is fixed: nobody outside can
+// make one up. mu guards kinds and all that changes in it; the timers that the methods start take mu too.
 type flood struct {
 	mu    sync.Mutex
 	kinds map[string]*kindOfFlood
 }
 
-// kindOfFlood counts what has come of one kind since began.
+// kindOfFlood counts the events of one kind since the time began.
 type kindOfFlood struct {
 	began  time.Time
 	logged int
-	// quiet is how many were not logged. tell says so at the end of the minute; it is nil while nothing was left out.
+	// quiet is how many events were not logged. The timer tell logs this number at the end of the minute; tell is nil
+	// while every event was logged.
 	quiet int
 	tell  *time.Timer
 }
 
-// admits says whether another one of a kind is to be logged. If it is not, the end of the minute logs how many there
-// were.
+// admits says whether another event of a kind is to be logged. If not, the number of such events is logged at the end
+// of the minute.
 func (f *flood) admits(log *slog.Logger, kind string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,7 +57,7 @@ func (f *flood) admits(log *slog.Logger, kind string) bool {
 	return false
 }
 
-// tell logs how many were left out. The next one of the kind then begins a new minute.
+// tell logs how many events were not logged. The next event of the kind then begins a new minute.
 func (f *flood) tell(log *slog.Logger, kind string, k *kindOfFlood) {
 	f.mu.Lock()
 	quiet := k.quiet
@@ -69,7 +70,7 @@ func (f *flood) tell(log *slog.Logger, kind string, k *kindOfFlood) {
 	}
 }
 
-// flush logs at the server's end how many were left out.
+// flush is called when the server ends. It logs at once how many events were not logged.
 func (f *flood) flush(log *slog.Logger) {
 	f.mu.Lock()
 	var due []func()
@@ -84,7 +85,7 @@ func (f *flood) flush(log *slog.Logger) {
 	}
 }
 
-// The kinds of what strangers bring about, as the log has them.
+// The kinds of events that strangers can cause, as the log names them.
 const (
 	floodNoToken    = "requests without a token"
 	floodPicture    = "pictures on the status page"
@@ -95,13 +96,13 @@ const (
 	floodConnection = "broken connections"
 )
 
-// complaints is a [slog.Handler] that takes what an [http.Server] itself has to say.
+// complaints is a [slog.Handler] for the lines that an [http.Server] itself logs.
 type complaints struct {
 	slog.Handler
 	flood *flood
 }
 
-// complaintKinds tell the kinds of the lines that net/http writes by how the lines begin.
+// complaintKinds are the kinds of the lines that net/http logs, each with how such a line begins.
 func complaintKinds() []struct{ begins, kind string } {
 	return []struct{ begins, kind string }{
 		{"http: TLS handshake error", floodTLS},

@@ -12,7 +12,7 @@ type Forgotten struct {
 	Stacks []string `json:"stacks"`
 }
 
-// forget has the locks removed that a machine has left behind which is gone for good.
+// forget has the locks removed that a machine has left behind. The machine must be gone for good.
 func (s *Server) forget(r *http.Request) (any, error) {
 	host := r.PathValue("host")
 	if err := s.Queue.Forget(host); err != nil {
@@ -21,7 +21,7 @@ func (s *Server) forget(r *http.Request) (any, error) {
 	return Forgotten{Host: host, Stacks: []string{s.StackName}}, nil
 }
 
-// forget does so for all stacks that are open.
+// forget is [Server.forget] for all stacks that are open.
 func (f *Fleet) forget(_ *Server, r *http.Request) (any, error) {
 	out := Forgotten{Host: r.PathValue("host"), Stacks: []string{}}
 	var failed error

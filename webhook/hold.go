@@ -8,9 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// findHoldRoute is the route of a hold. A hold on the stack needs no rules. A pool that is not known is refused. If the
-// stack cannot be read, which may be why somebody holds it, a pool of the rules that were read last is known all the
-// same.
+// findHoldRoute is the route of a request for a hold. A hold on the stack needs no rules. A hold on a pool that is not
+// known is refused. If the stack cannot be read, which may be why somebody holds it, the pools of the rules that were
+// read last are known.
 func (s *Server) findHoldRoute(r *http.Request) (dialect.Route, error) {
 	if r.PathValue("pool") == "" {
 		return dialect.Route{Query: r.URL.RawQuery}, nil

@@ -17,16 +17,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// Metrics are the server's own, in Prometheus's conventions. Observe must be told what goes on. Several goroutines may
-// use the metrics.
+// Metrics are the server's own metrics, in Prometheus's conventions. They count the events that are passed to Observe.
+// Several goroutines may use them.
 type Metrics struct {
 	registry *prometheus.Registry
 	queue    *queue.Queue
-	// onlyKnown says that they tell of a stack only what is known of it, and have nothing read for that.
+	// onlyKnown says that the metrics tell nothing of the pools before the stack has been read. Otherwise a scrape
+	// would have the stack read.
 	onlyKnown bool
-	// listeners tells how it goes with those who are told; nil if there are none.
+	// listeners tells how it goes with each listener; nil if there are none.
 	listeners func() []board.Listener
-	// branch tells how it goes with the commits of counts; nil if there are none.
+	// branch tells how it goes with the write-back; nil if there is none.
 	branch func() scale.BranchStatus
 	// cluster tells of the stack's replicas; nil if there is one server.
 	cluster func() board.Cluster
@@ -68,18 +69,19 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// AddProcess adds what is to be told of the process, which one of its metrics has.
+// AddProcess adds the metrics of the process itself. They must be added only once in a process that serves several
+// stacks.
 func (m *Metrics) AddProcess() { addProcess(m.registry) }
 
 func addProcess(registry *prometheus.Registry) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 
-// TellOnlyKnown has the metrics tell of the pools only what is known, so that a scrape reads no stack. It must not be
-// called while anything is scraped.
+// TellOnlyKnown has the metrics tell nothing of the pools before the stack has been read, so that a scrape does not
+// have it read. It must not be called while anything is scraped.
 func (m *Metrics) TellOnlyKnown() { m.onlyKnown = true }
 
-// Gather gathers all of them.
+// Gather gathers all metrics.
 func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 	m.begin()
 	return m.registry.Gather()
@@ -99,14 +101,13 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// WatchBranch has the metrics tell of the commits of counts. It must not be called while anything is scraped.
+// WatchBranch has the metrics tell of the write-back. It must not be called while anything is scraped.
 func (m *Metrics) WatchBranch(branch func() scale.BranchStatus) { m.branch = branch }
 
 // WatchCluster has the metrics tell of the stack's replicas. It must not be called while anything is scraped.
 func (m *Metrics) WatchCluster(status func() board.Cluster) { m.cluster = status }
 
-// WatchListeners has the metrics tell of those who are told of what happens. It must not be called while anything is
-// scraped.
+// WatchListeners has the metrics tell of the listeners. It must not be called while anything is scraped.
 func (m *Metrics) WatchListeners(listeners func() []board.Listener) { m.listeners = listeners }
 
 // Watch gives the metrics the queue whose pools they tell of. It must not be called while anything is scraped.
@@ -117,8 +118,8 @@ func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// begin shows what alerts are about at 0 before it happens for the first time. Prometheus sees no increase in a series
-// that begins at 1.
+// begin creates the series that alerts are about, with the value 0, before anything is counted in them. Prometheus sees
+// no increase in a series that begins at 1.
 func (m *Metrics) begin() {
 	if m.queue == nil {
 		return
@@ -373,7 +374,7 @@ func (c *poolCollector) collectMetrics(s scale.Standing, gauge func(*prometheus.
 	}
 }
 
-// collectListeners tells how it goes with those who are told of what happens.
+// collectListeners tells how it goes with each listener.
 func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 	if c.metrics.listeners == nil {
 		return
@@ -385,7 +386,7 @@ func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectBranch tells how it goes with the commits of counts.
+// collectBranch tells how it goes with the write-back.
 func (c *poolCollector) collectBranch(out chan<- prometheus.Metric) {
 	if c.metrics.branch == nil {
 		return

@@ -13,8 +13,8 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplate is the page's template. All servers of a process share it: parsed, it is larger than all else that a
-// server has while nothing happens.
+// pageTemplate is the page's template. All servers of a process share it: a parsed template takes more memory than
+// everything else of an idle server.
 var pageTemplate = sync.OnceValue(func() *template.Template { //nolint:gochecknoglobals // it never changes
 	return template.Must(template.ParseFS(pageFiles, "page/page.html", "page/plot.html"))
 })
@@ -24,8 +24,8 @@ var pageTemplate = sync.OnceValue(func() *template.Template { //nolint:gocheckno
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// page answers with the status page, for people. The page shows what [Server.status] tells, and how the pools stood over a
-// time.
+// page answers with the status page, for people. The page shows what [Server.status] tells, and how the pools stood
+// over a time.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	doc, overview, err := s.statusNow()
 	if err != nil {
@@ -41,8 +41,8 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// pageMedia is the media type of a file that the page loads. It is empty for other files. It does not depend on what
-// this machine takes an extension for.
+// pageMedia is the media type of a file that the page loads. It is empty for other files. It does not depend on this
+// machine's own table of media types.
 func pageMedia(file string) string {
 	switch file {
 	case "style.css":
@@ -71,7 +71,7 @@ func (s *Server) pageFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// writePage answers with the page or a part of it, with all that a browser should be strict about.
+// writePage answers with the page or a part of it, with all headers that make browsers strict.
 func writePage(w http.ResponseWriter, media string, body []byte) {
 	for name, value := range map[string]string{
 		"Content-Type":                 media,

@@ -12,17 +12,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// over is what the page shows of the pools over a time.
+// over is the part of the page that shows how the pools stood over a time.
 type over struct {
 	Spans []spanLink
-	// Plots are the pictures of the pools, one below the other. Omitted counts the pools beyond them.
+	// Plots are the pictures of the pools, one below the other. Omitted counts the pools that have no picture.
 	Plots   []template.HTML
 	Omitted int
-	// Trouble says what could not be shown; empty if there is nothing of that kind.
+	// Trouble says that something could not be shown; empty if everything could.
 	Trouble string
 }
 
-// spanLink leads to the page with another span.
+// spanLink leads to the page with a span. Current says that the page shows this span already.
 type spanLink struct {
 	board.Span
 	Current bool

@@ -10,19 +10,20 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// plot is the picture of a pool over a time, as the template draws it: SVG whose width is that of the page. So along
-// the time a place is a share of the width, and upwards it is in pixels. Lines are in SVG elements of their own, which
+// plot is the picture of a pool over a time, as the template draws it: SVG that is as wide as the page. So a horizontal
+// place is a share of the width, and a vertical place is in pixels. Lines are in SVG elements of their own, which
 // stretch with the page.
 type plot struct {
 	board.Timeline
 	ID string
-	// Height is that of the picture, Ceiling is where its highest part begins, and Floor where its lowest one ends.
+	// Height is the height of the picture. Ceiling is where its highest part begins, and Floor is where its lowest part
+	// ends.
 	Height, Ceiling, Floor int
 	Counts                 countPanel
 	Metrics                []metricPanel
 }
 
-// The measures of a picture, in pixels; along the time the places of a line are shares of lineWidth.
+// The measures of a picture, in pixels. The horizontal places of a line are from 0 to lineWidth.
 const (
 	lineWidth    = 1000
 	topMargin    = 10
@@ -32,13 +33,14 @@ const (
 	captionLift  = 10
 	footSpace    = 24
 	footLift     = 6
-	// apart is how far two labels are apart at least, and axisParts into how many parts an axis is divided at most.
+	// apart is the least distance between two labels, and axisParts is into how many parts an axis is divided at most.
 	apart, axisParts = 13, 4
-	// longestCaption is how many characters of a metric's name stand above its line, so that it also fits on a phone.
+	// longestCaption is how many characters of a metric's name stand above its line: more would not fit on a phone.
 	longestCaption = 22
-	// columns are how many values of a metric may stand side by side.
+	// columns is into how many columns the line of a metric is divided: see [board.Series.Thinned].
 	columns = 240
-	// mostMarks is how many scalings are marked one by one. More would run into each other; failed ones always are.
+	// mostMarks is up to how many scalings are all marked. If there are more, only the failed ones are: the marks would
+	// run into each other.
 	mostMarks = 60
 )
 
@@ -48,9 +50,10 @@ type panel struct{ Y, Height, Width int }
 // countPanel is the upper part: the bounds, the count and the scalings.
 type countPanel struct {
 	panel
-	// Band is what lies within the bounds, Upper and Lower are their lines, and Line is the count.
+	// Band is the area within the bounds, Upper and Lower are the lines of the bounds, and Line is the line of the
+	// count.
 	Band, Upper, Lower, Line string
-	// Axis names counts, and Ends the bounds in force at the end.
+	// Axis names counts beside the axis, and Ends names the bounds in force at the end.
 	Axis, Ends []label
 	Marks      []mark
 }
@@ -119,7 +122,7 @@ func (p *pathData) to(command string, places ...float64) {
 	}
 }
 
-// step goes on at a height from one place to another.
+// step continues the path with a horizontal line at a height, from one place to another.
 func (p *pathData) step(from, to, height float64) {
 	if p.Len() == 0 {
 		p.to("M", from, height)
@@ -170,7 +173,7 @@ func drawCounts(t board.Timeline) countPanel {
 		}
 		m := mark{X: percent(t, *s.End), Y: topMargin + height(s.To), Failed: !s.Succeeded, Title: t.Move(s)}
 		if m.Failed {
-			m.Y = topMargin + height(s.From) // where it stayed
+			m.Y = topMargin + height(s.From) // where the count stayed
 		}
 		if s.Why != "" {
 			m.Title += ": " + s.Why
@@ -180,7 +183,7 @@ func drawCounts(t board.Timeline) countPanel {
 	return out
 }
 
-// axisStep is every how many units an axis names one: 1, 2 or 5 times a power of ten.
+// axisStep is how many units lie between two labels of an axis: 1, 2 or 5 times a power of ten.
 func axisStep(top int) int {
 	for power := 1; ; power *= 10 {
 		for _, n := range []int{1, 2, 5} {
@@ -191,7 +194,8 @@ func axisStep(top int) int {
 	}
 }
 
-// nameBounds names the bounds beside the ends of their lines. One beyond the picture is named at its edge.
+// nameBounds names the bounds beside the ends of their lines. A bound beyond the picture is named at the picture's
+// edge.
 func nameBounds(b scale.Bounds, top int, height func(int) float64) []label {
 	if b.Min == b.Max && b.Max <= top {
 		return []label{{topMargin + height(b.Min), "min, max " + units(b.Min)}}
@@ -215,7 +219,7 @@ func drawMetric(t board.Timeline, s board.Series, y int) metricPanel {
 		return out
 	}
 	height := func(value float64) float64 {
-		// By halves, since the difference of two finite numbers may be infinite.
+		// The halves are subtracted, since the difference of two finite numbers may be infinite.
 		if between := s.Most/2 - s.Least/2; between > 0 {
 			return metricHeight * (1 - (value/2-s.Least/2)/between)
 		}
@@ -244,8 +248,9 @@ func drawMetric(t board.Timeline, s board.Series, y int) metricPanel {
 	return out
 }
 
-// briefly writes values between two ends so that they fit beside a line: in a unit that leaves at most four digits before
-// the point, and with so many behind it as tell the ends apart.
+// briefly returns a function that writes values between least and most, briefly enough to stand beside a line. It
+// writes in a unit that leaves at most four digits before the point, and with enough digits behind the point to tell
+// least and most apart.
 func briefly(least, most float64) func(float64) string {
 	size, unit := max(math.Abs(least), math.Abs(most)), 0
 	units := []string{"", "k", "M", "G", "T"}
@@ -268,7 +273,7 @@ func briefly(least, most float64) func(float64) string {
 	}
 }
 
-// units is a bound, or how it is written if it has many digits.
+// units writes a count or a bound: by [strconv.Itoa], or by briefly if it has five digits or more.
 func units(n int) string {
 	if n < 10_000 {
 		return strconv.Itoa(n)

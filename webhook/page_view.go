@@ -6,7 +6,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// view is the status as the page's template shows it: what everybody is shown, and what only the page has.
+// view is what the template of the page shows: the status as everybody is shown it, and Over, which only the page has.
 type view struct {
 	board.View
 	Over over
@@ -25,7 +25,7 @@ func (view) Stamp(t *time.Time) string { return t.Format(time.RFC3339) }
 // Zone is the time zone in which times are shown.
 func (v view) Zone() string { return v.At().Format("MST") }
 
-// Clocked is when the page was made.
+// Clocked is the time of day at which the page was made.
 func (v view) Clocked() string { return v.At().Format(time.TimeOnly) }
 
 // stamped is a time with the view that knows how to show it.

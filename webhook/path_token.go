@@ -11,7 +11,7 @@ import (
 
 // Some senders can send no header and no password: all that they have is an address. If the server is told to, it takes
 // a token of its own kind in the path, /token/TOKEN/webhook/..., for alarms alone. Addresses are written into logs and
-// settings, so that token is worth less than the other one, and never is the other one.
+// settings. So the token in the path may do less than the other token, and each is taken only in its own place.
 
 // pathTokenPrefix is what the path of a request with a token in it begins with.
 const pathTokenPrefix = "/token/"
@@ -19,14 +19,14 @@ const pathTokenPrefix = "/token/"
 // hiddenPathToken is what is shown in the place of such a token.
 const hiddenPathToken = "[token]"
 
-// bearsPathToken is the key of the context of a request whose path had a valid token, and unreadPathToken of one with
-// a token in its path of which it cannot be said whether it is valid: its value is the error.
+// bearsPathToken is the key in the context of a request whose path had a valid token. unreadPathToken is the key of the
+// error if the tokens cannot be read, so that it is not known whether the token in the path is valid.
 type (
 	bearsPathToken  struct{}
 	unreadPathToken struct{}
 )
 
-// cutPathToken takes the token out of a path, which it says is there.
+// cutPathToken takes the token out of a path; ok is false if the path has none.
 func cutPathToken(path string) (token, rest string, ok bool) {
 	after, ok := strings.CutPrefix(path, pathTokenPrefix)
 	if !ok {
@@ -36,8 +36,9 @@ func cutPathToken(path string) (token, rest string, ok bool) {
 	return token, "/" + rest, true
 }
 
-// openPath takes a token out of a request's path. The request that it returns has the path behind it, and bears the
-// token if it is valid. If it is not, the request is returned as it is, and finds nothing where it leads to.
+// openPath takes the token out of the path of a request. If the token is valid, it returns a request with the path
+// behind the token, and with bearsPathToken in its context. Otherwise the request keeps its path, for which there is no
+// endpoint.
 func (s *Server) openPath(r *http.Request) *http.Request {
 	token, rest, ok := cutPathToken(r.URL.Path)
 	if !ok {
@@ -55,7 +56,7 @@ func (s *Server) openPath(r *http.Request) *http.Request {
 	return opened
 }
 
-// pathOf is a request's path, fit for the log: without what may be a token, in whatever place.
+// pathOf is a request's path, fit for the log: without what may be a token, wherever that stands.
 func pathOf(r *http.Request) string {
 	path := r.URL.Path
 	if i := strings.Index(strings.ToLower(path), pathTokenPrefix); i >= 0 {

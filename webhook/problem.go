@@ -16,7 +16,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// problem is an error as RFC 9457 has it, application/problem+json.
+// problem is an error in the form of RFC 9457, application/problem+json.
 type problem struct {
 	// Title says in words what the status means here, and Detail says what is wrong with this request.
 	Title  string `json:"title"`
@@ -26,11 +26,11 @@ type problem struct {
 	Field string `json:"field,omitempty"`
 	// Hint says what to do.
 	Hint string `json:"hint,omitempty"`
-	// Pools are the pools that exist. They are told if the request's pool does not.
+	// Pools are the pools that exist. They are listed if the pool of the request does not exist.
 	Pools []string `json:"pools,omitempty"`
 	// Result is the decision that turned the request away.
 	Result *result `json:"result,omitempty"`
-	// Operation is the one that stands in the way.
+	// Operation is the operation that cannot be cancelled.
 	Operation *board.Operation `json:"operation,omitempty"`
 	// RuleErrors are the mistakes in the stack's rules, if those are at fault.
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
@@ -39,13 +39,13 @@ type problem struct {
 	retryAfter time.Duration
 }
 
-// cannotDecide is the title of a problem in which what a decision needs is missing, or is wrong in the stack.
+// cannotDecide is the title of a problem if something that a decision needs is missing, or is wrong in the stack.
 const cannotDecide = "Cannot be decided"
 
-// switchedOff is said of a stack of which nothing is to be scaled: see [scale.IsOff].
+// switchedOff is what is said of a stack whose scaling is switched off: see [scale.IsOff].
 const switchedOff = "scaling is switched off until the stack's next `pulumi up`: it has been destroyed, or its last update took the rules away"
 
-// busyRetry is when a sender may try again after something was out of reach.
+// busyRetry is after what time a sender may try again if something was out of reach.
 const busyRetry = 10 * time.Second
 
 // The kinds of this package's own errors.
@@ -55,8 +55,9 @@ const (
 	kindStopping        scale.Kind = "stopping"
 )
 
-// answerTo is the table of all kinds of error: the status of each and, if senders are not told the error's own text,
-// what they are told. A kind that is not in it is ours to mend, and only the log has the error.
+// answerTo is the problem for a kind of error. Its table has the status for each kind and, if senders are not told the
+// error's own text, what they are told instead. A kind that is not in the table is a fault of the server, and only the
+// log has the error.
 func answerTo(kind scale.Kind) problem {
 	p, ok := map[scale.Kind]problem{
 		dialect.KindBadRequest:     {Status: http.StatusBadRequest},
@@ -119,7 +120,7 @@ func problemOf(err error) problem {
 	return p
 }
 
-// unavailable is the problem of a server that may be able to do it later.
+// unavailable is the problem for a request that the server may be able to carry out later.
 func unavailable(detail string) problem {
 	return problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}
 }
@@ -144,7 +145,7 @@ func (p problem) write(w http.ResponseWriter) {
 // seconds is a duration as HTTP headers have it. It is rounded up, so that a retry is not too early.
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
-// writeJSON answers with a document in the form in which it may be shown.
+// writeJSON answers with a document, made fit to be shown: see [board.Tidy].
 func writeJSON(w http.ResponseWriter, status int, document any) {
 	writeDocument(w, status, "application/json", document)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
-// receive takes what a sender posts to an inbox: it opens the envelopes that the body is in, and takes what is there.
+// receive handles what a sender posts to an inbox: it opens the envelopes around the body, and passes the letter on to
+// take.
 func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Request) error {
 	text, err := readBody(r)
 	if err != nil {
@@ -27,7 +28,8 @@ func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Reques
 	return s.take(in, letter, w, r)
 }
 
-// take tells the dialect of a letter, has the sender's signature checked, decodes, and submits what is asked for.
+// take recognizes the dialect of a letter, has the signature checked, decodes the payload, and submits what is asked
+// for.
 func (s *Server) take(in dialect.Inbox, letter dialect.Letter, w http.ResponseWriter, r *http.Request) error {
 	renew, submit := s.renew, s.submitAlerts
 	if in.Rest.Direct {
@@ -72,8 +74,8 @@ type proved struct {
 	note string
 }
 
-// prove makes sure that a body is the sender's, as far as its dialect is signed. A signature that nothing here can check
-// lets nothing through.
+// prove checks the signature of a body, if its dialect is signed. A body with a kind of signature that nothing here can
+// check is refused.
 func (s *Server) prove(r *http.Request, d dialect.Dialect, body dialect.Body, pool string) (proved, error) {
 	switch {
 	case d.Signature == dialect.SignedBySNS:
@@ -133,7 +135,7 @@ func (s *Server) submitAlerts(w http.ResponseWriter, r *http.Request, delivery d
 	}
 	for i, skipped := range delivery.Skipped {
 		level := slog.LevelInfo
-		// A sender that names an unknown pool is set up wrong, and no status tells it.
+		// A sender that names an unknown pool is set up wrong, and does not see that from the answer's status.
 		if skipped.NoPool(s.Queue.Rules()) {
 			level = slog.LevelWarn
 			s.Metrics.unknown()

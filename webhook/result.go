@@ -25,8 +25,8 @@ type skippedJSON struct {
 // result is what an intent was answered with.
 type result struct {
 	board.Decision
-	// Accepted says that the intent is on disk and will be carried out. Duplicate says that it was asked for before:
-	// see the operation.
+	// Accepted says that the intent is on disk and will be carried out. Duplicate says that the same intent came
+	// before: Operation is the operation of the first one.
 	Accepted  bool   `json:"accepted"`
 	Duplicate bool   `json:"duplicate"`
 	Operation string `json:"operation,omitempty"`
@@ -34,7 +34,8 @@ type result struct {
 	// Result is what became of the operation, and Error is why it failed. Both are empty if the operation is not done.
 	Result string `json:"result,omitempty"`
 	Error  string `json:"error,omitempty"`
-	// Previous is the operation of the same alert that came to nothing, if the alert is decided afresh.
+	// Previous is an earlier operation of the same alert for which nothing was scaled although something should have
+	// been, if the alert is decided afresh because of that.
 	Previous *previous `json:"previous,omitempty"`
 }
 

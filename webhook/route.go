@@ -9,8 +9,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// findRoute is the route that a request came in by. renew is done first about a pool that is not known. The error is an
-// [*scale.UnknownPoolError] for a pool that no rule names, or it says why no rules are known.
+// findRoute is the route of a request. If no rule names its pool, findRoute calls renew and looks again. The error is
+// an [*scale.UnknownPoolError] if no rule names the pool then either, the error of renew, or one that says why no rules
+// are known.
 func (s *Server) findRoute(r *http.Request, renew func(context.Context) error) (dialect.Route, error) {
 	route := dialect.Route{Pool: r.PathValue("pool"), Rules: s.Queue.Rules(), Query: r.URL.RawQuery}
 	if route.Rules == nil {
@@ -45,14 +46,14 @@ func (s *Server) reloadRules(ctx context.Context) error {
 	return nil
 }
 
-// renewEvery is how often a request for a pool that is not known has the stack read.
+// renewEvery is the least time between two readings of the stack because of requests for pools that are not known.
 const renewEvery = 5 * time.Second
 
 // renew has the rules read again, unless that was done a moment ago. Somebody may have added a pool since, and a sender
 // that is told of an unknown pool does not try again. The error says that the stack cannot be read; rules that have
 // become malformed are no error.
 //
-// Requests that come at the same time share one reading, which does not end with any of them.
+// Requests that come at the same time share one reading, which goes on even if one of the requests ends.
 func (s *Server) renew(ctx context.Context) error {
 	done := s.renewing.DoChan("", func() (any, error) {
 		now := s.Now()

@@ -29,8 +29,8 @@ import (
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch, Directories and Prefix
-// are required.
+// Server answers HTTP requests. All exported fields but Identities, Reloaded, Listeners, Branch, Cluster, Directories
+// and Prefix are required.
 type Server struct {
 	// Queue accepts what is asked for, and knows how the pools stand.
 	Queue *queue.Queue
@@ -40,7 +40,7 @@ type Server struct {
 	StackName, ProjectName string
 
 	Tokens *Tokens
-	// Identities are those whose JSON Web Tokens are taken. If it is nil, there are none.
+	// Identities checks the JSON Web Tokens of identities. If it is nil, no such tokens are taken.
 	Identities *identity.Verifier
 	Verifier   *sns.Verifier
 	Metrics    *Metrics
@@ -48,19 +48,20 @@ type Server struct {
 	Now        func() time.Time
 	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
-	// Listeners tells how it goes with those who are told of what happens. If it is nil, there are none.
+	// Listeners tells how it goes with each listener. If it is nil, there are none.
 	Listeners func() []board.Listener
-	// Branch tells how it goes with the commits of counts. If it is nil, there are none.
+	// Branch tells how it goes with the write-back. If it is nil, there is none.
 	Branch func() scale.BranchStatus
 	// Cluster tells how the stack stands among several replicas. If it is nil, there is one server.
 	Cluster func() board.Cluster
-	// Directories are directories of this machine that no answer tells. If it is empty, nothing is kept back.
+	// Directories are directories of this machine that are taken out of all answers. If it is empty, nothing is taken
+	// out.
 	Directories []string
 	// Prefix is what the paths of this server begin with, as others see them. If it is empty, they begin at the root.
 	Prefix string
 
-	// renewing lets one request at a time ask for the rules because it does not find its pool; all others wait for that
-	// one. renewed is when that was last done. Only the request whose turn it is writes and reads it.
+	// renewing lets requests that do not find their pool share one reading of the rules. renewed is when the last such
+	// reading was done; only the reading itself writes and reads renewed.
 	renewing singleflight.Group
 	renewed  time.Time
 	// reloading lets requests that come at once share one reload.
@@ -68,7 +69,7 @@ type Server struct {
 	stopping
 	// strangers keeps requests without a token from filling the log.
 	strangers flood
-	// origins turns away a request that another site has a browser send, with the credentials that the browser keeps.
+	// origins turns away a request that a browser sends for another site, with credentials that the browser keeps.
 	origins http.CrossOriginProtection
 }
 
@@ -90,9 +91,8 @@ type endpoint struct {
 	handle   func(*Server, http.ResponseWriter, *http.Request) error
 }
 
-// answerTimeout is how long an answer may take, because senders do not wait for longer: SNS gives up after 15 seconds,
-// and asks a second time for what is accepted after that. apiTimeout is for those who ask about the stack, which may
-// have to be read.
+// answerTimeout is how long an answer may take, because senders do not wait longer: SNS gives up after 15 seconds, and
+// sends again even what is accepted after that. apiTimeout is for requests about the stack, which may have to be read.
 const (
 	answerTimeout = 12 * time.Second
 	apiTimeout    = time.Minute
@@ -176,8 +176,8 @@ func (s *Server) handlerOf(table []endpoint) http.Handler {
 	})
 }
 
-// served says whether a request has an endpoint. A path that is not clean has none here. The mux would redirect it,
-// whoever asks.
+// served says whether a request has an endpoint. A path that is not clean has none: the mux would redirect it, even for
+// a request without a token.
 func served(mux *http.ServeMux, r *http.Request) bool {
 	_, pattern := mux.Handler(r)
 	return pattern != "" && path.Clean("/"+r.URL.Path) == r.URL.Path
@@ -192,9 +192,9 @@ func (s *Server) serve(e endpoint) http.Handler {
 		seen := &statusWriter{ResponseWriter: w, veil: veil}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if len(r.TransferEncoding) > 0 {
-			// The request may have had a length besides, which the library has dropped. By RFC 9112, section 6.1, what
-			// comes after it on the connection must not be taken for a request: else somebody behind a proxy could put
-			// a line before another one's token.
+			// The request may also have had a Content-Length, which the library has dropped. By RFC 9112, section 6.1,
+			// the bytes that follow it on the connection must not be taken for a request: else one client behind a
+			// proxy could put a line before the token of another.
 			w.Header().Set("Connection", "close")
 		}
 		err := s.authenticate(e, r)
@@ -230,14 +230,14 @@ func (s *Server) serve(e endpoint) http.Handler {
 	})
 }
 
-// extend gives an answer so much time, even if that is more than the connection's own limit. If the limit cannot be
-// changed, it stays.
+// extend allows an answer to take as long as patience, even if that is more than the connection's own limit. If the
+// limit cannot be changed, it stays.
 func extend(w http.ResponseWriter, patience time.Duration) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience + writeTimeout))
 }
 
-// unauthenticatedError is a request without a valid token. another says that the request has other credentials, and not
-// none. reason says what is wrong with those; it is for the log alone.
+// unauthenticatedError is a request without a valid token. another says that the request has credentials, but not valid
+// ones. reason says what is wrong with the credentials; it is for the log alone.
 type unauthenticatedError struct {
 	another bool
 	reason  string
@@ -252,15 +252,15 @@ func (e unauthenticatedError) Error() string {
 	return "a token is needed: as Authorization: Bearer, or as the password of Basic credentials"
 }
 
-// mediaError is a body in a form that the endpoint does not read, as a header says. The hint may be empty.
+// mediaError is a body that by its headers has a form that the endpoint does not read. The hint may be empty.
 type mediaError struct{ field, problem, hint string }
 
 func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
 func (*mediaError) Kind() scale.Kind { return kindMedia }
 
-// authenticate makes sure that a request bears a token: one of the server's, or that of an identity which may call what
-// it calls.
+// authenticate makes sure that a request bears a token: one of the server's, or one of an identity that may call the
+// path.
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if e.open || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
 		return nil
@@ -273,7 +273,7 @@ func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if s.Tokens.Check(r) {
 		return nil
 	}
-	if unread != nil && !s.Identities.Looks(token) { // it may be right
+	if unread != nil && !s.Identities.Looks(token) { // the token may be valid
 		return unread
 	}
 	refused := unauthenticatedError{another: r.Header.Get("Authorization") != ""}
@@ -317,7 +317,8 @@ func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 }
 
 // fail answers a request with the problem that an error is, and logs what only the operator should know. A client that
-// has gone away is answered too: one that has closed only its own half of the connection would take silence for a 200.
+// seems to be gone is answered too: if it has closed only its own half of the connection, it would take silence for a
+// 200.
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	level, quiet := slog.LevelWarn, false
@@ -382,7 +383,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// statusWriter remembers the status of an answer, as it was meant. It takes out of the answer where the program lives.
+// statusWriter remembers the status that an answer was given, even if acknowledge has another one sent. It takes
+// directories of this machine out of the answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// shared lets all who ask for something at once share one round of it. Whoever asks after a round has begun waits for
-// the next one. All who ask before the next one begins share it. So everybody is told how things are after they asked,
-// by one round at a time. The methods write and read running and next under mu.
+// shared lets all who ask for the same work at once share one round of it. There is one round at a time. Whoever asks
+// after a round has begun waits for the next round, which is shared by all who ask before it begins. So everybody
+// learns how things are after they asked. mu guards running and next.
 type shared struct {
 	mu            sync.Mutex
 	running, next *round
@@ -20,8 +20,8 @@ type round struct {
 	err  error
 }
 
-// do waits for a round that begins from now on. The error is that of the round, or of ctx; ctx ends the wait and not
-// the round.
+// do waits for a round that begins after the call. The error is that of the round, or of ctx. If ctx ends, the round
+// goes on.
 func (s *shared) do(ctx context.Context, work func() error) error {
 	r := s.join(work)
 	select {

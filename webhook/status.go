@@ -16,12 +16,13 @@ func (s *Server) status(*http.Request) (any, error) {
 	return doc, err
 }
 
-// statusNow gathers the status, with the overview that it is made of. The error is a [*queue.JournalError].
+// statusNow returns the status, and the overview that the status is made of. The error is a [*queue.JournalError].
 func (s *Server) statusNow() (*board.Status, queue.Overview, error) { return s.statusWith(searched) }
 
-// statusWith is statusNow with so many operations, from the newest on, searched for failures.
+// statusWith is statusNow, but it searches that many operations for failures, from the newest on.
 func (s *Server) statusWith(searched int) (*board.Status, queue.Overview, error) {
-	// What is being done is asked for first, so that an operation that ends in between is still told of as open.
+	// The running work is asked for before the overview. If an operation ends in between, the status tells of it
+	// neither as running nor as open.
 	var running *queue.Work
 	if work, busy := s.Activity.Running(); busy {
 		running = &work

@@ -9,12 +9,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// stopGrace is how long, after the server was told to stop, requests that wait for something may still be answered as
-// always.
+// stopGrace is how long requests that wait for something may still be answered as usual after the server was told to
+// stop.
 const stopGrace = 5 * time.Second
 
-// stoppingError says that the server was stopped before what was asked for could be told, and that nothing was
-// accepted.
+// stoppingError says that the server was stopped before it could answer a request, and that nothing was accepted.
 type stoppingError struct{}
 
 func (*stoppingError) Error() string { return "the server is being stopped" }
@@ -25,12 +24,13 @@ func (*stoppingError) Kind() scale.Kind { return kindStopping }
 // connections are closed.
 type stopping struct {
 	once sync.Once
-	// patience ends first: what is on disk is not waited for any more. life ends a little later, and all other waits
-	// end with it.
+	// patience ends first: from then on no request waits for an operation, which is on disk. life ends a little later,
+	// and all other waits end with it.
 	patience, life context.Context
 	lose           context.CancelFunc
 	end            context.CancelCauseFunc
-	// working counts what requests have begun and what has not ended, whether or not the requests are answered.
+	// working counts the work that requests have begun and that has not ended, whether or not the requests are
+	// answered.
 	working sync.WaitGroup
 }
 
@@ -39,9 +39,9 @@ func (s *stopping) prepare() {
 	s.life, s.end = context.WithCancelCause(context.Background())
 }
 
-// Stop ends what requests wait for. A request for an operation, which is on disk, is answered at once with 202 and its
-// place. A request for a reading or a preview is answered a little later with 503. Stop does not wait for the answers:
-// [http.Server.Shutdown] does. It may be called once there is a handler.
+// Stop ends the waits of requests. A request that waits for an operation, which is on disk, is answered at once with
+// 202 and the operation's address. A request that waits for a reading or a preview is answered a little later with 503.
+// Stop does not wait for the answers: [http.Server.Shutdown] does. Stop may be called once there is a handler.
 func (s *Server) Stop() {
 	s.once.Do(func() {
 		s.lose()
@@ -64,8 +64,8 @@ func (s *Server) Finish(ctx context.Context) {
 	}
 }
 
-// within is ctx, which now ends with the server's life too. Then a body that is still being sent is not read any
-// further.
+// within returns a copy of ctx that ends with the server's life too. If life ends, a body that is still being sent is
+// not read any further.
 func (s *Server) within(ctx context.Context, w http.ResponseWriter) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	ended := make(chan struct{})

@@ -12,11 +12,11 @@ import (
 )
 
 // veil takes directories of this machine out of answers: whoever has the token learns what is wrong with a file, and
-// not where the program lives. A path below one of them is told from there on, and the directory itself by its last
-// name. A folder that is inside another one stands before it.
+// not where the program lives. Of a path below such a directory, only the part behind the directory is left, and of the
+// directory itself only its last name. A directory that is inside another one comes before it.
 type veil []hidden
 
-// hidden is a directory as answers would have it, and its last name in the same spelling.
+// hidden is a directory in a spelling that answers may have, and its last name in the same spelling.
 type hidden struct{ path, base string }
 
 func newVeil(directories []string) veil {

@@ -252,19 +252,3 @@ func (s *fleetServer) engines() board.Engines {
 	use := s.shared.engines.Use()
 	return board.Engines{Places: use.Places, Running: use.Held, Silent: use.Silent, Waiting: use.Waiting}
 }
-
-// forget has the tokens and the credentials read again when they are needed.
-func (s *stackServer) forget() {
-	s.tokens.Forget()
-	s.watcher.Credentials.Forget()
-	s.teller.Forget()
-	s.teller.Reload()
-}
-
-// unhurriedWait is a wait that grows with the number of stacks of a fleet.
-func (s *stackServer) unhurriedWait(wait time.Duration) time.Duration {
-	if s.fleetOf == nil {
-		return wait
-	}
-	return time.Duration(float64(wait) * s.fleetOf.unhurried())
-}

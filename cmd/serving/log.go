@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/pulumiscale/pulumiscale/scale"
-	"github.com/pulumiscale/pulumiscale/scale/metric"
-	"github.com/pulumiscale/pulumiscale/scale/notice"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
@@ -90,26 +88,6 @@ func logOthers(log *slog.Logger, event scale.Event) {
 		log.Warn("the metrics want another count", "pool", d.Intent.Pool, "from", count(d.From), "to", d.To, "outcome", string(d.Outcome), "reason", d.Reason)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
-	}
-}
-
-// observeMetrics takes in what the looks at metrics find.
-func (s *stackServer) observeMetrics(event scale.Event) {
-	switch e := event.(type) { // a notice has no need to know where metrics come from
-	case metric.Lost:
-		s.teller.Observe(notice.Lost(e))
-	case metric.Found:
-		s.teller.Observe(notice.Found(e))
-	}
-	switch e := event.(type) {
-	case metric.Looked:
-		s.metrics.Looked(e.Pool, e.Sample)
-		s.queue.KeepSample(e.Pool, e.Sample)
-		s.log.Debug("looked at a metric", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "reason", e.Sample.Problem)
-	case metric.Lost:
-		s.log.Warn("a metric has no value: nothing is scaled because of it", "pool", e.Pool, "metric", e.Sample.Metric, "since", e.Since, "reason", e.Sample.Problem)
-	case metric.Found:
-		s.log.Info("a metric has a value again", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "since", e.Since)
 	}
 }
 

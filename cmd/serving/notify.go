@@ -1,7 +1,6 @@
 package serving
 
 import (
-	"context"
 	"slices"
 
 	"github.com/pulumiscale/pulumiscale/scale/journal"
@@ -16,13 +15,6 @@ func (s *stackServer) newTeller(kept *journal.Journal) *notify.Teller {
 		Listeners: s.options.Listeners, Outbox: kept, Secrets: s.stack.Secrets, Log: s.log, Now: s.options.Now,
 		Origin: notice.Origin{Project: s.stack.ProjectName(), Stack: s.stack.Name(), Veil: webhook.NewVeil(s.directories)},
 	})
-}
-
-// reload reads the tokens again, and has listeners tried again that were gone.
-func (s *stackServer) reload(ctx context.Context) error {
-	err := s.readTokens(ctx)
-	s.teller.Reload()
-	return err
 }
 
 // warnOfUnknownPools logs which pools the listeners name that no rule has. A later deploy may bring them.

@@ -13,7 +13,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/notify"
 )
 
-// Process is what all that one process serves shares.
+// Process is what all stacks that one process serves have in common.
 type Process struct {
 	// Listen is the address to listen on. TLSCert and TLSKey are the files of a certificate and of its key; empty without
 	// TLS.

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/journal"
 	"github.com/pulumiscale/pulumiscale/scale/metric"
+	"github.com/pulumiscale/pulumiscale/scale/notice"
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 	"github.com/pulumiscale/pulumiscale/scale/writeback"
@@ -103,45 +104,6 @@ func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, f
 	return s, nil
 }
 
-// close ends what has been opened, even if it never worked.
-func (s *stackServer) close() {
-	s.queue.Close()
-	s.closeJournal()
-}
-
-func (s *stackServer) closeJournal() {
-	if s.cluster != nil {
-		_ = s.cluster.journal.Close() // what it says of the values of metrics is no reason not to end
-	}
-	if err := s.journal.Close(); err != nil {
-		s.log.Error("the journal could not be closed", "reason", err.Error())
-	}
-}
-
-// readFirst reads the stack for the first time, which also puts its config file right, as every start does. Without valid
-// rules there is nothing to serve. A stack that has been destroyed is waited for, like one that is destroyed later.
-func (s *stackServer) readFirst(ctx context.Context) error {
-	if _, _, err := s.scaler.Pools(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
-		return err
-	}
-	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
-		return err
-	}
-	return nil
-}
-
-// work carries out what is accepted, and does all else besides answering, until ctx ends. Then the running update is
-// finished.
-func (s *stackServer) work(ctx context.Context, reload <-chan struct{}) {
-	var background sync.WaitGroup
-	background.Go(func() { s.queue.Run(ctx) })
-	background.Go(func() { s.follow(ctx, reload) })
-	background.Go(func() { s.watcher.Run(ctx, s.queue) })
-	background.Go(func() { s.teller.Run(ctx, s.queue) })
-	background.Go(func() { s.commitCounts(ctx) })
-	background.Wait()
-}
-
 // mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
 const mostRetryDelay = time.Minute
 
@@ -209,6 +171,73 @@ func (s *stackServer) build() (err error) {
 		s.metrics.WatchBranch(s.backlog.Status)
 	}
 	return nil
+}
+
+// observeMetrics passes on what looks at metrics find: to the listeners, the metrics, the queue and the log.
+func (s *stackServer) observeMetrics(event scale.Event) {
+	switch e := event.(type) { // package notice has events of its own for these, since it does not know package metric
+	case metric.Lost:
+		s.teller.Observe(notice.Lost(e))
+	case metric.Found:
+		s.teller.Observe(notice.Found(e))
+	}
+	switch e := event.(type) {
+	case metric.Looked:
+		s.metrics.Looked(e.Pool, e.Sample)
+		s.queue.KeepSample(e.Pool, e.Sample)
+		s.log.Debug("looked at a metric", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "reason", e.Sample.Problem)
+	case metric.Lost:
+		s.log.Warn("a metric has no value: nothing is scaled because of it", "pool", e.Pool, "metric", e.Sample.Metric, "since", e.Since, "reason", e.Sample.Problem)
+	case metric.Found:
+		s.log.Info("a metric has a value again", "pool", e.Pool, "metric", e.Sample.Metric, "value", e.Sample.Value, "since", e.Since)
+	}
+}
+
+// readFirst reads the stack for the first time, which also puts its config file right, as every start does. Without valid
+// rules there is nothing to serve. A stack that has been destroyed is waited for, like one that is destroyed later.
+func (s *stackServer) readFirst(ctx context.Context) error {
+	if _, _, err := s.scaler.Pools(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
+		return err
+	}
+	if err := s.queue.Reload(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
+		return err
+	}
+	return nil
+}
+
+// work carries out what is accepted, and does all else besides answering, until ctx ends. Then the running update is
+// finished.
+func (s *stackServer) work(ctx context.Context, reload <-chan struct{}) {
+	var background sync.WaitGroup
+	background.Go(func() { s.queue.Run(ctx) })
+	background.Go(func() { s.follow(ctx, reload) })
+	background.Go(func() { s.watcher.Run(ctx, s.queue) })
+	background.Go(func() { s.teller.Run(ctx, s.queue) })
+	background.Go(func() { s.commitCounts(ctx) })
+	background.Wait()
+}
+
+// unhurriedWait is a wait that grows with the number of stacks of a fleet.
+func (s *stackServer) unhurriedWait(wait time.Duration) time.Duration {
+	if s.fleetOf == nil {
+		return wait
+	}
+	return time.Duration(float64(wait) * s.fleetOf.unhurried())
+}
+
+// close ends what has been opened, even if it never worked.
+func (s *stackServer) close() {
+	s.queue.Close()
+	s.closeJournal()
+}
+
+func (s *stackServer) closeJournal() {
+	if s.cluster != nil {
+		_ = s.cluster.journal.Close() // what it says of the values of metrics is no reason not to end
+	}
+	if err := s.journal.Close(); err != nil {
+		s.log.Error("the journal could not be closed", "reason", err.Error())
+	}
 }
 
 // PlacesOf are the directories of this machine that nobody outside needs to know: the program's, the user's own, and

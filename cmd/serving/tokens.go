@@ -116,6 +116,21 @@ func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 	}
 }
 
+// reload reads the tokens again, and has listeners tried again that were gone.
+func (s *stackServer) reload(ctx context.Context) error {
+	err := s.readTokens(ctx)
+	s.teller.Reload()
+	return err
+}
+
+// forget has the tokens and the credentials read again when they are needed.
+func (s *stackServer) forget() {
+	s.tokens.Forget()
+	s.watcher.Credentials.Forget()
+	s.teller.Forget()
+	s.teller.Reload()
+}
+
 // isBlank says whether a file holds nothing, or is not there, or cannot be read.
 func isBlank(path string) bool {
 	text, err := os.ReadFile(path)

@@ -1,2 +1,3 @@
-// Package signals is what the commands make of signals: the first lets a running update finish, the second interrupts it.
+// Package signals says what the commands do on signals. The first signal to end lets a running update finish, and the
+// second one interrupts it. SIGHUP tells a command that its terminal is gone, and asks `serve` for a reload.
 package signals

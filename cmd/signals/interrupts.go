@@ -10,7 +10,7 @@ import (
 // Interrupts answers the signals that want a command to end. The first one lets a running update finish and stops
 // everything else. The second one interrupts the update; the engine still ends the operations that run. Further ones
 // change nothing. A terminal that is gone is like a first signal, and never like a second one: whoever closes a
-// terminal does not mean the update.
+// terminal does not mean to interrupt the update.
 //
 // The goroutine of the signal loop, the scaler's events and the command itself write and read signals, updating, hungUp
 // and asking, under mu.
@@ -28,7 +28,7 @@ type Interrupts struct {
 	asking bool
 }
 
-// NewInterrupts are interrupts that stop a command by cancel, and tell by note.
+// NewInterrupts returns interrupts that stop a command by calling cancel, and tell the user by calling note.
 func NewInterrupts(cancel context.CancelFunc, note func(string)) *Interrupts {
 	return &Interrupts{cancel: cancel, note: note, Engine: make(chan struct{})}
 }
@@ -50,7 +50,7 @@ func (i *Interrupts) hangUp() {
 	i.cancel()
 }
 
-// Observe keeps track of whether an update runs. What is retried is never an update that has begun.
+// Observe keeps track of whether an update runs. An update that has begun is never retried.
 func (i *Interrupts) Observe(event scale.Event) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -92,7 +92,8 @@ func (i *Interrupts) end() {
 	}
 }
 
-// Explain is what an error means if the user interrupted. Before an update has begun it means that nothing was scaled.
+// Explain returns an [*InterruptedError] in place of an error if the user interrupted before an update had begun.
+// Otherwise it returns err.
 func (i *Interrupts) Explain(err error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

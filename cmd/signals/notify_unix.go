@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// OutlivePipes makes a write to a pipe fail if nobody reads the pipe any more. Go would have the process die of it, and
-// `| head`, or Ctrl-C on `| tee`, must not end an update half way. The signal is passed on to nobody and not ignored,
-// because the engine would inherit that.
+// OutlivePipes makes a write to a pipe fail if nobody reads the pipe any more. By default such a write ends a Go
+// process, and `| head`, or Ctrl-C on `| tee`, must not end an update half way. The signal is caught and dropped. It is
+// not ignored, because the engine would inherit that.
 func OutlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// NotifyHangup passes on that the terminal is gone, unless the user wants that to be passed over, as `nohup` says.
+// NotifyHangup passes on that the terminal is gone, unless the process was started by `nohup`.
 func NotifyHangup(c chan<- os.Signal) (stop func()) {
 	if signal.Ignored(syscall.SIGHUP) {
 		return func() {}
@@ -23,7 +23,8 @@ func NotifyHangup(c chan<- os.Signal) (stop func()) {
 	return func() { signal.Stop(c) }
 }
 
-// IgnoresHangup says whether the process was started by `nohup`. It must be asked before anything is notified.
+// IgnoresHangup says whether the process was started by `nohup`. It must be called before SIGHUP is passed on to a
+// channel, since the signal is not ignored after that.
 func IgnoresHangup() bool { return signal.Ignored(syscall.SIGHUP) }
 
 // IsBrokenPipe says whether a write failed because nobody reads any more.

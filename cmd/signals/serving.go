@@ -7,8 +7,8 @@ import (
 )
 
 // Serving answers signals while serving. The first signal to end stops accepting, and the second one interrupts a
-// running update gently. SIGHUP asks for a reload. If it comes because the terminal on which the server was started is
-// gone, it also stops accepting.
+// running update gently. SIGHUP asks for a reload. If SIGHUP comes because the terminal on which the server was started
+// is gone, the server also stops accepting.
 //
 // The goroutine of the signal loop alone reads and writes until and ends.
 type Serving struct {
@@ -16,7 +16,8 @@ type Serving struct {
 	log  *slog.Logger
 	// Engine is closed by the second signal to end. Reload gets a value for a SIGHUP.
 	Engine, Reload chan struct{}
-	// gone says whether the terminal is gone. checks has it asked for a while after each SIGHUP, until a time.
+	// gone says whether the terminal is gone. After each SIGHUP, checks ticks until the time until, and gone is called
+	// at each tick.
 	gone   func() bool
 	checks *time.Ticker
 	until  time.Time
@@ -24,13 +25,14 @@ type Serving struct {
 	ends int
 }
 
-// A terminal sends SIGHUP to its shell a little before it is gone, and the shell passes the signal on.
+// A terminal sends SIGHUP to its shell a little before the terminal is gone, and the shell passes the signal on. So the
+// terminal is looked at for a while after a SIGHUP.
 const (
 	hangupCheck = 200 * time.Millisecond
 	hangupWait  = 5 * time.Second
 )
 
-// NewServing are the signals of a server, which stop ends. gone says whether the terminal is gone.
+// NewServing handles the signals of a server, which is ended by calling stop. gone says whether the terminal is gone.
 func NewServing(stop context.CancelFunc, log *slog.Logger, gone func() bool) *Serving {
 	s := &Serving{stop: stop, log: log, Engine: make(chan struct{}), Reload: make(chan struct{}, 1), gone: gone, checks: time.NewTicker(hangupCheck)}
 	s.checks.Stop()

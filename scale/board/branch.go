@@ -9,17 +9,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Branch is how it goes with the commits of counts on a branch of the program's repository, since the server began.
+// Branch tells of the commits of counts on a branch of the program's repository, since the server began.
 type Branch struct {
 	Branch string `json:"branch"`
 	// Unpushed are the pools whose counts are not on the branch yet, by name.
 	Unpushed []UnpushedCount `json:"unpushed"`
-	// Edits are values there that are somebody's edits and are left alone.
+	// Edits are somebody's edits of counts on the branch. They are left alone.
 	Edits []BranchEdit `json:"edits,omitempty"`
-	// Commit is the one that was pushed last, and PushedAt when that was.
+	// Commit is the last commit that was pushed, and PushedAt when it was pushed.
 	Commit   string     `json:"commit,omitempty"`
 	PushedAt *time.Time `json:"pushedAt,omitempty"`
-	// Problem is why the last try came to nothing, and ProblemAt when that was; absent if it did not.
+	// Problem says why the last try failed, and ProblemAt when. Both are absent if the last try succeeded.
 	Problem   string     `json:"problem,omitempty"`
 	ProblemAt *time.Time `json:"problemAt,omitempty"`
 }
@@ -38,7 +38,7 @@ type BranchEdit struct {
 	Count string  `json:"count"`
 }
 
-// NewBranch is the form that it has in documents, as it may be shown (see [Tidy]).
+// NewBranch is a [scale.BranchStatus] as documents have it, fit to be shown (see [Tidy]).
 func NewBranch(s scale.BranchStatus) *Branch {
 	out := &Branch{
 		Branch: s.Branch, Unpushed: []UnpushedCount{}, Edits: BranchEditsOf(s.Edits), Commit: s.Commit, PushedAt: instant(s.PushedAt),
@@ -51,7 +51,7 @@ func NewBranch(s scale.BranchStatus) *Branch {
 	return Tidy(out)
 }
 
-// BranchEditsOf are the forms that edits have in documents.
+// BranchEditsOf are edits as documents have them.
 func BranchEditsOf(edits []scale.BranchEdit) []BranchEdit {
 	var out []BranchEdit
 	for _, e := range edits {

@@ -4,15 +4,15 @@ import "strings"
 
 // Cluster is how a stack stands among the replicas that serve it together.
 type Cluster struct {
-	// Replica is the one that tells, and Worker the one that works on the stack, as far as that knows; Worker is empty while
-	// none does.
+	// Replica is the replica that made the document. Worker is the replica that works on the stack, as far as Replica
+	// knows; it is empty if none does.
 	Replica string `json:"replica"`
 	Worker  string `json:"worker"`
-	// Replicas are those that live.
+	// Replicas are the replicas that live.
 	Replicas []string `json:"replicas"`
 }
 
-// ClusterNote is what there is to say about it, in a sentence.
+// ClusterNote tells in a sentence which replica works on the stack, and which replicas live.
 func (v View) ClusterNote(c *Cluster) string {
 	of := "; the replicas " + strings.Join(c.Replicas, ", ") + " live"
 	if len(c.Replicas) == 1 {

@@ -22,8 +22,9 @@ type Fleet struct {
 
 // Engines are how many engines run for the stacks of a fleet.
 type Engines struct {
-	// Places is how many may run at once. Running is how many do, or are about to; Silent of them have not been heard of
-	// for a while and do not count. Waiting is how many stacks wait for a place.
+	// Places is how many engines may run at once. Running is how many run, or are about to. Silent is how many engines
+	// have not been heard of for a while, so that their places count as free. Waiting is how many stacks wait for a
+	// place.
 	Places  int `json:"places"`
 	Running int `json:"running"`
 	Silent  int `json:"silent"`
@@ -32,17 +33,18 @@ type Engines struct {
 
 // FleetStack is how a stack of a fleet stands on the whole.
 type FleetStack struct {
-	// Name is what the fleet calls it. Stack and Project are Pulumi's names; absent if it is not open.
+	// Name is what the fleet calls the stack. Stack and Project are Pulumi's names; they are absent if the stack is not
+	// open.
 	Name    string `json:"name"`
 	Stack   string `json:"stack,omitempty"`
 	Project string `json:"project,omitempty"`
-	// State is how it stands, in words, and Severity is "bad", "warn", "busy" or "good".
+	// State is how the stack stands, in words, and Severity is "bad", "warn", "busy" or "good".
 	State    string `json:"state"`
 	Severity string `json:"severity"`
-	// Problem says what is wrong; absent if nothing is. RetryAt is when it is tried again.
+	// Problem says what is wrong; absent if nothing is. RetryAt is when the server tries again.
 	Problem string     `json:"problem,omitempty" text:"lines"`
 	RetryAt *time.Time `json:"retryAt,omitempty"`
-	// ReadAt is when it was read last.
+	// ReadAt is when the stack was read last.
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	// Pools are its pools with their counts.
 	Pools []FleetPool `json:"pools"`
@@ -58,7 +60,7 @@ type FleetPool struct {
 	Count *int   `json:"count"`
 }
 
-// FleetStackOf is how a stack stands, going by its status.
+// FleetStackOf is how a stack stands on the whole, made from its status.
 func FleetStackOf(name string, s *Status, now time.Time) FleetStack {
 	view := s.View(now)
 	state := view.State()
@@ -82,7 +84,8 @@ func FleetStackOf(name string, s *Status, now time.Time) FleetStack {
 	return out
 }
 
-// UnopenedStack is a stack that is not open, with why that failed; nil if it was not tried yet, or is being tried.
+// UnopenedStack is a stack that is not open. err says why it could not be opened; err is nil if that was not tried yet,
+// or is being tried.
 func UnopenedStack(name string, err error, retryAt time.Time) FleetStack {
 	if err == nil {
 		return FleetStack{Name: name, State: "Opening", Severity: Busy, Pools: []FleetPool{}}
@@ -98,8 +101,8 @@ func (f *Fleet) Sort() {
 	})
 }
 
-// DecodeFleet reads a fleet as a server tells it, as it may be shown (see [Tidy]). It passes over fields that it does not
-// know.
+// DecodeFleet reads a server's document of its fleet, and makes it fit to be shown (see [Tidy]). Unknown fields are
+// ignored.
 func DecodeFleet(r io.Reader) (*Fleet, error) {
 	var f Fleet
 	if err := json.NewDecoder(r).Decode(&f); err != nil {
@@ -159,7 +162,7 @@ func (v FleetView) Shown() []FleetStack { return v.Stacks[:min(mostStacks, len(v
 // MoreStacks counts those that are not shown.
 func (v FleetView) MoreStacks() int { return len(v.Stacks) - len(v.Shown()) }
 
-// Running says how many engines run, and how many stacks wait for that.
+// Running says how many engines run, and how many stacks wait for a place.
 func (v FleetView) Running() string {
 	e := v.Engines
 	out := strconv.Itoa(e.Running) + " of " + strconv.Itoa(e.Places) + " engines"
@@ -188,7 +191,7 @@ func (v FleetView) Left(t *time.Time) string {
 	return Left(t.Sub(v.at))
 }
 
-// Clocked is when the view was made, and Zone the time zone of its times.
+// Clocked is the time of day at which the fleet is seen.
 func (v FleetView) Clocked() string { return v.at.Format(time.TimeOnly) }
 
 // Zone is the time zone in which times are shown.

@@ -18,7 +18,7 @@ type Hold struct {
 	By     string    `json:"by,omitempty"`
 }
 
-// HoldOf is one of the domain's holds as the document has it; nil for none.
+// HoldOf is a hold of the domain as documents have it; nil for none.
 func HoldOf(h *scale.Hold) *Hold {
 	if h == nil {
 		return nil
@@ -41,7 +41,7 @@ func HoldsOf(stack string, holds scale.Holds) Holds {
 	return doc
 }
 
-// Upcoming is what is about to be done although nobody asks for it now.
+// Upcoming is something that will be done without a new request.
 type Upcoming struct {
 	// Do is "settle" if the pool is brought back to the count To after an update that failed or was cut off, and
 	// "scale" if an operation is tried again.
@@ -61,7 +61,7 @@ func upcomingOf(u queue.Upcoming) Upcoming {
 	return out
 }
 
-// Soon says what is about to be done although nobody waits for it.
+// Soon says which pools are about to be settled.
 func (v View) Soon() []Mood {
 	var out []Mood
 	for _, u := range v.Upcoming {

@@ -2,8 +2,8 @@ package board
 
 import "fmt"
 
-// NeverScaled says that no scaling is known: of all time or, if older updates were not looked at, of so many newest
-// ones.
+// NeverScaled says that no scaling is known. among is how many of the newest updates were looked at; it is 0 if all
+// were.
 func NeverScaled(among int) string {
 	if among == 0 {
 		return "never"

@@ -2,7 +2,7 @@ package board
 
 import "time"
 
-// Listener is who is told of what happens, and how that goes since the server began.
+// Listener is a listener, and what became of the notices to it since the server began.
 type Listener struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"`
@@ -13,9 +13,9 @@ type Listener struct {
 	Told    int `json:"told"`
 	Lost    int `json:"lost"`
 	Waiting int `json:"waiting"`
-	// ToldAt is when one arrived last.
+	// ToldAt is when a notice last arrived.
 	ToldAt *time.Time `json:"toldAt,omitempty"`
-	// Problem is why the last try came to nothing, and ProblemAt when that was; absent if it did not.
+	// Problem says why the last try failed, and ProblemAt when. Both are absent if the last try succeeded.
 	Problem   string     `json:"problem,omitempty"`
 	ProblemAt *time.Time `json:"problemAt,omitempty"`
 	// Stopped says that nothing more is sent until a reload, because the listener said that it is gone.

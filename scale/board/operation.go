@@ -24,14 +24,14 @@ type Operation struct {
 	Started   *time.Time `json:"startedAt,omitempty"`
 	Ended     *time.Time `json:"endedAt,omitempty"`
 	NotBefore *time.Time `json:"notBefore,omitempty"`
-	// Previous is the id of the operation that came to nothing and that this one tries again.
+	// Previous is the id of the failed operation that this one tries again.
 	Previous string `json:"previous,omitempty"`
-	// Runs are the engine's runs for it, as far as they are remembered. They are only there if the operation is asked
-	// for alone.
+	// Runs are the engine's runs for the operation, as far as they are remembered. They are only in the document of a
+	// single operation.
 	Runs []Run `json:"runs,omitempty"`
 }
 
-// OperationOf is an operation of the domain's, without the engine's runs.
+// OperationOf is an operation of the domain as documents have it, without the engine's runs.
 func OperationOf(op queue.Operation) Operation {
 	return Operation{
 		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,

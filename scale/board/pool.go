@@ -40,7 +40,7 @@ type Pool struct {
 	// Min and Max are the guardrails in force.
 	Min int `json:"min"`
 	Max int `json:"max"`
-	// Schedule says whose they are, and what comes next; absent if the rule has no schedules.
+	// Schedule says which window Min and Max are from, and what comes next; absent if the rule has no schedules.
 	Schedule *Schedule `json:"schedule,omitempty"`
 
 	Targets          []string `json:"targets"`
@@ -52,35 +52,37 @@ type Pool struct {
 	Strategy         string   `json:"strategy"`
 	// Metrics are those that the rule names, as they stand; absent if it names none.
 	Metrics []Metric `json:"metrics,omitempty"`
-	// MetricsWant is what would become of what they want now; absent if nobody looks at them here.
+	// MetricsWant is the decision on the count that the metrics want now; absent if this process does not look at
+	// metrics.
 	MetricsWant *Decision `json:"metricsWant,omitempty"`
 	// Paused is "both", "up" or "down"; absent if the rule pauses nothing.
 	Paused   string   `json:"paused,omitempty"`
 	Cooldown Cooldown `json:"cooldown"`
 	Last     *Scaling `json:"lastScaling,omitempty"`
-	// LastAmong is the number of newest updates that were looked at and have no scaling among them. It is there if
-	// there are older ones that were not looked at.
+	// LastAmong is how many of the newest updates were looked at, without a scaling among them. It is absent if all
+	// updates were looked at, or if there is a last scaling.
 	LastAmong int    `json:"notScaledAmong,omitempty"`
 	Drift     *Drift `json:"drift,omitempty"`
 	// Restored says that the drift has just been put right.
 	Restored bool `json:"restored"`
-	// Unsettled says that an update which failed or was cut off left the pool's resources in between. The next scaling
-	// mends that.
+	// Unsettled says that an update which failed or was cut off left the pool between two counts. The next scaling
+	// settles the pool.
 	Unsettled bool `json:"unsettled"`
 	// Pending are changes that would come along with a scaling, which is therefore refused. They are absent if there
 	// are none, or if nothing is known of them.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
-	// Hold is the one that keeps the pool as it is, be it on the pool or on the stack.
+	// Hold is the hold in force, on the pool or on the whole stack.
 	Hold *Hold `json:"hold,omitempty"`
 	// Unverified says why the configured count is not proved to have come about, although its update succeeded.
 	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty" text:"lines"`
-	// Check is there if the rule has just been checked: by `rules --verify`.
+	// Check is what `rules --verify` found; absent without --verify.
 	Check *RuleCheck `json:"proof,omitempty"`
 }
 
-// Cooldown is a rule's cooldown, in seconds, and until when it holds. The times are absent if it does not hold.
+// Cooldown is a rule's cooldown, in seconds, and until when it holds. UpUntil or DownUntil is absent if it does not
+// hold in that direction.
 type Cooldown struct {
 	Up         float64    `json:"up"`
 	Down       float64    `json:"down"`
@@ -89,15 +91,15 @@ type Cooldown struct {
 	OnCooldown string     `json:"onCooldown"`
 }
 
-// Schedule says by which window of a rule's schedules the guardrails are in force.
+// Schedule says which window of a rule's schedules sets the guardrails in force.
 type Schedule struct {
-	// Window is its name; absent if none holds, so that the rule's own are in force.
+	// Window is the window's name. It is absent if no window holds, so that the rule's own guardrails are in force.
 	Window string `json:"window,omitempty"`
-	// Next are the guardrails that come next; absent if none do.
+	// Next are the guardrails that come next; absent if they never change.
 	Next *NextBounds `json:"next,omitempty"`
 }
 
-// NextBounds are guardrails that will be in force.
+// NextBounds are guardrails that will be in force from At on.
 type NextBounds struct {
 	At     time.Time `json:"at"`
 	Min    int       `json:"min"`
@@ -105,7 +107,7 @@ type NextBounds struct {
 	Window string    `json:"window,omitempty"`
 }
 
-// ScheduleOf says whose guardrails are in force for a rule at a time; nil if it has no schedules.
+// ScheduleOf says which window sets the guardrails of a rule at a time; nil if the rule has no schedules.
 func ScheduleOf(rule scale.Rule, now time.Time) *Schedule {
 	if len(rule.Schedules) == 0 {
 		return nil
@@ -139,8 +141,8 @@ type Metric struct {
 	// Source is "prometheus" or "http", and Every how often it is looked at, in seconds.
 	Source string  `json:"source"`
 	Every  float64 `json:"every"`
-	// At is when it was looked at last; absent if it was not. Value is what it was then, and Wanted the count that it wants.
-	// Each is absent if there is none, and then Problem says why.
+	// At is when the metric was last looked at; absent if it was not. Value is its value then, and Wanted the count
+	// that it wants; each is absent if there is none. Problem says why there is no value.
 	At      *time.Time `json:"at,omitempty"`
 	Value   *float64   `json:"value,omitempty"`
 	Wanted  *int       `json:"wanted,omitempty"`
@@ -190,12 +192,12 @@ type RuleCheck struct {
 	Problem string               `json:"problem,omitempty" text:"lines"`
 }
 
-// RuleCheckOf is a check of the domain's.
+// RuleCheckOf is a check of the domain as documents have it.
 func RuleCheckOf(p scale.RuleCheck) *RuleCheck {
 	return &RuleCheck{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
 }
 
-// PoolOf is how a pool stands at a time. It tells nothing of cooldowns that have ended by then.
+// PoolOf is how a pool stands at a time. Cooldowns that have ended by then are left out.
 func PoolOf(s scale.Standing, now time.Time) Pool {
 	rule := s.Rule
 	bounds := rule.Bounds(now)
@@ -236,8 +238,8 @@ func PoolOf(s scale.Standing, now time.Time) Pool {
 type Drift struct {
 	Pool      string `json:"pool"`
 	ConfigKey string `json:"configKey"`
-	// File is what stands, or stood, in the file. Configured is what the last successful update had. Each is null if
-	// there is nothing.
+	// File is the value in the file, or the one before it was restored. Configured is the value of the last successful
+	// update. Each is null if there is no value.
 	File       *string `json:"file"`
 	Configured *string `json:"configured"`
 	// Edit says that no known update had the file's value.
@@ -248,7 +250,7 @@ func driftOf(d scale.Drift) Drift {
 	return Drift{Pool: d.Pool, ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
 }
 
-// DriftsOf are drifts of the domain's; never nil.
+// DriftsOf are drifts of the domain as documents have them; never nil.
 func DriftsOf(of []scale.Drift) []Drift {
 	out := make([]Drift, len(of))
 	for i, d := range of {

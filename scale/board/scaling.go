@@ -12,8 +12,9 @@ type Decision struct {
 	Pool string `json:"pool"`
 	// Outcome is the decision's, such as "scale" or "cooldown".
 	Outcome string `json:"outcome"`
-	// From is the count before, Wanted the one that is asked for, and To that inside the guardrails. From is null if it
-	// is not known. Wanted and To are null if none was computed, because the intent was paused, held, cleared or refused.
+	// From is the count before, Wanted the count that is asked for, and To is Wanted inside the guardrails. From is
+	// null if it is not known. Wanted and To are null if none was computed, because the intent was paused, held,
+	// cleared or refused.
 	From   *int `json:"from"`
 	To     *int `json:"to"`
 	Wanted *int `json:"wanted"`
@@ -26,7 +27,7 @@ type Decision struct {
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 }
 
-// DecisionOf is a decision of the domain's.
+// DecisionOf is a decision of the domain as documents have it.
 func DecisionOf(d scale.Decision) Decision {
 	out := Decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: Moment(d.Until), Pending: d.Pending}
 	unasked := []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held}
@@ -73,13 +74,14 @@ type PoolEffect struct {
 	StateSize *int `json:"stateSize"`
 }
 
-// Foreseen is what a plan, which has a decision, would come to. The result is nil if the engine was not asked.
+// Foreseen is what the first decision of a plan would do. The plan must have one. The result is nil if the engine was
+// not asked.
 func Foreseen(stack string, plan *scale.Plan, result *scale.Result) Effect {
 	all := AllForeseen(stack, plan, result)
 	return Effect{Stack: stack, DryRun: true, PoolEffect: all.Pools[0], Steps: all.Steps, Seconds: all.Seconds}
 }
 
-// AllForeseen is what all decisions of a plan would come to. The result is nil if the engine was not asked.
+// AllForeseen is what all decisions of a plan would do. The result is nil if the engine was not asked.
 func AllForeseen(stack string, plan *scale.Plan, result *scale.Result) Effects {
 	e := Effects{Stack: stack, DryRun: true, Pools: []PoolEffect{}, Steps: []scale.ResourceStep{}}
 	if result != nil {
@@ -95,7 +97,7 @@ func AllForeseen(stack string, plan *scale.Plan, result *scale.Result) Effects {
 	return e
 }
 
-// Done is what a report, which has a decision, tells.
+// Done is what a report tells of its first decision. The report must have one.
 func Done(stack string, report *scale.Report) Effect {
 	all := AllDone(stack, report)
 	return Effect{Stack: stack, PoolEffect: all.Pools[0], Steps: all.Steps, Restored: all.Restored, Seconds: all.Seconds}
@@ -128,7 +130,7 @@ type History struct {
 	Scalings []Scaling `json:"scalings"`
 }
 
-// HistoryOf is the document of past scalings of the domain's.
+// HistoryOf is the document of past scalings.
 func HistoryOf(stack string, scalings []scale.Scaling) History {
 	doc := History{Stack: stack, Scalings: make([]Scaling, len(scalings))}
 	for i, past := range scalings {
@@ -152,7 +154,7 @@ type Scaling struct {
 	Why string `json:"why,omitempty"`
 }
 
-// ScalingOf is a past scaling of the domain's.
+// ScalingOf is a past scaling of the domain as documents have it.
 func ScalingOf(s scale.Scaling) Scaling {
 	return Scaling{
 		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: Moment(s.Start), End: Moment(s.End), Seconds: s.End.Sub(s.Start).Seconds(),
@@ -160,10 +162,10 @@ func ScalingOf(s scale.Scaling) Scaling {
 	}
 }
 
-// Moment is a time as documents have it: in UTC, to the second, and none if it is zero.
+// Moment is a time as documents have it: in UTC, to the second, and nil if the time is zero.
 func Moment(t time.Time) *time.Time { return instant(t.Truncate(time.Second)) }
 
-// instant is a time of what the server does itself, which it knows to the fraction of a second.
+// instant is a time in UTC with fractions of a second, for what the server does itself. It is nil if the time is zero.
 func instant(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -171,7 +173,7 @@ func instant(t time.Time) *time.Time {
 	return new(t.UTC())
 }
 
-// ahead is a time that is still to come; otherwise zero.
+// ahead is the time t if it is still to come, and zero otherwise.
 func ahead(t, now time.Time) time.Time {
 	if !t.After(now) {
 		return time.Time{}

@@ -1,12 +1,12 @@
 // Package board tells how a stack and its scalings stand at one moment. It has a [Status], which is the document of GET
 // /status, and a [View] of it, with its words for people.
 //
-// What a [Pool], a [Scaling], a [Decision], a [Drift] and a [Hold] are called and look like is decided here, once for the
-// documents of all commands and of the server. In them a count is null if it is not known or there is none, a flag is
-// always there, and so is a list that the document is made for. Of what else there is none, the field is absent.
+// The form of a [Pool], a [Scaling], a [Decision], a [Drift] and a [Hold] is defined here, once for the documents of
+// all commands and of the server. In these documents a count is null if it is not known or there is none. A flag is
+// always present, and so is a list that the document is made for. All other fields are absent if they have no value.
 //
-// It imports scale alone and is pure. The status page and the terminal show the same board: each has a form of its own,
-// and the words are here.
+// The package is pure. Of this module it imports only scale and scale/queue. The status page and the terminal show the
+// same board: each has a layout of its own, and the words of both are here.
 package board
 
 import (
@@ -29,19 +29,19 @@ const (
 // Status is how a stack and its scalings stand. Fields are added, never renamed.
 type Status struct {
 	Stack string `json:"stack"`
-	// Project is the stack's; a server of an earlier version does not tell it.
+	// Project is the stack's project. It is absent in the document of a server of an earlier version.
 	Project string `json:"project,omitempty"`
-	// Now is when all of this was so, and ReadAt is when the stack was last read.
+	// Now is the time that the status describes, and ReadAt is when the stack was last read.
 	Now    time.Time  `json:"now"`
 	ReadAt *time.Time `json:"readAt,omitempty"`
 	Ready  bool       `json:"ready"`
-	// Problem says why it is not ready. Off says that it will not be before somebody's next `pulumi up`: see
-	// [scale.IsOff].
+	// Problem says why the stack is not ready. Off says that it will not be ready before somebody's next `pulumi up`:
+	// see [scale.IsOff].
 	Problem string `json:"problem,omitempty" text:"lines"`
 	Off     bool   `json:"off"`
-	// Unread says that it is not ready because it has not been read yet, which will be done when it is needed.
+	// Unread says that the stack is not ready because it has not been read yet. It will be read when that is needed.
 	Unread bool `json:"unread"`
-	// Unwritable says that it is not ready because what is accepted cannot be written down.
+	// Unwritable says that the stack is not ready because the journal cannot be written.
 	Unwritable bool            `json:"unwritable"`
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
@@ -52,21 +52,22 @@ type Status struct {
 	Commit   string        `json:"commit,omitempty"`
 	Pools    []Pool        `json:"pools"`
 	Running  *Work         `json:"running,omitempty"`
-	// Open are the operations that are not done, oldest first: the first of those under way and of those that wait.
-	// OpenOmitted counts the others. RetryAt is when they are tried again, if something was in the way.
+	// Open are the operations that are not done, oldest first: at most a fixed number of those under way and of those
+	// that wait. OpenOmitted counts the others. RetryAt is when operations are tried again, if something was in their
+	// way.
 	Open        []Operation `json:"open"`
 	OpenOmitted int         `json:"openOmitted,omitempty"`
 	RetryAt     *time.Time  `json:"retryAt,omitempty"`
-	// Holds are those in force. Upcoming is what is about to be done although nobody asks for it now.
+	// Holds are the holds in force. Upcoming is what will be done without a new request.
 	Holds    []Hold     `json:"holds,omitempty"`
 	Upcoming []Upcoming `json:"upcoming,omitempty"`
 	// Failures are the last operations that failed or are not proved to have had their effect. Scalings are the last
 	// scalings, whoever made them. Both are newest first.
 	Failures []Operation `json:"failures"`
 	Scalings []Scaling   `json:"scalings"`
-	// Listeners are those who are told of what happens; absent if there are none.
+	// Listeners are the listeners of the settings; absent if there are none.
 	Listeners []Listener `json:"listeners,omitempty"`
-	// Branch is how it goes with the commits of counts; absent if there are none.
+	// Branch tells of the commits of counts; absent if counts are not committed.
 	Branch *Branch `json:"branch,omitempty"`
 	// Cluster is how the stack stands among several replicas; absent if there is one server.
 	Cluster *Cluster `json:"cluster,omitempty"`
@@ -75,9 +76,9 @@ type Status struct {
 // Name is a stack's name, and that of its project.
 type Name struct{ Project, Stack string }
 
-// New makes a status of what is known at a time, as it may be shown (see [Tidy]). It takes an overview, what is being
-// done, nil if nothing is, and operations that are done, newest first, among which it looks for failures. The caller
-// must ask what is being done before the rest, so that an operation that ends in between is still told of as open.
+// New makes the status of a stack at a time, fit to be shown (see [Tidy]). work is what is being done; nil if nothing
+// is. done are operations that are done, newest first; failures are looked for among them. The caller must ask for work
+// before the rest, so that an operation that ends in between is not told of as one that waits.
 func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, now time.Time) *Status {
 	s := &Status{
 		Stack: of.Stack, Project: of.Project, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
@@ -111,7 +112,7 @@ func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, no
 	return Tidy(s)
 }
 
-// addOpen adds as many of the operations that are not done as a status tells of.
+// addOpen adds the operations that are not done, up to the limits of a status, and counts the others.
 func (s *Status) addOpen(open []queue.Operation, work *queue.Work) {
 	under := map[string]bool{}
 	if work != nil {
@@ -135,8 +136,7 @@ func failed(op queue.Operation) bool {
 	return op.Result == queue.FinalFailed || op.Result == queue.FinalUnverified || op.Error != ""
 }
 
-// Decode reads a status as a server tells it, as it may be shown (see [Tidy]). It passes over fields that it does not
-// know.
+// Decode reads a server's status, and makes it fit to be shown (see [Tidy]). Unknown fields are ignored.
 func Decode(r io.Reader) (*Status, error) {
 	decoder := json.NewDecoder(r)
 	decoder.UseNumber() // the values of properties are shown as they are

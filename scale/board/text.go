@@ -13,23 +13,22 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// How many characters of a text from elsewhere are shown at most: of one that stands in a line, and of one that has
-// several lines.
+// The most characters that are shown of a text from elsewhere: of a text on one line, and of a text of several lines.
 const (
 	LongestLine  = 2_000
 	LongestLines = 16_000
 )
 
 // Shown says whether a character is one that people see. A character is not shown if it controls a terminal, hides or
-// reorders what follows it, ends a line, or takes no room. So of Unicode's categories it shows letters, marks, numbers,
-// punctuation, symbols and spaces, except what Unicode calls ignorable.
+// reorders what follows it, ends a line, or takes no room. Of Unicode's categories, letters, marks, numbers,
+// punctuation, symbols and spaces are shown, except what Unicode calls ignorable.
 func Shown(r rune) bool {
 	return r < unicode.MaxASCII && r >= ' ' || r > unicode.MaxASCII && unicode.IsGraphic(r) &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message. It makes it a single line of
-// at most limit characters, all of which are [Shown], and turns runs of white space into one space.
+// OneLine makes a text from elsewhere fit to be shown and to stand in an update's message. The result is a single line
+// of at most limit characters, all of which are [Shown]. Runs of white space become one space.
 func OneLine(text string, limit int) string {
 	if len(text) <= limit && isPlain(text) && !strings.Contains(text, "  ") && strings.Trim(text, " ") == text {
 		return text
@@ -37,7 +36,7 @@ func OneLine(text string, limit int) string {
 	return cut(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !Shown(r) }), " "), limit)
 }
 
-// Lines is like [OneLine] for a text of several lines: it keeps their ends and their indentation.
+// Lines is like [OneLine] for a text of several lines: the lines, and their indentation, are kept.
 func Lines(text string, limit int) string {
 	if len(text) <= limit && isPlain(text) && !strings.HasSuffix(text, " ") {
 		return text
@@ -58,7 +57,7 @@ func Lines(text string, limit int) string {
 	return cut(strings.TrimRight(out.String(), "\n"), limit)
 }
 
-// isPlain says that a text is ASCII and that all of it is [Shown]. Nearly all texts are so.
+// isPlain says that a text is ASCII and that all of it is [Shown]. Nearly all texts are plain.
 func isPlain[T string | []byte](text T) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] >= unicode.MaxASCII {
@@ -80,7 +79,7 @@ func cut(text string, limit int) string {
 // ColorTag is one of Pulumi's colour commands in a text, such as <{%fg 1%}>.
 var ColorTag = regexp.MustCompile(`<\{%([^%]*)%\}>`)
 
-// Plain is a text without colour: neither Pulumi's commands for it nor a terminal's sequences.
+// Plain is a text without Pulumi's colour commands and without a terminal's escape sequences.
 func Plain(text string) string {
 	if strings.Contains(text, "<{%") {
 		text = ColorTag.ReplaceAllString(text, "")
@@ -92,10 +91,10 @@ func Plain(text string) string {
 	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // a lone byte would be taken for one that controls a terminal
 }
 
-// Tidy is a document as it may be shown: a copy in which each text is plain and has at most so many characters.
-// Everything that is shown of a [Status] and answered over HTTP passes through it.
+// Tidy is a copy of a document that is fit to be shown: each of its texts is plain, and has at most [LongestLine] or
+// [LongestLines] characters. Everything that is shown of a [Status] or answered over HTTP passes through Tidy.
 //
-// A text is one line, unless its field says that it has several.
+// A text is made one line, unless the tag of its field says that it has several: see [Shape].
 func Tidy[T any](doc T) T {
 	return Texts(doc, func(text string, shape Shape) string {
 		if shape == SeveralLines {
@@ -111,13 +110,13 @@ type Shape string
 const (
 	// SeveralLines is a text whose lines are to stay.
 	SeveralLines Shape = "lines"
-	// Value is a value of somebody's program. When it is approved, all of it is shown.
+	// Value is a value of somebody's program. All of it is shown where a person approves it.
 	Value Shape = "value"
 )
 
-// Texts is a copy of a value in which each text that can be reached is another one. It reaches exported fields, lists,
-// maps with their keys, and what is behind pointers and interfaces. An error becomes one with another text, which wraps
-// it. change is told what the field says of its texts.
+// Texts is a copy of a value in which each text that can be reached has been changed by change. It reaches exported
+// fields, lists, maps with their keys, and what is behind pointers and interfaces. An error is wrapped in one that has
+// the changed text. change also gets the shape that the tag of the text's field names.
 func Texts[T any](value T, change func(text string, shape Shape) string) T {
 	holder := reflect.ValueOf(&value).Elem() // so that an interface is seen as one
 	out, ok := reflect.TypeAssert[T](texts(holder, "", change))
@@ -187,8 +186,8 @@ func texts(v reflect.Value, shape Shape, change func(string, Shape) string) refl
 	return out
 }
 
-// JSON is a document as JSON, ended by a newline, in which what is not [Shown] is escaped: a parser reads the same, and
-// a terminal obeys nothing.
+// JSON is a document as JSON, ended by a newline. Characters that are not [Shown] are escaped: a parser still reads the
+// same text, and a terminal has nothing to obey.
 func JSON(doc any, indent string) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -200,7 +199,7 @@ func JSON(doc any, indent string) ([]byte, error) {
 	return Escaped(text.Bytes()), nil
 }
 
-// ShownJSON is a document as it may be shown (see [Tidy]), as JSON. Documents of ours always encode.
+// ShownJSON is a document as JSON, fit to be shown (see [Tidy]). The documents of this package can always be encoded.
 func ShownJSON(doc any) []byte {
 	text, _ := JSON(doc, "") // see above
 	if isTidy(text) {
@@ -210,9 +209,9 @@ func ShownJSON(doc any) []byte {
 	return text
 }
 
-// isTidy says of a document's compact JSON that [Tidy] changes nothing in it. That holds for nearly all: it is ASCII,
-// has no colour command and no escapes other than that of a quotation mark, each space is a single one within its text,
-// and no text is long.
+// isTidy says whether [Tidy] would change nothing in a document, by the document's compact JSON. Nearly all documents
+// are tidy: the JSON is ASCII, has no colour command and no escapes other than that of a quotation mark, each space is
+// a single one within its text, and no text is long.
 func isTidy(text []byte) bool {
 	text = bytes.TrimSuffix(text, []byte("\n"))
 	if !isPlain(text) || bytes.Contains(text, []byte("<{%")) {

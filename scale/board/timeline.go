@@ -12,12 +12,12 @@ import (
 
 // Span is how far back a [Timeline] reaches.
 type Span struct {
-	// Name is how it is asked for. Title and Words name it to people, as in "6 hours" and "the last 6 hours".
+	// Name is what requests call the span. Title and Words name it to people, as in "6 hours" and "the last 6 hours".
 	Name, Title, Words string
 	Length             time.Duration
 }
 
-// Spans are all there are, the shortest first.
+// Spans are all spans, the shortest first.
 func Spans() []Span {
 	const day = 24 * time.Hour
 	return []Span{
@@ -51,15 +51,15 @@ type Past struct {
 	Rule scale.Rule
 	// Count is the present count; nil if it is not known.
 	Count *int
-	// Scalings are those of the pool, newest first; others among them are passed over. Since is since when none is
-	// missing.
+	// Scalings are the pool's scalings, newest first; scalings of other pools are ignored. From the time Since on, none
+	// is missing.
 	Scalings []scale.Scaling
 	Since    time.Time
 	// Samples are values of the rule's metrics, oldest first.
 	Samples []scale.Sample
 }
 
-// Timeline is how a pool stood over a time, as it may be shown: see [Tidy].
+// Timeline is how a pool stood over a time, fit to be shown: see [Tidy].
 type Timeline struct {
 	Pool string
 	Span Span
@@ -112,7 +112,7 @@ func TimelineOf(past Past, span Span, now time.Time) Timeline {
 	return t
 }
 
-// countsOf are the counts of a pool from one moment to another. A scaling that failed has changed none.
+// countsOf are the counts of a pool from one moment to another. A failed scaling changes no count.
 func countsOf(past Past, from, to time.Time) []CountSince {
 	var known []scale.Scaling // oldest first
 	for _, s := range slices.Backward(past.Scalings) {
@@ -143,11 +143,11 @@ func countsOf(past Past, from, to time.Time) []CountSince {
 	return out
 }
 
-// keptEvery is how often a value is kept at most.
+// keptEvery is the least time between two values of a metric that are kept.
 const keptEvery = time.Minute
 
-// seriesOf are the values of a metric from one moment to another. A look that found nothing, or that was left out
-// because the pool was being scaled, makes no gap yet; two looks do.
+// seriesOf are the values of a metric from one moment to another. One look that found nothing, or was left out because
+// the pool was being scaled, makes no gap; two such looks do.
 func seriesOf(m scale.Metric, samples []scale.Sample, from, to time.Time) Series {
 	out := Series{Metric: OneLine(m.Name, longestValue)}
 	mostApart := 2*max(m.Every, keptEvery) + keptEvery
@@ -169,8 +169,8 @@ func seriesOf(m scale.Metric, samples []scale.Sample, from, to time.Time) Series
 	return out
 }
 
-// Thinned are the runs with about as many values as so many columns can show: of those of one column the first, the
-// smallest, the largest and the last.
+// Thinned are the runs with only as many values as a number of columns can show. Of the values in one column, the
+// first, the smallest, the largest and the last are kept.
 func (s Series) Thinned(from, to time.Time, columns int) [][]Point {
 	width := to.Sub(from) / time.Duration(columns)
 	out := make([][]Point, 0, len(s.Runs))
@@ -202,7 +202,7 @@ func extremes(values []Point) []Point {
 func (t Timeline) CountsIn(from, to time.Time) (least, most int, ok bool) {
 	for i, c := range t.Counts {
 		ended := i+1 < len(t.Counts) && !t.Counts[i+1].Since.After(from)
-		begun := c.Since.Before(to) || c.Since.Equal(to) && to.Equal(t.To) // at its very end the last part has the present count
+		begun := c.Since.Before(to) || c.Since.Equal(to) && to.Equal(t.To) // the present count is known since t.To only
 		if ended || !begun {
 			continue
 		}
@@ -228,13 +228,13 @@ func (t Timeline) BoundsIn(from, to time.Time) []scale.BoundsSince {
 const (
 	// leastTop is the least number of units that a picture has room for.
 	leastTop = 4
-	// farAbove is how many times the largest count a bound must be, for a picture to leave it out: else the count would
-	// creep along the ground. roomAbove is how many times the largest count it then has room for.
+	// farAbove limits the bounds in a picture: an upper bound of more than farAbove times the largest count is left
+	// out, since the counts would be too low to read. The picture then has room for roomAbove times the largest count.
 	farAbove, roomAbove = 8, 2
 )
 
-// Top is the count up to which a picture reaches. It begins at 0. The largest bounds are beyond it if they are far above
-// all counts.
+// Top is the count up to which a picture reaches, from 0 on. Bounds that are far above all counts are not in the
+// picture.
 func (t Timeline) Top() int {
 	top, bound := leastTop, 0
 	for _, b := range t.Bounds {
@@ -261,7 +261,7 @@ func (t Timeline) Ticks() []time.Time {
 		hours = 4
 	}
 	var out []time.Time
-	for hour := 0; ; hour += hours { // by the clock, so that a change of it moves no tick
+	for hour := 0; ; hour += hours { // by the wall clock, so that summer time moves no tick
 		at := time.Date(year, month, day, hour, 0, 0, 0, t.To.Location())
 		if !at.Before(t.To) {
 			return out
@@ -319,7 +319,8 @@ func (t Timeline) Count() string {
 // toldBounds is how many bounds a sentence tells of one by one.
 const toldBounds = 4
 
-// Within says which bounds were in force, and since when. Of very many it says only which they were.
+// Within says which bounds were in force, and since when. Of many it only says which they were, and how often they
+// changed.
 func (t Timeline) Within() string {
 	var parts, all []string
 	for i, b := range t.Bounds {
@@ -368,7 +369,7 @@ func (t Timeline) Move(s Scaling) string {
 	return text
 }
 
-// Words say between which values the metric was, and which it has.
+// Words say between which values the metric was, and which value is the latest.
 func (s Series) Words() string {
 	switch {
 	case len(s.Runs) == 0:
@@ -385,7 +386,8 @@ const mostInRow = 6
 // Row is a part of a timeline, between two ticks, as a table has it.
 type Row struct {
 	From, To time.Time
-	// Count, Bounds and Scalings say what they were; empty for none. Metrics say the same of each of the series.
+	// Count, Bounds and Scalings say in words what these were; each is empty if there were none. Metrics has such words
+	// for each of the series.
 	Count, Bounds, Scalings string
 	Metrics                 []string
 }
@@ -424,7 +426,7 @@ func (t Timeline) Rows() []Row {
 	return out
 }
 
-// within names two ends, or the one that both are.
+// within names both ends of a range, or the only value in it.
 func within(least, most string) string {
 	if least == most {
 		return least

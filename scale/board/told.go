@@ -4,21 +4,21 @@ import "time"
 
 // Told is a document that is watched: a [*Status] or a [*Fleet].
 type Told interface {
-	// ToldAt is when all of it was so, by the clock of whoever told it.
+	// ToldAt is the time that the document describes, by the clock of whoever made it.
 	ToldAt() time.Time
-	// AskAgain is how long after it the next one should be asked for.
+	// AskAgain is how long after this document the next one should be asked for.
 	AskAgain() time.Duration
-	// Timeless is a copy without its times, which change although nothing else does.
+	// Timeless is a copy without the times that change even if nothing else does.
 	Timeless() Told
 }
 
 // ToldAt is the status's time.
 func (s *Status) ToldAt() time.Time { return s.Now }
 
-// AskAgain is a second while something goes on, and else three.
+// AskAgain is a second while something is being done or an operation waits, and three seconds otherwise.
 func (s *Status) AskAgain() time.Duration { return s.View(s.Now).Refresh() }
 
-// Timeless is the status without its times.
+// Timeless is the status without Now and ReadAt.
 func (s *Status) Timeless() Told {
 	out := *s
 	out.Now, out.ReadAt = time.Time{}, nil
@@ -28,7 +28,7 @@ func (s *Status) Timeless() Told {
 // ToldAt is the fleet's time.
 func (f *Fleet) ToldAt() time.Time { return f.Now }
 
-// AskAgain is a second while an engine runs, and else three.
+// AskAgain is a second while an engine runs or is waited for, and three seconds otherwise.
 func (f *Fleet) AskAgain() time.Duration {
 	if f.Engines.Running+f.Engines.Waiting > 0 {
 		return time.Second
@@ -36,7 +36,7 @@ func (f *Fleet) AskAgain() time.Duration {
 	return 3 * time.Second
 }
 
-// Timeless is the fleet without its times.
+// Timeless is the fleet without Now and without the stacks' ReadAt.
 func (f *Fleet) Timeless() Told {
 	out := Fleet{Engines: f.Engines, Stacks: make([]FleetStack, len(f.Stacks))}
 	for i, s := range f.Stacks {

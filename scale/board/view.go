@@ -13,12 +13,12 @@ import (
 // View is a status as people see it at a time.
 type View struct {
 	*Status
-	// at is a time whose zone is the one in which times are shown.
+	// at is the time at which the status is seen. Times are shown in its zone.
 	at time.Time
 }
 
-// View is the status as it is seen at a time, in that time's zone. The times that are left and past are counted from
-// there.
+// View is the status as it is seen at a time, in that time's zone. How long something will last, and how long ago
+// something was, is counted from that time.
 func (s *Status) View(at time.Time) View { return View{Status: s, at: at} }
 
 // FullName is the stack's name after that of its project, as Pulumi writes it: organization, project, stack.
@@ -73,7 +73,7 @@ func (v View) State() Mood {
 	return Mood{Good, "Ready"}
 }
 
-// Trouble is what keeps anything from being accepted, as a title.
+// Trouble is a title for what keeps operations from being accepted.
 func (v View) Trouble() string {
 	if v.Unwritable {
 		return "What is accepted cannot be written down"
@@ -89,8 +89,8 @@ func (v View) Refresh() time.Duration {
 	return 3 * time.Second
 }
 
-// Headline is the one thing that a screen reader says when it changes: what is being scaled, or what the last scaling
-// came to.
+// Headline is the sentence that a screen reader reads out when it changes: what is being scaled, or how the last
+// scaling ended.
 func (v View) Headline() string {
 	if v.Running != nil {
 		var pools []string
@@ -138,11 +138,11 @@ func (View) Outcome(result string) string {
 	return result
 }
 
-// Mended says whether a failed operation is a thing of the past: a later scaling of the same pool has succeeded, and
-// nothing is in doubt about the pool. The backend knows a scaling's times to the second.
+// Mended says whether nobody needs to look at a failed operation any more: a later scaling of the same pool has
+// succeeded, and nothing is in doubt about the pool. The times of scalings are exact to the second.
 func (v View) Mended(op Operation) bool { return v.scaledSince(op.Pool, op.ended()) }
 
-// Outdone says the same of a past scaling that failed.
+// Outdone is like [View.Mended], for a past scaling that failed.
 func (v View) Outdone(past Scaling) bool { return v.scaledSince(past.Pool, past.ended()) }
 
 func (v View) scaledSince(name string, ended time.Time) bool {
@@ -221,10 +221,11 @@ func (View) Asked(op Operation) string {
 	return op.Source + ": " + op.Reason
 }
 
-// Way is an operation's way from one count to another, or what it should have been.
+// Way is [Operation.Way] with an arrow.
 func (View) Way(op Operation) string { return op.Way(" → ") }
 
-// Way is the operation's way from one count to another, or what it should have been.
+// Way is the count before the operation, the arrow, and the count after it. If the count after is not known, the
+// decided count stands in its place; if none was decided, there is only the count before.
 func (o Operation) Way(arrow string) string {
 	to := o.To
 	if to == nil && o.Decision.Outcome == string(scale.Scale) {

@@ -40,7 +40,7 @@ func (View) Metrics(p Pool) []string {
 	return out
 }
 
-// NoPools says why there are none.
+// NoPools says why there are no pools.
 func (v View) NoPools() string {
 	if v.Off {
 		return "Nothing is scaled until somebody's next pulumi up."
@@ -51,10 +51,10 @@ func (v View) NoPools() string {
 	return "The stack output " + scale.OutputName + " has no pools."
 }
 
-// NeverScaled says that no scaling is known, among so many updates.
+// NeverScaled is the function [NeverScaled], for templates.
 func (View) NeverScaled(among int) string { return NeverScaled(among) }
 
-// Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty if nothing does.
+// Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty if nothing holds it off.
 func (v View) Held(p Pool) string {
 	var out []string
 	if p.Hold != nil && p.Hold.Until.After(v.at) {

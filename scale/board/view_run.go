@@ -33,10 +33,11 @@ func (v View) Deciding() string {
 	return "Reading the stack and deciding."
 }
 
-// mostSteps is how many steps of a run are shown: more are for the API.
+// mostSteps is how many steps of a run are shown. The API tells of more.
 const mostSteps = 25
 
-// Steps are the steps of a run that are shown. Completed ones give way first, the oldest before the others.
+// Steps are the steps of a run that are shown. If there are too many, completed steps are left out first, beginning
+// with the oldest.
 func (View) Steps(run Run) []Step {
 	steps := slices.Clone(run.Steps)
 	for i := 0; i < len(steps) && len(steps) > mostSteps; {
@@ -64,8 +65,8 @@ func (View) Progress(run Run) string {
 	return strings.Join(out, ", ")
 }
 
-// About says how far a run of the engine has come and, if there are several, what it is about. It is empty if the only
-// step says it all.
+// About says how far a run of the engine has come and, if there are several, what it is about. It is empty if the step
+// says it all, because it is the only one.
 func (v View) About(run Run) string {
 	progress := cmp.Or(v.Progress(run), "The program runs")
 	alone := len(v.Running.Runs) == 1 && len(v.Running.Operations) > 0
@@ -96,7 +97,7 @@ func (View) Diffs(step Step) string {
 // longestValue is how many characters of a value are shown.
 const longestValue = 40
 
-// longestSentence is how many characters of a sentence are shown that has names or a server's words in it.
+// longestSentence is how many characters are shown of a sentence that has names or a server's words in it.
 const longestSentence = 240
 
 func property(value any) string {
@@ -106,10 +107,10 @@ func property(value any) string {
 	return OneLine(fmt.Sprint(value), longestValue)
 }
 
-// Saying is what the engine says, and of which resources; Of is empty if it is of none.
+// Saying is a message of the engine. Of names the resources that it is about; it is empty if there are none.
 type Saying struct{ Severity, Of, Message string }
 
-// Said is what a run says, each thing once.
+// Said are the messages of a run, each once.
 func (View) Said(run Run) []Saying {
 	var out []Saying
 	for _, d := range scale.SayOnce(run.Said) {
@@ -133,8 +134,8 @@ func (v View) Took(from, to *time.Time) string {
 // StepTook is how long a step took, or has taken so far.
 func (v View) StepTook(step Step) string { return v.Took(&step.StartedAt, step.EndedAt) }
 
-// Committer says who committed last where somebody's own update ran, which is all that the backend tells of who ran it;
-// empty if that is not known, and for a scaling of PulumiScale's.
+// Committer names the author of the last commit where somebody's own update ran: the backend does not tell who ran the
+// update. It is empty if the author is not known, and for a scaling of PulumiScale's.
 func (View) Committer(past Scaling) string {
 	if past.By == "" {
 		return ""

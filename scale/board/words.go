@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Count is a count that may not be known.
+// Count is a count as text, which is "?" if the count is not known.
 func Count(n *int) string {
 	if n == nil {
 		return "?"
@@ -49,7 +49,7 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
 }
 
-// Soon is a time that is to come, as briefly as it is clear.
+// Soon is a time that is to come, with the day or the date only if the time of day alone would not be clear.
 func Soon(t, now time.Time) string {
 	switch until := t.Sub(now); {
 	case until < 24*time.Hour:

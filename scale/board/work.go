@@ -9,14 +9,14 @@ import (
 
 // Work is what is being done now.
 type Work struct {
-	// Operations are the ids of the open operations that it carries out, and Settling the pools that are being brought
-	// back to the count of the last successful update.
+	// Operations are the ids of the open operations that are being carried out, and Settling the pools that are being
+	// brought back to the count of the last successful update.
 	Operations []string `json:"operations,omitempty"`
-	// Omitted counts further operations that it carries out and that the status does not tell of.
+	// Omitted counts further such operations, of which the status does not tell.
 	Omitted   int       `json:"omitted,omitempty"`
 	Settling  []string  `json:"settling,omitempty"`
 	StartedAt time.Time `json:"startedAt"`
-	// WaitsFor says what keeps it from going on, until RetryAt.
+	// WaitsFor says what keeps the work from going on, until RetryAt.
 	WaitsFor string     `json:"waitsFor,omitempty"`
 	RetryAt  *time.Time `json:"retryAt,omitempty"`
 	Runs     []Run      `json:"runs"`
@@ -45,11 +45,12 @@ type Step struct {
 // The states of a step.
 const (
 	StepRunning = "running"
-	StepDone    = "succeeded" // not "done", which is the word for operations, that scripts look for
+	StepDone    = "succeeded" // not "done": scripts look for that word, which is the state of an operation
 	StepFailed  = "failed"
 )
 
-// workOf is the work. It names only those of its operations that are told of, and counts the others that are open.
+// workOf is the work as documents have it. It names only those of its operations that are told of, and counts its other
+// open operations.
 func workOf(w queue.Work, told []Operation, open []queue.Operation) *Work {
 	out := &Work{
 		Settling: w.Settling, StartedAt: w.StartedAt.UTC(), WaitsFor: w.WaitsFor, RetryAt: instant(w.RetryAt), Runs: RunsOf(w.Runs),

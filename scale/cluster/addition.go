@@ -14,7 +14,7 @@ type addition struct {
 	journal    *Journal
 	operations []queue.Operation
 	messages   []message
-	// lasts are the sequences of the last messages under keys, by the keys' part of subjects, if the stream has told them.
+	// lasts has, by chain, the sequence of the chain's last message, if the stream has told it.
 	lasts map[string]uint64
 	// noted are the operations that this replica has receipts of.
 	noted map[string]bool
@@ -22,7 +22,8 @@ type addition struct {
 	doubtful bool
 }
 
-// run adds the operations. kept are the ids of those that are there already, in the places of those that were not added.
+// run adds the operations. kept has, in the place of each operation that was not added, the id of the one that is there
+// already; it is empty in the places of the others.
 func (a *addition) run(ctx context.Context) (kept []string, err error) {
 	n := a.journal.node
 	for {
@@ -57,7 +58,8 @@ func (a *addition) run(ctx context.Context) (kept []string, err error) {
 	}
 }
 
-// plan says which operations are new, what the stream must be like for that, and which ones stand in the places of others.
+// plan finds out which operations are to be added, and sets in their messages what the stream must be like for that.
+// fresh are their indexes; kept is that of run.
 func (a *addition) plan() (kept []string, fresh []int) {
 	v := a.journal.node.view
 	v.mu.RLock()
@@ -69,7 +71,7 @@ func (a *addition) plan() (kept []string, fresh []int) {
 		m.expects, m.filter = nil, ""
 		chain := chainOf(op.Intent.Pool, op.Intent.Key)
 		if v.lookUp(a.journal.stack, op.ID) != nil {
-			continue // an attempt to add it was not in vain
+			continue // an earlier attempt has added it
 		}
 		if chain == noKey {
 			m.expects = new(uint64)
@@ -97,7 +99,7 @@ func (a *addition) plan() (kept []string, fresh []int) {
 	return kept, fresh
 }
 
-// learn finds out what has been added since it was planned.
+// learn waits until this replica knows what has been added under the same keys since the plan was made.
 func (a *addition) learn(ctx context.Context, fresh []int) error {
 	n := a.journal.node
 	for _, i := range fresh {
@@ -148,14 +150,15 @@ func (a *addition) note(fresh []int) error {
 	return nil
 }
 
-// added takes in that operations are in the log.
+// added notes that operations are in the log, the first of them with the sequence first.
 func (a *addition) added(fresh []int, first uint64) {
 	for at, i := range fresh {
 		a.journal.node.takeOwn(a.messages[i], first+uint64(at))
 	}
 }
 
-// giveUp takes in that operations could not be added.
+// giveUp ends the receipts of operations that could not be added. If they may be in the log all the same, it notes that
+// doubt instead.
 func (a *addition) giveUp(fresh []int) {
 	for _, i := range fresh {
 		if a.doubtful {
@@ -166,7 +169,7 @@ func (a *addition) giveUp(fresh []int) {
 	}
 }
 
-// takeOwn takes in a message that this replica has published, before the stream brings it.
+// takeOwn brings into the view a message that this replica has published, before the stream brings it.
 func (n *Node) takeOwn(m message, seq uint64) {
 	kind, rest := n.names.parts(m.subject)
 	r := received{subject: m.subject, body: m.body, seq: seq, at: time.Now(), from: n.from, gone: m.gone}

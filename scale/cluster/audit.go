@@ -13,20 +13,22 @@ import (
 )
 
 const (
-	// auditEvery is how often this replica's receipts are held against the log, and auditAtOnce how many operations of them.
+	// auditEvery is how often this replica's receipts are compared with the log, and auditAtOnce is how many of them at
+	// a time.
 	auditEvery  = 2 * time.Second
 	auditAtOnce = 200
 	// missedFor is how many looks in a row have to miss an operation for it to be lost.
 	missedFor = 3
-	// doubtFor is how long it is looked, while the cluster answers, for what may still come into the log.
+	// doubtFor is how long this replica looks, while the cluster answers, whether an operation in doubt still comes
+	// into the log.
 	doubtFor = time.Minute
 	// goneFor is how long a message stays that says that another one is to be forgotten: long enough for every replica to
 	// have seen it.
 	goneFor = 10 * time.Minute
 )
 
-// audit holds this replica's receipts against the log, again and again: what the log has lost is added again, and what
-// it has though nobody was told so is taken out.
+// audit compares this replica's receipts with the log, again and again. Operations that the log has lost are added
+// again. Operations that the log has although nobody was told that they are accepted are taken out.
 func (n *Node) audit(ctx context.Context) {
 	next, missing := 0, map[string]int{}
 	for pause(ctx, auditEvery) {
@@ -44,7 +46,7 @@ func (n *Node) audit(ctx context.Context) {
 	}
 }
 
-// message is that which an operation with a receipt had in the log.
+// message is the message that the receipt's operation had in the log.
 func (l receipt) message(of names) (message, error) {
 	var op queue.Operation
 	if err := json.Unmarshal(l.Operation, &op); err != nil {
@@ -53,8 +55,9 @@ func (l receipt) message(of names) (message, error) {
 	return message{subject: of.op(digest(l.Stack), chainOf(op.Intent.Pool, op.Intent.Key), l.ID), body: l.Operation}, nil
 }
 
-// auditOne looks whether the log has an operation with a receipt, and adds it again if it has not for some time: a leader
-// that does not know yet that it is none any more may tell of old times. It says whether the cluster answers.
+// auditOne looks whether the log has the operation of a receipt, and adds it again if missedFor looks in a row have
+// missed it. One look is not enough: a leader that does not know yet that it leads no longer may answer with an old
+// state. auditOne says whether the cluster answers.
 func (n *Node) auditOne(ctx context.Context, l receipt, missing map[string]int) bool {
 	asking, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -106,7 +109,7 @@ func (n *Node) addAgain(ctx context.Context, l receipt) bool {
 	if err != nil {
 		return false
 	}
-	// What is so old has ended, as its message has, while this replica was away.
+	// An operation so old has ended while this replica was away, and its message has expired.
 	if time.Since(op.AcceptedAt) > queue.KeepDone || n.view.hasOther(stack, chain, op) {
 		n.receipts.end(op.ID)
 		return true
@@ -114,7 +117,7 @@ func (n *Node) addAgain(ctx context.Context, l receipt) bool {
 	m.expects = &last
 	seq, _, err := n.publish(ctx, []message{m})
 	if err != nil {
-		return errors.Is(err, errLate) // then it is looked again
+		return errors.Is(err, errLate) // then the next look tries again
 	}
 	n.view.forget(stack, op.ID)
 	n.takeOwn(m, seq)
@@ -122,12 +125,12 @@ func (n *Node) addAgain(ctx context.Context, l receipt) bool {
 	return true
 }
 
-// doubt notes that nobody knows whether an operation is in the log, and that nobody was told so.
+// doubt notes that an operation may be in the log although nobody was told that it is accepted.
 func (n *Node) doubt(stack, id string, m message) {
 	n.mu.Lock()
 	n.doubts[id] = doubt{stack: stack, message: m, since: time.Now()}
 	n.mu.Unlock()
-	// On the disk it need not be: who dies now has not said that nothing was accepted.
+	// Nobody waits for the disk: if this process dies now, it has not told anybody that nothing was accepted.
 	go func() { _ = n.receipts.add([]receipt{{Stack: stack, ID: id, Operation: m.body, Doubt: true}}) }()
 }
 
@@ -138,7 +141,7 @@ func (n *Node) isDoubtful(id string) bool {
 	return ok
 }
 
-// settleDoubts takes out of the log what is there though nobody was told so.
+// settleDoubts takes operations out of the log that are there although nobody was told that they are accepted.
 func (n *Node) settleDoubts(ctx context.Context) {
 	n.mu.Lock()
 	doubts := maps.Clone(n.doubts)

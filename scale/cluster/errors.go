@@ -14,7 +14,7 @@ var (
 	errClosed   = errors.New("it is closed")
 	errNoQuorum = errors.New("the cluster has no quorum: fewer than half of its replicas can be reached")
 	errTooMany  = errors.New("the cluster takes no more than 1000 operations at once")
-	// errLate is that somebody has written since what a write depended on.
+	// errLate says that a write was refused, because somebody else has written what the write depended on.
 	errLate = errors.New("somebody else was faster")
 )
 

@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	// feedHeartbeat is how often the stream says that there is nothing; twice that without a word, and the feed begins
-	// again where it was.
+	// feedHeartbeat is how often the stream says that there is nothing new. After twice that time without a word, the
+	// feed begins again where it was.
 	feedHeartbeat = time.Second
-	// feedCheck is how often it is looked whether the stream is still the one that it was, and mostBehind how often in a row
-	// it may have less than it had: a leader that does not know yet that it is none any more may tell of old times.
+	// feedCheck is how often the feed checks whether the stream is still the same one. mostBehind is how many checks in
+	// a row may find that the stream has less than it had: a leader that does not know yet that it leads no longer may
+	// answer with an old state.
 	feedCheck  = 2 * time.Second
 	mostBehind = 5
 	// feedPause is the wait before a feed that has ended begins again.
@@ -27,16 +28,16 @@ const (
 type feed struct {
 	node   *Node
 	stream string
-	// take is given each message, and reset is told that the stream is another one by now, of which all comes anew. Only
-	// the feed's goroutine calls them.
+	// take is called with each message. reset is called if the stream has been replaced by another one, all of whose
+	// messages follow. Only the feed's goroutine calls them.
 	take  func(received)
 	reset func()
 
 	mu sync.Mutex
 	// identity tells this stream from one of the same name that was made later.
 	identity string
-	// seq is that of the last message taken. fresh says that everything that was there when the feed last began has been
-	// taken, and moved is closed when either changes.
+	// seq is the sequence of the last message taken. fresh says that everything that was in the stream at first has
+	// been taken. moved is closed when either changes.
 	seq   uint64
 	fresh bool
 	moved chan struct{}
@@ -137,7 +138,7 @@ type likeness int
 
 const (
 	isSame likeness = iota
-	// isBehind has less than it had, which may not be so.
+	// isBehind has less than it had. That may be the old state of a leader that leads no longer.
 	isBehind
 	isAnother
 )
@@ -180,7 +181,7 @@ func (f *feed) forget(stream jetstream.Stream, consumer string) {
 	_ = stream.DeleteConsumer(ctx, consumer) // or else it goes by itself
 }
 
-// lastFailure is why the feed ended the last time; nil if it goes on.
+// lastFailure is why the feed ended the last time; nil once everything that was in the stream at first has been taken.
 func (f *feed) lastFailure() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -236,7 +237,7 @@ func (f *feed) catchUp(ctx context.Context, subject string) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		// It may be gone before it gets here. Then it is not waited for.
+		// The message may be gone before it gets here. So the wait is short, and then the stream is asked again.
 		waiting, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 		err = f.wait(waiting, last.seq)
 		cancel()

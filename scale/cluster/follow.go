@@ -19,13 +19,14 @@ type follower struct {
 	stopped bool
 }
 
-// Follow calls each with every operation of the stack that another replica has added or changed, as it is then, in the
-// order of the log, one at a time, and without loss over a connection that breaks and comes again. It begins with what
-// comes after it returns; so call it before [Journal.Open]. Of what comes meanwhile one may hear twice.
+// Follow calls each with every operation of the stack that another replica has added or changed, as it is then: in the
+// order of the log, one at a time, and without loss if the connection breaks and comes again. It begins with what comes
+// after Follow returns; so call it before [Journal.Open]. What comes between the two may be told twice.
 //
-// An operation that this replica has accepted, and that the cluster had lost and has again, is told too. One that is taken
-// out, since nobody was told that it was accepted, is told as done and cancelled. each may take its time: others do not wait
-// for it. After stop, which does not wait, it is not called again but for a call that is under way.
+// Follow also tells of an operation that this replica has accepted if the cluster had lost it and has it again. An
+// operation that is taken out of the log, since nobody was told that it is accepted, is told as done and cancelled.
+// each may take its time: other followers do not wait for it. stop does not wait; after it, no further call of each
+// begins.
 func (j *Journal) Follow(each func(queue.Operation)) (stop func()) {
 	f := &follower{each: each}
 	v := j.node.view
@@ -46,7 +47,7 @@ func (j *Journal) Follow(each func(queue.Operation)) (stop func()) {
 	}
 }
 
-// tell tells those who follow a stack of a message.
+// tell tells the followers of a stack what another replica has written.
 func (v *view) tell(stack string, r received, own string) {
 	v.mu.RLock()
 	var followers []*follower

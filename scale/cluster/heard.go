@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// storedHeard is the form in which it is kept what was heard of an alert. Fields are added, never renamed.
+// storedHeard is the form in which what was heard of an alert is kept. Fields are added, never renamed.
 type storedHeard struct {
 	Pool    string    `json:"pool"`
 	Alert   string    `json:"alert"`
@@ -37,7 +37,8 @@ func (j *Journal) Remember(heard []scale.Heard) error {
 	return nil
 }
 
-// remember writes what is news. With evenIfTold it also writes what only operations tell, which are about to be forgotten.
+// remember writes what is news. With evenIfTold it also writes what only operations tell, because these are about to be
+// forgotten.
 func (j *Journal) remember(ctx context.Context, heard []scale.Heard, evenIfTold bool) error {
 	lasts := map[string]uint64{}
 	for {
@@ -66,7 +67,8 @@ func (j *Journal) remember(ctx context.Context, heard []scale.Heard, evenIfTold 
 	}
 }
 
-// news are the messages for what is news, on the condition that nobody else has news.
+// news returns the messages that remember is to write. Each is written only if nobody else has written of the same
+// alert since.
 func (j *Journal) news(heard []scale.Heard, lasts map[string]uint64, evenIfTold bool) ([]message, error) {
 	latest := map[string]scale.Heard{}
 	seqs := map[string]uint64{}

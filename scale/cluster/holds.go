@@ -14,14 +14,14 @@ import (
 type Holds struct {
 	journal *Journal
 	local   scale.HoldKeeper
-	// sharing says that a hold on this machine is being brought into the log.
+	// sharing says that the holds that are on this machine alone are being brought into the log.
 	sharing atomic.Bool
 }
 
 var _ scale.HoldKeeper = (*Holds)(nil)
 
-// Holds keeps the holds on the journal's stack. A hold that somebody places in local, on this machine alone, counts too, and
-// becomes one of all replicas.
+// Holds returns a keeper of the holds on the journal's stack. A hold that somebody places in local, on this machine
+// alone, counts too, and becomes one of all replicas.
 func (j *Journal) Holds(local scale.HoldKeeper) *Holds { return &Holds{journal: j, local: local} }
 
 // storedHold is the form in which a hold is kept. Fields are added, never renamed.
@@ -41,7 +41,7 @@ type heldEntry struct {
 	err error
 }
 
-// takeHolds takes in a message of the holds on a stack.
+// takeHolds notes the holds that a message has for a stack.
 func (v *view) takeHolds(stack string, r received) {
 	var stored []storedHold
 	e := heldEntry{seq: r.seq}
@@ -65,7 +65,8 @@ func (v *view) holdsOn(stack string) heldEntry {
 	return v.held[stack]
 }
 
-// Holds are those in the log, as far as it has reached this replica, and those on this machine.
+// Holds returns the holds in the log, as far as the log has reached this replica, and the holds that are on this
+// machine alone.
 func (h *Holds) Holds() (scale.Holds, error) {
 	local, err := h.local.Holds()
 	if err != nil {
@@ -95,7 +96,7 @@ func merged(shared, local scale.Holds) scale.Holds {
 	return out
 }
 
-// ChangeHolds replaces the holds by what change makes of them. Those on this machine are in the log from then on.
+// ChangeHolds replaces the holds by what change makes of them. Holds that are on this machine alone move into the log.
 func (h *Holds) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	n := h.journal.node
 	if err := h.journal.unready(); err != nil {
@@ -116,7 +117,7 @@ func (h *Holds) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	return err
 }
 
-// change replaces what the log has.
+// change replaces the holds in the log.
 func (h *Holds) change(ctx context.Context, local scale.Holds, change func(scale.Holds) scale.Holds) error {
 	n, subject := h.journal.node, h.journal.node.names.hold(h.journal.stack)
 	for {

@@ -24,7 +24,7 @@ const keepMessage = queue.KeepDone + time.Hour
 // added the others see a moment later, and in any case after Open.
 type Journal struct {
 	node *Node
-	// name is the stack's, and stack is its part of subjects.
+	// name is the stack's name, and stack is the part of subjects that stands for it.
 	name, stack string
 	samples     *samples
 	closed      atomic.Bool
@@ -66,9 +66,9 @@ func (j *Journal) stored(op queue.Operation) (message, error) {
 // Add adds the operations whose pool and key are new, or are those of the operation that they try again. What it has
 // added is on the disks of most replicas, and on that of this one.
 //
-// If the cluster does not answer in time, it is not known whether the operations are in the log. Then the error is given,
-// they are not seen here, and they are taken out again as soon as that can be done. Until then another replica may see
-// them; if it has begun one by then, that one stays.
+// If the cluster does not answer in time, it is not known whether the operations are in the log. Then Add returns the
+// error, the operations are not seen on this replica, and they are taken out of the log as soon as that can be done.
+// Until then another replica may see them; an operation that it has begun by then stays.
 func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	if err := j.unready(); err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (j *Journal) Update(operations []queue.Operation) error {
 	return nil
 }
 
-// write publishes messages, whatever is there.
+// write publishes messages, whatever the log has.
 func (j *Journal) write(messages []message) error {
 	ctx, cancel := context.WithTimeout(j.node.lifetime, writeTimeout)
 	defer cancel()
@@ -274,8 +274,8 @@ func sortEndedLast(entries []entry) {
 	})
 }
 
-// Probe finds out whether the log and this replica's receipts can be written. If it was so a moment ago, for whatever
-// stack, it is believed.
+// Probe finds out whether the log and this replica's receipts can be written. If they could be written a moment ago,
+// for whatever stack, it does not try again.
 func (j *Journal) Probe() error {
 	if err := j.unready(); err != nil {
 		return err
@@ -288,7 +288,7 @@ func (j *Journal) Probe() error {
 	return nil
 }
 
-// Close brings the values of metrics that wait into the log. The node stays open.
+// Close writes the values of metrics that are still in memory into the log. The node stays open.
 func (j *Journal) Close() error {
 	j.closed.Store(true)
 	j.samples.close()

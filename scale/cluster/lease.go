@@ -19,7 +19,7 @@ type Lease struct {
 	lost, yield chan struct{}
 	loseOnce    sync.Once
 	yieldOnce   sync.Once
-	// seq is the sequence of the message that says so.
+	// seq is the sequence of the message that gives this replica the lease.
 	seq uint64
 }
 
@@ -60,9 +60,9 @@ type candidate struct {
 	free time.Time
 }
 
-// Acquire waits until this replica is to work on a stack. Stacks are spread over the replicas that live and want them. When
-// ctx ends, so does the wait; the lease that was given stays. One at a time waits for a stack, or has its lease, on a
-// replica.
+// Acquire waits until this replica is to work on a stack. Stacks are spread over the replicas that live and want them.
+// The wait ends when ctx does; a lease that was given stays. On one replica, only one caller at a time may wait for a
+// stack or have its lease.
 func (n *Node) Acquire(ctx context.Context, stack string) (*Lease, error) {
 	s, part := n.leases, digest(stack)
 	c := &candidate{stack: stack, got: make(chan *Lease, 1)}

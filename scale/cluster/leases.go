@@ -13,26 +13,29 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// How leases live. A replica that dies is followed within 15 seconds. The stream may have to elect a leader first, for
-// which NATS takes up to 9 s, or as long again if nobody gets a majority; meanwhile nobody can renew anything in it, and
-// those who live must not be taken for dead. So replicas also tell each other that they live, past all streams.
+// How leases live. If a replica dies, another one takes over within 15 seconds. The stream may have to elect a leader
+// first, for which NATS takes up to 9 s, or as long again if nobody gets a majority. Meanwhile nobody can renew
+// anything in the stream, and replicas that live must not be taken for dead. So replicas also tell each other, outside
+// of all streams, that they live.
 const (
 	// renewEvery is how often a replica says that it lives: in the stream, and to whoever hears it.
 	renewEvery = time.Second
-	// silentFor is how long a replica that is heard in neither way is thought to live. aloneFor is how long one that the
-	// cluster does not hear, and that hears nobody, believes in its leases: the one who is cut off gives up first.
+	// silentFor is how long a replica is thought to live if it is heard neither in the stream nor outside of it.
+	// aloneFor is how long a replica believes in its leases if the cluster does not hear it and it hears nobody. It is
+	// shorter, so that a replica that is cut off gives up first.
 	silentFor = 7 * time.Second
 	aloneFor  = 5 * time.Second
 	// giveUpAfter is how long a replica that the cluster does not hear believes in its leases if it hears others.
-	// deadAfter is how long one is thought to live that was heard in the stream alone.
+	// deadAfter is how long a replica is thought to live if it was only ever heard in the stream.
 	giveUpAfter = 11 * time.Second
 	deadAfter   = 12 * time.Second
-	// currentFor is how old a replica's own word may be, as the stream brings it, for the replica to judge others.
+	// currentFor is how old this replica's own last renewal may be, as the stream brings it, for this replica to judge
+	// others.
 	currentFor = 3 * time.Second
 	// lookEvery is how often a replica looks which stacks have no worker.
 	lookEvery = 500 * time.Millisecond
-	// patience is how long a stack may have no worker before whoever wants it takes it, whoever is to have it, and
-	// gatherFor how long a replica that starts waits for others.
+	// patience is how long a stack may have no worker before any replica that wants it takes it, even if another one
+	// was to have it. gatherFor is how long a replica that starts waits for others.
 	patience  = 2 * time.Second
 	gatherFor = 3 * time.Second
 	// settledFor is how long a replica has to live before others give something up for it.
@@ -43,8 +46,8 @@ const (
 type member struct {
 	From    string `json:"from"`
 	Replica string `json:"replica"`
-	// seen is when this replica was last heard in the stream, first when it was first, and heard when it was last heard
-	// past the stream, on this one's clock.
+	// seen is when the member was last heard in the stream, first when it was first heard there, and heard when it was
+	// last heard outside of the stream, all on this replica's clock.
 	seen, first, heard time.Time
 	seq                uint64
 }
@@ -76,10 +79,11 @@ type leases struct {
 	claims  map[string]claim  // by the stack's part of subjects
 	wanted  map[string]*candidate
 	held    map[string]*Lease
-	// acknowledged is when that word was sent that was acknowledged last, and began when the first was.
+	// acknowledged is when the latest renewal that the stream has acknowledged was sent, and began is when the first
+	// such renewal was sent.
 	acknowledged, began time.Time
 
-	// renewing lets one word at a time out; after the last one, which says that this replica is gone, gone is set.
+	// renewing lets one renewal at a time be sent. gone is set with the last one, which says that this replica is gone.
 	renewing sync.Mutex
 	gone     bool
 }
@@ -128,7 +132,7 @@ func (s *leases) run(ctx context.Context) {
 	s.loseAll()
 }
 
-// renew says that this replica lives.
+// renew says in the stream that this replica lives.
 func (s *leases) renew(ctx context.Context) {
 	s.renewing.Lock()
 	defer s.renewing.Unlock()
@@ -151,7 +155,7 @@ func (s *leases) renew(ctx context.Context) {
 	}
 }
 
-// greet says that this replica lives to whoever hears it. That needs no leader.
+// greet says outside of the stream, to whoever hears it, that this replica lives. That needs no leader.
 func (s *leases) greet(context.Context) {
 	body, err := json.Marshal(member{From: s.node.from, Replica: s.node.options.Replica})
 	if err != nil {
@@ -160,7 +164,7 @@ func (s *leases) greet(context.Context) {
 	_ = s.node.conn.Publish(s.node.names.alive(), body)
 }
 
-// hear takes in that a replica lives. It has to be known from the stream.
+// hear notes that a replica lives, as it says outside of the stream. Only replicas that the stream has told of count.
 func (s *leases) hear(greeting *nats.Msg) {
 	var m member
 	if json.Unmarshal(greeting.Data, &m) != nil {
@@ -175,7 +179,8 @@ func (s *leases) hear(greeting *nats.Msg) {
 	}
 }
 
-// isAlone says whether this replica hears nobody of those whom it has heard. s.mu must be held.
+// isAlone says whether this replica hears none of the others any more that it has heard outside of the stream. s.mu
+// must be held.
 func (s *leases) isAlone(now time.Time) bool {
 	alone := false
 	for _, m := range s.members {
@@ -190,7 +195,7 @@ func (s *leases) isAlone(now time.Time) bool {
 	return alone
 }
 
-// take takes in a message of the stream of leases. The feed calls it.
+// take handles a message of the stream of leases. The feed calls it.
 func (s *leases) take(r received) {
 	kind, rest := s.node.names.parts(r.subject)
 	if len(rest) != 1 {
@@ -222,7 +227,8 @@ func (s *leases) takeMember(part string, r received) {
 	s.members[part] = m
 }
 
-// takeClaim takes in who works on a stack. Whoever has the lease here learns that it is somebody else.
+// takeClaim notes who works on a stack. If this replica has the stack's lease and the claim is not its own, the lease
+// is lost.
 func (s *leases) takeClaim(part string, r received) {
 	if s.claims[part].seq >= r.seq {
 		return
@@ -322,7 +328,7 @@ func (s *leases) share(living []member, now time.Time) (mine map[string]*candida
 	for part, c := range s.claims {
 		if c.From == s.node.from && s.held[part] == nil {
 			if wanted := s.wanted[part]; wanted != nil {
-				s.grant(part, wanted, c.seq) // it was not known whether that had been heard
+				s.grant(part, wanted, c.seq) // it was not known whether the claim had been written
 			} else {
 				left[part] = c.seq
 			}
@@ -360,7 +366,7 @@ func loadsOf(living []member, claims map[string]claim) map[string]int {
 	return loads
 }
 
-// leastLoaded is the replica that has the fewest stacks. Of several it is one that goes by the stack.
+// leastLoaded is the replica that has the fewest stacks. If several have as few, the stack decides which of them it is.
 func leastLoaded(loads map[string]int, part string) (who string) {
 	var best string
 	for from, n := range loads {
@@ -372,7 +378,7 @@ func leastLoaded(loads map[string]int, part string) (who string) {
 	return who
 }
 
-// yield asks to give up leases that another replica had better have. s.mu must be held.
+// yield asks the holders of leases here to give up those that another replica had better have. s.mu must be held.
 func (s *leases) yield(living []member, now time.Time) {
 	living = slices.DeleteFunc(living, func(m member) bool { return m.From != s.node.from && now.Sub(m.first) < settledFor })
 	loads := loadsOf(living, s.claims)
@@ -429,7 +435,7 @@ func (s *leases) checkExpired(ctx context.Context, part, subject string) {
 // grant gives a lease to who waits for it. s.mu must be held.
 func (s *leases) grant(part string, c *candidate, seq uint64) {
 	if s.wanted[part] != c {
-		return // who waited has gone: it is given back
+		return // nobody waits any more: the next look gives it back
 	}
 	l := &Lease{leases: s, stack: c.stack, part: part, seq: seq, lost: make(chan struct{}), yield: make(chan struct{})}
 	delete(s.wanted, part)
@@ -441,7 +447,7 @@ func (s *leases) grant(part string, c *candidate, seq uint64) {
 func (s *leases) giveBack(part string, seq uint64) {
 	ctx, cancel := context.WithTimeout(s.node.lifetime, attemptTimeout)
 	defer cancel()
-	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.worker(part), ttl: time.Minute, gone: true, expects: &seq}}) // or else it is lost with time
+	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.worker(part), ttl: time.Minute, gone: true, expects: &seq}}) // or else the next look does
 }
 
 // releaseAll says that this replica is gone, and with it all its leases.
@@ -452,5 +458,5 @@ func (s *leases) releaseAll() {
 	s.loseAll()
 	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
 	defer cancel()
-	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.replica(s.node.options.Replica), ttl: time.Minute, gone: true}}) // or else they wait
+	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.replica(s.node.options.Replica), ttl: time.Minute, gone: true}}) // or else the others wait longer
 }

@@ -15,7 +15,7 @@ import (
 
 // Headers of our own.
 const (
-	// headerFrom names the replica that has written a message, and this start of it.
+	// headerFrom names the replica that has written a message, with an id that is another one after each start.
 	headerFrom = "Pulumiscale-From"
 	// headerGone marks a message that takes the place of one that is to be forgotten, until it expires.
 	headerGone = "Pulumiscale-Gone"
@@ -39,7 +39,7 @@ func (n names) operations() string { return "PULUMISCALE_" + n.cluster + "_OPERA
 func (n names) samples() string    { return "PULUMISCALE_" + n.cluster + "_SAMPLES" }
 func (n names) leases() string     { return "PULUMISCALE_" + n.cluster + "_LEASES" }
 
-// Subjects. A stack, a key and an alert are digests there, since subjects have no room for every character.
+// Subjects. A stack, a key and an alert are digests there, since not every character may be in a subject.
 func (n names) op(stack, chain, id string) string {
 	return n.prefix() + ".op." + stack + "." + chain + "." + id
 }
@@ -59,8 +59,8 @@ func (n names) replica(replica string) string { return n.prefix() + ".replica." 
 // alive is the subject under which replicas tell each other that they live. It is in no stream.
 func (n names) alive() string { return n.prefix() + ".alive" }
 
-// asked is the subject under which the replica that works on a stack is asked, and told that under which all are told
-// something. Neither is in a stream.
+// asked is the subject for questions to the replica that works on a stack, and told is the subject for what is told to
+// all replicas. Neither is in a stream.
 func (n names) asked(stack string) string { return n.prefix() + ".ask." + stack }
 func (n names) told(stack string) string  { return n.prefix() + ".tell." + stack }
 
@@ -72,7 +72,7 @@ func (n names) parts(subject string) (kind string, rest []string) {
 	return fields[0], fields[1:]
 }
 
-// digest is a part of a subject that stands for texts. Two that differ have different ones.
+// digest is a part of a subject that stands for texts. Different texts have different digests.
 func digest(texts ...string) string {
 	sum := sha256.New()
 	for _, text := range texts {
@@ -97,18 +97,19 @@ func isToken(id string) bool {
 	return id != "" && !strings.ContainsAny(id, ".*> \t\r\n\x00")
 }
 
-// message is one that is to be published.
+// message is a message that is to be published.
 type message struct {
 	subject string
 	body    []byte
 	// ttl is how long it is kept; zero stands for ever.
 	ttl time.Duration
-	// expects says that it is published only if the last message under filter, or under its own subject if that is empty,
-	// has this sequence, which is zero if there is none.
+	// expects is the sequence that the last message under filter must have for this message to be published; zero means
+	// that there must be none, and nil that anything will do. If filter is empty, the message's own subject counts.
 	expects *uint64
 	filter  string
 	gone    bool
-	// again says that this replica has to be told of it too.
+	// again says that followers on this replica are to be told of the message too, although this replica has written
+	// it.
 	again bool
 }
 

@@ -44,7 +44,7 @@ type Node struct {
 	background sync.WaitGroup
 	close      func() error
 
-	// mu guards doubts: what was published for operations that nobody was told are accepted, by id.
+	// mu guards doubts: by id, what was published for operations although nobody was told that they are accepted.
 	mu     sync.Mutex
 	doubts map[string]doubt
 }
@@ -170,8 +170,9 @@ func (n *Node) Ready() error {
 	return nil
 }
 
-// isComplete says whether this replica has had its own copy of the log since it started. One whose disk is new counts for
-// the others' majority before it has: if another one goes then, NATS may find no leader until that is back.
+// isComplete says whether this replica has had its own copy of the log since it started. A replica with a new disk
+// counts for the majority before it has that copy. If another replica goes then, NATS may find no leader until that
+// replica is back.
 func (n *Node) isComplete() bool {
 	if n.server == nil || n.copies == 1 || n.complete.Load() {
 		return true
@@ -193,7 +194,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 	}
 }
 
-// take takes in a message of the stream of operations. The feed calls it.
+// take handles a message of the stream of operations. The feed calls it.
 func (n *Node) take(r received) {
 	kind, rest := n.names.parts(r.subject)
 	switch {
@@ -207,7 +208,7 @@ func (n *Node) take(r received) {
 	}
 }
 
-// takeOperation takes in a message of an operation: its receipt follows what becomes of it.
+// takeOperation brings a message of an operation into the view, and brings the operation's receipt up to date.
 func (n *Node) takeOperation(rest []string, r received) {
 	switch isNews, ended := n.view.takeOperation(rest[0], rest[1], rest[2], r); {
 	case ended, r.gone:
@@ -217,10 +218,10 @@ func (n *Node) takeOperation(rest []string, r received) {
 	}
 }
 
-// probing is what is known of whether the log can be written. It lets one look at a time.
+// probing is what is known of whether the log can be written. Its mu lets one probe run at a time.
 type probing struct {
 	mu sync.Mutex
-	// at is when it last could be.
+	// at is when the log was last found to be writable.
 	at time.Time
 }
 
@@ -249,7 +250,7 @@ func (n *Node) probeMessage() message {
 	return message{subject: n.names.probe(n.options.Replica), body: []byte("probe"), ttl: time.Minute}
 }
 
-// prepare makes the stream that nobody needs at first.
+// prepare makes the stream of samples, which nobody needs at first.
 func (n *Node) prepare(ctx context.Context) {
 	for n.operations.wait(ctx, 0) == nil {
 		asking, cancel := context.WithTimeout(ctx, writeTimeout)
@@ -270,7 +271,7 @@ func (n *Node) sweep(ctx context.Context) {
 
 const sweepEvery = 10 * time.Minute
 
-// unreadyError says that what the log has is not known yet.
+// unreadyError says why journals cannot be used: the node is closed, or it is not known yet what the log has.
 func (n *Node) unreadyError() error {
 	if n.lifetime.Err() != nil {
 		return &queue.JournalError{Err: errClosed}

@@ -11,8 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Options say how a replica takes part in a cluster. Name, Replica and Dir are required, and so are either Peers and
-// what belongs to them, or URL, or neither: then this replica is the only one.
+// Options say how a replica takes part in a cluster. Name, Replica and Dir are required. Either Peers and what belongs
+// to them, or URL, may be given too; without both, this replica is the only one.
 type Options struct {
 	// Name is the cluster's: letters, digits, `-` and `_`. All replicas have the same.
 	Name string
@@ -26,17 +26,17 @@ type Options struct {
 	Peers []string
 	// Listen is the HOST:PORT on which this one listens for the others. Port 0 is any that is free.
 	Listen string
-	// Advertise is the HOST:PORT at which the others reach this one, if it is not where it listens: they tell each other.
-	// It may be empty.
+	// Advertise is the HOST:PORT at which the others reach this one, if that is not where it listens; it may be empty.
+	// The replicas tell each other these addresses.
 	Advertise string
-	// Secret is what the replicas prove to each other that they belong together with. It is sent as it is, so that only
-	// TLS keeps it from those who can listen.
+	// Secret is how the replicas prove to each other that they belong together. It is sent as it is, so that only TLS
+	// keeps it from those who can listen.
 	Secret string
 	// TLS is for the connections between replicas, in both directions. With URL it is for those to that NATS. It is nil
 	// if there is none.
 	TLS *tls.Config
 
-	// URL is that of an existing NATS with JetStream, and Credentials names a file with the credentials for it; it may be
+	// URL is that of an existing NATS with JetStream. Credentials names a file with the credentials for it, and may be
 	// empty.
 	URL         string
 	Credentials string

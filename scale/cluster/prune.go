@@ -38,7 +38,7 @@ func (j *Journal) Prune(now time.Time) error {
 	return nil
 }
 
-// outdated are the operations, of those that are done, that are to be forgotten.
+// outdated returns those of the done operations that are to be forgotten.
 func outdated(done []entry, now time.Time) (old []entry) {
 	sortEndedLast(done)
 	kept := 0
@@ -55,7 +55,7 @@ func outdated(done []entry, now time.Time) (old []entry) {
 	return old
 }
 
-// keepTold keeps what operations tell of alerts before they are forgotten.
+// keepTold writes down what operations tell of alerts before the operations are forgotten.
 func (j *Journal) keepTold(ctx context.Context, old []entry, now time.Time) error {
 	var told []scale.Heard
 	for _, e := range old {
@@ -99,7 +99,7 @@ func (j *Journal) outdatedSubjects(old []entry, now time.Time) []string {
 	return subjects
 }
 
-// takeOut has messages forgotten. Others take their places, which say so to all replicas and soon expire.
+// takeOut replaces messages that are to be forgotten by other messages, which say so to all replicas and soon expire.
 func (j *Journal) takeOut(ctx context.Context, subjects []string) error {
 	for part := range slices.Chunk(subjects, pruneLimit) {
 		messages := make([]message, len(part))

@@ -73,7 +73,7 @@ func (n *Node) publish(ctx context.Context, messages []message) (first uint64, d
 }
 
 // publishAgain is publish, tried until the stream has answered or there is no time left. The messages may be published
-// more than once, which must come to the same. It does not try again what the stream refuses for good.
+// more than once, so a second time must change nothing. It does not try again what the stream refuses for good.
 func (n *Node) publishAgain(ctx context.Context, messages []message) (first uint64, doubtful bool, err error) {
 	for {
 		var unknown bool

@@ -30,9 +30,9 @@ const (
 	ofUse        = 4
 )
 
-// receipts are on this replica's own disk: one for each operation that it has accepted and of whose end it does not know.
-// They are a file to which lines are added: each is the checksum of a JSON document, and the document. The last line of an
-// operation counts. A line that is not whole was never acknowledged.
+// receipts are on this replica's own disk: one for each operation that it has accepted and whose end it does not know.
+// They are a file to which lines are added. Each line is the checksum of a JSON document, and the document. The last
+// line of an operation counts. A line that is not whole was never acknowledged.
 type receipts struct {
 	dir  string
 	lock *flock.Flock
@@ -133,7 +133,7 @@ func (r *receipts) read() error {
 	}
 }
 
-// note takes in a line. r.mu must be held, unless nobody else has the receipts.
+// note applies a line to the receipts in memory. r.mu must be held, unless nobody else has the receipts.
 func (r *receipts) note(l receipt) {
 	if l.End {
 		delete(r.lines, l.ID)
@@ -216,7 +216,7 @@ func (r *receipts) wakeUp() {
 	}
 }
 
-// write brings to disk what gathers, until they are closed.
+// write brings to disk what gathers in the buffer, until the receipts are closed.
 func (r *receipts) write() {
 	defer close(r.done)
 	for range r.wake {
@@ -326,7 +326,7 @@ func syncDir(dir string) error {
 	return withoutPath(file.Sync())
 }
 
-// probe finds out whether they can be written.
+// probe finds out whether the receipts can be written.
 func (r *receipts) probe() error {
 	const id = "probe"
 	err := r.add([]receipt{{ID: id, Doubt: true}})
@@ -344,14 +344,14 @@ func (r *receipts) close() error {
 	return errors.Join(err, r.lock.Unlock())
 }
 
-// doubt is what was published for an operation of which nobody was told that it is accepted.
+// doubt is what was published for an operation although nobody was told that the operation is accepted.
 type doubt struct {
 	stack   string
 	message message
 	since   time.Time
 }
 
-// doubts are those of earlier starts.
+// doubts returns the doubts that earlier starts of this replica have left, by operation.
 func (r *receipts) doubts(of names) map[string]doubt {
 	r.mu.Lock()
 	defer r.mu.Unlock()

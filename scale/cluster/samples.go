@@ -23,7 +23,8 @@ const (
 	// samplesEvery is how many minutes of values are written together: a message for each stack and minute would cost the
 	// disks more than all operations. Until then they are in memory.
 	samplesEvery = 5
-	// mostSamples bounds the values that wait, of a stack, and longestName the names of a pool and a metric together.
+	// mostSamples is how many values of a stack may wait, and longestName how many bytes the names of a pool and a
+	// metric may have together.
 	mostSamples = 4096
 	longestName = 1024
 
@@ -44,7 +45,8 @@ type samples struct {
 	mu sync.Mutex
 	// values are those that wait, and writing those that are being written.
 	values, writing map[sampleKey]scale.Sample
-	// slot is the time, in samplesEvery minutes, in which they were last written.
+	// slot is the time of the last value kept, in units of samplesEvery minutes. When it changes, the waiting values
+	// are written.
 	slot int64
 	// prunedAt is when the old ones were last looked for.
 	prunedAt time.Time
@@ -54,7 +56,8 @@ type samples struct {
 	background sync.WaitGroup
 }
 
-// storedSample is the form of a value in a message, which has all of a stack and an hour. Fields are added, never renamed.
+// storedSample is the form of a value in a message. A message has all values of a stack in one hour. Fields are added,
+// never renamed.
 type storedSample struct {
 	Pool   string  `json:"pool"`
 	Metric string  `json:"metric"`
@@ -169,15 +172,15 @@ func decodeSamples(body []byte) (list []storedSample) {
 	return list
 }
 
-// Samples are the values that the metrics of a pool had since a moment, oldest first; their times are whole minutes. Of
-// the last minutes there are those that this replica has seen.
+// Samples are the values that the metrics of a pool had since a moment, oldest first; their times are whole minutes.
+// From the last few minutes, there are only the values that this replica has seen.
 func (j *Journal) Samples(pool string, since time.Time) ([]scale.Sample, error) {
 	if err := j.unready(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(j.node.lifetime, writeTimeout)
 	defer cancel()
-	waiting := j.samples.waiting(pool) // before the log is read: in between they may get there
+	waiting := j.samples.waiting(pool) // before the log is read: values may get there in between
 	found := map[sampleKey]float64{}
 	hours, err := j.samples.hours(ctx)
 	if err == nil {
@@ -214,7 +217,7 @@ func (w *samples) waiting(pool string) map[sampleKey]scale.Sample {
 	return out
 }
 
-// hours are those of which the log has values.
+// hours returns the hours for which the log has values.
 func (w *samples) hours(ctx context.Context) ([]int64, error) {
 	n := w.journal.node
 	var info *jetstream.StreamInfo
@@ -262,8 +265,8 @@ func (w *samples) read(ctx context.Context, pool string, hours []int64, found ma
 	return group.Wait()
 }
 
-// prune takes out values from long ago, and those that are said to be of a day that is still to come. It looks once an
-// hour: the stream itself forgets what is old.
+// prune removes the values of hours that are older than keepSamplesFor or more than a day ahead. It looks once an hour:
+// the stream itself forgets what is old.
 func (w *samples) prune(ctx context.Context, now time.Time) error {
 	w.mu.Lock()
 	due := now.Sub(w.prunedAt) >= time.Hour || now.Before(w.prunedAt)

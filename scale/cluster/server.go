@@ -26,9 +26,9 @@ const (
 	routeUser   = "pulumiscale"
 )
 
-// startServer starts the NATS server in this process. Nobody but this process and the other replicas can connect to it:
-// a server that has a cluster must also listen for clients, which it does on loopback, and password, which this process
-// alone knows, keeps them out.
+// startServer starts the NATS server in this process. Nobody but this process and the other replicas can connect to it.
+// A server that has a cluster must also listen for clients: it does so on loopback, and password, which this process
+// alone knows, keeps others out.
 func startServer(o Options, password string, log *serverLog) (*server.Server, error) {
 	options := &server.Options{
 		ServerName: o.Replica, DontListen: true, NoSigs: true, NoLog: true, MaxPayload: largestMessage, DisableJetStreamBanner: true,
@@ -93,8 +93,8 @@ func joinCluster(options *server.Options, o Options, password string) error {
 	return nil
 }
 
-// serverLog is the server's log. It remembers the last that went wrong between replicas, since the server tells that
-// nowhere else.
+// serverLog is the server's log. It remembers the last problem between replicas, since the server tells that nowhere
+// else.
 type serverLog struct {
 	log *slog.Logger
 
@@ -105,7 +105,7 @@ type serverLog struct {
 	told map[string]time.Time
 }
 
-// recent is how long a problem is given as the reason of what does not work.
+// recent is for how long a problem counts as the reason why something does not work.
 const recent = 30 * time.Second
 
 // Noticef, Warnf, Errorf, Fatalf, Debugf and Tracef are what the server calls.
@@ -181,14 +181,14 @@ func (l *serverLog) note(text string) {
 func (l *serverLog) remember(problem string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// That one cannot be reached says less than why one was refused.
+	// That a replica cannot be reached says less than why one was refused.
 	if strings.HasPrefix(problem, "another") && strings.HasPrefix(l.problem, "a replica") && time.Since(l.at) < recent {
 		return
 	}
 	l.problem, l.at = problem, time.Now()
 }
 
-// why is what went wrong between replicas a moment ago, or else the text.
+// why returns the last problem between replicas if it is recent, or else the text.
 func (l *serverLog) why(text string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

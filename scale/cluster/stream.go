@@ -8,14 +8,14 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// streamIdentity is the name, in a stream's metadata, of a text that no other stream has, and streamForm that of the
-// form in which it is written.
+// streamIdentity is the key, in a stream's metadata, of a text that no other stream has. streamForm is the key of the
+// version of the form in which the stream is written.
 const (
 	streamIdentity = "pulumiscale-identity"
 	streamForm     = "pulumiscale-form"
 )
 
-// configOf is how one of the streams is to be.
+// configOf returns the configuration that one of the streams is to have.
 func (n *Node) configOf(stream string) jetstream.StreamConfig {
 	of := names{n.options.Name}
 	prefix := of.prefix()

@@ -14,7 +14,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// Team is what the replicas are to each other for one stack.
+// Team is the replicas as the queue of one stack sees them.
 type Team struct{ journal *Journal }
 
 var _ queue.Team = (*Team)(nil)
@@ -42,9 +42,9 @@ func (t *Team) Replace(operations []queue.Operation, begun []string) error {
 	return t.journal.Replace(operations, begun)
 }
 
-// Replace replaces operations that nobody else has begun or ended since; begun has the update that each was last begun by.
-// What the other replicas have written before counts, even if this one has been stopped or cut off meanwhile. See
-// [queue.Team].
+// Replace replaces operations that nobody else has begun or ended meanwhile; begun has the [queue.Operation.Update]
+// that the log is thought to have of each. It takes account of all that other replicas have written before, even if
+// this one has been stopped or cut off meanwhile. See [queue.Team].
 func (j *Journal) Replace(operations []queue.Operation, begun []string) error {
 	if err := j.unready(); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (j *Journal) Replace(operations []queue.Operation, begun []string) error {
 	}
 }
 
-// replace replaces what is as it is thought to be in the log. If somebody writes meanwhile, the error is errLate.
+// replace replaces operations if the log has them as begun says. If somebody writes meanwhile, the error is errLate.
 func (j *Journal) replace(ctx context.Context, operations []queue.Operation, begun []string, messages []message) error {
 	if _, err := j.node.operations.catchUp(ctx, j.node.names.all(j.stack)); err != nil {
 		return err
@@ -94,7 +94,8 @@ func (j *Journal) replace(ctx context.Context, operations []queue.Operation, beg
 		return taken
 	}
 	if len(wanted) == 0 && len(operations) > 0 {
-		// A leader that is cut off tells of old times until it notices. One that can still write is none of these.
+		// A leader that is cut off answers with an old state until it notices. It cannot write, so a write shows that
+		// this is not one.
 		_, _, err := j.node.publishAgain(ctx, []message{j.node.probeMessage()})
 		return err
 	}
@@ -121,7 +122,7 @@ func (e *entry) isAs(op queue.Operation, m message) bool {
 // Serve answers what other replicas ask of the one that works on the stack.
 func (t *Team) Serve(answer func(question []byte) []byte) (stop func(), err error) {
 	subscription, err := t.journal.node.conn.Subscribe(t.journal.node.names.asked(t.journal.stack), func(m *nats.Msg) {
-		go func() { _ = m.Respond(answer(m.Data)) }() // who has asked and is gone asks again
+		go func() { _ = m.Respond(answer(m.Data)) }() // if the answer is lost, whoever asked asks again
 	})
 	if err != nil {
 		return nil, t.journal.node.journalError(err)
@@ -129,7 +130,7 @@ func (t *Team) Serve(answer func(question []byte) []byte) (stop func(), err erro
 	return sync.OnceFunc(func() { _ = subscription.Unsubscribe() }), nil
 }
 
-// Ask asks the replica that works on the stack, and waits until there is one for as long as ctx lets it.
+// Ask asks the replica that works on the stack. While there is none, it waits for one until ctx ends.
 func (t *Team) Ask(ctx context.Context, question []byte) ([]byte, error) {
 	n := t.journal.node
 	for {
@@ -143,7 +144,8 @@ func (t *Team) Ask(ctx context.Context, question []byte) ([]byte, error) {
 	}
 }
 
-// askAgain is the wait before somebody who does not answer is asked again: another one may be about to take over.
+// askAgain is the wait before a question is asked again if no replica is there to answer it: one may be about to take
+// over.
 const askAgain = 250 * time.Millisecond
 
 // Tell tells all replicas, this one too, something about the stack. It promises nothing: who is not there does not hear it.

@@ -10,9 +10,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// view is what this replica knows of the stream of operations. What it is told is the latest message under a subject; a
-// message that is older than the one that it knows is passed over. So it may hear of its own messages when they are
-// acknowledged, and again in their turn.
+// view is what this replica knows of the stream of operations: the latest message under each subject. A message that is
+// older than the known one is passed over. So a message of this replica's own may be brought into the view when it is
+// acknowledged, and again when the stream brings it.
 type view struct {
 	// hidden says whether an operation is not to be seen: nobody was told that it is accepted.
 	hidden func(id string) bool
@@ -36,7 +36,7 @@ type stackView struct {
 // entry is what is known of an operation.
 type entry struct {
 	id, chain, pool, previous string
-	// update is the one that it was last begun by; empty if none.
+	// update is the [queue.Operation.Update] of the operation.
 	update string
 	// seq is the sequence of its message, and at is when the stream took that.
 	seq uint64
@@ -46,7 +46,8 @@ type entry struct {
 	done bool
 	// ended is when it ended, in nanoseconds of Unix time.
 	ended int64
-	// told is what it tells of an alert, under alert, which is empty if it tells nothing.
+	// told is what the operation tells of an alert. alert is the part of subjects that stands for that alert; it is
+	// empty if the operation tells of none.
 	alert string
 	told  scale.Heard
 	// err says why its message cannot be read; its body is kept then.
@@ -63,7 +64,8 @@ func newView(hidden func(id string) bool) *view {
 	return &view{hidden: hidden, stacks: map[string]*stackView{}, held: map[string]heldEntry{}}
 }
 
-// stack is what is known of a stack. v.mu must be held for writing.
+// stack returns what is known of a stack, and makes an empty entry for it if there is none. v.mu must be held for
+// writing.
 func (v *view) stack(stack string) *stackView {
 	s := v.stacks[stack]
 	if s == nil {
@@ -86,8 +88,8 @@ func (v *view) clear() {
 	}
 }
 
-// takeOperation takes in a message of an operation. It says whether that is news, and whether the operation is known to
-// have ended.
+// takeOperation brings a message of an operation into the view. It says whether the message is news, and whether the
+// operation is known to have ended.
 func (v *view) takeOperation(stack, chain, id string, r received) (isNews, ended bool) {
 	e := &entry{id: id, chain: chain, seq: r.seq, at: r.at}
 	if !r.gone {
@@ -107,7 +109,8 @@ func (v *view) takeOperation(stack, chain, id string, r received) (isNews, ended
 	return true, e.done
 }
 
-// hasOther says whether another operation has the key of one that was lost, but for the one that it tries again.
+// hasOther says whether another operation has the key of a lost one by now. The operation that the lost one tries again
+// does not count.
 func (v *view) hasOther(stack, chain string, op queue.Operation) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -193,7 +196,7 @@ func (v *view) tidy(stack string, s *stackView) {
 	}
 }
 
-// takeHeard takes in a message of what was heard of an alert.
+// takeHeard brings into the view a message of what was heard of an alert.
 func (v *view) takeHeard(stack, alert string, r received) {
 	h, err := decodeHeard(r.body)
 	v.mu.Lock()
@@ -209,7 +212,7 @@ func (v *view) takeHeard(stack, alert string, r received) {
 	v.tidy(stack, s)
 }
 
-// find finds an operation that is to be seen.
+// find finds an operation that is not hidden.
 func (v *view) find(stack, id string) (e entry, ok bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -220,7 +223,7 @@ func (v *view) find(stack, id string) (e entry, ok bool) {
 	return *found, true
 }
 
-// list is a copy of a stack's operations that are to be seen, and that keep says yes to.
+// list returns copies of those of a stack's operations that are not hidden and that keep accepts.
 func (v *view) list(stack string, keep func(*entry) bool) []entry {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -258,7 +261,7 @@ func (v *view) tip(stack, chain string) (tip *entry, last uint64) {
 			tip = e
 		}
 	}
-	for range seen { // and not for ever, whatever they say of each other
+	for range seen { // a bounded number of times, even if they name each other in a circle
 		i := slices.IndexFunc(seen, func(e *entry) bool { return tip != nil && e.previous == tip.id && e.id != tip.id })
 		if i < 0 {
 			break

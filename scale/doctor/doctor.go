@@ -16,8 +16,8 @@ import (
 // Result is how a check ended.
 type Result string
 
-// The results, from good to bad. NotChecked says that something that the check depends on is wrong, or that it cannot
-// be known here.
+// The results, from good to bad. NotChecked says that something on which the check depends is wrong, or that the answer
+// cannot be known here.
 const (
 	OK         Result = "ok"
 	Warning    Result = "warning"
@@ -30,9 +30,9 @@ type Check struct {
 	// ID is stable: scripts may branch on it. Title says the same in words.
 	ID, Title string
 	Result    Result
-	// Found says what there is, or why it was not checked.
+	// Found says what there is, or why nothing was checked.
 	Found string `text:"lines"`
-	// Details are more lines of that, such as each mistake in the rules.
+	// Details are further lines of Found, such as each mistake in the rules.
 	Details []string `text:"lines"`
 	// Hint says what to do; it is empty if there is nothing to do.
 	Hint string
@@ -45,7 +45,7 @@ type Report struct {
 	Checks []Check
 }
 
-// Titles are those of the checks that had a result.
+// Titles are the titles of the checks that had a result.
 func (r Report) Titles(result Result) []string {
 	var out []string
 	for _, c := range r.Checks {
@@ -58,7 +58,7 @@ func (r Report) Titles(result Result) []string {
 
 // Options say how to examine. They hold what the domain does not know by itself.
 type Options struct {
-	// Verify proves the targets by previews of the engine, which take a while.
+	// Verify has the targets proved by previews of the engine, which take a while.
 	Verify bool
 	// Now is the time.
 	Now func() time.Time
@@ -96,7 +96,7 @@ func Examine(ctx context.Context, p Probe, o Options) (Report, error) {
 	return Report{Stack: v.stack, Checks: out}, nil
 }
 
-// failed are the titles of those of the named checks that have a problem or were not made.
+// failed are the titles of the named checks that found a problem or were not made.
 func failed(checks []Check, ids []string) []string {
 	var out []string
 	for _, c := range checks {
@@ -107,7 +107,7 @@ func failed(checks []Check, ids []string) []string {
 	return out
 }
 
-// finding is what a look came to. The zero finding is a problem of which nothing is said; use the functions below.
+// finding is what a look found. The zero finding is not valid; use the functions below.
 type finding struct {
 	result  Result
 	found   string

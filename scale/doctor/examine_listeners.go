@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// lookAtListeners looks whether those who are told of what happens can be told.
+// lookAtListeners looks whether the listeners can be told.
 func (v *visit) lookAtListeners(ctx context.Context) finding {
 	listeners := v.Listeners(ctx)
 	if len(listeners) == 0 {
@@ -35,7 +35,7 @@ func (v *visit) lookAtListeners(ctx context.Context) finding {
 
 // unknownPools are those of the pools that no rule has.
 func (v *visit) unknownPools(pools []string) (unknown []string) {
-	if v.survey.RulesErr != nil { // nobody knows
+	if v.survey.RulesErr != nil { // then no rules are known
 		return nil
 	}
 	for _, pool := range pools {

@@ -84,11 +84,12 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 
 const (
 	mebibyte = 1 << 20
-	// Less free space than little, in bytes, is worth a warning. Less than tooLittle stands in the way of the journal.
+	// If less than little bytes are free, that is a warning. If less than tooLittle are free, the journal may not be
+	// written.
 	little, tooLittle = 100 * mebibyte, 10 * mebibyte
 )
 
-// remote are the kinds of file systems on which a lock may not hold, or may belong to another machine.
+// remote says whether a file system is of a kind on which a lock may not hold, or may belong to another machine.
 func remote(disk string) bool {
 	return slices.Contains([]string{
 		"nfs", "nfsd", "nfs4", "cifs", "smb", "smb2", "smbfs", "afs", "k-afs", "afpfs", "webdav", "ceph", "lustre", "gpfs", "panfs", "9p", "v9fs", "fuseblk",
@@ -190,7 +191,7 @@ func (v *visit) lookAtClock(ctx context.Context) finding {
 
 func (v *visit) lookAtOthers(context.Context) finding {
 	serving, err := v.Serving(v.stateDir.Home)
-	if err == nil && !serving { // one of a version before
+	if err == nil && !serving { // a server of an earlier version
 		serving, err = v.Serving(v.stateDir.Path)
 	}
 	if err != nil {

@@ -95,7 +95,7 @@ func (v *visit) lookAtTargets(ctx context.Context) finding {
 	return f
 }
 
-// proveTargets asks the engine.
+// proveTargets has the engine prove the rules by previews.
 func (v *visit) proveTargets(ctx context.Context) finding {
 	checks, err := v.CheckRules(ctx)
 	if err != nil {

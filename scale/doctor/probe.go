@@ -35,7 +35,7 @@ type Probe interface {
 	Providers(ctx context.Context) []Plugin
 	// Metrics looks once at the metrics that a rule names, and returns what was found, in their order.
 	Metrics(ctx context.Context, rule scale.Rule) []scale.Sample
-	// Listeners are those whom the settings name, each looked at once. Nothing is sent to them.
+	// Listeners looks once at each listener that the settings name. Nothing is sent to them.
 	Listeners(ctx context.Context) []Listener
 	// CheckRules is what `pulumiscale rules --verify` does.
 	CheckRules(ctx context.Context) ([]scale.RuleCheck, error)
@@ -43,19 +43,20 @@ type Probe interface {
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
 	Drifts(ctx context.Context) ([]scale.Drift, error)
-	// Pending are the changes that keep pools from being scaled, by pool, as far as they were proved. With prove set,
-	// they are proved anew: see [scaler.Scaler.Pending].
+	// Pending are the changes that keep pools from being scaled, by pool; known is false if nothing is proved. With
+	// prove set, a preview proves what is not known: see scaler.Scaler.Pending.
 	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
-	// Git is what the flags about git ask for, each thing looked at once; none if no flag is set. Nothing is pushed, and
-	// what is fetched is not kept.
+	// Git looks once at each thing that the flags about git ask for; it returns none if no flag is set. Nothing is
+	// pushed, and what is fetched is not kept.
 	Git(ctx context.Context) []GitLook
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir
 	// Locks finds those who hold the stack; known is false if the backend tells only those who try to take a lock.
 	Locks(ctx context.Context) (locks []Lock, known bool, err error)
-	// Holds are what people hold in the state directory.
+	// Holds are the holds in the state directory.
 	Holds() (scale.Holds, error)
-	// BackendTime asks the backend's server for its time; ok is false if there is no server.
+	// BackendTime asks the backend's server for its time, and returns how far that is ahead of this machine's; ok is
+	// false if there is no server.
 	BackendTime(ctx context.Context) (ahead time.Duration, ok bool, err error)
 	// Working says whether another process of PulumiScale changes the stack from this directory right now.
 	Working() (bool, error)
@@ -85,8 +86,8 @@ type Program struct{ File, Name, Runtime string }
 // empty if the backend knows none.
 type Backend struct{ URL, User string }
 
-// Survey is what was read of the stack. If RulesErr, a [*scale.RulesError], says what is wrong with the rules, the
-// snapshot has none.
+// Survey is what was read of the stack. RulesErr says what is wrong with the rules, such as a [*scale.RulesError]; the
+// snapshot then has none.
 type Survey struct {
 	*scale.Snapshot
 	RulesErr error
@@ -127,14 +128,15 @@ type StateDir struct {
 	Path string
 	// Home is the stack's own folder in it.
 	Home string
-	// Refused says why PulumiScale does not use it: a [*scale.SetupError].
+	// Refused says why PulumiScale does not use the folder: a [*scale.SetupError].
 	Refused error
-	// Unclaimed are folders in it that may be records of a version before. They are left alone, since it is not certain
-	// that they are the stack's.
+	// Unclaimed are folders in the state directory that may be records of an earlier version. They are left alone,
+	// since it is not certain that they are the stack's.
 	Unclaimed []string
-	// Missing says that it is not there yet. The rest is then about the nearest folder above it that is there.
+	// Missing says that the folder is not there yet. The other fields are then about the nearest folder above it that
+	// is there.
 	Missing bool
-	// WriteErr says why it cannot be written. Closed names those of its files that this user cannot use.
+	// WriteErr says why the folder cannot be written. Closed names those of its files that this user cannot use.
 	WriteErr error
 	Closed   []string
 	// Disk is the kind of file system, such as "ext4"; empty if it is not known. Free is in bytes. DiskErr says why
@@ -146,7 +148,7 @@ type StateDir struct {
 
 // Lock is a lock on the stack in the backend.
 type Lock struct {
-	// LockHolder is who took it. If the lock does not tell, it is zero, except perhaps for Since.
+	// LockHolder is who took the lock. If the lock does not tell, LockHolder is zero, except perhaps for Since.
 	scale.LockHolder
 	// Here says that the holder is a process of this machine. Ours says that it was an engine of PulumiScale's which
 	// has died.
@@ -155,11 +157,11 @@ type Lock struct {
 	Damaged bool
 }
 
-// Listener is who is told of what happens. Its address is a secret but for the host, which is empty if it could not be
-// read.
+// Listener is who is told of what happens. Of its address, which is a secret, only the host is told; the host is empty
+// if the address could not be read.
 type Listener struct {
 	Name, Kind, Host string
-	// Pools are those of which it is told; empty for all.
+	// Pools are the pools of which it is told; empty for all.
 	Pools []string
 	// Problem says why it cannot be told; empty if it can.
 	Problem string

@@ -1,5 +1,5 @@
-// Package fleet keeps many stacks open in one process: the list of them, which a file has, and how each of them is
-// opened, and opened again, by itself.
+// Package fleet keeps many stacks open in one process. It reads the list of the stacks from a file, and opens each of
+// them by itself, again and again if that fails.
 package fleet
 
 import (
@@ -25,7 +25,8 @@ type File struct {
 type Entry struct {
 	// Name is what the stack is called in addresses, metrics and logs.
 	Name string
-	// Dir is the program's directory. If it is empty, Git is the address of its repository, and Path its folder there.
+	// Dir is the program's directory. If it is empty, Git is the address of the program's repository, and Path the
+	// program's folder there.
 	Dir, Git, Path string
 	// Stack is the stack's name, as Pulumi has it.
 	Stack string
@@ -44,8 +45,8 @@ const longestName = 63
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
-// Read reads a fleet's file. Paths in it begin at its folder. The error is a [*scale.UsageError], which names every
-// mistake in the file, or a [*scale.SetupError] if the file cannot be read.
+// Read reads a fleet's file. Relative paths in it begin at the file's folder. The error is a [*scale.UsageError], which
+// names every mistake in the file, or a [*scale.SetupError] if the file cannot be read.
 func Read(file string) (*File, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -21,16 +21,17 @@ type Stack interface{ Run(ctx context.Context) }
 // up no other. It is safe for concurrent use.
 type Fleet[S Stack] struct {
 	options Options[S]
-	// openings is where openings have their places. One that hangs, such as a clone, does not count for long.
+	// openings is the room in which stacks are opened. An opening that hangs, such as a clone, soon no longer counts.
 	openings *room.Room
-	// life ends with Run. background counts what goes on.
+	// life is the context of all work, and ends with Run. background counts the goroutines that are left.
 	life       context.Context
 	end        context.CancelFunc
 	background sync.WaitGroup
 	// changed tells Run that there may be something to open.
 	changed chan struct{}
 
-	// mu guards all that follows. leaving are members that are no longer in the list and whose stacks still end.
+	// mu guards all that follows. leaving are members that are no longer in the list and whose stacks have not ended
+	// yet.
 	mu      sync.Mutex
 	members map[string]*member[S]
 	leaving map[*member[S]]bool
@@ -38,16 +39,17 @@ type Fleet[S Stack] struct {
 
 // Options say how a fleet opens its stacks. All are required.
 type Options[S Stack] struct {
-	// Open opens a stack. It is not called for a name while the stack that had the name before still ends.
+	// Open opens a stack. It is not called for a name while the stack that had the name before has not ended.
 	Open func(context.Context, Entry) (S, error)
 	Log  *slog.Logger
 }
 
-// member is a stack of the list. The fleet's mu guards all of it but the first fields.
+// member is a stack of the list. The fleet's mu guards the fields from stack on.
 type member[S Stack] struct {
 	entry Entry
-	// life ends when the member leaves the list, or the fleet ends. ended is closed once its stack has ended, and before
-	// are those of the members that had its name or its place: it is opened after that.
+	// life ends when the member leaves the list, or the fleet ends. ended is closed once the member's stack has ended.
+	// before has the ended channels of the members that had its name or its place before: the member is opened once all
+	// of them are closed.
 	life   context.Context
 	leave  context.CancelFunc
 	ended  chan struct{}
@@ -55,9 +57,10 @@ type member[S Stack] struct {
 
 	stack S
 	open  bool
-	// opening is closed at the end of the try to open the stack that is under way; nil if none is.
+	// opening is closed when the try that is under way to open the stack ends; nil if none is.
 	opening chan struct{}
-	// err is why the last try failed, failures how many did in a row, and retryAt when there is another one.
+	// err is why the last try failed, and failedAt when. failures is how many tries failed in a row, and retryAt when
+	// the next one is due.
 	err      error
 	failures int
 	failedAt time.Time
@@ -65,11 +68,11 @@ type member[S Stack] struct {
 }
 
 const (
-	// openings is how many stacks are opened at once, and slowOpening how long one takes at most that counts.
+	// openings is how many stacks are opened at once, and slowOpening how long an opening counts at most.
 	openings    = 4
 	slowOpening = 5 * time.Second
-	// firstRetry and lastRetry are the waits before a stack that could not be opened is tried again: they double.
-	// Somebody's request tries it sooner, and not more often than every firstRetry.
+	// firstRetry is the first wait before a stack that could not be opened is tried again. Each further wait is twice
+	// as long, up to lastRetry. Somebody's request tries the stack sooner, and not more often than every firstRetry.
 	firstRetry = 5 * time.Second
 	lastRetry  = 5 * time.Minute
 )
@@ -84,9 +87,9 @@ func New[S Stack](options Options[S]) *Fleet[S] {
 	return f
 }
 
-// Set makes a list the fleet's. Stacks that are no longer in it end as they do at the fleet's end, and so do those that
-// are another now; those that are as they were go on. It does not wait. It returns the names that are new or another,
-// and those that are gone.
+// Set gives the fleet another list. Stacks that are no longer in it, or whose entry has changed, end as they do at the
+// fleet's end; the others go on. It does not wait. It returns the names that are new or whose entry has changed, and
+// those that are gone.
 func (f *Fleet[S]) Set(entries []Entry) (added, gone []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -176,7 +179,8 @@ func (f *Fleet[S]) shut() {
 	f.end()
 }
 
-// next is the stack to be opened next; nil if none is, and then wait is how long.
+// next is the member to be opened next. If there is none, next is nil, and wait is how long to wait before the next
+// look.
 func (f *Fleet[S]) next(now time.Time) (next *member[S], wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -235,7 +239,7 @@ func (f *Fleet[S]) openMember(m *member[S]) {
 	m.failures++
 }
 
-// mayOpen says whether those before it have ended.
+// mayOpen says whether the members that had its name or its place have ended.
 func (m *member[S]) mayOpen() bool {
 	return !slices.ContainsFunc(m.before, func(ended chan struct{}) bool {
 		select {
@@ -267,8 +271,8 @@ const KindUnknownStack scale.Kind = "unknownStack"
 
 func (e *UnknownStackError) Error() string { return fmt.Sprintf("the fleet has no stack %q", e.Name) }
 
-// Get is the stack of a name, which is opened before others if it is not open yet. The error is an [*UnknownStackError],
-// a [*scale.UnavailableError] that says why it cannot be opened, or that of ctx.
+// Get is the stack of a name, which is opened at once if it is not open yet. The error is an [*UnknownStackError], a
+// [*scale.UnavailableError] that says why it cannot be opened, or that of ctx.
 func (f *Fleet[S]) Get(ctx context.Context, name string) (S, error) {
 	var none S
 	for tried := false; ; tried = true {
@@ -315,13 +319,13 @@ func (f *Fleet[S]) Get(ctx context.Context, name string) (S, error) {
 	}
 }
 
-// Member is how it goes with a stack of a fleet.
+// Member is a stack of a fleet, and whether it is open.
 type Member[S Stack] struct {
 	Entry Entry
 	// Stack is the stack if Open is set.
 	Stack S
 	Open  bool
-	// Err is why it could not be opened, and RetryAt is when that is tried again; nil and zero if nothing failed.
+	// Err is why the stack could not be opened, and RetryAt is when it is tried again; nil and zero if nothing failed.
 	Err     error
 	RetryAt time.Time
 }

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// attach makes the folder a worktree of the clone, at a commit and without its files. It does so too for a folder that
-// was one and of which the clone knows nothing any more: what is installed there stays. So git adds the worktree under
-// another name, and then it gets this one. A folder with files that never was a worktree of ours is refused.
+// attach makes the folder a worktree of the clone, at a commit and without the commit's files. The folder may have been
+// a worktree of which the clone knows nothing any more: what is installed in it stays. For that reason git adds the
+// worktree in a temporary folder, and attach then moves git's records to this folder. A folder with files that never
+// was a worktree of ours is refused.
 func (w *Worktree) attach(ctx context.Context, commit string) (about string, err error) {
 	if err := w.refuseForeign(); err != nil {
 		return "", err
@@ -41,8 +42,8 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 		return "", err
 	}
 	about = filepath.FromSlash(strings.TrimPrefix(firstLine(pointer), "gitdir: "))
-	// From here on the clone names the folder; a kill before the next step leaves a pair of which one half is missing,
-	// and it is forgotten next time.
+	// From here on the clone names the folder. If a kill comes before the folder names the clone, the next attach
+	// forgets what the clone knows.
 	ours := filepath.ToSlash(filepath.Join(w.dir, ".git"))
 	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(ours+"\n")); err != nil {
 		return "", err
@@ -53,7 +54,7 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) < 2 { // no more than .git
 		return about, err
 	}
-	// Files of a folder that was a worktree before were installed there, as far as anybody can tell.
+	// The folder was a worktree before. Its files count as installed, since nobody can tell.
 	return about, w.writeMark(mark{Edited: []string{}})
 }
 
@@ -64,7 +65,7 @@ func (w *Worktree) refuseForeign() error {
 	}
 	entries, err := os.ReadDir(w.dir)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".git.") && e.Type().IsRegular() { // of a kill while .git was written
+		if strings.HasPrefix(e.Name(), ".git.") && e.Type().IsRegular() { // left by a kill while .git was written
 			continue
 		}
 		return fmt.Errorf("the folder has files, and is no worktree of %s; remove it, or name another one", w.repository.git)
@@ -75,7 +76,7 @@ func (w *Worktree) refuseForeign() error {
 	return err
 }
 
-// forget removes what the clone knows about a worktree in a folder, and about those whose making was cut short. The
+// forget removes what the clone knows about a worktree in a folder, and about worktrees that were only half made. The
 // caller has the clone's lock.
 func (r *Repository) forget(dir string) error {
 	folder := filepath.Join(r.git, "worktrees")

@@ -9,14 +9,15 @@ import (
 	"strings"
 )
 
-// file is what a commit replaces.
+// file is the file that a commit replaces, and its new contents.
 type file struct {
 	path    string
 	content []byte
 }
 
-// buildCommit makes a commit of a tip's files and one edit, byte for byte and with the file's mode as it was; a file
-// that is not there is made. It returns "" if the branch has all of that. No worktree takes part.
+// buildCommit makes a commit with the files of t.edit, of which f replaces one. The contents are written byte for byte,
+// and the file keeps its mode; a missing file is made. buildCommit returns "" if the branch has all of that already. It
+// uses no worktree.
 func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, message string) (string, error) {
 	old, err := r.entry(ctx, t.edit, f.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -46,8 +47,8 @@ func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, 
 	return r.commitTree(ctx, c, tree, t.parents, message)
 }
 
-// isDone says whether the edit changes nothing on the tip that it is made on, and the branch has nothing else in the
-// file.
+// isDone says whether the edit changes nothing: the file has the new contents on the tip that is edited and, if there
+// is a branch already, on the branch.
 func (r *Repository) isDone(ctx context.Context, t tips, f file, old entry, blob string) (bool, error) {
 	if old.hash != blob {
 		return false, nil
@@ -62,7 +63,7 @@ func (r *Repository) isDone(ctx context.Context, t tips, f file, old entry, blob
 	return there.hash == blob, err
 }
 
-// buildTree makes the tree of a commit with one entry that is another one, in an index of its own.
+// buildTree makes the tree of a commit with e in place of the entry at path. It uses an index of its own.
 func (r *Repository) buildTree(ctx context.Context, commit, path string, e entry) (tree string, err error) {
 	temp, err := os.MkdirTemp(r.dir, temporary)
 	if err != nil {
@@ -72,7 +73,7 @@ func (r *Repository) buildTree(ctx context.Context, commit, path string, e entry
 	for _, args := range [][]string{
 		{"read-tree", commit},
 		{"update-index", "--add", "--cacheinfo", e.mode + "," + e.hash + "," + path},
-		{"write-tree", "--missing-ok"}, // the files of a clone without them are the remote's
+		{"write-tree", "--missing-ok"}, // the clone may lack files, which the remote has
 	} {
 		out, err := r.run(ctx, call{
 			args: args, env: []string{"GIT_INDEX_FILE=" + filepath.Join(temp, "index")}, silence: r.options.Timeout,
@@ -114,7 +115,8 @@ func (r *Repository) commitTree(
 	return firstLine(out), nil
 }
 
-// commitError is a commit that git did not make, for want of an identity or a signature.
+// commitError turns the error of a commit into a [*PushError] if git did not make the commit for want of an identity or
+// a signature.
 func commitError(err error, signs bool) error {
 	failed, is := errors.AsType[*CommandError](err)
 	switch {

@@ -8,7 +8,7 @@ import (
 )
 
 // Root is the folder of the repository to which a folder belongs, and the folder's path in it, with slashes; "" is the
-// root itself. The error says what git said if there is none.
+// root itself. If there is none, the error says what git said.
 func Root(ctx context.Context, dir string) (root, prefix string, err error) {
 	out, err := inCheckout(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix")
 	if err != nil {
@@ -61,15 +61,15 @@ func remoteName(ctx context.Context, root string) (string, error) {
 	return "", fmt.Errorf("the repository %s has %d remotes, and none of them is called origin", root, len(names))
 }
 
-// inCheckout runs git in a folder that is nobody's clone of ours, and changes nothing there.
+// inCheckout runs git in a folder that is not in our clone, with arguments that change nothing there.
 func inCheckout(ctx context.Context, dir string, args ...string) (string, error) {
 	out, err := execute(ctx, call{args: args, dir: dir}, environment(), (*Repository)(nil).removeCredentials)
 	return string(out), err
 }
 
-// Committed is a file as the commit has it that its checkout is at, with that commit's hash. The hash is "" if the file
-// is in no checkout, or in one without a commit, and the contents are nil if the commit has no such file. It only reads,
-// and asks no remote.
+// Committed is the hash of the commit that a file's checkout is at, and the file's contents in that commit. The hash is
+// "" if the file is in no checkout, or in one without a commit, and the contents are nil if the commit has no such
+// file. It only reads, and asks no remote.
 func Committed(ctx context.Context, file string) (commit string, content []byte, err error) {
 	look := func(args ...string) ([]byte, error) {
 		c := call{args: args, dir: filepath.Dir(file), env: []string{"GIT_NO_LAZY_FETCH=1"}}

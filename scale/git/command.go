@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// afterEnd is how long a command that was told to end may take for that.
+// afterEnd is how long a command may take to end after it was told to.
 const afterEnd = 2 * time.Second
 
 // errSilent is the cause of the end of a command that said nothing for too long.
@@ -23,17 +23,17 @@ var errSilent = errors.New("it was silent for too long")
 type call struct {
 	// args are what follows "git", the subcommand first.
 	args []string
-	// dir is where it runs; "" is the clone.
+	// dir is where git runs; "" is the clone.
 	dir   string
 	input io.Reader
 	// env is added to the environment.
 	env []string
-	// silence is how long it may say nothing; 0 is for ever, or until the context ends.
+	// silence is how long git may print nothing. If it is 0, git may be silent until the context ends.
 	silence time.Duration
 }
 
-// settings go before each subcommand. Nothing goes on in the background, and no hook of people's is run: a hook is for
-// their work, and a program's packages may have brought one along.
+// settings go before each subcommand. They keep git from working in the background, and from running hooks: hooks are
+// for people's own work, and a program's packages may have brought some along.
 func settings() []string {
 	return []string{
 		"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
@@ -47,7 +47,7 @@ func (r *Repository) local(ctx context.Context, args ...string) ([]byte, error) 
 	return r.run(ctx, call{args: args})
 }
 
-// remote runs a git that asks the remote, which must not be silent for longer than the timeout.
+// remote runs a git that asks the remote. It must not be silent for longer than the timeout.
 func (r *Repository) remote(ctx context.Context, args ...string) ([]byte, error) {
 	return r.run(ctx, call{args: args, silence: r.options.Timeout})
 }
@@ -74,7 +74,7 @@ func (r *Repository) run(ctx context.Context, c call) ([]byte, error) {
 	return execute(ctx, c, r.environment(), r.removeCredentials)
 }
 
-// execute runs git with an environment, and takes out of its texts what clean takes out.
+// execute runs git with an environment. The texts in its error have passed through clean.
 func execute(ctx context.Context, c call, env []string, clean func(string) string) ([]byte, error) {
 	within, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -93,7 +93,7 @@ func execute(ctx context.Context, c call, env []string, clean func(string) strin
 		endGroup(cmd)
 	}
 	switch {
-	case err == nil || errors.Is(err, exec.ErrWaitDelay) && within.Err() == nil: // a daemon of git's has the streams
+	case err == nil || errors.Is(err, exec.ErrWaitDelay) && within.Err() == nil: // a daemon still has the streams
 		return out.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("git %s: %w", c.args[0], context.Cause(ctx))
@@ -124,7 +124,7 @@ func withoutProgress(text string) string {
 	return text[max(0, len(text)-most):]
 }
 
-// isProgress says whether a line counts objects.
+// isProgress says whether a line only tells of git's progress.
 func isProgress(line string) bool {
 	line = strings.TrimPrefix(line, "remote: ")
 	for _, start := range []string{
@@ -139,7 +139,8 @@ func isProgress(line string) bool {
 	return false
 }
 
-// watch ends a command that says nothing for too long. Streams begin the time anew; the timer's own lock guards it.
+// watch ends a command that prints nothing for too long. Each write to the command's streams begins the time anew,
+// under mu. stop needs no mu: the timer has a lock of its own.
 type watch struct {
 	mu    sync.Mutex
 	timer *time.Timer

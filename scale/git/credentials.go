@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// WithoutCredentials is a remote's URL without a password, and without the name beside it, or a name that is a token.
-// The user of ssh, such as git@, stays: it is no secret, and without it the URL is another one. What is no URL stays as
-// it is.
+// WithoutCredentials is a remote's URL without its user and password: the user may be a token. The user of ssh, such as
+// git@, stays: it is no secret, and without it the URL means something else. A remote that is no URL stays as it is.
 func WithoutCredentials(remote string) string {
 	scheme, rest, is := strings.Cut(remote, "://")
 	if !is {
@@ -52,7 +51,7 @@ func (r *Repository) removeCredentials(text string) string {
 	return tokens.ReplaceAllString(text, "***")
 }
 
-// secretsOf are the texts of a remote's URL that nobody may see, as they stand there and as they are meant.
+// secretsOf are the texts in a remote's URL that nobody may see, as they stand there and unescaped.
 func secretsOf(remote string) []string {
 	plain := WithoutCredentials(remote)
 	if plain == remote {
@@ -61,7 +60,7 @@ func secretsOf(remote string) []string {
 	_, rest, _ := strings.Cut(remote, "://")
 	authority, _, _ := strings.Cut(rest, "/")
 	user, password, has := strings.Cut(authority[:strings.LastIndex(authority, "@")], ":")
-	least := 4 // a shorter one would take ordinary words apart
+	least := 4 // a shorter one may be a part of ordinary words
 	if !has || password == "" {
 		password, least = user, 16 // a token in the place of the name, or a name
 	}
@@ -81,8 +80,9 @@ func unescape(text string) string {
 	return text
 }
 
-// rewriteRule is the pair of prefixes by which git puts the credentials back that the clone's own configuration does
-// not have: of the remote's host, so that submodules there have them too. It is empty if the URL has none.
+// rewriteRule is a pair of URL prefixes, with and without the credentials. By them git puts the credentials back, which
+// the clone's own configuration does not have. The prefixes end with the remote's host, so that submodules on it get
+// the credentials too. Both are empty if the URL has no credentials.
 func rewriteRule(remote string) (with, without string) {
 	plain := WithoutCredentials(remote)
 	if plain == remote {

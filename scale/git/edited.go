@@ -13,16 +13,18 @@ import (
 // change is one path at which the worktree differs from its commit.
 type change struct {
 	path string
-	// untracked is a file that git does not know, tracked otherwise. folder is a repository that somebody has put there.
+	// untracked says that git does not track the file. folder says that the path is a repository that somebody has put
+	// there.
 	untracked, folder bool
-	// module is a submodule; inside says that files are changed in it, not only the commit that it is at.
+	// module says that the path is a submodule; inside says that files in the submodule are changed, not only the
+	// commit that it is at.
 	module, inside bool
 }
 
 // Edited are the files of the worktree that differ from its commit, or that git neither knows nor ignores: somebody has
-// edited them. What the preparation has made is not among them, nor what a move that was cut short has written, nor the
-// paths in except, with what is below them. Paths are relative to the worktree, with slashes, and sorted. There are
-// none if there is no worktree.
+// edited them. Left out are files that the preparation has made, files that a move which was cut short has written, and
+// the paths in except with all that is below them. Paths are relative to the worktree, with slashes, and sorted. There
+// are none if there is no worktree.
 func (w *Worktree) Edited(ctx context.Context, except []string) ([]string, error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -43,7 +45,7 @@ func (w *Worktree) edits(ctx context.Context, except []string) ([]change, error)
 		return nil, nil
 	}
 	if _, err := os.Lstat(filepath.Join(about, "index")); err != nil {
-		return nil, nil //nolint:nilerr // its first move did not come to its end: no file is known to be anybody's
+		return nil, nil //nolint:nilerr // its first move was cut short: no file is known to be anybody's
 	}
 	changes, err := w.changes(ctx, "all")
 	if err != nil {
@@ -58,8 +60,8 @@ func (w *Worktree) edits(ctx context.Context, except []string) ([]change, error)
 	return w.withoutMade(ctx, changes)
 }
 
-// changes are all paths at which the worktree differs from its commit. untracked is "all", or "normal" for folders of
-// which git knows no file as one.
+// changes are all paths at which the worktree differs from its commit. untracked is "all", or "normal" to have a folder
+// without tracked files as one path.
 func (w *Worktree) changes(ctx context.Context, untracked string) ([]change, error) {
 	out, err := w.git(ctx, 10, "--no-optional-locks", "status", "--porcelain=v2", "-z", "--no-renames",
 		"--ignore-submodules=none", "--untracked-files="+untracked)
@@ -99,7 +101,7 @@ func parseChange(line string) (c change, is bool) {
 	return c, true
 }
 
-// withoutMoved leaves out what a move that was cut short has brought from its target.
+// withoutMoved leaves out files that are as in target: a move to it, which was cut short, has written them.
 func (w *Worktree) withoutMoved(ctx context.Context, changes []change, target string) ([]change, error) {
 	out, err := w.git(ctx, 1, "ls-tree", "-r", "-z", "--full-tree", target)
 	if err != nil {

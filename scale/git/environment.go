@@ -26,19 +26,19 @@ func plainEnvironment() []string {
 	})
 }
 
-// environment is that of each git: in English, and asking nobody for anything.
+// environment is the environment of each git: with it, git prints English and asks nobody for anything.
 func environment() []string {
 	env := append(plainEnvironment(), "LC_ALL=C", "LANGUAGE=", "GIT_TERMINAL_PROMPT=0", "GCM_INTERACTIVE=never",
 		"GIT_ADVICE=0", "GIT_PAGER=cat", "GIT_EDITOR=:", "GIT_SEQUENCE_EDITOR=:", "GIT_MERGE_AUTOEDIT=no")
 	if mayShowPrompt() {
-		// An empty one counts: git then looks at no other one.
+		// An empty value counts as set: git then looks for no other program.
 		env = append(env, "GIT_ASKPASS=", "SSH_ASKPASS=", "SSH_ASKPASS_REQUIRE=never")
 	}
 	return env
 }
 
-// mayShowPrompt says whether a program that is to ask for a password could show a window. If not, as on a server, it is
-// a script that gives a token.
+// mayShowPrompt says whether a program that asks for a password could show a window. Where it could not, as on a
+// server, the program is a script that gives a token, and is kept.
 func mayShowPrompt() bool {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return true
@@ -51,8 +51,8 @@ func mayShowPrompt() bool {
 	return false
 }
 
-// environment is that of a git that works in the clone: the credentials of the remote's URL, which must not be seen in
-// the list of processes, go by it.
+// environment is the environment of a git that works in the clone. It holds the credentials of the remote's URL, since
+// arguments could be seen in the list of processes.
 func (r *Repository) environment() []string {
 	env := environment()
 	if r.batch {
@@ -64,7 +64,7 @@ func (r *Repository) environment() []string {
 	return env
 }
 
-// addSetting adds a value of git's configuration to those that the environment has.
+// addSetting adds a value of git's configuration to the values that the environment has.
 func addSetting(env []string, key, value string) []string {
 	count := 0
 	for _, setting := range env {

@@ -13,7 +13,7 @@ type CommandError struct {
 	Output string
 	// Err is how the process ended.
 	Err error
-	// stdout is what it printed.
+	// stdout is what git printed.
 	stdout string
 }
 
@@ -88,7 +88,7 @@ func (e *CommitError) Error() string {
 
 func (e *CommitError) Unwrap() error { return e.Err }
 
-// BranchError is a branch that the remote does not have, or that is none by its name.
+// BranchError is a branch that the remote does not have, or whose name no branch can have.
 type BranchError struct {
 	// Branch is its name; "" is the remote's default branch.
 	Branch string
@@ -146,10 +146,10 @@ func (e *PushError) Unwrap() error { return e.Err }
 // Hint says what to do.
 func (e *PushError) Hint() string { return hintOf(e.Kind) }
 
-// PrepareError is a command that was to prepare a worktree and failed.
+// PrepareError is a command that failed to prepare a worktree.
 type PrepareError struct {
 	Command string
-	// Output is the last of what it printed.
+	// Output is the end of what the command printed.
 	Output string
 	Err    error
 }
@@ -166,7 +166,8 @@ func (e *PrepareError) Unwrap() error { return e.Err }
 // EditedError is a worktree with edits that cannot be set aside.
 type EditedError struct {
 	Dir string
-	// Files are the submodules that somebody has edited, relative to the worktree.
+	// Files are the submodules that somebody has edited and the repositories that somebody has put there, relative to
+	// the worktree.
 	Files []string
 }
 

@@ -9,19 +9,20 @@ import (
 	"regexp"
 )
 
-// have are the references that keep the commits that are here whole. A commit without one may lack files: git stores
-// objects as they come.
+// have begins the names of references to commits that the clone has completely. A commit without such a reference may
+// lack objects: git stores objects as they come.
 const have = "refs/pulumiscale/commits/"
 
 var (
 	isHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	// noSuch is how a remote says that it does not have what it is asked for by name or hash, or does not give it so.
+	// noSuch matches how a remote says that it does not have the name or hash that it is asked for, or does not give
+	// commits by hash.
 	noSuch = regexp.MustCompile(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref|` +
 		`remote did not send all|want .* not valid|bad object|not found in upstream|` +
 		`invalid (ref|object)|missing (commit|object)`)
-	// notThere is the answer of a remote that gives commits by hash, and does not have this one.
+	// notThere matches the answer of a remote that gives commits by hash, and does not have this one.
 	notThere = regexp.MustCompile(`(?i)not our ref`)
-	// unable is a remote that gives no part of its history.
+	// unable matches the answer of a remote that cannot give only a part of its history.
 	unable = regexp.MustCompile(`(?i)does not support (shallow|--depth|filter)|dumb http transport|shallow (update|file)`)
 )
 
@@ -57,16 +58,16 @@ func (r *Repository) Fetch(ctx context.Context, commit string) error {
 	return missing
 }
 
-// errNotThere is a remote all of whose branches and tags are here, and not the commit.
+// errNotThere says that all branches and tags of the remote were fetched, and that none has the commit.
 var errNotThere = errors.New("no branch or tag has it")
 
-// has says whether a commit is here, whole.
+// has says whether the clone has a commit completely.
 func (r *Repository) has(ctx context.Context, commit string) bool {
 	_, err := r.local(ctx, "rev-parse", "--verify", "--quiet", have+commit)
 	return err == nil
 }
 
-// fetchFromCheckout takes a commit from the checkout. What goes wrong there is of no interest: the remote is next.
+// fetchFromCheckout takes a commit from the checkout. The caller ignores the error, and asks the remote next.
 func (r *Repository) fetchFromCheckout(ctx context.Context, commit string) error {
 	const give = "git -c uploadpack.allowAnySHA1InWant=true upload-pack" // the checkout is ours to read
 	_, err := r.remote(ctx, append(fetchArgs("--depth=1", "--upload-pack="+give), r.options.Checkout, keep(commit))...)
@@ -98,8 +99,8 @@ const (
 	whole  = "--depth=2147483647" // also what is beyond the boundary of what was fetched before
 )
 
-// fetch fetches from the remote what refspecs say, and no file before it is needed. A remote that cannot give so little
-// gives all.
+// fetch fetches what refspecs say from the remote, but no file before it is needed. From a remote that cannot give
+// parts, it fetches everything.
 func (r *Repository) fetch(ctx context.Context, depth string, refspecs ...string) error {
 	_, err := r.remote(ctx, append(append(fetchArgs(depth, "--filter=blob:none"), "origin"), refspecs...)...)
 	if err != nil && isAbout(err, unable) {
@@ -108,7 +109,7 @@ func (r *Repository) fetch(ctx context.Context, depth string, refspecs ...string
 	return err
 }
 
-// fetchArgs are those of a fetch that changes the references it is told to, and nothing else.
+// fetchArgs are the arguments of a fetch that changes the given references and nothing else.
 func fetchArgs(how ...string) []string {
 	return append([]string{
 		"fetch", "--progress", "--no-tags", "--no-prune", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules",
@@ -118,9 +119,9 @@ func fetchArgs(how ...string) []string {
 
 func keep(commit string) string { return "+" + commit + ":" + have + commit }
 
-// Tip fetches the newest commit of a branch, and returns it; "" is the remote's default branch. The remote is asked
-// each time. The error is a [*BranchError] if there is no such branch, and a [*RemoteError] if the remote could not be
-// asked.
+// Tip fetches the newest commit of a branch, and returns its hash; the branch "" is the remote's default branch. The
+// remote is asked each time. The error is a [*BranchError] if there is no such branch, and a [*RemoteError] if the
+// remote could not be asked.
 func (r *Repository) Tip(ctx context.Context, branch string) (commit string, err error) {
 	return r.fetchTip(ctx, branch, newest)
 }

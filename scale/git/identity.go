@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Identity is who commits, as the machine's git has it: "Name <mail>". The error is a [*PushError] of the kind
-// identity if it has none.
+// Identity is who commits, as the machine's git has it: "Name <mail>". If git has none, the error is a [*PushError] of
+// the kind identity.
 func (r *Repository) Identity(ctx context.Context) (string, error) {
 	who, err := r.line(ctx, "var", "GIT_COMMITTER_IDENT")
 	if err != nil {
@@ -19,8 +19,8 @@ func (r *Repository) Identity(ctx context.Context) (string, error) {
 	return who, nil
 }
 
-// identity is what a commit's environment says of who made it. An author who is named also commits, if nobody is
-// configured.
+// identity returns the environment variables that name a commit's author. The author is the committer too if git has
+// none configured.
 func (r *Repository) identity(ctx context.Context, author string) ([]string, error) {
 	if author == "" {
 		return nil, nil
@@ -33,7 +33,7 @@ func (r *Repository) identity(ctx context.Context, author string) ([]string, err
 		return nil, &PushError{Kind: KindIdentity, Reason: reason}
 	}
 	env := []string{"GIT_AUTHOR_NAME=" + name, "GIT_AUTHOR_EMAIL=" + mail}
-	// git would make one up of the user's and the machine's name.
+	// Without this setting git makes up a committer from the user's and the machine's name.
 	if _, err := r.line(ctx, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"); err != nil {
 		if hasEnded(err) {
 			return nil, err
@@ -49,7 +49,7 @@ func (r *Repository) signs(ctx context.Context) (bool, error) {
 	if hasEnded(err) {
 		return false, err
 	}
-	return value == "true", nil // a key that is not set is an error of git's
+	return value == "true", nil // git fails if the key is not set
 }
 
 // Signing says whether the machine's git is configured to sign commits, and tries it. The error is a [*PushError] of

@@ -19,8 +19,8 @@ import (
 const lockInterval = 50 * time.Millisecond
 
 // lock takes the clone's lock, under which its references, its shallow boundary and its list of worktrees change, and
-// removes what a killed process has left there. It waits until ctx ends. What runs under the lock has the context that
-// is returned. unlock must be called once.
+// removes what a killed process has left in the clone. It waits until ctx ends. What runs under the lock must be given
+// the returned context. unlock must be called once.
 func (r *Repository) lock(ctx context.Context) (locked context.Context, unlock func(), err error) {
 	locked, unlock, err = r.takeLock(ctx, filepath.Join(r.dir, "lock"))
 	if err != nil {
@@ -30,8 +30,8 @@ func (r *Repository) lock(ctx context.Context) (locked context.Context, unlock f
 	return locked, unlock, nil
 }
 
-// removeLocks removes the lock files of git's own that a git that was killed has left in the clone. Whoever calls it
-// has the clone's lock, so no git of ours is at work on these files.
+// removeLocks removes git's own lock files that a killed git has left in the clone. The caller has the clone's lock, so
+// no git of ours is at work on these files.
 func (r *Repository) removeLocks() {
 	for _, name := range []string{"config.lock", "HEAD.lock", "packed-refs.lock", "shallow.lock"} {
 		_ = os.Remove(filepath.Join(r.git, name))
@@ -59,9 +59,9 @@ func (w *Worktree) lock(ctx context.Context) (locked context.Context, unlock fun
 	return locked, unlock, nil
 }
 
-// takeLock takes a lock, and then waits for the children of a process that was killed while it had it: the system gives
-// its lock away, but a git that it had started works on for a while. That wait ends with the timeout, since a daemon
-// that was started on the way would make it endless.
+// takeLock takes a lock, and then waits for the children of a killed process that had the lock: the system releases the
+// lock at once, but a git that the process had started works on for a while. The wait for children ends with the
+// timeout, since a daemon among them would never end.
 func (r *Repository) takeLock(ctx context.Context, path string) (context.Context, func(), error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {
@@ -82,7 +82,7 @@ func (r *Repository) takeLock(ctx context.Context, path string) (context.Context
 	return context.WithValue(ctx, inherited{}, append(slices.Clone(inheritedFiles(ctx)), children)), unlock, nil
 }
 
-// inherited is the context's key of the files that the processes inherit that are started under a lock.
+// inherited is the context's key of the files that processes started under a lock inherit.
 type inherited struct{}
 
 func inheritedFiles(ctx context.Context) []*os.File {

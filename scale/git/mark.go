@@ -13,17 +13,18 @@ import (
 	"strings"
 )
 
-// mark says how a worktree was prepared, and what of its files the preparation has made. It lies beside git's own files
-// about the worktree, and goes with them.
+// mark says how a worktree was prepared, and which of its files the preparation has made. It is kept beside git's own
+// files about the worktree, and is removed with them.
 type mark struct {
 	// Done says that the command has succeeded.
 	Done bool
-	// Commit, Command and Dir are what it was run with, and Locks is the sum of the lock files after it.
+	// Commit, Command and Dir are what the preparation was run with, and Locks is the sum of the lock files after it.
 	Commit, Command, Dir, Locks string
-	// Made are the paths that it has made or changed and that git does not ignore, with the hashes of those that git
-	// tracks. A folder ends with a slash, and stands for all that is in it.
+	// Made are the paths that the preparation has made or changed and that git does not ignore, with the hashes of
+	// tracked files. A folder ends with a slash, and stands for all that is in it.
 	Made map[string]string
-	// Edited are the paths that somebody had edited when it began; whatever else differs after it is its own.
+	// Edited are the paths that somebody had edited when the preparation began. Whatever else differs afterwards was
+	// made by the preparation.
 	Edited []string
 }
 
@@ -51,8 +52,8 @@ func (w *Worktree) writeMark(m mark) error {
 	return writeWhole(filepath.Join(about, preparedFile), text)
 }
 
-// beginMark notes that a preparation begins, and what somebody has edited before it. If another one was cut short, what
-// was edited is what had been edited before that one.
+// beginMark notes that a preparation begins, and what somebody has edited before it. If an earlier preparation was cut
+// short, the edits are those from before that one.
 func (w *Worktree) beginMark(ctx context.Context) (edited []string, err error) {
 	m := w.readMark()
 	if m.Done || m.Edited == nil {
@@ -92,8 +93,8 @@ func (w *Worktree) endMark(ctx context.Context, edited []string, m mark) error {
 	return w.writeMark(m)
 }
 
-// withoutMade leaves out what a preparation has made, and what nobody has changed since. While one is not done, files
-// that git does not know count as its own.
+// withoutMade leaves out what a preparation has made and nobody has changed since. While a preparation is not done,
+// untracked files count as made by it, unless somebody had edited them before.
 func (w *Worktree) withoutMade(ctx context.Context, changes []change) ([]change, error) {
 	m := w.readMark()
 	under := func(path string) bool {
@@ -122,7 +123,7 @@ func (w *Worktree) withoutMade(ctx context.Context, changes []change) ([]change,
 			return under(c.path)
 		}
 		hash, made := m.Made[c.path]
-		return made && hash == hashes[c.path] // also one that was removed, which has no hash
+		return made && hash == hashes[c.path] // also a file that was removed, which has no hash
 	}), nil
 }
 

@@ -29,8 +29,8 @@ func modulesIn(listing []byte) map[string]bool {
 	return modules
 }
 
-// removeModules removes the folders of submodules that the worktree has and the commit does not: git would leave them
-// there, where files of the commit may have to be.
+// removeModules removes the folders of submodules that the worktree has and the commit does not have. Git would leave
+// these folders, and files of the commit may have to be in their place.
 func (w *Worktree) removeModules(ctx context.Context, commit string) error {
 	if !w.mayHaveModules() {
 		return nil

@@ -10,11 +10,12 @@ import (
 	"path/filepath"
 )
 
-// Preparation is what makes a program of a commit's files, such as `npm ci`.
+// Preparation is the command that makes a program of a commit's files, such as `npm ci`.
 type Preparation struct {
 	// Command is run by the machine's shell: sh, or cmd on Windows. "" is no preparation.
 	Command string
-	// Dir is where it runs: a folder of the worktree, by its absolute path or relative to the worktree; "" is its root.
+	// Dir is where the command runs: a folder of the worktree, by its absolute path or relative to the worktree; "" is
+	// its root.
 	Dir string
 }
 
@@ -36,7 +37,7 @@ func (w *Worktree) IsPrepared(p Preparation) bool {
 
 // Prepare runs the command, unless the worktree is prepared already. What it prints also goes to output, which may be
 // nil. When ctx ends, the command is stopped with all that it has started in its session. The error is a
-// [*PrepareError], or that of ctx. One that failed or was killed runs again next time.
+// [*PrepareError], or that of ctx. A command that failed or was killed runs again next time.
 func (w *Worktree) Prepare(ctx context.Context, p Preparation, output io.Writer) error {
 	if w.IsPrepared(p) {
 		return nil
@@ -104,7 +105,7 @@ func (w *Worktree) runCommand(ctx context.Context, command, dir string, output i
 		endGroup(cmd)
 		return fmt.Errorf("prepare the worktree with %q: %w", command, context.Cause(ctx))
 	}
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // something that it has started goes on, and has the streams
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a process that it has started goes on, and has the streams
 		return nil
 	}
 	return &PrepareError{Command: command, Output: w.repository.removeCredentials(last.String()), Err: err}

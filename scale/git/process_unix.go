@@ -28,9 +28,9 @@ func endGroup(cmd *exec.Cmd) {
 // shell is the machine's shell, for a command that a person wrote.
 func shell(command string) (name string, args []string) { return "sh", []string{"-c", command} }
 
-// takeChildren locks a file that the processes inherit that are started under a lock. The system keeps it locked as
-// long as one of them lives, whatever becomes of this process. If they live for longer than the timeout, the file is
-// replaced, and they are not waited for any more. The context's end ends the wait with its error.
+// takeChildren locks a file that processes which are started under the lock inherit. The system keeps the file locked for
+// as long as one of these processes lives, whatever becomes of this one. If they outlive the timeout, the file is replaced,
+// and they are not waited for any more. The end of the context ends the wait with the context's error.
 func takeChildren(ctx context.Context, path string, timeout time.Duration) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -62,7 +62,7 @@ func takeChildren(ctx context.Context, path string, timeout time.Duration) (*os.
 	}
 }
 
-// releaseChildren gives the lock back, also for a daemon that has inherited it and lives on.
+// releaseChildren gives the lock back, even if a daemon that has inherited the file lives on.
 func releaseChildren(file *os.File) {
 	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 	_ = file.Close()

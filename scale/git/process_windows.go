@@ -30,7 +30,8 @@ func endGroup(*exec.Cmd) {}
 // shell is the machine's shell, for a command that a person wrote.
 func shell(command string) (name string, args []string) { return "cmd", []string{"/C", command} }
 
-// takeChildren is none: a process inherits no file here. A git whose parent was killed may work on for a moment.
+// takeChildren takes nothing: processes inherit no file here. A git whose parent was killed may work on for a moment.
 func takeChildren(context.Context, string, time.Duration) (*os.File, error) { return nil, nil }
 
+// releaseChildren has nothing to give back.
 func releaseChildren(*os.File) {}

@@ -13,19 +13,19 @@ import (
 // Program keeps a program at the commit from which its stack was deployed, in a worktree of its own. It is safe for
 // concurrent use.
 type Program struct {
-	// Clone says which clone the worktree is of. If its URL is empty, it is the remote of its Checkout.
+	// Clone says to which clone the worktree belongs. If its URL is empty, the remote of its Checkout is used.
 	Clone Options
-	// Folder is the worktree's.
+	// Folder is the folder of the worktree.
 	Folder string
 	// Prefix is the program's folder in the repository, with slashes; "" is the root.
 	Prefix string
-	// Prepare is run in the program's folder if the commit or a lock file has changed; "" is nothing.
+	// Prepare is the command that is run in the program's folder if the commit or a lock file has changed; "" is none.
 	Prepare string
-	// Output gets what that prints; nil is nobody.
+	// Output gets what Prepare prints. It may be nil.
 	Output io.Writer
 
-	// opening lets one open the clone at a time. opened is the clone once it is open. That takes processes, so that it
-	// is left until something is to be done.
+	// opening guards opened, which is the clone once it is open. Opening runs several processes, so the clone is opened
+	// only when it is needed.
 	opening sync.Mutex
 	opened  *Repository
 }
@@ -42,7 +42,7 @@ func (p *Program) Commit() string {
 	return w.Commit()
 }
 
-// worktree is the program's, of a clone that need not be open.
+// worktree is the program's worktree. The clone need not be open.
 func (p *Program) worktree() (*Worktree, error) {
 	r, err := p.Clone.repository()
 	if err != nil {
@@ -75,8 +75,8 @@ func (p *Program) Open(ctx context.Context) (*Repository, error) {
 	return r, err
 }
 
-// Start brings a program that is nowhere yet to the tip of the remote's default branch, so that it can be found out from
-// where it was deployed. It does nothing if the program is there.
+// Start brings a program that has no commit yet to the tip of the remote's default branch: with any commit's files, the
+// stack can be asked from which commit it was deployed. It does nothing if the program has a commit.
 func (p *Program) Start(ctx context.Context) error {
 	if w, err := p.worktree(); err == nil && w.Commit() != "" {
 		return nil

@@ -12,31 +12,33 @@ import (
 type Commit struct {
 	// Branch is the branch that is written to.
 	Branch string
-	// Base is for a branch of the stack's own: the branch on whose tip the edit is made. The commit on Branch then has
-	// the files of Base's tip and the edit, and its parents are the tips of Branch, if that is there, and of Base, unless
-	// Branch has that already. So it follows Base, also after a merge, and never has to be forced. If it is "", the edit
-	// is made on the tip of Branch.
+	// Base is given if Branch is the stack's own: the edit is then made on the tip of Base. The commit has the files of
+	// that tip and the edit. Its parents are the tip of Branch, if Branch is there, and the tip of Base, unless Branch
+	// has that commit already. So Branch follows Base, also after a merge, and never has to be forced. If Base is "",
+	// the edit is made on the tip of Branch.
 	Base string
-	// Edit says what the file is to be in the commit tip, whose files read reads as [Repository.Read] does. A path ""
-	// says that there is nothing to do. It is called again with each new tip. If there is a Base and the file is already
-	// so there, the contents still count if Branch has others: a merge would bring them.
+	// Edit returns path, contents and message for the commit that is made on tip; read returns a file of tip, as
+	// [Repository.Read] does. A path "" means that there is nothing to do. Edit is called again for each new tip. If
+	// Base has these contents already, Edit returns them all the same: if Branch has others, a merge would bring those
+	// into Base.
 	Edit func(ctx context.Context, tip string, read func(path string) ([]byte, error)) (
 		path string, content []byte, message string, err error)
-	// Author is "Name <mail>"; "" is the identity of the machine's git. The committer is the machine's, or else this.
+	// Author is "Name <mail>"; "" is the identity of the machine's git. The committer is the identity of the machine's
+	// git or, if it has none, Author.
 	Author string
 	// PushOptions are given to the remote's hooks.
 	PushOptions []string
 }
 
 const (
-	// mostTries is how often a commit is made anew since others were faster.
+	// mostTries is how often a commit is tried while others are faster.
 	mostTries = 10
 	// firstWait is the longest wait after the first lost race; each further one may be twice as long, up to lastWait.
 	firstWait, lastWait = 100 * time.Millisecond, 3 * time.Second
 )
 
 // Push makes the commit on the tip of the branch as the remote has it now, and pushes it, never by force. If somebody
-// else was faster, it makes it again on the new tip. commit is "" if there was nothing to do. The error is a
+// else was faster, Push makes the commit again on the new tip. commit is "" if there was nothing to do. The error is a
 // [*PushError], also if the branch cannot be read; a [*BranchError] if Branch, or Base if it is given, is not there;
 // that of Edit; or that of ctx.
 func (r *Repository) Push(ctx context.Context, c Commit) (commit string, err error) {
@@ -80,7 +82,7 @@ func (r *Repository) pushOnce(ctx context.Context, c Commit) (commit string, err
 	return commit, nil
 }
 
-// branchFailure is a remote that could not be read, as a push that did not succeed; any other error is what it is.
+// branchFailure turns a [*RemoteError] into a [*PushError], and leaves any other error as it is.
 func branchFailure(branch string, err error) error {
 	if failed, is := errors.AsType[*RemoteError](err); is {
 		return &PushError{Branch: branch, Kind: failed.Kind, Reason: failed.Reason, Err: err}
@@ -92,15 +94,15 @@ func branchFailure(branch string, err error) error {
 type tips struct {
 	// edit is the commit whose files are edited: the tip of the base, or of the branch itself.
 	edit string
-	// branch is the branch's tip; "" if it is not there.
+	// branch is the tip of the branch; "" if there is no such branch.
 	branch string
-	// parents are the new commit's.
+	// parents are the parents of the new commit.
 	parents []string
-	// merged says that the branch has all that edit has.
+	// merged says that the branch has the commit edit.
 	merged bool
 }
 
-// boundary is how much of a stack's own branch is fetched to see whether it has the base's tip. If it has it only
+// boundary is how much of a stack's own branch is fetched to see whether the branch has the base's tip. If that tip is
 // further back, the commit gets a parent that it could do without.
 const boundary = "--depth=50"
 
@@ -131,7 +133,7 @@ func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {
 	return t, nil
 }
 
-// isAncestor says whether a commit has another one among those before it, as far as the clone has them.
+// isAncestor says whether earlier is later itself or one of the commits before later, as far as the clone has them.
 func (r *Repository) isAncestor(ctx context.Context, earlier, later string) (bool, error) {
 	if earlier == later {
 		return true, nil
@@ -140,9 +142,9 @@ func (r *Repository) isAncestor(ctx context.Context, earlier, later string) (boo
 	return walked[earlier], err
 }
 
-// CheckPush asks the remote whether it would take a push to a branch, without pushing anything: it needs the branch's
-// tip, or that of the default branch if there is no such branch. The remote's hooks and rules are not asked. The error
-// is a [*PushError], or a [*BranchError].
+// CheckPush asks the remote whether it would take a push to a branch, without pushing anything. It tries with the
+// branch's tip, or with that of the default branch if there is no such branch. The remote's hooks and rules are not
+// asked. The error is a [*PushError], or a [*BranchError].
 func (r *Repository) CheckPush(ctx context.Context, branch string) error {
 	tip, err := r.Tip(ctx, branch)
 	if missing, is := errors.AsType[*BranchError](err); is && !missing.Invalid && branch != "" {

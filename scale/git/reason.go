@@ -66,7 +66,7 @@ func reasonOf(failed *CommandError) string {
 	return failed.Output
 }
 
-// pushError is what a failed push means. A push that others were faster than has the kind race.
+// pushError is the [*PushError] that a failed push means. If others were faster, its kind is race.
 func pushError(branch string, err error) error {
 	failed, is := errors.AsType[*CommandError](err)
 	if !is {
@@ -96,7 +96,7 @@ func pushError(branch string, err error) error {
 }
 
 // verdictOf is what the remote said about the branch, in the lines of `git push --porcelain`: a flag, the two names,
-// and a summary. It is "" if the push did not come so far.
+// and a summary. It is "" if the push failed before that.
 func verdictOf(porcelain string) string {
 	for line := range strings.SplitSeq(porcelain, "\n") {
 		if fields := strings.SplitN(line, "\t", 3); len(fields) == 3 && fields[0] == "!" {
@@ -117,7 +117,7 @@ func joinReason(verdict, output string) string {
 	return strings.Join(append(lines, verdict), "\n")
 }
 
-// isAbout says whether git failed for a reason that the pattern has words of.
+// isAbout says whether git failed, and the pattern matches what it said.
 func isAbout(err error, words *regexp.Regexp) bool {
 	failed, is := errors.AsType[*CommandError](err)
 	return is && words.MatchString(failed.Output)
@@ -128,7 +128,7 @@ func hasEnded(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// hintOf says what to do about a kind.
+// hintOf says what to do about an error of a kind.
 func hintOf(kind Kind) string {
 	switch kind {
 	case KindRefused:

@@ -14,8 +14,8 @@ const DefaultTimeout = 2 * time.Minute
 
 // Options say which clone is meant.
 type Options struct {
-	// Dir is the folder of the clone. It is made if it is missing, for its owner alone. One folder has one remote: who
-	// opens it with another URL changes that for all.
+	// Dir is the folder of the clone. It is made if it is missing, for its owner alone. One folder has one remote:
+	// whoever opens the folder with another URL changes the remote for all.
 	Dir string
 	// URL is the remote, as git takes it: a URL, which may hold credentials, or an absolute path.
 	URL string
@@ -31,7 +31,7 @@ type Repository struct {
 	options Options
 	// dir is Options.Dir as an absolute path, and git the bare repository in it.
 	dir, git string
-	// batch is whether ssh has to be told not to ask, since nobody has configured which ssh is run.
+	// batch says that we tell ssh not to ask anything. We do so only if nobody has configured which ssh is run.
 	batch bool
 }
 
@@ -76,8 +76,9 @@ func (o Options) repository() (*Repository, error) {
 	return &Repository{options: o, dir: dir, git: filepath.Join(dir, "repository.git")}, nil
 }
 
-// makeIfMissing makes the bare repository under another name first, so that one with the name is whole. One that a
-// power failure has left without its HEAD is put aside, not removed: it may hold what somebody has edited.
+// makeIfMissing makes the bare repository if it is missing: under another name first, so that a repository with the
+// name is always whole. A repository that a power failure has left without its HEAD is renamed, not removed: it may
+// hold what somebody has edited.
 func (r *Repository) makeIfMissing(ctx context.Context) error {
 	if head, err := os.ReadFile(filepath.Join(r.git, "HEAD")); err == nil && len(head) > 0 {
 		return nil
@@ -100,9 +101,9 @@ func (r *Repository) makeIfMissing(ctx context.Context) error {
 	return os.Rename(made, r.git)
 }
 
-// configure notes the remote in the clone, without credentials: those are given to each command that needs them.
+// configure notes the remote in the clone, without the credentials: each command gets these by its environment.
 func (r *Repository) configure(ctx context.Context) error {
-	// The value of a key that is not set is an error of git's, and the same as none here.
+	// Git fails if the key is not set; here that is the same as no value.
 	if got, _ := r.setting(ctx, "remote.origin.url"); got != r.plainURL() {
 		if _, err := r.local(ctx, "config", "--replace-all", "remote.origin.url", r.plainURL()); err != nil {
 			return err

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// edited are the references that keep what somebody has edited in a worktree.
+// edited begins the names of the references that keep what somebody has edited in a worktree.
 const edited = "refs/pulumiscale/edited/"
 
 // SetAside keeps what somebody has edited in the worktree, as [Worktree.Edited] tells it, in a commit of the clone
 // under the reference ref, and then puts these files back to what the worktree's commit has. ref is "" if nothing is
-// edited. A submodule in which somebody has changed files is an [*EditedError], and then nothing is put back.
+// edited. If somebody has changed files in a submodule, or has put a repository there, the error is an [*EditedError],
+// and nothing is put back.
 func (w *Worktree) SetAside(ctx context.Context, except []string) (ref string, files []string, err error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -57,7 +58,7 @@ func (w *Worktree) setAside(ctx context.Context, except []string) (ref string, f
 	return ref, files, w.putBack(ctx, changes)
 }
 
-// keepEdits makes a commit with the files as they are, on top of the worktree's, and a reference to it.
+// keepEdits makes a commit with the files as they are, on top of the worktree's commit, and a reference to the new one.
 func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, err error) {
 	temp, err := os.MkdirTemp(w.repository.dir, temporary)
 	if err != nil {
@@ -94,7 +95,7 @@ func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, e
 	return ref, err
 }
 
-// putBack makes the files what the worktree's commit has, and removes those that it does not have.
+// putBack makes the files what they are in the worktree's commit, and removes files that the commit does not have.
 func (w *Worktree) putBack(ctx context.Context, changes []change) error {
 	if _, err := w.git(ctx, 1, "reset", "--quiet", "HEAD"); err != nil {
 		return err

@@ -11,14 +11,14 @@ import (
 )
 
 // Worktree is one folder that has the files of a commit, and moves from commit to commit. What git does not track
-// there, such as installed packages, stays. Somebody's edits are kept only by [Worktree.SetAside], which is called
-// before.
+// there, such as installed packages, stays. Somebody's edits are only kept if [Worktree.SetAside] is called before a
+// move.
 type Worktree struct {
 	repository *Repository
 	dir        string
 }
 
-// Worktree is that in a folder. It makes nothing.
+// Worktree is the worktree in a folder. It makes nothing.
 func (r *Repository) Worktree(dir string) *Worktree {
 	if absolute, err := filepath.Abs(dir); err == nil {
 		dir = absolute
@@ -66,7 +66,8 @@ func (w *Worktree) about() (dir string, is bool) {
 	return dir, true
 }
 
-// pointer is the folder that the worktree's file .git names, if it is one of the clone's, there or not.
+// pointer is the folder that the worktree's file .git names, there or not. is says whether the folder is one of the
+// clone's.
 func (w *Worktree) pointer() (dir string, is bool) {
 	dir, is = strings.CutPrefix(readLine(filepath.Join(w.dir, ".git")), "gitdir: ")
 	if !is {
@@ -103,8 +104,8 @@ func readLine(path string) string {
 
 // Move brings the worktree to a commit, which it fetches if it has to, with its submodules, and makes the worktree if
 // it is missing. It does nothing if the worktree is there already. Edits of files that git tracks are overwritten, and
-// so are files that stand in the way. What a killed process has left half done is done. The error is a [*CommitError]
-// if the commit cannot be had.
+// so are files that stand in the way. If a killed process has left a move half done, that is no obstacle. The error is
+// a [*CommitError] if the commit cannot be had.
 func (w *Worktree) Move(ctx context.Context, commit string) error {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -156,7 +157,8 @@ func (w *Worktree) move(ctx context.Context, commit string) error {
 	return os.Remove(filepath.Join(about, movingFile))
 }
 
-// checkoutError is a failure to write files, or to get them: the clone asks the remote for those that it does not have.
+// checkoutError is the error of a checkout that failed. It is a [*RemoteError] if the remote was the reason: the clone
+// asks the remote for files that it does not have.
 func (w *Worktree) checkoutError(err error) error {
 	if kind := kindOf(err); kind != KindFailed {
 		return w.repository.remoteError(err)
@@ -164,15 +166,15 @@ func (w *Worktree) checkoutError(err error) error {
 	return err
 }
 
-// git runs git in the worktree. It may be silent for so many times the timeout: while git writes files, and while it
+// git runs git in the worktree. Git may be silent for patience times the timeout: while it writes files, and while it
 // gets some of them from the remote, it does not always say so.
 func (w *Worktree) git(ctx context.Context, patience int, args ...string) ([]byte, error) {
 	silence := time.Duration(patience) * w.repository.options.Timeout
 	return w.repository.run(ctx, call{args: args, dir: w.dir, silence: silence})
 }
 
-// removeLocks removes the lock files that a git that was killed has left. A person's git has them for a moment, which
-// is waited for.
+// removeLocks removes the lock files that a killed git has left. It first waits for a while, since a person's git also
+// has these files for a moment.
 func (w *Worktree) removeLocks(ctx context.Context, about string) error {
 	deadline := time.Now().Add(2 * time.Second)
 	for _, name := range []string{"index.lock", "HEAD.lock"} {

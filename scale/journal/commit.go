@@ -39,8 +39,8 @@ func (j *Journal) commit(apply func(*bolt.Tx) error, adds ...string) error {
 	return nil
 }
 
-// placelessError is what went wrong with a file, without the folder. Clients are told of it, and the server's owner
-// knows where the journal is.
+// placelessError is an error about a file, without the folder in its text: clients are told of the error, and the
+// server's owner knows where the journal is.
 type placelessError struct {
 	dir string
 	err error
@@ -52,7 +52,7 @@ func (e *placelessError) Error() string {
 
 func (e *placelessError) Unwrap() error { return e.err }
 
-// failed is the error of a write that failed.
+// failed makes a [*queue.JournalError] of the error of a write, without the folder.
 func (j *Journal) failed(err error) error {
 	return &queue.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
 }

@@ -19,28 +19,30 @@ import (
 // bucketHeard holds what was heard of alerts, by pool and alert. Files of older versions have no such bucket until
 // something is heard.
 //
-// What operations tell of alerts is not written there with each of them, since the operations are on disk and are read
-// when the file is opened. It is written before operations are forgotten, or if it is of many alerts, and then of those
-// together whose keys are neighbours: they share pages of the file.
+// What an operation tells of its alert is not written there at once, since the operation itself is on disk and is read
+// when the file is opened. It is written before operations are forgotten, or once it is unwritten for mostUnwritten
+// alerts. In the second case, alerts whose keys are neighbours are written together, because they share pages of the
+// file.
 const bucketHeard = "heard"
 
 const (
-	// mostUnwritten is about how many alerts there may be of which the bucket does not have the latest.
+	// mostUnwritten is about how many alerts there may be whose latest news the bucket does not have.
 	mostUnwritten = 5000
-	// writtenAtOnce is how many alerts one transaction writes down: more than operations come in one as a rule, and few
-	// enough that nobody waits for them.
+	// writtenAtOnce is how many alerts one transaction writes down: more than the operations that one transaction
+	// usually adds, and few enough that nobody waits for them.
 	writtenAtOnce = 128
 )
 
-// hearing is what a transaction that is under way hears of alerts. It counts once that is on disk.
+// hearing is what the transaction under way hears of alerts. It counts once that transaction is on disk.
 type hearing struct {
 	// news is what it hears, by heardKey.
 	news map[string]scale.Heard
-	// written are the keys of what was unwritten and is in the transaction.
+	// written are the keys of the unwritten alerts that the transaction writes down.
 	written []string
 }
 
-// storedHeard is the form in which that is kept, after a head like that of a record. Fields are added, never renamed.
+// storedHeard is the form in which what was heard of an alert is kept, after a head like that of a record. Fields are
+// added, never renamed.
 type storedHeard struct {
 	Since   time.Time `json:"since"`
 	Cleared bool      `json:"cleared,omitempty"`
@@ -80,8 +82,8 @@ func (j *Journal) Remember(heard []scale.Heard) error {
 	})
 }
 
-// hear takes in what is heard of an alert in the transaction under way. now is what is known after it. The writer alone
-// calls it.
+// hear adds to the transaction under way what is heard of an alert. now is what is known of the alert after that. The
+// writer alone calls it.
 func (j *Journal) hear(tx *bolt.Tx, h scale.Heard) (now scale.Heard, isNews bool, err error) {
 	key := heardKey(h.Pool, h.Alert)
 	known, ok := j.hearing.news[string(key)]
@@ -125,7 +127,7 @@ func (j *Journal) writeDown(tx *bolt.Tx, keys []string) error {
 	return nil
 }
 
-// writeDownSome writes down the next of what is unwritten if that is of many alerts. The writer alone calls it.
+// writeDownSome writes down the next part of what is unwritten, once that is too much. The writer alone calls it.
 func (j *Journal) writeDownSome(tx *bolt.Tx) error {
 	if len(j.toWrite) == 0 && len(j.unwritten) >= mostUnwritten {
 		j.toWrite = slices.Sorted(maps.Keys(j.unwritten))
@@ -146,8 +148,8 @@ func (j *Journal) writeDownAll() error {
 	return nil
 }
 
-// heardDurably takes in what the transaction under way has heard and written down, which is on disk. The writer alone
-// calls it; j.mu must be held.
+// heardDurably notes that the transaction under way is on disk, with what it has heard and written down. The writer
+// alone calls it; j.mu must be held.
 func (j *Journal) heardDurably() {
 	j.toWrite = j.toWrite[min(writtenAtOnce, len(j.toWrite)):]
 	for _, key := range j.hearing.written {
@@ -156,7 +158,7 @@ func (j *Journal) heardDurably() {
 	maps.Copy(j.unwritten, j.hearing.news)
 }
 
-// told is what the operations tell of alerts that is later than what the bucket has, by heardKey.
+// told returns what the operations tell of alerts, by heardKey, where that is later than what the bucket has.
 func (c content) told() map[string]scale.Heard {
 	written, news := map[string]scale.Heard{}, map[string]scale.Heard{}
 	for _, h := range c.heard {

@@ -24,12 +24,13 @@ type Journal struct {
 	// samplesDue tells the writer that values of metrics are to be written.
 	samplesDue chan struct{}
 	close      func() error
-	// hearing and toWrite, the keys of what is unwritten and is being written down, are the writer's alone.
+	// hearing and toWrite are the writer's alone. toWrite are the keys of unwritten alerts that are still to be written
+	// down.
 	hearing hearing
 	toWrite []string
 
 	mu sync.Mutex
-	// doubtful are operations of which it is not known whether they are in the file; they count as not being there.
+	// doubtful are the ids of operations that may or may not be in the file; they count as not being there.
 	doubtful map[string]bool
 	// failing says that the last transaction failed.
 	failing bool
@@ -230,8 +231,8 @@ const (
 )
 
 // Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
-// with an idempotency key stay for longer: see KeepKeyed. What was heard of alerts is forgotten in the same way, and values of metrics after
-// eight days.
+// with an idempotency key stay for longer: see KeepKeyed. What was heard of alerts is forgotten in the same way, and
+// values of metrics after eight days.
 func (j *Journal) Prune(now time.Time) error {
 	if err := j.writeDownAll(); err != nil {
 		return err

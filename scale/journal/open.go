@@ -68,8 +68,8 @@ func Open(ctx context.Context, dir string) (*Journal, error) {
 	return j, nil
 }
 
-// Adopt moves the journal that a version before has left in a former directory into one that has none, once no other
-// process has it open. If there is nothing to move, it does nothing. The error is like that of Open.
+// Adopt moves the journal that an earlier version has left in the directory former into dir, once no other process has
+// it open. If dir has a journal, or former has none, it does nothing. The error is like that of Open.
 func Adopt(ctx context.Context, dir, former string) error {
 	path := filepath.Join(dir, fileName)
 	if former == "" || isThere(path) || !isThere(filepath.Join(former, fileName)) {

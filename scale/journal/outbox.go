@@ -7,9 +7,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// bucketOutbox holds what is to be told to listeners, and what is known of what was told: records of somebody else under
-// keys of theirs. Files of older versions have no such bucket, and older programs pass it over. A record that cannot be
-// read is passed over too, and is no damage of the file: no operation depends on it.
+// bucketOutbox holds records of other packages, under keys that these choose: above all what is to be told to
+// listeners, and what is known of what was told. Files of older versions have no such bucket, and older programs pass
+// it over. A record that cannot be read is passed over too, and is no damage of the file: no operation depends on it.
 const bucketOutbox = "outbox"
 
 const (
@@ -18,8 +18,8 @@ const (
 	largestOutboxRecord = 8 << 20
 )
 
-// PutOutbox writes records by their keys, all or none. A record that is nil takes what is there away. When it returns, the
-// change is on disk. The error is a [*queue.JournalError], also for a record that is too large.
+// PutOutbox writes records by their keys, all or none. A record that is nil removes what is under its key. When it
+// returns, the change is on disk. The error is a [*queue.JournalError], also for a record that is too large.
 func (j *Journal) PutOutbox(records map[string][]byte) error {
 	sealed := make(map[string][]byte, len(records))
 	for key, record := range records {

@@ -9,8 +9,8 @@ import (
 // rawRecord is a record as it is in the file.
 type rawRecord struct{ key, record []byte }
 
-// allRaw are the records of a bucket in which nothing is wrong. There need not be such a bucket. Reading them all meets
-// whatever is wrong with their pages.
+// allRaw returns the records of a bucket that pass a check; none if there is no such bucket. Reading them all also
+// reveals whatever is wrong with their pages.
 func allRaw(tx *bolt.Tx, name string, check func(record []byte) error) (read []rawRecord) {
 	bucket := tx.Bucket([]byte(name))
 	if bucket == nil {

@@ -60,7 +60,7 @@ func keyOf(pool, key string) []byte {
 	return []byte(pool + "\x00" + key)
 }
 
-// doneKey sorts by the time of the end.
+// doneKey is the key of a done operation in the bucket of done ones. The keys sort by the time of the end.
 func doneKey(op queue.Operation) []byte {
 	key := binary.BigEndian.AppendUint64(nil, uint64(max(op.EndedAt.UnixNano(), 0)))
 	return append(key, op.ID...)
@@ -83,8 +83,8 @@ func put(tx *bolt.Tx, op queue.Operation, record []byte) error {
 		return err
 	}
 	keys := tx.Bucket([]byte(bucketKeys))
-	// A key leads to the operation that was accepted first. If that came to nothing and others tried the same again, it
-	// leads to the last of those.
+	// A key leads to the operation that was accepted first. If others have tried that one again, it leads to the last
+	// of them.
 	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && (keys.Get(key) == nil || string(keys.Get(key)) == op.Previous) {
 		if err := keys.Put(key, id); err != nil {
 			return err

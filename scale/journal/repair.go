@@ -175,7 +175,7 @@ func compact(db *bolt.DB, path string) (*bolt.DB, error) {
 	if err := db.Close(); err != nil {
 		return nil, err
 	}
-	// Either file holds the same, whichever a crash leaves under the name.
+	// Both files hold the same, so it does not matter which of them a crash leaves under the name.
 	if os.Rename(temp, path) == nil {
 		_ = syncDir(filepath.Dir(path))
 	}

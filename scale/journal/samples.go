@@ -26,7 +26,7 @@ const bucketSamples = "samples"
 
 const (
 	keepSamplesFor = queue.KeepSamples
-	// mostMetrics is how many metrics have values in one hour. Those of more are not kept.
+	// mostMetrics is how many metrics can have values in one hour. Values of further metrics are not kept.
 	mostMetrics = 256
 	// mostWaiting is how many values wait at most to be written, as they do while the disk takes none.
 	mostWaiting = 16 * mostMetrics
@@ -51,7 +51,7 @@ type waitingSamples struct {
 	values map[sampleKey]scale.Sample
 	// writing are those that are being written.
 	writing map[sampleKey]scale.Sample
-	// minute is the one in which they were last given to the writer.
+	// minute is the minute of the value with which the values were last given to the writer.
 	minute int64
 }
 
@@ -72,7 +72,7 @@ func (j *Journal) KeepSample(pool string, s scale.Sample) {
 		j.waiting.values = map[sampleKey]scale.Sample{}
 	}
 	j.waiting.values[key] = s
-	// Looks that overlap may bring one of the minute before. Anything older is of a clock that was set back.
+	// Looks that overlap may bring a value of the minute before. If a value is older than that, the clock was set back.
 	if last := j.waiting.minute; key.minute > last || key.minute < last-1 {
 		j.waiting.minute = key.minute
 		select {
@@ -196,7 +196,7 @@ func decodePoints(record []byte) ([]point, error) {
 // Samples are the values that the metrics of a pool had since a moment, oldest first; their times are whole minutes.
 func (j *Journal) Samples(pool string, since time.Time) ([]scale.Sample, error) {
 	found := map[sampleKey]float64{}
-	j.mu.Lock() // before the file is read: in between they may get there
+	j.mu.Lock() // before the file is read: values may get there in between
 	for _, values := range []map[sampleKey]scale.Sample{j.waiting.writing, j.waiting.values} {
 		for key, s := range values {
 			if key.pool == pool {
@@ -224,7 +224,8 @@ func (j *Journal) Samples(pool string, since time.Time) ([]scale.Sample, error) 
 	return out, nil
 }
 
-// readSamples adds the values of a pool from an hour on to those that were found, which are later.
+// readSamples adds to found the values that a pool had from an hour on. A value that found has already is later and
+// stays.
 func readSamples(cursor *bolt.Cursor, pool string, hours int64, found map[sampleKey]float64) {
 	for {
 		prefix := append(hourKey(hours), pool+"\x00"...)
@@ -254,8 +255,7 @@ func allSamples(tx *bolt.Tx) []rawRecord {
 	})
 }
 
-// outdatedSamples are the keys of values from longer ago than keepSamplesFor, and of those that are said to be of a day
-// that is still to come.
+// outdatedSamples are the keys of values that are older than keepSamplesFor, or whose time is more than a day ahead.
 func outdatedSamples(tx *bolt.Tx, now time.Time) (old [][]byte) {
 	bucket := tx.Bucket([]byte(bucketSamples))
 	if bucket == nil {

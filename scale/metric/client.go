@@ -17,7 +17,8 @@ import (
 // mostRedirects is how many redirects are followed, all on one host.
 const mostRedirects = 5
 
-// newClient makes a client that asks as an access says, and that takes no answer for one that cannot be one.
+// newClient makes a client that asks with the headers and the TLS settings of an access. It refuses what cannot be an
+// answer: see checkAnswer.
 func newClient(access scale.Access, secrets map[string]string) (*http.Client, error) {
 	header, err := headerFor(access, secrets)
 	if err != nil {
@@ -92,7 +93,7 @@ func headerFor(access scale.Access, secrets map[string]string) (http.Header, err
 	return header, nil
 }
 
-// tlsFor is how an access speaks TLS.
+// tlsFor returns the TLS settings of an access.
 func tlsFor(access scale.Access, secrets map[string]string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if access.CAKey != "" {
@@ -145,8 +146,9 @@ func (a *asking) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// checkAnswer says why an answer is none. A redirect is one, and so is a refusal that says in JSON what is wrong, or one
-// after which the client asks by GET.
+// checkAnswer returns an error for a response that cannot be used. JSON can be used, even if it tells of an error. So
+// can a redirect, and a refusal of POST after which the client asks by GET. Any other refusal of the credentials is an
+// [*AccessError].
 func checkAnswer(method string, resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	isJSON := kind == "application/json" || strings.HasSuffix(kind, "+json")
@@ -170,7 +172,7 @@ func describe(kind string) string {
 	return kind
 }
 
-// limited is a body of which only so much is read.
+// limited is a body of which at most a number of bytes is read; if it has more, reading fails.
 type limited struct {
 	io.ReadCloser
 	left int

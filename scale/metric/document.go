@@ -15,7 +15,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// document is a number in a JSON document.
+// document is the source of a metric whose value is a number in a JSON document.
 type document struct {
 	client *http.Client
 	query  scale.HTTPQuery

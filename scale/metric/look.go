@@ -30,7 +30,7 @@ type looker struct {
 	metric      scale.Metric
 	credentials *Credentials
 	now         func() time.Time
-	// source was made of the credentials of an edition; nil before the first look.
+	// source was made with the credentials of edition; it is nil before the first look.
 	source  Source
 	edition int
 }
@@ -41,14 +41,14 @@ func (l *looker) close() {
 	}
 }
 
-// look is one look. What goes wrong is the sample's problem.
+// look looks once. If something goes wrong, the sample's Problem says what.
 func (l *looker) look(ctx context.Context) scale.Sample {
 	sample := scale.Sample{Metric: l.metric.Name, At: l.now()}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	value, err := l.try(ctx)
 	if scale.IsA[*AccessError](err) && l.credentials.renew(l.metric.Access.Keys()) {
-		value, err = l.try(ctx) // others may be there by now
+		value, err = l.try(ctx) // the configuration may have others by now
 	}
 	if err != nil {
 		sample.Problem = oneLine(err.Error())
@@ -74,7 +74,7 @@ func (l *looker) try(ctx context.Context) (float64, error) {
 	return l.source.Look(ctx)
 }
 
-// renewAfter is how old credentials must be that are read again because a server refused them.
+// renewAfter is how old credentials must be to be read again after a server has refused them.
 const renewAfter = time.Minute
 
 // Credentials are the values of the stack's configuration that metrics are asked with, read once. It is safe for
@@ -97,7 +97,7 @@ type credential struct {
 	at    time.Time
 }
 
-// of are the values of keys, and which edition of all values they are of.
+// of returns the values of keys, and the edition of the credentials to which they belong.
 func (c *Credentials) of(ctx context.Context, keys []string) (values map[string]string, edition int, err error) {
 	if len(keys) == 0 {
 		return nil, 0, nil

@@ -46,8 +46,8 @@ func (p *prometheus) Look(ctx context.Context) (float64, error) {
 	return p.number(value)
 }
 
-// seriousOf are the warnings that may mean that a part of the data is missing. Older servers list among them what the
-// newer ones tell as information on the query.
+// seriousOf are the warnings that may mean that a part of the data is missing. Older servers also list as warnings what
+// newer ones report as infos; these are left out.
 func seriousOf(warnings promv1.Warnings) []string {
 	var out []string
 	for _, w := range warnings {
@@ -58,7 +58,7 @@ func seriousOf(warnings promv1.Warnings) []string {
 	return out
 }
 
-// number is the one number that a result is.
+// number returns the one number that a result consists of.
 func (p *prometheus) number(value model.Value) (float64, error) {
 	switch result := value.(type) {
 	case *model.Scalar:
@@ -83,7 +83,7 @@ func (p *prometheus) number(value model.Value) (float64, error) {
 	return 0, errors.New("the result is no number")
 }
 
-// at is a number with the server's time, which must not be far from this machine's.
+// at returns a value if it is finite, and if the server's time that comes with it is not far from this machine's.
 func (p *prometheus) at(then model.Time, value model.SampleValue) (float64, error) {
 	if off := p.now().Sub(then.Time()); off > p.metric.MaxAge || -off > p.metric.MaxAge {
 		return 0, fmt.Errorf("the result is of %s, which is %s off this machine's clock", then.Time().UTC().Format(time.RFC3339), off.Abs().Round(time.Second))

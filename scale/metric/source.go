@@ -24,7 +24,7 @@ type Source interface {
 	Close()
 }
 
-// AccessError says that the metric's server refused the credentials: others may be there by now.
+// AccessError says that the metric's server refused the credentials. The configuration may have others by now.
 type AccessError struct{ Status string }
 
 func (e *AccessError) Error() string { return "the server refused the credentials: " + e.Status }
@@ -42,7 +42,7 @@ func NewSource(m scale.Metric, secrets map[string]string, now func() time.Time) 
 	return newPrometheus(client, m, now)
 }
 
-// finite is a number if it is one.
+// finite returns a number, or an error if it is infinite or no number.
 func finite(f float64) (float64, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0, fmt.Errorf("the value is %v", f)

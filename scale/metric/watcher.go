@@ -16,8 +16,8 @@ import (
 type Scaling interface {
 	// Rules are the rules in force; nil if there are none yet.
 	Rules() scale.Rules
-	// Known is what is known of a pool; ok is false if that is nothing to go by. While the pool is busy, its metrics are
-	// not looked at.
+	// Known is what is known of a pool; ok is false if that is not enough to decide on. While the pool is busy, its
+	// metrics are not looked at.
 	Known(pool string) (p scale.Pool, ok bool)
 	// LookAgain says that there is something new to decide on.
 	LookAgain()
@@ -26,12 +26,12 @@ type Scaling interface {
 const (
 	// mostLooks is how many looks may be under way at once.
 	mostLooks = 8
-	// rulesEvery is how often it is looked whether the rules name other metrics, and busyEvery whether a pool that was
-	// busy still is.
+	// rulesEvery is how often the watcher checks whether the rules name other metrics, and busyEvery whether a pool
+	// that was busy still is.
 	rulesEvery = time.Second
 	busyEvery  = time.Second
-	// jitterShare is by which share of its time a look may be earlier or later, so that those of many pools, and of many
-	// servers, do not come together. latestStart is how late the first one is at most.
+	// jitterShare is the share of its interval by which a look may be earlier or later, so that the looks of many
+	// pools, and of many servers, do not come together. latestStart is the longest wait before the first look.
 	jitterShare = 0.1
 	latestStart = 5 * time.Second
 	// lostAfter and lostLooks are for how long, and for how many looks, a metric may have no value before that is told.
@@ -72,8 +72,8 @@ type Watcher struct {
 	Observe scale.Observe
 	Now     func() time.Time
 
-	// mu guards what follows. Nothing of others is called while it is held. Run alone writes rules and watches; what
-	// looks at a metric writes its sample.
+	// mu guards what follows. Neither Observe nor the Scaling is called while it is held. Run alone writes rules and
+	// watches; the goroutine that looks at a metric writes its sample.
 	mu      sync.Mutex
 	rules   scale.Rules
 	watches map[key]*watch
@@ -88,7 +88,7 @@ type key struct{ pool, metric string }
 type watch struct {
 	metric scale.Metric
 	end    context.CancelFunc
-	// sample is the latest one; its time is zero before that.
+	// sample is the latest one; its time is zero before the first.
 	sample scale.Sample
 }
 
@@ -133,7 +133,8 @@ func (w *Watcher) Run(ctx context.Context, scaling Scaling) {
 	}
 }
 
-// follow takes in the rules, ends what is watched no more, and returns what is to be watched from now on.
+// follow notes the rules in force, ends the watches of metrics that these no longer name, and returns the watches that
+// are to begin.
 func (w *Watcher) follow(rules scale.Rules) (begin map[key]*watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -237,7 +238,7 @@ type loss struct {
 	told  bool
 }
 
-// note takes in a sample, and returns what is to be told; nil if nothing is.
+// note counts a sample, and returns the event that is to be told; nil if there is none.
 func (l *loss) note(pool string, s scale.Sample) scale.Event {
 	before := *l
 	if s.Problem == "" {

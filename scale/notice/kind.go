@@ -35,7 +35,7 @@ const (
 	Released Kind = "released"
 	Paused   Kind = "paused"
 	Unpaused Kind = "unpaused"
-	// Recovered says that one of the troubles before is over.
+	// Recovered says that troubles of the kinds above are over.
 	Recovered Kind = "recovered"
 	// Test is sent when somebody asks for it.
 	Test Kind = "test"
@@ -57,7 +57,7 @@ type sort struct {
 	severity Severity
 	// trouble says that the kind lasts until something ends it.
 	trouble bool
-	// untilScaled says that the next scaling of the pool that succeeds ends it.
+	// untilScaled says that the next successful scaling of the pool ends the trouble.
 	untilScaled bool
 }
 
@@ -94,7 +94,7 @@ func sortOf(k Kind) sort {
 // Kinds are the kinds that a listener can ask for.
 func Kinds() []Kind { return kinds(func(sort) bool { return true }) }
 
-// Troubles are the kinds that last until something ends them, which a notice of the kind [Recovered] then tells.
+// Troubles are the kinds that last until something ends them. A notice of the kind [Recovered] tells their end.
 func Troubles() []Kind { return kinds(func(s sort) bool { return s.trouble }) }
 
 // IsTrouble says whether a kind is one of [Troubles].
@@ -103,7 +103,7 @@ func (k Kind) IsTrouble() bool { return sortOf(k).trouble }
 // Severity is how much somebody should care.
 func (k Kind) Severity() Severity { return sortOf(k).severity }
 
-// endedByScaling are the troubles of a pool that a scaling which succeeds ends.
+// endedByScaling are the troubles of a pool that a successful scaling ends.
 func endedByScaling() []Kind { return kinds(func(s sort) bool { return s.untilScaled }) }
 
 func kinds(which func(sort) bool) (out []Kind) {

@@ -12,7 +12,7 @@ import (
 // Notice is one thing that is told. Its JSON is the document for programs, which docs/notification.schema.json describes.
 // Fields are added, never renamed.
 type Notice struct {
-	// ID is the same for the same thing, also if it is told again after a restart.
+	// ID is the same whenever the same thing is told, also after a restart.
 	ID       string    `json:"id"`
 	Kind     Kind      `json:"kind"`
 	Severity Severity  `json:"severity"`
@@ -36,7 +36,7 @@ type Notice struct {
 	Error string `json:"error,omitempty" text:"lines"`
 	// Metric is the metric that a notice is about.
 	Metric string `json:"metric,omitempty"`
-	// Operation is the id of an accepted operation, or of the first of several. Update is that of the update.
+	// Operation is the id of an accepted operation, or of the first of several. Update is the id of the update.
 	Operation string `json:"operation,omitempty"`
 	Update    string `json:"update,omitempty"`
 	// Since is when a trouble began, and Until when a hold ends.
@@ -65,12 +65,12 @@ func (o Origin) complete(n Notice) Notice {
 	return board.Tidy(n)
 }
 
-// NewTest is a notice that only shows that it arrives.
+// NewTest is a notice that is only sent to see whether it arrives.
 func NewTest(from Origin, now time.Time) Notice {
 	return from.complete(Notice{ID: idOf("test", now.Format(time.RFC3339Nano)), Kind: Test, Time: now, Reason: "somebody ran `pulumiscale notify --test`"})
 }
 
-// idOf is an id of what is told: the same for the same parts.
+// idOf is the id of a notice, made from parts: it is the same for the same parts.
 func idOf(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return "n" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15]))

@@ -8,8 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// ofOperations are the notices about operations that are done: one for each pool and batch, and what it ends. The
-// operations may be of several batches; those of one batch must all be among them.
+// ofOperations are the notices about operations that are done, and about the troubles that the operations end. The
+// operations of one pool and batch are told of together. The operations may be of several batches; those of one batch
+// must all be among them.
 func ofOperations(operations []queue.Operation) []Notice {
 	type group struct{ pool, update string }
 	var order []group
@@ -95,7 +96,7 @@ func ofDone(kind Kind, operations []queue.Operation) Notice {
 // ofDecision is a notice about a decision that did not do all that was wanted; ok is false if there is nothing to tell.
 // The operation is the one that was decided, or zero.
 func ofDecision(d scale.Decision, op queue.Operation) (n Notice, ok bool) {
-	if scale.IsA[*scale.UnknownPoolError](d.Err) { // else anybody could have anything told
+	if scale.IsA[*scale.UnknownPoolError](d.Err) { // a sender made up the name, and could have any text told by it
 		return n, false
 	}
 	n = Notice{
@@ -131,12 +132,13 @@ func isRefusal(o scale.Outcome) bool {
 	return slices.Contains([]scale.Outcome{scale.Paused, scale.Held, scale.HasPending, scale.Guarded, scale.Refused}, o)
 }
 
-// recovery says that troubles of a notice's pool are over, if there are any of these.
+// recovery is the notice that troubles of the kinds ends are over for the pool and metric of another notice. [Tracker]
+// drops it if none of them lasted.
 func recovery(of Notice, ends []Kind) Notice {
 	return Notice{ID: idOf("recovered", of.ID), Kind: Recovered, Time: of.Time, Pool: of.Pool, Metric: of.Metric, Ends: ends, Operation: of.Operation, Update: of.Update}
 }
 
-// without are the kinds except one, if that holds.
+// without are the kinds; if holds is true, the kind one is left out.
 func without(kinds []Kind, holds bool, one Kind) []Kind {
 	if !holds {
 		return kinds

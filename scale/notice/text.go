@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// way is a pool's way from one count to another.
+// way is a pool with its counts before and after.
 func (n Notice) way() string {
 	if n.From == nil && n.To == nil {
 		return n.Pool
@@ -49,7 +49,7 @@ func (n Notice) title() string {
 	return n.turn()
 }
 
-// turn is the title of what somebody switches on and off.
+// turn is the title of a notice about a hold or a pause.
 func (n Notice) turn() string {
 	switch n.Kind {
 	case Held:
@@ -81,7 +81,7 @@ func (n Notice) endings() string {
 	return strings.Join(words, ", ")
 }
 
-// words are what a trouble is called behind "no longer".
+// words are what a trouble is called after "no longer".
 func (k Kind) words() string {
 	switch k {
 	case Clamped:

@@ -16,13 +16,14 @@ const (
 	repeatAfter = 4 * time.Hour
 	// longLock is how long a stack is locked before that is told.
 	longLock = 5 * time.Minute
-	// lapseAfter is how long something that comes again while it lasts has not come when it is taken to be over.
+	// lapseAfter is for troubles that come again and again while they last: one that has not come for so long is taken
+	// to be over.
 	lapseAfter = time.Hour
 	// keptError is how many characters of an error are kept for as long as the trouble lasts.
 	keptError = 1_000
 )
 
-// What somebody who looks at metrics tells a [Tracker].
+// The events by which whoever looks at metrics tells a [Tracker] what was found.
 type (
 	// Lost says that a metric has had no value since a time.
 	Lost struct {
@@ -30,7 +31,7 @@ type (
 		Sample scale.Sample
 		Since  time.Time
 	}
-	// Found says that it has one again.
+	// Found says that the metric has a value again.
 	Found Lost
 )
 
@@ -40,24 +41,25 @@ func (Lost) IsEvent() {}
 // IsEvent marks an event.
 func (Found) IsEvent() {}
 
-// Tracker makes notices of what goes on in a queue, and knows which troubles last, so that each is told once and its end
-// is told too. Its JSON is how it is kept for the next process; the zero value knows of no trouble. It is not safe for
-// concurrent use.
+// Tracker makes notices of what goes on in a queue. It knows which troubles last, so that a trouble is not told each
+// time it comes, and its end is told too. A tracker is kept for the next process as JSON; the zero value knows of no
+// trouble. It is not safe for concurrent use.
 type Tracker struct {
 	Origin Origin `json:"-"`
-	// Troubles are those that last, by pool, kind and metric.
+	// Troubles are the troubles that last, by pool, kind and metric.
 	Troubles map[string]*Trouble `json:"troubles,omitempty"`
 	// Paused are, by pool, the pauses of the rules; nil before there were rules.
 	Paused map[string]scale.Pause `json:"paused,omitempty"`
-	// LockedSince is when the stack was first found locked, in a row of tries that goes on; else zero.
+	// LockedSince is when the stack was first found locked; zero after a try that did not find it locked.
 	LockedSince time.Time `json:"lockedSince,omitzero"`
 }
 
 // Trouble is something that lasts.
 type Trouble struct {
-	// Notice is what was told of it first.
+	// Notice is the first notice about the trouble.
 	Notice Notice `json:"notice"`
-	// ToldAt is when it was told last, and SeenAt when it came last. Repeats is how often it came without being told.
+	// ToldAt is when the trouble was last told, and SeenAt when it last came. Repeats is how often it came without
+	// being told.
 	ToldAt  time.Time `json:"toldAt"`
 	SeenAt  time.Time `json:"seenAt"`
 	Repeats int       `json:"repeats,omitempty"`
@@ -73,8 +75,8 @@ func (t *Tracker) Open() []Notice {
 	return out
 }
 
-// Hear takes in an event, and returns what is to be told because of it. Operations of one batch are told of by
-// [queue.BatchDone] or, after a restart, by Recall.
+// Hear notes an event, and returns the notices that are to be told because of it. Notices about the operations of a
+// batch come from [queue.BatchDone] or, after a restart, from [Tracker.Recall].
 func (t *Tracker) Hear(event scale.Event, now time.Time) []Notice {
 	switch e := event.(type) {
 	case queue.BatchDone:
@@ -109,7 +111,8 @@ func (t *Tracker) Hear(event scale.Event, now time.Time) []Notice {
 	return nil
 }
 
-// IsHeard says whether Hear may make something of an event. It needs no tracker, and is quick.
+// IsHeard says whether an event may lead to notices, by [Tracker.Hear] or, since the rules may be new, by
+// [Tracker.Rules]. It needs no tracker, and is quick.
 func IsHeard(event scale.Event) bool {
 	switch e := event.(type) {
 	case queue.BatchDone, queue.Postponed, queue.HoldsChanged, queue.Unmet, queue.Met, scale.Proved, scale.Settled, Lost, Found, queue.Refreshed:
@@ -120,7 +123,7 @@ func IsHeard(event scale.Event) bool {
 	return false
 }
 
-// Recall takes in operations that are done, of which a process before may not have told.
+// Recall returns the notices about operations that are done, of which an earlier process may not have told.
 func (t *Tracker) Recall(operations []queue.Operation) []Notice {
 	return t.take(ofOperations(operations)...)
 }
@@ -128,7 +131,8 @@ func (t *Tracker) Recall(operations []queue.Operation) []Notice {
 // IDOf is the id of the notice about an operation that is done, if there is one.
 func IDOf(op queue.Operation) string { return idOf("operation", op.Intent.Pool, op.Update) }
 
-// Rules takes in the rules in force, and returns what is told of pauses that begin and end. The first rules tell nothing.
+// Rules notes the rules in force, and returns the notices about pauses that begin and end, and about troubles of pools
+// and metrics that are gone. The first rules lead to no notice about a pause.
 func (t *Tracker) Rules(rules scale.Rules, now time.Time) []Notice {
 	if rules == nil {
 		return nil
@@ -152,7 +156,7 @@ func (t *Tracker) Rules(rules scale.Rules, now time.Time) []Notice {
 	return t.take(append(out, t.orphans(rules, now)...)...)
 }
 
-// orphans are the ends of the troubles of pools and metrics that no rule has any more.
+// orphans are the notices that end the troubles of pools and metrics that no rule has any more.
 func (t *Tracker) orphans(rules scale.Rules, now time.Time) (out []Notice) {
 	for _, n := range t.Open() {
 		rule, isKnown := rules[n.Pool]
@@ -164,8 +168,8 @@ func (t *Tracker) orphans(rules scale.Rules, now time.Time) (out []Notice) {
 	return out
 }
 
-// Lapse returns the ends of troubles that would have come again by now if they lasted: senders and the queue itself ask
-// again for what they did not get.
+// Lapse returns the notices that end troubles which would have come again by now if they lasted: senders and the queue
+// itself ask again for what they did not get.
 func (t *Tracker) Lapse(now time.Time) []Notice {
 	var out []Notice
 	for _, one := range t.Troubles {
@@ -185,7 +189,7 @@ func pauseReason(p scale.Pause) string {
 	return "only scaling " + string(p)
 }
 
-// stamped is a notice that is about nothing but a time.
+// stamped is a notice with its time, and with an id that depends on the time.
 func stamped(n Notice, now time.Time) Notice {
 	n.Time = now
 	n.ID = idOf(string(n.Kind), n.Pool, n.Metric, n.Reason, now.UTC().Format(time.RFC3339Nano))
@@ -217,7 +221,7 @@ func (t *Tracker) postponed(e queue.Postponed, now time.Time) []Notice {
 	return t.take(stamped(Notice{Kind: Locked, Since: &since, Error: e.Err.Error()}, now))
 }
 
-// unlock takes in that the stack can be changed.
+// unlock notes that the stack is not locked any more.
 func (t *Tracker) unlock(now time.Time) []Notice {
 	if t.LockedSince.IsZero() {
 		return nil
@@ -241,7 +245,7 @@ func (t *Tracker) settled(e scale.Settled, now time.Time) (out []Notice) {
 	return out
 }
 
-// proved takes in which pools have pending changes, and which have none.
+// proved notes which pools have pending changes, and which have none.
 func (t *Tracker) proved(e scale.Proved, now time.Time) (out []Notice) {
 	if e.Err != nil {
 		return nil
@@ -274,7 +278,8 @@ func ofHolds(e queue.HoldsChanged, now time.Time) (out []Notice) {
 	return out
 }
 
-// take passes on what is to be told: not a trouble that was told already, and not the end of one that was not.
+// take returns those of the notices that are to be told. It leaves out a trouble that was told already, and the end of
+// a trouble that was not.
 func (t *Tracker) take(notices ...Notice) (out []Notice) {
 	for _, n := range notices {
 		switch {
@@ -336,12 +341,13 @@ func (t *Tracker) end(n Notice) (Notice, bool) {
 	return t.Origin.complete(n), len(ends) > 0
 }
 
-// keyOf is the place of a trouble.
+// keyOf is the key of a trouble in Troubles.
 func keyOf(pool string, kind Kind, metric string) string {
 	return strings.Join([]string{pool, string(kind), metric}, "\x00")
 }
 
-// TroubleID is the same for all notices about one trouble of one kind, so that what ends it can be matched with it.
+// TroubleID is the same for all notices about one trouble of one kind, so that the notice of its end can be matched
+// with the others.
 func (n Notice) TroubleID(kind Kind) string {
 	return idOf(n.Project, n.Stack, keyOf(n.Pool, kind, n.Metric))
 }

@@ -1,5 +1,6 @@
-// Package parse reads the rules that a program exports as its stack output. A malformed output never half-loads: it is
-// told with every mistake in it, each with the pool, the field, what stands there and what belongs there.
+// Package parse reads the rules that a program exports as its stack output. An output with a mistake gives no rules at
+// all, but an error with every mistake in it: the pool, the field, what stands there and what belongs there.
 //
-// Start with [Rules]. docs/rules.md is the reference of the fields, and docs/rules.schema.json states the same.
+// Start with [Rules]. docs/rules.md is the reference of the fields. docs/rules.schema.json is their JSON schema, and
+// says what a schema cannot state.
 package parse

@@ -18,7 +18,7 @@ var reservedPattern = regexp.MustCompile(`^(pulumi|pulumiscale):`)
 const reservedForm = "must not be in the namespace %s, whose keys are settings of %s: the count needs a key of the program's own, such as workerCount " +
 	"or namespace:workerCount"
 
-// reserved says what is wrong with the place of a key; empty if it is a good one.
+// reserved says what is wrong with a key in one of these namespaces; empty for any other key.
 func reserved(key string) string {
 	switch namespace, _, _ := strings.Cut(key, ":"); {
 	case !reservedPattern.MatchString(key):
@@ -96,7 +96,7 @@ func splitPath(path string) (root string, steps []string) {
 	return root, names[1:]
 }
 
-// inside says whether the count is in what the other place holds, or is there itself.
+// inside says whether the place is inside the value at the other place, or the same place.
 func (p keyPlace) inside(other keyPlace) bool {
 	return p.name == other.name && len(p.steps) >= len(other.steps) && slices.Equal(p.steps[:len(other.steps)], other.steps)
 }

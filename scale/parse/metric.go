@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// defaultEvery is how often a metric is looked at whose rule does not say it, and shortestEvery how often at most.
+	// defaultEvery is how often a metric is looked at if its rule does not say, and shortestEvery the shortest time
+	// that a rule may say.
 	defaultEvery  = 30 * time.Second
 	shortestEvery = time.Second
 	// defaultMaxAge is how old a sample may be: as far as Prometheus looks back for one.
@@ -33,7 +34,7 @@ var (
 	valuePattern   = regexp.MustCompile(`^[\x20-\x7e]*$`)
 )
 
-// readMetrics reads the metrics of a rule, whose strategies are known already.
+// readMetrics reads the metrics of a rule whose strategy and triggers have been read already.
 func readMetrics(v node, rule scale.Rule) []scale.Metric {
 	var metrics []scale.Metric
 	names := map[string]bool{}
@@ -56,7 +57,8 @@ func readMetrics(v node, rule scale.Rule) []scale.Metric {
 	return metrics
 }
 
-// isMeasuredBy says whether the rule makes a count of a metric's value alone. A strategy that is a mistake may.
+// isMeasuredBy says whether the rule makes a count of a metric's value alone. A strategy whose type is a mistake counts
+// as one that does.
 func isMeasuredBy(rule scale.Rule, metric string) bool {
 	strategy, ok := rule.StrategyFor(metric)
 	return ok && (strategy.FollowsValue() || strategy.Type == "")
@@ -119,7 +121,7 @@ func readHTTP(v node) *scale.HTTPQuery {
 	return &h
 }
 
-// urlForm is the address of a metric's server. What is secret of it has places of its own.
+// urlForm is the address of a metric's server. Secrets do not belong in it: they have fields of their own.
 func urlForm(such string) form[string] {
 	return form[string]{
 		expected: fmt.Sprintf("an http or https URL without a user and a fragment, such as %s", such),
@@ -208,7 +210,7 @@ func readHeader(v node) scale.Header {
 	return scale.Header{Key: key}
 }
 
-// secretKeyForm is the key of a value in the stack's configuration that is not told to anybody.
+// secretKeyForm is the key of a secret in the stack's configuration.
 func secretKeyForm() form[string] {
 	return form[string]{
 		expected: "the key of a stack config value, such as metricsToken or namespace:metricsToken, and none of pulumiscale's own",

@@ -29,7 +29,7 @@ type node struct {
 	json   any
 }
 
-// wrong reports the value as a mistake. A value that is withheld is reported as that instead, whatever else is wrong.
+// wrong reports the value as a mistake. A value that is withheld is reported as withheld, whatever else is wrong.
 func (v node) wrong(expected string) { v.wrongWord(expected, "") }
 
 func (v node) wrongWord(expected, suggestion string) {

@@ -29,8 +29,9 @@ var (
 )
 
 // Rules reads the rules from the JSON of the stack output named [scale.OutputName]; empty or null says that the stack
-// has no such output. The error is always a [*scale.RulesError] with every mistake in the output, ordered by pool and then as
-// the fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a mistake.
+// has no such output. The error is always a [*scale.RulesError] with every mistake in the output, ordered by pool and
+// then as the fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a
+// mistake.
 //
 // A value that Pulumi holds as a secret is a mistake, and its content does not appear in the error.
 func Rules(output []byte) (scale.Rules, error) { return ProjectRules("", output) }
@@ -66,13 +67,13 @@ func keysOf(rules scale.Rules, problems []scale.Problem) scale.Rules {
 // poolForm says what the name of a pool must be.
 const poolForm = "the name of a pool must be 1 to 63 letters, digits, -, _ or ., and neither . nor .. alone, which no URL can carry"
 
-// isPoolName says whether a pool may have that name. A client takes "." and ".." out of a path before it sends it.
+// isPoolName says whether a pool may have that name. HTTP clients take "." and ".." out of the path of a URL.
 func isPoolName(name string) bool {
 	return poolPattern.MatchString(name) && name != "." && name != ".."
 }
 
-// CheckPool says what is wrong with the name of a pool in a field of a request, by a [*scale.UsageError]; nil if the name is
-// a good one.
+// CheckPool says what is wrong with the name of a pool in a field of a request, by a [*scale.UsageError]; nil if the
+// name is a good one.
 func CheckPool(field, name string) error {
 	if !isPoolName(name) {
 		return &scale.UsageError{Field: field, Problem: poolForm}
@@ -199,7 +200,7 @@ func readConfigKey(o *object) (key string, path bool) {
 	return got, path
 }
 
-// readGuardrails also says whether they are right.
+// readGuardrails also says whether the guardrails are right.
 func readGuardrails(o *object) (lowest, highest int, ok bool) {
 	lowest, hasLowest := required(o, "min", intForm(0, scale.MaxNumber))
 	highest, hasHighest := required(o, "max", intForm(0, scale.MaxNumber))

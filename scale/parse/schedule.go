@@ -22,7 +22,8 @@ var (
 // weekdays are the days of the week as a rule writes them, in the order of [time.Weekday].
 func weekdays() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
 
-// readSchedules reads the windows of a rule. Their bounds lie inside the rule's own, which are valid if whole is set.
+// readSchedules reads the windows of a rule. Their bounds must lie inside the rule's own. whole says that the rule's
+// own bounds are valid.
 func readSchedules(v node, rule scale.Rule, whole bool) []scale.Window {
 	var windows []scale.Window
 	names := map[string]bool{}
@@ -64,7 +65,7 @@ func windowFields(o *object, rule scale.Rule, whole bool) scale.Window {
 	return w
 }
 
-// readBounds reads the bounds of a window. What is left out is as the rule has it.
+// readBounds reads the bounds of a window. A bound that is left out is the rule's own.
 func readBounds(o *object, rule scale.Rule, whole bool) (lowest, highest int) {
 	form := intForm(0, scale.MaxNumber)
 	if whole {

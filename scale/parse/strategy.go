@@ -44,7 +44,7 @@ func strategyTypes() []scale.StrategyType {
 	return []scale.StrategyType{scale.Step, scale.Percent, scale.Exact, scale.TargetTracking, scale.PerUnit}
 }
 
-// strategyFields reads the fields that a strategy of the type has beside the type itself.
+// strategyFields is the function that reads the fields of a strategy of the type, except for the type itself.
 func strategyFields(t scale.StrategyType) func(*object) scale.Strategy {
 	return map[scale.StrategyType]func(*object) scale.Strategy{
 		scale.Step: stepFields, scale.Percent: percentFields, scale.Exact: exactFields, scale.TargetTracking: targetTrackingFields, scale.PerUnit: perUnitFields,
@@ -132,8 +132,8 @@ func readTolerance(o *object) scale.Tolerance {
 	return scale.Tolerance{Up: up, Down: down}
 }
 
-// readEach reads a field that is one value for both directions or an object with up and down. What is left out is as
-// the fallbacks have it.
+// readEach reads a field that is one value for both directions or an object with up and down. A direction that is left
+// out has the given default.
 func readEach[T any](o *object, name string, f form[T], up, down T) (gotUp, gotDown T) {
 	v, ok := o.take(name)
 	if !ok {

@@ -8,9 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Activity remembers what is being done to a stack, step by step, and what was done last. A queue and its scaler tell
-// it, as their observer. It is safe for concurrent use. What it knows ends with the process: the journal keeps what
-// became of operations.
+// Activity remembers what is being done to a stack, step by step, and what was done last. It is an observer of a queue
+// and its scaler: they tell it their events. It is safe for concurrent use. What it remembers ends with the process;
+// what became of operations is in the journal.
 type Activity struct {
 	// Now is the time; it is required.
 	Now func() time.Time
@@ -30,7 +30,7 @@ const (
 
 // Work is a set of operations that are carried out together, or the settling of pools, with the engine's runs for it.
 type Work struct {
-	// Operations are the ids of the operations; nil if pools are settled that nobody asks for.
+	// Operations are the ids of the operations; nil if the work only settles pools, which nobody asks for.
 	Operations []string
 	// Settling are the pools that are being brought back to the count of the last successful update; nil if there are
 	// none.
@@ -103,7 +103,7 @@ func (w *Work) clone() Work {
 	return out
 }
 
-// Observe takes in an event. It is an [scale.Observe].
+// Observe records an event. It is a [scale.Observe].
 func (a *Activity) Observe(event scale.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -144,13 +144,13 @@ func (a *Activity) end() {
 	a.running = nil
 }
 
-// observe takes in what goes on in the scaler and the engine.
+// observe records an event of the scaler or the engine.
 func (w *Work) observe(event scale.Event, now time.Time) {
 	switch e := event.(type) {
 	case scale.Waiting:
 		w.WaitsFor, w.RetryAt = "another pulumiscale is at work in the directory ("+e.Lock+")", time.Time{}
 		return
-	case scale.Retrying: // somebody who only asks about the stack may have met it; then the work meets it too
+	case scale.Retrying: // a reader of the stack may have met the obstacle; then the work meets it too
 		w.WaitsFor, w.RetryAt = e.Err.Error(), now.Add(e.Delay)
 		return
 	case scale.EngineStarted:

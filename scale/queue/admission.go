@@ -7,23 +7,23 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// admit is what becomes of the intents of one call of Submit, before any of it counts.
+// admission is what was decided on the intents of one call of Submit. Nothing of it counts before [Queue.reserve].
 type admission struct {
 	// subs are the answers, in the order of the intents.
 	subs []Submission
-	// accepted are the operations to be, and of the places of their answers in subs.
+	// accepted are the new operations. of has, for each of them, the index of its answer in subs.
 	accepted []*entry
 	of       []int
 	// cleared are the signals that end an alert.
 	cleared []scale.Intent
-	// uncertain says that a signal is turned away because of something that may have changed since the stack was read.
+	// uncertain says that an intent is turned away because of something that may have changed since the stack was read.
 	// turnsAway says that a count or a delta is turned away.
 	uncertain, turnsAway bool
 	pools                map[string]*scale.Projection
 	deferred             map[string]*entry
 }
 
-// toTheSecond is by how much a time that the backend knows to the second may differ.
+// toTheSecond is how far off a time may be if the backend keeps it in whole seconds.
 const toTheSecond = 2 * time.Second
 
 // admit decides the intents that are no duplicates. q.mu must be held.
@@ -52,14 +52,14 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 		switch {
 		case state == Deferred, pool.Accepts(decision):
 			if decision.Intent.At.IsZero() {
-				decision.Intent.At = now // only now, for whatever was completed before has had its say, in this very second too
+				decision.Intent.At = now // only now: above, a cooldown that began in this very second had to count
 			}
 			d.add(i, q.ledger.nextID(now), decision, state, now)
 			pool.Accepted()
 		case intent.ToBounds || intent.ToMetrics: // nobody is turned away: the queue asks again
 		default:
 			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != scale.Held
-			// If an update of ours has not been read yet, it is not known to the second when its cooldown ends.
+			// If no reading has found our last update yet, the end of its cooldown is not known to the second.
 			ends := decision.Outcome == scale.CoolingDown && q.known.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == scale.NoChange || decision.Outcome == scale.Paused ||
 				decision.Outcome == scale.Refused || decision.Outcome == scale.HasPending
@@ -68,9 +68,9 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 	return d
 }
 
-// projection is that of a pool. One that was made before may be up to Freshness old: time may have changed something
-// about the pool since, such as the end of a cooldown, and that is passed over for no longer than other people's
-// updates are. q.mu must be held.
+// projection returns the projection of a pool. One that was made before is used until it is as old as Freshness. Until
+// then it may miss what time alone has changed, such as the end of a cooldown, for no longer than it may miss other
+// people's updates. q.mu must be held.
 func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
 		p.Pending = q.known.snap.PendingBy(q.proofs.proof)[pool]
@@ -91,7 +91,7 @@ func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 }
 
 // add makes an operation from a decided intent. If several signals for a pool are deferred at once, the one that needs
-// the most capacity is kept. The others are done: they have been heard.
+// the most capacity is kept, and the others are closed as superseded.
 func (d *admission) add(i int, id string, decision scale.Decision, state State, now time.Time) {
 	e := newEntry(Operation{
 		ID: id, Intent: decision.Intent, State: state, Decision: decision, From: decision.From, To: &decision.To, AcceptedAt: now,

@@ -8,13 +8,18 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
+// How long the queue waits before it tries something again: an alert whose operations keep failing (repeatAt) and what
+// could not be carried out (retryDelay). settle.go has the wait before pools are brought back, levels.go that before the
+// queue asks again for what schedules and metrics want. A command waits as withRetries in scale/scaler says, and so does
+// the server for what it only reads or previews. The longest waits are [Options].MaxRetryDelay and MaxRepeatDelay.
+
 // triesAgain says whether an intent is to be decided afresh although an operation has its pool and key already, once
 // the time for that has come.
 //
-// An event that a sender tells of once, or with a key of the request's own, has been dealt with, whatever came of it.
-// If it comes twice, a message was sent again. A sender that tells of an alert for as long as it fires means that it
-// still fires. If nothing came of that, it is time to try again. So it is if its value is another one by now, under a
-// strategy that goes by the value: it may want more.
+// An event that a sender tells of once, or with a key of the request's own, has been dealt with, whatever came of it: if
+// it comes twice, a message was sent again. A sender that repeats an alert means that the alert still fires. If its
+// operation came to nothing, it is time to try again. The same holds if the alert's value has changed and the strategy
+// computes the count from the value: another count may be wanted now.
 func (q *Queue) triesAgain(i scale.Intent, first Operation) bool {
 	if i.Signal == nil || !i.Signal.Repeats {
 		return false
@@ -35,9 +40,8 @@ func (q *Queue) hasOtherValue(i scale.Intent, first Operation) bool {
 	return ok && rule.FollowsValue(now.Alert)
 }
 
-// cameToNothing says that the operation is done, that nothing was scaled for it, and that this is not what was meant to
-// become of it. If another signal was preferred to it, it counts as done with that one. If somebody has cancelled it,
-// it is not to be done.
+// cameToNothing says whether the operation is done, and nothing was scaled for it although something should have been.
+// An operation to which another signal was preferred is done with that one, and a cancelled one is not to be done.
 func (o Operation) cameToNothing() bool {
 	if o.State != Done {
 		return false
@@ -49,7 +53,7 @@ func (o Operation) cameToNothing() bool {
 	return true
 }
 
-// failed says that the operation came to nothing although nothing held it off.
+// failed says whether the operation came to nothing although no cooldown, pause or hold was in the way.
 func (o Operation) failed() bool {
 	return o.cameToNothing() && o.Result != Final(scale.CoolingDown) && o.Result != Final(scale.Paused) && o.Result != Final(scale.Held)
 }
@@ -62,9 +66,9 @@ func (o Operation) failures() int {
 	return o.Failures
 }
 
-// repeatAt is when an operation that came to nothing may be tried again. After its first failure the alert's next
-// repeat may try at once, because senders take their time; each further failure doubles the wait. The journal holds all
-// that this is computed from.
+// repeatAt is when an operation that came to nothing may be tried again. After the first failure the alert's next repeat
+// is tried at once, because senders take their time. The second failure starts the wait, and each further one doubles it.
+// All that this is computed from is in the journal.
 func (q *Queue) repeatAt(first Operation) time.Time {
 	if !first.failed() || first.failures() < 2 {
 		return time.Time{}
@@ -76,12 +80,8 @@ func (q *Queue) repeatAt(first Operation) time.Time {
 	return ended.Add(doubled(q.options.RepeatDelay, first.failures()-2, q.options.MaxRepeatDelay))
 }
 
-// How long the queue waits before it tries something again: what could not be carried out, a pool that it settles, and
-// an alert that keeps failing. A command waits as scale/scaler says (withRetries), and so does the server for what it
-// only reads or previews. The longest wait is the command line's: mostRetryDelay in cmd/serving.
-
-// seenShare shortens the wait for a lock that was seen in the backend's folder: to look at it again costs nothing, so
-// the wait is at most MaxRetryDelay/seenShare.
+// seenShare shortens the wait for a lock that was seen in the backend's folder, to MaxRetryDelay/seenShare at most:
+// looking at the folder again costs nothing.
 const seenShare = 8
 
 // retryDelay is the wait before operations that could not be carried out because of err are tried again. q.mu must be
@@ -94,12 +94,12 @@ func (q *Queue) retryDelay(err error) time.Duration {
 	return delay
 }
 
-// backoff is the wait after so many failures in a row before the present one.
+// backoff is the wait after a failure that so many failures in a row came before.
 func (q *Queue) backoff(failures int) time.Duration {
 	return doubled(q.options.RetryDelay, failures, q.options.MaxRetryDelay)
 }
 
-// doubled is a delay that is doubled so many times, up to the longest.
+// doubled is the delay doubled so many times, but not more than longest.
 func doubled(delay time.Duration, times int, longest time.Duration) time.Duration {
 	for range min(times, 32) {
 		delay = min(2*delay, longest)

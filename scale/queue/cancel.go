@@ -19,10 +19,10 @@ func (e *NotCancelledError) Error() string {
 // cancelledReason is why a cancelled operation was not carried out.
 const cancelledReason = "somebody cancelled it"
 
-// Cancel closes an operation that has not begun, and returns it as it ended. When it returns, that is on disk. If the
-// operation has been cancelled before, it does nothing. The error is an [*UnknownOperationError], a
-// [*NotCancelledError] or, if nothing was changed, a [*JournalError]. If others work on the stack, they are asked to do it;
-// then the error may be a [*scale.UnavailableError].
+// Cancel closes an operation that has not begun, and returns the closed operation. When it returns, the end is on disk.
+// It does nothing if the operation was cancelled before. The error is an [*UnknownOperationError], a
+// [*NotCancelledError] or, if nothing was changed, a [*JournalError]. If another member of the team works on the stack,
+// Cancel asks that member to do it; then the error may also be a [*scale.UnavailableError].
 func (q *Queue) Cancel(id string) (Operation, error) {
 	if q.isOnDuty() {
 		return q.cancelHere(id)
@@ -32,7 +32,7 @@ func (q *Queue) Cancel(id string) (Operation, error) {
 
 // cancelHere is Cancel for the queue that works on the stack.
 func (q *Queue) cancelHere(id string) (Operation, error) {
-	defer q.saving.take()() // nothing is written about it meanwhile
+	defer q.saving.take()() // nothing is written about the operation meanwhile
 	q.mu.Lock()
 	e := q.ledger.find(id)
 	if e == nil || !e.durable {

@@ -17,10 +17,11 @@ type batch struct {
 	operations []Operation
 	intents    []scale.Intent
 	id         string
-	// earlier are the ids of updates that may have carried them out already.
+	// earlier are the ids of updates that may have carried out the operations already.
 	earlier []string
 	stack   scale.Stack
-	// stillOurs says whether nobody else has begun it meanwhile; the error may be a [*TakenError].
+	// stillOurs makes sure that nobody else has begun the batch meanwhile; if somebody has, the error is a
+	// [*TakenError].
 	stillOurs func() error
 	// base is the stack as it was last read for the batch.
 	base *scale.Snapshot
@@ -38,7 +39,8 @@ func (e *carriedOutError) Error() string {
 }
 
 // check looks in the history for an update that has carried out the batch already, because the process that began it
-// died. It is asked after each reading: at the last one, that update may still have been running.
+// died; if there is one, the error is a [*carriedOutError]. The scaler calls check after each reading, since that
+// update may still have been running at the reading before.
 func (b *batch) check(ctx context.Context, snap *scale.Snapshot) error {
 	b.base = snap
 	if err := b.stillOurs(); err != nil {
@@ -66,8 +68,8 @@ func (b *batch) isCarriedOutBy(u scale.Update) bool {
 	return u.Succeeded && slices.Contains(b.earlier, u.ID)
 }
 
-// conclude takes what the scaler returned and makes of it what became of the operations. It says whether each pool is
-// to be tried by itself.
+// conclude closes the operations of a batch, or has them tried again, depending on what the scaler returned. split says
+// whether each pool is to be tried by itself.
 func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, err error, splittable bool) (split bool) {
 	if already, ok := errors.AsType[*carriedOutError](err); ok {
 		q.mu.Lock()
@@ -123,7 +125,7 @@ func waits(err error) bool {
 	return scale.IsTransient(err) || scale.IsA[*JournalError](err)
 }
 
-// begun says whether an error may be that of an update that has been begun.
+// begun says whether an error may come from an update that has begun.
 func begun(err error) bool {
 	engine, ok := errors.AsType[*scale.EngineError](err)
 	return ok && engine.Operation == "update" || scale.IsA[*scale.TargetError](err) || scale.IsA[*scale.OvertakenError](err)
@@ -135,13 +137,14 @@ func (b *batch) carriedOut(already *carriedOutError) *scale.Report {
 	by, updates := already.by, already.updates
 	then := &scale.Snapshot{Rules: maps.Clone(b.base.Rules)}
 	for name, rule := range then.Rules {
-		rule.Current = nil // it is what the update made it
+		rule.Current = nil // it is the size after the update
 		then.Rules[name] = rule
 	}
 	if at := slices.IndexFunc(updates, func(u scale.Update) bool { return u.ID == by.ID }); at >= 0 {
 		then.Updates = updates[at+1:]
 	}
-	// It was decided before the update began, of which the backend knows the second.
+	// The decisions were made before the update began. The backend keeps its start in whole seconds, so one second is
+	// added.
 	report := &scale.Report{Plan: scale.Plan{Decisions: scale.MakePlan(then, b.intents, by.Start.Add(time.Second)).Decisions}}
 	for _, pool := range by.Pools {
 		report.Results = append(report.Results, scale.MoveResult{Move: b.moved(pool, already)})
@@ -226,8 +229,8 @@ func (q *Queue) isDeferring(e *entry) bool {
 	return q.known.snap.Rules[e.op.Intent.Pool].OnCooldown == scale.Defer
 }
 
-// present are the counts that the decisions on each pool began from: that of its signals or, if it has none, that of
-// the first count or delta.
+// present returns, by pool, the count that the decisions on the pool started from: the From of its first signal or, if
+// it has no signal, its first From that is known.
 func present(report *scale.Report) map[string]*int {
 	from, signals := map[string]*int{}, map[string]bool{}
 	for _, d := range report.Decisions {
@@ -240,7 +243,7 @@ func present(report *scale.Report) map[string]*int {
 	return from
 }
 
-// conclude writes into the operation what was decided and done, and says whether it is done.
+// conclude writes into the operation what was decided and done, and says whether the operation is done.
 func (e *entry) conclude(report *scale.Report, d scale.Decision, stays map[string]*int, err error, defers bool, now time.Time) bool {
 	op := &e.op
 	if d.Outcome == scale.Held { // it waits until the hold ends
@@ -302,7 +305,7 @@ func (q *Queue) failAll(entries []*entry, err error) {
 	q.retireDone(entries...)
 }
 
-// postpone has the operations tried again after a while, unless they have been for too long.
+// postpone has the operations tried again after a wait. Those that have waited for GiveUpAfter fail instead.
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()

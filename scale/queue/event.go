@@ -19,14 +19,14 @@ type (
 		ID         string
 		Operations []Operation
 	}
-	// BatchDone says what became of them.
+	// BatchDone says what became of the operations of a batch.
 	BatchDone struct {
 		ID         string
 		Operations []Operation
-		// Report is nil if Err is not, except for a [*scale.WriteError]. It is also nil if an update of an earlier
-		// process had done everything before.
+		// Report is nil if Err is set, unless Err is a [*scale.WriteError]. Report is also nil if an update of an
+		// earlier process had carried out the batch already.
 		Report *scale.Report
-		// Duration is how long it took, including all waiting for others.
+		// Duration is how long the batch took, including all waiting for others.
 		Duration time.Duration
 		Err      error
 		// Postponed says that Err, such as a locked stack, is not the end: all of the operations are tried again.
@@ -47,13 +47,14 @@ type (
 	// [*scale.RulesError] if the rules that were read before stay in force, or else says why the stack could not be
 	// read.
 	Refreshed struct{ Err error }
-	// Heard says that another member of the team has added or changed an operation. It is told there too, as what it is.
+	// Heard says that another member of the team has added or changed an operation. That member's own observer is told
+	// what happened, such as Changed.
 	Heard struct{ Operation Operation }
 	// DutyChanged says that this queue begins to work on the stack, or leaves that to others of its team.
 	DutyChanged struct{ OnDuty bool }
-	// JournalFailed says that what became of operations could not be written down; it is tried again.
+	// JournalFailed says that the journal could not be read or written; it is tried again.
 	JournalFailed struct{ Err error }
-	// JournalMended says that they can be written down again.
+	// JournalMended says that the journal can be written again.
 	JournalMended struct{}
 )
 

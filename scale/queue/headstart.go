@@ -19,22 +19,22 @@ import (
 // headStart is what has been begun for operations that are about to be carried out, before it is decided what to do for
 // them.
 type headStart struct {
-	// span is that of the carrying out, which began at began; nil if nothing has been begun.
+	// span covers the carrying out of the operations, which began at began; span is nil if nothing has been begun.
 	span  trace.Span
 	began time.Time
 	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has it.
 	reading *scaler.Reading
-	// change is the one for which the engine was started, at started. end ends that engine if no such update is made;
-	// nil if there is none.
+	// change is the change for which an engine was started, at the time started. end ends that engine if the change is
+	// not made after all; end is nil if there is no engine.
 	change  scale.Change
 	started time.Time
 	end     func()
 }
 
-// makeHeadStart begins what operations that wait, or are about to be carried out, need in any case: the reading of the
-// stack. It does so while the queue waits for others that arrive at the same moment. It also has the engine started for
-// the update that they are likely to need, if it is known well enough what that will do, and starts another one if more
-// of them need another update. It decides nothing: an update that turns out to be another one starts its own engine.
+// makeHeadStart begins the reading of the stack, which waiting operations need in any case. It does so while the queue
+// waits for others that arrive at the same moment. If enough is known of the stack, it also starts an engine for the
+// update that the operations are likely to need. If operations that arrive later need another update, it starts another
+// engine. It decides nothing: an update that turns out to be another one starts its own engine.
 func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 	if len(waiting) == 0 {
 		q.dropHeadStart()
@@ -72,8 +72,8 @@ func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 	q.headStart.change, q.headStart.started, q.headStart.end = p.Change, now, q.scaler.Prepare(p.Change)
 }
 
-// another is when another engine may be started in place of the one that waits. Each costs as much as a whole reading.
-// So the waits between them grow while more and more operations arrive.
+// another returns when another engine may be started in place of the one that waits. Each start costs as much as a
+// whole reading, so the waits between two starts grow while more and more operations arrive.
 func (h *headStart) another(first time.Duration) time.Time {
 	return h.started.Add(first + h.started.Sub(h.began))
 }
@@ -106,9 +106,9 @@ func (q *Queue) listGathering() []*entry {
 	})
 }
 
-// foreseen is what a reading should find after the batch's update, as far as pools are decided by it. It is the stack
-// as it was read just before, with what the report says was done. It is nil if that cannot be said: not all went well,
-// another update came in between, something is not proved or was left in between, or there are no valid rules.
+// foreseen returns what a reading should find after the batch's update, as far as decisions on pools depend on it: the
+// stack as it was read just before, with what the report says was done. It returns nil if that is not certain: not all
+// went well, another update came in between, a pool is unsettled or unverified, or there are no valid rules.
 func (b *batch) foreseen(report *scale.Report, err error, now time.Time) *scale.Snapshot {
 	change := report.Change
 	if !b.didAsDecided(report, err) || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled)+len(b.base.Unverified) > 0 || change.Head != b.base.Head {

@@ -12,8 +12,8 @@ const (
 	// ended the hold early.
 	holdCheck = 2 * time.Second
 	// holdFreshness is for how long the holds are not looked at again after there were none: many alerts may come at
-	// once. Before anything is carried out they are looked at in any case. Nobody is turned away for a hold that was
-	// seen before.
+	// once. Before anything is carried out, they are looked at in any case. If there were holds, they are looked at for
+	// each request, so that nobody is turned away because of a hold that has ended.
 	holdFreshness = 100 * time.Millisecond
 )
 
@@ -82,8 +82,8 @@ func (q *Queue) ensureHolds() error {
 	return q.lookAtHolds()
 }
 
-// dueAt is when an operation may be carried out, as [entry.due] says, or when the hold on its pool ends. q.mu must be
-// held.
+// dueAt returns when an operation may be carried out: when [entry.due] says, or when the hold on its pool ends if that
+// is later. If the pool is held, it notes in the entry that the operation waits for that. q.mu must be held.
 func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
 	at, ok = e.due()
 	now := q.now()

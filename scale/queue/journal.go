@@ -55,8 +55,8 @@ const (
 	// KeepMost is how many done operations of a stack are kept: those that ended last.
 	KeepMost = 10_000
 	// KeepKeyed is how long an operation with an idempotency key is kept even if there are more than KeepMost, so that
-	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour, which cmd holds
-	// against this. More than ten times KeepMost are not kept even so.
+	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour, and cmd/serving
+	// does not compile with less here. More than ten times KeepMost are not kept even so.
 	KeepKeyed = 2 * time.Hour
 	// KeepSamples is how long values of metrics are kept: a week, and a day, in which somebody looks at it.
 	KeepSamples = 8 * 24 * time.Hour
@@ -165,12 +165,4 @@ func (q *Queue) keepProbing(ctx context.Context) {
 			timer.Reset(q.unhurried(probeEvery))
 		}
 	}
-}
-
-// unreadyReason says why nothing can be accepted now; nil if something can. q.mu must be held.
-func (q *Queue) unreadyReason() error {
-	if err := q.known.unready(); err != nil {
-		return err
-	}
-	return q.writable.err
 }

@@ -12,20 +12,20 @@ import (
 
 // known is what a queue knows of its stack. The queue's mu guards it.
 type known struct {
-	// snap is what was read last, nil before that, and began is when that reading began. news is closed when there is
-	// another one.
+	// snap is the last reading of the stack, nil before the first, and began is when that reading began. news is closed
+	// when there is a newer one.
 	snap  *scale.Snapshot
 	began time.Time
 	news  chan struct{}
-	// outdated says that an update of ours ended after that. foreseen says that snap is nevertheless what a reading
-	// should find, because the update did what it was to do. That is good enough to accept intents, which are decided
-	// again, and not to turn them away.
+	// outdated says that an update of ours has ended since. foreseen says that snap is nevertheless what a reading
+	// should find, because that update did what it was to do. A foreseen snap is good enough to accept intents, which
+	// are decided again, but not to turn them away.
 	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
 	// remarks are those of [scale.Program.Remarks] that were told last.
 	remarks []string
-	// failures is how often in a row it could not be read.
+	// failures is how often in a row the stack could not be read.
 	failures int
 	// readErr says why the stack could not be read the last time. rulesErr says why other rules than those of the
 	// stack's output are in force.
@@ -74,8 +74,8 @@ func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapsh
 	}
 }
 
-// EnsureRead reads the stack if it has never been read. The error is that of ctx. Why it cannot be read, [Queue.Ready]
-// says.
+// EnsureRead reads the stack if it has never been read. The error is that of ctx; [Queue.Ready] says why the stack
+// cannot be read.
 func (q *Queue) EnsureRead(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.known.isUnread() {
@@ -98,7 +98,7 @@ func (q *Queue) startRead(since time.Time) *reading {
 	return q.startReadFor(since, false)
 }
 
-// startReadFor is startRead; unhurried says that nobody waits for it. q.mu must be held.
+// startReadFor is startRead; unhurried says that nobody waits for the reading. q.mu must be held.
 func (q *Queue) startReadFor(since time.Time, unhurried bool) *reading {
 	r, begins := q.readings.join(since, q.known.updates)
 	switch {
@@ -125,14 +125,14 @@ func (q *Queue) beginRead(r *reading) {
 	})
 }
 
-// finishRead takes in what a reading found, and begins the one that waits.
+// finishRead notes what a reading found, and begins the next reading if one waits.
 func (q *Queue) finishRead(r *reading, snap *scale.Snapshot, err error) {
 	var news []scale.Event
 	q.mu.Lock()
 	if err != nil {
 		r.err = unavailable(err)
 	}
-	// An update of ours may have ended meanwhile, and a later reading may have been faster.
+	// If an update of ours has ended meanwhile, or if a later reading was faster, what this one found is outdated.
 	if r.updates == q.known.updates && !r.began.Before(q.known.began) {
 		news = q.noteReading(r, snap, err)
 	}
@@ -159,7 +159,7 @@ func (q *Queue) finishRead(r *reading, snap *scale.Snapshot, err error) {
 	q.wakeUp()
 }
 
-// noteReading takes in what a reading found, and returns what is to be told of it. q.mu must be held.
+// noteReading notes what a reading found, and returns the events that are to be told about it. q.mu must be held.
 func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news []scale.Event) {
 	deployed := snap != nil && (q.known.snap == nil || q.known.snap.Head != snap.Head)
 	before, wasOff := q.known.snap, scale.IsOff(q.known.readErr)
@@ -181,13 +181,13 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 		clear(q.asks) // what kept a pool where it is may be gone
 	}
 	q.chores.pollAt = q.now().Add(q.pollAgain(r.err))
-	if deployed || q.proofs.unproved == 0 { // a proof that cannot be made has its own time
+	if deployed || q.proofs.unproved == 0 { // the next try of a proof that could not be made has its own time
 		q.proofs.proveAt = time.Time{}
 	}
 	return news
 }
 
-// pollAgain is how long after a reading the next one is made. One that failed is repeated sooner.
+// pollAgain returns how long after a reading the next one begins. A reading that failed is repeated sooner.
 func (q *Queue) pollAgain(err error) time.Duration {
 	wait := q.unhurried(q.options.Poll)
 	if err == nil {
@@ -221,7 +221,7 @@ func (k *known) take(began time.Time, snap *scale.Snapshot, err error) error {
 	case ok:
 		k.rulesErr = err
 		if malformed.Gone {
-			k.snap = nil // what it says is not so any more
+			k.snap = nil // what was read before is no longer so
 		}
 		if k.snap == nil {
 			k.readErr = err
@@ -237,8 +237,8 @@ func (k *known) take(began time.Time, snap *scale.Snapshot, err error) error {
 	return k.readErr
 }
 
-// noteSwitchedOff takes in that scaling turned out to be switched off, if an error says so, before the next reading
-// finds that too.
+// noteSwitchedOff notes that scaling is switched off if the error says so, without waiting for the next reading to find
+// that.
 func (q *Queue) noteSwitchedOff(err error) {
 	q.mu.Lock()
 	news := scale.IsOff(err) && !scale.IsOff(q.known.readErr)
@@ -261,12 +261,11 @@ func unavailable(err error) error {
 	return &scale.UnavailableError{Problem: "the stack cannot be read", Detail: err.Error()}
 }
 
-// lookAfterUpdate is how the stack is after an update of ours that has just ended, as far as that is known without a
-// reading.
+// aftermath is how the stack is after an update of ours that has just ended, as far as that is known without a reading.
 type aftermath struct {
 	at time.Time
-	// snap is what a reading should find at that moment; nil if that cannot be said. certain says that it would find
-	// just that, because the backend shows that nobody else has written.
+	// snap is what a reading should find at that moment; nil if that cannot be said. certain says that a reading would
+	// find exactly that, because the backend shows that nobody else has written.
 	snap    *scale.Snapshot
 	certain bool
 }
@@ -278,7 +277,7 @@ func (q *Queue) lookAfterUpdate() aftermath {
 	return a
 }
 
-// ifCertain leaves out what is not certain.
+// ifCertain returns the aftermath, without snap if that is not certain.
 func (a aftermath) ifCertain() aftermath {
 	if !a.certain {
 		a.snap = nil
@@ -286,8 +285,8 @@ func (a aftermath) ifCertain() aftermath {
 	return a
 }
 
-// noteUpdate takes in that an update of ours has ended: nothing that was read before is good enough any more. q.mu must
-// be held. If it is known what the stack is like now, the update's operations must no longer be running when q.mu is
+// noteUpdate notes that an update of ours has ended, so that nothing that was read before is good enough any more. q.mu
+// must be held. If a says what the stack is like now, the update's operations must no longer be running when q.mu is
 // released.
 func (q *Queue) noteUpdate(a aftermath) {
 	q.known.updates++
@@ -304,8 +303,8 @@ func (q *Queue) noteUpdate(a aftermath) {
 	q.chores.pollAt = time.Time{}
 }
 
-// noteFailedUpdate takes in that an update of ours, if one was begun, has ended, and has not done what it was to do. So
-// only what is certain is known of what it leaves.
+// noteFailedUpdate notes that an update of ours, if one was begun, has ended and may not have done what it was to do.
+// Of the stack after it, only what is certain is noted.
 func (q *Queue) noteFailedUpdate() {
 	after := q.lookAfterUpdate().ifCertain()
 	q.mu.Lock()
@@ -313,8 +312,8 @@ func (q *Queue) noteFailedUpdate() {
 	q.noteUpdate(after)
 }
 
-// glanced is a stack whose backend can be looked at without a process. Glance tells something else than before if an
-// update, whoever made it, may have ended in between. It is empty if the backend does not show that.
+// glanced is a stack whose backend can be looked at without a process. Glance returns another text than before if an
+// update, whoever made it, may have ended in between. The text is empty if the backend does not show that.
 type glanced interface{ Glance() string }
 
 // glanceEvery is how often an idle queue glances at the backend.

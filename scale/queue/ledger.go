@@ -9,32 +9,32 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// ledger is what a queue has accepted, and what of that the journal has. Each operation is in one of its places: it is
-// open, or it is done and not saved yet, or the journal alone has it. The queue's mu guards it.
+// ledger has the operations that a queue has accepted, and says which of them the journal has. Each operation is in one
+// of three places: in open, in unsaved, or in the journal alone. The queue's mu guards it.
 type ledger struct {
 	// open are the operations that are not done, oldest first.
 	open []*entry
-	// unsaved are done operations that the journal has not taken yet, by id. They are brought to it in the order in
-	// which they ended, at the latest with the end of any other operation. So no end is on disk before those that came
-	// before it.
+	// unsaved are done operations that the journal has not taken yet, by id. They are saved in the order in which they
+	// ended, at the latest together with the next operation that ends. So no end is on disk before an earlier end.
 	unsaved map[string]ending
 	// ended counts the operations that have ended.
 	ended int
-	// savesSoon says that what is unsaved will be saved at once.
+	// savesSoon says that a save is about to begin, which will write all of unsaved.
 	savesSoon bool
 	// last is the time in the newest id.
 	last time.Time
 }
 
-// ending is a done operation; at is how many had ended before it, and entry is what it was while it was open.
+// ending is a done operation; at is how many had ended before it, and entry is its entry from when it was open.
 type ending struct {
 	op    Operation
 	at    int
 	entry *entry
 }
 
-// waitingAgain is an operation that is not done as one that waits, whoever was at it. The clock may have been set back
-// since it was accepted: nothing shall wait for longer than it was meant to.
+// waitingAgain returns an operation that is not done as one that waits, even if it was running. If the clock was set
+// back after the operation was accepted, its times are moved back too: no operation waits for longer than it was meant
+// to.
 func waitingAgain(op Operation, now time.Time) Operation {
 	if ahead := op.AcceptedAt.Sub(now); ahead > 0 {
 		op.AcceptedAt = op.AcceptedAt.Add(-ahead)
@@ -51,8 +51,8 @@ func waitingAgain(op Operation, now time.Time) Operation {
 	return op
 }
 
-// merge takes in what a journal has as open. It returns the ids of those that it does not have as open, although they are
-// here.
+// merge adds or replaces the operations that the journal has as open. It returns the ids of operations that are open
+// here, but not in the journal.
 func (l *ledger) merge(operations []Operation, now time.Time) (missing []string) {
 	known := make(map[string]*entry, len(l.open))
 	for _, e := range l.open {
@@ -71,12 +71,12 @@ func (l *ledger) merge(operations []Operation, now time.Time) (missing []string)
 	return missing
 }
 
-// put takes in an operation that the journal has as open.
+// put adds or replaces an operation that the journal has as open, and returns its entry.
 func (l *ledger) put(op Operation, now time.Time) *entry {
 	return l.take(l.find(op.ID), op, now)
 }
 
-// take is put for the entry that the operation has; nil if it has none.
+// take is put for an operation whose entry is known; e is nil if there is none yet.
 func (l *ledger) take(e *entry, op Operation, now time.Time) *entry {
 	op = waitingAgain(op, now)
 	l.last = scale.Later(l.last, op.AcceptedAt)
@@ -96,7 +96,7 @@ func (l *ledger) nextID(now time.Time) string {
 	return newOperationID(l.last)
 }
 
-// begunBy are, for each of the operations, the update that the journal has it begun by, as far as is known.
+// begunBy returns the [Operation.Update] of each operation, as the journal is known to have it.
 func (l *ledger) begunBy(operations []Operation) []string {
 	open := map[string]*entry{}
 	for _, e := range l.open {
@@ -113,7 +113,7 @@ func (l *ledger) begunBy(operations []Operation) []string {
 	return out
 }
 
-// begun notes which updates the journal has operations begun by.
+// begun notes that the journal has the [Operation.Update] of each operation as it is now.
 func (l *ledger) begun(operations []Operation) {
 	by := map[string]string{}
 	for _, op := range operations {
@@ -220,7 +220,7 @@ func (q *Queue) retireDone(entries ...*entry) {
 }
 
 // retireDoneSoon is retireDone without the wait for the journal. It is for operations that gave way to others that are
-// in the journal: after a crash they do so again.
+// in the journal: after a crash they give way again.
 func (q *Queue) retireDoneSoon(entries ...*entry) {
 	if len(entries) == 0 {
 		return
@@ -251,9 +251,9 @@ func (q *Queue) announceDone(entries []*entry) {
 	}
 }
 
-// saveChanges brings to the journal how operations that are not done stand now, and all operations that are done and
-// that it has not taken yet. If it does not take one that is not done, it still has that one as open, and that is
-// enough.
+// saveChanges writes to the journal how the given operations stand now, unless they are done, and all done operations
+// that the journal has not taken yet. If it cannot write an operation that is not done, the journal still has that
+// operation as open, and that is enough.
 func (q *Queue) saveChanges(entries ...*entry) {
 	defer q.saving.take()() // so that what is written last is the latest
 	q.mu.Lock()

@@ -10,21 +10,24 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
+// What schedules and metrics want are levels and no edges: a queue with pools elsewhere asks for it by itself, again and
+// again, through [Queue.Submit] like everybody else.
+
 // asks are, by pool and source, what the queue has last asked for by itself. The queue's mu guards them.
 type asks map[askKey]ask
 
 type askKey struct{ pool, source string }
 
 type ask struct {
-	// about is what it was asked because of, which can be compared: with another one, nothing was tried yet.
+	// about is the reason why it was asked: a value that can be compared. For another reason nothing was tried yet.
 	about any
-	// tries counts those, and next is when there may be another one.
+	// tries is how often it was asked for that reason, and next is when it may be asked again.
 	tries int
 	next  time.Time
 }
 
-// askForLevels asks for what schedules and metrics want. Both are levels and no edges: whatever kept a pool elsewhere, it
-// is asked for again, ever more seldom for as long as nothing else happens.
+// askForLevels asks for what schedules and metrics want. While a pool stays elsewhere, for whatever reason, it is asked
+// for again, ever more seldom as long as nothing else happens.
 func (q *Queue) askForLevels(now time.Time) {
 	var intents []scale.Intent
 	var refused []scale.Event
@@ -64,8 +67,7 @@ func (q *Queue) mayAsk(intent scale.Intent, about any, now time.Time) bool {
 	return true
 }
 
-// isAsked says whether an operation is open that does the same, or one that is being carried out and may do so. q.mu must
-// be held.
+// isAsked says whether an open operation does the same, or one that is being carried out may do so. q.mu must be held.
 func (q *Queue) isAsked(intent scale.Intent) bool {
 	return slices.ContainsFunc(q.ledger.open, func(e *entry) bool {
 		i := e.op.Intent
@@ -76,7 +78,7 @@ func (q *Queue) isAsked(intent scale.Intent) bool {
 // SourceSchedule is the source of the intents by which a queue brings pools inside of the bounds in force.
 const SourceSchedule = "schedule"
 
-// boundsEvery is how often it is looked whether other bounds are in force: windows begin and end at whole minutes.
+// boundsEvery is how often the queue looks whether other bounds are in force: windows begin and end at whole minutes.
 const boundsEvery = time.Minute
 
 // nextBoundary is when bounds may change next; ok is false if no pool has schedules. q.mu must be held.
@@ -135,27 +137,11 @@ type Met struct{ Pool string }
 func (Unmet) IsEvent() {}
 func (Met) IsEvent()   {}
 
-// Known is what is known of a pool, with Busy if an update of it is running; ok is false if there is no such
-// pool, or if nothing is to be decided on what is known of it.
-func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.known.isUsable() {
-		return p, false
-	}
-	rule, err := q.known.snap.Rules.Find(pool)
-	if err != nil {
-		return p, false
-	}
-	if p, err = q.known.snap.Pool(rule); err != nil {
-		return p, false
-	}
-	p.Busy = !q.worker.busy[pool].IsZero()
-	return p, true
+// wish is what became of what a pool's metrics wanted: the outcome, and whether they want more than the pool may have.
+type wish struct {
+	outcome    scale.Outcome
+	outOfReach bool
 }
-
-// LookAgain has the queue look at what the metrics want.
-func (q *Queue) LookAgain() { q.wakeUp() }
 
 // listWanted lists what brings pools to where their metrics want them, and tells of those that stay elsewhere. What was
 // asked for in vain is asked for again after a while, unless the pool's count has changed since. q.mu must be held.
@@ -173,13 +159,13 @@ func (q *Queue) listWanted(now time.Time) (out []scale.Intent, news []scale.Even
 		p := q.projection(name, now)
 		p.Holds = q.holds.inForce
 		d := p.Decide(intent, now)
-		wish := wish{d.Outcome, isOutOfReach(d)}
-		if before := q.wishes[name]; wish != before {
-			q.wishes[name] = wish
+		got := wish{d.Outcome, isOutOfReach(d)}
+		if before := q.wishes[name]; got != before {
+			q.wishes[name] = got
 			switch {
-			case isUnmet(wish.outcome) || wish.outOfReach && !before.outOfReach:
+			case isUnmet(got.outcome) || got.outOfReach && !before.outOfReach:
 				news = append(news, Unmet{d})
-			case before.outOfReach && !wish.outOfReach:
+			case before.outOfReach && !got.outOfReach:
 				news = append(news, Met{name})
 			}
 		}
@@ -192,12 +178,6 @@ func (q *Queue) listWanted(now time.Time) (out []scale.Intent, news []scale.Even
 		}
 	}
 	return out, news
-}
-
-// wish is what became of what a pool's metrics wanted: the outcome, and whether they want more than the pool may have.
-type wish struct {
-	outcome    scale.Outcome
-	outOfReach bool
 }
 
 // isOutOfReach says whether more is wanted than the upper guardrail allows, and the pool has all that it may have.
@@ -220,3 +200,25 @@ func metricsReason(m scale.PoolMetrics) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// Known is what is known of a pool, with Busy if an update of it is running; ok is false if there is no such
+// pool, or if nothing is to be decided on what is known of it.
+func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.known.isUsable() {
+		return p, false
+	}
+	rule, err := q.known.snap.Rules.Find(pool)
+	if err != nil {
+		return p, false
+	}
+	if p, err = q.known.snap.Pool(rule); err != nil {
+		return p, false
+	}
+	p.Busy = !q.worker.busy[pool].IsZero()
+	return p, true
+}
+
+// LookAgain has the queue look at what the metrics want.
+func (q *Queue) LookAgain() { q.wakeUp() }

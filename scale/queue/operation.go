@@ -32,17 +32,18 @@ type Operation struct {
 	AcceptedAt, StartedAt, EndedAt time.Time
 	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
 	NotBefore time.Time
-	// Previous is the id of an operation of the same event that came to nothing and that this one tries again; empty
-	// for the first. Failures is how many before it have failed.
+	// Previous is the id of the operation that this one tries again: one of the same event that ended without doing
+	// what was asked. It is empty for the first operation of an event. Failures is how many earlier operations of the
+	// event have failed.
 	Previous string
 	Failures int
-	// Updates are the ids of updates begun for the operation whose end is not known: see [scale.NewUpdateID].
+	// Updates are the ids of the updates that were begun for the operation and whose end is not known: see
+	// [scale.NewUpdateID].
 	Updates []string
 	// Update is the id of the last batch that the operation was carried out with; empty if it was never begun. All
 	// operations of a batch have the same one, also when they are done.
 	Update string
-	// GivenUp says that the operation failed because whatever was in its way lasted for too long: it was never tried to
-	// an end.
+	// GivenUp says that the operation failed because something was in its way for too long: no try came to its end.
 	GivenUp bool
 }
 
@@ -91,7 +92,7 @@ func newOperationID(at time.Time) string {
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
 }
 
-// The kinds of those of this package's errors that turn a request away.
+// The kinds of this package's errors that turn a request away.
 const (
 	KindBusy             scale.Kind = "busy"
 	KindFull             scale.Kind = "full"

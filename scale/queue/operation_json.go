@@ -13,8 +13,8 @@ import (
 // new version.
 const operationVersion = 2
 
-// formOf is the version of the form in which an operation is stored: the oldest that tells all of it, so that an older
-// program still reads what it can carry out.
+// formOf returns the version of the form in which an operation is stored: the oldest that can hold all of it, so that
+// an older program can still read the operations that it can carry out.
 func formOf(o Operation) int {
 	if o.Intent.ToBounds || o.Intent.ToMetrics {
 		return operationVersion

@@ -14,25 +14,25 @@ const (
 	// pastTimeout how long that may take.
 	pastEvery   = time.Minute
 	pastTimeout = 2 * time.Minute
-	// keepPast is how old updates are that are kept in memory: longer ago than anybody asks for.
+	// keepPast is the age up to which updates are kept in memory. Nobody asks for older ones.
 	keepPast = 8 * 24 * time.Hour
 )
 
-// past are the newest updates, as far as they were read once. The queue's mu guards it.
+// past has the newest updates, as far back as they have been read. The queue's mu guards it.
 type past struct {
 	// updates have no gap between them. complete says that there are no older ones.
 	updates  []scale.Update
 	complete bool
-	// rules are those by which the updates were read: they tell the counts of no other pools.
+	// rules are those by which the updates were read: the updates have counts of these rules' pools alone.
 	rules scale.Rules
-	// readAt is when more of them were last asked for, and reading says that this goes on.
+	// readAt is when a reading of older updates last began, and reading says that one is under way.
 	readAt  time.Time
 	reading bool
 }
 
 // Past tells the updates since a moment, newest first, and maybe older ones, with the rules by which they were read. It
-// asks nobody and does not wait: what readings of the stack do not reach back to is read in the background, for those
-// who ask again.
+// does not wait: updates that readings of the stack do not reach back to are read in the background, for those who ask
+// again.
 func (q *Queue) Past(since time.Time) ([]scale.Update, scale.Rules) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -49,7 +49,7 @@ func (q *Queue) Past(since time.Time) ([]scale.Update, scale.Rules) {
 	return p.updates, p.rules
 }
 
-// readPast reads the history, as far back as is asked for, one such reading after the other.
+// readPast reads the history back to a moment. One such reading runs at a time.
 func (q *Queue) readPast(rules scale.Rules, since time.Time) {
 	ctx, cancel := context.WithTimeout(q.lifetime, pastTimeout)
 	defer cancel()
@@ -75,8 +75,8 @@ func (q *Queue) readPast(rules scale.Rules, since time.Time) {
 	q.past.reading = false
 }
 
-// follow puts the updates of a reading before those that are known. Where there would be a gap, or where the rules are
-// others, it begins afresh.
+// follow puts the updates of a reading before those that are known. If that would leave a gap, or if the rules read
+// other keys, it keeps only the updates of the reading.
 func (p *past) follow(snap *scale.Snapshot, now time.Time) {
 	updates, complete := snap.Updates, snap.Complete
 	if n := len(updates); !complete && n > 0 && sameKeys(p.rules, snap.Rules) {

@@ -14,7 +14,8 @@ import (
 type proofs struct {
 	// proof is the last one; nil if none has been made yet.
 	proof *scale.Proof
-	// proveAt is when it is next looked whether a proof is needed. unproved is how often in a row none could be made.
+	// proveAt is when the queue next looks whether a proof is needed. unproved is how many tries in a row could not
+	// make one.
 	proveAt  time.Time
 	unproved int
 	// proving says that a proof is being made.
@@ -65,7 +66,7 @@ func (q *Queue) proveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Proo
 	return q.scaler.ProveAll(ctx, snap)
 }
 
-// noteProof takes in what a proof that was made in idle time has found.
+// noteProof keeps a proof that was made in idle time, and tells the observer if it is news.
 func (q *Queue) noteProof(proof *scale.Proof, err error) {
 	q.mu.Lock()
 	told := scale.Proved{Err: err}
@@ -89,8 +90,8 @@ func (q *Queue) noteProof(proof *scale.Proof, err error) {
 	q.wakeUp()
 }
 
-// noteSizes notes the sizes that a proof has found in what is known of the stack, which others may be reading; q.mu
-// must be held.
+// noteSizes adds the sizes that a proof has found to what is known of the stack. It changes a copy, because others may
+// be reading the original. q.mu must be held.
 func (q *Queue) noteSizes(proof *scale.Proof) {
 	if proof == nil || q.known.snap == nil {
 		return

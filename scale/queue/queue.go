@@ -30,10 +30,10 @@ type Queue struct {
 	lifetime    context.Context
 	endLifetime context.CancelFunc
 	background  sync.WaitGroup
-	// reaching lets one at a time read the history beyond what is known, so that this never takes all turns, and saving
-	// one change to the journal.
+	// reaching lets one goroutine at a time read the history beyond what is known, so that such readings never take all
+	// turns of work. saving lets one at a time change the journal.
 	reaching, saving turn
-	// hearing lets one at a time take in what other members of the team have done.
+	// hearing lets one goroutine at a time bring into the ledger what other members of the team have done.
 	hearing turn
 	// work holds what requests have under way: see [Queue.Occupy].
 	work chan struct{}
@@ -45,23 +45,23 @@ type Queue struct {
 	headStart headStart
 	glances   glances
 	shift     shift
-	// leave ends that this queue hears of others.
+	// leave ends what joinTeam has begun: afterwards this queue hears nothing of its team.
 	leave func()
-	// place is the one in the room for engines that Run has, or waits for; nil if it needs none. Run alone sets it.
+	// place is the place for an engine that Run has in the room, or waits for; nil if it needs none. Run alone sets it.
 	place atomic.Pointer[room.Place]
 
 	// mu guards all that follows.
 	mu     sync.Mutex
 	ledger ledger
-	// projections are those of pools, as far as they are known. A new operation is added to its pool's projection; any
-	// other change clears them.
+	// projections are the projections of pools that were made before, by pool. A new operation is added to its pool's
+	// projection; any other change clears them all.
 	projections map[string]scale.Projection
 	holds       seenHolds
 	worker      worker
 	chores      chores
 	settling    settling
 	asks        asks
-	// wishes are, by pool, what became of what its metrics wanted last.
+	// wishes are, by pool, what became of the count that its metrics wanted last.
 	wishes   map[string]wish
 	known    known
 	past     past
@@ -77,24 +77,25 @@ type Options struct {
 	// Observe is told what goes on in the queue. The scaler's own Observe is told what goes on in the scaler. Observe
 	// must not call the queue. Default: nobody.
 	Observe scale.Observe
-	// Freshness is how old what is known of the stack may be for a signal to be turned away because of it. A count or a
-	// delta is never turned away because of what was read before it came. Default: 1 s.
+	// Freshness is how old a reading of the stack may be for a signal to be turned away because of it. A count or a
+	// delta is never turned away because of a reading that began before it came. Default: 1 s.
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, to notice other people's updates. Default: 30 s.
 	Poll time.Duration
-	// Gather is how long an accepted operation waits for others that arrive at the same moment. It waits up to twice as
-	// long while more arrive, each within a quarter of it. Default: 100 ms, about what the engine needs to start
-	// meanwhile.
+	// Gather is how long an accepted operation waits for others that arrive at the same moment. While more arrive, each
+	// within a quarter of Gather after the one before, it waits up to twice as long. Default: 100 ms, about what the
+	// engine needs to start meanwhile.
 	Gather time.Duration
-	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach;
-	// it doubles with each failure in a row, up to MaxRetryDelay, or up to an eighth of that if a look without an
-	// engine saw the lock. Pools that could not be settled, which nobody waits for, are tried again after five times as
-	// long. Defaults: 1 s and 1 min.
+	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach.
+	// It doubles with each failure in a row, up to MaxRetryDelay, or up to an eighth of MaxRetryDelay if a look without
+	// an engine saw the lock. Pools that could not be settled are tried again after five times as long, because nobody
+	// waits for them. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
 	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its
 	// operations in a row; it doubles with each further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
 	RepeatDelay, MaxRepeatDelay time.Duration
-	// GiveUpAfter is the age at which an operation that cannot be carried out for such a reason fails. Default: 1 h.
+	// GiveUpAfter is the age at which an operation fails if it still cannot be carried out, such as because the stack
+	// is locked or out of reach. Default: 1 h.
 	GiveUpAfter time.Duration
 	// MaxOpen is how many operations may be open at once. Default: 50,000.
 	MaxOpen int
@@ -103,13 +104,13 @@ type Options struct {
 	Team Team
 	// Room is where engines have their places, those of this queue and of others. Default: there is room for all.
 	Room *room.Room
-	// Unhurried says how many times longer the waits are before what nobody asks for is done again, such as reading the
-	// stack; at least 1. With it, the stack is first read when that is needed, or within the first such wait. Where many
-	// stacks are served, they share a budget. Default: nothing takes longer, and the stack is read at once.
+	// Unhurried returns how many times longer the queue waits before it does again what nobody asks for, such as
+	// reading the stack; at least 1. It is for many stacks that share a budget. If it is set, the stack is first read
+	// when that is needed, or within the first such wait. Default: nothing takes longer, and the stack is read at once.
 	Unhurried func() float64
 }
 
-// unhurried is a wait of those that grow where many stacks are served.
+// unhurried returns a wait, multiplied by the factor of [Options.Unhurried].
 func (q *Queue) unhurried(wait time.Duration) time.Duration {
 	if q.options.Unhurried == nil {
 		return wait
@@ -135,7 +136,7 @@ type worker struct {
 	failures int
 }
 
-// chores are when Run is to do what nobody asks for. The queue's mu guards them.
+// chores are the times at which Run next does what nobody asks for. The queue's mu guards them.
 type chores struct {
 	// pollAt, pruneAt and saveAt are when the stack is read, when the journal is pruned, and when unsaved operations
 	// are saved again.
@@ -147,8 +148,8 @@ type entry struct {
 	op Operation
 	// durable says that the journal has it.
 	durable bool
-	// begun is the last update that the journal has it begun by, as far as is known; taken says that another member of the
-	// team turned out to be at it, when it was to be saved that it is done.
+	// begun is the [Operation.Update] that the journal has, as far as is known. taken says that the end of the
+	// operation could not be saved, because another member of the team had begun or ended it.
 	begun string
 	taken bool
 	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
@@ -184,8 +185,8 @@ func New(options Options) (*Queue, error) {
 		known: known{news: make(chan struct{})}, writable: writable{doubt: make(chan struct{}, 1)},
 	}
 	q.journal = watchedJournal{Journal: options.Journal, wrote: q.noteWrite}
-	// Not at once: after a long stop, or with a clock that is ahead for a moment, what has ended could not be looked up
-	// any more.
+	// The first pruning does not come at once: after a long stop, or with a clock that is ahead for a moment, it would
+	// remove operations that somebody may still look up.
 	q.chores.pruneAt = q.now().Add(pruneEvery)
 	if options.Unhurried != nil { // not all stacks at one moment
 		q.chores.pollAt = q.now().Add(time.Duration(rand.Float64() * float64(q.unhurried(options.Poll))))
@@ -216,11 +217,11 @@ func (q *Queue) tell(events ...scale.Event) {
 	}
 }
 
-// turn lets one at a time through: it is a channel with room for one. Unlike that for a mutex, the wait for it can end
-// with a context, and a test's clock goes on meanwhile.
+// turn lets one goroutine through at a time: it is a channel of capacity one. Unlike the wait for a mutex, the wait for
+// a turn can be ended by a context, and does not stop the fake clock of a test.
 type turn chan struct{}
 
-// take waits for the turn, and returns what gives it back.
+// take waits for the turn, and returns the function that gives it back.
 func (t turn) take() (giveBack func()) {
 	t <- struct{}{}
 	return func() { <-t }

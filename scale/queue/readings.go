@@ -32,8 +32,8 @@ type reading struct {
 	err  error
 }
 
-// join is the reading for whoever wants to know the stack as it was at a moment, or after it, with so many updates of
-// ours. If begins is set, the caller must begin it.
+// join returns the reading for whoever wants to know the stack as it was at a moment or later, after so many updates of
+// ours. If begins is set, the caller must begin that reading.
 func (r *readings) join(since time.Time, updates int) (_ *reading, begins bool) {
 	if n := r.newest; n != nil && n.updates == updates && !n.began.Before(since) {
 		return n, false
@@ -56,8 +56,8 @@ func (r *readings) begin(begun *reading, now time.Time, updates int) {
 	r.underWay++
 }
 
-// end notes that a reading has ended. It returns the one that waited for that, which the caller must begin or give up;
-// nil if none did.
+// end notes that a reading has ended. It returns the reading that waited for a place, which the caller must begin or
+// give up; nil if none waited.
 func (r *readings) end(ended *reading) (next *reading) {
 	if r.newest == ended {
 		r.newest = nil

@@ -13,9 +13,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// Run carries out what is accepted, until ctx ends. Then the update that runs is finished, no other is begun, and what
+// Run carries out what is accepted, until ctx ends. Then it finishes the update that runs and begins no other, and what
 // is not done stays in the journal. It may be called once. If an update of an earlier process may have carried out an
-// operation, the history tells.
+// operation, Run looks for that update in the history.
 func (q *Queue) Run(ctx context.Context) {
 	defer q.leaveTeam()
 	defer q.Close()
@@ -34,7 +34,7 @@ func (q *Queue) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		_ = q.lookAtHolds() // what cannot be decided because of that says so
+		_ = q.lookAtHolds() // whatever needs to know the holds fails by itself and says so
 		q.changeShift(ctx)
 		onDuty := q.isOnDuty()
 		var waitsFor <-chan struct{}
@@ -79,8 +79,8 @@ func (q *Queue) changeStack(ctx context.Context) bool {
 	return true
 }
 
-// ensurePlace makes sure of a place for an engine if one is about to be needed. What it returns is closed once the place
-// is there; nil if it is, or if none is needed.
+// ensurePlace asks for a place for an engine if one is about to be needed, and gives the place back if none is.
+// waitsFor is closed once the place is granted; it is nil if there is nothing to wait for.
 func (q *Queue) ensurePlace() (waitsFor <-chan struct{}) {
 	if q.options.Room == nil {
 		return nil
@@ -131,8 +131,9 @@ func (q *Queue) Close() {
 	q.background.Wait()
 }
 
-// takeDue are the operations to be carried out now. From here on they count as running, and their pools as busy. What
-// arrives while the stack is read for them is carried out along with them, because nothing can be decided before that.
+// takeDue returns the operations that are to be carried out now. From here on they count as running, and their pools as
+// busy. It returns none while the stack is still being read for them: what arrives until then is carried out along with
+// them, because nothing can be decided before that reading ends.
 func (q *Queue) takeDue() []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -153,10 +154,10 @@ func (q *Queue) takeDue() []*entry {
 	return due
 }
 
-// inDoubtFirst keeps, of the operations, those that an update of which nothing is known may have carried out, in the
-// group that they were then, if there are any. That update may still be running. If they needed an update then, they
-// need one again when they are by themselves, and so wait for it. Others could make it seem that there is nothing to
-// do.
+// inDoubtFirst returns the operations that are to be carried out first. If an update whose end is not known may have
+// carried out some of them, it returns the whole group of that update and nothing else; otherwise it returns all. That
+// update may still be running. If the group needed an update then, it needs one again when it is by itself, and so
+// waits for that update to end. With others beside it, it could seem that there is nothing to do.
 func inDoubtFirst(entries []*entry) []*entry {
 	first := slices.IndexFunc(entries, func(e *entry) bool { return len(e.op.Updates) > 0 })
 	if first < 0 {
@@ -213,8 +214,8 @@ func (e *entry) due() (at time.Time, ok bool) {
 	return at, false
 }
 
-// maintain does what there is time for when there is nothing to carry out. What concerns all of a team is done by who is on
-// duty.
+// maintain does the chores for which there is time when nothing is to be carried out. Chores that concern the whole
+// team are done by the queue that is on duty.
 func (q *Queue) maintain(onDuty bool) {
 	now := q.now()
 	news := false
@@ -247,8 +248,9 @@ func (q *Queue) maintain(onDuty bool) {
 	}
 }
 
-// idleTime is how long there is nothing to do. With waits set, what changes the stack does not count: it is done once the
-// stack has been read for it, or once there is room for an engine. Nor does it count for who is not on duty.
+// idleTime returns how long there is nothing to do. Work that changes the stack does not count if waits is set: it is
+// done once the stack has been read for it, or once there is room for an engine. Nor does it count if this queue is not
+// on duty.
 func (q *Queue) idleTime(onDuty, waits bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -344,9 +346,9 @@ func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable
 	return split
 }
 
-// beginBatch marks the operations as running, with the id that their update is to have, and brings that to disk before
-// anything is done. Without that nobody could tell after a crash whether they were carried out. It returns nil if the
-// journal fails.
+// beginBatch gives the operations the id that their update is to have, and brings that to disk before anything is done.
+// Otherwise nobody could tell after a crash whether they were carried out. It returns nil if the journal fails, or if
+// another member of the team has begun any of them.
 func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 	q.makeHeadStart(ctx, group)
 	b := &batch{entries: group, id: cmp.Or(q.headStart.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}
@@ -371,8 +373,8 @@ func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 	return b
 }
 
-// forgetUpdate takes the batch's id from its operations: its update is known not to have been begun, or to have come to
-// nothing.
+// forgetUpdate removes the batch's id from the Updates of its operations: its update is known not to have begun, or to
+// have changed nothing.
 func (q *Queue) forgetUpdate(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

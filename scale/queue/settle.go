@@ -8,8 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// settling is what a queue knows of the settling of pools. What an earlier update left half scaled does not wait for
-// the next event. Each try holds the stack's lock, which a person may need. The queue's mu guards it.
+// settling is what a queue knows of its tries to settle pools. A pool that an earlier update left unsettled does not
+// wait for the next event. But each try holds the stack's lock, which a person may need, so there are waits between
+// them. The queue's mu guards it.
 type settling struct {
 	// at is when pools may be settled again, and tried is when the last try ended.
 	at, tried time.Time
@@ -35,7 +36,7 @@ const (
 	// settleShare is how many times longer the wait between two tries to settle is than that between two tries to
 	// scale: nobody waits for it.
 	settleShare = 5
-	// newsShare is how many of the first waits are between two tries to settle at least, whatever happens.
+	// newsShare is the shortest wait between two tries to settle, whatever happens, in multiples of RetryDelay.
 	newsShare = 30
 )
 

@@ -18,6 +18,15 @@ func (q *Queue) Ready() error {
 	return q.unreadyReason()
 }
 
+// unreadyReason says why nothing can be accepted now; nil if something can. q.mu must be held.
+func (q *Queue) unreadyReason() error {
+	if err := q.known.unready(); err != nil {
+		return err
+	}
+	return q.writable.err
+}
+
+// unready says why nothing is known of the stack; nil if something is.
 func (k *known) unready() error {
 	switch {
 	case k.readErr != nil:
@@ -152,8 +161,8 @@ func (q *Queue) Operation(id string) (Operation, error) {
 const lookAgainAfter = 250 * time.Millisecond
 
 // Wait waits until the operation is done, and returns it. If ctx ends before that, it returns the operation as it
-// stands then, with the error of ctx. Other errors are those of [Queue.Operation]; that the journal cannot be read for a
-// while, as during an election in a cluster, is none before ctx ends.
+// stands then, with the error of ctx. Other errors are those of [Queue.Operation]. While the journal cannot be read, as
+// during an election in a cluster, Wait goes on waiting.
 func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	for {
 		op, done, err := q.lookUp(id)

@@ -16,15 +16,15 @@ type Submission struct {
 	// Decision is what was decided on what is known now. It is made again when the operation is carried out.
 	Decision scale.Decision
 	// Accepted says that the intent has become an operation, which is on disk and will be carried out. If it is false
-	// and there is an Operation nevertheless, that is done: another signal of the same call is deferred in its place.
+	// and there is an Operation that is no duplicate, that operation is done: another signal of the same call is
+	// deferred in its place.
 	Accepted bool
 	// Duplicate says that the intent's pool and key have been seen before: Operation is the first one's, as it stands
 	// now.
 	Duplicate bool
 	// Operation is the accepted intent; zero if the intent was not accepted and is no duplicate.
 	Operation Operation
-	// Previous is the operation of the same event that came to nothing, so that the intent was decided afresh; else
-	// nil.
+	// Previous is the earlier operation of the same event, if the intent was decided afresh all the same; else nil.
 	Previous *Operation
 	// answered says that there is nothing to decide.
 	answered bool
@@ -110,7 +110,7 @@ func (q *Queue) findFirst(intent scale.Intent) (Operation, bool, error) {
 	if err != nil || !ok {
 		return Operation{}, false, err
 	}
-	// The journal may not have the latest of it.
+	// The journal may not have its latest state.
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if later, ok := q.ledger.latest(first.ID); ok {
@@ -119,8 +119,8 @@ func (q *Queue) findFirst(intent scale.Intent) (Operation, bool, error) {
 	return first, true, nil
 }
 
-// overtakenBy says why nothing is to be done about a signal because something later is known of its alert; see
-// [scale.Signal.OvertakenBy].
+// overtakenBy says why nothing is to be done about a signal if something later is known of its alert; otherwise it is
+// empty. See [scale.Signal.OvertakenBy].
 func (q *Queue) overtakenBy(intent scale.Intent) (string, error) {
 	h, ok := scale.HeardOf(intent, q.now())
 	if !ok {
@@ -133,10 +133,11 @@ func (q *Queue) overtakenBy(intent scale.Intent) (string, error) {
 	return intent.Signal.OvertakenBy(known), nil
 }
 
-// decide decides the intents that are no duplicates, and reserves a place in the queue for what is to be accepted. An
-// intent may be about to be turned away because of something that may have changed since it was read. Then the stack is
-// read again first. For a count or a delta, that reading begins after it came, because whoever asks has perhaps just
-// changed the stack. What is accepted does not wait for that: it is decided again when it is carried out.
+// decide decides the intents that are no duplicates, and reserves a place in the queue for what is to be accepted. If
+// an intent would be turned away because of something that may have changed since the stack was read, the stack is read
+// again first. For a count or a delta, that reading begins after the request came, because whoever asks has perhaps
+// just changed the stack. Intents that are all accepted do not wait for a reading: they are decided again when they are
+// carried out.
 func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submission) (*admission, error) {
 	asked := q.now()
 	if err := q.ensureHolds(); err != nil {
@@ -164,7 +165,7 @@ func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submi
 	}
 }
 
-// reserve gives what an admission accepts a place in the queue, in which later intents see it. It is not carried out
+// reserve puts what an admission accepts into the queue, where later intents see it. Nothing of that is carried out
 // before it is on disk. q.mu must be held.
 func (q *Queue) reserve(d *admission) error {
 	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !scale.IsA[*scale.UnknownPoolError](s.Decision.Err) }) {
@@ -232,8 +233,8 @@ func (q *Queue) dropAccepted(d *admission) {
 	clear(q.projections)
 }
 
-// rememberCleared keeps which alerts have ended, so that a firing that is told of late is known to be over. A signal
-// that becomes an operation tells so itself.
+// rememberCleared keeps which alerts have ended, so that a firing that is reported late is known to be over. It passes
+// over signals that become operations, because these tell it themselves.
 func (q *Queue) rememberCleared(d *admission) error {
 	tells := map[*scale.Signal]bool{}
 	for _, e := range d.accepted {
@@ -285,9 +286,9 @@ func (q *Queue) writeAccepted(ctx context.Context, d *admission) (err error) {
 	return nil
 }
 
-// closePointless closes deferred operations that have become pointless: those of the alerts that have cleared, and all
-// but one of each pool. If they wait for the end of an update alone, it keeps the one that needs the most capacity,
-// otherwise the newest. q.mu must be held.
+// closePointless closes deferred operations that have become pointless, and returns them: those of the alerts that have
+// cleared, and all but one of each pool. Of those that wait only for the end of an update, it keeps the one that needs
+// the most capacity; otherwise it keeps the newest. q.mu must be held.
 func (q *Queue) closePointless(cleared []scale.Intent) []*entry {
 	var out []*entry
 	newest, needy := map[string]bool{}, map[string]*entry{}

@@ -10,31 +10,32 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What the members of a team say to each other besides what the journal has: who is in the way, which goes to all, and what
-// whoever works on the stack is asked to do.
+// What the members of a team say to each other outside the journal. All members are told who holds the stack's lock,
+// and the one that works on the stack is asked to do something.
 
 // told is what the members of a team tell each other. Fields are added, never renamed.
 type told struct {
-	// Locked are who holds the stack's lock.
+	// Locked are the holders of the stack's lock.
 	Locked []scale.LockHolder `json:"locked,omitempty"`
-	// Forget is a machine that is gone for good, as a person has said at a time.
+	// Forget is a machine that is gone for good, as a person said at the time At.
 	Forget string    `json:"forget,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 }
 
-// unlocker is a stack whose lock can be removed: RemoveDeadLock does so if an engine of ours has left it behind here when it
-// died, and RemoveLock in any case.
+// unlocker is a stack whose lock can be removed. RemoveDeadLock removes the lock if an engine of ours left it behind on
+// this machine when it died; RemoveLock removes it in any case.
 type unlocker interface {
 	RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe)
 	RemoveLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe)
 }
 
-// forgetFor is for how long a lock is removed that a machine has left behind, once a person has said that it is gone.
+// forgetFor is how long a machine counts as gone after a person has said so. During that time, locks that it has left
+// behind are removed.
 const forgetFor = time.Hour
 
-// Forget has a lock removed that an engine on a machine has left behind, now or within the next hour, if it was taken before
-// now. That machine must be gone for good: of one that lives on, the engine would go on too. It tells all members of the
-// team. The error is a [*scale.UsageError] if there is no team, or a [*JournalError].
+// Forget tells all members of the team that a machine is gone for good. If an engine on that machine took the stack's
+// lock before now, the lock is removed, now or within the next hour. The machine must really be gone: on one that lives
+// on, the engine would go on too. The error is a [*scale.UsageError] if there is no team, or a [*JournalError].
 func (q *Queue) Forget(host string) error {
 	if q.options.Team == nil {
 		return &scale.UsageError{Field: "host", Problem: "cannot be forgotten: there is one server, and no cluster"}
@@ -46,7 +47,8 @@ func (q *Queue) Forget(host string) error {
 	return q.options.Team.Tell(text)
 }
 
-// isForgotten says whether all who hold a lock were on machines that are gone. q.mu must be held.
+// isForgotten says whether a person has said that the machine of each holder is gone: after the lock was taken, and at
+// most forgetFor ago. q.mu must be held.
 func (q *Queue) isForgotten(holders []scale.LockHolder) bool {
 	return !slices.ContainsFunc(holders, func(h scale.LockHolder) bool {
 		at, ok := q.shift.forgotten[h.Host]
@@ -54,8 +56,8 @@ func (q *Queue) isForgotten(holders []scale.LockHolder) bool {
 	})
 }
 
-// tellOfLock tells the team who holds the lock that is in the way. If it is a dead engine's, only the machine on which that
-// died can know so.
+// tellOfLock tells the team who holds the lock that is in the way. If an engine left the lock behind when it died, only
+// the machine on which it died can know that. If the holders are forgotten, tellOfLock has the lock removed.
 func (q *Queue) tellOfLock(err error) {
 	locked, ok := errors.AsType[*scale.LockedError](err)
 	if !ok || q.options.Team == nil || locked.Removed || len(locked.Holders) == 0 {
@@ -83,7 +85,7 @@ func (q *Queue) tryAtOnce() {
 	q.wakeUp()
 }
 
-// hearTold takes in what a member of the team tells all.
+// hearTold acts on what a member of the team tells all.
 func (q *Queue) hearTold(text []byte) {
 	var t told
 	stack, ok := q.scaler.Stack.(unlocker)
@@ -117,10 +119,11 @@ type question struct {
 	Cleared []Operation `json:"cleared,omitempty"`
 }
 
-// reply is the answer. Fields are added, never renamed.
+// reply is the answer to a question. Fields are added, never renamed.
 type reply struct {
 	Operation *Operation `json:"operation,omitempty"`
-	// Refused says why it is not cancelled, Unknown that there is no such operation, and Failed what went wrong.
+	// Refused says why the operation is not cancelled, Unknown that there is no such operation, and Failed what went
+	// wrong.
 	Refused string `json:"refused,omitempty"`
 	Unknown bool   `json:"unknown,omitempty"`
 	Failed  string `json:"failed,omitempty"`
@@ -193,7 +196,7 @@ func (q *Queue) ask(what question) (r reply, err error) {
 	return r, nil
 }
 
-// tellCleared has what waits because of alerts that have cleared closed by whoever works on the stack.
+// tellCleared asks whoever works on the stack to close the deferred operations of alerts that have cleared.
 func (q *Queue) tellCleared(cleared []scale.Intent) error {
 	var asked question
 	remembered := true

@@ -10,38 +10,40 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Team is what a queue needs to serve its stack together with others, which share its journal: each of them accepts, and
-// one at a time works on the stack, which is to carry out what is accepted and to close what has become pointless.
-// scale/cluster implements it. It is safe for concurrent use.
+// Team is what a queue needs to serve its stack together with others, which share its journal. Each of them accepts
+// operations. One at a time works on the stack: it carries out what is accepted, and closes what has become pointless.
+// scale/cluster implements Team. It is safe for concurrent use.
 type Team interface {
 	// Acquire waits until this queue is to work on the stack. The error is that of ctx, or that the team is at its end.
 	Acquire(ctx context.Context) (Lease, error)
-	// Follow calls each with every operation that others have added or changed, in their order, one at a time. It begins
-	// with what comes after it returns, and may tell the same twice. After stop each is not called any more, but for a call
-	// that is under way.
+	// Follow calls each with every operation that others have added or changed, in their order, one at a time. It
+	// begins with what others do after it has returned, and may tell an operation twice. After stop, no further call of
+	// each begins.
 	Follow(each func(Operation)) (stop func())
-	// Replace replaces operations in the journal. begun has, for each, the update that the journal is thought to have it
-	// begun by: its [Operation.Update]. If it is another one, or if the operation is done, somebody else is at it. Then the
-	// error is a [*TakenError], and nothing is replaced, or those alone that stand before it. Else it is a [*JournalError].
-	// What is there already as it is to be is not written again.
+	// Replace replaces operations in the journal. begun has, for each operation, the [Operation.Update] that the
+	// journal is thought to have. If the journal has another one, or has the operation as done, then somebody else is
+	// at it. In that case the error is a [*TakenError], and nothing is replaced but, at most, operations before that
+	// one. Any other error is a [*JournalError]. An operation that the journal has already as given is not written
+	// again.
 	Replace(operations []Operation, begun []string) error
 	// Serve answers what others ask of whoever works on the stack, until stop is called.
 	Serve(answer func(question []byte) []byte) (stop func(), err error)
 	// Ask asks whoever works on the stack. The error is a [*scale.UnavailableError] if nobody answers.
 	Ask(ctx context.Context, question []byte) (answer []byte, err error)
-	// Tell tells all members, this one too, something that nobody need hear. Listen calls each with it, until stop is called.
+	// Tell sends a text to all members, this one too; it may be lost. Listen calls each with every such text, until
+	// stop is called.
 	Tell(text []byte) error
 	Listen(each func(text []byte)) (stop func(), err error)
 	// Worker is the name of whoever works on the stack, as far as is known; empty if nobody does.
 	Worker() string
 }
 
-// Lease says that this queue works on the stack. It is no fence: that is the engine's own lock, under which it is looked
-// whether somebody else was faster.
+// Lease says that this queue works on the stack. It is no fence. The fence is Pulumi's lock, under which the queue
+// checks whether somebody else was faster.
 type Lease interface {
 	// Lost is closed once somebody else may work on the stack. What runs is finished, and nothing else is begun.
 	Lost() <-chan struct{}
-	// Yield is closed when another one had better work on the stack. There is no hurry.
+	// Yield is closed when another member had better work on the stack. There is no hurry.
 	Yield() <-chan struct{}
 	// Release gives the lease back. It may be called again, and after the lease was lost.
 	Release()
@@ -54,7 +56,7 @@ func (e *TakenError) Error() string {
 	return "somebody else has begun or ended operations meanwhile: " + strings.Join(e.IDs, ", ")
 }
 
-// shift is this queue's part in its team. Run alone reads and writes it, but for onDuty.
+// shift is this queue's part in its team. Run alone reads and writes it, but for the fields that the queue's mu guards.
 type shift struct {
 	// lease is nil while others work on the stack.
 	lease Lease
@@ -62,7 +64,7 @@ type shift struct {
 	acquired chan Lease
 	// stopServing ends the answers to what others ask.
 	stopServing func()
-	// retryAt is when it is tried again to take over, if that failed.
+	// retryAt is when the next try to take over is made, if the last one failed.
 	retryAt time.Time
 	// onDuty says that this queue works on the stack: it is in no team, or has the lease and knows all that is open. The
 	// queue's mu guards it.
@@ -207,7 +209,7 @@ func (q *Queue) leaveTeam() {
 	}
 }
 
-// reopenLedger takes what the journal has as open for what is open. What others tell meanwhile comes after it.
+// reopenLedger brings into the ledger what the journal has as open. What others tell meanwhile comes after it.
 func (q *Queue) reopenLedger() error {
 	defer q.hearing.take()()
 	open, err := q.journal.Open()
@@ -229,7 +231,7 @@ func (q *Queue) reopenLedger() error {
 	return nil
 }
 
-// hear takes in what another member of the team has done. It may take its time.
+// hear brings into the ledger what another member of the team has done with an operation. It may take its time.
 func (q *Queue) hear(op Operation) {
 	giveBack := q.hearing.take()
 	isNew := q.takeIn(op)
@@ -249,14 +251,14 @@ func (q *Queue) hear(op Operation) {
 	q.wakeUp()
 }
 
-// takeIn takes in how an operation of another member stands, and says whether it was not known.
+// takeIn brings into the ledger how an operation of another member stands, and says whether the operation was unknown.
 func (q *Queue) takeIn(op Operation) (isNew bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e := q.ledger.find(op.ID)
 	_, ended := q.ledger.unsaved[op.ID]
 	switch {
-	case ended, e != nil && (e.cancelling || e.op.State == Done || q.shift.onDuty && e.op.State == Running): // that is ours to say
+	case ended, e != nil && (e.cancelling || e.op.State == Done || q.shift.onDuty && e.op.State == Running): // it is decided here
 		return false
 	case op.State == Done && e != nil:
 		e.op = op
@@ -279,8 +281,8 @@ func (q *Queue) takeIn(op Operation) (isNew bool) {
 	return isNew
 }
 
-// write brings operations to the journal as they are now. In a team that is done only with those that nobody else has begun
-// meanwhile: the error may be a [*TakenError]. q.saving must be held.
+// write brings operations to the journal as they are now. In a team, the error is a [*TakenError] if somebody else has
+// begun or ended any of them meanwhile. q.saving must be held.
 func (q *Queue) write(operations []Operation) error {
 	if q.options.Team == nil {
 		if err := q.journal.Update(operations); err != nil {
@@ -308,7 +310,8 @@ func (q *Queue) write(operations []Operation) error {
 	return nil
 }
 
-// writeUntaken is write for all that nobody else has begun. What others are at is theirs from now on: taken are its ids.
+// writeUntaken writes the operations that nobody else has begun or ended. It leaves the rest to the others, and returns
+// the ids of the rest.
 func (q *Queue) writeUntaken(operations []Operation) (taken []string, err error) {
 	for len(operations) > 0 {
 		err := q.write(operations)
@@ -327,7 +330,8 @@ func (q *Queue) writeUntaken(operations []Operation) (taken []string, err error)
 	return taken, nil
 }
 
-// takeBack takes in how an operation stands that somebody else is at, in place of what it was to be.
+// takeBack takes what the journal has of an operation that somebody else has begun or ended, in place of what is known
+// here.
 func (q *Queue) takeBack(id string) error {
 	op, err := q.journal.Get(id)
 	if err != nil {
@@ -362,8 +366,8 @@ func (q *Queue) takeBack(id string) error {
 	return nil
 }
 
-// ensureOurs makes sure that nobody else has begun a batch that is under way. Whoever was stopped for a while may find that
-// somebody has taken over.
+// ensureOurs makes sure that nobody else has begun a batch that is under way; if somebody has, the error is a
+// [*TakenError]. A process that was stopped for a while may find that another member has taken over.
 func (q *Queue) ensureOurs(b *batch) error {
 	if q.options.Team == nil {
 		return nil
@@ -388,7 +392,8 @@ func (q *Queue) giveAway(b *batch) {
 	}
 }
 
-// followCounts has the configuration file here follow what others have scaled, once a reading shows that. q.mu must be held.
+// followCounts writes the counts to which others have scaled into the configuration file here, once a reading has found
+// them. It does not wait. q.mu must be held.
 func (q *Queue) followCounts(snap *scale.Snapshot) {
 	if !q.shift.behind || q.lifetime.Err() != nil {
 		return
@@ -403,7 +408,7 @@ func (q *Queue) followCounts(snap *scale.Snapshot) {
 	})
 }
 
-// closeCleared closes what waits although the alert behind it has cleared, as another member of the team has heard.
+// closeCleared closes deferred operations whose alert has cleared, as another member of the team has heard.
 func (q *Queue) closeCleared() {
 	if q.options.Team == nil {
 		return

@@ -1,4 +1,5 @@
-// Package room bounds how many processes of the CLI run at once over all stacks of a server, and shares them out fairly.
+// Package room bounds how many processes of the CLI run at once over all stacks of a server, and shares them out
+// fairly.
 package room
 
 import (
@@ -8,13 +9,13 @@ import (
 	"time"
 )
 
-// Room has places for so many at once. Whoever finds none free waits, in the order of arrival: a stack that asks for one
-// place at a time waits for no more than one turn of each other stack, however much it has to do. Those who cannot wait
-// go before those who can, and to these the last free place is not given.
+// Room has a number of places. Whoever finds none free waits, in the order of arrival: a stack that asks for one place
+// at a time waits for no more than one turn of each other stack, however much these have to do. Those who cannot wait
+// go before those who can, and the last free place is not given to those who can.
 //
-// A place whose holder has not been heard of for a while counts as free, so that what hangs holds up nobody else. It
-// costs memory and no more. That has an end: with [mostSilent] times the places held, nobody gets another one, and those
-// who can wait get none with half as many.
+// A place whose holder has not been heard of for a while counts as free, so that what hangs holds up nobody else. Such
+// a holder costs no more than memory. But there is a limit: nobody gets a place while [mostSilent] times the room's
+// places are held, and those who can wait get none while half as many are.
 //
 // It is safe for concurrent use. A nil Room has places for all.
 type Room struct {
@@ -30,23 +31,23 @@ type Room struct {
 	timer *time.Timer
 }
 
-// mostSilent is how many times more places may be held than there are, because most of the holders are not heard of.
+// mostSilent is how many times the room's places may be held at once, if most of the holders are silent.
 const mostSilent = 4
 
-// New makes a room with places, at least one. What has not been heard of for patience does not count.
+// New makes a room with places, at least one. A holder that has not been heard of for patience does not count.
 func New(places int, patience time.Duration) *Room {
 	return &Room{places: max(places, 1), patience: patience, held: map[*Place]bool{}}
 }
 
-// unhurriedKey is the key of the context of what can wait.
+// unhurriedKey is the key under which a context says that its work can wait.
 type unhurriedKey struct{}
 
-// Unhurried is a context of what nobody waits for.
+// Unhurried is the context for work that nobody waits for.
 func Unhurried(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unhurriedKey{}, true)
 }
 
-// IsUnhurried says whether a context is one of what nobody waits for.
+// IsUnhurried says whether a context is for work that nobody waits for.
 func IsUnhurried(ctx context.Context) bool { return ctx.Value(unhurriedKey{}) != nil }
 
 // Place is a place in a room, or the wait for one. A nil Place is one in a nil Room.
@@ -58,8 +59,8 @@ type Place struct {
 	left    bool
 }
 
-// Ask asks for a place. It does not wait. Urgent is what somebody waits for. [Place.Leave] must be called once the place
-// is no longer needed, even if it was never granted.
+// Ask asks for a place. It does not wait. urgent says that somebody waits for what the place is for. [Place.Leave] must
+// be called once the place is no longer needed, even if it was never granted.
 func (r *Room) Ask(urgent bool) *Place {
 	if r == nil {
 		return nil
@@ -137,8 +138,8 @@ func (p *Place) Leave() {
 	r.grant()
 }
 
-// Use is how a room is used at one moment: its places, how many hold one, how many of these have not been heard of for
-// too long to count, and how many wait.
+// Use is how a room is used at one moment: its places, how many hold one, how many of these are silent, so that they do
+// not count, and how many wait.
 type Use struct{ Places, Held, Silent, Waiting int }
 
 // Use tells how the room is used.

@@ -8,9 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Drifts compares the configuration file with the last successful update, pool by pool in their order, for pools that
-// have a count there. It reads the whole history only if the part in the snapshot cannot tell an edit from an old
-// value.
+// Drifts compares the configuration file with the last successful update, for the pools that have a count in that
+// update, by name. It reads the whole history only if the part in the snapshot cannot tell an edit from an old value.
 func Drifts(ctx context.Context, stack scale.Stack, snap *scale.Snapshot) ([]scale.Drift, error) {
 	out := snap.Drifts()
 	if snap.Complete || !slices.ContainsFunc(out, func(d scale.Drift) bool { return d.Edit }) {
@@ -32,7 +31,8 @@ func EveryUpdate(ctx context.Context, stack scale.Stack, rules scale.Rules) ([]s
 	return updates, err
 }
 
-// fixDrift deals with the drift of a stack as the mode says. It must be called with the lock held.
+// fixDrift deals with the drift of a stack as the mode says, and returns what it has restored. It must be called with
+// the lock held.
 func fixDrift(ctx context.Context, stack scale.Stack, snap *scale.Snapshot, mode scale.OnDrift, observe scale.Observe) ([]scale.Drift, error) {
 	all, err := Drifts(ctx, stack, snap)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 )
 
 // tryInPreview previews a plan if a rule's guard asks for it, if protected resources may be met, or if the pool's last
-// update is not proved. It also does so if the engine might take something for success that is none. That can be a
-// target that matches nothing in the state (a pool at zero, or a mistake). It can also be a scale-in of resources on
-// which others depend: the engine keeps these without a word unless the others are targets too. Pools that fail are
-// taken out of the plan.
+// update is not proved. It also does so if the engine might report success without doing what is asked. That happens
+// with a target that matches nothing in the state (a pool at zero, or a mistake). It also happens with a scale-in of
+// resources on which others depend: the engine keeps these without a word unless the others are targets too. Pools that
+// fail are taken out of the plan.
 func (s *Scaler) tryInPreview(ctx context.Context, snap *scale.Snapshot, p scale.Plan) (scale.Plan, error) {
 	needed := slices.ContainsFunc(p.Moves, func(m scale.Move) bool {
 		rule := snap.Rules[m.Pool]

@@ -10,8 +10,8 @@ func (s *Scaler) Expected() (snap *scale.Snapshot, certain bool) {
 	return s.HeadStart.Expected()
 }
 
-// Prepare starts the engine for a change that is likely to be updated next: see [scale.HeadStart]. Without a head start
-// it does nothing.
+// Prepare starts the engine for a change that is likely to be the next update: see [scale.HeadStart]. Without a head
+// start it does nothing.
 func (s *Scaler) Prepare(change scale.Change) (end func()) {
 	if s.HeadStart == nil {
 		return func() {}

@@ -27,7 +27,7 @@ const (
 	historyGrowth  = 8
 )
 
-// OlderScalings are the scalings of a history that is read as far back as they need.
+// OlderScalings lists past scalings as [Scaler.History] does, and reads as much of the history as that needs.
 func (s *Scaler) OlderScalings(ctx context.Context, known *scale.Snapshot, pool string, limit int) ([]scale.Scaling, error) {
 	return withRetries(ctx, s, func() (scalings []scale.Scaling, err error) {
 		snap := *known
@@ -46,7 +46,7 @@ func (s *Scaler) OlderScalings(ctx context.Context, known *scale.Snapshot, pool 
 	})
 }
 
-// Past reads how the stack stands, with as many of its updates as tell what was so at a moment.
+// Past reads how the stack stands, with its updates back to a moment at least: see [scale.ReachBack].
 func (s *Scaler) Past(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil || snap.Complete || scale.ReachBack(snap.Updates, since) {
@@ -57,8 +57,8 @@ func (s *Scaler) Past(ctx context.Context, since time.Time) (*scale.Snapshot, er
 	return &past, err
 }
 
-// UpdatesSince are the newest updates, as many as tell what was so at a moment; complete says that there are no older
-// ones.
+// UpdatesSince are the newest updates, back to a moment at least: see [scale.ReachBack]. complete says that there are
+// no older ones.
 func (s *Scaler) UpdatesSince(ctx context.Context, rules scale.Rules, since time.Time) (updates []scale.Update, complete bool, err error) {
 	for newest := historyAtFirst; ; newest *= historyGrowth {
 		updates, err = withRetries(ctx, s, func() (read []scale.Update, err error) {

@@ -44,15 +44,15 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Standing, scale.Program, er
 	return standings, snap.Program, nil
 }
 
-// FollowCounts puts drift in the configuration file right, as far as a snapshot shows any, unless somebody else is at work
-// in the directory.
+// FollowCounts puts drift in the configuration file right, as far as a snapshot shows any, unless somebody else is at
+// work in the directory.
 func (s *Scaler) FollowCounts(ctx context.Context, snap *scale.Snapshot) error {
 	_, _, err := s.fixDriftIfFree(ctx, snap)
 	return err
 }
 
-// fixDriftIfFree deals with drift if no other process holds the lock. One that does may be about to write the file
-// itself.
+// fixDriftIfFree deals with drift if no other process holds the lock. A process that holds it may be about to write the
+// file itself.
 func (s *Scaler) fixDriftIfFree(ctx context.Context, snap *scale.Snapshot) (found, restored []scale.Drift, err error) {
 	found, err = Drifts(ctx, s.Stack, snap)
 	if err != nil || len(found) == 0 || snap.FileMissing { // whoever goes on without the file is told so
@@ -79,8 +79,8 @@ func tellsKeys(snap *scale.Snapshot, err error) bool {
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. It
 // keeps edits that no update ever had, and reports them to the observer. If it returns a [*scale.RulesError], it has
 // done so for the pools of [scale.RulesError.Keys]. If it returns a [*scale.DestroyedError], it has done so for the
-// pools whose rules the stack still has. Nothing else is needed, and the `pulumi up` that follows may be the one that
-// mends the rules.
+// pools whose rules the stack still has. The keys are all that it needs of the rules, and the `pulumi up` that follows
+// may be the one that mends them.
 func (s *Scaler) Restore(ctx context.Context) ([]scale.Drift, error) {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 const mostProofs = 3
 
 // proofOf is a proof that covers the pools: one that is kept, or else a new one. A new one is made for all pools at
-// once, since that costs as much as for one of them. Before that, sync brings the program to what is deployed; if it
-// is nil, that has been done, or there is nothing to be done. lasting is that of [scale.Stack.KeepProof]. The error may
-// be a [*scale.StaleError].
+// once, since that costs as much as for one of them. Before that, sync brings the program to the deployed commit; it is
+// nil if there is nothing to be done. lasting is that of [scale.Stack.KeepProof]. The error may be a
+// [*scale.StaleError].
 func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []string, lasting bool, sync func() error) (*scale.Proof, error) {
 	s.proving.Lock() // whoever comes while a proof is made waits for it
 	defer s.proving.Unlock()
@@ -92,7 +92,7 @@ func (s *Scaler) Pending(ctx context.Context, snap *scale.Snapshot, prove bool) 
 }
 
 // provePools makes the proof for all pools that need one and for those that are asked for. If that fails, it makes the
-// proof for those that are asked for, one by one, since another pool may be the reason.
+// proof for the pools that are asked for, one by one, since another pool may be the reason.
 func (s *Scaler) provePools(ctx context.Context, snap *scale.Snapshot, asked []string) (map[string]scale.PoolProof, error) {
 	all := slices.Concat(snap.NeedProof(snap.Rules.Names()), asked)
 	slices.Sort(all)
@@ -122,7 +122,7 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 	}
 	unchanged, ok := scale.UnchangedCounts(snap, pools, nil)
 	if !ok {
-		return out, nil // what is made from nothing is proved by a preview of its own: see [Scaler.prove]
+		return out, nil // a pool that has no resources yet is previewed by itself: see [Scaler.tryInPreview]
 	}
 	result, err := s.Stack.Preview(ctx, unchanged, scale.Unobserved)
 	if lost := snap.LostDependencies(err); len(lost) > 0 {
@@ -148,7 +148,7 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 			switch {
 			case slices.Contains(snap.Unsettled, pool):
 				own[pool] = scale.CommonChanges(own[pool], ownAgain[pool])
-			case known && scale.Extent(ownAgain[pool]) < scale.Extent(own[pool]): // else it was a number like any other
+			case known && scale.Extent(ownAgain[pool]) < scale.Extent(own[pool]): // else that number is not the size
 				own[pool], out[pool] = ownAgain[pool], scale.PoolProof{Size: &size}
 			}
 		}
@@ -171,8 +171,8 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 	return out, nil
 }
 
-// decideOnProof decides intents on a stack with the proof of what is pending there: the sizes that the state has count,
-// and pools with pending changes are taken out. lasting and sync are those of proofOf.
+// decideOnProof decides intents on a stack with a proof of what is pending there. The sizes that the proof finds in the
+// state count, and pools with pending changes are taken out of the plan. lasting and sync are those of proofOf.
 func (s *Scaler) decideOnProof(ctx context.Context, snap *scale.Snapshot, lasting bool, sync func() error, decide func() scale.Plan) (scale.Plan, error) {
 	p := decide()
 	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.DoubtsSizes()) {

@@ -6,8 +6,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Reading is a reading of the stack, under the lock of its directory, that was begun before all that is to be decided
-// on it was known. It is good enough for an update, which finds out whether somebody else was faster. It is not good
+// Reading is a reading of the stack, under the lock of its directory, that is begun before it is known what is to be
+// decided on it. It is good enough for an update, which finds out whether somebody else was faster. It is not good
 // enough to say that there is nothing to do.
 type Reading struct {
 	unlock func()
@@ -18,8 +18,9 @@ type Reading struct {
 	err  error
 }
 
-// ReadAhead takes the lock and begins to read, with what is known since the last reading; nil for nothing. It returns
-// nil if somebody else is at work in the directory. Either [Scaler.CarryOut] gets the reading, or it must be released.
+// ReadAhead takes the lock and begins to read. known is an earlier reading, which makes this one faster: see
+// [scale.HeadStart]; it may be nil. ReadAhead returns nil if somebody else is at work in the directory. The reading
+// must be given to [Scaler.CarryOut], or released.
 func (s *Scaler) ReadAhead(ctx context.Context, known *scale.Snapshot) *Reading {
 	unlock, ok, err := s.Stack.TryLock()
 	if err != nil || !ok {
@@ -38,7 +39,7 @@ func (s *Scaler) ReadAhead(ctx context.Context, known *scale.Snapshot) *Reading 
 	return r
 }
 
-// UnderWay is closed when the reading ends; nil if it has ended, or if there is none.
+// UnderWay is a channel that is closed when the reading ends; nil if the reading has ended, or if there is none.
 func (r *Reading) UnderWay() <-chan struct{} {
 	if r == nil {
 		return nil

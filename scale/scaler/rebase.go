@@ -9,22 +9,22 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// rebase corrects an update that was decided before somebody else's and ran after it. Each pool is decided once more on
-// the stack as it was just before the update. The difference from what the update did is added to what the pool has
-// now, because others may have built on it since. The update has also set back the keys that the other one changed.
-// They are corrected too, unless somebody has done so meanwhile.
+// rebase corrects an update of ours that was overtaken. Each pool is decided once more on the stack as it was just
+// before the update. The difference from what the update did is added to the count that the pool has now, because
+// others may have built on that since. The update has also set back the keys that the other update changed. These are
+// corrected too, unless somebody has done so meanwhile.
 //
 // It does not end with ctx and retries by itself. An update of ours has been done: the intents must not be taken for
-// new ones, and the stack must not stay as it is. The order's check may find that the other update was the intents'
-// own. Then done says so, and only what ours did on top of it is taken back.
+// new ones, and the stack must not stay as it is. The order's check may find that the intents had been carried out
+// before our update. Then done is the check's error, and what our update did is taken back.
 func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scale.Result) (_ scale.Plan, _ *scale.Result, done, err error) {
 	ctx = context.WithoutCancel(ctx)
 	pools := p.Change.Pools
 	fails := func(err error) (scale.Plan, *scale.Result, error, error) {
 		return p, nil, nil, &scale.OvertakenError{Pools: pools, Err: err}
 	}
-	// last is the update that was overtaken. adds holds what it was to add to its pools; nil for the first update, of
-	// which the intents tell.
+	// last is the update that was overtaken. adds holds, by pool, what that update was to add; nil for the first
+	// update, for which the intents tell it.
 	last, adds := p, map[string]int(nil)
 	for result.Overtaken {
 		s.Observe(scale.Overtaken{Pools: pools})
@@ -79,7 +79,8 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 	return p, result, done, nil
 }
 
-// stackTarget is the target that stands for the stack itself. It changes no resource of the program's.
+// stackTarget is the target that stands for the stack's own resource. An update of it changes no resource of the
+// program's.
 func stackTarget(s *scale.Snapshot) []string {
 	i := slices.IndexFunc(s.Resources, func(urn string) bool { return strings.Contains(urn, "::pulumi:pulumi:Stack::") })
 	if i < 0 {
@@ -88,8 +89,8 @@ func stackTarget(s *scale.Snapshot) []string {
 	return s.Resources[i : i+1]
 }
 
-// readAround reads the stack, and makes from that the stack as it was just before the update with the id. The counts
-// are those of the configuration, because "current" is of a later time.
+// readAround reads the stack, and makes from that reading the stack as it was just before the update with the id. The
+// counts in base are those of the configuration, because "current" is from after the update.
 func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *scale.Snapshot, err error) {
 	snap, err = withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
@@ -112,8 +113,8 @@ func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *scale.S
 	return snap, &out, nil
 }
 
-// keepMoves adds to the new moves the pools that were moved before and should not have been, as is known now. They go
-// back to their configured count, or stay where they are if they had none.
+// keepMoves adds to the new moves the pools that only the old moves had: it is known now that these pools should not
+// have been moved. They go back to their configured count, or stay where they are if they had none.
 func keepMoves(snap *scale.Snapshot, before, now []scale.Move) []scale.Move {
 	for _, m := range before {
 		if slices.ContainsFunc(now, func(n scale.Move) bool { return n.Pool == m.Pool }) {
@@ -131,7 +132,7 @@ func keepMoves(snap *scale.Snapshot, before, now []scale.Move) []scale.Move {
 	return now
 }
 
-// movesAdding makes moves that add to their pools what these moves were to add.
+// movesAdding makes moves of the same pools as the given ones, each adding what adds holds for the pool.
 func movesAdding(s *scale.Snapshot, moves []scale.Move, adds map[string]int, now time.Time) []scale.Move {
 	var out []scale.Move
 	for _, m := range moves {
@@ -145,7 +146,7 @@ func movesAdding(s *scale.Snapshot, moves []scale.Move, adds map[string]int, now
 }
 
 // correctionsOf are the moves that bring the pools from what was done to what was wanted, on top of what has been done
-// since. It also returns how much each is to add.
+// since. It also returns how much each move is to add.
 func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move, now time.Time) ([]scale.Move, map[string]int) {
 	var out []scale.Move
 	adds := map[string]int{}
@@ -169,8 +170,8 @@ func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move, now time.
 	return out, adds
 }
 
-// replaceMoves puts what was wanted in the place of the moves of the same pools, with the counts that the corrections
-// came to.
+// replaceMoves puts the wanted moves in the place of the moves of the same pools. A pool that was corrected gets the
+// count of its correction.
 func replaceMoves(moves, wanted, corrections []scale.Move) []scale.Move {
 	out := slices.Clone(moves)
 	for _, m := range wanted {

@@ -98,13 +98,13 @@ type Order struct {
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
 	settle []string
 	// Keep leaves what a failed update began as it is, because the pools are about to be scaled one by one. Resumed
-	// does so if the update was cut off, because it is about to be tried again.
+	// does so only if the update was cut off, because the update is about to be tried again.
 	Keep, Resumed bool
 	// Ahead is a reading that was begun already, with the lock; nil if there is none.
 	Ahead *Reading
 	// Once leaves it to the caller to try again if the stack is locked or out of reach.
 	Once bool
-	// expects has an engine started while the stack is read, for the state in which the stack is expected to be.
+	// expects has an engine started while the stack is read, for the state that the stack is expected to be in.
 	expects bool
 }
 
@@ -144,12 +144,12 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 	return report, err
 }
 
-// startEarly has the engine started for the update that the intents are likely to need, with that id, as far as it is
-// expected what the stack is like. It decides nothing: an update that turns out to be another one starts its own
-// engine.
+// startEarly starts the engine for the update that the intents are likely to need, if it is known what a reading is
+// likely to find. It returns the id that the update must then have; empty if no engine was started. It decides nothing:
+// an update that turns out to be another one starts its own engine.
 func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	snap, certain := s.Expected()
-	if snap == nil || certain { // a certain one need not be waited for
+	if snap == nil || certain { // a stack that is known for certain is not read again
 		return "", func() {}
 	}
 	snap, err := s.AsOfNow(snap)
@@ -164,8 +164,8 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	return p.Change.ID, s.Prepare(p.Change)
 }
 
-// retryAtOnce calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if
-// what it was decided on had changed.
+// retryAtOnce calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if the
+// stack had changed since the decision.
 func retryAtOnce[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	locked, ok := errors.AsType[*scale.LockedError](err)
@@ -207,15 +207,15 @@ func (s *Scaler) trying(once bool) *Scaler {
 	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Programs: s.Programs, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds, Metrics: s.Metrics}
 }
 
-// Retry calls do until it succeeds, as an update is tried again: if the stack is locked or the backend is out of reach.
-// The scaler needs no stack for that.
+// Retry calls do, and calls it again as an update is tried again: if the stack is locked or the backend is out of
+// reach. The scaler needs no stack for that.
 func (s *Scaler) Retry(ctx context.Context, do func() error) error {
 	_, err := withRetries(ctx, s, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }
 
-// attempt reads, decides and updates once. It holds the lock. It uses a reading that was begun already, unless early is
-// nil. It leaves the plan by which it updates in last.
+// attempt reads, decides and updates once. The caller holds the lock. If early is not nil, it uses that reading, which
+// was begun already. It leaves the plan of its update in last.
 func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *scale.Plan) (_ *scale.Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
 	snap, p, restored, err := s.readAndDecide(ctx, o, early)
@@ -258,8 +258,8 @@ func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *sca
 	return report, err
 }
 
-// readAndDecide decides on a reading that was begun already. If there is none, or no update comes of it, it decides on
-// a reading of its own.
+// readAndDecide decides on the reading that was begun already. If there is none, or if that decision leads to no
+// update, it decides on a reading of its own.
 func (s *Scaler) readAndDecide(ctx context.Context, o Order, early *Reading) (snap *scale.Snapshot, p scale.Plan, restored []scale.Drift, err error) {
 	if early != nil {
 		if <-early.done; early.err != nil {
@@ -337,9 +337,9 @@ func (s *Scaler) checkConfigFile(snap *scale.Snapshot) error {
 	}
 }
 
-// writeBack puts the new counts into the configuration file. It does not write the count of a pool that goes back to
-// its configured one. That count stands there already, or in the project's file for all stacks, or somebody is about to
-// have another one; what was stale has been restored before.
+// writeBack puts the new counts into the configuration file. It leaves out a pool that goes back to its configured
+// count. The file has that count already, or the project's file for all stacks has it, or somebody is editing the file;
+// a stale value has been restored before.
 func (s *Scaler) writeBack(snap *scale.Snapshot, moves []scale.Move) error {
 	var settings []scale.Setting
 	for _, m := range moves {

@@ -9,10 +9,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// provedSettlement is a settlement of which it is proved that it brings nothing else along and replaces nothing. That
-// holds whatever the rules allow a scaling, because nobody has asked for a settlement. A refresh on top of a provider
-// that has changed can leave a state that the CLI cannot read any more. The error is an [*scale.UnsettledError] if a
-// pool must stay as it is.
+// provedSettlement is a settlement that is proved to bring nothing else along and to replace nothing. What the rules
+// allow a scaling does not matter, because nobody has asked for a settlement, and because a refresh on top of a
+// provider that has changed can leave a state that the CLI cannot read any more. The error is an
+// [*scale.UnsettledError] if a pool must stay as it is.
 func (s *Scaler) provedSettlement(ctx context.Context, snap *scale.Snapshot, pools []string) (scale.Plan, error) {
 	p := scale.MakeSettlement(snap, pools)
 	if len(p.Moves) == 0 {
@@ -63,7 +63,7 @@ func (s *Scaler) Settle(ctx context.Context) error {
 // SettleOnce settles as Settle does, but leaves it to the caller to try again if the stack is locked or out of reach.
 func (s *Scaler) SettleOnce(ctx context.Context) error { return s.trying(true).Settle(ctx) }
 
-// settlePools settles the pools, as far as they are unsettled. It holds the lock.
+// settlePools settles the pools, as far as they are unsettled. The caller holds the lock.
 func (s *Scaler) settlePools(ctx context.Context, pools []string) error {
 	if len(pools) == 0 {
 		return nil
@@ -104,8 +104,9 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 }
 
 // putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
-// say that the update succeeded nevertheless. Then the report says so. Else the pools that it left in between go back
-// to the count of the last successful update. It does not end with ctx: the stack must not stay as it is.
+// say that the update succeeded nevertheless. Then the report says so. Else the pools that the update left between two
+// counts go back to the count of the last successful update. It does not end with ctx: the stack must not stay as it
+// is.
 func (s *Scaler) putBack(ctx context.Context, o Order, p scale.Plan, failed *scale.EngineError) (*scale.Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// needProof are those of some pools that are not scaled without a proof. If the program that is deployed is kept, these
-// are all that have a rule: each of them needs that program.
+// needProof are those of the pools that are not scaled without a proof. If the deployed program is kept, these are all
+// that have a rule, because each of them needs that program.
 func (s *Scaler) needProof(snap *scale.Snapshot, pools []string) []string {
 	if s.Programs == nil {
 		return snap.NeedProof(pools)
@@ -18,8 +18,8 @@ func (s *Scaler) needProof(snap *scale.Snapshot, pools []string) []string {
 	return slices.Compact(out)
 }
 
-// syncLocked is for a caller that holds the lock: it brings the program to what is deployed. It is nil if the program is
-// that of the stack's directory.
+// syncLocked is a function that brings the program to the deployed commit, for a caller that holds the lock. It is nil
+// if the engine runs the program in the stack's directory.
 func (s *Scaler) syncLocked(ctx context.Context, snap *scale.Snapshot) func() error {
 	if s.Programs == nil {
 		return nil
@@ -27,7 +27,7 @@ func (s *Scaler) syncLocked(ctx context.Context, snap *scale.Snapshot) func() er
 	return func() error { return s.syncNow(ctx, snap) }
 }
 
-// syncNow is for a caller that holds the lock, too.
+// syncNow brings the program to the deployed commit. The caller holds the lock.
 func (s *Scaler) syncNow(ctx context.Context, snap *scale.Snapshot) error {
 	if s.Programs == nil {
 		return nil
@@ -46,7 +46,7 @@ func (s *Scaler) syncIfFree(ctx context.Context, snap *scale.Snapshot) (free boo
 	return true, s.Programs.SyncProgram(ctx, snap, s.Observe)
 }
 
-// syncUnlocked brings the program to what is deployed, if it is not there, and waits for the lock.
+// syncUnlocked brings the program to the deployed commit, unless it is there already. It waits for the lock.
 func (s *Scaler) syncUnlocked(ctx context.Context, snap *scale.Snapshot) error {
 	if s.Programs == nil || s.Programs.IsSynced(snap) {
 		return nil
@@ -59,8 +59,8 @@ func (s *Scaler) syncUnlocked(ctx context.Context, snap *scale.Snapshot) error {
 	return s.Programs.SyncProgram(ctx, snap, s.Observe)
 }
 
-// readToPreview reads the stack for a preview, and brings the program to what is deployed. Why that is not possible is
-// returned as refused, since it is a matter of the decision.
+// readToPreview reads the stack for a preview, and brings the program to the deployed commit. If the program cannot be
+// had, refused says why: the decision deals with that.
 func (s *Scaler) readToPreview(ctx context.Context) (snap *scale.Snapshot, refused error, err error) {
 	if snap, err = s.Stack.Read(ctx); err != nil {
 		return nil, nil, err

@@ -14,7 +14,8 @@ import (
 
 // Inventory is what a stack has that a pool can be made of.
 type Inventory struct {
-	// Language is that of the program; empty if no rule can be written in it. Its name is then in Runtime.
+	// Language is the language of the program; empty if no rule can be written in it. Runtime is what Pulumi calls the
+	// language.
 	Language Language
 	Runtime  string
 	// Resources are those of the state that a provider manages.
@@ -34,7 +35,7 @@ type Resource struct {
 	Numbers map[string]int
 }
 
-// Replicas is the property that holds the size of a workload of Kubernetes, inside another one.
+// Replicas is the property that holds the size of a workload of Kubernetes: replicas, inside the property spec.
 const Replicas = "spec.replicas"
 
 // Key is a config key that holds a whole number, as a rule names it.
@@ -68,7 +69,7 @@ func (t Target) String() string {
 	return text
 }
 
-// numbered is the name of a resource that a loop made: the part that all of them have, and the number.
+// numbered matches the name of a resource that a loop made: the part that all these names share, and a number.
 var numbered = regexp.MustCompile(`^(.*?)[0-9]+$`)
 
 // Targets are what may be a pool's target, the likely ones first: those with a number that a config key also has, then
@@ -91,7 +92,7 @@ func (i Inventory) Targets() []Target {
 	}
 	for pattern := range patterns {
 		t := Target{URN: pattern, Count: i.matches(pattern)}
-		if t.Count == 0 { // a URN that is not of the form that is known
+		if t.Count == 0 { // the URN is of an unknown form
 			continue
 		}
 		if t.Count > 1 {
@@ -106,8 +107,8 @@ func (i Inventory) Targets() []Target {
 	return out
 }
 
-// qualifiedType is the resource's type as its URN has it: after those of the components that it is in, such as
-// my:mod:Workers$aws:ec2/instance:Instance.
+// qualifiedType is the resource's type as its URN has it: after the types of the components that the resource is in,
+// such as my:mod:Workers$aws:ec2/instance:Instance.
 func (r Resource) qualifiedType() string {
 	if parts := strings.SplitN(r.URN, "::", 4); len(parts) == 4 {
 		return parts[2]
@@ -130,10 +131,10 @@ func (i Inventory) holds(n int) bool {
 	return slices.ContainsFunc(i.Keys, func(k Key) bool { return k.Value == n })
 }
 
-// sizeLike are the names of properties that hold how many there are of something.
+// sizeLike matches the names of properties that hold how many there are of something.
 var sizeLike = regexp.MustCompile(`(?i)(size|count|capacity|replicas|nodes|instances|desired|number)`)
 
-// bound are the names of properties that only limit it.
+// bound matches the names of properties that only limit how many there are.
 var bound = regexp.MustCompile(`(?i)(^|[a-z])(min|max)`)
 
 // sizes are the resource's properties that may be its size, the likely ones first.
@@ -177,8 +178,8 @@ func (i Inventory) Find(text string) (Target, bool) {
 	return found[0], true
 }
 
-// Near are the targets that may be meant by a text that means none: those with a name that it has too or, if there are
-// none, all of them.
+// Near are the targets that somebody may mean by a text that matches no target: those with the name at the end of the
+// text or, if there are none, all targets.
 func (i Inventory) Near(text string) []Target {
 	targets := i.Targets()
 	name := lastName(text)
@@ -200,8 +201,9 @@ func lastName(urn string) string {
 }
 
 // KeysFor are the config keys that may hold the count of a target, and of its pool if it has a name already. The likely
-// ones come first: those with its number, then those with a word of its name, then those that sound like a size. Keys
-// of other pools are left out. The result likely says whether there is anything for the first one but its place.
+// ones come first: those with the target's size as their value, then those with a word of its name or the pool's, then
+// those that sound like a size. Keys of other pools are left out. likely says whether any of these signs holds for the
+// first key.
 func (i Inventory) KeysFor(t Target, pool string) (out []Key, likely bool) {
 	for _, k := range i.Keys {
 		if !slices.Contains(i.Taken, k.Key) {
@@ -236,7 +238,8 @@ func (i Inventory) KeysFor(t Target, pool string) (out []Key, likely bool) {
 	return out, len(out) > 0 && rank(out[0]) > 0
 }
 
-// words are those of a name, however it divides them, in lower case and in the singular. Numbers are none.
+// words are the words of a name, however the name divides them, in lower case and in the singular. Numbers are left
+// out.
 func words(name string) map[string]bool {
 	var spaced strings.Builder
 	last := ' '
@@ -256,7 +259,7 @@ func words(name string) map[string]bool {
 	return out
 }
 
-// keyName is what a config key looks like that is not there yet. Pulumi takes nearly any text for one.
+// keyName matches what may be the name of a new config key. Pulumi itself accepts nearly any text.
 var keyName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]*:)?[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // CheckKey says what is wrong with a config key for a rule; empty if nothing is.
@@ -273,7 +276,7 @@ func (i Inventory) CheckKey(key string, path bool) string {
 }
 
 // CurrentFor is the property of the target that holds its real size: the replicas of a workload of Kubernetes, or else
-// the one that holds what the key holds; empty if there is none.
+// a property with the same value as the config key; empty if there is none.
 func (i Inventory) CurrentFor(t Target, key string) string {
 	if t.Resource == nil {
 		return ""
@@ -293,7 +296,7 @@ func (i Inventory) CurrentFor(t Target, key string) string {
 	return ""
 }
 
-// unfit are the characters that the name of a pool must not hold.
+// unfit matches the characters that the name of a pool must not hold.
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // ListFor is a guess at what the program calls the list of the resources that a pattern stands for; empty for a single

@@ -28,17 +28,18 @@ const (
 	HTTP         Sender = "http"
 )
 
-// Senders are all of them.
+// Senders are all known senders.
 func Senders() []Sender {
 	return []Sender{Alertmanager, Grafana, CloudWatch, EventBridge, Azure, Google, Datadog, NewRelic, Dynatrace, Zabbix, HTTP}
 }
 
-// File is a piece of a sender's configuration. If it is a part of a Pulumi program, its name is only that of a
-// language.
+// File is a piece of a sender's configuration. If it is a part of a Pulumi program, Name is a language, and not the
+// name of a file.
 type File struct{ Name, Text string }
 
-// Configure is what makes the sender scale the pool through a server at an address, as docs/senders.md has it; a test
-// compares the two. What is a part of a Pulumi program is in the program's language, or else in TypeScript.
+// Configure is the configuration that makes the sender scale the pool through a server at an address. It is the one in
+// docs/senders.md: a test compares the two. A part of a Pulumi program is in TypeScript, or in YAML for CloudWatch if
+// the program is in YAML.
 func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	var names []string
 	switch s {
@@ -82,7 +83,7 @@ func (s Sender) isElsewhere() bool {
 var ordinary = regexp.MustCompile(`^[A-Za-z0-9.:/_~\[\]-]+$`)
 
 // CheckAddress says what is wrong with the address at which the sender is to reach a server. The token travels to that
-// address, so it must be one of https, or one of this machine for a sender that may run on it. The error is a
+// address, so it must be an https address, or an address of this machine if the sender may run here. The error is a
 // [*scale.UsageError].
 func (s Sender) CheckAddress(field, address string) error {
 	parsed, err := url.Parse(address)

@@ -32,7 +32,7 @@ const (
 	Java       Language = "java"
 )
 
-// Languages are all of them.
+// Languages are all known languages.
 func Languages() []Language {
 	return []Language{TypeScript, JavaScript, ESModule, Python, Go, YAML, CSharp, Java}
 }
@@ -47,11 +47,11 @@ type Rule struct {
 	ConfigKey  string
 	ConfigPath bool
 	Min, Max   int
-	// Current is the resource's property that holds the real size, in Pulumi's spelling such as desiredCapacity, or
-	// spec.replicas for one inside another; empty if there is none.
+	// Current is the resource's property that holds the real size, in Pulumi's spelling, such as desiredCapacity, or
+	// spec.replicas for a property inside another; empty if there is none.
 	Current string
 	// List is what the program calls the list of the resources that Pattern stands for. The real size is then how many
-	// of them exist. If it is empty, the rule does not say.
+	// of them exist. If Current and List are both empty, the rule exports no real size.
 	List string
 }
 
@@ -69,8 +69,8 @@ func (l Language) Export(r Rule) (string, error) {
 	return text, err
 }
 
-// Reads is the expression with which a program reads the rule's count, for a resource that does not do so yet; empty if
-// it takes more than an expression.
+// Reads is the expression with which a program reads the rule's count from the configuration, for a resource that does
+// not take it from there yet; empty if that takes more than an expression.
 func (l Language) Reads(r Rule) string {
 	if r.ConfigPath {
 		return ""
@@ -119,11 +119,11 @@ func (l Language) functions() template.FuncMap {
 	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "size": l.size}
 }
 
-// quote is a string as all these languages write it. The names that occur hold nothing that the languages would read
+// quote is a string as all these languages write it. The names that occur hold nothing that the languages read
 // differently.
 func quote(text string) string { return strconv.Quote(text) }
 
-// bare is what YAML reads as a string without quotes.
+// bare matches what YAML reads as a string without quotes.
 var bare = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*(:[A-Za-z][A-Za-z0-9_.-]*)*$`)
 
 // plain is a string as YAML writes it.
@@ -138,8 +138,8 @@ func plain(text string) string {
 	return quote(text)
 }
 
-// variable is a resource's name as an identifier: a guess at what the program calls it. A YAML program has names of its
-// own.
+// variable is a guess at what the program calls a resource, made from the resource's name: an identifier of the
+// language. In YAML it is the name itself, quoted in brackets if it is not a plain word.
 func (l Language) variable(name string) string {
 	if l == YAML {
 		if bare.MatchString(name) && !strings.ContainsAny(name, ".:") {
@@ -215,7 +215,7 @@ func (l Language) length(list string) string {
 	switch l {
 	case Python:
 		return fmt.Sprintf("pulumi.Output.all(*[w.id for w in %s]).apply(lambda ids: len([id for id in ids if id]))", name)
-	case Go: // of the ids that its template gathers before
+	case Go: // the template has gathered ids before this
 		return `pulumi.All(ids...).ApplyT(func(ids []any) int {
 			exist := 0
 			for _, id := range ids {

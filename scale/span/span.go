@@ -12,7 +12,7 @@ import (
 // Scope is the name of the code that makes the spans.
 const Scope = "github.com/pulumiscale/pulumiscale"
 
-// In begins a span within what ctx is about, puts it into ctx, and returns its end. The end takes the error with which
+// In begins a span inside that of ctx, puts it into ctx, and returns what ends it. The end takes the error with which
 // the work ended:
 //
 //	defer span.In(&ctx, "read the stack")(&err)
@@ -22,7 +22,7 @@ func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (en
 	return func(err *error) { End(s, *err) }
 }
 
-// Begin begins a span within what ctx is about. [End] ends it.
+// Begin begins a span inside that of ctx. [End] ends it.
 func Begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(Scope).Start(ctx, name, options...)
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/storage"
 )
 
-// departure is what an update of ours begins with.
+// departure is what an update of ours begins with, and what it leaves.
 type departure struct {
-	// base is the reading that its change was decided on; nil if that is not known any more.
+	// base is the reading that the update's change was decided on; nil if that reading is not known any more.
 	base *scale.Snapshot
-	// traces are those of the stack at the time at, once the engine had its lock. known says whether there are any.
+	// traces are the stack's traces at the time at, once the engine had its lock. known says whether they were found.
 	traces traces
 	known  bool
 	at     time.Time
-	// left are the traces once the engine had ended, and isNext says whether all that was written since the departure is
-	// the update that was added at addedAt.
+	// left are the traces once the engine had ended. isNext says whether this update is all that was written since base
+	// was read. addedAt is when the update was added to the history.
 	left    traces
 	isNext  bool
 	addedAt time.Time
-	// previous is the newest completed update at that time, which is looked up. err says why it could not be.
+	// previous is the head at the time at: the newest completed update. err says why it could not be looked up.
 	previous string
 	err      error
 }
@@ -38,8 +38,8 @@ func (s *Stack) departure(change scale.Change) *departure {
 	return &departure{base: base}
 }
 
-// depart notes what the engine begins with. Now that it has the lock, it follows the newest completed update. It is
-// made to wait until it is known which update that is.
+// depart notes what the engine begins with. The engine has the lock now, so its update follows the newest completed
+// one. The engine is made to wait until it is known which update that is.
 func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
 	if !s.isInFolder() { // in a folder a look takes next to no time
@@ -56,16 +56,16 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 	d.previous, d.err = s.previous(ctx, change)
 }
 
-// elsewhere says whether the update followed another one than the one on which its change was decided. If that cannot
-// be told, it says so too, which is the worse case: if nobody was faster, deciding again comes to the same.
+// elsewhere says whether the update followed another update than the one that its change was decided on. If that cannot
+// be told, it says that it did: if nobody was faster, deciding again comes to the same result.
 func (d *departure) elsewhere(change scale.Change) bool {
 	return d.err != nil || d.previous != change.Head
 }
 
-// after is what a reading finds after an update of ours that has gone through; nil if that cannot be said, because the
-// engine's events do not tell everything. It has a stamp if the backend shows that this update, and nobody else, has
-// written since the update was decided. The stamp has no State if the events do not tell all that matters, because a
-// reading may then find more.
+// after is the snapshot that a reading would find after an update of ours that succeeded; nil if that cannot be told,
+// such as when the engine's events do not tell enough or when somebody else has written. The snapshot has a stamp if
+// the backend shows that only this update has written since it was decided. The stamp has no State if the events do not
+// tell all that matters, because a reading may then find more.
 func (s *Stack) after(from *departure, change scale.Change, result scale.Result) *scale.Snapshot {
 	base := from.base
 	if base == nil || len(base.Unsettled)+len(base.Unverified) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
@@ -101,8 +101,8 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	return snap
 }
 
-// needed are the newest of some updates: those that a reading would read at least, or up to twice as many. Without
-// that, a stack that is never read again would have more and more of them.
+// needed are the newest of the updates: those that a reading would need, or up to twice as many. Otherwise a stack that
+// is never read again would have more and more updates.
 func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 	for n := pageSize; n < len(updates); n *= 2 {
 		if reachesBack(updates[:n], rules) {
@@ -112,8 +112,9 @@ func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 	return updates
 }
 
-// arrive notes what an update that has succeeded has left. The engine writes the state before it adds its update. So
-// whoever came after it has added another update, or has written the state after that, or has not written yet.
+// arrive notes what an update that has succeeded has left. The engine writes the state before it adds its update to the
+// history. So if somebody came after this update, there is another update, or the state was written after this update
+// was added, or nothing has been written yet.
 func (s *Stack) arrive(ctx context.Context, d *departure) {
 	now, ok := s.traces(ctx, d.traces.newest)
 	if !ok {
@@ -135,8 +136,9 @@ func (d *departure) leftState() string {
 	return d.left.stamp().State
 }
 
-// tellAll says whether the steps of an update tell everything that it has changed and that a reading finds: which
-// resources there are and, as far as that matters, which of them depend on which.
+// tellAll says whether the steps of an update tell all its changes that a reading finds: which resources there are, and
+// which of them depend on which. Steps other than updates may change the former. The latter matters only to targets
+// that are patterns.
 func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
 	for _, rule := range rules {
 		if slices.ContainsFunc(rule.Targets, scale.IsPattern) {
@@ -146,8 +148,9 @@ func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
 	return !slices.ContainsFunc(steps, func(step scale.ResourceStep) bool { return step.Op != "update" })
 }
 
-// updateOf is the update of a change as the history will have it, without its times; ok is false if that cannot be
-// said. It is taken to be made by whoever made the last one from the same program.
+// updateOf is the update of a change as the history will have it, without its times. ok is false if the change does not
+// set the counts of all rules, or if no earlier update of ours is known. The update is taken to be made by whoever made
+// the last update of ours.
 func updateOf(change scale.Change, updates []scale.Update, rules scale.Rules) (_ scale.Update, ok bool) {
 	values := make(map[string]*string, len(rules))
 	for name, rule := range rules {

@@ -51,7 +51,7 @@ var errManyFiles = errors.New("the program's directory has too many files")
 // mostFiles is how many files a program may have for a proof to be kept. It takes 4 microseconds to look at one.
 const mostFiles = 20_000
 
-// basis looks at all of it now, for an update that makes the change.
+// basis finds the present basis of an update that makes the change.
 func (s *Stack) basis(change scale.Change) (basis, error) {
 	at := s.program()
 	if at == nil {
@@ -165,19 +165,20 @@ func isPackages(path string) bool {
 	return files.IsFile(filepath.Join(path, "pyvenv.cfg"))
 }
 
-// firstLevel tells whether anything directly in a folder has come, gone or been replaced.
+// firstLevel is a mark of a folder, which changes if anything directly in the folder has come, gone or been replaced.
 func firstLevel(path string) string {
 	return marksIn(path, func(os.DirEntry) bool { return true })
 }
 
-// installed tells whether a plugin was installed, replaced or removed in the CLI's folder for them. Each is a folder.
-// Files beside it say when the CLI has used it last, or keep its schema.
+// installed is a mark of the CLI's folder of plugins, which changes if a plugin was installed, replaced or removed.
+// Each plugin is a folder. Files beside it say when the CLI has used it last, or keep its schema.
 func installed(path string) string { return marksIn(path, os.DirEntry.IsDir) }
 
-// marksIn tells whether any of some entries of a folder has come, gone or been replaced.
+// marksIn is a mark of the entries of a folder that count, which changes if any of them has come, gone or been
+// replaced.
 func marksIn(path string, counts func(os.DirEntry) bool) string {
 	entries, err := os.ReadDir(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // one that is not there has no entries
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a folder that is not there has no entries
 		return err.Error()
 	}
 	sum := sha256.New()
@@ -190,10 +191,11 @@ func marksIn(path string, counts func(os.DirEntry) bool) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// fileMark tells whether a file has changed, or what a link leads to.
+// fileMark is the mark of a file or, if there is a link at the path, of what the link leads to.
 func fileMark(path string) string { return markOf(follow(path)) }
 
-// follow is what a path leads to. It is the link itself if that leads nowhere, and nil if it cannot be looked at.
+// follow is what a path leads to, or the link itself if a link there leads nowhere. It is nil if neither can be looked
+// at.
 func follow(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -216,9 +218,9 @@ func markOf(info os.FileInfo) string {
 	return string(strconv.AppendUint(append(mark, ' '), files.Inode(info), 10))
 }
 
-// pluginFolders keeps the names of the plugins in the folders of PATH. These have thousands of other files, and each
-// look at them takes milliseconds. What is kept of a folder is out of date when the folder's time is another one, as it
-// is once a file has come or gone.
+// pluginFolders keeps the names of the plugins in the folders of PATH. Those folders have thousands of other files, and
+// listing them each time would take milliseconds. A folder is listed again if its modification time has changed, as it
+// does whenever a file comes or goes.
 type pluginFolders struct {
 	mu    sync.Mutex
 	known map[string]pluginFolder
@@ -272,14 +274,15 @@ func (f *pluginFolders) digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// lastingEnvironment are the variables that the engine and the program get, sorted. Those that say where and when
-// somebody has started us are left out: a program that goes by these has another result every time.
+// lastingEnvironment are the variables that the engine and the program get, sorted. Variables that say where and when
+// somebody has started us are left out: a program that depends on them has another result every time anyway.
 func lastingEnvironment() []string {
 	passing := []string{
 		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",
 		"SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_PID",
 		"WATCHDOG_USEC", "SYSTEMD_EXEC_PID", "MAINPID", "TRACEPARENT", "TRACESTATE", "GOGC", "GOMEMLIMIT", "GODEBUG",
-		// These open the stack, and no program goes by them; even a digest of a short passphrase would tell something.
+		// These open the stack, and no program depends on them. Even a digest of a short passphrase would tell
+		// something about it.
 		"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN",
 	}
 	out := slices.DeleteFunc(cli.Environment(os.Environ(), ""), func(variable string) bool {

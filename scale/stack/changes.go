@@ -63,8 +63,8 @@ func valueAt(properties resource.PropertyMap, path string) any {
 	return value.Mappable()
 }
 
-// isPerpetual says whether a step updates a resource to which the program gives the very inputs that it has: its
-// provider nevertheless finds a difference, every time. If a secret may be what differs, nothing is known.
+// isPerpetual says whether a step updates a resource although the program gives it the very inputs that it has: its
+// provider finds a difference every time. It says no if a secret may be what differs, because secrets are masked.
 func isPerpetual(m apitype.StepEventMetadata) bool {
 	if m.Op != apitype.OpUpdate || m.Old == nil || m.New == nil || !reflect.DeepEqual(m.Old.Inputs, m.New.Inputs) {
 		return false
@@ -77,10 +77,10 @@ func isPerpetual(m apitype.StepEventMetadata) bool {
 	return !slices.ContainsFunc(changed, func(path string) bool { return isMasked([]byte(configfile.JSON(valueAt(inputs, path)))) })
 }
 
-// changedOutputs are the names of the stack's outputs that are others afterwards, sorted. The current counts in the
-// rules do not count as a change, because they tell of the scaling itself. But one that is not known afterwards does,
-// unless the steps make or change a target of its pool: the program counts resources that the update would not make, and
-// nobody could read the rules any more.
+// changedOutputs are the names of the stack's outputs that have another value afterwards, sorted. A change of the
+// current counts in the rules does not count, because it comes from the scaling itself. But a current count that is not
+// known afterwards does count, unless the steps make or change a target of its pool. The program then counts resources
+// that the update would not make, and nobody could read the rules any more.
 func changedOutputs(before, after map[string]any, steps []scale.ResourceStep) []string {
 	names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
 	slices.Sort(names)
@@ -97,8 +97,8 @@ func changedOutputs(before, after map[string]any, steps []scale.ResourceStep) []
 	})
 }
 
-// losesCurrent says whether the current count of a pool of which the steps make and change nothing is known in one output
-// of the rules, and not in a later one.
+// losesCurrent says whether the current count of some pool is known in the rules' output before the steps, and unknown
+// in that after them, although the steps make and change no target of the pool.
 func losesCurrent(was, is any, steps []scale.ResourceStep) bool {
 	before, _ := was.(map[string]any)
 	after, _ := is.(map[string]any)
@@ -152,7 +152,8 @@ type resourceOptions struct {
 	Parent         string `json:"parent"`
 }
 
-// changedOptions are the options that a step which changes nothing else gives its resource.
+// changedOptions are the changes of a resource's options in a step that changes nothing else; ok is false if there are
+// none.
 func changedOptions(step loggedStep) (_ scale.PendingChange, ok bool) {
 	before, first := decodeOptions(step.Metadata.Old)
 	after, second := decodeOptions(step.Metadata.New)
@@ -186,7 +187,7 @@ func decodeOptions(text jsontext.Value) (options resourceOptions, ok bool) {
 // does.
 const planFile = "plan.json"
 
-// readDependencies reads what the program has resources depend on, by their URNs, from the plan of a preview.
+// readDependencies reads from the plan of a preview, by URN, which resources each resource of the program depends on.
 func readDependencies(dir string) (map[string][]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, planFile))
 	if err != nil {
@@ -236,7 +237,7 @@ var (
 	notRegistered   = regexp.MustCompile(`provider (\S+)::\S+ for resource \S+ has not been registered yet`)
 )
 
-// misplaced are the URNs of the resources over which the engine says that it failed.
+// misplaced are the URNs that registeredTwice and notRegistered find in the engine's errors.
 func misplaced(diagnostics []scale.Diagnostic) []string {
 	var out []string
 	for _, d := range diagnostics {

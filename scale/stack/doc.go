@@ -1,8 +1,9 @@
 // Package stack implements scale.Stack on the Pulumi CLI, through the Automation API's command interface.
 //
-// With what is below it, it is the only code that knows the CLI's arguments, its output, its engine events and the files
-// of a Pulumi project. One call of it does one thing in the engine. An update is one `pulumi up`, and what it did is read
-// from the engine's events rather than asked for afterwards. It must not decide anything about scaling.
+// Together with the packages below it, this package is the only code that knows the CLI's arguments, its output, its
+// engine events and the files of a Pulumi project. Each call does one thing in the engine. An update is one
+// `pulumi up`, and what it did is read from the engine's events rather than asked for afterwards. The package must not
+// decide anything about scaling.
 //
 // The way in is stack.go, which says what a [Stack] is made of. From there:
 //

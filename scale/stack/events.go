@@ -30,8 +30,9 @@ import (
 
 const (
 	stackType = "pulumi:pulumi:Stack"
-	// pollInterval is how often a running engine's event log is looked at, and startInterval how often it is looked
-	// whether there is one. The end of the engine ends the wait at once.
+	// pollInterval is how often a running engine's event log is read. startInterval is the shorter interval that counts
+	// while there is no log yet, or while somebody waits for the program to tell of the stack. The end of the engine
+	// ends the wait at once.
 	pollInterval  = 50 * time.Millisecond
 	startInterval = 5 * time.Millisecond
 )
@@ -41,17 +42,17 @@ type follower struct {
 	operation string
 	message   string
 	observe   scale.Observe
-	// locked is called once the engine has the stack's lock and its configuration. If it is nil, nobody is told. Only
-	// then does the CLI make the event log of an update without a preview: on self-managed backends after Lock, on
-	// Pulumi Cloud after the service has started the update.
+	// locked is called once there is an event log. The CLI makes that of an update without a preview only when the
+	// engine has the stack's lock and its configuration: on self-managed backends after Lock, on Pulumi Cloud after the
+	// service has started the update. If locked is nil, nobody is told.
 	locked func()
 	// opened is called once there is an event log: the backend has answered. If it is nil, nobody is told.
 	opened func()
-	// muted says that the engine's errors are passed over. It was interrupted before it had changed anything, and they
-	// say no more than that.
+	// muted says that the engine's errors are passed over: we interrupted the engine before it had changed anything,
+	// and its errors say no more than that.
 	muted bool
-	// heeds is called once the engine heeds an interrupt: see [follower.onceItHeeds]. engine is the process that is held
-	// until then: see [follower.hold]. If it is nil, none is.
+	// heeds is called once the engine heeds an interrupt: see [follower.onceItHeeds]. engine is the process that is
+	// paused until then: see [follower.hold]. If engine is nil, no process is paused.
 	heeds  func()
 	engine *os.Process
 	// registered is called once the program has told the engine of the stack, and so has been read. If it is nil,
@@ -73,16 +74,17 @@ type follower struct {
 	diagnostics []scale.Diagnostic
 	// failed are the URNs of the steps that failed.
 	failed []string
-	// complaints is what the program has written to its stderr, as far as it is kept: language hosts such as that of
-	// YAML tell of its mistakes there.
+	// complaints is the beginning of what the program has written to its stderr. Some language hosts, such as that of
+	// YAML, tell of the program's mistakes there.
 	complaints strings.Builder
-	// before is the rules' output that the engine found in the state; nil if it has not told.
+	// before is the rules' output that the engine found in the state; nil if the engine has not told it.
 	before []byte
 	// summary is the engine's word for how it ended; empty if it did not get so far.
 	summary string
 	// unclean says that the engine may have left its lock behind.
 	unclean bool
-	// damaged says that the lock that it may have left is not whole. meetsDamaged says that it met such a lock itself.
+	// damaged says that the lock that the engine may have left is not whole. meetsDamaged says that the engine met such
+	// a lock.
 	damaged, meetsDamaged bool
 }
 
@@ -99,7 +101,7 @@ func newFollower(operation, message string, observe scale.Observe) *follower {
 	}
 }
 
-// scarcePatience is how long, once the engine has ended, to wait for an event log that cannot be opened because the
+// scarcePatience is how long to wait for the event log after the engine's end, if it cannot be opened because the
 // machine has no descriptors left.
 const scarcePatience = time.Minute
 
@@ -161,7 +163,8 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 	}
 }
 
-// read handles what has come to the event log, after what was pending, and returns what is pending now.
+// read handles what has been added to the event log. pending is the beginning of a line that was not whole, and read
+// returns the one that is not whole now.
 func (f *follower) read(file io.Reader, pending []byte) ([]byte, error) {
 	defer f.hold()()
 	more, err := io.ReadAll(file)
@@ -188,8 +191,9 @@ func (f *follower) consume(text []byte) []byte {
 	}
 }
 
-// loggedEvent is what is needed of an [apitype.EngineEvent]. What a resource was and is makes up most of it, and is
-// decoded only if somebody asks for it: nobody does for the thousands of resources that an update leaves as they are.
+// loggedEvent is what is needed of an [apitype.EngineEvent]. The old and the new state of a resource make up most of an
+// event. They are decoded only if somebody asks for them, and nobody does for the thousands of resources that an update
+// leaves as they are.
 type loggedEvent struct {
 	Prelude    *struct{}                `json:"preludeEvent"`
 	Diagnostic *apitype.DiagnosticEvent `json:"diagnosticEvent"`
@@ -207,7 +211,8 @@ type loggedStep struct {
 	} `json:"metadata"`
 }
 
-// metadata is that of the step, with what the resource was and is if the step changes it, or if it is the stack itself.
+// metadata is that of the step. It has the resource's old and new state only if the step changes the resource, or if
+// the resource is the stack itself.
 func (s *loggedStep) metadata() apitype.StepEventMetadata {
 	m := s.Metadata.StepEventMetadata
 	if !unchanged(m.Op) || m.Type == stackType {
@@ -224,9 +229,10 @@ func decodedState(text jsontext.Value) *apitype.StepEventStateMetadata {
 	return state
 }
 
-// onceItHeeds does something once the engine heeds an interrupt, which is from its first event on: just before, the CLI
-// begins to listen for signals. Between that and its event log one ends it at once. It then leaves its update running on
-// Pulumi Cloud, until the lease ends after five minutes, and its lock elsewhere.
+// onceItHeeds calls do once the engine heeds an interrupt. The engine heeds one from its first event on: just before
+// that, the CLI begins to listen for signals. An interrupt that comes earlier, once there is an event log, ends the
+// engine at once. The engine then leaves its update running on Pulumi Cloud, until the service's lease ends after five
+// minutes, and elsewhere it leaves its lock behind.
 func (f *follower) onceItHeeds(do func()) {
 	if f.hasBegun {
 		do()
@@ -235,8 +241,9 @@ func (f *follower) onceItHeeds(do func()) {
 	f.heeds = do
 }
 
-// hold holds an engine that is to be interrupted once it heeds that, and lets it go on for a moment with release. On a
-// machine with much else to do it could otherwise be past its first change before anybody has read its first event.
+// hold pauses an engine that is to be interrupted but does not heed an interrupt yet, while its event log is read.
+// release lets it go on. On a busy machine the engine could otherwise be past its first change before anybody has read
+// its first event.
 func (f *follower) hold() (release func()) {
 	if f.heeds == nil || f.hasBegun || f.engine == nil {
 		return func() {}
@@ -370,8 +377,9 @@ var ambientPlugin = regexp.MustCompile(`^using pulumi-\S+ from \$PATH at `)
 // mostComplaints is about how much of what a program writes to its stderr is kept, in bytes.
 const mostComplaints = 4096
 
-// repeats says whether a message of the engine's own, about no resource, is also said elsewhere. Such are its closing
-// "update failed", which the error is about, and warnings of the CLI, which it sends once more as information.
+// repeats says whether a message of the engine that is about no resource only repeats another one. One such message is
+// the closing "update failed", which the error is about. Others are warnings of the CLI, which the engine sends once
+// more as information.
 func repeats(d scale.Diagnostic) bool {
 	if d.URN != "" {
 		return false

@@ -47,7 +47,7 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 	}
 }
 
-// words are all that the engine has said of errors.
+// words are the messages of all errors that the engine has told, one a line.
 func (f *follower) words() string {
 	var out strings.Builder
 	for _, d := range f.diagnostics {
@@ -56,7 +56,7 @@ func (f *follower) words() string {
 	return out.String()
 }
 
-// commandError says what it means that a command which has not touched the stack failed.
+// commandError turns the failure of a command that has not touched the stack into an error that says what it means.
 func (s *Stack) commandError(attempted string, fail failure) error {
 	if fail.interrupted || errors.Is(fail.err, context.Canceled) || errors.Is(fail.err, context.DeadlineExceeded) {
 		return fail.err
@@ -86,38 +86,38 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 	return &scale.SetupError{Problem: attempted, Err: errors.New(text)}
 }
 
-// What the engine says, in the words of v3.250.0; the end-to-end tests hold each against the real engine.
+// Messages of the engine, in the words of v3.250.0. The end-to-end tests check each of them against the real engine.
 var (
 	// lockedStack and conflict are also what [auto.IsConcurrentUpdateError] looks for.
 	lockedStack = regexp.MustCompile(`the stack is currently locked by`)
 	conflict    = regexp.MustCompile(`\[409\] Conflict: Another update is currently in progress\.`)
 	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
-	// halfWritten is a state's file of a self-managed backend that is just being written.
+	// halfWritten is what the CLI says if the state's file of a self-managed backend is just being written.
 	halfWritten = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
-	// crashed is what the CLI says of a mistake of its own, above many lines for its developers. It makes one when a
+	// crashed is what the CLI says when it panics, above many lines for its developers. It does so, for example, when a
 	// backend's folder is moved away.
 	crashed = regexp.MustCompile(`(?s)The Pulumi CLI encountered a fatal error\..*?\nPanic: +([^\n]+)`)
 	// azureAnswer is the code and the message in what Azure's client says on many lines.
 	azureAnswer = regexp.MustCompile(`(?s)<Code>(\w+)</Code>\s*<Message>([^\n<]*)`)
-	// lockWrite is an engine that could not write its lock, and may have left an empty one. damagedLock is what every
-	// command that takes the lock says from then on.
+	// lockWrite is what an engine says if it could not write its lock; it may have left an empty one. damagedLock is
+	// what every command that takes the lock says from then on.
 	lockWrite   = regexp.MustCompile(`write \S*/locks/`)
 	damagedLock = regexp.MustCompile(`error: unexpected end of JSON input`)
-	// lockLeft is an engine that could not remove its lock.
+	// lockLeft is what an engine says if it could not remove its lock.
 	lockLeft = regexp.MustCompile(`problem deleting the lock`)
-	// protectedResource is a protected resource that would be deleted or replaced.
+	// protectedResource is what the engine says of a protected resource that would be deleted or replaced.
 	protectedResource = regexp.MustCompile(`resource "([^"]+)"\s+(?:cannot be deleted\s+because it is protected|` +
 		`(?:as part of replacing "[^"]+"\s+)?as it is currently marked for protection)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
-	// keptRemotely is what a command says that would write the configuration of a stack which has it in no file.
+	// keptRemotely is what a command that writes the stack's configuration says if a service keeps it, and no file.
 	keptRemotely = regexp.MustCompile(`remote (stack )?config`)
 )
 
 // trouble is what keeps a command from working, in the words of the CLI, of the libraries in it, or of the backend.
 type trouble struct {
 	pattern *regexp.Regexp
-	// passes says that it may be over by itself. Otherwise the user must put something right: problem says what is wrong
-	// and hint what to do.
+	// passes says that the trouble may end by itself. Otherwise the user must put something right: problem says what is
+	// wrong and hint what to do.
 	passes        bool
 	problem, hint string
 }
@@ -167,7 +167,8 @@ func troubles() []trouble {
 		// S3 and Azure.
 		{passes: true, pattern: regexp.MustCompile(`StatusCode: (429|5\d\d)|InternalError|SlowDown|ServiceUnavailable|RequestTimeout\b|OperationAborted|ConditionalRequestConflict|` +
 			`ServerBusy|OperationTimedOut|RESPONSE 5\d\d`)},
-		// PostgreSQL: connection exceptions, a read-only standby, too few resources, not accepting, shutting down, starting up.
+		// PostgreSQL: connection exceptions, a read-only standby, too few resources, not accepting, shutting down,
+		// starting.
 		{passes: true, pattern: regexp.MustCompile(`\((08\w{3}|25006|53\w{3}|55000|57P0[1-5])\)`)},
 		{pattern: regexp.MustCompile(`unable to open (bucket|state directory|state database)|no such file or directory.*\.pulumi|could not list bucket|read-only file system|` +
 			`permission denied|operation not permitted|no space left on device`), problem: "the backend's storage cannot be used",
@@ -175,7 +176,7 @@ func troubles() []trouble {
 	}
 }
 
-// locked tells who holds the stack; nil if nobody does.
+// locked tells who holds the stack's lock; nil if the failure says nothing of a lock.
 func (s *Stack) locked(fail failure) error {
 	if !lockedStack.MatchString(fail.stderr) && !conflict.MatchString(fail.stderr) {
 		return nil
@@ -238,8 +239,8 @@ func ownersIn(diagnostics []scale.Diagnostic) []string {
 }
 
 // refused says whether a step is one that Kubernetes refused, so that its resource is as it was. An apply with a
-// conflict changes no field at all. Of other failures nobody can tell: a provider may have done a part of the step, and
-// most of them give the engine no status that says so.
+// conflict changes no field at all. After other failures nobody can tell how the resource is: a provider may have done
+// a part of the step, and most providers give the engine no status that says so.
 func (f *follower) refused(step scale.ResourceStep) bool {
 	if step.Op != "update" || !slices.Contains(f.failed, step.URN) {
 		return false

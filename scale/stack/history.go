@@ -33,8 +33,8 @@ const (
 	pageGrowth = 8
 )
 
-// larger is how many updates to read if so many are not enough. It is as many as the longest cooldown has, if they are
-// as close together as these, and half as many again.
+// larger is how many updates to read if size is not enough. It is half as many again as the longest cooldown would
+// hold, if older updates are as close together as these, but at least twice size and at most pageGrowth times size.
 func larger(size int, updates []scale.Update, rules scale.Rules) int {
 	growth := float64(pageGrowth)
 	longest := longestCooldown(rules)
@@ -51,17 +51,17 @@ func longestCooldown(rules scale.Rules) (longest time.Duration) {
 	return longest
 }
 
-// from are the entries from the newest known one on: newer ones have been added since the state was read. It is all of
-// them if that one is not among them.
+// from are the entries without those that are newer than the newest known one: they have been added since the state was
+// read. If the newest known one is not among the entries, it is all of them.
 func from(known, entries []entry) []entry {
 	at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == head(known) })
 	return entries[max(at, 0):]
 }
 
 const (
-	// succeeded is the history's word for the result of an update that did.
+	// succeeded is the history's word for the result of a successful update.
 	succeeded = "succeeded"
-	// kindUpdate is its word for an update that applies the configuration.
+	// kindUpdate is the history's word for an update that applies the configuration.
 	kindUpdate = "update"
 )
 
@@ -79,7 +79,7 @@ type entry struct {
 		// Agent is the `--exec-agent` of the update, by which we recognise our own.
 		Agent  string `json:"exec.agent"`
 		Author string `json:"git.author"`
-		// Commit and Dirty tell what it was run from; the CLI writes "true" or "false".
+		// Commit and Dirty tell what the update was run from; the CLI writes "true" or "false".
 		Commit string `json:"git.head"`
 		Dirty  string `json:"git.dirty"`
 	} `json:"environment"`
@@ -93,7 +93,7 @@ type configValue struct {
 	Secret bool    `json:"secret"`
 }
 
-// isOver says whether an update does not run or wait any more: Pulumi Cloud may list those that do.
+// isOver says that an update neither runs nor waits any more. Pulumi Cloud may also list updates that do.
 func (e entry) isOver() bool { return e.Result != "in-progress" && e.Result != "not-started" }
 
 // readHistory reads the newest updates, newest first, or all of them if newest is 0. It says whether there is nothing
@@ -125,8 +125,8 @@ func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, c
 	return entries, newest == 0 || listed < newest, nil
 }
 
-// reachesBack says whether the updates hold the last successful one of every pool, and one that is older than any
-// running cooldown.
+// reachesBack says whether the updates reach back far enough: for every pool, they hold a successful one that is older
+// than any running cooldown.
 func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	horizon := time.Now().Add(-longestCooldown(rules))
 	for name := range rules {
@@ -139,9 +139,9 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	return true
 }
 
-// head identifies the newest completed update; empty if there is none. One of ours has its mark. Pulumi Cloud numbers
-// the others, and may still add to an entry. Self-managed backends number none, so there it is a digest of what every
-// reader of the history sees alike.
+// head identifies the newest completed update; empty if there is none. An update of ours is identified by its mark and
+// its result. Pulumi Cloud numbers the others, and may still add to their entries. Self-managed backends number none,
+// so there the head is a digest of what every reader of the history sees alike.
 func head(entries []entry) string {
 	if len(entries) == 0 {
 		return ""
@@ -161,10 +161,11 @@ func head(entries []entry) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ownHead is the head after an update of ours. One that is tried again has the same mark, so the result counts too.
+// ownHead is the head after an update of ours. An update that is tried again has the same mark, so the result is a part
+// of the head.
 func ownHead(id, result string) string { return id + "." + result }
 
-// broughtAlong ends the mark of an update that a rule allowed to bring along what was pending.
+// broughtAlong ends the `--exec-agent` of an update that a rule allowed to bring along what was pending.
 const broughtAlong = "pending=allow"
 
 // agent is the `--exec-agent` of an update: its mark, the head that it was decided on, its pools, and whether it may
@@ -177,7 +178,7 @@ func agent(id string, change scale.Change) string {
 	return strings.Join(fields, " ")
 }
 
-// id is the mark of an update of ours; for others it is whatever stands there.
+// id is the mark of an update of ours; for others it is the first word of their `--exec-agent`.
 func (e entry) id() string {
 	id, _, _ := strings.Cut(e.Environment.Agent, " ")
 	return id
@@ -204,7 +205,7 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 			return nil, configfile.BadKey(rule, err)
 		}
 		full := key.Name + " " + key.Path.String()
-		if first, taken := owner[full]; taken { // spelled in two ways, or the rules' own check had found it
+		if first, taken := owner[full]; taken { // two spellings of one key, which the rules' own check does not see
 			return nil, configfile.BadKey(rule, fmt.Errorf("must be the pool's own: it is also the key of %s", first))
 		}
 		keys[name], owner[full] = key, name
@@ -221,9 +222,11 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 			BroughtAlong: strings.HasSuffix(e.Environment.Agent, " "+broughtAlong),
 		}
 		if on, pools, ours := e.decidedOn(); ours {
-			// In a part of the history, nothing tells this of the oldest one. The worse case is taken.
+			// If the entries are only a part of the history, nothing tells whether the oldest one was overtaken. The
+			// worse case is taken.
 			out[i].Pools, out[i].Overtaken = pools, on != head(entries[i+1:])
-			// Nobody's commit makes a scaling of ours: who asked for it stands in its message.
+			// The author of the program's commit has not made a scaling of ours: who asked for it stands in its
+			// message.
 			out[i].By = ""
 		}
 	}
@@ -245,8 +248,9 @@ func (e entry) value(key configfile.Key) *string {
 	return nil
 }
 
-// deployedConfig is the configuration of the last successful update in some entries, newest first, in JSON by full key;
-// nil if there is none, or if it is not told. An update that ran on what was out of date does not count.
+// deployedConfig is the configuration of the last successful update among the entries, which are newest first. Its
+// values are in JSON, by full key. It is nil if there is no such update, or if the history does not tell its
+// configuration. An overtaken update does not count.
 func deployedConfig(entries []entry) map[string]string {
 	for i, e := range entries {
 		if e.Kind != kindUpdate || e.Result != succeeded {
@@ -274,7 +278,8 @@ func deployedConfig(entries []entry) map[string]string {
 	return nil
 }
 
-// deployOf is the newest update in some entries, newest first, that is no scaling of ours; nil if there is none.
+// deployOf is the newest successful update among the entries that is no scaling of ours; nil if there is none. The
+// entries are newest first.
 func deployOf(entries []entry) *scale.Deploy {
 	for i, e := range entries {
 		if _, _, ours := e.decidedOn(); ours {

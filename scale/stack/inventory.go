@@ -40,7 +40,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 		}
 		out.Resources = append(out.Resources, found)
 	}
-	if rules, err := parse.ProjectRules(string(s.project.Name), state.rules); err == nil { // whatever else is there, the rule that is asked for is a good one
+	if rules, err := parse.ProjectRules(string(s.project.Name), state.rules); err == nil { // even if the present rules are malformed, init can show a good one
 		out.Pools = rules.Names()
 		for _, rule := range rules {
 			out.Taken = append(out.Taken, rule.ConfigKey)
@@ -50,10 +50,10 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	return out, err
 }
 
-// workload are the types of Kubernetes whose size is how many replicas they have.
+// workload matches the types of Kubernetes whose size is their number of replicas.
 var workload = regexp.MustCompile(`^kubernetes:apps/v1:(Deployment|StatefulSet|ReplicaSet)$`)
 
-// replicas is the size of a workload of Kubernetes, which stands inside another property.
+// replicas is the size of a workload of Kubernetes, which stands inside the property `spec`.
 func replicas(r resourceState) (n int, ok bool) {
 	var spec struct {
 		Replicas jsontext.Value `json:"replicas"`

@@ -13,8 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// left are the records of updates of the stack whose engine has ended, and the engines of the others. Only engines that
-// have their configuration are among those: others, which are prepared, do nothing.
+// left are the records of the stack's updates whose engine has ended, and the engines that still run. A prepared engine
+// that waits for its configuration is among neither, because it does nothing.
 func (s *Stack) left() (ended []*statedir.Record, busy []scale.LockHolder) {
 	for _, r := range s.dir.Records() {
 		switch {
@@ -60,12 +60,13 @@ func (s *Stack) outlast(ctx context.Context) error {
 	return nil
 }
 
-// Conclude takes in what was found of an update of ours that has succeeded. Nothing else ends a doubt about a pool.
+// Conclude brings the records in line with what was found of the pools of an update of ours that succeeded. Nothing
+// else ends a doubt about a pool.
 func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	var proved []string
 	unverified := map[string]scale.Doubt{}
 	for _, r := range results {
-		if r.Unverified == "" || r.Pending { // the state tells of that, on every machine
+		if r.Unverified == "" || r.Pending { // the state tells every machine of a pending operation
 			proved = append(proved, r.Pool)
 		} else {
 			unverified[r.Pool] = scale.Doubt{From: r.From, To: r.To, Reason: r.Unverified, Stays: r.Stays}
@@ -80,7 +81,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 			doubted[pool] = !slices.Contains(proved, pool)
 		}
 		cleared := r.Clear(proved)
-		for pool := range unverified { // it is told anew below
+		for pool := range unverified { // the doubt is written anew below
 			if _, old := r.Unverified[pool]; old {
 				delete(r.Unverified, pool)
 				cleared = true
@@ -88,17 +89,17 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 		}
 		switch {
 		case !cleared:
-		case !r.HasDoubts() && (r.ID != id && len(r.Pools) == 0 || r.ID == id && !r.Unclean): // a lock of an older one is gone
+		case !r.HasDoubts() && (r.ID != id && len(r.Pools) == 0 || r.ID == id && !r.Unclean): // an older update's lock is gone
 			r.Remove()
 		default:
-			_ = r.Save() // as it was, it brings a pool once more to the count that it has
+			_ = r.Save() // if that fails, the old record brings a pool once more to the count that the pool has
 		}
 	}
 	maps.DeleteFunc(unverified, func(pool string, _ scale.Doubt) bool { return doubted[pool] })
 	if len(unverified) == 0 {
 		return
 	}
-	if r, err := s.dir.NewRecord(id, nil); err == nil { // else it is known to this process's caller alone
+	if r, err := s.dir.NewRecord(id, nil); err == nil { // else only the caller knows of the doubts
 		r.Unverified = unverified
 		_ = r.Save()
 	}
@@ -123,9 +124,8 @@ func unverified(ended []*statedir.Record, entries []entry, rules scale.Rules) ma
 	return out
 }
 
-// isFollowed says whether another update that may have changed what is true of a pool succeeded after the record's
-// update. That is somebody's, or one of ours, of the pool, that another machine has made. The entries are the newest of
-// the history.
+// isFollowed says whether an update that may have changed the pool succeeded after the record's update. Such an update
+// is somebody's, or one of ours that scaled this pool from another machine. The entries are the newest of the history.
 func isFollowed(r *statedir.Record, entries []entry, pool string) bool {
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
 	if at < 0 {
@@ -137,7 +137,7 @@ func isFollowed(r *statedir.Record, entries []entry, pool string) bool {
 	})
 }
 
-// eventsOf is what the engine told of its work.
+// eventsOf reads what the engine of the record's update told of its work.
 func eventsOf(r *statedir.Record) (*follower, error) {
 	f := newFollower("", "", scale.Unobserved)
 	ended := make(chan struct{})
@@ -152,8 +152,8 @@ func hasBegun(r *statedir.Record) bool {
 	return err != nil || f.hasBegun
 }
 
-// isInDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began, it
-// did not succeed, and it is not proved that it changed nothing. The entries are the history, or its newest part.
+// isInDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began,
+// it did not succeed, and it is not proved that it changed nothing. The entries are the history, or its newest part.
 func isInDoubt(r *statedir.Record, entries []entry) bool {
 	f, err := eventsOf(r)
 	if err != nil {
@@ -163,7 +163,7 @@ func isInDoubt(r *statedir.Record, entries []entry) bool {
 	switch {
 	case !f.hasBegun:
 		return false
-	case at < 0: // cut off, and with it perhaps its last events
+	case at < 0: // the update was cut off, and perhaps its last events with it
 		return true
 	}
 	return entries[at].Result != succeeded && len(f.result.Steps) > 0
@@ -188,7 +188,7 @@ func (s *Stack) unsettled(ended []*statedir.Record, entries []entry, rules scale
 }
 
 // settle takes the record's pools out of older records. The record's update has had the stack to itself, so from now on
-// the record is what leaves them in doubt, if only with the doubts that it inherits.
+// this record alone says whether its pools are in doubt. It inherits the doubts of the older records.
 func (s *Stack) settle(r *statedir.Record) {
 	for _, other := range s.dir.Records() {
 		if other.Dir == r.Dir || !other.HasEnded() {
@@ -196,14 +196,14 @@ func (s *Stack) settle(r *statedir.Record) {
 		}
 		r.Inherit(other)
 		if len(r.Doubted)+len(r.Unverified) > 0 && r.Save() != nil {
-			continue // then the older one must tell of it
+			continue // then the older record must go on telling of the doubts
 		}
 		cleared := other.Clear(r.Pools)
 		switch {
 		case len(other.Pools) == 0 && !other.HasDoubts():
 			other.Remove()
 		case cleared:
-			_ = other.Save() // as it was, it brings a pool once more to the count that it has
+			_ = other.Save() // if that fails, the old record brings a pool once more to the count that the pool has
 		}
 	}
 }

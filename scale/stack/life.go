@@ -22,7 +22,7 @@ func (s *Stack) destroyed(state state, entries []entry) error {
 		return &scale.DestroyedError{Stack: s.Name(), At: at}
 	}
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.Kind == kindUpdate && e.Result == succeeded })
-	if at >= 0 && state.empty() && (len(state.resources) == 0 || entries[at].left() > 1) { // by whatever means
+	if at >= 0 && state.empty() && (len(state.resources) == 0 || entries[at].left() > 1) { // emptied otherwise
 		return &scale.DestroyedError{Stack: s.Name()}
 	}
 	return nil
@@ -33,9 +33,9 @@ func (e entry) left() int {
 	return e.Changes["same"] + e.Changes["create"] + e.Changes["update"] + e.Changes["replace"]
 }
 
-// destroyedAt finds a destroy, of whatever targets and with whatever result, after which nobody has successfully
-// updated the stack. An update of ours does not count: it did not notice a destroy that came before it, and has built
-// up its own pool alone.
+// destroyedAt is when the stack was last destroyed, if nobody has successfully updated it since. A destroy counts
+// whatever its targets and its result were. An update of ours does not end that: it did not notice a destroy that came
+// before it, and has built up its own pool alone.
 func destroyedAt(entries []entry) (at time.Time, ok bool) {
 	for _, e := range entries {
 		_, _, ours := e.decidedOn()
@@ -70,16 +70,16 @@ func takenAway(output []byte, entries []entry) bool {
 	return at >= 0 && entries[at].Result == succeeded
 }
 
-// inForce are the last valid rules.
+// inForce keeps the last valid rules.
 type inForce struct {
 	mu    sync.Mutex
 	rules scale.Rules
 }
 
-// rules parses the stack's output. If that is malformed and [Options.KeepRules] is set, the rules are the last valid
-// ones and malformed says what is wrong with the output. What the output said of the current counts is then no longer
-// known. An output that an update has taken away, by the newest entries of the history, is not malformed: no rules are
-// in force any more.
+// rules parses the stack's output. If the output is malformed and [Options.KeepRules] is set, the rules are the last
+// valid ones, without their current counts, and malformed says what is wrong with the output. But if the newest update
+// has taken the output away, which the newest entries of the history tell, no rules are in force any more, and err says
+// so.
 func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malformed, err error) {
 	rules, err = parse.ProjectRules(string(s.project.Name), output)
 	if none, ok := errors.AsType[*scale.RulesError](err); ok && takenAway(output, entries) {

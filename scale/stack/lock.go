@@ -30,8 +30,9 @@ func (s *Stack) TryLock() (unlock func(), ok bool, err error) {
 	return unlock, ok, err
 }
 
-// seenLocked looks at the locks in the folder of a file backend, which takes no engine. It is nil if there are none, or
-// if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong with it.
+// seenLocked looks at the locks in the folder of a file backend, for which it needs no engine. It is nil if there are
+// none, or if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong
+// with it.
 func (s *Stack) seenLocked() *scale.LockedError {
 	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
@@ -80,8 +81,8 @@ func (s *Stack) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, 
 	}
 }
 
-// RemoveLock removes the stack's locks, since a person has said that those who hold them are gone for good. It does nothing
-// while somebody is at work in the directory.
+// RemoveLock removes the stack's locks, since a person has said that those who hold them are gone for good. It does
+// nothing while somebody is at work in the directory.
 func (s *Stack) RemoveLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe) {
 	unlock, ok, err := s.TryLock()
 	if err != nil || !ok {
@@ -93,16 +94,16 @@ func (s *Stack) RemoveLock(ctx context.Context, holders []scale.LockHolder, obse
 	}
 }
 
-// unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and says so by its error; nil if
-// there is none. Nobody else can hold a lock meanwhile: the engine refuses to take one as long as there is one that it
-// cannot read.
+// unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and returns an error that says
+// so; nil if there is none. Nobody else can hold a lock meanwhile: an engine takes none as long as there is a lock that
+// it cannot read.
 func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
 	records := slices.DeleteFunc(s.dir.Records(), func(r *statedir.Record) bool { return !r.Damaged })
 	if len(records) == 0 {
 		return nil
 	}
 	if _, err := s.ask(ctx, "remove a damaged lock", "cancel", "--yes", "--stack", s.name); err != nil {
-		return nil //nolint:nilerr // it stays as it is
+		return nil //nolint:nilerr // the lock stays as it is
 	}
 	for _, r := range records {
 		r.Damaged = false

@@ -65,8 +65,7 @@ func unmask(masked, known any) (value any, fits bool) {
 	return masked, reflect.DeepEqual(masked, known)
 }
 
-// unmaskOutput is the rules' output, as far as a known one tells what is masked in it. It says whether the two may be
-// the same.
+// unmaskOutput is unmask for the rules' output in JSON. It says whether the two outputs may be the same.
 func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
 	var m, k any
 	if json.Unmarshal(masked, &m) != nil || json.Unmarshal(known, &k) != nil {

@@ -23,13 +23,14 @@ import (
 // engineProcess is an engine that was started for an update.
 type engineProcess struct {
 	change scale.Change
-	// program is what it runs.
+	// program is the program that the engine runs.
 	program *place
 	record  *statedir.Record
 	child   *cli.Invocation
-	// gate keeps the configuration from it; nil if it has the configuration.
+	// gate keeps the configuration from the engine until it is known; nil if the engine was started with it.
 	gate *process.Gate
-	// sentry watches over it until it has been looked at under its lock; nil where there can be none.
+	// sentry interrupts the engine if PulumiScale dies before it has looked, under the engine's lock, whether the
+	// change is stale; nil where there can be no sentry.
 	sentry *process.Sentry
 }
 
@@ -39,8 +40,9 @@ type prepared struct {
 	engine *engineProcess
 }
 
-// Prepare starts the engine for a change that is likely to be updated next. Its start takes a good part of a short
-// update's time, and then goes on beside the reading of the stack. The engine waits before it has locked anything.
+// Prepare starts the engine for a change that is likely to be made next. The start takes a good part of a short
+// update's time, and now goes on while the stack is read. The engine waits for its configuration before it locks
+// anything.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
 	at := s.program()
@@ -49,7 +51,7 @@ func (s *Stack) Prepare(change scale.Change) (end func()) {
 	}
 	e, err := s.launch(change, true)
 	if err != nil {
-		return func() {} // Update meets the same, and says so
+		return func() {} // Update fails in the same way, and says so
 	}
 	s.prepared.mu.Lock()
 	s.prepared.engine = e
@@ -70,8 +72,8 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 }
 
 // engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very
-// change and still waits, else a new one. One that has died is replaced without an
-// error, because its cause may have passed.
+// change and still waits, else a new one. A prepared engine that has died is replaced without an error, because the
+// cause of its death may have passed.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	if e := s.prepared.take(nil); e != nil {
 		if e.isFor(change) && e.runs(s.program()) && process.IsAlive(e.record.PID) && s.admit(e) == nil {
@@ -82,11 +84,11 @@ func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 	return s.launch(change, false)
 }
 
-// runs says whether what the engine runs is the program at a place.
+// runs says whether the engine runs the program at a place.
 func (e *engineProcess) runs(at *place) bool { return at != nil && at.project == e.program.project }
 
-// isFor says whether the engine makes the change, whichever reading it was decided on, and whether it was proved by
-// then or not.
+// isFor says whether the engine was started for the change. The change may since have been decided on another reading,
+// or been proved.
 func (e *engineProcess) isFor(change scale.Change) bool {
 	same := e.change
 	same.History, same.Basis = change.History, change.Basis
@@ -129,7 +131,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 		return nil, err
 	}
 	e.sentry = process.WatchOver(e.child.Process())
-	s.dir.HandOver() // whoever comes after a crash must be able to read it
+	s.dir.HandOver() // whoever comes after a crash must be able to read the record
 	return e, nil
 }
 
@@ -163,7 +165,7 @@ type operation struct {
 	args []string
 	// dir has the private copy of the configuration in it and takes the event log.
 	dir string
-	// call says more of how it is run.
+	// call says how else the CLI is run.
 	call cli.Call
 }
 
@@ -220,15 +222,16 @@ func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.
 	return nil
 }
 
-// errSilent ends an engine whose backend has not answered.
+// errSilent is why an engine is interrupted if its backend does not answer.
 var errSilent = errors.New("the backend does not answer")
 
 // silentGrace is how long an engine whose backend does not answer may take to end by itself. The CLI hears the first
 // signal only where it waits for something that can be interrupted.
 const silentGrace = 10 * time.Second
 
-// afterSilence interrupts an engine once the backend has taken too long to answer, and kills it if it does not end. It
-// has not begun anything by then. If it got its lock after all, the lock is known to be ours.
+// afterSilence interrupts an engine once the backend has taken too long to answer, and kills the engine if it does not
+// end. The engine has not begun anything by then. If it got its lock after all, the lock is known to be ours. answered
+// must be called once the backend has answered.
 func (s *Stack) afterSilence(interrupt, kill func()) (answered func()) {
 	if s.options.BackendTimeout == 0 {
 		return func() {}

@@ -25,8 +25,8 @@ type Source interface {
 	Dir() string
 	// Commit is the commit that the directory is at, found without a process; empty if there is none.
 	Commit() string
-	// Sync brings the directory to a commit and prepares the program. It calls moving before it changes anything there,
-	// if it does. The error says for people why that cannot be done, without credentials, or is that of ctx.
+	// Sync brings the directory to a commit and prepares the program. If it must change anything there, it calls moving
+	// first. The error says why that cannot be done, in words for people and without credentials, or is that of ctx.
 	Sync(ctx context.Context, commit string, moving func(), observe scale.Observe) error
 	// Read reads a file of a commit, by its path in the directory. The error is [fs.ErrNotExist] if there is none.
 	Read(ctx context.Context, commit, path string) ([]byte, error)
@@ -67,18 +67,18 @@ func (s *Stack) openSource() {
 		s.file.Path = filepath.Join(s.dir.Home(), filepath.Base(s.file.Path))
 	}
 	if s.source.Commit() != "" {
-		_ = s.findProgram() // one that cannot be read is brought here anew
+		_ = s.findProgram() // a program that cannot be read is brought here anew
 	}
 }
 
-// findProgram finds the program at its place, with its own project file and configuration. A stack whose configuration
-// is in no commit has it where it was.
+// findProgram finds the program at its place, with its own project file and configuration. If no commit has the stack's
+// configuration, the configuration stays where it was.
 func (s *Stack) findProgram() error {
 	found, err := project.Find(s.source.Dir())
 	if err != nil {
 		return err
 	}
-	// One above it is another one: the state directory may be in a checkout.
+	// A program that is found above that directory is another one: the state directory may be in a checkout.
 	isThere := isFolder(found.Dir, s.source.Dir()) || s.options.Managed && isFolder(found.Dir, s.project.Dir)
 	if !isThere {
 		return &scale.ProgramError{Reason: "there is no program any more in the folder of the repository in which it was"}
@@ -104,8 +104,8 @@ func isFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// elsewhere are the variables that an engine needs whose program is not in the stack's directory: a backend in a folder
-// may be named by its path from there.
+// elsewhere are the variables that an engine needs if its program is not in the stack's directory. The address of a
+// backend in a folder may be a path from the stack's directory, so the engine is given the absolute path.
 func (s *Stack) elsewhere(at *place) []string {
 	address := s.project.BackendURL()
 	dir, isFolder := s.project.BackendFolder(address)
@@ -118,7 +118,7 @@ func (s *Stack) elsewhere(at *place) []string {
 	return []string{"PULUMI_BACKEND_URL=file://" + filepath.ToSlash(dir)}
 }
 
-// IsSynced says whether the program is at the commit of the last deploy.
+// IsSynced says whether the program is at the commit of the last deploy, so that SyncProgram has nothing to do.
 func (s *Stack) IsSynced(snap *scale.Snapshot) bool {
 	deploy := snap.Deploy
 	if s.source == nil {
@@ -150,7 +150,7 @@ func (s *Stack) SyncProgram(ctx context.Context, snap *scale.Snapshot, observe s
 	moved := s.program() == nil
 	err = s.source.Sync(ctx, deploy.Commit, func() {
 		moved = true
-		s.prepared.take(nil).end() // it has been started with another program
+		s.prepared.take(nil).end() // the prepared engine was started with another program
 		s.kept.Store(nil)
 		observe(scale.ProgramMoving{From: from, To: deploy.Commit})
 	}, observe)
@@ -185,8 +185,8 @@ func programError(err error) error {
 	return &scale.ProgramError{Reason: err.Error(), Err: err}
 }
 
-// lastDeploy is the newest deploy, with updates of which it is one. It reads the whole history if there is none in what
-// was read.
+// lastDeploy returns the newest deploy, and updates that include it. If what was read does not have both, it reads the
+// whole history.
 func (s *Stack) lastDeploy(ctx context.Context, snap *scale.Snapshot) (*scale.Deploy, []scale.Update, error) {
 	if snap.Deploy != nil && slices.ContainsFunc(snap.Updates, func(u scale.Update) bool { return u.Head == snap.Deploy.Head }) || snap.Complete {
 		return snap.Deploy, snap.Updates, nil
@@ -199,9 +199,9 @@ func (s *Stack) lastDeploy(ctx context.Context, snap *scale.Snapshot) (*scale.De
 	return deployOf(entries), updates, err
 }
 
-// explainDirt refuses a deploy from a checkout with changes that were not committed, unless these are the counts that
-// were scaled to: `pulumiscale restore` writes them into the configuration file before a deploy. Whatever else may have
-// been changed, the proof shows.
+// explainDirt refuses a deploy from a checkout with changes that were not committed, unless the deploy had other counts
+// than its commit has. `pulumiscale restore` writes the counts that were scaled to into the configuration file before a
+// deploy, so they explain the changes. If anything else was changed too, the proof shows that.
 func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scale.Deploy, updates []scale.Update) error {
 	if !deploy.Dirty {
 		return nil
@@ -237,8 +237,8 @@ func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]
 	return s.source.Read(ctx, commit, filepath.ToSlash(path))
 }
 
-// takeConfigFile takes the configuration file of the program that is deployed for the stack's own, once for each commit,
-// with the counts of the last successful update.
+// takeConfigFile copies the configuration file of the deployed program to the stack's own, once for each commit, and
+// puts the counts of the last successful update into it.
 func (s *Stack) takeConfigFile(ctx context.Context, snap *scale.Snapshot, commit string) error {
 	if s.hasTakenFile(commit) {
 		return nil
@@ -263,7 +263,8 @@ func (s *Stack) takeConfigFile(ctx context.Context, snap *scale.Snapshot, commit
 }
 
 // writeCounts puts the counts of the last successful update into the stack's configuration file, which has been taken
-// from a commit: that may have others, if they were restored before its deploy or scaled to after it.
+// from a commit. The commit may have other counts, if those of the update were restored before the deploy or scaled to
+// after it.
 func (s *Stack) writeCounts(snap *scale.Snapshot) error {
 	now := *snap
 	if err := s.fillFile(&now); err != nil {
@@ -281,14 +282,14 @@ func (s *Stack) writeCounts(snap *scale.Snapshot) error {
 	return s.file.Write(settings)
 }
 
-// hasTakenFile says whether the stack's own configuration file was taken from a commit, and is there.
+// hasTakenFile says whether the stack's own configuration file was taken from the commit, and is there.
 func (s *Stack) hasTakenFile(commit string) bool {
 	taken, err := os.ReadFile(s.takenFrom())
 	return err == nil && string(taken) == commit && files.IsFile(s.file.Path)
 }
 
-// takeFirstFile takes the configuration file of the program as it is kept, if the stack has none of its own yet: it is
-// read before it is known what is deployed.
+// takeFirstFile copies the configuration file of the kept program to the stack's own, if the stack has none yet: the
+// stack's file is read before it is known what is deployed.
 func (s *Stack) takeFirstFile() error {
 	at := s.program()
 	if !s.options.Managed || at == nil || files.IsFile(s.file.Path) || at.file.Path == s.file.Path {

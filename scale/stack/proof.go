@@ -12,13 +12,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// proofs keeps what is proved of the stack, with what it rests on, for as long as none of that changes: a proof costs a
-// preview.
+// proofs keeps what is proved of the stack, and what the proof rests on, for as long as neither changes: a proof costs
+// a preview.
 //
 // Programs and providers write files too, some of them into the program's directory. A file that changes while an
-// update or a preview of ours runs may be one of these, or have been edited. Therefore the proof is made again once. If
-// nothing is pending then, the file is known as one that updates write. It may then change while an update runs, and at
-// no other time.
+// update or a preview of ours runs may have been written by them, or edited by somebody. Therefore the proof is made
+// again once. If nothing is pending then, the file is known as one that updates write. From then on it may change while
+// an update runs, and at no other time.
 type proofs struct {
 	mu sync.Mutex
 	// kept is the proof, nil for none. looked is the basis that [Stack.Proof] told last, and told is its digest.
@@ -89,7 +89,8 @@ func (k *keptProof) edited(before, after basis) []string {
 }
 
 // isSource says whether a file is of a kind that people write. Such a file is never taken for one that updates write,
-// though some do write such files. That costs a preview, while an edit that nobody notices would come along.
+// though some updates do write such files. That costs a preview, while an edit that nobody notices would come along
+// with a scaling.
 func isSource(path string) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".yaml", ".yml", ".json", ".jsonc", ".toml", ".hcl", ".pp", ".tf", ".xml", ".properties", ".env", ".ini", ".cfg", ".conf", ".tmpl", ".tpl",
@@ -107,7 +108,8 @@ func cameOrWent(path string, before, after basis) bool {
 	return was != is
 }
 
-// KeepProof keeps a proof that was made on the basis that Proof told last.
+// KeepProof keeps a proof that was made on the basis that Proof told last. It returns false if the basis has changed
+// since. If lasting is set, the proof is also kept for the next process.
 func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool) bool {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) {
@@ -126,7 +128,7 @@ func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool
 		kept.Written, kept.Filled, kept.Suspected = last.Written, last.Filled, last.Suspected
 	}
 	if suspects := last.edited(before, now); len(suspects) > 0 {
-		s.suspect(before, now, suspects) // the preview has written them, or somebody edits: the next one tells
+		s.suspect(before, now, suspects) // the preview has written them, or somebody edits: the next preview tells
 		return false
 	}
 	kept.acquit()
@@ -154,7 +156,7 @@ func (s *Stack) suspect(before, after basis, paths []string) {
 	}
 }
 
-// acquit takes the files that had changed for ones that updates write, if the proof that was made since has found
+// acquit adds the suspected files to those that updates are known to write, if the proof that was made since has found
 // nothing pending.
 func (k *keptProof) acquit() {
 	for _, pool := range k.Proof.Pools {
@@ -173,8 +175,8 @@ func (k *keptProof) acquit() {
 	k.Suspected = nil
 }
 
-// carryProof takes the end of an update of ours into the proof that is kept. The proof holds on, unless files have
-// changed meanwhile that are not known to be written by updates. head is the stack's after an update that has
+// carryProof brings the kept proof up to date at the end of an update of ours. The proof still holds, unless files have
+// changed meanwhile that are not known to be written by updates. head is the stack's head after an update that has
 // succeeded, and empty after one that has not. state is the [scale.Stamp.State] that the update has left; empty if it
 // is not known.
 func (s *Stack) carryProof(head, state string, before, after basis) {

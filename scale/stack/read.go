@@ -26,9 +26,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// findName finds the stack's name: the one asked for, else the selected one, for which the CLI's version must be known.
-// On Pulumi Cloud that is its whole name, because the short one means the stack of the default organisation, which may
-// be another.
+// findName finds the stack's name: the one asked for, else the selected one. How the selected stack is found depends on
+// the CLI's version. On Pulumi Cloud the name of the selected stack is its whole name, because the short one means the
+// stack of the default organisation, which may be another stack.
 func (s *Stack) findName(ctx context.Context) error {
 	var version semver.Version
 	if s.command != nil {
@@ -57,8 +57,9 @@ func (s *Stack) findName(ctx context.Context) error {
 func (s *Stack) setName(name string) { s.name, s.dir.Stack = name, name }
 
 // ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: a
-// command that reads it while an engine writes may find it empty, and ask then asks again. The CLI itself waits without
-// end for a service that takes a request and never answers.
+// command that reads the file while an engine writes may find it empty, and ask then asks again. The CLI itself would
+// wait without end for a service that takes a request and never answers, so ask gives up after
+// [Options.BackendTimeout].
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
 	return s.askAs(ctx, cli.Call{Dir: s.project.Dir, Env: cli.ShortLived()}, attempted, args...)
 }
@@ -109,7 +110,7 @@ func (s *Stack) silent(attempted string) error {
 	return &scale.UnavailableError{Detail: attempted + ": no answer within " + s.options.BackendTimeout.String()}
 }
 
-// How often, and how far apart, a state is read that seems to be being written.
+// How often, and at what interval, a state is read that seems to be half written.
 const (
 	mostReads    = 10
 	readInterval = 100 * time.Millisecond
@@ -192,8 +193,8 @@ func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	return snap, certain
 }
 
-// expected is what is to be expected if the backend has that stamp, those updates of ours have ended and those are
-// under way. The error says that the configuration file cannot be read.
+// expected is [Stack.Expected] with the stamp that the backend has now, the records of our ended updates, and our
+// engines that still run. The error says that the configuration file cannot be read.
 func (s *Stack) expected(ended []*statedir.Record, busy []scale.LockHolder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
 	last := s.last.Load()
 	if last == nil || last.Stamp.History != stamp.History || len(ended) > 0 {
@@ -269,7 +270,8 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 type state struct {
 	resources, pending []string
 	protected          []string
-	// dependsOn are all that a resource cannot be without, dependencies its dependencies alone.
+	// dependsOn has, by URN, a resource's dependencies, its parent and the resource that it is deleted with.
+	// dependencies has its dependencies and its provider.
 	dependsOn, dependencies map[string][]string
 	rules                   []byte
 	all                     []resourceState
@@ -278,14 +280,14 @@ type state struct {
 }
 
 // isOlderThan says whether the newest completed update began after the state was written: that update has written
-// another state since. Clocks that differ make the state be read once more than needed, or once less. In the latter
-// case the update itself finds that it began with another one.
+// another state since. If clocks differ, the state may be read once more than needed, or once too few. In the latter
+// case the next update itself finds that it began with another state.
 func (s state) isOlderThan(entries []entry) bool {
 	return len(entries) > 0 && s.written.Before(entries[0].StartTime)
 }
 
-// output is the rules' output as the engine's events also have it; nil if there is none. Secrets stand there in another
-// form.
+// output is the rules' output in the form that it also has in the engine's events; nil if there is none, or if there is
+// a secret in it, which has another form in the events.
 func (s state) output() []byte {
 	var output any
 	if bytes.Contains(s.rules, []byte(sig.Key)) || json.Unmarshal(s.rules, &output) != nil {

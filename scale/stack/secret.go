@@ -79,9 +79,9 @@ func (s *Stack) configValue(ctx context.Context, key string, more ...string) (va
 		Value  *string `json:"value"`
 		Secret bool    `json:"secret"`
 	}
-	// What a service has to say of the configuration's environments may follow.
+	// After this document, the CLI may print what a service says of the configuration's environments.
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&found); err != nil {
-		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // an error of the decoder would quote it
+		return doctor.Value{}, false, errors.New("read the output of `pulumi config get`: it is no JSON document") // the decoder's error would quote the value
 	}
 	if found.Value == nil {
 		return doctor.Value{}, false, nil

@@ -28,13 +28,14 @@ type Options struct {
 	// Parallel is how many resource operations may run at once; 0 stands for what PULUMI_PARALLEL says, else the
 	// engine's default.
 	Parallel int
-	// Readings is where the CLI's processes have their places that only read. If it is nil, there is room for all.
+	// Readings is the room in which each process of the CLI that only reads needs a place. If it is nil, there is a
+	// place for every process.
 	Readings *room.Room
 	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. If it is nil,
-	// nothing does.
+	// nothing interrupts an update.
 	Interrupt <-chan struct{}
-	// Output is where this process writes its output. Trace, if it is not empty, is the file for a trace of its work.
-	// They are no part of the program, even if they are in its directory.
+	// Output are the files to which this process writes its output. Trace is the file for a trace of its work; empty if
+	// there is none. These files are no part of the program, even if they are in its directory.
 	Output []*os.File
 	Trace  string
 	// KeepRules keeps the last valid rules in force if the stack's output no longer holds valid ones: see
@@ -42,12 +43,12 @@ type Options struct {
 	KeepRules bool
 	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last one.
 	Afresh bool
-	// Source makes what keeps the program that is deployed, for a stack of that name. If it is nil, the engine runs the
-	// program in Dir.
+	// Source makes the [Source] that keeps the deployed program, for the stack of that name. If it is nil, the engine
+	// runs the program in Dir.
 	Source func(stack string) Source
-	// Managed says that Dir is nobody's checkout, but one of the Source's. The stack's configuration file is then kept
-	// in its own folder in the state directory, as the program that is deployed has it, with the counts that were
-	// scaled to.
+	// Managed says that Dir is nobody's checkout, but a directory that PulumiScale has made itself. The stack's
+	// configuration file is then kept in the stack's own folder in the state directory. It is that of the deployed
+	// program, with the counts that were scaled to.
 	Managed bool
 }
 
@@ -75,14 +76,15 @@ type Stack struct {
 	proofs   proofs
 	plugins  pluginFolders
 	storage  keptElsewhere
-	// source keeps the program that is deployed, and kept is where that is, nil if it is nowhere yet. If source is nil,
+	// source keeps the deployed program. kept is where that program is; nil if it is not here yet. If source is nil,
 	// the engine runs the program in the stack's directory.
 	source Source
 	kept   atomic.Pointer[place]
-	// explained is the head of the last deploy of which it is known that its checkout had no changes but counts.
+	// explained is the head of the last deploy whose checkout is known to have had no uncommitted changes but counts;
+	// nil if there is none.
 	explained atomic.Pointer[string]
-	// last is what was read last, or what a reading finds after an update of ours, perhaps an earlier process's; nil if
-	// there is nothing.
+	// last is what was read last, or what a reading would find after the last update of ours, which an earlier process
+	// may have made; nil if neither is known.
 	last atomic.Pointer[scale.Snapshot]
 }
 
@@ -125,11 +127,12 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 	return s, nil
 }
 
-// Assemble is the stack of parts that have been found: the CLI, and a state directory that knows the program. It finds
-// the stack's name and nothing else, so that one can look at a stack that Open would refuse. Nothing must be changed by
-// it. Without a CLI, which is nil then, only the name asked for and the selected one are known, and the methods that need
-// the CLI must not be called. The error is a [*scale.SetupError], or that of ctx; with it there is a stack without a
-// name, which tells its backend and nothing else.
+// Assemble makes a stack of parts that have been found: the CLI, and a state directory that knows the program. It finds
+// the stack's name and checks nothing else, so that one can look at a stack that Open would refuse. Nothing must be
+// changed through a stack that Open has not checked. command is nil if there is no CLI. Then only the name asked for
+// and the selected one are known, and the methods that need the CLI must not be called. The error is a
+// [*scale.SetupError], or that of ctx; the stack that comes with an error has no name, and can tell nothing but its
+// backend.
 func Assemble(ctx context.Context, options Options, command *cli.Command, dir statedir.Dir) (*Stack, error) {
 	s := &Stack{options: options, project: dir.Program, command: command, dir: dir}
 	if err := s.findName(ctx); err != nil {
@@ -161,8 +164,8 @@ func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(sett
 // control.
 func (s *Stack) StateDir() (string, error) { return s.dir.Make() }
 
-// FormerStateDir is where a version before kept the journal of this stack, if it kept one; empty if what it left there
-// is another stack's.
+// FormerStateDir is where an earlier version kept the journal of this stack, if it kept one; empty if what that version
+// left there is another stack's.
 func (s *Stack) FormerStateDir() string { return s.dir.Former() }
 
 // Holds are the holds in the state directory, which all processes that use it share.

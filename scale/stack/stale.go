@@ -11,13 +11,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program.
-// Under the engine's lock nobody else can deploy any more, and once the engine has told of the stack, it has read the
+// What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program. Once
+// the engine has its lock, nobody else can deploy any more. Once the engine has told of the stack, it has read the
 // program. At both moments we look again, and interrupt an engine that works on something other than what was decided
-// on. It has not changed anything yet, because it starts its plugins first.
+// on. The engine has not changed anything yet, because it starts its plugins first.
 
-// decidedOn is the basis that a change was decided on. It has no files if there is no proof behind the change. The
-// error is a [*scale.StaleError] if another basis has been looked at since.
+// decidedOn is the basis that a change was decided on; it is the zero basis if there is no proof behind the change. The
+// error is a [*scale.StaleError] if [Stack.Proof] has looked at another basis since.
 func (s *Stack) decidedOn(change scale.Change) (basis, error) {
 	if change.Basis == "" {
 		return basis{}, nil
@@ -56,8 +56,8 @@ func (s *Stack) editedSince(decided basis, change scale.Change) string {
 // mostNamed is how many edited files are named.
 const mostNamed = 3
 
-// staleAtLock says, once the engine has the lock, which part of what a change was decided on is no longer so; empty if
-// there is none. A correction of ours is made in any case. From here on the engine may outlive PulumiScale.
+// staleAtLock says why a change is stale once the engine has the lock; empty if it is not. A correction is made in any
+// case. From here on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
 	defer engine.sentry.Relieve()
 	s.depart(ctx, from, change, engine.child.Process())
@@ -70,7 +70,7 @@ func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis,
 	return s.editedSince(decided, change)
 }
 
-// staleAtStart says the same once the engine runs the program.
+// staleAtStart says why a change is stale once the engine runs the program; empty if it is not.
 func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) string {
 	switch {
 	case change.Correction:
@@ -84,11 +84,11 @@ func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) st
 // lastMoment notes why an engine is interrupted before it changes anything.
 type lastMoment struct {
 	stop context.CancelFunc
-	// stale says what is no longer so; empty if there is nothing.
+	// stale says why the change is stale; empty if it is not.
 	stale string
 }
 
-// end interrupts the engine if something is no longer so, unless that has been done already.
+// end interrupts the engine if the change is stale, unless it has done so already.
 func (l *lastMoment) end(f *follower, stale string) {
 	if stale == "" || l.stale != "" {
 		return
@@ -98,10 +98,10 @@ func (l *lastMoment) end(f *follower, stale string) {
 	time.AfterFunc(deafPatience, l.stop)
 }
 
-// deafPatience is how long an engine that is to be interrupted may take until it heeds that.
+// deafPatience is how long to wait until an engine heeds an interrupt. After that it is interrupted in any case.
 const deafPatience = 10 * time.Second
 
-// meaning is what the end of the engine means.
+// meaning is the error of the update, given the engine's error: see [endedAsStale].
 func (l *lastMoment) meaning(f *follower, err error) error {
 	if l.stale == "" || err == nil {
 		return err
@@ -109,8 +109,8 @@ func (l *lastMoment) meaning(f *follower, err error) error {
 	return endedAsStale(l.stale, f, err)
 }
 
-// endedAsStale is what the end of an interrupted engine means. If it had nevertheless begun to change resources, it is
-// an update that failed.
+// endedAsStale is the error of an update whose engine was interrupted because the change was stale. If the engine had
+// nevertheless begun to change resources, the update has failed.
 func endedAsStale(what string, f *follower, err error) error {
 	if len(f.result.Steps) == 0 {
 		return &scale.StaleError{What: what}
@@ -124,8 +124,8 @@ func endedAsStale(what string, f *follower, err error) error {
 	return failed
 }
 
-// carry begins to take the end of an update into the proof that is kept, and waits for the end of that when it is told
-// to.
+// carry begins to bring the kept proof up to date at the end of an update: see [Stack.carryProof]. wait waits until
+// that is done.
 func (s *Stack) carry(from *departure, change scale.Change, decided basis, failed error) (wait func()) {
 	if change.Basis == "" {
 		return func() {}

@@ -16,22 +16,24 @@ import (
 )
 
 // traces are what a self-managed backend has of the stack: its state, which is written anew whenever something changes,
-// and its history's newest update. An update adds the latter after all that it writes of the state, and before it gives
-// its lock back. The backend's clock dates both.
+// and the newest update of its history. An engine adds its update after all that it writes of the state, and before it
+// gives its lock back. Both times are by the backend's clock; in a folder, addedAt is by the engine's.
 type traces struct {
-	// history is where the history is. updates is how many it has if it is in a folder, which shows that at once.
+	// history is where the history is. updates is how many updates it has; 0 if it is in no folder, because only a
+	// folder shows that at once.
 	history string
 	updates int
 	newest  string
-	// since is how many updates there are after the one that was asked for.
+	// since is how many updates there are after the known one that was asked about.
 	since int
-	// state is another one whenever the state is written.
+	// state is a mark that changes whenever the state is written. written is when that was last, and addedAt is when
+	// the newest update was added.
 	state            string
 	written, addedAt time.Time
 }
 
-// traces finds them, and how many updates there are after a known one; ok is false for other backends, which tell
-// nothing without the CLI, and for a moment while something is replaced.
+// traces finds the stack's traces, and how many updates there are after a known one. ok is false if they cannot be
+// found without the CLI, and for a moment while something is replaced.
 func (s *Stack) traces(ctx context.Context, known string) (_ traces, ok bool) {
 	dir, isFolder := s.project.BackendFolder(s.project.CurrentBackend())
 	if !isFolder {
@@ -60,7 +62,7 @@ func (s *Stack) isInFolder() bool {
 	return ok
 }
 
-// tracesElsewhere are those in a bucket, a container or a database.
+// tracesElsewhere are the traces in a bucket, a container or a database.
 func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok bool) {
 	kept := s.storage.open(ctx, s)
 	if kept == nil {
@@ -95,9 +97,9 @@ func (t traces) stamp() scale.Stamp {
 	return scale.Stamp{State: t.history + " " + t.state, History: fmt.Sprint(t.history, " ", t.updates, " ", t.newest)}
 }
 
-// stateFile finds the file with the stack's state, and the stack's place below the folders of states and of histories:
-// with the project in it or, in old backends, without. ok is false if there is not exactly one such file, as for a
-// moment while it is replaced.
+// stateFile finds the file with the stack's state. place is the stack's path below the folders of states and of
+// histories: with the project in it or, in old backends, without. ok is false if there is not exactly one such file, as
+// for a moment while it is replaced.
 func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool) {
 	id := s.dir.Identity()
 	project, stack := id.Project, id.Stack
@@ -119,8 +121,8 @@ func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool)
 // attributes ends the names of the files that Go Cloud's storage in a folder writes beside others.
 const attributes = ".attrs"
 
-// historyFiles counts the updates in a folder of the history, and those after a known one, and names the newest: their
-// names begin with the stack's and end with the time.
+// historyFiles counts the updates in a folder of the history, and those after a known one, and names the newest. The
+// names sort by time: they begin with the stack's name and end with the time.
 func historyFiles(dir, known string) (updates int, newest string, since int, err error) {
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -142,8 +144,8 @@ func historyFiles(dir, known string) (updates int, newest string, since int, err
 	return updates, newest, since, err
 }
 
-// Glance is when the folder of the stack's history was changed last, as every update does at its end; empty for
-// backends that are no folder.
+// Glance is when the folder of the stack's history was last changed, which every update does at its end. It is empty
+// for backends that are no folder.
 func (s *Stack) Glance() string {
 	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {

@@ -24,11 +24,12 @@ type keptElsewhere struct {
 	// address says which storage it is, without credentials.
 	address string
 	seen    string
-	// silentUntil is until when it is not looked at, because it has just not answered.
+	// silentUntil is until when the storage is not looked at, because it has just failed to answer.
 	silentUntil time.Time
 }
 
-// open is the storage; nil if it is of a kind that is not looked at, or cannot be opened. Then the CLI tells.
+// open is the storage; nil if it is of a kind that is not looked at, cannot be opened, or has just failed to answer.
+// Then the CLI is asked.
 func (k *keptElsewhere) open(ctx context.Context, s *Stack) *storage.Storage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -72,7 +73,8 @@ func (k *keptElsewhere) newest() string {
 	return k.seen
 }
 
-// look is the context of a look. Its end notes whether the storage has answered.
+// look is the context of a look at the storage. end must be called after the look; it notes whether the storage has
+// answered in time.
 func (s *Stack) look(ctx context.Context) (_ context.Context, end func()) {
 	wait := lookTime
 	if most := s.options.BackendTimeout; most > 0 {
@@ -96,8 +98,8 @@ const (
 	silentTime = 10 * time.Second
 )
 
-// remember keeps the newest update of a look that knew of another one. Of two looks at once the later update stays,
-// unless it has gone.
+// remember keeps the newest update that a look has found. known is the one that the look began with. If two looks run
+// at once, the later update stays, unless a look that knew it finds that it has gone.
 func (k *keptElsewhere) remember(known, newest string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -135,7 +137,7 @@ func (s *Stack) readStored(ctx context.Context, newest int) (entries []entry, co
 	if err != nil {
 		s.storage.reopen()
 	}
-	if err != nil || len(updates) == 0 { // an empty one may be one at another place
+	if err != nil || len(updates) == 0 { // if there are none, they may be at another place
 		return nil, false, false
 	}
 	for _, text := range updates {

@@ -54,7 +54,8 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	return &f.result, nil
 }
 
-// Update makes the change by one `pulumi up`. Once that runs, it does not end with ctx but only by [Options.Interrupt].
+// Update makes the change by one `pulumi up`. Once the engine runs, the update does not end with ctx but only by
+// [Options.Interrupt].
 func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "update", trace.WithAttributes(attribute.String("pulumi.message", change.Message), attribute.StringSlice("pulumi.targets", change.Targets)))(&err)
 	if err := s.mayBegin(ctx, observe); err != nil {
@@ -150,8 +151,9 @@ func (f *follower) foundOther(output []byte) bool {
 	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
-// conclude keeps the record of an ended update for as long as it may be needed. It is needed if the update failed with
-// targets begun, so that it is not known what they are now, or if the engine may have left its lock.
+// conclude keeps the record of an ended update for as long as it may be needed. It is needed if the update failed after
+// it had begun on its targets, since nobody knows then how they are. It is also needed if it has doubts of older
+// records, or if the engine may have left its lock.
 func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 	r, began := engine.record, f.hasBegun
 	if began {
@@ -167,8 +169,8 @@ func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 	}
 }
 
-// touched says whether the engine may have changed what one of the targets stands for. A failure elsewhere leaves
-// nothing of a pool in between, and neither does a step that was refused.
+// touched says whether the engine may have changed a resource of the targets. A failure elsewhere leaves no pool
+// between two counts, and neither does a step that was refused.
 func (f *follower) touched(targets []string) bool {
 	match := scale.MatchTargets(targets...)
 	return slices.ContainsFunc(f.result.Steps, func(step scale.ResourceStep) bool {
@@ -180,9 +182,9 @@ func (f *follower) touched(targets []string) bool {
 // others after it.
 const entriesAround = 5
 
-// previous identifies the newest completed update before that of a change, or the newest of all while that one runs. An
-// earlier attempt at the change has the same mark. If the change was decided on what that attempt left, its update is
-// not the one that is looked for: that one came after it.
+// previous identifies the newest completed update before that of a change, or the newest of all while the change's
+// update runs. An earlier attempt at the change has the same mark. If the change was decided on what that attempt left,
+// the entry with the mark is the attempt's, and the change's own update still runs.
 func (s *Stack) previous(ctx context.Context, change scale.Change) (string, error) {
 	var entries []entry
 	var err error

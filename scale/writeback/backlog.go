@@ -113,14 +113,14 @@ func (b *Backlog) Add(pools, operations []string) {
 	}
 }
 
-// Pushed and Remember keep what was pushed last.
+// Pushed are the values that were pushed last, by pool.
 func (b *Backlog) Pushed() map[string]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.kept.Pushed)
 }
 
-// Remember takes in values that have been pushed.
+// Remember keeps values that have been pushed.
 func (b *Backlog) Remember(values map[string]string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,3 +1,5 @@
-// Package writeback commits the counts that stacks were scaled to on a branch of their programs' repositories: which, in
-// which words, and again until the branch has them.
+// Package writeback commits to a branch of a program's repository the counts that its stack was scaled to: which counts,
+// with which message, and again until the branch has them.
+//
+// Start with [Backlog] for a server, and with [Committer.Commit] for one commit.
 package writeback

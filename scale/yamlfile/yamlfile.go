@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// goType is how the YAML library names a Go type, which nobody who writes the file knows.
+// goType finds the Go types in the YAML library's messages. Whoever writes the file does not know them.
 var goType = regexp.MustCompile(` (?:in type|into) [\w.\[\]*]+`)
 
 // Decode reads a document. A field that is not known is a mistake. It returns all mistakes that it finds, each with its

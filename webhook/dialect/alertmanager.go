@@ -22,8 +22,8 @@ const (
 	poolLabel = "pool"
 )
 
-// notificationCounted is the name in the metrics of all that send Alertmanager's notifications, and notificationLike is
-// what such a notification is called.
+// notificationCounted is the name in the metrics of all dialects that are Alertmanager's notifications.
+// notificationLike is what such a notification is called on the route of another dialect.
 const (
 	notificationCounted = sourcePrometheus
 	notificationLike    = "an Alertmanager or Grafana notification"
@@ -188,7 +188,7 @@ func unknownPool(rules scale.Rules, pool string) string {
 	return err.Error()
 }
 
-// summary is what the alert says of itself. The annotations that are customary for it hold it.
+// summary is what the alert says of itself, in the first of the customary annotations that it has.
 func (a alert) summary() string {
 	for _, name := range []string{"summary", "message", "description"} {
 		if text := a.annotations[name]; text != "" {

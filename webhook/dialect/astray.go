@@ -1,6 +1,7 @@
 package dialect
 
-// strays are payloads that come here and have no dialect, each with what it is and what to do about it.
+// strays are payloads that senders post here although they have no dialect. like says what such a payload is and what
+// to do about it; the function is recognizes it.
 func strays() []struct {
 	like string
 	is   func(Object) bool
@@ -19,7 +20,7 @@ func strays() []struct {
 }
 
 // looksLike says what a payload that came to the wrong route seems to be, and where it belongs. It is empty if nothing
-// is known of it.
+// recognizes the payload.
 func looksLike(o Object) string {
 	for _, stray := range strays() {
 		if stray.is(o) {

@@ -61,7 +61,7 @@ func decodeAzure(body Body, route Route) (Delivery, error) {
 	if err := o.Err(); err != nil {
 		return Delivery{}, err
 	}
-	// What the rule of a metric has as its custom properties. Older payloads have them in the context.
+	// The custom properties of the alert's rule. Older payloads have them in the alert's context.
 	properties := map[string]string{}
 	for _, from := range []Object{context.aside("properties"), data.aside("customProperties")} {
 		for name := range from.members {
@@ -75,8 +75,8 @@ func decodeAzure(body Body, route Route) (Delivery, error) {
 	return Delivery{Intents: []scale.Intent{f.intent(route, asked.over(own))}}, nil
 }
 
-// azureCriteria reads what an alert's criteria tell: where they look, and the value and threshold if there is one
-// criterion alone. Its threshold may be a text.
+// azureCriteria reads the criteria of an alert: the direction that their operators suggest, if it is the same for all,
+// and the value and threshold, if there is only one criterion. The threshold may be a text.
 func azureCriteria(context Object) (comparison scale.Direction, value, threshold *float64) {
 	criteria := context.child("condition").list("allOf")
 	directions := map[scale.Direction]bool{}

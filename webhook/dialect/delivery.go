@@ -16,8 +16,9 @@ type Route struct {
 	Rules scale.Rules
 	// Query is the URL's query, as it was sent. What it says wins over the payload.
 	Query string
-	// Key is what the sender tells the delivery from others by: the MessageId of an SNS message, or the Idempotency-Key
-	// of a direct request. It is empty if there is none. Dialects whose payloads have ids of their own do not read it.
+	// Key is the id by which the sender tells the delivery from others: the MessageId of an SNS message, or the
+	// Idempotency-Key of a direct request. It is empty if there is none. Dialects whose payloads have ids of their own
+	// do not read it.
 	Key string
 }
 
@@ -31,8 +32,9 @@ type Delivery struct {
 	DryRun bool
 }
 
-// Identify gives a key to the intents that the payload gives none: that of the envelope, which is empty if there was
-// none. A payload's own key stays, because a sender that tells of a firing again puts it into a new envelope.
+// Identify gives the key of the envelope to the intents that have no key from the payload. It does nothing if that key
+// is empty, as it is without an envelope. A key from the payload stays, because a sender that tells of a firing again
+// puts the payload into a new envelope.
 func (d *Delivery) Identify(envelope string) {
 	if envelope == "" {
 		return
@@ -44,7 +46,7 @@ func (d *Delivery) Identify(envelope string) {
 	}
 }
 
-// Skipped is an alert of which nothing comes. Its texts may be shown: each is one line, without control characters.
+// Skipped is an alert for which nothing is done. Its texts may be shown: each is one line, without control characters.
 type Skipped struct {
 	Alert, Pool, Reason string
 }

@@ -76,8 +76,8 @@ func decodeDirect(body Body, route Route) (Delivery, error) {
 // directEvent is what is taken from an EventBridge event. Its id is empty if the body is not one.
 type directEvent struct{ id, reason string }
 
-// eventIn reads an EventBridge event that may stand in the body of a direct request. It passes over an alarm's: the
-// alarm's end would ask for the same as its beginning.
+// eventIn reads an EventBridge event that may stand in the body of a direct request. It passes over the event of an
+// alarm, because the alarm's end would ask for the same as its beginning.
 func eventIn(o Object) (e directEvent, err error) {
 	if !o.Has("detail-type") || !o.Has("id") || o.members["detail-type"] == alarmStateChange {
 		return e, nil

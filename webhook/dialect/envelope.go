@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Letter is a body out of the envelopes that it came in.
+// Letter is a body that was taken out of its envelopes.
 type Letter struct {
 	Body Body
 	// Key tells the message from all others, by what the outermost envelope says. It is empty if there was none.
 	Key string
-	// Acknowledge says that the sender takes every answer but a success for a request to send the same again, for as
-	// long as it keeps messages. A refusal that is final must be told it as a success, with the reason.
+	// Acknowledge says that the sender sends a message again after every answer but a success, for as long as it keeps
+	// the message. So the sender must be told a final refusal as a success, with the reason.
 	Acknowledge bool
 }
 
@@ -24,7 +24,7 @@ type Letter struct {
 type envelope struct {
 	// is says whether a body, or a request by its header, has the envelope.
 	is func(http.Header, Object) bool
-	// open takes the body out, and says what tells the message from others. The error is a [*BadRequestError].
+	// open takes the body out, and returns a key that tells the message from others. The error is a [*BadRequestError].
 	open func(http.Header, Body) (content Body, key string, err error)
 	// acknowledge is what [Letter.Acknowledge] says.
 	acknowledge bool

@@ -71,8 +71,8 @@ func resource(o Object) string {
 }
 
 // reasonData reads the JSON in the text of a state's reasonData: the threshold, and the most recent datapoint, which is
-// the last. What is not understood is nil, because the form is not fixed: a composite alarm's and that of
-// set-alarm-state hold something else.
+// the last. What is not understood is nil, because the form is not fixed: the reasonData of a composite alarm, or of a
+// state set by set-alarm-state, holds something else.
 func reasonData(text string) (value, threshold *float64) {
 	o, err := parseObject([]byte(text))
 	if err != nil {

@@ -38,7 +38,7 @@ func (f firing) intent(route Route, asked overrides) scale.Intent {
 	if f.cleared {
 		state = statusResolved
 	}
-	// The name is a part of it, for ids of templates may be small numbers.
+	// The name is a part of the key, because the ids in templates may be small numbers.
 	intent.Key = eventKey(f.source, route.Pool, digest(state, f.name, f.id))
 	return intent
 }

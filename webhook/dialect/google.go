@@ -19,7 +19,7 @@ func google() Dialect {
 }
 
 // decodeGoogle reads a notification of Google Cloud Monitoring about an incident, as its webhook and Pub/Sub channels
-// have it. The labels of the alerting policy may say more, as those of an alert of Prometheus do. The error is a
+// have it. The labels of the alerting policy may hold overrides, as those of an alert of Prometheus may. The error is a
 // [*BadRequestError].
 //
 // The form is described in Cloud Monitoring's documentation, "Create and manage notification channels".
@@ -71,8 +71,8 @@ func decodeGoogle(body Body, route Route) (Delivery, error) {
 	return delivery, nil
 }
 
-// condition reads what the incident tells of its condition. What is not understood is left out: conditions of absence,
-// of logs and of queries have no comparison, and no threshold, in whose place there may be a 0.
+// condition reads what the incident tells of its condition. What is not understood is left out. Conditions of absence,
+// of logs and of queries have no comparison and no threshold, although there may be a 0 in place of the threshold.
 func (f *firing) condition(incident Object) {
 	f.value = incident.loose("observed_value")
 	threshold := incident.aside("condition").aside("conditionThreshold")

@@ -6,7 +6,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// nameFor is how long a hold lasts, in the body or the query.
+// nameFor is the name by which the body or the query says how long a hold lasts.
 const nameFor = "for"
 
 // DecodeHold reads a request to hold the route's pool, or the stack if the route has none. How long and why stand in

@@ -32,7 +32,7 @@ func Parse(body []byte) Body {
 
 // Object is the JSON object that the body is. The error is a [*BadRequestError].
 func (b Body) Object() (Object, error) {
-	// Whoever reads it notes problems of his own.
+	// Each caller notes problems of its own.
 	b.object.problem = new(error)
 	return b.object, b.err
 }
@@ -57,7 +57,7 @@ func parseObject(body []byte) (Object, error) {
 	return newObject("", value)
 }
 
-// newObject takes a value as an object with problems of its own.
+// newObject makes an object of a value. The object notes problems of its own.
 func newObject(path string, value any) (Object, error) {
 	members, ok := value.(map[string]any)
 	if !ok {
@@ -115,7 +115,7 @@ func (o Object) Text(key string) string {
 	return text
 }
 
-// Optional is a text that may be absent, which is not the same as empty. Then it is nil.
+// Optional is a text that may be absent: then it is nil, which is not the same as empty.
 func (o Object) Optional(key string) *string {
 	if text, ok := take[string](o, key, "a string"); ok {
 		return &text
@@ -123,7 +123,7 @@ func (o Object) Optional(key string) *string {
 	return nil
 }
 
-// mention is a text that does no harm if it is missing or is not a text.
+// mention is a text that is not required. It is empty if the member is absent or is not a text, which is no problem.
 func (o Object) mention(key string) string {
 	text, _ := o.members[key].(string)
 	return text
@@ -151,7 +151,7 @@ func (o Object) number(key string) *float64 {
 	return &value
 }
 
-// loose is a number that may be written as a text. It is nil if the member is absent, or neither.
+// loose is a number that may be written as a text. It is nil if the member is absent, or is no such number.
 func (o Object) loose(key string) *float64 {
 	text := o.mention(key)
 	if number, ok := o.members[key].(json.Number); ok {
@@ -161,7 +161,8 @@ func (o Object) loose(key string) *float64 {
 	return value
 }
 
-// aside is a member that should be an object. It is empty if it is not: it does no harm if it is missing.
+// aside is a member that should be an object, but is not required. It is empty if the member is absent or is not an
+// object, which is no problem.
 func (o Object) aside(key string) Object {
 	members, _ := o.members[key].(map[string]any)
 	return Object{path: o.at(key), members: members, problem: new(error)}
@@ -214,8 +215,8 @@ func parseJSON(body []byte) (any, error) {
 	case !utf8.Valid(body):
 		return nil, BadRequest("body", "is not UTF-8")
 	}
-	// The bytes are UTF-8. What the decoder may still meet are escapes such as \ud800 alone, which it reads as U+FFFD. It
-	// lets keys stand twice because parseValue reports them, with their path.
+	// The bytes are UTF-8, but may hold escapes such as \ud800 alone, which the decoder reads as U+FFFD. The decoder
+	// lets keys stand twice because parseMembers reports them, with their path.
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	value, err := parseValue(d, "")
 	if err != nil {

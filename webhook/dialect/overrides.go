@@ -84,8 +84,8 @@ func readOverrides(lookup func(name string) (field, text string, ok bool)) (over
 	return o, problem
 }
 
-// over are the overrides of o, with those of weaker for what o leaves open. A delta or count of o brings its own
-// direction: a weaker direction must not turn a delta around.
+// over returns the overrides of o, and those of weaker for what o leaves open. If o has a delta or a count, the
+// direction of weaker is not taken: it must not turn a delta around.
 func (o overrides) over(weaker overrides) overrides {
 	if o.delta == nil && o.count == nil {
 		if o.direction == 0 {

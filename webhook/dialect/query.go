@@ -30,8 +30,8 @@ func ParseQuery(query string, known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// readMembers reads the members of a body by a function that returns what is wrong with a value. Other members than
-// those of the names are refused.
+// readMembers reads the members of a body as texts. The function read reads one, or says what it must be. Members with
+// other names are refused.
 func readMembers(o Object, names []string, read func(name string, value any) (text, wrong string)) (map[string]string, error) {
 	asked := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
@@ -55,7 +55,8 @@ func readText(_ string, value any) (text, wrong string) {
 	return text, ""
 }
 
-// addQuery puts what the query says of these names to what the body says. Each may be said once.
+// addQuery adds the values of these names in the query to those of the body. It is an error if both have a value for a
+// name.
 func addQuery(asked map[string]string, query url.Values, names ...string) error {
 	for _, name := range names {
 		_, twice := asked[name]

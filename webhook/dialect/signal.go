@@ -30,9 +30,10 @@ func plainSignal() Dialect {
 	}
 }
 
-// firingWords, endedWords and idleWords are what senders call the states of an alert, in lower case. An idle state is
-// none of the metric's: nothing is scaled by it. The words are those of Datadog ($ALERT_TRANSITION), New Relic (state,
-// triggerEvent), Dynatrace ({State}) and Zabbix ({EVENT.VALUE}, {TRIGGER.STATUS}), and of others that call it so.
+// firingWords, endedWords and idleWords are what senders call the states of an alert, in lower case. An idle state says
+// nothing of the metric, so nothing is scaled by it. The words are those of Datadog ($ALERT_TRANSITION), New Relic
+// (state, triggerEvent), Dynatrace ({State}) and Zabbix ({EVENT.VALUE}, {TRIGGER.STATUS}), and of other senders that
+// use the same words.
 func firingWords() []string {
 	return []string{
 		statusFiring, "fired", "alert", "alarm", "alerting", "active", "activated", "triggered", "re-triggered", "renotify", "open", "opened",
@@ -104,7 +105,8 @@ func readTemplated(_ string, value any) (text, wrong string) {
 	return "", "a string or a number"
 }
 
-// momentOf reads a time as senders have it. It is zero for an empty text.
+// momentOf reads a time as senders write it: as in RFC 3339, or in seconds or milliseconds since 1970. The time is zero
+// for an empty text.
 func momentOf(text string) (at time.Time, ok bool) {
 	if text == "" {
 		return time.Time{}, true

@@ -9,13 +9,14 @@ import (
 // Dialect is all that there is to know of what one kind of sender sends. Several dialects may share a path: then they
 // have Counted, MediaHint and Direct in common.
 type Dialect struct {
-	// Name is the source of the dialect's intents, and of the folder of its payloads, testdata/NAME.
+	// Name is the source of the dialect's intents, and the name of the folder of its payloads, testdata/NAME.
 	Name string
 	// Sender is what people call it, in hints and in docs/senders.md.
 	Sender string
 	// Counted is its name in the metrics.
 	Counted string
-	// Paths are where it is posted to, as [http.ServeMux] writes them. The first one is told to those who went astray.
+	// Paths are the paths to which payloads of the dialect are posted, as [http.ServeMux] writes them. The first one is
+	// told to a sender that used the path of another dialect.
 	Paths []string
 	// Media are the media types that its bodies have. MediaHint says what to do about a body of another one.
 	Media     []string
@@ -28,8 +29,9 @@ type Dialect struct {
 	Is func(Object) bool
 	// Like is what such a body is called if it comes to a path of another dialect.
 	Like string
-	// A Direct dialect asks for a count or a delta itself. Its request is not turned away on what was read before it
-	// came. It may be answered when the scaling is done, or with what the scaling would do.
+	// A Direct dialect asks for a count or a delta itself. The rules are always read again before its request is
+	// refused because no rule names the pool. The request may be answered when the scaling is done, or with what the
+	// scaling would do.
 	Direct bool
 	// Decode reads a body, whose signature has been checked. The error is a [*BadRequestError].
 	Decode func(Body, Route) (Delivery, error)
@@ -45,13 +47,13 @@ const (
 	SignedBySNS
 )
 
-// Table is the table of all dialects. The last dialect of a path takes what no other one there is recognized by. A body
-// that has gone astray is said to be of the first dialect here that recognizes it.
+// Table is the table of all dialects. The last dialect of a path takes every body that no other dialect of the path
+// recognizes. A body that came to the wrong path is said to be of the first dialect here that recognizes it.
 func Table() []Dialect {
 	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), azure(), google(), plainSignal(), direct()}
 }
 
-// inJSON are the media types of a dialect that is sent as what it is.
+// inJSON are the media types of a dialect whose payloads are sent as JSON.
 func inJSON() []string { return []string{"application/json"} }
 
 // Inbox is a path, and the dialects that are posted to it.
@@ -59,7 +61,8 @@ type Inbox struct {
 	Path string
 	// Media are the media types of its dialects, and that of an envelope around them.
 	Media []string
-	// Rest takes what no other dialect is recognized by. It also says what all of them have in common.
+	// Rest is the dialect of every body that none of the others recognizes. What all dialects of the path have in
+	// common is read from it.
 	Rest   Dialect
 	others []Dialect
 }

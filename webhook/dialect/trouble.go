@@ -6,13 +6,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// A sender's own trouble is no reason to scale: it has no data, has lost a series, or somebody has edited or paused its
-// rule. That says neither that there is less to do nor that there is more.
+// A sender's own trouble is no reason to scale: the sender has no data, has lost a series, or somebody has edited or
+// paused its rule. Such a trouble says neither that there is less to do nor that there is more.
 
 // stateReason is the annotation by which Grafana says that the state of an alert comes from something else than its
 // query's values: "MissingSeries", "NoData", "Error", "Updated", "Paused", "RuleDeleted", "KeepLast", or several of
-// them. See "grafana_state_reason" in Grafana's documentation of the states of alerts. A Grafana that sends its alerts
-// through an Alertmanager gives it too.
+// them. See "grafana_state_reason" in Grafana's documentation of the states of alerts. Alerts that Grafana sends
+// through an Alertmanager have the annotation too.
 const stateReason = "grafana_state_reason"
 
 // trouble says which trouble of its sender an alert tells of, if it tells of nothing else. It is empty if the alert
@@ -29,8 +29,8 @@ func (a alert) trouble() string {
 	return ""
 }
 
-// If missing data have brought about a state, CloudWatch says so in the state's reason, by the alarm's
-// treatMissingData. It also says so of a composite alarm if one of its alarms has lost its data.
+// If missing data have brought about a state, CloudWatch says so in the state's reason, in words that depend on the
+// alarm's treatMissingData. It also says so in the reason of a composite alarm, if an alarm below it has lost its data.
 const (
 	noDatapoints       = "no datapoints were received"
 	missingIsGood      = "treated as [NonBreaching]"
@@ -44,7 +44,7 @@ const (
 )
 
 // trouble says which trouble of CloudWatch a change of state tells of. It is empty if the change tells of the metric.
-// If some datapoints are missing and others are not, those that would count for less capacity must be there.
+// If only some datapoints are missing, that is a trouble if they were counted for OK, or for an alarm that scales down.
 func (a alarm) trouble(asked overrides) string {
 	down := a.comparison == scale.Down || asked.direction == scale.Down
 	switch {
@@ -60,8 +60,8 @@ func (a alarm) trouble(asked overrides) string {
 	return ""
 }
 
-// lapsed says why the end of an alarm is not the end of what the alarm told of. It is empty if it is the end. Every new
-// alarm goes from insufficient data to OK.
+// lapsed says why an alarm's OK does not mean that what the alarm told of has ended. It is empty if it means that.
+// Every new alarm goes from insufficient data to OK.
 func (a alarm) lapsed() string {
 	if a.state == stateOK && a.previous == insufficientData {
 		return dataWereMissing

@@ -19,13 +19,14 @@ const (
 	fetchTimeout = 10 * time.Second
 	// maxDocument is the longest document of an issuer that is read, in bytes.
 	maxDocument = 1 << 20
-	// fetchEvery and fetchBurst bound how often an issuer is asked: whoever sends a token with an unknown key could have
-	// it asked each time.
+	// fetchEvery and fetchBurst bound how often an issuer is asked: else whoever sends tokens with unknown keys could
+	// have the issuer asked for each of them.
 	fetchEvery = 10 * time.Second
 	fetchBurst = 6
 )
 
-// issuer is who signs tokens. It keeps the keys, and has them fetched again when a token names one that is not there.
+// issuer is one who signs tokens, with its keys. They are fetched again when a token names a key that is not among
+// them.
 type issuer struct {
 	name, keysURL string
 	client        *http.Client
@@ -48,8 +49,8 @@ func newIssuer(name, keysURL string, transport http.RoundTripper) *issuer {
 	}}
 }
 
-// keySet is the issuer's keys. They are where the settings say, or where the issuer's OpenID configuration does, which
-// is asked for until it has once answered. The error is a [*fetchError].
+// keySet returns the issuer's keys. Their address is in the settings, or else in the issuer's OpenID configuration,
+// which is fetched until that has once succeeded. The error is a [*fetchError].
 func (i *issuer) keySet(ctx context.Context) (oidc.KeySet, error) {
 	i.mu.Lock()
 	keys := i.keys
@@ -58,7 +59,7 @@ func (i *issuer) keySet(ctx context.Context) (oidc.KeySet, error) {
 		return keys, nil
 	}
 	found := i.finding.DoChan("", func() (any, error) {
-		// It serves all who wait, and does not end with the first.
+		// The search serves all who wait, so it does not end with the first request.
 		ctx := oidc.ClientContext(context.WithoutCancel(ctx), i.client)
 		var keys oidc.KeySet
 		if i.keysURL != "" {

@@ -16,7 +16,7 @@ type Setting struct {
 	Name string `yaml:"name"`
 	// Issuer is the URL of who signs the tokens, exactly as their claim "iss" has it.
 	Issuer string `yaml:"issuer"`
-	// Audience is for whom they are: the claim "aud" holds it.
+	// Audience is for whom the tokens are signed: their claim "aud" holds it.
 	Audience string `yaml:"audience"`
 	// Claims are further claims that each token must have: one of the values each. There must be at least one, because
 	// an issuer such as Google signs tokens for everybody, for any audience.
@@ -31,7 +31,7 @@ type Setting struct {
 // DefaultRoutes are the paths of alarms: a sender needs no others.
 func DefaultRoutes() []string { return []string{"/webhook/", "/signal/"} }
 
-// OneOf is a list of values, of which YAML may write a single one without the list.
+// OneOf is a list of values. In YAML a single value may stand without the list.
 type OneOf []string
 
 // UnmarshalYAML reads a value or a list of them. Numbers and booleans are taken as they are written.
@@ -49,8 +49,8 @@ func (o *OneOf) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// Check says what is wrong with the settings. The error is a [*scale.UsageError], whose field begins with that of the
-// list.
+// Check says what is wrong with the settings. The error is a [*scale.UsageError], whose field begins with the name of
+// the list.
 func Check(list string, settings []Setting) error {
 	names := map[string]bool{}
 	for i, s := range settings {

@@ -19,7 +19,7 @@ import (
 // Skew is how far the clocks of an issuer and of this machine may be apart.
 const Skew = time.Minute
 
-// maxToken is the longest token that is looked at, in bytes. Headers have about as many.
+// maxToken is the longest token that is looked at, in bytes. The server takes headers of about that size.
 const maxToken = 16 << 10
 
 // Identity is who a request comes from.
@@ -90,7 +90,8 @@ func (v *Verifier) Identify(ctx context.Context, token string) (Identity, error)
 		if claimed.text("iss") != s.Issuer {
 			continue
 		}
-		// What the token does not even claim needs no proof. So strangers cannot have keys fetched at will.
+		// A token that does not even claim what the setting wants needs no proof. So strangers cannot have keys fetched
+		// at will.
 		if err = s.meets(claimed, v.now()); err != nil {
 			continue
 		}
@@ -166,8 +167,8 @@ func (c claims) holds(name string, values []string) bool {
 	return matches(c[name])
 }
 
-// meets says whether the claims are those that the setting wants, and whether they are good at a moment. By RFC 7519 a
-// token may do without an end; here it must have one.
+// meets says why the claims are not those that the setting wants, or are not valid at the time now; else nil. By RFC
+// 7519 a token need not have an end; here it must have one.
 func (s Setting) meets(c claims, now time.Time) error {
 	if !c.holds("aud", []string{s.Audience}) {
 		return refuse("its audience is %v; that of %s is %q", c["aud"], s.Name, s.Audience)
@@ -195,8 +196,8 @@ func (s Setting) meets(c claims, now time.Time) error {
 	return nil
 }
 
-// algorithms are those by which tokens may be signed: the ones with a public key. Whoever has a public key could sign
-// by it if it were taken for a shared one.
+// algorithms are the algorithms by which tokens may be signed: those with a public key. If an algorithm with a shared
+// key were among them, whoever has a public key could sign tokens with it as the shared key.
 func algorithms() []string {
 	return []string{
 		oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,

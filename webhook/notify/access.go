@@ -12,7 +12,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// access is what opens a listener: all of it is secret, but for the host of its address.
+// access is what a message to a listener needs. All of it is secret, but for the host of the URL.
 type access struct {
 	url           *url.URL
 	authorization string
@@ -27,7 +27,7 @@ const (
 	secretPrefix   = "whsec_"
 )
 
-// newAccess reads what opens a listener from values of the configuration. No error tells a value.
+// newAccess makes a listener's access of values of the stack's configuration. No error tells a value.
 func newAccess(s Setting, values map[string]string) (access, error) {
 	var out access
 	address := strings.TrimSpace(values[s.URLKey])
@@ -85,8 +85,8 @@ func newSecret(text string) (*standardwebhooks.Webhook, error) {
 // Secrets reads values of the stack's configuration by their keys. It starts a process of the CLI for each of them.
 type Secrets func(ctx context.Context, keys ...string) (map[string]string, error)
 
-// renewAfter is how old values must be that are read again because a listener refused them. unreadable is for how long
-// values that could not be read are not tried again.
+// renewAfter is how old values must be to be read again after a listener has refused them. unreadable is how long no
+// other try is made after values could not be read.
 const (
 	renewAfter = time.Minute
 	unreadable = 30 * time.Second
@@ -98,14 +98,14 @@ type vault struct {
 	keys []string
 	now  func() time.Time
 
-	// mu is held while values are read, so that one at a time does it.
+	// mu guards what follows. It is held while values are read, so that only one caller at a time reads them.
 	mu     sync.Mutex
 	values map[string]string
 	at     time.Time
 	err    error
 }
 
-// open is what opens a listener.
+// open returns a listener's access. It reads the values if they are not known.
 func (v *vault) open(ctx context.Context, s Setting) (access, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

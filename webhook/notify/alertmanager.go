@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// alertmanagerKind is Prometheus's Alertmanager, by its API v2, and through it every receiver that it knows. A trouble
-// fires until something ends it.
+// alertmanagerKind is the kind for Prometheus's Alertmanager, by its API v2, and so for every receiver that
+// Alertmanager knows. A trouble fires until something ends it.
 func alertmanagerKind() kind {
 	return kind{
 		name: "alertmanager", troublesOnly: true, resends: true, path: "/api/v2/alerts",
@@ -18,15 +18,15 @@ func alertmanagerKind() kind {
 }
 
 const (
-	// resendEvery is how often Alertmanager is told of what lasts, and alertLasts how long it believes that: as with
-	// Prometheus, several tellings may be lost. If nobody tells it any more, the alert ends by itself.
+	// resendEvery is how often Alertmanager is told again of the troubles that last. alertLasts is how long an alert
+	// fires without being told again, and then it ends by itself. As with Prometheus, several tellings may be lost.
 	resendEvery = time.Minute
 	alertLasts  = 5 * time.Minute
-	// longestAnnotation is how many characters a text has at most.
+	// longestAnnotation is how many characters a description has at most.
 	longestAnnotation = 4_000
 )
 
-// alert is a postable alert.
+// alert is what the API calls a postable alert.
 type alert struct {
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations"`
@@ -56,8 +56,9 @@ func writeAlerts(m mail) (message, error) {
 	return jsonMessage(out)
 }
 
-// alertOf is the alert of a trouble of a kind that a notice begins or ends. What Alertmanager knows it by, its labels, is
-// the same in both. The pool is no label "pool": what routes alerts with that one to PulumiScale would have it scaled.
+// alertOf is the alert for a trouble of a kind that a notice begins or ends. Its labels, by which Alertmanager knows
+// it, are the same at the beginning and the end. The pool's label is not "pool": if alerts with a label "pool" are
+// routed to PulumiScale, this alert would scale the pool.
 func alertOf(n notice.Notice, kind notice.Kind, ends time.Time) alert {
 	labels := map[string]string{
 		"alertname": alertName(kind), "severity": string(kind.Severity()), "project": n.Project, "stack": n.Stack, "scaled_pool": n.Pool, "metric": n.Metric,

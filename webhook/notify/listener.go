@@ -20,8 +20,8 @@ const (
 	// firstRetry and lastRetry are the shortest and the longest wait before another try, give or take half.
 	firstRetry = time.Second
 	lastRetry  = 15 * time.Minute
-	// keepFor is how old a notice is when it is given up, and hopelessTries how many tries one gets that the listener
-	// does not want as it is.
+	// keepFor is how old a notice is when it is given up. hopelessTries is after how many tries a notice is given up
+	// that the listener does not take as it is.
 	keepFor       = 24 * time.Hour
 	hopelessTries = 3
 	// mostWaiting is how many notices wait for one listener at most: the oldest is given up for a new one.
@@ -38,20 +38,20 @@ type listener struct {
 	outbox Outbox
 	log    *slog.Logger
 	now    func() time.Time
-	// lasting are the troubles that last.
+	// lasting returns the troubles that last.
 	lasting func() []notice.Notice
 	// wake tells run that there may be something to do.
 	wake chan struct{}
 
-	// mu guards what follows. Nothing of others is called while it is held. Run alone takes letters away, but for the
-	// oldest of too many, which add does.
+	// mu guards what follows. The vault, the outbox, the log and lasting are not called while it is held. Only run
+	// removes letters, except that add removes the oldest ones if there are too many.
 	mu    sync.Mutex
 	lanes map[string]*lane
-	// done are the keys of letters that are still in the outbox and need not be.
+	// done are the keys of letters that are still to be removed from the outbox.
 	done []string
 	// pausedUntil is when the listener may be asked again at all.
 	pausedUntil time.Time
-	// resendAt is when it is told again of what lasts.
+	// resendAt is when the listener is told again of the troubles that last.
 	resendAt time.Time
 	status   board.Listener
 }
@@ -59,7 +59,7 @@ type listener struct {
 // lane has the letters of one pool, oldest first.
 type lane struct {
 	letters []*letter
-	// dueAt is when the first of them may be tried, and waits are those between its tries.
+	// dueAt is when the first letter may be tried, and waits makes the waits between the tries.
 	dueAt time.Time
 	waits *backoff.ExponentialBackOff
 }
@@ -70,7 +70,7 @@ func newLane() *lane {
 	return &lane{waits: waits}
 }
 
-// add takes letters in. Those that are too many are given up, oldest first.
+// add puts letters into their lanes. If too many letters then wait, the oldest are given up.
 func (l *listener) add(letters ...*letter) {
 	l.mu.Lock()
 	for _, letter := range letters {
@@ -105,8 +105,8 @@ func (l *listener) dropOldest() {
 	l.remove(oldest, l.lanes[oldest].letters[0])
 }
 
-// remove takes a letter, which is told or given up, out of its lane; it does nothing if somebody has done so. l.mu must be
-// held.
+// remove takes a letter that was told or given up out of its lane. It does nothing if the letter is not in the lane any
+// more. l.mu must be held.
 func (l *listener) remove(pool string, gone *letter) {
 	lane := l.lanes[pool]
 	if lane == nil {
@@ -160,10 +160,10 @@ func (l *listener) run(ctx context.Context) {
 	}
 }
 
-// longestSleep is how long run sleeps at most: clocks may be set.
+// longestSleep is how long run sleeps at most, because somebody may set the clock.
 const longestSleep = time.Minute
 
-// next is the oldest letter that is due, or how long there is none. Letters that are too old are given up.
+// next returns the oldest letter that is due or, if none is, how long to wait. Letters that are too old are given up.
 func (l *listener) next() (*letter, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,7 +205,8 @@ func (l *listener) giveUpOld(now time.Time) {
 	}
 }
 
-// deliver tries to bring a letter to the listener, and takes in what comes of it.
+// deliver tries once to bring a letter to the listener. If the try fails, the letter stays in its lane for another try,
+// unless further tries are hopeless.
 func (l *listener) deliver(ctx context.Context, one *letter) {
 	if n := one.Notice; n.Kind.IsTrouble() && l.kind.resends {
 		l.mu.Lock()
@@ -214,7 +215,7 @@ func (l *listener) deliver(ctx context.Context, one *letter) {
 	}
 	err := l.try(ctx, []notice.Notice{one.Notice}, one.Notice.ID)
 	if ctx.Err() != nil {
-		return // it stays in the outbox
+		return // the letter stays in the outbox
 	}
 	pool := one.Notice.Pool
 	one.tries++
@@ -256,7 +257,7 @@ func (l *listener) try(ctx context.Context, notices []notice.Notice, id string) 
 	return send(ctx, l.client, open, m, l.now)
 }
 
-// note takes in what came of a try, and says whether it arrived.
+// note puts the result of a try into the status, and says whether the message arrived.
 func (l *listener) note(err error) bool {
 	now := l.now()
 	l.mu.Lock()
@@ -276,7 +277,7 @@ func (l *listener) note(err error) bool {
 	switch {
 	case gone:
 		l.status.Stopped = true
-	case !answered: // it is not known where it is
+	case !answered: // nothing was sent, because its address is not known
 		l.pausedUntil = now.Add(unreadable)
 	case failed.after > 0:
 		l.pausedUntil = now.Add(failed.after)
@@ -294,7 +295,7 @@ func (l *listener) note(err error) bool {
 	return false
 }
 
-// isResendDue says whether the listener is to be told again of what lasts.
+// isResendDue says whether the listener is to be told again now of the troubles that last.
 func (l *listener) isResendDue() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -302,7 +303,7 @@ func (l *listener) isResendDue() bool {
 	return l.kind.resends && !l.status.Stopped && !l.resendAt.After(now) && !l.pausedUntil.After(now)
 }
 
-// resend tells the listener again of the troubles that last. If that fails, the next time will do.
+// resend tells the listener again of the troubles that last. If that fails, the next resend tells of them.
 func (l *listener) resend(ctx context.Context) {
 	l.mu.Lock()
 	l.resendAt = l.now().Add(resendEvery)
@@ -316,8 +317,8 @@ func (l *listener) resend(ctx context.Context) {
 	}
 }
 
-// forgetDone takes letters that are told, or given up, out of the outbox. If it cannot, they are told once more after a
-// restart.
+// forgetDone removes letters that were told, or given up, from the outbox. If it cannot, it tries again later. If the
+// process ends before that, the letters are told once more after the restart.
 func (l *listener) forgetDone() {
 	l.mu.Lock()
 	keys := l.done
@@ -337,7 +338,7 @@ func (l *listener) forgetDone() {
 	}
 }
 
-// reload has the listener tried again whatever it said before.
+// reload has the listener tried again at once, even if it was gone or had asked for a pause.
 func (l *listener) reload() {
 	l.mu.Lock()
 	l.status.Stopped, l.pausedUntil = false, time.Time{}

@@ -26,7 +26,8 @@ func (e *privateError) Error() string {
 	return fmt.Sprintf("its address %s is on a private network, which `privateNetwork: true` would allow", e.addr)
 }
 
-// notPublic are networks of which Go knows no name: RFC 6890 and the IANA's registries of special-purpose addresses.
+// notPublic are networks that are not public and for which [netip.Addr] has no method: see RFC 6890 and the IANA's
+// registries of special-purpose addresses.
 func notPublic() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("0.0.0.0/8"),      // this network
@@ -40,7 +41,7 @@ func notPublic() []netip.Prefix {
 	}
 }
 
-// carriesIPv4 are networks whose addresses carry one of IPv4, and at which byte.
+// carriesIPv4 are networks whose addresses contain an IPv4 address, each with the byte at which that begins.
 func carriesIPv4() map[netip.Prefix]int {
 	return map[netip.Prefix]int{
 		netip.MustParsePrefix("64:ff9b::/96"): 12, // NAT64
@@ -71,8 +72,8 @@ func isPublic(addr netip.Addr) bool {
 	return true
 }
 
-// control looks at the address that is really dialled, after names were looked up: a name that means another address by
-// now does not help.
+// control refuses addresses that are not public. It sees the address that is really dialled, after the name was looked
+// up: a name that is given another address meanwhile does not get past it.
 func control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -84,7 +85,7 @@ func control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// newDialer dials addresses of the internet, and of private networks if the setting allows them.
+// newDialer makes a dialer for addresses of the internet, and of private networks if the setting allows them.
 func newDialer(s Setting) *net.Dialer {
 	d := &net.Dialer{Timeout: dialTimeout}
 	if !s.PrivateNetwork {
@@ -93,7 +94,8 @@ func newDialer(s Setting) *net.Dialer {
 	return d
 }
 
-// newClient makes a client for a listener. It follows no redirect: where one leads to, nobody has allowed.
+// newClient makes a client for a listener. It follows no redirect, because nobody has allowed the address that a
+// redirect leads to.
 func newClient(s Setting) *http.Client {
 	return &http.Client{
 		Timeout:       tryTimeout,

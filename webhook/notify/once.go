@@ -13,16 +13,16 @@ import (
 // Sent is what came of telling one listener.
 type Sent struct {
 	Name, Kind string
-	// Host is where it is; empty if that could not be read.
+	// Host is the host of the address; empty if the address could not be read.
 	Host string
 	// Told counts the notices that arrived.
 	Told int
-	// Err says why one did not arrive, or what is wrong with the listener; nil if nothing is.
+	// Err says why a notice did not arrive, or what is wrong with the listener; else nil.
 	Err error
 }
 
-// SendOnce tells each listener of notices that it wants, all of them at the same time, and does not try again. It writes
-// nothing down. Nothing of it lasts longer than ctx.
+// SendOnce tells each listener of the notices that it wants, and does not try again. It tells all listeners at the same
+// time. It writes nothing down, and ends with ctx.
 func SendOnce(ctx context.Context, listeners []Setting, secrets Secrets, notices []notice.Notice, now func() time.Time) []Sent {
 	return forEach(ctx, listeners, secrets, now, func(s Setting, open access, out *Sent) {
 		k, _ := kindOf(s.Kind)
@@ -52,7 +52,7 @@ func LookAt(ctx context.Context, listeners []Setting, secrets Secrets, now func(
 	})
 }
 
-// connect connects to a listener and, if it speaks TLS, lets it prove who it is.
+// connect connects to a listener and, if the address is https, checks the listener's certificate.
 func connect(ctx context.Context, s Setting, open access) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()

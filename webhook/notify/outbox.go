@@ -12,7 +12,7 @@ import (
 // Outbox keeps what is to be told, so that it outlives the process. scale/journal implements it on disk. It is safe for
 // concurrent use.
 type Outbox interface {
-	// PutOutbox writes records by their keys, all or none, and takes away those whose record is nil.
+	// PutOutbox writes records by their keys, all or none. It removes the keys whose record is nil.
 	PutOutbox(records map[string][]byte) error
 	// Outbox calls each with the records whose key begins with a prefix, in the order of their keys.
 	Outbox(prefix string, each func(key string, record []byte)) error
@@ -32,16 +32,16 @@ type letter struct {
 	Notice notice.Notice `json:"notice"`
 	// Put is when it was put into the outbox.
 	Put time.Time `json:"put"`
-	// tries counts those of this process.
+	// tries counts the tries of this process.
 	tries int
 }
 
-// letterKey sorts letters of a listener in the order in which they were put.
+// letterKey is the key of a letter. The keys of a listener's letters sort in the order in which the letters were put.
 func letterKey(listener string, number uint64) string {
 	return fmt.Sprintf("%s%s/%020d", prefixLetter, listener, number)
 }
 
-// parseLetter reads a letter from a record, and the name of its listener; ok is false if it is none.
+// parseLetter reads a letter from a record, and the name of its listener; ok is false if the record is no letter.
 func parseLetter(key string, record []byte) (l *letter, listener string, ok bool) {
 	listener, digits, found := strings.Cut(strings.TrimPrefix(key, prefixLetter), "/")
 	l = &letter{key: key}
@@ -57,6 +57,7 @@ func parseLetter(key string, record []byte) (l *letter, listener string, ok bool
 // state is what the next process must know.
 type state struct {
 	Tracker notice.Tracker `json:"tracker"`
-	// Mark is when the last operation ended that was taken in: those that ended later may not have been told.
+	// Mark is the latest end of an operation whose notices, if any, are in the outbox. Operations that ended later may
+	// not have been told.
 	Mark time.Time `json:"mark"`
 }

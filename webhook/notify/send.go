@@ -30,7 +30,7 @@ func (e *sendError) Error() string { return e.problem }
 // gone says that the listener wants nothing any more.
 func (e *sendError) gone() bool { return e.status == http.StatusGone }
 
-// refused says that what opens the listener does not open it.
+// refused says that the listener does not take the authorization, or the address.
 func (e *sendError) refused() bool {
 	return e.status == http.StatusUnauthorized || e.status == http.StatusForbidden
 }

@@ -14,19 +14,21 @@ import (
 type Setting struct {
 	// Name is what the log, the page and the metrics call the listener.
 	Name string `yaml:"name"`
-	// Kind is how it is told: one of the table.
+	// Kind is how the listener is told: the name of a kind in the table.
 	Kind string `yaml:"kind"`
 	// URLKey is the key of the stack's configuration that holds its address.
 	URLKey string `yaml:"urlKey"`
-	// SecretKey is the key that holds what messages are signed with, and PreviousSecretKey, during a rotation, the one
-	// before it.
+	// SecretKey is the key that holds the secret by which messages are signed. PreviousSecretKey is the key that holds
+	// the secret before it, during a rotation.
 	SecretKey         string `yaml:"secretKey"`
 	PreviousSecretKey string `yaml:"previousSecretKey"`
 	// AuthorizationKey is the key that holds the value of the header Authorization.
 	AuthorizationKey string `yaml:"authorizationKey"`
-	// Events are what it is told of. If it is empty, they are those of its kind.
+	// Events are the kinds of notices that the listener is told of. If it is empty, the listener's kind says which they
+	// are.
 	Events []notice.Kind `yaml:"events"`
-	// Pools are those of which it is told, besides the stack. If it is empty, it is told of all.
+	// Pools are the pools that the listener is told of, besides the stack. If it is empty, the listener is told of all
+	// pools.
 	Pools []string `yaml:"pools"`
 	// PrivateNetwork lets the address be one of a private network, or of this machine, and be without TLS.
 	PrivateNetwork bool `yaml:"privateNetwork"`
@@ -35,8 +37,8 @@ type Setting struct {
 // nameForm is what names of listeners look like: they are labels of metrics and keys of the outbox.
 var nameForm = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$`)
 
-// Check says what is wrong with the settings. The error is a [*scale.UsageError], whose field begins with that of the
-// list.
+// Check says what is wrong with the settings. The error is a [*scale.UsageError], whose field begins with the name of
+// the list.
 func Check(list string, settings []Setting) error {
 	names := map[string]bool{}
 	for i, s := range settings {
@@ -80,7 +82,7 @@ func (s Setting) wrong() (field, problem, hint string) {
 	return s.wrongList(k)
 }
 
-// wrongKey finds the first key that is none.
+// wrongKey finds the first key that is not a key of the stack's configuration.
 func (s Setting) wrongKey() (field, problem, hint string) {
 	keys := []struct{ field, key string }{
 		{"urlKey", s.URLKey}, {"secretKey", s.SecretKey}, {"previousSecretKey", s.PreviousSecretKey}, {"authorizationKey", s.AuthorizationKey},
@@ -96,7 +98,7 @@ func (s Setting) wrongKey() (field, problem, hint string) {
 	return "", "", ""
 }
 
-// wrongList finds the first event or pool that is none.
+// wrongList finds the first event or pool that is not allowed in its list.
 func (s Setting) wrongList(k kind) (field, problem, hint string) {
 	for i, event := range s.Events {
 		field = fmt.Sprintf("events[%d]", i)
@@ -128,7 +130,7 @@ func (s Setting) keys() []string {
 	return slices.DeleteFunc([]string{s.URLKey, s.SecretKey, s.PreviousSecretKey, s.AuthorizationKey}, func(key string) bool { return key == "" })
 }
 
-// UnknownPools are those of the pools that a listener names which no rule has.
+// UnknownPools are the pools that a listener names and no rule has.
 func (s Setting) UnknownPools(rules scale.Rules) []string {
 	return slices.DeleteFunc(slices.Clone(s.Pools), func(pool string) bool {
 		_, ok := rules[pool]
@@ -158,8 +160,8 @@ func (s Setting) wants(n notice.Notice) bool {
 	return (k.troublesOnly || slices.Contains(events, notice.Recovered)) && s.beganTold(n)
 }
 
-// beganTold says whether the listener was told of one of the troubles that a notice ends. One that asks for no troubles
-// at all is told of every end.
+// beganTold says whether the listener wants one of the troubles that a notice ends, and so was told of its beginning.
+// It is always true for a listener that wants no troubles at all: such a listener is told of every end.
 func (s Setting) beganTold(n notice.Notice) bool {
 	events := s.events()
 	if !slices.ContainsFunc(events, notice.Kind.IsTrouble) {

@@ -7,17 +7,18 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// slackKind is for people, in what takes incoming webhooks as Slack does: Mattermost, Rocket.Chat and others.
+// slackKind is the kind for people in Slack, and in other chats that take incoming webhooks as Slack does, such as
+// Mattermost and Rocket.Chat.
 func slackKind() kind { return kind{name: "slack", events: allButScaled, write: writeSlack} }
 
-// longestSlackTitle and longestSlackText are how many characters are sent at most, before they are escaped: what is longer,
-// Slack folds or refuses.
+// longestSlackTitle and longestSlackText are how many characters are sent at most, counted before they are escaped.
+// Slack folds or refuses longer texts.
 const (
 	longestSlackTitle = 300
 	longestSlackText  = 2_500
 )
 
-// slackMessage is the body of an incoming webhook. Attachments are what all of those that are compatible know.
+// slackMessage is the body of an incoming webhook. All chats that are compatible with Slack know attachments.
 type slackMessage struct {
 	Text        string            `json:"text"`
 	Attachments []slackAttachment `json:"attachments,omitempty"`
@@ -58,11 +59,13 @@ func colorOf(n notice.Notice) string {
 	return "good"
 }
 
-// harmless is put between the characters that would make a mention or a link of a text: it has no width.
+// harmless is a character without width. It is put between the characters of a text that would make a mention or a
+// link.
 const harmless = "\u200b"
 
-// escapeSlack keeps a text from others from being more than a text. Slack's own escapes end its mentions and links, such
-// as <!channel>. Those that are compatible with Slack know @here, and links as Markdown has them, and format text.
+// escapeSlack makes sure that a text from others is shown as plain text. Slack's own escapes disable its mentions and
+// links, such as <!channel>. Chats that are compatible with Slack also know @here, links in Markdown and formatted
+// text.
 func escapeSlack(text string) string {
 	return strings.NewReplacer(
 		"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@"+harmless, "](", "]"+harmless+"(", "```", "`"+harmless+"`"+harmless+"`",

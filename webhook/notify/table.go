@@ -22,17 +22,17 @@ type kind struct {
 	path string
 	// events are those that a listener of the kind is told of by default.
 	events func() []notice.Kind
-	// write makes the message for some notices at a time.
+	// write makes the message for a mail.
 	write func(m mail) (message, error)
 }
 
 // mail is what is to be sent.
 type mail struct {
-	// notices has one, or those of the troubles that last.
+	// notices has one notice, or the notices of all troubles that last.
 	notices []notice.Notice
 	// wants are the events that the listener is told of.
 	wants []notice.Kind
-	// id is the same whenever the same is sent again.
+	// id is the same at every try of the same notice. It is empty for the troubles that last.
 	id     string
 	at     time.Time
 	access access

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// teamsKind is for people, in Microsoft Teams: a message with an Adaptive Card, as a workflow of Power Automate takes it
-// ("When a Teams webhook request is received").
+// teamsKind is the kind for people in Microsoft Teams: a message with an Adaptive Card, as a workflow of Power Automate
+// takes it ("When a Teams webhook request is received").
 func teamsKind() kind { return kind{name: "teams", events: allButScaled, write: writeTeams} }
 
 // longestTeamsTitle and longestTeamsText are how many characters are sent at most. A message may have 28 KB, and a
@@ -39,7 +39,7 @@ type card struct {
 	Body    []richText        `json:"body"`
 }
 
-// richText is a block whose texts are taken as they are. Those of a TextBlock would be Markdown.
+// richText is a block whose texts are shown as they are. The text of a TextBlock would be read as Markdown.
 type richText struct {
 	Type      string    `json:"type"`
 	Inlines   []textRun `json:"inlines"`
@@ -88,8 +88,8 @@ func teamsColor(n notice.Notice) string {
 	return "Default"
 }
 
-// defuse keeps a text from others from being taken for a mention, or for what a flow would put a value into. A card names
-// its mentions elsewhere, so this is a second wall.
+// defuse makes sure that a text from others is taken neither for a mention nor for a place where a flow puts a value. A
+// card names its mentions elsewhere, so this is a second wall.
 func defuse(text string) string {
 	return strings.NewReplacer("<at>", "<"+harmless+"at>", "@{", "@"+harmless+"{", "${", "$"+harmless+"{").Replace(text)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// Options say who is told, and by what. All fields are required, but for Listeners.
+// Options say who is told, and what the teller needs for that. All fields are required, but for Listeners.
 type Options struct {
 	Listeners []Setting
 	Origin    notice.Origin
@@ -36,8 +36,8 @@ type Pools interface {
 	Recent(pool string, limit int) ([]queue.Operation, error)
 }
 
-// Teller tells listeners what happens: at least once, also if the process dies in between, and in the order of each pool.
-// Nothing that it is told of waits for it. It is safe for concurrent use; Run may be called once.
+// Teller tells listeners what happens: at least once, even if the process dies meanwhile, and in order for each pool.
+// Observe does not wait until anybody is told. A Teller is safe for concurrent use; Run may be called once.
 type Teller struct {
 	Options
 	listeners []*listener
@@ -45,15 +45,15 @@ type Teller struct {
 	// news tells Run that there are events.
 	news chan struct{}
 
-	// state, told, number and written belong to Run: nobody else reads or writes them. told are the ids of notices about
-	// operations that were put into the outbox, and when; number is that of the last letter; written is the state as the
-	// outbox has it.
+	// state, told, number and written belong to Run: nobody else reads or writes them. told has the ids of notices
+	// about operations that were put into the outbox, and when each operation ended. number is the number of the last
+	// letter. written is the state as the outbox has it.
 	state   state
 	told    map[string]time.Time
 	number  uint64
 	written []byte
 
-	// mu guards what follows. Observe adds events, Run takes them; Run writes what lasts, listeners read it.
+	// mu guards what follows. Observe adds events, and Run takes them. Run writes lasting, and listeners read it.
 	mu      sync.Mutex
 	events  []heard
 	lasting []notice.Notice
@@ -66,16 +66,16 @@ type heard struct {
 }
 
 const (
-	// mostEvents is how many events wait at most to be taken in. What more of them tell is told after the next start, as
-	// far as it is about operations.
+	// mostEvents is how many events wait for Run at most. Further events are dropped. If they are about operations,
+	// these are told after the next start.
 	mostEvents = 50_000
-	// lookEvery is how often it is looked whether troubles are over of which nobody tells that.
+	// lookEvery is how often Run looks for troubles that have ended without an event that says so.
 	lookEvery = time.Minute
-	// recalled is how many done operations are looked at after a start, and overlap how much longer ago than the last one
-	// that was taken in they may have ended: events of one moment come in any order.
+	// recalled is how many done operations are looked at after a start. overlap is how long before the Mark of the
+	// state they may have ended: events of one moment come in any order.
 	recalled = 10_000
 	overlap  = 2 * time.Minute
-	// keepTold is for how long, and mostTold how many ids of what was told are kept.
+	// keepTold is for how long the ids of told notices are kept, and mostTold is how many of them are kept at most.
 	keepTold = time.Hour
 	mostTold = 5_000
 )
@@ -102,7 +102,7 @@ func (t *Teller) newListener(s Setting) *listener {
 	}
 }
 
-// Observe takes in what goes on in the queue, the scaler and the watcher of metrics. It does not wait.
+// Observe keeps an event of the queue, the scaler or the watcher of metrics for Run. It does not wait.
 func (t *Teller) Observe(event scale.Event) {
 	if t == nil || len(t.listeners) == 0 || !notice.IsHeard(event) {
 		return
@@ -208,7 +208,7 @@ func (t *Teller) resume(pools Pools) {
 	t.recall(pools)
 }
 
-// recall tells of operations that ended without that having been written down.
+// recall tells of operations that ended without a note of it in the outbox.
 func (t *Teller) recall(pools Pools) {
 	mark := t.state.Mark
 	if mark.IsZero() { // nothing before the first start is told
@@ -251,8 +251,8 @@ func (t *Teller) takeIn(pools Pools) {
 	t.put(notices, done)
 }
 
-// put brings notices to the outbox, with what is known after the operations that they are about, and then to the
-// listeners. If the disk takes nothing, they are told all the same.
+// put writes notices into the outbox, together with the state after the operations that they are about, and then gives
+// them to the listeners. If the outbox cannot be written, the listeners are told all the same.
 func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	now := t.Now()
 	records := map[string][]byte{}
@@ -292,7 +292,7 @@ func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	}
 }
 
-// markDone notes which operations were taken in, and forgets those of long ago.
+// markDone notes that notices were made of operations, and forgets those of long ago.
 func (t *Teller) markDone(done []queue.Operation, records map[string][]byte) {
 	for _, op := range done {
 		if op.State != queue.Done || op.Update == "" {
@@ -320,7 +320,7 @@ func (t *Teller) markDone(done []queue.Operation, records map[string][]byte) {
 	}
 }
 
-// show lets listeners see what lasts.
+// show lets listeners see the troubles that last.
 func (t *Teller) show() {
 	lasting := t.state.Tracker.Open()
 	t.mu.Lock()

@@ -13,7 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// webhookKind is for programs: an event as CloudEvents 1.0 has it, in structured mode, signed as Standard Webhooks has it.
+// webhookKind is the kind for programs: a CloudEvent, version 1.0, in structured mode, signed as Standard Webhooks has
+// it.
 func webhookKind() kind {
 	return kind{name: "webhook", signs: true, events: notice.Kinds, write: writeWebhook}
 }
@@ -39,8 +40,8 @@ type cloudEvent struct {
 	Data            notice.Notice `json:"data"`
 }
 
-// writeWebhook makes a message for a program. Its signature is made anew for each try, because it has a time, which the
-// receiver holds against its clock.
+// writeWebhook makes a message for a program. The signature is made anew for each try, because it covers the time of
+// the try, which the receiver compares with its clock.
 func writeWebhook(m mail) (message, error) {
 	n := m.notices[0]
 	body, err := json.Marshal(cloudEvent{

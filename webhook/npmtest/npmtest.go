@@ -1,5 +1,4 @@
-// Package npmtest asks packages of npm what they make of something: what others have written knows better whether a
-// format is right.
+// Package npmtest asks packages of npm whether a format is right: code that others have written knows better.
 package npmtest
 
 import (
@@ -11,9 +10,9 @@ import (
 	"testing"
 )
 
-// Ask installs the pinned packages of a folder, which has a package.json, its lock file and a script, in a folder of the
-// test's own. It runs the script by Node.js with the input on stdin, as JSON, and returns the lines of its output. Without
-// Node.js, npm or the packages the test is skipped, but not in CI.
+// Ask installs the pinned packages of a folder, which has a package.json, its lock file and a script, in a folder of
+// the test's own. It runs the script by Node.js with the input on stdin, as JSON, and returns the lines of its output.
+// Without Node.js, npm or the packages the test is skipped, but not in CI.
 func Ask(t *testing.T, folder, script string, input any) []string {
 	t.Helper()
 	lacks := func(format string, args ...any) {

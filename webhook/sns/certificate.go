@@ -28,7 +28,7 @@ const (
 )
 
 // certificates are the certificates of SNS, by URL. What is at a URL does not change. Requests that need the same URL
-// share one fetch. Any request writes and reads known, under mu.
+// share one fetch. mu guards known.
 type certificates struct {
 	fetch  Fetch
 	flight singleflight.Group
@@ -58,7 +58,7 @@ func (c *certificates) get(ctx context.Context, url string, now time.Time) (*x50
 		if f, ok := c.recall(url, now); ok {
 			return f, nil
 		}
-		// Others may wait for this fetch, so that it does not end with the request that began it.
+		// Others may wait for this fetch, so it does not end with the request that began it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		f := fetched{until: now.Add(failureTTL)}

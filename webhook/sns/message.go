@@ -20,7 +20,8 @@ const (
 // [Verifier.Verify].
 type Message struct {
 	Type, MessageID, TopicARN string
-	// Subject is nil if the message has none. An empty one is signed. Only a notification has one.
+	// Subject is nil if the message has none: an empty subject is signed, and a missing one is not. Only a notification
+	// has one.
 	Subject *string
 	Message string
 	// Timestamp is when the message was published, as a text, and Time is what that text says.

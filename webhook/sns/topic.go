@@ -26,9 +26,9 @@ var (
 	regionTail = regexp.MustCompile(`^[a-z]+-[0-9]{1,2}$`)
 )
 
-// parseTopic reads a topic's ARN. It returns false if the text is not one, or if its region is not of its partition.
-// The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is the bucket "sns"
-// of whoever was first.
+// parseTopic reads the ARN of a topic. It returns false if the text is no such ARN, or if the region is not one of the
+// partition. The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is the
+// bucket "sns" of whoever was the first to make a bucket of that name.
 //
 // The partitions are those of the AWS SDKs' partitions.json.
 func parseTopic(arn string) (topic, bool) {
@@ -89,10 +89,10 @@ func (t topic) confirmsAt(url string) bool {
 	return ok && confirmQuery.MatchString(query) && slices.Contains(strings.Split(query, "&"), "Action=ConfirmSubscription")
 }
 
-// signers are the names that the certificate of SNS in the topic's region may bear. It differs from region to region
-// which of them the certificate has: "sns.amazonaws.com" in the oldest, "sns-signing.REGION.SUFFIX" in those that are
-// opted into, "sns-REGION.SUFFIX" in China and the isolated ones, and that of us-gov-west-1 in both of GovCloud
-// (SnsHostProvider in the AWS SDK for Java, version 2).
+// signers are the names that the certificate of SNS in the topic's region may bear. Which of them it bears differs from
+// region to region: "sns.amazonaws.com" in the oldest regions, "sns-signing.REGION.SUFFIX" in regions that are opted
+// into, "sns-REGION.SUFFIX" in China and the isolated regions, and the name of us-gov-west-1 in both regions of
+// GovCloud (SnsHostProvider in the AWS SDK for Java, version 2).
 func (t topic) signers() []string {
 	names := []string{
 		"sns." + t.suffix,

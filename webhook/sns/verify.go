@@ -13,7 +13,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// A message's time may be so far from ours: SNS retries for an hour, and clocks differ.
+// How far a message's time may be from ours: SNS retries for an hour, and clocks differ.
 const (
 	retries = time.Hour
 	skew    = 15 * time.Minute
@@ -28,7 +28,7 @@ const Lifetime = retries + skew
 // A message is accepted if it was signed with the RSA key of a certificate that SNS serves. The certificate must be
 // fetched over TLS from the exact host of the topic's region, be valid now, and be in the name of SNS there. The
 // certificate's own chain is not checked, because the file holds the leaf alone, without the intermediate certificates
-// that lead to a root: what the certificate is worth comes from the host and its TLS.
+// that lead to a root: the certificate is trusted because of the host and its TLS.
 type Verifier struct {
 	topics []string
 	certs  *certificates

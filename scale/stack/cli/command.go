@@ -1,5 +1,5 @@
-// Package cli runs the Pulumi CLI: in an environment that keeps its flags from it, in a process group of its own, and
-// into files that outlive PulumiScale.
+// Package cli runs the Pulumi CLI: in an environment without the variables that stand for flags, in a process group of
+// its own, and with its output in files that outlive PulumiScale.
 package cli
 
 import (
@@ -34,9 +34,9 @@ var Minimum = semver.MustParse("3.200.0")
 
 // Command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a
 // running update depends on. The engine has a process group of its own, so that a terminal's Ctrl-C does not reach it.
-// A context that ends interrupts it but never kills it, because a killed engine leaves the stack locked and its state
-// unfinished. It writes into files rather than pipes, so that it outlives PulumiScale: a pipe whose reader has died
-// would kill it at its next word.
+// A context that ends interrupts the engine but never kills it, because a killed engine leaves the stack locked and its
+// state unfinished. The engine writes into files rather than pipes, so that it outlives PulumiScale: a pipe whose
+// reader has died would kill it at its next word.
 type Command struct {
 	// Path is the CLI's file.
 	Path    string
@@ -65,7 +65,7 @@ func (c *Command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, 
 	return copied(out, stdout), copied(errs, stderr), code, err
 }
 
-// copied is the text. It also gives the text to the writers.
+// copied gives the text to the writers, and returns it.
 func copied(text string, also []io.Writer) string {
 	for _, w := range also {
 		_, _ = io.WriteString(w, text)
@@ -79,13 +79,13 @@ type Call struct {
 	Stdin io.Reader
 	// Env is added to the environment.
 	Env []string
-	// Files are inherited, as the first ones after the three standard ones.
+	// Files are open files that the process inherits, right after the three standard ones.
 	Files []*os.File
 	// Tie is a file that is locked for as long as the process, or one that it started, runs; empty if there is none.
 	Tie string
 	// Started is told of the process once it runs. If it is nil, nobody is told.
 	Started func(pid int)
-	// Private says that what it prints is secret and must be on no disk: it comes through a pipe. Such a process
+	// Private says that what the CLI prints is secret and must be on no disk: it comes through a pipe. Such a process
 	// changes nothing, so it may die with PulumiScale.
 	Private bool
 }
@@ -178,8 +178,8 @@ func nameOfCall(args []string) string {
 	return strings.Join(append([]string{"pulumi"}, args...), " ")
 }
 
-// Wait waits for the end of the process, and interrupts it when ctx ends. The error then also names that cause. What
-// the process says of itself is masked: see [Mask].
+// Wait waits for the end of the process, and interrupts it when ctx ends; the error then also names that cause. What
+// the process prints to stderr is masked: see [Mask]. If the process fails, what it prints to stdout is masked too.
 func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int, err error) {
 	defer c.close()
 	stop := context.AfterFunc(ctx, func() {
@@ -187,7 +187,7 @@ func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int,
 	})
 	defer stop()
 	err = c.cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) { // it has ended well, but what it has started has not
+	if errors.Is(err, exec.ErrWaitDelay) { // it has ended well, but a process that it started still runs
 		err = nil
 	}
 	if err != nil && ctx.Err() != nil {
@@ -198,7 +198,7 @@ func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int,
 		code = c.cmd.ProcessState.ExitCode()
 	}
 	stdout, stderr = c.out.text(), Mask(c.errs.text())
-	if err != nil { // it tells why, in place of what was asked for
+	if err != nil { // then stdout may say why, in place of what was asked for
 		stdout = Mask(stdout)
 	}
 	return stdout, stderr, code, err
@@ -214,7 +214,7 @@ func (c *Invocation) close() {
 // ever.
 const pipeDelay = 5 * time.Second
 
-// capture takes what a process prints: it is a file or, if that must be on no disk, what comes through a pipe.
+// capture takes what a process prints: in a file or, if that must be on no disk, in memory through a pipe.
 type capture struct {
 	file *os.File
 	pipe *bytes.Buffer
@@ -226,8 +226,8 @@ func newCapture(private bool) (capture, error) {
 	}
 	file, err := os.CreateTemp("", "pulumiscale-output-")
 	if err == nil {
-		// Its name is not needed, and nothing is left behind if we are killed. Windows keeps open files; there close
-		// removes it.
+		// Its name is not needed, and nothing is left behind if we are killed. Windows does not remove a file that is
+		// open; there close removes it.
 		_ = os.Remove(file.Name())
 	}
 	return capture{file: file}, err
@@ -355,7 +355,7 @@ func notFound(err error) error {
 }
 
 // exhausted turns a lack of something on this machine into an error that passes: whoever holds descriptors, processes
-// or memory gives them back. A missing CLI, or one that may not be run, stays what it is.
+// or memory gives them back. The error of a CLI that is missing, or that may not be run, stays as it is.
 func exhausted(err error) error {
 	if gone, is := process.Exhaustion(err); is {
 		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}

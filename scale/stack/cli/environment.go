@@ -29,12 +29,14 @@ const (
 )
 
 // withheldVariables are the variables that make an update, a preview or a refresh do something other than its flags
-// tell it to: a scaling changes the count of its pool, and nothing else. They stand so in the source of the CLI, from
-// v3.200.0 to v3.276.0. Variables that say where things are and who one is (credentials, the backend, the passphrase,
-// PULUMI_HOME, plugins, tracing) stay, and so do those with which all of the user's own deploys run.
+// tell it to: a scaling changes the count of its pool, and nothing else. The list was made from the source of the CLI,
+// from v3.200.0 to v3.276.0. Variables that say where things are and who one is (credentials, the backend, the
+// passphrase, PULUMI_HOME, plugins, tracing) are not withheld, and neither are those with which all of the user's own
+// deploys run.
 func withheldVariables() []variable {
 	return []variable{
-		// From v3.208.0 each flag of each command has one; those of lists add to what the flag says.
+		// From v3.208.0 on, each flag of each command has a variable. That of a flag with a list adds to what the flag
+		// says.
 		{name: optionPrefix, family: true, does: "stands for a flag"},
 		{name: parallelVariable, does: "stands for --parallel, and PulumiScale takes it for its own", harmless: true},
 		{name: "PULUMI_SKIP_CONFIRMATIONS", does: "stands for --yes, which PulumiScale always gives", harmless: true},
@@ -62,8 +64,9 @@ func withheldAs(name string) (variable, bool) {
 	return all[at], true
 }
 
-// Environment is the CLI's: what was inherited without what is withheld, and what is added. The CLI takes PWD for its
-// directory as long as PWD leads there, as it does after a shell's `cd`.
+// Environment is the environment of the CLI: the inherited variables without those that are withheld, and the added
+// ones. PWD is dir, because the CLI takes PWD for its directory as long as PWD leads there, as it does after a shell's
+// `cd`.
 func Environment(inherited []string, dir string, added ...string) []string {
 	out := make([]string, 0, len(inherited)+len(added)+1)
 	for _, entry := range inherited {

@@ -34,8 +34,8 @@ func credentialVariables() []string {
 // stand everywhere.
 const shortestCredential = 6
 
-// Mask takes out of what the CLI says whatever opens a backend. Its errors hold the backend's URL as it is, with its
-// password.
+// Mask masks whatever opens a backend in a text that the CLI has printed. The CLI's errors hold the backend's URL as it
+// is, with its password.
 func Mask(text string) string {
 	if text == "" {
 		return ""

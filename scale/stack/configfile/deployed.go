@@ -117,7 +117,8 @@ func (f File) AsDeployed(doc []byte, deployed map[string]string, rules scale.Rul
 	return out, differing, err
 }
 
-// addValues puts deployed values into the mapping of the configuration in a document, which may have none.
+// addValues puts deployed values into the mapping of the configuration in a document. It makes the mapping if there is
+// none.
 func addValues(root, config *yaml.Node, values map[string]string) error {
 	if config == nil && len(values) > 0 {
 		config = addConfig(root)
@@ -133,7 +134,7 @@ func addValues(root, config *yaml.Node, values map[string]string) error {
 }
 
 // plainNode is a copy of a node in which each alias is replaced by what it stands for, and each merge by the entries
-// that it brings. So one of them can be changed, or taken away, without the others.
+// that it brings. So one entry can be changed, or taken away, without changing others.
 func plainNode(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return plainNode(node.Alias)
@@ -210,7 +211,7 @@ func (f File) fullName(key string) string {
 	return parsed.Name
 }
 
-// holdsSecret says whether a value is, or has in it, one that is encrypted.
+// holdsSecret says whether a value is encrypted, or has an encrypted value in it.
 func holdsSecret(node *yaml.Node) bool {
 	if node.Kind == yaml.MappingNode && len(node.Content) == 2 && node.Content[0].Value == "secure" { //nolint:mnd // a key and its value
 		return true
@@ -218,7 +219,7 @@ func holdsSecret(node *yaml.Node) bool {
 	return slices.ContainsFunc(node.Content, holdsSecret)
 }
 
-// value is a value of [scale.Snapshot.Config].
+// value decodes a value of [scale.Snapshot.Config].
 func value(text string) any {
 	var out any
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -229,7 +230,7 @@ func value(text string) any {
 	return plainNumbers(out)
 }
 
-// plainNumbers puts numbers in the place of their texts, which would be written as texts.
+// plainNumbers replaces the numbers of JSON, which are decoded as texts, by numbers: they would be written as texts.
 func plainNumbers(value any) any {
 	switch v := value.(type) {
 	case json.Number:
@@ -252,7 +253,7 @@ func plainNumbers(value any) any {
 	return value
 }
 
-// sameValue says whether a node of the file is a deployed value. A scalar is compared as the text that the program
+// sameValue says whether a node of the file has a deployed value. A scalar is compared as the text that the program
 // gets.
 func sameValue(node *yaml.Node, want string) bool {
 	wanted := value(want)
@@ -274,12 +275,12 @@ func sameValue(node *yaml.Node, want string) bool {
 	return bytes.Equal([]byte(JSON(got)), []byte(JSON(wanted)))
 }
 
-// asRead is a value of a YAML document as Pulumi has it: its values are those of JSON.
+// asRead is a value of a YAML document as Pulumi has it, whose values are those of JSON.
 func asRead(value any) any {
 	switch v := value.(type) {
 	case time.Time:
 		return v.String()
-	case uint64: // JSON, as it is read, has no more of it than this
+	case uint64: // a number that is read from JSON is no more exact than this
 		return float64(v)
 	case map[any]any:
 		out := make(map[string]any, len(v))
@@ -313,7 +314,7 @@ func (f File) isDefault(name, want string) bool {
 }
 
 // counts says whether the file's value of a key differs from the deployed one in nothing but the counts of rules. Drift
-// tells of these.
+// tells of such differences.
 func (f File) counts(rules scale.Rules, name string, node *yaml.Node, want string) bool {
 	var paths []resource.PropertyPath
 	for _, rule := range rules {
@@ -347,7 +348,7 @@ func (f File) WithoutCounts(change scale.Change) ([]byte, error) {
 	}
 	for _, set := range change.Settings {
 		set.Value = Text("0")
-		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // else it is the update's own trouble, if it has any
+		if edited, err := f.edit(doc, []scale.Setting{set}); err == nil { // if this fails, the update may too
 			doc = edited
 		}
 	}

@@ -63,7 +63,8 @@ func setValue(doc []byte, spellings []string, path resource.PropertyPath, text *
 type place struct {
 	// node is where the path ends, or the last node on it that exists; nil for an empty document.
 	node *yaml.Node
-	// parent is the node that holds it, and key the node before it in the parent; nil at the top.
+	// parent is the node that holds node, and key is the mapping key in front of it; both are nil at the top, and key
+	// is nil in a list.
 	parent, key *yaml.Node
 	// missing is how many steps of the path are not there.
 	missing int
@@ -219,7 +220,8 @@ func insertLines(doc []byte, found place, missing []any, text string) ([]byte, b
 	return slices.Concat(doc[:at], []byte(added), doc[at:]), true
 }
 
-// inStyle writes a new count as Pulumi does: a value of its own as a string, one inside a structured value bare.
+// inStyle writes a new count as Pulumi does: as a string if the count is the key's whole value, bare inside a
+// structured value.
 func inStyle(text string, path resource.PropertyPath) string {
 	if len(path) > 0 {
 		return text

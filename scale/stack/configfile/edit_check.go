@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sameBut says whether the edited document has the text at the steps, or nothing there if text is nil, and otherwise
-// says what the document said. Anchors, unusual line breaks or a second document can make an edit do more, or less,
+// sameBut says whether the edited document has the text at the steps, or nothing there if text is nil, and is the same
+// as the document everywhere else. Anchors, unusual line breaks or a second document can make an edit do more, or less,
 // than it should.
 func sameBut(doc, edited []byte, steps []any, text *string) bool {
 	var before, after any

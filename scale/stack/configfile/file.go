@@ -1,6 +1,6 @@
-// Package configfile is a stack's configuration file, Pulumi.<stack>.yaml, as a document: what stands in it, how one key
-// is set so that every other byte stays, how the file is replaced so that it stays whose it was, and what of it an
-// update gets. It asks neither the CLI nor the backend, decrypts nothing, and decides nothing about a count.
+// Package configfile is a stack's configuration file, Pulumi.<stack>.yaml, as a document: what stands in it, how one
+// key is set so that every other byte stays, how the file is replaced so that it keeps its owner, and what an update
+// gets of it. It asks neither the CLI nor the backend, decrypts nothing, and decides nothing about a count.
 package configfile
 
 import (
@@ -24,12 +24,12 @@ type File struct {
 	Path string
 	// Project is the project's own file. It names the project, and gives keys a default.
 	Project *workspace.Project
-	// StateDir is the directory that takes note of a file that is written in its place; if it is empty, nobody takes
-	// note.
+	// StateDir is the directory in which a note is kept while the file is overwritten in its place; if it is empty, no
+	// note is kept.
 	StateDir string
-	// FormerDir is where a version before took note of that; empty if there is no such place.
+	// FormerDir is where an earlier version kept that note; empty if there is no such place.
 	FormerDir string
-	// replacing, unless it is nil, is called just before the file is replaced.
+	// replacing is called just before the file is replaced, unless it is nil.
 	replacing func()
 }
 
@@ -132,7 +132,8 @@ func (f File) Target() string {
 	return f.Path
 }
 
-// formerWriting is where a version before has noted what it was writing in a file's place.
+// formerWriting is the note that an earlier version kept while it overwrote the file; empty if there is no place for
+// it.
 func (f File) formerWriting() string {
 	if f.FormerDir == "" {
 		return ""
@@ -141,14 +142,14 @@ func (f File) formerWriting() string {
 }
 
 // MaySet says whether a key may have a value, as far as the files tell without the CLI, whose start takes most of a
-// second. If they neither name the key nor import an environment, it has none.
+// second. If the files neither name the key nor import an environment, the key has none.
 func (f File) MaySet(name string) bool {
 	key, err := ParseKey(string(f.Project.Name), name, false)
 	if err != nil || defaultValue(f.Project, key) != nil {
 		return true
 	}
 	doc, err := f.Read()
-	if err != nil || doc == nil { // or the service keeps the configuration
+	if err != nil || doc == nil { // without a file, the service may keep the configuration
 		return true
 	}
 	var content struct {

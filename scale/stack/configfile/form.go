@@ -14,7 +14,7 @@ import (
 )
 
 // Forms are, by pool, why a rule's key cannot be changed in the file without changing something else. A pool whose key
-// can be has no entry.
+// can be changed alone has no entry.
 func (f File) Forms(rules scale.Rules) (map[string]string, error) {
 	doc, err := f.Read()
 	if err != nil {
@@ -22,7 +22,7 @@ func (f File) Forms(rules scale.Rules) (map[string]string, error) {
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(doc, &root); err != nil || len(root.Content) == 0 {
-		return nil, nil //nolint:nilerr // values says what is wrong
+		return nil, nil //nolint:nilerr // Counts says what is wrong
 	}
 	strange := isStrange(&root) || documents(doc) > 1
 	var out map[string]string
@@ -35,7 +35,7 @@ func (f File) Forms(rules scale.Rules) (map[string]string, error) {
 	for name, rule := range rules {
 		key, err := ParseKey(string(f.Project.Name), rule.ConfigKey, rule.ConfigPath)
 		if err != nil {
-			continue // values says so
+			continue // Counts says so
 		}
 		spellings := f.spellings(key)
 		if form := severalSpellings(&root, spellings); form != "" {
@@ -136,9 +136,9 @@ func aliasOf(in, node *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// editCopy is edit for a copy that nobody keeps: if settings stand behind aliases, these are written out in it. The
-// settings of each update include other pools' counts. Those must be in its configuration however they stand in the
-// file.
+// editCopy is edit for a copy that nobody keeps: if settings stand behind aliases, the aliases are replaced by what
+// they stand for. The settings of each update include other pools' counts. Those counts must be in the copy, however
+// they stand in the file.
 func (f File) editCopy(doc []byte, settings []scale.Setting) ([]byte, error) {
 	edited, err := f.edit(doc, settings)
 	if !scale.IsA[*formError](err) {

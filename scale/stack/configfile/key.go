@@ -103,7 +103,7 @@ func JSON(value any) string {
 	return string(text)
 }
 
-// BadKey reports a key that the rules' own check let through and Pulumi's rules do not.
+// BadKey is the error for a key that the check of the rules let through, and that Pulumi does not accept.
 func BadKey(rule scale.Rule, err error) error {
 	return &scale.RulesError{Problems: []scale.Problem{{Pool: rule.Pool, Field: "configKey", Found: fmt.Sprintf("%q", rule.ConfigKey), Expected: err.Error()}}}
 }

@@ -32,8 +32,8 @@ func (f File) Write(settings []scale.Setting) error {
 	}
 }
 
-// replace puts other bytes in the place of the file's, unless these have changed meanwhile: it takes a while to bring
-// the new ones to disk.
+// replace replaces the file's bytes, unless they have changed meanwhile: it takes a while to bring the new bytes to
+// disk.
 func (f File) replace(old, with []byte) (written bool, err error) {
 	path := f.Target()
 	fresh, err := files.Create(filepath.Dir(path), with)
@@ -44,8 +44,9 @@ func (f File) replace(old, with []byte) (written bool, err error) {
 	return f.take(fresh, path, old, with)
 }
 
-// take puts a file with the text in the place of the one at the path, unless that has changed. The file keeps its
-// owner, its mode, its attributes and its other names: if a new file cannot have all that, the old one is written.
+// take puts the fresh file, which has the text, in the place of the file at the path, unless that file has changed. The
+// file keeps its owner, its mode, its attributes and its other names: if the fresh file cannot have all that, the old
+// file is overwritten instead.
 func (f File) take(fresh, path string, old, text []byte) (taken bool, err error) {
 	unlike := files.MakeLike(fresh, path)
 	if f.replacing != nil {
@@ -60,14 +61,14 @@ func (f File) take(fresh, path string, old, text []byte) (taken bool, err error)
 	return true, atomic.ReplaceFile(fresh, path)
 }
 
-// writing is what a file that is being written in its place holds, and what it is to hold. It is kept until that is
-// done: a crash may leave the file half old and half new.
+// writing is a note on a file that is being overwritten in its place: what the file held, and what it is to hold. The
+// note is kept until the file is written, because a crash may leave the file half old and half new.
 type writing struct {
 	Old []byte `json:"old"`
 	New []byte `json:"new"`
 }
 
-// writingFile is the file in the state directory in which that is kept.
+// writingFile is the file in the state directory in which the note is kept.
 func (f File) writingFile() string {
 	return filepath.Join(f.StateDir, "writing.json")
 }
@@ -96,8 +97,8 @@ func (f File) overwrite(path string, old, text []byte) (err error) {
 	return files.Overwrite(path, old, text)
 }
 
-// FinishWriting ends what a crash has left half written. A file that is neither the old one nor half of both is
-// somebody else's by now.
+// FinishWriting finishes a write that a crash has cut off. It leaves alone a file that is not half old and half new:
+// such a file is whole, or somebody has written it since.
 func (f File) FinishWriting() {
 	if f.StateDir == "" {
 		return
@@ -112,7 +113,8 @@ func (f File) FinishWriting() {
 	}
 }
 
-// finish ends what a note tells of. done is false if there is no note, or if it cannot be ended.
+// finish finishes the write that a note tells of. wasTorn says that the file was half written. done is false if there
+// is no note, or if the write cannot be finished.
 func (f File) finish(note string) (wasTorn, done bool) {
 	text, err := os.ReadFile(note)
 	var w writing
@@ -126,7 +128,8 @@ func (f File) finish(note string) (wasTorn, done bool) {
 	return true, files.Overwrite(f.Target(), now, w.New) == nil
 }
 
-// torn says whether a text is the new one up to a place from which on it goes on, or ends, as the old one does.
+// torn says whether a text is what a write leaves that was cut off: the beginning of the new text, and the rest of the
+// old text if that is longer.
 func torn(now, old, text []byte) bool {
 	same := 0
 	for same < min(len(now), len(text)) && now[same] == text[same] {

@@ -2,5 +2,5 @@
 
 package files
 
-// copyAttributes is for systems whose attributes are not known here.
+// copyAttributes does nothing: how this system keeps attributes is not known here.
 func copyAttributes(string, string) error { return nil }

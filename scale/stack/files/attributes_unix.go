@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyAttributes gives a file the extended attributes of another one, its access list among them. It takes away what
-// the file's folder has given it besides. It leaves to the system the attributes that the system itself sets.
+// copyAttributes gives a file the extended attributes of another one, its access list among them. It takes away other
+// attributes, which the file got from its folder. It leaves to the system the attributes that the system itself sets.
 func copyAttributes(from, to string) error {
 	want, err := attributesOf(from)
 	if err != nil {
@@ -47,7 +47,7 @@ func ofTheSystem(name string) bool {
 	return strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "trusted.") || strings.HasPrefix(name, "com.apple.")
 }
 
-// attributesOf are those of a file, by name; none if the file system has none.
+// attributesOf are the extended attributes of a file, by name; none if the file system has none.
 func attributesOf(path string) (map[string][]byte, error) {
 	list, err := growing(func(buffer []byte) (int, error) { return unix.Listxattr(path, buffer) })
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {

@@ -38,7 +38,7 @@ func Overwrite(path string, old, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// unlikeError says why a new file cannot be what another one is.
+// unlikeError says why a new file cannot be made like the one whose place it is to take.
 type unlikeError struct {
 	what string
 	err  error

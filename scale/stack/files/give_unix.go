@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// GiveToOwnerOf gives a file to the owner of another one, if this process may do so: that is root, and otherwise nothing is
-// changed.
+// GiveToOwnerOf gives a file to the owner of another one if this process runs as root. Otherwise it does nothing.
 func GiveToOwnerOf(file, other string) {
 	info, err := os.Stat(other)
 	if err != nil || os.Geteuid() != 0 {

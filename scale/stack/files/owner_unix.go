@@ -42,11 +42,11 @@ func (o Owner) Differs() bool {
 	return o.shared || o.foreign()
 }
 
-// foreign says whether the owner is somebody other than this process, and the process is able to give files away.
+// foreign says whether the owner is somebody other than this process's user, and this process can give files away.
 func (o Owner) foreign() bool { return os.Geteuid() == 0 && o.uid != 0 }
 
 // Adopt makes a file or folder of this process's the owner's and, if the owner shares the folder with a group, that
-// group's. What cannot be done is left: the file is of use to those who could use it before.
+// group's. What cannot be done is left undone: whoever could use the file before can still use it.
 func (o Owner) Adopt(path string) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -100,7 +100,7 @@ func MakeLike(fresh, path string) error {
 }
 
 // MayKeep says, without trying it, why a file can neither be replaced by one that is like it nor be written in its
-// place; nil if it can.
+// place; nil if one of the two is possible.
 func MayKeep(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || os.Geteuid() == 0 {

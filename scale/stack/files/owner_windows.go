@@ -9,7 +9,7 @@ import (
 // Owner is the owner of a folder. On Windows a new file inherits from its folder who may do what.
 type Owner struct{}
 
-// OwnerOf is not known here.
+// OwnerOf says that the owner is not known.
 func OwnerOf(string) (Owner, bool) { return Owner{}, false }
 
 // Differs is false.

@@ -23,7 +23,7 @@ import (
 func (p *Probe) LanguageHost(ctx context.Context) doctor.Plugin {
 	spec := workspace.PluginDescriptor{Kind: apitype.LanguagePlugin, Name: p.program.Runtime.Name()}
 	out := doctor.Plugin{Name: spec.File(), Path: p.find(ctx, spec)}
-	if out.Path == "" && p.command != nil { // the engine looks beside itself, and that is not us
+	if out.Path == "" && p.command != nil { // the engine looks beside itself, which is beside the CLI
 		if target, err := filepath.EvalSymlinks(p.command.Path); err == nil {
 			if beside := filepath.Join(filepath.Dir(target), spec.File()+filepath.Ext(target)); files.IsFile(beside) {
 				out.Path = beside

@@ -1,6 +1,6 @@
 // Package probe looks at a stack that may be ill, for `pulumiscale doctor`: at the machine, the program, the Pulumi CLI
-// with its plugins, the backend and the stack, each by itself. It finds out, and says nothing about what is healthy.
-// It changes nothing.
+// with its plugins, the backend and the stack, each by itself. It tells what it finds, and does not judge what is
+// healthy. It changes nothing.
 package probe
 
 import (
@@ -20,9 +20,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// Probe looks at a stack piece by piece, while [stack.Open] ends at the first thing that is wrong. It is what a
-// [doctor.Probe] is without the looks for which a scaler is needed, and its methods are called in the same order. No
-// method changes anything. It is not safe for concurrent use.
+// Probe looks at a stack piece by piece, while [stack.Open] ends at the first thing that is wrong. It has the methods
+// of a [doctor.Probe] for which no scaler is needed, and they are called in the same order. No method changes anything.
+// It is not safe for concurrent use.
 type Probe struct {
 	options stack.Options
 	// What has been found so far; zero before that.
@@ -107,7 +107,7 @@ func (p *Probe) Secrets(ctx context.Context, keys ...string) (map[string]doctor.
 	return values, err
 }
 
-// Holds are what people hold in the state directory.
+// Holds are the holds in the state directory.
 func (p *Probe) Holds() (scale.Holds, error) { return p.dir.Holds() }
 
 // Snapshot is the stack as the survey found it; nil before that.

@@ -77,14 +77,14 @@ func (g *Gate) Open(config []byte) error {
 	return err
 }
 
-// sameYAML says whether two texts are one and the same YAML document. One that begins with a marker or a directive of
-// its own is another one when it follows ours.
+// sameYAML says whether two texts are one and the same YAML document. A configuration that begins with a marker or a
+// directive of its own becomes another document when it follows our beginning.
 func sameYAML(a, b []byte) bool {
 	var first, second any
 	return yaml.Unmarshal(a, &first) == nil && yaml.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)
 }
 
-// Files are those that the engine inherits.
+// Files are the files that the engine inherits.
 func (g *Gate) Files() []*os.File { return []*os.File{g.in} }
 
 // Close ends an engine that still waits for its configuration.

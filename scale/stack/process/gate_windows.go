@@ -5,13 +5,14 @@ import (
 	"os"
 )
 
-// Gate cannot be had here: a process inherits no files, so every engine is started when its configuration is known.
+// Gate cannot be had here: a process inherits no files, so every engine is started only when its configuration is
+// known.
 type Gate struct{}
 
-// NewGate makes none.
+// NewGate makes no gate.
 func NewGate(string) (*Gate, error) { return nil, errors.ErrUnsupported }
 
-// Open does nothing.
+// Open always fails, because there is no gate.
 func (*Gate) Open([]byte) error { return errors.ErrUnsupported }
 
 // Files are none.

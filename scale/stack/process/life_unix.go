@@ -29,8 +29,8 @@ func Tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// IsTied says whether a process that the file was locked for, or one that it started, still runs. It does not go by the
-// process's number, which may be somebody else's by now.
+// IsTied says whether a process that the file was locked for, or one that it started, still runs. It does not look at
+// the number of the process, which may be another process's by now.
 func IsTied(path string, _ int) bool {
 	file, err := os.Open(path)
 	if err != nil {
@@ -53,8 +53,8 @@ func Resume(p *os.Process) { _ = p.Signal(syscall.SIGCONT) }
 // Kill ends the process, and what it has started, at once.
 func Kill(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
-// IsAlive says whether a process with the id runs on this machine. A process that has ended and whose parent has not
-// asked how does not run: in a container there may be nobody who ever asks.
+// IsAlive says whether a process with the id runs on this machine. A process that has ended does not run, even if its
+// parent has not asked for its exit status: in a container there may be nobody who ever asks.
 func IsAlive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return (err == nil || errors.Is(err, syscall.EPERM)) && !isZombie(pid)

@@ -57,7 +57,7 @@ func holds(process, path string) bool {
 	return false
 }
 
-// isZombie says that a process has ended and that its parent has not asked how.
+// isZombie says that a process has ended and that its parent has not asked for its exit status.
 func isZombie(pid int) bool {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 
 // Sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is
 // still what was decided on: nobody else would look, and somebody may just have deployed. It is a process of its own,
-// which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. An engine that is held
-// still goes on then, to its end.
+// which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. A paused engine is
+// then resumed, so that it can end.
 type Sentry struct {
 	word     *os.File
 	relieved sync.Once
 }
 
-// WatchOver sets a sentry over an engine. On a system without sh there is none: nil, which may be relieved too.
+// WatchOver sets a sentry over an engine. It is nil on a system without sh; a nil sentry may be relieved too.
 func WatchOver(engine *os.Process) *Sentry {
 	in, out, err := os.Pipe()
 	if err != nil {

@@ -5,7 +5,7 @@ import "os"
 // Sentry does nothing on Windows, where no process can interrupt another one.
 type Sentry struct{}
 
-// WatchOver sets none: nil, which may be relieved too.
+// WatchOver sets no sentry: it returns nil, which may be relieved too.
 func WatchOver(*os.Process) *Sentry { return nil }
 
 // Relieve does nothing.

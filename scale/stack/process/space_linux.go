@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Space names where the numbers of processes mean what they do here: this container, or this machine, since its
-// last start. It is empty if that cannot be told.
+// Space names the container or the machine, since its last start, in which a process number means the same process. It
+// is empty if that cannot be told.
 func Space() string { return space() }
 
 var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
@@ -26,8 +26,8 @@ var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never
 })
 
 // MayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that took the place
-// of another one the numbers begin anew, and the number of the process that held a lock is something else's now. For
-// another user's process this cannot be told.
+// of another one the numbers begin anew, and the number of the process that held a lock is another process's now. For
+// another user's process this cannot be told, and MayBeCLI says that it may be one.
 func MayBeCLI(pid int) bool {
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	program, err := os.Readlink(filepath.Join(folder, "exe"))
@@ -43,7 +43,8 @@ func MayBeCLI(pid int) bool {
 	})
 }
 
-// otherPrograms begin the names of Pulumi's and our programs that lock no stack. The system keeps 15 letters of a name.
+// otherPrograms begin the names of programs, Pulumi's and ours, that lock no stack. The system keeps 15 letters of a
+// name.
 func otherPrograms() []string {
 	return []string{"pulumiscale", "pulumi-resource", "pulumi-language", "pulumi-analyzer", "pulumi-tool"}
 }

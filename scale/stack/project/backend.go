@@ -13,8 +13,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// BackendURL is the backend's address if the environment or the project has it; otherwise the CLI is logged in to it.
-// The CLI itself tells only the address of a page to look at, which not every service has.
+// BackendURL is the backend's address, if the environment or the project file names it. It is empty if neither does;
+// then the CLI is logged in to the backend. The CLI itself tells only the address of a web page, which not every
+// service has.
 func (p *Project) BackendURL() string {
 	if address := os.Getenv("PULUMI_BACKEND_URL"); address != "" {
 		return address

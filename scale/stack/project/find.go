@@ -57,8 +57,8 @@ func Find(dir string) (*Project, error) {
 // FileNames are the names that a project file may have.
 func FileNames() []string { return []string{"Pulumi.yaml", "Pulumi.yml", "Pulumi.json"} }
 
-// Parse is the project of a project file's text. Its path says in which language it is, and where its folder is; nothing
-// is read there.
+// Parse reads a project from the text of its project file. The path says in which language the text is, and where its
+// folder is; nothing is read there.
 func Parse(text []byte, path string) (*Project, error) {
 	loaded, err := parse(text, path)
 	if err != nil {
@@ -67,8 +67,8 @@ func Parse(text []byte, path string) (*Project, error) {
 	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
 }
 
-// load reads a project file. That of a YAML program has the program in it, which nobody needs here, and which Pulumi's
-// reader takes a fifth of a millisecond for each resource to check.
+// load reads a project file. The project file of a YAML program has the program in it. Nobody needs that here, and
+// Pulumi's reader takes a fifth of a millisecond to check each resource in it.
 func load(path string) (*workspace.Project, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -132,7 +132,7 @@ func (p *Project) ConfigFile(stack string) string {
 	return workspace.ProjectStackPath(p.Path, p.Project, tokens.QName(name))
 }
 
-// IsConfigFile says whether a file's name is that of the configuration of a stack, of whichever.
+// IsConfigFile says whether a file's name is that of the configuration of any stack.
 func IsConfigFile(name string) bool {
 	stack, isConfig := strings.CutPrefix(name, "Pulumi.")
 	return isConfig && strings.Contains(stack, ".")

@@ -18,8 +18,8 @@ type Identity struct {
 	// Backend is where the stack's state is, as far as that tells one backend from another. It has no credentials,
 	// which change and are secret.
 	Backend string `json:"backend"`
-	// Organization is the stack's, if its name has one: the short name of a stack also stands for that of some
-	// organisation.
+	// Organization is the stack's organisation; empty if its name has none. Such a short name also stands for the stack
+	// of some organisation.
 	Organization string `json:"organization,omitempty"`
 }
 
@@ -31,7 +31,7 @@ func (id Identity) Is(other Identity) bool {
 	return id == other
 }
 
-// Folder is a name for a folder of the stack's: one that people know again, and that no other stack has.
+// Folder is a name for the stack's folder: one that people recognise, and that no other stack has.
 func (id Identity) Folder() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{id.Project, id.Stack, id.Backend, id.Organization}, "\x00")))
 	return plainName(id.Project) + "." + plainName(id.Stack) + "." + hex.EncodeToString(sum[:6])

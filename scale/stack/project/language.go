@@ -66,10 +66,10 @@ func shortType(typ string) string { return typ[strings.LastIndexAny(typ, ":/")+1
 // Variables are the names that a program has for resources.
 type Variables map[yamlResource]string
 
-// Of is the name of the resource of a type and a name; empty if it has none.
+// Of is the program's name for the resource of a type and a name; empty if it has none.
 func (v Variables) Of(typ, name string) string { return v[yamlResource{shortType(typ), name}] }
 
-// YAMLVariables are the names that a YAML program has for its resources. What cannot be read has none.
+// YAMLVariables are the names that a YAML program has for its resources. A file that cannot be read has none.
 func (p *Project) YAMLVariables() Variables {
 	out := Variables{}
 	if p.Language() != snippet.YAML {

@@ -16,12 +16,12 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// The versions of the CLI in which it began to find the selected stack in another way, by its source. How the versions
-// between lastLinked and sinceUnlinked find it, and those after newestKnown, is not known.
+// The versions of the CLI at which its way to find the selected stack changed, according to its source. For the
+// versions between lastLinked and sinceUnlinked, and for those after newestKnown, that way is not known.
 var (
 	// sinceOptions is the first version with PULUMI_OPTION_STACK for --stack.
 	sinceOptions = semver.MustParse("3.208.0")
-	// sinceBackends is the first version that keeps a stack for each backend.
+	// sinceBackends is the first version that keeps a selected stack for each backend.
 	sinceBackends = semver.MustParse("3.256.0")
 	// lastLinked is the last known version that names the workspace file by the project's path as it is. sinceUnlinked
 	// is the first known one that names it by the path without links.
@@ -34,8 +34,8 @@ var (
 const StackOption = "PULUMI_OPTION_STACK"
 
 // SelectedStack is the stack that the CLI of a version takes if no --stack names one, as that CLI finds it; the zero
-// version stands for any. It is empty if the stack cannot be told with certainty. Then the CLI must be asked, because a
-// scaling must never be one of another stack.
+// version stands for one that is not known. It is empty if the stack cannot be told with certainty. Then the CLI must
+// be asked, because a scaling must never change another stack.
 func (p *Project) SelectedStack(cli semver.Version) string {
 	if name := os.Getenv(StackOption); name != "" {
 		switch {
@@ -112,7 +112,7 @@ func (p *Project) keptStack(cli semver.Version) string {
 		}
 		return kept.Stack
 	}
-	return kept.Stacks[strings.TrimSuffix(address, "/")] // else it may stand under another spelling of the address
+	return kept.Stacks[strings.TrimSuffix(address, "/")] // it may also stand under another spelling of the address
 }
 
 // isUnknown says that the CLI's version is not known.

@@ -15,10 +15,10 @@ import (
 )
 
 // Versions before this one kept everything in the state directory itself, under the stack's short name alone. What they
-// have left there is found where it is, as long as it is certain that it is theirs and this stack's. Everything else
-// there is somebody's, and stays as it is.
+// have left there is found where it is, if it is certain that it is theirs and this stack's. Everything else there is
+// somebody's, and stays as it is.
 
-// formerRecords are the records of updates of this stack that a version before has left.
+// formerRecords are the records of updates of this stack that an earlier version has left.
 func (d Dir) formerRecords() []*Record {
 	var out []*Record
 	for _, name := range files.Names(d.Path) {
@@ -47,8 +47,8 @@ func (d Dir) formerRecords() []*Record {
 	return out
 }
 
-// Unclaimed are the folders in the state directory that may be records of a version before, and that are not taken for
-// this stack's.
+// Unclaimed are the folders in the state directory that may be records of an earlier version, and that are not taken
+// for this stack's.
 func (d Dir) Unclaimed() []string {
 	ours := d.formerRecords()
 	var out []string
@@ -64,7 +64,7 @@ func (d Dir) Unclaimed() []string {
 	return out
 }
 
-// isFormer says whether a folder is that of a record of a version before: it has nothing in it but what such a folder
+// isFormer says whether a folder is that of a record of an earlier version: it has nothing in it but what such a folder
 // has.
 func isFormer(dir string) bool {
 	info, err := os.Lstat(dir)
@@ -83,13 +83,13 @@ func isFormer(dir string) bool {
 	return true
 }
 
-// isFormerFile says whether the folder of a record of a version before can have a file of this name.
+// isFormerFile says whether the folder of a record of an earlier version can have a file of this name.
 func isFormerFile(name string) bool {
 	return slices.Contains([]string{recordFile, pidFile, tieFile, EventFile, "config"}, name) || project.IsConfigFile(name) || strings.HasPrefix(name, "new-")
 }
 
-// mayBeOurs says whether the record of a version before, which knows no project, is of this program's stack. The events
-// of its engine tell or, if they do not, what that version has kept beside it.
+// mayBeOurs says whether the record of an earlier version, which names no project, is of this program's stack. The
+// events of its engine tell that or, if they do not, what that version has kept beside the record.
 func (d Dir) mayBeOurs(r *Record) bool {
 	if name := projectIn(filepath.Join(r.Dir, EventFile)); name != "" {
 		return name == d.Identity().Project
@@ -117,9 +117,9 @@ func projectIn(events string) string {
 	}
 }
 
-// formerIsOurs says whether what a version before has left in the state directory is this stack's. What it has kept of
-// the stacks that it has read names them and their backends. If it has kept nothing, it is this stack's: a state
-// directory was for one stack.
+// formerIsOurs says whether what an earlier version has left in the state directory is this stack's. What that version
+// has kept of the stacks that it has read names them and their backends. If it has kept nothing, all is taken to be
+// this stack's: a state directory was for one stack then.
 func (d Dir) formerIsOurs() bool {
 	others := false
 	for _, name := range files.Names(d.Path) {
@@ -139,7 +139,7 @@ func (d Dir) formerIsOurs() bool {
 	return !others
 }
 
-// removeFormer removes the record of a version before, file by file.
+// removeFormer removes the record of an earlier version, file by file.
 func removeFormer(dir string) {
 	if !isFormer(dir) {
 		return
@@ -150,8 +150,8 @@ func removeFormer(dir string) {
 	_ = os.Remove(dir)
 }
 
-// Former is where a version before kept the journal of this stack, if it kept one; empty if what it left there
-// is another stack's.
+// Former is where an earlier version kept the journal of this stack, if it kept one; empty if what that version left
+// there is another stack's.
 func (d Dir) Former() string {
 	if d.formerIsOurs() {
 		return d.Path
@@ -159,8 +159,8 @@ func (d Dir) Former() string {
 	return ""
 }
 
-// formerHolds is the file in which a version before has kept what is held. It does not matter whose program's it is,
-// since it does no harm to hold too much.
+// formerHolds is the file in which an earlier version has kept what is held. It may be about a stack of the same name
+// of another program: it does no harm to hold too much.
 func (d Dir) formerHolds() string {
 	return filepath.Join(d.Path, "hold-"+path.Base(d.Stack)+".json")
 }

@@ -61,8 +61,8 @@ func readHolds(file string) (scale.Holds, error) {
 	return out, nil
 }
 
-// Holds are the holds in the state directory, which all processes that use it share. As long as this version has
-// changed nothing, they are read from where a version before has kept them.
+// Holds are the holds in the state directory, which all processes that use it share. Until this version has changed the
+// holds, they are read from where an earlier version has kept them.
 func (d Dir) Holds() (scale.Holds, error) {
 	file := d.holdsFile()
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +95,7 @@ func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	for _, h := range change(before) {
 		kept.Holds = append(kept.Holds, keptHold(h))
 	}
-	if _, err := os.Lstat(d.formerHolds()); len(kept.Holds) == 0 && errors.Is(err, fs.ErrNotExist) { // else that would count again
+	if _, err := os.Lstat(d.formerHolds()); len(kept.Holds) == 0 && errors.Is(err, fs.ErrNotExist) { // else that file would count again
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return failed(err)
 		}
@@ -108,7 +108,7 @@ func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 }
 
 // replaceShared puts a document in the place of a file, brought to disk. Everybody may read it. If possible, it belongs
-// to the owner of its directory: root may have placed a hold on a server of somebody else's.
+// to the owner of its directory: root may have placed a hold for a server that runs as another user.
 func replaceShared(file string, doc any) error {
 	text, err := json.Marshal(doc)
 	if err != nil {

@@ -34,7 +34,7 @@ func (d Dir) Lock(ctx context.Context, wait func(lock string)) (unlock func(), e
 	return d.unlocking(lock), nil
 }
 
-// unlocking gives the lock back, and the files that were made under it to their owner.
+// unlocking returns what gives the lock back and, before that, gives the files that were made under it to their owner.
 func (d Dir) unlocking(lock *flock.Flock) func() {
 	return func() {
 		d.HandOver()
@@ -76,8 +76,8 @@ func (d Dir) IsLocked() (bool, error) {
 
 func (d Dir) newLock() *flock.Flock { return flock.New(filepath.Join(d.Path, lockFile)) }
 
-// setupError is the [*scale.SetupError] that an error of the state directory is, or else makes; nil if there is none.
-// The end of a context stays what it is.
+// setupError turns an error of the state directory into a [*scale.SetupError], unless there is one in it already; nil
+// stays nil. The error of a context that has ended stays as it is.
 func setupError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -13,15 +13,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/parse"
 )
 
-// A process leaves what it knows after an update of ours, which is what a reading finds then, in a file of the state
-// directory for the next one: the memory. If the backend shows that nothing was written since, the next process need
-// not read the stack; otherwise the memory is good for a guess. A file that is missing, or is not whole, costs a
-// reading. Which resources depend on which matters only to targets that are patterns, and there the memory is but a
-// guess: parents are left out.
+// The memory is a file of the state directory in which a process leaves for the next one what a reading would find
+// after an update of ours. If the backend shows that nothing was written since, the next process need not read the
+// stack; otherwise the memory is good for a guess. If the file is missing, or not whole, the stack is read. The memory
+// leaves out the parents of resources: which resources depend on which matters only to targets that are patterns, and
+// for those the memory is only a guess.
 
 func (d Dir) memoryFile() string { return filepath.Join(d.Home(), "last.json") }
 
-// Forget takes from the next process the memory of what this one is about to change.
+// Forget removes the memory, because this process is about to change what it tells.
 func (d Dir) Forget() { _ = os.Remove(d.memoryFile()) }
 
 // Remember keeps what an update of ours has left for the next process. If that fails, the next process reads the stack.
@@ -31,7 +31,7 @@ func (d Dir) Remember(snap *scale.Snapshot) {
 	d.keep("last-*.tmp", d.memoryFile(), memory)
 }
 
-// Recall is what the process before has left; nil if it has left nothing that this one can use.
+// Recall is the memory that an earlier process has left; nil if there is none that this process can use.
 func (d Dir) Recall() *scale.Snapshot {
 	text, err := os.ReadFile(d.memoryFile())
 	if err != nil {
@@ -50,8 +50,8 @@ func (d Dir) Recall() *scale.Snapshot {
 	return snap
 }
 
-// keep puts a document in the place of a file, in one piece, if it can. The pattern names the file that it is written to
-// first. It is not brought to disk: whoever misses the file makes what it says anew.
+// keep puts a document in the place of a file, in one piece, if it can. The pattern names the temporary file that is
+// written first. The document is not brought to disk: whoever misses it makes it anew.
 func (d Dir) keep(pattern, path string, document any) {
 	text, err := json.Marshal(document)
 	if err != nil {
@@ -68,8 +68,8 @@ func (d Dir) keep(pattern, path string, document any) {
 	}
 }
 
-// memoryFormat is the form of the file. It changes with the meaning of anything in it. A file of another form, an older
-// one or a newer one, is taken for one that is missing.
+// memoryFormat is the form of the file. It changes whenever the meaning of anything in the file does. A file of another
+// form, older or newer, is taken for one that is missing.
 const memoryFormat = 5
 
 // storedMemory is the form in which a memory is kept. Its structs are its own: what the domain calls a thing, or adds
@@ -101,7 +101,7 @@ type storedUpdate struct {
 	Message      string             `json:"message,omitempty"`
 	By           string             `json:"by,omitempty"`
 	ID           string             `json:"id,omitempty"`
-	Pools        []string           `json:"pools"` // null of an update that is not ours
+	Pools        []string           `json:"pools"` // null for an update that is not ours
 	Overtaken    bool               `json:"overtaken,omitempty"`
 	BroughtAlong bool               `json:"broughtAlong,omitempty"`
 	Head         string             `json:"head"`
@@ -120,7 +120,7 @@ type storedDeploy struct {
 	Dirty  bool      `json:"dirty,omitempty"`
 }
 
-// storeMemory is the stored form of what is kept of a snapshot. Whose it is stays empty.
+// storeMemory is a snapshot in the form in which it is stored. Stack and Backend stay empty.
 func storeMemory(snap *scale.Snapshot) storedMemory {
 	m := storedMemory{
 		Format: memoryFormat, Output: string(snap.Output), Resources: snap.Resources, Protected: snap.Protected,

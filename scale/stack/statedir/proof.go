@@ -17,11 +17,11 @@ type KeptProof struct {
 	Backend string `json:"backend"`
 
 	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If nobody
-	// can tell how that was, it is how the stack was first read after it; empty before that.
+	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If that is
+	// not known, it is the State of the first reading after it; empty before that reading.
 	State string `json:"state,omitempty"`
-	// Files are the program's, by their paths, each with a mark that shows whether it has changed. Rest is a digest of all
-	// else that the proof rests on.
+	// Files are the program's files, by their paths, each with a mark that shows whether it has changed. Rest is a
+	// digest of all else that the proof rests on.
 	Files map[string]string `json:"files"`
 	Rest  string            `json:"rest"`
 	// Written are files that updates have been found to write, and Filled the folders in which they make and remove
@@ -51,6 +51,6 @@ func (d Dir) Proof() *KeptProof {
 	return &kept
 }
 
-// KeepProof keeps the proof for the next process; nil keeps that there is none. If that fails, the next process makes it
-// again.
+// KeepProof keeps the proof for the next process; nil keeps that there is none. If that fails, the next process makes
+// the proof again.
 func (d Dir) KeepProof(proof *KeptProof) { d.keep("proof-*.tmp", d.proofFile(), proof) }

@@ -24,18 +24,18 @@ import (
 type Record struct {
 	// Dir is the record's folder.
 	Dir string `json:"-"`
-	// former says that a version before has made it, which knew no project and no backend.
+	// former says that an earlier version has made the record, which may then lack the project and the backend.
 	former bool
-	// Project, Stack, Backend and Organization are the stack's [project.Identity]. ID is the mark of the update in the history,
-	// and Pools are those that it moves.
+	// Project, Stack, Backend and Organization are the stack's [project.Identity]. ID is the mark of the update in the
+	// history, and Pools are the pools that the update moves.
 	Project      string   `json:"project,omitempty"`
 	Stack        string   `json:"stack"`
 	Backend      string   `json:"backend,omitempty"`
 	Organization string   `json:"organization,omitempty"`
 	ID           string   `json:"id"`
 	Pools        []string `json:"pools"`
-	// Host is the machine. Space names where on it the numbers of processes mean what they meant then. Started is when
-	// the engine was about to be started.
+	// Host is the machine, and Space is the [process.Space] in which PID is the engine's number. Started is when the
+	// engine was about to be started.
 	Host    string    `json:"host"`
 	Space   string    `json:"space,omitempty"`
 	Started time.Time `json:"started"`
@@ -46,8 +46,8 @@ type Record struct {
 	Unverified map[string]scale.Doubt `json:"unverified,omitempty"`
 	// Unclean says that the engine may have left its lock behind.
 	Unclean bool `json:"unclean,omitempty"`
-	// Damaged says that the engine failed while it wrote its lock, which may since be there and empty: then nobody can
-	// lock the stack.
+	// Damaged says that the engine failed while it wrote its lock. The lock may have been left empty, and then nobody
+	// can lock the stack.
 	Damaged bool `json:"damaged,omitempty"`
 	// PID is the engine's; 0 if it is not known, perhaps because the engine was never started.
 	PID int `json:"-"`
@@ -114,14 +114,14 @@ func (r *Record) identity() project.Identity {
 // Begin notes the engine's process.
 func (r *Record) Begin(pid int) {
 	r.PID = pid
-	// Without it the engine's lock is not recognised as ours, and is reported instead of removed.
+	// Without this file the engine's lock is not recognised as ours, and is reported instead of removed.
 	_ = os.WriteFile(filepath.Join(r.Dir, pidFile), []byte(strconv.Itoa(pid)), 0o600)
 }
 
 // Tie is the path of the file that is locked for as long as the engine, or a plugin that it started, runs.
 func (r *Record) Tie() string { return filepath.Join(r.Dir, tieFile) }
 
-// Records reads what is left of earlier updates of the stack, and of one that runs. It passes over what cannot be read:
+// Records reads the records of earlier updates of the stack, and of one that runs. It passes over what cannot be read:
 // [Dir.Check] tells of that.
 func (d Dir) Records() []*Record {
 	var out []*Record
@@ -154,9 +154,9 @@ func readRecord(dir string) (*Record, error) {
 	return r, nil
 }
 
-// isHere says whether the number of the engine's process means the same here and now. After a restart of the machine,
-// or in another container than the one in which the engine ran, it is another process's. Only the file that the engine
-// holds still counts there.
+// isHere says whether the number of the engine's process means the same process here and now. After a restart of the
+// machine, or in another container than the one in which the engine ran, it is another process's. There only the file
+// that the engine holds still counts.
 func (r *Record) isHere() bool {
 	if r.Space != "" {
 		return r.Space == process.Space()
@@ -196,8 +196,8 @@ func (r *Record) Owns(h scale.LockHolder) bool {
 	return r.PID != 0 && r.PID == h.PID && r.Host == h.Host && r.HasEnded() && since >= 0 && since <= lockSlack
 }
 
-// Inherit takes over from an older record what is not known of the pools that this record's update moves. They stay in
-// doubt until it is proved that the update has settled them, whatever becomes of the record.
+// Inherit takes over the doubts of an older record about the pools that this record's update moves. They stay in doubt
+// until it is proved that the update has settled them, whatever becomes of the older record.
 func (r *Record) Inherit(older *Record) {
 	for _, pool := range r.Pools {
 		if slices.Contains(older.Doubted, pool) && !slices.Contains(r.Doubted, pool) {

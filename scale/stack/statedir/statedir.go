@@ -1,8 +1,9 @@
 // Package statedir is what PulumiScale keeps on disk about a stack: the state directory and its lock, the stack's own
 // folder in it, and what is in that folder. That is the records of updates, what the last update left, the proof, and
-// what people hold. It also finds what a version before has left there.
+// what people hold. It also finds what an earlier version has left there.
 //
-// It knows the forms of these files and whose they are. It neither runs Pulumi nor decides what a file means for a pool.
+// It knows the forms of these files and whose they are. It neither runs Pulumi nor decides what a file means for a
+// pool.
 package statedir
 
 import (
@@ -21,8 +22,8 @@ import (
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
-// So everything but the lock is in a folder of the stack's own below it. PulumiScale removes nothing there that does
-// not bear a mark, which was written when the thing was made:
+// So everything but the lock is in a folder of the stack's own below it. Except for records of earlier versions,
+// PulumiScale removes no folder there without a mark, which it writes when it makes the folder. This is what it keeps:
 //
 //	lock                                    held by whoever changes something
 //	stacks/PROJECT.STACK.DIGEST/stack.json  whose folder it is: project, stack and backend
@@ -43,10 +44,10 @@ const (
 )
 
 // Dir is a state directory, seen by one stack. It is a value that holds nothing open; it looks at the disk anew each
-// time, and is safe for concurrent use. Each error of its methods is a [*scale.SetupError] with a hint, unless the method
-// says something else.
+// time, and is safe for concurrent use. Each error of its methods is a [*scale.SetupError] with a hint, unless the
+// method says something else.
 type Dir struct {
-	// Path is the directory's, absolute. It need not be there yet.
+	// Path is the path of the directory, absolute. The directory need not be there yet.
 	Path string
 	// Named says that somebody has named it, so that its files belong to its owner. Otherwise they belong to the owner
 	// of the program's folder.
@@ -106,8 +107,8 @@ func (d Dir) Make() (home string, err error) {
 	return d.Home(), nil
 }
 
-// makeFolders makes the folders for PulumiScale's own files, and keeps them out of version control. It refuses one that
-// others can write.
+// makeFolders makes the folders for PulumiScale's own files, and keeps them out of version control. It refuses a folder
+// that others can write.
 func (d Dir) makeFolders() error {
 	if err := d.check(); err != nil {
 		return err
@@ -143,7 +144,7 @@ func (d Dir) makeFolders() error {
 	return atomic.WriteFile(filepath.Join(home, identityFile), bytes.NewReader(append(text, '\n')))
 }
 
-// ignore keeps a folder out of version control, unless somebody has already said which part of it is.
+// ignore keeps a folder out of version control, unless the folder already has a .gitignore.
 func ignore(dir string) error {
 	file := filepath.Join(dir, ignoreFile)
 	if _, err := os.Lstat(file); err == nil {
@@ -161,7 +162,7 @@ func (d Dir) OwnPaths() []string {
 	return out
 }
 
-// Identity is the stack's: whose the files are.
+// Identity is the identity of the stack, to which the files belong.
 func (d Dir) Identity() project.Identity {
 	parts := strings.Split(d.Stack, "/")
 	id := project.Identity{Stack: parts[len(parts)-1]}

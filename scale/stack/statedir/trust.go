@@ -15,8 +15,8 @@ import (
 // Check says why the state directory must not be used; nil if it may be, or is not there yet.
 func (d Dir) Check() error { return setupError(d.check()) }
 
-// check says why the state directory must not be used. What others can write there would be believed, and through it
-// they could have done what this user may do.
+// check says why the state directory must not be used. Whatever others can write there would be believed, so they could
+// make PulumiScale do all that this user may do.
 func (d Dir) check() error {
 	for _, dir := range []string{d.Path, filepath.Join(d.Path, stacksFolder), d.Home(), filepath.Join(d.Home(), updatesFolder)} {
 		linked, err := os.Lstat(dir)
@@ -59,8 +59,8 @@ func refused(path, why, hint string) error {
 	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
 }
 
-// checkRecords says which record is not this stack's, or cannot be read: it would be believed, or its doubt would be
-// lost.
+// checkRecords refuses a record that is not this stack's, because it would be believed, and a record that cannot be
+// read, because its doubts would be lost.
 func (d Dir) checkRecords() error {
 	updates := filepath.Join(d.Home(), updatesFolder)
 	for _, name := range files.Names(updates) {
@@ -93,7 +93,7 @@ func (d Dir) checkRecords() error {
 
 // HandOver gives the files of the state directory that this process has made to their owner, if that is somebody else.
 // An administrator who scales once, as root, must not leave behind what the program's owner cannot use. It is called
-// whenever something that outlives a process has been made, and costs nothing elsewhere.
+// whenever something that outlives a process has been made, and costs nothing if the files are this user's own.
 func (d Dir) HandOver() {
 	owner, ok := files.OwnerOf(d.household())
 	if !ok || !owner.Differs() {

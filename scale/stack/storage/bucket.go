@@ -42,8 +42,8 @@ func openBucket(ctx context.Context, address *url.URL) (store, error) {
 	return bucket{b}, nil
 }
 
-// withScheme puts the scheme into the address of an S3 server that has none. An older parameter says which it is, which
-// the CLI still takes and the library does not.
+// withScheme puts the scheme into the address of an S3 server that has none. The old parameter disableSSL says which
+// scheme; the CLI still takes this parameter, and the library does not.
 func withScheme(query url.Values) url.Values {
 	const parameter, endpoint = "disableSSL", "endpoint"
 	scheme := "https://"
@@ -80,7 +80,7 @@ func (b bucket) list(ctx context.Context, prefix, after string) ([]object, error
 	}
 }
 
-// tag is the server's mark of an object's content. The times are whole seconds.
+// tag is the server's mark of an object's content. The time of an object is not enough, because it is in whole seconds.
 func tag(o *blob.ListObject) string {
 	var s3Object types.Object
 	var azureBlob container.BlobItem

@@ -22,8 +22,8 @@ type database struct {
 	table string
 }
 
-// openDatabase takes another driver than the CLI, for the CLI's waits without end for a server that does not answer.
-// An address means the same to both, but for two parameters of the CLI's.
+// openDatabase takes another driver than the CLI, because the CLI's driver waits without end for a server that does not
+// answer. An address means the same to both drivers, but for two parameters of the CLI's.
 func openDatabase(address *url.URL) (store, error) {
 	opened, query := *address, address.Query()
 	table := cmp.Or(query.Get("table"), "pulumi_state")
@@ -44,7 +44,7 @@ func openDatabase(address *url.URL) (store, error) {
 // connections is how many there are at most: the state and the history are looked at together.
 const connections = 2
 
-// idleTime is how long a connection stays open that nobody uses. Between two scalings of one alarm it stays.
+// idleTime is how long a connection stays open that nobody uses: long enough for two scalings of one alarm.
 const idleTime = time.Minute
 
 // quoted is a table's name, which may have a schema before it, as the CLI puts it into its queries.
@@ -74,8 +74,8 @@ func (d database) last(ctx context.Context, prefix string, n int) ([]object, boo
 	return found, complete, nil
 }
 
-// objects lists those whose keys begin with a prefix. The database may have an order of its own: that of the bytes is
-// asked for.
+// objects lists those whose keys begin with a prefix; rest limits and sorts them. The database may have an order of its
+// own, so rest asks for that of the bytes.
 func (d database) objects(ctx context.Context, rest, prefix string, more any) ([]object, error) {
 	rows, err := d.QueryContext(ctx, `SELECT key, updated_at FROM `+d.table+` WHERE starts_with(key, $1) `+rest, prefix, more) //nolint:gosec // the name is quoted
 	if err != nil {

@@ -1,9 +1,8 @@
-// Package storage looks at what a self-managed backend keeps of a stack, by the libraries with which the Pulumi CLI
-// keeps it there. It changes nothing.
+// Package storage looks at what a self-managed backend keeps of a stack, without the Pulumi CLI. It changes nothing.
 //
-// The CLI finds the newest updates by listing all of them, and on PostgreSQL asks of each by itself, so that thousands
+// The CLI finds the newest updates by listing all of them, and on PostgreSQL asks for each by itself, so that thousands
 // of updates make a scaling wait. Here only the newest are listed, and a look at whether anything was written takes one
-// round trip. Whoever finds that something cannot be told so asks the CLI.
+// round trip. If something cannot be told in this way, the caller asks the CLI.
 package storage
 
 import (
@@ -28,8 +27,7 @@ import (
 // Storage is where a self-managed backend keeps one stack. It is safe for concurrent use.
 type Storage struct {
 	store store
-	// state begins the names of the state's file and its backups, and history those of the updates: the folder with the
-	// stack's name.
+	// state begins the names of the state's file and its backups, and history begins those of the updates.
 	state, history string
 }
 
@@ -37,15 +35,15 @@ type Storage struct {
 type store interface {
 	// list lists the objects whose keys begin with prefix and come after a key, in the order of their keys.
 	list(ctx context.Context, prefix, after string) ([]object, error)
-	// last lists the last n updates, or all of them if n is 0, in the order of their keys, which begin with prefix and go
-	// on with a time. It says whether there is nothing before them.
+	// last lists the last n updates, or all of them if n is 0, in the order of their keys, which begin with prefix and
+	// go on with a time. It says whether there is nothing before them.
 	last(ctx context.Context, prefix string, n int) (updates []object, complete bool, err error)
-	// read reads objects. What is gone meanwhile is an error.
+	// read reads objects. If one of them has gone meanwhile, that is an error.
 	read(ctx context.Context, keys []string) ([][]byte, error)
 	close() error
 }
 
-// object is what a listing tells of an object. mark is another one whenever the object is written.
+// object is what a listing tells of an object. mark changes whenever the object is written.
 type object struct {
 	key, mark string
 	modified  time.Time
@@ -59,7 +57,7 @@ var ErrUnknown = errors.New("not a storage that is looked at")
 func Open(ctx context.Context, address, project, stack string) (*Storage, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {
-		return nil, ErrUnknown // nobody knows where its credentials are
+		return nil, ErrUnknown // err would show the address, with its credentials
 	}
 	var store store
 	switch parsed.Scheme {
@@ -73,7 +71,7 @@ func Open(ctx context.Context, address, project, stack string) (*Storage, error)
 	if err != nil {
 		return nil, err
 	}
-	// The CLI takes the path for a folder, also that which names a database.
+	// The CLI takes the path for a folder, even if it names a database.
 	base := path.Join(strings.Trim(parsed.Path, "/"), ".pulumi")
 	return &Storage{
 		store: store,
@@ -81,12 +79,12 @@ func Open(ctx context.Context, address, project, stack string) (*Storage, error)
 	}, nil
 }
 
-// Close ends its connections.
+// Close ends the connections to the storage.
 func (s *Storage) Close() error { return s.store.close() }
 
 // Look is what the storage has of the stack at one moment. All times are those of the storage's clock.
 type Look struct {
-	// State is another one whenever the state is written, which was last at WrittenAt.
+	// State is a mark that changes whenever the state is written, which was last at WrittenAt.
 	State     string
 	WrittenAt time.Time
 	// Newest is the newest update, which was added at AddedAt, and Since is how many there are after the one that was
@@ -99,7 +97,8 @@ type Look struct {
 // historySuffix ends the names of updates, before what says how they are compressed.
 const historySuffix = ".history.json"
 
-// Look looks at the state, and at the updates after a known one; if there is none, or it has gone, at the newest.
+// Look looks at the state and at the updates after a known one; if none is known, or the known one has gone, at the
+// newest.
 func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 	look := Look{}
 	var stateErr, historyErr error
@@ -117,8 +116,9 @@ func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 	return look, cmp.Or(stateErr, historyErr)
 }
 
-// lookAtHistory looks at the updates after a known one. That one may have gone: whoever renames a stack takes its history
-// away, one update after another, and perhaps brings it back. The newest that is left is then the newest.
+// lookAtHistory looks at the updates after a known one. The known one may have gone: whoever renames a stack takes its
+// history away, one update after another, and perhaps brings it back. The newest update that is left then counts as the
+// newest.
 func (s *Storage) lookAtHistory(ctx context.Context, known string, look *Look) error {
 	var found []object
 	var err error

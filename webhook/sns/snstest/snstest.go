@@ -36,7 +36,7 @@ type Fake struct {
 	key crypto.Signer
 	// Certificate is the fake's, as PEM.
 	Certificate []byte
-	// Fetched counts what was fetched. Answer is what a fetch gives, if it is set.
+	// Fetched counts the fetches. If Answer is set, it answers them in place of the certificate.
 	Fetched atomic.Int32
 	Answer  func(ctx context.Context, url string) ([]byte, error)
 }

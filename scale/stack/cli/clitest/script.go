@@ -15,7 +15,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 )
 
-// Script is a CLI that is a shell script. It finds two pipes in its folder, to tell of itself and to be told.
+// Script is a CLI that is a shell script. There are two pipes in its folder: it writes to told, and reads from tell.
 type Script struct {
 	*cli.Command
 	Dir string
@@ -37,7 +37,7 @@ func New(t *testing.T, body string) Script {
 	return Script{&cli.Command{Path: path}, dir}
 }
 
-// Told is the next line that the script says; it waits for it.
+// Told waits for the next line that the script writes to told, and returns it.
 func (s Script) Told(t *testing.T) string {
 	t.Helper()
 	line, err := os.ReadFile(filepath.Join(s.Dir, "told"))
@@ -47,7 +47,7 @@ func (s Script) Told(t *testing.T) string {
 	return strings.TrimSpace(string(line))
 }
 
-// Tell says a line to the script.
+// Tell writes a line for the script to read from tell.
 func (s Script) Tell(t *testing.T, line string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(s.Dir, "tell"), []byte(line+"\n"), 0); err != nil {
@@ -62,7 +62,7 @@ type Ran struct {
 	Err            error
 }
 
-// Begin runs the script, and goes on.
+// Begin runs the script in the background. The channel gets how the run ended.
 func (s Script) Begin(ctx context.Context) <-chan Ran {
 	out := make(chan Ran, 1)
 	go func() {

@@ -1,0 +1,62 @@
+package scale
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Doubt is a count that a successful update of ours has configured, but that the pool is not proved to have.
+type Doubt struct {
+	// From is the count before that update, nil if it was not known. To is the count that the update configured.
+	From *int `json:"from,omitempty"`
+	To   int  `json:"to"`
+	// Reason says why it is not proved.
+	Reason string `json:"reason"`
+	// Stays says that the pool is still at From or near it, as far as is known: the next change starts from there.
+	Stays bool `json:"stays,omitempty"`
+	// Since says that another update of the pool or of the whole stack has succeeded since. What it did is not known here,
+	// and it may have put right what was wrong, so the configured count holds until a preview shows otherwise.
+	Since bool `json:"-"`
+}
+
+// doubted is the count that a pool is taken to have in spite of the configured one; nil if the configured one holds.
+func (s *Snapshot) doubted(rule Rule) *int {
+	d, doubtful := s.Unverified[rule.Pool]
+	if !doubtful || !d.Stays || d.Since || rule.Current != nil || slices.Contains(s.Unsettled, rule.Pool) {
+		return nil
+	}
+	return d.From
+}
+
+// IsDoubtful says whether the last update of a pool is not proved.
+func (s *Snapshot) IsDoubtful(pool string) bool {
+	_, doubtful := s.Unverified[pool]
+	return doubtful
+}
+
+// UnprovableError says that a preview of a scaling changes none of the pool's targets, so that nothing could prove it.
+type UnprovableError struct {
+	Move Move
+	Key  string
+}
+
+func (e *UnprovableError) Error() string {
+	return fmt.Sprintf("%s: changing config %q would change none of the pool's targets, so that the scaling could not be proved", e.Move, e.Key)
+}
+
+// unprovable says that a preview shows nothing by which the move could be proved afterwards; nil if it does.
+func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
+	if m.KeepsCount() || slices.Contains(s.Unsettled, rule.Pool) || Touches(rule, preview.Steps) {
+		return nil
+	}
+	if current := preview.Rules[rule.Pool].Current; current != nil && *current == m.To {
+		return nil // what the program says is proof enough
+	}
+	return &UnprovableError{Move: m, Key: rule.ConfigKey}
+}
+
+// Touches says whether any of the steps is one of a rule's targets.
+func Touches(rule Rule, steps []ResourceStep) bool {
+	targeted := MatchTargets(rule.Targets...)
+	return slices.ContainsFunc(steps, func(step ResourceStep) bool { return targeted(step.URN) })
+}
