@@ -18,9 +18,9 @@ func FuzzDecide(f *testing.F) {
 	f.Add(uint32(0xffff), 0, 0, 0, 3, -2, 10, 0, 60, 5, 5, 0.0, 0.0)
 	f.Add(uint32(0x1234), 3, 3, 99, 1, 1<<62, 4, 1, 2, -1, 0, 1e300, 1e-300)
 	f.Add(uint32(0x0842), 0, 1000, -7, 12, -1<<63, 7, 30, 900, -29, -899, -1.0, 12.5)
-	f.Add(uint32(0x24d0), 1, 50, 12, 12, 0, 6, 0, 0, -60, -60, 0.0, 0.0)   // an exact size for more, below the present count
+	f.Add(uint32(0x24d0), 1, 50, 12, 12, 0, 6, 0, 0, -60, -60, 0.0, 0.0)      // an exact size for more, below the present count
 	f.Add(uint32(0x40002d8), 1, 50, 12, 12, 0, 6, 0, 0, -60, -60, 80.0, 60.0) // a total
-	f.Add(uint32(0x224d0), 4, 8, 12, 12, 0, 9, 0, 0, -60, -60, 80.0, 60.0) // for more, of a pool above max
+	f.Add(uint32(0x224d0), 4, 8, 12, 12, 0, 9, 0, 0, -60, -60, 80.0, 60.0)    // for more, of a pool above max
 	f.Fuzz(func(t *testing.T, flags uint32, least, most, count, configured, size, other, up, down, lastUp, lastDown int, value, threshold float64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
 		rule := scaletest.LeastRule()

@@ -20,7 +20,10 @@ type heardOf struct {
 func (h *heardOf) tell(op queue.Operation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.told = append(h.told, strings.TrimLeft(op.ID, "0")+" "+string(op.State))
+	told := strings.TrimLeft(op.ID, "0") + " " + string(op.State)
+	if !slices.Contains(h.told, told) { // the same may be told twice
+		h.told = append(h.told, told)
+	}
 }
 
 func (h *heardOf) text() string {
@@ -70,12 +73,15 @@ func TestAFollowerMissesNothing(t *testing.T) {
 	}
 	mustUpdate(t, third, journaltest.Done(op(1, "worker", "a"), journaltest.Noon))
 	want := "1 accepted, 2 accepted, 1 done"
-	until(t, "it has heard of it", func() bool { return heard.text() == want && stopped.text() == want })
+	// What had to be written a second time is told to its own replica too, and nobody need have been told that it failed.
+	until(t, "it has heard of it", func() bool {
+		return heard.without(map[string]bool{"3": true}) == want && stopped.without(map[string]bool{"3": true}) == want
+	})
 	stop()
 
 	c.cut(0)
 	until(t, "the others go on", func() bool { return c.nodes[1].Ready() == nil })
-	failed := map[string]bool{} // nobody was told that these are accepted: whether they are heard of does not matter
+	failed := map[string]bool{"3": true} // nobody was told that these are accepted: whether they are heard of does not matter
 	n := 100
 	for range 20 {
 		until(t, "it is added", func() bool {

@@ -168,7 +168,7 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 		op, done, err := q.lookUp(id)
 		var again <-chan time.Time
 		if scale.IsA[*JournalError](err) {
-			again = time.After(lookAgainAfter)
+			again = time.NewTimer(lookAgainAfter).C
 		} else if err != nil || done == nil {
 			return op, err
 		}
