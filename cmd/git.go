@@ -166,9 +166,12 @@ func (a *app) keepProgram() error {
 // checkPush says what is wrong with the flags of --git-push, and parses the template of --git-message.
 func (g *gitSettings) checkPush() (err error) {
 	if g.push == "" {
-		for flag, given := range map[string]bool{"--git-branch-per-stack": g.perStack, "--git-author": g.author != "", "--git-push-option": len(g.pushOptions) > 0} {
-			if given {
-				return &scale.UsageError{Field: flag, Problem: "is about the commits of --git-push, which is not given"}
+		for _, flag := range []struct {
+			name  string
+			given bool
+		}{{"--git-branch-per-stack", g.perStack}, {"--git-author", g.author != ""}, {"--git-push-option", len(g.pushOptions) > 0}} {
+			if flag.given {
+				return &scale.UsageError{Field: flag.name, Problem: "is about the commits of --git-push, which is not given"}
 			}
 		}
 		return nil

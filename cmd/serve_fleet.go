@@ -40,9 +40,10 @@ func (o *serveOptions) checkFleet() error {
 		}
 		return nil
 	}
-	for name, value := range map[string]string{"stack": o.app.settings.stack, "cwd": o.app.settings.cwd, "git": o.app.settings.git.url, "path": o.app.settings.git.path} {
-		if value != "" {
-			return &scale.UsageError{Field: "--fleet, --" + name, Problem: "only one of them can be given", Hint: "the file of --fleet says of each stack where it is"}
+	s := &o.app.settings
+	for _, place := range []struct{ flag, value string }{{"stack", s.stack}, {"cwd", s.cwd}, {"git", s.git.url}, {"path", s.git.path}} {
+		if place.value != "" {
+			return &scale.UsageError{Field: "--fleet, --" + place.flag, Problem: "only one of them can be given", Hint: "the file of --fleet says of each stack where it is"}
 		}
 	}
 	return nil

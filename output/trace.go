@@ -45,7 +45,7 @@ func OpenTrace(path, version string) (_ trace.TracerProvider, finish func(contex
 type traceFile struct {
 	mu   sync.Mutex
 	file *os.File
-	// err is the first error of a write to the file. UploadTraces sets it and failure reads it, both under mu. It is
+	// err is the first error of UploadTraces. UploadTraces sets it and failure reads it, both under mu. It is
 	// kept for the end of the trace, since UploadTraces runs in the background.
 	err error
 }
@@ -61,27 +61,32 @@ func (f *traceFile) failure() error {
 }
 
 func (f *traceFile) UploadTraces(_ context.Context, of []*spans.ResourceSpans) error {
-	text, err := protojson.Marshal(&collector.ExportTraceServiceRequest{ResourceSpans: of})
-	if err != nil {
-		return err
-	}
-	var doc any
-	if err := json.Unmarshal(text, &doc); err != nil {
-		return err
-	}
-	if err := hexIDs(doc); err != nil {
-		return err
-	}
-	if text, err = board.JSON(doc, ""); err != nil {
-		return err
-	}
+	text, err := encodeSpans(of)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, err = f.file.Write(text)
+	if err == nil {
+		_, err = f.file.Write(text)
+	}
 	if f.err == nil {
 		f.err = err
 	}
 	return err
+}
+
+// encodeSpans is a line of OTLP in JSON.
+func encodeSpans(of []*spans.ResourceSpans) ([]byte, error) {
+	text, err := protojson.Marshal(&collector.ExportTraceServiceRequest{ResourceSpans: of})
+	if err != nil {
+		return nil, err
+	}
+	var doc any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	if err := hexIDs(doc); err != nil {
+		return nil, err
+	}
+	return board.JSON(doc, "")
 }
 
 // hexIDs writes the ids of traces and spans in hexadecimal digits, as OTLP wants them in JSON. Protocol buffers' JSON

@@ -267,7 +267,7 @@ type UnknownStackError struct{ Name string }
 func (*UnknownStackError) Kind() scale.Kind { return KindUnknownStack }
 
 // KindUnknownStack is the kind of an [UnknownStackError].
-const KindUnknownStack scale.Kind = "unknownStack"
+const KindUnknownStack scale.Kind = "unknown-stack"
 
 func (e *UnknownStackError) Error() string { return fmt.Sprintf("the fleet has no stack %q", e.Name) }
 
