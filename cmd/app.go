@@ -85,7 +85,8 @@ type app struct {
 // openedStack is what the commands need of a stack. [stack.Stack] is one.
 type openedStack interface {
 	serving.Stack
-	// CountsIn returns, by pool, the counts that another version of the stack's configuration file, doc, has for rules.
+	// CountsIn returns, by pool, the counts of the rules' pools in doc, a different version of the stack's
+	// configuration file.
 	CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error)
 	// SetSecret puts a secret into the stack's configuration file.
 	SetSecret(ctx context.Context, key, value string) error

@@ -94,7 +94,7 @@ func forget(ctx context.Context, o *watchOptions, host string) error {
 	return a.conclude(doc, a.outStyle().Forgotten(doc), nil)
 }
 
-// exactlyHost wants one argument.
+// exactlyHost checks that exactly one argument is given, HOST.
 func exactlyHost(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return &scale.UsageError{Field: "HOST", Problem: "is missing", Hint: "usage: " + cmd.UseLine()}

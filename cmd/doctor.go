@@ -76,7 +76,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	return s.conclude(output.NewDiagnosis(report), s.outStyle().Diagnosis(report), ill(report))
 }
 
-// ill is an unhealthyError if the report has problems, and nil if it has warnings at most.
+// ill returns an [*unhealthyError] if the report has problems, and nil if it has warnings at most.
 func ill(report doctor.Report) error {
 	if problems := report.Titles(doctor.Problem); len(problems) > 0 {
 		return &unhealthyError{problems}

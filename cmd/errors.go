@@ -34,7 +34,7 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// decisionError is a decision that does not let a scaling through and is not an error of the domain.
+// decisionError is the error of a decision that lets no scaling through, if the decision has no error of its own.
 type decisionError struct{ scale.Decision }
 
 func (e *decisionError) Error() string {
@@ -61,7 +61,7 @@ func (e *unprovedError) Error() string {
 	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
 }
 
-// unhealthyError says that `doctor` found problems. with names what has the problems.
+// unhealthyError says that `doctor` found problems. with has the titles of the checks that found them.
 type unhealthyError struct{ with []string }
 
 func (e *unhealthyError) Error() string {
@@ -79,8 +79,8 @@ func (*unprovedError) Kind() scale.Kind   { return kindUnproved }
 func (*unhealthyError) Kind() scale.Kind  { return "unhealthy" }
 func (*declinedError) Kind() scale.Kind   { return "declined" }
 
-// verdict is the error that a decision ends a command with. It is nil if what was asked for is done, or if there is
-// nothing to do.
+// verdict returns the error with which a decision ends a command. It is nil if what was asked for is done, or if there
+// is nothing to do.
 func verdict(d scale.Decision) error {
 	switch d.Outcome {
 	case scale.Scale, scale.NoChange, scale.Cleared, scale.Superseded:
@@ -92,7 +92,7 @@ func verdict(d scale.Decision) error {
 	return &decisionError{d}
 }
 
-// outcome is the error that a report ends a command with.
+// outcome returns the error with which a report ends a command.
 func outcome(report *scale.Report) error {
 	for _, r := range report.Results {
 		if r.Unverified != "" {
@@ -102,7 +102,7 @@ func outcome(report *scale.Report) error {
 	return verdictOf(report.Decisions)
 }
 
-// verdictOf is the error that decisions end a command with: the error of the first decision that has one.
+// verdictOf returns the error with which decisions end a command: the error of the first decision that has one.
 func verdictOf(decisions []scale.Decision) error {
 	for _, d := range decisions {
 		if err := verdict(d); err != nil {
@@ -112,7 +112,7 @@ func verdictOf(decisions []scale.Decision) error {
 	return nil
 }
 
-// trouble is an error in words for people.
+// trouble puts an error into words for people.
 func (a *app) trouble(err error) output.Trouble {
 	t := output.Trouble{HeldOff: exitCode(err) == exitHeldOff, Message: err.Error(), Hint: hintFor(err, a.stack)}
 	if e, ok := errors.AsType[*scale.EngineError](err); ok && !e.Interrupted {
@@ -126,7 +126,7 @@ func (a *app) trouble(err error) output.Trouble {
 	return t
 }
 
-// errorOf is an error as a part of a document.
+// errorOf makes the part of a document that tells of an error.
 func (a *app) errorOf(err error) *output.Error {
 	out := &output.Error{Kind: string(scale.KindOf(err)), Message: err.Error(), Hint: hintFor(err, a.stack), ExitCode: exitCode(err)}
 	if e, ok := errors.AsType[*scale.RulesError](err); ok {
@@ -269,7 +269,7 @@ func ownersHint(owners []string, option string) string {
 	return who + "; docs/recovery.md says more"
 }
 
-// programHint is what to do if the program that is deployed cannot be had.
+// programHint says what to do if PulumiScale cannot get the deployed program.
 const programHint = "deploy from a clean checkout of a commit that is pushed; `pulumiscale doctor` looks at the remote and the program"
 
 func decisionHint(d scale.Decision) string {

@@ -184,7 +184,8 @@ func usageOf(cmd *cobra.Command, err error) error {
 		return err
 	}
 	hint := "`" + cmd.CommandPath() + " --help` lists what there is"
-	// Cobra has no type for this error. Its text is read for the name that was given, to suggest a better one.
+	// Cobra has no type for this error. So the name that was given is taken from the error's text, to suggest a better
+	// one.
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	if rest, ok := strings.CutPrefix(message, "unknown command "); ok {
 		quoted, _ := strconv.QuotedPrefix(rest)
@@ -204,7 +205,7 @@ func wantsJSON(args []string) bool {
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	flags.Usage = func() {}
 	wanted := flags.BoolP("json", "j", false, "")
-	_ = flags.Parse(args) // ignored: the first parsing found this error already, and that one is told
+	_ = flags.Parse(args) // ignored: the first parsing has found the error already, and it is told
 	fromEnv, _ := strconv.ParseBool(os.Getenv(envPrefix + "_JSON"))
 	return *wanted || fromEnv
 }

@@ -39,8 +39,7 @@ type gitSettings struct {
 	perStack, skipCI      bool
 	pushOptions           []string
 	// program is the program of --git. of returns the program of a stack, in the clone; it is nil if no clone is used.
-	// source returns the same program as the source of the deployed program; it is nil if the deployed program is not
-	// kept.
+	// source returns the same program as a [stack.Source]; it is nil if the deployed program is not kept.
 	program *git.Program
 	of      func(stack string) *git.Program
 	source  func(stack string) stack.Source
@@ -121,8 +120,8 @@ func (a *app) tell(text string) {
 	_, _ = io.WriteString(a.errs, a.errStyle().Note(text))
 }
 
-// keepProgram sets the programs in the clone if a flag about git needs one. If --git-sync or --git is given, it also
-// sets the source that keeps the deployed program.
+// keepProgram fills gitSettings.of if a flag about git needs the program in a clone. If --git-sync or --git is given,
+// it also fills gitSettings.source.
 func (a *app) keepProgram() error {
 	s := &a.settings
 	if err := s.git.checkPush(); err != nil {
@@ -188,7 +187,7 @@ func (g *gitSettings) checkPush() (err error) {
 // isAuthor matches what git accepts as an author.
 var isAuthor = regexp.MustCompile(`^[^<>\n]*[^<>\s][^<>\n]* <[^<>\s]+>$`)
 
-// committer returns what commits the counts of an open stack; nil if --git-push is not given.
+// committer returns the committer of the counts of an open stack; nil if --git-push is not given.
 func (s *settings) committer(opened serving.Stack) *writeback.Committer {
 	g := s.git
 	if g.push == "" || g.of == nil {
@@ -212,7 +211,7 @@ func (s *settings) programOf(clone git.Options, name, prefix, stackName string) 
 	return &git.Program{Clone: clone, Folder: filepath.Join(clone.Dir, "worktrees", digest(prefix)+"."+short), Prefix: prefix}
 }
 
-// findCheckout is the root of the git checkout that a directory is in; empty if it is in none.
+// findCheckout returns the root of the git checkout that contains dir; empty if none does.
 func findCheckout(dir string) string {
 	for {
 		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
@@ -232,8 +231,8 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// userStateDir is the folder for PulumiScale's files if there is no program's directory to hold them: that of the XDG
-// base directory specification, or that of Windows.
+// userStateDir returns the folder for PulumiScale's files if there is no program's directory to hold them: the folder
+// that the XDG base directory specification names, or on Windows a folder in LocalAppData.
 func userStateDir() (string, error) {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "pulumiscale"), nil

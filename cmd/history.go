@@ -19,7 +19,7 @@ type historyOptions struct {
 	pool string
 	// limit is how many scalings are shown at most. 0 shows all.
 	limit int
-	// plot draws a picture of the pool instead, over span.
+	// plot says that a picture of the pool over span is drawn in place of the list.
 	plot bool
 	span string
 }
@@ -115,7 +115,7 @@ func (o *historyOptions) run(ctx context.Context) error {
 	return o.app.work(ctx, func(ctx context.Context, s *session) error {
 		most := o.limit
 		if most > 0 {
-			most++ // one more, to know whether there are more
+			most++ // one more than is shown, to know whether there are more
 		}
 		scalings, err := s.scaler.History(ctx, o.pool, most)
 		if err != nil {

@@ -108,8 +108,8 @@ func (o *holdOptions) run(ctx context.Context) error {
 	})
 }
 
-// findPool returns an error if the stack has no such pool. If the stack cannot be read, it returns nil: that may be
-// just why somebody holds the pool.
+// findPool returns an error if the stack has no such pool. If the stack cannot be read, it returns nil: that the stack
+// cannot be read may be just why somebody holds the pool.
 func (s *session) findPool(ctx context.Context, pool string) error {
 	if pool == "" {
 		return nil
@@ -126,7 +126,7 @@ func (s *session) findPool(ctx context.Context, pool string) error {
 	return err
 }
 
-// self is who runs the command, in the form in which Pulumi names those who hold its locks.
+// self names the user who runs the command and the machine, in the form in which Pulumi names a lock holder.
 func self() string {
 	name := "somebody"
 	if who, err := user.Current(); err == nil {

@@ -17,7 +17,8 @@ import (
 // initOptions are the options of `pulumiscale init`.
 type initOptions struct {
 	app *app
-	// These make the rule. What is empty here, or unset in told, is asked for or proposed.
+	// These make the rule. told says how each flag was set. What is empty here, or unset in told, is asked for or
+	// proposed.
 	pool, target, configKey, current string
 	configPath                       bool
 	min, max                         int
@@ -29,7 +30,7 @@ type initOptions struct {
 	noToken, yes bool
 }
 
-// noCurrent is the value of --current for a rule that has none.
+// noCurrent is the value of --current for a rule that has no `current`.
 const noCurrent = "none"
 
 // initCommand is `pulumiscale init`. If run is not nil, it replaces the command's work, for tests of the flags.
@@ -105,7 +106,7 @@ func (o *initOptions) flags(cmd *cobra.Command) {
 	}))
 }
 
-// check finds what is wrong with the flags, whatever the stack has.
+// check says what is wrong with the flags by themselves. It does not look at the stack.
 func (o *initOptions) check() error {
 	if o.told["max"] != unset && o.min > o.max {
 		return &scale.UsageError{Field: "--min, --max", Problem: fmt.Sprintf("min must not be above max, and %d is above %d", o.min, o.max)}

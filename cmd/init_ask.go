@@ -25,7 +25,7 @@ type draft struct {
 // mostChoices is how many entries of a list are shown.
 const mostChoices = 20
 
-// draft makes the rule. It uses what was told, what the stack has and, on a terminal, the answers to questions.
+// draft makes the rule from what the flags told, what the stack has and, on a terminal, the answers to questions.
 func (o *initOptions) draft(ctx context.Context, s *session, inventory *snippet.Inventory) (*draft, error) {
 	d := &draft{inventory: inventory}
 	if slices.Contains(inventory.Pools, o.pool) {
@@ -207,8 +207,8 @@ func missingChoice(flag, problem string, list []string, hint string) error {
 	return &scale.UsageError{Field: flag, Problem: problem, Hint: hint}
 }
 
-// choose asks for an entry of a list, by its number, and returns the index. The first entry is the proposal, if there
-// is to be one. Any other text goes to take: if take finds no problem with it, the index is -1.
+// choose asks for an entry of a list, by its number, and returns the index. If propose is true, an empty answer stands
+// for the first entry. Any other text goes to take: if take finds no problem with the text, the index is -1.
 func (s *session) choose(ctx context.Context, question string, list []string, propose bool, take func(string) string) (int, error) {
 	shown := min(len(list), mostChoices)
 	for i, line := range list[:shown] {

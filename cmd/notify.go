@@ -113,8 +113,8 @@ func (s *session) origin() notice.Origin {
 	return notice.Origin{Project: s.opened.ProjectName(), Stack: s.opened.Name(), Veil: webhook.NewVeil(places)}
 }
 
-// tellTimeout is how long a command tells its listeners at most, after all else is done. Addresses and secrets are read
-// first, by a process of the CLI for each, which takes a while on a busy machine; a try then takes 10 s at most.
+// tellTimeout is how long a command tells its listeners at most, after all else is done. First a process of the Pulumi
+// CLI reads each address and secret, which takes a while on a busy machine. Each try then takes 10 s at most.
 const tellTimeout = 40 * time.Second
 
 // tell tells the listeners of the settings what a command has done. A listener that could not be told does not fail the

@@ -166,8 +166,8 @@ func (w *wish) flags(cmd *cobra.Command) {
 // backend's history, and other programs show it.
 const longestMessage = 1_000
 
-// intent is the intent that the flags ask for. If both --count and --delta are set, the one that a stronger source has
-// set counts.
+// intent returns the intent that the flags ask for. If both --count and --delta are set, the flag from the stronger
+// [source] counts. If both come from the same source, that is an error.
 func (w *wish) intent(pool string, from map[string]source) (scale.Intent, error) {
 	intent := scale.Intent{Pool: pool, Source: "cli", Reason: board.OneLine(board.Plain(w.message), longestMessage), Force: w.force}
 	hint := "--count N scales to N, --delta N by N more or, with -N, fewer"

@@ -69,8 +69,8 @@ func (o *reconcileOptions) run(ctx context.Context) error {
 	})
 }
 
-// named are the pools of these names as they stand, or all of them if there are no names. It changes nothing. The error
-// is a [*scale.UnknownPoolError], or says why the stack cannot be read.
+// named returns the pools of these names as they stand, or all pools if there are no names. It changes nothing. The
+// error is a [*scale.UnknownPoolError], or says why the stack cannot be read.
 func (s *session) named(ctx context.Context, names []string) ([]scale.Standing, error) {
 	var overview queue.Overview
 	err := s.scaler.Retry(ctx, func() (err error) {
@@ -95,7 +95,7 @@ func (s *session) named(ctx context.Context, names []string) ([]scale.Standing, 
 }
 
 // reconciling returns the intents that bring pools to where their schedules and metrics want them, at most one for each
-// pool. A pool with schedules that is outside of the bounds in force is brought inside, which passes the cooldown.
+// pool. A pool with schedules that is outside of the bounds in force is brought inside even during its cooldown.
 func reconciling(pools []scale.Standing, now func() time.Time) []scale.Intent {
 	var out []scale.Intent
 	for _, standing := range pools {
@@ -111,7 +111,7 @@ func reconciling(pools []scale.Standing, now func() time.Time) []scale.Intent {
 	return out
 }
 
-// samples are what was seen of metrics, by pool.
+// samples are what was found of metrics, by pool.
 type samples map[string]scale.PoolMetrics
 
 func (s samples) PoolMetrics(pool string) scale.PoolMetrics { return s[pool] }

@@ -58,8 +58,8 @@ func (o *restoreOptions) run(ctx context.Context) error {
 	})
 }
 
-// committed returns what the checkout's commit has in a file for the counts that were restored there. It is zero if the
-// file is in no checkout.
+// committed returns the counts that the checkout's commit has in a file, for the pools whose counts were restored in
+// the file. It is zero if the file is in no checkout.
 func (s *session) committed(ctx context.Context, file string, restored []scale.Drift) (output.Committed, error) {
 	if len(restored) == 0 || findCheckout(filepath.Dir(file)) == "" {
 		return output.Committed{}, nil

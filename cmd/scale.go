@@ -80,8 +80,8 @@ func (s *session) carryOut(ctx context.Context, intents []scale.Intent, dryRun, 
 	return s.ask(ctx, intents)
 }
 
-// ask shows what would change, asks, and does what was approved. If what would change is not the same any more, it
-// begins again.
+// ask shows what would change, asks, and does what was approved. If the stack has changed since the preview, it begins
+// again.
 func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 	for {
 		plan, result, err := s.scaler.Preview(ctx, intents)
@@ -98,7 +98,7 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 		case result != nil || isRefused(plan):
 			return s.previewed(plan, result, false)
 		}
-		// If there are no moves, there is nothing to approve. But the configuration file may have to be put right.
+		// If there are no moves, there is nothing to approve, but the configuration file may have to be put right.
 		s.progress.Work("reading stack " + s.stack)
 		report, err := s.scaler.Scale(ctx, intents, plan)
 		if !scale.IsA[*scale.ChangedError](err) {

@@ -40,7 +40,7 @@ const (
 	logJSON = "json"
 )
 
-// newServeOptions are the options of `pulumiscale serve` before any is set.
+// newServeOptions returns the options of `pulumiscale serve` before any is set.
 func newServeOptions(a *app) *serveOptions {
 	return &serveOptions{app: a, poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: logAuto, level: "info"}
 }
@@ -127,9 +127,9 @@ func (o *serveOptions) checkServing() error {
 	return nil
 }
 
-// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. A server has 4 MiB alive, so
-// that with Go's own 100 the collector would run dozens of times in a second under load. With more than 200, the heap
-// could grow to more than three times the size of a large reading.
+// garbageShare is the garbage that a server's heap may hold, in percent of what is alive. A server has 4 MiB alive.
+// With Go's default of 100, the collector would therefore run dozens of times in a second under load. With more than
+// 200, the heap could grow to more than three times the size of a large reading.
 const garbageShare = 200
 
 // run serves until it is told to end.
@@ -162,7 +162,8 @@ func (o *serveOptions) run(ctx context.Context) error {
 	})
 }
 
-// logger writes to stderr: as text for people if that is a terminal, else as JSON for machines.
+// logger returns a logger that writes to stderr in the format of --log-format. By default it writes text if stderr is a
+// terminal, and else JSON.
 func (o *serveOptions) logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(o.level)) // the flag takes no other words
@@ -180,7 +181,7 @@ func (o *serveOptions) process(log *slog.Logger, ends *signals.Serving, node *cl
 	}
 }
 
-// stackOptions are the options with which a stack is served.
+// stackOptions returns the options with which a stack is served.
 func (o *serveOptions) stackOptions() serving.Options {
 	a := o.app
 	return serving.Options{

@@ -78,7 +78,7 @@ func (o *serveOptions) checkCluster() error {
 	return nil
 }
 
-// clusterFlags are the flags that are about several replicas, except --cluster-peers and --nats, which turn replicas
+// clusterFlags are the flags that are about several replicas, except --cluster-peers and --nats, which turn the cluster
 // on.
 func clusterFlags() []string {
 	return []string{
@@ -161,7 +161,7 @@ func isOnLoopback(address string) bool {
 	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
-// tls is what connections are encrypted with; nil if they are not.
+// tls returns what connections are encrypted with; nil if they are not encrypted.
 func (c *clusterOptions) tls() (*tls.Config, error) {
 	if c.cert == "" && c.ca == "" {
 		return nil, nil

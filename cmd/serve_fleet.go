@@ -76,8 +76,8 @@ func givenForStacks(cmd *cobra.Command) []string {
 	return out
 }
 
-// forEntry returns the options with which a stack of the fleet is served: the ones that `pulumiscale serve` would have
-// in its program's directory, with the flags that the fleet was given.
+// forEntry returns the options with which a stack of the fleet is served. They are the options that `pulumiscale serve`
+// would have in the directory of the stack's program, with the flags that the fleet was given.
 func (o *serveOptions) forEntry(ctx context.Context, e fleet.Entry) (none serving.Options, err error) {
 	from, log := o.app, o.logger()
 	a := &app{

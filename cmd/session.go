@@ -28,8 +28,8 @@ type session struct {
 	tells bool
 }
 
-// newSession prepares a command's work. The first signal ends the work by cancel. The caller closes the progress and
-// watches the interrupts.
+// newSession prepares a command's work. The first signal ends the work by calling cancel. The caller closes the
+// progress and watches the interrupts.
 func (a *app) newSession(cancel context.CancelFunc) *session {
 	s := &session{app: a, progress: output.NewProgress(a.errs, a.errStyle(), a.live(), a.now)}
 	a.said = s.progress.Said
@@ -81,7 +81,7 @@ func (s *session) conclude(doc output.Document, text string, err error) error {
 	return s.app.conclude(doc, text, s.interrupts.Explain(err))
 }
 
-// confirm asks a question that is answered with yes or no. Its error is a [*declinedError], or that of ctx.
+// confirm asks a question that is answered with yes or no. Its error is a [*declinedError], or the error of ctx.
 func (s *session) confirm(ctx context.Context, question string) error {
 	for {
 		text, err := s.answer(ctx, question+" [yes/no] ")
@@ -98,7 +98,7 @@ func (s *session) confirm(ctx context.Context, question string) error {
 }
 
 // answer asks a question and returns the line that is typed. Its error is a [*declinedError] if there is no more input,
-// or that of ctx.
+// or the error of ctx.
 func (s *session) answer(ctx context.Context, question string) (string, error) {
 	if s.answers == nil {
 		s.answers = bufio.NewReader(s.in)

@@ -91,7 +91,7 @@ func (s *settings) programsOf(from scale.ProgramKeeper) scale.ProgramKeeper {
 	return from
 }
 
-// source says how a flag was set. The larger is the stronger.
+// source says how a flag was set. The larger value is the stronger source.
 type source int
 
 const (
@@ -111,7 +111,7 @@ func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	return a.trace(cmd)
 }
 
-// configure is begin without taking over from cobra, and without the trace.
+// configure does what begin does, except that it neither takes over from cobra nor begins the trace.
 func (a *app) configure(cmd *cobra.Command, withFile bool) error {
 	a.sources = map[string]source{}
 	v := viper.New()
@@ -291,8 +291,8 @@ func sectionNames() []string {
 	return out
 }
 
-// readSections reads the sections of the settings file. A misspelt field is an error that names its line. Unlike flags,
-// the sections are not read by viper: it makes all keys lower case, and the names of claims need not be.
+// readSections reads the sections of the settings file. A misspelt field is an error that names its line. Viper, which
+// reads the flags, does not read the sections: it makes all keys lower case, and names of claims may have upper case.
 func readSections(path string) (sections, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

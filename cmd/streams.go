@@ -14,8 +14,8 @@ import (
 // streams are the standard streams, and what is known of the terminal behind them.
 type streams struct {
 	in io.Reader
-	// out and errs are behind a gate: of the escape sequences that a terminal would obey, only our own pass through.
-	// See [output.Gate].
+	// out and errs are behind a gate, which lets no escape sequences pass to a terminal except our own: see
+	// [output.Gate].
 	out, errs io.Writer
 	// screen is stdout itself, for what draws on the whole terminal.
 	screen io.Writer

@@ -69,7 +69,8 @@ func (l *watchPicture) run(ctx context.Context, follow func(context.Context, fun
 // Init implements [tea.Model].
 func (l *watchPicture) Init() tea.Cmd { return l.tick() }
 
-// tick has the picture drawn again after a while: soon if something runs, since tenths of seconds are shown then.
+// tick has the picture drawn again after a while: after a shorter while if something runs, because tenths of seconds
+// are shown then.
 func (l *watchPicture) tick() tea.Cmd {
 	every := time.Second
 	if status, ok := l.told.(*board.Status); ok && status.Running != nil {
@@ -123,7 +124,7 @@ func (l *watchPicture) key(name string) tea.Cmd {
 	case "r":
 		select {
 		case l.again <- struct{}{}:
-		default: // it is asked already
+		default: // an answer is asked for already
 		}
 	case "up", "k":
 		l.top--

@@ -23,7 +23,7 @@ type teller interface {
 	// name tells people where the status is read.
 	name() string
 	ask(ctx context.Context) (board.Told, error)
-	// lasting is the error that the watch ends with if err is the error of the first ask. It is nil if asking again may
+	// lasting returns the error with which the watch ends if its first ask returned err. It is nil if asking again may
 	// help.
 	lasting(err error) error
 	// interval is how long after an answer the next one should be asked for. last is nil if there was no answer.
@@ -105,7 +105,7 @@ type watched struct {
 	// tokenFrom says where the token was found.
 	tokenFrom string
 	client    *webhook.Client
-	// fleet says that it has many stacks, and that all are watched.
+	// fleet says that the server has many stacks, and that all are watched.
 	fleet bool
 }
 
@@ -150,10 +150,11 @@ func (w *watched) interval(last board.Told) time.Duration {
 	return last.AskAgain()
 }
 
-// backendInterval is how long after a reading the stack is read again. A reading takes about a second of the CLI's.
+// backendInterval is how long after a reading the stack is read again. The Pulumi CLI takes about a second for a
+// reading.
 const backendInterval = 5 * time.Second
 
-// backend is the stack itself. It is read and left as it is.
+// backend reads the stack itself, and changes nothing.
 type backend struct {
 	scaler  *scaler.Scaler
 	project string
@@ -163,8 +164,8 @@ type backend struct {
 
 func (b *backend) name() string { return "read from the backend" }
 
-// ask reads the stack. If that fails, it tells what was read last, as a server does. It returns the error if ctx has
-// ended, or if nothing has been read yet and waiting does not mend it.
+// ask reads the stack. If the reading fails, it returns what was read last, as a server does. It returns an error only
+// if ctx has ended, or if nothing has been read yet and waiting does not help.
 func (b *backend) ask(ctx context.Context) (board.Told, error) {
 	overview, err := queue.ReadOverview(ctx, b.scaler)
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// cell is a piece of text that looks one way. The text holds no escape sequence: see [clean].
+// cell is a piece of text that has one look. The text holds no escape sequence: see [clean].
 type cell struct {
 	text string
 	look lipgloss.Style
@@ -26,7 +26,8 @@ const (
 const leastLast = 16
 
 // columns lays rows out in columns, and returns the lines of each row. The last column is cut if it does not fit. If
-// too little of it would be left, each row is laid out by itself: see [flow]. The rows have the same length.
+// too little of it would be left, each row is laid out by itself: see [flow]. All rows must have the same number of
+// cells.
 func columns(rows [][]cell, width int) [][]string {
 	if len(rows) == 0 {
 		return nil
@@ -67,7 +68,7 @@ func columns(rows [][]cell, width int) [][]string {
 	return out
 }
 
-// flow lays cells out after each other, on as many lines as they need. The lines after the first are indented.
+// flow lays cells out one after the other, on as many lines as they need. The lines after the first are indented.
 func flow(row []cell, width int) []string {
 	indent := margin
 	var out []string

@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// Changes tells what is new since the status before: a line for each thing, with the time in a zone. It is empty if
-// nothing is new. If before is nil, it tells how things stand.
+// Changes tells what is new in status since the status before: a line for each thing, with the time in a zone. It is
+// empty if nothing is new. If before is nil, it tells how things stand.
 func (s *Style) Changes(before, status *board.Status, zone *time.Location) string {
 	before, status = tidy(before), tidy(status)
 	c := &changes{style: s, now: status.View(status.Now.In(zone))}
@@ -110,8 +110,8 @@ func (c *changes) ended() {
 	}
 }
 
-// fresh are the scalings that are not in the earlier status, oldest first. Failed scalings of which a failure tells are
-// left out.
+// fresh returns the scalings that are not in the earlier status, oldest first. A failed scaling is left out if one of
+// the failures tells of it.
 func (c *changes) fresh() []board.Scaling {
 	var out []board.Scaling
 	for _, past := range slices.Backward(c.now.Scalings) {

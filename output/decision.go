@@ -54,7 +54,7 @@ func (s *Style) Preview(plan scale.Plan, result *scale.Result) string {
 	return out.String()
 }
 
-// otherSize notes that the state had another size of a pool than the count that a move starts from.
+// otherSize notes that the size of a pool in the state differed from the count that a move starts from.
 func (s *Style) otherSize(m scale.Move, size int) string {
 	return s.yellow.Render("note: "+scale.OtherSize(m, size)) + "\n"
 }

@@ -25,7 +25,7 @@ func (s *Style) fleetHead(sc Screen, width int) []string {
 	return append(lines, "")
 }
 
-// fleetBody has a line for each stack, and below it what is wrong with it.
+// fleetBody returns a line for each stack and, below the line, what is wrong with the stack.
 func (s *Style) fleetBody(v board.FleetView, width int) []string {
 	rows := make([][]cell, len(v.Stacks))
 	for i, stack := range v.Stacks {

@@ -12,10 +12,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// tidy is a copy of a value with texts that are fit to be shown: see [board.Texts]. Each exported method of [Style]
-// calls tidy first, before anything is coloured. So all escape sequences in its result are ours, and [Gate] lets no
-// others pass. Values of somebody's program stay as they are, because [value] escapes them. Pulumi's colour commands
-// stay if a text has several lines: see [Style.engine].
+// tidy returns a copy of a value with texts that are fit to be shown: see [board.Texts]. Each exported method of
+// [Style] calls tidy first, before anything is coloured. So all escape sequences in the method's result are written by
+// this package, and [Gate] lets only those pass. Values of somebody's program stay as they are, because [value] escapes
+// them. Pulumi's colour commands stay if a text has several lines: see [Style.engine].
 func tidy[T any](of T) T {
 	return board.Texts(of, func(text string, shape board.Shape) string {
 		switch shape {
@@ -28,8 +28,8 @@ func tidy[T any](of T) T {
 	})
 }
 
-// clean is a text of others as a single line that does nothing to a terminal. It has no escape sequences, no colour
-// commands of Pulumi's, and no characters that control, hide or reorder.
+// clean turns a text from elsewhere into a single line that does nothing to a terminal. The line has no escape
+// sequences, no colour commands of Pulumi's, and no characters that control, hide or reorder.
 func clean(text string) string { return board.OneLine(board.Plain(text), board.LongestLine) }
 
 // cleanLines is like [clean], for a text of several lines. The lines keep their indentation.
@@ -37,7 +37,7 @@ func cleanLines(text string) []string {
 	return strings.Split(board.Lines(strings.TrimSpace(board.Plain(text)), board.LongestLines), "\n")
 }
 
-// cleanTagged is a text of several lines that does nothing to a terminal. It keeps Pulumi's colour commands.
+// cleanTagged makes a text of several lines do nothing to a terminal. It keeps Pulumi's colour commands.
 func cleanTagged(text string) string {
 	var out strings.Builder
 	for _, piece := range pieces(text) {
@@ -47,7 +47,7 @@ func cleanTagged(text string) string {
 	return board.Lines(out.String(), board.LongestLines)
 }
 
-// piece is a text without colour, and the command of Pulumi's that follows it.
+// piece is a text without colour commands, and the colour command of Pulumi's that follows the text.
 type piece struct{ text, tag string }
 
 func pieces(text string) []piece {
@@ -64,8 +64,8 @@ func pieces(text string) []piece {
 var sequence = regexp.MustCompile(`^(\x1b\[[0-9;]{0,20}m|\x1b\[[0-9]{1,4}A|\x1b\[\?25[lh]|\r\x1b\[J)`)
 
 // Gate is a stream on its way to a terminal or a file. Characters that are not shown do not pass, except the ends of
-// lines, tabs, and the escape sequences of this package. It is the last safeguard, for texts that [tidy] has missed. It
-// is safe for concurrent use.
+// lines, tabs, and the escape sequences of this package. The gate is the last safeguard, for texts that [tidy] has
+// missed. It is safe for concurrent use.
 type Gate struct {
 	to io.Writer
 
@@ -80,7 +80,7 @@ func NewGate(to io.Writer) *Gate { return &Gate{to: to} }
 // passes says whether a character by itself passes the gate.
 func passes(r rune) bool { return board.Shown(r) || r == '\n' || r == '\t' }
 
-// Write implements [io.Writer]. An escape sequence must be written as a whole.
+// Write implements [io.Writer]. An escape sequence must be written in one call.
 func (g *Gate) Write(text []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

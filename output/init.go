@@ -32,15 +32,15 @@ type Init struct {
 	Reads   string `json:"reads,omitempty"`
 	// Token is "set", "kept" or "missing". It is absent if the token was not looked at.
 	Token string `json:"token,omitempty"`
-	// Sender and SenderFiles are there with --sender.
+	// Sender and SenderFiles are absent without --sender.
 	Sender      string       `json:"sender,omitempty"`
 	SenderFiles []SenderFile `json:"senderFiles,omitempty"`
 	Notes       []string     `json:"notes"`
 	Failure
 }
 
-// SenderFile is a piece of a sender's configuration. Name is that of a file, or the language of a part of a Pulumi
-// program.
+// SenderFile is a piece of a sender's configuration. Name is the name of a file or, for a part of a Pulumi program, the
+// program's language.
 type SenderFile struct {
 	Name string `json:"name"`
 	Text string `json:"text"`

@@ -71,7 +71,7 @@ func NewScaling(stack string, report *scale.Report) *Scaling {
 	return &Scaling{Effect: board.Done(stack, report)}
 }
 
-// NewPreview makes the document of what a plan would come to. The result is nil if the engine was not asked.
+// NewPreview makes the document of what a plan would do. result is nil if the engine was not asked.
 func NewPreview(stack string, plan *scale.Plan, result *scale.Result) *Scaling {
 	return &Scaling{Effect: board.Foreseen(stack, plan, result)}
 }
@@ -87,8 +87,8 @@ func NewReconciliation(stack string, report *scale.Report) *Reconciliation {
 	return &Reconciliation{Effects: board.AllDone(stack, report)}
 }
 
-// NewReconciliationPreview makes the document of what a plan for several pools would come to. The result is nil if the
-// engine was not asked.
+// NewReconciliationPreview makes the document of what a plan for several pools would do. result is nil if the engine
+// was not asked.
 func NewReconciliationPreview(stack string, plan *scale.Plan, result *scale.Result) *Reconciliation {
 	return &Reconciliation{Effects: board.AllForeseen(stack, plan, result)}
 }
@@ -104,7 +104,7 @@ func NewRules(stack string, pools []scale.Standing, program scale.Program, now t
 	return &Rules{Pools: board.PoolsOf(stack, pools, program, now)}
 }
 
-// Checked adds what was found of each rule to its pool.
+// Checked adds the check of each rule to the pool of the rule.
 func (r *Rules) Checked(checks []scale.RuleCheck) *Rules {
 	pools := r.Pools.Pools
 	for _, p := range checks {

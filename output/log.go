@@ -13,9 +13,9 @@ const (
 	mostLogged    = 50
 )
 
-// LogAttr makes what is logged fit to be read in a terminal, and bounds it. It is the ReplaceAttr of
-// [slog.HandlerOptions]. It keeps the lines of a text that has several, because the handlers themselves escape what
-// ends a line.
+// LogAttr makes what is logged fit to be read in a terminal, and limits how long it is. It is the ReplaceAttr of
+// [slog.HandlerOptions]. It keeps the lines of a text of several lines, because the handlers themselves escape the ends
+// of lines.
 func LogAttr(_ []string, a slog.Attr) slog.Attr {
 	fit := func(text string) string { return board.Lines(board.Plain(text), longestLogged) }
 	switch a.Value.Kind() {

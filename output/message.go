@@ -15,7 +15,7 @@ type Trouble struct {
 	// Message says what happened, and Hint what to do. The hint may be empty.
 	Message string `text:"lines"`
 	Hint    string `text:"lines"`
-	// Diagnostics are what the engine said and nobody has seen yet.
+	// Diagnostics are the messages of the engine that nobody has seen yet.
 	Diagnostics []scale.Diagnostic
 }
 
@@ -136,7 +136,8 @@ func (s *Style) committed(c scale.Committed) string {
 	return out.String()
 }
 
-// programText is what there is to say about the program that is kept. It is empty if there is nothing to say.
+// programText is what there is to say about the program in the clone and about commits of counts. It is empty if there
+// is nothing to say.
 func (s *Style) programText(event scale.Event) string {
 	switch e := tidy(event).(type) {
 	case scale.CountsCommitted:

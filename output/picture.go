@@ -12,12 +12,13 @@ const (
 	showCursor = "\x1b[?25h"
 	eraseBelow = "\r\x1b[J"
 	spinner    = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-	// mostLines bounds the picture, so that it always fits a terminal: what has scrolled away cannot be drawn over.
+	// mostLines limits the lines of the picture, so that it always fits a terminal: lines that have scrolled away
+	// cannot be drawn over.
 	mostLines = 10
 )
 
-// print writes text and, on a live terminal, redraws the picture below it. All of it is one write, so that nothing
-// flickers. The caller holds the lock.
+// print writes text and, on a live terminal, redraws the picture below the text. All of it is one write, so that
+// nothing flickers. p.mu must be held.
 func (p *Progress) print(text string) {
 	if !p.live {
 		if text != "" {

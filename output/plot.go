@@ -17,7 +17,7 @@ import (
 type Charset string
 
 const (
-	// Blocks are Unicode's block elements, of which eight make a cell.
+	// Blocks are Unicode's block elements, which fill a cell in eight steps.
 	Blocks Charset = "blocks"
 	// ASCII is for terminals that show nothing else.
 	ASCII Charset = "ascii"
@@ -27,7 +27,7 @@ const (
 type signs struct {
 	// levels fill a cell from nothing to all of it, in equal parts.
 	levels []string
-	// floor marks the lower bound in a filled cell. bound marks both bounds in all other cells.
+	// floor marks the lower bound in a cell that is filled to the top. bound marks both bounds in empty cells.
 	floor, bound string
 	// up, down and failed mark scalings.
 	up, down, failed string
@@ -36,7 +36,7 @@ type signs struct {
 	side, tick, corner, ground, notch string
 }
 
-// signs are the signs of a charset; those of [Blocks] if the charset is not known.
+// signs returns the signs of a charset, and those of [Blocks] if the charset is not known.
 func (c Charset) signs() signs {
 	if c == ASCII {
 		return signs{
@@ -51,8 +51,8 @@ func (c Charset) signs() signs {
 }
 
 const (
-	// plotHeight is how many lines the counts take, and plotWidth how wide the picture is off a terminal. A picture is no
-	// narrower than leastPlot, whatever the terminal is.
+	// plotHeight is how many lines the counts take. plotWidth is how wide the picture is if it does not go to a
+	// terminal. A picture is no narrower than leastPlot, whatever the terminal is.
 	plotHeight, plotWidth, leastPlot = 10, 80, 20
 )
 
@@ -85,7 +85,7 @@ func (s *Style) Plot(t board.Timeline, set Charset) string {
 	return out.String()
 }
 
-// unbroken is a space at which no line ends: a sign and what it means stay together.
+// unbroken is a space at which no line ends. It keeps a sign and its meaning together.
 const unbroken = "\u00a0"
 
 // paint draws a row.
@@ -148,7 +148,7 @@ func (s *Style) marks(p canvas) string {
 	return strings.Repeat(" ", p.left+1) + strings.Join(cells, "")
 }
 
-// canvas is the picture in cells: columns of a time each, and rows of counts.
+// canvas is the picture in cells. Each column is a part of the time, and each row a part of the counts.
 type canvas struct {
 	board.Timeline
 	set     signs
@@ -164,7 +164,7 @@ func newCanvas(t board.Timeline, set signs, width int) canvas {
 	return p
 }
 
-// from and to are the ends of a column.
+// from and to return when the time of a column begins and ends.
 func (p canvas) from(column int) time.Time {
 	return p.From.Add(p.To.Sub(p.From) / time.Duration(p.columns) * time.Duration(column))
 }
@@ -182,7 +182,7 @@ func (p canvas) column(at time.Time) int {
 	return min(max(int(part*float64(p.columns)), 0), p.columns-1)
 }
 
-// filled is how far a count fills a row, as an index into the charset's levels.
+// filled returns how far a count fills a row, as an index into the charset's levels.
 func (p canvas) filled(n, row int) int {
 	parts := len(p.set.levels) - 1
 	below := (plotHeight - 1 - row) * parts
@@ -244,7 +244,7 @@ func (p canvas) times() string {
 	return strings.TrimRight(string(line), " ")
 }
 
-// legend says what the signs mean that are in the picture.
+// legend says what the signs in the picture mean.
 func (p canvas) legend() string {
 	var out []string
 	add := func(sign, means string) { out = append(out, strings.ReplaceAll(sign+" "+means, " ", unbroken)) }

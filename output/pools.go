@@ -11,7 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// driftMark stands behind the count of a pool if its value in the configuration file is not the stack's.
+// driftMark stands behind the count of a pool if the configuration file and the last successful update have different
+// counts.
 const driftMark = " *"
 
 // Pools is a table of how the pools stand.
@@ -57,7 +58,7 @@ func metrics(pools []scale.Standing) string {
 	return out.String()
 }
 
-// present is the pool's count, with the configured one if the two differ.
+// present is the pool's count, with what is not as it should be. It has the configured count if the two differ.
 func (s *Style) present(pool scale.Standing) string {
 	text := board.Count(pool.Count)
 	if pool.Err != nil {
@@ -168,7 +169,7 @@ func (s *Style) Restored(restored []scale.Drift, file string, committed Committe
 	return out.String()
 }
 
-// Committed are the counts that a commit has, by pool. Commit is empty if there is none to compare with.
+// Committed are the counts that a commit has, by pool. Commit is empty if there is no commit to compare with.
 type Committed struct {
 	Commit string
 	Counts map[string]*string

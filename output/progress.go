@@ -15,8 +15,8 @@ import (
 const frame = 100 * time.Millisecond
 
 // Progress shows what goes on. If it is live, it keeps a picture of the running steps at the bottom of a terminal and
-// prints what is finished above it. If not, it prints a line at each start and end. It is safe for concurrent use: its
-// goroutines and callers use the fields below mu under mu. Close must be called.
+// prints what is finished above the picture. If it is not live, it prints a line at each start and end. It is safe for
+// concurrent use: mu guards the fields below mu. Close must be called.
 type Progress struct {
 	style *Style
 	live  bool
@@ -27,17 +27,19 @@ type Progress struct {
 	mu     sync.Mutex
 	out    io.Writer
 	closed bool
-	// work is what goes on beside the running steps, since the time begun. It is empty if nothing does.
+	// work says what is being done since the time begun; it is shown while no step runs. It is empty if nothing is
+	// being done.
 	work      string
 	begun     time.Time
 	previewed bool
 	running   []started
 	// drawn is the number of lines of the picture on the terminal.
 	drawn int
-	// said are the diagnostics of this run of the engine. before are those of earlier runs, which are not said again.
+	// said are the diagnostics of this run of the engine. before are the diagnostics of earlier runs, which are not
+	// shown again.
 	said, before map[scale.Diagnostic]bool
-	// alike are the diagnostics of this run without their resources. A message that comes for one more resource is not
-	// spelled out again.
+	// alike are the diagnostics of this run without their resources. If an error comes for one more resource, its
+	// message is not spelled out again.
 	alike map[scale.Diagnostic]bool
 	// noted are the remarks that have been made. Without them each retry would make its remarks again.
 	noted map[string]bool
@@ -103,7 +105,7 @@ func (p *Progress) Work(text string) {
 	p.work, p.begun = clean(text), p.now()
 }
 
-// Rest takes the picture away until there is work again, for a question or for a result.
+// Rest takes the picture away until there is work again. This makes room for a question or a result.
 func (p *Progress) Rest() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +113,7 @@ func (p *Progress) Rest() {
 	p.print("")
 }
 
-// Print writes text above the picture. The text ends with a line's end.
+// Print writes text above the picture. The text must end with a newline if there is a picture.
 func (p *Progress) Print(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,8 +154,8 @@ func (p *Progress) Observe(event scale.Event) {
 	}
 }
 
-// diagnosed shows a message of the engine. An error that was shown for another resource is not spelled out again. What
-// a program prints is shown as often as it prints it.
+// diagnosed shows a message of the engine. An error that was shown for a different resource is not spelled out again.
+// What a program prints is shown as often as a run of the engine prints it, but not again in later runs.
 func (p *Progress) diagnosed(e scale.Diagnosed) {
 	d := e.Diagnostic
 	again, repeated := p.before[d], p.said[d] && d.Severity == "error"
@@ -223,7 +225,7 @@ func (p *Progress) line(step scale.ResourceStep, word, rest string) string {
 	op := operationOf(step.Op)
 	text := fmt.Sprintf(" %s %s %s %s%s", op.color(p.style).Render(fmt.Sprintf("%-2s", op.sign)), step.Type, step.Name, word, rest)
 	if p.live {
-		text = p.style.cut(" " + text) // below the spinner
+		text = p.style.cut(" " + text) // indented like the picture, whose lines begin with a spinner
 	}
 	return text + "\n"
 }

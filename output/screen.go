@@ -22,7 +22,8 @@ type Screen struct {
 	// At is the time at which the status is seen, by the clock of whoever tells it. How long something will last, and
 	// how long ago something was, is counted from At.
 	At time.Time
-	// Lost says why there is no newer answer; it is empty if there is one. LostFor is for how long there has been none.
+	// Lost says why there is no newer answer; it is empty if there is one. LostFor is how long there has been no newer
+	// answer.
 	Lost    string
 	LostFor time.Duration
 	// Top is the first line of the body that is shown. Help shows the keys in place of the body.
@@ -82,7 +83,7 @@ func (s *Style) head(sc Screen, width int) []string {
 	return append(lines, "")
 }
 
-// spread puts one text at the left edge and one at the right. The right one gives way.
+// spread puts one text at the left edge and one at the right. If there is no room for both, the right one is left out.
 func spread(left, right string, width int) string {
 	room := width - ansi.StringWidth(left) - ansi.StringWidth(right)
 	if right == "" || room < len(gap) {

@@ -10,8 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// body is all that there is to tell, from what goes on to what is past. It has the parts of the status page, in its
-// order.
+// body returns all that there is to tell, from what goes on to what is past. It has the parts of the status page, in
+// the order of the page.
 func (s *Style) body(sc Screen, width int) []string {
 	if sc.Fleet != nil {
 		return s.fleetBody(sc.Fleet.View(sc.At), width)
@@ -56,7 +56,7 @@ func (s *Style) body(sc Screen, width int) []string {
 	return out
 }
 
-// words are a text of several lines. Each line is laid out below a margin.
+// words lays out a text of several lines. Each line begins with before.
 func words(text string, look lipgloss.Style, before string, width int) []string {
 	var out []string
 	for _, line := range cleanLines(text) {
@@ -202,7 +202,8 @@ func (s *Style) notes(v board.View, p board.Pool, width int) []string {
 	return out
 }
 
-// bar shows, in length characters, where a count is between its guardrails. Another shade shows what is to come or go.
+// bar shows, in length characters, where a count is between its guardrails. If the pool is being scaled, the part
+// between the count and the target has a different shade.
 func bar(p board.Pool, target *int, length int) string {
 	if p.Count == nil {
 		return fmt.Sprintf("%d %s %d", p.Min, strings.Repeat("·", length), p.Max)

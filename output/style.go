@@ -42,8 +42,8 @@ type Style struct {
 }
 
 // NewStyle makes a style. ColorAuto counts as ColorNever, because only the caller knows whether there is a terminal.
-// width is asked whenever lines must be cut; it returns 0 if lines may be as long as they are. A nil width is one that
-// always returns 0.
+// width is asked whenever lines must be cut; it returns 0 if lines may be as long as they are. A nil width counts as
+// one that always returns 0.
 func NewStyle(color Color, width func() int) *Style {
 	if width == nil {
 		width = func() int { return 0 }

@@ -20,14 +20,14 @@ type ToldListener struct {
 	// Host is where the listener is; absent if its address could not be read.
 	Host string `json:"host,omitempty"`
 	Told bool   `json:"told"`
-	// Problem says why it was not told.
+	// Problem says why the listener was not told.
 	Problem string `json:"problem,omitempty"`
 }
 
 // NewTold makes the document of a stack's listeners.
 func NewTold(stack string) *Told { return &Told{Stack: stack, Listeners: []ToldListener{}} }
 
-// Add adds a listener. err says why it was not told; it is nil if it was.
+// Add adds a listener. err says why the listener was not told; nil if it was.
 func (t *Told) Add(name, kind, host string, err error) {
 	l := ToldListener{Name: name, Kind: kind, Host: host, Told: err == nil}
 	if err != nil {

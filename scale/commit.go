@@ -27,8 +27,8 @@ type CommitReader interface {
 
 // BranchCounts are what a branch of the program's repository has for the keys of the rules, by pool.
 type BranchCounts struct {
-	// Tip are the values at the branch's tip, and Deployed those of the commit from which the stack was deployed last.
-	// Deployed is nil if that commit is not known.
+	// Tip are the values at the branch's tip, and Deployed are the values in the commit from which the stack was
+	// deployed last. Deployed is nil if that commit is not known.
 	Tip, Deployed map[string]*string
 	// Pushed are the values that PulumiScale pushed last.
 	Pushed map[string]string
@@ -51,10 +51,10 @@ type BranchEdit struct {
 }
 
 // ToCommit returns the counts of some pools that a commit is to bring to the branch, and the values on the branch that
-// are somebody's edits. A value is no edit if the deployed commit has it, if it was pushed last, if an update of ours
-// since the deploy had it, which another machine may have pushed, or if the deploy itself had it: CI may have restored a
-// count that its commit does not have. If the deployed commit is not known, a value is no edit if any update had it. Pools
-// whose count is in doubt are left out for now.
+// are somebody's edits. A value is no edit if the deployed commit has it, or if it was pushed last. Neither is it an
+// edit if an update of ours since the deploy had it, because a different machine may have pushed it, or if the deploy
+// itself had it, because CI may have restored a count that its commit does not have. If the deployed commit is not
+// known, a value is no edit if any update had it. Pools whose count is in doubt are left out for now.
 func (s *Snapshot) ToCommit(pools []string, b BranchCounts) (commits []CountCommit, edits []BranchEdit) {
 	for _, pool := range pools {
 		rule, known := s.Rules[pool]
@@ -123,9 +123,9 @@ type BranchStatus struct {
 
 func equalText(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// StillScaled are the pools, sorted, that still have the count of the last update of ours that scaled them: nobody has
-// deployed another count since, as far as is known. A deploy may have kept the count although the branch does not have
-// it: `pulumiscale restore` writes the count into CI's checkout alone.
+// StillScaled returns the pools, sorted, that still have the count of the last update of ours that scaled them: nobody
+// has deployed a different count since, as far as is known. A deploy may have kept the count although the branch does
+// not have it: `pulumiscale restore` writes the count into CI's checkout alone.
 func (s *Snapshot) StillScaled() []string {
 	var out, seen []string
 	for _, u := range s.Updates {
@@ -148,8 +148,8 @@ func (s *Snapshot) StillScaled() []string {
 
 // Committer commits the counts of pools that were scaled, on a branch of the program's repository.
 type Committer interface {
-	// Commit commits and pushes those of the pools' counts that the branch does not have, in one commit, whose message
-	// names the operations. If it fails, the error says why, and nothing was pushed.
+	// Commit commits the pools' counts that the branch does not have, all in one commit, and pushes it. The commit's
+	// message names the operations. If Commit fails, the error says why, and nothing was pushed.
 	Commit(ctx context.Context, snap *Snapshot, pools, operations []string) (*Committed, error)
 }
 

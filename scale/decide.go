@@ -133,7 +133,7 @@ func (d *Decision) fit(rule Rule, bounds Bounds, wanted int) {
 	}
 }
 
-// limit is how far one step may go on the way from one count to another.
+// limit returns the count that one step may reach on the way from one count to another.
 func (m MaxStep) limit(from, to int) int {
 	switch {
 	case m.Up > 0 && to > from:
@@ -159,7 +159,7 @@ func (d *Decision) keepForMetrics(rule Rule, pool Pool, bounds Bounds, now time.
 	}
 }
 
-// WithOutcome is the decision with an outcome other than [Scale], and the reason for that.
+// WithOutcome returns the decision with the outcome, which is not [Scale], and the reason for it.
 func (d Decision) WithOutcome(outcome Outcome, reason string) Decision {
 	d.Outcome, d.Reason = outcome, reason
 	return d
@@ -187,7 +187,8 @@ func (d Decision) turned(way Direction) string {
 	return ""
 }
 
-// staysReason begins the reason why the pool stays: at which count, and beyond which guardrail, if it is beyond one.
+// staysReason returns the beginning of the reason why the pool stays: its count, and the guardrail that the count is
+// beyond or else the count that is wanted.
 func (b Bounds) staysReason(d Decision) string {
 	switch {
 	case d.To > b.Max:
@@ -198,9 +199,9 @@ func (b Bounds) staysReason(d Decision) string {
 	return fmt.Sprintf("already at %d, and %d is wanted: ", d.To, d.Wanted)
 }
 
-// direction is the way the decision moves the pool's present count. If that stays, it is the way the decision moves the
-// configured count: to take back what a scaling under way has configured is also a scaling. It is zero if neither count
-// is known or moves.
+// direction returns the way the decision moves the pool's present count or, if that count stays, the configured count:
+// to take back what a scaling under way has configured is also a scaling. It is zero if neither count is known or
+// moves.
 func (d Decision) direction(configured *int) Direction {
 	if way := wayTo(d.From, d.To); way != 0 {
 		return way
@@ -236,10 +237,10 @@ func (r Rule) pauses(d Direction) bool {
 	return r.Paused == PauseUp && d == Up || r.Paused == PauseDown && d == Down
 }
 
-// cooldownEnd is when the cooldown lets a change in the direction through. A scaling may seem to lie in the future
-// because this machine's clock was set back or the backend's is ahead. Then it counts as completed now. A scaling that
-// lies further ahead than the cooldown lasts does not count: it would hold off changes for as long as the clocks
-// differ.
+// cooldownEnd returns the time from which the cooldown lets a change in the direction through. A scaling may seem to
+// lie in the future because this machine's clock was set back or the backend's is ahead. Then it counts as completed
+// now. A scaling that lies further ahead than the cooldown lasts does not count: it would hold off changes for as long
+// as the clocks differ.
 func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time.Time {
 	lasts := c.Down
 	if direction == Up {
@@ -266,8 +267,9 @@ func believable(t, limit time.Time) time.Time {
 	return t
 }
 
-// seenBy is the pool without the scalings that were completed while a count or a delta waited for its turn: their
-// cooldowns do not hold the intent off. The backend tells the times of scalings to the second.
+// seenBy returns the pool as the intent sees it. For a count or a delta, scalings that were completed while the intent
+// waited for its turn are left out: their cooldowns do not hold the intent off. Times are compared to the second, as
+// the backend tells them.
 func (p Pool) seenBy(intent Intent) Pool {
 	if intent.isSignal() || intent.At.IsZero() {
 		return p
@@ -297,8 +299,8 @@ func equal(known *int, n int) bool { return known != nil && *known == n }
 //
 // Signals come first and make one change. Each is decided against the present count, and the one that needs the most
 // capacity wins, even if it is held off itself: if signals disagree, it is safer to have too much. Direct intents then
-// follow one another as they came. Each starts from the count at which the one before leaves the pool: a count replaces
-// what came before it, deltas add up.
+// follow one another as they came. Each starts from the count at which the previous intent leaves the pool: a count
+// replaces what came before it, deltas add up.
 func decidePool(rule Rule, pool Pool, intents []Intent, now time.Time) ([]Decision, Pool) {
 	decisions := make([]Decision, len(intents))
 	winner := -1
@@ -334,7 +336,7 @@ func counts(d Decision) bool {
 	return d.Outcome == Scale || d.Outcome == NoChange || d.Outcome == CoolingDown || pausedOneWay
 }
 
-// after is the pool as a decision leaves it, once it is carried out.
+// after returns the pool as a decision leaves it, once the decision is carried out.
 func (p Pool) after(d Decision) Pool {
 	if d.Outcome == Scale {
 		p.Count, p.Configured = &d.To, &d.To

@@ -12,8 +12,8 @@ type Deploy struct {
 	// Head is the [Update.Head] of the update, and At when it ended.
 	Head string    `json:"head"`
 	At   time.Time `json:"at"`
-	// Commit is the commit that it was run from, as the backend has it; empty if it was run outside of a repository.
-	// Dirty says that there were changes that were not committed.
+	// Commit is the commit from which the update was run, as the backend tells it; empty if it was run outside of a
+	// repository. Dirty says that there were changes that were not committed.
 	Commit string `json:"commit,omitempty"`
 	Dirty  bool   `json:"dirty"`
 }
@@ -42,8 +42,8 @@ type Program struct {
 	Deploy *Deploy
 	Commit string
 	Synced bool
-	// ConfigDiffers are the keys whose values in the configuration file are not those of the last successful update.
-	// The rules' own keys are not among them.
+	// ConfigDiffers are the keys whose values in the configuration file differ from the last successful update. The
+	// rules' own keys are not among them.
 	ConfigDiffers []string
 	// FileMissing says that there is no configuration file.
 	FileMissing bool
@@ -66,8 +66,8 @@ func (p Program) Remarks(file string) []string {
 	return out
 }
 
-// isOfOtherCommit says whether the stack was deployed from another commit than the one this checkout is at, as far as
-// both are known.
+// isOfOtherCommit says whether the stack was deployed from a different commit than the one that this checkout is at, as
+// far as both are known.
 func (p Program) isOfOtherCommit() bool {
 	return p.Deploy != nil && p.Deploy.Commit != "" && p.Commit != "" && p.Deploy.Commit != p.Commit
 }
@@ -82,18 +82,18 @@ func (Remarked) IsEvent() {}
 // whatever is checked out elsewhere.
 type ProgramKeeper interface {
 	// SyncProgram brings the program to the commit of the last deploy, and prepares it. The caller holds the stack's
-	// Lock. The error is a [*ProgramError] if the program that is deployed cannot be had, or that of ctx.
+	// Lock. The error is a [*ProgramError] if the program that is deployed cannot be had, or the error of ctx.
 	SyncProgram(ctx context.Context, snap *Snapshot, observe Observe) error
 	// IsSynced says, without asking anybody, that the program is at the commit of the last deploy.
 	IsSynced(snap *Snapshot) bool
 }
 
-// ProgramError says that the program that is deployed cannot be had. Another one must not run: it would bring along
-// what nobody has deployed.
+// ProgramError says that the program that is deployed cannot be had. No other program may run in its place: it would
+// bring along what nobody has deployed.
 type ProgramError struct {
 	// Reason says why, for people. It holds no credentials.
 	Reason string
-	// Err is what the reason is about; nil if there is nothing else to say.
+	// Err is the error behind the reason; nil if there is none.
 	Err error
 }
 
@@ -102,7 +102,7 @@ func (e *ProgramError) Error() string {
 }
 func (e *ProgramError) Unwrap() error { return e.Err }
 
-// Refuse is the proof if the program cannot be had: none of the pools can be scaled.
+// Refuse returns the proof for a program that cannot be had: it keeps all of the pools from being scaled.
 func (e *ProgramError) Refuse(snap *Snapshot, pools []string) *Proof {
 	out := &Proof{Head: snap.Head, Pools: make(map[string]PoolProof, len(pools))}
 	for _, pool := range pools {
@@ -116,7 +116,7 @@ type (
 	ProgramMoving struct{ From, To string }
 	// ProgramPreparing says that the program is being prepared by a command, such as one that installs its packages.
 	ProgramPreparing struct{ Command string }
-	// ProgramMoved says that the program is at the other commit and prepared, and how long that took.
+	// ProgramMoved says that the program is at the commit To and prepared, and how long that took.
 	ProgramMoved struct {
 		From, To string
 		Took     time.Duration

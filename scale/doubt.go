@@ -14,12 +14,13 @@ type Doubt struct {
 	Reason string `json:"reason"`
 	// Stays says that the pool is still at From or near it, as far as is known: the next change starts from there.
 	Stays bool `json:"stays,omitempty"`
-	// Since says that another update of the pool or of the whole stack has succeeded since. What it did is not known here,
+	// Since says that a later update of the pool or of the whole stack has succeeded. What it did is not known here,
 	// and it may have put right what was wrong, so the configured count holds until a preview shows otherwise.
 	Since bool `json:"-"`
 }
 
-// doubted is the count that a pool is taken to have in spite of the configured one; nil if the configured one holds.
+// doubted returns the count that a pool is taken to have in place of the configured count; nil if the configured count
+// holds.
 func (s *Snapshot) doubted(rule Rule) *int {
 	d, doubtful := s.Unverified[rule.Pool]
 	if !doubtful || !d.Stays || d.Since || rule.Current != nil || slices.Contains(s.Unsettled, rule.Pool) {
@@ -44,7 +45,8 @@ func (e *UnprovableError) Error() string {
 	return fmt.Sprintf("%s: changing config %q would change none of the pool's targets, so that the scaling could not be proved", e.Move, e.Key)
 }
 
-// unprovable says that a preview shows nothing by which the move could be proved afterwards; nil if it does.
+// unprovable returns an [*UnprovableError] if a preview shows nothing by which the move could be proved afterwards,
+// else nil.
 func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
 	if m.KeepsCount() || slices.Contains(s.Unsettled, rule.Pool) || Touches(rule, preview.Steps) {
 		return nil
@@ -55,7 +57,7 @@ func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
 	return &UnprovableError{Move: m, Key: rule.ConfigKey}
 }
 
-// Touches says whether any of the steps is one of a rule's targets.
+// Touches says whether any of the steps is on one of a rule's targets.
 func Touches(rule Rule, steps []ResourceStep) bool {
 	targeted := MatchTargets(rule.Targets...)
 	return slices.ContainsFunc(steps, func(step ResourceStep) bool { return targeted(step.URN) })

@@ -11,7 +11,7 @@ type OnDrift string
 const (
 	// Restore puts the value of the last successful update into the file.
 	Restore OnDrift = "restore"
-	// Keep leaves the file as it is and says so.
+	// Keep leaves the file as it is, and reports the drift.
 	Keep OnDrift = "keep"
 	// Fail refuses to go on.
 	Fail OnDrift = "fail"
@@ -22,7 +22,8 @@ type Drift struct {
 	Pool, Key string
 	// Path is the rule's ConfigPath.
 	Path bool
-	// File is the text in the file and Configured that of the last successful update; each is nil if there is none.
+	// File is the text in the file, and Configured is the text in the last successful update; each is nil if there is
+	// none.
 	File, Configured *string
 	// Edit says that no update ever had the file's value: somebody is preparing their own `pulumi up`. It is left
 	// alone.
@@ -42,7 +43,8 @@ func textOr(text *string, or string) string {
 }
 
 // Drifts compares the configuration file with the last successful update, for the pools that have a count in that
-// update, by name. If the snapshot does not have the whole history, a value of long ago passes for an edit.
+// update, by name. If the snapshot does not have the whole history, a value that only a missing update had passes for
+// an edit.
 func (s *Snapshot) Drifts() []Drift {
 	var out []Drift
 	for _, name := range s.Rules.Names() {

@@ -25,7 +25,7 @@ func (e *UsageError) Error() string { return e.Field + ": " + e.Problem }
 // RulesError is a stack output that does not hold valid rules. It lists every mistake at once.
 type RulesError struct {
 	Problems []Problem
-	// Keys are the rules of the pools whose config key can still be read. Only the key counts in them.
+	// Keys are the rules of the pools whose config key can still be read. Only the keys in these rules may be used.
 	Keys Rules
 	// Gone says that the newest update succeeded and left the stack without such an output: its program says that
 	// nothing is to be scaled.
@@ -106,12 +106,13 @@ func (e *UnknownPoolError) Error() string {
 	return fmt.Sprintf("no pool %q in the stack output %q", e.Pool, OutputName)
 }
 
-// LockedError says that somebody else's update holds the stack.
+// LockedError says that somebody else's update holds the stack's lock.
 type LockedError struct {
 	Stack string
 	// Holders are those who hold a lock, as far as the backend tells; it may be empty.
 	Holders []LockHolder
-	// Removed says that a dead engine of ours held the lock, and no longer does: another attempt can be made now.
+	// Removed says that a dead engine of ours held the lock, and that the lock has been removed: the caller can try
+	// again now.
 	Removed bool
 	// Seen says that the locks themselves were read, which costs next to nothing. Otherwise an engine tried to take the
 	// lock.
@@ -199,8 +200,8 @@ type EngineError struct {
 	// Misplaced are the URNs of resources over which a preview failed: the program does not register them, or registers
 	// them later than other resources of the state need them.
 	Misplaced []string
-	// Owners are the field managers that Kubernetes refused a server-side apply for, such as "kubectl": they have set a
-	// field that the program sets too. Sorted.
+	// Owners are the field managers because of which Kubernetes refused a server-side apply, such as "kubectl": they
+	// have set a field that the program sets too. Sorted.
 	Owners []string
 	// Interrupted says that the user interrupted the update.
 	Interrupted bool
@@ -208,8 +209,8 @@ type EngineError struct {
 	// the backend.
 	CutOff bool
 	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the
-	// last successful update. Unsettled are those that have not, and may be left between two counts. UnsettledErr says
-	// why; it is nil if nobody has tried to bring them back yet.
+	// last successful update. Unsettled are the pools that have not been brought back, and may be left between two
+	// counts. UnsettledErr says why not; it is nil if nobody has tried yet.
 	Back, Unsettled []string
 	UnsettledErr    error
 }
@@ -312,8 +313,8 @@ type UnsettledError struct{ Pool, Reason string }
 func (e *UnsettledError) Error() string { return fmt.Sprintf("pool %s: %s", e.Pool, e.Reason) }
 
 // OvertakenError says that an update of ours was overtaken and could not be corrected: the pools have counts that fit
-// the stack as it was before the other update. The error does not unwrap to its cause, because nothing may be done
-// again on account of it.
+// the stack as it was before the other update. The error does not unwrap to its cause, because no caller may try again
+// on account of the cause.
 type OvertakenError struct {
 	Pools []string
 	Err   error
@@ -324,7 +325,7 @@ func (e *OvertakenError) Error() string {
 		strings.Join(e.Pools, ", "), e.Err)
 }
 
-// ChangedError says that what would be done is no longer what was approved: the stack has changed in between.
+// ChangedError says that what would be done is no longer what was approved: the stack has changed since the approval.
 type ChangedError struct{}
 
 func (e *ChangedError) Error() string { return "the stack has changed since the preview" }
@@ -348,8 +349,8 @@ func IsTransient(err error) bool {
 // up since. Nothing of it is scaled until then, because a scaling would begin to build it up again.
 type DestroyedError struct {
 	Stack string
-	// At is when it was destroyed; zero if the history does not tell, and only the state shows it, by having no
-	// resources.
+	// At is when the stack was destroyed. It is zero if the history does not tell, and only the state shows it, by
+	// having no resources.
 	At time.Time
 }
 

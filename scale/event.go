@@ -5,34 +5,36 @@ import (
 	"time"
 )
 
-// Observe is told what goes on while a stack is scaled. It must not block for long and may be called from several
-// goroutines, one at a time. A nil Observe is not valid; use [Unobserved].
+// Observe is told what goes on while a stack is scaled. It must not block for long. Several goroutines may call it, but
+// its calls never overlap. A nil Observe is not valid; use [Unobserved].
 type Observe func(Event)
 
-// Unobserved is an Observe that lets everything pass.
+// Unobserved is an Observe that ignores every event.
 func Unobserved(Event) {}
 
-// Event is something that happened on the way. IsEvent marks its kinds and does nothing. Those of the deployed program,
-// of commits, and of scaling that is switched off stand beside what they are about.
+// Event is something that happened while a stack was scaled. IsEvent marks the types of events and does nothing. The
+// events of the deployed program, of commits, and of scaling that is switched off are declared beside what they are
+// about.
 type Event interface{ IsEvent() }
 
 type (
-	// Waiting says that another PulumiScale process works in the directory, and that it is waited for.
+	// Waiting says that another PulumiScale process works in the directory, and that this process waits for it.
 	Waiting struct{ Lock string }
-	// Retrying says that an attempt met a passing trouble, and that another one follows after Delay.
+	// Retrying says that an attempt failed for a reason that may pass, and that the next attempt follows after Delay.
 	Retrying struct {
 		// Attempt is the number of the retry that follows, from 1, of at most Of.
 		Attempt, Of int
 		Delay       time.Duration
 		Err         error
 	}
-	// Drifted says that a key in the configuration file is not what the last successful update had, and what was done.
+	// Drifted says that a key's value in the configuration file is not the value of the last successful update, and
+	// what was done about it.
 	Drifted struct {
 		Drift
 		// Restored says that the file was put right.
 		Restored bool
 	}
-	// EngineStarted says that the engine works on the stack. If Preview is false, it holds the stack's lock.
+	// EngineStarted says that the engine works on the stack. If Preview is false, the engine holds the stack's lock.
 	EngineStarted struct {
 		Preview bool
 		Message string
@@ -41,7 +43,7 @@ type (
 	StepStarted struct {
 		Step ResourceStep
 		At   time.Time
-		// Preview says that it only would do so: a preview runs.
+		// Preview says that this is a preview: an update would begin the step, and nothing is changed.
 		Preview bool
 	}
 	// StepDone says that the step has ended, or failed.
@@ -58,15 +60,16 @@ type (
 	}
 	// Proving says that a preview is to prove that nothing but the counts of the pools would change.
 	Proving struct{ Pools []string }
-	// Proved says what a proof that was made in idle time has found, by pool, or why there is none.
+	// Proved says what a proof that was made in idle time has found, by pool, or why the proof could not be made.
 	Proved struct {
 		Pending map[string][]PendingChange
 		Err     error
 	}
 	// Stale says that an update was not made, or ended before it had changed anything, because what it was decided on
-	// is no longer so. It is decided again.
+	// has changed since. It is decided again.
 	Stale struct{ Err *StaleError }
-	// Overtaken says that another update was faster, and that the decision is taken again on top of it.
+	// Overtaken says that an update of ours was overtaken by a different update, and that the pools are decided again
+	// on top of that update.
 	Overtaken struct{ Pools []string }
 	// PendingOperations lists resources that an earlier, interrupted update left in the middle of an operation.
 	PendingOperations struct{ URNs []string }
@@ -75,7 +78,7 @@ type (
 	// Settling says that an update of ours failed or was cut off, and that its pools are being brought back to the
 	// count of the last successful update.
 	Settling struct{ Pools []string }
-	// Settled says how that ended; Err is nil if it succeeded.
+	// Settled says how the settling of the pools ended; Err is nil if it succeeded.
 	Settled struct {
 		Pools []string
 		Err   error
@@ -105,24 +108,25 @@ type Diagnostic struct {
 	Message  string `json:"message" text:"lines"`
 }
 
-// SaidOf is a diagnostic with all the resources of which the engine said the same.
+// SaidOf is a diagnostic with all the resources about which the engine said the same.
 type SaidOf struct {
 	Diagnostic
-	// URNs are these resources, in the order in which it was said of them; empty if it was said of none.
+	// URNs are these resources, in the order in which the engine named them; empty if it named none.
 	URNs []string
 }
 
-// applier is the name under which Pulumi's Kubernetes provider applies a resource. It is another one for each resource,
-// in messages that are otherwise the same.
+// applier is the name under which Pulumi's Kubernetes provider applies a resource. The name is different for each
+// resource, in messages that are otherwise the same.
 var applier = regexp.MustCompile(`"pulumi-kubernetes-[0-9a-f]+"`)
 
-// Alike is a diagnostic without the resource that it is about: two that are alike tell people the same.
+// Alike returns the diagnostic without the resource that it is about. Two diagnostics are alike if the results are
+// equal: they tell people the same.
 func (d Diagnostic) Alike() Diagnostic {
 	return Diagnostic{Severity: d.Severity, Message: applier.ReplaceAllLiteralString(d.Message, `"pulumi-kubernetes-…"`)}
 }
 
-// SayOnce puts diagnostics that are alike together, each where it was said first. One that is like no other is as the
-// engine gave it.
+// SayOnce makes one of all diagnostics that are alike, at the place of the first of them: see [Diagnostic.Alike]. A
+// diagnostic that is like no other stays as the engine gave it.
 func SayOnce(diagnostics []Diagnostic) []SaidOf {
 	var out []SaidOf
 	at := map[Diagnostic]int{}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Judge takes out of the plan the pools that must not be scaled, as the preview in result shows.
+// Judge takes out of the plan the pools that, as the preview in result shows, must not be scaled.
 func Judge(snap *Snapshot, p Plan, result *Result) Plan {
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		rule := snap.Rules[d.Intent.Pool]
@@ -37,9 +37,9 @@ func Judge(snap *Snapshot, p Plan, result *Result) Plan {
 	})
 }
 
-// broughtAlong are the changes to providers, other than creations, that the preview of a plan shows; none if the rule
-// allows pending changes. An example is another version of a provider for a pool that has no resources yet: a proof
-// cannot show that.
+// broughtAlong returns the changes to providers, other than creations, that the preview of a plan shows; none if the
+// rule allows pending changes. An example is a new version of a provider for a pool that has no resources yet: a proof
+// cannot show such a change.
 func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 	var out []PendingChange
 	for _, step := range steps {
@@ -99,7 +99,7 @@ func NameTarget(snap *Snapshot, p Plan, err error) error {
 }
 
 // ProtectedError says that a scaling would delete a protected resource, or delete and replace it. The engine finds out
-// only in the middle of an update, after it has deleted others.
+// only in the middle of an update, after it has deleted other resources.
 type ProtectedError struct {
 	// Pool may be empty if the engine does not say whose target it is.
 	Pool, URN string
@@ -113,8 +113,8 @@ func (e *ProtectedError) Error() string {
 	return fmt.Sprintf("pool %s: %s", e.Pool, text)
 }
 
-// MayMeetProtected says whether a move could delete a protected resource after it has changed others. A scale-out of a
-// pool of one resource cannot: there is nothing else to change first.
+// MayMeetProtected says whether a move could delete a protected resource after it has changed other resources. A
+// scale-out of a pool of one resource cannot: there is nothing else to change first.
 func (s *Snapshot) MayMeetProtected(rule Rule, m Move) bool {
 	targeted := MatchTargets(rule.Targets...)
 	if !slices.ContainsFunc(s.Protected, targeted) {
@@ -124,8 +124,8 @@ func (s *Snapshot) MayMeetProtected(rule Rule, m Move) bool {
 	return !out || len(rule.Targets) > 1 || slices.ContainsFunc(rule.Targets, IsPattern)
 }
 
-// RefuseProtected takes out of a plan the pools whose preview failed at a protected resource of theirs, or all pools if
-// the resource is nobody's. ok is false if the preview failed for another reason.
+// RefuseProtected takes out of a plan the pools whose preview failed at a protected resource among their targets, or
+// all pools if it is no pool's target. ok is false if the preview failed for another reason.
 func (p Plan) RefuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 	found, ok := errors.AsType[*ProtectedError](failed)
 	if !ok {
@@ -143,16 +143,16 @@ func (p Plan) RefuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 	}), true
 }
 
-// An update writes the resources into the state in the order in which the program registers them, with what they depend
-// on. For an untargeted resource the engine keeps the dependencies that the state has. If the program no longer has
-// such a dependency, the engine may write the resource before what it depends on: the CLI cannot read such a state. In
-// other runs the update fails in the middle, on a resource that the engine has met twice or on a provider that it has
-// not met. For a targeted resource the engine writes the dependencies that the program gives. Providers are
-// dependencies, too.
+// An update writes the resources into the state in the order in which the program registers them, each with its
+// dependencies. For an untargeted resource the engine keeps the dependencies that the state has. If the program no
+// longer has such a dependency, the engine may write the resource before the resource on which it depends: the CLI
+// cannot read such a state. In other runs the update fails in the middle, on a resource that the engine has met twice
+// or on a provider that it has not met. For a targeted resource the engine writes the dependencies that the program
+// gives. Providers are dependencies, too.
 
-// changedDependencies compares the dependencies in the state with those in the program that a preview has run. own has,
-// by pool, the pool's targets that would only gain dependencies. shared has the resources with a dependency that only
-// the state has. A target may be among them, because an update of another pool does not target it.
+// changedDependencies compares the dependencies in the state with the dependencies in the program that a preview has
+// run. own has, by pool, the pool's targets that would only gain dependencies. shared has the resources with a
+// dependency that only the state has. A target may be among them, because an update of another pool does not target it.
 func changedDependencies(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, urn := range snap.Resources {
@@ -175,9 +175,9 @@ func changedDependencies(snap *Snapshot, pools []string, result *Result) (own ma
 	return own, shared
 }
 
-// LostDependencies are the resources of the state that depend on a resource over which a preview has failed. The
-// program no longer has that dependency. So the engine has met the resource twice, first because others depend on it
-// and then when the program registered it, or it has missed a provider.
+// LostDependencies returns the resources of the state that depend on a resource over which a preview has failed. The
+// preview fails because the program no longer has that dependency: the engine meets the resource twice, first because
+// others depend on it and then when the program registers it, or the engine does not find a provider.
 func (s *Snapshot) LostDependencies(failure error) []PendingChange {
 	failed, ok := errors.AsType[*EngineError](failure)
 	if !ok || len(failed.Misplaced) == 0 {
@@ -196,7 +196,7 @@ func otherDependencies(urn string) PendingChange {
 	return PendingChange{Op: opUpdate, URN: urn, Type: typeOf(urn), Name: urn[strings.LastIndex(urn, "::")+2:], Properties: []string{"dependencies"}}
 }
 
-// includes says whether all of some URNs are among others.
+// includes says whether every URN of some is among all.
 func includes(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(urn string) bool { return !slices.Contains(all, urn) })
 }

@@ -51,7 +51,7 @@ func (h Hold) String() string {
 // Holds are the holds on a stack and its pools, at most one on each.
 type Holds []Hold
 
-// InForce are those that hold at a time: first the one on the stack, then those on pools, by name.
+// InForce returns the holds that are in force at a time: first the hold on the stack, then the holds on pools, by name.
 func (h Holds) InForce(now time.Time) Holds {
 	out := slices.DeleteFunc(slices.Clone(h), func(hold Hold) bool { return !now.Before(hold.Until) })
 	slices.SortFunc(out, func(a, b Hold) int { return cmp.Compare(a.Pool, b.Pool) })
@@ -78,7 +78,7 @@ func (h Holds) Of(pool string) *Hold {
 	return nil
 }
 
-// With are the holds with one more, which takes the place of an earlier one on the same pool, or on the stack.
+// With returns the holds with one more, which replaces an earlier hold on the same pool, or on the stack.
 func (h Holds) With(hold Hold) Holds { return append(h.Without(hold.Pool), hold) }
 
 // Without are the holds except the one on a pool, or the one on the stack if pool is empty.
@@ -86,7 +86,7 @@ func (h Holds) Without(pool string) Holds {
 	return slices.DeleteFunc(slices.Clone(h), func(hold Hold) bool { return hold.Pool == pool })
 }
 
-// Unheld are those of the pools that nothing holds.
+// Unheld returns the given pools that nothing holds.
 func (h Holds) Unheld(pools []string, now time.Time) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return h.On(pool, now) != nil })
 }
@@ -94,14 +94,14 @@ func (h Holds) Unheld(pools []string, now time.Time) []string {
 // HoldKeeper keeps the holds on a stack in a place in which every process that works on the stack from the same
 // directory finds them. It is safe for concurrent use, also by several processes.
 type HoldKeeper interface {
-	// Holds are all holds that are kept, even those that have ended. The error is a [*SetupError]: it is not known what
-	// is held.
+	// Holds are all holds that are kept, even those that have ended. The error is a [*SetupError]; it is then not known
+	// what is held.
 	Holds() (Holds, error)
-	// ChangeHolds replaces the holds by what change makes of them. The error is a [*SetupError].
+	// ChangeHolds replaces the holds by those that change returns for them. The error is a [*SetupError].
 	ChangeHolds(change func(Holds) Holds) error
 }
 
-// HeldBy is the snapshot with these holds in place of those that it has.
+// HeldBy returns the snapshot with these holds in place of its own.
 func (s *Snapshot) HeldBy(holds Holds) *Snapshot {
 	if len(holds) == 0 && len(s.Holds) == 0 {
 		return s

@@ -19,9 +19,9 @@ type Intent struct {
 	Delta *int
 	// Signal asks for what the pool's rule makes of an alert.
 	Signal *Signal
-	// ToBounds asks for the nearest count inside of the bounds in force. It passes the cooldown.
+	// ToBounds asks for the nearest count inside of the bounds in force. The cooldown does not hold it off.
 	ToBounds bool
-	// ToMetrics asks for the count that the pool's metrics want when it is decided.
+	// ToMetrics asks for the count that the pool's metrics want when the intent is decided.
 	ToMetrics bool
 
 	// Source says where the intent came from, in one word: "cli", "http", "schedule", "metrics", or the name of a
@@ -29,13 +29,13 @@ type Intent struct {
 	Source string
 	// Reason is for people: the alert's name, the user's message. It may be empty.
 	Reason string
-	// Key makes the intent idempotent: two with the same key are the same event. If it is empty, every intent is an
-	// event of its own.
+	// Key makes the intent idempotent: two intents with the same key are the same event. If it is empty, every intent
+	// is an event of its own.
 	Key string
-	// Force passes the cooldown and a pause. It never passes the guardrails.
+	// Force asks for a scaling in spite of the cooldown and of a pause, but never past the guardrails.
 	Force bool
-	// At is when the intent was accepted, if it has waited for its turn since. If it is zero, the intent is decided as
-	// it comes. The cooldown of a scaling that was completed after At does not hold off a count or a delta.
+	// At is when the intent was accepted, if it has waited for its turn since. If it is zero, the intent is decided at
+	// once. The cooldown of a scaling that was completed after At does not hold off a count or a delta.
 	At time.Time
 }
 
@@ -43,18 +43,19 @@ type Intent struct {
 type Signal struct {
 	// Alert is the name of the alert or alarm, by which the rule's triggers know it.
 	Alert string
-	// Cleared says that the alert has ended. Lapsed says for people why that proves nothing of the metric, if the
-	// sender had lost sight of the metric; else it is empty. If it is set, the trigger's onClear is not carried out.
+	// Cleared says that the alert has ended. If the alert ended because the sender had lost sight of the metric, Lapsed
+	// says for people why the end proves nothing about the metric; else it is empty. If Lapsed is set, the trigger's
+	// onClear is not carried out.
 	Cleared bool
 	Lapsed  string
 	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this firing
-	// began, on the sender's clock. If the sender tells of changes, it is when this change was. Ended is when the
-	// firing ended, if the signal tells of its end. All are empty or zero if the sender does not say.
+	// began, on the sender's clock. If the sender reports changes of the alert's state, Since is when this change was.
+	// Ended is when the firing ended, if the signal tells of its end. All are empty or zero if the sender does not say.
 	Identity     string
 	Since, Ended time.Time
 	// Repeats says that the sender tells of the alert again and again while it fires. If nothing was scaled for one
-	// signal although something should have been, the next one is decided afresh. Without Repeats, all signals with one
-	// key are one event, whatever became of the first.
+	// signal although something should have been, the next one is decided afresh. Without Repeats, all signals with the
+	// same key are one event, whatever became of the first signal.
 	Repeats bool
 	// Direction, Delta and Count are what the request or the alert itself asks for, and win over the rule's triggers.
 	Direction Direction
@@ -132,7 +133,8 @@ type Heard struct {
 	At time.Time
 }
 
-// HeardOf is what an intent tells of an alert; ok is false if it does not say which alert, or which of its firings.
+// HeardOf returns what an intent tells of an alert; ok is false if the intent does not say which alert, or which of its
+// firings.
 func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
 	s := i.Signal
 	if s == nil || s.Identity == "" || s.Since.IsZero() {
@@ -141,9 +143,9 @@ func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
 	return Heard{Pool: i.Pool, Alert: s.Identity, Since: s.Since, Cleared: s.Cleared, At: at}, true
 }
 
-// After is what is known of the alert once h was heard, and whether h is news. An end also ends the latest known
-// firing, even if it tells of an earlier beginning. The end of an earlier firing does not get here: see
-// [Signal.OvertakenBy].
+// After returns what is known of the alert once h was heard, and whether h is news. If h tells of an end, the latest
+// known firing has ended, even if h has an earlier beginning: [Signal.OvertakenBy] keeps the ends of earlier firings
+// from After.
 func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	switch {
 	case h.Cleared && h.Since.Before(known.Since):
@@ -156,8 +158,8 @@ func (h Heard) After(known Heard) (now Heard, isNew bool) {
 }
 
 // OvertakenBy says why nothing is to be done about a signal, if something later is known of its alert; else it is
-// empty. A firing that has ended is over, even if it is told of late, or by a peer of the sender. The end of one firing
-// does not end a firing that began after it.
+// empty. A firing that has ended is over, even if the sender, or a peer of the sender, tells of it late. The end of one
+// firing does not end a firing that began after it.
 func (s Signal) OvertakenBy(known Heard) string {
 	switch {
 	case s.Cleared && !known.Cleared && !s.Ended.IsZero() && known.Since.After(s.Ended):
@@ -184,9 +186,9 @@ func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // most.
 const longestAlert = 1024
 
-// AlertName is the name under which an alert is kept: its own, unless that is longer than a kilobyte. Then it is the
-// beginning and a digest of the whole. So different names stay different, and a trigger of the name is found; see
-// [Rule.trigger].
+// AlertName returns the name under which an alert is kept: the alert's own name or, if that is longer than a kilobyte,
+// its beginning and a digest of the whole name. The digest keeps different names different, and [Rule.trigger] finds a
+// trigger by the shortened name too.
 func AlertName(name string) string {
 	if len(name) <= longestAlert {
 		return name

@@ -3,7 +3,7 @@ package scale
 import "errors"
 
 // Kind is one word for the sort of an error. Exit codes, HTTP statuses, the labels of metrics and the documents of
-// `--json` depend on it. Scripts branch on these words: some are added, and none is renamed.
+// `--json` depend on it. Scripts branch on these words: new ones may be added, and none is renamed.
 type Kind string
 
 // The kinds of this package's errors, and two that no error type here has.
@@ -59,8 +59,8 @@ type Classified interface {
 	Kind() Kind
 }
 
-// KindOf is the kind of an error: that of the outermost error in its chain that has one. Of joined errors the first
-// counts. It is [KindFailed] if none has a kind, and empty if there is no error.
+// KindOf returns the kind of the outermost error in a chain that has a kind. Of joined errors the first counts. KindOf
+// returns [KindFailed] if none has a kind, and an empty kind if there is no error.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""

@@ -15,10 +15,10 @@ type Metric struct {
 	// Prometheus or HTTP says where the number is. Exactly one is not nil.
 	Prometheus *PrometheusQuery
 	HTTP       *HTTPQuery
-	// Every is how often it is looked at.
+	// Every is how often the server looks at the metric.
 	Every time.Duration
-	// Above and Below are the values past which it is a signal up, or down; each is nil if the rule gives none. Between
-	// the two the metric wants the pool to stay.
+	// Above and Below are the values past which the metric is a signal to scale out, or in; each is nil if the rule
+	// gives none. Between the two the metric wants the pool to stay.
 	Above, Below *float64
 	// Access is how the metric's server is asked.
 	Access Access
@@ -100,7 +100,7 @@ type MetricReader interface {
 	PoolMetrics(pool string) PoolMetrics
 }
 
-// WithMetrics is the snapshot with what is known of the metrics of its pools now. The reader may be nil.
+// WithMetrics returns the snapshot with what is known of the metrics of its pools now. The reader may be nil.
 func (s *Snapshot) WithMetrics(reader MetricReader) *Snapshot {
 	metrics := map[string]PoolMetrics{}
 	for name, rule := range s.Rules {
@@ -133,9 +133,9 @@ func (p PoolMetrics) sample(m Metric, now time.Time) Sample {
 // resolution is the precision of the times of updates in a backend's history.
 const resolution = time.Second
 
-// wantMetrics is what the metrics of a pool want, stabilized. The largest count wins. While a metric has no value,
-// nothing is scaled in because of the others. While a sample does not show yet what the last scaling did, nothing is
-// scaled at all.
+// wantMetrics returns the count that the metrics of a pool want, stabilized. If they want different counts, the largest
+// wins. While a metric has no value, nothing is scaled in because of other metrics. While a sample does not show yet
+// what the last scaling did, nothing is scaled at all.
 func wantMetrics(rule Rule, pool Pool, now time.Time) (wish, *stopped) {
 	raw, stop := wantNow(rule, pool, now)
 	if stop != nil {
@@ -145,7 +145,8 @@ func wantMetrics(rule Rule, pool Pool, now time.Time) (wish, *stopped) {
 	return wish{n, wayTo(pool.Count, n)}, nil
 }
 
-// stabilize is how far the pool may move from the present count to the wanted one: see [Stabilize].
+// stabilize returns the count up to which the pool may move from the present count towards the wanted one: see
+// [Stabilize].
 func (p PoolMetrics) stabilize(present, wanted int) int {
 	out, in := wanted, wanted
 	if p.Least != nil {
@@ -157,7 +158,7 @@ func (p PoolMetrics) stabilize(present, wanted int) int {
 	return max(min(present, in), out)
 }
 
-// wantNow is what the metrics of a pool want by the latest samples alone, not stabilized.
+// wantNow returns the count that the metrics of a pool want by the latest samples alone, not stabilized.
 func wantNow(rule Rule, pool Pool, now time.Time) (most wish, stop *stopped) {
 	if len(rule.Metrics) == 0 {
 		return most, refuse("the rule has no metrics")
@@ -194,8 +195,8 @@ func wantNow(rule Rule, pool Pool, now time.Time) (most wish, stop *stopped) {
 	return most, nil
 }
 
-// want is what a value of the metric asks for. It never moves the pool against the direction that the metric's
-// thresholds or trigger give.
+// want returns the count that a value of the metric asks for. It never moves the pool against the direction that the
+// metric's thresholds or trigger give.
 func (m Metric) want(rule Rule, count int, value float64) (wish, *stopped) {
 	signal := Signal{Alert: m.Name, Value: &value}
 	switch {
@@ -227,7 +228,7 @@ func Recommend(rule Rule, pool Pool, now time.Time) (count int, ok bool) {
 type MetricStanding struct {
 	// Sample is the latest sample, or says that there is none.
 	Sample
-	// Wanted is the count that the metric wants; nil if it has no value, or none that gives a count.
+	// Wanted is the count that the metric wants; nil if the metric has no value, or a value that gives no count.
 	Wanted *int
 }
 
@@ -253,12 +254,12 @@ type Recommendation struct {
 	Count int
 }
 
-// Recommendations are those of a pool, oldest first.
+// Recommendations are the recommendations for one pool, oldest first.
 type Recommendations []Recommendation
 
-// With are the recommendations with one more, without those that are too old for the rule's Stabilize. If it is the
-// first one, the pool's present count, which may be nil, counts as wanted until then: what nobody has seen is no reason
-// to scale in.
+// With returns the recommendations with next added, without those that are too old for the rule's Stabilize. If next is
+// the first one, the pool's present count counts as wanted until then: nobody has seen what the metrics wanted, and
+// that is no reason to scale in. present may be nil.
 func (r Recommendations) With(rule Rule, next Recommendation, present *int) Recommendations {
 	if len(r) == 0 && present != nil {
 		r = Recommendations{{next.At, *present}}
@@ -273,7 +274,8 @@ func (r Recommendations) With(rule Rule, next Recommendation, present *int) Reco
 	return append(out, next)
 }
 
-// Window is the smallest count that was wanted within Up before now, and the largest within Down; nil if there is none.
+// Window returns the smallest count that was wanted within Up before now, and the largest that was wanted within Down;
+// each is nil if no count was.
 func (s Stabilize) Window(r Recommendations, now time.Time) (least, most *int) {
 	for _, one := range r {
 		if age := now.Sub(one.At); age < s.Up && (least == nil || one.Count < *least) {

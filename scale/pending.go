@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Allow says what becomes of a scaling of a pool while changes are pending. It is the rule's `pending`.
+// Allow says what becomes of a scaling of a pool while changes are pending. It is the value of the rule's `pending`.
 type Allow string
 
 const (
@@ -21,9 +21,10 @@ const (
 // PendingChange is a change that belongs to somebody's next `pulumi up`.
 type PendingChange struct {
 	// Op is Pulumi's word for what becomes of the resource: see [ResourceStep.Op]. It is "output" for an output of the
-	// stack, and "program" if the program that is deployed cannot be had: then all of it is pending.
+	// stack, and "program" if the program that is deployed cannot be had: the whole program is then pending.
 	Op string `json:"op"`
-	// URN, Type and Name are the resource's. Of an output only Name is set, and of the program it says why.
+	// URN, Type and Name are the resource's. For an output only Name is set. For the program, Name says why it cannot
+	// be had.
 	URN  string `json:"urn,omitempty"`
 	Type string `json:"type,omitempty"`
 	Name string `json:"name"`
@@ -31,7 +32,7 @@ type PendingChange struct {
 	Properties []string `json:"properties,omitempty"`
 }
 
-// OpOutput is the [PendingChange.Op] of an output, and OpProgram that of a program that cannot be had.
+// OpOutput is the [PendingChange.Op] of an output, and OpProgram is the Op of a program that cannot be had.
 const (
 	OpOutput  = "output"
 	OpProgram = "program"
@@ -83,9 +84,9 @@ func (s *Snapshot) PendingReason(changes []PendingChange) string {
 	return reason
 }
 
-// PendingProtection is the first change of nothing but a resource's `protect`. Somebody has protected the resource in
-// the state, by `pulumi state protect`, or unprotected it, and the program says otherwise. It is nil if there is no
-// such change.
+// PendingProtection returns the first change of nothing but a resource's `protect`; nil if there is none. Such a change
+// means that somebody has protected the resource in the state, by `pulumi state protect`, or unprotected it, and that
+// the program says otherwise.
 func PendingProtection(changes []PendingChange) *PendingChange {
 	for i, c := range changes {
 		if slices.Equal(c.Properties, []string{optionProtect}) {
@@ -95,11 +96,12 @@ func PendingProtection(changes []PendingChange) *PendingChange {
 	return nil
 }
 
-// optionProtect is the resource option.
+// optionProtect is the name of the resource option `protect`.
 const optionProtect = "protect"
 
-// UnchangedCounts is the change that a proof previews: an update of the pools' targets that leaves every count as it
-// is. ok is false if there is nothing to preview: no target is a pattern, and none is there.
+// UnchangedCounts returns the change that a proof previews: an update of the pools' targets that leaves every count as
+// it is, except that a pool in sizes gets its size there as the count. ok is false if there is nothing to preview: no
+// target is a pattern, and the stack has none of the targets.
 func UnchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
 	c := ChangeFor(snap, nil)
 	for i, set := range c.Settings {
@@ -125,8 +127,8 @@ func UnchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Ch
 	return c, len(c.Targets) > 0 // without one the engine would look at the whole stack
 }
 
-// JudgePending tells what a preview with the present counts shows to be pending: for each pool what concerns its own
-// targets, and shared what concerns them all, such as a provider or an output of the stack.
+// JudgePending tells what a preview with the present counts shows to be pending. own holds, by pool, what concerns the
+// pool's own targets. shared holds what concerns all pools, such as a provider or an output of the stack.
 func JudgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, step := range result.Steps {
@@ -172,10 +174,10 @@ const (
 	opDelete = "delete"
 )
 
-// stateSize is the size that the state has of a pool, if a preview with its configured count shows that it is another
-// one. That happens after somebody's `pulumi refresh`, or after an update that failed half way. A property of a target
-// that goes from one number to the configured count tells the size. If there is one resource for each unit, resources
-// that come or go tell it too.
+// stateSize returns the size that the state has of a pool, if a preview with the pool's configured count shows that the
+// two differ. They differ after somebody's `pulumi refresh`, or after an update that failed half way. The size is the
+// old value of a target's property whose new value is the configured count. If every unit has its own resources, the
+// numbers of resources before and after the preview tell the size.
 func stateSize(snap *Snapshot, rule Rule, configured int, steps []ResourceStep) (size int, ok bool) {
 	match := MatchTargets(rule.Targets...)
 	before := 0
@@ -230,7 +232,7 @@ func wholeNumber(value any) (int, bool) {
 	return n, n >= 0
 }
 
-// Pools are those that the plan moves or decides about.
+// Pools returns the pools that the plan moves or decides about.
 func (p Plan) Pools() []string {
 	var out []string
 	for _, m := range p.Moves {
@@ -266,9 +268,9 @@ func (p Plan) WithoutPending(snap *Snapshot, proof *Proof) Plan {
 	return out
 }
 
-// heldBack are the changes because of which a pool is not scaled. A rule that allows pending changes lets them all
-// through, with two exceptions. A program that cannot be had is none that runs. And a provider's change in an update that
-// refreshes can leave a state which the CLI cannot read any more.
+// heldBack returns the changes because of which a pool is not scaled. A rule that allows pending changes lets all of
+// them through, with two exceptions. If the program cannot be had, nothing can run. And if an update refreshes, the
+// change of a provider can leave a state that the CLI cannot read any more.
 func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
 	changes := proof.Pending(pool)
 	if snap.Rules[pool].Pending != AllowPending || len(changes) > 0 && changes[0].Op == OpProgram {

@@ -170,7 +170,7 @@ func ChangeFor(snap *Snapshot, moves []Move) Change {
 	return c
 }
 
-// Unchanged is a change of nothing: every rule's key stays as it is configured.
+// Unchanged returns a change of nothing: every rule's key stays as it is configured.
 func (s *Snapshot) Unchanged() Change { return ChangeFor(s, nil) }
 
 // without asks end about each decision to scale, and takes out of the plan the pools whose decision end replaces. If
@@ -239,8 +239,8 @@ func MakeSettlement(snap *Snapshot, pools []string) Plan {
 	return p
 }
 
-// OwnerOf is the first pool that the plan moves and that has a resource among its targets, or else the first pool that
-// it moves.
+// OwnerOf returns the first pool that the plan moves and that has the resource among its targets. If there is none, it
+// returns the first pool that the plan moves.
 func (p Plan) OwnerOf(snap *Snapshot, urn string) string {
 	for _, m := range p.Moves {
 		if MatchTargets(snap.Rules[m.Pool].Targets...)(urn) {
@@ -250,13 +250,13 @@ func (p Plan) OwnerOf(snap *Snapshot, urn string) string {
 	return p.Moves[0].Pool
 }
 
-// OtherPools are those of the pools that the plan does not move.
+// OtherPools returns the given pools that the plan does not move.
 func (p Plan) OtherPools(pools []string) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return p.move(pool).Pool != "" })
 }
 
 // lostCreations are the URNs of a pool's resources whose creation an update began and never ended, and which the state
-// does not have. They may exist, and only the cloud knows.
+// does not have. Only the cloud knows whether they exist.
 func (s *Snapshot) lostCreations(rule Rule) []string {
 	match := MatchTargets(rule.Targets...)
 	return slices.DeleteFunc(slices.Clone(s.Pending), func(urn string) bool { return !match(urn) || slices.Contains(s.Resources, urn) })

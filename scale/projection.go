@@ -9,7 +9,7 @@ type Projection struct {
 	At time.Time
 	// Pending are the changes that keep the pool from being scaled.
 	Pending []PendingChange
-	// Holds are those on the stack and its pools.
+	// Holds are the holds on the stack and its pools.
 	Holds Holds
 	rule  Rule
 	err   error
@@ -24,16 +24,16 @@ type Projection struct {
 	before *int
 	// waiting says that something is accepted for the pool and not done.
 	waiting bool
-	// signalled is the largest count that waiting signals ask for; nil if there are none. rivalled says that another
-	// signal asks for more, so that the counts and deltas, which follow the signals, must be decided again.
+	// signalled is the largest count that waiting signals ask for; nil if there are none. rivalled says that a signal
+	// decided since asks for more, so that the counts and deltas, which follow the signals, must be decided again.
 	signalled *int
 	rivalled  bool
 }
 
 // Commitments are what is accepted for a pool and not done.
 type Commitments struct {
-	// Running are the intents that are being carried out since Began, which is zero if there are none. Waiting are
-	// those that wait for their turn.
+	// Running are the intents that are being carried out since Began, which is zero if there are none. Waiting are the
+	// intents that wait for their turn.
 	Running, Waiting []Intent
 	Began            time.Time
 }
@@ -65,11 +65,11 @@ func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now ti
 	return p
 }
 
-// outbids says whether a signal asks for more than all that wait.
+// outbids says whether a signal asks for more than all waiting signals.
 func (p *Projection) outbids(d Decision) bool { return p.signalled == nil || d.To > *p.signalled }
 
-// Decide decides one more intent for the pool. If something is to be scaled for it, later intents count on that. If an
-// update of the pool runs, the intent is decided as if it had been accepted when that update began.
+// Decide decides one more intent for the pool. If the pool is to be scaled for it, later intents are decided on top of
+// that. If an update of the pool runs, the intent is decided as if it had been accepted when that update began.
 func (p *Projection) Decide(intent Intent, now time.Time) Decision {
 	intent.At = p.began
 	if p.err != nil {
@@ -145,10 +145,10 @@ func (p *Projection) Defers(d Decision) bool {
 func (p *Projection) Accepted() { p.waiting = true }
 
 // Lasts says whether [Project] would make the same projection now. It may not if the pool is not known or cannot be
-// scaled, or if counts and deltas must be decided again because a signal asks for more.
+// scaled, or if counts and deltas must be decided again because a new signal asks for more.
 func (p *Projection) Lasts() bool { return p.err == nil && !p.rivalled }
 
-// scaledFrom is the pool right after a scaling from a count.
+// scaledFrom returns the pool as it is right after a scaling from the given count.
 func (p Pool) scaledFrom(from *int, now time.Time) Pool {
 	switch {
 	case p.Count == nil:

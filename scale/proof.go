@@ -12,8 +12,8 @@ import (
 
 // Proof says what an update of the pools' targets would change although no count changes.
 type Proof struct {
-	// Head is the [Snapshot.Head] that it was made for. It holds as long as only scalings of ours have been added to
-	// the history since: see [Snapshot.Follows].
+	// Head is the [Snapshot.Head] that the proof was made for. The proof holds as long as only scalings of ours have
+	// been added to the history since: see [Snapshot.Follows].
 	Head string `json:"head"`
 	// Basis stands for all that the proof rests on besides the stack itself: the program, its configuration, the engine
 	// and the environment. Its only use is to be compared.
@@ -26,13 +26,13 @@ type Proof struct {
 type PoolProof struct {
 	// Pending is what would come along with a scaling; empty if nothing would.
 	Pending []PendingChange `json:"pending,omitempty"`
-	// Size is the size that the state has of the pool, if that is not the configured count; nil if it is, or if nothing
-	// tells.
+	// Size is the size that the state has of the pool, if it differs from the configured count; nil if it does not, or
+	// if it is not known.
 	Size *int `json:"size,omitempty"`
 }
 
-// Follows says whether only scalings of ours that brought nothing else along have been completed since an update with
-// that head.
+// Follows says whether only scalings of ours that brought nothing else along have been completed since the update with
+// the given head.
 func (s *Snapshot) Follows(head string) bool {
 	for _, u := range s.Updates {
 		if u.Head == head {
@@ -50,7 +50,7 @@ func (p *Proof) Covers(pools []string) bool {
 	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
 }
 
-// NeedProof are those of the pools that must not be scaled while changes are pending, by name.
+// NeedProof returns the given pools that must not be scaled while changes are pending, sorted by name.
 func (s *Snapshot) NeedProof(pools []string) []string {
 	out := slices.DeleteFunc(slices.Clone(pools), func(pool string) bool {
 		rule, known := s.Rules[pool]
@@ -60,8 +60,8 @@ func (s *Snapshot) NeedProof(pools []string) []string {
 	return slices.Compact(out)
 }
 
-// PendingBy has what a proof found for each pool whose rule refuses pending changes. Pools without any are absent. A nil
-// proof gives an empty map.
+// PendingBy returns, by pool, the changes that a proof found to be pending, for the pools whose rules refuse pending
+// changes. Pools without pending changes are absent. A nil proof gives an empty map.
 func (s *Snapshot) PendingBy(proof *Proof) map[string][]PendingChange {
 	out := map[string][]PendingChange{}
 	for _, pool := range s.NeedProof(s.Rules.Names()) {
@@ -72,7 +72,7 @@ func (s *Snapshot) PendingBy(proof *Proof) map[string][]PendingChange {
 	return out
 }
 
-// Pending is what the proof says of a pool. The proof may be nil.
+// Pending returns the changes that the proof found to be pending for a pool. The proof may be nil.
 func (p *Proof) Pending(pool string) []PendingChange {
 	if p == nil {
 		return nil
@@ -80,8 +80,8 @@ func (p *Proof) Pending(pool string) []PendingChange {
 	return p.Pools[pool].Pending
 }
 
-// CommonChanges are the changes that two previews with different counts have in common: what depends on the count is
-// nobody's pending change.
+// CommonChanges returns the changes that two previews with different counts have in common. The others depend on the
+// count, and are nobody's pending changes.
 func CommonChanges(a, b []PendingChange) []PendingChange {
 	var out []PendingChange
 	for _, change := range a {
@@ -98,7 +98,7 @@ func CommonChanges(a, b []PendingChange) []PendingChange {
 	return out
 }
 
-// Extent is how much some changes change.
+// Extent counts the properties that the changes change. A change without properties counts as one.
 func Extent(changes []PendingChange) (n int) {
 	for _, c := range changes {
 		n += max(len(c.Properties), 1)
@@ -106,10 +106,11 @@ func Extent(changes []PendingChange) (n int) {
 	return n
 }
 
-// OtherCounts are the counts for a preview that is compared with the one at the present counts: what differs between
-// the two depends on the count, and is nobody's pending change. A pool gets the size that its state shows. An unsettled
-// one whose resources tell no size gets a count beyond its other end: an update that failed half way may have made any
-// part of a unit.
+// OtherCounts returns the counts for a second preview, which is compared with the preview at the present counts: what
+// differs between the two depends on the count, and is nobody's pending change. A pool gets its size in the state. An
+// unsettled pool whose size is not known gets a count at an end of its guardrails or beyond: at the upper end if the
+// first preview deletes resources of the pool, else at the lower. An update that failed half way may have made any part
+// of a unit.
 func (s *Snapshot) OtherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
 	out := maps.Clone(sizes)
 	for pool, changes := range own {
@@ -126,8 +127,8 @@ func (s *Snapshot) OtherCounts(own map[string][]PendingChange, sizes map[string]
 	return out
 }
 
-// StateSizes are the sizes that the state has of those pools of which something would change, as far as they can be
-// told: see [stateSize].
+// StateSizes returns the sizes that the state has of the pools in own, as far as the preview's steps tell them: see
+// [stateSize].
 func (s *Snapshot) StateSizes(own map[string][]PendingChange, steps []ResourceStep) map[string]int {
 	out := map[string]int{}
 	for pool := range own {
@@ -142,8 +143,8 @@ func (s *Snapshot) StateSizes(own map[string][]PendingChange, steps []ResourceSt
 	return out
 }
 
-// TakeSizes notes the sizes that a proof has found, unless there was an update since. It says whether any of them were
-// not known before.
+// TakeSizes adds the sizes that a proof has found to the snapshot, unless there was an update since the proof. It says
+// whether any of them were not known before.
 func (s *Snapshot) TakeSizes(proof *Proof) (news bool) {
 	if proof.Head != s.Head {
 		return false
@@ -161,7 +162,8 @@ func (s *Snapshot) TakeSizes(proof *Proof) (news bool) {
 }
 
 // DoubtsSizes says whether something other than an update has changed the state since the last successful one, such as
-// somebody's `pulumi refresh`. The stack's outputs, and so "current", are then as they were before that.
+// somebody's `pulumi refresh`. The stack's outputs, "current" among them, are then still as they were before that
+// change.
 func (s *Snapshot) DoubtsSizes() bool {
 	for _, u := range s.Updates {
 		switch {
@@ -175,7 +177,7 @@ func (s *Snapshot) DoubtsSizes() bool {
 }
 
 // StaleError says that an update was not begun, or ended before it had changed anything, because what it was decided on
-// is no longer so. Whoever decides again may succeed.
+// has changed since. A new decision may succeed.
 type StaleError struct {
 	// What says what has changed.
 	What string

@@ -46,7 +46,7 @@ type MoveResult struct {
 	// Current is the real size of the pool after the update, if the rule exports it.
 	Current *int
 	// Unverified says why the update, although it succeeded, is not proved to have had its effect; empty if it is
-	// proved. Stays says that the pool is then still at the count before, or near it.
+	// proved. Stays says that the pool is then still at the count before the move, or near it.
 	Unverified string
 	Stays      bool
 	// Pending says that the only doubt is about operations in the state that never ended: see [Snapshot.Pending].

@@ -29,13 +29,13 @@ type Rule struct {
 	ConfigKey string
 	// ConfigPath says that ConfigKey is a path into a structured value, as in `pulumi config set --path`.
 	ConfigPath bool
-	// Min and Max are the guardrails: the count is never set outside them. Schedules are the windows in which other
+	// Min and Max are the guardrails: the count is never set outside them. Schedules are the windows in which different
 	// guardrails are in force, inside Min and Max: see [Rule.Bounds].
 	Min, Max  int
 	Schedules []Window
 	// Current is the pool's real size as the program exports it from the resource; nil if the rule has none.
 	Current *int
-	// Metrics are what a server looks at by itself to find the count; nil if there are none.
+	// Metrics are the numbers that a server looks at by itself to find the count; nil if there are none.
 	Metrics []Metric
 	// Cooldown is how long scaling is held off after a completed scaling.
 	Cooldown Cooldown
@@ -64,20 +64,20 @@ type Rule struct {
 
 // Cooldown is how long a pool is left alone after a completed scaling.
 //
-// With Split false, Up and Down are equal and every change is held off for so long after any scaling. With Split true,
-// a scale-out is held off for Up after a scale-out alone, and a scale-in for Down after any scaling.
+// With Split false, Up and Down are equal and every change is held off for that long after any scaling. With Split
+// true, a scale-out is held off for Up after a scale-out alone, and a scale-in for Down after any scaling.
 type Cooldown struct {
 	Up, Down time.Duration
 	Split    bool
 }
 
-// MaxStep is the most units by which a pool is moved at once in each direction; 0 is without a limit. It does not limit
+// MaxStep is the most units by which a pool is moved at once in each direction; 0 means no limit. It does not limit
 // what a person or a schedule asks for, and the guardrails in force win over it.
 type MaxStep struct{ Up, Down int }
 
-// Stabilize is how long the pool must have been wanted at a count before the metrics move it there: it is scaled out to
-// the smallest count that was wanted within Up, and in to the largest one within Down, as Kubernetes'
-// HorizontalPodAutoscaler does.
+// Stabilize is how long the metrics must have wanted a count before they move the pool there. The pool is scaled out to
+// the smallest count that the metrics wanted within Up, and in to the largest count that they wanted within Down, as
+// Kubernetes' HorizontalPodAutoscaler does.
 type Stabilize struct{ Up, Down time.Duration }
 
 // OnCooldown says what becomes of a signal that arrives while its pool cools down.
@@ -148,7 +148,7 @@ const (
 	Exact StrategyType = "exact"
 	// TargetTracking keeps a metric, counted per unit, at a target value, as Kubernetes' HorizontalPodAutoscaler does.
 	TargetTracking StrategyType = "targetTracking"
-	// PerUnit has one unit for every so much of a total, such as a queue's length or the requests in a second.
+	// PerUnit keeps one unit for each given part of a total, such as a queue's length or the requests in a second.
 	PerUnit StrategyType = "perUnit"
 )
 
@@ -157,14 +157,15 @@ type Strategy struct {
 	Type StrategyType
 	// Up and Down are units (Step), percent (Percent) or sizes (Exact). Each is nil if the rule gives none.
 	Up, Down *int
-	// Steps refine Step: the change of the last step whose Above is not above the metric's breach.
+	// Steps refine Step. Of the steps whose Above is at most the distance of the metric's value from its threshold, the
+	// last applies.
 	Steps []StepAdjustment
-	// MinChange is the least number of units that a Percent change moves; 0 and 1 both mean 1.
+	// MinChange is the least number of units by which Percent moves the pool; 0 and 1 both mean 1.
 	MinChange int
-	// Target is the value at which TargetTracking keeps the metric. For PerUnit it is the part of the total that has
-	// one unit.
+	// Target is the value at which TargetTracking keeps the metric. For PerUnit it is how much of the total one unit
+	// takes on.
 	Target float64
-	// Tolerance is how far the metric may be off before TargetTracking and PerUnit act.
+	// Tolerance is how far the metric may be off its target before TargetTracking and PerUnit act.
 	Tolerance Tolerance
 }
 
@@ -172,7 +173,7 @@ type Strategy struct {
 // scaled out or in.
 type Tolerance struct{ Up, Down float64 }
 
-// allows says whether a metric that is so many times its target is near enough.
+// allows says whether a metric is near enough to its target; ratio is the metric divided by the target.
 func (t Tolerance) allows(ratio float64) bool { return ratio <= 1+t.Up && ratio >= 1-t.Down }
 
 // StepAdjustment is one step of a step strategy: for a metric past its threshold by Above or more, move by Change
@@ -190,7 +191,7 @@ type Trigger struct {
 	Delta     *int
 	Count     *int
 	Strategy  *Strategy
-	// OnClear is what happens when the alert clears; nil does nothing. Its own OnClear is always nil.
+	// OnClear is what happens when the alert clears: nothing if it is nil. OnClear has no OnClear of its own.
 	OnClear *Trigger
 }
 
@@ -206,8 +207,8 @@ func (r Rules) Find(pool string) (Rule, error) {
 	return Rule{}, &UnknownPoolError{Pool: pool, Nearest: Nearest(pool, names), Known: names}
 }
 
-// OneAway is a count next to the present one that the guardrails allow. If min equals max there is none, and OneAway is
-// one past max.
+// OneAway returns a count that the guardrails allow and that is one unit away from the present count. If min equals
+// max, there is no such count, and OneAway returns max + 1.
 func OneAway(rule Rule, count *int) int {
 	at := rule.Min
 	if count != nil {

@@ -8,8 +8,8 @@ import (
 	_ "time/tzdata" // a machine or a container may have no zones, or old ones
 )
 
-// Window is a time that comes again and again, or on named dates, in which a pool has other guardrails. It begins on a
-// day at From and ends at To, on the next day if To is not after From.
+// Window is a time that comes again and again, or on named dates, in which a pool has different guardrails. It begins
+// on a day at From and ends at To, on the next day if To is not after From.
 type Window struct {
 	// Name is what messages call the window.
 	Name string
@@ -74,7 +74,7 @@ func (d Date) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0,
 // TimeOfDay is a local time, in minutes since midnight.
 type TimeOfDay int
 
-// minutesOfHour turns the fields of a clock into a TimeOfDay.
+// minutesOfHour is how many minutes of a TimeOfDay make an hour.
 const minutesOfHour = 60
 
 func (t TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", t/minutesOfHour, t%minutesOfHour) }
@@ -166,8 +166,8 @@ func instants(day Date, at TimeOfDay, zone *time.Location) (first, last time.Tim
 	case lateIs:
 		return late, late
 	}
-	// With the offset before the change, the local time is past the change: the offset in force there begins with the
-	// change.
+	// The clocks skip the local time. Taken with the offset before the change, it is past the change, in the time for
+	// which the new offset holds. That time begins with the change.
 	change, _ := local.Add(-before).In(zone).ZoneBounds()
 	return change.UTC(), change.UTC()
 }
@@ -184,10 +184,11 @@ func shows(t, local time.Time, zone *time.Location) bool {
 }
 
 // lookAhead is how many days are searched for the next change of the bounds, besides the dates that a rule names. All
-// weeks bring the same, except that a change of the clocks moves it by an hour.
+// weeks have the same changes, except that a change of the clocks moves them by an hour.
 const lookAhead = 15
 
-// NextBounds are the bounds that replace those in force at a moment, and when; ok is false if none ever do.
+// NextBounds returns the bounds that replace the bounds in force at a moment, and the time at which they do; ok is
+// false if the bounds are never replaced.
 func (r Rule) NextBounds(now time.Time) (at time.Time, next Bounds, ok bool) {
 	present := r.Bounds(now)
 	for _, at := range r.edges(now, lookAhead) {
@@ -219,8 +220,7 @@ func (r Rule) BoundsOver(from, to time.Time) []BoundsSince {
 	return out
 }
 
-// edges are the moments at which windows begin or end, in order: those within so many days from a moment on, and those
-// of the dates that windows name.
+// edges returns the moments at which windows begin or end, in order, for the times that [Window.spans] returns.
 func (r Rule) edges(now time.Time, days int) []time.Time {
 	var out []time.Time
 	for _, w := range r.Schedules {
@@ -232,8 +232,8 @@ func (r Rule) edges(now time.Time, days int) []time.Time {
 	return out
 }
 
-// spans are the times in which a window holds, without those that are over at a moment: of all its dates or, if it has
-// none, of so many days.
+// spans returns the times in which a window holds, without those that are over at a moment. They begin on the window's
+// dates or, if it has none, on the day before the moment and so many days after that.
 func (w Window) spans(now time.Time, days int) []span {
 	begin := w.Dates
 	if len(begin) == 0 {

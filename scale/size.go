@@ -100,8 +100,7 @@ func (p *Plan) FindSizes(snap *Snapshot, preview *Result) {
 	}
 }
 
-// OtherSize says in words that something other than an update has changed the size that the state has, or had, of a
-// pool.
+// OtherSize says in words that something other than an update has changed a pool's size in the state.
 func OtherSize(m Move, found int) string {
 	if found == *m.From {
 		return fmt.Sprintf("%s: something else than an update has given it its size of %d", m.Pool, found)
@@ -110,9 +109,9 @@ func OtherSize(m Move, found int) string {
 }
 
 // A pool of one resource for each unit, made in a loop, is scaled in by deleting resources. The engine keeps a targeted
-// resource that the program no longer has as long as an untargeted resource of the state depends on it. It does so
-// without an error or a word. The program's own count, and so "current", does not show it. Therefore the resources
-// themselves are counted.
+// resource that the program no longer has as long as an untargeted resource of the state depends on it. The engine
+// keeps the resource without an error or a word. The program's own count, and with it "current", does not show the kept
+// resource. Therefore the resources themselves are counted.
 
 // MayKeep says whether the engine could keep resources that a move should delete.
 func (s *Snapshot) MayKeep(rule Rule, m Move) bool {

@@ -13,8 +13,8 @@ import (
 // records the configuration too, but does nothing with it.
 const UpdateUpdate = "update"
 
-// Configured is the text of the pool's key in the last successful update, which is the truth about it; nil if it has
-// none.
+// Configured returns the text of the pool's key in the last successful update, which decides what the pool's count is;
+// nil if that update does not have the key.
 func (s *Snapshot) Configured(pool string) *string {
 	for _, u := range s.Updates {
 		if u.Succeeded && u.Kind == UpdateUpdate && u.means(pool) {
@@ -24,7 +24,7 @@ func (s *Snapshot) Configured(pool string) *string {
 	return nil
 }
 
-// ConfiguredCount is the number that [Snapshot.Configured] has; nil if it has none, or something else.
+// ConfiguredCount returns [Snapshot.Configured] as a number; nil if there is no text, or no number in it.
 func (s *Snapshot) ConfiguredCount(pool string) *int { return countOf(s.Configured(pool)) }
 
 // IsConfigured says whether the pool's configured count is n.
@@ -74,9 +74,9 @@ type Scaling struct {
 	Update
 }
 
-// Why is what led to the scaling, as its message has it. For an update of PulumiScale's, that is the sources and
-// reasons of this pool alone, such as "prometheus: HighCPU". For others it is the message's first line. It may be
-// empty.
+// Why returns what led to the scaling, as its message tells it. For an update by PulumiScale, that is the sources and
+// reasons for this pool alone, such as "prometheus: HighCPU". For an update by somebody else, it is the message's first
+// line. It may be empty.
 func (s Scaling) Why() string {
 	message, _, _ := strings.Cut(strings.TrimSpace(s.Message), "\n")
 	message, ours := strings.CutPrefix(message, MessagePrefix)
@@ -94,9 +94,9 @@ func (s Scaling) Why() string {
 	return message
 }
 
-// Scalings are the updates that changed the pool's count, newest first: each compared with the last successful one
-// before it. The update that first gave the pool a count is one of them only if it is PulumiScale's and tells what it
-// counted from. Somebody's own first update tells no count before.
+// Scalings returns the updates that changed the pool's count, newest first. Each update is compared with the last
+// successful one before it. The update that first gave the pool a count is among them only if PulumiScale made it and
+// its message names the count from which it moved the pool. A first update by somebody else names no such count.
 func Scalings(updates []Update, pool string) []Scaling {
 	var out []Scaling
 	var last *int
@@ -120,8 +120,8 @@ func Scalings(updates []Update, pool string) []Scaling {
 	return out
 }
 
-// movedFrom is the count from which an update of ours moved a pool to its value, as the message says; nil if the
-// message does not say it, and for other updates.
+// movedFrom returns the count from which an update of ours moved a pool to the given one, as the update's message tells
+// it. It returns nil if the message does not tell it, and for updates by others.
 func (u Update) movedFrom(pool string, to int) *int {
 	rest, ours := strings.CutPrefix(u.Message, MessagePrefix)
 	if !ours || !slices.Contains(u.Pools, pool) {
@@ -157,7 +157,7 @@ func countOf(text *string) *int {
 }
 
 // AgreesWithHistory says whether the newest successful update had the configured value for every rule's key. An update
-// that was overtaken may have had others.
+// that was overtaken may have had different values.
 func (s *Snapshot) AgreesWithHistory() bool {
 	for _, u := range s.Updates {
 		if !u.Succeeded || u.Kind != UpdateUpdate {
@@ -173,9 +173,9 @@ func (s *Snapshot) AgreesWithHistory() bool {
 	return true
 }
 
-// PastScalings are the scalings that a snapshot tells of, newest first: those of one pool, or of all if pool is empty;
-// at most limit, or all if limit is 0. enough is false if older scalings, which the snapshot does not know, belong to
-// these.
+// PastScalings returns the scalings that a snapshot tells of, newest first: the scalings of one pool, or of all pools
+// if pool is empty; at most limit, or all if limit is 0. enough is false if older scalings, which the snapshot does not
+// know, may be missing.
 func (s *Snapshot) PastScalings(pool string, limit int) (scalings []Scaling, enough bool, err error) {
 	names := s.Rules.Names()
 	if pool != "" {
@@ -201,9 +201,9 @@ func ScalingsOf(updates []Update, pools []string) []Scaling {
 	return out
 }
 
-// sureOf keeps the scalings between which none can be missing. The list of updates is cut off at its old end, so that a
-// pool's scalings are certain only after the oldest update that has its count. The latest of these moments, over all
-// pools, counts.
+// sureOf keeps the scalings among which none can be missing. The list of updates is cut off at its old end, so a pool's
+// scalings are certain only after the oldest successful update that tells the pool's count. sureOf keeps what is
+// certain for all of the pools.
 func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	var since time.Time
 	for _, pool := range pools {
@@ -216,8 +216,9 @@ func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 	return slices.DeleteFunc(scalings, func(s Scaling) bool { return !s.End.After(since) })
 }
 
-// KnownSince is since when the count of a pool is known without a gap: the end of the oldest update that tells the
-// count, as all newer ones do. The updates are newest first. It is zero if the newest one does not tell the count.
+// KnownSince returns the time since which the count of a pool is known without a gap: the end of the oldest update
+// that, like all newer ones, tells the count. The updates are newest first. It is zero if the newest one does not tell
+// the count.
 func KnownSince(updates []Update, pool string) (since time.Time) {
 	for _, u := range updates {
 		if u.Kind != UpdateUpdate || !u.Succeeded || !u.means(pool) {

@@ -12,15 +12,15 @@ type Standing struct {
 	Count *int
 	// Configured is the count in the last successful update; nil if there is none.
 	Configured *int
-	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or past if it does
-	// already.
+	// UpUntil and DownUntil are when the cooldown lets a scaling in that direction through; zero or in the past if it
+	// does already.
 	UpUntil, DownUntil time.Time
-	// Last is the last successful scaling; nil if none is known. Then LastAmong is the number of newest updates that
-	// were looked at. It is 0 if these were all updates, so that there was no scaling.
+	// Last is the last successful scaling; nil if none is known. If it is nil, LastAmong is the number of newest
+	// updates that were looked at, or 0 if these were all updates, so that there was no scaling.
 	Last      *Scaling
 	LastAmong int
-	// Drift is the difference to the configuration file, nil if there is none, and Restored says that it has just been
-	// put right.
+	// Drift is the difference to the configuration file; nil if there is none. Restored says that the file has just
+	// been put right.
 	Drift    *Drift
 	Restored bool
 	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that the pool may be

@@ -18,10 +18,10 @@ func refuse(format string, args ...any) *stopped {
 
 // wish is what an intent asks for.
 type wish struct {
-	// count is before the guardrails.
+	// count is the count before the guardrails limit it.
 	count int
-	// way is the only direction in which the pool may be moved for it: what asks for more never lowers a count. Zero
-	// means that both are allowed.
+	// way is the only direction in which the pool may be moved for the intent: an intent that asks for more never
+	// lowers a count. Zero means that both are allowed.
 	way Direction
 }
 
@@ -167,14 +167,15 @@ func (s Strategy) wantStep(count int, direction Direction, signal Signal) (int, 
 // FollowsValue says whether the strategy computes the count from the metric's value, which then says the direction too.
 func (s Strategy) FollowsValue() bool { return s.Type == TargetTracking || s.Type == PerUnit }
 
-// FollowsValue says whether another value of the metric behind an alert, or of a metric itself, may want another count.
+// FollowsValue says whether a different value of the metric behind an alert, or of a metric itself, may lead to a
+// different count.
 func (r Rule) FollowsValue(alert string) bool {
 	strategy, ok := r.StrategyFor(alert)
 	return ok && (strategy.FollowsValue() || strategy.Type == Step && len(strategy.Steps) > 0)
 }
 
-// StrategyFor is the strategy by which an alert or a metric scales the pool; ok is false if its trigger says the count
-// or the delta.
+// StrategyFor is the strategy by which an alert or a metric scales the pool; ok is false if a trigger gives the count
+// or the delta instead.
 func (r Rule) StrategyFor(alert string) (s Strategy, ok bool) {
 	trigger := r.trigger(alert)
 	if trigger.Strategy != nil {
@@ -183,9 +184,9 @@ func (r Rule) StrategyFor(alert string) (s Strategy, ok bool) {
 	return r.Strategy, trigger.Delta == nil && trigger.Count == nil
 }
 
-// wantTarget is the formula of Kubernetes' HorizontalPodAutoscaler: the units that bring each one's share of the metric
-// to the target, and no change inside the tolerance. The metric's value is that share with TargetTracking, and the
-// total with PerUnit.
+// wantTarget applies the formula of Kubernetes' HorizontalPodAutoscaler. It returns the number of units that brings
+// each unit's share of the metric to the target, or the present count if the share is inside the tolerance. With
+// TargetTracking the metric's value is the share of a unit, and with PerUnit it is the total.
 func (s Strategy) wantTarget(count int, signal Signal) (int, *stopped) {
 	if !finite(signal.Value) || *signal.Value < 0 {
 		return 0, refuse("the strategy %s needs the metric's value, 0 or more, and the signal does not carry one", s.Type)
@@ -224,7 +225,7 @@ func move(count int, d Direction, units int) int {
 	return add(count, units)
 }
 
-// magnitude is the absolute value; that of the smallest int is the largest one.
+// magnitude returns the absolute value of n; for the smallest int, it returns the largest int.
 func magnitude(n int) int {
 	switch {
 	case n == math.MinInt:

@@ -139,8 +139,8 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reload reads the tokens and the rules again. If they cannot be used, what was in force stays in force. Requests that
-// come at once share one reload.
+// reload reads the tokens and the rules again. If the new ones cannot be used, the old ones stay in force. Requests
+// that come at the same time share one reload.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	err := s.reloading.do(r.Context(), func() error {
 		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(s.life, trace.SpanFromContext(r.Context())), apiTimeout)
@@ -165,8 +165,8 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readAgain reads the tokens and the rules. It reads the tokens in its turn among the work that requests cause: see
-// [queue.Queue.Occupy].
+// readAgain reads the tokens and the rules. Before it reads the tokens, it waits for a turn to do work that a request
+// causes: see [queue.Queue.Occupy].
 func (s *Server) readAgain(ctx context.Context) error {
 	if s.Reloaded != nil {
 		leave, err := s.Queue.Occupy(ctx)
@@ -195,7 +195,8 @@ func (s *Server) healthy(_ *http.Request) (any, error) {
 	return map[string]string{"status": "ok"}, nil
 }
 
-// ready says whether anything could be accepted now. The log has the details of why not: the probe needs no token.
+// ready says whether anything could be accepted now. If not, the answer leaves out the details, because the request
+// needs no token: they are in the log.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 	if !s.Tokens.Any() {
 		unavailable("every request is refused: the stack's configuration holds no token").write(w)

@@ -15,9 +15,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// minToken is the least length of a token, in characters. maxToken is the greatest, in bytes. A token gets longer by a
-// third as the password of Basic credentials. Even then a token of maxToken bytes fits into a header as servers and
-// proxies take it, mostly up to 8 KiB.
+// minToken is the least length of a token, in characters. maxToken is the greatest length, in bytes. As the password of
+// Basic credentials, a token is sent in base64, which is longer by a third. Even then a token of maxToken bytes fits
+// into a header of 8 KiB, which most servers and proxies accept.
 const (
 	minToken = 16
 	maxToken = 4096
@@ -27,32 +27,33 @@ const (
 const (
 	TokenKey         = "pulumiscale:token"
 	PreviousTokenKey = "pulumiscale:previousToken"
-	// PathTokenKey is the key of the token that is taken in paths, if any is.
+	// PathTokenKey is the key of the token that is accepted in paths. It may have no value.
 	PathTokenKey = "pulumiscale:pathToken"
 )
 
-// Tokens are the tokens that requests may bear: the current one, and during a rotation also the one before. The zero
-// value accepts no request. Set, Any and Check may be called concurrently.
+// Tokens are the tokens that requests may bear: the current token and, during a rotation, also the previous one. The
+// zero value accepts no request. Set, Any and Check may be called concurrently.
 type Tokens struct {
-	// Also are other tokens that are taken as well, such as that of a whole fleet; nil if there are none.
+	// Also are further tokens that are accepted, such as the tokens of the whole fleet; nil if there are none.
 	Also *Tokens
-	// Read sets the tokens. It is not called before a request bears a token that is none of those in Also. If Read is
-	// nil, whoever made the Tokens sets them.
+	// Read sets the tokens. It is not called before a request bears a token that Also does not accept. If Read is nil,
+	// whoever made the Tokens sets them.
 	Read func(context.Context) error
 
 	reading readOnce
 	// digests is written by Set and read by Any and Check. Only digests are kept: all of them have the same length, so
 	// that comparing them tells nothing of a token's length.
 	digests atomic.Pointer[[]tokenDigest]
-	// path is the digest of the token in paths; it is nil if none is taken. SetPath writes it, and CheckPath reads it.
+	// path is the digest of the token that is accepted in paths; it is nil if there is none. SetPath writes it, and
+	// CheckPath reads it.
 	path atomic.Pointer[tokenDigest]
 }
 
 type tokenDigest [sha256.Size]byte
 
 // Set replaces both tokens at once; previous may be empty. The error is a [*scale.UsageError], which never holds a
-// token. On an error the tokens that were set before stay in force. But if current is empty, no token is good any more,
-// not even previous: whoever takes the token away wants it to be of no use.
+// token. On an error the tokens that were set before stay in force. But if current is empty, no token is valid any
+// more, not even previous: whoever removes the token from the configuration wants nobody to use it any more.
 func (t *Tokens) Set(current, previous string) error {
 	if current == "" {
 		t.digests.Store(nil)
@@ -71,8 +72,8 @@ func (t *Tokens) Set(current, previous string) error {
 	return nil
 }
 
-// SetPath sets the token that is taken in paths; if it is empty, none is taken. The error is a [*scale.UsageError]. On
-// an error no token is taken in paths any more.
+// SetPath sets the token that is accepted in paths; if it is empty, none is accepted. The error is a
+// [*scale.UsageError]. After an error no token is accepted in paths any more.
 func (t *Tokens) SetPath(token string) error {
 	t.path.Store(nil)
 	if token == "" {
@@ -95,7 +96,7 @@ func (t *Tokens) SetPath(token string) error {
 // pathCharacters are what RFC 3986 calls unreserved.
 const pathCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
 
-// CheckPath says whether a token is the one that is taken in paths.
+// CheckPath says whether a token is the one that is accepted in paths.
 func (t *Tokens) CheckPath(token string) bool {
 	want := t.path.Load()
 	digest := tokenDigest(sha256.Sum256([]byte(token)))
@@ -114,7 +115,8 @@ func (t *Tokens) WereRead() bool { return t.Read == nil || t.reading.isDone() }
 // in force.
 func (t *Tokens) Forget() { t.reading.wanted.Add(1) }
 
-// ensureRead reads the tokens, unless they were read already. The error is a [*scale.UnavailableError], or that of ctx.
+// ensureRead reads the tokens, unless they were read already. The error is a [*scale.UnavailableError], or the error of
+// ctx.
 func (t *Tokens) ensureRead(ctx context.Context) error {
 	if t.WereRead() {
 		return nil
@@ -128,11 +130,11 @@ func (t *Tokens) ensureRead(ctx context.Context) error {
 	return nil
 }
 
-// readOnce reads something until a try has succeeded. All who ask at the same time share a try. After a try that
-// failed, no other is made for readTokensAgain.
+// readOnce reads something once: each call of do tries to read it, until a try succeeds. Calls at the same time share a
+// try. After a failed try, no try is made for the time readTokensAgain.
 type readOnce struct {
-	// wanted counts how often another reading was asked for. When a reading succeeds, read becomes what wanted was when
-	// the reading began, plus 1. So the zero value has not been read.
+	// wanted counts how often a further reading was asked for. When a reading succeeds, read is set to the value of
+	// wanted at the beginning of the reading, plus 1. So in the zero value, where both are 0, nothing has been read.
 	wanted, read atomic.Int64
 	tries        shared
 	// failed is when the last try failed, and err is its error. Only tries write and read them, one at a time.
@@ -140,8 +142,8 @@ type readOnce struct {
 	err    error
 }
 
-// readTokensTimeout is how long a try may take. readTokensAgain is how long no other try is made after one that failed,
-// because strangers can cause tries.
+// readTokensTimeout is how long a try may take. readTokensAgain is how long no try is made after a failed one, because
+// strangers can cause tries.
 const (
 	readTokensTimeout = time.Minute
 	readTokensAgain   = 5 * time.Second
@@ -167,10 +169,10 @@ func (r *readOnce) do(ctx context.Context, read func(context.Context) error) err
 	})
 }
 
-// isDone says whether a reading has succeeded since the last one was asked for.
+// isDone says whether a reading has succeeded that began after the last call for one.
 func (r *readOnce) isDone() bool { return r.read.Load() == r.wanted.Load()+1 }
 
-// checkToken refuses a token that is too short, and one that no header can carry.
+// checkToken refuses a token that is missing, too short or too long, or that no header can carry.
 func checkToken(key, token string) error {
 	var problem string
 	switch length := utf8.RuneCountInString(token); {
@@ -211,7 +213,8 @@ func (t *Tokens) Check(r *http.Request) bool {
 	return same == 1
 }
 
-// bearer is the token in the request's only Authorization header. It may be empty, and no token that is set is empty.
+// bearer returns the token in the request's only Authorization header, and whether there is one. The token may be
+// empty. An empty token is never valid, because [Tokens.Set] refuses it.
 func bearer(r *http.Request) (string, bool) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {

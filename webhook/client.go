@@ -17,19 +17,19 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// Client asks a running server how things stand.
+// Client asks a running server how its stacks stand, or to forget a machine.
 type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
 }
 
-// NoAnswerError says why a server did not tell how things stand.
+// NoAnswerError says why a server did not answer as it should.
 type NoAnswerError struct {
 	// Reason is what the network reports, or what the server answered instead.
 	Reason string
-	// Lasting says that asking again will not help, such as when the address is not that of a server. Token says that
-	// the server is there and does not take the token.
+	// Lasting says that asking again will not help, for example because something else than a server of PulumiScale
+	// answers. Token says that the server does not accept the token.
 	Lasting, Token bool
 	// Status is the HTTP status of the server's answer if it is not 200; else 0.
 	Status int
@@ -37,7 +37,8 @@ type NoAnswerError struct {
 
 func (e *NoAnswerError) Error() string { return e.Reason }
 
-// clientTimeout is how long an answer is waited for. largestStatus is how much of it is read, in bytes.
+// clientTimeout is how long the client waits for an answer. largestStatus is how much of an answer it reads at most, in
+// bytes.
 const (
 	clientTimeout = 15 * time.Second
 	largestStatus = 16 << 20
@@ -51,23 +52,23 @@ func NewClient(address, token string) (*Client, error) {
 	}
 	return &Client{base: base, token: token, http: &http.Client{
 		Timeout: clientTimeout,
-		// The client follows no redirect, so that the token goes only where it was sent to.
+		// The client follows no redirect, so that it sends the token to no other address.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Status asks how a stack stands. The error is a [*NoAnswerError], or that of ctx.
+// Status asks how a stack stands. The error is a [*NoAnswerError], or the error of ctx.
 func (c *Client) Status(ctx context.Context) (*board.Status, error) {
 	return ask(ctx, c, http.MethodGet, "status", board.Decode)
 }
 
-// Fleet asks how the stacks of a fleet stand. The error is a [*NoAnswerError], or that of ctx.
+// Fleet asks how the stacks of a fleet stand. The error is a [*NoAnswerError], or the error of ctx.
 func (c *Client) Fleet(ctx context.Context) (*board.Fleet, error) {
 	return ask(ctx, c, http.MethodGet, "stacks", board.DecodeFleet)
 }
 
-// Forget has the locks removed that a machine has left behind. The machine must be gone for good. The error is a
-// [*NoAnswerError], or that of ctx.
+// Forget has the server remove the locks that a machine has left behind. The machine must be gone for good. The error
+// is a [*NoAnswerError], or the error of ctx.
 func (c *Client) Forget(ctx context.Context, host string) (*Forgotten, error) {
 	return ask(ctx, c, http.MethodPost, "cluster/forget/"+url.PathEscape(host), func(r io.Reader) (*Forgotten, error) {
 		out := &Forgotten{}
@@ -75,7 +76,7 @@ func (c *Client) Forget(ctx context.Context, host string) (*Forgotten, error) {
 	})
 }
 
-// ask asks for a document.
+// ask sends a request, and decodes the document in the answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, decode func(io.Reader) (*T, error)) (*T, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), http.NoBody)
 	if err != nil {
@@ -106,7 +107,8 @@ func ask[T any](ctx context.Context, c *Client, method, path string, decode func
 	return doc, nil
 }
 
-// unanswered is the error if no answer came. It leaves out the address, which the user of the client knows.
+// unanswered makes the error for a request to which no answer came. The error leaves out the address, which the user of
+// the client knows.
 func unanswered(err error) error {
 	out := &NoAnswerError{Reason: err.Error()}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -125,7 +127,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// turnedDown is the error for an answer whose status is not 200.
+// turnedDown makes the error for an answer whose status is not 200.
 func turnedDown(r *http.Response) error {
 	out := &NoAnswerError{Status: r.StatusCode, Reason: fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
 	switch code := r.StatusCode; {

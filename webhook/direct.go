@@ -48,7 +48,7 @@ func (s *Server) submitDirect(w http.ResponseWriter, r *http.Request, delivery d
 
 // notAccepted answers a direct request that has not become an operation. The status is 404 if there is no such pool. It
 // is 409 in a cooldown, under a hold, with pending changes, or if something that the decision needs is not known.
-// Otherwise, as if there is nothing to do, it is 200.
+// Otherwise, for example if there is nothing to do, it is 200.
 func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error {
 	r := resultOf(sub)
 	wait := max(sub.Decision.Until.Sub(s.Now()), time.Second)
@@ -72,11 +72,11 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error 
 	return nil
 }
 
-// longestWait is how long an answer may be waited for at most, whatever the request prefers. A dry run may take as
-// long, because the engine runs the whole program.
+// longestWait is how long a request may wait for its answer at most, whatever it prefers. A dry run may take as long,
+// because the engine runs the whole program.
 const longestWait = 10 * time.Minute
 
-// preferredWait is what RFC 7240 calls the wait preference. It is zero if the request has none.
+// preferredWait returns what RFC 7240 calls the wait preference of a request. It is zero if the request has none.
 func preferredWait(r *http.Request) (time.Duration, error) {
 	for _, header := range r.Header.Values("Prefer") {
 		for preference := range strings.SplitSeq(header, ",") {
@@ -94,7 +94,8 @@ func preferredWait(r *http.Request) (time.Duration, error) {
 	return 0, nil
 }
 
-// waitFor waits for the end of an operation. done is false if that takes too long, or if the server is being stopped.
+// waitFor waits for the end of an operation. done is false if the operation has not ended in time, or if the server is
+// being stopped.
 func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op queue.Operation, done bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()

@@ -23,8 +23,8 @@ const openPatience = 8 * time.Second
 // Fleet answers the HTTP requests for many stacks: requests for one stack, under /stacks/NAME, and requests about all
 // stacks. All fields but Directories are required.
 type Fleet struct {
-	// Tokens are the fleet's tokens. Whoever bears one may ask about all stacks. A stack's own token is for that stack
-	// alone.
+	// Tokens are the fleet's tokens. A request with one of them may be about all stacks. A request with a stack's own
+	// token may be about that stack alone.
 	Tokens *Tokens
 	// Find finds a stack's server by the stack's name, and opens the stack if need be. The error is one that IsUnknown
 	// recognizes, or it says why there is no server for the stack now.
@@ -40,10 +40,10 @@ type Fleet struct {
 	Metrics *FleetMetrics
 	Log     *slog.Logger
 	Now     func() time.Time
-	// Directories are directories of this machine that are taken out of all answers.
+	// Directories are directories of this machine that are cut out of all answers: see [veil].
 	Directories []string
 
-	// own serves what is about all stacks.
+	// own serves the requests that are about all stacks.
 	own      *Server
 	template *template.Template
 }
@@ -54,14 +54,14 @@ type FleetServer struct {
 	handler http.Handler
 }
 
-// NewFleetServer makes the server of a stack one of a fleet. The name is that of the stack in the fleet.
+// NewFleetServer makes a stack's server a part of a fleet. The name is the stack's name in the fleet.
 func NewFleetServer(s *Server, name string) *FleetServer {
 	s.Prefix = stacksPrefix + name
 	return &FleetServer{Server: s, handler: s.Handler()}
 }
 
 // FleetMember is a stack of a fleet. Server is nil if the stack is not open. If opening it failed, Err says why, and
-// RetryAt is when it is tried again.
+// RetryAt is when the fleet tries again to open the stack.
 type FleetMember struct {
 	Name    string
 	Server  *FleetServer
@@ -86,7 +86,7 @@ func (f *Fleet) Handler() http.Handler {
 			own.ServeHTTP(w, r)
 			return
 		}
-		if rest == "" { // the page's addresses begin at its folder
+		if rest == "" { // the addresses in the page are relative to its folder
 			f.own.serve(endpoint{open: true, handle: toFolder}).ServeHTTP(w, r)
 			return
 		}
@@ -131,7 +131,7 @@ func cutStack(path string) (name, rest string, ok bool) {
 }
 
 // toFolder redirects to the same address with a slash at its end. It does so for every name, whoever asks, so that
-// nobody learns from it which stacks there are.
+// nobody learns from the redirect which stacks there are.
 func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Location", "./"+r.URL.EscapedPath()[strings.LastIndexByte(r.URL.EscapedPath(), '/')+1:]+"/")
 	w.WriteHeader(http.StatusPermanentRedirect)
@@ -140,7 +140,7 @@ func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
 
 // refuse answers a request for a stack that is unknown or cannot be opened. Only a request with a token of the fleet
 // learns that a stack is unknown. If a stack cannot be opened, the request may bear that stack's own token, which is
-// not known now. So it is asked to try again: many senders never try again after a 401.
+// not known now. So the sender is told to try again, because many senders never try again after a 401.
 func (f *Fleet) refuse(r *http.Request, name string, err error) http.Handler {
 	unknown := f.IsUnknown(err)
 	_, bears := bearer(r)

@@ -12,7 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// FleetMetrics are the metrics of a fleet: its own, and those of each stack, with the stack's name as a label.
+// FleetMetrics are the metrics of a fleet: the fleet's own metrics, and the metrics of each stack with the stack's name
+// as a label.
 type FleetMetrics struct {
 	registry                         *prometheus.Registry
 	stacks                           *prometheus.GaugeVec
@@ -79,7 +80,7 @@ func (m *FleetMetrics) set(members []FleetMember, engines board.Engines) {
 	m.waiting.Set(float64(engines.Waiting))
 }
 
-// labelled are a stack's metrics with its name as a label.
+// labelled gathers a stack's metrics, and adds the stack's name to them as a label.
 func labelled(name string, from *Metrics) prometheus.GathererFunc {
 	return func() ([]*dto.MetricFamily, error) {
 		families, err := from.Gather()

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Of the events that strangers can cause, the log has only the first floodFirst of each kind in a floodMinute, and then
-// how many more there were.
+// Strangers can cause events of certain kinds. Of each kind the log has only the first floodFirst events in a
+// floodMinute, and then the number of the others.
 const (
 	floodMinute = time.Minute
 	floodFirst  = 5
 )
 
 // flood keeps strangers from filling the log. The zero value is ready. The set of kinds is fixed: nobody outside can
-// make one up. mu guards kinds and all that changes in it; the timers that the methods start take mu too.
+// make one up. mu guards kinds and all that changes in it; the timers that the methods start lock mu too.
 type flood struct {
 	mu    sync.Mutex
 	kinds map[string]*kindOfFlood
 }
 
-// kindOfFlood counts the events of one kind since the time began.
+// kindOfFlood counts the events of one kind in the minute that starts at the time began.
 type kindOfFlood struct {
 	began  time.Time
 	logged int
@@ -32,8 +32,8 @@ type kindOfFlood struct {
 	tell  *time.Timer
 }
 
-// admits says whether another event of a kind is to be logged. If not, the number of such events is logged at the end
-// of the minute.
+// admits says whether one more event of a kind is to be logged. If not, it counts the event, and the count is logged at
+// the end of the minute.
 func (f *flood) admits(log *slog.Logger, kind string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -102,7 +102,7 @@ type complaints struct {
 	flood *flood
 }
 
-// complaintKinds are the kinds of the lines that net/http logs, each with how such a line begins.
+// complaintKinds lists the kinds of the lines that net/http logs, each with the text at the beginning of such a line.
 func complaintKinds() []struct{ begins, kind string } {
 	return []struct{ begins, kind string }{
 		{"http: TLS handshake error", floodTLS},
@@ -121,7 +121,7 @@ func (c complaints) Handle(ctx context.Context, line slog.Record) error {
 			kind = k.kind
 		}
 	}
-	if kind == floodPanic { // a panic is ours to mend
+	if kind == floodPanic { // a panic is a mistake in this program
 		line.Level = slog.LevelError
 	}
 	if !c.flood.admits(slog.New(c.Handler), kind) {

@@ -7,12 +7,12 @@ import (
 
 // Forgotten is the answer of a server that has forgotten a machine.
 type Forgotten struct {
-	// Host is the machine's name, and Stacks are the stacks whose locks are removed if it has left any behind.
+	// Host is the machine's name. Stacks are the stacks whose locks are removed if the machine has left them behind.
 	Host   string   `json:"host"`
 	Stacks []string `json:"stacks"`
 }
 
-// forget has the locks removed that a machine has left behind. The machine must be gone for good.
+// forget has the queue remove the locks that a machine has left behind. The machine must be gone for good.
 func (s *Server) forget(r *http.Request) (any, error) {
 	host := r.PathValue("host")
 	if err := s.Queue.Forget(host); err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// findHoldRoute is the route of a request for a hold. A hold on the stack needs no rules. A hold on a pool that is not
-// known is refused. If the stack cannot be read, which may be why somebody holds it, the pools of the rules that were
-// read last are known.
+// findHoldRoute returns the route of a request for a hold. A hold on the stack needs no rules. A hold on an unknown
+// pool is refused. If the stack cannot be read, a pool is known if the rules that were read last name it: somebody may
+// want the hold just because the stack cannot be read.
 func (s *Server) findHoldRoute(r *http.Request) (dialect.Route, error) {
 	if r.PathValue("pool") == "" {
 		return dialect.Route{Query: r.URL.RawQuery}, nil
@@ -53,7 +53,7 @@ func (s *Server) release(r *http.Request) (any, error) {
 	return s.holds(r)
 }
 
-// holds tells what is held.
+// holds lists the holds.
 func (s *Server) holds(_ *http.Request) (any, error) {
 	holds, err := s.Queue.Holds()
 	if err != nil {

@@ -18,9 +18,9 @@ const (
 	maxHeader     = 16 << 10
 )
 
-// NewHTTPServer is a server for the handler, with every limit set. The server's own complaints, such as those about
-// broken TLS, go to the log: a few of each kind in a minute, and then their number, because anybody can bring them
-// about.
+// NewHTTPServer makes a server for the handler, with every limit set. The lines that the server itself logs, such as
+// about broken TLS handshakes, go to the log: a few lines of each kind in a minute, and then the number of the others,
+// because anybody can cause such lines.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -36,16 +36,16 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 }
 
 // Certificate serves a TLS certificate from files. It reads them again when they change, so that whoever renews the
-// certificate need not restart anything. Connections use it at the same time; loaded and changed are written and read
-// under mu, or before [LoadCertificate] returns.
+// certificate need not restart anything. Several connections may use it at the same time; loaded and changed are
+// written and read under mu, or before [LoadCertificate] returns.
 type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
 	mu      sync.Mutex
 	loaded  *tls.Certificate
-	changed [2]time.Time // when the files that were tried last had been changed
-	flood   flood        // any client can cause another try
+	changed [2]time.Time // when the files had been changed, as of the last try to load them
+	flood   flood        // any client can cause a further try to load the files
 }
 
 // LoadCertificate reads a certificate and its key.
@@ -57,7 +57,7 @@ func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, 
 	return c, nil
 }
 
-// TLS is a configuration that serves the certificate.
+// TLS returns a configuration that serves the certificate.
 func (c *Certificate) TLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.mu.Lock()

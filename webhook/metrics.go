@@ -22,12 +22,12 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	queue    *queue.Queue
-	// onlyKnown says that the metrics tell nothing of the pools before the stack has been read. Otherwise a scrape
-	// would have the stack read.
+	// onlyKnown says that the metrics tell nothing of the pools before the stack has been read. Without onlyKnown, a
+	// scrape has the stack read.
 	onlyKnown bool
-	// listeners tells how it goes with each listener; nil if there are none.
+	// listeners returns the status of each listener; nil if there are no listeners.
 	listeners func() []board.Listener
-	// branch tells how it goes with the write-back; nil if there is none.
+	// branch returns the status of the write-back; nil if there is no write-back.
 	branch func() scale.BranchStatus
 	// cluster tells of the stack's replicas; nil if there is one server.
 	cluster func() board.Cluster
@@ -77,8 +77,8 @@ func addProcess(registry *prometheus.Registry) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 
-// TellOnlyKnown has the metrics tell nothing of the pools before the stack has been read, so that a scrape does not
-// have it read. It must not be called while anything is scraped.
+// TellOnlyKnown has the metrics tell nothing of the pools before the stack has been read, so that no scrape has the
+// stack read. It must not be called while anything is scraped.
 func (m *Metrics) TellOnlyKnown() { m.onlyKnown = true }
 
 // Gather gathers all metrics.
@@ -218,7 +218,8 @@ func (m *Metrics) batch(e queue.BatchDone) {
 	}
 }
 
-// known is a pool's name as a label. Senders must not be able to make labels up.
+// known returns a pool's name as a label, or unknownLabel if there is no such pool: senders must not be able to make
+// labels up.
 func known(d scale.Decision) string {
 	if scale.IsA[*scale.UnknownPoolError](d.Err) {
 		return unknownLabel
@@ -238,7 +239,7 @@ func outcomeOf(s queue.Submission) string {
 	return string(s.Decision.Outcome)
 }
 
-// kindOther is the label of failed updates of all kinds that failureKinds does not have.
+// kindOther is the label for all kinds of failed updates that failureKinds does not list.
 const kindOther scale.Kind = "other"
 
 // failureKinds are the kinds of failed updates that the metrics tell apart. Each is a label that alerts may name.
@@ -374,7 +375,7 @@ func (c *poolCollector) collectMetrics(s scale.Standing, gauge func(*prometheus.
 	}
 }
 
-// collectListeners tells how it goes with each listener.
+// collectListeners tells how many notices each listener was told of, has lost, and waits for.
 func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 	if c.metrics.listeners == nil {
 		return
@@ -386,7 +387,7 @@ func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectBranch tells how it goes with the write-back.
+// collectBranch tells what the write-back has still to push, and how many edits it leaves alone.
 func (c *poolCollector) collectBranch(out chan<- prometheus.Metric) {
 	if c.metrics.branch == nil {
 		return

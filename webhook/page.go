@@ -24,8 +24,8 @@ var pageTemplate = sync.OnceValue(func() *template.Template { //nolint:gocheckno
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// page answers with the status page, for people. The page shows what [Server.status] tells, and how the pools stood
-// over a time.
+// page answers with the status page, for people. The page shows what [Server.status] returns, and draws how the pools
+// stood during the span of time that the query names.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	doc, overview, err := s.statusNow()
 	if err != nil {
@@ -41,8 +41,8 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// pageMedia is the media type of a file that the page loads. It is empty for other files. It does not depend on this
-// machine's own table of media types.
+// pageMedia returns the media type of a file that the page loads, or "" for other files. It does not use the machine's
+// own table of media types, so that all machines give the same answer.
 func pageMedia(file string) string {
 	switch file {
 	case "style.css":

@@ -12,7 +12,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// over is the part of the page that shows how the pools stood over a time.
+// over is the part of the page that shows how the pools stood during a span of time.
 type over struct {
 	Spans []spanLink
 	// Plots are the pictures of the pools, one below the other. Omitted counts the pools that have no picture.
@@ -22,17 +22,17 @@ type over struct {
 	Trouble string
 }
 
-// spanLink leads to the page with a span. Current says that the page shows this span already.
+// spanLink is a link to the page with the pictures of one span. Current says that the page shows this span now.
 type spanLink struct {
 	board.Span
 	Current bool
 }
 
-// mostPlots is how many pools the page has pictures of.
+// mostPlots is how many pools the page has pictures of at most.
 const mostPlots = 30
 
-// drawOver draws how the pools stood over a time. What cannot be drawn is left out, and logged: the rest of the page
-// stays as it is.
+// drawOver draws how the pools stood during the span that the query names. What cannot be drawn is left out, and
+// logged: the rest of the page stays as it is.
 func (s *Server) drawOver(r *http.Request, o queue.Overview) (out over) {
 	span, now := board.SpanNamed(r.URL.Query().Get("span")), s.Now()
 	for _, other := range board.Spans() {
@@ -56,7 +56,7 @@ func (s *Server) drawOver(r *http.Request, o queue.Overview) (out over) {
 	return out
 }
 
-// drawPool draws one pool. If there is an error, what could be drawn comes with it.
+// drawPool draws one pool. If there is an error, it returns what could still be drawn, which may be nothing.
 func (s *Server) drawPool(id string, pool scale.Standing, span board.Span, updates []scale.Update, rules scale.Rules, now time.Time) (_ template.HTML, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// plot is the picture of a pool over a time, as the template draws it: SVG that is as wide as the page. So a horizontal
-// place is a share of the width, and a vertical place is in pixels. Lines are in SVG elements of their own, which
-// stretch with the page.
+// plot is the picture of a pool during a span of time. The template draws it as SVG that is as wide as the page. The
+// width is not known here, so a horizontal place is a share of the width; a vertical place is in pixels. Lines are in
+// SVG elements of their own, which stretch with the page.
 type plot struct {
 	board.Timeline
 	ID string
@@ -33,18 +33,19 @@ const (
 	captionLift  = 10
 	footSpace    = 24
 	footLift     = 6
-	// apart is the least distance between two labels, and axisParts is into how many parts an axis is divided at most.
+	// apart is the least distance between two labels, and axisParts is the greatest number of parts into which an axis
+	// is divided.
 	apart, axisParts = 13, 4
 	// longestCaption is how many characters of a metric's name stand above its line: more would not fit on a phone.
 	longestCaption = 22
-	// columns is into how many columns the line of a metric is divided: see [board.Series.Thinned].
+	// columns is the number of columns into which the line of a metric is divided: see [board.Series.Thinned].
 	columns = 240
-	// mostMarks is up to how many scalings are all marked. If there are more, only the failed ones are: the marks would
-	// run into each other.
+	// mostMarks is the greatest number of scalings that are all marked. If there are more, only the failed ones are
+	// marked, because the marks would run into each other.
 	mostMarks = 60
 )
 
-// panel is a part of the picture that has a scale of its own: Y is where it begins.
+// panel is a part of the picture that has a vertical scale of its own. Y is the height at which the part begins.
 type panel struct{ Y, Height, Width int }
 
 // countPanel is the upper part: the bounds, the count and the scalings.
@@ -74,7 +75,7 @@ type label struct {
 	Text string
 }
 
-// mark is a scaling.
+// mark is the sign in the picture for a scaling.
 type mark struct {
 	X      string
 	Y      float64
@@ -93,17 +94,17 @@ func newPlot(id string, t board.Timeline) plot {
 	return p
 }
 
-// Foot is where the names of the ticks stand.
+// Foot returns the height at which the names of the ticks stand.
 func (p plot) Foot() int { return p.Height - footLift }
 
-// X is where a moment is, as a share of the width.
+// X returns the horizontal place of a moment, in percent of the width.
 func (p plot) X(at time.Time) string { return percent(p.Timeline, at) }
 
 func percent(t board.Timeline, at time.Time) string {
 	return strconv.FormatFloat(100*share(t, at), 'f', 2, 64) + "%"
 }
 
-// share is how far along the time a moment is, from 0 to 1.
+// share returns how far along the timeline a moment is, from 0 to 1.
 func share(t board.Timeline, at time.Time) float64 {
 	return min(max(float64(at.Sub(t.From))/float64(t.To.Sub(t.From)), 0), 1)
 }

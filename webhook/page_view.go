@@ -6,7 +6,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// view is what the template of the page shows: the status as everybody is shown it, and Over, which only the page has.
+// view is what the template of the page shows: the status as all views of it show it, and Over, which only the page
+// has.
 type view struct {
 	board.View
 	Over over
@@ -19,7 +20,7 @@ func (v view) Full(t *time.Time) string {
 	return t.In(v.At().Location()).Format("2006-01-02 15:04:05 MST")
 }
 
-// Stamp writes a time for machines, as RFC 3339 has it.
+// Stamp writes a time for machines, in the form of RFC 3339.
 func (view) Stamp(t *time.Time) string { return t.Format(time.RFC3339) }
 
 // Zone is the time zone in which times are shown.

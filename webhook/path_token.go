@@ -9,14 +9,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// Some senders can send no header and no password: all that they have is an address. If the server is told to, it takes
-// a token of its own kind in the path, /token/TOKEN/webhook/..., for alarms alone. Addresses are written into logs and
-// settings. So the token in the path may do less than the other token, and each is taken only in its own place.
+// Some senders can send no header and no password: all that they have is an address. For them the server accepts a
+// token in the path, /token/TOKEN/webhook/..., if the configuration has a token under [PathTokenKey]. Addresses are
+// written into logs and settings, where others may read them. So this token is valid only for alarms and only in the
+// path, and the tokens of the header are not accepted in the path.
 
-// pathTokenPrefix is what the path of a request with a token in it begins with.
+// pathTokenPrefix is what a path with a token in it begins with.
 const pathTokenPrefix = "/token/"
 
-// hiddenPathToken is what is shown in the place of such a token.
+// hiddenPathToken is shown in place of a token in a path.
 const hiddenPathToken = "[token]"
 
 // bearsPathToken is the key in the context of a request whose path had a valid token. unreadPathToken is the key of the
@@ -56,7 +57,7 @@ func (s *Server) openPath(r *http.Request) *http.Request {
 	return opened
 }
 
-// pathOf is a request's path, fit for the log: without what may be a token, wherever that stands.
+// pathOf returns a request's path for the log. It hides everything in the path that may be a token.
 func pathOf(r *http.Request) string {
 	path := r.URL.Path
 	if i := strings.Index(strings.ToLower(path), pathTokenPrefix); i >= 0 {

@@ -35,7 +35,7 @@ type problem struct {
 	// RuleErrors are the mistakes in the stack's rules, if those are at fault.
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 
-	// retryAfter goes into the header of that name. Zero leaves the header out.
+	// retryAfter goes into the header Retry-After. Zero leaves the header out.
 	retryAfter time.Duration
 }
 
@@ -45,7 +45,7 @@ const cannotDecide = "Cannot be decided"
 // switchedOff is what is said of a stack whose scaling is switched off: see [scale.IsOff].
 const switchedOff = "scaling is switched off until the stack's next `pulumi up`: it has been destroyed, or its last update took the rules away"
 
-// busyRetry is after what time a sender may try again if something was out of reach.
+// busyRetry is how long a sender should wait before it tries again, if something was out of reach.
 const busyRetry = 10 * time.Second
 
 // The kinds of this package's own errors.
@@ -55,9 +55,9 @@ const (
 	kindStopping        scale.Kind = "stopping"
 )
 
-// answerTo is the problem for a kind of error. Its table has the status for each kind and, if senders are not told the
-// error's own text, what they are told instead. A kind that is not in the table is a fault of the server, and only the
-// log has the error.
+// answerTo returns the problem for a kind of error. Its table has the status for each kind and, if senders must not be
+// told the error's own text, a text in its place. A kind that is not in the table is a fault of the server, and only
+// the log has the error.
 func answerTo(kind scale.Kind) problem {
 	p, ok := map[scale.Kind]problem{
 		dialect.KindBadRequest:     {Status: http.StatusBadRequest},
@@ -88,7 +88,7 @@ func answerTo(kind scale.Kind) problem {
 	return p
 }
 
-// problemOf is an error as a sender is told of it.
+// problemOf returns the problem by which a sender is told of an error.
 func problemOf(err error) problem {
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
@@ -142,7 +142,7 @@ func (p problem) write(w http.ResponseWriter) {
 	writeDocument(w, p.Status, "application/problem+json", p)
 }
 
-// seconds is a duration as HTTP headers have it. It is rounded up, so that a retry is not too early.
+// seconds writes a duration in whole seconds, as HTTP headers need it. It rounds up, so that a retry is not too early.
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
 // writeJSON answers with a document, made fit to be shown: see [board.Tidy].
@@ -150,7 +150,7 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	writeDocument(w, status, "application/json", document)
 }
 
-// writeDocument is writeJSON in a media type. A client that has gone away hears nothing.
+// writeDocument is writeJSON with a given media type. A client that has gone away hears nothing.
 func writeDocument(w http.ResponseWriter, status int, mediaType string, document any) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-store")

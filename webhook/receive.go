@@ -11,8 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/sns"
 )
 
-// receive handles what a sender posts to an inbox: it opens the envelopes around the body, and passes the letter on to
-// take.
+// receive handles what a sender posts to an inbox: it opens the envelopes around the body, and passes the
+// [dialect.Letter] on to take.
 func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Request) error {
 	text, err := readBody(r)
 	if err != nil {
@@ -66,16 +66,16 @@ func (s *Server) take(in dialect.Inbox, letter dialect.Letter, w http.ResponseWr
 	return submit(w, r, delivery)
 }
 
-// proved is a payload that is known to be the sender's, and the key by which the sender tells it from others. If note
-// is not empty, there is nothing to decode: the note says what was done.
+// proved is a payload that is known to be the sender's, and the key by which the sender tells the payload from others.
+// If note is not empty, there is nothing to decode: the note says what was done.
 type proved struct {
 	body dialect.Body
 	key  string
 	note string
 }
 
-// prove checks the signature of a body, if its dialect is signed. A body with a kind of signature that nothing here can
-// check is refused.
+// prove checks the signature of a body, if its dialect is signed. If nothing here can check the dialect's kind of
+// signature, the body is refused.
 func (s *Server) prove(r *http.Request, d dialect.Dialect, body dialect.Body, pool string) (proved, error) {
 	switch {
 	case d.Signature == dialect.SignedBySNS:
@@ -92,8 +92,8 @@ func (s *Server) prove(r *http.Request, d dialect.Dialect, body dialect.Body, po
 	return proved{body: body, key: strings.Join(keys, "")}, nil
 }
 
-// openSNS opens a message of Amazon SNS and checks its signature. It confirms the subscription if the message asks for
-// that.
+// openSNS opens a message of Amazon SNS and checks its signature. If the message asks to confirm a subscription,
+// openSNS confirms it.
 func (s *Server) openSNS(r *http.Request, body dialect.Body, pool string) (proved, error) {
 	message, err := sns.Parse(body, r.Header)
 	if err != nil {
@@ -135,7 +135,8 @@ func (s *Server) submitAlerts(w http.ResponseWriter, r *http.Request, delivery d
 	}
 	for i, skipped := range delivery.Skipped {
 		level := slog.LevelInfo
-		// A sender that names an unknown pool is set up wrong, and does not see that from the answer's status.
+		// A sender that names an unknown pool is set up wrong. The answer's status does not tell the sender of the
+		// mistake.
 		if skipped.NoPool(s.Queue.Rules()) {
 			level = slog.LevelWarn
 			s.Metrics.unknown()

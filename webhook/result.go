@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// answer is what a webhook is answered with.
+// answer is the document with which a webhook is answered.
 type answer struct {
 	Results []result      `json:"results"`
 	Skipped []skippedJSON `json:"skipped,omitempty"`
@@ -22,11 +22,11 @@ type skippedJSON struct {
 	Reason string `json:"reason"`
 }
 
-// result is what an intent was answered with.
+// result is the answer to one intent.
 type result struct {
 	board.Decision
 	// Accepted says that the intent is on disk and will be carried out. Duplicate says that the same intent came
-	// before: Operation is the operation of the first one.
+	// before: Operation is then the operation of the first such intent.
 	Accepted  bool   `json:"accepted"`
 	Duplicate bool   `json:"duplicate"`
 	Operation string `json:"operation,omitempty"`
@@ -34,8 +34,8 @@ type result struct {
 	// Result is what became of the operation, and Error is why it failed. Both are empty if the operation is not done.
 	Result string `json:"result,omitempty"`
 	Error  string `json:"error,omitempty"`
-	// Previous is an earlier operation of the same alert for which nothing was scaled although something should have
-	// been, if the alert is decided afresh because of that.
+	// Previous is an earlier operation of the same alert that should have scaled the pool and did not. It is set if the
+	// alert is decided afresh for that reason.
 	Previous *previous `json:"previous,omitempty"`
 }
 

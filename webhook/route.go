@@ -9,9 +9,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// findRoute is the route of a request. If no rule names its pool, findRoute calls renew and looks again. The error is
-// an [*scale.UnknownPoolError] if no rule names the pool then either, the error of renew, or one that says why no rules
-// are known.
+// findRoute returns the route of a request. If no rule names the pool of the request, findRoute calls renew and looks
+// again. The error is an [*scale.UnknownPoolError] if even then no rule names the pool. Otherwise it is the error of
+// renew, or it says why no rules are known.
 func (s *Server) findRoute(r *http.Request, renew func(context.Context) error) (dialect.Route, error) {
 	route := dialect.Route{Pool: r.PathValue("pool"), Rules: s.Queue.Rules(), Query: r.URL.RawQuery}
 	if route.Rules == nil {
@@ -38,7 +38,7 @@ func (s *Server) findRoute(r *http.Request, renew func(context.Context) error) (
 	return route, err
 }
 
-// reloadRules has the rules read again. Rules that have become malformed are no error: those before them stay in force.
+// reloadRules has the rules read again. Rules that have become malformed are no error: the earlier rules stay in force.
 func (s *Server) reloadRules(ctx context.Context) error {
 	if err := s.Queue.Reload(ctx); err != nil && scale.ProblemsOf(err) == nil {
 		return err
@@ -46,12 +46,12 @@ func (s *Server) reloadRules(ctx context.Context) error {
 	return nil
 }
 
-// renewEvery is the least time between two readings of the stack because of requests for pools that are not known.
+// renewEvery is the least time between two readings of the stack that requests for unknown pools cause.
 const renewEvery = 5 * time.Second
 
-// renew has the rules read again, unless that was done a moment ago. Somebody may have added a pool since, and a sender
-// that is told of an unknown pool does not try again. The error says that the stack cannot be read; rules that have
-// become malformed are no error.
+// renew has the rules read again, unless it did so less than renewEvery ago. Somebody may have added the pool after the
+// last reading, and a sender that is told that its pool is unknown does not try again. The error says that the stack
+// cannot be read; rules that have become malformed are no error.
 //
 // Requests that come at the same time share one reading, which goes on even if one of the requests ends.
 func (s *Server) renew(ctx context.Context) error {

@@ -36,54 +36,59 @@ type Server struct {
 	Queue *queue.Queue
 	// Activity knows what is being done to the stack.
 	Activity *queue.Activity
-	// StackName is the stack's name, and ProjectName that of its project.
+	// StackName is the name of the stack, and ProjectName is the name of its project.
 	StackName, ProjectName string
 
 	Tokens *Tokens
-	// Identities checks the JSON Web Tokens of identities. If it is nil, no such tokens are taken.
+	// Identities checks the JSON Web Tokens of identities. If it is nil, no JSON Web Token is accepted.
 	Identities *identity.Verifier
 	Verifier   *sns.Verifier
 	Metrics    *Metrics
 	Log        *slog.Logger
 	Now        func() time.Time
-	// Reloaded is called at a reload, for what is read again besides the rules. If it is nil, only the rules are read.
+	// Reloaded is called at a reload, before the rules are read. It reads everything else that a reload reads again,
+	// such as the tokens. If it is nil, only the rules are read.
 	Reloaded func(context.Context) error
-	// Listeners tells how it goes with each listener. If it is nil, there are none.
+	// Listeners returns the status of each listener. If it is nil, there are no listeners.
 	Listeners func() []board.Listener
-	// Branch tells how it goes with the write-back. If it is nil, there is none.
+	// Branch returns the status of the write-back. If it is nil, there is no write-back.
 	Branch func() scale.BranchStatus
-	// Cluster tells how the stack stands among several replicas. If it is nil, there is one server.
+	// Cluster tells which replicas live, and which of them works on the stack. If it is nil, there is one server.
 	Cluster func() board.Cluster
-	// Directories are directories of this machine that are taken out of all answers. If it is empty, nothing is taken
-	// out.
+	// Directories are directories of this machine that are cut out of all answers: see [veil]. If it is empty, nothing
+	// is cut out.
 	Directories []string
-	// Prefix is what the paths of this server begin with, as others see them. If it is empty, they begin at the root.
+	// Prefix is what the paths of this server begin with for its clients, such as /stacks/NAME in a fleet. If it is
+	// empty, the paths begin at the root.
 	Prefix string
 
 	// renewing lets requests that do not find their pool share one reading of the rules. renewed is when the last such
 	// reading was done; only the reading itself writes and reads renewed.
 	renewing singleflight.Group
 	renewed  time.Time
-	// reloading lets requests that come at once share one reload.
+	// reloading lets requests to reload that come at the same time share one reload.
 	reloading shared
 	stopping
 	// strangers keeps requests without a token from filling the log.
 	strangers flood
-	// origins turns away a request that a browser sends for another site, with credentials that the browser keeps.
+	// origins refuses a request that a browser sends on behalf of a different site, with credentials that the browser
+	// keeps.
 	origins http.CrossOriginProtection
 }
 
 // endpoint is one line of the server's table.
 type endpoint struct {
-	// pattern is one of [http.ServeMux].
+	// pattern is a pattern of [http.ServeMux].
 	pattern string
-	// counted is the metrics' name for what is posted here. It is empty for endpoints that the metrics do not count.
+	// counted is the dialect under which the metrics count the requests to the endpoint. It is empty if the metrics do
+	// not count them.
 	counted string
-	// An open endpoint needs no token: it tells nothing and does nothing.
+	// An open endpoint needs no token: it tells nothing that strangers may not know, and changes nothing.
 	open bool
-	// An endpoint of alarms also takes a token in the path.
+	// An endpoint of alarms also accepts a token in the path.
 	alarms bool
-	// media are the media types that a body may have, and mediaHint says what to do about one of another type.
+	// media are the media types that a body may have, and mediaHint tells the sender what to do about a body of a
+	// different type.
 	media     []string
 	mediaHint string
 	// patience is how long an answer may take. Zero stands for answerTimeout.
@@ -91,14 +96,15 @@ type endpoint struct {
 	handle   func(*Server, http.ResponseWriter, *http.Request) error
 }
 
-// answerTimeout is how long an answer may take, because senders do not wait longer: SNS gives up after 15 seconds, and
-// sends again even what is accepted after that. apiTimeout is for requests about the stack, which may have to be read.
+// answerTimeout is how long an answer may take. Senders do not wait longer: SNS gives up after 15 seconds, and sends a
+// message again even if it is accepted later. apiTimeout is how long an answer about the stack may take, because the
+// stack may have to be read for it.
 const (
 	answerTimeout = 12 * time.Second
 	apiTimeout    = time.Minute
 )
 
-// inboxes are the endpoints of senders: one for each path of a dialect.
+// inboxes makes the endpoints for senders: one for each path of a dialect.
 func inboxes() []endpoint {
 	var out []endpoint
 	for _, in := range dialect.Inboxes() {
@@ -114,7 +120,8 @@ func inboxes() []endpoint {
 	return out
 }
 
-// tell makes an endpoint of a function that only tells something, or does something and tells how things stand.
+// tell makes the handle of an endpoint from a function that returns a document: the endpoint answers with the document
+// as JSON.
 func tell(get func(*Server, *http.Request) (any, error)) func(*Server, http.ResponseWriter, *http.Request) error {
 	return func(s *Server, w http.ResponseWriter, r *http.Request) error {
 		document, err := get(s, r)
@@ -152,8 +159,8 @@ func endpoints() []endpoint {
 	}...)
 }
 
-// Handler serves all endpoints. A request for what has no endpoint is answered as if it needed a token: a client
-// without one learns nothing.
+// Handler serves all endpoints. A request for a path without an endpoint is answered as if it needed a token, so that a
+// client without a token does not learn which paths there are.
 func (s *Server) Handler() http.Handler {
 	return s.handlerOf(endpoints())
 }
@@ -176,8 +183,8 @@ func (s *Server) handlerOf(table []endpoint) http.Handler {
 	})
 }
 
-// served says whether a request has an endpoint. A path that is not clean has none: the mux would redirect it, even for
-// a request without a token.
+// served says whether a request has an endpoint. A path that is not clean has no endpoint: the mux would redirect the
+// request, even without a token.
 func served(mux *http.ServeMux, r *http.Request) bool {
 	_, pattern := mux.Handler(r)
 	return pattern != "" && path.Clean("/"+r.URL.Path) == r.URL.Path
@@ -193,12 +200,12 @@ func (s *Server) serve(e endpoint) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if len(r.TransferEncoding) > 0 {
 			// The request may also have had a Content-Length, which the library has dropped. By RFC 9112, section 6.1,
-			// the bytes that follow it on the connection must not be taken for a request: else one client behind a
-			// proxy could put a line before the token of another.
+			// the bytes that follow the request on the connection must not be read as a further request: else a client
+			// behind a proxy could put a request line of its own before the token of a different client.
 			w.Header().Set("Connection", "close")
 		}
 		err := s.authenticate(e, r)
-		if err == nil && !e.open { // strangers leave no trace
+		if err == nil && !e.open { // a request without a token gets no span
 			ctx, request := span.Begin(r.Context(), e.pattern, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
 			defer func() {
 				request.SetAttributes(attribute.Int("http.response.status_code", seen.status))
@@ -236,8 +243,8 @@ func extend(w http.ResponseWriter, patience time.Duration) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience + writeTimeout))
 }
 
-// unauthenticatedError is a request without a valid token. another says that the request has credentials, but not valid
-// ones. reason says what is wrong with the credentials; it is for the log alone.
+// unauthenticatedError is the error for a request without a valid token. another says that the request has credentials,
+// but no valid ones. reason says what is wrong with the credentials; it is for the log alone.
 type unauthenticatedError struct {
 	another bool
 	reason  string
@@ -252,15 +259,16 @@ func (e unauthenticatedError) Error() string {
 	return "a token is needed: as Authorization: Bearer, or as the password of Basic credentials"
 }
 
-// mediaError is a body that by its headers has a form that the endpoint does not read. The hint may be empty.
+// mediaError says that a body has, by its headers, a media type or an encoding that the endpoint does not read. The
+// hint may be empty.
 type mediaError struct{ field, problem, hint string }
 
 func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 
 func (*mediaError) Kind() scale.Kind { return kindMedia }
 
-// authenticate makes sure that a request bears a token: one of the server's, or one of an identity that may call the
-// path.
+// authenticate makes sure that a request bears a valid token: a token of the server, or a token of an identity that may
+// call the path.
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if e.open || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
 		return nil
@@ -316,9 +324,9 @@ func (s *Server) admit(e endpoint, w *statusWriter, r *http.Request) error {
 	return nil
 }
 
-// fail answers a request with the problem that an error is, and logs what only the operator should know. A client that
-// seems to be gone is answered too: if it has closed only its own half of the connection, it would take silence for a
-// 200.
+// fail answers a request with the problem for an error, and logs the details that only the operator should know. A
+// client that seems to be gone is answered too. It may have closed only its own half of the connection, and without an
+// answer from here it would get a 200.
 func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	level, quiet := slog.LevelWarn, false
@@ -342,7 +350,7 @@ func (s *Server) fail(w *statusWriter, r *http.Request, err error) {
 	}
 }
 
-// reasonOf is an error as the log has it.
+// reasonOf returns the text of an error for the log.
 func reasonOf(err error) string {
 	if refused, ok := errors.AsType[unauthenticatedError](err); ok && refused.reason != "" {
 		return refused.reason
@@ -350,8 +358,8 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// nowhere answers a request for what has no endpoint. The status is 405 if there is an endpoint for another method,
-// else 404.
+// nowhere answers a request for which there is no endpoint. The status is 405 if the path has an endpoint for a
+// different method, else 404.
 func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
@@ -383,13 +391,14 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// statusWriter remembers the status that an answer was given, even if acknowledge has another one sent. It takes
-// directories of this machine out of the answer.
+// statusWriter remembers the status of an answer, even if acknowledge makes it send a different status. It cuts
+// directories of this machine out of the answer: see [veil].
 type statusWriter struct {
 	http.ResponseWriter
 	status int
 	veil   veil
-	// acknowledge says that the sender takes any refusal for a request to try again: see [dialect.Letter.Acknowledge].
+	// acknowledge says that the sender tries again after every refusal, so that a refusal is sent as a success: see
+	// [dialect.Letter.Acknowledge].
 	acknowledge bool
 }
 

@@ -5,23 +5,23 @@ import (
 	"sync"
 )
 
-// shared lets all who ask for the same work at once share one round of it. There is one round at a time. Whoever asks
-// after a round has begun waits for the next round, which is shared by all who ask before it begins. So everybody
-// learns how things are after they asked. mu guards running and next.
+// shared lets all who ask for the same work at the same time share one round of the work. There is one round at a time.
+// Whoever asks after a round has begun waits for the next round, which is shared by all who ask before it begins. So
+// nobody gets the result of a round that began before they asked. mu guards running and next.
 type shared struct {
 	mu            sync.Mutex
 	running, next *round
 }
 
-// round is done once. Its error is set before done is closed, and read after that.
+// round is one execution of the work. err is set before done is closed, and is read only after that.
 type round struct {
 	work func() error
 	done chan struct{}
 	err  error
 }
 
-// do waits for a round that begins after the call. The error is that of the round, or of ctx. If ctx ends, the round
-// goes on.
+// do waits for a round that begins after the call. The error is the error of the round, or the reason why ctx ended. If
+// ctx ends, the round goes on.
 func (s *shared) do(ctx context.Context, work func() error) error {
 	r := s.join(work)
 	select {

@@ -10,7 +10,7 @@ import (
 // searched is how many operations, from the newest on, are searched for failures.
 const searched = 200
 
-// status is all that a view of the server needs, in one answer. It waits for nothing.
+// status returns all that a view of the server needs, in one document. It waits for nothing.
 func (s *Server) status(*http.Request) (any, error) {
 	doc, _, err := s.statusNow()
 	return doc, err
@@ -19,10 +19,10 @@ func (s *Server) status(*http.Request) (any, error) {
 // statusNow returns the status, and the overview that the status is made of. The error is a [*queue.JournalError].
 func (s *Server) statusNow() (*board.Status, queue.Overview, error) { return s.statusWith(searched) }
 
-// statusWith is statusNow, but it searches that many operations for failures, from the newest on.
+// statusWith is statusNow, but it searches the given number of operations for failures, from the newest on.
 func (s *Server) statusWith(searched int) (*board.Status, queue.Overview, error) {
-	// The running work is asked for before the overview. If an operation ends in between, the status tells of it
-	// neither as running nor as open.
+	// The running work is asked for before the overview. If an operation ends between the two calls, the status tells
+	// of it neither as running nor as open.
 	var running *queue.Work
 	if work, busy := s.Activity.Running(); busy {
 		running = &work

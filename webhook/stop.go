@@ -20,12 +20,12 @@ func (*stoppingError) Error() string { return "the server is being stopped" }
 
 func (*stoppingError) Kind() scale.Kind { return kindStopping }
 
-// stopping is how a server comes to its end: every request that waits for something is answered in full before the
+// stopping lets a server stop in order: every request that waits for something is answered in full before the
 // connections are closed.
 type stopping struct {
 	once sync.Once
-	// patience ends first: from then on no request waits for an operation, which is on disk. life ends a little later,
-	// and all other waits end with it.
+	// patience ends first: from then on no request waits for an operation any more, because the operation is on disk.
+	// life ends a little later, and all other waits of requests end with it.
 	patience, life context.Context
 	lose           context.CancelFunc
 	end            context.CancelCauseFunc
@@ -49,7 +49,8 @@ func (s *Server) Stop() {
 	})
 }
 
-// Finish waits for the end of what requests began, after the requests have been answered, as long as ctx allows.
+// Finish waits until the work that requests have begun has ended, or until ctx ends. It is called after the requests
+// have been answered.
 func (s *Server) Finish(ctx context.Context) {
 	s.end(&stoppingError{})
 	s.strangers.flush(s.Log)
@@ -64,8 +65,8 @@ func (s *Server) Finish(ctx context.Context) {
 	}
 }
 
-// within returns a copy of ctx that ends with the server's life too. If life ends, a body that is still being sent is
-// not read any further.
+// within returns a copy of ctx that also ends when the server's life ends, and a function that must be called when the
+// request has been handled. If life ends, a body that is still being sent is not read any further.
 func (s *Server) within(ctx context.Context, w http.ResponseWriter) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -75,15 +76,15 @@ func (s *Server) within(ctx context.Context, w http.ResponseWriter) (context.Con
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 	})
 	return ctx, func() {
-		if !stop() { // w must not be used any more after it is answered
+		if !stop() { // w must not be used after the request is handled
 			<-ended
 		}
 		end(nil)
 	}
 }
 
-// stopped is the error of a request that could not be answered because the server is being stopped. Other errors stay
-// as they are.
+// stopped replaces the error of a request by a [*stoppingError] if the server's life has ended. Before that, it returns
+// err as it is.
 func (s *Server) stopped(err error) error {
 	if err != nil && s.life.Err() != nil {
 		return context.Cause(s.life)

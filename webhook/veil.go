@@ -11,9 +11,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// veil takes directories of this machine out of answers: whoever has the token learns what is wrong with a file, and
-// not where the program lives. Of a path below such a directory, only the part behind the directory is left, and of the
-// directory itself only its last name. A directory that is inside another one comes before it.
+// veil cuts directories of this machine out of answers: whoever has the token may learn what is wrong with a file, but
+// not where the program lives. A path below such a directory keeps only the part behind the directory, and the
+// directory itself keeps only its last name. Longer directories come first, so that a directory inside a different one
+// is found as a whole.
 type veil []hidden
 
 // hidden is a directory in a spelling that answers may have, and its last name in the same spelling.
@@ -43,10 +44,10 @@ func newVeil(directories []string) veil {
 	return out
 }
 
-// NewVeil makes a function that takes directories of this machine out of a text that is told to others.
+// NewVeil makes a function that cuts directories of this machine out of a text that is told to others.
 func NewVeil(directories []string) func(text string) string { return newVeil(directories).over }
 
-// over is a text without the directories.
+// over returns a text without the directories.
 func (v veil) over(text string) string {
 	for _, h := range v {
 		if strings.Contains(text, h.path) {
@@ -56,8 +57,8 @@ func (v veil) over(text string) string {
 	return text
 }
 
-// cutFrom takes the directory out of a text at the places at which it is a whole path, or the beginning of one. It
-// leaves another path that only begins or ends like the directory.
+// cutFrom takes the directory out of a text wherever it is a whole path, or a parent in a path. It leaves a different
+// path alone whose text only contains the directory's, such as /srv/app-old for the directory /srv/app.
 func (h hidden) cutFrom(text string) string {
 	var out strings.Builder
 	for {
@@ -81,8 +82,8 @@ func (h hidden) cutFrom(text string) string {
 
 func endsInName(text string) bool { return text != "" && isOfName(text[len(text)-1]) }
 
-// beginsWithName says whether the text behind a path goes on with the same name, as in /srv/app-old. Dots at its
-// beginning are passed over: /srv/app. may be the end of a sentence.
+// beginsWithName says whether the text behind a path goes on with the same name, as in /srv/app-old. Dots at the
+// beginning of the text are ignored, because "/srv/app." may be the end of a sentence.
 func beginsWithName(text string) bool {
 	text = strings.TrimLeft(text, ".")
 	return text != "" && isOfName(text[0])
@@ -93,7 +94,7 @@ func isOfName(c byte) bool {
 	return c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf
 }
 
-// insideJSON is a text as it stands between the quotes of a JSON string.
+// insideJSON returns a text as it stands between the quotes of a JSON string.
 func insideJSON(text string) string {
 	quoted, _ := board.JSON(text, "") // a string always encodes
 	inside := strings.TrimSpace(string(quoted))

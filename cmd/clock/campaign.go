@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// New is the system's clock, moved by the duration in the file that CAMPAIGN_CLOCK names. The file is read each time,
-// because the fault campaign sets the clock while the program runs.
+// New returns the system's clock, moved by the duration in the file that CAMPAIGN_CLOCK names. The file is read each
+// time, because the fault campaign sets the clock while the program runs.
 func New() func() time.Time {
 	path := os.Getenv("CAMPAIGN_CLOCK")
 	return func() time.Time {
@@ -25,8 +25,8 @@ func New() func() time.Time {
 	}
 }
 
-// stepped moves the wall clock and leaves the monotonic one alone, as setting a system's clock does. Add moves both;
-// the monotonic reading is the second word of a Time.
+// stepped moves the wall clock of a time and leaves its monotonic reading alone, as setting a system's clock does. Add
+// moves both. So the monotonic reading, which is the second word of a Time, is put back.
 func stepped(now time.Time, by time.Duration) time.Time {
 	out := now.Add(by)
 	type words struct {

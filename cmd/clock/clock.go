@@ -4,5 +4,5 @@ package clock
 
 import "time"
 
-// New is the system's clock. The fault campaign is built with another one.
+// New returns the system's clock. A build for the fault campaign has a different New, whose clock can be moved.
 func New() func() time.Time { return time.Now }

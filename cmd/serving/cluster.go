@@ -18,7 +18,8 @@ type inCluster struct {
 	team    *cluster.Team
 }
 
-// joinedAs is a stack's part in a cluster under a name, which all replicas have for it; nil if there is no cluster.
+// joinedAs returns a stack's part in a cluster; nil if there is no cluster. All replicas must use the same name for the
+// stack.
 func joinedAs(node *cluster.Node, name string) *inCluster {
 	if node == nil {
 		return nil
@@ -27,13 +28,14 @@ func joinedAs(node *cluster.Node, name string) *inCluster {
 	return &inCluster{node: node, journal: j, team: j.Team()}
 }
 
-// status tells who works on the stack.
+// status tells which replica works on the stack, and which replicas live.
 func (c *inCluster) status() board.Cluster {
 	return board.Cluster{Replica: c.node.Name(), Worker: c.team.Worker(), Replicas: c.node.Replicas()}
 }
 
-// handOver brings what this machine has accepted before it was in a cluster into the log that all replicas share. What is
-// there already stays as it is, so that this may be done again.
+// handOver brings the operations that this machine accepted before it was in a cluster into the log that all replicas
+// share: the open ones, and the done ones that handOverDone copies. Operations that are in the log already stay as they
+// are, so that handOver may be called again. moved counts the open ones.
 func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved int, err error) {
 	if err := handOverDone(kept, shared, now); err != nil {
 		return 0, err
@@ -51,8 +53,8 @@ func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved
 	return len(open), kept.Update(open)
 }
 
-// handOverDone brings over what was done lately and has a key, and what that tells of alerts, so that a sender's retry is
-// recognized.
+// handOverDone copies the operations that were done lately and have a key into the log that all replicas share, with
+// what these operations tell of alerts. So a sender's retry is still recognized.
 func handOverDone(kept *journal.Journal, shared queue.Journal, now time.Time) error {
 	done, err := kept.Recent("", queue.KeepMost)
 	if err != nil {
@@ -83,7 +85,7 @@ func handOverDone(kept *journal.Journal, shared queue.Journal, now time.Time) er
 	return shared.Update(missing)
 }
 
-// joinCluster has the queue share its journal, its work and its holds with the other replicas.
+// joinCluster makes the server share the stack's journal, work and holds with the other replicas.
 func (s *stackServer) joinCluster(options *queue.Options) error {
 	moved, err := handOver(s.journal, s.cluster.journal, s.options.Now())
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
-// FleetOptions say which stacks are served, and how many at once.
+// FleetOptions say which stacks are served, and how many engines and readings may run for them.
 type FleetOptions struct {
 	// File is the file that lists the stacks.
 	File string
@@ -32,15 +32,15 @@ type FleetOptions struct {
 
 // sharedInFleet is what the stacks of a fleet share.
 type sharedInFleet struct {
-	// engines and readings are where engines and the CLI's readings have their places.
+	// engines is the room in which engines run, and readings the room in which the Pulumi CLI reads stacks.
 	engines, readings *room.Room
-	// tokens are those of the fleet.
+	// tokens are the tokens of the fleet, which each stack accepts besides its own.
 	tokens *webhook.Tokens
-	// unhurried is that of [queue.Options].
+	// unhurried becomes Unhurried in the [queue.Options] of each stack.
 	unhurried func() float64
 }
 
-// How long an engine, or a reading, is not heard of until it no longer counts.
+// How long an engine, or a reading, may be silent before its place counts as free.
 const (
 	silentEngine  = time.Minute
 	silentReading = 10 * time.Second
@@ -54,8 +54,8 @@ type fleetServer struct {
 	stacks  *fleet.Fleet[*fleetStack]
 	handler *webhook.Fleet
 
-	// mu lets one reading of the file and of the token go on at a time. tokenFile is the one with the fleet's token, and
-	// tokenRead when it was last changed before it was read.
+	// mu lets only one goroutine at a time read the list of stacks and the token. tokenFile is the file with the
+	// fleet's token. tokenRead is the time of the last change of tokenFile, taken just before the token was read.
 	mu        sync.Mutex
 	tokenFile string
 	tokenRead time.Time
@@ -86,16 +86,18 @@ func (p *Process) ServeFleet(ctx context.Context, options FleetOptions) error {
 	return err
 }
 
-// readingsPerPoll is how many processes it takes to read a stack that nobody has asked about: its state and its history.
+// readingsPerPoll is how many processes read a stack that nobody has asked about: one for its state, one for its
+// history.
 const readingsPerPoll = 2
 
-// unhurried is how many times longer than poll the wait between two readings of a stack is, so that all stacks together
-// keep to the budget of processes in a minute.
+// unhurried returns how many times longer than poll a stack waits between two readings, so that all stacks together
+// keep to the budget of processes in a minute. It is at least 1.
 func unhurried(stacks int, poll time.Duration, budget int) float64 {
 	return max(1, float64(stacks*readingsPerPoll)*time.Minute.Seconds()/poll.Seconds()/float64(budget))
 }
 
-// read reads the fleet's file and its token. On an error what was in force stays in force.
+// read reads the list of stacks and the fleet's token. On an error, the list and the token that were in force stay in
+// force.
 func (s *fleetServer) read() (change webhook.FleetChange, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +112,8 @@ func (s *fleetServer) read() (change webhook.FleetChange, err error) {
 	return change, nil
 }
 
-// readToken reads the fleet's token: the first line of the file, and during a rotation the one before in the second. s.mu
-// must be held.
+// readToken reads the fleet's token from the file's first line and, during a rotation, the previous token from the
+// second. s.mu must be held.
 func (s *fleetServer) readToken(file string) error {
 	hint := "write one with: (umask 077; openssl rand -hex 32 > " + filepath.Base(file) + ")"
 	changed := modified(file)
@@ -124,7 +126,7 @@ func (s *fleetServer) readToken(file string) error {
 	if more != "" {
 		return &scale.UsageError{Field: file, Problem: "has more than two lines: the token and, during a rotation, the one before", Hint: hint}
 	}
-	if current == "" { // perhaps somebody is just writing it, which takes no token away
+	if current == "" { // somebody may be writing the file just now, which takes no token away
 		return &scale.UsageError{Field: file, Problem: "has no token in its first line", Hint: hint}
 	}
 	if err := s.shared.tokens.Set(current, previous); err != nil {
@@ -140,7 +142,8 @@ func (s *fleetServer) readToken(file string) error {
 	return nil
 }
 
-// reload reads the file again, and has every stack's tokens and credentials read again when they are needed.
+// reload reads the list of stacks and the fleet's token again. Each open stack reads its tokens and credentials again
+// when they are needed next.
 func (s *fleetServer) reload() (webhook.FleetChange, error) {
 	change, err := s.read()
 	if err != nil {
@@ -156,7 +159,8 @@ func (s *fleetServer) reload() (webhook.FleetChange, error) {
 	return change, nil
 }
 
-// work keeps the stacks open, and reads the file again when that is asked for, until ctx ends.
+// work keeps the stacks open until ctx ends. It reads the list of stacks again if a reload is asked for, and the
+// fleet's token if its file has changed.
 func (s *fleetServer) work(ctx context.Context) {
 	var background sync.WaitGroup
 	background.Go(func() { s.stacks.Run(ctx) })
@@ -168,7 +172,7 @@ func (s *fleetServer) work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.Reload:
-			_, _ = s.reload() // the log has it
+			_, _ = s.reload() // reload has logged the error
 		case <-ticker.C:
 			s.followToken()
 		}
@@ -208,7 +212,7 @@ func (s *fleetStack) Run(ctx context.Context) {
 	s.log.Info("the stack is closed", "waiting", waiting)
 }
 
-// openStack opens a stack of the fleet, with the settings of the file in its program's directory.
+// openStack opens a stack of the fleet. Its settings come from the settings file in the directory of its program.
 func (s *fleetServer) openStack(ctx context.Context, e fleet.Entry) (*fleetStack, error) {
 	options, err := s.options.Configure(ctx, e)
 	if err != nil {
@@ -223,7 +227,7 @@ func (s *fleetServer) openStack(ctx context.Context, e fleet.Entry) (*fleetStack
 	return &fleetStack{stackServer: opened, server: webhook.NewFleetServer(opened.handler, e.Name)}, nil
 }
 
-// find is the server of a stack.
+// find returns the HTTP server of the stack that has this name in the fleet.
 func (s *fleetServer) find(ctx context.Context, name string) (*webhook.FleetServer, error) {
 	found, err := s.stacks.Get(ctx, name)
 	if err != nil {
@@ -232,7 +236,8 @@ func (s *fleetServer) find(ctx context.Context, name string) (*webhook.FleetServ
 	return found.server, nil
 }
 
-// members are the stacks as the HTTP server sees them.
+// members lists the stacks for the HTTP server. If a stack cannot be opened, its directory is taken out of the text of
+// the error.
 func (s *fleetServer) members() []webhook.FleetMember {
 	var out []webhook.FleetMember
 	for _, m := range s.stacks.Members() {

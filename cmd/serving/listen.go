@@ -14,10 +14,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
-// drainTimeout is how long, at the end, requests that are being answered are waited for.
+// drainTimeout is how long a server that ends waits for the requests that it still answers.
 const drainTimeout = 10 * time.Second
 
-// finishTimeout is how long, after that, what the requests began is waited for, such as the engine of a dry run, which
+// finishTimeout is how long the server then waits for what the requests began, such as the engine of a dry run, which
 // has been interrupted.
 const finishTimeout = 3 * time.Second
 
@@ -28,10 +28,10 @@ type listening struct {
 	log  *slog.Logger
 }
 
-// newListening listens. Nothing is answered before [listening.serve].
+// newListening opens the socket. No request is answered before [listening.serve].
 func (p *Process) newListening(ctx context.Context, handler http.Handler, log *slog.Logger) (*listening, error) {
 	l := &listening{http: webhook.NewHTTPServer(handler, log), log: log}
-	// The context carries the trace.
+	// ctx carries the trace. The end of ctx must not end the requests.
 	l.http.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
 	if p.TLSCert != "" {
 		certificate, err := webhook.LoadCertificate(p.TLSCert, p.TLSKey, log)
@@ -51,7 +51,7 @@ func (p *Process) newListening(ctx context.Context, handler http.Handler, log *s
 	return l, nil
 }
 
-// tell logs where it listens, what is served there, and that tokens may be seen on their way, if that is so.
+// tell logs the address and what is served there. It warns if tokens would travel unencrypted.
 func (l *listening) tell(what string, served any) {
 	l.log.Info("listening", "address", l.Addr().String(), "tls", l.http.TLSConfig != nil, what, served)
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && l.http.TLSConfig == nil {
@@ -59,14 +59,14 @@ func (l *listening) tell(what string, served any) {
 	}
 }
 
-// stoppable is a handler whose requests come to an end: see [webhook.Server.Stop] and [webhook.Server.Finish].
+// stoppable is a handler that can end its requests: see [webhook.Server.Stop] and [webhook.Server.Finish].
 type stoppable interface {
 	Stop()
 	Finish(ctx context.Context)
 }
 
-// serve answers requests until ctx ends, and has work done besides. Then no more requests are accepted, those that came
-// are answered, and the work ends after them, so that what they bring is still accepted.
+// serve answers requests and does work until ctx ends. Then it accepts no more requests, and answers those that have
+// come. The work ends after the last answer, so that what these requests ask for is still accepted.
 func (l *listening) serve(ctx context.Context, handler stoppable, work func(context.Context)) (err error) {
 	working, finish := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
@@ -86,7 +86,8 @@ func (l *listening) serve(ctx context.Context, handler stoppable, work func(cont
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		handler.Stop()
-		// If this fails, somebody still waits for an answer. What was accepted is on disk.
+		// If Shutdown fails, somebody still waits for an answer. Closing loses nothing, because what was accepted is on
+		// disk.
 		if l.http.Shutdown(drain) != nil {
 			_ = l.http.Close()
 		}

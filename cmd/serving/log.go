@@ -30,7 +30,7 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case queue.Postponed:
 		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
 	case queue.Refreshed:
-		if e.Err != nil && !scale.IsOff(e.Err) { // the queue tells of that one, once
+		if e.Err != nil && !scale.IsOff(e.Err) { // that scaling is off is logged once, by scale.SwitchedOff
 			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
 		}
 	case queue.JournalFailed:
@@ -63,7 +63,8 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	}
 }
 
-// logOthers logs what comes of other people's updates and edits.
+// logOthers logs what other people's updates and edits change for PulumiScale. It also logs a count that the metrics
+// want and the pool does not get.
 func logOthers(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
 	case scale.SwitchedOff:
@@ -91,7 +92,7 @@ func logOthers(log *slog.Logger, event scale.Event) {
 	}
 }
 
-// logProgram logs what becomes of the program that is kept.
+// logProgram logs what is done to the program in the clone, and which counts are committed.
 func logProgram(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
 	case scale.CountsCommitted:
@@ -128,7 +129,7 @@ func logProof(log *slog.Logger, e scale.Proved) {
 	}
 }
 
-// logRecovery logs what is done about an update that failed or was cut off.
+// logRecovery logs what is done about an update that failed or was cut off, and which holds begin and end.
 func logRecovery(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
 	case scale.LockRemoved:
@@ -165,7 +166,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 }
 
 func logBatch(log *slog.Logger, e queue.BatchDone) {
-	if e.Err != nil && !e.Postponed { // that has been said
+	if e.Err != nil && !e.Postponed { // queue.Postponed has told of a postponed batch
 		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
 	}
 	if e.Report == nil {
@@ -191,7 +192,7 @@ func logDiagnostic(log *slog.Logger, d scale.Diagnostic) {
 	}
 }
 
-// count is a count as the log has it. It may not be known.
+// count returns a count for the log; nil if the count is not known.
 func count(n *int) any {
 	if n == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/notify"
 )
 
-// newTeller makes what tells the listeners of the settings what happens.
+// newTeller returns the teller, which tells the listeners of the settings what happens.
 func (s *stackServer) newTeller(kept *journal.Journal) *notify.Teller {
 	return notify.New(notify.Options{
 		Listeners: s.options.Listeners, Outbox: kept, Secrets: s.stack.Secrets, Log: s.log, Now: s.options.Now,
@@ -17,7 +17,8 @@ func (s *stackServer) newTeller(kept *journal.Journal) *notify.Teller {
 	})
 }
 
-// warnOfUnknownPools logs which pools the listeners name that no rule has. A later deploy may bring them.
+// warnOfUnknownPools warns of pools that a listener names and no rule has. This is no error, because a later deploy may
+// bring the pools.
 func (s *stackServer) warnOfUnknownPools() {
 	for _, l := range s.options.Listeners {
 		if unknown := l.UnknownPools(s.queue.Rules()); len(unknown) > 0 {

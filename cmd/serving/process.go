@@ -15,11 +15,12 @@ import (
 
 // Process is what all stacks that one process serves have in common.
 type Process struct {
-	// Listen is the address to listen on. TLSCert and TLSKey are the files of a certificate and of its key; empty without
-	// TLS.
+	// Listen is the address to listen on. TLSCert and TLSKey are the files of a certificate and of its key; empty
+	// without TLS.
 	Listen, TLSCert, TLSKey string
 	Log                     *slog.Logger
-	// Interrupt is closed to have engines interrupted gently. What comes from Reload has tokens and rules read again.
+	// Interrupt is closed to have engines interrupted gently. A value from Reload asks for tokens and rules to be read
+	// again.
 	Interrupt, Reload <-chan struct{}
 	// Node is this replica of a cluster; nil if there is none.
 	Node *cluster.Node
@@ -28,18 +29,19 @@ type Process struct {
 
 // Options say how a stack is served.
 type Options struct {
-	// Stack says which stack it is, and Open opens it.
+	// Stack says which stack is served, and Open opens it.
 	Stack stack.Options
 	Open  func(context.Context, stack.Options) (Stack, error)
-	// Committer makes what commits the counts of the stack; it returns nil if that is not asked for.
+	// Committer returns the committer of the counts of a stack; nil if counts are not to be committed.
 	Committer func(Stack) *writeback.Committer
-	// OnDrift, Retries and RetryDelay are those of the scaler.
+	// OnDrift, Retries and RetryDelay are the fields of [scaler.Scaler] with these names.
 	OnDrift    scale.OnDrift
 	Retries    uint
 	RetryDelay time.Duration
-	// Poll and GiveUpAfter are those of the queue.
+	// Poll and GiveUpAfter are the fields of [queue.Options] with these names.
 	Poll, GiveUpAfter time.Duration
-	// SNSTopics are the topics that may send; none: any may. PathToken has a token taken in paths.
+	// SNSTopics are the topics of Amazon SNS that may send; if there are none, any topic may. PathToken says that
+	// requests may bear a token in their paths.
 	SNSTopics []string
 	PathToken bool
 	// Identities may send, and Listeners are told of what happens.
@@ -55,8 +57,8 @@ type Stack interface {
 	scale.HoldKeeper
 	scale.ProgramKeeper
 	scale.CommitReader
-	// StateDir is the stack's own folder in the state directory; it is made if it is missing. FormerStateDir is where an
-	// earlier version has kept its journal.
+	// StateDir is the stack's own folder in the state directory; it is made if it is missing. FormerStateDir is the
+	// folder in which an earlier version of PulumiScale kept the stack's journal.
 	StateDir() (string, error)
 	FormerStateDir() string
 	// ProjectName is the name of the program's project.

@@ -29,34 +29,37 @@ type stackServer struct {
 	stack   Stack
 	tokens  *webhook.Tokens
 	metrics *webhook.Metrics
-	// configured is when the configuration file was last changed before the tokens were read. It is written and read at
-	// the start, and then by follow alone.
+	// configured is the time of the last change of the configuration file, taken before the tokens were read. It is
+	// written at the start, and after that only follow reads and writes it.
 	configured time.Time
 	// hasFile says that there was a configuration file at the start. Some stacks have their configuration elsewhere.
 	hasFile bool
-	// directories are directories that answers do not tell.
+	// directories are directories of this machine that answers must not reveal.
 	directories []string
 	// activity knows what is being done to the stack.
 	activity *queue.Activity
 	scaler   *scaler.Scaler
 	watcher  *metric.Watcher
 	teller   *notify.Teller
-	// backlog has counts committed; nil if that is not asked for.
+	// backlog has counts committed; nil if counts are not to be committed.
 	backlog *writeback.Backlog
 	queue   *queue.Queue
 	handler *webhook.Server
 	journal *journal.Journal
-	// cluster is its part in a cluster; nil if there is none. Then what is accepted is in the journal of all replicas, and the
-	// journal here has what this one alone is to tell.
+	// cluster is the stack's part in a cluster; nil if there is none. In a cluster, accepted operations are in the log
+	// that all replicas share, and journal has only the notices and the commits of counts that this replica still has
+	// to make.
 	cluster *inCluster
-	// fleetOf is what it shares with the other stacks of its fleet; nil for a stack by itself.
+	// fleetOf is what the stack shares with the other stacks of its fleet; nil if the stack is not in a fleet.
 	fleetOf *sharedInFleet
-	// reading lets one reading of the tokens begin only after the one before has ended, so that the latest one counts.
+	// reading is held while the tokens are read. Readings follow one another, so that the tokens of the latest reading
+	// count.
 	reading sync.Mutex
 }
 
-// open opens a stack and puts together what serves it. Its close must be called. In a fleet nothing is read yet. join joins
-// the cluster, if there is one; it is given the stack's name with its project's.
+// open opens a stack and puts together what serves it. The caller must call close on the result. In a fleet, the tokens
+// are not read before they are needed. join returns the stack's part in the cluster; nil if there is none. join gets
+// the name of the project and of the stack, as PROJECT/STACK.
 func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, fleet *sharedInFleet, join func(name string) *inCluster) (*stackServer, error) {
 	s := &stackServer{
 		options: options, log: log, tokens: &webhook.Tokens{}, metrics: webhook.NewMetrics(), activity: &queue.Activity{Now: options.Now}, fleetOf: fleet,
@@ -71,7 +74,7 @@ func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, f
 		return nil, err
 	}
 	s.stack = opened
-	if fleet == nil { // the stacks of a fleet have names of their own there, and the process is not theirs alone
+	if fleet == nil { // a fleet has its own names for stacks, and its process serves more than one stack
 		s.log = log.With("stack", opened.Name())
 		s.metrics.AddProcess()
 	}
@@ -107,8 +110,8 @@ func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, f
 // mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
 const mostRetryDelay = time.Minute
 
-// A message of SNS that comes again must still be known. So the journal keeps keys for longer than messages are
-// accepted: this does not compile otherwise.
+// If SNS sends a message again, the key of the message must still be known. So the journal keeps keys for longer than
+// messages are accepted: otherwise this line does not compile.
 const _ = uint64(journal.KeepKeyed - sns.Lifetime)
 
 // build puts the scaler, the queue and the HTTP server together.
@@ -116,7 +119,7 @@ func (s *stackServer) build() (err error) {
 	o, kept := s.options, s.journal
 	s.teller = s.newTeller(kept)
 	observe := func(event scale.Event) {
-		if s.queue != nil { // not before it is made
+		if s.queue != nil { // the queue is not made yet when the first events come
 			s.queue.Heard()
 		}
 		s.metrics.Observe(event)
@@ -173,7 +176,7 @@ func (s *stackServer) build() (err error) {
 	return nil
 }
 
-// observeMetrics passes on what looks at metrics find: to the listeners, the metrics, the queue and the log.
+// observeMetrics passes on what the watcher found: to the listeners, the server's own metrics, the queue and the log.
 func (s *stackServer) observeMetrics(event scale.Event) {
 	switch e := event.(type) { // package notice has events of its own for these, since it does not know package metric
 	case metric.Lost:
@@ -193,8 +196,9 @@ func (s *stackServer) observeMetrics(event scale.Event) {
 	}
 }
 
-// readFirst reads the stack for the first time, which also puts its config file right, as every start does. Without valid
-// rules there is nothing to serve. A stack that has been destroyed is waited for, like one that is destroyed later.
+// readFirst reads the stack for the first time. This also puts the config file right, as at every start. If the rules
+// are not valid, there is nothing to serve, and readFirst returns an error. If the stack has been destroyed, it returns
+// nil: the server waits for the stack, as it does if the stack is destroyed later.
 func (s *stackServer) readFirst(ctx context.Context) error {
 	if _, _, err := s.scaler.Pools(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
@@ -205,8 +209,8 @@ func (s *stackServer) readFirst(ctx context.Context) error {
 	return nil
 }
 
-// work carries out what is accepted, and does all else besides answering, until ctx ends. Then the running update is
-// finished.
+// work carries out what is accepted, and does everything else except answering requests, until ctx ends. It returns
+// when the running update is finished.
 func (s *stackServer) work(ctx context.Context, reload <-chan struct{}) {
 	var background sync.WaitGroup
 	background.Go(func() { s.queue.Run(ctx) })
@@ -217,7 +221,7 @@ func (s *stackServer) work(ctx context.Context, reload <-chan struct{}) {
 	background.Wait()
 }
 
-// unhurriedWait is a wait that grows with the number of stacks of a fleet.
+// unhurriedWait returns a wait that is longer if the stack is in a fleet of many stacks.
 func (s *stackServer) unhurriedWait(wait time.Duration) time.Duration {
 	if s.fleetOf == nil {
 		return wait
@@ -225,7 +229,7 @@ func (s *stackServer) unhurriedWait(wait time.Duration) time.Duration {
 	return time.Duration(float64(wait) * s.fleetOf.unhurried())
 }
 
-// close ends what has been opened, even if it never worked.
+// close closes the queue and the journals, also if work was never called.
 func (s *stackServer) close() {
 	s.queue.Close()
 	s.closeJournal()
@@ -233,15 +237,15 @@ func (s *stackServer) close() {
 
 func (s *stackServer) closeJournal() {
 	if s.cluster != nil {
-		_ = s.cluster.journal.Close() // what it says of the values of metrics is no reason not to end
+		_ = s.cluster.journal.Close() // an error about values of metrics is no reason not to end
 	}
 	if err := s.journal.Close(); err != nil {
 		s.log.Error("the journal could not be closed", "reason", err.Error())
 	}
 }
 
-// PlacesOf are the directories of this machine that nobody outside needs to know: the program's, the user's own, and
-// more.
+// PlacesOf returns the directories of this machine that nobody outside needs to know: the directory of the config file,
+// cwd, the user's home directory, and more.
 func PlacesOf(opened Stack, cwd string, more ...string) []string {
 	out := append([]string{filepath.Dir(opened.ConfigFile())}, more...)
 	if dir, err := filepath.Abs(cwd); err == nil {

@@ -20,7 +20,7 @@ func (s *stackServer) readTokens(ctx context.Context) error {
 	defer s.reading.Unlock()
 	had, file := s.tokens.Any(), s.stack.ConfigFile()
 	before := modified(file)
-	if had && s.hasFile && isBlank(file) { // that does not say that somebody took the token away
+	if had && s.hasFile && isBlank(file) { // a missing or empty file does not mean that somebody took the token away
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "is missing or empty, and so the tokens cannot be read"}
 	}
 	keys := []string{webhook.TokenKey, webhook.PreviousTokenKey}
@@ -31,7 +31,7 @@ func (s *stackServer) readTokens(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// If the token is missing and the file has changed, a file was read that was just being written, or put elsewhere.
+	// If the token is missing and the file has changed, the file was being written, or moved away, while it was read.
 	if had && found[webhook.TokenKey] == "" && !modified(file).Equal(before) {
 		return &scale.UsageError{Field: filepath.Base(file), Problem: "was changed while the tokens were read from it"}
 	}
@@ -40,7 +40,7 @@ func (s *stackServer) readTokens(ctx context.Context) error {
 		s.teller.Forget()
 	}
 	err = s.tokens.Set(found[webhook.TokenKey], found[webhook.PreviousTokenKey])
-	if s.fleetOf != nil && found[webhook.TokenKey] == "" { // that of the fleet will do
+	if s.fleetOf != nil && found[webhook.TokenKey] == "" { // the fleet's token is enough
 		err = nil
 	}
 	if err == nil && s.options.PathToken {
@@ -52,7 +52,7 @@ func (s *stackServer) readTokens(ctx context.Context) error {
 	case !had && has && s.queue != nil: // not at the start
 		s.log.Info("the stack's configuration holds a token again")
 	}
-	// The command in the error's hint must mean this stack.
+	// The command in the error's hint must name this stack.
 	if e, ok := errors.AsType[*scale.UsageError](err); ok {
 		e.Hint += " --stack " + s.stack.Name()
 		if dir := s.options.Stack.Dir; dir != "" {
@@ -62,7 +62,7 @@ func (s *stackServer) readTokens(ctx context.Context) error {
 	return err
 }
 
-// setPathToken has a token taken in paths, which --path-token asks for.
+// setPathToken sets the token that requests may bear in their paths, for --path-token. An empty token is an error.
 func (s *stackServer) setPathToken(token string) error {
 	err := s.tokens.SetPath(token)
 	if err == nil && token == "" {
@@ -74,8 +74,8 @@ func (s *stackServer) setPathToken(token string) error {
 	return err
 }
 
-// follow reads the tokens and the rules again when that is asked for. It reads the tokens alone when the stack's
-// configuration file has changed.
+// follow reads the tokens and the rules again when a reload is asked for, until ctx ends. When only the stack's
+// configuration file has changed, it reads the tokens alone.
 func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 	ticker := time.NewTicker(s.unhurriedWait(s.options.Poll))
 	defer ticker.Stop()
@@ -88,11 +88,11 @@ func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 			if err == nil {
 				err = s.queue.Reload(ctx)
 			}
-			if ctx.Err() != nil { // the server ends, and cut the reading off
+			if ctx.Err() != nil { // the end of the server has cut the reading off
 				return
 			}
 			if err != nil {
-				if s.tokens.Any() { // else that has been said
+				if s.tokens.Any() { // else readTokens has logged it
 					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
 				}
 				continue
@@ -116,14 +116,15 @@ func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 	}
 }
 
-// reload reads the tokens again, and has listeners tried again that were gone.
+// reload reads the tokens again. Listeners that had said that they are gone are tried again.
 func (s *stackServer) reload(ctx context.Context) error {
 	err := s.readTokens(ctx)
 	s.teller.Reload()
 	return err
 }
 
-// forget has the tokens and the credentials read again when they are needed.
+// forget has the tokens and the credentials read again when they are needed next, and listeners that had said that they
+// are gone tried again.
 func (s *stackServer) forget() {
 	s.tokens.Forget()
 	s.watcher.Credentials.Forget()
@@ -131,13 +132,13 @@ func (s *stackServer) forget() {
 	s.teller.Reload()
 }
 
-// isBlank says whether a file holds nothing, or is not there, or cannot be read.
+// isBlank says whether a file is empty, is missing or cannot be read.
 func isBlank(path string) bool {
 	text, err := os.ReadFile(path)
 	return err != nil || len(bytes.TrimSpace(text)) == 0
 }
 
-// modified is when a file was changed last. It is zero if that cannot be told.
+// modified returns the time of the last change of a file; zero if the time cannot be read.
 func modified(path string) time.Time {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/writeback"
 )
 
-// openBacklog opens what has the counts committed, if that is asked for.
+// openBacklog opens the backlog of counts to commit. It does nothing if counts are not to be committed.
 func (s *stackServer) openBacklog(kept *journal.Journal, observe scale.Observe) {
 	commits := s.options.Committer(s.stack)
 	if commits == nil {
@@ -23,14 +23,15 @@ func (s *stackServer) openBacklog(kept *journal.Journal, observe scale.Observe) 
 	s.backlog.Open()
 }
 
-// commitCounts commits counts until ctx ends, if that is asked for.
+// commitCounts commits counts until ctx ends. It does nothing if there is no backlog.
 func (s *stackServer) commitCounts(ctx context.Context) {
 	if s.backlog != nil {
 		s.backlog.Run(ctx)
 	}
 }
 
-// addToBacklog has the counts committed that a batch has scaled to, as far as they are verified.
+// addToBacklog adds the pools that a batch has scaled to the backlog, which commits their counts. Operations that
+// failed, or whose effect is not verified, are left out.
 func (s *stackServer) addToBacklog(event scale.Event) {
 	done, ok := event.(queue.BatchDone)
 	if !ok || s.backlog == nil || done.Postponed {

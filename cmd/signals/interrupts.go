@@ -12,8 +12,8 @@ import (
 // change nothing. A terminal that is gone is like a first signal, and never like a second one: whoever closes a
 // terminal does not mean to interrupt the update.
 //
-// The goroutine of the signal loop, the scaler's events and the command itself write and read signals, updating, hungUp
-// and asking, under mu.
+// mu guards signals, updating, hungUp and asking. The goroutine of the signal loop, the scaler's events and the command
+// itself read and write them.
 type Interrupts struct {
 	cancel context.CancelFunc
 	note   func(string)
@@ -24,7 +24,7 @@ type Interrupts struct {
 	signals  int
 	updating bool
 	hungUp   bool
-	// asking says that a question is open. A note would be in its way then.
+	// asking says that a question is open. A note would then be in the way of the question.
 	asking bool
 }
 
@@ -38,7 +38,7 @@ func (i *Interrupts) Watch(notify, notifyHangup Notifier) (stop func()) {
 	return Loop{End: i.end, HangUp: i.hangUp}.Start(notify, notifyHangup)
 }
 
-// hangUp answers that the terminal is gone.
+// hangUp is called when the terminal is gone.
 func (i *Interrupts) hangUp() {
 	i.mu.Lock()
 	i.hungUp = true
@@ -50,7 +50,8 @@ func (i *Interrupts) hangUp() {
 	i.cancel()
 }
 
-// Observe keeps track of whether an update runs. An update that has begun is never retried.
+// Observe keeps track of whether an update runs. A retry means that none runs: an update that has begun is never
+// retried.
 func (i *Interrupts) Observe(event scale.Event) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -92,8 +93,8 @@ func (i *Interrupts) end() {
 	}
 }
 
-// Explain returns an [*InterruptedError] in place of an error if the user interrupted before an update had begun.
-// Otherwise it returns err.
+// Explain returns an [*InterruptedError] in place of an error if the user interrupted the command, or closed its
+// terminal, before an update had begun. Otherwise it returns err.
 func (i *Interrupts) Explain(err error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -108,5 +109,5 @@ type InterruptedError struct{}
 
 func (e *InterruptedError) Error() string { return "interrupted: nothing was scaled" }
 
-// Kind is the error's own.
+// Kind returns a kind that only this error has.
 func (*InterruptedError) Kind() scale.Kind { return "interrupted" }

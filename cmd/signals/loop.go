@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Notifier passes signals on to a channel until stop is called. In tests something else takes the place of the
-// system's.
+// Notifier passes signals on to a channel until stop is called. Tests pass on signals of their own in place of the
+// system's signals.
 type Notifier func(chan<- os.Signal) (stop func())
 
 // Loop answers signals, one after the other, in a goroutine of its own.
 type Loop struct {
 	// End answers a signal that wants the command to end, and HangUp a SIGHUP.
 	End, HangUp func()
-	// Tick answers Ticks, of which there are none if the channel is nil.
+	// Tick answers each value of Ticks. If Ticks is nil, Tick is never called.
 	Ticks <-chan time.Time
 	Tick  func()
 }

@@ -11,7 +11,7 @@ import (
 
 // OutlivePipes makes a write to a pipe fail if nobody reads the pipe any more. By default such a write ends a Go
 // process, and `| head`, or Ctrl-C on `| tee`, must not end an update half way. The signal is caught and dropped. It is
-// not ignored, because the engine would inherit that.
+// not ignored, because the engine would then ignore it too.
 func OutlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // NotifyHangup passes on that the terminal is gone, unless the process was started by `nohup`.

@@ -15,6 +15,7 @@ func OutlivePipes() {}
 // NotifyHangup passes nothing on: Windows has no such signal.
 func NotifyHangup(chan<- os.Signal) (stop func()) { return func() {} }
 
+// IgnoresHangup returns true: Windows has no such signal, so nobody needs to look whether the terminal is gone.
 func IgnoresHangup() bool { return true }
 
 // IsBrokenPipe says whether a write failed because nobody reads any more.
@@ -22,5 +23,5 @@ func IsBrokenPipe(err error) bool {
 	return errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA)
 }
 
-// NotifyReload passes nothing on: Windows has no such signal, and POST /-/reload serves there.
+// NotifyReload passes nothing on: Windows has no such signal. POST /-/reload asks for a reload there.
 func NotifyReload(chan<- os.Signal) (stop func()) { return func() {} }

@@ -10,7 +10,7 @@ import (
 // running update gently. SIGHUP asks for a reload. If SIGHUP comes because the terminal on which the server was started
 // is gone, the server also stops accepting.
 //
-// The goroutine of the signal loop alone reads and writes until and ends.
+// Only the goroutine of the signal loop reads and writes the fields until and ends.
 type Serving struct {
 	stop context.CancelFunc
 	log  *slog.Logger
@@ -32,7 +32,8 @@ const (
 	hangupWait  = 5 * time.Second
 )
 
-// NewServing handles the signals of a server, which is ended by calling stop. gone says whether the terminal is gone.
+// NewServing returns what answers the signals of a server. Calling stop ends the server. gone says whether the terminal
+// is gone.
 func NewServing(stop context.CancelFunc, log *slog.Logger, gone func() bool) *Serving {
 	s := &Serving{stop: stop, log: log, Engine: make(chan struct{}), Reload: make(chan struct{}, 1), gone: gone, checks: time.NewTicker(hangupCheck)}
 	s.checks.Stop()
@@ -48,7 +49,7 @@ func (s *Serving) Watch(notify Notifier) (stop func()) {
 func (s *Serving) hangUp() {
 	select {
 	case s.Reload <- struct{}{}:
-	default: // one is asked for already
+	default: // a reload is asked for already
 	}
 	s.checks.Reset(hangupCheck)
 	s.until = time.Now().Add(hangupWait)

@@ -9,14 +9,16 @@ import (
 	"sync"
 )
 
-// answers stand before an S3 server, and answer in its place as told: with the errors that S3 documents, in its form
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). The gateway here has none of them.
+// answers is a proxy in front of an S3 server, which can answer requests in the server's place. It answers with the
+// errors that S3 documents, in S3's form (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). The S3
+// server of the tests gives none of these errors by itself.
 type answers struct {
 	server *http.Server
 	proxy  *httputil.ReverseProxy
 	addr   string
 
-	// What is answered, to which method (empty: to all), and how often (less than 0: always), under mu.
+	// mu guards the error that is answered, the method that is answered with it (empty: all methods), and how often it
+	// is still answered (less than 0: always).
 	mu           sync.Mutex
 	status       int
 	code, method string
@@ -29,7 +31,7 @@ func newAnswers(target string) (*answers, error) {
 		return nil, err
 	}
 	a := &answers{addr: listener.Addr().String()}
-	// The host that the client has signed stays.
+	// The host stays the same, since the client has signed it.
 	a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: target})
 		r.Out.Host = r.In.Host
@@ -57,8 +59,8 @@ func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s, for a test</Message><RequestId>7</RequestId></Error>", code, code)
 }
 
-// Answer has the S3 server of a place answer requests of a method (empty: of all) with an error, so many times (less
-// than 0: until it is told otherwise).
+// Answer makes the S3 server of a place answer requests of a method (empty: of all methods) with an error. times is how
+// often (less than 0: until the next call of Answer).
 func (p *Place) Answer(status int, code, method string, times int) {
 	p.answers.mu.Lock()
 	defer p.answers.mu.Unlock()

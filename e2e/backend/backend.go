@@ -1,5 +1,6 @@
 // Package backend starts the real servers in which Pulumi keeps state, on loopback, each with credentials of its own.
-// Behind a server stands a [Proxy] for each stack's backend, by which a test takes it away, makes it silent or slow.
+// In front of a server stands a [Proxy] for each [Place]. With the proxy, a test makes the place unreachable, silent or
+// slow.
 package backend
 
 import (
@@ -31,7 +32,7 @@ const (
 // Kinds are all kinds.
 func Kinds() []string { return []string{File, S3, Postgres, Azure} }
 
-// Server is a server of one kind. A folder needs none.
+// Server is a server of one kind. For a folder, it has no process.
 type Server struct {
 	Kind string
 	// User and Password are its credentials: an access key and its secret, a role and its password, or an account and
@@ -57,7 +58,7 @@ func Start(ctx context.Context, kind, dir, tools string) (*Server, error) {
 	if kind == File {
 		return s, nil
 	}
-	if kind == Azure { // keys are base64 there
+	if kind == Azure { // Azure's keys are in base64
 		s.Password = base64.StdEncoding.EncodeToString([]byte(s.Password))
 	}
 	address, err := freeAddress()
@@ -77,7 +78,7 @@ func random() string {
 	return hex.EncodeToString(b)
 }
 
-// freeAddress is an address of the loopback interface at which nobody listens.
+// freeAddress returns an address of the loopback interface at which nobody listens.
 func freeAddress() (string, error) {
 	l, err := listen()
 	if err != nil {
@@ -162,7 +163,7 @@ func (s *Server) command(ctx context.Context) (*exec.Cmd, error) {
 	return nil, fmt.Errorf("%s has no server", s.Kind)
 }
 
-// answers says whether the server takes connections, and for a database, whether it takes these credentials.
+// answers returns an error unless the server accepts connections. A database must also accept the server's credentials.
 func (s *Server) answers(ctx context.Context) error {
 	if s.Kind == Postgres {
 		return s.sql(ctx, "postgres", "SELECT 1")
@@ -176,24 +177,25 @@ func (s *Server) answers(ctx context.Context) error {
 
 // Place is where one test keeps its state: a folder, a bucket, a database or a container.
 type Place struct {
-	// URL is for PULUMI_BACKEND_URL, and Env are the variables with the credentials that it needs.
+	// URL is the value for PULUMI_BACKEND_URL. Env are the variables with the credentials that the URL needs.
 	URL string
 	Env []string
 	// Proxy stands between the place and whoever uses it; nil for a folder.
 	Proxy *Proxy
-	// Name is the name of the bucket, the database or the container. Dir is where the files are of a folder, or of a
-	// bucket of S3, whose gateway keeps each object as a file.
+	// Name is the name of the folder, the bucket, the database or the container. Dir is where the files of a folder or
+	// a bucket are, since the S3 server keeps each object as a file; else it is empty.
 	Name, Dir string
-	// answers are there for S3.
+	// answers is nil unless the place is in S3.
 	answers *answers
 }
 
-// NewPlace makes a place by a name of small letters and digits. Whoever makes one closes its proxy.
+// NewPlace makes a place with a name of small letters and digits. The caller must close the place.
 func (s *Server) NewPlace(ctx context.Context, name string) (*Place, error) {
 	return s.newPlace(ctx, name, "")
 }
 
-// CopyPlace makes a place that holds what another one holds, which nobody may be using. Only S3 and PostgreSQL can.
+// CopyPlace makes a place with a copy of what the place from holds. Nobody may use that place meanwhile. Only places in
+// S3 and PostgreSQL can be copied.
 func (s *Server) CopyPlace(ctx context.Context, name, from string) (*Place, error) {
 	if s.Kind != S3 && s.Kind != Postgres {
 		return nil, fmt.Errorf("a place in %s cannot be copied", s.Kind)
@@ -235,8 +237,8 @@ func (s *Server) newPlace(ctx context.Context, name, from string) (*Place, error
 	case S3:
 		p.Dir = filepath.Join(s.dir, name)
 		if from == "" {
-			err = os.Mkdir(p.Dir, 0o755) // as the gateway has its buckets
-		} else { // with the extended attributes, in which the gateway keeps what it knows of an object
+			err = os.Mkdir(p.Dir, 0o755) // the S3 server keeps a bucket as a folder
+		} else { // with the extended attributes, in which the S3 server keeps what it knows of an object
 			err = run(exec.CommandContext(ctx, "cp", "-a", filepath.Join(s.dir, from), p.Dir))
 		}
 		p.URL = "s3://" + name + "?" + url.Values{
@@ -257,7 +259,7 @@ func (s *Server) newPlace(ctx context.Context, name, from string) (*Place, error
 	return p, nil
 }
 
-// Close closes the place's proxy. The state stays in the server.
+// Close closes what stands between the place and its users. The state stays in the server.
 func (p *Place) Close() error {
 	if p.answers != nil {
 		defer func() { _ = p.answers.server.Close() }()
@@ -268,7 +270,7 @@ func (p *Place) Close() error {
 	return p.Proxy.Close()
 }
 
-// container makes a container, by the vendor's own client.
+// container makes a container with Azure's own client.
 func (s *Server) container(ctx context.Context, name string) error {
 	const script = `const { BlobServiceClient, StorageSharedKeyCredential } = require("@azure/storage-blob");
 const [url, account, key, name] = process.argv.slice(1);
@@ -278,7 +280,7 @@ new BlobServiceClient(url, new StorageSharedKeyCredential(account, key)).createC
 	return run(cmd)
 }
 
-// run runs a command to its end. The error has what it printed.
+// run runs a command to its end. If the command fails, the error has what the command printed.
 func run(cmd *exec.Cmd) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, out)

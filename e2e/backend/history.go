@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Lengthen adds updates to a stack's history in a place: copies of its newest one, between that and the one before. A
-// folder, S3 and PostgreSQL can do that. The stack must have two updates, and nothing may run.
+// Lengthen adds updates to a stack's history in a place. They are copies of the newest update, and come right before
+// it. This works in a folder, S3 and PostgreSQL. The stack must have at least two updates, and no update may run.
 func (s *Server) Lengthen(ctx context.Context, p *Place, project, stack string, updates int) error {
 	switch s.Kind {
 	case File, S3:
@@ -25,17 +25,18 @@ func (s *Server) Lengthen(ctx context.Context, p *Place, project, stack string, 
 	return fmt.Errorf("the history on %s cannot be made longer", s.Kind)
 }
 
-// before is how long before the newest update its copies are made to have been added, one a microsecond.
+// before is the time between the newest update and the latest of its copies. The copies are a microsecond apart.
 const before = 10 * time.Millisecond
 
-// copied is the name of an update's file or key without its end, at an earlier time: STACK-NANOSECONDS.
+// copied returns a name for a copy of the newest update, with a time that is earlier by back. A name is that of
+// a file or key of an update, without the ending: STACK-NANOSECONDS.
 func copied(newest string, back time.Duration) (string, error) {
 	at := strings.LastIndexByte(newest, '-') + 1
 	nanoseconds, err := strconv.ParseInt(newest[at:], 10, 64)
 	return newest[:at] + strconv.FormatInt(nanoseconds-int64(back), 10), err
 }
 
-// endings are those of the two files that the CLI keeps of each update.
+// endings returns the endings of the names of the two files that the CLI keeps for each update.
 func endings() []string { return []string{".history.json", ".checkpoint.json"} }
 
 func lengthenFolder(dir, project, stack string, updates int) error {
@@ -66,8 +67,8 @@ func lengthenFolder(dir, project, stack string, updates int) error {
 	return nil
 }
 
-// lengthenTable does so in the CLI's table, in which each key begins with the path of the backend's address: the
-// database's name.
+// lengthenTable adds the copies in the CLI's table. Each key in the table begins with the path of the backend's
+// address, which is the database's name.
 func (s *Server) lengthenTable(ctx context.Context, database, project, stack string, updates int) error {
 	prefix := strings.Join([]string{database, ".pulumi", "history", project, stack, stack + "-"}, "/")
 	return s.sql(ctx, database, fmt.Sprintf(`DO $$

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// postgres is the command line of a PostgreSQL server. The first time it also makes the server's files.
+// postgres returns the command line of a PostgreSQL server. The first call also makes the server's files.
 func (s *Server) postgres(ctx context.Context, host, port string) (*exec.Cmd, error) {
 	initdb, err := postgresProgram("initdb")
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Server) initialize(ctx context.Context, initdb, data string) error {
 	return run(cmd)
 }
 
-// DatabaseURL is the address of a place's database for whoever goes past its proxy.
+// DatabaseURL returns the address of a place's database on the server itself, without the place's proxy.
 func (s *Server) DatabaseURL(name string) string { return s.databaseURL(s.address, name) }
 
 func (s *Server) databaseURL(address, name string) string {
@@ -55,8 +55,8 @@ func (s *Server) databaseURL(address, name string) string {
 	}).String()
 }
 
-// createDatabase creates a database, or a copy of one. The CLI takes the name, which is the path of the address, for a
-// folder.
+// createDatabase creates a database, or a copy of the database from. In a copy, the keys must be renamed: the CLI
+// begins each key with the path of the backend's address, which is the database's name.
 func (s *Server) createDatabase(ctx context.Context, name, from string) error {
 	if from == "" {
 		return s.sql(ctx, "postgres", "CREATE DATABASE "+name)
@@ -67,7 +67,7 @@ func (s *Server) createDatabase(ctx context.Context, name, from string) error {
 	return s.sql(ctx, name, fmt.Sprintf("UPDATE pulumi_state SET key = '%s/' || substr(key, length('%s/') + 1)", name, from))
 }
 
-// SQL runs a statement on the server, in its first database.
+// SQL runs a statement on the server, in the database postgres.
 func (s *Server) SQL(ctx context.Context, statement string) error {
 	return s.sql(ctx, "postgres", statement)
 }
@@ -86,7 +86,8 @@ func (s *Server) sql(ctx context.Context, database, statement string) error {
 	return run(cmd)
 }
 
-// postgresProgram is the path of one of PostgreSQL's programs: Debian keeps the server's off PATH.
+// postgresProgram returns the path of one of PostgreSQL's programs. Debian's folder comes first, since it is not on
+// PATH.
 func postgresProgram(name string) (string, error) {
 	found, err := filepath.Glob(filepath.Join("/usr/lib/postgresql/*/bin", name))
 	if err == nil && len(found) > 0 {

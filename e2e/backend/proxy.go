@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Proxy passes connections on to a server. It can refuse them, take them and never answer, and delay what passes.
+// Proxy passes connections on to a server. It can refuse connections, fall silent, and delay what passes.
 type Proxy struct {
 	target   string
 	listener net.Listener
 	group    sync.WaitGroup
 
-	// Those who use the proxy and the connections' goroutines share what follows, under mu.
+	// mu guards the fields that follow: the proxy's users and the goroutines of its connections share them.
 	mu     sync.Mutex
 	down   bool
 	silent bool
@@ -23,7 +23,7 @@ type Proxy struct {
 	closed bool
 }
 
-// NewProxy listens at a free address of the loopback interface.
+// NewProxy returns a proxy for the server at target. It listens at a free address of the loopback interface.
 func NewProxy(target string) (*Proxy, error) {
 	listener, err := listen()
 	if err != nil {
@@ -34,10 +34,10 @@ func NewProxy(target string) (*Proxy, error) {
 	return p, nil
 }
 
-// Address is where the proxy listens.
+// Address returns the address at which the proxy listens.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Down cuts all connections, and resets new ones. Up ends that, and what [Proxy.Silence] does.
+// Down cuts all connections, and resets new connections until [Proxy.Up] is called.
 func (p *Proxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,21 +47,22 @@ func (p *Proxy) Down() {
 	}
 }
 
-// Up passes everything on again.
+// Up passes everything on again. It ends the effects of [Proxy.Down], [Proxy.Silence] and [Proxy.Delay].
 func (p *Proxy) Up() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down, p.silent, p.delay = false, false, 0
 }
 
-// Silence takes connections and requests, and answers nothing any more: what comes meanwhile is lost.
+// Silence makes the proxy accept connections and data, and pass nothing on, until [Proxy.Up] is called. The data is
+// lost.
 func (p *Proxy) Silence() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = true
 }
 
-// Delay holds everything up that passes, by a time for each way.
+// Delay delays everything that passes, by the time each in each direction.
 func (p *Proxy) Delay(each time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,7 +95,8 @@ func (p *Proxy) accept() {
 	}
 }
 
-// add keeps a connection for as long as it is open. It says whether that may be.
+// add notes an open connection, until drop is called. If the proxy is down or closed, add resets the connection and
+// returns false.
 func (p *Proxy) add(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,14 +135,14 @@ func (p *Proxy) drop(conn net.Conn) {
 	delete(p.open, conn)
 }
 
-// chunk is what was read at a time.
+// chunk is the data of one read, and the time of the read.
 type chunk struct {
 	bytes []byte
 	at    time.Time
 }
 
-// pass passes on what comes from one side to the other, until that ends. What is delayed does not hold up what comes
-// after it, as on a long line.
+// pass passes the data of one connection on to the other, until the data ends. A delay is like a long line: each chunk
+// arrives later by the delay, however many chunks are on their way.
 func (p *Proxy) pass(to, from net.Conn) {
 	chunks := make(chan chunk, 1024)
 	var writer sync.WaitGroup
@@ -178,7 +180,7 @@ func (p *Proxy) pass(to, from net.Conn) {
 	writer.Wait()
 }
 
-// reset closes a connection so that its other end sees an error, and not an end.
+// reset closes a connection so that its other end sees an error, and not the end of the data.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)

@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// somebody is a user who owns nothing else: PostgreSQL refuses to run as root.
+// somebody is the id of a user who owns nothing else. PostgreSQL runs as this user, since it refuses to run as root.
 const somebody = 65534
 
-// asSomebody has a command run as somebody else, if we are root. A server gets a process group of its own, so that
-// Ctrl-C on the tests does not reach it before its tests have ended.
+// asSomebody has a command run as the user somebody, if the tests run as root. The command gets a process group of its
+// own: a Ctrl-C on the tests must not reach a server before the tests have ended.
 func asSomebody(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() == 0 {
@@ -22,7 +22,8 @@ func asSomebody(cmd *exec.Cmd) {
 	}
 }
 
-// giveAway gives files to that user, and lets it reach the folder that they are in.
+// giveAway gives files and their folder to the user somebody, and lets this user reach the folder. It does nothing
+// unless the tests run as root.
 func giveAway(dir string, files ...string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -10,13 +10,13 @@ import (
 	"strconv"
 )
 
-// Counts are what the config file, the last successful update, the state and the workers say of a pool. File is -1 if
-// the file says nothing.
+// Counts are a pool's numbers in the config file, in the last successful update and in the state, and the number of its
+// workers. File is -1 if the config file has none.
 type Counts struct {
 	File, History, State, Workers int
 }
 
-// Counts reads what is said of a pool of the program in a folder.
+// Counts reads the numbers of a pool of the program in a folder.
 func (l *Lab) Counts(ctx context.Context, dir, program, pool string) (c Counts, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, "Pulumi.dev.yaml"))
 	if err != nil {
@@ -40,7 +40,7 @@ func (l *Lab) Counts(ctx context.Context, dir, program, pool string) (c Counts, 
 	return c, err
 }
 
-// lastApplied is the configuration of the last successful update.
+// lastApplied returns the whole numbers in the configuration of the last successful update, by their keys.
 func (l *Lab) lastApplied(ctx context.Context, dir string) (map[string]int, error) {
 	text, err := l.Exec(ctx, dir, nil, "pulumi", "stack", "history", "--json", "--page-size", "100", "--page", "1")
 	if err != nil {
@@ -68,7 +68,7 @@ func (l *Lab) lastApplied(ctx context.Context, dir string) (map[string]int, erro
 	return nil, fmt.Errorf("none of the last %d updates has succeeded", len(updates))
 }
 
-// sizes are the pools' sizes in the state.
+// sizes returns the pools' sizes in the state.
 func (l *Lab) sizes(ctx context.Context, dir string) (map[string]int, error) {
 	text, err := l.Exec(ctx, dir, nil, "pulumi", "stack", "export")
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Holdings are what a server holds. What is not a number of things is in bytes.
+// Holdings are the memory and the other resources that a server's process holds.
 type Holdings struct {
-	// Resident is all memory, and Peak is the most that it was. Anonymous is the memory without mapped files, of which
-	// the journal is one. Live is what the heap held after the last collection.
+	// These are in bytes. Resident is all memory, and Peak is the most memory so far. Anonymous is the memory without
+	// mapped files, such as the journal. Live is what the heap held after the last collection.
 	Resident, Peak, Anonymous, Live float64
-	// Files are descriptors, with that of the connection by which the metrics were read. Children are processes that
-	// the server has not waited for.
+	// These are numbers of things. Files are the open descriptors, including the descriptor of the connection over
+	// which the metrics were read. Children are the processes that the server has started and not yet waited for.
 	Goroutines, Files, Children float64
 }
 
@@ -40,7 +40,7 @@ func (s *Server) Holdings(metrics []byte) (Holdings, error) {
 	const kilobyte = 1024
 	h := Holdings{
 		Resident: number(metrics, "process_resident_memory_bytes"), Peak: number(status, "VmHWM:") * kilobyte, Anonymous: number(status, "RssAnon:") * kilobyte,
-		// The collector lets the heap grow to (1 + GOGC/100) times what was live, and starts again there.
+		// The next collection starts when the heap has grown to (1 + GOGC/100) times what was live.
 		Live:       number(metrics, "go_memstats_next_gc_bytes") / (1 + number(metrics, "go_gc_gogc_percent")/100),
 		Goroutines: number(metrics, "go_goroutines"), Files: number(metrics, "process_open_fds"),
 	}

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// Kept is the path of a file that PulumiScale keeps of the only stack of a program, in its state directory.
+// Kept returns the path of a file that PulumiScale keeps for a program's only stack, in the state directory.
 func Kept(program, name string) (string, error) {
 	found, err := filepath.Glob(filepath.Join(program, ".pulumiscale", "stacks", "*", name))
 	if err == nil && len(found) != 1 {

@@ -1,6 +1,6 @@
-// Package lab is a place to measure in. It is a folder outside the repository with a backend of its own. In it programs
-// are deployed on the real engine and served by the built pulumiscale. The benchmark, the soak and the hostile battery
-// use it.
+// Package lab makes places to measure in. A lab is a folder outside the repository, with a backend of its own. In a
+// lab, the real engine deploys programs, and the built pulumiscale serves them. The benchmark, the soak, the hostile
+// battery and the campaign with replicas use labs.
 package lab
 
 import (
@@ -18,15 +18,15 @@ import (
 // Passphrase is what the secrets of all programs are encrypted with.
 const Passphrase = "lab-passphrase-9876543210"
 
-// Lab is such a place. It is safe for concurrent use.
+// Lab is a place to measure in. It is safe for concurrent use.
 type Lab struct {
 	root, tools, dir string
 	env              []string
 }
 
-// New makes a lab for one of the Makefile's targets, which has built what is needed. tools is the folder with the
-// pinned tools. If it is not absolute, it is in root, the repository. Nothing of the user's Pulumi is in reach of what
-// runs in the lab.
+// New makes a lab for a target of the Makefile. The target must have built pulumiscale and the tools. root is the
+// repository. tools is the folder with the pinned tools, absolute or relative to root. What runs in the lab cannot
+// reach the user's own Pulumi settings.
 func New(root, tools, target string) (*Lab, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -55,8 +55,8 @@ func New(root, tools, target string) (*Lab, error) {
 	}
 	l.env = append(l.env, "TMPDIR="+l.Path("temp"), "PULUMI_HOME="+l.Path("home"), "PULUMI_BACKEND_URL=file://"+l.Path("backend"),
 		"PULUMI_CONFIG_PASSPHRASE="+Passphrase, "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
-		"PULUMI_NODEJS_TRANSPILE_ONLY=true", // the types of programs here are right, and checking them takes seconds
-		// Debian's wrk has a library beside it.
+		"PULUMI_NODEJS_TRANSPILE_ONLY=true", // the lab's programs have no type errors, and checking takes seconds
+		// Debian's wrk needs a library that is among the pinned tools too.
 		"LD_LIBRARY_PATH="+filepath.Join(tools, "debian", "usr", "lib", "x86_64-linux-gnu"))
 	return l, nil
 }
@@ -64,17 +64,17 @@ func New(root, tools, target string) (*Lab, error) {
 // Close removes the lab. What runs in it must have ended.
 func (l *Lab) Close() error { return os.RemoveAll(l.dir) }
 
-// With is the same lab with other variables for what runs in it.
+// With returns the same lab with further environment variables for what runs in it.
 func (l *Lab) With(variables ...string) *Lab {
 	other := *l
-	other.env = slices.Concat(l.env, variables) // the last one of a name is what counts
+	other.env = slices.Concat(l.env, variables) // if a name occurs twice, its last value counts
 	return &other
 }
 
 // Tools is the folder with the pinned tools.
 func (l *Lab) Tools() string { return l.tools }
 
-// Path is a file's path in the lab. Without names it is the lab's own.
+// Path returns the path of a file in the lab; without names, the path of the lab's folder.
 func (l *Lab) Path(names ...string) string {
 	return filepath.Join(slices.Concat([]string{l.dir}, names)...)
 }
@@ -82,8 +82,8 @@ func (l *Lab) Path(names ...string) string {
 // Tool is the path of a pinned tool.
 func (l *Lab) Tool(name string) string { return filepath.Join(l.tools, "bin", name) }
 
-// Command is a command line in a folder. Its program is looked for first in the folders in front, and then among what
-// was built. When ctx ends, the command is interrupted.
+// Command returns a command that runs in a folder. Its program is looked for in the folders in front, then among what
+// was built and the tools, and then on PATH. When ctx ends, the command is interrupted.
 func (l *Lab) Command(ctx context.Context, dir string, front []string, args ...string) *exec.Cmd {
 	own := []string{filepath.Join(l.root, "bin"), filepath.Join(l.tools, "bin"), filepath.Join(l.tools, "nodejs"), filepath.Join(l.tools, "debian", "usr", "bin")}
 	path := slices.Concat(front, own, filepath.SplitList(os.Getenv("PATH")))
@@ -94,8 +94,8 @@ func (l *Lab) Command(ctx context.Context, dir string, front []string, args ...s
 	return cmd
 }
 
-// Exec runs a command line to its end, and returns what it printed to its standard output. The error has all that it
-// printed.
+// Exec runs a command to its end, and returns its standard output. If the command fails, the error has all that the
+// command printed.
 func (l *Lab) Exec(ctx context.Context, dir string, front []string, args ...string) (string, error) {
 	cmd := l.Command(ctx, dir, front, args...)
 	var out, errs bytes.Buffer
@@ -106,7 +106,7 @@ func (l *Lab) Exec(ctx context.Context, dir string, front []string, args ...stri
 	return out.String(), nil
 }
 
-// Has says whether a program that is not everywhere can be run.
+// Has says whether the lab can run a program that some machines do not have.
 func (l *Lab) Has(ctx context.Context, name string) bool {
 	_, err := l.Exec(ctx, l.dir, nil, "sh", "-c", `command -v "$1"`, "sh", name)
 	return err == nil

@@ -15,29 +15,29 @@ const Token = "lab-0123456789abcdefghij"
 
 // Program is a Pulumi program with one stack, dev.
 type Program struct {
-	// Name is the project's name, and that of its folder in the lab.
+	// Name is the name of the project, and of the program's folder in the lab.
 	Name  string
 	Pools []Pool
-	// Others is how many resources there are that no rule names.
+	// Others is how many resources the program has that no rule names.
 	Others int
-	// Copied says that the program has copies elsewhere, which work on the same cloud.
+	// Copied says that the program has copies in other folders, which work on the same cloud.
 	Copied bool
-	// TypeScript says that it is written in that and not in YAML. It is run by the tests' own language host, and has the
-	// packages of the examples.
+	// TypeScript says that the program is written in TypeScript, and not in YAML. The tests' own language host runs it,
+	// with the packages of the examples.
 	TypeScript bool
 }
 
-// Pool is a pool of the program. Its count is the config key NAME-size, and its workers are the files of the folder
-// cloud/NAME.
+// Pool is a pool of the program. The config key NAME-size holds its count. Its workers are the files in the folder NAME
+// of the program's cloud, a folder beside the program's own.
 type Pool struct {
 	Name string
-	// Size is the count at first. Max is the rule's max; the rule's min is 0.
+	// Size is the first count. Max is the rule's max; the rule's min is 0.
 	Size, Max int
-	// Rule is what the rule says besides, as both YAML and TypeScript read it, such as "cooldown: 0".
+	// Rule holds further fields of the rule, in a form that both YAML and TypeScript read, such as "cooldown: 0".
 	Rule string
 }
 
-// Deploy writes the program, with a token, and deploys it. It returns the program's folder.
+// Deploy writes the program, and deploys it with [Token] in the configuration. It returns the program's folder.
 func (l *Lab) Deploy(ctx context.Context, p Program) (dir string, err error) {
 	dir = l.Path(p.Name)
 	if err := l.write(p, dir); err != nil {
@@ -75,7 +75,8 @@ func (l *Lab) write(p Program, dir string) error {
 	return errors.Join(errs...)
 }
 
-// typeScript is the program in TypeScript. The example provider has no SDK in it.
+// typeScript returns the program in TypeScript. The program declares the class of its resources itself, since the
+// example provider has no SDK for TypeScript.
 func (p Program) typeScript() string {
 	var pools, rules strings.Builder
 	for _, pool := range p.Pools {
@@ -99,7 +100,7 @@ const config = new pulumi.Config();
 ` + pools.String() + "\nexport const pulumiscale = {\n" + rules.String() + "};\n"
 }
 
-// yaml is the program in YAML.
+// yaml returns the program in YAML.
 func (p Program) yaml() string {
 	var config, resources, rules strings.Builder
 	for _, pool := range p.Pools {
@@ -130,11 +131,11 @@ func (p Program) config(dir string) string {
 	return text.String()
 }
 
-// cloud ends the name of the folder that is a program's cloud. That folder is beside the program's own, because
-// nobody's cloud is a part of the program.
+// cloud ends the name of a program's cloud: the folder that stands for a cloud. It is beside the program's own folder,
+// since a real cloud is no part of a program either.
 const cloud = ".cloud"
 
-// Workers counts the workers of a pool that are really there.
+// Workers counts the workers that a pool really has. dir is the program's folder.
 func Workers(dir, pool string) (int, error) {
 	workers, err := os.ReadDir(filepath.Join(dir+cloud, pool))
 	return len(workers), err

@@ -25,7 +25,8 @@ type Server struct {
 // startTimeout is how long a server may take until it listens.
 const startTimeout = time.Minute
 
-// Serve starts a server for the program in a folder, on a free port, and waits until it listens.
+// Serve starts a server for the program in a folder, on a free port, and waits until the server listens. front is as
+// for [Lab.Command].
 func (l *Lab) Serve(ctx context.Context, dir string, front []string, args ...string) (*Server, error) {
 	log, err := os.CreateTemp(l.dir, "serve-*.log")
 	if err != nil {
@@ -72,17 +73,17 @@ func (s *Server) listening() (string, error) {
 	return "", fmt.Errorf("serve does not listen after %s", startTimeout)
 }
 
-// PID is the server's process.
+// PID returns the id of the server's process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // stopTimeout is how long a server may take to finish its update and end.
 const stopTimeout = time.Minute
 
-// Stop ends the server as an init system does, so that the server finishes what it does. The error is what the server
-// ended with, or that it has not ended.
+// Stop ends the server as an init system does: the server first finishes its update. The error says with what error the
+// server ended, or that it has not ended.
 func (s *Server) Stop() error { return s.end(syscall.SIGTERM) }
 
-// Abort ends the server at once, with its goroutines at the end of its log.
+// Abort ends the server at once. The server writes the stacks of its goroutines to the end of its log.
 func (s *Server) Abort() error {
 	if err := s.end(syscall.SIGQUIT); !isExit(err) {
 		return err

@@ -13,12 +13,14 @@ import (
 	"time"
 )
 
-// fault is something that happens to replicas. It ends once all is as before, but for what it has destroyed. deaths says
-// that replicas die while the others have a majority, so that a stack must soon have a worker again.
+// fault is something that happens to replicas.
 type fault struct {
+	// strike returns when all replicas run as before. What the fault has destroyed stays lost.
 	strike func(ctx context.Context, st *site, choices *rand.Rand) error
+	// deaths says that a replica dies or falls silent while the others are a quorum: each stack must soon have a worker
+	// again.
 	deaths bool
-	// forgets says that the log is lost, and with it what became of what was done.
+	// forgets says that all replicas lose the log, so that they may not know how operations ended.
 	forgets bool
 }
 
@@ -37,7 +39,7 @@ func faults() map[string]*fault {
 	}
 }
 
-// wait waits for so many seconds.
+// wait waits for a random time between least and most seconds.
 func wait(ctx context.Context, choices *rand.Rand, least, most int) error {
 	return sleep(ctx, time.Duration(least*1000+choices.IntN((most-least)*1000))*time.Millisecond)
 }
@@ -51,7 +53,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// killOne kills a replica and starts it again. With machine, what it has started dies with it; with wipes, its disk is new.
+// killOne kills a replica and starts it again. With machine, the processes that the replica has started die too. With
+// wipes, the replica loses its disk.
 func killOne(machine, wipes bool) func(context.Context, *site, *rand.Rand) error {
 	return func(ctx context.Context, st *site, choices *rand.Rand) error {
 		i := choices.IntN(3)
@@ -62,12 +65,12 @@ func killOne(machine, wipes bool) func(context.Context, *site, *rand.Rand) error
 		if err != nil {
 			return err
 		}
-		if wipes { // and what tells its locks
+		if wipes { // the records by which PulumiScale knows its own locks are lost too
 			if err := errors.Join(st.wipe(i), st.forgetLocks(ctx, dead)); err != nil {
 				return err
 			}
 		}
-		// As long as it takes somebody else to take over, and less.
+		// This is sometimes long enough for a different replica to take over, and sometimes not.
 		if err := wait(ctx, choices, 1, 30); err != nil {
 			return err
 		}
@@ -75,7 +78,7 @@ func killOne(machine, wipes bool) func(context.Context, *site, *rand.Rand) error
 	}
 }
 
-// wipe takes away what a replica has on its disk, but for the programs, which come with its image.
+// wipe removes what a replica has on its disk, and copies the programs anew: a replica's image would bring them.
 func (st *site) wipe(i int) error {
 	r := st.replicas[i]
 	errs := []error{os.RemoveAll(filepath.Join(r.dir, "cluster"))}
@@ -85,7 +88,7 @@ func (st *site) wipe(i int) error {
 	return errors.Join(errs...)
 }
 
-// stopOne stops a replica for longer than its lease lasts.
+// stopOne stops a replica's process for a while, mostly for longer than its lease lasts, and lets it continue.
 func stopOne(ctx context.Context, st *site, choices *rand.Rand) error {
 	r := st.replicas[choices.IntN(3)]
 	if err := wait(ctx, choices, 1, 8); err != nil {
@@ -98,7 +101,7 @@ func stopOne(ctx context.Context, st *site, choices *rand.Rand) error {
 	return errors.Join(err, syscall.Kill(r.server.PID(), syscall.SIGCONT))
 }
 
-// cutOne cuts a replica off from the others. Its senders and its backend still reach it.
+// cutOne cuts a replica off from the other replicas. Senders still reach it, and it still reaches the backend.
 func cutOne(ctx context.Context, st *site, choices *rand.Rand) error {
 	i := choices.IntN(3)
 	if err := wait(ctx, choices, 1, 8); err != nil {
@@ -110,7 +113,8 @@ func cutOne(ctx context.Context, st *site, choices *rand.Rand) error {
 	return err
 }
 
-// rollingRestart restarts one replica after the other, as a StatefulSet does: with the other version, if there is one.
+// rollingRestart restarts the replicas one after the other, as a StatefulSet does. If the flag -other names a second
+// version, each replica changes its version.
 func rollingRestart(ctx context.Context, st *site, choices *rand.Rand) error {
 	for i := range 3 {
 		if err := wait(ctx, choices, 1, 4); err != nil {
@@ -129,7 +133,8 @@ func rollingRestart(ctx context.Context, st *site, choices *rand.Rand) error {
 	return nil
 }
 
-// killAll kills all replicas. With wipes, the log of each is lost, and what it has accepted itself is all that is left.
+// killAll kills all replicas with their machines, and starts them again. With wipes, each replica loses its copy of the
+// log, and keeps only the receipts of what it has accepted itself.
 func killAll(wipes bool) func(context.Context, *site, *rand.Rand) error {
 	return func(ctx context.Context, st *site, choices *rand.Rand) error {
 		if err := wait(ctx, choices, 2, 8); err != nil {

@@ -1,11 +1,11 @@
 //go:build linux
 
-// Command replicas breaks several replicas at random moments, and checks what must hold of them together: every accepted
-// operation has one outcome, whichever replica is asked, and is carried out once; config files, history, state and workers
-// agree; and no stack is without a worker for long after a death. Everything is real: the replicas, their log, the engine,
-// the backend. The network between the replicas is proxies on loopback.
+// Command replicas breaks several replicas at random moments, and checks what must be true of the cluster: every
+// accepted operation has one outcome, whichever replica is asked, and is carried out once; config files, history, state
+// and workers agree; and no stack is without a worker for long after a death. Everything is real: the replicas, their
+// log, the engine, the backend. The network between the replicas consists of proxies on loopback.
 //
-// A round is one fault under load. Its seed plays it again: REPLICAS='-round kill:1f'.
+// A round is one fault under load. To play a round again, name its fault and its seed: REPLICAS='-round kill:1f'.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	os.Exit(code)
 }
 
-// options are what the campaign is told.
+// options are the campaign's flags.
 type options struct {
 	root, tools, backend string
 	seed                 uint64
@@ -100,7 +100,7 @@ func (o *options) draws() ([]draw, error) {
 		}
 		return out, nil
 	}
-	choices := rand.New(rand.NewPCG(o.seed, 1)) //nolint:gosec // to be the same again
+	choices := rand.New(rand.NewPCG(o.seed, 1)) //nolint:gosec // a seed must give the same rounds again
 	out := make([]draw, o.rounds)
 	for i := range out {
 		out[i] = draw{kinds()[choices.IntN(len(faults()))], choices.Uint64()}
@@ -111,7 +111,7 @@ func (o *options) draws() ([]draw, error) {
 	return out, nil
 }
 
-// mostBroken is after how many broken rounds the campaign ends.
+// mostBroken is the number of broken rounds after which the campaign ends.
 const mostBroken = 5
 
 func run(ctx context.Context, args []string, out io.Writer) (code int, err error) {

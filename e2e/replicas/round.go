@@ -22,7 +22,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// result is what became of a round.
+// result is the outcome of a round.
 type result struct {
 	accepted   int
 	took       time.Duration
@@ -41,13 +41,14 @@ func (r result) String() string {
 	return text
 }
 
-// mostUnattended is how long a stack may have no worker after a death.
+// mostUnattended is the longest time that a stack may have no worker after a death.
 const mostUnattended = 15 * time.Second
 
-// play plays a round: senders send while the fault strikes, and then everything must come to rest, as it should be.
+// play plays a round: senders send while the fault strikes. Afterwards all accepted operations must end, and all counts
+// must agree.
 func (st *site) play(ctx context.Context, d draw) (r result) {
 	began := time.Now()
-	choices := rand.New(rand.NewPCG(d.seed, 2)) //nolint:gosec // to be the same again
+	choices := rand.New(rand.NewPCG(d.seed, 2)) //nolint:gosec // a seed must give the same round again
 	f := faults()[d.kind]
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
@@ -80,25 +81,25 @@ func (st *site) play(ctx context.Context, d draw) (r result) {
 	return r
 }
 
-// event is what was sent and accepted.
+// event is a delta that was sent, and the operation as which it was accepted.
 type event struct {
 	stack, operation string
 	delta            int
 }
 
-// ledger keeps what was accepted, by key.
+// ledger keeps the accepted events, by their idempotency keys. mu guards it while senders send.
 type ledger struct {
 	mu    sync.Mutex
 	byKey map[string]event
-	// lost are senders' events that no replica took in the end.
+	// lost describes the events that no replica has accepted in time.
 	lost []string
 }
 
-// mostPatience is how long a sender tries to get rid of an event.
+// mostPatience is how long a sender tries to have an event accepted.
 const mostPatience = 2 * time.Minute
 
-// send sends deltas to replicas, until sending ends. Each has a key, and is sent again to another replica until one has
-// accepted it, as whoever stands behind a load balancer does.
+// send sends deltas to random replicas, until the context sending ends. Each delta has a key. If a replica does not
+// accept a delta, it is sent again to a random replica, as a sender behind a load balancer would do.
 func (st *site) send(sending, ctx context.Context, choices *rand.Rand, name string, l *ledger) {
 	for n := 0; sending.Err() == nil; n++ {
 		stack := st.stacks[choices.IntN(len(st.stacks))]
@@ -174,7 +175,7 @@ func (st *site) ask(ctx context.Context, i int, method, path, body, key string) 
 
 var attendedStack = regexp.MustCompile(`(?m)^pulumiscale_cluster_worker\{stack="([^"]+)"\} 1$`)
 
-// watch watches which stacks have a worker, and returns for how long one had none: no replica answered that it is that.
+// watch returns the longest time that a stack had no worker: no replica's metrics said that it is the stack's worker.
 func (st *site) watch(ctx context.Context) (longest time.Duration) {
 	since := map[string]time.Time{}
 	for ; ctx.Err() == nil; _ = sleep(ctx, 250*time.Millisecond) {
@@ -207,7 +208,7 @@ func (st *site) watch(ctx context.Context) (longest time.Duration) {
 	return longest
 }
 
-// settle waits until all is done, and holds what there is against what was accepted.
+// settle waits until all accepted operations have ended, and compares the stacks' counts with what was accepted.
 func (st *site) settle(ctx context.Context, l *ledger, forgets bool) (breaches []string) {
 	for _, key := range sortedKeys(l.byKey) {
 		e := l.byKey[key]
@@ -226,7 +227,7 @@ func (st *site) settle(ctx context.Context, l *ledger, forgets bool) (breaches [
 		if problem != "" {
 			breaches = append(breaches, problem)
 			if c, err := st.Counts(ctx, st.programs[stack], stack, pool); err == nil {
-				st.want[stack] = c.Workers // what is broken is told once
+				st.want[stack] = c.Workers // later rounds must not report this breach again
 			}
 		}
 	}
@@ -242,8 +243,9 @@ func sortedKeys(of map[string]event) []string {
 	return out
 }
 
-// endOf waits for the end of what was accepted, and says what is wrong with it: all replicas must tell of one. If the log
-// was lost, none need know of what was done before: the counts show whether it was.
+// endOf waits for the end of an accepted operation, and says what is wrong with the end: all replicas must tell of the
+// same. forgets says that the log was lost. The replicas may then know nothing of the operation any more: the counts
+// show whether it was carried out.
 func (st *site) endOf(ctx context.Context, e event, forgets bool) string {
 	var ends [3]string
 	for end := time.Now().Add(settled); ; _ = sleep(ctx, 300*time.Millisecond) {
@@ -261,7 +263,7 @@ func (st *site) endOf(ctx context.Context, e event, forgets bool) string {
 				ends[i] = strings.TrimSpace(op.State + " " + op.Result + " " + op.Error)
 			}
 		}
-		// A delta that others cancel out is done, too.
+		// If other deltas cancel a delta out, its operation ends without a change.
 		isEnd := ends[0] == "done scaled" || ends[0] == "forgotten" || strings.HasPrefix(ends[0], "done no-change")
 		if isEnd && ends[1] == ends[0] && ends[2] == ends[0] {
 			return ""
@@ -272,7 +274,7 @@ func (st *site) endOf(ctx context.Context, e event, forgets bool) string {
 	}
 }
 
-// counts says what is wrong with the counts of a stack: what was accepted, the history, the state, the workers, and the
+// counts says what is wrong with the counts of a stack. What was accepted, the history, the state, the workers, and the
 // config files of all replicas must agree.
 func (st *site) counts(ctx context.Context, stack string) string {
 	c, err := st.Counts(ctx, st.programs[stack], stack, pool)

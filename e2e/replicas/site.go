@@ -21,18 +21,18 @@ import (
 	"github.com/pulumiscale/pulumiscale/e2e/lab"
 )
 
-// The pool of each stack, and its count at first.
+// The name of each stack's pool, and the pool's first count.
 const (
 	pool    = "workers"
 	initial = 40
 )
 
-// replica is one of the three. Each has a copy of each program, as a machine of its own would have.
+// replica is one of the three replicas. Each has its own copy of each program, as if it were on its own machine.
 type replica struct {
 	name, dir string
-	// listen is its address for the others.
+	// listen is the address at which the replica listens for the other replicas. They reach it through site.links.
 	listen string
-	// isOther says that it runs the other version.
+	// isOther says that the replica runs the version of the flag -other.
 	isOther bool
 
 	// mu guards server, which is nil while the replica is down.
@@ -46,7 +46,7 @@ func (r *replica) is(server *lab.Server) {
 	r.server = server
 }
 
-// url is where it answers; empty while it is down.
+// url returns the URL of the replica's server; empty while the replica is down.
 func (r *replica) url() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *replica) url() string {
 	return r.server.URL
 }
 
-// site is all that a campaign works on.
+// site is everything that a campaign works on.
 type site struct {
 	*lab.Lab
 	say      func(format string, args ...any)
@@ -67,9 +67,9 @@ type site struct {
 	stacks   []string
 	programs map[string]string // their folders, by stack
 	replicas [3]*replica
-	// links are the ways from each replica to each other one.
+	// links are the proxies between the replicas: links[i][j] leads from replica i to replica j.
 	links [3][3]*backend.Proxy
-	// want is what each pool must have, by stack.
+	// want is the count that each stack's pool must have, by stack.
 	want map[string]int
 }
 
@@ -117,7 +117,7 @@ func newSite(ctx context.Context, o *options, say func(string, ...any)) (_ *site
 	return st, nil
 }
 
-// prepare starts the backend, and makes the replicas' folders and the ways between them.
+// prepare starts the backend, and makes the replicas' folders and the links between the replicas.
 func (st *site) prepare(ctx context.Context, kind string) (err error) {
 	if kind != backend.File {
 		if err := os.Mkdir(st.Path("server"), 0o755); err != nil {
@@ -156,7 +156,7 @@ func (st *site) prepare(ctx context.Context, kind string) (err error) {
 	return nil
 }
 
-// copyProgram copies a program to a replica.
+// copyProgram copies a program's folder to a folder of a replica.
 func copyProgram(from, to string) error {
 	return os.CopyFS(to, os.DirFS(from))
 }
@@ -192,10 +192,10 @@ func (st *site) start(ctx context.Context, i int) error {
 	return err
 }
 
-// cut takes a replica's ways to the others away, and mend brings them back.
+// cut silences a replica's links to and from the other replicas, and mend restores them.
 func (st *site) cut(i int) { st.ways(i, (*backend.Proxy).Silence) }
 func (st *site) mend(i int) {
-	st.ways(i, (*backend.Proxy).Down) // what was silent is of no use any more
+	st.ways(i, (*backend.Proxy).Down) // a connection that was silent has lost data, so it is cut
 	st.ways(i, (*backend.Proxy).Up)
 }
 
@@ -208,7 +208,8 @@ func (st *site) ways(i int, do func(*backend.Proxy)) {
 	}
 }
 
-// kill kills a replica, and with it what it has started if its machine dies. It returns the processes that are dead.
+// kill kills a replica. If machine is set, its machine dies: kill also kills the processes that the replica has
+// started. It returns the ids of the killed processes.
 func (st *site) kill(i int, machine bool) (doomed []int, err error) {
 	r := st.replicas[i]
 	server := r.server
@@ -222,13 +223,14 @@ func (st *site) kill(i int, machine bool) (doomed []int, err error) {
 			return nil, err
 		}
 	}
-	_ = server.Stop() // it is dead: this waits for it
+	_ = server.Stop() // it is killed already: Stop waits for its end
 	return doomed, nil
 }
 
 var parentOf = regexp.MustCompile(`^\d+ \(.*\) \S (\d+) `)
 
-// descendants are the processes that a process has started, and those that these have started.
+// descendants returns the ids of the processes that a process has started, and of the processes that these have
+// started.
 func descendants(of int) []int {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -253,8 +255,8 @@ func descendants(of int) []int {
 	return out
 }
 
-// forgetLocks does what a person does who knows that a machine is gone for good: it removes the locks of engines that have
-// died. Where the state is in a database, locks cannot be read.
+// forgetLocks does what a person does who knows that a machine is gone for good: it removes the locks of engines that
+// have died. If the state is in a database, forgetLocks cannot read the locks, and leaves them.
 func (st *site) forgetLocks(ctx context.Context, dead []int) error {
 	dir := st.Path("backend")
 	if st.place != nil {
@@ -283,7 +285,7 @@ func (st *site) close() error {
 	var errs []error
 	for _, r := range st.replicas {
 		if r != nil && r.server != nil {
-			_ = syscall.Kill(r.server.PID(), syscall.SIGCONT) // it may be stopped
+			_ = syscall.Kill(r.server.PID(), syscall.SIGCONT) // its process may be stopped, and must be continued to end
 			errs = append(errs, r.server.Stop())
 		}
 	}
@@ -294,8 +296,8 @@ func (st *site) close() error {
 			}
 		}
 	}
-	if st.place != nil && st.place.Proxy != nil {
-		errs = append(errs, st.place.Proxy.Close())
+	if st.place != nil {
+		errs = append(errs, st.place.Close())
 	}
 	if st.backend != nil {
 		errs = append(errs, st.backend.Down())
@@ -307,5 +309,5 @@ func (st *site) close() error {
 	return errors.Join(append(errs, st.Close())...)
 }
 
-// settled is how long it takes at most until a replica that has nothing to do has caught up with the others.
+// settled is the longest time that a replica with nothing to do may need to catch up with the other replicas.
 const settled = 90 * time.Second

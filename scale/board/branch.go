@@ -30,7 +30,8 @@ type UnpushedCount struct {
 	Since time.Time `json:"since"`
 }
 
-// BranchEdit is somebody's edit on the branch. Found is absent if the key was taken away.
+// BranchEdit is somebody's edit on the branch. Found is the value on the branch; absent if the key was taken away.
+// Count is the stack's count.
 type BranchEdit struct {
 	Pool  string  `json:"pool"`
 	Key   string  `json:"key"`
@@ -38,7 +39,7 @@ type BranchEdit struct {
 	Count string  `json:"count"`
 }
 
-// NewBranch is a [scale.BranchStatus] as documents have it, fit to be shown (see [Tidy]).
+// NewBranch makes the document of a [scale.BranchStatus], fit to be shown (see [Tidy]).
 func NewBranch(s scale.BranchStatus) *Branch {
 	out := &Branch{
 		Branch: s.Branch, Unpushed: []UnpushedCount{}, Edits: BranchEditsOf(s.Edits), Commit: s.Commit, PushedAt: instant(s.PushedAt),
@@ -51,7 +52,7 @@ func NewBranch(s scale.BranchStatus) *Branch {
 	return Tidy(out)
 }
 
-// BranchEditsOf are edits as documents have them.
+// BranchEditsOf makes the documents of edits on a branch.
 func BranchEditsOf(edits []scale.BranchEdit) []BranchEdit {
 	var out []BranchEdit
 	for _, e := range edits {

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// Fleet is how the stacks of a fleet stand: the document of GET /stacks. Those that somebody should look at come first.
-// Fields are added, never renamed.
+// Fleet is how the stacks of a fleet stand: the document of GET /stacks. The stacks that somebody should look at come
+// first. Fields are added, never renamed.
 type Fleet struct {
 	Now     time.Time    `json:"now"`
 	Stacks  []FleetStack `json:"stacks"`
 	Engines Engines      `json:"engines"`
 }
 
-// Engines are how many engines run for the stacks of a fleet.
+// Engines tells how many engines run for the stacks of a fleet.
 type Engines struct {
 	// Places is how many engines may run at once. Running is how many run, or are about to. Silent is how many engines
 	// have not been heard of for a while, so that their places count as free. Waiting is how many stacks wait for a
@@ -46,7 +46,7 @@ type FleetStack struct {
 	RetryAt *time.Time `json:"retryAt,omitempty"`
 	// ReadAt is when the stack was read last.
 	ReadAt *time.Time `json:"readAt,omitempty"`
-	// Pools are its pools with their counts.
+	// Pools are the stack's pools with their counts.
 	Pools []FleetPool `json:"pools"`
 	// Open counts the operations that are not done.
 	Open int `json:"open"`
@@ -60,7 +60,7 @@ type FleetPool struct {
 	Count *int   `json:"count"`
 }
 
-// FleetStackOf is how a stack stands on the whole, made from its status.
+// FleetStackOf sums up the status of a stack for the document of its fleet. name is what the fleet calls the stack.
 func FleetStackOf(name string, s *Status, now time.Time) FleetStack {
 	view := s.View(now)
 	state := view.State()
@@ -84,8 +84,8 @@ func FleetStackOf(name string, s *Status, now time.Time) FleetStack {
 	return out
 }
 
-// UnopenedStack is a stack that is not open. err says why it could not be opened; err is nil if that was not tried yet,
-// or is being tried.
+// UnopenedStack is a stack that is not open. err says why it could not be opened; nil before the first try, or while a
+// try is under way.
 func UnopenedStack(name string, err error, retryAt time.Time) FleetStack {
 	if err == nil {
 		return FleetStack{Name: name, State: "Opening", Severity: Busy, Pools: []FleetPool{}}
@@ -93,7 +93,7 @@ func UnopenedStack(name string, err error, retryAt time.Time) FleetStack {
 	return FleetStack{Name: name, State: "Cannot be opened", Severity: Bad, Problem: err.Error(), RetryAt: instant(retryAt), Pools: []FleetPool{}}
 }
 
-// Sort puts the stacks in order: the worst first, and else by name.
+// Sort puts the stacks in order: the worst first, and stacks of one severity by name.
 func (f *Fleet) Sort() {
 	rank := []string{Bad, Warn, Busy, Good}
 	slices.SortStableFunc(f.Stacks, func(a, b FleetStack) int {
@@ -156,10 +156,10 @@ func (FleetView) Counts(s FleetStack) string {
 // mostStacks is how many stacks are shown.
 const mostStacks = 500
 
-// Shown are the stacks that are shown: the first ones.
+// Shown returns the stacks that are shown: the first ones, at most mostStacks.
 func (v FleetView) Shown() []FleetStack { return v.Stacks[:min(mostStacks, len(v.Stacks))] }
 
-// MoreStacks counts those that are not shown.
+// MoreStacks counts the stacks that are not shown.
 func (v FleetView) MoreStacks() int { return len(v.Stacks) - len(v.Shown()) }
 
 // Running says how many engines run, and how many stacks wait for a place.
@@ -183,7 +183,7 @@ func (v FleetView) Ago(t *time.Time) string {
 	return Ago(v.at.Sub(*t))
 }
 
-// Left is the rest of a wait; empty if there is none.
+// Left says how long it is until t; empty if t is nil or not to come.
 func (v FleetView) Left(t *time.Time) string {
 	if t == nil || !t.After(v.at) {
 		return ""

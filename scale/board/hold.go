@@ -18,7 +18,7 @@ type Hold struct {
 	By     string    `json:"by,omitempty"`
 }
 
-// HoldOf is a hold of the domain as documents have it; nil for none.
+// HoldOf makes the document of a [scale.Hold]; nil if h is nil.
 func HoldOf(h *scale.Hold) *Hold {
 	if h == nil {
 		return nil
@@ -32,7 +32,7 @@ type Holds struct {
 	Holds []Hold `json:"holds"`
 }
 
-// HoldsOf is the document of the domain's holds.
+// HoldsOf makes the document of the holds of a stack.
 func HoldsOf(stack string, holds scale.Holds) Holds {
 	doc := Holds{Stack: stack, Holds: make([]Hold, len(holds))}
 	for i, h := range holds {
@@ -80,7 +80,7 @@ func (v View) Soon() []Mood {
 	return out
 }
 
-// heldFor is the hold in force that keeps a pool as it is; nil if none does.
+// heldFor returns the hold that keeps a pool as it is; nil if none does.
 func (v View) heldFor(pool string) *Hold {
 	for _, p := range v.Pools {
 		if p.Pool == pool && p.Hold != nil && p.Hold.Until.After(v.at) {

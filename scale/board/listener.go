@@ -8,8 +8,8 @@ type Listener struct {
 	Kind string `json:"kind"`
 	// Host is where the listener is. It is absent until its address has been read.
 	Host string `json:"host,omitempty"`
-	// Told counts the notices that arrived, and Lost those that were given up. Waiting are those that are still to be
-	// told.
+	// Told counts the notices that arrived, Lost the notices that were given up, and Waiting the notices that are still
+	// to be told.
 	Told    int `json:"told"`
 	Lost    int `json:"lost"`
 	Waiting int `json:"waiting"`

@@ -31,7 +31,7 @@ type Operation struct {
 	Runs []Run `json:"runs,omitempty"`
 }
 
-// OperationOf is an operation of the domain as documents have it, without the engine's runs.
+// OperationOf makes the document of a [queue.Operation], without the engine's runs.
 func OperationOf(op queue.Operation) Operation {
 	return Operation{
 		ID: op.ID, Pool: op.Intent.Pool, State: string(op.State), Result: string(op.Result), From: op.From, To: op.To,

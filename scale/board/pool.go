@@ -14,13 +14,13 @@ type Pools struct {
 	Stack string `json:"stack"`
 	Pools []Pool `json:"pools"`
 	// Deployed is the newest update that is not a scaling of PulumiScale's. Commit is the commit that the checkout is
-	// at. ConfigDiffers has the keys whose values in the config file are not those of the last successful update.
+	// at. ConfigDiffers has the keys whose values differ between the config file and the last successful update.
 	Deployed      *scale.Deploy `json:"deployed,omitempty"`
 	Commit        string        `json:"commit,omitempty"`
 	ConfigDiffers []string      `json:"configDiffers,omitempty"`
 }
 
-// PoolsOf are pools as they stand at a time.
+// PoolsOf makes the document of pools as they stand at the time now.
 func PoolsOf(stack string, statuses []scale.Standing, program scale.Program, now time.Time) Pools {
 	doc := Pools{
 		Stack: stack, Pools: make([]Pool, len(statuses)), Deployed: program.Deploy, Commit: program.Commit, ConfigDiffers: program.ConfigDiffers,
@@ -34,7 +34,7 @@ func PoolsOf(stack string, statuses []scale.Standing, program scale.Program, now
 // Pool is a pool's rule and how the pool stands.
 type Pool struct {
 	Pool string `json:"pool"`
-	// Count is the present count, and Configured is that of the last successful update.
+	// Count is the present count, and Configured the count of the last successful update.
 	Count      *int `json:"count"`
 	Configured *int `json:"configured"`
 	// Min and Max are the guardrails in force.
@@ -50,7 +50,7 @@ type Pool struct {
 	Refresh          bool     `json:"refresh"`
 	Guard            []string `json:"guard"`
 	Strategy         string   `json:"strategy"`
-	// Metrics are those that the rule names, as they stand; absent if it names none.
+	// Metrics are the metrics of the rule, as they stand; absent if the rule has none.
 	Metrics []Metric `json:"metrics,omitempty"`
 	// MetricsWant is the decision on the count that the metrics want now; absent if this process does not look at
 	// metrics.
@@ -73,7 +73,7 @@ type Pool struct {
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Hold is the hold in force, on the pool or on the whole stack.
 	Hold *Hold `json:"hold,omitempty"`
-	// Unverified says why the configured count is not proved to have come about, although its update succeeded.
+	// Unverified says why it is not proved that the pool has the configured count, although the update succeeded.
 	Unverified string `json:"unverified,omitempty"`
 	// Problem says why the pool cannot be scaled.
 	Problem string `json:"problem,omitempty" text:"lines"`
@@ -81,8 +81,8 @@ type Pool struct {
 	Check *RuleCheck `json:"proof,omitempty"`
 }
 
-// Cooldown is a rule's cooldown, in seconds, and until when it holds. UpUntil or DownUntil is absent if it does not
-// hold in that direction.
+// Cooldown is a rule's cooldown, in seconds, and until when it holds. UpUntil or DownUntil is absent if no cooldown
+// holds in that direction.
 type Cooldown struct {
 	Up         float64    `json:"up"`
 	Down       float64    `json:"down"`
@@ -119,7 +119,7 @@ func ScheduleOf(rule scale.Rule, now time.Time) *Schedule {
 	return out
 }
 
-// Words says which window holds, and what comes next, in the zone of a time.
+// Words says which window holds, and what comes next. Times are in the zone of now.
 func (s *Schedule) Words(now time.Time) string {
 	text := "no window"
 	if s.Window != "" {
@@ -192,12 +192,12 @@ type RuleCheck struct {
 	Problem string               `json:"problem,omitempty" text:"lines"`
 }
 
-// RuleCheckOf is a check of the domain as documents have it.
+// RuleCheckOf makes the document of a [scale.RuleCheck].
 func RuleCheckOf(p scale.RuleCheck) *RuleCheck {
 	return &RuleCheck{OK: p.Problem == "", To: p.To, Steps: stepsOf(p.Steps), Problem: p.Problem}
 }
 
-// PoolOf is how a pool stands at a time. Cooldowns that have ended by then are left out.
+// PoolOf makes the document of a pool as it stands at the time now. Cooldowns that have ended by now are left out.
 func PoolOf(s scale.Standing, now time.Time) Pool {
 	rule := s.Rule
 	bounds := rule.Bounds(now)
@@ -238,8 +238,8 @@ func PoolOf(s scale.Standing, now time.Time) Pool {
 type Drift struct {
 	Pool      string `json:"pool"`
 	ConfigKey string `json:"configKey"`
-	// File is the value in the file, or the one before it was restored. Configured is the value of the last successful
-	// update. Each is null if there is no value.
+	// File is the value in the file or, if the drift was restored, the value that the file had before. Configured is
+	// the value of the last successful update. Each is null if there is no value.
 	File       *string `json:"file"`
 	Configured *string `json:"configured"`
 	// Edit says that no known update had the file's value.
@@ -250,7 +250,7 @@ func driftOf(d scale.Drift) Drift {
 	return Drift{Pool: d.Pool, ConfigKey: d.Key, File: d.File, Configured: d.Configured, Edit: d.Edit}
 }
 
-// DriftsOf are drifts of the domain as documents have them; never nil.
+// DriftsOf makes the documents of drifts; never nil.
 func DriftsOf(of []scale.Drift) []Drift {
 	out := make([]Drift, len(of))
 	for i, d := range of {

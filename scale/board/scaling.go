@@ -10,7 +10,7 @@ import (
 // Decision is what was decided about one intent.
 type Decision struct {
 	Pool string `json:"pool"`
-	// Outcome is the decision's, such as "scale" or "cooldown".
+	// Outcome is a [scale.Outcome], such as "scale" or "cooldown".
 	Outcome string `json:"outcome"`
 	// From is the count before, Wanted the count that is asked for, and To is Wanted inside the guardrails. From is
 	// null if it is not known. Wanted and To are null if none was computed, because the intent was paused, held,
@@ -27,7 +27,7 @@ type Decision struct {
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 }
 
-// DecisionOf is a decision of the domain as documents have it.
+// DecisionOf makes the document of a [scale.Decision].
 func DecisionOf(d scale.Decision) Decision {
 	out := Decision{Pool: d.Intent.Pool, Outcome: string(d.Outcome), From: d.From, Clamped: d.Clamped, Reason: d.Reason, Until: Moment(d.Until), Pending: d.Pending}
 	unasked := []scale.Outcome{scale.Paused, scale.Refused, scale.Cleared, scale.Held}
@@ -70,18 +70,19 @@ type PoolEffect struct {
 	// Current is the real size after the update. Unverified says why the update is not proved to have had its effect.
 	Current    *int   `json:"current"`
 	Unverified string `json:"unverified,omitempty"`
-	// StateSize is the size that the state had before, if something else than an update had changed it; else null.
+	// StateSize is the size that the pool had in the state before, if something other than an update had changed the
+	// size; else null.
 	StateSize *int `json:"stateSize"`
 }
 
-// Foreseen is what the first decision of a plan would do. The plan must have one. The result is nil if the engine was
-// not asked.
+// Foreseen makes the document of what the first decision of a plan would do. The plan must have a decision. result is
+// nil if the engine was not asked.
 func Foreseen(stack string, plan *scale.Plan, result *scale.Result) Effect {
 	all := AllForeseen(stack, plan, result)
 	return Effect{Stack: stack, DryRun: true, PoolEffect: all.Pools[0], Steps: all.Steps, Seconds: all.Seconds}
 }
 
-// AllForeseen is what all decisions of a plan would do. The result is nil if the engine was not asked.
+// AllForeseen makes the document of what all decisions of a plan would do. result is nil if the engine was not asked.
 func AllForeseen(stack string, plan *scale.Plan, result *scale.Result) Effects {
 	e := Effects{Stack: stack, DryRun: true, Pools: []PoolEffect{}, Steps: []scale.ResourceStep{}}
 	if result != nil {
@@ -97,13 +98,13 @@ func AllForeseen(stack string, plan *scale.Plan, result *scale.Result) Effects {
 	return e
 }
 
-// Done is what a report tells of its first decision. The report must have one.
+// Done makes the document of what came of the first decision of a report. The report must have a decision.
 func Done(stack string, report *scale.Report) Effect {
 	all := AllDone(stack, report)
 	return Effect{Stack: stack, PoolEffect: all.Pools[0], Steps: all.Steps, Restored: all.Restored, Seconds: all.Seconds}
 }
 
-// AllDone is what a report tells of all its decisions.
+// AllDone makes the document of what came of all decisions of a report.
 func AllDone(stack string, report *scale.Report) Effects {
 	e := Effects{
 		Stack: stack, Pools: []PoolEffect{}, Steps: stepsOf(report.Steps), Restored: DriftsOf(report.Restored), Seconds: report.Duration.Seconds(),
@@ -130,7 +131,7 @@ type History struct {
 	Scalings []Scaling `json:"scalings"`
 }
 
-// HistoryOf is the document of past scalings.
+// HistoryOf makes the document of past scalings.
 func HistoryOf(stack string, scalings []scale.Scaling) History {
 	doc := History{Stack: stack, Scalings: make([]Scaling, len(scalings))}
 	for i, past := range scalings {
@@ -154,7 +155,7 @@ type Scaling struct {
 	Why string `json:"why,omitempty"`
 }
 
-// ScalingOf is a past scaling of the domain as documents have it.
+// ScalingOf makes the document of a past scaling.
 func ScalingOf(s scale.Scaling) Scaling {
 	return Scaling{
 		Pool: s.Pool, From: s.From, To: s.To, Succeeded: s.Succeeded, Start: Moment(s.Start), End: Moment(s.End), Seconds: s.End.Sub(s.Start).Seconds(),
@@ -162,10 +163,11 @@ func ScalingOf(s scale.Scaling) Scaling {
 	}
 }
 
-// Moment is a time as documents have it: in UTC, to the second, and nil if the time is zero.
+// Moment returns a time for documents: in UTC, to the second, and nil if the time is zero.
 func Moment(t time.Time) *time.Time { return instant(t.Truncate(time.Second)) }
 
-// instant is a time in UTC with fractions of a second, for what the server does itself. It is nil if the time is zero.
+// instant returns a time in UTC with fractions of a second, for times that the server takes itself. It returns nil if
+// the time is zero.
 func instant(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -52,9 +52,9 @@ type Status struct {
 	Commit   string        `json:"commit,omitempty"`
 	Pools    []Pool        `json:"pools"`
 	Running  *Work         `json:"running,omitempty"`
-	// Open are the operations that are not done, oldest first: at most a fixed number of those under way and of those
-	// that wait. OpenOmitted counts the others. RetryAt is when operations are tried again, if something was in their
-	// way.
+	// Open are the operations that are not done, oldest first: at most a fixed number of operations under way, and of
+	// operations that wait. OpenOmitted counts the others. RetryAt is when operations are tried again, if something was
+	// in their way.
 	Open        []Operation `json:"open"`
 	OpenOmitted int         `json:"openOmitted,omitempty"`
 	RetryAt     *time.Time  `json:"retryAt,omitempty"`
@@ -73,12 +73,12 @@ type Status struct {
 	Cluster *Cluster `json:"cluster,omitempty"`
 }
 
-// Name is a stack's name, and that of its project.
+// Name is the name of a stack and of its project.
 type Name struct{ Project, Stack string }
 
 // New makes the status of a stack at a time, fit to be shown (see [Tidy]). work is what is being done; nil if nothing
-// is. done are operations that are done, newest first; failures are looked for among them. The caller must ask for work
-// before the rest, so that an operation that ends in between is not told of as one that waits.
+// is. done are operations that are done, newest first; failures are looked for among them. The caller must read work
+// before o and done. Otherwise an operation that ends between these readings would be shown as one that waits.
 func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, now time.Time) *Status {
 	s := &Status{
 		Stack: of.Stack, Project: of.Project, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),
@@ -106,7 +106,7 @@ func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, no
 	if work != nil {
 		s.Running = workOf(*work, s.Open, o.Open)
 	}
-	if r := s.Running; r != nil && len(r.Operations)+len(r.Settling) == 0 { // it has just ended
+	if r := s.Running; r != nil && len(r.Operations)+len(r.Settling) == 0 { // the work has just ended
 		s.Running = nil
 	}
 	return Tidy(s)

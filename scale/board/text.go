@@ -88,7 +88,7 @@ func Plain(text string) string {
 	if isPlain(text) || !strings.ContainsFunc(text, escapes) {
 		return text
 	}
-	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // a lone byte would be taken for one that controls a terminal
+	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // Strip would take a byte that is not UTF-8 for one that controls a terminal
 }
 
 // Tidy is a copy of a document that is fit to be shown: each of its texts is plain, and has at most [LongestLine] or
@@ -110,13 +110,13 @@ type Shape string
 const (
 	// SeveralLines is a text whose lines are to stay.
 	SeveralLines Shape = "lines"
-	// Value is a value of somebody's program. All of it is shown where a person approves it.
+	// Value is a text that is a value of somebody's program. All of it is shown where a person approves it.
 	Value Shape = "value"
 )
 
-// Texts is a copy of a value in which each text that can be reached has been changed by change. It reaches exported
-// fields, lists, maps with their keys, and what is behind pointers and interfaces. An error is wrapped in one that has
-// the changed text. change also gets the shape that the tag of the text's field names.
+// Texts returns a copy of a value in which change has changed each text. It reaches exported fields, lists, maps with
+// their keys, and what is behind pointers and interfaces. An error is wrapped in an error that has the changed text.
+// change also gets the shape that the tag of the text's field names.
 func Texts[T any](value T, change func(text string, shape Shape) string) T {
 	holder := reflect.ValueOf(&value).Elem() // so that an interface is seen as one
 	out, ok := reflect.TypeAssert[T](texts(holder, "", change))
@@ -126,7 +126,7 @@ func Texts[T any](value T, change func(text string, shape Shape) string) T {
 	return out
 }
 
-// shownError is an error with another text.
+// shownError is an error whose text has been changed. err is the error itself.
 type shownError struct {
 	text string
 	err  error
@@ -201,7 +201,7 @@ func JSON(doc any, indent string) ([]byte, error) {
 
 // ShownJSON is a document as JSON, fit to be shown (see [Tidy]). The documents of this package can always be encoded.
 func ShownJSON(doc any) []byte {
-	text, _ := JSON(doc, "") // see above
+	text, _ := JSON(doc, "") // it cannot fail: see above
 	if isTidy(text) {
 		return text
 	}
@@ -209,9 +209,9 @@ func ShownJSON(doc any) []byte {
 	return text
 }
 
-// isTidy says whether [Tidy] would change nothing in a document, by the document's compact JSON. Nearly all documents
-// are tidy: the JSON is ASCII, has no colour command and no escapes other than that of a quotation mark, each space is
-// a single one within its text, and no text is long.
+// isTidy says whether [Tidy] would change nothing in a document, given as compact JSON. Nearly all documents are tidy:
+// the JSON is ASCII, has no colour command and no escapes except of quotation marks, no text begins or ends with a
+// space or has two in a row, and no text is long.
 func isTidy(text []byte) bool {
 	text = bytes.TrimSuffix(text, []byte("\n"))
 	if !isPlain(text) || bytes.Contains(text, []byte("<{%")) {
@@ -234,7 +234,8 @@ func isTidy(text []byte) bool {
 	return true
 }
 
-// Escaped is JSON in which what is not [Shown] is written as \uXXXX. encoding/json does that only below U+0020.
+// Escaped returns JSON in which characters that are not [Shown] are written as \uXXXX. encoding/json escapes only a few
+// of them.
 func Escaped(text []byte) []byte {
 	if bytes.IndexFunc(text, hidden) < 0 {
 		return text

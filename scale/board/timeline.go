@@ -35,7 +35,7 @@ func SpanNamed(name string) Span {
 	return Spans()[0]
 }
 
-// SpanLasting is the shortest span that lasts so long, and the longest if none does.
+// SpanLasting is the shortest span that is at least as long as length, and the longest span if none is.
 func SpanLasting(length time.Duration) Span {
 	spans := Spans()
 	for _, s := range spans {
@@ -52,7 +52,7 @@ type Past struct {
 	// Count is the present count; nil if it is not known.
 	Count *int
 	// Scalings are the pool's scalings, newest first; scalings of other pools are ignored. From the time Since on, none
-	// is missing.
+	// is missing. Since is zero if that cannot be said of any time.
 	Scalings []scale.Scaling
 	Since    time.Time
 	// Samples are values of the rule's metrics, oldest first.
@@ -67,7 +67,7 @@ type Timeline struct {
 	From, To time.Time
 	// Counts are the counts, each from its time on. Before the first one the count is not known.
 	Counts []CountSince
-	// Bounds are the bounds by the rule as it is now, each from its time on; the first are those at From.
+	// Bounds are the bounds that the present rule gives, each from its time on. The first bounds are in force at From.
 	Bounds []scale.BoundsSince
 	// Scalings are the scalings that ended in this time, oldest first.
 	Scalings []Scaling
@@ -143,11 +143,12 @@ func countsOf(past Past, from, to time.Time) []CountSince {
 	return out
 }
 
-// keptEvery is the least time between two values of a metric that are kept.
+// keptEvery is the time between two values of a metric that are kept: the journal keeps the last value of each minute.
 const keptEvery = time.Minute
 
-// seriesOf are the values of a metric from one moment to another. One look that found nothing, or was left out because
-// the pool was being scaled, makes no gap; two such looks do.
+// seriesOf returns the values of a metric from one moment to another. A new run begins if more than two intervals, and
+// a minute, have passed since the value before. So one look that found nothing, or was left out because the pool was
+// being scaled, makes no gap.
 func seriesOf(m scale.Metric, samples []scale.Sample, from, to time.Time) Series {
 	out := Series{Metric: OneLine(m.Name, longestValue)}
 	mostApart := 2*max(m.Every, keptEvery) + keptEvery
@@ -169,8 +170,8 @@ func seriesOf(m scale.Metric, samples []scale.Sample, from, to time.Time) Series
 	return out
 }
 
-// Thinned are the runs with only as many values as a number of columns can show. Of the values in one column, the
-// first, the smallest, the largest and the last are kept.
+// Thinned returns the runs with only as many values as a picture of so many columns can show. Of the values in one
+// column, the first, the smallest, the largest and the last are kept.
 func (s Series) Thinned(from, to time.Time, columns int) [][]Point {
 	width := to.Sub(from) / time.Duration(columns)
 	out := make([][]Point, 0, len(s.Runs))
@@ -226,7 +227,7 @@ func (t Timeline) BoundsIn(from, to time.Time) []scale.BoundsSince {
 }
 
 const (
-	// leastTop is the least number of units that a picture has room for.
+	// leastTop is the least count up to which a picture reaches.
 	leastTop = 4
 	// farAbove limits the bounds in a picture: an upper bound of more than farAbove times the largest count is left
 	// out, since the counts would be too low to read. The picture then has room for roomAbove times the largest count.
@@ -319,8 +320,8 @@ func (t Timeline) Count() string {
 // toldBounds is how many bounds a sentence tells of one by one.
 const toldBounds = 4
 
-// Within says which bounds were in force, and since when. Of many it only says which they were, and how often they
-// changed.
+// Within says which bounds were in force, and since when. If there are more than toldBounds, it only says which bounds
+// there were, how often they changed and which are in force now.
 func (t Timeline) Within() string {
 	var parts, all []string
 	for i, b := range t.Bounds {
@@ -386,8 +387,8 @@ const mostInRow = 6
 // Row is a part of a timeline, between two ticks, as a table has it.
 type Row struct {
 	From, To time.Time
-	// Count, Bounds and Scalings say in words what these were; each is empty if there were none. Metrics has such words
-	// for each of the series.
+	// Count, Bounds and Scalings say in words which counts, bounds and scalings there were; each is empty if there were
+	// none. Metrics says in words which values each of the series had.
 	Count, Bounds, Scalings string
 	Metrics                 []string
 }
@@ -434,7 +435,7 @@ func within(least, most string) string {
 	return least + " to " + most
 }
 
-// in says between which values the metric was in a part of the time; empty if it had none.
+// in says between which values the metric was in a part of the time; empty if it had no value then.
 func (s Series) in(from, to time.Time) string {
 	var found []float64
 	for _, run := range s.Runs {

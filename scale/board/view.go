@@ -21,7 +21,7 @@ type View struct {
 // something was, is counted from that time.
 func (s *Status) View(at time.Time) View { return View{Status: s, at: at} }
 
-// FullName is the stack's name after that of its project, as Pulumi writes it: organization, project, stack.
+// FullName is the stack's name with the name of its project, as Pulumi writes it: organization, project, stack.
 func (v View) FullName() string {
 	parts := strings.Split(v.Stack, "/")
 	if v.Project == "" || len(parts) > 2 {
@@ -44,7 +44,7 @@ const (
 	Bad  = "bad"
 )
 
-// State is how things stand on the whole: the worst comes first.
+// State says how the stack stands on the whole. If several things are to be told, it tells the one that matters most.
 func (v View) State() Mood {
 	switch {
 	case v.Off:
@@ -154,7 +154,7 @@ func (v View) scaledSince(name string, ended time.Time) bool {
 	return !pool.Unsettled && pool.Unverified == "" && pool.Last != nil && pool.Last.Start != nil && pool.Last.Start.After(ended)
 }
 
-// AllMended says whether no failure is one that somebody should still look at.
+// AllMended says whether all failures are mended: see [View.Mended].
 func (v View) AllMended() bool {
 	return !slices.ContainsFunc(v.Failures, func(op Operation) bool { return !v.Mended(op) })
 }
@@ -173,13 +173,13 @@ func (v View) isUnder(id string) bool {
 	return v.Running != nil && slices.Contains(v.Running.Operations, id)
 }
 
-// How many operations are told of: of those under way, and of those that wait.
+// How many operations are told of: how many under way, and how many that wait.
 const (
 	mostUnder   = 100
 	mostWaiting = 50
 )
 
-// FirstWaiting are those waiting operations that are shown.
+// FirstWaiting are the waiting operations that are shown.
 func (v View) FirstWaiting() []Operation { return v.Waiting()[:min(mostWaiting, len(v.Waiting()))] }
 
 // MoreWaiting counts the waiting operations that are not shown.
@@ -263,7 +263,7 @@ func (v View) Ago(t *time.Time) string {
 	return Ago(v.at.Sub(*t))
 }
 
-// Left is the rest of a wait.
+// Left says how long it is until t, which must not be nil.
 func (v View) Left(t *time.Time) string { return Left(t.Sub(v.at)) }
 
 // Since is how long ago something that still goes on began.

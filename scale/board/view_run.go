@@ -65,8 +65,8 @@ func (View) Progress(run Run) string {
 	return strings.Join(out, ", ")
 }
 
-// About says how far a run of the engine has come and, if there are several, what it is about. It is empty if the step
-// says it all, because it is the only one.
+// About says how far a run of the engine has come. If several runs go on, or pools are settled, it also says what the
+// run is about. It is empty if there is one run with one step, which says it all.
 func (v View) About(run Run) string {
 	progress := cmp.Or(v.Progress(run), "The program runs")
 	alone := len(v.Running.Runs) == 1 && len(v.Running.Operations) > 0
@@ -134,8 +134,8 @@ func (v View) Took(from, to *time.Time) string {
 // StepTook is how long a step took, or has taken so far.
 func (v View) StepTook(step Step) string { return v.Took(&step.StartedAt, step.EndedAt) }
 
-// Committer names the author of the last commit where somebody's own update ran: the backend does not tell who ran the
-// update. It is empty if the author is not known, and for a scaling of PulumiScale's.
+// Committer names the author of the last commit in the checkout from which somebody's own update ran, because the
+// backend does not tell who ran the update. It is empty if the author is not known, and for a scaling of PulumiScale's.
 func (View) Committer(past Scaling) string {
 	if past.By == "" {
 		return ""
@@ -143,7 +143,7 @@ func (View) Committer(past Scaling) string {
 	return "last commit by " + past.By
 }
 
-// Lasted is how long a past scaling took. The backend knows it to the second.
+// Lasted is how long a past scaling took. The backend's times are exact to the second.
 func (View) Lasted(past Scaling) string {
 	took := past.ended().Sub(*cmp.Or(past.Start, past.End, &time.Time{})).Round(time.Second)
 	if took < time.Second {

@@ -60,8 +60,8 @@ func Soon(t, now time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
-// CooldownLeft is what is left of a cooldown upwards and downwards, as one time for both if they agree; empty if neither
-// holds.
+// CooldownLeft is what is left of a cooldown upwards and downwards. If both end together, it is one time for both. It
+// is empty if neither holds.
 func CooldownLeft(up, down time.Duration) string {
 	switch {
 	case up <= 0 && down <= 0:

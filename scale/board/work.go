@@ -12,7 +12,7 @@ type Work struct {
 	// Operations are the ids of the open operations that are being carried out, and Settling the pools that are being
 	// brought back to the count of the last successful update.
 	Operations []string `json:"operations,omitempty"`
-	// Omitted counts further such operations, of which the status does not tell.
+	// Omitted counts the operations that are being carried out and that the status leaves out.
 	Omitted   int       `json:"omitted,omitempty"`
 	Settling  []string  `json:"settling,omitempty"`
 	StartedAt time.Time `json:"startedAt"`
@@ -49,8 +49,8 @@ const (
 	StepFailed  = "failed"
 )
 
-// workOf is the work as documents have it. It names only those of its operations that are told of, and counts its other
-// open operations.
+// workOf makes the document of the work. It names those of the work's operations that are in told, and counts those
+// that are only in open.
 func workOf(w queue.Work, told []Operation, open []queue.Operation) *Work {
 	out := &Work{
 		Settling: w.Settling, StartedAt: w.StartedAt.UTC(), WaitsFor: w.WaitsFor, RetryAt: instant(w.RetryAt), Runs: RunsOf(w.Runs),
@@ -73,7 +73,7 @@ func workOf(w queue.Work, told []Operation, open []queue.Operation) *Work {
 	return out
 }
 
-// RunsOf are runs of the engine; never nil.
+// RunsOf makes the documents of runs of the engine; never nil.
 func RunsOf(runs []queue.Run) []Run {
 	out := make([]Run, len(runs))
 	for i, run := range runs {

@@ -22,8 +22,8 @@ type addition struct {
 	doubtful bool
 }
 
-// run adds the operations. kept has, in the place of each operation that was not added, the id of the one that is there
-// already; it is empty in the places of the others.
+// run adds the operations. If an operation was not added, kept has in its place the id of the operation that has its
+// pool and key already. The other places are empty.
 func (a *addition) run(ctx context.Context) (kept []string, err error) {
 	n := a.journal.node
 	for {
@@ -58,14 +58,14 @@ func (a *addition) run(ctx context.Context) (kept []string, err error) {
 	}
 }
 
-// plan finds out which operations are to be added, and sets in their messages what the stream must be like for that.
-// fresh are their indexes; kept is that of run.
+// plan finds out which operations are to be added, and sets in their messages what the stream must be like to take
+// them. fresh are the indexes of these operations; kept is what run returns.
 func (a *addition) plan() (kept []string, fresh []int) {
 	v := a.journal.node.view
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	kept = make([]string, len(a.operations))
-	planned := map[string]string{} // the last new one of each chain
+	planned := map[string]string{} // the id of the last new operation of each chain
 	for i, op := range a.operations {
 		m := &a.messages[i]
 		m.expects, m.filter = nil, ""
@@ -87,7 +87,7 @@ func (a *addition) plan() (kept []string, fresh []int) {
 			kept[i] = known
 			continue
 		}
-		if planned[chain] == "" { // the first one of a batch speaks for those that follow it
+		if planned[chain] == "" { // the condition of a chain's first message covers the later ones
 			if told, ok := a.lasts[chain]; ok {
 				last = told
 			}
@@ -122,7 +122,8 @@ func (a *addition) learn(ctx context.Context, fresh []int) error {
 	return nil
 }
 
-// note brings what is to be added to this replica's disk first: an operation is never in the log alone.
+// note brings receipts of the operations to this replica's disk before they are added: no operation is in the log
+// alone.
 func (a *addition) note(fresh []int) error {
 	var lines []receipt
 	wanted := map[string]bool{}

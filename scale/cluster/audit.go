@@ -17,13 +17,13 @@ const (
 	// a time.
 	auditEvery  = 2 * time.Second
 	auditAtOnce = 200
-	// missedFor is how many looks in a row have to miss an operation for it to be lost.
+	// missedFor is how many looks in a row have to miss an operation before it counts as lost.
 	missedFor = 3
 	// doubtFor is how long this replica looks, while the cluster answers, whether an operation in doubt still comes
 	// into the log.
 	doubtFor = time.Minute
-	// goneFor is how long a message stays that says that another one is to be forgotten: long enough for every replica to
-	// have seen it.
+	// goneFor is how long the stream keeps a message that says that an earlier message is to be forgotten: long enough
+	// for every replica to see it.
 	goneFor = 10 * time.Minute
 )
 
@@ -46,7 +46,7 @@ func (n *Node) audit(ctx context.Context) {
 	}
 }
 
-// message is the message that the receipt's operation had in the log.
+// message returns the message that the receipt's operation has in the log.
 func (l receipt) message(of names) (message, error) {
 	var op queue.Operation
 	if err := json.Unmarshal(l.Operation, &op); err != nil {
@@ -56,8 +56,8 @@ func (l receipt) message(of names) (message, error) {
 }
 
 // auditOne looks whether the log has the operation of a receipt, and adds it again if missedFor looks in a row have
-// missed it. One look is not enough: a leader that does not know yet that it leads no longer may answer with an old
-// state. auditOne says whether the cluster answers.
+// missed it. One look is not enough: a leader that has been replaced may not know it yet, and answer with an old state.
+// auditOne says whether the cluster answers.
 func (n *Node) auditOne(ctx context.Context, l receipt, missing map[string]int) bool {
 	asking, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -81,7 +81,7 @@ func (n *Node) auditOne(ctx context.Context, l receipt, missing map[string]int) 
 	return n.addAgain(asking, l)
 }
 
-// hasReceipt says whether an operation's end is still not known.
+// hasReceipt says whether an operation still has a receipt: its end is not known.
 func (n *Node) hasReceipt(id string) bool {
 	n.receipts.mu.Lock()
 	defer n.receipts.mu.Unlock()
@@ -89,8 +89,8 @@ func (n *Node) hasReceipt(id string) bool {
 	return ok
 }
 
-// addAgain adds an operation that the log has lost, unless another one has its key by now. It says whether the cluster
-// answers.
+// addAgain adds an operation that the log has lost, unless a different operation has its key by now. It says whether
+// the cluster answers.
 func (n *Node) addAgain(ctx context.Context, l receipt) bool {
 	var op queue.Operation
 	m, err := l.message(n.names)

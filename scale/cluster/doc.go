@@ -21,5 +21,5 @@
 // a file of its own, until the operation's end is known. If the log turns out not to have the operation, the replica
 // adds it again from the receipt.
 //
-// A lease is no fence. Pulumi's own lock is, with the update's id in the history: see [Lease].
+// A lease does not keep two updates apart. Pulumi's own lock does, with the update's id in the history: see [Lease].
 package cluster

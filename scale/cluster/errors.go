@@ -44,7 +44,7 @@ func isCode(err error, codes ...jetstream.ErrorCode) bool {
 	return false
 }
 
-// journalError is the error of a journal that could not be written or read.
+// journalError turns err into a [*queue.JournalError], unless it is one already, or a [*queue.UnknownOperationError].
 func (n *Node) journalError(err error) error {
 	if scale.IsA[*queue.JournalError](err) || scale.IsA[*queue.UnknownOperationError](err) {
 		return err
@@ -73,7 +73,7 @@ func (n *Node) explain(err error) error {
 	return err
 }
 
-// connectError is the error of a NATS that cannot be used at all.
+// connectError turns the failure to connect to a NATS into a [*scale.SetupError] or a [*scale.UnavailableError].
 func connectError(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// feedHeartbeat is how often the stream says that there is nothing new. After twice that time without a word, the
-	// feed begins again where it was.
+	// feedHeartbeat is how often the stream says that there is nothing new. If the stream says nothing for twice that
+	// time, the feed begins again where it was.
 	feedHeartbeat = time.Second
 	// feedCheck is how often the feed checks whether the stream is still the same one. mostBehind is how many checks in
-	// a row may find that the stream has less than it had: a leader that does not know yet that it leads no longer may
+	// a row may find that the stream has less than it had: a leader that has been replaced may not know it yet, and
 	// answer with an old state.
 	feedCheck  = 2 * time.Second
 	mostBehind = 5
@@ -28,16 +28,16 @@ const (
 type feed struct {
 	node   *Node
 	stream string
-	// take is called with each message. reset is called if the stream has been replaced by another one, all of whose
-	// messages follow. Only the feed's goroutine calls them.
+	// take is called with each message. reset is called if a new stream has replaced the old one; all messages of the
+	// new stream follow. Only the feed's goroutine calls them.
 	take  func(received)
 	reset func()
 
 	mu sync.Mutex
-	// identity tells this stream from one of the same name that was made later.
+	// identity tells this stream from a later stream of the same name.
 	identity string
-	// seq is the sequence of the last message taken. fresh says that everything that was in the stream at first has
-	// been taken. moved is closed when either changes.
+	// seq is the sequence of the last message taken. fresh says that everything that was in the stream when the feed
+	// began has been taken. moved is closed when either changes.
 	seq   uint64
 	fresh bool
 	moved chan struct{}
@@ -50,7 +50,7 @@ func newFeed(n *Node, stream string, take func(received), reset func()) *feed {
 	return &feed{node: n, stream: stream, take: take, reset: reset, moved: make(chan struct{})}
 }
 
-// run goes on until ctx ends.
+// run follows the stream until ctx ends.
 func (f *feed) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := f.follow(ctx)
@@ -133,12 +133,12 @@ func (f *feed) check(ctx context.Context, stream jetstream.Stream, messages jets
 	messages.Stop()
 }
 
-// How a stream compares with what it was.
+// How the stream that is there now compares with the stream that the feed knows.
 type likeness int
 
 const (
 	isSame likeness = iota
-	// isBehind has less than it had. That may be the old state of a leader that leads no longer.
+	// isBehind says that the stream has less than it had. That may be the old state of a leader that has been replaced.
 	isBehind
 	isAnother
 )
@@ -157,7 +157,7 @@ func (f *feed) judge(info *jetstream.StreamInfo) likeness {
 	return isBehind
 }
 
-// identify begins again from the first message if the stream is another one.
+// identify has the feed begin again from the first message if a new stream has replaced the old one.
 func (f *feed) identify(info *jetstream.StreamInfo) error {
 	like := f.judge(info)
 	if like == isBehind {
@@ -178,10 +178,10 @@ func (f *feed) identify(info *jetstream.StreamInfo) error {
 func (f *feed) forget(stream jetstream.Stream, consumer string) {
 	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
 	defer cancel()
-	_ = stream.DeleteConsumer(ctx, consumer) // or else it goes by itself
+	_ = stream.DeleteConsumer(ctx, consumer) // or else the server removes it after a while
 }
 
-// lastFailure is why the feed ended the last time; nil once everything that was in the stream at first has been taken.
+// lastFailure returns why the feed ended the last time; nil if the feed is fresh.
 func (f *feed) lastFailure() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -205,7 +205,7 @@ func (f *feed) move(seq uint64, fresh bool) {
 	f.moved = make(chan struct{})
 }
 
-// isFresh says whether all that was in the stream at first has been taken.
+// isFresh says whether everything that was in the stream when the feed began has been taken.
 func (f *feed) isFresh() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -229,8 +229,8 @@ func (f *feed) wait(ctx context.Context, seq uint64) error {
 	}
 }
 
-// catchUp waits until what the stream has under a subject now has been taken. It returns the sequence of the last message
-// there, which is zero if there is none.
+// catchUp waits until the feed has taken what the stream has under a subject now. It returns the sequence of the last
+// message under the subject, or zero if there is none.
 func (f *feed) catchUp(ctx context.Context, subject string) (uint64, error) {
 	for {
 		last, ok, err := f.node.lastOf(ctx, f.stream, subject)

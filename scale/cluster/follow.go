@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// follower is somebody who is told of what others do with a stack's operations. Its goroutine is there only while there is
-// something to tell.
+// follower is told what other replicas do with a stack's operations. Its goroutine runs only while there is something
+// to tell.
 type follower struct {
 	each func(queue.Operation)
 
@@ -21,12 +21,12 @@ type follower struct {
 
 // Follow calls each with every operation of the stack that another replica has added or changed, as it is then: in the
 // order of the log, one at a time, and without loss if the connection breaks and comes again. It begins with what comes
-// after Follow returns; so call it before [Journal.Open]. What comes between the two may be told twice.
+// after Follow returns, so call it before [Journal.Open]. What comes between these two calls may be told twice.
 //
-// Follow also tells of an operation that this replica has accepted if the cluster had lost it and has it again. An
-// operation that is taken out of the log, since nobody was told that it is accepted, is told as done and cancelled.
-// each may take its time: other followers do not wait for it. stop does not wait; after it, no further call of each
-// begins.
+// Follow also tells of an operation that this replica has accepted if the cluster had lost it and has it again. If an
+// operation is taken out of the log because nobody was told that it is accepted, Follow tells of it as done and
+// cancelled. each may take long: other followers do not wait for it. stop does not wait; after it, no further call of
+// each begins.
 func (j *Journal) Follow(each func(queue.Operation)) (stop func()) {
 	f := &follower{each: each}
 	v := j.node.view

@@ -37,8 +37,8 @@ func (j *Journal) Remember(heard []scale.Heard) error {
 	return nil
 }
 
-// remember writes what is news. With evenIfTold it also writes what only operations tell, because these are about to be
-// forgotten.
+// remember writes what is news. If evenIfTold is set, it also writes what only operations tell, because these
+// operations are about to be forgotten.
 func (j *Journal) remember(ctx context.Context, heard []scale.Heard, evenIfTold bool) error {
 	lasts := map[string]uint64{}
 	for {
@@ -107,7 +107,7 @@ func (j *Journal) news(heard []scale.Heard, lasts map[string]uint64, evenIfTold 
 	return messages, nil
 }
 
-// Recall is the latest that was heard of an alert.
+// Recall returns the latest that was heard of an alert.
 func (j *Journal) Recall(pool, alert string) (scale.Heard, bool, error) {
 	if err := j.unready(); err != nil {
 		return scale.Heard{}, false, err

@@ -21,7 +21,7 @@ type Holds struct {
 var _ scale.HoldKeeper = (*Holds)(nil)
 
 // Holds returns a keeper of the holds on the journal's stack. A hold that somebody places in local, on this machine
-// alone, counts too, and becomes one of all replicas.
+// alone, counts too, and is shared with all replicas.
 func (j *Journal) Holds(local scale.HoldKeeper) *Holds { return &Holds{journal: j, local: local} }
 
 // storedHold is the form in which a hold is kept. Fields are added, never renamed.
@@ -37,7 +37,7 @@ type storedHold struct {
 type heldEntry struct {
 	seq   uint64
 	holds scale.Holds
-	// err says why they cannot be read.
+	// err says why the holds cannot be read.
 	err error
 }
 
@@ -85,7 +85,7 @@ func (h *Holds) Holds() (scale.Holds, error) {
 	return merged(shared.holds, local), nil
 }
 
-// merged are the holds of both: on the same pool, the one that ends last.
+// merged returns the holds of both. If both have a hold on the same pool, the one that ends last counts.
 func merged(shared, local scale.Holds) scale.Holds {
 	out := shared
 	for _, hold := range local {

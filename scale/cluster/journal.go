@@ -20,8 +20,8 @@ import (
 // [queue.KeepDone].
 const keepMessage = queue.KeepDone + time.Hour
 
-// Journal is the journal of one stack. Any number of journals of a stack may be in use, on any replicas. What one has
-// added the others see a moment later, and in any case after Open.
+// Journal is the journal of one stack. Any number of journals of a stack may be in use, on any replicas. If one of them
+// adds an operation, the others see it a moment later, and in any case after Open.
 type Journal struct {
 	node *Node
 	// name is the stack's name, and stack is the part of subjects that stands for it.
@@ -32,14 +32,14 @@ type Journal struct {
 
 var _ queue.Journal = (*Journal)(nil)
 
-// Journal is the journal of a stack, which costs nothing until it is used.
+// Journal returns the journal of a stack, which costs nothing until it is used.
 func (n *Node) Journal(stack string) *Journal {
 	j := &Journal{node: n, name: stack, stack: digest(stack)}
 	j.samples = &samples{journal: j}
 	return j
 }
 
-// unready says why the journal cannot be used.
+// unready says why the journal cannot be used; nil if it can.
 func (j *Journal) unready() error {
 	if j.closed.Load() {
 		return &queue.JournalError{Err: errClosed}
@@ -47,7 +47,7 @@ func (j *Journal) unready() error {
 	return j.node.unreadyError()
 }
 
-// stored is the form in which an operation is kept.
+// stored returns the message in which an operation is kept.
 func (j *Journal) stored(op queue.Operation) (message, error) {
 	if !isToken(op.ID) {
 		return message{}, fmt.Errorf("the id %q of an operation cannot be kept", op.ID)
@@ -63,8 +63,8 @@ func (j *Journal) stored(op queue.Operation) (message, error) {
 	return m, nil
 }
 
-// Add adds the operations whose pool and key are new, or are those of the operation that they try again. What it has
-// added is on the disks of most replicas, and on that of this one.
+// Add adds each operation whose pool and key are new, and each that tries again the operation which has its pool and
+// key. What Add has added is on the disks of most replicas, and on this replica's disk.
 //
 // If the cluster does not answer in time, it is not known whether the operations are in the log. Then Add returns the
 // error, the operations are not seen on this replica, and they are taken out of the log as soon as that can be done.
@@ -100,7 +100,7 @@ func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	return stored, nil
 }
 
-// updateLimit is how many operations one batch replaces. What others write meanwhile waits for no more than those.
+// updateLimit is how many operations one batch replaces. What others write meanwhile waits for no more than that many.
 const updateLimit = 64
 
 // Update replaces operations, or adds them.
@@ -137,7 +137,7 @@ func (j *Journal) write(messages []message) error {
 	return nil
 }
 
-// Open lists the operations that are not done, oldest first: all that was added before, on whatever replica.
+// Open lists the operations that are not done, oldest first: all that were added before, on any replica.
 func (j *Journal) Open() ([]queue.Operation, error) {
 	if err := j.unready(); err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func (j *Journal) get(ctx context.Context, id string) (op queue.Operation, err e
 // atOnce is how many messages are asked for at the same time.
 const atOnce = 32
 
-// getAll gets operations, several at a time. Those that are not there any more are left out.
+// getAll gets operations, several at a time. Operations that are not there any more are left out.
 func (j *Journal) getAll(ctx context.Context, ids []string) ([]queue.Operation, error) {
 	found := make([]*queue.Operation, len(ids))
 	group, ctx := errgroup.WithContext(ctx)
@@ -247,7 +247,7 @@ func (j *Journal) Find(pool, key string) (queue.Operation, bool, error) {
 	return op, err == nil, err
 }
 
-// Recent lists done operations, those that ended last first.
+// Recent lists done operations, beginning with the one that ended last.
 func (j *Journal) Recent(pool string, limit int) ([]queue.Operation, error) {
 	if err := j.unready(); err != nil {
 		return nil, err
@@ -267,7 +267,7 @@ func (j *Journal) Recent(pool string, limit int) ([]queue.Operation, error) {
 	return out, nil
 }
 
-// sortEndedLast sorts those that ended last first.
+// sortEndedLast sorts operations by their end, the last to end first.
 func sortEndedLast(entries []entry) {
 	slices.SortFunc(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(b.ended, a.ended), cmp.Compare(b.id, a.id))
@@ -275,7 +275,7 @@ func sortEndedLast(entries []entry) {
 }
 
 // Probe finds out whether the log and this replica's receipts can be written. If they could be written a moment ago,
-// for whatever stack, it does not try again.
+// for any stack, it does not try again.
 func (j *Journal) Probe() error {
 	if err := j.unready(); err != nil {
 		return err

@@ -10,9 +10,10 @@ import (
 // Lease says that this replica is the one that works on a stack. It has a time to live: the replica renews it by itself
 // for as long as it lives and the cluster hears it.
 //
-// It is no fence. A replica that was stopped for a minute believes in its lease for a moment longer than the others do, and
-// one that is cut off learns of it late. So whoever has lost it in the middle of an update finishes that update, and begins
-// nothing new; what keeps two updates apart is Pulumi's own lock, and the update's id in the history.
+// A lease does not keep two updates apart. Pulumi's own lock does, and the update's id in the history. If a replica was
+// stopped for a minute, it believes in its lease for a moment longer than the others do. If it is cut off, it learns
+// late that the lease is lost. A replica that loses the lease in the middle of an update finishes that update, and
+// begins nothing new.
 type Lease struct {
 	leases      *leases
 	stack, part string
@@ -27,11 +28,11 @@ type Lease struct {
 // the lease, or it was released.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// Yield is closed when another replica, which has less to do, had better work on the stack. There is no hurry: the lease is
-// this replica's until it is released.
+// Yield is closed when another replica, which has less to do, should work on the stack instead. There is no hurry: the
+// lease is this replica's until it is released.
 func (l *Lease) Yield() <-chan struct{} { return l.yield }
 
-// Stack is the name of the stack.
+// Stack returns the name of the stack.
 func (l *Lease) Stack() string { return l.stack }
 
 // Release gives the lease back, so that another replica takes over at once. It may be called again, and after the lease was
@@ -52,11 +53,11 @@ func (l *Lease) Release() {
 
 func (l *Lease) lose() { l.loseOnce.Do(func() { close(l.lost) }) }
 
-// candidate is somebody here who waits for a lease.
+// candidate is a call of [Node.Acquire] that waits for a lease.
 type candidate struct {
 	stack string
 	got   chan *Lease
-	// free is since when the stack has no worker, as far as this replica knows; zero if it has one.
+	// free is when this replica first found that the stack has no worker; zero if the stack has one.
 	free time.Time
 }
 
@@ -84,7 +85,7 @@ func (n *Node) Acquire(ctx context.Context, stack string) (*Lease, error) {
 	delete(s.wanted, part)
 	s.mu.Unlock()
 	select {
-	case l := <-c.got: // at the last moment
+	case l := <-c.got: // it came at the last moment
 		return l, nil
 	default:
 	}
@@ -94,10 +95,10 @@ func (n *Node) Acquire(ctx context.Context, stack string) (*Lease, error) {
 	return nil, errClosed
 }
 
-// Name is this replica's name.
+// Name returns this replica's name.
 func (n *Node) Name() string { return n.options.Replica }
 
-// Replicas are the names of the replicas that live, as far as this one knows.
+// Replicas returns the names of the replicas that live, as far as this one knows.
 func (n *Node) Replicas() []string {
 	s := n.leases
 	s.mu.Lock()
@@ -109,8 +110,8 @@ func (n *Node) Replicas() []string {
 	return out
 }
 
-// Workers are the names of the replicas that work on stacks, by stack, as far as this one knows. A stack that has no worker
-// is not among them.
+// Workers returns, by stack, the names of the replicas that work on stacks, as far as this one knows. A stack that has
+// no worker is not among them.
 func (n *Node) Workers() map[string]string {
 	s := n.leases
 	s.mu.Lock()

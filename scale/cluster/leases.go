@@ -18,24 +18,24 @@ import (
 // anything in the stream, and replicas that live must not be taken for dead. So replicas also tell each other, outside
 // of all streams, that they live.
 const (
-	// renewEvery is how often a replica says that it lives: in the stream, and to whoever hears it.
+	// renewEvery is how often a replica says that it lives: in the stream, and outside of it.
 	renewEvery = time.Second
 	// silentFor is how long a replica is thought to live if it is heard neither in the stream nor outside of it.
-	// aloneFor is how long a replica believes in its leases if the cluster does not hear it and it hears nobody. It is
-	// shorter, so that a replica that is cut off gives up first.
+	// aloneFor is how long a replica believes in its leases if the cluster does not hear it and it hears nobody.
+	// aloneFor is shorter than silentFor, so that a replica that is cut off gives up first.
 	silentFor = 7 * time.Second
 	aloneFor  = 5 * time.Second
 	// giveUpAfter is how long a replica that the cluster does not hear believes in its leases if it hears others.
 	// deadAfter is how long a replica is thought to live if it was only ever heard in the stream.
 	giveUpAfter = 11 * time.Second
 	deadAfter   = 12 * time.Second
-	// currentFor is how old this replica's own last renewal may be, as the stream brings it, for this replica to judge
-	// others.
+	// currentFor is how long ago the stream may have brought this replica's own last renewal. If that is longer ago,
+	// this replica does not judge others.
 	currentFor = 3 * time.Second
 	// lookEvery is how often a replica looks which stacks have no worker.
 	lookEvery = 500 * time.Millisecond
-	// patience is how long a stack may have no worker before any replica that wants it takes it, even if another one
-	// was to have it. gatherFor is how long a replica that starts waits for others.
+	// patience is how long a stack may have no worker before any replica that wants it takes it, even if it was meant
+	// for a different replica. gatherFor is how long a replica that starts waits for others.
 	patience  = 2 * time.Second
 	gatherFor = 3 * time.Second
 	// settledFor is how long a replica has to live before others give something up for it.
@@ -67,7 +67,7 @@ type claim struct {
 	seq   uint64
 }
 
-// leases are what this replica knows of who works on what.
+// leases are what this replica knows of which replica works on which stack.
 type leases struct {
 	node *Node
 	feed *feed
@@ -104,7 +104,7 @@ func (s *leases) wakeUp() {
 	}
 }
 
-// run renews and looks, until ctx ends.
+// run says that this replica lives and looks after the leases, until ctx ends.
 func (s *leases) run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { s.feed.run(ctx) })
@@ -115,7 +115,7 @@ func (s *leases) run(ctx context.Context) {
 			}
 		})
 	}
-	if greetings, err := s.node.conn.Subscribe(s.node.names.alive(), s.hear); err == nil { // or else the stream has to do
+	if greetings, err := s.node.conn.Subscribe(s.node.names.alive(), s.hear); err == nil { // else the stream suffices
 		defer func() { _ = greetings.Unsubscribe() }()
 	}
 	ticker := time.NewTicker(lookEvery)
@@ -179,8 +179,8 @@ func (s *leases) hear(greeting *nats.Msg) {
 	}
 }
 
-// isAlone says whether this replica hears none of the others any more that it has heard outside of the stream. s.mu
-// must be held.
+// isAlone says whether this replica has heard others outside of the stream, and hears none of them any more. s.mu must
+// be held.
 func (s *leases) isAlone(now time.Time) bool {
 	alone := false
 	for _, m := range s.members {
@@ -250,7 +250,7 @@ func (s *leases) takeClaim(part string, r received) {
 	}
 }
 
-// reset forgets a stream that is gone, and with it the leases.
+// reset forgets what a stream that is gone has told, and gives up this replica's leases.
 func (s *leases) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +265,7 @@ func (s *leases) loseAll() {
 	s.loseHeld("this replica ends")
 }
 
-// loseHeld has all leases of this replica lost. s.mu must be held.
+// loseHeld marks all leases of this replica as lost. s.mu must be held.
 func (s *leases) loseHeld(reason string) {
 	if len(s.held) > 0 {
 		s.node.log.Warn("this replica works on no stack any more", "stacks", len(s.held), "reason", reason)
@@ -276,7 +276,7 @@ func (s *leases) loseHeld(reason string) {
 	}
 }
 
-// living are the replicas that live, by name. s.mu must be held.
+// living returns the replicas that live, sorted by name. s.mu must be held.
 func (s *leases) living(now time.Time) []member {
 	var out []member
 	for part, m := range s.members {
@@ -290,7 +290,8 @@ func (s *leases) living(now time.Time) []member {
 	return out
 }
 
-// look gives up leases if the cluster does not hear this replica, and otherwise takes those that it is to have.
+// look gives up leases if the cluster does not hear this replica, and otherwise takes the leases that are to be this
+// replica's.
 func (s *leases) look(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	if unheard := now.Sub(s.acknowledged); unheard > giveUpAfter || unheard > aloneFor && s.isAlone(now) {
@@ -320,8 +321,9 @@ func (s *leases) look(ctx context.Context, now time.Time) {
 	_ = group.Wait()
 }
 
-// share says which stacks without a worker are to be this replica's, and which of its leases nobody here wants any more.
-// All replicas see the same and share in the same way: a stack goes to whoever has the fewest. s.mu must be held.
+// share returns which stacks without a worker are to be this replica's (mine), and which of its claims nobody here
+// wants any more (left). All replicas see the same and share in the same way: a stack goes to the replica that works on
+// the fewest. s.mu must be held.
 func (s *leases) share(living []member, now time.Time) (mine map[string]*candidate, left map[string]uint64) {
 	loads := loadsOf(living, s.claims)
 	mine, left = map[string]*candidate{}, map[string]uint64{}
@@ -352,7 +354,7 @@ func (s *leases) share(living []member, now time.Time) (mine map[string]*candida
 	return mine, left
 }
 
-// loadsOf is how many stacks each replica that lives works on.
+// loadsOf returns how many stacks each replica that lives works on.
 func loadsOf(living []member, claims map[string]claim) map[string]int {
 	loads := map[string]int{}
 	for _, m := range living {
@@ -366,7 +368,8 @@ func loadsOf(living []member, claims map[string]claim) map[string]int {
 	return loads
 }
 
-// leastLoaded is the replica that has the fewest stacks. If several have as few, the stack decides which of them it is.
+// leastLoaded returns the replica that works on the fewest stacks. If several do, a digest of the stack and the replica
+// decides.
 func leastLoaded(loads map[string]int, part string) (who string) {
 	var best string
 	for from, n := range loads {
@@ -378,7 +381,8 @@ func leastLoaded(loads map[string]int, part string) (who string) {
 	return who
 }
 
-// yield asks the holders of leases here to give up those that another replica had better have. s.mu must be held.
+// yield asks the holders of this replica's leases to give up the leases that another replica should have, because that
+// one has less to do. s.mu must be held.
 func (s *leases) yield(living []member, now time.Time) {
 	living = slices.DeleteFunc(living, func(m member) bool { return m.From != s.node.from && now.Sub(m.first) < settledFor })
 	loads := loadsOf(living, s.claims)
@@ -397,7 +401,7 @@ func (s *leases) yield(living []member, now time.Time) {
 	}
 }
 
-// claim says that this replica works on a stack, unless somebody was faster.
+// claim says in the stream that this replica works on a stack, unless another replica was faster.
 func (s *leases) claim(ctx context.Context, part string, c *candidate) {
 	body, err := json.Marshal(claim{From: s.node.from, Stack: c.stack})
 	if err != nil {
@@ -422,7 +426,7 @@ func (s *leases) claim(ctx context.Context, part string, c *candidate) {
 	}
 }
 
-// checkExpired forgets a claim that the stream has no more, such as one that was given back long ago.
+// checkExpired forgets a claim that the stream no longer has, for example because it was given back long ago.
 func (s *leases) checkExpired(ctx context.Context, part, subject string) {
 	if _, ok, err := s.node.lastOf(ctx, s.node.names.leases(), subject); ok || err != nil {
 		return
@@ -432,7 +436,7 @@ func (s *leases) checkExpired(ctx context.Context, part, subject string) {
 	delete(s.claims, part)
 }
 
-// grant gives a lease to who waits for it. s.mu must be held.
+// grant gives a lease to the candidate that waits for it. s.mu must be held.
 func (s *leases) grant(part string, c *candidate, seq uint64) {
 	if s.wanted[part] != c {
 		return // nobody waits any more: the next look gives it back
@@ -443,14 +447,14 @@ func (s *leases) grant(part string, c *candidate, seq uint64) {
 	c.got <- l
 }
 
-// giveBack says that this replica does not work on a stack any more.
+// giveBack says in the stream that this replica does not work on a stack any more.
 func (s *leases) giveBack(part string, seq uint64) {
 	ctx, cancel := context.WithTimeout(s.node.lifetime, attemptTimeout)
 	defer cancel()
 	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.worker(part), ttl: time.Minute, gone: true, expects: &seq}}) // or else the next look does
 }
 
-// releaseAll says that this replica is gone, and with it all its leases.
+// releaseAll says in the stream that this replica is gone, and with it all its leases.
 func (s *leases) releaseAll() {
 	s.renewing.Lock()
 	defer s.renewing.Unlock()

@@ -15,9 +15,10 @@ import (
 
 // Headers of our own.
 const (
-	// headerFrom names the replica that has written a message, with an id that is another one after each start.
+	// headerFrom names the replica that has written a message, with an id that is new after each start.
 	headerFrom = "Pulumiscale-From"
-	// headerGone marks a message that takes the place of one that is to be forgotten, until it expires.
+	// headerGone marks a message that says, until it expires, that the earlier message under its subject is to be
+	// forgotten.
 	headerGone = "Pulumiscale-Gone"
 )
 
@@ -45,10 +46,10 @@ func (n names) op(stack, chain, id string) string {
 }
 func (n names) heard(stack, alert string) string { return n.prefix() + ".heard." + stack + "." + alert }
 
-// hold is the subject of the holds on a stack.
+// hold returns the subject of the holds on a stack.
 func (n names) hold(stack string) string { return n.prefix() + ".hold." + stack }
 
-// all are the subjects of what is kept of a stack.
+// all returns a pattern for the subjects of everything that is kept of a stack.
 func (n names) all(stack string) string     { return n.prefix() + ".*." + stack + ".>" }
 func (n names) probe(replica string) string { return n.prefix() + ".probe." + digest(replica) }
 func (n names) sample(stack string, hour int64) string {
@@ -56,23 +57,23 @@ func (n names) sample(stack string, hour int64) string {
 }
 func (n names) replica(replica string) string { return n.prefix() + ".replica." + digest(replica) }
 
-// alive is the subject under which replicas tell each other that they live. It is in no stream.
+// alive returns the subject under which replicas tell each other that they live. It is in no stream.
 func (n names) alive() string { return n.prefix() + ".alive" }
 
-// asked is the subject for questions to the replica that works on a stack, and told is the subject for what is told to
-// all replicas. Neither is in a stream.
+// asked returns the subject for questions to the replica that works on a stack, and told returns the subject for what
+// is told to all replicas. Neither is in a stream.
 func (n names) asked(stack string) string { return n.prefix() + ".ask." + stack }
 func (n names) told(stack string) string  { return n.prefix() + ".tell." + stack }
 
 func (n names) worker(stack string) string { return n.prefix() + ".worker." + stack }
 
-// parts are the kind and the rest of a subject.
+// parts returns the kind of a subject, such as "op", and the fields that follow it.
 func (n names) parts(subject string) (kind string, rest []string) {
 	fields := strings.Split(strings.TrimPrefix(subject, n.prefix()+"."), ".")
 	return fields[0], fields[1:]
 }
 
-// digest is a part of a subject that stands for texts. Different texts have different digests.
+// digest returns a part of a subject that stands for texts. Different texts have different digests.
 func digest(texts ...string) string {
 	sum := sha256.New()
 	for _, text := range texts {
@@ -84,7 +85,7 @@ func digest(texts ...string) string {
 // noKey is the chain of operations without a key.
 const noKey = "-"
 
-// chainOf is the part of a subject that operations with the same pool and key have in common.
+// chainOf returns the part of a subject that operations with the same pool and key have in common.
 func chainOf(pool, key string) string {
 	if key == "" {
 		return noKey
@@ -92,7 +93,7 @@ func chainOf(pool, key string) string {
 	return digest(pool, key)
 }
 
-// isToken says whether an id can be a part of a subject, as those that the queue gives are.
+// isToken says whether an id can be a part of a subject, as the ids that the queue gives can.
 func isToken(id string) bool {
 	return id != "" && !strings.ContainsAny(id, ".*> \t\r\n\x00")
 }
@@ -101,7 +102,7 @@ func isToken(id string) bool {
 type message struct {
 	subject string
 	body    []byte
-	// ttl is how long it is kept; zero stands for ever.
+	// ttl is how long the message is kept; zero stands for ever.
 	ttl time.Duration
 	// expects is the sequence that the last message under filter must have for this message to be published; zero means
 	// that there must be none, and nil that anything will do. If filter is empty, the message's own subject counts.
@@ -140,11 +141,11 @@ type received struct {
 	subject string
 	body    []byte
 	seq     uint64
-	// at is when the stream took it, on the clock of that server.
+	// at is when the stream took the message, on the clock of the stream's leader.
 	at   time.Time
 	from string
 	gone bool
 }
 
-// alertKey is the part of a subject that stands for an alert of a pool.
+// alertKey returns the part of a subject that stands for an alert of a pool.
 func alertKey(h scale.Heard) string { return digest(h.Pool, h.Alert) }

@@ -44,7 +44,8 @@ type Node struct {
 	background sync.WaitGroup
 	close      func() error
 
-	// mu guards doubts: by id, what was published for operations although nobody was told that they are accepted.
+	// mu guards doubts. They hold, by id, what was published for operations although nobody was told that these are
+	// accepted.
 	mu     sync.Mutex
 	doubts map[string]doubt
 }
@@ -171,8 +172,8 @@ func (n *Node) Ready() error {
 }
 
 // isComplete says whether this replica has had its own copy of the log since it started. A replica with a new disk
-// counts for the majority before it has that copy. If another replica goes then, NATS may find no leader until that
-// replica is back.
+// counts for the majority before it has that copy. If another replica goes away before that, NATS may find no leader
+// until the other replica is back.
 func (n *Node) isComplete() bool {
 	if n.server == nil || n.copies == 1 || n.complete.Load() {
 		return true
@@ -184,7 +185,8 @@ func (n *Node) isComplete() bool {
 	return true
 }
 
-// WaitReady waits until the replica can accept something. If ctx ends before, the error is that of [Node.Ready].
+// WaitReady waits until the replica can accept something. If ctx ends before, the error is what [Node.Ready] returned
+// last.
 func (n *Node) WaitReady(ctx context.Context) error {
 	for {
 		err := n.Ready()
@@ -225,7 +227,7 @@ type probing struct {
 	at time.Time
 }
 
-// probeFor is how long it is believed that the log can be written: each stack asks again and again.
+// probeFor is how long a successful probe is good for, because the journal of each stack probes again and again.
 const probeFor = time.Second
 
 // probe finds out whether the log and the receipts can be written.
@@ -245,7 +247,7 @@ func (n *Node) probe(ctx context.Context) error {
 	return err
 }
 
-// probeMessage is a message that means nothing.
+// probeMessage returns a message that means nothing.
 func (n *Node) probeMessage() message {
 	return message{subject: n.names.probe(n.options.Replica), body: []byte("probe"), ttl: time.Minute}
 }
@@ -262,7 +264,7 @@ func (n *Node) prepare(ctx context.Context) {
 	}
 }
 
-// sweep forgets, again and again, what has expired in the stream: nobody tells of that.
+// sweep forgets, again and again, what has expired in the stream, because the stream does not tell of that.
 func (n *Node) sweep(ctx context.Context) {
 	for pause(ctx, sweepEvery) {
 		n.view.sweep(time.Now())

@@ -11,33 +11,33 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Options say how a replica takes part in a cluster. Name, Replica and Dir are required. Either Peers and what belongs
-// to them, or URL, may be given too; without both, this replica is the only one.
+// Options say how a replica takes part in a cluster. Name, Replica and Dir are required. Either Peers, with the fields
+// that belong to them, or URL may be given. With neither, this replica is the only one.
 type Options struct {
-	// Name is the cluster's: letters, digits, `-` and `_`. All replicas have the same.
+	// Name is the cluster's name: letters, digits, `-` and `_`. All replicas have the same.
 	Name string
-	// Replica is this replica's name, which no other one has, and which stays the same over restarts.
+	// Replica is this replica's name, which no other replica has, and which stays the same over restarts.
 	Replica string
 	// Dir is where the replica keeps its part of the log, and its receipts for what it has accepted.
 	Dir string
 
-	// Peers are the addresses, as HOST:PORT, at which the replicas reach each other, this one's included: three, or
+	// Peers are the addresses, as HOST:PORT, at which the replicas reach each other, this replica's included: three, or
 	// another odd number.
 	Peers []string
-	// Listen is the HOST:PORT on which this one listens for the others. Port 0 is any that is free.
+	// Listen is the HOST:PORT on which this replica listens for the others. Port 0 stands for any free port.
 	Listen string
-	// Advertise is the HOST:PORT at which the others reach this one, if that is not where it listens; it may be empty.
-	// The replicas tell each other these addresses.
+	// Advertise is the HOST:PORT at which the others reach this replica; empty if that is where it listens. The
+	// replicas tell each other these addresses.
 	Advertise string
 	// Secret is how the replicas prove to each other that they belong together. It is sent as it is, so that only TLS
 	// keeps it from those who can listen.
 	Secret string
-	// TLS is for the connections between replicas, in both directions. With URL it is for those to that NATS. It is nil
-	// if there is none.
+	// TLS is for the connections between replicas, in both directions. If URL is given, it is for the connections to
+	// that NATS. It is nil if there is no TLS.
 	TLS *tls.Config
 
-	// URL is that of an existing NATS with JetStream. Credentials names a file with the credentials for it, and may be
-	// empty.
+	// URL is the address of an existing NATS with JetStream. Credentials names a file with the credentials for that
+	// NATS, and may be empty.
 	URL         string
 	Credentials string
 

@@ -38,7 +38,7 @@ func (j *Journal) Prune(now time.Time) error {
 	return nil
 }
 
-// outdated returns those of the done operations that are to be forgotten.
+// outdated returns the done operations that are to be forgotten.
 func outdated(done []entry, now time.Time) (old []entry) {
 	sortEndedLast(done)
 	kept := 0
@@ -71,7 +71,7 @@ func (j *Journal) keepTold(ctx context.Context, old []entry, now time.Time) erro
 	return nil
 }
 
-// outdatedSubjects are the subjects of what is to be forgotten.
+// outdatedSubjects returns the subjects of the messages that are to be forgotten.
 func (j *Journal) outdatedSubjects(old []entry, now time.Time) []string {
 	var subjects []string
 	for _, e := range old {

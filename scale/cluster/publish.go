@@ -31,9 +31,9 @@ type answer struct {
 	Error *jetstream.APIError `json:"error"`
 }
 
-// publish brings messages into a stream, all or none. It returns the sequence of the first: those of the others follow.
-// If what the messages expect does not hold, the error is errLate. If doubtful is set, nobody knows whether they are
-// there.
+// publish brings messages into a stream, all or none. It returns the sequence of the first message; the others have the
+// following sequences. If what the messages expect does not hold, the error is errLate. If doubtful is set, nobody
+// knows whether the messages are in the stream.
 func (n *Node) publish(ctx context.Context, messages []message) (first uint64, doubtful bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -72,8 +72,8 @@ func (n *Node) publish(ctx context.Context, messages []message) (first uint64, d
 	return 0, false, a.Error
 }
 
-// publishAgain is publish, tried until the stream has answered or there is no time left. The messages may be published
-// more than once, so a second time must change nothing. It does not try again what the stream refuses for good.
+// publishAgain calls publish until the stream has answered or there is no time left. The messages may be published more
+// than once, so a second time must change nothing. It does not try again what the stream refuses for good.
 func (n *Node) publishAgain(ctx context.Context, messages []message) (first uint64, doubtful bool, err error) {
 	for {
 		var unknown bool
@@ -85,7 +85,7 @@ func (n *Node) publishAgain(ctx context.Context, messages []message) (first uint
 	}
 }
 
-// isFinal says that trying again does not help.
+// isFinal says whether trying again does not help.
 func isFinal(err error) bool {
 	return errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrMaxPayload) || isCode(err, codeTooLarge)
 }
@@ -128,7 +128,7 @@ func (n *Node) ask(ctx context.Context, stream string, request map[string]any) (
 	return r, ok, err
 }
 
-// again asks until there is an answer, or no time left: while a stream has no leader, nobody answers.
+// again calls ask until there is an answer, or no time left: while a stream has no leader, nobody answers.
 func again(ctx context.Context, ask func(context.Context) error) error {
 	for {
 		asking, cancel := context.WithTimeout(ctx, readTimeout)
@@ -140,7 +140,7 @@ func again(ctx context.Context, ask func(context.Context) error) error {
 	}
 }
 
-// isPassing says that nobody has answered yet.
+// isPassing says whether an error means that nobody has answered yet.
 func isPassing(err error) bool {
 	var answer jetstream.JetStreamError
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders) ||

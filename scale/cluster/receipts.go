@@ -31,8 +31,8 @@ const (
 )
 
 // receipts are on this replica's own disk: one for each operation that it has accepted and whose end it does not know.
-// They are a file to which lines are added. Each line is the checksum of a JSON document, and the document. The last
-// line of an operation counts. A line that is not whole was never acknowledged.
+// They are kept in a file to which lines are added. Each line is the checksum of a JSON document, and the document. The
+// last line of an operation counts. A line that is not whole was never acknowledged.
 type receipts struct {
 	dir  string
 	lock *flock.Flock
@@ -184,7 +184,8 @@ func (r *receipts) change(id string, operation []byte) {
 	}
 }
 
-// end forgets an operation whose end is known, if it has a receipt. It does not wait: at worst it is forgotten again.
+// end forgets an operation whose end is known, if it has a receipt. It does not wait for the disk: if the process dies
+// before, the operation is forgotten again after the restart.
 func (r *receipts) end(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,7 +196,7 @@ func (r *receipts) end(id string) {
 	}
 }
 
-// pending are the operations whose end is not known.
+// pending returns the receipts of accepted operations whose end is not known.
 func (r *receipts) pending() []receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,7 +256,7 @@ func (r *receipts) append(buffer []byte, wait bool) error {
 	return nil
 }
 
-// withoutPath is an error of a file without its path: clients are told of it.
+// withoutPath returns an error of a file without the file's path, because clients are told of the error.
 func withoutPath(err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return fmt.Errorf("%s: %w", e.Op, e.Err)
@@ -274,7 +275,7 @@ func (r *receipts) compact() {
 	}
 	r.mu.Unlock()
 	if r.size > compactAbove && int64(ofUse*use) < r.size {
-		_ = r.rewrite() // the old one is still there
+		_ = r.rewrite() // if it fails, the old file is still there
 	}
 }
 

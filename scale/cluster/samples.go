@@ -43,15 +43,15 @@ type samples struct {
 	journal *Journal
 
 	mu sync.Mutex
-	// values are those that wait, and writing those that are being written.
+	// values are the values that wait, and writing are the values that are being written.
 	values, writing map[sampleKey]scale.Sample
 	// slot is the time of the last value kept, in units of samplesEvery minutes. When it changes, the waiting values
 	// are written.
 	slot int64
-	// prunedAt is when the old ones were last looked for.
+	// prunedAt is when old values were last looked for.
 	prunedAt time.Time
 	closed   bool
-	// writes lets one at a time write.
+	// writes lets one goroutine at a time write.
 	writes     sync.Mutex
 	background sync.WaitGroup
 }
@@ -65,8 +65,8 @@ type storedSample struct {
 	Value  float64 `json:"value"`
 }
 
-// KeepSample keeps what a look at a metric of a pool found. It does not wait: the values of some minutes are written
-// together when one of a later minute comes, and when the journal is closed.
+// KeepSample keeps what a look at a metric of a pool found. It does not wait: the values of samplesEvery minutes are
+// written together, when a value of a later time comes or the journal is closed.
 func (j *Journal) KeepSample(pool string, s scale.Sample) {
 	w := j.samples
 	key := sampleKey{pool, s.Metric, s.At.Unix() / minute}
@@ -92,7 +92,7 @@ func (j *Journal) KeepSample(pool string, s scale.Sample) {
 	}
 }
 
-// write brings the waiting values into the log. Those that cannot be written wait for the next time.
+// write brings the waiting values into the log. Values that cannot be written wait for the next time.
 func (w *samples) write() {
 	w.writes.Lock()
 	defer w.writes.Unlock()
@@ -130,7 +130,7 @@ func (w *samples) write() {
 	}
 }
 
-// put adds values to those of an hour.
+// put adds values to the message of an hour.
 func (w *samples) put(ctx context.Context, at int64, news []storedSample) error {
 	n := w.journal.node
 	for {
@@ -172,15 +172,15 @@ func decodeSamples(body []byte) (list []storedSample) {
 	return list
 }
 
-// Samples are the values that the metrics of a pool had since a moment, oldest first; their times are whole minutes.
-// From the last few minutes, there are only the values that this replica has seen.
+// Samples returns the values that the metrics of a pool had since a moment, oldest first; their times are whole
+// minutes. From the last few minutes, there are only the values that this replica has seen.
 func (j *Journal) Samples(pool string, since time.Time) ([]scale.Sample, error) {
 	if err := j.unready(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(j.node.lifetime, writeTimeout)
 	defer cancel()
-	waiting := j.samples.waiting(pool) // before the log is read: values may get there in between
+	waiting := j.samples.waiting(pool) // before the log is read, because values may get into it in between
 	found := map[sampleKey]float64{}
 	hours, err := j.samples.hours(ctx)
 	if err == nil {
@@ -296,7 +296,7 @@ func (w *samples) prune(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// close writes what waits. Nothing is kept afterwards.
+// close writes the values that wait. Values that come later are not kept.
 func (w *samples) close() {
 	w.mu.Lock()
 	w.closed = true

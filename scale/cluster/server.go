@@ -101,7 +101,7 @@ type serverLog struct {
 	mu      sync.Mutex
 	problem string
 	at      time.Time
-	// told is when a kind of failure was last told of.
+	// told is, by kind of failure, when such a failure was last told of.
 	told map[string]time.Time
 }
 
@@ -181,7 +181,7 @@ func (l *serverLog) note(text string) {
 func (l *serverLog) remember(problem string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// That a replica cannot be reached says less than why one was refused.
+	// The reason why a replica was refused says more than that a replica cannot be reached.
 	if strings.HasPrefix(problem, "another") && strings.HasPrefix(l.problem, "a replica") && time.Since(l.at) < recent {
 		return
 	}

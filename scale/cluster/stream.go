@@ -40,7 +40,7 @@ func (n *Node) configOf(stream string) jetstream.StreamConfig {
 	return config
 }
 
-// ensureStream finds a stream, or makes it. Replicas that make it at the same moment make one.
+// ensureStream finds a stream, or makes it. If several replicas make it at the same moment, only one stream is made.
 func (n *Node) ensureStream(ctx context.Context, name string) (jetstream.Stream, error) {
 	stream, err := n.js.Stream(ctx, name)
 	if err == nil || !isCode(err, codeNoStream) {

@@ -19,7 +19,7 @@ type Team struct{ journal *Journal }
 
 var _ queue.Team = (*Team)(nil)
 
-// Team is the team of the stack whose journal this is.
+// Team returns the team of the journal's stack.
 func (j *Journal) Team() *Team { return &Team{j} }
 
 // Acquire waits until this replica is to work on the stack.
@@ -31,20 +31,20 @@ func (t *Team) Acquire(ctx context.Context) (queue.Lease, error) {
 	return l, nil
 }
 
-// Follow is [Journal.Follow].
+// Follow calls [Journal.Follow].
 func (t *Team) Follow(each func(queue.Operation)) (stop func()) { return t.journal.Follow(each) }
 
-// Worker is the name of the replica that works on the stack, as far as this one knows; empty if none does.
+// Worker returns the name of the replica that works on the stack, as far as this one knows; empty if none does.
 func (t *Team) Worker() string { return t.journal.node.Workers()[t.journal.name] }
 
-// Replace is [Journal.Replace].
+// Replace calls [Journal.Replace].
 func (t *Team) Replace(operations []queue.Operation, begun []string) error {
 	return t.journal.Replace(operations, begun)
 }
 
-// Replace replaces operations that nobody else has begun or ended meanwhile; begun has the [queue.Operation.Update]
-// that the log is thought to have of each. It takes account of all that other replicas have written before, even if
-// this one has been stopped or cut off meanwhile. See [queue.Team].
+// Replace replaces operations that nobody else has begun or ended meanwhile; begun has, for each operation, the
+// [queue.Operation.Update] that the log is thought to have. It knows of everything that other replicas have written
+// before, even if this replica has been stopped or cut off meanwhile. See [queue.Team].
 func (j *Journal) Replace(operations []queue.Operation, begun []string) error {
 	if err := j.unready(); err != nil {
 		return err
@@ -94,8 +94,8 @@ func (j *Journal) replace(ctx context.Context, operations []queue.Operation, beg
 		return taken
 	}
 	if len(wanted) == 0 && len(operations) > 0 {
-		// A leader that is cut off answers with an old state until it notices. It cannot write, so a write shows that
-		// this is not one.
+		// A leader that is cut off answers with an old state until it notices. Such a leader cannot write, so a write
+		// shows that the answer did not come from one.
 		_, _, err := j.node.publishAgain(ctx, []message{j.node.probeMessage()})
 		return err
 	}
@@ -148,7 +148,8 @@ func (t *Team) Ask(ctx context.Context, question []byte) ([]byte, error) {
 // over.
 const askAgain = 250 * time.Millisecond
 
-// Tell tells all replicas, this one too, something about the stack. It promises nothing: who is not there does not hear it.
+// Tell tells all replicas, this one too, something about the stack. It promises nothing: a replica that is not there
+// does not hear it.
 func (t *Team) Tell(text []byte) error {
 	n := t.journal.node
 	if err := n.conn.Publish(n.names.told(t.journal.stack), text); err != nil {

@@ -11,14 +11,14 @@ import (
 )
 
 // view is what this replica knows of the stream of operations: the latest message under each subject. A message that is
-// older than the known one is passed over. So a message of this replica's own may be brought into the view when it is
-// acknowledged, and again when the stream brings it.
+// not newer than the known one is skipped. So this replica may bring a message of its own into the view as soon as the
+// stream has acknowledged it: when the stream brings that message again, it is skipped.
 type view struct {
 	// hidden says whether an operation is not to be seen: nobody was told that it is accepted.
 	hidden func(id string) bool
 
 	mu sync.RWMutex
-	// stacks are those in which there is something, or that somebody follows, by their part of subjects.
+	// stacks are the stacks of which anything is known or that somebody follows, by the stack's part of subjects.
 	stacks map[string]*stackView
 	// held are the holds, by the stack's part of subjects.
 	held map[string]heldEntry
@@ -27,8 +27,8 @@ type view struct {
 // stackView is what is known of a stack. The view's mu guards it.
 type stackView struct {
 	entries   map[string]*entry   // by id
-	chains    map[string][]*entry // by the key's part of subjects; without those that have no key
-	alerts    map[string][]*entry // those that tell of an alert, by its part of subjects
+	chains    map[string][]*entry // by the key's part of subjects; without operations that have no key
+	alerts    map[string][]*entry // operations that tell of an alert, by the alert's part of subjects
 	heard     map[string]heardEntry
 	followers []*follower
 }
@@ -38,10 +38,11 @@ type entry struct {
 	id, chain, pool, previous string
 	// update is the [queue.Operation.Update] of the operation.
 	update string
-	// seq is the sequence of its message, and at is when the stream took that.
+	// seq is the sequence of the operation's message, and at is when the stream took that message.
 	seq uint64
 	at  time.Time
-	// body is its stored form, if it is not done: what is done is read when somebody asks.
+	// body is the operation's stored form, if it is not done: a done operation is read from the stream when somebody
+	// asks.
 	body []byte
 	done bool
 	// ended is when it ended, in nanoseconds of Unix time.
@@ -50,7 +51,7 @@ type entry struct {
 	// empty if the operation tells of none.
 	alert string
 	told  scale.Heard
-	// err says why its message cannot be read; its body is kept then.
+	// err says why the operation's message cannot be read; its body is kept then.
 	err error
 }
 
@@ -75,7 +76,7 @@ func (v *view) stack(stack string) *stackView {
 	return s
 }
 
-// clear forgets everything but who follows.
+// clear forgets everything but the followers.
 func (v *view) clear() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -109,8 +110,8 @@ func (v *view) takeOperation(stack, chain, id string, r received) (isNews, ended
 	return true, e.done
 }
 
-// hasOther says whether another operation has the key of a lost one by now. The operation that the lost one tries again
-// does not count.
+// hasOther says whether a different operation has the key of a lost one by now. The operation that the lost one tries
+// again does not count.
 func (v *view) hasOther(stack, chain string, op queue.Operation) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -155,7 +156,7 @@ func (v *view) lookUp(stack, id string) *entry {
 	return nil
 }
 
-// isUnknown says that nothing is known of an operation.
+// isUnknown says whether nothing is known of an operation.
 func (v *view) isUnknown(stack, id string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -223,7 +224,7 @@ func (v *view) find(stack, id string) (e entry, ok bool) {
 	return *found, true
 }
 
-// list returns copies of those of a stack's operations that are not hidden and that keep accepts.
+// list returns copies of the operations of a stack that keep accepts and that are not hidden.
 func (v *view) list(stack string, keep func(*entry) bool) []entry {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -240,8 +241,8 @@ func (v *view) list(stack string, keep func(*entry) bool) []entry {
 	return out
 }
 
-// tip is the operation that a key leads to: the first one, or the last of those that tried the same again. last is the
-// sequence of the last message under the key. v.mu must be held.
+// tip returns the operation that a key leads to: the first with that key or, if others tried it again, the last of
+// them. last is the sequence of the last message under the key. v.mu must be held.
 func (v *view) tip(stack, chain string) (tip *entry, last uint64) {
 	s := v.stacks[stack]
 	if s == nil {
@@ -271,8 +272,9 @@ func (v *view) tip(stack, chain string) (tip *entry, last uint64) {
 	return tip, last
 }
 
-// recall is the latest that is known of an alert; it is zero if nothing is. seq is the sequence of its message. What
-// operations tell counts in the order in which it was heard.
+// recall returns the latest that is known of an alert; zero if nothing is. It starts from the stream's message about
+// the alert, and adds what operations tell of the alert, in the order in which that was heard. seq is the sequence of
+// that message, or zero if there is none.
 func (v *view) recall(stack, alert string) (known scale.Heard, seq uint64) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

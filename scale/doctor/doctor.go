@@ -1,8 +1,8 @@
 // Package doctor finds out why PulumiScale would not work on a stack: what is missing, wrong or in the way, from the
 // Pulumi CLI to the clock, and what to do about each.
 //
-// It decides what is healthy and in which order things are looked at. It learns what there is to see from a [Probe],
-// which scale/stack/probe implements. It changes nothing, prints nothing and has no clock.
+// It decides what is healthy and in which order things are looked at. A [Probe], which scale/stack/probe implements,
+// does the looking. The package changes nothing, prints nothing and has no clock.
 package doctor
 
 import (
@@ -17,7 +17,7 @@ import (
 type Result string
 
 // The results, from good to bad. NotChecked says that something on which the check depends is wrong, or that the answer
-// cannot be known here.
+// cannot be found out from this machine.
 const (
 	OK         Result = "ok"
 	Warning    Result = "warning"
@@ -27,7 +27,7 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	// ID is stable: scripts may branch on it. Title says the same in words.
+	// ID never changes, so scripts may branch on it. Title names the check in words.
 	ID, Title string
 	Result    Result
 	// Found says what there is, or why nothing was checked.
@@ -38,14 +38,14 @@ type Check struct {
 	Hint string
 }
 
-// Report is what an examination came to.
+// Report holds the results of an examination.
 type Report struct {
 	// Stack is the stack's name; empty if it could not be found.
 	Stack  string
 	Checks []Check
 }
 
-// Titles are the titles of the checks that had a result.
+// Titles returns the titles of the checks that ended with a result.
 func (r Report) Titles(result Result) []string {
 	var out []string
 	for _, c := range r.Checks {
@@ -56,25 +56,25 @@ func (r Report) Titles(result Result) []string {
 	return out
 }
 
-// Options say how to examine. They hold what the domain does not know by itself.
+// Options say how to examine. They also hold what this package cannot know by itself.
 type Options struct {
-	// Verify has the targets proved by previews of the engine, which take a while.
+	// Verify asks for previews of the engine, which prove the targets and take a while.
 	Verify bool
-	// Now is the time.
+	// Now returns the time.
 	Now func() time.Time
-	// Begin is told of each check before it is made. If it is nil, nobody is told.
+	// Begin is called before each check, with the check's title. It may be nil.
 	Begin func(title string)
-	// Serving says whether a server has its journal in this folder.
+	// Serving says whether a server has its journal in a folder.
 	Serving func(folder string) (bool, error)
 	// TokenKey and PreviousTokenKey are the keys of the configuration that hold the server's tokens.
 	TokenKey, PreviousTokenKey string
-	// CheckTokens says what is wrong with the current and, during a rotation, the previous token. Its error holds
-	// neither.
+	// CheckTokens says what is wrong with the current token and, during a rotation, with the previous token. The error
+	// contains neither of the tokens.
 	CheckTokens func(current, previous string) error
 }
 
-// Examine makes every check, in their order. A check that depends on one that failed is not made, and says so. The
-// error is that of ctx.
+// Examine makes all checks, in their order. If a check depends on a check that failed, it is not made, and its result
+// says so. The only error is ctx's error.
 func Examine(ctx context.Context, p Probe, o Options) (Report, error) {
 	v := &visit{Probe: p, Options: o}
 	var out []Check
@@ -96,7 +96,7 @@ func Examine(ctx context.Context, p Probe, o Options) (Report, error) {
 	return Report{Stack: v.stack, Checks: out}, nil
 }
 
-// failed are the titles of the named checks that found a problem or were not made.
+// failed returns the titles of those checks among ids that found a problem or were not made.
 func failed(checks []Check, ids []string) []string {
 	var out []string
 	for _, c := range checks {

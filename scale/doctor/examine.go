@@ -12,13 +12,14 @@ import (
 
 // examination is how one check is made.
 type examination struct {
-	// id and title are those of the check. needs are the ids of the checks without which it makes no sense.
+	// id and title identify the check. needs are the ids of the checks on which this check depends: it is not made if
+	// one of them found a problem or was not made.
 	id, title string
 	needs     []string
 	look      func(*visit, context.Context) finding
 }
 
-// examinations are all checks, in their order: a check that others need comes first.
+// examinations returns all checks, in their order: a check comes before the checks that need it.
 func examinations() []examination {
 	return []examination{
 		{"cli", "Pulumi CLI", nil, (*visit).lookAtCLI},
@@ -52,7 +53,7 @@ func examinations() []examination {
 	}
 }
 
-// visit is what has been found so far.
+// visit is one run of [Examine]. It holds what the checks have found so far.
 type visit struct {
 	Probe
 	Options
@@ -62,7 +63,8 @@ type visit struct {
 	stateDir StateDir
 }
 
-// option is the flag that makes a command of Pulumi's mean this stack.
+// option returns the flag that makes a command of the Pulumi CLI work on this stack; empty if the stack's name is not
+// known.
 func (v *visit) option() string {
 	if v.stack == "" {
 		return ""

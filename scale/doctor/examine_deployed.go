@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// lookAtDeployed compares the program here, and its configuration, with what was deployed.
+// lookAtDeployed compares the program in this directory, and its configuration, with what was deployed.
 func (v *visit) lookAtDeployed(ctx context.Context) finding {
 	if v.survey.FileErr != nil || v.survey.FileMissing {
 		return unchecked("the config file cannot be read")

@@ -33,7 +33,7 @@ func (v *visit) lookAtListeners(ctx context.Context) finding {
 	return f
 }
 
-// unknownPools are those of the pools that no rule has.
+// unknownPools returns the pools for which the stack has no rule.
 func (v *visit) unknownPools(pools []string) (unknown []string) {
 	if v.survey.RulesErr != nil { // then no rules are known
 		return nil

@@ -84,12 +84,13 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 
 const (
 	mebibyte = 1 << 20
-	// If less than little bytes are free, that is a warning. If less than tooLittle are free, the journal may not be
+	// If fewer than little bytes are free, the check warns. Fewer than tooLittle are a problem: the journal may not be
 	// written.
 	little, tooLittle = 100 * mebibyte, 10 * mebibyte
 )
 
-// remote says whether a file system is of a kind on which a lock may not hold, or may belong to another machine.
+// remote says whether a kind of file system may be a network's: a lock on it may not hold, or may belong to a different
+// machine.
 func remote(disk string) bool {
 	return slices.Contains([]string{
 		"nfs", "nfsd", "nfs4", "cifs", "smb", "smb2", "smbfs", "afs", "k-afs", "afpfs", "webdav", "ceph", "lustre", "gpfs", "panfs", "9p", "v9fs", "fuseblk",
@@ -115,7 +116,7 @@ func (v *visit) lookAtDisk(context.Context) finding {
 	return fine("%s", free)
 }
 
-// stale is the age at which a lock of another machine is no longer taken for a running update.
+// stale is the age at which a lock that a different machine has taken no longer counts as a running update.
 const stale = time.Hour
 
 func (v *visit) lookAtLocks(ctx context.Context) finding {
@@ -153,7 +154,9 @@ func (v *visit) lookAtLocks(ctx context.Context) finding {
 	return f
 }
 
-// These are how far clocks may differ: the history is exact to the second, and an answer takes some time on its way.
+// If this machine's clock is more than slack off, the check warns. If the clock is off by muchOff, that is a problem. A
+// smaller difference than slack says nothing: the history is exact to the second, and a backend's answer takes some
+// time.
 const (
 	slack   = 5 * time.Second
 	muchOff = time.Minute

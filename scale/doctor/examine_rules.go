@@ -28,7 +28,7 @@ func (v *visit) lookAtRules(context.Context) finding {
 	return fine("%s: %s", plural(len(v.survey.Rules), "pool"), strings.Join(v.survey.Rules.Names(), ", "))
 }
 
-// lookAtSchedules names windows that never give a pool's bounds any more.
+// lookAtSchedules names the windows that will never be in force again.
 func (v *visit) lookAtSchedules(context.Context) finding {
 	f := fine("no rule has any")
 	for _, name := range v.survey.Rules.Names() {

@@ -28,7 +28,7 @@ type Entry struct {
 	// Dir is the program's directory. If it is empty, Git is the address of the program's repository, and Path the
 	// program's folder there.
 	Dir, Git, Path string
-	// Stack is the stack's name, as Pulumi has it.
+	// Stack is the stack's name in Pulumi.
 	Stack string
 }
 
@@ -40,7 +40,8 @@ func (e Entry) place() string {
 	return e.Git + "//" + path.Join("/", e.Path) + " " + e.Stack
 }
 
-// longestName is the greatest length of a stack's name in a fleet, in characters: that of a label in DNS.
+// longestName is the greatest length of a stack's name in a fleet, in characters: the greatest length of a label in
+// DNS.
 const longestName = 63
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
@@ -95,7 +96,7 @@ func parse(text []byte) (*File, []string) {
 		for _, mistake := range e.mistakes() {
 			mistakes = append(mistakes, at+": "+mistake)
 		}
-		// Names that differ in their case alone would be one for some who read them.
+		// Some programs that read the names take two that differ only in case for the same one.
 		if key := strings.ToLower(e.Name); key != "" {
 			if first, ok := names[key]; ok {
 				mistakes = append(mistakes, fmt.Sprintf("%s: name: is that of stacks[%d] already", at, first))

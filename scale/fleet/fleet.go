@@ -68,7 +68,7 @@ type member[S Stack] struct {
 }
 
 const (
-	// openings is how many stacks are opened at once, and slowOpening how long an opening counts at most.
+	// openings is how many stacks are opened at once, and slowOpening how long an opening counts as one of them.
 	openings    = 4
 	slowOpening = 5 * time.Second
 	// firstRetry is the first wait before a stack that could not be opened is tried again. Each further wait is twice
@@ -87,9 +87,9 @@ func New[S Stack](options Options[S]) *Fleet[S] {
 	return f
 }
 
-// Set gives the fleet another list. Stacks that are no longer in it, or whose entry has changed, end as they do at the
-// fleet's end; the others go on. It does not wait. It returns the names that are new or whose entry has changed, and
-// those that are gone.
+// Set gives the fleet a new list. Stacks that are no longer in the list, or whose entry has changed, end as they do at
+// the fleet's end; the others go on. Set does not wait for the end of any stack. It returns the names that are new or
+// whose entry has changed, and those that are gone.
 func (f *Fleet[S]) Set(entries []Entry) (added, gone []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,7 +127,8 @@ func (f *Fleet[S]) remove(m *member[S]) {
 	f.leaving[m] = true
 }
 
-// newMember makes a member, which is opened once those that had its name, or its place, have ended. f.mu must be held.
+// newMember makes a member, which is opened once all earlier members of the same name or place have ended. f.mu must be
+// held.
 func (f *Fleet[S]) newMember(e Entry) *member[S] {
 	m := &member[S]{entry: e, ended: make(chan struct{})}
 	m.life, m.leave = context.WithCancel(f.life)
@@ -146,8 +147,8 @@ func (f *Fleet[S]) wakeUp() {
 	}
 }
 
-// Run opens the stacks of the list, in any order, and keeps them open until ctx ends. Then it waits for the end of all.
-// It may be called once.
+// Run opens the stacks of the list, in any order, and keeps them open until ctx ends. Then it waits until all stacks
+// have ended. It may be called once.
 func (f *Fleet[S]) Run(ctx context.Context) {
 	defer f.background.Wait()
 	defer f.shut()
@@ -172,7 +173,7 @@ func (f *Fleet[S]) Run(ctx context.Context) {
 	}
 }
 
-// shut has all stacks end. No other is opened afterwards.
+// shut makes all stacks end. No stack is opened afterwards.
 func (f *Fleet[S]) shut() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -239,7 +240,7 @@ func (f *Fleet[S]) openMember(m *member[S]) {
 	m.failures++
 }
 
-// mayOpen says whether the members that had its name or its place have ended.
+// mayOpen says whether the earlier members of the same name or place have ended.
 func (m *member[S]) mayOpen() bool {
 	return !slices.ContainsFunc(m.before, func(ended chan struct{}) bool {
 		select {
@@ -263,7 +264,7 @@ func (f *Fleet[S]) ended(m *member[S]) {
 // UnknownStackError says that a fleet has no stack of a name.
 type UnknownStackError struct{ Name string }
 
-// Kind is that of a stack that is not there.
+// Kind returns [KindUnknownStack].
 func (*UnknownStackError) Kind() scale.Kind { return KindUnknownStack }
 
 // KindUnknownStack is the kind of an [UnknownStackError].
@@ -271,8 +272,8 @@ const KindUnknownStack scale.Kind = "unknown-stack"
 
 func (e *UnknownStackError) Error() string { return fmt.Sprintf("the fleet has no stack %q", e.Name) }
 
-// Get is the stack of a name, which is opened at once if it is not open yet. The error is an [*UnknownStackError], a
-// [*scale.UnavailableError] that says why it cannot be opened, or that of ctx.
+// Get returns the stack of a name. If the stack is not open yet, Get opens it at once. The error is an
+// [*UnknownStackError], a [*scale.UnavailableError] that says why the stack cannot be opened, or the error of ctx.
 func (f *Fleet[S]) Get(ctx context.Context, name string) (S, error) {
 	var none S
 	for tried := false; ; tried = true {

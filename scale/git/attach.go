@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// attach makes the folder a worktree of the clone, at a commit and without the commit's files. The folder may have been
-// a worktree of which the clone knows nothing any more: what is installed in it stays. For that reason git adds the
-// worktree in a temporary folder, and attach then moves git's records to this folder. A folder with files that never
-// was a worktree of ours is refused.
+// attach makes the folder a worktree of the clone, at a commit and without the commit's files. The folder may have
+// files if it was a worktree before and the clone has forgotten it: what is installed in the folder stays. Git adds no
+// worktree in a folder with files. So git adds the worktree in a temporary folder, and attach then makes git's records
+// name this folder. A folder with files that never was a worktree of this clone is refused.
 func (w *Worktree) attach(ctx context.Context, commit string) (about string, err error) {
 	if err := w.refuseForeign(); err != nil {
 		return "", err
@@ -42,8 +42,8 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 		return "", err
 	}
 	about = filepath.FromSlash(strings.TrimPrefix(firstLine(pointer), "gitdir: "))
-	// From here on the clone names the folder. If a kill comes before the folder names the clone, the next attach
-	// forgets what the clone knows.
+	// From here on the clone's records name the folder. If this process is killed before the folder names the clone,
+	// the next attach forgets these records.
 	ours := filepath.ToSlash(filepath.Join(w.dir, ".git"))
 	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(ours+"\n")); err != nil {
 		return "", err
@@ -54,7 +54,7 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	if entries, err := os.ReadDir(w.dir); err != nil || len(entries) < 2 { // no more than .git
 		return about, err
 	}
-	// The folder was a worktree before. Its files count as installed, since nobody can tell.
+	// The folder was a worktree before. Its files count as installed, since nobody can tell whether they are edits.
 	return about, w.writeMark(mark{Edited: []string{}})
 }
 

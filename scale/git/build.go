@@ -15,9 +15,9 @@ type file struct {
 	content []byte
 }
 
-// buildCommit makes a commit with the files of t.edit, of which f replaces one. The contents are written byte for byte,
-// and the file keeps its mode; a missing file is made. buildCommit returns "" if the branch has all of that already. It
-// uses no worktree.
+// buildCommit makes a commit with the files of the commit t.edit, and replaces one of them by f. The contents are
+// written byte for byte, and the file keeps its mode; a missing file is made. buildCommit returns "" if the branch has
+// the same files already. It uses no worktree.
 func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, message string) (string, error) {
 	old, err := r.entry(ctx, t.edit, f.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -47,8 +47,8 @@ func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, 
 	return r.commitTree(ctx, c, tree, t.parents, message)
 }
 
-// isDone says whether the edit changes nothing: the file has the new contents on the tip that is edited and, if there
-// is a branch already, on the branch.
+// isDone says whether the edit changes nothing: the file has the new contents in the commit t.edit and, if the branch
+// exists already, on the branch. blob is the hash of the new contents, and old is the file's entry in t.edit.
 func (r *Repository) isDone(ctx context.Context, t tips, f file, old entry, blob string) (bool, error) {
 	if old.hash != blob {
 		return false, nil

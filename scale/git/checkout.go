@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Root is the folder of the repository to which a folder belongs, and the folder's path in it, with slashes; "" is the
-// root itself. If there is none, the error says what git said.
+// Root returns the root of the repository that a folder belongs to, and the folder's path in the repository, with
+// slashes; the path "" is the root itself. If the folder is in no repository, the error says what git said.
 func Root(ctx context.Context, dir string) (root, prefix string, err error) {
 	out, err := inCheckout(ctx, dir, "rev-parse", "--show-toplevel", "--show-prefix")
 	if err != nil {
@@ -19,8 +19,8 @@ func Root(ctx context.Context, dir string) (root, prefix string, err error) {
 	return filepath.FromSlash(root), strings.TrimSuffix(prefix, "/"), nil
 }
 
-// Remote is the URL of a checkout's remote: that of the current branch's upstream, or else origin, or else the only
-// one. It may hold credentials. A relative path is made absolute.
+// Remote returns the URL of a checkout's remote: of the current branch's upstream, or else of origin, or else of the
+// only remote. The URL may hold credentials. A relative path is made absolute.
 func Remote(ctx context.Context, checkout string) (url string, err error) {
 	root, _, err := Root(ctx, checkout)
 	if err != nil {
@@ -61,15 +61,15 @@ func remoteName(ctx context.Context, root string) (string, error) {
 	return "", fmt.Errorf("the repository %s has %d remotes, and none of them is called origin", root, len(names))
 }
 
-// inCheckout runs git in a folder that is not in our clone, with arguments that change nothing there.
+// inCheckout runs git in a folder outside of our clone. The arguments must change nothing in that folder.
 func inCheckout(ctx context.Context, dir string, args ...string) (string, error) {
 	out, err := execute(ctx, call{args: args, dir: dir}, environment(), (*Repository)(nil).removeCredentials)
 	return string(out), err
 }
 
-// Committed is the hash of the commit that a file's checkout is at, and the file's contents in that commit. The hash is
-// "" if the file is in no checkout, or in one without a commit, and the contents are nil if the commit has no such
-// file. It only reads, and asks no remote.
+// Committed returns the hash of the commit that a file's checkout is at, and the file's contents in that commit. The
+// hash is "" if the file is in no checkout, or if the checkout has no commit yet. The contents are nil if the commit
+// has no such file. Committed changes nothing, and asks no remote.
 func Committed(ctx context.Context, file string) (commit string, content []byte, err error) {
 	look := func(args ...string) ([]byte, error) {
 		c := call{args: args, dir: filepath.Dir(file), env: []string{"GIT_NO_LAZY_FETCH=1"}}

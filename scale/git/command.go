@@ -16,7 +16,7 @@ import (
 // afterEnd is how long a command may take to end after it was told to.
 const afterEnd = 2 * time.Second
 
-// errSilent is the cause of the end of a command that said nothing for too long.
+// errSilent is the cause with which a command's context ends if the command prints nothing for too long.
 var errSilent = errors.New("it was silent for too long")
 
 // call is one run of git.
@@ -32,8 +32,8 @@ type call struct {
 	silence time.Duration
 }
 
-// settings go before each subcommand. They keep git from working in the background, and from running hooks: hooks are
-// for people's own work, and a program's packages may have brought some along.
+// settings returns the options that go before each subcommand. They keep git from working in the background, and from
+// running hooks: hooks are for people's own work, and a program's packages may have installed some.
 func settings() []string {
 	return []string{
 		"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
@@ -47,12 +47,12 @@ func (r *Repository) local(ctx context.Context, args ...string) ([]byte, error) 
 	return r.run(ctx, call{args: args})
 }
 
-// remote runs a git that asks the remote. It must not be silent for longer than the timeout.
+// remote runs a git that asks the remote. Git is ended if it is silent for longer than the timeout.
 func (r *Repository) remote(ctx context.Context, args ...string) ([]byte, error) {
 	return r.run(ctx, call{args: args, silence: r.options.Timeout})
 }
 
-// line is the first line of what git prints in the clone.
+// line runs git in the clone, and returns the first line of what git prints.
 func (r *Repository) line(ctx context.Context, args ...string) (string, error) {
 	out, err := r.local(ctx, args...)
 	return firstLine(out), err
@@ -63,7 +63,7 @@ func firstLine(out []byte) string {
 	return strings.TrimSuffix(line, "\r")
 }
 
-// run runs git. The error is a [*CommandError], or says that there is no git, or is that of ctx if it has ended.
+// run runs git. The error is a [*CommandError], or says that there is no git, or is ctx's error if ctx has ended.
 func (r *Repository) run(ctx context.Context, c call) ([]byte, error) {
 	if c.dir == "" {
 		c.dir = r.git
@@ -74,7 +74,7 @@ func (r *Repository) run(ctx context.Context, c call) ([]byte, error) {
 	return execute(ctx, c, r.environment(), r.removeCredentials)
 }
 
-// execute runs git with an environment. The texts in its error have passed through clean.
+// execute runs git with an environment. The function clean removes credentials from the texts in the error.
 func execute(ctx context.Context, c call, env []string, clean func(string) string) ([]byte, error) {
 	within, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -107,11 +107,11 @@ func execute(ctx context.Context, c call, env []string, clean func(string) strin
 	}
 }
 
-// withoutProgress is what git says without the lines that it writes over and over, and at most the last 8 KB of it.
+// withoutProgress returns the last 8 KB of what git says, without the lines that git writes over and over.
 func withoutProgress(text string) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimRight(strings.TrimSuffix(line, "\x1b[K"), " \r\t") // what clears the rest of a line
+		line = strings.TrimRight(strings.TrimSuffix(line, "\x1b[K"), " \r\t") // the sequence that clears the rest of a line
 		if last := strings.LastIndexByte(line, '\r'); last >= 0 {
 			line = line[last+1:]
 		}
@@ -139,8 +139,8 @@ func isProgress(line string) bool {
 	return false
 }
 
-// watch ends a command that prints nothing for too long. Each write to the command's streams begins the time anew,
-// under mu. stop needs no mu: the timer has a lock of its own.
+// watch ends a command that prints nothing for too long. Each write to one of the command's streams restarts the timer,
+// under mu. The method stop needs no mu: the timer has a lock of its own.
 type watch struct {
 	mu    sync.Mutex
 	timer *time.Timer

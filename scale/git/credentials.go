@@ -37,7 +37,7 @@ var (
 		`\b(gh[pousr]_\w{16,}|github_pat_\w{16,}|gl(?:pat|cbt|dt|rt|ft)-[\w-]{16,}|ATB{2}\w{16,}|ATCTT3\w{16,})`)
 )
 
-// removeCredentials takes out of a text whatever is or looks like a credential: those of the remote, users and
+// removeCredentials takes out of a text whatever is or looks like a credential: the remote's own credentials, users and
 // passwords of URLs, headers, and the tokens of forges.
 func (r *Repository) removeCredentials(text string) string {
 	if r != nil {
@@ -51,7 +51,7 @@ func (r *Repository) removeCredentials(text string) string {
 	return tokens.ReplaceAllString(text, "***")
 }
 
-// secretsOf are the texts in a remote's URL that nobody may see, as they stand there and unescaped.
+// secretsOf returns the texts in a remote's URL that nobody may see, both as the URL has them and unescaped.
 func secretsOf(remote string) []string {
 	plain := WithoutCredentials(remote)
 	if plain == remote {
@@ -60,9 +60,9 @@ func secretsOf(remote string) []string {
 	_, rest, _ := strings.Cut(remote, "://")
 	authority, _, _ := strings.Cut(rest, "/")
 	user, password, has := strings.Cut(authority[:strings.LastIndex(authority, "@")], ":")
-	least := 4 // a shorter one may be a part of ordinary words
+	least := 4 // a shorter password may be a part of ordinary words
 	if !has || password == "" {
-		password, least = user, 16 // a token in the place of the name, or a name
+		password, least = user, 16 // the user may be a token; a shorter text is only a name
 	}
 	var out []string
 	for _, secret := range []string{password, unescape(password)} {
@@ -80,9 +80,9 @@ func unescape(text string) string {
 	return text
 }
 
-// rewriteRule is a pair of URL prefixes, with and without the credentials. By them git puts the credentials back, which
-// the clone's own configuration does not have. The prefixes end with the remote's host, so that submodules on it get
-// the credentials too. Both are empty if the URL has no credentials.
+// rewriteRule returns a prefix of the remote's URL, with and without the credentials. The clone's own configuration has
+// no credentials: git adds them when it replaces the second prefix by the first. The prefixes end with the remote's
+// host, so that submodules on the same host get the credentials too. Both are empty if the URL has no credentials.
 func rewriteRule(remote string) (with, without string) {
 	plain := WithoutCredentials(remote)
 	if plain == remote {

@@ -21,10 +21,10 @@ type change struct {
 	module, inside bool
 }
 
-// Edited are the files of the worktree that differ from its commit, or that git neither knows nor ignores: somebody has
-// edited them. Left out are files that the preparation has made, files that a move which was cut short has written, and
-// the paths in except with all that is below them. Paths are relative to the worktree, with slashes, and sorted. There
-// are none if there is no worktree.
+// Edited returns the files that somebody has edited: the files of the worktree that differ from its commit, or that git
+// neither knows nor ignores. Edited leaves out files that the preparation has made, files that an unfinished move has
+// written, and the paths in except with all that is below them. Paths are relative to the worktree, with slashes, and
+// sorted. If there is no worktree, Edited returns none.
 func (w *Worktree) Edited(ctx context.Context, except []string) ([]string, error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -38,14 +38,14 @@ func (w *Worktree) Edited(ctx context.Context, except []string) ([]string, error
 	return pathsOf(changes), nil
 }
 
-// edits are the changes that somebody has made.
+// edits returns the changes that somebody has made: see [Worktree.Edited]. The caller has the worktree's lock.
 func (w *Worktree) edits(ctx context.Context, except []string) ([]change, error) {
 	about, is := w.about()
 	if !is {
 		return nil, nil
 	}
 	if _, err := os.Lstat(filepath.Join(about, "index")); err != nil {
-		return nil, nil //nolint:nilerr // its first move was cut short: no file is known to be anybody's
+		return nil, nil //nolint:nilerr // the worktree's first move was cut short: no file is known to be edited
 	}
 	changes, err := w.changes(ctx, "all")
 	if err != nil {
@@ -60,8 +60,8 @@ func (w *Worktree) edits(ctx context.Context, except []string) ([]change, error)
 	return w.withoutMade(ctx, changes)
 }
 
-// changes are all paths at which the worktree differs from its commit. untracked is "all", or "normal" to have a folder
-// without tracked files as one path.
+// changes returns all paths at which the worktree differs from its commit. untracked is "all" or "normal": with
+// "normal", a folder without tracked files is one path.
 func (w *Worktree) changes(ctx context.Context, untracked string) ([]change, error) {
 	out, err := w.git(ctx, 10, "--no-optional-locks", "status", "--porcelain=v2", "-z", "--no-renames",
 		"--ignore-submodules=none", "--untracked-files="+untracked)
@@ -101,7 +101,8 @@ func parseChange(line string) (c change, is bool) {
 	return c, true
 }
 
-// withoutMoved leaves out files that are as in target: a move to it, which was cut short, has written them.
+// withoutMoved leaves out the submodules, and the files that are the same as in the commit target: a move to target has
+// written them, and was cut short.
 func (w *Worktree) withoutMoved(ctx context.Context, changes []change, target string) ([]change, error) {
 	out, err := w.git(ctx, 1, "ls-tree", "-r", "-z", "--full-tree", target)
 	if err != nil {
@@ -121,7 +122,8 @@ func (w *Worktree) withoutMoved(ctx context.Context, changes []change, target st
 	return slices.DeleteFunc(changes, func(c change) bool { return c.module || hashes[c.path] == blobs[c.path] }), nil
 }
 
-// hashes are those that git would give the files that are there; a link counts as what it links to.
+// hashes returns, by path, the hash that git would give each changed file that exists. A link counts as the file that
+// it links to.
 func (w *Worktree) hashes(ctx context.Context, changes []change) (map[string]string, error) {
 	var paths []string
 	for _, c := range changes {
@@ -149,7 +151,7 @@ func (w *Worktree) path(relative string) string {
 	return filepath.Join(w.dir, filepath.FromSlash(relative))
 }
 
-// isBelow says whether a path is one of some, or lies below one of them.
+// isBelow says whether a path is one of the paths in some, or lies below one of them.
 func isBelow(path string, some []string) bool {
 	return slices.ContainsFunc(some, func(s string) bool {
 		s = strings.TrimSuffix(filepath.ToSlash(s), "/")

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// elsewhere are the variables that point git at another repository, or make it print what nobody asked for. A hook, an
-// alias or an IDE may have set them.
+// elsewhere are the variables that point git at a different repository, or make git print what nobody asked for. A
+// hook, an alias or an IDE may have set them.
 var elsewhere = []string{ //nolint:gochecknoglobals // a constant in all but name
 	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_CURL_VERBOSE",
 	"GIT_DEFAULT_HASH", "GIT_DIR", "GIT_EXTERNAL_DIFF", "GIT_GLOB_PATHSPECS", "GIT_GRAFT_FILE", "GIT_ICASE_PATHSPECS",
@@ -18,7 +18,7 @@ var elsewhere = []string{ //nolint:gochecknoglobals // a constant in all but nam
 	"GIT_QUARANTINE_PATH", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
 }
 
-// plainEnvironment is this process's environment without what points git elsewhere.
+// plainEnvironment returns this process's environment without the variables in elsewhere and without git's traces.
 func plainEnvironment() []string {
 	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
 		name, _, _ := strings.Cut(setting, "=")
@@ -26,19 +26,19 @@ func plainEnvironment() []string {
 	})
 }
 
-// environment is the environment of each git: with it, git prints English and asks nobody for anything.
+// environment returns the environment for each run of git: git then prints English and asks nobody for anything.
 func environment() []string {
 	env := append(plainEnvironment(), "LC_ALL=C", "LANGUAGE=", "GIT_TERMINAL_PROMPT=0", "GCM_INTERACTIVE=never",
 		"GIT_ADVICE=0", "GIT_PAGER=cat", "GIT_EDITOR=:", "GIT_SEQUENCE_EDITOR=:", "GIT_MERGE_AUTOEDIT=no")
 	if mayShowPrompt() {
-		// An empty value counts as set: git then looks for no other program.
+		// An empty value counts as set: git then runs no program that asks for a password.
 		env = append(env, "GIT_ASKPASS=", "SSH_ASKPASS=", "SSH_ASKPASS_REQUIRE=never")
 	}
 	return env
 }
 
-// mayShowPrompt says whether a program that asks for a password could show a window. Where it could not, as on a
-// server, the program is a script that gives a token, and is kept.
+// mayShowPrompt says whether a program that git runs to ask for a password could show a window. If no window can be
+// shown, as on a server, such a program is a script that prints a token, and git may run it.
 func mayShowPrompt() bool {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return true
@@ -51,8 +51,8 @@ func mayShowPrompt() bool {
 	return false
 }
 
-// environment is the environment of a git that works in the clone. It holds the credentials of the remote's URL, since
-// arguments could be seen in the list of processes.
+// environment returns the environment for a git that works in the clone. The credentials of the remote's URL are in it,
+// since arguments could be seen in the list of processes.
 func (r *Repository) environment() []string {
 	env := environment()
 	if r.batch {

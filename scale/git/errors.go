@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// CommandError is a git that failed.
+// CommandError says that a run of git failed.
 type CommandError struct {
 	// Command is git's subcommand, such as "checkout".
 	Command string
-	// Output is what git said, without credentials and without its progress.
+	// Output is what git printed to its standard error, without credentials and without progress.
 	Output string
-	// Err is how the process ended.
+	// Err says how the process ended.
 	Err error
-	// stdout is what git printed.
+	// stdout is what git printed to its standard output.
 	stdout string
 }
 
@@ -31,27 +31,28 @@ type Kind string
 
 // The kinds of [RemoteError] and [PushError].
 const (
-	// KindRefused is a push that the remote does not take: a protected branch, a hook, a rule.
+	// KindRefused says that the remote does not accept the push: the branch is protected, or a hook or a rule forbids
+	// it.
 	KindRefused Kind = "refused"
-	// KindUnauthorized is a remote that does not take the credentials, or is not given any.
+	// KindUnauthorized says that the remote does not accept the credentials, or was given none.
 	KindUnauthorized Kind = "unauthorized"
-	// KindUnreachable is a remote that cannot be reached, or is no repository.
+	// KindUnreachable says that the remote cannot be reached, or is no repository.
 	KindUnreachable Kind = "unreachable"
-	// KindTimeout is a remote that was silent for too long.
+	// KindTimeout says that the remote was silent for too long.
 	KindTimeout Kind = "timeout"
-	// KindRace is a branch that others have moved each time it was tried.
+	// KindRace says that others moved the branch before each try to push to it.
 	KindRace Kind = "race"
-	// KindStorage is a remote that cannot store what it is sent: its disk is full, or may not be written to.
+	// KindStorage says that the remote cannot store what it is sent: its disk is full, or may not be written to.
 	KindStorage Kind = "storage"
-	// KindIdentity is a machine whose git does not know who commits.
+	// KindIdentity says that the machine's git does not know who commits.
 	KindIdentity Kind = "identity"
-	// KindSigning is a commit that is to be signed and cannot be.
+	// KindSigning says that the commit is to be signed and cannot be.
 	KindSigning Kind = "signing"
-	// KindFailed is anything else.
+	// KindFailed stands for any other reason.
 	KindFailed Kind = "failed"
 )
 
-// RemoteError is a remote that did not answer as it should.
+// RemoteError says that the remote did not answer as it should.
 type RemoteError struct {
 	// URL is the remote, without credentials.
 	URL  string
@@ -70,12 +71,12 @@ func (e *RemoteError) Unwrap() error { return e.Err }
 // Hint says what to do.
 func (e *RemoteError) Hint() string { return hintOf(e.Kind) }
 
-// CommitError is a commit that cannot be had.
+// CommitError says that a commit cannot be fetched.
 type CommitError struct {
 	Commit string
 	// URL is the remote, without credentials.
 	URL string
-	// Err is a [*RemoteError] if the remote could not be asked, and nil if it does not have the commit.
+	// Err says why the remote could not be asked, such as a [*RemoteError]. It is nil if the remote lacks the commit.
 	Err error
 }
 
@@ -88,9 +89,9 @@ func (e *CommitError) Error() string {
 
 func (e *CommitError) Unwrap() error { return e.Err }
 
-// BranchError is a branch that the remote does not have, or whose name no branch can have.
+// BranchError says that the remote does not have a branch, or that no branch can have this name.
 type BranchError struct {
-	// Branch is its name; "" is the remote's default branch.
+	// Branch is the branch's name; "" is the remote's default branch.
 	Branch string
 	// URL is the remote, without credentials.
 	URL string
@@ -108,12 +109,12 @@ func (e *BranchError) Error() string {
 	return fmt.Sprintf("%s has no branch %s", e.URL, e.Branch)
 }
 
-// PathError is a path that a commit has, and that is no ordinary file there.
+// PathError says that a commit has a path, and that the path is no ordinary file in the commit.
 type PathError struct {
 	Commit, Path string
-	// At is the part of the path that is not what it should be: the path itself, or a folder above it.
+	// At is the part of the path that is of the wrong kind: the path itself, or a folder above it.
 	At string
-	// Is says what stands there: "a symbolic link", "a submodule", "a folder".
+	// Is says what the commit has at this part: "a symbolic link", "a submodule", "a folder".
 	Is string
 }
 
@@ -124,12 +125,13 @@ func (e *PathError) Error() string {
 	return fmt.Sprintf("%s is below %s, which is %s in commit %s", e.Path, e.At, e.Is, e.Commit)
 }
 
-// PushError is a commit that did not get onto its branch.
+// PushError says that a commit could not be made, or did not get onto its branch.
 type PushError struct {
 	// Branch is the branch; "" if the commit was not even made.
 	Branch string
 	Kind   Kind
-	// Reason is what git and the remote said, without credentials. Lines that begin with "remote:" are the remote's.
+	// Reason is what git and the remote said, without credentials. Lines that begin with "remote:" come from the
+	// remote.
 	Reason string
 	Err    error
 }
@@ -146,7 +148,7 @@ func (e *PushError) Unwrap() error { return e.Err }
 // Hint says what to do.
 func (e *PushError) Hint() string { return hintOf(e.Kind) }
 
-// PrepareError is a command that failed to prepare a worktree.
+// PrepareError says that the command which prepares a worktree failed.
 type PrepareError struct {
 	Command string
 	// Output is the end of what the command printed.
@@ -163,7 +165,7 @@ func (e *PrepareError) Error() string {
 
 func (e *PrepareError) Unwrap() error { return e.Err }
 
-// EditedError is a worktree with edits that cannot be set aside.
+// EditedError says that a worktree has edits that cannot be set aside.
 type EditedError struct {
 	Dir string
 	// Files are the submodules that somebody has edited and the repositories that somebody has put there, relative to

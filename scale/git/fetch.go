@@ -15,20 +15,20 @@ const have = "refs/pulumiscale/commits/"
 
 var (
 	isHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	// noSuch matches how a remote says that it does not have the name or hash that it is asked for, or does not give
-	// commits by hash.
+	// noSuch matches the answer of a remote that does not have the branch or commit that it is asked for, or that gives
+	// no commits by hash.
 	noSuch = regexp.MustCompile(`(?i)not our ref|unadvertised object|couldn't find remote ref|no such remote ref|` +
 		`remote did not send all|want .* not valid|bad object|not found in upstream|` +
 		`invalid (ref|object)|missing (commit|object)`)
-	// notThere matches the answer of a remote that gives commits by hash, and does not have this one.
+	// notThere matches the answer of a remote that gives commits by hash, and lacks the commit that it is asked for.
 	notThere = regexp.MustCompile(`(?i)not our ref`)
 	// unable matches the answer of a remote that cannot give only a part of its history.
 	unable = regexp.MustCompile(`(?i)does not support (shallow|--depth|filter)|dumb http transport|shallow (update|file)`)
 )
 
-// Fetch makes sure that the clone has a commit, given by its whole hash: at once if it has it, else from the checkout
-// on this machine, then from the remote by its hash, and last with all branches and tags, if the remote gives no
-// commits by hash. The error is a [*CommitError] if it cannot be had.
+// Fetch makes sure that the clone has a commit, which is given by its whole hash. If the clone lacks the commit, Fetch
+// asks the checkout on this machine, and then the remote. If the remote gives no commits by hash, Fetch fetches all
+// branches and tags. The error is a [*CommitError] if the commit cannot be fetched.
 func (r *Repository) Fetch(ctx context.Context, commit string) error {
 	if !isHash.MatchString(commit) {
 		return fmt.Errorf("fetch commit %q: not the whole hash of a commit", commit)
@@ -67,9 +67,9 @@ func (r *Repository) has(ctx context.Context, commit string) bool {
 	return err == nil
 }
 
-// fetchFromCheckout takes a commit from the checkout. The caller ignores the error, and asks the remote next.
+// fetchFromCheckout fetches a commit from the checkout. If that fails, the caller asks the remote next.
 func (r *Repository) fetchFromCheckout(ctx context.Context, commit string) error {
-	const give = "git -c uploadpack.allowAnySHA1InWant=true upload-pack" // the checkout is ours to read
+	const give = "git -c uploadpack.allowAnySHA1InWant=true upload-pack" // this process may read the whole checkout
 	_, err := r.remote(ctx, append(fetchArgs("--depth=1", "--upload-pack="+give), r.options.Checkout, keep(commit))...)
 	return err
 }
@@ -93,14 +93,14 @@ func (r *Repository) fetchFromRemote(ctx context.Context, commit string) error {
 	return err
 }
 
-// How much of the history is fetched.
+// The depths of a fetch: how much of the history is fetched.
 const (
 	newest = "--depth=1"
-	whole  = "--depth=2147483647" // also what is beyond the boundary of what was fetched before
+	whole  = "--depth=2147483647" // also what is older than the oldest commits that were fetched before
 )
 
-// fetch fetches what refspecs say from the remote, but no file before it is needed. From a remote that cannot give
-// parts, it fetches everything.
+// fetch fetches the references in refspecs from the remote, without their files: git fetches a file when it is needed.
+// If the remote cannot give only a part of its history, fetch fetches all of it, with the files.
 func (r *Repository) fetch(ctx context.Context, depth string, refspecs ...string) error {
 	_, err := r.remote(ctx, append(append(fetchArgs(depth, "--filter=blob:none"), "origin"), refspecs...)...)
 	if err != nil && isAbout(err, unable) {
@@ -109,7 +109,7 @@ func (r *Repository) fetch(ctx context.Context, depth string, refspecs ...string
 	return err
 }
 
-// fetchArgs are the arguments of a fetch that changes the given references and nothing else.
+// fetchArgs returns the arguments of a fetch that changes the given references and nothing else.
 func fetchArgs(how ...string) []string {
 	return append([]string{
 		"fetch", "--progress", "--no-tags", "--no-prune", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules",
@@ -142,7 +142,7 @@ func (r *Repository) fetchTip(ctx context.Context, branch, depth string) (commit
 		return "", err
 	}
 	defer unlock()
-	// The name is a hash, so that a branch "a" is not in the way of a branch "a/b" that was there before.
+	// Git cannot have references "a" and "a/b" at once. A hash as the name allows for a branch "a" that replaces "a/b".
 	sum := sha256.Sum256([]byte(source))
 	target := "refs/pulumiscale/tips/" + hex.EncodeToString(sum[:8])
 	if err := r.fetch(ctx, depth, "+"+source+":"+target); err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Identity is who commits, as the machine's git has it: "Name <mail>". If git has none, the error is a [*PushError] of
-// the kind identity.
+// Identity returns the committer that the machine's git uses: "Name <mail>". If git has none, the error is a
+// [*PushError] of the kind identity.
 func (r *Repository) Identity(ctx context.Context) (string, error) {
 	who, err := r.line(ctx, "var", "GIT_COMMITTER_IDENT")
 	if err != nil {
@@ -19,8 +19,8 @@ func (r *Repository) Identity(ctx context.Context) (string, error) {
 	return who, nil
 }
 
-// identity returns the environment variables that name a commit's author. The author is the committer too if git has
-// none configured.
+// identity returns the environment variables that name a commit's author. If git has no committer configured, the
+// variables name the author as the committer too.
 func (r *Repository) identity(ctx context.Context, author string) ([]string, error) {
 	if author == "" {
 		return nil, nil
@@ -52,8 +52,8 @@ func (r *Repository) signs(ctx context.Context) (bool, error) {
 	return value == "true", nil // git fails if the key is not set
 }
 
-// Signing says whether the machine's git is configured to sign commits, and tries it. The error is a [*PushError] of
-// the kind signing, or identity, if it cannot.
+// Signing says whether the machine's git is configured to sign commits. If it is, Signing tries to sign one. The error
+// is a [*PushError] of the kind signing, or identity, if git cannot make a signed commit.
 func (r *Repository) Signing(ctx context.Context) (configured bool, err error) {
 	configured, err = r.signs(ctx)
 	if err != nil || !configured {

@@ -15,12 +15,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockInterval is how often a lock that somebody else has is tried again.
+// lockInterval is the time between two tries to take a lock that somebody else has.
 const lockInterval = 50 * time.Millisecond
 
-// lock takes the clone's lock, under which its references, its shallow boundary and its list of worktrees change, and
-// removes what a killed process has left in the clone. It waits until ctx ends. What runs under the lock must be given
-// the returned context. unlock must be called once.
+// lock takes the clone's lock, and removes the lock files that a killed git has left in the clone. Whoever fetches
+// commits, or changes the clone's references, its configuration or its list of worktrees, must have this lock. lock waits until ctx
+// ends. What runs under the lock must be given the returned context. unlock must be called once.
 func (r *Repository) lock(ctx context.Context) (locked context.Context, unlock func(), err error) {
 	locked, unlock, err = r.takeLock(ctx, filepath.Join(r.dir, "lock"))
 	if err != nil {
@@ -44,8 +44,8 @@ func (r *Repository) removeLocks() {
 	})
 }
 
-// lock takes the worktree's lock, which is in the clone's folder and named for the worktree's path. What runs under the
-// lock has the context that is returned. unlock must be called once.
+// lock takes the worktree's lock. Its file is in the clone's folder, with a hash of the worktree's path as its name.
+// What runs under the lock must be given the returned context. unlock must be called once.
 func (w *Worktree) lock(ctx context.Context) (locked context.Context, unlock func(), err error) {
 	folder := filepath.Join(w.repository.dir, "locks")
 	if err := os.MkdirAll(folder, 0o700); err != nil {

@@ -18,17 +18,18 @@ import (
 type mark struct {
 	// Done says that the command has succeeded.
 	Done bool
-	// Commit, Command and Dir are what the preparation was run with, and Locks is the sum of the lock files after it.
+	// Commit, Command and Dir are what the preparation was run with. Locks is the hash of the lock files afterwards.
 	Commit, Command, Dir, Locks string
-	// Made are the paths that the preparation has made or changed and that git does not ignore, with the hashes of
-	// tracked files. A folder ends with a slash, and stands for all that is in it.
+	// Made holds the paths that the preparation has made or changed, without the paths that git ignores. The values are
+	// the hashes of tracked files, and "" for other files. A folder's path ends with a slash, and stands for all that
+	// is in the folder.
 	Made map[string]string
-	// Edited are the paths that somebody had edited when the preparation began. Whatever else differs afterwards was
-	// made by the preparation.
+	// Edited are the paths that somebody had edited when the preparation began. Whatever else differs from the commit
+	// afterwards was made by the preparation.
 	Edited []string
 }
 
-// readMark is the mark; a zero one if there is none.
+// readMark reads the mark. It returns the zero mark if there is none.
 func (w *Worktree) readMark() mark {
 	var m mark
 	if about, is := w.about(); is {
@@ -52,8 +53,8 @@ func (w *Worktree) writeMark(m mark) error {
 	return writeWhole(filepath.Join(about, preparedFile), text)
 }
 
-// beginMark notes that a preparation begins, and what somebody has edited before it. If an earlier preparation was cut
-// short, the edits are those from before that one.
+// beginMark notes that a preparation begins, and returns the paths that somebody had edited before. If an earlier
+// preparation was cut short, beginMark returns the paths that were edited before the earlier one began.
 func (w *Worktree) beginMark(ctx context.Context) (edited []string, err error) {
 	m := w.readMark()
 	if m.Done || m.Edited == nil {
@@ -93,8 +94,8 @@ func (w *Worktree) endMark(ctx context.Context, edited []string, m mark) error {
 	return w.writeMark(m)
 }
 
-// withoutMade leaves out what a preparation has made and nobody has changed since. While a preparation is not done,
-// untracked files count as made by it, unless somebody had edited them before.
+// withoutMade leaves out what a preparation has made and nobody has changed since. Until the preparation has succeeded,
+// untracked files count as made by it, unless somebody had edited them before it began.
 func (w *Worktree) withoutMade(ctx context.Context, changes []change) ([]change, error) {
 	m := w.readMark()
 	under := func(path string) bool {
@@ -123,18 +124,18 @@ func (w *Worktree) withoutMade(ctx context.Context, changes []change) ([]change,
 			return under(c.path)
 		}
 		hash, made := m.Made[c.path]
-		return made && hash == hashes[c.path] // also a file that was removed, which has no hash
+		return made && hash == hashes[c.path] // for a file that the preparation removed, both hashes are ""
 	}), nil
 }
 
-// lockFiles say which packages a program gets.
+// lockFiles are the names of the files that say which packages a program gets.
 var lockFiles = []string{ //nolint:gochecknoglobals // a constant in all but name
 	"Cargo.lock", "Gemfile.lock", "Pipfile.lock", "buildscript-gradle.lockfile", "bun.lock", "bun.lockb", "composer.lock",
 	"deno.lock", "go.sum", "gradle.lockfile", "npm-shrinkwrap.json", "package-lock.json", "packages.lock.json", "pdm.lock",
 	"pnpm-lock.yaml", "poetry.lock", "requirements.txt", "settings-gradle.lockfile", "uv.lock", "yarn.lock",
 }
 
-// sumLocks is a sum over the lock files in a folder of the worktree and in its root.
+// sumLocks returns a hash over the lock files in a folder of the worktree and in the worktree's root.
 func (w *Worktree) sumLocks(dir string) string {
 	sum := sha256.New()
 	for _, folder := range slices.Compact([]string{".", dir}) {

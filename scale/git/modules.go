@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// modulesOf are the paths of the submodules that a commit has.
+// modulesOf returns the paths of the submodules that a commit has.
 func (w *Worktree) modulesOf(ctx context.Context, commit string) (map[string]bool, error) {
 	out, err := w.git(ctx, 1, "ls-tree", "-r", "-z", "--full-tree", commit)
 	if err != nil {
@@ -18,7 +18,7 @@ func (w *Worktree) modulesOf(ctx context.Context, commit string) (map[string]boo
 	return modulesIn(out), nil
 }
 
-// modulesIn are the paths of submodules in a listing of `git ls-tree -z` or `git ls-files -s -z`.
+// modulesIn returns the paths of submodules in a listing of `git ls-tree -z` or `git ls-files -s -z`.
 func modulesIn(listing []byte) map[string]bool {
 	modules := map[string]bool{}
 	for line := range strings.SplitSeq(string(listing), "\x00") {
@@ -29,8 +29,8 @@ func modulesIn(listing []byte) map[string]bool {
 	return modules
 }
 
-// removeModules removes the folders of submodules that the worktree has and the commit does not have. Git would leave
-// these folders, and files of the commit may have to be in their place.
+// removeModules removes the folders of submodules that the worktree has and the commit lacks. Git would leave these
+// folders, and files of the commit may have to be in their place.
 func (w *Worktree) removeModules(ctx context.Context, commit string) error {
 	if !w.mayHaveModules() {
 		return nil

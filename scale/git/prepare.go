@@ -12,10 +12,10 @@ import (
 
 // Preparation is the command that makes a program of a commit's files, such as `npm ci`.
 type Preparation struct {
-	// Command is run by the machine's shell: sh, or cmd on Windows. "" is no preparation.
+	// Command is run by the machine's shell: sh, or cmd on Windows. "" means that there is nothing to prepare.
 	Command string
 	// Dir is where the command runs: a folder of the worktree, by its absolute path or relative to the worktree; "" is
-	// its root.
+	// the worktree's root.
 	Dir string
 }
 
@@ -35,9 +35,9 @@ func (w *Worktree) IsPrepared(p Preparation) bool {
 		mark.Locks == w.sumLocks(dir)
 }
 
-// Prepare runs the command, unless the worktree is prepared already. What it prints also goes to output, which may be
-// nil. When ctx ends, the command is stopped with all that it has started in its session. The error is a
-// [*PrepareError], or that of ctx. A command that failed or was killed runs again next time.
+// Prepare runs the command, unless the worktree is prepared already. The command's output goes to output, which may be
+// nil. When ctx ends, the command is stopped with all processes of its session. The error is a [*PrepareError], or
+// ctx's error. A command that failed or was killed runs again next time.
 func (w *Worktree) Prepare(ctx context.Context, p Preparation, output io.Writer) error {
 	if w.IsPrepared(p) {
 		return nil
@@ -51,7 +51,7 @@ func (w *Worktree) Prepare(ctx context.Context, p Preparation, output io.Writer)
 		return err
 	}
 	defer unlock()
-	if w.IsPrepared(p) { // somebody has done it meanwhile
+	if w.IsPrepared(p) { // somebody else has prepared it meanwhile
 		return nil
 	}
 	commit := w.Commit()
@@ -68,7 +68,7 @@ func (w *Worktree) Prepare(ctx context.Context, p Preparation, output io.Writer)
 	return w.endMark(ctx, before, mark{Commit: commit, Command: p.Command, Dir: dir})
 }
 
-// inside is a folder of the worktree, relative to it.
+// inside returns a folder's path relative to the worktree. A folder outside the worktree is an error.
 func (w *Worktree) inside(dir string) (string, error) {
 	if filepath.IsAbs(dir) {
 		relative, err := filepath.Rel(resolve(w.dir), resolve(dir))
@@ -105,13 +105,13 @@ func (w *Worktree) runCommand(ctx context.Context, command, dir string, output i
 		endGroup(cmd)
 		return fmt.Errorf("prepare the worktree with %q: %w", command, context.Cause(ctx))
 	}
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a process that it has started goes on, and has the streams
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a process that the command has started still has the streams
 		return nil
 	}
 	return &PrepareError{Command: command, Output: w.repository.removeCredentials(last.String()), Err: err}
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the last bytes that are written to it, at most as many as most says.
 type tail struct {
 	most int
 	text []byte

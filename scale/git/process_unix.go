@@ -18,7 +18,7 @@ func separate(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 }
 
-// endGroup ends what is left of a command's group, such as a transport that does not heed a request.
+// endGroup kills what is left of a command's group, such as a transport that ignores the request to end.
 func endGroup(cmd *exec.Cmd) {
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -28,9 +28,10 @@ func endGroup(cmd *exec.Cmd) {
 // shell is the machine's shell, for a command that a person wrote.
 func shell(command string) (name string, args []string) { return "sh", []string{"-c", command} }
 
-// takeChildren locks a file that processes which are started under the lock inherit. The system keeps the file locked for
-// as long as one of these processes lives, whatever becomes of this one. If they outlive the timeout, the file is replaced,
-// and they are not waited for any more. The end of the context ends the wait with the context's error.
+// takeChildren locks a file, which the processes started under the lock inherit. The system keeps the file locked as
+// long as one of these processes lives, even if the process that started them is killed. If they outlive the timeout,
+// takeChildren replaces the file, and waits for them no longer. If the context ends, takeChildren returns the context's
+// error.
 func takeChildren(ctx context.Context, path string, timeout time.Duration) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -62,7 +63,7 @@ func takeChildren(ctx context.Context, path string, timeout time.Duration) (*os.
 	}
 }
 
-// releaseChildren gives the lock back, even if a daemon that has inherited the file lives on.
+// releaseChildren releases the lock, even if a daemon that has inherited the file lives on.
 func releaseChildren(file *os.File) {
 	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 	_ = file.Close()

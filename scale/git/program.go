@@ -13,19 +13,20 @@ import (
 // Program keeps a program at the commit from which its stack was deployed, in a worktree of its own. It is safe for
 // concurrent use.
 type Program struct {
-	// Clone says to which clone the worktree belongs. If its URL is empty, the remote of its Checkout is used.
+	// Clone says to which clone the worktree belongs. If Clone.URL is empty, the remote of Clone.Checkout is used.
 	Clone Options
 	// Folder is the folder of the worktree.
 	Folder string
 	// Prefix is the program's folder in the repository, with slashes; "" is the root.
 	Prefix string
-	// Prepare is the command that is run in the program's folder if the commit or a lock file has changed; "" is none.
+	// Prepare is the command that is run in the program's folder if the commit or a lock file has changed; "" if no
+	// command is needed.
 	Prepare string
-	// Output gets what Prepare prints. It may be nil.
+	// Output gets what the command in Prepare prints. It may be nil.
 	Output io.Writer
 
-	// opening guards opened, which is the clone once it is open. Opening runs several processes, so the clone is opened
-	// only when it is needed.
+	// opening guards opened. opened is the clone, and nil until the clone is open. Opening runs several processes, so
+	// the clone is opened only when it is needed.
 	opening sync.Mutex
 	opened  *Repository
 }
@@ -33,7 +34,7 @@ type Program struct {
 // Dir is the program's folder in the worktree. It need not be there yet.
 func (p *Program) Dir() string { return filepath.Join(p.Folder, filepath.FromSlash(p.Prefix)) }
 
-// Commit is the commit that the worktree is at and prepared for; "" if there is none. It only reads files.
+// Commit returns the commit that the worktree is at and prepared for; "" if there is none. It only reads files.
 func (p *Program) Commit() string {
 	w, err := p.worktree()
 	if err != nil || !w.IsPrepared(p.preparation()) {
@@ -42,7 +43,7 @@ func (p *Program) Commit() string {
 	return w.Commit()
 }
 
-// worktree is the program's worktree. The clone need not be open.
+// worktree returns the program's worktree. The clone need not be open.
 func (p *Program) worktree() (*Worktree, error) {
 	r, err := p.Clone.repository()
 	if err != nil {
@@ -75,8 +76,8 @@ func (p *Program) Open(ctx context.Context) (*Repository, error) {
 	return r, err
 }
 
-// Start brings a program that has no commit yet to the tip of the remote's default branch: with any commit's files, the
-// stack can be asked from which commit it was deployed. It does nothing if the program has a commit.
+// Start brings a program that has no commit yet to the tip of the remote's default branch. The files of any commit are
+// enough to ask the stack from which commit it was deployed. Start does nothing if the program has a commit.
 func (p *Program) Start(ctx context.Context) error {
 	if w, err := p.worktree(); err == nil && w.Commit() != "" {
 		return nil
@@ -92,10 +93,10 @@ func (p *Program) Start(ctx context.Context) error {
 	return r.Worktree(p.Folder).Move(ctx, tip)
 }
 
-// Sync brings the worktree to a commit and prepares the program. Files that somebody has edited there are set aside
-// first, since they are no part of what is deployed. It calls moving before it changes anything. The error is a
-// [*CommitError] if the commit cannot be had, an [*EditedError] if edits cannot be set aside, a [*PrepareError] if the
-// command fails, or that of ctx.
+// Sync brings the worktree to a commit and prepares the program. Files that somebody has edited in the worktree are set
+// aside first, since they are no part of what is deployed. Sync calls moving before it changes anything. The error is a
+// [*CommitError] if the commit cannot be fetched, an [*EditedError] if edits cannot be set aside, a [*PrepareError] if
+// the command fails, or ctx's error.
 func (p *Program) Sync(ctx context.Context, commit string, moving func(), observe scale.Observe) error {
 	r, err := p.Open(ctx)
 	if err != nil {
@@ -107,7 +108,7 @@ func (p *Program) Sync(ctx context.Context, commit string, moving func(), observ
 	if err != nil {
 		return err
 	}
-	if moves { // fetched first: as long as the commit cannot be had, all stays as it is
+	if moves { // fetched first: as long as the commit cannot be fetched, the worktree stays as it is
 		if err := r.Fetch(ctx, commit); err != nil {
 			return err
 		}
@@ -133,7 +134,8 @@ func (p *Program) Sync(ctx context.Context, commit string, moving func(), observ
 	return w.Prepare(ctx, p.preparation(), p.Output)
 }
 
-// Read reads a file of a commit, by its path in the program's folder. The error is [fs.ErrNotExist] if there is none.
+// Read reads a file of a commit, by its path in the program's folder. The error is [fs.ErrNotExist] if the commit has
+// no such file.
 func (p *Program) Read(ctx context.Context, commit, name string) ([]byte, error) {
 	r, err := p.Open(ctx)
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 type Commit struct {
 	// Branch is the branch that is written to.
 	Branch string
-	// Base is given if Branch is the stack's own: the edit is then made on the tip of Base. The commit has the files of
-	// that tip and the edit. Its parents are the tip of Branch, if Branch is there, and the tip of Base, unless Branch
-	// has that commit already. So Branch follows Base, also after a merge, and never has to be forced. If Base is "",
-	// the edit is made on the tip of Branch.
+	// Base is given if Branch is the stack's own branch. The commit then has the files of Base's tip, with the edit.
+	// Its parents are the tip of Branch, if Branch exists, and the tip of Base, unless Branch has that tip already. So
+	// Branch follows Base, also after a merge, and needs no forced push. If Base is "", the edit is made on the tip of
+	// Branch.
 	Base string
-	// Edit returns path, contents and message for the commit that is made on tip; read returns a file of tip, as
-	// [Repository.Read] does. A path "" means that there is nothing to do. Edit is called again for each new tip. If
-	// Base has these contents already, Edit returns them all the same: if Branch has others, a merge would bring those
-	// into Base.
+	// Edit returns the file's path and contents, and the message, for the commit that is made on tip. read returns a
+	// file of tip, as [Repository.Read] does. If the path is "", nothing is committed. Edit is called again for each
+	// new tip. Edit must return the contents even if Base has them already: if Branch has different contents, a merge
+	// would bring the different contents into Base.
 	Edit func(ctx context.Context, tip string, read func(path string) ([]byte, error)) (
 		path string, content []byte, message string, err error)
 	// Author is "Name <mail>"; "" is the identity of the machine's git. The committer is the identity of the machine's
@@ -31,16 +31,16 @@ type Commit struct {
 }
 
 const (
-	// mostTries is how often a commit is tried while others are faster.
+	// mostTries is how often a commit is tried while others push to the branch first.
 	mostTries = 10
-	// firstWait is the longest wait after the first lost race; each further one may be twice as long, up to lastWait.
+	// firstWait is the longest wait after the first lost race. Each further wait may be twice as long, up to lastWait.
 	firstWait, lastWait = 100 * time.Millisecond, 3 * time.Second
 )
 
-// Push makes the commit on the tip of the branch as the remote has it now, and pushes it, never by force. If somebody
-// else was faster, Push makes the commit again on the new tip. commit is "" if there was nothing to do. The error is a
-// [*PushError], also if the branch cannot be read; a [*BranchError] if Branch, or Base if it is given, is not there;
-// that of Edit; or that of ctx.
+// Push makes the commit on the newest tip that the remote has, and pushes it, never by force. If somebody else pushed
+// to the branch first, Push makes the commit again on the new tip. commit is "" if there was nothing to do. The error
+// is a [*PushError], also if the remote cannot be read; a [*BranchError] if Base does not exist or, without a Base, if
+// Branch does not; Edit's error; or ctx's error.
 func (r *Repository) Push(ctx context.Context, c Commit) (commit string, err error) {
 	wait := firstWait
 	for try := 1; ; try++ {
@@ -90,7 +90,7 @@ func branchFailure(branch string, err error) error {
 	return err
 }
 
-// tips are what a commit is made on.
+// tips are the commits on which a new commit is made.
 type tips struct {
 	// edit is the commit whose files are edited: the tip of the base, or of the branch itself.
 	edit string
@@ -98,12 +98,12 @@ type tips struct {
 	branch string
 	// parents are the parents of the new commit.
 	parents []string
-	// merged says that the branch has the commit edit.
+	// merged says that the branch contains the commit edit.
 	merged bool
 }
 
-// boundary is how much of a stack's own branch is fetched to see whether the branch has the base's tip. If that tip is
-// further back, the commit gets a parent that it could do without.
+// boundary is how much of a stack's own branch is fetched to see whether the branch contains the base's tip. If that
+// tip is further back, the new commit gets the tip as a second parent, which does no harm.
 const boundary = "--depth=50"
 
 func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {
@@ -133,7 +133,7 @@ func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {
 	return t, nil
 }
 
-// isAncestor says whether earlier is later itself or one of the commits before later, as far as the clone has them.
+// isAncestor says whether earlier is later itself, or one of the commits before later that the clone knows.
 func (r *Repository) isAncestor(ctx context.Context, earlier, later string) (bool, error) {
 	if earlier == later {
 		return true, nil
@@ -142,9 +142,9 @@ func (r *Repository) isAncestor(ctx context.Context, earlier, later string) (boo
 	return walked[earlier], err
 }
 
-// CheckPush asks the remote whether it would take a push to a branch, without pushing anything. It tries with the
-// branch's tip, or with that of the default branch if there is no such branch. The remote's hooks and rules are not
-// asked. The error is a [*PushError], or a [*BranchError].
+// CheckPush asks the remote whether it would accept a push to a branch, without pushing anything. It tries with the
+// branch's tip, or with the default branch's tip if there is no such branch. The remote does not run its hooks and
+// rules for this. The error is a [*PushError], or a [*BranchError].
 func (r *Repository) CheckPush(ctx context.Context, branch string) error {
 	tip, err := r.Tip(ctx, branch)
 	if missing, is := errors.AsType[*BranchError](err); is && !missing.Invalid && branch != "" {

@@ -16,10 +16,10 @@ const (
 	modeProgram = "100755"
 )
 
-// Read is the contents of a file in a commit, byte for byte as the commit has them: no filter of the machine's has
-// changed their line ends. The path is relative to the repository's root, with slashes. The error is [fs.ErrNotExist]
-// if the commit has no such path, and a [*PathError] if it is no file there, or lies beyond a link or in a submodule.
-// The clone must have the commit; the remote may be asked for the file.
+// Read returns the contents of a file in a commit, byte for byte: no filter of the machine's git has changed the line
+// ends. The path is relative to the repository's root, with slashes. The error is [fs.ErrNotExist] if the commit has no
+// such path, and a [*PathError] if the path is no file, lies beyond a link or lies in a submodule. The clone must have
+// the commit; the remote may be asked for the file.
 func (r *Repository) Read(ctx context.Context, commit, path string) (content []byte, err error) {
 	e, err := r.entry(ctx, commit, path)
 	if err != nil {
@@ -28,7 +28,8 @@ func (r *Repository) Read(ctx context.Context, commit, path string) (content []b
 	return r.blob(ctx, e.hash)
 }
 
-// blob is the contents of a file by their hash. A clone that fetched commits without their files asks the remote.
+// blob returns the contents of a file by their hash. If the clone has fetched the commit without its files, git asks
+// the remote.
 func (r *Repository) blob(ctx context.Context, hash string) ([]byte, error) {
 	content, err := r.remote(ctx, "cat-file", "blob", hash)
 	if err != nil {
@@ -70,7 +71,7 @@ func (r *Repository) entry(ctx context.Context, commit, path string) (entry, err
 	return entry{}, fs.ErrNotExist
 }
 
-// prefixes are the folders above a path, from the outermost on, and the path itself.
+// prefixes yields the folders above a path, from the outermost on, and the path itself.
 func prefixes(path string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for i, r := range path {
@@ -82,7 +83,7 @@ func prefixes(path string) func(yield func(string) bool) {
 	}
 }
 
-// lookUp is the entry of a commit at exactly a path.
+// lookUp returns what a commit has at a path. is says whether the commit has the path.
 func (r *Repository) lookUp(ctx context.Context, commit, path string) (e entry, is bool, err error) {
 	out, err := r.remote(ctx, "ls-tree", "-z", "--full-tree", commit, "--", path)
 	if err != nil {

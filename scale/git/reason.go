@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The words by which git, its transports, ssh and the forges say what is wrong. They are English, since each git runs
-// with LC_ALL=C; what a remote says is not always.
+// These patterns match the words with which git, its transports, ssh and the forges say what is wrong. Git's own words
+// are English, since each git runs with LC_ALL=C. What a remote says may be in a different language.
 var (
 	unauthorized = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|` +
 		`terminal prompts disabled|returned error: (401|403|407)|permission denied \(|permission to \S+ denied|access denied|` +
@@ -32,7 +32,7 @@ var (
 		`useConfigOnly|auto-detect email|invalid ident`)
 )
 
-// kindOf is why a git that asked the remote failed.
+// kindOf says why a git that asked the remote failed.
 func kindOf(err error) Kind {
 	failed, is := errors.AsType[*CommandError](err)
 	switch {
@@ -48,8 +48,8 @@ func kindOf(err error) Kind {
 	return KindFailed
 }
 
-// remoteError is the [*RemoteError] that a failed git means; an error that is no failure of git's, such as the
-// context's end, stays what it is.
+// remoteError turns a failure of git into a [*RemoteError]. Any other error, such as the context's end, is returned
+// unchanged.
 func (r *Repository) remoteError(err error) error {
 	failed, is := errors.AsType[*CommandError](err)
 	if !is {
@@ -58,7 +58,8 @@ func (r *Repository) remoteError(err error) error {
 	return &RemoteError{URL: r.plainURL(), Kind: kindOf(err), Reason: reasonOf(failed), Err: err}
 }
 
-// reasonOf is what a failed git said, or else how it ended.
+// reasonOf returns what a failed git said. If git said nothing, or was silent for too long, the reason begins with how
+// git ended.
 func reasonOf(failed *CommandError) string {
 	if errors.Is(failed, errSilent) || failed.Output == "" {
 		return strings.TrimSpace(failed.Err.Error() + "\n" + failed.Output)
@@ -66,7 +67,8 @@ func reasonOf(failed *CommandError) string {
 	return failed.Output
 }
 
-// pushError is the [*PushError] that a failed push means. If others were faster, its kind is race.
+// pushError turns a failure of `git push` into a [*PushError]. Its kind is race if others pushed to the branch first.
+// Any other error, such as the context's end, is returned unchanged.
 func pushError(branch string, err error) error {
 	failed, is := errors.AsType[*CommandError](err)
 	if !is {
@@ -95,8 +97,9 @@ func pushError(branch string, err error) error {
 	return &PushError{Branch: branch, Kind: kind, Reason: reason, Err: err}
 }
 
-// verdictOf is what the remote said about the branch, in the lines of `git push --porcelain`: a flag, the two names,
-// and a summary. It is "" if the push failed before that.
+// verdictOf returns why the remote rejected the branch, from the output of `git push --porcelain`. A line of this
+// output is a flag, the two names, and a summary. The verdict is "" if the push failed before the remote judged the
+// branch.
 func verdictOf(porcelain string) string {
 	for line := range strings.SplitSeq(porcelain, "\n") {
 		if fields := strings.SplitN(line, "\t", 3); len(fields) == 3 && fields[0] == "!" {
@@ -106,7 +109,7 @@ func verdictOf(porcelain string) string {
 	return ""
 }
 
-// joinReason is the remote's own words first, then its verdict.
+// joinReason returns the remote's own words, and the verdict as the last line.
 func joinReason(verdict, output string) string {
 	var lines []string
 	for line := range strings.SplitSeq(output, "\n") {
@@ -117,13 +120,13 @@ func joinReason(verdict, output string) string {
 	return strings.Join(append(lines, verdict), "\n")
 }
 
-// isAbout says whether git failed, and the pattern matches what it said.
+// isAbout says whether an error is a failure of git, and the pattern matches what git said.
 func isAbout(err error, words *regexp.Regexp) bool {
 	failed, is := errors.AsType[*CommandError](err)
 	return is && words.MatchString(failed.Output)
 }
 
-// hasEnded says whether an error is the end of a context.
+// hasEnded says whether an error comes from the end of a context.
 func hasEnded(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

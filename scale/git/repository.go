@@ -14,22 +14,23 @@ const DefaultTimeout = 2 * time.Minute
 
 // Options say which clone is meant.
 type Options struct {
-	// Dir is the folder of the clone. It is made if it is missing, for its owner alone. One folder has one remote:
-	// whoever opens the folder with another URL changes the remote for all.
+	// Dir is the folder of the clone. It is made if it is missing, and only its owner may use it. One folder has one
+	// remote: whoever opens the folder with a different URL changes the remote for everybody.
 	Dir string
-	// URL is the remote, as git takes it: a URL, which may hold credentials, or an absolute path.
+	// URL is the remote: a URL, which may hold credentials, or an absolute path.
 	URL string
-	// Checkout is a checkout of the repository on this machine, from which commits are taken first. "" is none.
+	// Checkout is a checkout of the repository on this machine. Commits are looked for there before the remote is
+	// asked. It is "" if there is no checkout.
 	Checkout string
 	// Timeout is how long the remote may be silent while it is asked something; 0 is [DefaultTimeout].
 	Timeout time.Duration
 }
 
 // Repository is a clone. It holds no open file. Its methods may be called at the same time, by several goroutines and
-// by several processes; what may not overlap waits, until the context ends.
+// by several processes: calls that may not overlap wait for each other, until their context ends.
 type Repository struct {
 	options Options
-	// dir is Options.Dir as an absolute path, and git the bare repository in it.
+	// dir is Options.Dir as an absolute path. git is the path of the bare repository in dir.
 	dir, git string
 	// batch says that we tell ssh not to ask anything. We do so only if nobody has configured which ssh is run.
 	batch bool
@@ -64,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Repository, error) {
 	return r, nil
 }
 
-// repository is the clone, which need not be there yet.
+// repository returns the clone. Its folder need not exist yet.
 func (o Options) repository() (*Repository, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -76,9 +77,9 @@ func (o Options) repository() (*Repository, error) {
 	return &Repository{options: o, dir: dir, git: filepath.Join(dir, "repository.git")}, nil
 }
 
-// makeIfMissing makes the bare repository if it is missing: under another name first, so that a repository with the
-// name is always whole. A repository that a power failure has left without its HEAD is renamed, not removed: it may
-// hold what somebody has edited.
+// makeIfMissing makes the bare repository if it is missing. It first gets a temporary name, so that whatever
+// has the final name is complete. A repository that a power failure has left without its HEAD is renamed, not removed:
+// it may hold what somebody has edited.
 func (r *Repository) makeIfMissing(ctx context.Context) error {
 	if head, err := os.ReadFile(filepath.Join(r.git, "HEAD")); err == nil && len(head) > 0 {
 		return nil
@@ -101,9 +102,10 @@ func (r *Repository) makeIfMissing(ctx context.Context) error {
 	return os.Rename(made, r.git)
 }
 
-// configure notes the remote in the clone, without the credentials: each command gets these by its environment.
+// configure writes the remote into the clone's configuration, without the credentials: each run of git gets the
+// credentials in its environment.
 func (r *Repository) configure(ctx context.Context) error {
-	// Git fails if the key is not set; here that is the same as no value.
+	// Git fails if the key is not set. The value is then "".
 	if got, _ := r.setting(ctx, "remote.origin.url"); got != r.plainURL() {
 		if _, err := r.local(ctx, "config", "--replace-all", "remote.origin.url", r.plainURL()); err != nil {
 			return err
@@ -116,7 +118,8 @@ func (r *Repository) configure(ctx context.Context) error {
 	return nil
 }
 
-// setting is a value of git's configuration, as the clone sees it; "" if there is none.
+// setting returns the value that a key of git's configuration has in the clone; "", with git's error, if the key is not
+// set.
 func (r *Repository) setting(ctx context.Context, key string, how ...string) (string, error) {
 	args := append([]string{"config"}, how...)
 	return r.line(ctx, append(args, "--get", key)...)

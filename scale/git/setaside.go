@@ -13,10 +13,10 @@ import (
 // edited begins the names of the references that keep what somebody has edited in a worktree.
 const edited = "refs/pulumiscale/edited/"
 
-// SetAside keeps what somebody has edited in the worktree, as [Worktree.Edited] tells it, in a commit of the clone
-// under the reference ref, and then puts these files back to what the worktree's commit has. ref is "" if nothing is
-// edited. If somebody has changed files in a submodule, or has put a repository there, the error is an [*EditedError],
-// and nothing is put back.
+// SetAside keeps the files that [Worktree.Edited] returns in a commit of the clone, under the reference ref. It then
+// puts these files back to what the worktree's commit has. ref is "" if nothing is edited. If somebody has changed
+// files in a submodule, or has put a repository into the worktree, the error is an [*EditedError], and nothing is put
+// back.
 func (w *Worktree) SetAside(ctx context.Context, except []string) (ref string, files []string, err error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -58,7 +58,8 @@ func (w *Worktree) setAside(ctx context.Context, except []string) (ref string, f
 	return ref, files, w.putBack(ctx, changes)
 }
 
-// keepEdits makes a commit with the files as they are, on top of the worktree's commit, and a reference to the new one.
+// keepEdits makes a commit with the files as they are, on top of the worktree's commit, and a reference to the new
+// commit.
 func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, err error) {
 	temp, err := os.MkdirTemp(w.repository.dir, temporary)
 	if err != nil {
@@ -91,7 +92,13 @@ func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, e
 		return "", err
 	}
 	ref = edited + now.Format("20060102T150405.000000000Z")
-	_, err = do("", "update-ref", ref, commit)
+	// Whoever has the clone's lock removes the lock files of references.
+	locked, unlock, err := w.repository.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	_, err = w.repository.run(locked, call{args: []string{"update-ref", ref, commit}, dir: w.dir, env: env})
 	return ref, err
 }
 
@@ -111,7 +118,7 @@ func (w *Worktree) putBack(ctx context.Context, changes []change) error {
 	var back []string
 	for _, c := range changes {
 		switch {
-		case c.module: // the next move brings it to its commit
+		case c.module: // the next move brings the submodule to its commit
 		case has[c.path]:
 			back = append(back, c.path)
 		default:

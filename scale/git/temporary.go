@@ -10,7 +10,7 @@ import (
 // temporary begins the names of folders that last as long as one call.
 const temporary = "temporary-"
 
-// oldest is how old a temporary folder may be before it is removed. Another process may be at work in a younger one.
+// oldest is the age at which a temporary folder is removed. Another process may still use a younger folder.
 const oldest = 24 * time.Hour
 
 // removeOld removes temporary folders that killed processes have left.
@@ -26,7 +26,7 @@ func removeOld(dir string) {
 	}
 }
 
-// writeWhole writes a file so that, whatever happens, the file has all of its new contents or is as it was.
+// writeWhole writes a file so that, whatever happens, the file has either all of its new contents or its old contents.
 func writeWhole(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

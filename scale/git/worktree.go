@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Worktree is one folder that has the files of a commit, and moves from commit to commit. What git does not track
-// there, such as installed packages, stays. Somebody's edits are only kept if [Worktree.SetAside] is called before a
+// Worktree is one folder that has the files of a commit, and moves from commit to commit. Files in it that git does not
+// track, such as installed packages, stay. Somebody's edits are only kept if [Worktree.SetAside] is called before a
 // move.
 type Worktree struct {
 	repository *Repository
 	dir        string
 }
 
-// Worktree is the worktree in a folder. It makes nothing.
+// Worktree returns the worktree in a folder. It makes no files: [Worktree.Move] does.
 func (r *Repository) Worktree(dir string) *Worktree {
 	if absolute, err := filepath.Abs(dir); err == nil {
 		dir = absolute
@@ -29,18 +29,19 @@ func (r *Repository) Worktree(dir string) *Worktree {
 // Dir is the worktree's folder.
 func (w *Worktree) Dir() string { return w.dir }
 
-// The files of ours among those that git keeps about a worktree.
+// The names of our files about a worktree. They are in the folder in which git keeps its own files about the worktree.
 const (
-	// arrivedFile has the commit that the worktree has come to, whole. It is not there while the worktree moves.
+	// arrivedFile names the commit whose files the worktree has completely. The file is missing while the worktree
+	// moves.
 	arrivedFile = "pulumiscale-at"
-	// movingFile has the commit to which a move has begun.
+	// movingFile names the commit to which a move has begun. The file is removed when the move has ended.
 	movingFile = "pulumiscale-moving"
 	// preparedFile says how the worktree was prepared.
 	preparedFile = "pulumiscale-prepared"
 )
 
-// Commit is the commit that the worktree has, whole; "" if there is none, if a move did not come to its end, or if
-// somebody has moved it. It only reads files.
+// Commit returns the commit whose files the worktree has completely. It returns "" if there is no worktree, if a move
+// did not come to its end, or if somebody else has moved the worktree. It only reads files.
 func (w *Worktree) Commit() string {
 	about, is := w.about()
 	if !is {
@@ -53,7 +54,8 @@ func (w *Worktree) Commit() string {
 	return arrived
 }
 
-// about is the folder in which git keeps what it knows about the worktree, if it is there and of this clone.
+// about returns the folder in which git keeps its files about the worktree. is is false if there is no worktree of this
+// clone here.
 func (w *Worktree) about() (dir string, is bool) {
 	dir, is = w.pointer()
 	if !is {
@@ -66,8 +68,8 @@ func (w *Worktree) about() (dir string, is bool) {
 	return dir, true
 }
 
-// pointer is the folder that the worktree's file .git names, there or not. is says whether the folder is one of the
-// clone's.
+// pointer returns the folder that the worktree's file .git names. The folder may be missing. is says whether its path
+// is in the clone.
 func (w *Worktree) pointer() (dir string, is bool) {
 	dir, is = strings.CutPrefix(readLine(filepath.Join(w.dir, ".git")), "gitdir: ")
 	if !is {
@@ -77,7 +79,7 @@ func (w *Worktree) pointer() (dir string, is bool) {
 	return dir, isSame(filepath.Dir(dir), filepath.Join(w.repository.git, "worktrees"))
 }
 
-// isSame says whether two paths are one, also if a folder above them is a link.
+// isSame says whether two paths name the same file, also if a folder above them is a link.
 func isSame(a, b string) bool {
 	if filepath.Clean(filepath.FromSlash(a)) == filepath.Clean(b) {
 		return true
@@ -85,7 +87,7 @@ func isSame(a, b string) bool {
 	return a != "" && resolve(a) == resolve(b)
 }
 
-// resolve follows the links of a path's folder; the path itself need not be there.
+// resolve follows the links in the folders above a path. The path itself need not exist.
 func resolve(path string) string {
 	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {
@@ -102,10 +104,10 @@ func readLine(path string) string {
 	return firstLine(text)
 }
 
-// Move brings the worktree to a commit, which it fetches if it has to, with its submodules, and makes the worktree if
-// it is missing. It does nothing if the worktree is there already. Edits of files that git tracks are overwritten, and
-// so are files that stand in the way. If a killed process has left a move half done, that is no obstacle. The error is
-// a [*CommitError] if the commit cannot be had.
+// Move brings the worktree and its submodules to a commit. It fetches the commit, and makes the worktree, if they are
+// missing. It does nothing if the worktree is at the commit already. Edits of files that git tracks are overwritten,
+// and so are files that are in the way of the commit's files. Move also works after a killed process has left a move
+// half done. The error is a [*CommitError] if the commit cannot be fetched.
 func (w *Worktree) Move(ctx context.Context, commit string) error {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -157,8 +159,8 @@ func (w *Worktree) move(ctx context.Context, commit string) error {
 	return os.Remove(filepath.Join(about, movingFile))
 }
 
-// checkoutError is the error of a checkout that failed. It is a [*RemoteError] if the remote was the reason: the clone
-// asks the remote for files that it does not have.
+// checkoutError turns the error of a checkout into a [*RemoteError] if the remote was the reason. A clone may lack
+// files of a commit, and a checkout then fetches these files from the remote. Any other error is returned unchanged.
 func (w *Worktree) checkoutError(err error) error {
 	if kind := kindOf(err); kind != KindFailed {
 		return w.repository.remoteError(err)
@@ -166,15 +168,15 @@ func (w *Worktree) checkoutError(err error) error {
 	return err
 }
 
-// git runs git in the worktree. Git may be silent for patience times the timeout: while it writes files, and while it
-// gets some of them from the remote, it does not always say so.
+// git runs git in the worktree. Git may be silent for patience times the timeout: it does not always report progress
+// while it writes files, or while it fetches files from the remote.
 func (w *Worktree) git(ctx context.Context, patience int, args ...string) ([]byte, error) {
 	silence := time.Duration(patience) * w.repository.options.Timeout
 	return w.repository.run(ctx, call{args: args, dir: w.dir, silence: silence})
 }
 
-// removeLocks removes the lock files that a killed git has left. It first waits for a while, since a person's git also
-// has these files for a moment.
+// removeLocks removes the lock files that a killed git has left. It first waits up to 2 seconds for the files to go,
+// since a person's git also has these files for a moment.
 func (w *Worktree) removeLocks(ctx context.Context, about string) error {
 	deadline := time.Now().Add(2 * time.Second)
 	for _, name := range []string{"index.lock", "HEAD.lock"} {

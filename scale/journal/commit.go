@@ -14,10 +14,10 @@ import (
 // groupLimit is how many calls one transaction carries at most.
 const groupLimit = 1024
 
-// write is what one call asks of the next transaction.
+// write is what one call of commit asks of the next transaction.
 type write struct {
 	apply func(*bolt.Tx) error
-	// adds are the ids that applying it may bring into the journal.
+	// adds are the ids of the operations that apply may add to the journal.
 	adds []string
 	err  chan error
 }
@@ -39,8 +39,8 @@ func (j *Journal) commit(apply func(*bolt.Tx) error, adds ...string) error {
 	return nil
 }
 
-// placelessError is an error about a file, without the folder in its text: clients are told of the error, and the
-// server's owner knows where the journal is.
+// placelessError is an error about a file, without the folder in its text: clients are told of the error, and need not
+// know where the journal is.
 type placelessError struct {
 	dir string
 	err error
@@ -52,13 +52,13 @@ func (e *placelessError) Error() string {
 
 func (e *placelessError) Unwrap() error { return e.err }
 
-// failed makes a [*queue.JournalError] of the error of a write, without the folder.
+// failed turns the error of a write into a [*queue.JournalError] without the folder.
 func (j *Journal) failed(err error) error {
 	return &queue.JournalError{Err: &placelessError{dir: filepath.Dir(j.db.Path()), err: err}}
 }
 
-// write carries out the calls, and writes values of metrics. While one transaction is brought to disk, the calls that
-// arrive gather for the next one.
+// write carries out the calls of commit, and writes values of metrics. While one transaction is brought to disk, the
+// calls that arrive gather for the next one.
 func (j *Journal) write() {
 	defer close(j.written)
 	for {

@@ -20,13 +20,13 @@ import (
 // something is heard.
 //
 // What an operation tells of its alert is not written there at once, since the operation itself is on disk and is read
-// when the file is opened. It is written before operations are forgotten, or once it is unwritten for mostUnwritten
-// alerts. In the second case, alerts whose keys are neighbours are written together, because they share pages of the
-// file.
+// when the file is opened. It is written there before operations are forgotten, or once mostUnwritten alerts have
+// something unwritten. In the second case, alerts whose keys are neighbours are written together, because they share
+// pages of the file.
 const bucketHeard = "heard"
 
 const (
-	// mostUnwritten is about how many alerts there may be whose latest news the bucket does not have.
+	// mostUnwritten is about how many alerts may have news that the bucket does not have yet.
 	mostUnwritten = 5000
 	// writtenAtOnce is how many alerts one transaction writes down: more than the operations that one transaction
 	// usually adds, and few enough that nobody waits for them.
@@ -41,8 +41,8 @@ type hearing struct {
 	written []string
 }
 
-// storedHeard is the form in which what was heard of an alert is kept, after a head like that of a record. Fields are
-// added, never renamed.
+// storedHeard is the form in which what was heard of an alert is kept, after a head like the head of an operation's
+// record. Fields are added, never renamed.
 type storedHeard struct {
 	Since   time.Time `json:"since"`
 	Cleared bool      `json:"cleared,omitempty"`
@@ -98,7 +98,7 @@ func (j *Journal) hear(tx *bolt.Tx, h scale.Heard) (now scale.Heard, isNews bool
 	return now, isNews, nil
 }
 
-// recall is what is known of an alert; it is zero if nothing is.
+// recall returns what is known of an alert, or zero if nothing is.
 func (j *Journal) recall(tx *bolt.Tx, key []byte) (scale.Heard, error) {
 	j.mu.Lock()
 	h, ok := j.unwritten[string(key)]
@@ -127,7 +127,8 @@ func (j *Journal) writeDown(tx *bolt.Tx, keys []string) error {
 	return nil
 }
 
-// writeDownSome writes down the next part of what is unwritten, once that is too much. The writer alone calls it.
+// writeDownSome writes down the next part of what is unwritten, once there is too much of it. The writer alone calls
+// it.
 func (j *Journal) writeDownSome(tx *bolt.Tx) error {
 	if len(j.toWrite) == 0 && len(j.unwritten) >= mostUnwritten {
 		j.toWrite = slices.Sorted(maps.Keys(j.unwritten))
@@ -148,7 +149,7 @@ func (j *Journal) writeDownAll() error {
 	return nil
 }
 
-// heardDurably notes that the transaction under way is on disk, with what it has heard and written down. The writer
+// heardDurably notes that the transaction under way is on disk, and so what it has heard and written down. The writer
 // alone calls it; j.mu must be held.
 func (j *Journal) heardDurably() {
 	j.toWrite = j.toWrite[min(writtenAtOnce, len(j.toWrite)):]
@@ -158,7 +159,7 @@ func (j *Journal) heardDurably() {
 	maps.Copy(j.unwritten, j.hearing.news)
 }
 
-// told returns what the operations tell of alerts, by heardKey, where that is later than what the bucket has.
+// told returns what the operations tell of alerts, by heardKey, if it is later than what the bucket has.
 func (c content) told() map[string]scale.Heard {
 	written, news := map[string]scale.Heard{}, map[string]scale.Heard{}
 	for _, h := range c.heard {
@@ -181,7 +182,7 @@ func (c content) told() map[string]scale.Heard {
 	return news
 }
 
-// Recall is the latest that was heard of an alert.
+// Recall returns the latest that was heard of an alert.
 func (j *Journal) Recall(pool, alert string) (h scale.Heard, ok bool, err error) {
 	err = j.view(func(tx *bolt.Tx) (err error) {
 		h, err = j.recall(tx, heardKey(pool, alert))
@@ -243,7 +244,7 @@ func seal(text []byte) []byte {
 	return append(record, text...)
 }
 
-// unseal is the text that seal was given.
+// unseal returns the text that seal was given, or an error if the record is damaged or has a different version.
 func unseal(record []byte) ([]byte, error) {
 	switch {
 	case len(record) < headSize:
@@ -274,7 +275,8 @@ func allHeard(tx *bolt.Tx) (read []scale.Heard, damaged error) {
 	return read, damaged
 }
 
-// outdatedHeard are the keys of what was heard longer ago than keepFor and, if there are more than most, of the oldest.
+// outdatedHeard returns the keys of what was heard longer ago than keepFor and, if there are more than most, the keys
+// of what was heard longest ago.
 func outdatedHeard(tx *bolt.Tx, now time.Time, most int) ([][]byte, error) {
 	all, err := allHeard(tx)
 	if err != nil {

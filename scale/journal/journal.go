@@ -24,8 +24,8 @@ type Journal struct {
 	// samplesDue tells the writer that values of metrics are to be written.
 	samplesDue chan struct{}
 	close      func() error
-	// hearing and toWrite are the writer's alone. toWrite are the keys of unwritten alerts that are still to be written
-	// down.
+	// hearing and toWrite are used by the writer alone. toWrite are the keys of unwritten alerts that are still to be
+	// written down.
 	hearing hearing
 	toWrite []string
 
@@ -61,7 +61,8 @@ func newJournal(db *bolt.DB, lock *flock.Flock, read content) *Journal {
 	return j
 }
 
-// Add adds the operations whose pool and key are new, or are those of the operation that they try again.
+// Add adds each operation whose pool and key are new, and each that tries again the operation which has its pool and
+// key.
 func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	records := make([][]byte, len(operations))
 	ids := make([]string, len(operations))
@@ -102,8 +103,8 @@ func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	return stored, nil
 }
 
-// updateLimit is how many operations one transaction replaces at most for one call. What is accepted meanwhile waits
-// for no more than those.
+// updateLimit is how many operations one transaction replaces at most for one call. Operations that are accepted
+// meanwhile wait for no more than that many.
 const updateLimit = 64
 
 // Update replaces operations, or adds them.
@@ -197,7 +198,7 @@ func (j *Journal) Find(pool, key string) (queue.Operation, bool, error) {
 	return op, true, nil
 }
 
-// Recent lists done operations, those that ended last first.
+// Recent lists done operations, beginning with the one that ended last.
 func (j *Journal) Recent(pool string, limit int) ([]queue.Operation, error) {
 	var out []queue.Operation
 	err := j.view(func(tx *bolt.Tx) error {
@@ -224,15 +225,15 @@ const (
 	keepMost = queue.KeepMost
 	// KeepKeyed is [queue.KeepKeyed].
 	KeepKeyed = queue.KeepKeyed
-	// keepMostHeard is how many alerts are remembered: those heard of last, for as long as done operations are kept.
+	// keepMostHeard is how many alerts are remembered: the ones heard of last, for as long as done operations are kept.
 	keepMostHeard = 10 * keepMost
 	// pruneLimit is how many operations one transaction forgets at most.
 	pruneLimit = 1000
 )
 
-// Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Those
-// with an idempotency key stay for longer: see KeepKeyed. What was heard of alerts is forgotten in the same way, and
-// values of metrics after eight days.
+// Prune forgets done operations that ended more than 24 hours ago and, if there are more than 10,000, the oldest. Even
+// if there are more, operations with an idempotency key are kept for a while: see KeepKeyed. What was heard of alerts
+// is forgotten in the same way, and values of metrics after eight days.
 func (j *Journal) Prune(now time.Time) error {
 	if err := j.writeDownAll(); err != nil {
 		return err
@@ -274,7 +275,7 @@ func (j *Journal) Prune(now time.Time) error {
 	return nil
 }
 
-// outdated are the ids of the done operations that are to be forgotten.
+// outdated returns the ids of the done operations that are to be forgotten.
 func outdated(tx *bolt.Tx, now time.Time) (old [][]byte, err error) {
 	kept := 0
 	cursor := tx.Bucket([]byte(bucketDone)).Cursor()
@@ -297,7 +298,8 @@ func outdated(tx *bolt.Tx, now time.Time) (old [][]byte, err error) {
 	return old, nil
 }
 
-// Close closes the journal and lets other processes open it. A second Close does what the first did.
+// Close closes the journal and lets other processes open it. A second call does nothing, and returns what the first
+// returned.
 func (j *Journal) Close() error { return j.close() }
 
 // Damage says that the file was found damaged when it was opened, and what was done; nil if it was sound.

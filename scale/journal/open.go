@@ -25,7 +25,7 @@ const (
 	// being replaced to close it.
 	lockTimeout  = 5 * time.Second
 	lockInterval = 50 * time.Millisecond
-	// fileLockTimeout is for bbolt's own lock of the file, which is free once the journal's is.
+	// fileLockTimeout is how long to wait for bbolt's own lock of the file, which is free once the journal's lock is.
 	fileLockTimeout = time.Second
 )
 
@@ -35,7 +35,7 @@ type DamageError struct {
 	Path, Aside string
 	// Saved is how many operations could be taken over into a new file.
 	Saved int
-	// Err says what is wrong with it.
+	// Err says what is wrong with the file.
 	Err error
 }
 
@@ -46,9 +46,9 @@ func (e *DamageError) Error() string {
 
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// Open opens the journal in a directory, which it makes if there is none. If another process has it open, or the
-// directory cannot be written, the error is a [*scale.SetupError]. A damaged file is moved aside, and the journal then
-// tells so by Damage.
+// Open opens the journal in a directory, and makes the directory if there is none. If another process has the journal
+// open, or the directory cannot be written, the error is a [*scale.SetupError]. A damaged file is moved aside: then
+// [Journal.Damage] says what was wrong.
 func Open(ctx context.Context, dir string) (*Journal, error) {
 	path := filepath.Join(dir, fileName)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -69,7 +69,8 @@ func Open(ctx context.Context, dir string) (*Journal, error) {
 }
 
 // Adopt moves the journal that an earlier version has left in the directory former into dir, once no other process has
-// it open. If dir has a journal, or former has none, it does nothing. The error is like that of Open.
+// the journal open. If dir has a journal, or former has none, Adopt does nothing. Its errors are like the errors of
+// [Open].
 func Adopt(ctx context.Context, dir, former string) error {
 	path := filepath.Join(dir, fileName)
 	if former == "" || isThere(path) || !isThere(filepath.Join(former, fileName)) {
@@ -124,7 +125,7 @@ func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
 }
 
 // InUse says whether a process has the journal in a state directory open. It changes nothing. It shares the lock for a
-// moment, and whoever wants to open the journal waits for that.
+// moment, and whoever wants to open the journal waits for the lock.
 func InUse(dir string) (bool, error) {
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
 	free, err := lock.TryRLock()
@@ -197,8 +198,8 @@ func openSound(path string) (db *bolt.DB, read content, damaged, err error) {
 	return db, read, nil, nil
 }
 
-// isDamaged tells a file whose content is wrong from one that cannot be used for another reason, which must stay where
-// it is.
+// isDamaged says whether the content of the file is wrong. If the file cannot be used for a different reason, it must
+// stay where it is.
 func isDamaged(path string, err error) bool {
 	info, statErr := os.Stat(path)
 	tooSmall := statErr == nil && info.Mode().IsRegular() && info.Size() < int64(2*os.Getpagesize())
@@ -230,7 +231,7 @@ func makeBuckets(db *bolt.DB) error {
 	})
 }
 
-// closeBroken closes a file that may be too broken even for that.
+// closeBroken closes a file that may be so broken that closing it panics.
 func closeBroken(db *bolt.DB) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -7,19 +7,20 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// bucketOutbox holds records of other packages, under keys that these choose: above all what is to be told to
-// listeners, and what is known of what was told. Files of older versions have no such bucket, and older programs pass
-// it over. A record that cannot be read is passed over too, and is no damage of the file: no operation depends on it.
+// bucketOutbox holds records of other packages, under keys that those packages choose: above all notices that are to be
+// told to listeners, and what is known of notices that were told. Files of older versions have no such bucket, and
+// older programs ignore it. A record that cannot be read is ignored too, and does not make the file count as damaged,
+// because no operation depends on it.
 const bucketOutbox = "outbox"
 
 const (
-	// longestOutboxKey and largestOutboxRecord bound what one record may have, in bytes.
+	// longestOutboxKey and largestOutboxRecord are how many bytes the key and the text of a record may have.
 	longestOutboxKey    = 1024
 	largestOutboxRecord = 8 << 20
 )
 
-// PutOutbox writes records by their keys, all or none. A record that is nil removes what is under its key. When it
-// returns, the change is on disk. The error is a [*queue.JournalError], also for a record that is too large.
+// PutOutbox writes records by their keys, all or none. A record that is nil removes what is under its key. When
+// PutOutbox returns, the change is on disk. The error is a [*queue.JournalError], also for a record that is too large.
 func (j *Journal) PutOutbox(records map[string][]byte) error {
 	sealed := make(map[string][]byte, len(records))
 	for key, record := range records {
@@ -69,7 +70,7 @@ func (j *Journal) Outbox(prefix string, each func(key string, record []byte)) er
 	})
 }
 
-// allOutbox are the records of the outbox that can be read.
+// allOutbox returns the records of the outbox that can be read.
 func allOutbox(tx *bolt.Tx) []rawRecord {
 	return allRaw(tx, bucketOutbox, func(record []byte) error {
 		_, err := unseal(record)

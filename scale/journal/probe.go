@@ -16,8 +16,8 @@ const (
 	probeSize   = 64 << 10
 )
 
-// Probe writes to a file of its own, for which the disk must have room. Only if the last transaction failed, it writes
-// to the journal too. That leaves pages that the journal then has in reserve.
+// Probe writes a file of its own, which shows whether the disk has room. If the last transaction failed, and only then,
+// it writes to the journal's file too. The pages that this takes stay in the file, as a reserve for the journal.
 func (j *Journal) Probe() error {
 	if err := writeProbe(filepath.Join(filepath.Dir(j.db.Path()), probeName)); err != nil {
 		return j.failed(err)
@@ -46,12 +46,12 @@ func (j *Journal) Probe() error {
 	})
 }
 
-// probeContent takes room on every disk: it is not all zeros.
+// probeContent returns a text that takes room on every disk, because it is not all zeros.
 func probeContent() []byte { return bytes.Repeat([]byte("probe"), probeSize/len("probe")) }
 
-// writeProbe brings a new file to disk, and takes it away again.
+// writeProbe brings a new file to disk, and removes it again.
 func writeProbe(path string) (err error) {
-	_ = os.Remove(path) // of a process that died here
+	_ = os.Remove(path) // left by a process that died here
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func allRaw(tx *bolt.Tx, name string, check func(record []byte) error) (read []r
 	return read
 }
 
-// putRaw writes records that another file had into a bucket.
+// putRaw writes records of a different file into a bucket.
 func putRaw(tx *bolt.Tx, name string, records []rawRecord) error {
 	if len(records) == 0 {
 		return nil

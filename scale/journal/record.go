@@ -51,8 +51,8 @@ func decode(id, record []byte) (op queue.Operation, err error) {
 	return op, nil
 }
 
-// keyOf is the place of an intent in the bucket of keys; nil for an intent without a key. One event may concern several
-// pools.
+// keyOf returns the key of an intent in the bucket of keys; nil for an intent without an idempotency key. The pool is
+// part of it, because one event may concern several pools.
 func keyOf(pool, key string) []byte {
 	if key == "" {
 		return nil
@@ -60,17 +60,18 @@ func keyOf(pool, key string) []byte {
 	return []byte(pool + "\x00" + key)
 }
 
-// doneKey is the key of a done operation in the bucket of done ones. The keys sort by the time of the end.
+// doneKey returns the key of a done operation in the bucket of done operations. These keys sort by the time at which
+// the operations ended.
 func doneKey(op queue.Operation) []byte {
 	key := binary.BigEndian.AppendUint64(nil, uint64(max(op.EndedAt.UnixNano(), 0)))
 	return append(key, op.ID...)
 }
 
-// endOf is the time in a key of doneKey.
+// endOf returns the time in a key that doneKey has made.
 func endOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(key))) } //nolint:gosec // it was one
 
-// put writes an operation and its places in the indexes. An operation that is open already and stays so has its place
-// there.
+// put writes an operation and its places in the indexes. If an operation was open and stays open, its place in the
+// indexes stays as it is.
 func put(tx *bolt.Tx, op queue.Operation, record []byte) error {
 	id := []byte(op.ID)
 	stays := op.State != queue.Done && isOpen(tx, id)
@@ -83,8 +84,8 @@ func put(tx *bolt.Tx, op queue.Operation, record []byte) error {
 		return err
 	}
 	keys := tx.Bucket([]byte(bucketKeys))
-	// A key leads to the operation that was accepted first. If others have tried that one again, it leads to the last
-	// of them.
+	// A key leads to the operation that was accepted first. If others have tried the same again, the key leads to the
+	// last of them.
 	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && (keys.Get(key) == nil || string(keys.Get(key)) == op.Previous) {
 		if err := keys.Put(key, id); err != nil {
 			return err
@@ -146,8 +147,8 @@ func remove(tx *bolt.Tx, id []byte) error {
 	return operations.Delete(id)
 }
 
-// giveBack makes a key lead to an operation that another one has tried again, or nowhere if that operation is not kept
-// any more.
+// giveBack makes the key of a removed operation lead to the operation that the removed one tried again, or nowhere if
+// there is none or it is not kept any more.
 func giveBack(tx *bolt.Tx, keys *bolt.Bucket, key []byte, previous string) error {
 	if previous != "" && tx.Bucket([]byte(bucketOperations)).Get([]byte(previous)) != nil {
 		return keys.Put(key, []byte(previous))

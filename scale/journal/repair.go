@@ -156,7 +156,8 @@ func wasteful(db *bolt.DB) bool {
 	return size > compactAbove && free > size/freeShare
 }
 
-// compact replaces the file by one without free space, and opens that. If it cannot, the old one stays in use.
+// compact replaces the file by a file without free space, and opens the new file. If that fails, the old file stays in
+// use.
 func compact(db *bolt.DB, path string) (*bolt.DB, error) {
 	temp := path + ".compact"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -175,7 +176,7 @@ func compact(db *bolt.DB, path string) (*bolt.DB, error) {
 	if err := db.Close(); err != nil {
 		return nil, err
 	}
-	// Both files hold the same, so it does not matter which of them a crash leaves under the name.
+	// Both files hold the same, so it does not matter which of them has the name after a crash.
 	if os.Rename(temp, path) == nil {
 		_ = syncDir(filepath.Dir(path))
 	}

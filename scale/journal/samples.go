@@ -17,18 +17,18 @@ import (
 )
 
 // bucketSamples holds the values that metrics had, for pictures: one for each metric and minute, the last one. Files of
-// older versions have no such bucket, and older programs pass it over.
+// older versions have no such bucket, and older programs ignore it.
 //
 // A record has the values of one metric in one hour, so that the values of a week are read in few steps. Its key begins
 // with the hour: what is written together lies together, and so does what is forgotten. Nothing is decided by these
-// values. A record that cannot be read is passed over, and is no damage of the file.
+// values. A record that cannot be read is ignored, and does not make the file count as damaged.
 const bucketSamples = "samples"
 
 const (
 	keepSamplesFor = queue.KeepSamples
 	// mostMetrics is how many metrics can have values in one hour. Values of further metrics are not kept.
 	mostMetrics = 256
-	// mostWaiting is how many values wait at most to be written, as they do while the disk takes none.
+	// mostWaiting is how many values may wait to be written. They wait while the disk takes none.
 	mostWaiting = 16 * mostMetrics
 	// longestName is how many bytes the names of a pool and a metric may have together.
 	longestName = 1024
@@ -49,14 +49,14 @@ type sampleKey struct {
 // waitingSamples are values that are not on disk yet. The journal's mu guards them.
 type waitingSamples struct {
 	values map[sampleKey]scale.Sample
-	// writing are those that are being written.
+	// writing are the values that are being written.
 	writing map[sampleKey]scale.Sample
-	// minute is the minute of the value with which the values were last given to the writer.
+	// minute is the minute of the value that was the last to make the writer write.
 	minute int64
 }
 
-// KeepSample keeps what a look at a metric of a pool found. It does not wait: the values are written when one of a later
-// minute comes, and when the journal is closed.
+// KeepSample keeps what a look at a metric of a pool found. It does not wait: the values are written when a value of a
+// later minute comes, and when the journal is closed.
 func (j *Journal) KeepSample(pool string, s scale.Sample) {
 	key := sampleKey{pool, s.Metric, s.At.Unix() / minute}
 	if s.Problem != "" || math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || key.minute < 0 || len(pool)+len(s.Metric) > longestName {
@@ -72,7 +72,8 @@ func (j *Journal) KeepSample(pool string, s scale.Sample) {
 		j.waiting.values = map[sampleKey]scale.Sample{}
 	}
 	j.waiting.values[key] = s
-	// Looks that overlap may bring a value of the minute before. If a value is older than that, the clock was set back.
+	// Looks that overlap may bring a value of the previous minute. If a value is older than that, the clock was set
+	// back.
 	if last := j.waiting.minute; key.minute > last || key.minute < last-1 {
 		j.waiting.minute = key.minute
 		select {
@@ -83,7 +84,7 @@ func (j *Journal) KeepSample(pool string, s scale.Sample) {
 }
 
 // writeSamples brings the waiting values to disk, in a transaction of their own: nobody's operation fails because of
-// them. Those that cannot be written wait for the next time. The writer alone calls it.
+// them. Values that cannot be written wait for the next time. The writer alone calls it.
 func (j *Journal) writeSamples() {
 	j.mu.Lock()
 	values := j.waiting.values
@@ -126,14 +127,14 @@ func putSamples(tx *bolt.Tx, values map[sampleKey]scale.Sample) error {
 	return nil
 }
 
-// recordKey is the place of the record that has a value.
+// recordKey returns the key of the record that has a value.
 func recordKey(k sampleKey) []byte {
 	return append(hourKey(k.minute/minutesHour), k.pool+"\x00"+k.metric...)
 }
 
 func hourKey(hours int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(max(hours, 0))) }
 
-// hourOf is the hour with which a key begins; ok is false if it has none.
+// hourOf returns the hour with which a key begins; ok is false if the key has none.
 func hourOf(key []byte) (hours int64, ok bool) {
 	if len(key) < hourSize {
 		return 0, false
@@ -142,7 +143,7 @@ func hourOf(key []byte) (hours int64, ok bool) {
 	return int64(min(n, math.MaxInt64/uint64(hour))), true //nolint:gosec // it is bounded
 }
 
-// countMetrics is how many metrics have values in an hour.
+// countMetrics returns how many metrics have values in an hour.
 func countMetrics(bucket *bolt.Bucket, prefix []byte) (n int) {
 	cursor := bucket.Cursor()
 	for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
@@ -157,7 +158,7 @@ type point struct {
 	value  float64
 }
 
-// encodePoints is a record of points. Of several of one minute, the last one counts.
+// encodePoints returns the record of points. If several are of the same minute, the last one counts.
 func encodePoints(points []point) []byte {
 	slices.SortStableFunc(points, func(a, b point) int { return cmp.Compare(a.minute, b.minute) })
 	var text []byte
@@ -170,7 +171,7 @@ func encodePoints(points []point) []byte {
 	return seal(text)
 }
 
-// decodePoints reads a record; there are no points in one that is not there.
+// decodePoints reads a record; nil, for a record that is not there, has no points.
 func decodePoints(record []byte) ([]point, error) {
 	if record == nil {
 		return nil, nil
@@ -193,10 +194,11 @@ func decodePoints(record []byte) ([]point, error) {
 	return out, nil
 }
 
-// Samples are the values that the metrics of a pool had since a moment, oldest first; their times are whole minutes.
+// Samples returns the values that the metrics of a pool had since a moment, oldest first; their times are whole
+// minutes.
 func (j *Journal) Samples(pool string, since time.Time) ([]scale.Sample, error) {
 	found := map[sampleKey]float64{}
-	j.mu.Lock() // before the file is read: values may get there in between
+	j.mu.Lock() // before the file is read, because values may get into it in between
 	for _, values := range []map[sampleKey]scale.Sample{j.waiting.writing, j.waiting.values} {
 		for key, s := range values {
 			if key.pool == pool {
@@ -224,8 +226,8 @@ func (j *Journal) Samples(pool string, since time.Time) ([]scale.Sample, error) 
 	return out, nil
 }
 
-// readSamples adds to found the values that a pool had from an hour on. A value that found has already is later and
-// stays.
+// readSamples adds to found the values that a pool had from an hour on. If found has a value already, that value is
+// later and stays.
 func readSamples(cursor *bolt.Cursor, pool string, hours int64, found map[sampleKey]float64) {
 	for {
 		prefix := append(hourKey(hours), pool+"\x00"...)
@@ -247,7 +249,7 @@ func readSamples(cursor *bolt.Cursor, pool string, hours int64, found map[sample
 	}
 }
 
-// allSamples are the records of values that can be read.
+// allSamples returns the records of values that can be read.
 func allSamples(tx *bolt.Tx) []rawRecord {
 	return allRaw(tx, bucketSamples, func(record []byte) error {
 		_, err := decodePoints(record)
@@ -255,7 +257,8 @@ func allSamples(tx *bolt.Tx) []rawRecord {
 	})
 }
 
-// outdatedSamples are the keys of values that are older than keepSamplesFor, or whose time is more than a day ahead.
+// outdatedSamples returns the keys of values that are older than keepSamplesFor, or whose time is more than a day
+// ahead.
 func outdatedSamples(tx *bolt.Tx, now time.Time) (old [][]byte) {
 	bucket := tx.Bucket([]byte(bucketSamples))
 	if bucket == nil {

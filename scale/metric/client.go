@@ -17,8 +17,8 @@ import (
 // mostRedirects is how many redirects are followed, all on one host.
 const mostRedirects = 5
 
-// newClient makes a client that asks with the headers and the TLS settings of an access. It refuses what cannot be an
-// answer: see checkAnswer.
+// newClient makes a client that asks with the headers and the TLS settings of an access. The client refuses what cannot
+// be an answer: see checkAnswer.
 func newClient(access scale.Access, secrets map[string]string) (*http.Client, error) {
 	header, err := headerFor(access, secrets)
 	if err != nil {
@@ -45,7 +45,7 @@ func newClient(access scale.Access, secrets map[string]string) (*http.Client, er
 	}, nil
 }
 
-// secretOf is the value of a key. The error says that the configuration has none.
+// secretOf returns the value of a key of the configuration. The error says that the configuration has none.
 func secretOf(key string, secrets map[string]string) (string, error) {
 	if value := secrets[key]; value != "" {
 		return value, nil
@@ -53,7 +53,7 @@ func secretOf(key string, secrets map[string]string) (string, error) {
 	return "", fmt.Errorf("the stack's configuration has no value for the key %q", key)
 }
 
-// headerFor are the headers that an access has.
+// headerFor returns the headers of an access, with its credentials.
 func headerFor(access scale.Access, secrets map[string]string) (http.Header, error) {
 	header := http.Header{}
 	for name, h := range access.Headers {
@@ -172,7 +172,7 @@ func describe(kind string) string {
 	return kind
 }
 
-// limited is a body of which at most a number of bytes is read; if it has more, reading fails.
+// limited is the body of a response. Once more than left bytes have been read, reading fails.
 type limited struct {
 	io.ReadCloser
 	left int

@@ -48,7 +48,7 @@ func (d *document) Look(ctx context.Context) (float64, error) {
 	return numberAt(body, d.query.Pointer)
 }
 
-// checkAge refuses an answer that a cache has kept for too long: it says so by the header Age (RFC 9111, 5.1).
+// checkAge refuses an answer that a cache has kept for too long, as the header Age says (RFC 9111, 5.1).
 func checkAge(header http.Header, most time.Duration) error {
 	seconds, err := strconv.Atoi(header.Get("Age"))
 	if age := time.Duration(seconds) * time.Second; err == nil && age > most {
@@ -57,7 +57,7 @@ func checkAge(header http.Header, most time.Duration) error {
 	return nil
 }
 
-// numberAt is the number to which a JSON pointer (RFC 6901) leads in a document.
+// numberAt returns the number to which a JSON pointer (RFC 6901) leads in a document.
 func numberAt(text []byte, pointer string) (float64, error) {
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {
@@ -78,7 +78,7 @@ func numberAt(text []byte, pointer string) (float64, error) {
 	return finite(number)
 }
 
-// child is a member of an object, or an item of an array by its index, which has no leading zeros.
+// child returns a member of an object, or an item of an array by its index, which has no leading zeros.
 func child(value any, token string) (any, bool) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -94,7 +94,7 @@ func child(value any, token string) (any, bool) {
 	return nil, false
 }
 
-// kindOf is what messages call a value. They do not show it: nobody has said that it may be seen.
+// kindOf returns what messages call a value. They do not show the value itself, because it may be confidential.
 func kindOf(value any) string {
 	switch value := value.(type) {
 	case nil:

@@ -48,7 +48,7 @@ func (l *looker) look(ctx context.Context) scale.Sample {
 	defer cancel()
 	value, err := l.try(ctx)
 	if scale.IsA[*AccessError](err) && l.credentials.renew(l.metric.Access.Keys()) {
-		value, err = l.try(ctx) // the configuration may have others by now
+		value, err = l.try(ctx) // the configuration may have new ones by now
 	}
 	if err != nil {
 		sample.Problem = oneLine(err.Error())
@@ -74,7 +74,7 @@ func (l *looker) try(ctx context.Context) (float64, error) {
 	return l.source.Look(ctx)
 }
 
-// renewAfter is how old credentials must be to be read again after a server has refused them.
+// renewAfter is how old credentials must be before they are read again after a server has refused them.
 const renewAfter = time.Minute
 
 // Credentials are the values of the stack's configuration that metrics are asked with, read once. It is safe for
@@ -84,10 +84,10 @@ type Credentials struct {
 	Read func(ctx context.Context, keys ...string) (map[string]string, error)
 	Now  func() time.Time
 
-	// mu is held while values are read, so that one at a time does it.
+	// mu is held while values are read, so that one goroutine at a time reads them.
 	mu     sync.Mutex
 	values map[string]credential
-	// edition counts how often something that was known has been forgotten.
+	// edition counts how often known values have been forgotten.
 	edition int
 }
 
@@ -124,7 +124,7 @@ func (c *Credentials) of(ctx context.Context, keys []string) (values map[string]
 	return values, c.edition, nil
 }
 
-// Forget has all credentials be read again when they are needed next: the configuration may have others by now.
+// Forget has all credentials be read again when they are needed next: the configuration may have new ones by now.
 func (c *Credentials) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -46,8 +46,8 @@ func (p *prometheus) Look(ctx context.Context) (float64, error) {
 	return p.number(value)
 }
 
-// seriousOf are the warnings that may mean that a part of the data is missing. Older servers also list as warnings what
-// newer ones report as infos; these are left out.
+// seriousOf returns the warnings that may mean that a part of the data is missing. Older servers also list as warnings
+// what newer ones report as infos; seriousOf leaves these out.
 func seriousOf(warnings promv1.Warnings) []string {
 	var out []string
 	for _, w := range warnings {
@@ -91,7 +91,7 @@ func (p *prometheus) at(then model.Time, value model.SampleValue) (float64, erro
 	return finite(float64(value))
 }
 
-// firstTwo are two of the series, for people to see in what they differ.
+// firstTwo returns the first two series as a text, so that people see in what they differ.
 func firstTwo(series model.Vector) string {
 	const longest = 200
 	text := series[0].Metric.String() + ", " + series[1].Metric.String()
@@ -104,7 +104,7 @@ func firstTwo(series model.Vector) string {
 	return text
 }
 
-// plain is an error of a client in its own words, without what its callers have put in front.
+// plain returns the error of a client without what the HTTP and Prometheus libraries have put in front of it.
 func plain(err error) error {
 	if access, ok := errors.AsType[*AccessError](err); ok {
 		return access
@@ -124,7 +124,7 @@ func plain(err error) error {
 	return err
 }
 
-// oneLine is a text without its line breaks, cut to what fits a message.
+// oneLine returns a text without its line breaks, cut to what fits a message.
 func oneLine(text string) string {
 	const longest = 300
 	runes := []rune(strings.Join(strings.Fields(text), " "))

@@ -15,7 +15,7 @@ const Timeout = 10 * time.Second
 // largestAnswer is how many bytes of an answer are read. One number needs a few hundred.
 const largestAnswer = 1 << 20
 
-// Source is where one metric is looked at.
+// Source is the place from which the value of one metric is read.
 type Source interface {
 	// Look returns the metric's value at this moment, which is finite. The error says for people why there is none; it
 	// holds no secret. It is an [*AccessError] if the server does not take the credentials.
@@ -24,7 +24,7 @@ type Source interface {
 	Close()
 }
 
-// AccessError says that the metric's server refused the credentials. The configuration may have others by now.
+// AccessError says that the metric's server refused the credentials. The configuration may have new ones by now.
 type AccessError struct{ Status string }
 
 func (e *AccessError) Error() string { return "the server refused the credentials: " + e.Status }

@@ -12,12 +12,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Scaling is what a watcher needs of what scales the pools. scale/queue implements it.
+// Scaling is the part of a stack's queue that a watcher needs. scale/queue implements it.
 type Scaling interface {
-	// Rules are the rules in force; nil if there are none yet.
+	// Rules returns the rules in force; nil if there are none yet.
 	Rules() scale.Rules
-	// Known is what is known of a pool; ok is false if that is not enough to decide on. While the pool is busy, its
-	// metrics are not looked at.
+	// Known returns what is known of a pool; ok is false if that is not enough to decide on. While the pool is busy,
+	// its metrics are not looked at.
 	Known(pool string) (p scale.Pool, ok bool)
 	// LookAgain says that there is something new to decide on.
 	LookAgain()
@@ -26,15 +26,16 @@ type Scaling interface {
 const (
 	// mostLooks is how many looks may be under way at once.
 	mostLooks = 8
-	// rulesEvery is how often the watcher checks whether the rules name other metrics, and busyEvery whether a pool
-	// that was busy still is.
+	// rulesEvery is how often the watcher checks whether the rules name different metrics, and busyEvery is how often
+	// it checks whether a busy pool still is.
 	rulesEvery = time.Second
 	busyEvery  = time.Second
 	// jitterShare is the share of its interval by which a look may be earlier or later, so that the looks of many
 	// pools, and of many servers, do not come together. latestStart is the longest wait before the first look.
 	jitterShare = 0.1
 	latestStart = 5 * time.Second
-	// lostAfter and lostLooks are for how long, and for how many looks, a metric may have no value before that is told.
+	// lostAfter and lostLooks are for how long, and for how many looks, a metric must have no value before [Lost] is
+	// told.
 	lostAfter, lostLooks = time.Minute, 3
 )
 
@@ -63,8 +64,8 @@ func (Looked) IsEvent() {}
 func (Lost) IsEvent()   {}
 func (Found) IsEvent()  {}
 
-// Watcher looks at the metrics that the rules of a stack name, each in its time, and knows what was found. It is safe for
-// concurrent use; Run may be called once.
+// Watcher looks at the metrics that the rules of a stack name, each at its own interval, and remembers what was found.
+// It is safe for concurrent use; Run may be called once.
 type Watcher struct {
 	// Credentials are what the metrics' servers are asked with.
 	Credentials *Credentials
@@ -77,7 +78,7 @@ type Watcher struct {
 	mu      sync.Mutex
 	rules   scale.Rules
 	watches map[key]*watch
-	// wanted is what the metrics of each pool wanted.
+	// wanted keeps, by pool, the counts that the pool's metrics wanted.
 	wanted map[string]scale.Recommendations
 }
 
@@ -88,11 +89,11 @@ type key struct{ pool, metric string }
 type watch struct {
 	metric scale.Metric
 	end    context.CancelFunc
-	// sample is the latest one; its time is zero before the first.
+	// sample is the latest sample; its time is zero before the first look.
 	sample scale.Sample
 }
 
-// PoolMetrics are what is known of a pool's metrics: see [scale.MetricReader].
+// PoolMetrics returns what is known of a pool's metrics: see [scale.MetricReader].
 func (w *Watcher) PoolMetrics(pool string) scale.PoolMetrics {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,8 +134,8 @@ func (w *Watcher) Run(ctx context.Context, scaling Scaling) {
 	}
 }
 
-// follow notes the rules in force, ends the watches of metrics that these no longer name, and returns the watches that
-// are to begin.
+// follow notes the rules in force, ends the watches of metrics that the rules no longer name, and returns the watches
+// that are to begin.
 func (w *Watcher) follow(rules scale.Rules) (begin map[key]*watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -173,7 +174,7 @@ func (w *Watcher) follow(rules scale.Rules) (begin map[key]*watch) {
 	return begin
 }
 
-// watch looks at a metric until ctx ends. At most as many looks as there are turns are under way at once.
+// watch looks at a metric until ctx ends. Each look waits for one of the turns, which all watches share.
 func (w *Watcher) watch(ctx context.Context, scaling Scaling, k key, one *watch, turns chan struct{}) {
 	every := one.metric.Every
 	looker := &looker{metric: one.metric, credentials: w.Credentials, now: w.Now}
@@ -212,7 +213,7 @@ func (w *Watcher) watch(ctx context.Context, scaling Scaling, k key, one *watch,
 	}
 }
 
-// record keeps a sample, and what the metrics of the pool want with it.
+// record keeps a sample, and the count that the pool's metrics want now.
 func (w *Watcher) record(k key, one *watch, sample scale.Sample, present scale.Pool, known bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -231,7 +232,7 @@ func (w *Watcher) record(k key, one *watch, sample scale.Sample, present scale.P
 	}
 }
 
-// loss is for how long a metric has had no value.
+// loss says since when, and for how many looks, a metric has had no value.
 type loss struct {
 	since time.Time
 	looks int

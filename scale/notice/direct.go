@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// Direct are the notices about what a command did by itself, without a queue, at a time. The report is nil if nothing was
-// done; err says what went wrong.
+// Direct returns the notices about what a command did by itself, without a queue. report is nil if nothing was done.
+// err says what went wrong; nil if nothing did. now is the time of the notices.
 func Direct(from Origin, intents []scale.Intent, report *scale.Report, err error, now time.Time) []Notice {
 	var out []Notice
 	add := func(n Notice) {
@@ -36,7 +36,7 @@ func Direct(from Origin, intents []scale.Intent, report *scale.Report, err error
 	return out
 }
 
-// ofResult is a notice about what became of a decision; ok is false if nothing was done because of it.
+// ofResult returns a notice about the scaling that a decision led to; ok is false if it led to none.
 func ofResult(d scale.Decision, report *scale.Report, err error) (n Notice, ok bool) {
 	at := slices.IndexFunc(report.Results, func(r scale.MoveResult) bool { return r.Pool == d.Intent.Pool })
 	if at < 0 || d.Outcome != scale.Scale {

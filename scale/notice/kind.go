@@ -9,28 +9,28 @@ type Kind string
 const (
 	// Scaled says that a pool was scaled.
 	Scaled Kind = "scaled"
-	// Clamped says that a pool cannot be scaled as far out as is wanted, because of its upper guardrail.
+	// Clamped says that more is wanted for a pool than its upper guardrail allows.
 	Clamped Kind = "clamped"
-	// Failed says that a scaling was tried and failed, and GivenUp that it failed because what was in its way lasted for
-	// too long.
+	// Failed says that a scaling was tried and failed. GivenUp says that a scaling failed because an obstacle, such as
+	// a locked stack, lasted for too long.
 	Failed  Kind = "failed"
 	GivenUp Kind = "given-up"
 	// Unverified says that an update succeeded, and that it is not proved that the pool has the count.
 	Unverified Kind = "unverified"
 	// Unsettled says that a failed update left a pool between two counts, and that it could not be brought back.
 	Unsettled Kind = "unsettled"
-	// Pending says that a pool is not scaled, because changes would come along.
+	// Pending says that a pool is not scaled, because pending changes would come along.
 	Pending Kind = "pending"
-	// Refused says that a scaling that was wanted is refused, by a guard or because something is not known.
+	// Refused says that a scaling is refused, by a guard or because something that must be known is not known.
 	Refused Kind = "refused"
-	// WindowRefused says that a pool could not be brought inside of the bounds of a window.
+	// WindowRefused says that the count of a pool is outside of the bounds of a window and could not be brought inside.
 	WindowRefused Kind = "window-refused"
 	// Locked says that somebody else has held the stack for long.
 	Locked Kind = "locked"
 	// NoValue says that a metric has had no value for a while.
 	NoValue Kind = "no-value"
-	// Held and Released say that a hold begins and ends, Paused and Unpaused that the rule pauses scaling and no longer
-	// does.
+	// Held and Released say that a hold begins and ends. Paused says that a rule begins to pause scaling, and Unpaused
+	// that it no longer does.
 	Held     Kind = "held"
 	Released Kind = "released"
 	Paused   Kind = "paused"

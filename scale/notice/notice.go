@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// Notice is one thing that is told. Its JSON is the document for programs, which docs/notification.schema.json describes.
-// Fields are added, never renamed.
+// Notice is one thing that is told. Its JSON is the document for programs, which docs/notification.schema.json
+// describes. Fields are added, never renamed.
 type Notice struct {
 	// ID is the same whenever the same thing is told, also after a restart.
 	ID       string    `json:"id"`
@@ -24,8 +24,8 @@ type Notice struct {
 	// Title is one line for people, and Details are a few more.
 	Title   string   `json:"title"`
 	Details []string `json:"details,omitempty"`
-	// From, To and Wanted are counts: before, after, and what was asked for before the guardrails. Each is null if it is
-	// not known or there is none.
+	// From, To and Wanted are counts: before, after, and what was asked for before the guardrails. Each is null if it
+	// is not known or there is none.
 	From   *int `json:"from"`
 	To     *int `json:"to"`
 	Wanted *int `json:"wanted"`

@@ -8,9 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// ofOperations are the notices about operations that are done, and about the troubles that the operations end. The
-// operations of one pool and batch are told of together. The operations may be of several batches; those of one batch
-// must all be among them.
+// ofOperations returns the notices about operations that are done, and about the troubles that these operations end.
+// One notice tells of all operations of a pool in a batch. So if one operation of a batch is given, all of its
+// operations must be; several batches may be given.
 func ofOperations(operations []queue.Operation) []Notice {
 	type group struct{ pool, update string }
 	var order []group
@@ -32,8 +32,8 @@ func ofOperations(operations []queue.Operation) []Notice {
 	return out
 }
 
-// ofBatch are the notices about the operations of one pool that one batch carried out. What went wrong comes before what
-// went well.
+// ofBatch returns the notices about the operations of one pool that one batch carried out. If operations failed, only
+// these are told. If none failed and some are unverified, only the unverified ones are told.
 func ofBatch(operations []queue.Operation) []Notice {
 	slices.SortFunc(operations, func(a, b queue.Operation) int { return cmp.Compare(a.ID, b.ID) })
 	with := func(results ...queue.Final) (out []queue.Operation) {
@@ -69,7 +69,7 @@ func ofBatch(operations []queue.Operation) []Notice {
 	return out
 }
 
-// ofDone is a notice about operations of one pool and batch.
+// ofDone returns one notice about operations of one pool and batch.
 func ofDone(kind Kind, operations []queue.Operation) Notice {
 	first, last := operations[0], operations[len(operations)-1]
 	n := Notice{
@@ -93,8 +93,8 @@ func ofDone(kind Kind, operations []queue.Operation) Notice {
 	return n
 }
 
-// ofDecision is a notice about a decision that did not do all that was wanted; ok is false if there is nothing to tell.
-// The operation is the one that was decided, or zero.
+// ofDecision returns a notice about a decision that does not bring all that was wanted; ok is false if there is nothing
+// to tell. op is the operation that was decided; zero if there is none.
 func ofDecision(d scale.Decision, op queue.Operation) (n Notice, ok bool) {
 	if scale.IsA[*scale.UnknownPoolError](d.Err) { // a sender made up the name, and could have any text told by it
 		return n, false
@@ -127,18 +127,18 @@ func isLimited(d scale.Decision) bool {
 	return d.Clamped && d.Wanted > d.To && (d.Outcome == scale.Scale || d.Outcome == scale.NoChange)
 }
 
-// isRefusal says whether an outcome keeps a pool outside of its bounds.
+// isRefusal says whether an outcome leaves a pool outside of its bounds.
 func isRefusal(o scale.Outcome) bool {
 	return slices.Contains([]scale.Outcome{scale.Paused, scale.Held, scale.HasPending, scale.Guarded, scale.Refused}, o)
 }
 
-// recovery is the notice that troubles of the kinds ends are over for the pool and metric of another notice. [Tracker]
-// drops it if none of them lasted.
+// recovery returns the notice that the troubles of the kinds in ends are over. Its time, pool and metric come from the
+// notice in of. [Tracker] drops it if none of these troubles lasted.
 func recovery(of Notice, ends []Kind) Notice {
 	return Notice{ID: idOf("recovered", of.ID), Kind: Recovered, Time: of.Time, Pool: of.Pool, Metric: of.Metric, Ends: ends, Operation: of.Operation, Update: of.Update}
 }
 
-// without are the kinds; if holds is true, the kind one is left out.
+// without returns kinds. If holds is true, the kind that one names is left out.
 func without(kinds []Kind, holds bool, one Kind) []Kind {
 	if !holds {
 		return kinds

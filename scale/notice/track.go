@@ -16,14 +16,14 @@ const (
 	repeatAfter = 4 * time.Hour
 	// longLock is how long a stack is locked before that is told.
 	longLock = 5 * time.Minute
-	// lapseAfter is for troubles that come again and again while they last: one that has not come for so long is taken
-	// to be over.
+	// lapseAfter is for troubles that come again and again while they last. If such a trouble has not come for
+	// lapseAfter, it counts as over.
 	lapseAfter = time.Hour
 	// keptError is how many characters of an error are kept for as long as the trouble lasts.
 	keptError = 1_000
 )
 
-// The events by which whoever looks at metrics tells a [Tracker] what was found.
+// The events that tell a [Tracker] what was found of metrics. Whoever looks at metrics passes them on.
 type (
 	// Lost says that a metric has had no value since a time.
 	Lost struct {
@@ -41,14 +41,14 @@ func (Lost) IsEvent() {}
 // IsEvent marks an event.
 func (Found) IsEvent() {}
 
-// Tracker makes notices of what goes on in a queue. It knows which troubles last, so that a trouble is not told each
-// time it comes, and its end is told too. A tracker is kept for the next process as JSON; the zero value knows of no
-// trouble. It is not safe for concurrent use.
+// Tracker makes notices of what goes on in a queue. It knows which troubles last. So a trouble is not told each time it
+// comes, and its end can be told. A tracker is kept for the next process as JSON; the zero value knows of no trouble.
+// It is not safe for concurrent use.
 type Tracker struct {
 	Origin Origin `json:"-"`
 	// Troubles are the troubles that last, by pool, kind and metric.
 	Troubles map[string]*Trouble `json:"troubles,omitempty"`
-	// Paused are, by pool, the pauses of the rules; nil before there were rules.
+	// Paused are, by pool, the pauses that the rules have; nil before the first rules came.
 	Paused map[string]scale.Pause `json:"paused,omitempty"`
 	// LockedSince is when the stack was first found locked; zero after a try that did not find it locked.
 	LockedSince time.Time `json:"lockedSince,omitzero"`
@@ -111,8 +111,8 @@ func (t *Tracker) Hear(event scale.Event, now time.Time) []Notice {
 	return nil
 }
 
-// IsHeard says whether an event may lead to notices, by [Tracker.Hear] or, since the rules may be new, by
-// [Tracker.Rules]. It needs no tracker, and is quick.
+// IsHeard says whether an event may lead to notices. They come from [Tracker.Hear] or, because the rules may be new
+// after the event, from [Tracker.Rules]. IsHeard needs no tracker, and is quick.
 func IsHeard(event scale.Event) bool {
 	switch e := event.(type) {
 	case queue.BatchDone, queue.Postponed, queue.HoldsChanged, queue.Unmet, queue.Met, scale.Proved, scale.Settled, Lost, Found, queue.Refreshed:
@@ -123,7 +123,7 @@ func IsHeard(event scale.Event) bool {
 	return false
 }
 
-// Recall returns the notices about operations that are done, of which an earlier process may not have told.
+// Recall returns the notices about operations that are done and that an earlier process may not have told.
 func (t *Tracker) Recall(operations []queue.Operation) []Notice {
 	return t.take(ofOperations(operations)...)
 }
@@ -168,8 +168,9 @@ func (t *Tracker) orphans(rules scale.Rules, now time.Time) (out []Notice) {
 	return out
 }
 
-// Lapse returns the notices that end troubles which would have come again by now if they lasted: senders and the queue
-// itself ask again for what they did not get.
+// Lapse returns the notices that end troubles which have not come for lapseAfter. If these troubles lasted, they would
+// have come again, because senders and the queue itself ask again for what they did not get. Troubles that the metrics
+// of a rule caused do not lapse.
 func (t *Tracker) Lapse(now time.Time) []Notice {
 	var out []Notice
 	for _, one := range t.Troubles {
@@ -278,8 +279,8 @@ func ofHolds(e queue.HoldsChanged, now time.Time) (out []Notice) {
 	return out
 }
 
-// take returns those of the notices that are to be told. It leaves out a trouble that was told already, and the end of
-// a trouble that was not.
+// take notes the notices, and returns those that are to be told. It leaves out a trouble that was told less than
+// repeatAfter ago, and the end of a trouble that did not last.
 func (t *Tracker) take(notices ...Notice) (out []Notice) {
 	for _, n := range notices {
 		switch {
@@ -298,7 +299,8 @@ func (t *Tracker) take(notices ...Notice) (out []Notice) {
 	return out
 }
 
-// begin notes a trouble; ok is false if it is a repetition.
+// begin notes a trouble. It returns the notice that is to be told, and false if the trouble was told less than
+// repeatAfter ago.
 func (t *Tracker) begin(n Notice) (Notice, bool) {
 	if t.Troubles == nil {
 		t.Troubles = map[string]*Trouble{}
@@ -324,7 +326,8 @@ func (t *Tracker) begin(n Notice) (Notice, bool) {
 	return t.Origin.complete(n), true
 }
 
-// end notes that troubles are over; ok is false if none of them lasted.
+// end notes that the troubles of the kinds in n.Ends are over. It returns the notice that is to be told, and false if
+// none of them lasted.
 func (t *Tracker) end(n Notice) (Notice, bool) {
 	var ends []Kind
 	for _, kind := range n.Ends {
@@ -346,8 +349,8 @@ func keyOf(pool string, kind Kind, metric string) string {
 	return strings.Join([]string{pool, string(kind), metric}, "\x00")
 }
 
-// TroubleID is the same for all notices about one trouble of one kind, so that the notice of its end can be matched
-// with the others.
+// TroubleID returns an id that all notices about one trouble have in common. With it, the notice of the trouble's end
+// can be matched with the earlier ones.
 func (n Notice) TroubleID(kind Kind) string {
 	return idOf(n.Project, n.Stack, keyOf(n.Pool, kind, n.Metric))
 }

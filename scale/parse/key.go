@@ -120,7 +120,8 @@ func (r *reader) ownKeys(project string, rules scale.Rules) {
 	slices.SortStableFunc(r.problems, func(a, b scale.Problem) int { return strings.Compare(a.Pool, b.Pool) })
 }
 
-// notOwn says what is wrong with the place of a rule's count beside those of other pools; empty if it is a good one.
+// notOwn says what is wrong with the place of a rule's count, compared with the places of other pools; empty if nothing
+// is.
 func (r *reader) notOwn(project string, place keyPlace, rule scale.Rule, others scale.Rules, places map[string]keyPlace) string {
 	if place.name == "pulumiscale:token" || place.name == "pulumiscale:previousToken" {
 		if project == "pulumiscale" && reserved(rule.ConfigKey) == "" {

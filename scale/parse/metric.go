@@ -19,13 +19,15 @@ const (
 	// that a rule may say.
 	defaultEvery  = 30 * time.Second
 	shortestEvery = time.Second
-	// defaultMaxAge is how old a sample may be: as far as Prometheus looks back for one.
+	// defaultMaxAge is how old a sample may be at most if its rule does not say: Prometheus looks back equally far.
 	defaultMaxAge = 5 * time.Minute
-	// defaultStabilize is the window for a scale-in: that of Kubernetes' HorizontalPodAutoscaler.
+	// defaultStabilize is how long the metrics must have wanted a scale-in if their rule does not say, as with
+	// Kubernetes' HorizontalPodAutoscaler.
 	defaultStabilize = 5 * time.Minute
 )
 
-// The patterns of the strings of a metric. The JSON schema in docs/ holds the same ones, and a test says so.
+// The patterns of the strings of a metric. The JSON schema in docs/ holds the same patterns, and a test checks that it
+// does.
 var (
 	metricPattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 	urlPattern     = regexp.MustCompile(`^https?://[^\s/?#@]+([/?][^\s#]*)?$`)
@@ -144,7 +146,7 @@ func pointerForm() form[string] {
 	}
 }
 
-// atLeast is a duration that is not shorter than another.
+// atLeast is a duration that is not shorter than the given one.
 func atLeast(shortest time.Duration) form[time.Duration] {
 	f := durationForm()
 	read := f.read

@@ -78,7 +78,8 @@ func (v node) object(kind string) (*object, bool) {
 	return &object{node: v, fields: fields}, true
 }
 
-// object is a JSON object whose fields are taken one by one. It remembers what it was asked for: the fields it knows.
+// object is a JSON object whose fields are taken one by one. It remembers the names that were taken: these are the
+// fields that are known.
 type object struct {
 	node
 	fields map[string]any
@@ -190,7 +191,7 @@ func withDefault[T any](o *object, name string, f form[T], fallback T) T {
 	return fallback
 }
 
-// required is the field, and whether it is there and right. It is a mistake if it is not.
+// required is the field, and whether the field is there and right. If it is not, that is a mistake.
 func required[T any](o *object, name string, f form[T]) (T, bool) {
 	v, ok := o.take(name)
 	if !ok {

@@ -15,7 +15,8 @@ import (
 // defaultCooldown is the cooldown of a rule that names none: the default of AWS's simple scaling policies.
 const defaultCooldown = 300 * time.Second
 
-// The patterns of the strings in a rule. The JSON schema in docs/ holds the same ones, and a test says so.
+// The patterns of the strings in a rule. The JSON schema in docs/ holds the same patterns, and a test checks that it
+// does.
 //
 // A config key is `name`, `namespace:name` or `namespace:config:name`, as Pulumi's config.ParseKey reads it; a path is
 // what `pulumi config set --path` takes: names divided by dots, with ["quoted names"] and [indexes].
@@ -30,14 +31,14 @@ var (
 
 // Rules reads the rules from the JSON of the stack output named [scale.OutputName]; empty or null says that the stack
 // has no such output. The error is always a [*scale.RulesError] with every mistake in the output, ordered by pool and
-// then as the fields stand in docs/rules.md; with an error there are no rules, not even those of the pools without a
-// mistake.
+// then as the fields stand in docs/rules.md. With an error there are no rules, not even the rules of the pools without
+// a mistake.
 //
 // A value that Pulumi holds as a secret is a mistake, and its content does not appear in the error.
 func Rules(output []byte) (scale.Rules, error) { return ProjectRules("", output) }
 
-// ProjectRules is [Rules] for the output of a stack of that project. The project's name is the namespace of a
-// key that has none. Without it, nobody knows that `count` and `project:count` are one key.
+// ProjectRules is [Rules] for the output of a stack of the given project. The project's name is the namespace of a key
+// that has none. Without it, nobody knows that `count` and `project:count` are one key.
 func ProjectRules(project string, output []byte) (scale.Rules, error) {
 	r := &reader{}
 	rules := r.rules(output)
@@ -48,7 +49,8 @@ func ProjectRules(project string, output []byte) (scale.Rules, error) {
 	return rules, nil
 }
 
-// keysOf are the rules of the pools in whose name and key there is no mistake, with nothing but their config keys.
+// keysOf returns the rules of the pools whose name and key have no mistake. These rules have nothing but their config
+// keys.
 func keysOf(rules scale.Rules, problems []scale.Problem) scale.Rules {
 	keys := scale.Rules{}
 	for name, rule := range rules {
@@ -200,7 +202,7 @@ func readConfigKey(o *object) (key string, path bool) {
 	return got, path
 }
 
-// readGuardrails also says whether the guardrails are right.
+// readGuardrails reads min and max; ok says whether they are right.
 func readGuardrails(o *object) (lowest, highest int, ok bool) {
 	lowest, hasLowest := required(o, "min", intForm(0, scale.MaxNumber))
 	highest, hasHighest := required(o, "max", intForm(0, scale.MaxNumber))

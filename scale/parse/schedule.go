@@ -11,7 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// The patterns of the strings of a window. The JSON schema in docs/ holds the same ones, and a test says so.
+// The patterns of the strings of a window. The JSON schema in docs/ holds the same patterns, and a test checks that it
+// does.
 var (
 	windowPattern = regexp.MustCompile(`^[^\s"].{0,62}$`)
 	timePattern   = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)

@@ -8,8 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// defaultTolerance is the tolerance of a target-tracking strategy that names none: that of Kubernetes'
-// HorizontalPodAutoscaler.
+// defaultTolerance is the tolerance of a strategy that names none, as with Kubernetes' HorizontalPodAutoscaler.
 const defaultTolerance = 0.1
 
 // defaultStrategy is the strategy of a rule that names none.
@@ -44,7 +43,7 @@ func strategyTypes() []scale.StrategyType {
 	return []scale.StrategyType{scale.Step, scale.Percent, scale.Exact, scale.TargetTracking, scale.PerUnit}
 }
 
-// strategyFields is the function that reads the fields of a strategy of the type, except for the type itself.
+// strategyFields returns the function that reads the fields of a strategy of the type, except for the type itself.
 func strategyFields(t scale.StrategyType) func(*object) scale.Strategy {
 	return map[scale.StrategyType]func(*object) scale.Strategy{
 		scale.Step: stepFields, scale.Percent: percentFields, scale.Exact: exactFields, scale.TargetTracking: targetTrackingFields, scale.PerUnit: perUnitFields,

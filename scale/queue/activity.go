@@ -35,10 +35,10 @@ type Work struct {
 	// Settling are the pools that are being brought back to the count of the last successful update; nil if there are
 	// none.
 	Settling []string
-	// StartedAt and EndedAt are when it began and ended; EndedAt is zero until then.
+	// StartedAt and EndedAt are when the work began and ended; EndedAt is zero until then.
 	StartedAt, EndedAt time.Time
-	// WaitsFor says what keeps it from going on, such as the holder of the stack's lock; empty if nothing does. RetryAt
-	// is when it is tried again; zero if it goes on as soon as it can.
+	// WaitsFor says what keeps the work from going on, such as the holder of the stack's lock; empty if nothing does.
+	// RetryAt is when the work is tried again; zero if it goes on as soon as it can.
 	WaitsFor string
 	RetryAt  time.Time
 	// Runs are the engine's runs that change the stack, the latest last. Previews are not among them.
@@ -67,7 +67,7 @@ type RunStep struct {
 	Failed             bool
 }
 
-// Running is what is being done now; ok is false if nothing is.
+// Running returns what is being done now; ok is false if nothing is.
 func (a *Activity) Running() (work Work, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,7 +77,7 @@ func (a *Activity) Running() (work Work, ok bool) {
 	return a.running.clone(), true
 }
 
-// Runs are the engine's runs for an operation, the latest last, as far as they are remembered.
+// Runs returns the engine's runs for an operation, the latest last, as far as they are remembered.
 func (a *Activity) Runs(operation string) []Run {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -93,7 +93,7 @@ func (a *Activity) Runs(operation string) []Run {
 	return out
 }
 
-// clone is a copy that later events do not change.
+// clone returns a copy that later events do not change.
 func (w *Work) clone() Work {
 	out := *w
 	out.Runs = slices.Clone(w.Runs)
@@ -150,7 +150,7 @@ func (w *Work) observe(event scale.Event, now time.Time) {
 	case scale.Waiting:
 		w.WaitsFor, w.RetryAt = "another pulumiscale is at work in the directory ("+e.Lock+")", time.Time{}
 		return
-	case scale.Retrying: // a reader of the stack may have met the obstacle; then the work meets it too
+	case scale.Retrying: // even if a reading of the stack has met the obstacle, the work meets it too
 		w.WaitsFor, w.RetryAt = e.Err.Error(), now.Add(e.Delay)
 		return
 	case scale.EngineStarted:
@@ -187,7 +187,8 @@ func (r *Run) observe(event scale.Event) {
 	}
 }
 
-// trim leaves out the first completed step if there are too many; if no step is completed, the first that failed.
+// trim leaves out one step if there are too many: the first completed one or, if none is completed, the first failed
+// one.
 func (r *Run) trim() {
 	if len(r.Steps) <= maxSteps {
 		return

@@ -7,7 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// admission is what was decided on the intents of one call of Submit. Nothing of it counts before [Queue.reserve].
+// admission holds the decisions on the intents of one call of [Queue.Submit]. They have no effect before
+// [Queue.reserve].
 type admission struct {
 	// subs are the answers, in the order of the intents.
 	subs []Submission
@@ -52,14 +53,15 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 		switch {
 		case state == Deferred, pool.Accepts(decision):
 			if decision.Intent.At.IsZero() {
-				decision.Intent.At = now // only now: above, a cooldown that began in this very second had to count
+				decision.Intent.At = now // set after Decide, for which a cooldown of this very second had to count
 			}
 			d.add(i, q.ledger.nextID(now), decision, state, now)
 			pool.Accepted()
-		case intent.ToBounds || intent.ToMetrics: // nobody is turned away: the queue asks again
+		case intent.ToBounds || intent.ToMetrics: // the queue's own intent: nobody is turned away, and it comes again
 		default:
 			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != scale.Held
-			// If no reading has found our last update yet, the end of its cooldown is not known to the second.
+			// If no reading has found our last update yet, the end of that update's cooldown is not known to the
+			// second.
 			ends := decision.Outcome == scale.CoolingDown && q.known.outdated && !decision.Until.IsZero() && decision.Until.Sub(now) < toTheSecond
 			d.uncertain = d.uncertain || ends || decision.Outcome == scale.NoChange || decision.Outcome == scale.Paused ||
 				decision.Outcome == scale.Refused || decision.Outcome == scale.HasPending
@@ -68,9 +70,9 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 	return d
 }
 
-// projection returns the projection of a pool. One that was made before is used until it is as old as Freshness. Until
-// then it may miss what time alone has changed, such as the end of a cooldown, for no longer than it may miss other
-// people's updates. q.mu must be held.
+// projection returns the projection of a pool. A projection that was made before is used again while it is younger than
+// Freshness. For that long it may miss what time alone changes, such as the end of a cooldown. It may miss other
+// people's updates just as long. q.mu must be held.
 func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
 		p.Pending = q.known.snap.PendingBy(q.proofs.proof)[pool]
@@ -113,8 +115,8 @@ func (d *admission) add(i int, id string, decision scale.Decision, state State, 
 	d.accepted, d.of = append(d.accepted, e), append(d.of, i)
 }
 
-// close makes the operation done, without anything having been scaled. Nobody outside the queue may hear of that before
-// retireDone.
+// close makes the operation done, without anything having been scaled. Nobody outside the queue may hear that it is
+// done before [Queue.retireDone].
 func (e *entry) close(now time.Time, result Final, reason string) {
 	e.op.State, e.op.Result, e.op.EndedAt, e.op.To = Done, result, now, nil
 	e.op.Decision.Reason, e.op.Error, e.op.Updates = reason, "", nil

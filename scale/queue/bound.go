@@ -7,10 +7,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// MostWork is how many pieces of work that requests cause may be under way at once: previews, readings of the older
-// part of the history and of the stack's configuration. The readings of the stack that all share are not counted; there
-// are at most two of them. Each piece is processes of the CLI, which take 100 MB and more. What the queue does by
-// itself, such as its updates, is not counted either, and waits for none of them.
+// MostWork is how many pieces of work that requests cause may be under way at once: previews, and readings of older
+// history or of the stack's configuration. Each piece runs processes of the CLI, which take 100 MB and more. The
+// readings of the stack that all callers share are not counted: at most two of them run at once. What the queue does by
+// itself, such as its updates, is not counted either, and waits for none of these pieces.
 const MostWork = 2
 
 // workWait is how long a request waits for its turn.
@@ -25,7 +25,7 @@ func (*BusyError) Error() string {
 }
 
 // Occupy waits for a turn to do work that a request causes. leave ends the turn and must be called. The error is a
-// [*BusyError], or that of ctx.
+// [*BusyError], or the error of ctx.
 func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
 	timer := time.NewTimer(workWait)
 	defer timer.Stop()
@@ -39,7 +39,8 @@ func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// Preview is [scaler.Scaler.Preview] for a request, in its turn. The error may also be a [*BusyError].
+// Preview calls [scaler.Scaler.Preview] for a request, once the request has its turn and the engine has a place. The
+// error may also be a [*BusyError].
 func (q *Queue) Preview(ctx context.Context, intents []scale.Intent) (*scale.Plan, *scale.Result, error) {
 	leave, err := q.Occupy(ctx)
 	if err != nil {

@@ -21,8 +21,8 @@ const cancelledReason = "somebody cancelled it"
 
 // Cancel closes an operation that has not begun, and returns the closed operation. When it returns, the end is on disk.
 // It does nothing if the operation was cancelled before. The error is an [*UnknownOperationError], a
-// [*NotCancelledError] or, if nothing was changed, a [*JournalError]. If another member of the team works on the stack,
-// Cancel asks that member to do it; then the error may also be a [*scale.UnavailableError].
+// [*NotCancelledError], or a [*JournalError], after which nothing has changed. If another member of the team works on
+// the stack, Cancel asks that member to do it; then the error may also be a [*scale.UnavailableError].
 func (q *Queue) Cancel(id string) (Operation, error) {
 	if q.isOnDuty() {
 		return q.cancelHere(id)

@@ -30,7 +30,7 @@ type batch struct {
 // carriedOutError says that an update of an earlier process has carried out a batch.
 type carriedOutError struct {
 	by scale.Update
-	// updates are the history in which that update stands.
+	// updates is the history that contains that update.
 	updates []scale.Update
 }
 
@@ -38,9 +38,9 @@ func (e *carriedOutError) Error() string {
 	return "it has been carried out already, by the update " + e.by.ID
 }
 
-// check looks in the history for an update that has carried out the batch already, because the process that began it
-// died; if there is one, the error is a [*carriedOutError]. The scaler calls check after each reading, since that
-// update may still have been running at the reading before.
+// check looks in the history for an update that has carried out the batch already: the process that began that update
+// may have died before it could note its end. If there is such an update, the error is a [*carriedOutError]. The scaler
+// calls check after each reading, because the update may still have been running at an earlier reading.
 func (b *batch) check(ctx context.Context, snap *scale.Snapshot) error {
 	b.base = snap
 	if err := b.stillOurs(); err != nil {
@@ -94,7 +94,7 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, er
 	}
 	if failed, ok := errors.AsType[*scale.EngineError](err); ok && report == nil && failed.CutOff && !failed.Interrupted {
 		q.noteFailedUpdate()
-		q.postpone(b.entries, err) // with the update's id, because it may turn out to have succeeded
+		q.postpone(b.entries, err) // keeping the update's id, because the update may turn out to have succeeded
 		return false
 	}
 	if report == nil {
@@ -108,15 +108,15 @@ func (q *Queue) conclude(ctx context.Context, b *batch, report *scale.Report, er
 		return false
 	}
 	if splittable && scale.MayBeOnePools(err) {
-		return true // with the update's id, because it may have succeeded although the engine failed
+		return true // keeping the update's id, because the update may have succeeded although the engine failed
 	}
 	q.failAll(b.entries, err)
 	return false
 }
 
-// waits says whether an error may go away by itself. That is so if somebody else holds the stack, the backend is out of
-// reach, the program's output holds no valid rules, scaling is switched off, or something is amiss on this machine that
-// was not when the server started. None of these comes from an update that began.
+// waits says whether the cause of an error may go away by itself: somebody else has the stack's lock, the backend is
+// out of reach, the program's output has no valid rules, scaling is switched off, or something on this machine has gone
+// wrong since the server started. None of these errors comes from an update that began.
 func waits(err error) bool {
 	switch scale.KindOf(err) {
 	case scale.KindRules, scale.KindSetup, scale.KindDestroyed:
@@ -131,8 +131,8 @@ func begun(err error) bool {
 	return ok && engine.Operation == "update" || scale.IsA[*scale.TargetError](err) || scale.IsA[*scale.OvertakenError](err)
 }
 
-// carriedOut is the report of a batch that an update has carried out already. Its decisions are made again on the stack
-// as it was before that update.
+// carriedOut makes the report of a batch that an update has carried out already. The decisions in it are made again, on
+// the stack as it was before that update.
 func (b *batch) carriedOut(already *carriedOutError) *scale.Report {
 	by, updates := already.by, already.updates
 	then := &scale.Snapshot{Rules: maps.Clone(b.base.Rules)}
@@ -143,8 +143,8 @@ func (b *batch) carriedOut(already *carriedOutError) *scale.Report {
 	if at := slices.IndexFunc(updates, func(u scale.Update) bool { return u.ID == by.ID }); at >= 0 {
 		then.Updates = updates[at+1:]
 	}
-	// The decisions were made before the update began. The backend keeps its start in whole seconds, so one second is
-	// added.
+	// The decisions were made before the update began. The backend keeps the update's start in whole seconds, so one
+	// second is added.
 	report := &scale.Report{Plan: scale.Plan{Decisions: scale.MakePlan(then, b.intents, by.Start.Add(time.Second)).Decisions}}
 	for _, pool := range by.Pools {
 		report.Results = append(report.Results, scale.MoveResult{Move: b.moved(pool, already)})
@@ -161,7 +161,7 @@ func (b *batch) carriedOut(already *carriedOutError) *scale.Report {
 	return report
 }
 
-// moved is what an update that has carried out the batch did to a pool.
+// moved returns how the update that has carried out the batch moved the count of a pool.
 func (b *batch) moved(pool string, already *carriedOutError) scale.Move {
 	for _, s := range scale.Scalings(already.updates, pool) {
 		if s.ID == already.by.ID {
@@ -281,7 +281,7 @@ func (e *entry) conclude(report *scale.Report, d scale.Decision, stays map[strin
 	return true
 }
 
-// joined are two reasons as one; the first may be empty.
+// joined returns two reasons as one text; the first may be empty.
 func joined(first, second string) string {
 	if first == "" {
 		return second
@@ -293,7 +293,7 @@ func joined(first, second string) string {
 func (q *Queue) failAll(entries []*entry, err error) {
 	result := FinalFailed
 	if scale.IsA[*scale.OvertakenError](err) {
-		result = FinalUnverified // an update of ours was done, and may not fit the stack
+		result = FinalUnverified // our update was done, but its counts may not fit the stack
 	}
 	q.mu.Lock()
 	q.freePools(entries)
@@ -305,7 +305,7 @@ func (q *Queue) failAll(entries []*entry, err error) {
 	q.retireDone(entries...)
 }
 
-// postpone has the operations tried again after a wait. Those that have waited for GiveUpAfter fail instead.
+// postpone has the operations tried again after a wait. Operations that have waited for GiveUpAfter fail instead.
 func (q *Queue) postpone(entries []*entry, err error) {
 	now := q.now()
 	q.mu.Lock()

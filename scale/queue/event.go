@@ -43,12 +43,12 @@ type (
 	Announced struct{ Upcoming []Upcoming }
 	// HoldsChanged says what is held now, and what was before.
 	HoldsChanged struct{ Before, Now scale.Holds }
-	// Refreshed says that the stack was read, for the rules and counts that the queue answers with. Err is a
-	// [*scale.RulesError] if the rules that were read before stay in force, or else says why the stack could not be
-	// read.
+	// Refreshed says that a reading of the stack has ended: the queue answers with the rules and counts that readings
+	// find. Err is nil if the reading succeeded, and a [*scale.RulesError] if the rules that were read before stay in
+	// force. Any other Err says why the stack could not be read.
 	Refreshed struct{ Err error }
-	// Heard says that another member of the team has added or changed an operation. That member's own observer is told
-	// what happened, such as Changed.
+	// Heard says that another member of the team has added or changed an operation. The details, such as [Changed], are
+	// told to that member's own observer.
 	Heard struct{ Operation Operation }
 	// DutyChanged says that this queue begins to work on the stack, or leaves that to others of its team.
 	DutyChanged struct{ OnDuty bool }

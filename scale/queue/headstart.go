@@ -19,10 +19,12 @@ import (
 // headStart is what has been begun for operations that are about to be carried out, before it is decided what to do for
 // them.
 type headStart struct {
-	// span covers the carrying out of the operations, which began at began; span is nil if nothing has been begun.
+	// span covers the carrying out of the operations, and began is when that began. span is nil if nothing has been
+	// begun.
 	span  trace.Span
 	began time.Time
-	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has it.
+	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has
+	// taken the reading.
 	reading *scaler.Reading
 	// change is the change for which an engine was started, at the time started. end ends that engine if the change is
 	// not made after all; end is nil if there is no engine.
@@ -31,10 +33,10 @@ type headStart struct {
 	end     func()
 }
 
-// makeHeadStart begins the reading of the stack, which waiting operations need in any case. It does so while the queue
-// waits for others that arrive at the same moment. If enough is known of the stack, it also starts an engine for the
-// update that the operations are likely to need. If operations that arrive later need another update, it starts another
-// engine. It decides nothing: an update that turns out to be another one starts its own engine.
+// makeHeadStart begins the reading of the stack, which waiting operations need in any case, while the queue still waits
+// for more operations. If enough is known of the stack, it also starts an engine for the update that the operations are
+// likely to need. If later operations make a different update likely, it starts a new engine for that update. It
+// decides nothing: if a different update is decided on in the end, that update starts its own engine.
 func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 	if len(waiting) == 0 {
 		q.dropHeadStart()
@@ -45,7 +47,7 @@ func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 	intents := make([]scale.Intent, len(waiting))
 	for i, e := range waiting {
 		intents[i] = e.op.Intent
-		read = read && len(e.op.Updates) == 0 // else the history tells whether it has been carried out
+		read = read && len(e.op.Updates) == 0 // else only the history tells whether the operation has been carried out
 	}
 	q.mu.Unlock()
 	if q.headStart.span == nil {
@@ -72,13 +74,13 @@ func (q *Queue) makeHeadStart(ctx context.Context, waiting []*entry) {
 	q.headStart.change, q.headStart.started, q.headStart.end = p.Change, now, q.scaler.Prepare(p.Change)
 }
 
-// another returns when another engine may be started in place of the one that waits. Each start costs as much as a
-// whole reading, so the waits between two starts grow while more and more operations arrive.
+// another returns the earliest time at which a new engine may be started in place of the one that waits. Each start
+// costs as much as a whole reading, so the waits between two starts grow while more and more operations arrive.
 func (h *headStart) another(first time.Duration) time.Time {
 	return h.started.Add(first + h.started.Sub(h.began))
 }
 
-// dropHeadStart ends what was prepared and not needed.
+// dropHeadStart ends what has been begun and is not needed.
 func (q *Queue) dropHeadStart() {
 	if q.headStart.end != nil {
 		q.headStart.end()
@@ -92,7 +94,7 @@ func (q *Queue) dropHeadStart() {
 	q.headStart = headStart{}
 }
 
-// listGathering are the operations that wait for others that arrive at the same moment.
+// listGathering lists the operations that wait for others that arrive at the same moment.
 func (q *Queue) listGathering() []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -107,8 +109,8 @@ func (q *Queue) listGathering() []*entry {
 }
 
 // foreseen returns what a reading should find after the batch's update, as far as decisions on pools depend on it: the
-// stack as it was read just before, with what the report says was done. It returns nil if that is not certain: not all
-// went well, another update came in between, a pool is unsettled or unverified, or there are no valid rules.
+// last reading before the update, changed by what the report says was done. It returns nil if this is not certain:
+// something failed, another update came in between, a pool is unsettled or unverified, or there are no valid rules.
 func (b *batch) foreseen(report *scale.Report, err error, now time.Time) *scale.Snapshot {
 	change := report.Change
 	if !b.didAsDecided(report, err) || b.base == nil || b.base.RulesErr != nil || len(b.base.Unsettled)+len(b.base.Unverified) > 0 || change.Head != b.base.Head {

@@ -11,9 +11,9 @@ const (
 	// holdCheck is how often the queue looks, while something waits for the end of a hold, whether another process has
 	// ended the hold early.
 	holdCheck = 2 * time.Second
-	// holdFreshness is for how long the holds are not looked at again after there were none: many alerts may come at
-	// once. Before anything is carried out, they are looked at in any case. If there were holds, they are looked at for
-	// each request, so that nobody is turned away because of a hold that has ended.
+	// holdFreshness is how long a look that found no holds is good for: many alerts may come at once. Before anything
+	// is carried out, the holds are looked at in any case. If there were holds, they are looked at again for each
+	// request, so that nobody is turned away because of a hold that has ended.
 	holdFreshness = 100 * time.Millisecond
 )
 
@@ -23,18 +23,18 @@ type seenHolds struct {
 	at      time.Time
 }
 
-// Hold places a hold. What runs is finished; what is accepted waits until the hold ends. The error is a
+// Hold places a hold. An update that runs is finished; accepted operations wait until the hold ends. The error is a
 // [*scale.SetupError].
 func (q *Queue) Hold(hold scale.Hold) error {
 	return q.changeHolds(func(holds scale.Holds) scale.Holds { return holds.With(hold) })
 }
 
-// Release ends the hold on a pool, or the one on the stack if pool is empty. It does nothing if there is none.
+// Release ends the hold on a pool, or the hold on the stack if pool is empty. It does nothing if there is no such hold.
 func (q *Queue) Release(pool string) error {
 	return q.changeHolds(func(holds scale.Holds) scale.Holds { return holds.Without(pool) })
 }
 
-// Holds are the holds in force. The error is a [*scale.SetupError].
+// Holds returns the holds in force. The error is a [*scale.SetupError].
 func (q *Queue) Holds() (scale.Holds, error) {
 	holds, err := q.scaler.CurrentHolds()
 	return holds.InForce(q.now()), err
@@ -53,8 +53,8 @@ func (q *Queue) changeHolds(change func(scale.Holds) scale.Holds) error {
 	return err
 }
 
-// lookAtHolds learns what is held now, which another process may have changed. After an error, what was held before
-// counts as held still.
+// lookAtHolds reads the holds in force, which another process may have changed. After an error, the holds that were
+// read before still count.
 func (q *Queue) lookAtHolds() error {
 	holds, err := q.Holds()
 	if err != nil {
@@ -83,7 +83,7 @@ func (q *Queue) ensureHolds() error {
 }
 
 // dueAt returns when an operation may be carried out: when [entry.due] says, or when the hold on its pool ends if that
-// is later. If the pool is held, it notes in the entry that the operation waits for that. q.mu must be held.
+// is later. If the pool is held, dueAt notes in the entry that the operation waits for the hold. q.mu must be held.
 func (q *Queue) dueAt(e *entry) (at time.Time, ok bool) {
 	at, ok = e.due()
 	now := q.now()

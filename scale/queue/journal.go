@@ -9,56 +9,59 @@ import (
 
 // Journal keeps operations so that they outlive the process. scale/journal implements it on disk.
 //
-// It is safe for concurrent use. What Add and Update have returned without an error survives the death of the process
-// and of the machine. After an error the journal can still be used.
+// It is safe for concurrent use. Once Add or Update has returned without an error, what it was given survives the death
+// of the process and of the machine. After an error the journal can still be used.
 type Journal interface {
-	// Add adds the operations, all or none: after an error none counts. If the journal already keeps an operation with
-	// the pool and the key of a new one's intent, the new one is not added, unless the kept one is its Previous. What
-	// is returned is what was given, with the kept operation in the place of one that was not added. What the
-	// operations tell of alerts is remembered.
+	// Add adds the operations, all or none: after an error, none counts as added. If the journal already keeps an
+	// operation with the pool and the key of a new one's intent, the new one is not added, unless its Previous is the
+	// kept one. Add returns the operations that it was given, with the kept operation in the place of each that was not
+	// added. It also remembers what the operations tell of alerts: see Remember.
 	Add(operations []Operation) ([]Operation, error)
-	// Update replaces operations by what is given. One that is not there is added. They are replaced in their order. So
-	// after an error, or while it goes on, it may be that only the first ones are replaced.
+	// Update replaces the kept operations that have the same ids. An operation that is not kept yet is added. The
+	// operations are replaced in the given order: after an error, or while Update runs, perhaps only the first ones are
+	// replaced.
 	Update(operations []Operation) error
 	// Open lists the operations that are not done, oldest first.
 	Open() ([]Operation, error)
 	// Get finds an operation; the error may be an [*UnknownOperationError].
 	Get(id string) (Operation, error)
-	// Find finds the operation with a pool and an idempotency key. If several tried the same again, it is the last that
-	// was accepted.
+	// Find finds the operation with a pool and an idempotency key. If several operations tried the same again, Find
+	// returns the one that was accepted last.
 	Find(pool, key string) (operation Operation, ok bool, err error)
-	// Recent lists done operations, those that ended last first: those of a pool, or of all if pool is empty; at most
-	// limit.
+	// Recent lists at most limit done operations of a pool, or of all pools if pool is empty. It begins with the one
+	// that ended last.
 	Recent(pool string, limit int) ([]Operation, error)
-	// Remember keeps what was heard of alerts, all or nothing; see [scale.Heard.After]. Recall is the latest that was
-	// heard of an alert of a pool.
+	// Remember keeps what was heard of alerts, all or nothing; see [scale.Heard.After]. Recall returns the latest that
+	// was heard of an alert of a pool.
 	Remember(heard []scale.Heard) error
 	Recall(pool, alert string) (heard scale.Heard, ok bool, err error)
-	// KeepSample keeps what a look at a metric of a pool found, if it found a value: of each minute the last one, for some
-	// days. It does not wait, and promises nothing: values may be lost if the process dies.
+	// KeepSample keeps the value that a look at a metric of a pool found, if it found one. The last value of each
+	// minute is kept, for [KeepSamples]. It does not wait, and promises nothing: values may be lost if the process
+	// dies.
 	KeepSample(pool string, s scale.Sample)
-	// Samples are the values kept of a pool's metrics since a moment, oldest first.
+	// Samples returns the values that are kept of a pool's metrics since a moment, oldest first.
 	Samples(pool string, since time.Time) ([]scale.Sample, error)
 	// Probe finds out whether the journal can be written. What it writes means nothing, and is gone again afterwards.
 	Probe() error
-	// Prune forgets done operations that are too old or too many, what was heard of alerts just as long ago, and
-	// old values of metrics.
+	// Prune forgets done operations that are too old or too many, what was heard of alerts longer ago than [KeepDone],
+	// and old values of metrics.
 	Prune(now time.Time) error
 	// Close ends the use of the journal. It waits for what is being written.
 	Close() error
 }
 
-// How long a journal keeps what it need not keep.
+// How long a journal keeps what is done or past.
 const (
 	// KeepDone is how long a done operation is kept, and what was heard of an alert.
 	KeepDone = 24 * time.Hour
-	// KeepMost is how many done operations of a stack are kept: those that ended last.
+	// KeepMost is how many done operations of a stack are kept: the ones that ended last.
 	KeepMost = 10_000
 	// KeepKeyed is how long an operation with an idempotency key is kept even if there are more than KeepMost, so that
-	// no sender's retry is taken for a new event: SNS, the most patient one, retries for an hour, and cmd/serving
-	// does not compile with less here. More than ten times KeepMost are not kept even so.
+	// no sender's retry is taken for a new event: SNS, the most patient sender, retries for an hour, and cmd/serving
+	// does not compile if KeepKeyed is shorter than that. Even so, at most ten times KeepMost operations are kept.
 	KeepKeyed = 2 * time.Hour
-	// KeepSamples is how long values of metrics are kept: a week, and a day, in which somebody looks at it.
+	// KeepSamples is how long values of metrics are kept: a week, and one more day in which somebody can look at that
+	// week.
 	KeepSamples = 8 * 24 * time.Hour
 )
 
@@ -76,21 +79,21 @@ type watchedJournal struct {
 	wrote func(error)
 }
 
-// Add tells how it went.
+// Add reports to wrote whether it succeeded.
 func (j watchedJournal) Add(operations []Operation) ([]Operation, error) {
 	out, err := j.Journal.Add(operations)
 	j.wrote(err)
 	return out, err
 }
 
-// Update tells how it went.
+// Update reports to wrote whether it succeeded.
 func (j watchedJournal) Update(operations []Operation) error {
 	err := j.Journal.Update(operations)
 	j.wrote(err)
 	return err
 }
 
-// Remember tells how it went.
+// Remember reports to wrote whether it succeeded.
 func (j watchedJournal) Remember(heard []scale.Heard) error {
 	err := j.Journal.Remember(heard)
 	j.wrote(err)
@@ -101,19 +104,20 @@ func (j watchedJournal) Remember(heard []scale.Heard) error {
 type writable struct {
 	// err says why the journal could not be written the last time; nil if it could.
 	err error
-	// doubt tells the one who probes that a write has failed, or has succeeded after one that failed.
+	// doubt tells [Queue.keepProbing] that a write has failed, or has succeeded after a write that failed.
 	doubt chan struct{}
 }
 
-// How often the journal is probed. While all is well, this makes a full disk known before an alert comes that cannot be
-// kept. While it is not, this makes it known that the disk has room again.
+// How often the journal is probed: every probeEvery while it can be written, so that a full disk is noticed before an
+// alert comes that cannot be kept, and every probeSoon while it cannot, so that it is noticed when the disk has room
+// again.
 const (
 	probeEvery = 10 * time.Second
 	probeSoon  = 2 * time.Second
 )
 
-// noteWrite takes in how a write to the journal went. Only a probe says that all is well again: something small may
-// still find room on a full disk.
+// noteWrite notes whether a write to the journal succeeded. After a failure, only a probe says that all is well again,
+// because something small may still find room on a full disk.
 func (q *Queue) noteWrite(err error) {
 	q.mu.Lock()
 	doubtful := err != nil || q.writable.err != nil
@@ -129,7 +133,7 @@ func (q *Queue) noteWrite(err error) {
 	}
 }
 
-// probeJournal finds out whether the journal can be written, and tells of it if that is news.
+// probeJournal finds out whether the journal can be written, and tells the observer if that has changed.
 func (q *Queue) probeJournal() error {
 	err := q.journal.Probe()
 	q.mu.Lock()

@@ -23,16 +23,16 @@ type known struct {
 	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
-	// remarks are those of [scale.Program.Remarks] that were told last.
+	// remarks are the [scale.Program.Remarks] that were told last.
 	remarks []string
 	// failures is how often in a row the stack could not be read.
 	failures int
-	// readErr says why the stack could not be read the last time. rulesErr says why other rules than those of the
-	// stack's output are in force.
+	// readErr says why the stack could not be read the last time. rulesErr says why the rules in force are not the ones
+	// in the stack's output.
 	readErr, rulesErr error
 }
 
-// isCurrent says whether the stack is known as it was at a moment or after it.
+// isCurrent says whether what is known of the stack is at least as new as since.
 func (k *known) isCurrent(since time.Time) bool {
 	return k.isUsable() && !k.outdated && !k.began.Before(since)
 }
@@ -45,10 +45,10 @@ func (k *known) isUsable() bool {
 	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
 }
 
-// ensureFresh makes sure that the stack is known as it was at a moment, or after it. Those who call it at the same time
-// share one reading. The end of an update may make that reading unnecessary. It returns what is known then, which may
-// be gone a moment later if somebody destroys the stack. The error is an [*scale.UnavailableError], a
-// [*scale.RulesError] if no rules were ever valid, or that of ctx.
+// ensureFresh makes sure that what is known of the stack is at least as new as since, and returns the snapshot. Callers
+// at the same time share one reading. The end of an update may make that reading unnecessary. If somebody destroys the
+// stack, the queue may know nothing any more a moment later. The error is an [*scale.UnavailableError], a
+// [*scale.RulesError] if no rules were ever valid, or the error of ctx.
 func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
 	var failed error
 	for {
@@ -74,8 +74,8 @@ func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapsh
 	}
 }
 
-// EnsureRead reads the stack if it has never been read. The error is that of ctx; [Queue.Ready] says why the stack
-// cannot be read.
+// EnsureRead reads the stack if it has never been read. It returns only the error of ctx; if the stack cannot be read,
+// [Queue.Ready] says why.
 func (q *Queue) EnsureRead(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.known.isUnread() {
@@ -92,8 +92,8 @@ func (q *Queue) EnsureRead(ctx context.Context) error {
 	}
 }
 
-// startRead joins the reading under way, unless that began too early. Otherwise it begins one, or joins those who wait
-// for one to begin. q.mu must be held.
+// startRead returns the reading under way, unless that reading began before since. Otherwise it begins a new reading
+// or, if too many are under way, returns the one that waits to begin. q.mu must be held.
 func (q *Queue) startRead(since time.Time) *reading {
 	return q.startReadFor(since, false)
 }
@@ -221,7 +221,7 @@ func (k *known) take(began time.Time, snap *scale.Snapshot, err error) error {
 	case ok:
 		k.rulesErr = err
 		if malformed.Gone {
-			k.snap = nil // what was read before is no longer so
+			k.snap = nil // what was read before is no longer true
 		}
 		if k.snap == nil {
 			k.readErr = err
@@ -265,19 +265,19 @@ func unavailable(err error) error {
 type aftermath struct {
 	at time.Time
 	// snap is what a reading should find at that moment; nil if that cannot be said. certain says that a reading would
-	// find exactly that, because the backend shows that nobody else has written.
+	// find exactly snap, because the backend shows that nobody else has written.
 	snap    *scale.Snapshot
 	certain bool
 }
 
-// lookAfterUpdate looks at the backend, so q.mu must not be held.
+// lookAfterUpdate returns how the stack is after an update of ours. It looks at the backend, so q.mu must not be held.
 func (q *Queue) lookAfterUpdate() aftermath {
 	a := aftermath{at: q.now()}
 	a.snap, a.certain = q.scaler.Expected()
 	return a
 }
 
-// ifCertain returns the aftermath, without snap if that is not certain.
+// ifCertain returns the aftermath, without its snap if that snap is not certain.
 func (a aftermath) ifCertain() aftermath {
 	if !a.certain {
 		a.snap = nil
@@ -286,8 +286,7 @@ func (a aftermath) ifCertain() aftermath {
 }
 
 // noteUpdate notes that an update of ours has ended, so that nothing that was read before is good enough any more. q.mu
-// must be held. If a says what the stack is like now, the update's operations must no longer be running when q.mu is
-// released.
+// must be held. If a has a snap, the update's operations must no longer be [Running] when q.mu is released.
 func (q *Queue) noteUpdate(a aftermath) {
 	q.known.updates++
 	clear(q.projections)
@@ -304,7 +303,7 @@ func (q *Queue) noteUpdate(a aftermath) {
 }
 
 // noteFailedUpdate notes that an update of ours, if one was begun, has ended and may not have done what it was to do.
-// Of the stack after it, only what is certain is noted.
+// It notes how the stack is now only if that is certain.
 func (q *Queue) noteFailedUpdate() {
 	after := q.lookAfterUpdate().ifCertain()
 	q.mu.Lock()
@@ -312,8 +311,9 @@ func (q *Queue) noteFailedUpdate() {
 	q.noteUpdate(after)
 }
 
-// glanced is a stack whose backend can be looked at without a process. Glance returns another text than before if an
-// update, whoever made it, may have ended in between. The text is empty if the backend does not show that.
+// glanced is a stack whose backend can be looked at without a process. Glance returns a text, which changes if an
+// update, whoever made it, may have ended since the last glance. The text is empty if the backend does not show such
+// ends.
 type glanced interface{ Glance() string }
 
 // glanceEvery is how often an idle queue glances at the backend.
@@ -326,7 +326,7 @@ type glances struct {
 	at    time.Time
 }
 
-// look looks again, and says whether it sees something new.
+// look glances at the backend, and says whether the text has changed since the last glance.
 func (g *glances) look(now time.Time) (news bool) {
 	if g.stack == nil {
 		return false
@@ -337,7 +337,7 @@ func (g *glances) look(now time.Time) (news bool) {
 	return news
 }
 
-// nextGlance is when to look again; ok is false for a stack that shows nothing.
+// nextGlance returns when to glance again; ok is false if the backend shows nothing.
 func (q *Queue) nextGlance() (at time.Time, ok bool) {
 	return q.glances.at.Add(q.unhurried(glanceEvery)), q.glances.seen != ""
 }

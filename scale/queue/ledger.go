@@ -25,7 +25,7 @@ type ledger struct {
 	last time.Time
 }
 
-// ending is a done operation; at is how many had ended before it, and entry is its entry from when it was open.
+// ending is a done operation; at is how many had ended before it, and entry is the entry that it had while it was open.
 type ending struct {
 	op    Operation
 	at    int
@@ -89,14 +89,14 @@ func (l *ledger) take(e *entry, op Operation, now time.Time) *entry {
 	return e
 }
 
-// nextID makes the id of an operation. Ids sort as the operations were accepted, even at one moment or after the clock
-// was set back.
+// nextID makes the id of an operation. Ids sort in the order in which the operations were accepted, even if two are
+// accepted at the same moment, or if the clock was set back.
 func (l *ledger) nextID(now time.Time) string {
 	l.last = scale.Later(now, l.last.Add(time.Microsecond))
 	return newOperationID(l.last)
 }
 
-// begunBy returns the [Operation.Update] of each operation, as the journal is known to have it.
+// begunBy returns, for each operation, the [Operation.Update] that the journal is known to have.
 func (l *ledger) begunBy(operations []Operation) []string {
 	open := map[string]*entry{}
 	for _, e := range l.open {
@@ -113,7 +113,7 @@ func (l *ledger) begunBy(operations []Operation) []string {
 	return out
 }
 
-// begun notes that the journal has the [Operation.Update] of each operation as it is now.
+// begun notes that the journal now has the [Operation.Update] of each given operation.
 func (l *ledger) begun(operations []Operation) {
 	by := map[string]string{}
 	for _, op := range operations {
@@ -126,7 +126,7 @@ func (l *ledger) begun(operations []Operation) {
 	}
 }
 
-// find is the open operation with an id, or nil.
+// find returns the entry of the open operation with an id, or nil.
 func (l *ledger) find(id string) *entry {
 	if i := slices.IndexFunc(l.open, func(e *entry) bool { return e.op.ID == id }); i >= 0 {
 		return l.open[i]
@@ -134,7 +134,7 @@ func (l *ledger) find(id string) *entry {
 	return nil
 }
 
-// latest is the operation with an id as it stands now, if that may be later than what the journal has.
+// latest returns the operation with an id as it stands now. ok is false if the journal has its latest state.
 func (l *ledger) latest(id string) (op Operation, ok bool) {
 	if e := l.find(id); e != nil {
 		return e.op, true
@@ -143,7 +143,7 @@ func (l *ledger) latest(id string) (op Operation, ok bool) {
 	return end.op, ok
 }
 
-// operations are those that are not done and are on disk, oldest first.
+// operations lists the operations that are not done and are on disk, oldest first.
 func (l *ledger) operations() []Operation {
 	var out []Operation
 	for _, e := range l.open {
@@ -168,7 +168,7 @@ func (l *ledger) drop(entries ...*entry) {
 	l.open = slices.DeleteFunc(l.open, func(e *entry) bool { return gone[e] })
 }
 
-// retire takes done operations out of the open ones. They are unsaved from now on.
+// retire moves done operations from open to unsaved.
 func (l *ledger) retire(entries []*entry) {
 	l.drop(entries...)
 	for _, e := range entries {
@@ -177,7 +177,7 @@ func (l *ledger) retire(entries []*entry) {
 	}
 }
 
-// endings are the done operations that the journal has not taken yet, in the order in which they ended.
+// endings lists the done operations that the journal has not taken yet, in the order in which they ended.
 func (l *ledger) endings() []Operation {
 	ends := slices.SortedFunc(maps.Values(l.unsaved), func(a, b ending) int { return cmp.Compare(a.at, b.at) })
 	ops := make([]Operation, len(ends))
@@ -187,7 +187,7 @@ func (l *ledger) endings() []Operation {
 	return ops
 }
 
-// saved notes that the journal has taken operations. Those that are done are the journal's from now on.
+// saved notes that the journal has taken operations. The done ones are no longer unsaved.
 func (l *ledger) saved(operations []Operation) {
 	for _, op := range operations {
 		if op.State == Done {
@@ -196,7 +196,8 @@ func (l *ledger) saved(operations []Operation) {
 	}
 }
 
-// doneUnsaved are the done operations of a pool, or of all if pool is empty, that the journal may still have as open.
+// doneUnsaved lists the done operations of a pool, or of all pools if pool is empty, that the journal may still have as
+// open.
 func (l *ledger) doneUnsaved(pool string) []Operation {
 	out := l.endings()
 	for _, e := range l.open {
@@ -219,8 +220,8 @@ func (q *Queue) retireDone(entries ...*entry) {
 	q.announceDone(entries)
 }
 
-// retireDoneSoon is retireDone without the wait for the journal. It is for operations that gave way to others that are
-// in the journal: after a crash they give way again.
+// retireDoneSoon is retireDone without the wait for the journal. It is for operations that were superseded by others,
+// which are in the journal: after a crash they are superseded again.
 func (q *Queue) retireDoneSoon(entries ...*entry) {
 	if len(entries) == 0 {
 		return
@@ -281,7 +282,7 @@ func (q *Queue) saveChanges(entries ...*entry) {
 	}
 }
 
-// copyOperations are the operations as they stand now.
+// copyOperations returns the entries' operations as they stand now.
 func (q *Queue) copyOperations(entries []*entry) []Operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()

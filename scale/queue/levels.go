@@ -10,24 +10,25 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What schedules and metrics want are levels and no edges: a queue with pools elsewhere asks for it by itself, again and
-// again, through [Queue.Submit] like everybody else.
+// What schedules and metrics want is a level and no event: the count that a pool should have now. While a pool has a
+// different count, the queue itself asks for that level, again and again, through [Queue.Submit] like any sender.
 
-// asks are, by pool and source, what the queue has last asked for by itself. The queue's mu guards them.
+// asks keeps, by pool and source, what the queue itself has asked for last. The queue's mu guards them.
 type asks map[askKey]ask
 
 type askKey struct{ pool, source string }
 
 type ask struct {
-	// about is the reason why it was asked: a value that can be compared. For another reason nothing was tried yet.
+	// about is the reason for asking: a value that can be compared. If the reason changes, the count of tries begins
+	// anew.
 	about any
-	// tries is how often it was asked for that reason, and next is when it may be asked again.
+	// tries is how often the queue has asked for that reason, and next is when it may ask again.
 	tries int
 	next  time.Time
 }
 
-// askForLevels asks for what schedules and metrics want. While a pool stays elsewhere, for whatever reason, it is asked
-// for again, ever more seldom as long as nothing else happens.
+// askForLevels asks for what schedules and metrics want. While a pool keeps a different count, for whatever reason, the
+// queue asks again, after ever longer waits as long as nothing else happens.
 func (q *Queue) askForLevels(now time.Time) {
 	var intents []scale.Intent
 	var refused []scale.Event
@@ -45,18 +46,18 @@ func (q *Queue) askForLevels(now time.Time) {
 	q.background.Go(func() {
 		ctx, cancel := context.WithTimeout(q.lifetime, readTimeout)
 		defer cancel()
-		_, _ = q.Submit(ctx, intents) // whatever is in the way is told by itself, and there is another try
+		_, _ = q.Submit(ctx, intents) // whatever is in the way is told elsewhere, and the queue asks again
 	})
 }
 
-// mayAsk says whether the queue may ask for something now, and notes that it does. q.mu must be held.
+// mayAsk says whether the queue may ask for something now. If so, it notes that the queue asks. q.mu must be held.
 func (q *Queue) mayAsk(intent scale.Intent, about any, now time.Time) bool {
 	key := askKey{intent.Pool, intent.Source}
 	a := q.asks[key]
 	if a.about != about {
 		a = ask{about: about}
 	}
-	// What lies further ahead than the longest wait was noted before the clock was set back.
+	// If next lies further ahead than the longest wait, the clock was set back after it was noted.
 	tooSoon := now.Before(a.next) && a.next.Sub(now) <= q.options.MaxRepeatDelay
 	if tooSoon || q.holds.inForce.On(intent.Pool, now) != nil || q.isAsked(intent) {
 		return false
@@ -67,7 +68,8 @@ func (q *Queue) mayAsk(intent scale.Intent, about any, now time.Time) bool {
 	return true
 }
 
-// isAsked says whether an open operation does the same, or one that is being carried out may do so. q.mu must be held.
+// isAsked says whether an open operation asks for the same, or an operation of the pool is being carried out, which may
+// do the same. q.mu must be held.
 func (q *Queue) isAsked(intent scale.Intent) bool {
 	return slices.ContainsFunc(q.ledger.open, func(e *entry) bool {
 		i := e.op.Intent
@@ -78,10 +80,11 @@ func (q *Queue) isAsked(intent scale.Intent) bool {
 // SourceSchedule is the source of the intents by which a queue brings pools inside of the bounds in force.
 const SourceSchedule = "schedule"
 
-// boundsEvery is how often the queue looks whether other bounds are in force: windows begin and end at whole minutes.
+// boundsEvery is how often the queue looks whether the bounds in force have changed: windows begin and end at whole
+// minutes.
 const boundsEvery = time.Minute
 
-// nextBoundary is when bounds may change next; ok is false if no pool has schedules. q.mu must be held.
+// nextBoundary returns when bounds may change next; ok is false if no pool has schedules. q.mu must be held.
 func (q *Queue) nextBoundary(now time.Time) (at time.Time, ok bool) {
 	if q.known.snap == nil {
 		return at, false
@@ -94,7 +97,7 @@ func (q *Queue) nextBoundary(now time.Time) (at time.Time, ok bool) {
 	return at, false
 }
 
-// listOutOfBounds lists what brings pools with schedules inside of the bounds in force. q.mu must be held.
+// listOutOfBounds lists the intents that bring pools with schedules inside of the bounds in force. q.mu must be held.
 func (q *Queue) listOutOfBounds(now time.Time) []scale.Intent {
 	var out []scale.Intent
 	snap := q.known.snap
@@ -125,26 +128,28 @@ func boundsReason(b scale.Bounds) string {
 	return fmt.Sprintf("window %s: %d to %d", b.Window, b.Min, b.Max)
 }
 
-// SourceMetrics is the source of the intents by which a queue brings pools to where their metrics want them.
+// SourceMetrics is the source of the intents by which a queue brings pools to the counts that their metrics want.
 const SourceMetrics = "metrics"
 
-// Unmet says that the metrics of a pool want another count, and why they do not get it.
+// Unmet says that the metrics of a pool want a different count, and why they do not get it.
 type Unmet struct{ Decision scale.Decision }
 
-// Met says that what they want is no longer out of reach.
+// Met says that a pool's metrics no longer want more than the pool may have, after an [Unmet] has told of that.
 type Met struct{ Pool string }
 
 func (Unmet) IsEvent() {}
 func (Met) IsEvent()   {}
 
-// wish is what became of what a pool's metrics wanted: the outcome, and whether they want more than the pool may have.
+// wish says what became of the count that a pool's metrics wanted: the outcome, and whether they want more than the
+// pool may have.
 type wish struct {
 	outcome    scale.Outcome
 	outOfReach bool
 }
 
-// listWanted lists what brings pools to where their metrics want them, and tells of those that stay elsewhere. What was
-// asked for in vain is asked for again after a while, unless the pool's count has changed since. q.mu must be held.
+// listWanted lists the intents that bring pools to the counts that their metrics want, and the events that tell of
+// pools which do not get there. If the queue has asked in vain, it asks again after a wait, or at once if the pool's
+// count has changed. q.mu must be held.
 func (q *Queue) listWanted(now time.Time) (out []scale.Intent, news []scale.Event) {
 	if q.scaler.Metrics == nil {
 		return nil, nil
@@ -155,7 +160,7 @@ func (q *Queue) listWanted(now time.Time) (out []scale.Intent, news []scale.Even
 			continue
 		}
 		intent := scale.Intent{Pool: name, ToMetrics: true, Source: SourceMetrics}
-		delete(q.projections, name) // there may have been another look since
+		delete(q.projections, name) // the metrics may have been looked at again since
 		p := q.projection(name, now)
 		p.Holds = q.holds.inForce
 		d := p.Decide(intent, now)
@@ -190,7 +195,7 @@ func isUnmet(o scale.Outcome) bool {
 	return o == scale.HasPending || o == scale.Paused || o == scale.Held
 }
 
-// metricsReason says for people what the metrics were.
+// metricsReason says for people which values the metrics had.
 func metricsReason(m scale.PoolMetrics) string {
 	var words []string
 	for _, s := range m.Samples {
@@ -201,8 +206,8 @@ func metricsReason(m scale.PoolMetrics) string {
 	return strings.Join(words, ", ")
 }
 
-// Known is what is known of a pool, with Busy if an update of it is running; ok is false if there is no such
-// pool, or if nothing is to be decided on what is known of it.
+// Known returns what is known of a pool, with Busy if an update of it is running. ok is false if there is no such pool,
+// or if what is known is not good enough to decide on.
 func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -220,5 +225,5 @@ func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
 	return p, true
 }
 
-// LookAgain has the queue look at what the metrics want.
+// LookAgain has the queue look at once at what the metrics want.
 func (q *Queue) LookAgain() { q.wakeUp() }

@@ -22,13 +22,13 @@ type Operation struct {
 	// Decision is what was decided when the operation was accepted. Once the operation was carried out, it is what was
 	// decided then. Its Err is not kept in the journal.
 	Decision scale.Decision
-	// From and To are the count before and after. They are expected until State is Done and real then; nil if there is
-	// none.
+	// From and To are the count before and after. Until State is Done they are expected counts, then real ones. Each is
+	// nil if there is no such count.
 	From, To *int
 	// Error says why the operation failed, or what it waits for; empty if it has not failed and waits for nothing.
 	Error string
-	// AcceptedAt, StartedAt and EndedAt are when it was accepted, last begun and known to be done; each is zero until
-	// then.
+	// AcceptedAt, StartedAt and EndedAt are when the operation was accepted, last begun and known to be done; each is
+	// zero until then.
 	AcceptedAt, StartedAt, EndedAt time.Time
 	// NotBefore is when a deferred operation is due; zero means as soon as the running update of its pool is done.
 	NotBefore time.Time
@@ -41,7 +41,7 @@ type Operation struct {
 	// [scale.NewUpdateID].
 	Updates []string
 	// Update is the id of the last batch that the operation was carried out with; empty if it was never begun. All
-	// operations of a batch have the same one, also when they are done.
+	// operations of a batch have the same id here, also when they are done.
 	Update string
 	// GivenUp says that the operation failed because something was in its way for too long: no try came to its end.
 	GivenUp bool
@@ -66,16 +66,16 @@ const (
 type Final string
 
 const (
-	// FinalScaled did what was decided.
+	// FinalScaled says that the pool was scaled as it was decided.
 	FinalScaled Final = "scaled"
-	// FinalUnverified is also done as far as the engine can tell, but it is not proved that the pool has the count.
+	// FinalUnverified says that the engine reported success, but it is not proved that the pool has the count.
 	FinalUnverified Final = "unverified"
-	// FinalCancelled was deferred and its alarm cleared before it was due, or somebody cancelled it before it was
-	// begun.
+	// FinalCancelled says that the operation was deferred and its alert cleared before it was due, or that somebody
+	// cancelled the operation before it was begun.
 	FinalCancelled Final = "cancelled"
-	// FinalSuperseded gave way to another signal for its pool.
+	// FinalSuperseded says that the operation gave way to another signal for its pool.
 	FinalSuperseded = Final(scale.Superseded)
-	// FinalFailed was tried, and nothing was scaled.
+	// FinalFailed says that the operation was tried, and nothing was scaled.
 	FinalFailed Final = "failed"
 )
 
@@ -84,7 +84,7 @@ type UnknownOperationError struct{ ID string }
 
 func (e *UnknownOperationError) Error() string { return fmt.Sprintf("no operation %q", e.ID) }
 
-// newOperationID makes an id from the time, to the microsecond, and 72 random bits. The alphabet sorts as the bits do.
+// newOperationID makes an id from the time, to the microsecond, and 72 random bits. The ids sort as these bits do.
 func newOperationID(at time.Time) string {
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(at.UnixMicro())<<8)

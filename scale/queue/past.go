@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// pastEvery is how often the history is read for updates that readings of the stack do not reach back to, and
-	// pastTimeout how long that may take.
+	// pastEvery is how often the history is read for updates that are too old to be in a reading of the stack, and
+	// pastTimeout is how long that may take.
 	pastEvery   = time.Minute
 	pastTimeout = 2 * time.Minute
 	// keepPast is the age up to which updates are kept in memory. Nobody asks for older ones.
@@ -23,16 +23,16 @@ type past struct {
 	// updates have no gap between them. complete says that there are no older ones.
 	updates  []scale.Update
 	complete bool
-	// rules are those by which the updates were read: the updates have counts of these rules' pools alone.
+	// rules are the rules by which the updates were read: the updates have counts only for the pools of these rules.
 	rules scale.Rules
 	// readAt is when a reading of older updates last began, and reading says that one is under way.
 	readAt  time.Time
 	reading bool
 }
 
-// Past tells the updates since a moment, newest first, and maybe older ones, with the rules by which they were read. It
-// does not wait: updates that readings of the stack do not reach back to are read in the background, for those who ask
-// again.
+// Past returns the updates since a moment, newest first and maybe with older ones, and the rules by which they were
+// read. It does not wait: updates that are too old to be in a reading of the stack are read in the background, so that
+// a later call returns them.
 func (q *Queue) Past(since time.Time) ([]scale.Update, scale.Rules) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -75,8 +75,8 @@ func (q *Queue) readPast(rules scale.Rules, since time.Time) {
 	q.past.reading = false
 }
 
-// follow puts the updates of a reading before those that are known. If that would leave a gap, or if the rules read
-// other keys, it keeps only the updates of the reading.
+// follow puts the updates of a reading before the known ones. If that would leave a gap, or if the rules name different
+// keys now, it keeps only the updates of the reading.
 func (p *past) follow(snap *scale.Snapshot, now time.Time) {
 	updates, complete := snap.Updates, snap.Complete
 	if n := len(updates); !complete && n > 0 && sameKeys(p.rules, snap.Rules) {

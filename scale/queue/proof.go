@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// proofs is what a queue knows of what is pending, and when it finds out again. The queue's mu guards it.
+// proofs holds what a queue knows of pending changes, and when it looks for them again. The queue's mu guards it.
 type proofs struct {
 	// proof is the last one; nil if none has been made yet.
 	proof *scale.Proof
@@ -22,20 +22,19 @@ type proofs struct {
 	proving bool
 }
 
-// mostProveDelay is the longest wait before the next try to make a proof that could not be made, such as that of a
-// program that does not run.
+// mostProveDelay is the longest wait before the next try to make a proof that could not be made, for example because
+// the program does not run.
 const mostProveDelay = 10 * time.Minute
 
 // proveTimeout ends a proof that hangs. Previews of large stacks take minutes.
 const proveTimeout = 15 * time.Minute
 
-// isIdle says whether nothing is to be carried out now; q.mu must be held.
+// isIdle says whether the stack is known and nothing is to be carried out now; q.mu must be held.
 func (q *Queue) isIdle() bool {
 	return q.known.isUsable() && !q.known.outdated && !q.ledger.waits(Accepted, Running)
 }
 
-// proveWhenIdle has a proof made of what is pending while there is time for that, so that no alarm waits for it. q.mu
-// must be held.
+// proveWhenIdle has a proof made in idle time, so that no alert has to wait for a proof. q.mu must be held.
 func (q *Queue) proveWhenIdle(now time.Time) {
 	if q.proofs.proving || q.proofs.proveAt.After(now) || !q.isIdle() {
 		return
@@ -103,8 +102,8 @@ func (q *Queue) noteSizes(proof *scale.Proof) {
 	}
 }
 
-// refreshPending looks once more at what is known to be pending for the pools of intents, so that nobody is turned away
-// because of what has been put right meanwhile.
+// refreshPending looks again at the pending changes of the intents' pools, if any are known, so that nobody is turned
+// away because of a change that is no longer pending.
 func (q *Queue) refreshPending(intents []scale.Intent) {
 	q.mu.Lock()
 	snap, proof := q.known.snap, q.proofs.proof
@@ -114,7 +113,7 @@ func (q *Queue) refreshPending(intents []scale.Intent) {
 	}
 	now, err := q.scaler.Stack.Proof(snap)
 	if err != nil {
-		now = nil // the attempt will tell
+		now = nil // if something is wrong, carrying the intents out will show it
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

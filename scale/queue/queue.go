@@ -17,25 +17,25 @@ import (
 )
 
 // Queue accepts intents for one stack and has them carried out by a [scaler.Scaler], one update at a time. What is
-// accepted while an update runs, for whatever pools, goes into the next one. What it has accepted is in its [Journal]
-// and outlives the process.
+// accepted while an update runs, for any pools, goes into the next update. What the queue has accepted is in its
+// [Journal] and outlives the process.
 //
-// It is safe for concurrent use. One [Queue.Run] must be under way for accepted operations to be carried out.
+// A queue is safe for concurrent use. It carries out accepted operations only while one [Queue.Run] is under way.
 type Queue struct {
 	options Options
 	scaler  *scaler.Scaler
 	journal Journal
-	// lifetime ends with Run, and with it the readings that are under way. background counts these and what else goes
-	// on in the background; Close waits for all of it.
+	// lifetime ends in Close, which Run calls at its end: the readings under way are ended then. background counts
+	// everything that runs in the background, such as these readings. Close waits for all of it.
 	lifetime    context.Context
 	endLifetime context.CancelFunc
 	background  sync.WaitGroup
-	// reaching lets one goroutine at a time read the history beyond what is known, so that such readings never take all
-	// turns of work. saving lets one at a time change the journal.
+	// reaching lets one goroutine at a time read history that is older than the known part, so that such readings never
+	// take all places in work. saving lets one goroutine at a time write changes of operations to the journal.
 	reaching, saving turn
 	// hearing lets one goroutine at a time bring into the ledger what other members of the team have done.
 	hearing turn
-	// work holds what requests have under way: see [Queue.Occupy].
+	// work holds one element for each piece of work that a request has under way: see [Queue.Occupy].
 	work chan struct{}
 	// wake tells Run that there may be something to do.
 	wake chan struct{}
@@ -53,15 +53,15 @@ type Queue struct {
 	// mu guards all that follows.
 	mu     sync.Mutex
 	ledger ledger
-	// projections are the projections of pools that were made before, by pool. A new operation is added to its pool's
-	// projection; any other change clears them all.
+	// projections keeps the projections that have been made, by pool. A new operation is added to its pool's
+	// projection; any other change clears all projections.
 	projections map[string]scale.Projection
 	holds       seenHolds
 	worker      worker
 	chores      chores
 	settling    settling
 	asks        asks
-	// wishes are, by pool, what became of the count that its metrics wanted last.
+	// wishes says, by pool, what became of the last count that the pool's metrics wanted.
 	wishes   map[string]wish
 	known    known
 	past     past
@@ -77,36 +77,37 @@ type Options struct {
 	// Observe is told what goes on in the queue. The scaler's own Observe is told what goes on in the scaler. Observe
 	// must not call the queue. Default: nobody.
 	Observe scale.Observe
-	// Freshness is how old a reading of the stack may be for a signal to be turned away because of it. A count or a
-	// delta is never turned away because of a reading that began before it came. Default: 1 s.
+	// Freshness is the greatest age of a reading of the stack that may turn a signal away. A count or a delta is turned
+	// away only by a reading that began after the request came. Default: 1 s.
 	Freshness time.Duration
 	// Poll is how often the stack is read while nothing happens, to notice other people's updates. Default: 30 s.
 	Poll time.Duration
 	// Gather is how long an accepted operation waits for others that arrive at the same moment. While more arrive, each
-	// within a quarter of Gather after the one before, it waits up to twice as long. Default: 100 ms, about what the
-	// engine needs to start meanwhile.
+	// within a quarter of Gather after the previous one, it waits up to twice as long. Default: 100 ms, about as long
+	// as the engine needs to start, which it does meanwhile.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach.
-	// It doubles with each failure in a row, up to MaxRetryDelay, or up to an eighth of MaxRetryDelay if a look without
-	// an engine saw the lock. Pools that could not be settled are tried again after five times as long, because nobody
-	// waits for them. Defaults: 1 s and 1 min.
+	// It doubles with each failure in a row, up to MaxRetryDelay, or up to an eighth of MaxRetryDelay if the lock was
+	// seen in the backend without starting an engine. Pools that could not be settled are tried again after five times
+	// as long, because nobody waits for them. Defaults: 1 s and 1 min.
 	RetryDelay, MaxRetryDelay time.Duration
-	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after two failures of its
-	// operations in a row; it doubles with each further one, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
+	// RepeatDelay is the wait before an alert that goes on firing is decided afresh after its operations have failed
+	// twice in a row. It doubles with each further failure, up to MaxRepeatDelay. Defaults: 15 s and 15 min.
 	RepeatDelay, MaxRepeatDelay time.Duration
 	// GiveUpAfter is the age at which an operation fails if it still cannot be carried out, such as because the stack
 	// is locked or out of reach. Default: 1 h.
 	GiveUpAfter time.Duration
 	// MaxOpen is how many operations may be open at once. Default: 50,000.
 	MaxOpen int
-	// Team is who serves the stack together with this queue. Its members share the journal. Default: this queue serves it
-	// alone.
+	// Team lets other replicas serve the stack together with this queue. They share the journal. Default: this queue
+	// serves the stack alone.
 	Team Team
-	// Room is where engines have their places, those of this queue and of others. Default: there is room for all.
+	// Room gives places to engines, of this queue and of other queues. Default: there is room for all.
 	Room *room.Room
-	// Unhurried returns how many times longer the queue waits before it does again what nobody asks for, such as
-	// reading the stack; at least 1. It is for many stacks that share a budget. If it is set, the stack is first read
-	// when that is needed, or within the first such wait. Default: nothing takes longer, and the stack is read at once.
+	// Unhurried returns the factor, at least 1, by which the queue lengthens the waits before it repeats what nobody
+	// asks for, such as reading the stack. It is for many stacks that share a budget. If it is set, the stack is first
+	// read when somebody needs it, or at the latest after one such wait. Default: no wait is longer, and the stack is
+	// read at once.
 	Unhurried func() float64
 }
 
@@ -122,7 +123,8 @@ const (
 	// readTimeout ends a reading of the stack that hangs, and pruneEvery is how often the journal is pruned.
 	readTimeout = 2 * time.Minute
 	pruneEvery  = 10 * time.Minute
-	// mostGathers and calmAfter are the factor of two and the quarter of [Options.Gather].
+	// mostGathers and calmAfter are the two factors in the comment on [Options.Gather]: "twice as long" and "a
+	// quarter".
 	mostGathers = 2
 	calmAfter   = 4
 )
@@ -131,7 +133,7 @@ const (
 type worker struct {
 	// busy holds, by pool, when the batch that is being carried out began.
 	busy map[string]time.Time
-	// retryAt is when an update may be tried again after failures in a row.
+	// retryAt is when an update may be tried again after failures. failures counts failures in a row.
 	retryAt  time.Time
 	failures int
 }
@@ -152,7 +154,8 @@ type entry struct {
 	// operation could not be saved, because another member of the team had begun or ended it.
 	begun string
 	taken bool
-	// cancelling says that its cancellation is being brought to the journal: it must not be begun or closed meanwhile.
+	// cancelling says that the operation's cancellation is being written to the journal: the operation must not be
+	// begun or closed meanwhile.
 	cancelling bool
 	// heldAt is when the operation was last seen to wait for the end of a hold; zero if it never was.
 	heldAt time.Time
@@ -164,7 +167,7 @@ type entry struct {
 	done chan struct{}
 }
 
-// New makes a queue that goes on with what its journal says is not done.
+// New makes a queue, which goes on with the operations that its journal has as not done.
 func New(options Options) (*Queue, error) {
 	if options.Observe == nil {
 		options.Observe = scale.Unobserved

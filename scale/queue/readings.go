@@ -6,34 +6,35 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// mostReadings is how many readings may be under way at once. Each is processes of the CLI, and the more of them there
-// are, the longer they take. One that hangs does not keep the next one from being begun.
+// mostReadings is how many readings may be under way at once. Each reading runs processes of the CLI, and the more of
+// them there are, the longer they take. There may be two, so that a reading that hangs does not keep the next one from
+// beginning.
 const mostReadings = 2
 
-// readings are the readings of the stack that are under way, and the one that waits for one of them to end. All who
-// want to know the stack join one of them. The queue's mu guards it.
+// readings are the readings of the stack that are under way, and the reading that waits for one of these to end.
+// Everybody who wants to know the stack joins a reading. The queue's mu guards it.
 type readings struct {
-	// newest is the reading under way that began last; nil if there is none. underWay counts all that are.
+	// newest is the reading under way that began last; nil if there is none. underWay counts all readings under way.
 	newest   *reading
 	underWay int
-	// next is the reading that begins when one of them ends; nil if none waits.
+	// next is the reading that begins when one under way ends; nil if none waits.
 	next *reading
 }
 
 // reading is a reading of the stack for all who wait for it.
 type reading struct {
-	// began is when it began, and updates how many updates of ours had ended then.
+	// began is when the reading began, and updates is how many updates of ours had ended by then.
 	began   time.Time
 	updates int
-	// unhurried says that nobody waited for it when it began.
+	// unhurried says that nobody waited for the reading when it began.
 	unhurried bool
 	// done is closed after err is set.
 	done chan struct{}
 	err  error
 }
 
-// join returns the reading for whoever wants to know the stack as it was at a moment or later, after so many updates of
-// ours. If begins is set, the caller must begin that reading.
+// join returns a reading whose result is at least as new as since. updates is how many updates of ours have ended: the
+// reading begins after all of them. If begins is set, the caller must begin that reading.
 func (r *readings) join(since time.Time, updates int) (_ *reading, begins bool) {
 	if n := r.newest; n != nil && n.updates == updates && !n.began.Before(since) {
 		return n, false

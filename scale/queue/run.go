@@ -42,7 +42,7 @@ func (q *Queue) Run(ctx context.Context) {
 			waitsFor = q.ensurePlace()
 			if waitsFor == nil && q.changeStack(ctx) {
 				q.leavePlace()          // others have their turn before the next batch
-				q.glances.look(q.now()) // it sees our own update, which is read anyway
+				q.glances.look(q.now()) // our own update must not count as news later: it is read anyway
 				continue
 			}
 			if waitsFor == nil {
@@ -64,7 +64,7 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
-// changeStack carries out what is due, or settles what is to be settled. It says whether there was anything.
+// changeStack carries out what is due, or settles what is to be settled. It says whether there was anything to do.
 func (q *Queue) changeStack(ctx context.Context) bool {
 	q.closeCleared()
 	if batch := q.takeDue(); len(batch) > 0 {
@@ -105,10 +105,10 @@ func (q *Queue) ensurePlace() (waitsFor <-chan struct{}) {
 
 func (q *Queue) leavePlace() { q.place.Swap(nil).Leave() }
 
-// Heard says that the engine goes on. It may be called by an observer.
+// Heard tells the room that the engine of this queue is still at work. An observer may call it.
 func (q *Queue) Heard() { q.place.Load().Heard() }
 
-// needsEngine says whether something is due now, or gathers, or is to be settled.
+// needsEngine says whether operations are due now or wait for others to arrive, or pools are to be settled.
 func (q *Queue) needsEngine() bool {
 	q.mu.Lock()
 	at, ok := q.nextBatch()
@@ -117,16 +117,16 @@ func (q *Queue) needsEngine() bool {
 	return due || q.hasUnsettled() || len(q.listGathering()) > 0
 }
 
-// Close ends what the queue does besides Run, such as readings that others have asked for, and waits for its end. Run
-// closes at its own end; a queue that never runs must be closed before its journal is. Closing again does nothing. The
+// Close ends what the queue does in the background, such as readings, and waits until that has ended. Run calls Close
+// at its end. A queue that never runs must be closed before its journal is closed. Closing again does nothing. The
 // queue must not run afterwards.
 func (q *Queue) Close() {
 	q.dropHeadStart()
 	q.saveChanges()
-	q.mu.Lock() // no reading begins after this one
+	q.mu.Lock() // no reading begins while it is held, or later
 	q.endLifetime()
 	q.leave()
-	q.known.foreseen = false // no reading follows that could prove it
+	q.known.foreseen = false // no reading follows that could confirm snap
 	q.mu.Unlock()
 	q.background.Wait()
 }
@@ -156,8 +156,9 @@ func (q *Queue) takeDue() []*entry {
 
 // inDoubtFirst returns the operations that are to be carried out first. If an update whose end is not known may have
 // carried out some of them, it returns the whole group of that update and nothing else; otherwise it returns all. That
-// update may still be running. If the group needed an update then, it needs one again when it is by itself, and so
-// waits for that update to end. With others beside it, it could seem that there is nothing to do.
+// update may still be running, and the group must wait for its end. By itself, the group needs an update again, as it
+// did then, and the new update waits for the running one. Together with other operations, it could seem that no update
+// is needed, and nothing would wait.
 func inDoubtFirst(entries []*entry) []*entry {
 	first := slices.IndexFunc(entries, func(e *entry) bool { return len(e.op.Updates) > 0 })
 	if first < 0 {
@@ -167,9 +168,9 @@ func inDoubtFirst(entries []*entry) []*entry {
 	return slices.DeleteFunc(entries, func(e *entry) bool { return !slices.Equal(e.op.Updates, updates) })
 }
 
-// nextBatch is when operations are carried out next; ok is false if there are none. q.mu must be held.
+// nextBatch returns when operations are carried out next; ok is false if there are none. q.mu must be held.
 func (q *Queue) nextBatch() (at time.Time, ok bool) {
-	var first, last time.Time // when the first and the last of those that wait for others were accepted
+	var first, last time.Time // when the first and the last operation that waits for others was accepted
 	for _, e := range q.ledger.open {
 		due, waits := q.dueAt(e)
 		switch {
@@ -189,9 +190,9 @@ func (q *Queue) nextBatch() (at time.Time, ok bool) {
 	return scale.Later(at, q.worker.retryAt), ok
 }
 
-// gatherUntil is when operations are carried out together. It depends on when the first and the last of them were
-// accepted. While they arrive in quick succession, it pays to wait a little for the rest, which would need another
-// update.
+// gatherUntil returns when operations are carried out together, if their first and their last were accepted at the
+// given times. While operations arrive in quick succession, it pays to wait a little for the rest, which would
+// otherwise need an update of their own.
 func (q *Queue) gatherUntil(first, last time.Time) time.Time {
 	gather := q.options.Gather
 	at, calm, end := first.Add(gather), last.Add(gather/calmAfter), first.Add(mostGathers*gather)
@@ -201,7 +202,7 @@ func (q *Queue) gatherUntil(first, last time.Time) time.Time {
 	return scale.Later(at, calm)
 }
 
-// due is when the operation may be carried out; ok is false if it may not be at all.
+// due returns when the operation may be carried out; ok is false if it may not be carried out now or later.
 func (e *entry) due() (at time.Time, ok bool) {
 	switch {
 	case !e.durable || e.cancelling:
@@ -248,9 +249,9 @@ func (q *Queue) maintain(onDuty bool) {
 	}
 }
 
-// idleTime returns how long there is nothing to do. Work that changes the stack does not count if waits is set: it is
-// done once the stack has been read for it, or once there is room for an engine. Nor does it count if this queue is not
-// on duty.
+// idleTime returns how long there is nothing to do. If waits is set, work that changes the stack does not count: Run
+// wakes up once the stack has been read for that work, or once there is room for an engine. Nor does such work count if
+// this queue is not on duty.
 func (q *Queue) idleTime(onDuty, waits bool) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -286,7 +287,7 @@ func (q *Queue) idleTime(onDuty, waits bool) time.Duration {
 }
 
 // carryOut carries out operations: all together or, if an update of all of them fails, each pool by itself, so that the
-// others still succeed.
+// failure of one pool does not stop the others.
 func (q *Queue) carryOut(ctx context.Context, batch []*entry) {
 	pools := poolsOf(batch)
 	if !q.carryOutTogether(ctx, batch, len(pools) > 1) {
@@ -302,7 +303,7 @@ func (q *Queue) carryOut(ctx context.Context, batch []*entry) {
 	}
 }
 
-// freePools says that the pools of the operations are no longer busy. That must be so before anybody hears that the
+// freePools notes that the pools of the operations are no longer busy. That must happen before anybody hears that the
 // operations are done. q.mu must be held.
 func (q *Queue) freePools(entries []*entry) {
 	clear(q.projections)
@@ -311,7 +312,7 @@ func (q *Queue) freePools(entries []*entry) {
 	}
 }
 
-// isPostponed says that the stack could not be changed a moment ago.
+// isPostponed says whether the last batch was postponed, because the stack could not be changed.
 func (q *Queue) isPostponed() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -346,9 +347,9 @@ func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable
 	return split
 }
 
-// beginBatch gives the operations the id that their update is to have, and brings that to disk before anything is done.
-// Otherwise nobody could tell after a crash whether they were carried out. It returns nil if the journal fails, or if
-// another member of the team has begun any of them.
+// beginBatch gives the operations the id that their update is to have, and brings the id to disk before anything is
+// done. Otherwise nobody could tell after a crash whether they were carried out. It returns nil if the journal fails,
+// or if another member of the team has begun any of them.
 func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 	q.makeHeadStart(ctx, group)
 	b := &batch{entries: group, id: cmp.Or(q.headStart.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}

@@ -33,10 +33,11 @@ type Upcoming struct {
 }
 
 const (
-	// settleShare is how many times longer the wait between two tries to settle is than that between two tries to
-	// scale: nobody waits for it.
+	// settleShare is how many times longer the wait between two tries to settle is than the wait between two tries to
+	// scale, because nobody waits for a settling.
 	settleShare = 5
-	// newsShare is the shortest wait between two tries to settle, whatever happens, in multiples of RetryDelay.
+	// newsShare is the wait after the last try, in multiples of RetryDelay, to which settleSooner shortens a longer
+	// one.
 	newsShare = 30
 )
 
@@ -47,8 +48,8 @@ func (q *Queue) hasUnsettled() bool {
 	return q.knowsUnsettled() && !q.settling.at.After(q.now())
 }
 
-// knowsUnsettled says whether there are pools to settle, as far as is known. Operations that wait come first: they may
-// settle them. q.mu must be held.
+// knowsUnsettled says whether there are pools to settle, as far as is known. It says no while operations wait to be
+// carried out, because their update may settle the pools. q.mu must be held.
 func (q *Queue) knowsUnsettled() bool {
 	waits := func(e *entry) bool {
 		return e.op.State == Accepted && q.holds.inForce.On(e.op.Intent.Pool, q.now()) == nil
@@ -78,8 +79,8 @@ func (q *Queue) settlePools(ctx context.Context) {
 	}
 }
 
-// settleSooner has pools settled without the wait that grew by failures in a row, because something has happened since.
-// It does not do so within about half a minute of the last try, because alerts repeat. q.mu must be held.
+// settleSooner shortens the wait that has grown by failures in a row, because something has happened since. About half
+// a minute after the last try remains (newsShare), because alerts repeat. q.mu must be held.
 func (q *Queue) settleSooner() {
 	s := &q.settling
 	if s.failures == 0 {
@@ -90,8 +91,8 @@ func (q *Queue) settleSooner() {
 	}
 }
 
-// noteNews has pools settled sooner if a reading finds an update that the one before did not find: somebody else's, or
-// one that succeeded. q.mu must be held.
+// noteNews has pools settled sooner if a reading finds a new update, which somebody else has made or which succeeded.
+// q.mu must be held.
 func (q *Queue) noteNews(before *scale.Snapshot) {
 	if before == nil || before.Head == q.known.snap.Head || len(q.known.snap.Updates) == 0 {
 		return
@@ -101,7 +102,7 @@ func (q *Queue) noteNews(before *scale.Snapshot) {
 	}
 }
 
-// nextSettlements are the pools that are settled next, and when. q.mu must be held.
+// nextSettlements lists the pools that are settled next, and when. q.mu must be held.
 func (q *Queue) nextSettlements() []Upcoming {
 	if q.known.snap == nil {
 		return nil
@@ -115,8 +116,9 @@ func (q *Queue) nextSettlements() []Upcoming {
 	return out
 }
 
-// listUpcoming is what is about to be done at a time of its own: pools that are settled, and operations that are tried
-// again. While others work on the stack, only they can say. q.mu must be held.
+// listUpcoming lists what is about to be done at a known time: pools that are settled, and operations that are tried
+// again. While another member of the team works on the stack, the list is empty: only that member knows. q.mu must be
+// held.
 func (q *Queue) listUpcoming() []Upcoming {
 	if !q.shift.onDuty {
 		return nil

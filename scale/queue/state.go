@@ -10,8 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/scaler"
 )
 
-// Ready says why the queue cannot accept anything; nil if it can. Either the stack has not been read, or could not be
-// read the last time, or what is accepted cannot be written down. The last is a [*JournalError].
+// Ready says why the queue cannot accept anything; nil if it can. Either the stack has not been read, or it could not
+// be read the last time, or the journal cannot be written: then the error is a [*JournalError].
 func (q *Queue) Ready() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -37,15 +37,15 @@ func (k *known) unready() error {
 	return nil
 }
 
-// RulesErr says what is wrong with the stack's output, a [*scale.RulesError], while the rules that were read before it
-// are in force; else nil.
+// RulesErr returns a [*scale.RulesError] that says what is wrong with the rules in the stack's output, while older
+// rules are in force; else nil.
 func (q *Queue) RulesErr() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.known.rulesErr
 }
 
-// Rules are the rules in force; nil before the stack has been read. They must not be changed.
+// Rules returns the rules in force; nil before the stack has been read. They must not be changed.
 func (q *Queue) Rules() scale.Rules {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -64,8 +64,8 @@ func (q *Queue) Reload(ctx context.Context) error {
 	return q.RulesErr()
 }
 
-// Pools tells how every pool stands, by name, as far as is known. It reads the stack only if nothing is known, or if an
-// update of ours has ended since. Errors are those of a reading: see [Queue.Submit].
+// Pools returns how every pool stands, sorted by name, as far as is known. It reads the stack only if nothing is known,
+// or if an update of ours has ended since the last reading. The errors of a reading are listed at [Queue.Submit].
 func (q *Queue) Pools(ctx context.Context) ([]scale.Standing, error) {
 	q.mu.Lock()
 	snap := q.known.snap
@@ -90,9 +90,9 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Standing, error) {
 	return snap.Standings(q.now(), proof), nil
 }
 
-// History lists past scalings as [scaler.Scaler.History] does, of the stack as it was a moment ago. Those who ask at
-// the same time share a reading, which the end of an update may make unnecessary. If that does not reach back far
-// enough, they read what is older one after the other. Errors are those of a reading, see [Queue.Submit], or a
+// History lists past scalings as [scaler.Scaler.History] does, from a reading that is at most Freshness old. Callers at
+// the same time share a reading, which the end of an update may make unnecessary. If the reading does not reach back
+// far enough, they read older updates one after the other. The error is an error of a reading, see [Queue.Submit], or a
 // [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
 	snap, err := q.ensureFresh(ctx, q.now().Add(-q.options.Freshness))
@@ -123,11 +123,11 @@ func (q *Queue) Open() []Operation {
 	return q.ledger.operations()
 }
 
-// Recent lists done operations, those that ended last first: those of a pool, or of all if pool is empty; at most
-// limit. The error is a [*JournalError].
+// Recent lists at most limit done operations of a pool, or of all pools if pool is empty. It begins with the one that
+// ended last. The error is a [*JournalError].
 func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 	q.mu.Lock()
-	unsaved := q.ledger.doneUnsaved(pool) // before the journal is asked: in between they may get there
+	unsaved := q.ledger.doneUnsaved(pool) // before the journal is read: operations may get into it in between
 	q.mu.Unlock()
 	saved, err := q.journal.Recent(pool, limit)
 	if err != nil || len(unsaved) == 0 {
@@ -145,8 +145,8 @@ func (q *Queue) Recent(pool string, limit int) ([]Operation, error) {
 // KeepSample keeps what a look at a metric of a pool found, for [Queue.Samples]. It does not wait.
 func (q *Queue) KeepSample(pool string, s scale.Sample) { q.journal.KeepSample(pool, s) }
 
-// Samples are the values that the metrics of a pool had since a moment, one for each minute, oldest first. The error is a
-// [*JournalError].
+// Samples returns the values that the metrics of a pool had since a moment, one for each minute, oldest first. The
+// error is a [*JournalError].
 func (q *Queue) Samples(pool string, since time.Time) ([]scale.Sample, error) {
 	return q.journal.Samples(pool, since)
 }
@@ -157,12 +157,12 @@ func (q *Queue) Operation(id string) (Operation, error) {
 	return op, err
 }
 
-// lookAgainAfter is the wait before an operation is looked up again that the journal could not tell of.
+// lookAgainAfter is the wait before [Queue.Wait] looks up an operation again, if the journal could not be read.
 const lookAgainAfter = 250 * time.Millisecond
 
 // Wait waits until the operation is done, and returns it. If ctx ends before that, it returns the operation as it
-// stands then, with the error of ctx. Other errors are those of [Queue.Operation]. While the journal cannot be read, as
-// during an election in a cluster, Wait goes on waiting.
+// stands then, with the error of ctx. It also returns the errors of [Queue.Operation], but not if the journal cannot be
+// read: then, as during an election in a cluster, it goes on waiting.
 func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	for {
 		op, done, err := q.lookUp(id)
@@ -173,7 +173,7 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 			return op, err
 		}
 		select {
-		case <-done: // or another member of a team turned out to be at it
+		case <-done: // or so it seemed, and another member of the team is at work on it
 		case <-again:
 		case <-ctx.Done():
 			if op, err = q.Operation(id); err != nil {
@@ -184,7 +184,8 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	}
 }
 
-// lookUp finds an operation, and the channel that is closed when it is done; nil if it is done already.
+// lookUp finds an operation, and the channel that is closed when the operation is done. The channel is nil if it is
+// done already.
 func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
 	q.mu.Lock()
 	if e := q.ledger.find(id); e != nil && e.durable {
@@ -200,7 +201,7 @@ func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
 	return op, nil, err
 }
 
-// poolsOf are the pools of the entries, by name.
+// poolsOf returns the names of the entries' pools, sorted, each name once.
 func poolsOf(entries []*entry) []string {
 	var out []string
 	for _, e := range entries {
@@ -217,21 +218,21 @@ type Overview struct {
 	// Program says how the program here compares with what was deployed, and Remarks say in sentences what differs.
 	scale.Program
 	Remarks []string
-	// Scalings are the newest scalings, newest first, whoever made them. They are those that were read with the stack,
-	// and not the whole history.
+	// Scalings are the newest scalings, newest first, whoever made them. They come from the last reading of the stack,
+	// which does not have the whole history.
 	Scalings []scale.Scaling
 	// ReadAt is when the stack was read as the queue knows it; zero before that.
 	ReadAt time.Time
-	// Unready says why nothing can be accepted: see [Queue.Ready]. RulesErr is that of [Queue.RulesErr].
+	// Unready says why nothing can be accepted: see [Queue.Ready]. RulesErr is what [Queue.RulesErr] returns.
 	Unready, RulesErr error
 	// Unread says that the stack has not been read yet, and that no try to do so has failed.
 	Unread bool
 	// Open are the operations that are not done, oldest first.
 	Open []Operation
-	// RetryAt is when they are tried again after the stack could not be changed; zero, or past, if they do not wait for
-	// that.
+	// RetryAt is when the open operations are tried again after the stack could not be changed; zero, or past, if they
+	// do not wait for another try.
 	RetryAt time.Time
-	// Holds are those in force.
+	// Holds are the holds in force.
 	Holds scale.Holds
 	// Upcoming is what is about to be done without anybody asking for it now.
 	Upcoming []Upcoming
@@ -259,9 +260,9 @@ func (q *Queue) Overview() Overview {
 	return out
 }
 
-// ReadOverview tells how the stack stands, by one reading. It changes nothing, takes no lock and tries nothing again:
-// it tells of drift and leaves it as it is. It cannot know what is being done now, and no operation is open in it. The
-// error is that of the reading.
+// ReadOverview reads the stack once and returns how it stands. It changes nothing, takes no lock and tries nothing
+// again: it reports drift and leaves it as it is. The overview cannot say what is being done now, and has no open
+// operations. The error is the error of the reading.
 func ReadOverview(ctx context.Context, s *scaler.Scaler) (Overview, error) {
 	began := s.Now()
 	snap, err := s.Stack.Read(ctx)

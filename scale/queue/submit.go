@@ -19,14 +19,14 @@ type Submission struct {
 	// and there is an Operation that is no duplicate, that operation is done: another signal of the same call is
 	// deferred in its place.
 	Accepted bool
-	// Duplicate says that the intent's pool and key have been seen before: Operation is the first one's, as it stands
-	// now.
+	// Duplicate says that the intent's pool and key have been seen before: Operation is the earlier operation, as it
+	// stands now.
 	Duplicate bool
 	// Operation is the accepted intent; zero if the intent was not accepted and is no duplicate.
 	Operation Operation
 	// Previous is the earlier operation of the same event, if the intent was decided afresh all the same; else nil.
 	Previous *Operation
-	// answered says that there is nothing to decide.
+	// answered says that there is nothing more to decide.
 	answered bool
 }
 
@@ -41,7 +41,7 @@ type Submission struct {
 //
 // An intent for an unknown pool is refused with an [*scale.UnknownPoolError] in its decision; if no intent has a known
 // pool, that is the error. Other errors are a [*scale.UsageError], an [*scale.UnavailableError] or [*scale.RulesError]
-// if the stack cannot be read, a [*JournalError], a [*FullError], or that of ctx.
+// if the stack cannot be read, a [*JournalError], a [*FullError], or the error of ctx.
 func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submission, err error) {
 	defer span.In(&ctx, "accept")(&err)
 	if len(intents) == 0 {
@@ -70,7 +70,7 @@ func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submiss
 	return subs, nil
 }
 
-// answerKnown answers the intents that have been accepted before, and the signals that are over.
+// answerKnown answers the intents that have been accepted before, and the signals that something later has overtaken.
 func (q *Queue) answerKnown(intents []scale.Intent) ([]Submission, error) {
 	subs := make([]Submission, len(intents))
 	for i, intent := range intents {
@@ -101,7 +101,7 @@ func (q *Queue) answerKnown(intents []scale.Intent) ([]Submission, error) {
 	return subs, nil
 }
 
-// findFirst is the operation that has an intent's pool and key.
+// findFirst returns the operation that has an intent's pool and key.
 func (q *Queue) findFirst(intent scale.Intent) (Operation, bool, error) {
 	if intent.Key == "" {
 		return Operation{}, false, nil
@@ -110,7 +110,7 @@ func (q *Queue) findFirst(intent scale.Intent) (Operation, bool, error) {
 	if err != nil || !ok {
 		return Operation{}, false, err
 	}
-	// The journal may not have its latest state.
+	// The journal may not have the operation's latest state.
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if later, ok := q.ledger.latest(first.ID); ok {
@@ -119,8 +119,8 @@ func (q *Queue) findFirst(intent scale.Intent) (Operation, bool, error) {
 	return first, true, nil
 }
 
-// overtakenBy says why nothing is to be done about a signal if something later is known of its alert; otherwise it is
-// empty. See [scale.Signal.OvertakenBy].
+// overtakenBy says why nothing is to be done about a signal, if something later is known of its alert; otherwise it
+// returns an empty text. See [scale.Signal.OvertakenBy].
 func (q *Queue) overtakenBy(intent scale.Intent) (string, error) {
 	h, ok := scale.HeardOf(intent, q.now())
 	if !ok {
@@ -165,8 +165,8 @@ func (q *Queue) decide(ctx context.Context, intents []scale.Intent, subs []Submi
 	}
 }
 
-// reserve puts what an admission accepts into the queue, where later intents see it. Nothing of that is carried out
-// before it is on disk. q.mu must be held.
+// reserve puts the operations that an admission accepts into the queue, where later intents see them. None of them is
+// carried out before it is on disk. q.mu must be held.
 func (q *Queue) reserve(d *admission) error {
 	if !slices.ContainsFunc(d.subs, func(s Submission) bool { return !scale.IsA[*scale.UnknownPoolError](s.Decision.Err) }) {
 		return d.subs[0].Decision.Err
@@ -211,7 +211,7 @@ func (q *Queue) keepAccepted(ctx context.Context, d *admission) error {
 		}
 		q.wakeUp()
 	}
-	if len(d.cleared)+len(d.deferred) == 0 || !onDuty { // who is on duty hears of it
+	if len(d.cleared)+len(d.deferred) == 0 || !onDuty { // the member on duty hears of it
 		return nil
 	}
 	q.mu.Lock()
@@ -233,8 +233,8 @@ func (q *Queue) dropAccepted(d *admission) {
 	clear(q.projections)
 }
 
-// rememberCleared keeps which alerts have ended, so that a firing that is reported late is known to be over. It passes
-// over signals that become operations, because these tell it themselves.
+// rememberCleared keeps which alerts have ended, so that a firing that is reported late is known to be over. It skips
+// signals that become operations, because the journal remembers what operations tell of alerts.
 func (q *Queue) rememberCleared(d *admission) error {
 	tells := map[*scale.Signal]bool{}
 	for _, e := range d.accepted {
@@ -286,9 +286,9 @@ func (q *Queue) writeAccepted(ctx context.Context, d *admission) (err error) {
 	return nil
 }
 
-// closePointless closes deferred operations that have become pointless, and returns them: those of the alerts that have
-// cleared, and all but one of each pool. Of those that wait only for the end of an update, it keeps the one that needs
-// the most capacity; otherwise it keeps the newest. q.mu must be held.
+// closePointless closes deferred operations that have become pointless, and returns them: the operations whose alert
+// has cleared, and all but one operation of each pool. If a pool's operations wait only for the end of an update, it
+// keeps the one that needs the most capacity; otherwise it keeps the newest. q.mu must be held.
 func (q *Queue) closePointless(cleared []scale.Intent) []*entry {
 	var out []*entry
 	newest, needy := map[string]bool{}, map[string]*entry{}

@@ -77,7 +77,7 @@ func (q *Queue) tellOfLock(err error) {
 	}
 }
 
-// tryAtOnce has what waits for the stack tried again now.
+// tryAtOnce ends the waits after failures: operations and settlings are tried again now.
 func (q *Queue) tryAtOnce() {
 	q.mu.Lock()
 	q.worker.retryAt, q.settling.at = time.Time{}, time.Time{}
@@ -150,14 +150,14 @@ func (q *Queue) answerOthers(text []byte) []byte {
 	}
 	out, err := json.Marshal(r)
 	if err != nil {
-		return nil // whoever asked cannot read that, and says so
+		return nil // whoever asked cannot read an empty answer, and says so
 	}
 	return out
 }
 
 // cancelFor cancels an operation for another member of the team.
 func (q *Queue) cancelFor(id string) (r reply) {
-	if err := q.reopenLedger(); err != nil { // it may have been accepted there a moment ago
+	if err := q.reopenLedger(); err != nil { // that member may have accepted it a moment ago
 		return reply{Failed: err.Error()}
 	}
 	op, err := q.cancelHere(id)
@@ -175,7 +175,7 @@ func (q *Queue) cancelFor(id string) (r reply) {
 	return r
 }
 
-// ask asks whoever works on the stack.
+// ask sends a question to whoever works on the stack, and returns the reply.
 func (q *Queue) ask(what question) (r reply, err error) {
 	ctx, cancel := context.WithTimeout(q.lifetime, askTimeout)
 	defer cancel()

@@ -14,17 +14,18 @@ import (
 // operations. One at a time works on the stack: it carries out what is accepted, and closes what has become pointless.
 // scale/cluster implements Team. It is safe for concurrent use.
 type Team interface {
-	// Acquire waits until this queue is to work on the stack. The error is that of ctx, or that the team is at its end.
+	// Acquire waits until this queue is to work on the stack. The error is the error of ctx, or says that the team is
+	// at its end.
 	Acquire(ctx context.Context) (Lease, error)
 	// Follow calls each with every operation that others have added or changed, in their order, one at a time. It
 	// begins with what others do after it has returned, and may tell an operation twice. After stop, no further call of
 	// each begins.
 	Follow(each func(Operation)) (stop func())
 	// Replace replaces operations in the journal. begun has, for each operation, the [Operation.Update] that the
-	// journal is thought to have. If the journal has another one, or has the operation as done, then somebody else is
-	// at it. In that case the error is a [*TakenError], and nothing is replaced but, at most, operations before that
-	// one. Any other error is a [*JournalError]. An operation that the journal has already as given is not written
-	// again.
+	// journal is thought to have. If the journal has a different one, or has the operation as done, somebody else has
+	// begun or ended that operation. Then the error is a [*TakenError], and at most the operations before that one are
+	// replaced. Any other error is a [*JournalError]. If the journal already has an operation as given, it is not
+	// written again.
 	Replace(operations []Operation, begun []string) error
 	// Serve answers what others ask of whoever works on the stack, until stop is called.
 	Serve(answer func(question []byte) []byte) (stop func(), err error)
@@ -34,16 +35,16 @@ type Team interface {
 	// stop is called.
 	Tell(text []byte) error
 	Listen(each func(text []byte)) (stop func(), err error)
-	// Worker is the name of whoever works on the stack, as far as is known; empty if nobody does.
+	// Worker returns the name of whoever works on the stack, as far as is known; empty if nobody does.
 	Worker() string
 }
 
-// Lease says that this queue works on the stack. It is no fence. The fence is Pulumi's lock, under which the queue
-// checks whether somebody else was faster.
+// Lease says that this queue works on the stack. It does not keep others from changing the stack. Pulumi's lock does,
+// and under that lock the queue checks whether somebody else was faster.
 type Lease interface {
 	// Lost is closed once somebody else may work on the stack. What runs is finished, and nothing else is begun.
 	Lost() <-chan struct{}
-	// Yield is closed when another member had better work on the stack. There is no hurry.
+	// Yield is closed when another member should work on the stack instead. There is no hurry.
 	Yield() <-chan struct{}
 	// Release gives the lease back. It may be called again, and after the lease was lost.
 	Release()
@@ -56,13 +57,14 @@ func (e *TakenError) Error() string {
 	return "somebody else has begun or ended operations meanwhile: " + strings.Join(e.IDs, ", ")
 }
 
-// shift is this queue's part in its team. Run alone reads and writes it, but for the fields that the queue's mu guards.
+// shift is this queue's part in its team. Run alone reads and writes it, except for the fields that the queue's mu
+// guards.
 type shift struct {
 	// lease is nil while others work on the stack.
 	lease Lease
 	// acquired brings the next lease.
 	acquired chan Lease
-	// stopServing ends the answers to what others ask.
+	// stopServing ends the answering of what others ask.
 	stopServing func()
 	// retryAt is when the next try to take over is made, if the last one failed.
 	retryAt time.Time
@@ -83,7 +85,7 @@ func (q *Queue) isOnDuty() bool {
 	return q.shift.onDuty
 }
 
-// joinTeam begins to learn what others do. What is open is read afterwards.
+// joinTeam begins to learn what other members of the team do. The caller reads the open operations afterwards.
 func (q *Queue) joinTeam() (leave func(), err error) {
 	if q.options.Team == nil {
 		q.shift.onDuty = true
@@ -97,8 +99,8 @@ func (q *Queue) joinTeam() (leave func(), err error) {
 	return func() { stop(); forgo() }, nil
 }
 
-// changeShift takes over if this queue is to work on the stack, and leaves that to others if they are to. Run alone calls
-// it, with nothing under way.
+// changeShift takes over the stack if this queue has got the stack's lease, and leaves it to others if the lease is
+// lost or is to be given up. Run alone calls it, while nothing is under way.
 func (q *Queue) changeShift(ctx context.Context) {
 	s := &q.shift
 	switch {
@@ -128,7 +130,8 @@ func (q *Queue) changeShift(ctx context.Context) {
 	}
 }
 
-// changes are closed when changeShift has something to do.
+// changes returns the channels that are closed when changeShift has to leave the stack to others; nil while this queue
+// has no lease.
 func (s *shift) changes() (lost, yield <-chan struct{}) {
 	if s.lease == nil {
 		return nil, nil
@@ -193,7 +196,7 @@ func (q *Queue) leaveDuty() {
 	}
 }
 
-// leaveTeam ends this queue's part: Run calls it at its end, when nobody waits for a lease any more.
+// leaveTeam ends this queue's part in its team. Run calls it at its end, when nobody waits for a lease any more.
 func (q *Queue) leaveTeam() {
 	if q.options.Team == nil {
 		return
@@ -209,7 +212,8 @@ func (q *Queue) leaveTeam() {
 	}
 }
 
-// reopenLedger brings into the ledger what the journal has as open. What others tell meanwhile comes after it.
+// reopenLedger brings into the ledger what the journal has as open. What others tell meanwhile is brought in after
+// that.
 func (q *Queue) reopenLedger() error {
 	defer q.hearing.take()()
 	open, err := q.journal.Open()
@@ -231,7 +235,8 @@ func (q *Queue) reopenLedger() error {
 	return nil
 }
 
-// hear brings into the ledger what another member of the team has done with an operation. It may take its time.
+// hear brings into the ledger what another member of the team has done with an operation. It may take long, because it
+// may write to the journal.
 func (q *Queue) hear(op Operation) {
 	giveBack := q.hearing.take()
 	isNew := q.takeIn(op)
@@ -258,7 +263,7 @@ func (q *Queue) takeIn(op Operation) (isNew bool) {
 	e := q.ledger.find(op.ID)
 	_, ended := q.ledger.unsaved[op.ID]
 	switch {
-	case ended, e != nil && (e.cancelling || e.op.State == Done || q.shift.onDuty && e.op.State == Running): // it is decided here
+	case ended, e != nil && (e.cancelling || e.op.State == Done || q.shift.onDuty && e.op.State == Running): // this queue decides
 		return false
 	case op.State == Done && e != nil:
 		e.op = op
@@ -269,7 +274,7 @@ func (q *Queue) takeIn(op Operation) (isNew bool) {
 	default:
 		isNew = e == nil
 		if e = q.ledger.put(op, q.now()); !q.shift.onDuty {
-			e.op.State = op.State // whoever works on the stack is at it
+			e.op.State = op.State // whoever works on the stack knows it
 		}
 	}
 	clear(q.projections)
@@ -330,8 +335,8 @@ func (q *Queue) writeUntaken(operations []Operation) (taken []string, err error)
 	return taken, nil
 }
 
-// takeBack takes what the journal has of an operation that somebody else has begun or ended, in place of what is known
-// here.
+// takeBack replaces what is known here of an operation by what the journal has, because somebody else has begun or
+// ended the operation.
 func (q *Queue) takeBack(id string) error {
 	op, err := q.journal.Get(id)
 	if err != nil {
@@ -367,7 +372,7 @@ func (q *Queue) takeBack(id string) error {
 }
 
 // ensureOurs makes sure that nobody else has begun a batch that is under way; if somebody has, the error is a
-// [*TakenError]. A process that was stopped for a while may find that another member has taken over.
+// [*TakenError]. If this process was stopped for a while, another member may have taken over.
 func (q *Queue) ensureOurs(b *batch) error {
 	if q.options.Team == nil {
 		return nil
@@ -376,7 +381,7 @@ func (q *Queue) ensureOurs(b *batch) error {
 	return q.write(b.operations)
 }
 
-// giveAway leaves operations to somebody else who has begun them.
+// giveAway leaves a batch's operations to somebody else, who has begun them.
 func (q *Queue) giveAway(b *batch) {
 	q.mu.Lock()
 	q.freePools(b.entries)

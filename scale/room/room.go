@@ -10,31 +10,31 @@ import (
 )
 
 // Room has a number of places. Whoever finds none free waits, in the order of arrival: a stack that asks for one place
-// at a time waits for no more than one turn of each other stack, however much these have to do. Those who cannot wait
-// go before those who can, and the last free place is not given to those who can.
+// at a time waits for no more than one turn of each other stack, however much work these have. A wait for urgent work
+// goes before the others, and in a room of several places the last free one is kept for urgent work: see [Room.Ask].
 //
-// A place whose holder has not been heard of for a while counts as free, so that what hangs holds up nobody else. Such
-// a holder costs no more than memory. But there is a limit: nobody gets a place while [mostSilent] times the room's
-// places are held, and those who can wait get none while half as many are.
+// A place whose holder has not been heard of for a while counts as free, so that work that hangs holds up nobody else.
+// A silent holder costs no more than memory. But there is a limit: nobody gets a place while [mostSilent] times the
+// room's places are held, and nobody gets one for other than urgent work while half as many are held.
 //
 // It is safe for concurrent use. A nil Room has places for all.
 type Room struct {
 	places   int
 	patience time.Duration
 
-	// mu guards all that follows. waiting are those who wait, whoever is next first, and held are the places that are
-	// taken.
+	// mu guards all that follows. waiting are the waits, in the order in which they get places. held are the places
+	// that are taken.
 	mu      sync.Mutex
 	waiting []*Place
 	held    map[*Place]bool
-	// timer looks again when the next place may count as free; nil while nobody waits.
+	// timer runs until the next held place counts as free because its holder is silent; nil while nobody waits.
 	timer *time.Timer
 }
 
 // mostSilent is how many times the room's places may be held at once, if most of the holders are silent.
 const mostSilent = 4
 
-// New makes a room with places, at least one. A holder that has not been heard of for patience does not count.
+// New makes a room with places, at least one. A place whose holder has not been heard of for patience counts as free.
 func New(places int, patience time.Duration) *Room {
 	return &Room{places: max(places, 1), patience: patience, held: map[*Place]bool{}}
 }
@@ -59,8 +59,8 @@ type Place struct {
 	left    bool
 }
 
-// Ask asks for a place. It does not wait. urgent says that somebody waits for what the place is for. [Place.Leave] must
-// be called once the place is no longer needed, even if it was never granted.
+// Ask asks for a place. It does not wait. urgent says that somebody waits for the work that needs the place.
+// [Place.Leave] must be called once the place is no longer needed, even if it was never granted.
 func (r *Room) Ask(urgent bool) *Place {
 	if r == nil {
 		return nil
@@ -79,7 +79,7 @@ func (r *Room) Ask(urgent bool) *Place {
 	return p
 }
 
-// Enter waits for a place. The error is that of ctx.
+// Enter waits for a place. The error is the error of ctx.
 func (r *Room) Enter(ctx context.Context, urgent bool) (*Place, error) {
 	p := r.Ask(urgent)
 	select {
@@ -91,7 +91,7 @@ func (r *Room) Enter(ctx context.Context, urgent bool) (*Place, error) {
 	}
 }
 
-// Granted is closed once the place is there.
+// Granted returns a channel that is closed once the place is granted.
 func (p *Place) Granted() <-chan struct{} {
 	if p == nil {
 		granted := make(chan struct{})
@@ -101,7 +101,7 @@ func (p *Place) Granted() <-chan struct{} {
 	return p.granted
 }
 
-// IsGranted says whether the place is there.
+// IsGranted says whether the place is granted.
 func (p *Place) IsGranted() bool {
 	select {
 	case <-p.Granted():
@@ -111,7 +111,7 @@ func (p *Place) IsGranted() bool {
 	}
 }
 
-// Heard says that what the place is for goes on.
+// Heard notes that the work for which the place is held goes on.
 func (p *Place) Heard() {
 	if p == nil {
 		return
@@ -138,8 +138,8 @@ func (p *Place) Leave() {
 	r.grant()
 }
 
-// Use is how a room is used at one moment: its places, how many hold one, how many of these are silent, so that they do
-// not count, and how many wait.
+// Use is how a room is used at one moment: its places, how many are held, how many of these count as free because their
+// holders are silent, and how many waits there are.
 type Use struct{ Places, Held, Silent, Waiting int }
 
 // Use tells how the room is used.

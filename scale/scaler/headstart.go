@@ -2,7 +2,8 @@ package scaler
 
 import "github.com/pulumiscale/pulumiscale/scale"
 
-// Expected is what a reading is likely to find: see [scale.HeadStart]. Without a head start nothing is expected.
+// Expected returns the snapshot that a reading is likely to give: see [scale.HeadStart]. Without a head start nothing
+// is expected.
 func (s *Scaler) Expected() (snap *scale.Snapshot, certain bool) {
 	if s.HeadStart == nil {
 		return nil, false

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// History lists past scalings, newest first: those of one pool, or of all if pool is empty. Failed ones are among them.
-// There are at most limit, or all if limit is 0.
+// History lists past scalings, newest first: the scalings of one pool, or of all pools if pool is empty. Failed ones
+// are among them. There are at most limit, or all if limit is 0.
 func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil && (!scale.IsA[*scale.DestroyedError](err) || !tellsKeys(snap, err)) {
@@ -20,8 +20,8 @@ func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]scale.S
 	return s.OlderScalings(ctx, snap, pool, limit)
 }
 
-// historyAtFirst is how many updates are read if those of a snapshot are not enough, and historyGrowth how many times
-// as many the next time.
+// historyAtFirst is how many updates are read first if the updates in a snapshot are not enough. Each further reading
+// reads historyGrowth times as many.
 const (
 	historyAtFirst = 160
 	historyGrowth  = 8
@@ -57,8 +57,8 @@ func (s *Scaler) Past(ctx context.Context, since time.Time) (*scale.Snapshot, er
 	return &past, err
 }
 
-// UpdatesSince are the newest updates, back to a moment at least: see [scale.ReachBack]. complete says that there are
-// no older ones.
+// UpdatesSince returns the newest updates, back to a moment at least: see [scale.ReachBack]. complete says that there
+// are no older ones.
 func (s *Scaler) UpdatesSince(ctx context.Context, rules scale.Rules, since time.Time) (updates []scale.Update, complete bool, err error) {
 	for newest := historyAtFirst; ; newest *= historyGrowth {
 		updates, err = withRetries(ctx, s, func() (read []scale.Update, err error) {

@@ -4,7 +4,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// CurrentHolds are the holds on the stack. Every decision has to look at them.
+// CurrentHolds returns the holds on the stack. Every decision has to look at them.
 func (s *Scaler) CurrentHolds() (scale.Holds, error) {
 	if s.Holds == nil {
 		return nil, nil
@@ -12,7 +12,7 @@ func (s *Scaler) CurrentHolds() (scale.Holds, error) {
 	return s.Holds.Holds()
 }
 
-// AsOfNow is the snapshot with what is not read with the stack: the holds, and what is known of metrics.
+// AsOfNow returns the snapshot with what is not read together with the stack: the holds, and what is known of metrics.
 func (s *Scaler) AsOfNow(snap *scale.Snapshot) (*scale.Snapshot, error) {
 	holds, err := s.CurrentHolds()
 	if err != nil {

@@ -78,9 +78,9 @@ func tellsKeys(snap *scale.Snapshot, err error) bool {
 
 // Restore writes the counts of the last successful update into the configuration file, and returns what it changed. It
 // keeps edits that no update ever had, and reports them to the observer. If it returns a [*scale.RulesError], it has
-// done so for the pools of [scale.RulesError.Keys]. If it returns a [*scale.DestroyedError], it has done so for the
-// pools whose rules the stack still has. The keys are all that it needs of the rules, and the `pulumi up` that follows
-// may be the one that mends them.
+// written the counts of the pools in [scale.RulesError.Keys]. If it returns a [*scale.DestroyedError], it has written
+// the counts of the pools whose rules the stack still has. Restore needs only the keys of the rules: the `pulumi up`
+// that follows may be the one that mends the rules.
 func (s *Scaler) Restore(ctx context.Context) ([]scale.Drift, error) {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
 	if err != nil {

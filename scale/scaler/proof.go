@@ -12,10 +12,10 @@ import (
 // mostProofs is how often a proof is begun, at most, if the program is edited while it is made.
 const mostProofs = 3
 
-// proofOf is a proof that covers the pools: one that is kept, or else a new one. A new one is made for all pools at
-// once, since that costs as much as for one of them. Before that, sync brings the program to the deployed commit; it is
-// nil if there is nothing to be done. lasting is that of [scale.Stack.KeepProof]. The error may be a
-// [*scale.StaleError].
+// proofOf returns a proof that covers the pools: a kept one, or else a new one. A new proof is made for all pools at
+// once, since that costs as much as for one of them. Before a new proof is made, sync brings the program to the
+// deployed commit; sync is nil if there is nothing to be done. lasting is passed on to [scale.Stack.KeepProof]. The
+// error may be a [*scale.StaleError].
 func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []string, lasting bool, sync func() error) (*scale.Proof, error) {
 	s.proving.Lock() // whoever comes while a proof is made waits for it
 	defer s.proving.Unlock()
@@ -69,9 +69,9 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Pro
 	return s.proofOf(ctx, snap, pools, true, func() error { return synced })
 }
 
-// Pending are the changes that keep pools from being scaled on a stack as it was read, by pool; known is false if
-// nothing is proved. With prove set, a preview proves what is not known, and nothing of that is kept for another
-// process.
+// Pending returns, by pool, the changes that keep pools from being scaled on a stack as it was read; known is false if
+// nothing is proved. If prove is set, a preview proves what is not known, and that proof is kept for this process
+// alone.
 func (s *Scaler) Pending(ctx context.Context, snap *scale.Snapshot, prove bool) (changes map[string][]scale.PendingChange, known bool, err error) {
 	pools := s.needProof(snap, snap.Rules.Names())
 	if len(pools) == 0 {
@@ -112,9 +112,9 @@ func (s *Scaler) provePools(ctx context.Context, snap *scale.Snapshot, asked []s
 	return out, nil
 }
 
-// previewPending previews what an update of the pools would change with the present counts. If that concerns a resource
-// that is none of their targets, such as a provider, it looks at each pool by itself: the resource need not be a
-// concern of all.
+// previewPending previews what an update of the pools would change with the present counts. If that changes a resource
+// that is no target of theirs, such as a provider, it previews each pool by itself: the resource need not concern all
+// of them.
 func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools []string) (map[string]scale.PoolProof, error) {
 	out := make(map[string]scale.PoolProof, len(pools))
 	for _, pool := range pools {
@@ -171,8 +171,9 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 	return out, nil
 }
 
-// decideOnProof decides intents on a stack with a proof of what is pending there. The sizes that the proof finds in the
-// state count, and pools with pending changes are taken out of the plan. lasting and sync are those of proofOf.
+// decideOnProof makes a plan with decide, and a proof of what is pending for the plan's pools. If the proof finds sizes
+// in the state that were not known, it decides again with these. Pools with pending changes are taken out of the plan.
+// lasting and sync are passed on to proofOf.
 func (s *Scaler) decideOnProof(ctx context.Context, snap *scale.Snapshot, lasting bool, sync func() error, decide func() scale.Plan) (scale.Plan, error) {
 	p := decide()
 	if len(p.Moves) == 0 && (len(p.Decisions) == 0 || !snap.DoubtsSizes()) {

@@ -10,13 +10,13 @@ import (
 )
 
 // rebase corrects an update of ours that was overtaken. Each pool is decided once more on the stack as it was just
-// before the update. The difference from what the update did is added to the count that the pool has now, because
-// others may have built on that since. The update has also set back the keys that the other update changed. These are
-// corrected too, unless somebody has done so meanwhile.
+// before the update. The difference between this decision and what the update did is added to the count that the pool
+// has now, because others may have changed that count since. Our update has also set back the keys that the other
+// update had changed. These keys are corrected too, unless somebody has done so meanwhile.
 //
-// It does not end with ctx and retries by itself. An update of ours has been done: the intents must not be taken for
-// new ones, and the stack must not stay as it is. The order's check may find that the intents had been carried out
-// before our update. Then done is the check's error, and what our update did is taken back.
+// It does not end with ctx, and retries by itself, because an update of ours has been done: the intents must not be
+// taken for new ones, and the stack must not stay as it is. The order's check may find that the intents had been
+// carried out before our update. Then done is the check's error, and what our update did is taken back.
 func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scale.Result) (_ scale.Plan, _ *scale.Result, done, err error) {
 	ctx = context.WithoutCancel(ctx)
 	pools := p.Change.Pools
@@ -51,7 +51,7 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 			break
 		}
 		next := scale.ChangeFor(snap, corrections)
-		next.Correction, next.ID = true, result.ID+"+" // a mark of its own, by which it knows itself
+		next.Correction, next.ID = true, result.ID+"+" // a mark of its own, which tells it from the update it corrects
 		if len(corrections) == 0 {
 			// Without a target the engine would update everything. With a pool's target it would scale that pool,
 			// perhaps to a count that is out of date by then.
@@ -79,8 +79,8 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 	return p, result, done, nil
 }
 
-// stackTarget is the target that stands for the stack's own resource. An update of it changes no resource of the
-// program's.
+// stackTarget returns the URN of the resource that stands for the stack itself, as a target. An update of this target
+// changes no resource of the program.
 func stackTarget(s *scale.Snapshot) []string {
 	i := slices.IndexFunc(s.Resources, func(urn string) bool { return strings.Contains(urn, "::pulumi:pulumi:Stack::") })
 	if i < 0 {
@@ -89,8 +89,8 @@ func stackTarget(s *scale.Snapshot) []string {
 	return s.Resources[i : i+1]
 }
 
-// readAround reads the stack, and makes from that reading the stack as it was just before the update with the id. The
-// counts in base are those of the configuration, because "current" is from after the update.
+// readAround reads the stack. From that reading it makes base, the stack as it was just before the update with the id.
+// The counts in base are the configured ones, because "current" is from after the update.
 func (s *Scaler) readAround(ctx context.Context, id string) (snap, base *scale.Snapshot, err error) {
 	snap, err = withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {

@@ -38,7 +38,7 @@ type Scaler struct {
 	// Metrics knows the metrics of the pools. If it is nil, none has a value.
 	Metrics scale.MetricReader
 
-	// proving lets one at a time make a proof.
+	// proving is held while a proof is made: only one is made at a time.
 	proving sync.Mutex
 }
 
@@ -98,17 +98,17 @@ type Order struct {
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
 	settle []string
 	// Keep leaves what a failed update began as it is, because the pools are about to be scaled one by one. Resumed
-	// does so only if the update was cut off, because the update is about to be tried again.
+	// does the same only for an update that was cut off, because that update is about to be tried again.
 	Keep, Resumed bool
 	// Ahead is a reading that was begun already, with the lock; nil if there is none.
 	Ahead *Reading
 	// Once leaves it to the caller to try again if the stack is locked or out of reach.
 	Once bool
-	// expects has an engine started while the stack is read, for the state that the stack is expected to be in.
+	// expects starts an engine while the stack is still read, for the state in which the stack is expected to be.
 	expects bool
 }
 
-// CarryOut does what an order says. Its errors are those of [Scaler.Scale], and that of the order's check.
+// CarryOut does what an order says. Its errors are those of [Scaler.Scale], and the error of the order's check.
 func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err error) {
 	if o.Ahead != nil {
 		defer o.Ahead.Release()
@@ -146,7 +146,7 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 
 // startEarly starts the engine for the update that the intents are likely to need, if it is known what a reading is
 // likely to find. It returns the id that the update must then have; empty if no engine was started. It decides nothing:
-// an update that turns out to be another one starts its own engine.
+// if a different update turns out to be needed, that update starts its own engine.
 func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	snap, certain := s.Expected()
 	if snap == nil || certain { // a stack that is known for certain is not read again
@@ -199,7 +199,7 @@ func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T
 	return out, err
 }
 
-// trying is the scaler itself or, with once set, one like it that tries once.
+// trying returns the scaler itself or, if once is set, a copy that tries only once.
 func (s *Scaler) trying(once bool) *Scaler {
 	if !once {
 		return s
@@ -207,15 +207,15 @@ func (s *Scaler) trying(once bool) *Scaler {
 	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Programs: s.Programs, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds, Metrics: s.Metrics}
 }
 
-// Retry calls do, and calls it again as an update is tried again: if the stack is locked or the backend is out of
-// reach. The scaler needs no stack for that.
+// Retry calls do. While the stack is locked or the backend is out of reach, it calls do again, as often as an update is
+// tried again. The scaler needs no stack for Retry.
 func (s *Scaler) Retry(ctx context.Context, do func() error) error {
 	_, err := withRetries(ctx, s, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }
 
-// attempt reads, decides and updates once. The caller holds the lock. If early is not nil, it uses that reading, which
-// was begun already. It leaves the plan of its update in last.
+// attempt reads, decides and updates once. The caller holds the lock. If early is not nil, attempt uses that reading,
+// which was begun already. attempt leaves the plan of its update in last.
 func (s *Scaler) attempt(ctx context.Context, o Order, early *Reading, last *scale.Plan) (_ *scale.Report, err error) {
 	defer span.In(&ctx, "attempt")(&err)
 	snap, p, restored, err := s.readAndDecide(ctx, o, early)

@@ -9,9 +9,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// provedSettlement is a settlement that is proved to bring nothing else along and to replace nothing. What the rules
-// allow a scaling does not matter, because nobody has asked for a settlement, and because a refresh on top of a
-// provider that has changed can leave a state that the CLI cannot read any more. The error is an
+// provedSettlement returns the plan of a settlement that is proved to bring nothing else along and to replace nothing,
+// even if the rules allow a scaling to do that. Nobody has asked for a settlement, and a settlement refreshes: with a
+// provider that has changed, a refresh can leave a state that the CLI cannot read any more. The error is an
 // [*scale.UnsettledError] if a pool must stay as it is.
 func (s *Scaler) provedSettlement(ctx context.Context, snap *scale.Snapshot, pools []string) (scale.Plan, error) {
 	p := scale.MakeSettlement(snap, pools)
@@ -41,7 +41,7 @@ func (s *Scaler) provedSettlement(ctx context.Context, snap *scale.Snapshot, poo
 }
 
 // Settle brings every unsettled pool back to the count of the last successful update: all in one update or, if that
-// fails, one by one. It tells the observer. It does nothing if there is no such pool, and leaves alone the pools that
+// fails, one by one. It tells the observer. It does nothing if no pool is unsettled, and leaves alone the pools that
 // somebody holds.
 func (s *Scaler) Settle(ctx context.Context) error {
 	unlock, err := s.Stack.Lock(ctx, s.Observe)
@@ -104,9 +104,9 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 }
 
 // putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
-// say that the update succeeded nevertheless. Then the report says so. Else the pools that the update left between two
-// counts go back to the count of the last successful update. It does not end with ctx: the stack must not stay as it
-// is.
+// say that the update succeeded nevertheless. Then the report says so. Otherwise the pools that the update left between
+// two counts go back to the count of the last successful update. putBack does not end with ctx: the stack must not stay
+// as it is.
 func (s *Scaler) putBack(ctx context.Context, o Order, p scale.Plan, failed *scale.EngineError) (*scale.Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })

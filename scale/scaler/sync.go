@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// needProof are those of the pools that are not scaled without a proof. If the deployed program is kept, these are all
-// that have a rule, because each of them needs that program.
+// needProof returns the given pools that are not scaled without a proof. If the deployed program is kept, these are all
+// pools that have a rule, because each of them needs that program.
 func (s *Scaler) needProof(snap *scale.Snapshot, pools []string) []string {
 	if s.Programs == nil {
 		return snap.NeedProof(pools)
@@ -18,8 +18,8 @@ func (s *Scaler) needProof(snap *scale.Snapshot, pools []string) []string {
 	return slices.Compact(out)
 }
 
-// syncLocked is a function that brings the program to the deployed commit, for a caller that holds the lock. It is nil
-// if the engine runs the program in the stack's directory.
+// syncLocked returns a function that brings the program to the deployed commit, for a caller that holds the lock. It is
+// nil if the engine runs the program in the stack's directory.
 func (s *Scaler) syncLocked(ctx context.Context, snap *scale.Snapshot) func() error {
 	if s.Programs == nil {
 		return nil

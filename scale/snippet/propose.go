@@ -12,13 +12,13 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Inventory is what a stack has that a pool can be made of.
+// Inventory holds what a stack has that a pool can be made of.
 type Inventory struct {
 	// Language is the language of the program; empty if no rule can be written in it. Runtime is what Pulumi calls the
 	// language.
 	Language Language
 	Runtime  string
-	// Resources are those of the state that a provider manages.
+	// Resources are the resources in the state that a provider manages.
 	Resources []Resource
 	// Keys are the whole numbers in the configuration.
 	Keys []Key
@@ -29,9 +29,9 @@ type Inventory struct {
 // Resource is a resource of the stack.
 type Resource struct {
 	URN, Type, Name string
-	// Variable is what the program calls it; empty if that is not known.
+	// Variable is what the program calls the resource; empty if that is not known.
 	Variable string
-	// Numbers are its properties that are whole numbers, and [Replicas] of a workload of Kubernetes.
+	// Numbers are the resource's properties that are whole numbers, and [Replicas] of a workload of Kubernetes.
 	Numbers map[string]int
 }
 
@@ -45,15 +45,15 @@ type Key struct {
 	Value int
 }
 
-// Target is what a scaling may update: one resource, or a number of them that a loop makes.
+// Target is what a scaling may update: one resource, or the resources that a loop makes.
 type Target struct {
-	// URN is the resource's, or a pattern.
+	// URN is the resource's URN, or a pattern.
 	URN string
 	// Resource is nil for a pattern.
 	Resource *Resource
-	// Count is how many resources the pattern matches, as the engine matches it.
+	// Count is how many resources the pattern matches, as the engine matches it; 0 if URN is no pattern.
 	Count int
-	// likely is for the order: the larger it is, the more likely the target is a pool.
+	// likely orders the targets: the larger it is, the more likely the target is a pool.
 	likely int
 }
 
@@ -69,11 +69,12 @@ func (t Target) String() string {
 	return text
 }
 
-// numbered matches the name of a resource that a loop made: the part that all these names share, and a number.
+// numbered matches the name of a resource that a loop made: a part that the names of the loop's resources share, and a
+// number.
 var numbered = regexp.MustCompile(`^(.*?)[0-9]+$`)
 
-// Targets are what may be a pool's target, the likely ones first: those with a number that a config key also has, then
-// those with a property that sounds like a size.
+// Targets returns what may be a pool's target, the likely targets first: targets whose size is also the value of a
+// config key, then patterns that match several resources, then resources with a property that sounds like a size.
 func (i Inventory) Targets() []Target {
 	var out []Target
 	patterns := map[string]bool{}
@@ -107,8 +108,8 @@ func (i Inventory) Targets() []Target {
 	return out
 }
 
-// qualifiedType is the resource's type as its URN has it: after the types of the components that the resource is in,
-// such as my:mod:Workers$aws:ec2/instance:Instance.
+// qualifiedType returns the resource's type as it stands in the URN: behind the types of the components that the
+// resource is in, such as my:mod:Workers$aws:ec2/instance:Instance.
 func (r Resource) qualifiedType() string {
 	if parts := strings.SplitN(r.URN, "::", 4); len(parts) == 4 {
 		return parts[2]
@@ -131,13 +132,13 @@ func (i Inventory) holds(n int) bool {
 	return slices.ContainsFunc(i.Keys, func(k Key) bool { return k.Value == n })
 }
 
-// sizeLike matches the names of properties that hold how many there are of something.
+// sizeLike matches the names of properties that may hold a number of things.
 var sizeLike = regexp.MustCompile(`(?i)(size|count|capacity|replicas|nodes|instances|desired|number)`)
 
-// bound matches the names of properties that only limit how many there are.
+// bound matches the names of properties that only limit a number of things.
 var bound = regexp.MustCompile(`(?i)(^|[a-z])(min|max)`)
 
-// sizes are the resource's properties that may be its size, the likely ones first.
+// sizes returns the names of the resource's properties that may be its size, the likely names first.
 func (r Resource) sizes() []string {
 	var out []string
 	for name := range r.Numbers {
@@ -155,8 +156,8 @@ func (r Resource) sizes() []string {
 	return out
 }
 
-// Find is the target that somebody means: by its URN, by a pattern that matches something, or by the name of a resource
-// that no other has.
+// Find returns the target that a text names: by the target's URN, by a pattern that matches something, or by a
+// resource's name if only one resource has this name.
 func (i Inventory) Find(text string) (Target, bool) {
 	targets := i.Targets()
 	if at := slices.IndexFunc(targets, func(t Target) bool { return t.URN == text }); at >= 0 {
@@ -178,8 +179,8 @@ func (i Inventory) Find(text string) (Target, bool) {
 	return found[0], true
 }
 
-// Near are the targets that somebody may mean by a text that matches no target: those with the name at the end of the
-// text or, if there are none, all targets.
+// Near returns the targets that somebody may mean by a text that matches no target: the targets with the same name as
+// the end of the text or, if there are none, all targets.
 func (i Inventory) Near(text string) []Target {
 	targets := i.Targets()
 	name := lastName(text)
@@ -192,7 +193,7 @@ func (i Inventory) Near(text string) []Target {
 	return near
 }
 
-// lastName is the name at the end of a URN or of a pattern.
+// lastName returns the name at the end of a URN or of a pattern.
 func lastName(urn string) string {
 	if at := strings.LastIndex(urn, "::"); at >= 0 {
 		return urn[at+len("::"):]
@@ -200,10 +201,10 @@ func lastName(urn string) string {
 	return urn
 }
 
-// KeysFor are the config keys that may hold the count of a target, and of its pool if it has a name already. The likely
-// ones come first: those with the target's size as their value, then those with a word of its name or the pool's, then
-// those that sound like a size. Keys of other pools are left out. likely says whether any of these signs holds for the
-// first key.
+// KeysFor returns the config keys that may hold a target's count. pool is the name of the target's pool, or empty. The
+// likely keys come first: keys whose value is the target's size, then keys that share a word with the target's or the
+// pool's name, then keys that sound like a size. Keys of the stack's pools are left out. likely says whether any of
+// these signs holds for the first key.
 func (i Inventory) KeysFor(t Target, pool string) (out []Key, likely bool) {
 	for _, k := range i.Keys {
 		if !slices.Contains(i.Taken, k.Key) {
@@ -238,8 +239,8 @@ func (i Inventory) KeysFor(t Target, pool string) (out []Key, likely bool) {
 	return out, len(out) > 0 && rank(out[0]) > 0
 }
 
-// words are the words of a name, however the name divides them, in lower case and in the singular. Numbers are left
-// out.
+// words returns the words of a name, in lower case and in the singular. Signs, numbers and a change to upper case
+// divide words. Words of one letter are left out.
 func words(name string) map[string]bool {
 	var spaced strings.Builder
 	last := ' '
@@ -262,7 +263,7 @@ func words(name string) map[string]bool {
 // keyName matches what may be the name of a new config key. Pulumi itself accepts nearly any text.
 var keyName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]*:)?[A-Za-z_][A-Za-z0-9_.-]*$`)
 
-// CheckKey says what is wrong with a config key for a rule; empty if nothing is.
+// CheckKey says what is wrong with a config key for a rule; empty if nothing is wrong.
 func (i Inventory) CheckKey(key string, path bool) string {
 	switch {
 	case slices.Contains(i.Taken, key):
@@ -275,8 +276,8 @@ func (i Inventory) CheckKey(key string, path bool) string {
 	return ""
 }
 
-// CurrentFor is the property of the target that holds its real size: the replicas of a workload of Kubernetes, or else
-// a property with the same value as the config key; empty if there is none.
+// CurrentFor returns the property of the target that holds its real size: the replicas of a workload of Kubernetes, or
+// else a property with the same value as the config key; empty if there is none.
 func (i Inventory) CurrentFor(t Target, key string) string {
 	if t.Resource == nil {
 		return ""
@@ -299,7 +300,7 @@ func (i Inventory) CurrentFor(t Target, key string) string {
 // unfit matches the characters that the name of a pool must not hold.
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// ListFor is a guess at what the program calls the list of the resources that a pattern stands for; empty for a single
+// ListFor guesses what the program calls the list of the resources that a pattern stands for; empty for a single
 // resource.
 func (i Inventory) ListFor(t Target) string {
 	if t.Resource != nil {
@@ -308,7 +309,7 @@ func (i Inventory) ListFor(t Target) string {
 	return strings.TrimSuffix(Inventory{}.PoolFor(t), "s") + "s"
 }
 
-// PoolFor is a name for the pool of a target. The stack has no other pool of that name.
+// PoolFor proposes a name for the pool of a target. No pool of the stack has this name yet.
 func (i Inventory) PoolFor(t Target) string {
 	name := "pool"
 	if t.Resource != nil {

@@ -37,9 +37,9 @@ func Senders() []Sender {
 // name of a file.
 type File struct{ Name, Text string }
 
-// Configure is the configuration that makes the sender scale the pool through a server at an address. It is the one in
-// docs/senders.md: a test compares the two. A part of a Pulumi program is in TypeScript, or in YAML for CloudWatch if
-// the program is in YAML.
+// Configure returns the configuration that makes the sender scale the pool through a server at an address.
+// docs/senders.md shows the same configuration: a test compares the two. A part of a Pulumi program is in TypeScript,
+// or in YAML for CloudWatch if the program is in YAML.
 func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	var names []string
 	switch s {
@@ -74,12 +74,12 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	return out, nil
 }
 
-// isElsewhere says whether the sender is a service of somebody else, and never runs on this machine.
+// isElsewhere says whether the sender is a service that its vendor runs, and that is never on this machine.
 func (s Sender) isElsewhere() bool {
 	return slices.Contains([]Sender{CloudWatch, EventBridge, Azure, Google, Datadog, NewRelic, Dynatrace}, s)
 }
 
-// ordinary are addresses that mean the same in a shell, in YAML and in a program.
+// ordinary matches addresses that mean the same in a shell, in YAML and in a program.
 var ordinary = regexp.MustCompile(`^[A-Za-z0-9.:/_~\[\]-]+$`)
 
 // CheckAddress says what is wrong with the address at which the sender is to reach a server. The token travels to that

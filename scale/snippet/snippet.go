@@ -37,10 +37,10 @@ func Languages() []Language {
 	return []Language{TypeScript, JavaScript, ESModule, Python, Go, YAML, CSharp, Java}
 }
 
-// Rule is a rule to be written. Its fields mean what those of a rule mean: see docs/rules.md.
+// Rule is a rule to be written. Its fields mean the same as the fields of a rule in docs/rules.md.
 type Rule struct {
 	Pool string
-	// Resource is what the program calls the pool's resource; empty if Pattern says which resources they are.
+	// Resource is what the program calls the pool's resource; empty if Pattern says which resources the pool has.
 	Resource string
 	Pattern  string
 	// ConfigKey is the key as the program reads it.
@@ -50,15 +50,15 @@ type Rule struct {
 	// Current is the resource's property that holds the real size, in Pulumi's spelling, such as desiredCapacity, or
 	// spec.replicas for a property inside another; empty if there is none.
 	Current string
-	// List is what the program calls the list of the resources that Pattern stands for. The real size is then how many
-	// of them exist. If Current and List are both empty, the rule exports no real size.
+	// List is what the program calls the list of the resources that Pattern stands for. If Current is empty, the real
+	// size is how many of these resources exist. If both are empty, the rule exports no real size.
 	List string
 }
 
 //go:embed templates
 var templates embed.FS
 
-// Export is the code that exports the rule as the stack output.
+// Export returns the code that exports the rule as the stack output.
 func (l Language) Export(r Rule) (string, error) {
 	text, err := fill("templates/rule."+string(l)+".tmpl", l.functions(), r)
 	if err == nil && l == Go {
@@ -69,8 +69,8 @@ func (l Language) Export(r Rule) (string, error) {
 	return text, err
 }
 
-// Reads is the expression with which a program reads the rule's count from the configuration, for a resource that does
-// not take it from there yet; empty if that takes more than an expression.
+// Reads returns the expression with which a program reads the rule's count from the configuration. A user needs it if
+// the program does not read the count from there yet. It is empty if one expression is not enough.
 func (l Language) Reads(r Rule) string {
 	if r.ConfigPath {
 		return ""
@@ -114,19 +114,19 @@ func fill(name string, functions template.FuncMap, data any) (string, error) {
 	return out.String(), err
 }
 
-// functions are what the templates of a language use.
+// functions returns the functions that the templates of a language use.
 func (l Language) functions() template.FuncMap {
 	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "size": l.size}
 }
 
-// quote is a string as all these languages write it. The names that occur hold nothing that the languages read
-// differently.
+// quote writes a string in quotes, in the same way for all these languages. The names that occur contain no characters
+// that the languages read differently.
 func quote(text string) string { return strconv.Quote(text) }
 
 // bare matches what YAML reads as a string without quotes.
 var bare = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*(:[A-Za-z][A-Za-z0-9_.-]*)*$`)
 
-// plain is a string as YAML writes it.
+// plain writes a string for YAML, with quotes only if YAML needs them.
 func plain(text string) string {
 	switch strings.ToLower(text) {
 	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
@@ -138,8 +138,8 @@ func plain(text string) string {
 	return quote(text)
 }
 
-// variable is a guess at what the program calls a resource, made from the resource's name: an identifier of the
-// language. In YAML it is the name itself, quoted in brackets if it is not a plain word.
+// variable guesses from a resource's name what the program calls the resource: an identifier of the language. In YAML
+// it is the name itself, quoted in brackets if the name is not a plain word.
 func (l Language) variable(name string) string {
 	if l == YAML {
 		if bare.MatchString(name) && !strings.ContainsAny(name, ".:") {
@@ -176,10 +176,11 @@ func isReserved(word string) bool {
 		"while with yield"), word)
 }
 
-// Counts says whether a rule in the language can count the resources of a list. In YAML there are no lists of resources.
+// Counts says whether a rule in the language can count the resources of a list. In YAML there are no lists of
+// resources.
 func (l Language) Counts() bool { return l != YAML && l != Java }
 
-// size is the expression for the real size; empty if the rule has none.
+// size returns the expression for the real size; empty if the rule has none.
 func (l Language) size(r Rule) string {
 	if r.Current == "" {
 		return l.length(r.List)
@@ -205,8 +206,8 @@ func (l Language) size(r Rule) string {
 	return of + "." + strings.Join(path, ".")
 }
 
-// length is the expression for how many of the resources in a list exist, as docs/rules.md has it. A resource that a
-// targeted update does not make has no id.
+// length returns the expression that counts the existing resources in a list. docs/rules.md has the same expression. If
+// a targeted update does not make a resource of the list, the resource has no id.
 func (l Language) length(list string) string {
 	if list == "" || !l.Counts() {
 		return ""
@@ -215,7 +216,7 @@ func (l Language) length(list string) string {
 	switch l {
 	case Python:
 		return fmt.Sprintf("pulumi.Output.all(*[w.id for w in %s]).apply(lambda ids: len([id for id in ids if id]))", name)
-	case Go: // the template has gathered ids before this
+	case Go: // the template declares ids before this expression
 		return `pulumi.All(ids...).ApplyT(func(ids []any) int {
 			exist := 0
 			for _, id := range ids {
@@ -231,7 +232,7 @@ func (l Language) length(list string) string {
 	return fmt.Sprintf("pulumi.all(%s.map((w) => w.id)).apply((ids) => ids.filter(Boolean).length)", name)
 }
 
-// property is how the language spells a property of a resource.
+// property returns a resource's property as the language spells it.
 func (l Language) property(name string) string {
 	switch l {
 	case Python:

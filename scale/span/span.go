@@ -12,8 +12,8 @@ import (
 // Scope is the name of the code that makes the spans.
 const Scope = "github.com/pulumiscale/pulumiscale"
 
-// In begins a span inside that of ctx, puts it into ctx, and returns what ends it. The end takes the error with which
-// the work ended:
+// In begins a span inside the span of ctx, puts it into ctx, and returns the function that ends it. end takes the error
+// with which the work ended:
 //
 //	defer span.In(&ctx, "read the stack")(&err)
 func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (end func(*error)) { //nolint:gocritic // the caller goes on with it
@@ -22,7 +22,7 @@ func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (en
 	return func(err *error) { End(s, *err) }
 }
 
-// Begin begins a span inside that of ctx. [End] ends it.
+// Begin begins a span inside the span of ctx. [End] ends it.
 func Begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(Scope).Start(ctx, name, options...)
 }

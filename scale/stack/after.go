@@ -12,11 +12,12 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/storage"
 )
 
-// departure is what an update of ours begins with, and what it leaves.
+// departure is what an update of ours found when it began, and what it has left.
 type departure struct {
 	// base is the reading that the update's change was decided on; nil if that reading is not known any more.
 	base *scale.Snapshot
-	// traces are the stack's traces at the time at, once the engine had its lock. known says whether they were found.
+	// traces are the stack's traces at the time `at`, when the engine had just got its lock. known says whether they
+	// were found.
 	traces traces
 	known  bool
 	at     time.Time
@@ -25,7 +26,8 @@ type departure struct {
 	left    traces
 	isNext  bool
 	addedAt time.Time
-	// previous is the head at the time at: the newest completed update. err says why it could not be looked up.
+	// previous is the head at the time `at`: it identifies the newest completed update. err says why it could not be
+	// looked up.
 	previous string
 	err      error
 }
@@ -38,8 +40,8 @@ func (s *Stack) departure(change scale.Change) *departure {
 	return &departure{base: base}
 }
 
-// depart notes what the engine begins with. The engine has the lock now, so its update follows the newest completed
-// one. The engine is made to wait until it is known which update that is.
+// depart notes what the engine found when it began. The engine has the lock now, so its update follows the newest
+// completed one. The engine is made to wait until it is known which update that is.
 func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
 	if !s.isInFolder() { // in a folder a look takes next to no time
@@ -56,16 +58,16 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 	d.previous, d.err = s.previous(ctx, change)
 }
 
-// elsewhere says whether the update followed another update than the one that its change was decided on. If that cannot
-// be told, it says that it did: if nobody was faster, deciding again comes to the same result.
+// elsewhere says whether the update followed a different update than the one that its change was decided on. If that
+// cannot be told, it says yes: the change is then decided again, with the same result if nobody was faster.
 func (d *departure) elsewhere(change scale.Change) bool {
 	return d.err != nil || d.previous != change.Head
 }
 
-// after is the snapshot that a reading would find after an update of ours that succeeded; nil if that cannot be told,
-// such as when the engine's events do not tell enough or when somebody else has written. The snapshot has a stamp if
-// the backend shows that only this update has written since it was decided. The stamp has no State if the events do not
-// tell all that matters, because a reading may then find more.
+// after returns the snapshot that a reading would find after an update of ours that succeeded; nil if that cannot be
+// told, such as when the engine's events do not tell enough or when somebody else has written. The snapshot has a stamp
+// if the backend shows that only this update has written since it was decided. The stamp has no State if the events do
+// not tell all that matters, because a reading may then find more.
 func (s *Stack) after(from *departure, change scale.Change, result scale.Result) *scale.Snapshot {
 	base := from.base
 	if base == nil || len(base.Unsettled)+len(base.Unverified) > 0 || len(base.Pending) > 0 || len(base.Busy) > 0 || result.Output == nil {
@@ -101,8 +103,8 @@ func (s *Stack) after(from *departure, change scale.Change, result scale.Result)
 	return snap
 }
 
-// needed are the newest of the updates: those that a reading would need, or up to twice as many. Otherwise a stack that
-// is never read again would have more and more updates.
+// needed returns the newest of the updates: as many as a reading would need, or up to twice as many. Without that
+// limit, the snapshot of a stack that is never read again would gather more and more updates.
 func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 	for n := pageSize; n < len(updates); n *= 2 {
 		if reachesBack(updates[:n], rules) {
@@ -113,8 +115,8 @@ func needed(updates []scale.Update, rules scale.Rules) []scale.Update {
 }
 
 // arrive notes what an update that has succeeded has left. The engine writes the state before it adds its update to the
-// history. So if somebody came after this update, there is another update, or the state was written after this update
-// was added, or nothing has been written yet.
+// history. So if somebody's update came after this one, the history has one more update, or the state was written after
+// this update was added, or the later update has not written anything yet.
 func (s *Stack) arrive(ctx context.Context, d *departure) {
 	now, ok := s.traces(ctx, d.traces.newest)
 	if !ok {
@@ -127,8 +129,8 @@ func (s *Stack) arrive(ctx context.Context, d *departure) {
 		now.since == 1 && now.newest > d.traces.newest && !now.written.After(now.addedAt)
 }
 
-// leftState is the [scale.Stamp.State] in which an update that has just succeeded has left the stack. It is empty if
-// the backend does not show that, or shows that somebody else has written since the update was decided.
+// leftState returns the [scale.Stamp.State] of the stack as an update that has just succeeded has left it. It is empty
+// if the backend does not show that, or shows that somebody else has written since the update was decided.
 func (d *departure) leftState() string {
 	if !d.isNext {
 		return ""
@@ -136,9 +138,9 @@ func (d *departure) leftState() string {
 	return d.left.stamp().State
 }
 
-// tellAll says whether the steps of an update tell all its changes that a reading finds: which resources there are, and
-// which of them depend on which. Steps other than updates may change the former. The latter matters only to targets
-// that are patterns.
+// tellAll says whether the steps of an update tell all that a reading would find changed: which resources there are,
+// and which of them depend on which. Steps other than updates may change which resources there are. Which of them
+// depend on which matters only to targets that are patterns.
 func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
 	for _, rule := range rules {
 		if slices.ContainsFunc(rule.Targets, scale.IsPattern) {
@@ -148,9 +150,9 @@ func tellAll(steps []scale.ResourceStep, rules scale.Rules) bool {
 	return !slices.ContainsFunc(steps, func(step scale.ResourceStep) bool { return step.Op != "update" })
 }
 
-// updateOf is the update of a change as the history will have it, without its times. ok is false if the change does not
-// set the counts of all rules, or if no earlier update of ours is known. The update is taken to be made by whoever made
-// the last update of ours.
+// updateOf returns the update of a change as the history will show it, without its times. ok is false if the change
+// does not set the counts of all rules, or if no earlier update of ours is known. The update is taken to be made by
+// whoever made the last update of ours.
 func updateOf(change scale.Change, updates []scale.Update, rules scale.Rules) (_ scale.Update, ok bool) {
 	values := make(map[string]*string, len(rules))
 	for name, rule := range rules {

@@ -28,8 +28,8 @@ import (
 // program and the commit that it is at, the configuration that an update gets, the CLI and its plugins, and the
 // environment.
 type basis struct {
-	// files are those below the program's directory, by their path in it, each with a mark that shows whether it has
-	// changed.
+	// files are the files below the program's directory, by their paths in it. Each has a mark that changes when the
+	// file does.
 	files map[string]string
 	// rest is a digest of everything else.
 	rest string
@@ -94,10 +94,10 @@ func (s *Stack) basis(change scale.Change) (basis, error) {
 	return basis{files: files, rest: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// programFiles are the files below a directory, each with its size and times. Hidden folders are left out. In folders
-// with installed packages it looks only at the first level, because they hold tens of thousands of files that an
-// installation replaces together. The stacks' own configuration, logs and the output of this process are no part of the
-// program.
+// programFiles lists the files below a directory, each with its mark: see [markOf]. Hidden folders are left out. In
+// folders with installed packages it looks only at the first level, because they hold tens of thousands of files that
+// an installation replaces together. The stacks' own configuration, logs and the output of this process are no part of
+// the program.
 func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -148,12 +148,12 @@ func (s *Stack) output() []os.FileInfo {
 	return out
 }
 
-// isOneOf says whether a file is one of others.
+// isOneOf says whether a file is one of the files.
 func isOneOf(files []os.FileInfo, file os.FileInfo) bool {
 	return file != nil && slices.ContainsFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, file) })
 }
 
-// isLog says whether a file is named as logs are. No program reads these, and somebody may write to them all the time.
+// isLog says whether a file has the name of a log. No program reads logs, and somebody may write to them all the time.
 func isLog(name string) bool { return filepath.Ext(name) == ".log" || name == "nohup.out" }
 
 // isPackages says whether a folder is one into which a package manager installs.
@@ -171,11 +171,12 @@ func firstLevel(path string) string {
 }
 
 // installed is a mark of the CLI's folder of plugins, which changes if a plugin was installed, replaced or removed.
-// Each plugin is a folder. Files beside it say when the CLI has used it last, or keep its schema.
+// Each plugin is a folder. The files beside the folders do not count: they say when the CLI last used a plugin, or keep
+// its schema.
 func installed(path string) string { return marksIn(path, os.DirEntry.IsDir) }
 
-// marksIn is a mark of the entries of a folder that count, which changes if any of them has come, gone or been
-// replaced.
+// marksIn is a mark of those entries of a folder for which counts returns true. The mark changes if any of them has
+// come, gone or been replaced.
 func marksIn(path string, counts func(os.DirEntry) bool) string {
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a folder that is not there has no entries
@@ -194,8 +195,8 @@ func marksIn(path string, counts func(os.DirEntry) bool) string {
 // fileMark is the mark of a file or, if there is a link at the path, of what the link leads to.
 func fileMark(path string) string { return markOf(follow(path)) }
 
-// follow is what a path leads to, or the link itself if a link there leads nowhere. It is nil if neither can be looked
-// at.
+// follow looks at the file that a path leads to, or at the link at the path if that link leads nowhere. It returns nil
+// if it can look at neither.
 func follow(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -207,7 +208,7 @@ func follow(path string) os.FileInfo {
 	return info
 }
 
-// markOf is the mark of a file. Saving the file changes its time, and moving another one to its place changes the
+// markOf is the mark of a file. Saving the file changes its time, and moving a different file to its place changes the
 // inode.
 func markOf(info os.FileInfo) string {
 	if info == nil {
@@ -275,7 +276,7 @@ func (f *pluginFolders) digest() string {
 }
 
 // lastingEnvironment are the variables that the engine and the program get, sorted. Variables that say where and when
-// somebody has started us are left out: a program that depends on them has another result every time anyway.
+// somebody has started us are left out: a program that depends on them has a different result every time anyway.
 func lastingEnvironment() []string {
 	passing := []string{
 		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",

@@ -77,10 +77,10 @@ func isPerpetual(m apitype.StepEventMetadata) bool {
 	return !slices.ContainsFunc(changed, func(path string) bool { return isMasked([]byte(configfile.JSON(valueAt(inputs, path)))) })
 }
 
-// changedOutputs are the names of the stack's outputs that have another value afterwards, sorted. A change of the
-// current counts in the rules does not count, because it comes from the scaling itself. But a current count that is not
-// known afterwards does count, unless the steps make or change a target of its pool. The program then counts resources
-// that the update would not make, and nobody could read the rules any more.
+// changedOutputs returns the names of the stack's outputs that have a different value afterwards, sorted. A change of
+// the current counts in the rules does not count, because it comes from the scaling itself. But a current count that is
+// not known afterwards does count, unless the steps make or change a target of its pool. The program then counts
+// resources that the update would not make, and nobody could read the rules any more.
 func changedOutputs(before, after map[string]any, steps []scale.ResourceStep) []string {
 	names := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
 	slices.Sort(names)
@@ -98,7 +98,7 @@ func changedOutputs(before, after map[string]any, steps []scale.ResourceStep) []
 }
 
 // losesCurrent says whether the current count of some pool is known in the rules' output before the steps, and unknown
-// in that after them, although the steps make and change no target of the pool.
+// in the output after them, although the steps make and change no target of the pool.
 func losesCurrent(was, is any, steps []scale.ResourceStep) bool {
 	before, _ := was.(map[string]any)
 	after, _ := is.(map[string]any)
@@ -230,8 +230,8 @@ func withProvider(dependencies []string, reference string) []string {
 	return out
 }
 
-// What the engine says if it meets an untargeted resource of the state before another one that the resource needs: see
-// [scale.EngineError.Misplaced].
+// What the engine says if it meets an untargeted resource of the state before a resource that the untargeted one needs:
+// see [scale.EngineError.Misplaced].
 var (
 	registeredTwice = regexp.MustCompile(`Duplicate resource URN '([^']+)'`)
 	notRegistered   = regexp.MustCompile(`provider (\S+)::\S+ for resource \S+ has not been registered yet`)

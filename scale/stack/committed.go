@@ -23,7 +23,7 @@ type committedFile struct {
 // CommittedFile finds the stack's configuration file among the files of a commit. The commit's own project file says
 // where it is.
 func (s *Stack) CommittedFile(read func(path string) ([]byte, error)) (scale.CommittedFile, error) {
-	here := s.project.Dir // the commit's files are not on disk; their paths are told from here
+	here := s.project.Dir // the commit's files are not on disk; their paths are relative to this folder
 	for _, name := range project.FileNames() {
 		text, err := read(name)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -31,7 +31,7 @@ import (
 const (
 	stackType = "pulumi:pulumi:Stack"
 	// pollInterval is how often a running engine's event log is read. startInterval is the shorter interval that counts
-	// while there is no log yet, or while somebody waits for the program to tell of the stack. The end of the engine
+	// while there is no log yet, or while somebody waits for the program to register the stack. The end of the engine
 	// ends the wait at once.
 	pollInterval  = 50 * time.Millisecond
 	startInterval = 5 * time.Millisecond
@@ -42,40 +42,41 @@ type follower struct {
 	operation string
 	message   string
 	observe   scale.Observe
-	// locked is called once there is an event log. The CLI makes that of an update without a preview only when the
+	// locked is called once there is an event log. For an update without a preview, the CLI makes the log only when the
 	// engine has the stack's lock and its configuration: on self-managed backends after Lock, on Pulumi Cloud after the
 	// service has started the update. If locked is nil, nobody is told.
 	locked func()
-	// opened is called once there is an event log: the backend has answered. If it is nil, nobody is told.
+	// opened is called once there is an event log, which shows that the backend has answered. If it is nil, nobody is
+	// told.
 	opened func()
-	// muted says that the engine's errors are passed over: we interrupted the engine before it had changed anything,
-	// and its errors say no more than that.
+	// muted says that the engine's errors are ignored: we interrupted the engine before it had changed anything, and
+	// its errors only say so.
 	muted bool
 	// heeds is called once the engine heeds an interrupt: see [follower.onceItHeeds]. engine is the process that is
 	// paused until then: see [follower.hold]. If engine is nil, no process is paused.
 	heeds  func()
 	engine *os.Process
-	// registered is called once the program has told the engine of the stack, and so has been read. If it is nil,
-	// nobody is told.
+	// registered is called once the program has registered the stack with the engine, which shows that the program has
+	// been read. If it is nil, nobody is told.
 	registered func()
 
-	// known are URNs by which a masked one can be recognised.
+	// known are URNs by which a masked URN can be recognised.
 	known []string
 
 	hasBegun bool
-	// hasStack says that the program has told of the stack.
+	// hasStack says that the program has registered the stack.
 	hasStack bool
 	result   scale.Result
 	open     map[string]scale.ResourceStep
-	// process is the engine's span in a trace, and spans are those of the open steps.
+	// process carries the engine's span in a trace, and spans are the spans of the open steps, by the keys of open.
 	process     context.Context //nolint:containedctx // it is about the follower's one process
 	spans       map[string]trace.Span
 	done        []scale.ResourceStep
 	diagnostics []scale.Diagnostic
 	// failed are the URNs of the steps that failed.
 	failed []string
-	// complaints is the beginning of what the program has written to its stderr. Some language hosts, such as that of
-	// YAML, tell of the program's mistakes there.
+	// complaints is the beginning of what the program has written to its stderr. Some language hosts, such as YAML's,
+	// tell of the program's mistakes there.
 	complaints strings.Builder
 	// before is the rules' output that the engine found in the state; nil if the engine has not told it.
 	before []byte
@@ -163,8 +164,8 @@ func (f *follower) follow(path string, ended <-chan struct{}) error {
 	}
 }
 
-// read handles what has been added to the event log. pending is the beginning of a line that was not whole, and read
-// returns the one that is not whole now.
+// read handles what has been added to the event log. pending is the beginning of a line whose end was not in the log
+// yet. read returns the beginning of the line whose end is not there now.
 func (f *follower) read(file io.Reader, pending []byte) ([]byte, error) {
 	defer f.hold()()
 	more, err := io.ReadAll(file)
@@ -174,8 +175,8 @@ func (f *follower) read(file io.Reader, pending []byte) ([]byte, error) {
 	return f.consume(append(pending, more...)), nil
 }
 
-// consume handles every whole line and returns the rest. It passes over a line that is no event: newer engines have
-// newer ones.
+// consume handles every whole line and returns the rest. It skips a line that it cannot read as an event, because newer
+// engines may write different ones.
 func (f *follower) consume(text []byte) []byte {
 	for {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
@@ -191,9 +192,9 @@ func (f *follower) consume(text []byte) []byte {
 	}
 }
 
-// loggedEvent is what is needed of an [apitype.EngineEvent]. The old and the new state of a resource make up most of an
-// event. They are decoded only if somebody asks for them, and nobody does for the thousands of resources that an update
-// leaves as they are.
+// loggedEvent holds what is needed of an [apitype.EngineEvent]. The old and the new state of a resource make up most of
+// an event. They are decoded only where they are needed, and not for the thousands of resources that an update leaves
+// as they are.
 type loggedEvent struct {
 	Prelude    *struct{}                `json:"preludeEvent"`
 	Diagnostic *apitype.DiagnosticEvent `json:"diagnosticEvent"`
@@ -211,8 +212,8 @@ type loggedStep struct {
 	} `json:"metadata"`
 }
 
-// metadata is that of the step. It has the resource's old and new state only if the step changes the resource, or if
-// the resource is the stack itself.
+// metadata returns the step's metadata. It has the resource's old and new state only if the step changes the resource,
+// or if the resource is the stack itself.
 func (s *loggedStep) metadata() apitype.StepEventMetadata {
 	m := s.Metadata.StepEventMetadata
 	if !unchanged(m.Op) || m.Type == stackType {
@@ -230,9 +231,9 @@ func decodedState(text jsontext.Value) *apitype.StepEventStateMetadata {
 }
 
 // onceItHeeds calls do once the engine heeds an interrupt. The engine heeds one from its first event on: just before
-// that, the CLI begins to listen for signals. An interrupt that comes earlier, once there is an event log, ends the
-// engine at once. The engine then leaves its update running on Pulumi Cloud, until the service's lease ends after five
-// minutes, and elsewhere it leaves its lock behind.
+// that, the CLI begins to listen for signals. An interrupt that comes before the first event, but after the event log
+// was made, ends the engine at once. The engine then leaves its update running on Pulumi Cloud, until the service's
+// lease ends after five minutes, and elsewhere it leaves its lock behind.
 func (f *follower) onceItHeeds(do func()) {
 	if f.hasBegun {
 		do()
@@ -377,9 +378,9 @@ var ambientPlugin = regexp.MustCompile(`^using pulumi-\S+ from \$PATH at `)
 // mostComplaints is about how much of what a program writes to its stderr is kept, in bytes.
 const mostComplaints = 4096
 
-// repeats says whether a message of the engine that is about no resource only repeats another one. One such message is
-// the closing "update failed", which the error is about. Others are warnings of the CLI, which the engine sends once
-// more as information.
+// repeats says whether a message of the engine that is about no resource only repeats a different message. The closing
+// "update failed" does, because the error says it already. So do warnings of the CLI, which the engine sends once more
+// as information.
 func repeats(d scale.Diagnostic) bool {
 	if d.URN != "" {
 		return false

@@ -21,8 +21,8 @@ type failure struct {
 	interrupted    bool
 }
 
-// engineError says what a failed update or preview means. Once the engine has begun its work, no failure is one that
-// passes: what is half done must not be done again blindly.
+// engineError turns a failed update or preview into an error. Once the engine has begun its work, no failure counts as
+// one that passes, because a half-done update must not be repeated blindly.
 func (s *Stack) engineError(f *follower, fail failure) error {
 	// The engine notices a missing target last: by then it has updated the others.
 	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
@@ -67,7 +67,7 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 	if err := s.locked(fail); err != nil {
 		return err
 	}
-	text := strings.Join(errorLines(fail), "; ") // without its warnings: a failed look for capabilities is not why a command failed
+	text := strings.Join(errorLines(fail), "; ") // without warnings: a failed look for capabilities is not why a command failed
 	if halfWritten.MatchString(fail.stderr) {
 		return &scale.UnavailableError{Detail: text}
 	}
@@ -94,7 +94,7 @@ var (
 	lockHolder  = regexp.MustCompile(`created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)`)
 	// halfWritten is what the CLI says if the state's file of a self-managed backend is just being written.
 	halfWritten = regexp.MustCompile(`failed to load checkpoint: (unexpected )?(EOF|end of JSON input)`)
-	// crashed is what the CLI says when it panics, above many lines for its developers. It does so, for example, when a
+	// crashed is what the CLI says when it panics, above many lines for its developers. It panics, for example, when a
 	// backend's folder is moved away.
 	crashed = regexp.MustCompile(`(?s)The Pulumi CLI encountered a fatal error\..*?\nPanic: +([^\n]+)`)
 	// azureAnswer is the code and the message in what Azure's client says on many lines.
@@ -122,7 +122,7 @@ type trouble struct {
 	problem, hint string
 }
 
-// troubles are all that are known. The first that fits counts.
+// troubles lists all known troubles. The first whose pattern matches counts.
 func troubles() []trouble {
 	const storage = "the backend refuses these credentials"
 	return []trouble{
@@ -190,7 +190,7 @@ func (s *Stack) locked(fail failure) error {
 	return err
 }
 
-// errorLines are the CLI's own error messages, without its usual prefix. What it says on several lines is put on one.
+// errorLines are the CLI's own error messages, without its usual prefix. A message of several lines is put on one.
 func errorLines(fail failure) []string {
 	if why := crashed.FindStringSubmatch(fail.stderr); why != nil {
 		return []string{"the pulumi CLI has crashed: " + why[1]}
@@ -218,13 +218,13 @@ func errorLines(fail failure) []string {
 }
 
 // What the API server of Kubernetes says of an apply that it refuses, in the words of getConflictMessage in
-// k8s.io/apimachinery. Pulumi's provider passes them on.
+// k8s.io/apimachinery. Pulumi's provider passes these words on.
 var (
 	refusedApply = regexp.MustCompile(`Apply failed with \d+ conflicts?: `)
 	fieldOwner   = regexp.MustCompile(`conflicts? with "([^"]+)"`)
 )
 
-// ownersIn are the field managers because of which Kubernetes refused an apply, sorted.
+// ownersIn returns the field managers whose fields made Kubernetes refuse an apply, sorted.
 func ownersIn(diagnostics []scale.Diagnostic) []string {
 	var out []string
 	for _, d := range diagnostics {

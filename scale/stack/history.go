@@ -27,14 +27,15 @@ func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (upd
 
 // pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks.
 // If it is not enough, twice to pageGrowth times as many are read: each reading costs a process, whose start takes
-// longer than hundreds of updates.
+// longer than reading hundreds of updates.
 const (
 	pageSize   = 20
 	pageGrowth = 8
 )
 
-// larger is how many updates to read if size is not enough. It is half as many again as the longest cooldown would
-// hold, if older updates are as close together as these, but at least twice size and at most pageGrowth times size.
+// larger returns how many updates to read if size is not enough. It estimates how many updates the longest cooldown
+// would hold, if older updates are as close together as these, and adds half of that. The result is at least twice size
+// and at most pageGrowth times size.
 func larger(size int, updates []scale.Update, rules scale.Rules) int {
 	growth := float64(pageGrowth)
 	longest := longestCooldown(rules)
@@ -51,8 +52,8 @@ func longestCooldown(rules scale.Rules) (longest time.Duration) {
 	return longest
 }
 
-// from are the entries without those that are newer than the newest known one: they have been added since the state was
-// read. If the newest known one is not among the entries, it is all of them.
+// from returns the entries from the newest known one on. It leaves out newer entries, because they have been added
+// since the state was read. If the newest known one is not among the entries, it returns all of them.
 func from(known, entries []entry) []entry {
 	at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == head(known) })
 	return entries[max(at, 0):]
@@ -86,14 +87,15 @@ type entry struct {
 	Config map[string]configValue `json:"config"`
 }
 
-// configValue is a value of the configuration that an update had; a secret one is not told.
+// configValue is a value of the configuration that an update had; the value of a secret is not told.
 type configValue struct {
 	Value  *string `json:"value"`
 	Object any     `json:"objectValue"`
 	Secret bool    `json:"secret"`
 }
 
-// isOver says that an update neither runs nor waits any more. Pulumi Cloud may also list updates that do.
+// isOver says that an update neither runs nor waits any more. Pulumi Cloud may also list updates that still run or
+// wait.
 func (e entry) isOver() bool { return e.Result != "in-progress" && e.Result != "not-started" }
 
 // readHistory reads the newest updates, newest first, or all of them if newest is 0. It says whether there is nothing
@@ -125,8 +127,8 @@ func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, c
 	return entries, newest == 0 || listed < newest, nil
 }
 
-// reachesBack says whether the updates reach back far enough: for every pool, they hold a successful one that is older
-// than any running cooldown.
+// reachesBack says whether the updates reach back far enough: for every pool, they hold a successful update that is
+// older than any running cooldown.
 func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	horizon := time.Now().Add(-longestCooldown(rules))
 	for name := range rules {
@@ -139,9 +141,10 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	return true
 }
 
-// head identifies the newest completed update; empty if there is none. An update of ours is identified by its mark and
-// its result. Pulumi Cloud numbers the others, and may still add to their entries. Self-managed backends number none,
-// so there the head is a digest of what every reader of the history sees alike.
+// head returns a text that identifies the newest completed update; empty if there is none. For an update of ours, that
+// is its mark and its result. For other updates on Pulumi Cloud, it is the update's number, because the service may
+// still add to their entries. Self-managed backends number no updates, so there it is a digest of what every reader of
+// the history sees alike.
 func head(entries []entry) string {
 	if len(entries) == 0 {
 		return ""
@@ -178,13 +181,13 @@ func agent(id string, change scale.Change) string {
 	return strings.Join(fields, " ")
 }
 
-// id is the mark of an update of ours; for others it is the first word of their `--exec-agent`.
+// id is the mark of an update of ours; for other updates it is the first word of their `--exec-agent`.
 func (e entry) id() string {
 	id, _, _ := strings.Cut(e.Environment.Agent, " ")
 	return id
 }
 
-// decidedOn is the head that an update of ours was decided on, and its pools; ok is false for others.
+// decidedOn is the head that an update of ours was decided on, and its pools; ok is false for other updates.
 func (e entry) decidedOn() (head string, pools []string, ok bool) {
 	fields := strings.Fields(e.Environment.Agent)
 	if len(fields) < 3 || len(fields) > 4 {
@@ -222,11 +225,10 @@ func (s *Stack) updates(entries []entry, rules scale.Rules) ([]scale.Update, err
 			BroughtAlong: strings.HasSuffix(e.Environment.Agent, " "+broughtAlong),
 		}
 		if on, pools, ours := e.decidedOn(); ours {
-			// If the entries are only a part of the history, nothing tells whether the oldest one was overtaken. The
-			// worse case is taken.
+			// If the entries are only a part of the history, nothing tells whether the oldest one was overtaken. It is
+			// then taken for overtaken, which is the worse case.
 			out[i].Pools, out[i].Overtaken = pools, on != head(entries[i+1:])
-			// The author of the program's commit has not made a scaling of ours: who asked for it stands in its
-			// message.
+			// The author of the program's commit did not ask for a scaling of ours. The scaling's message says who did.
 			out[i].By = ""
 		}
 	}
@@ -278,8 +280,8 @@ func deployedConfig(entries []entry) map[string]string {
 	return nil
 }
 
-// deployOf is the newest successful update among the entries that is no scaling of ours; nil if there is none. The
-// entries are newest first.
+// deployOf returns the newest successful update that is no scaling of ours; nil if the entries have none. The entries
+// are newest first.
 func deployOf(entries []entry) *scale.Deploy {
 	for i, e := range entries {
 		if _, _, ours := e.decidedOn(); ours {

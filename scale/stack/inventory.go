@@ -53,7 +53,7 @@ func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 // workload matches the types of Kubernetes whose size is their number of replicas.
 var workload = regexp.MustCompile(`^kubernetes:apps/v1:(Deployment|StatefulSet|ReplicaSet)$`)
 
-// replicas is the size of a workload of Kubernetes, which stands inside the property `spec`.
+// replicas returns the size of a workload of Kubernetes, which is inside the property `spec`.
 func replicas(r resourceState) (n int, ok bool) {
 	var spec struct {
 		Replicas jsontext.Value `json:"replicas"`

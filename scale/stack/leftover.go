@@ -13,8 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// left are the records of the stack's updates whose engine has ended, and the engines that still run. A prepared engine
-// that waits for its configuration is among neither, because it does nothing.
+// left returns the records of the stack's updates whose engine has ended, and the engines that still run. A prepared
+// engine that waits for its configuration is in neither list, because it does nothing.
 func (s *Stack) left() (ended []*statedir.Record, busy []scale.LockHolder) {
 	for _, r := range s.dir.Records() {
 		switch {
@@ -43,7 +43,7 @@ const (
 )
 
 // outlast waits for the plugins of dead engines and then ends them. Nobody listens to them any more, but they run on
-// for ever, and one that still changed resources would get in the way of the next update.
+// for ever, and a plugin that still changed resources would get in the way of the next update.
 func (s *Stack) outlast(ctx context.Context) error {
 	for _, r := range s.dir.Records() {
 		for deadline := r.LastSign().Add(lingerTime); r.Lingers() && time.Until(deadline) > 0; {
@@ -60,13 +60,13 @@ func (s *Stack) outlast(ctx context.Context) error {
 	return nil
 }
 
-// Conclude brings the records in line with what was found of the pools of an update of ours that succeeded. Nothing
+// Conclude adjusts the records to the results: what was found of the pools after a successful update of ours. Nothing
 // else ends a doubt about a pool.
 func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	var proved []string
 	unverified := map[string]scale.Doubt{}
 	for _, r := range results {
-		if r.Unverified == "" || r.Pending { // the state tells every machine of a pending operation
+		if r.Unverified == "" || r.Pending { // the state itself tells every machine of a pending operation
 			proved = append(proved, r.Pool)
 		} else {
 			unverified[r.Pool] = scale.Doubt{From: r.From, To: r.To, Reason: r.Unverified, Stays: r.Stays}
@@ -105,7 +105,7 @@ func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	}
 }
 
-// unverified are the doubts, by pool, that updates of ours have left although they succeeded.
+// unverified returns, by pool, the doubts that updates of ours have left although the updates succeeded.
 func unverified(ended []*statedir.Record, entries []entry, rules scale.Rules) map[string]scale.Doubt {
 	var out map[string]scale.Doubt
 	for _, r := range ended {
@@ -125,7 +125,8 @@ func unverified(ended []*statedir.Record, entries []entry, rules scale.Rules) ma
 }
 
 // isFollowed says whether an update that may have changed the pool succeeded after the record's update. Such an update
-// is somebody's, or one of ours that scaled this pool from another machine. The entries are the newest of the history.
+// is somebody's, or an update of ours that scaled this pool from a different machine. The entries are the newest of the
+// history.
 func isFollowed(r *statedir.Record, entries []entry, pool string) bool {
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.id() == r.ID })
 	if at < 0 {
@@ -169,7 +170,7 @@ func isInDoubt(r *statedir.Record, entries []entry) bool {
 	return entries[at].Result != succeeded && len(f.result.Steps) > 0
 }
 
-// unsettled are the pools that ended updates have left in doubt, by name.
+// unsettled returns the names of the pools that ended updates have left in doubt.
 func (s *Stack) unsettled(ended []*statedir.Record, entries []entry, rules scale.Rules) []string {
 	var out []string
 	for _, r := range ended {

@@ -16,13 +16,14 @@ import (
 // kindDestroy is the history's word for an update that destroys the stack, or a part of it.
 const kindDestroy = "destroy"
 
-// destroyed says that the stack has been destroyed and not been built up since; nil if that is not so.
+// destroyed returns a [*scale.DestroyedError] if the stack has been destroyed and not been built up since; otherwise
+// nil.
 func (s *Stack) destroyed(state state, entries []entry) error {
 	if at, ok := destroyedAt(entries); ok {
 		return &scale.DestroyedError{Stack: s.Name(), At: at}
 	}
 	at := slices.IndexFunc(entries, func(e entry) bool { return e.Kind == kindUpdate && e.Result == succeeded })
-	if at >= 0 && state.empty() && (len(state.resources) == 0 || entries[at].left() > 1) { // emptied otherwise
+	if at >= 0 && state.empty() && (len(state.resources) == 0 || entries[at].left() > 1) { // emptied without a destroy
 		return &scale.DestroyedError{Stack: s.Name()}
 	}
 	return nil
@@ -33,9 +34,9 @@ func (e entry) left() int {
 	return e.Changes["same"] + e.Changes["create"] + e.Changes["update"] + e.Changes["replace"]
 }
 
-// destroyedAt is when the stack was last destroyed, if nobody has successfully updated it since. A destroy counts
-// whatever its targets and its result were. An update of ours does not end that: it did not notice a destroy that came
-// before it, and has built up its own pool alone.
+// destroyedAt returns when the stack was last destroyed, if nobody has successfully updated it since. A destroy counts
+// whatever its targets and its result were. A later update of ours does not count: it did not notice the destroy, and
+// has built up its own pool alone.
 func destroyedAt(entries []entry) (at time.Time, ok bool) {
 	for _, e := range entries {
 		_, _, ours := e.decidedOn()
@@ -60,7 +61,7 @@ func (s state) empty() bool {
 const providerTypes = "pulumi:providers:"
 
 // takenAway says whether the newest update has left the stack without the output of the rules. An update that failed
-// may have lost the output on its way, so it says nothing.
+// may have lost the output on its way, so it does not count.
 func takenAway(output []byte, entries []entry) bool {
 	text := bytes.TrimSpace(output)
 	if len(text) > 0 && !bytes.Equal(text, []byte("null")) {

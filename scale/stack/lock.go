@@ -30,9 +30,9 @@ func (s *Stack) TryLock() (unlock func(), ok bool, err error) {
 	return unlock, ok, err
 }
 
-// seenLocked looks at the locks in the folder of a file backend, for which it needs no engine. It is nil if there are
-// none, or if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is wrong
-// with it.
+// seenLocked looks at the locks in the folder of a file backend, for which it needs no engine. It returns nil if there
+// are no locks, or if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is
+// wrong with it.
 func (s *Stack) seenLocked() *scale.LockedError {
 	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
@@ -95,8 +95,8 @@ func (s *Stack) RemoveLock(ctx context.Context, holders []scale.LockHolder, obse
 }
 
 // unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and returns an error that says
-// so; nil if there is none. Nobody else can hold a lock meanwhile: an engine takes none as long as there is a lock that
-// it cannot read.
+// so; nil if there is no such lock. Nobody else can hold a lock meanwhile: an engine takes none as long as there is a
+// lock that it cannot read.
 func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
 	records := slices.DeleteFunc(s.dir.Records(), func(r *statedir.Record) bool { return !r.Damaged })
 	if len(records) == 0 {

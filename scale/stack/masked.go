@@ -19,7 +19,7 @@ import (
 // isMasked says whether a part of a text is masked.
 func isMasked(text []byte) bool { return bytes.Contains(text, []byte(configfile.SecretText)) }
 
-// fitsMask says whether a known text may be what a masked one was.
+// fitsMask says whether a masked text may have been the known text before it was masked.
 func fitsMask(masked, known string) bool {
 	if !strings.Contains(masked, configfile.SecretText) {
 		return masked == known
@@ -31,8 +31,8 @@ func fitsMask(masked, known string) bool {
 	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$").MatchString(known)
 }
 
-// unmask is a value whose masked strings are replaced by those at the same place of a known value. It says whether the
-// two may be the same.
+// unmask returns the masked value with each masked string replaced by the string at the same place of a known value.
+// fits says whether the two values may be the same.
 func unmask(masked, known any) (value any, fits bool) {
 	fits = true
 	switch m := masked.(type) {
@@ -65,7 +65,7 @@ func unmask(masked, known any) (value any, fits bool) {
 	return masked, reflect.DeepEqual(masked, known)
 }
 
-// unmaskOutput is unmask for the rules' output in JSON. It says whether the two outputs may be the same.
+// unmaskOutput is unmask for the rules' output in JSON. fits says whether the two outputs may be the same.
 func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
 	var m, k any
 	if json.Unmarshal(masked, &m) != nil || json.Unmarshal(known, &k) != nil {
@@ -75,7 +75,8 @@ func unmaskOutput(masked, known []byte) (output []byte, fits bool) {
 	return []byte(configfile.JSON(value)), fits
 }
 
-// unmaskURN is the known URN that a masked one must have been, if only one fits; otherwise it stays as it is.
+// unmaskURN returns the known URN that a masked URN must have been, if only one fits. Otherwise it returns the URN as
+// it is.
 func (f *follower) unmaskURN(urn string) string {
 	fitting := slices.Compact(slices.DeleteFunc(slices.Sorted(slices.Values(f.known)), func(known string) bool { return !fitsMask(urn, known) }))
 	if strings.Contains(urn, configfile.SecretText) && len(fitting) == 1 {
@@ -84,8 +85,8 @@ func (f *follower) unmaskURN(urn string) string {
 	return urn
 }
 
-// readMasked reads what the events of an update that has ended do not tell because it is masked in them. If the state
-// cannot be read, it stays masked.
+// readMasked reads the rules' output from the state, if the output is masked in the events of an update that has ended.
+// If the state cannot be read, the output stays masked.
 func (s *Stack) readMasked(ctx context.Context, f *follower) {
 	if !isMasked(f.result.Output) {
 		return
@@ -96,7 +97,7 @@ func (s *Stack) readMasked(ctx context.Context, f *follower) {
 	}
 }
 
-// knownURNs are the URNs that a change may be about.
+// knownURNs returns the URNs that may occur in the events of a change.
 func (s *Stack) knownURNs(targets []string) []string {
 	if last := s.last.Load(); last != nil {
 		return slices.Concat(targets, last.Resources)

@@ -27,10 +27,11 @@ type engineProcess struct {
 	program *place
 	record  *statedir.Record
 	child   *cli.Invocation
-	// gate keeps the configuration from the engine until it is known; nil if the engine was started with it.
+	// gate makes the engine wait until its configuration is known; nil if the engine was started with the
+	// configuration.
 	gate *process.Gate
-	// sentry interrupts the engine if PulumiScale dies before it has looked, under the engine's lock, whether the
-	// change is stale; nil where there can be no sentry.
+	// sentry interrupts the engine if PulumiScale dies before PulumiScale has checked, under the engine's lock, whether
+	// the change is stale; nil where there can be no sentry.
 	sentry *process.Sentry
 }
 
@@ -41,7 +42,7 @@ type prepared struct {
 }
 
 // Prepare starts the engine for a change that is likely to be made next. The start takes a good part of a short
-// update's time, and now goes on while the stack is read. The engine waits for its configuration before it locks
+// update's time, so it is done while the stack is read. The engine waits for its configuration before it locks
 // anything.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
@@ -59,7 +60,8 @@ func (s *Stack) Prepare(change scale.Change) (end func()) {
 	return func() { s.prepared.take(e).end() }
 }
 
-// take takes the prepared engine out if it is the given one, or if the given one is nil.
+// take removes the prepared engine from p and returns it, if it is the given one or if only is nil. Otherwise it
+// returns nil.
 func (p *prepared) take(only *engineProcess) *engineProcess {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +73,7 @@ func (p *prepared) take(only *engineProcess) *engineProcess {
 	return e
 }
 
-// engineFor is an engine for the change, with its configuration: the prepared one if it was started for this very
+// engineFor returns an engine for the change, with its configuration: the prepared one if it was started for this very
 // change and still waits, else a new one. A prepared engine that has died is replaced without an error, because the
 // cause of its death may have passed.
 func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
@@ -87,8 +89,8 @@ func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 // runs says whether the engine runs the program at a place.
 func (e *engineProcess) runs(at *place) bool { return at != nil && at.project == e.program.project }
 
-// isFor says whether the engine was started for the change. The change may since have been decided on another reading,
-// or been proved.
+// isFor says whether the engine was started for the change. The change is still the same if it has since been decided
+// on a different reading, or been proved.
 func (e *engineProcess) isFor(change scale.Change) bool {
 	same := e.change
 	same.History, same.Basis = change.History, change.Basis
@@ -135,7 +137,7 @@ func (s *Stack) launch(change scale.Change, gated bool) (_ *engineProcess, err e
 	return e, nil
 }
 
-// admit lets a waiting engine have its configuration.
+// admit gives a waiting engine its configuration.
 func (s *Stack) admit(e *engineProcess) error {
 	config, err := e.program.file.ForChange(e.change)
 	if err != nil {
@@ -163,7 +165,7 @@ func (e *engineProcess) end() {
 // operation is one run of the engine.
 type operation struct {
 	args []string
-	// dir has the private copy of the configuration in it and takes the event log.
+	// dir is the folder that holds the private copy of the configuration, and gets the event log.
 	dir string
 	// call says how else the CLI is run.
 	call cli.Call

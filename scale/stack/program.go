@@ -21,12 +21,13 @@ import (
 
 // Source keeps the program that is deployed, in a directory of its own.
 type Source interface {
-	// Dir is the program's directory. It need not be there yet.
+	// Dir is the program's directory. It need not exist yet.
 	Dir() string
 	// Commit is the commit that the directory is at, found without a process; empty if there is none.
 	Commit() string
 	// Sync brings the directory to a commit and prepares the program. If it must change anything there, it calls moving
-	// first. The error says why that cannot be done, in words for people and without credentials, or is that of ctx.
+	// first. The error says why that cannot be done, in words for people and without credentials, or is the error of
+	// ctx.
 	Sync(ctx context.Context, commit string, moving func(), observe scale.Observe) error
 	// Read reads a file of a commit, by its path in the directory. The error is [fs.ErrNotExist] if there is none.
 	Read(ctx context.Context, commit, path string) ([]byte, error)
@@ -41,7 +42,7 @@ type place struct {
 // errNoProgram says that the program that is deployed has not been brought here yet.
 var errNoProgram = errors.New("the program that is deployed is not here yet")
 
-// program is what the engine runs; nil if it is not there yet.
+// program returns the program that the engine runs; nil if it has not been brought here yet.
 func (s *Stack) program() *place {
 	if s.source != nil {
 		return s.kept.Load()
@@ -57,7 +58,7 @@ func (s *Stack) copyIn(dir string) string {
 	return s.file.CopyIn(dir)
 }
 
-// openSource finds the program that is kept, if one was kept before.
+// openSource makes the source, if there is to be one, and finds the program that an earlier process has kept in it.
 func (s *Stack) openSource() {
 	if s.options.Source == nil {
 		return
@@ -71,14 +72,15 @@ func (s *Stack) openSource() {
 	}
 }
 
-// findProgram finds the program at its place, with its own project file and configuration. If no commit has the stack's
-// configuration, the configuration stays where it was.
+// findProgram finds the kept program in the source's directory, with its own project file and configuration file. If
+// the commit has no configuration file for the stack, the stack's present file stays in use.
 func (s *Stack) findProgram() error {
 	found, err := project.Find(s.source.Dir())
 	if err != nil {
 		return err
 	}
-	// A program that is found above that directory is another one: the state directory may be in a checkout.
+	// [project.Find] also looks above the directory. A program that it finds there is a different one: the state
+	// directory may be in a checkout.
 	isThere := isFolder(found.Dir, s.source.Dir()) || s.options.Managed && isFolder(found.Dir, s.project.Dir)
 	if !isThere {
 		return &scale.ProgramError{Reason: "there is no program any more in the folder of the repository in which it was"}
@@ -94,7 +96,7 @@ func (s *Stack) findProgram() error {
 	return nil
 }
 
-// isFolder says whether two paths are of one folder.
+// isFolder says whether two paths lead to the same folder.
 func isFolder(a, b string) bool {
 	one, err := os.Stat(a)
 	if err != nil {
@@ -104,8 +106,8 @@ func isFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// elsewhere are the variables that an engine needs if its program is not in the stack's directory. The address of a
-// backend in a folder may be a path from the stack's directory, so the engine is given the absolute path.
+// elsewhere returns the variables that an engine needs if its program is not in the stack's directory. The address of a
+// backend in a folder may be relative to the stack's directory, so the engine is given the absolute path.
 func (s *Stack) elsewhere(at *place) []string {
 	address := s.project.BackendURL()
 	dir, isFolder := s.project.BackendFolder(address)
@@ -150,7 +152,7 @@ func (s *Stack) SyncProgram(ctx context.Context, snap *scale.Snapshot, observe s
 	moved := s.program() == nil
 	err = s.source.Sync(ctx, deploy.Commit, func() {
 		moved = true
-		s.prepared.take(nil).end() // the prepared engine was started with another program
+		s.prepared.take(nil).end() // the prepared engine was started with a different program
 		s.kept.Store(nil)
 		observe(scale.ProgramMoving{From: from, To: deploy.Commit})
 	}, observe)
@@ -185,8 +187,8 @@ func programError(err error) error {
 	return &scale.ProgramError{Reason: err.Error(), Err: err}
 }
 
-// lastDeploy returns the newest deploy, and updates that include it. If what was read does not have both, it reads the
-// whole history.
+// lastDeploy returns the newest deploy, and updates that include it. If snap does not have both, it reads the whole
+// history.
 func (s *Stack) lastDeploy(ctx context.Context, snap *scale.Snapshot) (*scale.Deploy, []scale.Update, error) {
 	if snap.Deploy != nil && slices.ContainsFunc(snap.Updates, func(u scale.Update) bool { return u.Head == snap.Deploy.Head }) || snap.Complete {
 		return snap.Deploy, snap.Updates, nil
@@ -199,9 +201,10 @@ func (s *Stack) lastDeploy(ctx context.Context, snap *scale.Snapshot) (*scale.De
 	return deployOf(entries), updates, err
 }
 
-// explainDirt refuses a deploy from a checkout with changes that were not committed, unless the deploy had other counts
-// than its commit has. `pulumiscale restore` writes the counts that were scaled to into the configuration file before a
-// deploy, so they explain the changes. If anything else was changed too, the proof shows that.
+// explainDirt refuses a deploy from a checkout with changes that were not committed, unless the deploy's counts differ
+// from the counts in its commit. `pulumiscale restore` writes the counts that were scaled to into the configuration
+// file before a deploy, so such counts explain the uncommitted changes. If anything else was changed too, the proof
+// shows that.
 func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scale.Deploy, updates []scale.Update) error {
 	if !deploy.Dirty {
 		return nil
@@ -228,7 +231,7 @@ func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scal
 	return &scale.ProgramError{Reason: "the stack was deployed from " + deploy.String() + ": deploy from a clean checkout"}
 }
 
-// committedFile is the configuration file of the program at a place as a commit has it.
+// committedFile reads, from a commit, the configuration file of the program at a place.
 func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]byte, error) {
 	path, err := filepath.Rel(at.project.Dir, at.project.ConfigFile(s.name))
 	if err != nil {
@@ -237,7 +240,7 @@ func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]
 	return s.source.Read(ctx, commit, filepath.ToSlash(path))
 }
 
-// takeConfigFile copies the configuration file of the deployed program to the stack's own, once for each commit, and
+// takeConfigFile copies the deployed program's configuration file over the stack's own file, once for each commit, and
 // puts the counts of the last successful update into it.
 func (s *Stack) takeConfigFile(ctx context.Context, snap *scale.Snapshot, commit string) error {
 	if s.hasTakenFile(commit) {
@@ -263,8 +266,8 @@ func (s *Stack) takeConfigFile(ctx context.Context, snap *scale.Snapshot, commit
 }
 
 // writeCounts puts the counts of the last successful update into the stack's configuration file, which has been taken
-// from a commit. The commit may have other counts, if those of the update were restored before the deploy or scaled to
-// after it.
+// from a commit. The commit may have different counts: the update's counts may have been restored before the deploy, or
+// scaled to after it.
 func (s *Stack) writeCounts(snap *scale.Snapshot) error {
 	now := *snap
 	if err := s.fillFile(&now); err != nil {
@@ -288,8 +291,8 @@ func (s *Stack) hasTakenFile(commit string) bool {
 	return err == nil && string(taken) == commit && files.IsFile(s.file.Path)
 }
 
-// takeFirstFile copies the configuration file of the kept program to the stack's own, if the stack has none yet: the
-// stack's file is read before it is known what is deployed.
+// takeFirstFile copies the kept program's configuration file to the place of the stack's own file, if that is not there
+// yet: the stack's own file is read before it is known what is deployed.
 func (s *Stack) takeFirstFile() error {
 	at := s.program()
 	if !s.options.Managed || at == nil || files.IsFile(s.file.Path) || at.file.Path == s.file.Path {

@@ -16,12 +16,13 @@ import (
 // a preview.
 //
 // Programs and providers write files too, some of them into the program's directory. A file that changes while an
-// update or a preview of ours runs may have been written by them, or edited by somebody. Therefore the proof is made
-// again once. If nothing is pending then, the file is known as one that updates write. From then on it may change while
-// an update runs, and at no other time.
+// update or a preview of ours runs may have been written by a program or provider, or edited by somebody. Therefore the
+// proof is made again once. If the new proof finds nothing pending, the file counts as one that updates write. From
+// then on the file may change while an update runs, but at no other time.
 type proofs struct {
 	mu sync.Mutex
-	// kept is the proof, nil for none. looked is the basis that [Stack.Proof] told last, and told is its digest.
+	// kept is the proof; nil if there is none. looked is the basis that [Stack.Proof] found last, and told is the
+	// digest of that basis, which it returned.
 	kept   *keptProof
 	looked basis
 	told   string
@@ -32,7 +33,7 @@ type proofs struct {
 // keptProof is the proof that is kept, with what it rests on.
 type keptProof statedir.KeptProof
 
-// Proof is what is proved of the stack as it was read.
+// Proof returns what is proved of the stack as it was read.
 func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) || errors.Is(err, errNoProgram) {
@@ -75,13 +76,13 @@ func (k *keptProof) holds(snap *scale.Snapshot) bool {
 	return !edited // such as by `pulumi state`, which leaves no update
 }
 
-// restsOn says whether the basis is that of the proof.
+// restsOn says whether the proof was made on this basis.
 func (k *keptProof) restsOn(now basis) bool {
 	return k.Rest == now.rest && maps.Equal(k.Files, now.files)
 }
 
-// edited are the files that have changed between two looks at them, while an engine of ours worked, and that are not
-// known to be written by it. The proof may be nil.
+// edited returns the files that have changed between two looks at them, while an engine of ours worked, and that
+// updates are not known to write. k may be nil.
 func (k *keptProof) edited(before, after basis) []string {
 	return slices.DeleteFunc(changedFiles(before.files, after.files), func(path string) bool {
 		return k != nil && !isSource(path) && (slices.Contains(k.Written, path) || cameOrWent(path, before, after) && slices.Contains(k.Filled, filepath.Dir(path)))
@@ -89,8 +90,8 @@ func (k *keptProof) edited(before, after basis) []string {
 }
 
 // isSource says whether a file is of a kind that people write. Such a file is never taken for one that updates write,
-// though some updates do write such files. That costs a preview, while an edit that nobody notices would come along
-// with a scaling.
+// though some updates do write such files. This caution costs a preview, while an edit that nobody notices would come
+// along with a scaling.
 func isSource(path string) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".yaml", ".yml", ".json", ".jsonc", ".toml", ".hcl", ".pp", ".tf", ".xml", ".properties", ".env", ".ini", ".cfg", ".conf", ".tmpl", ".tpl",
@@ -101,15 +102,15 @@ func isSource(path string) bool {
 	return false
 }
 
-// cameOrWent says whether only one of two looks at the files has found this one.
+// cameOrWent says whether only one of two looks at the files has found the file at the path.
 func cameOrWent(path string, before, after basis) bool {
 	_, was := before.files[path]
 	_, is := after.files[path]
 	return was != is
 }
 
-// KeepProof keeps a proof that was made on the basis that Proof told last. It returns false if the basis has changed
-// since. If lasting is set, the proof is also kept for the next process.
+// KeepProof keeps a proof that was made on the basis that Proof returned last. It returns false if the basis has
+// changed since. If lasting is set, the proof is also kept for the next process.
 func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool) bool {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) {

@@ -26,9 +26,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// findName finds the stack's name: the one asked for, else the selected one. How the selected stack is found depends on
-// the CLI's version. On Pulumi Cloud the name of the selected stack is its whole name, because the short one means the
-// stack of the default organisation, which may be another stack.
+// findName finds the stack's name: the name that was asked for, else the name of the selected stack. How the selected
+// stack is found depends on the CLI's version. On Pulumi Cloud the selected stack gets its full name, because the short
+// name means the stack of the default organisation, which may be a different stack.
 func (s *Stack) findName(ctx context.Context) error {
 	var version semver.Version
 	if s.command != nil {
@@ -64,7 +64,7 @@ func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (stri
 	return s.askAs(ctx, cli.Call{Dir: s.project.Dir, Env: cli.ShortLived()}, attempted, args...)
 }
 
-// askPrivately is ask for what must be on no disk.
+// askPrivately is ask for a command whose output must not be written to a disk.
 func (s *Stack) askPrivately(ctx context.Context, attempted string, args ...string) (string, error) {
 	return s.askAs(ctx, cli.Call{Dir: s.project.Dir, Env: cli.ShortLived(), Private: true}, attempted, args...)
 }
@@ -97,7 +97,7 @@ func (s *Stack) askAs(ctx context.Context, as cli.Call, attempted string, args .
 	}
 }
 
-// untilSilent is a context that ends once the backend has taken too long to answer.
+// untilSilent returns a context that ends once the backend has taken too long to answer.
 func (s *Stack) untilSilent(ctx context.Context) (context.Context, context.CancelFunc) {
 	if s.options.BackendTimeout == 0 {
 		return context.WithCancel(ctx)
@@ -105,7 +105,7 @@ func (s *Stack) untilSilent(ctx context.Context) (context.Context, context.Cance
 	return context.WithTimeout(ctx, s.options.BackendTimeout)
 }
 
-// silent is the error of a backend that takes a connection and does not answer.
+// silent returns the error for a backend that takes a connection and does not answer.
 func (s *Stack) silent(attempted string) error {
 	return &scale.UnavailableError{Detail: attempted + ": no answer within " + s.options.BackendTimeout.String()}
 }
@@ -120,7 +120,8 @@ const (
 // written since they were last read, they are not read again.
 func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	defer span.In(&ctx, "read the stack")(&err)
-	// An update that has ended by now is in the history that is read after this, if it got there.
+	// The records are read before the history, so that an update that has ended by now is in the history, if it was
+	// added to it at all.
 	ended, busy := s.left()
 	stamp := s.stamp(ctx)
 	if snap, certain, err := s.expected(ended, busy, stamp); certain && !s.options.Afresh {
@@ -160,9 +161,9 @@ func (s *Stack) Read(ctx context.Context) (_ *scale.Snapshot, err error) {
 	return snap, err
 }
 
-// ReadSince is Read for a backend with a stamp. For others it reads the state. An update that succeeds writes the
-// state, so ReadSince also reads the history if the state has been written since, or if an update of ours has left
-// something to look up.
+// ReadSince is Read for a backend with a stamp. For other backends it reads the state alone, because every successful
+// update writes the state. If the state has been written since known was read, or if an update of ours has left a
+// record, it reads the history too.
 func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.Snapshot, err error) {
 	if s.stamp(ctx) != (scale.Stamp{}) {
 		return s.Read(ctx)
@@ -182,8 +183,9 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 	return &snap, s.fill(&snap, state)
 }
 
-// Expected is what was read last, or what the last update of ours has left, unless the backend shows that another
-// update came after it.
+// Expected returns the snapshot that was read last, or that the last update of ours has left. It returns nil if there
+// is none, or if the backend or a record shows that an update may have come after it. certain says that the backend
+// shows that nothing has been written since.
 func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	ended, busy := s.left()
 	snap, certain, err := s.expected(ended, busy, s.stamp(context.Background()))
@@ -193,7 +195,7 @@ func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	return snap, certain
 }
 
-// expected is [Stack.Expected] with the stamp that the backend has now, the records of our ended updates, and our
+// expected is [Stack.Expected], given the stamp that the backend has now, the records of our ended updates, and our
 // engines that still run. The error says that the configuration file cannot be read.
 func (s *Stack) expected(ended []*statedir.Record, busy []scale.LockHolder, stamp scale.Stamp) (_ *scale.Snapshot, certain bool, err error) {
 	last := s.last.Load()
@@ -266,7 +268,8 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 	return state, entries, complete, historyErr
 }
 
-// state is what is needed of an exported stack. Reading it takes no passphrase: secrets stay encrypted in it.
+// state holds what is needed of an exported stack. Reading a state takes no passphrase, because its secrets stay
+// encrypted.
 type state struct {
 	resources, pending []string
 	protected          []string
@@ -275,19 +278,19 @@ type state struct {
 	dependsOn, dependencies map[string][]string
 	rules                   []byte
 	all                     []resourceState
-	// written is when the engine wrote it, by the clock of the engine's machine.
+	// written is when the engine wrote the state, by the clock of the engine's machine.
 	written time.Time
 }
 
-// isOlderThan says whether the newest completed update began after the state was written: that update has written
-// another state since. If clocks differ, the state may be read once more than needed, or once too few. In the latter
-// case the next update itself finds that it began with another state.
+// isOlderThan says whether the newest completed update began after the state was written: that update has written a
+// newer state. If clocks differ, the state may be read once too often, or not be read again although it is old. In the
+// latter case the next update itself finds that it began with a different state.
 func (s state) isOlderThan(entries []entry) bool {
 	return len(entries) > 0 && s.written.Before(entries[0].StartTime)
 }
 
-// output is the rules' output in the form that it also has in the engine's events; nil if there is none, or if there is
-// a secret in it, which has another form in the events.
+// output returns the rules' output in the form in which the engine's events show it. It is nil if there is none, or if
+// the output holds a secret, which the events show in a different form.
 func (s state) output() []byte {
 	var output any
 	if bytes.Contains(s.rules, []byte(sig.Key)) || json.Unmarshal(s.rules, &output) != nil {
@@ -296,7 +299,7 @@ func (s state) output() []byte {
 	return []byte(configfile.JSON(output))
 }
 
-// resourceState is a resource as the state has it.
+// resourceState is a resource in the form in which the state keeps it.
 type resourceState struct {
 	URN          string                    `json:"urn"`
 	Type         string                    `json:"type"`

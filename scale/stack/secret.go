@@ -17,8 +17,8 @@ import (
 )
 
 // Secrets reads values of the stack's configuration, secret or not, by their full keys; it leaves out keys that are not
-// set. It needs what the stack's secrets provider needs, such as the passphrase. No other value is decrypted, and these
-// are on no disk. They must not be logged.
+// set. It needs what the stack's secrets provider needs, such as the passphrase. No other value is decrypted. The
+// values are never written to a disk, and must not be logged.
 func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string, error) {
 	found, err := s.configValues(ctx, s.file, keys)
 	if err != nil {
@@ -107,8 +107,9 @@ func (s *Stack) setSecret(ctx context.Context, key, value string, more ...string
 // probeKey is a key that nobody uses, in a private copy of the configuration file.
 const probeKey = "pulumiscale:doctor"
 
-// TrySecrets lets Pulumi encrypt a value into a private copy of the configuration file and decrypt it: a configuration
-// without a secret could be read with any passphrase. It reads no other values than those of the keys.
+// TrySecrets has Pulumi encrypt a value into a private copy of the configuration file and decrypt it again: any
+// passphrase would do to read a configuration without a secret. It also reads the values of the keys, which it returns,
+// and no others.
 func (s *Stack) TrySecrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
 	dir, err := newTemporaryFolder()
 	if err != nil {
@@ -134,6 +135,6 @@ func (s *Stack) TrySecrets(ctx context.Context, keys ...string) (map[string]doct
 	return values, err
 }
 
-// IsKeptRemotely says whether an error of [Stack.TrySecrets] is that the service keeps the stack's configuration, and
-// not a file.
+// IsKeptRemotely says whether an error of [Stack.TrySecrets] means that the service keeps the stack's configuration,
+// and not a file.
 func IsKeptRemotely(err error) bool { return err != nil && keptRemotely.MatchString(err.Error()) }

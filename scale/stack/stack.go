@@ -35,24 +35,25 @@ type Options struct {
 	// nothing interrupts an update.
 	Interrupt <-chan struct{}
 	// Output are the files to which this process writes its output. Trace is the file for a trace of its work; empty if
-	// there is none. These files are no part of the program, even if they are in its directory.
+	// there is none. These files are no part of the program, even if they are in the program's directory.
 	Output []*os.File
 	Trace  string
 	// KeepRules keeps the last valid rules in force if the stack's output no longer holds valid ones: see
 	// [scale.Snapshot.RulesErr].
 	KeepRules bool
-	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last one.
+	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last reading.
 	Afresh bool
-	// Source makes the [Source] that keeps the deployed program, for the stack of that name. If it is nil, the engine
-	// runs the program in Dir.
+	// Source returns the [Source] that keeps the deployed program of the stack with the given name. If it is nil, the
+	// engine runs the program in Dir.
 	Source func(stack string) Source
 	// Managed says that Dir is nobody's checkout, but a directory that PulumiScale has made itself. The stack's
-	// configuration file is then kept in the stack's own folder in the state directory. It is that of the deployed
-	// program, with the counts that were scaled to.
+	// configuration file is then kept in the stack's own folder in the state directory: a copy of the deployed
+	// program's file, with the counts that were scaled to.
 	Managed bool
 }
 
-// BackendTimeout is what suits most backends: the CLI reads a stack in seconds, and a gateway gives up after a minute.
+// BackendTimeout is a limit that suits most backends: the CLI reads a stack in seconds, and a gateway gives up after a
+// minute.
 const BackendTimeout = time.Minute
 
 // parallel is how many resource operations may run at once; 0 is the engine's default.
@@ -83,8 +84,8 @@ type Stack struct {
 	// explained is the head of the last deploy whose checkout is known to have had no uncommitted changes but counts;
 	// nil if there is none.
 	explained atomic.Pointer[string]
-	// last is what was read last, or what a reading would find after the last update of ours, which an earlier process
-	// may have made; nil if neither is known.
+	// last is the snapshot that was read last, or the one that a reading would find after the last update of ours. An
+	// earlier process may have made that update. last is nil if neither is known.
 	last atomic.Pointer[scale.Snapshot]
 }
 
@@ -95,7 +96,7 @@ var (
 )
 
 // Open finds the program, the Pulumi CLI and the stack. It does not ask the backend whether the stack exists. The error
-// is a [*scale.SetupError], or that of ctx.
+// is a [*scale.SetupError], or the error of ctx.
 func Open(ctx context.Context, options Options) (*Stack, error) {
 	program, err := project.Find(options.Dir)
 	if err != nil {
@@ -129,10 +130,10 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 
 // Assemble makes a stack of parts that have been found: the CLI, and a state directory that knows the program. It finds
 // the stack's name and checks nothing else, so that one can look at a stack that Open would refuse. Nothing must be
-// changed through a stack that Open has not checked. command is nil if there is no CLI. Then only the name asked for
-// and the selected one are known, and the methods that need the CLI must not be called. The error is a
-// [*scale.SetupError], or that of ctx; the stack that comes with an error has no name, and can tell nothing but its
-// backend.
+// changed through a stack that Open has not checked. command is nil if there is no CLI. Then the stack's name is found
+// only if the options or files tell it, and the methods that need the CLI must not be called. The error is a
+// [*scale.SetupError], or the error of ctx. The stack that comes with an error has no name, and can tell nothing but
+// its backend.
 func Assemble(ctx context.Context, options Options, command *cli.Command, dir statedir.Dir) (*Stack, error) {
 	s := &Stack{options: options, project: dir.Program, command: command, dir: dir}
 	if err := s.findName(ctx); err != nil {
@@ -152,7 +153,7 @@ func (s *Stack) ProjectName() string { return string(s.project.Name) }
 // ConfigFile is the path of the stack's configuration file.
 func (s *Stack) ConfigFile() string { return s.file.Path }
 
-// CountsIn are the counts of rules in another edition of the stack's configuration file, by pool.
+// CountsIn returns, by pool, the counts of the rules in doc, a different version of the stack's configuration file.
 func (s *Stack) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error) {
 	return s.file.CountsIn(doc, rules)
 }
@@ -164,8 +165,8 @@ func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(sett
 // control.
 func (s *Stack) StateDir() (string, error) { return s.dir.Make() }
 
-// FormerStateDir is where an earlier version kept the journal of this stack, if it kept one; empty if what that version
-// left there is another stack's.
+// FormerStateDir returns the directory where an earlier version of PulumiScale kept this stack's journal, if it kept
+// one. It is empty if the files that the earlier version left there belong to a different stack.
 func (s *Stack) FormerStateDir() string { return s.dir.Former() }
 
 // Holds are the holds in the state directory, which all processes that use it share.

@@ -12,12 +12,12 @@ import (
 )
 
 // What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program. Once
-// the engine has its lock, nobody else can deploy any more. Once the engine has told of the stack, it has read the
-// program. At both moments we look again, and interrupt an engine that works on something other than what was decided
-// on. The engine has not changed anything yet, because it starts its plugins first.
+// the engine has its lock, nobody else can deploy any more. Once the program has registered the stack with the engine,
+// the program has been read. At both moments we look again, and interrupt an engine that works on something other than
+// what was decided on. The engine has not changed anything yet, because it starts its plugins first.
 
-// decidedOn is the basis that a change was decided on; it is the zero basis if there is no proof behind the change. The
-// error is a [*scale.StaleError] if [Stack.Proof] has looked at another basis since.
+// decidedOn returns the basis that a change was decided on; it is the zero basis if there is no proof behind the
+// change. The error is a [*scale.StaleError] if [Stack.Proof] has found a different basis since.
 func (s *Stack) decidedOn(change scale.Change) (basis, error) {
 	if change.Basis == "" {
 		return basis{}, nil
@@ -56,8 +56,8 @@ func (s *Stack) editedSince(decided basis, change scale.Change) string {
 // mostNamed is how many edited files are named.
 const mostNamed = 3
 
-// staleAtLock says why a change is stale once the engine has the lock; empty if it is not. A correction is made in any
-// case. From here on the engine may outlive PulumiScale.
+// staleAtLock says why a change is stale once the engine has the lock; empty if it is not. A correction is never stale.
+// From here on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
 	defer engine.sentry.Relieve()
 	s.depart(ctx, from, change, engine.child.Process())
@@ -101,7 +101,7 @@ func (l *lastMoment) end(f *follower, stale string) {
 // deafPatience is how long to wait until an engine heeds an interrupt. After that it is interrupted in any case.
 const deafPatience = 10 * time.Second
 
-// meaning is the error of the update, given the engine's error: see [endedAsStale].
+// meaning returns the error of the update, given the engine's error: see [endedAsStale].
 func (l *lastMoment) meaning(f *follower, err error) error {
 	if l.stale == "" || err == nil {
 		return err
@@ -109,8 +109,8 @@ func (l *lastMoment) meaning(f *follower, err error) error {
 	return endedAsStale(l.stale, f, err)
 }
 
-// endedAsStale is the error of an update whose engine was interrupted because the change was stale. If the engine had
-// nevertheless begun to change resources, the update has failed.
+// endedAsStale returns the error of an update whose engine was interrupted because the change was stale. If the engine
+// had nevertheless begun to change resources, the update has failed.
 func endedAsStale(what string, f *follower, err error) error {
 	if len(f.result.Steps) == 0 {
 		return &scale.StaleError{What: what}

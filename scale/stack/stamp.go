@@ -19,15 +19,15 @@ import (
 // and the newest update of its history. An engine adds its update after all that it writes of the state, and before it
 // gives its lock back. Both times are by the backend's clock; in a folder, addedAt is by the engine's.
 type traces struct {
-	// history is where the history is. updates is how many updates it has; 0 if it is in no folder, because only a
-	// folder shows that at once.
+	// history is where the history is. updates is how many updates the history has; 0 if the backend is no folder,
+	// because only a folder shows that at once.
 	history string
 	updates int
 	newest  string
 	// since is how many updates there are after the known one that was asked about.
 	since int
-	// state is a mark that changes whenever the state is written. written is when that was last, and addedAt is when
-	// the newest update was added.
+	// state is a mark that changes whenever the state is written. written is when the state was last written, and
+	// addedAt is when the newest update was added.
 	state            string
 	written, addedAt time.Time
 }
@@ -80,7 +80,7 @@ func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok
 	}
 	s.storage.remember(known, look.Newest)
 	return traces{
-		history: s.storage.address, newest: look.Newest, since: look.Since, state: look.State, written: look.WrittenAt, addedAt: look.AddedAt,
+		history: s.storage.where(), newest: look.Newest, since: look.Since, state: look.State, written: look.WrittenAt, addedAt: look.AddedAt,
 	}, true
 }
 
@@ -118,7 +118,7 @@ func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool)
 	return place, state, state != nil
 }
 
-// attributes ends the names of the files that Go Cloud's storage in a folder writes beside others.
+// attributes ends the names of the files that Go Cloud's storage in a folder writes beside the stored files.
 const attributes = ".attrs"
 
 // historyFiles counts the updates in a folder of the history, and those after a known one, and names the newest. The
@@ -144,8 +144,8 @@ func historyFiles(dir, known string) (updates int, newest string, since int, err
 	return updates, newest, since, err
 }
 
-// Glance is when the folder of the stack's history was last changed, which every update does at its end. It is empty
-// for backends that are no folder.
+// Glance returns when the folder of the stack's history was last changed. Every update changes the folder at its end.
+// It is empty for backends that are no folder.
 func (s *Stack) Glance() string {
 	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {

@@ -24,12 +24,12 @@ type keptElsewhere struct {
 	// address says which storage it is, without credentials.
 	address string
 	seen    string
-	// silentUntil is until when the storage is not looked at, because it has just failed to answer.
+	// silentUntil is the time until which the storage is not looked at, because it has just failed to answer.
 	silentUntil time.Time
 }
 
-// open is the storage; nil if it is of a kind that is not looked at, cannot be opened, or has just failed to answer.
-// Then the CLI is asked.
+// open returns the storage, which it opens once. It returns nil if the storage is of a kind that is not looked at,
+// cannot be opened, or has just failed to answer. The CLI is asked instead.
 func (k *keptElsewhere) open(ctx context.Context, s *Stack) *storage.Storage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -57,7 +57,7 @@ func (k *keptElsewhere) open(ctx context.Context, s *Stack) *storage.Storage {
 	return opened
 }
 
-// reopen has the storage opened anew for the next look: the credentials may have been replaced in their file.
+// reopen closes the storage, so that the next look opens it anew: the credentials may have been replaced in their file.
 func (k *keptElsewhere) reopen() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -67,14 +67,21 @@ func (k *keptElsewhere) reopen() {
 	k.storage, k.tried = nil, false
 }
 
+// where returns the address of the storage that was opened last.
+func (k *keptElsewhere) where() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.address
+}
+
 func (k *keptElsewhere) newest() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.seen
 }
 
-// look is the context of a look at the storage. end must be called after the look; it notes whether the storage has
-// answered in time.
+// look returns the context for a look at the storage. end must be called after the look; it notes whether the storage
+// has answered in time.
 func (s *Stack) look(ctx context.Context) (_ context.Context, end func()) {
 	wait := lookTime
 	if most := s.options.BackendTimeout; most > 0 {
@@ -92,14 +99,15 @@ func (s *Stack) look(ctx context.Context) (_ context.Context, end func()) {
 }
 
 // lookTime is how long a look at a backend's storage may take before the CLI is asked, which tries again and says what
-// is wrong. silentTime is how long nobody looks after that.
+// is wrong. silentTime is how long the storage is not looked at after that.
 const (
 	lookTime   = 3 * time.Second
 	silentTime = 10 * time.Second
 )
 
-// remember keeps the newest update that a look has found. known is the one that the look began with. If two looks run
-// at once, the later update stays, unless a look that knew it finds that it has gone.
+// remember keeps the newest update that a look has found. known is the newest update that was known when the look
+// began. If two looks run at once, the later update stays, unless a look that began with that update finds that it has
+// gone.
 func (k *keptElsewhere) remember(known, newest string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -121,8 +129,8 @@ type keptUpdate struct {
 	Changes     map[string]int    `json:"resourceChanges"`
 }
 
-// readStored reads the newest updates from the storage, as [Stack.readHistory] does with the CLI, which has no more to
-// tell; ok is false if only the CLI can tell.
+// readStored reads from the storage what [Stack.readHistory] otherwise asks the CLI for, and finds no less; ok is false
+// if only the CLI can tell.
 func (s *Stack) readStored(ctx context.Context, newest int) (entries []entry, complete, ok bool) {
 	if s.isInFolder() {
 		return nil, false, false
@@ -137,7 +145,7 @@ func (s *Stack) readStored(ctx context.Context, newest int) (entries []entry, co
 	if err != nil {
 		s.storage.reopen()
 	}
-	if err != nil || len(updates) == 0 { // if there are none, they may be at another place
+	if err != nil || len(updates) == 0 { // if there are none, they may be at a different place
 		return nil, false, false
 	}
 	for _, text := range updates {
@@ -152,7 +160,7 @@ func (s *Stack) readStored(ctx context.Context, newest int) (entries []entry, co
 	return entries, complete, true
 }
 
-// storedEntry is an update in the form in which the CLI shows it.
+// storedEntry turns an update, as the storage keeps it, into the form in which the CLI shows it.
 func storedEntry(text []byte) (e entry, err error) {
 	var stored keptUpdate
 	if err := json.Unmarshal(text, &stored); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/doctor"
 )
 
-// Survey reads the stack's state, history and configuration file, as Read does. But where Read ends at what is wrong
-// with the rules or the file, Survey notes it and reads on. Nothing is remembered of it.
+// Survey reads the stack's state, history and configuration file, as Read does. But where Read fails because of the
+// rules or the file, Survey notes the error and reads on. Later readings do not use what it has read.
 func (s *Stack) Survey(ctx context.Context) (*doctor.Survey, error) {
 	stamp := s.stamp(ctx)
 	state, entries, complete, err := s.readBoth(ctx)
@@ -47,7 +47,7 @@ func (s *Stack) Survey(ctx context.Context) (*doctor.Survey, error) {
 	return out, nil
 }
 
-// providersOf are the plugins of the providers in a state, each once, without where they are.
+// providersOf returns the plugins of the providers in a state, each once, without their paths.
 func providersOf(resources []resourceState) []doctor.Plugin {
 	var out []doctor.Plugin
 	for _, r := range resources {
@@ -58,14 +58,14 @@ func providersOf(resources []resourceState) []doctor.Plugin {
 		var inputs struct {
 			Version  string `json:"version"`
 			Internal struct {
-				// Name is the plugin's if it is not the package's, as for a parameterized provider.
+				// Name is the plugin's name if it differs from the package's name, as for a parameterized provider.
 				Name string `json:"name"`
 			} `json:"__internal"`
 		}
 		var properties map[string]json.RawMessage
 		_ = json.Unmarshal(r.Inputs, &properties) // what cannot be read is not known
 		for key, to := range map[string]any{"version": &inputs.Version, "__internal": &inputs.Internal} {
-			_ = json.Unmarshal(properties[key], to) // nor is this
+			_ = json.Unmarshal(properties[key], to) // likewise
 		}
 		plugin := doctor.Plugin{Name: cmp.Or(inputs.Internal.Name, name), Version: inputs.Version}
 		if slices.ContainsFunc(out, func(o doctor.Plugin) bool { return o.Name == plugin.Name && o.Version == plugin.Version }) {
@@ -100,7 +100,8 @@ func withoutCredentials(text string) string {
 	return parsed.String()
 }
 
-// Running are the updates that a backend with a server says are under way, as locks of which only the time is known.
+// Running returns a lock for each update that a backend with a server says is under way. Only the time of such a lock
+// is known.
 func (s *Stack) Running(ctx context.Context) ([]doctor.Lock, error) {
 	out, err := s.ask(ctx, "read the stack's history", "stack", "history", "--json", "--stack", s.name, "--page", "1", "--page-size", "1")
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/span"
 )
 
-// Preview runs the change in the engine without doing it.
+// Preview has the engine preview the change, which changes nothing.
 func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "preview")(&err)
 	dir, err := newTemporaryFolder()
@@ -54,8 +54,8 @@ func (s *Stack) Preview(ctx context.Context, change scale.Change, observe scale.
 	return &f.result, nil
 }
 
-// Update makes the change by one `pulumi up`. Once the engine runs, the update does not end with ctx but only by
-// [Options.Interrupt].
+// Update makes the change by one `pulumi up`. Once the engine runs, the end of ctx does not end the update; only
+// [Options.Interrupt] does.
 func (s *Stack) Update(ctx context.Context, change scale.Change, observe scale.Observe) (_ *scale.Result, err error) {
 	defer span.In(&ctx, "update", trace.WithAttributes(attribute.String("pulumi.message", change.Message), attribute.StringSlice("pulumi.targets", change.Targets)))(&err)
 	if err := s.mayBegin(ctx, observe); err != nil {
@@ -128,7 +128,7 @@ func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
 	return nil
 }
 
-// interruptible is a context that ends by [Options.Interrupt] and not with ctx.
+// interruptible returns a context that ends once [Options.Interrupt] is closed, and not with ctx.
 func (s *Stack) interruptible(ctx context.Context) (running context.Context, stop context.CancelFunc) {
 	running, stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -141,8 +141,8 @@ func (s *Stack) interruptible(ctx context.Context) (running context.Context, sto
 	return running, stop
 }
 
-// foundOther says whether the engine found another output of the rules than a change was decided on, as far as both are
-// known.
+// foundOther says whether the rules' output that the engine found in the state differs from output, on which the change
+// was decided. If either of the two is not known, it says no.
 func (f *follower) foundOther(output []byte) bool {
 	if isMasked(f.before) && output != nil {
 		_, fits := unmaskOutput(f.before, output)
@@ -151,9 +151,9 @@ func (f *follower) foundOther(output []byte) bool {
 	return f.before != nil && output != nil && !bytes.Equal(f.before, output)
 }
 
-// conclude keeps the record of an ended update for as long as it may be needed. It is needed if the update failed after
-// it had begun on its targets, since nobody knows then how they are. It is also needed if it has doubts of older
-// records, or if the engine may have left its lock.
+// conclude removes the record of an ended update, unless the record is still needed. It is needed if the update failed
+// after it may have changed a target, since nobody knows then how the targets are. It is also needed if it has
+// inherited doubts of older records, or if the engine may have left its lock.
 func (s *Stack) conclude(engine *engineProcess, f *follower, err error) {
 	r, began := engine.record, f.hasBegun
 	if began {
@@ -178,13 +178,14 @@ func (f *follower) touched(targets []string) bool {
 	})
 }
 
-// entriesAround are how many updates are looked at to find the one before ours: ours may have been fast, and so may
-// others after it.
+// entriesAround is how many entries of the history are read to find the update before ours. Ours may be in the history
+// already, and so may updates that came after it.
 const entriesAround = 5
 
-// previous identifies the newest completed update before that of a change, or the newest of all while the change's
-// update runs. An earlier attempt at the change has the same mark. If the change was decided on what that attempt left,
-// the entry with the mark is the attempt's, and the change's own update still runs.
+// previous returns the head that identifies the newest completed update before the change's own update. While the
+// change's own update still runs, that is the newest of all. The own update is found by its mark, change.ID. An earlier
+// attempt at the same change has the same mark. If the change was decided on the state that the attempt left, the
+// newest entry with the mark is the attempt, and the change's own update still runs.
 func (s *Stack) previous(ctx context.Context, change scale.Change) (string, error) {
 	var entries []entry
 	var err error
@@ -200,8 +201,8 @@ func (s *Stack) previous(ctx context.Context, change scale.Change) (string, erro
 	return head(entries[own+1:]), err
 }
 
-// newTemporaryFolder makes a folder for this process in the system's folder for such things. Its path is absolute: the
-// CLI works in another directory.
+// newTemporaryFolder makes a folder for this process in the system's folder for temporary files. Its path is absolute,
+// because the CLI works in a different directory.
 func newTemporaryFolder() (string, error) {
 	dir, err := os.MkdirTemp("", "pulumiscale-")
 	if err != nil {

@@ -19,11 +19,11 @@ type Outbox interface {
 	Outbox(prefix string, each func(key string, record []byte)) error
 }
 
-// Backlog has the counts of pools committed that were scaled, in the background. It keeps what is not pushed yet in the
-// outbox of the journal, and tries again. Several scalings while the remote is away become one commit. It is safe for
-// concurrent use; Run may be called once.
+// Backlog commits the counts of pools that were scaled, in the background. It keeps the pools whose counts are not
+// pushed yet in the outbox of the journal, and tries again. Several scalings while the remote is away become one
+// commit. It is safe for concurrent use; Run may be called once.
 type Backlog struct {
-	// Committer makes the commits on a branch of that name.
+	// Committer makes the commits. Branch is the name of the branch that gets them.
 	Committer scale.Committer
 	Branch    string
 	// Read reads the stack afresh.
@@ -34,7 +34,7 @@ type Backlog struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 
-	// news tells Run that there is something to commit. It has one place.
+	// news tells Run that there is something to commit. It holds one message at most.
 	news chan struct{}
 	// mu guards what follows.
 	mu     sync.Mutex
@@ -42,11 +42,11 @@ type Backlog struct {
 	status scale.BranchStatus
 }
 
-// backlog is what is kept of it.
+// backlog is what a [Backlog] keeps in the outbox.
 type backlog struct {
-	// Pools are those whose counts are to be committed.
+	// Pools are the pools whose counts are to be committed.
 	Pools map[string]waiting `json:"pools,omitempty"`
-	// Operations are those that scaled them, the newest last.
+	// Operations are the operations that scaled these pools, the newest last.
 	Operations []string `json:"operations,omitempty"`
 	// Pushed are the values that were pushed last, by pool.
 	Pushed map[string]string `json:"pushed,omitempty"`
@@ -54,7 +54,7 @@ type backlog struct {
 
 // waiting is a pool whose count is to be committed.
 type waiting struct {
-	// Since is since when, and Times how often it was scaled by now.
+	// Since is when the count began to wait, and Times is how often the pool was scaled since.
 	Since time.Time `json:"since"`
 	Times int       `json:"times"`
 }
@@ -66,13 +66,15 @@ const (
 	mostOperations = 50
 	// firstRetry is the wait after a push that failed; each further one is twice as long, up to lastRetry.
 	firstRetry, lastRetry = 5 * time.Second, 5 * time.Minute
-	// lookAgain is how often it is looked whether pools in doubt are settled.
+	// lookAgain is how long Run waits before it looks again whether pools in doubt are settled.
 	lookAgain = 30 * time.Second
+	// lookAtEdits is how often the branch is looked at while it has somebody's edit.
+	lookAtEdits = 5 * time.Minute
 	// pushTimeout ends a push that hangs.
 	pushTimeout = 10 * time.Minute
 )
 
-// Open reads what the process before has left. It must be called before anything else.
+// Open reads the backlog that the previous process left. It must be called before anything else.
 func (b *Backlog) Open() {
 	b.news = make(chan struct{}, 1)
 	b.status.Branch = b.Branch
@@ -86,7 +88,7 @@ func (b *Backlog) Open() {
 	}
 }
 
-// Add has the counts of pools committed that operations have scaled.
+// Add puts pools that operations have scaled into the backlog: Run then commits their counts.
 func (b *Backlog) Add(pools, operations []string) {
 	if len(pools) == 0 {
 		return
@@ -130,7 +132,7 @@ func (b *Backlog) Remember(values map[string]string) {
 	maps.Copy(b.kept.Pushed, values)
 }
 
-// Status tells what is not pushed yet, and how it goes.
+// Status tells which counts are not pushed yet, and how the last push went.
 func (b *Backlog) Status() scale.BranchStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,8 +145,8 @@ func (b *Backlog) Status() scale.BranchStatus {
 	return out
 }
 
-// keep writes the backlog down. b.mu must be held. If that fails, what the branch lacks is found after the next start by
-// comparing it with the stack.
+// keep writes the backlog to the outbox. b.mu must be held. If the writing fails, the counts that the branch lacks are
+// found after the next start, by a comparison of the branch with the stack.
 func (b *Backlog) keep() {
 	record, err := json.Marshal(b.kept)
 	if err == nil {
@@ -155,8 +157,8 @@ func (b *Backlog) keep() {
 	}
 }
 
-// Run commits what is to be committed, until ctx ends. It begins with all pools whose count is still one of ours: a process
-// that died may not have written it down.
+// Run commits what is to be committed, until ctx ends. It begins with all pools that still have a count of ours,
+// because a process that died may not have written such a pool to the outbox: see [scale.Snapshot.StillScaled].
 func (b *Backlog) Run(ctx context.Context) {
 	wait := firstRetry
 	due := time.NewTimer(0)
@@ -179,25 +181,29 @@ func (b *Backlog) Run(ctx context.Context) {
 			continue
 		}
 		first, wait = false, firstRetry
-		if len(b.Status().Unpushed) > 0 { // a pool in doubt, or one that was scaled again meanwhile
+		switch status := b.Status(); {
+		case len(status.Unpushed) > 0: // a pool in doubt, or one that was scaled again meanwhile
 			due.Reset(lookAgain)
+		case len(status.Edits) > 0:
+			due.Reset(lookAtEdits)
 		}
 	}
 }
 
-// push commits all that waits. With whole set it looks at all pools whose count is still one of ours.
+// push commits the counts of all waiting pools, and looks whether known edits are still on the branch. If whole is set, it
+// also looks at all pools that still have a count of ours.
 func (b *Backlog) push(ctx context.Context, whole bool) error {
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
 	b.mu.Lock()
 	taken := backlog{Pools: maps.Clone(b.kept.Pools), Operations: slices.Clone(b.kept.Operations)}
 	b.mu.Unlock()
-	pools := slices.Sorted(maps.Keys(taken.Pools))
+	pools := slices.Collect(maps.Keys(taken.Pools))
+	for _, e := range b.Status().Edits { // an edit is told of until it is gone
+		pools = append(pools, e.Pool)
+	}
 	if len(pools) == 0 && !whole {
 		return nil
-	}
-	for _, e := range b.Status().Edits { // it is told of until it is gone
-		pools = append(pools, e.Pool)
 	}
 	slices.Sort(pools)
 	pools = slices.Compact(pools)
@@ -219,14 +225,15 @@ func (b *Backlog) push(ctx context.Context, whole bool) error {
 	return err
 }
 
-// settledPools are the pools that a commit has dealt with: those in doubt are dealt with once they are settled.
+// settledPools returns the pools that a commit has dealt with. Pools that are unsettled or in doubt are left out: they
+// are committed later.
 func settledPools(snap *scale.Snapshot, pools []string) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool {
 		return slices.Contains(snap.Unsettled, pool) || snap.IsDoubtful(pool)
 	})
 }
 
-// note takes in how a push went, and tells.
+// note records how a push went, and tells the observer.
 func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err error) {
 	b.mu.Lock()
 	now := b.Now()
@@ -261,7 +268,7 @@ func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err
 	}
 }
 
-// pointed are edits as they can be compared.
+// pointed returns the edits as texts, which can be compared.
 func pointed(edits []scale.BranchEdit) []string {
 	out := make([]string, len(edits))
 	for i, e := range edits {

@@ -17,14 +17,14 @@ import (
 )
 
 // Committer commits the counts that a stack was scaled to on a branch of its program's repository: one key for each
-// pool, in the stack's configuration file, on the tip that the branch has by then. It is a [scale.Committer], and safe
-// for concurrent use.
+// pool, in the stack's configuration file, on top of the branch's tip at that moment. It is a [scale.Committer], and
+// safe for concurrent use.
 type Committer struct {
 	// Program is the clone, and the program's folder in it.
 	Program *git.Program
 	// Files finds the configuration file in a commit.
 	Files scale.CommitReader
-	// Project and Stack are their names, for the message.
+	// Project and Stack are the names of the project and of the stack, for the message.
 	Project, Stack string
 	// Branch is the branch. If OfStack is set, commits go to a branch of the stack's own, with Branch as its base.
 	Branch  string
@@ -33,24 +33,24 @@ type Committer struct {
 	Subject *template.Template
 	// SkipCI ends that line with words by which CI knows that it has nothing to do.
 	SkipCI bool
-	// Author and PushOptions are those of [git.Commit].
+	// Author and PushOptions are passed on in the [git.Commit].
 	Author      string
 	PushOptions []string
-	// Memory keeps what was pushed last. If it is nil, nobody knows.
+	// Memory keeps what was pushed last. If it is nil, that is not known.
 	Memory PushMemory
 }
 
 // PushMemory keeps the values that were pushed last, by pool.
 type PushMemory interface {
 	Pushed() map[string]string
-	// Remember takes in values that have been pushed.
+	// Remember keeps values that have been pushed.
 	Remember(values map[string]string)
 }
 
-// skipCI is what GitHub, GitLab, Bitbucket and others take for a commit that starts nothing.
+// skipCI tells GitHub, GitLab, Bitbucket and others to start nothing for a commit.
 const skipCI = " [skip ci]"
 
-// subjectData are what a message's subject may tell.
+// subjectData holds the values that the template of a message's subject may use.
 type subjectData struct{ Counts, Pools, Stack, Project string }
 
 // ParseSubject reads the template of a message's first line, in the language of Go's text/template, with {{.Counts}},
@@ -86,8 +86,8 @@ func (c *Committer) BranchName() string {
 // shortName is a stack's name without organisation and project.
 func shortName(stack string) string { return stack[strings.LastIndex(stack, "/")+1:] }
 
-// Commit commits and pushes what of the pools' counts the branch does not have. The error is one of [git.Repository.Push],
-// or that of the configuration file.
+// Commit commits the pools' counts that the branch does not have, and pushes the commit. The error comes from
+// [git.Program.Open] or [git.Repository.Push], or says why the configuration file cannot be read or changed.
 func (c *Committer) Commit(ctx context.Context, snap *scale.Snapshot, pools, operations []string) (*scale.Committed, error) {
 	r, err := c.Program.Open(ctx)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *Committer) Commit(ctx context.Context, snap *scale.Snapshot, pools, ope
 	return out, nil
 }
 
-// inProgram reads files by their paths in the program's folder.
+// inProgram returns a function that reads files by their paths in the program's folder.
 func (c *Committer) inProgram(read func(path string) ([]byte, error)) func(string) ([]byte, error) {
 	return func(name string) ([]byte, error) {
 		full := path.Join(c.Program.Prefix, name)
@@ -170,7 +170,7 @@ func settingsOf(snap *scale.Snapshot, counts []scale.CountCommit) []scale.Settin
 	return out
 }
 
-// message is a commit's: the subject, and trailers that say for programs what it is.
+// message makes a commit's message: the subject, and trailers that tell programs what the commit is.
 func (c *Committer) message(counts []scale.CountCommit, operations []string) (string, error) {
 	pools := map[string]string{}
 	for _, c := range counts {

@@ -12,8 +12,8 @@ type alarm struct {
 	// event identifies the change. It is empty if the sender gave no id for it.
 	event string
 	name  string
-	// identity is the alarm's ARN, and at is when it changed, as the sender wrote it. Each is empty if the sender did
-	// not say.
+	// identity is the alarm's ARN, and at is the time of the change, as the sender wrote it. Each is empty if the
+	// sender did not say.
 	identity, at string
 	// state is "OK", "ALARM" or "INSUFFICIENT_DATA", and stateField is the field in which it stands. previous is the
 	// state before.
@@ -48,8 +48,8 @@ func alarmOf(o Object, arn string) alarm {
 	return a
 }
 
-// comparisonBy tells the direction of an alarm's comparison from the metric's value, the threshold and the state that
-// followed. It is zero if they do not tell.
+// comparisonBy finds out the direction of an alarm's comparison from the metric's value, the threshold and the alarm's
+// new state. It is zero if they do not tell the direction.
 func comparisonBy(state string, value, threshold *float64) scale.Direction {
 	switch {
 	case value == nil || threshold == nil || *value == *threshold:
@@ -60,7 +60,7 @@ func comparisonBy(state string, value, threshold *float64) scale.Direction {
 	return scale.Down
 }
 
-// delivery is what the alarm asks of the route's pool.
+// delivery returns what the alarm asks of the route's pool.
 func (a alarm) delivery(route Route) (Delivery, error) {
 	asked, err := queryOverrides(route.Query)
 	if err != nil {

@@ -22,14 +22,15 @@ const (
 	poolLabel = "pool"
 )
 
-// notificationCounted is the name in the metrics of all dialects that are Alertmanager's notifications.
-// notificationLike is what such a notification is called on the route of another dialect.
+// notificationCounted is the name in the metrics for all dialects whose payloads are Alertmanager's notifications.
+// notificationLike names such a notification in the error for a payload on the route of a different dialect.
 const (
 	notificationCounted = sourcePrometheus
 	notificationLike    = "an Alertmanager or Grafana notification"
 )
 
-// notificationPaths are where notifications are posted to: for one pool, or for those that the alerts' labels name.
+// notificationPaths are the paths that notifications are posted to: one for a single pool, and one for the pools that
+// the labels of the alerts name.
 func notificationPaths() []string {
 	return []string{"/webhook/{pool}/prometheus", "/webhook/prometheus"}
 }
@@ -47,9 +48,9 @@ func isNotification(o Object) bool {
 }
 
 // decodeNotification reads an Alertmanager notification, version 4, or Grafana's variant of it. It makes an intent for
-// each alert that asks for one. The pool is the route's; on the route for all pools it is the one in the alert's label
-// "pool". An alert is skipped with the reason if it is of another pool or of none, or if it has a malformed override;
-// the others go on. The error is a [*BadRequestError].
+// each alert that asks for one. The intent's pool is the route's pool or, on the route for all pools, the pool in the
+// alert's label "pool". An alert is skipped, with the reason, if it belongs to a different pool or to none, or if it
+// has a malformed override; the other alerts are still decoded. The error is a [*BadRequestError].
 //
 // The form is described in the Alertmanager documentation, "webhook_config", and in Grafana's, "webhook notifier".
 func decodeNotification(body Body, route Route) (Delivery, error) {
@@ -200,8 +201,8 @@ func (a alert) summary() string {
 
 var hexadecimal = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 
-// fingerprint identifies an alert by its labels. It is the sender's, or our own if the sender gave none that looks like
-// one.
+// fingerprint returns an id of an alert that depends on its labels. It is the fingerprint that the sender sent or, if
+// what it sent does not look like one, a hash of the labels.
 func fingerprint(sent string, labels map[string]string) string {
 	if len(sent) >= 8 && len(sent) <= 64 && hexadecimal.MatchString(sent) {
 		return sent

@@ -1,7 +1,7 @@
 package dialect
 
 // strays are payloads that senders post here although they have no dialect. like says what such a payload is and what
-// to do about it; the function is recognizes it.
+// to do about it; the function in the field is recognizes such a payload.
 func strays() []struct {
 	like string
 	is   func(Object) bool
@@ -35,7 +35,8 @@ func looksLike(o Object) string {
 	return ""
 }
 
-// WrongDialect is the error for a payload that is not what its route takes.
+// WrongDialect makes the error for a payload that its route does not accept. expected names the payload that the route
+// accepts.
 func WrongDialect(o Object, field, expected string) *BadRequestError {
 	if like := looksLike(o); like != "" {
 		return BadRequest(field, "is %s", like)

@@ -61,7 +61,7 @@ func decodeAzure(body Body, route Route) (Delivery, error) {
 	if err := o.Err(); err != nil {
 		return Delivery{}, err
 	}
-	// The custom properties of the alert's rule. Older payloads have them in the alert's context.
+	// These are the custom properties of the alert's rule. Older payloads have them in the alert's context.
 	properties := map[string]string{}
 	for _, from := range []Object{context.aside("properties"), data.aside("customProperties")} {
 		for name := range from.members {
@@ -106,7 +106,7 @@ func azureOperator(operator string) scale.Direction {
 	return comparison(operator)
 }
 
-// timeIn reads a member that should be a time as in RFC 3339. It is zero if it is not.
+// timeIn reads a member that should be a time as in RFC 3339. It returns the zero time if the member is no such time.
 func timeIn(o Object, key string) time.Time {
 	at, _ := time.Parse(time.RFC3339, o.mention(key))
 	return at

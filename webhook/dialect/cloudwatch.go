@@ -31,10 +31,10 @@ func cloudWatch() Dialect {
 // SNSRawDelivery is the header by which SNS says that it left its envelope out.
 const SNSRawDelivery = "X-Amz-Sns-Rawdelivery"
 
-// decodeCloudWatch reads the Message of a verified SNS notification. It is the JSON of a CloudWatch alarm of one
-// metric, of metric math, of anomaly detection, or of a composite one. It may also be an alarm's event for EventBridge
-// or for Lambda that somebody sent through the topic. Fields that are not known are
-// passed over: CloudWatch adds some now and then. The error is a [*BadRequestError].
+// decodeCloudWatch reads the Message of a verified SNS notification. The Message is the JSON of a CloudWatch alarm: of
+// one metric, of metric math, of anomaly detection, or of a composite alarm. It may also be an alarm's event for
+// EventBridge or for Lambda that somebody sent through the topic. Unknown fields are ignored, because CloudWatch adds
+// some now and then. The error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Notifying users on alarm changes".
 func decodeCloudWatch(message Body, route Route) (Delivery, error) {
@@ -97,9 +97,9 @@ var (
 )
 
 // recentDatapoint finds the most recent datapoint in the text of a state's reason, as in "2 out of the last 2
-// datapoints [28.2 (22/11/19 00:57:00), 27.0 (22/11/19 00:52:00)] were ...". The older form for a single one is "1
-// datapoint (10.0) was ...". It is nil if the text holds none, as for missing data and for composite alarms, or if one
-// of them is not understood.
+// datapoints [28.2 (22/11/19 00:57:00), 27.0 (22/11/19 00:52:00)] were ...". The older form for a single datapoint is
+// "1 datapoint (10.0) was ...". It returns nil if the text holds no datapoint, as for missing data and for composite
+// alarms, or if a datapoint is not understood.
 func recentDatapoint(reason string) *float64 {
 	found := datapoints.FindStringSubmatch(reason)
 	if found == nil {

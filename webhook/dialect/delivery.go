@@ -12,7 +12,7 @@ import (
 type Route struct {
 	// Pool is the pool in the URL. It is empty on the route that serves all pools, on which each alert names its own.
 	Pool string
-	// Rules are those in force. A decoder asks them only whether there is such a pool.
+	// Rules are the rules in force. A decoder reads from them only whether there is a pool of a certain name.
 	Rules scale.Rules
 	// Query is the URL's query, as it was sent. What it says wins over the payload.
 	Query string
@@ -32,9 +32,9 @@ type Delivery struct {
 	DryRun bool
 }
 
-// Identify gives the key of the envelope to the intents that have no key from the payload. It does nothing if that key
-// is empty, as it is without an envelope. A key from the payload stays, because a sender that tells of a firing again
-// puts the payload into a new envelope.
+// Identify gives each intent that has no key from the payload a key made of the envelope's key. It does nothing if the
+// envelope's key is empty, which means that there was no envelope. A key from the payload stays: a sender that tells of
+// a firing again puts the same payload into a new envelope, which has a different key.
 func (d *Delivery) Identify(envelope string) {
 	if envelope == "" {
 		return

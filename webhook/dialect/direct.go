@@ -12,7 +12,7 @@ import (
 // SourceDirect is the source of what a direct request asks for.
 const SourceDirect = "http"
 
-// A direct request may hold these besides a count or a delta.
+// These are the names of what a direct request may hold besides a count or a delta.
 const (
 	nameReason = "reason"
 	nameDryRun = "dryRun"
@@ -34,8 +34,8 @@ func direct() Dialect {
 // decodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the
 // query, each once; dryRun and force come from the query alone. The body may be empty. It may also be an EventBridge
 // event that is not an alarm's, such as a schedule's: then the query says what the event asks for, and the event's id
-// takes the place of a key that is not given. Whatever is not known is refused: a misspelt dryRun that was passed over
-// would scale. The error is a [*BadRequestError].
+// is the key if the request has no Idempotency-Key. Unknown names are refused: if a misspelt dryRun were ignored, the
+// request would scale the pool. The error is a [*BadRequestError].
 func decodeDirect(body Body, route Route) (Delivery, error) {
 	intent := scale.Intent{Pool: route.Pool, Source: SourceDirect}
 	query, err := ParseQuery(route.Query, nameCount, nameDelta, nameReason, nameDryRun, nameForce)
@@ -73,11 +73,11 @@ func decodeDirect(body Body, route Route) (Delivery, error) {
 	return Delivery{Intents: []scale.Intent{intent}, DryRun: dryRun}, nil
 }
 
-// directEvent is what is taken from an EventBridge event. Its id is empty if the body is not one.
+// directEvent is what a direct request uses of an EventBridge event. The id is empty if the body is no such event.
 type directEvent struct{ id, reason string }
 
-// eventIn reads an EventBridge event that may stand in the body of a direct request. It passes over the event of an
-// alarm, because the alarm's end would ask for the same as its beginning.
+// eventIn reads the EventBridge event that a direct request may have as its body. The event of an alarm is not read:
+// the count or delta stands in the query, so the end of the alarm would scale the pool just as its beginning did.
 func eventIn(o Object) (e directEvent, err error) {
 	if !o.Has("detail-type") || !o.Has("id") || o.members["detail-type"] == alarmStateChange {
 		return e, nil
@@ -93,7 +93,7 @@ func eventIn(o Object) (e directEvent, err error) {
 	return e, o.Err()
 }
 
-// directMembers are the members of the body as texts, or the event if the body is one.
+// directMembers returns the members of the body as texts, or the event if the body is an EventBridge event.
 func directMembers(body Body) (asked map[string]string, event directEvent, err error) {
 	asked = map[string]string{}
 	if body.empty {
@@ -159,8 +159,8 @@ func directKey(key, pool string) (string, error) {
 	return eventKey(SourceDirect, pool, key), nil
 }
 
-// eventKey is an intent's key for an event. The pool is a part of it, because one event may reach the routes of two
-// pools: SNS gives every subscription of a topic the same MessageId.
+// eventKey makes an intent's key for an event. The pool is a part of the key, because one event may reach the routes of
+// two pools: SNS gives every subscription of a topic the same MessageId.
 func eventKey(dialect, pool, event string) string {
 	return dialect + "/" + pool + "/" + event
 }

@@ -13,10 +13,11 @@ import (
 // Letter is a body that was taken out of its envelopes.
 type Letter struct {
 	Body Body
-	// Key tells the message from all others, by what the outermost envelope says. It is empty if there was none.
+	// Key tells the message from all others. It is made of what the outermost envelope says, and is empty if there was
+	// no envelope.
 	Key string
 	// Acknowledge says that the sender sends a message again after every answer but a success, for as long as it keeps
-	// the message. So the sender must be told a final refusal as a success, with the reason.
+	// the message. So a final refusal must be answered with the status of a success, and with the reason in the body.
 	Acknowledge bool
 }
 
@@ -26,11 +27,12 @@ type envelope struct {
 	is func(http.Header, Object) bool
 	// open takes the body out, and returns a key that tells the message from others. The error is a [*BadRequestError].
 	open func(http.Header, Body) (content Body, key string, err error)
-	// acknowledge is what [Letter.Acknowledge] says.
+	// acknowledge is the value for [Letter.Acknowledge].
 	acknowledge bool
 }
 
-// envelopes is the table of all envelopes. One may be in another: Eventarc has a CloudEvent around a Pub/Sub message.
+// envelopes is the table of all envelopes. An envelope may hold a different one: Eventarc puts a CloudEvent around a
+// Pub/Sub message.
 func envelopes() []envelope { return []envelope{cloudEvent(), pubSub(), pubSubUnwrapped()} }
 
 // CloudEventMedia is the media type of a CloudEvent in structured mode.
@@ -75,8 +77,8 @@ func digest(kind string, parts ...string) string {
 	return kind + "/" + hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// cloudEvent is a CloudEvent, version 1.0, in structured mode as JSON, or in binary mode: then its attributes are
-// headers, and the body is what it carries.
+// cloudEvent is a CloudEvent, version 1.0, in structured mode as JSON, or in binary mode. In binary mode its attributes
+// are headers, and the body is the payload alone.
 func cloudEvent() envelope {
 	return envelope{
 		is: func(header http.Header, o Object) bool {
@@ -130,7 +132,8 @@ func openCloudEvent(header http.Header, body Body) (Body, string, error) {
 	return Body{object: inner, err: err}, key, err
 }
 
-// eventIdentity makes the key of a CloudEvent's attributes: by the specification, source and id together are unique.
+// eventIdentity makes the key of a CloudEvent from its attributes: by the specification, source and id together are
+// unique.
 func eventIdentity(prefix string, attribute func(name string) string) (string, error) {
 	if version := attribute("specversion"); version != "1.0" {
 		return "", BadRequest(prefix+"specversion", "is %q; it must be \"1.0\"", Shown(version))
@@ -177,8 +180,8 @@ func pubSub() envelope {
 	}
 }
 
-// pubSubUnwrapped is a message of a subscription with payload unwrapping: the body is the payload, and metadata are
-// headers, if the subscription writes them.
+// pubSubUnwrapped is a message of a subscription with payload unwrapping: the body is the payload, and the headers hold
+// the metadata if the subscription writes them.
 func pubSubUnwrapped() envelope {
 	const id, subscription = "X-Goog-Pubsub-Message-Id", "X-Goog-Pubsub-Subscription-Name"
 	return envelope{

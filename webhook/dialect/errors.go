@@ -20,7 +20,7 @@ type BadRequestError struct {
 	// Field is the path of the field at fault, such as "alerts[2].labels", or the name of a query parameter or a
 	// header, or "body".
 	Field string
-	// Problem says what is wrong with it and what is expected.
+	// Problem says what is wrong with the field, and what is expected.
 	Problem string
 }
 

@@ -12,7 +12,7 @@ const (
 	sourceAlarms = "aws.cloudwatch"
 )
 
-// maxEventID is the longest id of an event that is taken, in bytes. EventBridge's ids are UUIDs.
+// maxEventID is the longest id of an event that is accepted, in bytes. EventBridge's ids are UUIDs.
 const maxEventID = 128
 
 func eventBridge() Dialect {
@@ -24,8 +24,8 @@ func eventBridge() Dialect {
 }
 
 // decodeEventBridge reads CloudWatch's event "Alarm State Change". The event does not carry the alarm's comparison
-// operator. The direction is read from the reason's text instead, or from the value and the threshold; if they do not
-// tell either, as for missing data, there is none. The error is a [*BadRequestError].
+// operator. The direction is read from the reason's text instead, or from the value and the threshold; if these do not
+// tell the direction either, as for missing data, the alarm has no direction. The error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Alarm events and EventBridge".
 func decodeEventBridge(body Body, route Route) (Delivery, error) {
@@ -60,7 +60,8 @@ func eventBridgeDelivery(o Object, route Route) (Delivery, error) {
 	return a.delivery(route)
 }
 
-// resource is the ARN of the only resource that an event is about. It is empty if there is not exactly one.
+// resource returns the ARN of the only resource that an event is about. It is empty if the event is not about exactly
+// one resource.
 func resource(o Object) string {
 	resources := o.list("resources")
 	if len(resources) != 1 {

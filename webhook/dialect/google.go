@@ -19,8 +19,8 @@ func google() Dialect {
 }
 
 // decodeGoogle reads a notification of Google Cloud Monitoring about an incident, as its webhook and Pub/Sub channels
-// have it. The labels of the alerting policy may hold overrides, as those of an alert of Prometheus may. The error is a
-// [*BadRequestError].
+// send it. The labels of the alerting policy may hold overrides, as the labels of an alert of Prometheus may. The error
+// is a [*BadRequestError].
 //
 // The form is described in Cloud Monitoring's documentation, "Create and manage notification channels".
 func decodeGoogle(body Body, route Route) (Delivery, error) {
@@ -90,7 +90,7 @@ func (f *firing) condition(incident Object) {
 	}
 }
 
-// epoch is a member that is a time in seconds since 1970. It is zero if the member is absent, null or no such time.
+// epoch reads a member that is a time in seconds since 1970. It is zero if the member is absent, null or no such time.
 func (o Object) epoch(key string) time.Time {
 	number, _ := o.members[key].(json.Number)
 	if seconds, err := number.Int64(); err == nil && seconds > 0 {

@@ -19,8 +19,8 @@ func grafana() Dialect {
 }
 
 // noData says whether an alert only tells that Grafana could not evaluate its rule. Such an alert carries the labels of
-// the rule, so that it could be taken for the rule's own. Its name says what it is: "Special alerts" in Grafana's
-// documentation of alert states.
+// the rule, so that it looks like an alert of the rule itself. Only its name says what it is: "Special alerts" in
+// Grafana's documentation of alert states.
 func noData(name string) bool {
 	return name == "DatasourceNoData" || name == "DatasourceError"
 }

@@ -16,8 +16,9 @@ func lambda() Dialect {
 
 func isLambda(o Object) bool { return o.Has("alarmData") }
 
-// decodeLambda reads the event with which a CloudWatch alarm, of metrics or composite, invokes a Lambda function, which
-// passes it on. The event carries no comparison operator: see [decodeEventBridge]. The error is a [*BadRequestError].
+// decodeLambda reads the event with which a CloudWatch alarm invokes a Lambda function, which passes the event on. The
+// alarm may be one of metrics, or composite. The event carries no comparison operator: see [decodeEventBridge]. The
+// error is a [*BadRequestError].
 //
 // The form is described in the CloudWatch user guide, "Lambda alarm actions".
 func decodeLambda(body Body, route Route) (Delivery, error) {
@@ -38,7 +39,7 @@ func lambdaDelivery(o Object, route Route) (Delivery, error) {
 	a := alarmOf(o.child("alarmData"), o.Required("alarmArn"))
 	a.source = sourceLambda
 	if a.at != "" {
-		// The event has no id of its own, and Lambda tries again.
+		// The event needs an id, because Lambda may deliver it again, and has none of its own.
 		hash := sha256.Sum256([]byte(a.identity + "\n" + a.at + "\n" + a.state))
 		a.event = hex.EncodeToString(hash[:16])
 	}

@@ -30,7 +30,7 @@ func Parse(body []byte) Body {
 	return Body{object: o, err: err, empty: len(body) == 0}
 }
 
-// Object is the JSON object that the body is. The error is a [*BadRequestError].
+// Object returns the JSON object in the body. The error is a [*BadRequestError].
 func (b Body) Object() (Object, error) {
 	// Each caller notes problems of its own.
 	b.object.problem = new(error)
@@ -40,8 +40,8 @@ func (b Body) Object() (Object, error) {
 // Object is one JSON object of a body. It is read by exact keys. The structs of encoding/json would take "COUNT" for
 // "count" and let a second key overwrite the first, so that two programs could read two things in one signed message.
 //
-// The getters return a zero value if a member is absent or null. If a member has the wrong type, they note it as the
-// problem, unless there is one already. The caller reads everything and then asks for the problem with Err.
+// The getters return a zero value if a member is absent or null. If a member has the wrong type, they note that as the
+// problem, unless a problem was noted before. The caller reads everything and then asks for the problem with Err.
 type Object struct {
 	path    string
 	members map[string]any
@@ -93,7 +93,7 @@ func (o Object) Has(key string) bool {
 	return ok
 }
 
-// take returns a member of type T. If the member is there and has another type, take notes a problem. what is the
+// take returns a member of type T. If the member is there and has a different type, take notes a problem. what is the
 // type's name for people.
 func take[T any](o Object, key, what string) (T, bool) {
 	var zero T
@@ -108,8 +108,8 @@ func take[T any](o Object, key, what string) (T, bool) {
 	return taken, ok
 }
 
-// Text is a member that is a string. It is empty if the member is absent or null; a member of another type is noted as
-// a mistake.
+// Text is a member that is a string. It is empty if the member is absent or null; a member of a different type is noted
+// as a problem.
 func (o Object) Text(key string) string {
 	text, _ := take[string](o, key, "a string")
 	return text
@@ -296,7 +296,8 @@ func parseMembers(d *jsontext.Decoder, path string) (any, error) {
 	return members, err
 }
 
-// finite parses a number as senders write it in texts.
+// finite parses a number as senders write it in texts. It returns false if the text is no number, or is NaN or
+// infinite.
 func finite(text string) (float64, bool) {
 	value, err := strconv.ParseFloat(text, 64)
 	return value, err == nil && !math.IsNaN(value) && !math.IsInf(value, 0)

@@ -7,7 +7,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// overrides are what a request or an alert itself says of the scaling that it asks for.
+// overrides are what a request or an alert itself says about the scaling that it asks for.
 type overrides struct {
 	direction        scale.Direction
 	delta, count     *int
@@ -24,8 +24,8 @@ const (
 	labelPrefix   = "pulumiscale_"
 )
 
-// queryOverrides are those of a webhook's URL. A parameter that is unknown, malformed or given twice is an error that
-// names it: a misspelt one that was passed over would scale the wrong way.
+// queryOverrides reads the overrides in a webhook's URL. A parameter that is unknown, malformed or given twice is an
+// error that names it: if a misspelt direction were ignored, the pool could be scaled the wrong way.
 func queryOverrides(query string) (overrides, error) {
 	values, err := ParseQuery(query, nameDirection, nameDelta, nameCount)
 	if err != nil {
@@ -36,8 +36,8 @@ func queryOverrides(query string) (overrides, error) {
 	})
 }
 
-// alertOverrides are those in an alert's labels, or in its annotations if a label is absent. An empty label is absent,
-// as it is to Prometheus. The error names the label.
+// alertOverrides reads the overrides in an alert's labels or, if a label is absent, in its annotations. An empty label
+// counts as absent, as it does for Prometheus. The error names the label or the annotation.
 func alertOverrides(labels, annotations map[string]string) (overrides, error) {
 	return readOverrides(func(name string) (string, string, bool) {
 		name = labelPrefix + name
@@ -84,8 +84,8 @@ func readOverrides(lookup func(name string) (field, text string, ok bool)) (over
 	return o, problem
 }
 
-// over returns the overrides of o, and those of weaker for what o leaves open. If o has a delta or a count, the
-// direction of weaker is not taken: it must not turn a delta around.
+// over returns the overrides of o, and takes from weaker the overrides that o lacks. If o has a delta or a count, the
+// direction, delta and count of weaker are not taken: a direction could turn the delta around.
 func (o overrides) over(weaker overrides) overrides {
 	if o.delta == nil && o.count == nil {
 		if o.direction == 0 {
@@ -113,7 +113,7 @@ func (o overrides) apply(signal *scale.Signal) {
 	}
 }
 
-// If the text is wrong, the parsers return what it must be.
+// If the text is wrong, the parsers below return in wrong what the text must be.
 
 func parseDelta(text string) (delta *int, wrong string) {
 	n, err := strconv.Atoi(text)

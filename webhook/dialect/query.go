@@ -30,8 +30,8 @@ func ParseQuery(query string, known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// readMembers reads the members of a body as texts. The function read reads one, or says what it must be. Members with
-// other names are refused.
+// readMembers reads the members of a body as texts. The function read reads one member, or returns in wrong what the
+// member must be. Members with other names are refused.
 func readMembers(o Object, names []string, read func(name string, value any) (text, wrong string)) (map[string]string, error) {
 	asked := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
@@ -55,8 +55,8 @@ func readText(_ string, value any) (text, wrong string) {
 	return text, ""
 }
 
-// addQuery adds the values of these names in the query to those of the body. It is an error if both have a value for a
-// name.
+// addQuery adds the values of these names from the query to the values from the body. It is an error if both have a
+// value for the same name.
 func addQuery(asked map[string]string, query url.Values, names ...string) error {
 	for _, name := range names {
 		_, twice := asked[name]

@@ -12,7 +12,7 @@ import (
 
 const sourceSignal = "signal"
 
-// The names of a plain signal's members, besides those of overrides.
+// The names of a plain signal's members, besides the names of overrides.
 const (
 	nameAlert = "alert"
 	nameState = "state"
@@ -31,9 +31,9 @@ func plainSignal() Dialect {
 }
 
 // firingWords, endedWords and idleWords are what senders call the states of an alert, in lower case. An idle state says
-// nothing of the metric, so nothing is scaled by it. The words are those of Datadog ($ALERT_TRANSITION), New Relic
-// (state, triggerEvent), Dynatrace ({State}) and Zabbix ({EVENT.VALUE}, {TRIGGER.STATUS}), and of other senders that
-// use the same words.
+// nothing of the metric, so nothing is scaled by it. The words come from Datadog ($ALERT_TRANSITION), New Relic (state,
+// triggerEvent), Dynatrace ({State}) and Zabbix ({EVENT.VALUE}, {TRIGGER.STATUS}), and from other senders that use the
+// same words.
 func firingWords() []string {
 	return []string{
 		statusFiring, "fired", "alert", "alarm", "alerting", "active", "activated", "triggered", "re-triggered", "renotify", "open", "opened",
@@ -51,9 +51,9 @@ func idleWords() []string {
 	}
 }
 
-// decodeSignal reads a plain signal, for senders whose payload is a template of the user's. What a template leaves
-// empty is absent, and a number may be a text. Whatever is not known is refused: a misspelt direction that was passed
-// over would scale the wrong way. The error is a [*BadRequestError].
+// decodeSignal reads a plain signal, from senders whose payload is a template that the user writes. A member that the
+// template leaves empty counts as absent, and a number may be a text. Unknown members are refused: if a misspelt
+// direction were ignored, the pool could be scaled the wrong way. The error is a [*BadRequestError].
 func decodeSignal(body Body, route Route) (Delivery, error) {
 	asked, err := queryOverrides(route.Query)
 	if err != nil {
@@ -128,7 +128,7 @@ type templated struct {
 	at                    time.Time
 }
 
-// delivery is what the signal asks of the route's pool. stateField is the field in which its state stands.
+// delivery returns what the signal asks of the route's pool. stateField is the field that holds the signal's state.
 func (s templated) delivery(route Route, stateField string, asked overrides) (Delivery, error) {
 	var delivery Delivery
 	f := firing{source: sourceSignal, name: s.alert, id: s.id, why: s.why}

@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// Dialect is all that there is to know of what one kind of sender sends. Several dialects may share a path: then they
-// have Counted, MediaHint and Direct in common.
+// Dialect describes what one kind of sender sends. Several dialects may share a path: then their Counted, MediaHint and
+// Direct are the same.
 type Dialect struct {
 	// Name is the source of the dialect's intents, and the name of the folder of its payloads, testdata/NAME.
 	Name string
-	// Sender is what people call it, in hints and in docs/senders.md.
+	// Sender is what people call the sender, in hints and in docs/senders.md.
 	Sender string
-	// Counted is its name in the metrics.
+	// Counted is the dialect's name in the metrics.
 	Counted string
-	// Paths are the paths to which payloads of the dialect are posted, as [http.ServeMux] writes them. The first one is
-	// told to a sender that used the path of another dialect.
+	// Paths are the paths to which payloads of the dialect are posted, as [http.ServeMux] writes them. The first path
+	// is told to a sender that used the path of a different dialect.
 	Paths []string
-	// Media are the media types that its bodies have. MediaHint says what to do about a body of another one.
+	// Media are the media types that the dialect's bodies have. MediaHint tells the sender what to do about a body of a
+	// different media type.
 	Media     []string
 	MediaHint string
 	// Signature says who signs the payload, so that it is known to be the sender's.
@@ -27,7 +28,7 @@ type Dialect struct {
 	Header string
 	// Is says whether a body seems to be of this dialect. It does not say that the body is valid.
 	Is func(Object) bool
-	// Like is what such a body is called if it comes to a path of another dialect.
+	// Like names a body of this dialect in the error if it comes to a path of a different dialect.
 	Like string
 	// A Direct dialect asks for a count or a delta itself. The rules are always read again before its request is
 	// refused because no rule names the pool. The request may be answered when the scaling is done, or with what the
@@ -41,14 +42,14 @@ type Dialect struct {
 type Signature int
 
 const (
-	// Unsigned is a payload that nobody signs: the token is all.
+	// Unsigned is a payload that nobody signs: only the request's token proves who sent it.
 	Unsigned Signature = iota
 	// SignedBySNS is a payload in an envelope that Amazon SNS signs.
 	SignedBySNS
 )
 
-// Table is the table of all dialects. The last dialect of a path takes every body that no other dialect of the path
-// recognizes. A body that came to the wrong path is said to be of the first dialect here that recognizes it.
+// Table is the table of all dialects. The last dialect of a path gets every body that no other dialect of the path
+// recognizes. The error for a body that came to the wrong path names the first dialect here that recognizes the body.
 func Table() []Dialect {
 	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), azure(), google(), plainSignal(), direct()}
 }
@@ -59,10 +60,10 @@ func inJSON() []string { return []string{"application/json"} }
 // Inbox is a path, and the dialects that are posted to it.
 type Inbox struct {
 	Path string
-	// Media are the media types of its dialects, and that of an envelope around them.
+	// Media are the media types of the path's dialects, and [CloudEventMedia] for an envelope around their bodies.
 	Media []string
-	// Rest is the dialect of every body that none of the others recognizes. What all dialects of the path have in
-	// common is read from it.
+	// Rest is the dialect of every body that none of the others recognizes. Whatever all dialects of the path have in
+	// common is read from Rest.
 	Rest   Dialect
 	others []Dialect
 }
@@ -85,7 +86,7 @@ func Inboxes() []Inbox {
 	return out
 }
 
-// dialects are all that are posted to the path.
+// dialects returns all dialects that are posted to the path.
 func (in Inbox) dialects() []Dialect { return append(slices.Clip(in.others), in.Rest) }
 
 // Recognize tells the dialect of a request: by a header, or else by the body.
@@ -105,7 +106,7 @@ func (in Inbox) Recognize(header http.Header, body Body) Dialect {
 	return in.Rest
 }
 
-// Directory says for people what is posted where.
+// Directory lists, for people, which senders post to which path.
 func Directory() string {
 	var lines []string
 	for _, in := range Inboxes() {

@@ -13,7 +13,7 @@ const (
 // Shown is the beginning of a wrong value, fit to be shown.
 func Shown(value string) string { return board.OneLine(value, maxShown) }
 
-// describe is an alert's name with what the sender says of it.
+// describe returns an alert's name, and what the sender says of the alert.
 func describe(alert, why string) string {
 	if alert == "" {
 		alert = "alert without a name"

@@ -44,7 +44,8 @@ const (
 )
 
 // trouble says which trouble of CloudWatch a change of state tells of. It is empty if the change tells of the metric.
-// If only some datapoints are missing, that is a trouble if they were counted for OK, or for an alarm that scales down.
+// If only some datapoints are missing, this is a trouble in two cases: the state is OK and they were counted as good,
+// or the alarm scales down and they were counted as bad.
 func (a alarm) trouble(asked overrides) string {
 	down := a.comparison == scale.Down || asked.direction == scale.Down
 	switch {
@@ -60,8 +61,8 @@ func (a alarm) trouble(asked overrides) string {
 	return ""
 }
 
-// lapsed says why an alarm's OK does not mean that what the alarm told of has ended. It is empty if it means that.
-// Every new alarm goes from insufficient data to OK.
+// lapsed says why an alarm's OK does not mean that a firing has ended. It is empty if the OK means that. An OK after
+// insufficient data means nothing, because every new alarm goes from insufficient data to OK.
 func (a alarm) lapsed() string {
 	if a.state == stateOK && a.previous == insufficientData {
 		return dataWereMissing

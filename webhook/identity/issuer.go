@@ -20,13 +20,12 @@ const (
 	// maxDocument is the longest document of an issuer that is read, in bytes.
 	maxDocument = 1 << 20
 	// fetchEvery and fetchBurst bound how often an issuer is asked: else whoever sends tokens with unknown keys could
-	// have the issuer asked for each of them.
+	// have the issuer asked for each token.
 	fetchEvery = 10 * time.Second
 	fetchBurst = 6
 )
 
-// issuer is one who signs tokens, with its keys. They are fetched again when a token names a key that is not among
-// them.
+// issuer signs tokens. Its keys are fetched again when a token names a key that is not among them.
 type issuer struct {
 	name, keysURL string
 	client        *http.Client
@@ -50,7 +49,7 @@ func newIssuer(name, keysURL string, transport http.RoundTripper) *issuer {
 }
 
 // keySet returns the issuer's keys. Their address is in the settings, or else in the issuer's OpenID configuration,
-// which is fetched until that has once succeeded. The error is a [*fetchError].
+// which each call tries to fetch until a fetch has succeeded. The error is a [*fetchError].
 func (i *issuer) keySet(ctx context.Context) (oidc.KeySet, error) {
 	i.mu.Lock()
 	keys := i.keys
@@ -100,7 +99,8 @@ func (e *fetchError) Error() string { return e.err.Error() }
 
 func (e *fetchError) Unwrap() error { return e.err }
 
-// bounded is a transport that asks only so often, and reads only so much. Its errors are [*fetchError]s.
+// bounded is a transport that limits how often the issuer is asked, and how much of an answer is read. Its errors are
+// [*fetchError]s.
 type bounded struct {
 	transport http.RoundTripper
 	limit     *rate.Limiter

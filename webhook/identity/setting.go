@@ -14,15 +14,15 @@ import (
 type Setting struct {
 	// Name is what the log calls the identity.
 	Name string `yaml:"name"`
-	// Issuer is the URL of who signs the tokens, exactly as their claim "iss" has it.
+	// Issuer is the URL of the issuer, which signs the tokens, exactly as it stands in their claim "iss".
 	Issuer string `yaml:"issuer"`
-	// Audience is for whom the tokens are signed: their claim "aud" holds it.
+	// Audience is for whom the tokens are signed. Their claim "aud" must hold it.
 	Audience string `yaml:"audience"`
-	// Claims are further claims that each token must have: one of the values each. There must be at least one, because
-	// an issuer such as Google signs tokens for everybody, for any audience.
+	// Claims are further claims that each token must have, each with one of the values here. There must be at least
+	// one, because an issuer such as Google signs tokens for everybody, for any audience.
 	Claims map[string]OneOf `yaml:"claims"`
-	// KeysURL is where the issuer's keys are, a JSON Web Key Set. If it is empty, the issuer's OpenID configuration
-	// says it.
+	// KeysURL is the address of the issuer's keys, a JSON Web Key Set. If it is empty, the issuer's OpenID
+	// configuration tells the address.
 	KeysURL string `yaml:"keysUrl"`
 	// Routes are the beginnings of the paths that the identity may call. If it is empty, they are [DefaultRoutes].
 	Routes []string `yaml:"routes"`

@@ -19,12 +19,12 @@ import (
 // Skew is how far the clocks of an issuer and of this machine may be apart.
 const Skew = time.Minute
 
-// maxToken is the longest token that is looked at, in bytes. The server takes headers of about that size.
+// maxToken is the longest token that is looked at, in bytes. The server accepts headers of about that size.
 const maxToken = 16 << 10
 
 // Identity is who a request comes from.
 type Identity struct {
-	// Name is the setting's.
+	// Name is the name in the identity's setting.
 	Name   string
 	routes []string
 }
@@ -37,8 +37,8 @@ func (i Identity) May(path string) bool {
 	})
 }
 
-// RefusedError says why a token is not that of any identity. It is for the log: who sent the token learns only that it
-// is refused.
+// RefusedError says why a token belongs to no identity. The reason is for the log: whoever sent the token learns only
+// that the token is refused.
 type RefusedError struct{ Reason string }
 
 func (e *RefusedError) Error() string { return "the JSON Web Token is refused: " + e.Reason }
@@ -50,13 +50,13 @@ func refuse(format string, args ...any) error {
 // Verifier tells whose tokens are good. It may be used concurrently. The zero value knows no identity.
 type Verifier struct {
 	settings []Setting
-	// issuers has the keys of each setting's issuer; several settings may share them.
+	// issuers has the issuer of each setting, in the same order; several settings may share an issuer.
 	issuers []*issuer
 	now     func() time.Time
 }
 
-// New makes a verifier of settings that are valid: see [Check]. The issuers are asked for their keys when these are
-// needed first, over the transport.
+// New makes a verifier of settings that are valid: see [Check]. It fetches the keys of an issuer over the transport
+// when they are first needed.
 func New(settings []Setting, transport http.RoundTripper, now func() time.Time) *Verifier {
 	v := &Verifier{settings: settings, now: now}
 	known := map[[2]string]*issuer{}
@@ -70,13 +70,13 @@ func New(settings []Setting, transport http.RoundTripper, now func() time.Time) 
 	return v
 }
 
-// Looks says whether a text looks like a token that Identify could know.
+// Looks says whether a text looks like a JSON Web Token, which [Verifier.Identify] can check.
 func (v *Verifier) Looks(token string) bool {
 	return v != nil && len(v.settings) > 0 && strings.HasPrefix(token, "eyJ") && strings.Count(token, ".") == 2
 }
 
-// Identify says whose a token is. The error is a [*RefusedError], or a [*dialect.UnavailableError] if the issuer's keys
-// cannot be had now.
+// Identify returns the identity to which a token belongs. The error is a [*RefusedError], or a
+// [*dialect.UnavailableError] if the issuer's keys cannot be had now.
 func (v *Verifier) Identify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxToken {
 		return Identity{}, refuse("it is longer than %d bytes", maxToken)
@@ -90,8 +90,8 @@ func (v *Verifier) Identify(ctx context.Context, token string) (Identity, error)
 		if claimed.text("iss") != s.Issuer {
 			continue
 		}
-		// A token that does not even claim what the setting wants needs no proof. So strangers cannot have keys fetched
-		// at will.
+		// If a token does not even claim what the setting wants, its signature is not checked. So strangers cannot have
+		// keys fetched at will.
 		if err = s.meets(claimed, v.now()); err != nil {
 			continue
 		}
@@ -113,7 +113,7 @@ func (s Setting) identity() Identity {
 	return Identity{Name: s.Name, routes: s.Routes}
 }
 
-// claims are those of a token.
+// claims are the claims of a token, by name.
 type claims map[string]any
 
 // unproved reads the claims of a token whose signature nobody has checked.
@@ -142,7 +142,7 @@ func (c claims) text(name string) string {
 	return text
 }
 
-// time is a claim that is a time; ok is false if it is absent or not one.
+// time returns a claim that is a time; ok is false if the claim is absent or is no time.
 func (c claims) time(name string) (at time.Time, ok bool) {
 	number, isNumber := c[name].(json.Number)
 	if !isNumber {
@@ -167,8 +167,8 @@ func (c claims) holds(name string, values []string) bool {
 	return matches(c[name])
 }
 
-// meets says why the claims are not those that the setting wants, or are not valid at the time now; else nil. By RFC
-// 7519 a token need not have an end; here it must have one.
+// meets returns an error if the claims are not what the setting wants, or are not valid at the time now. By RFC 7519 a
+// token need not expire; here it must.
 func (s Setting) meets(c claims, now time.Time) error {
 	if !c.holds("aud", []string{s.Audience}) {
 		return refuse("its audience is %v; that of %s is %q", c["aud"], s.Name, s.Audience)
@@ -204,7 +204,7 @@ func algorithms() []string {
 	}
 }
 
-// verify checks a token's signature, and returns its claims. Of these it checks the issuer alone.
+// verify checks a token's signature, and returns its claims. Of the claims it checks only the issuer.
 func (i *issuer) verify(ctx context.Context, token string) (claims, error) {
 	keys, err := i.keySet(ctx)
 	if err != nil {
@@ -230,7 +230,8 @@ func unavailable(err error) error {
 	return &dialect.UnavailableError{Reason: "the keys of the token's issuer cannot be had now; nothing was accepted", Err: err}
 }
 
-// watchedKeys notes if the keys could not be had: go-oidc's own error does not tell that from a wrong signature.
+// watchedKeys notes in failed if the keys could not be fetched: the error that go-oidc returns does not tell this from
+// a wrong signature.
 type watchedKeys struct {
 	oidc.KeySet
 	failed error

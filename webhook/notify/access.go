@@ -12,11 +12,11 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// access is what a message to a listener needs. All of it is secret, but for the host of the URL.
+// access is what a message to a listener needs. All of it is secret, except the host of the URL.
 type access struct {
 	url           *url.URL
 	authorization string
-	// secrets are what messages are signed with: the current one, and the one before it during a rotation.
+	// secrets sign the messages: the current secret and, during a rotation, also the previous one.
 	secrets []*standardwebhooks.Webhook
 }
 
@@ -27,7 +27,7 @@ const (
 	secretPrefix   = "whsec_"
 )
 
-// newAccess makes a listener's access of values of the stack's configuration. No error tells a value.
+// newAccess makes a listener's access from values of the stack's configuration. Its errors hold no value.
 func newAccess(s Setting, values map[string]string) (access, error) {
 	var out access
 	address := strings.TrimSpace(values[s.URLKey])
@@ -85,8 +85,8 @@ func newSecret(text string) (*standardwebhooks.Webhook, error) {
 // Secrets reads values of the stack's configuration by their keys. It starts a process of the CLI for each of them.
 type Secrets func(ctx context.Context, keys ...string) (map[string]string, error)
 
-// renewAfter is how old values must be to be read again after a listener has refused them. unreadable is how long no
-// other try is made after values could not be read.
+// renewAfter is how old values must be at least to be read again after a listener has refused them. unreadable is how
+// long no try to read the values is made after a try has failed.
 const (
 	renewAfter = time.Minute
 	unreadable = 30 * time.Second

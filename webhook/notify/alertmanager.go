@@ -9,7 +9,7 @@ import (
 )
 
 // alertmanagerKind is the kind for Prometheus's Alertmanager, by its API v2, and so for every receiver that
-// Alertmanager knows. A trouble fires until something ends it.
+// Alertmanager knows. The alert of a trouble fires until something ends the trouble.
 func alertmanagerKind() kind {
 	return kind{
 		name: "alertmanager", troublesOnly: true, resends: true, path: "/api/v2/alerts",
@@ -19,7 +19,8 @@ func alertmanagerKind() kind {
 
 const (
 	// resendEvery is how often Alertmanager is told again of the troubles that last. alertLasts is how long an alert
-	// fires without being told again, and then it ends by itself. As with Prometheus, several tellings may be lost.
+	// fires if Alertmanager is not told of it again: then the alert ends by itself. As with Prometheus, it is several
+	// times as long as resendEvery, so that a few messages may be lost.
 	resendEvery = time.Minute
 	alertLasts  = 5 * time.Minute
 	// longestAnnotation is how many characters a description has at most.
@@ -56,9 +57,9 @@ func writeAlerts(m mail) (message, error) {
 	return jsonMessage(out)
 }
 
-// alertOf is the alert for a trouble of a kind that a notice begins or ends. Its labels, by which Alertmanager knows
-// it, are the same at the beginning and the end. The pool's label is not "pool": if alerts with a label "pool" are
-// routed to PulumiScale, this alert would scale the pool.
+// alertOf is the alert for a trouble of a kind that a notice begins or ends. Alertmanager identifies the alert by its
+// labels, so they are the same at the beginning and the end. The pool's label is not "pool": if alerts with a label
+// "pool" are routed to PulumiScale, this alert would scale the pool.
 func alertOf(n notice.Notice, kind notice.Kind, ends time.Time) alert {
 	labels := map[string]string{
 		"alertname": alertName(kind), "severity": string(kind.Severity()), "project": n.Project, "stack": n.Stack, "scaled_pool": n.Pool, "metric": n.Metric,

@@ -20,16 +20,16 @@ const (
 	// firstRetry and lastRetry are the shortest and the longest wait before another try, give or take half.
 	firstRetry = time.Second
 	lastRetry  = 15 * time.Minute
-	// keepFor is how old a notice is when it is given up. hopelessTries is after how many tries a notice is given up
-	// that the listener does not take as it is.
+	// keepFor is the age at which a notice is given up. hopelessTries is the number of tries after which a notice is
+	// given up if the listener's answer says that it will never accept the message.
 	keepFor       = 24 * time.Hour
 	hopelessTries = 3
 	// mostWaiting is how many notices wait for one listener at most: the oldest is given up for a new one.
 	mostWaiting = 1000
 )
 
-// listener brings letters to one listener: one at a time, in order for each pool. A pool whose letter waits for another
-// try does not hold up those of other pools.
+// listener brings letters to one listener: one at a time, in order for each pool. If the letter of a pool waits for a
+// further try, the letters of other pools do not wait for it.
 type listener struct {
 	Setting
 	kind   kind
@@ -49,7 +49,7 @@ type listener struct {
 	lanes map[string]*lane
 	// done are the keys of letters that are still to be removed from the outbox.
 	done []string
-	// pausedUntil is when the listener may be asked again at all.
+	// pausedUntil is until when nothing at all is sent to the listener.
 	pausedUntil time.Time
 	// resendAt is when the listener is told again of the troubles that last.
 	resendAt time.Time
@@ -105,8 +105,8 @@ func (l *listener) dropOldest() {
 	l.remove(oldest, l.lanes[oldest].letters[0])
 }
 
-// remove takes a letter that was told or given up out of its lane. It does nothing if the letter is not in the lane any
-// more. l.mu must be held.
+// remove removes a letter, which was told or given up, from its lane. It does nothing if the letter is no longer in the
+// lane. l.mu must be held.
 func (l *listener) remove(pool string, gone *letter) {
 	lane := l.lanes[pool]
 	if lane == nil {
@@ -205,8 +205,8 @@ func (l *listener) giveUpOld(now time.Time) {
 	}
 }
 
-// deliver tries once to bring a letter to the listener. If the try fails, the letter stays in its lane for another try,
-// unless further tries are hopeless.
+// deliver tries once to bring a letter to the listener. If the try fails, the letter stays in its lane for a further
+// try, unless further tries are hopeless.
 func (l *listener) deliver(ctx context.Context, one *letter) {
 	if n := one.Notice; n.Kind.IsTrouble() && l.kind.resends {
 		l.mu.Lock()
@@ -277,7 +277,7 @@ func (l *listener) note(err error) bool {
 	switch {
 	case gone:
 		l.status.Stopped = true
-	case !answered: // nothing was sent, because its address is not known
+	case !answered: // nothing was sent, for example because the address is not known
 		l.pausedUntil = now.Add(unreadable)
 	case failed.after > 0:
 		l.pausedUntil = now.Add(failed.after)
@@ -303,7 +303,7 @@ func (l *listener) isResendDue() bool {
 	return l.kind.resends && !l.status.Stopped && !l.resendAt.After(now) && !l.pausedUntil.After(now)
 }
 
-// resend tells the listener again of the troubles that last. If that fails, the next resend tells of them.
+// resend tells the listener again of the troubles that last. If that fails, the next resend tells of the same troubles.
 func (l *listener) resend(ctx context.Context) {
 	l.mu.Lock()
 	l.resendAt = l.now().Add(resendEvery)
@@ -317,8 +317,8 @@ func (l *listener) resend(ctx context.Context) {
 	}
 }
 
-// forgetDone removes letters that were told, or given up, from the outbox. If it cannot, it tries again later. If the
-// process ends before that, the letters are told once more after the restart.
+// forgetDone removes letters that were told, or given up, from the outbox. If they cannot be removed, it tries again
+// later. If the process ends before they are removed, they are told once more after the restart.
 func (l *listener) forgetDone() {
 	l.mu.Lock()
 	keys := l.done

@@ -15,11 +15,11 @@ const (
 	// tryTimeout is how long one try may take, from the first byte to the last: a listener that hangs, in TLS or later,
 	// holds up nobody but itself.
 	tryTimeout = 10 * time.Second
-	// dialTimeout is how long the connection may take to come about.
+	// dialTimeout is how long it may take to connect.
 	dialTimeout = 5 * time.Second
 )
 
-// privateError says that an address is one that only privateNetwork allows.
+// privateError says that an address is on a private network, which only the setting privateNetwork allows.
 type privateError struct{ addr netip.Addr }
 
 func (e *privateError) Error() string {
@@ -41,7 +41,8 @@ func notPublic() []netip.Prefix {
 	}
 }
 
-// carriesIPv4 are networks whose addresses contain an IPv4 address, each with the byte at which that begins.
+// carriesIPv4 are networks whose addresses contain an IPv4 address, each with the byte at which the IPv4 address
+// begins.
 func carriesIPv4() map[netip.Prefix]int {
 	return map[netip.Prefix]int{
 		netip.MustParsePrefix("64:ff9b::/96"): 12, // NAT64
@@ -50,7 +51,7 @@ func carriesIPv4() map[netip.Prefix]int {
 	}
 }
 
-// isPublic says whether an address is one of the internet, at which anybody might be.
+// isPublic says whether an address belongs to the public internet, and not to a private network or this machine.
 func isPublic(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() {
@@ -73,7 +74,7 @@ func isPublic(addr netip.Addr) bool {
 }
 
 // control refuses addresses that are not public. It sees the address that is really dialled, after the name was looked
-// up: a name that is given another address meanwhile does not get past it.
+// up. So the name cannot get a different address between the check and the connection.
 func control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {

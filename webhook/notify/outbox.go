@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// Outbox keeps what is to be told, so that it outlives the process. scale/journal implements it on disk. It is safe for
-// concurrent use.
+// Outbox keeps the records of what is still to be told, so that they outlive the process. scale/journal implements it
+// on disk. It is safe for concurrent use.
 type Outbox interface {
 	// PutOutbox writes records by their keys, all or none. It removes the keys whose record is nil.
 	PutOutbox(records map[string][]byte) error
@@ -30,9 +30,9 @@ type letter struct {
 	key    string
 	number uint64
 	Notice notice.Notice `json:"notice"`
-	// Put is when it was put into the outbox.
+	// Put is when the letter was put into the outbox.
 	Put time.Time `json:"put"`
-	// tries counts the tries of this process.
+	// tries counts the tries of this process to deliver the letter.
 	tries int
 }
 
@@ -57,7 +57,7 @@ func parseLetter(key string, record []byte) (l *letter, listener string, ok bool
 // state is what the next process must know.
 type state struct {
 	Tracker notice.Tracker `json:"tracker"`
-	// Mark is the latest end of an operation whose notices, if any, are in the outbox. Operations that ended later may
-	// not have been told.
+	// Mark is when the last operation ended whose notices, if it had any, were put into the outbox. Listeners may not
+	// have been told of operations that ended later.
 	Mark time.Time `json:"mark"`
 }

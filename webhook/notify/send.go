@@ -16,7 +16,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// sendError says why a message did not arrive, and what that means for the next one.
+// sendError says why a message did not arrive, and what that means for further tries.
 type sendError struct {
 	problem string
 	// status is the HTTP status; 0 if there was no answer.
@@ -30,12 +30,12 @@ func (e *sendError) Error() string { return e.problem }
 // gone says that the listener wants nothing any more.
 func (e *sendError) gone() bool { return e.status == http.StatusGone }
 
-// refused says that the listener does not take the authorization, or the address.
+// refused says that the listener does not accept the authorization, or the address.
 func (e *sendError) refused() bool {
 	return e.status == http.StatusUnauthorized || e.status == http.StatusForbidden
 }
 
-// hopeless says that the same message would hardly be taken the next time.
+// hopeless says that the listener would hardly accept the same message the next time.
 func (e *sendError) hopeless() bool {
 	return slices.Contains([]int{
 		http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusLengthRequired, http.StatusRequestEntityTooLarge,
@@ -44,7 +44,7 @@ func (e *sendError) hopeless() bool {
 }
 
 const (
-	// longestPause is the longest that a listener is left alone because it says so.
+	// longestPause is the longest time for which a listener is left alone because it asks for that.
 	longestPause = time.Hour
 	// drained is how much of an answer is read, so that the connection can be used again.
 	drained = 4 << 10
@@ -85,7 +85,8 @@ func judge(resp *http.Response, now time.Time) error {
 	return &sendError{status: status, after: retryAfter(resp.Header.Get("Retry-After"), now), problem: fmt.Sprintf("it answers %d %s", status, http.StatusText(status))}
 }
 
-// retryAfter is a wait as the header Retry-After has it: in seconds, or until a date (RFC 9110, section 10.2.3).
+// retryAfter reads a wait from the header Retry-After: in seconds, or until a date (RFC 9110, section 10.2.3). The wait
+// is at most longestPause.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(value); err == nil {
 		return min(max(time.Duration(min(seconds, int(longestPause/time.Second)))*time.Second, 0), longestPause)
@@ -96,7 +97,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// withoutAddress is what went wrong, without the URL that Go puts before it.
+// withoutAddress returns the text of an error, without the URL that Go puts before it.
 func withoutAddress(err error) string {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		if e.Timeout() {

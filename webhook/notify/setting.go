@@ -19,7 +19,7 @@ type Setting struct {
 	// URLKey is the key of the stack's configuration that holds its address.
 	URLKey string `yaml:"urlKey"`
 	// SecretKey is the key that holds the secret by which messages are signed. PreviousSecretKey is the key that holds
-	// the secret before it, during a rotation.
+	// the previous secret during a rotation.
 	SecretKey         string `yaml:"secretKey"`
 	PreviousSecretKey string `yaml:"previousSecretKey"`
 	// AuthorizationKey is the key that holds the value of the header Authorization.
@@ -130,7 +130,7 @@ func (s Setting) keys() []string {
 	return slices.DeleteFunc([]string{s.URLKey, s.SecretKey, s.PreviousSecretKey, s.AuthorizationKey}, func(key string) bool { return key == "" })
 }
 
-// UnknownPools are the pools that a listener names and no rule has.
+// UnknownPools returns the pools that the setting names and no rule has.
 func (s Setting) UnknownPools(rules scale.Rules) []string {
 	return slices.DeleteFunc(slices.Clone(s.Pools), func(pool string) bool {
 		_, ok := rules[pool]
@@ -138,7 +138,7 @@ func (s Setting) UnknownPools(rules scale.Rules) []string {
 	})
 }
 
-// events are what a listener is told of.
+// events returns the kinds of notices that a listener is told of.
 func (s Setting) events() []notice.Kind {
 	if len(s.Events) > 0 {
 		return s.Events

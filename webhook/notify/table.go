@@ -16,23 +16,23 @@ type kind struct {
 	signs bool
 	// troublesOnly says that the kind knows nothing but troubles that begin and end.
 	troublesOnly bool
-	// resends says that it must be told again of troubles that last.
+	// resends says that listeners of the kind must be told again of troubles that last.
 	resends bool
 	// path is added to the address unless it is there already.
 	path string
-	// events are those that a listener of the kind is told of by default.
+	// events returns the kinds of notices that a listener of this kind is told of by default.
 	events func() []notice.Kind
 	// write makes the message for a mail.
 	write func(m mail) (message, error)
 }
 
-// mail is what is to be sent.
+// mail is what is to be told in one message to one listener.
 type mail struct {
 	// notices has one notice, or the notices of all troubles that last.
 	notices []notice.Notice
-	// wants are the events that the listener is told of.
+	// wants are the kinds of notices that the listener is told of.
 	wants []notice.Kind
-	// id is the same at every try of the same notice. It is empty for the troubles that last.
+	// id is the same at every try of the same notice. It is empty if the mail tells again of the troubles that last.
 	id     string
 	at     time.Time
 	access access
@@ -66,7 +66,8 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// allButScaled are the events that people are told of by default: what goes as it should is on the page.
+// allButScaled are the kinds of notices that people are told of by default: all but successful scalings, which the
+// status page shows.
 func allButScaled() []notice.Kind {
 	return slices.DeleteFunc(notice.Kinds(), func(k notice.Kind) bool { return k == notice.Scaled })
 }

@@ -88,8 +88,8 @@ func teamsColor(n notice.Notice) string {
 	return "Default"
 }
 
-// defuse makes sure that a text from others is taken neither for a mention nor for a place where a flow puts a value. A
-// card names its mentions elsewhere, so this is a second wall.
+// defuse makes sure that a text from others is taken neither for a mention nor for a place where a flow puts a value.
+// This is a second safeguard, because a card makes a mention only of what it also lists in a field for mentions.
 func defuse(text string) string {
 	return strings.NewReplacer("<at>", "<"+harmless+"at>", "@{", "@"+harmless+"{", "${", "$"+harmless+"{").Replace(text)
 }

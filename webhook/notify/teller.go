@@ -66,13 +66,13 @@ type heard struct {
 }
 
 const (
-	// mostEvents is how many events wait for Run at most. Further events are dropped. If they are about operations,
-	// these are told after the next start.
+	// mostEvents is how many events wait for Run at most. Further events are dropped. The listeners are told of the
+	// operations in dropped events after the next start.
 	mostEvents = 50_000
 	// lookEvery is how often Run looks for troubles that have ended without an event that says so.
 	lookEvery = time.Minute
 	// recalled is how many done operations are looked at after a start. overlap is how long before the Mark of the
-	// state they may have ended: events of one moment come in any order.
+	// state such an operation may have ended: events of about the same time come in any order.
 	recalled = 10_000
 	overlap  = 2 * time.Minute
 	// keepTold is for how long the ids of told notices are kept, and mostTold is how many of them are kept at most.
@@ -127,10 +127,10 @@ func (t *Teller) Status() []board.Listener {
 	return out
 }
 
-// Forget has addresses and secrets read again when they are needed next: the configuration may have others by now.
+// Forget has addresses and secrets read again when they are needed next, because the configuration may have changed.
 func (t *Teller) Forget() { t.vault.forget() }
 
-// Reload has addresses and secrets read again, and listeners tried again that were gone.
+// Reload has addresses and secrets read again, and has all listeners tried again, even those that were gone.
 func (t *Teller) Reload() {
 	t.vault.forget()
 	for _, l := range t.listeners {
@@ -165,8 +165,8 @@ func (t *Teller) Run(ctx context.Context, pools Pools) {
 	}
 }
 
-// resume goes on where the process before ended: with letters that were not delivered, and with operations that it may
-// not have told of.
+// resume goes on where the previous process ended: with letters that were not delivered, and with operations that the
+// process may not have told of.
 func (t *Teller) resume(pools Pools) {
 	err := errors.Join(
 		t.Outbox.Outbox(keyState, func(key string, record []byte) {
@@ -208,10 +208,10 @@ func (t *Teller) resume(pools Pools) {
 	t.recall(pools)
 }
 
-// recall tells of operations that ended without a note of it in the outbox.
+// recall tells of operations that have ended, but whose notices were not put into the outbox.
 func (t *Teller) recall(pools Pools) {
 	mark := t.state.Mark
-	if mark.IsZero() { // nothing before the first start is told
+	if mark.IsZero() { // nobody is told of what ended before the first start
 		t.state.Mark = t.Now()
 		t.put(nil, nil)
 		return
@@ -251,8 +251,8 @@ func (t *Teller) takeIn(pools Pools) {
 	t.put(notices, done)
 }
 
-// put writes notices into the outbox, together with the state after the operations that they are about, and then gives
-// them to the listeners. If the outbox cannot be written, the listeners are told all the same.
+// put writes notices into the outbox, together with a note of the operations that they are about, and then gives the
+// notices to the listeners. If the outbox cannot be written, the listeners are told all the same.
 func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	now := t.Now()
 	records := map[string][]byte{}
@@ -292,7 +292,7 @@ func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	}
 }
 
-// markDone notes that notices were made of operations, and forgets those of long ago.
+// markDone notes which operations notices were made of, and forgets operations that ended long ago.
 func (t *Teller) markDone(done []queue.Operation, records map[string][]byte) {
 	for _, op := range done {
 		if op.State != queue.Done || op.Update == "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// webhookKind is the kind for programs: a CloudEvent, version 1.0, in structured mode, signed as Standard Webhooks has
-// it.
+// webhookKind is the kind for programs: a CloudEvent, version 1.0, in structured mode, signed by the rules of Standard
+// Webhooks.
 func webhookKind() kind {
 	return kind{name: "webhook", signs: true, events: notice.Kinds, write: writeWebhook}
 }
@@ -66,7 +66,7 @@ func writeWebhook(m mail) (message, error) {
 	return message{body: body, media: cloudEventMedia, header: header}, nil
 }
 
-// sourceOf is where a notice comes from, as a reference to a URI.
+// sourceOf returns where a notice comes from, as a URI reference.
 func sourceOf(n notice.Notice) string {
 	parts := []string{"pulumiscale", n.Project}
 	parts = append(parts, strings.Split(n.Stack, "/")...)

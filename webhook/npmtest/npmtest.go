@@ -1,4 +1,5 @@
-// Package npmtest asks packages of npm whether a format is right: code that others have written knows better.
+// Package npmtest has packages of npm check whether a format is right, because code that others have written does not
+// share our mistakes.
 package npmtest
 
 import (
@@ -11,8 +12,8 @@ import (
 )
 
 // Ask installs the pinned packages of a folder, which has a package.json, its lock file and a script, in a folder of
-// the test's own. It runs the script by Node.js with the input on stdin, as JSON, and returns the lines of its output.
-// Without Node.js, npm or the packages the test is skipped, but not in CI.
+// the test's own. It runs the script with Node.js with the input on stdin, as JSON, and returns the lines of its
+// output. Without Node.js, npm or the packages the test is skipped; in CI it fails.
 func Ask(t *testing.T, folder, script string, input any) []string {
 	t.Helper()
 	lacks := func(format string, args ...any) {

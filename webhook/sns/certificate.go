@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// fetchTimeout leaves SNS, which waits for 15 seconds, time for an answer.
+	// fetchTimeout is how long a fetch may take. It leaves time to answer SNS, which waits for 15 seconds.
 	fetchTimeout = 5 * time.Second
 	// failureTTL is how long a failure is remembered. SNS tries again after 20 seconds.
 	failureTTL = 15 * time.Second
@@ -27,8 +27,8 @@ const (
 	minKeyBits = 2048
 )
 
-// certificates are the certificates of SNS, by URL. What is at a URL does not change. Requests that need the same URL
-// share one fetch. mu guards known.
+// certificates fetches the certificates of SNS and keeps them by URL, because the file at a URL does not change.
+// Requests that need the same URL share one fetch. mu guards known.
 type certificates struct {
 	fetch  Fetch
 	flight singleflight.Group
@@ -54,7 +54,7 @@ func (c *certificates) get(ctx context.Context, url string, now time.Time) (*x50
 		return f.certificate, f.err
 	}
 	done := c.flight.DoChan(url, func() (any, error) {
-		// Another fetch may have ended since.
+		// An earlier fetch may have ended after the first look.
 		if f, ok := c.recall(url, now); ok {
 			return f, nil
 		}
@@ -111,7 +111,8 @@ func (c *certificates) load(ctx context.Context, url string) (*x509.Certificate,
 	return certificate, nil
 }
 
-// signingKey is the key of a certificate that is good for the topic's messages at the time now.
+// signingKey returns the key of a certificate. The error says why the certificate is not valid for the topic's messages
+// at the time now.
 func signingKey(certificate *x509.Certificate, topic topic, now time.Time) (*rsa.PublicKey, error) {
 	key, ok := certificate.PublicKey.(*rsa.PublicKey)
 	names := append([]string{certificate.Subject.CommonName}, certificate.DNSNames...)

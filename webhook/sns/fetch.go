@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// Fetch gets what is at an https URL. It must follow no redirect, and it must bound what it reads, as that of
-// [NewFetch] does.
+// Fetch gets what is at an https URL. It must follow no redirect, and it must bound what it reads, as the Fetch that
+// [NewFetch] makes does.
 type Fetch func(ctx context.Context, url string) ([]byte, error)
 
 // maxFetched is how much of an answer is read at most, in bytes. A certificate of SNS has about 2 kB.

@@ -71,7 +71,7 @@ const longestMessageID = 100
 
 var (
 	messageID = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
-	// A line break in a signed field would let the lines of one message be read as those of another.
+	// A line break in a signed field could give two different messages the same signed text.
 	lineBreak = regexp.MustCompile(`[\r\n]`)
 )
 

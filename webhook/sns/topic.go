@@ -26,11 +26,11 @@ var (
 	regionTail = regexp.MustCompile(`^[a-z]+-[0-9]{1,2}$`)
 )
 
-// parseTopic reads the ARN of a topic. It returns false if the text is no such ARN, or if the region is not one of the
-// partition. The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is the
-// bucket "sns" of whoever was the first to make a bucket of that name.
+// parseTopic reads the ARN of a topic. It returns false if the text is no such ARN, or if the region does not belong to
+// the partition. The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is
+// the bucket "sns" of whoever was the first to make a bucket of that name.
 //
-// The partitions are those of the AWS SDKs' partitions.json.
+// The partitions are listed in the AWS SDKs' partitions.json.
 func parseTopic(arn string) (topic, bool) {
 	parts := topicARN.FindStringSubmatch(arn)
 	if parts == nil {
@@ -48,7 +48,8 @@ func parseTopic(arn string) (topic, bool) {
 	return topic{region, suffix}, ok && prefix != "" && regionTail.MatchString(tail)
 }
 
-// partitionOf is the DNS suffix of a partition and the prefix of its regions.
+// partitionOf returns the DNS suffix of a partition and the prefix of its regions. Both are empty for an unknown
+// partition.
 func partitionOf(partition string) (suffix, prefix string) {
 	switch partition {
 	case "aws-cn":
@@ -75,7 +76,7 @@ func (t topic) host() string { return "sns." + t.region + "." + t.suffix }
 var certificateFile = regexp.MustCompile(`^[0-9a-fA-F]+\.pem$`)
 
 // signsAt says whether a certificate's URL is one of SNS in the topic's region. The URL is compared as text, so that no
-// parser can read another host, port, user, query or path in it than the next parser does.
+// two parsers can read a different host, port, user, query or path in it.
 func (t topic) signsAt(url string) bool {
 	file, ok := strings.CutPrefix(url, "https://"+t.host()+"/SimpleNotificationService-")
 	return ok && len(file) <= longestCertificateFile && certificateFile.MatchString(file)

@@ -13,20 +13,20 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// How far a message's time may be from ours: SNS retries for an hour, and clocks differ.
+// How far a message's time may be from this machine's time: SNS retries for an hour, and clocks differ.
 const (
 	retries = time.Hour
 	skew    = 15 * time.Minute
 )
 
 // Lifetime is how long a message is accepted after it was published. A receiver that remembers MessageIds for longer
-// sees every replay.
+// notices every replay.
 const Lifetime = retries + skew
 
 // Verifier checks that messages come from Amazon SNS. Several goroutines may use it.
 //
 // A message is accepted if it was signed with the RSA key of a certificate that SNS serves. The certificate must be
-// fetched over TLS from the exact host of the topic's region, be valid now, and be in the name of SNS there. The
+// fetched over TLS from the exact host of the topic's region, be valid now, and bear a name of SNS in that region. The
 // certificate's own chain is not checked, because the file holds the leaf alone, without the intermediate certificates
 // that lead to a root: the certificate is trusted because of the host and its TLS.
 type Verifier struct {
@@ -93,8 +93,8 @@ func signedBy(key *rsa.PublicKey, m *Message, signature []byte) bool {
 }
 
 // Confirm confirms the subscription that a message of type SubscriptionConfirmation is about, by fetching its
-// SubscribeURL. It verifies the message first, even if that has been done before. The errors are those of Verify, and
-// a [*dialect.UnavailableError] if the subscription could not be confirmed.
+// SubscribeURL. It verifies the message first, even if the message was verified before. It returns the errors of
+// Verify, and a [*dialect.UnavailableError] if the subscription could not be confirmed.
 //
 // A message of type UnsubscribeConfirmation is refused: it has a SubscribeURL too, which would subscribe again.
 func (v *Verifier) Confirm(ctx context.Context, m *Message, now time.Time) error {

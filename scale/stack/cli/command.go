@@ -32,11 +32,11 @@ import (
 // Minimum is the oldest CLI that PulumiScale works with.
 var Minimum = semver.MustParse("3.200.0")
 
-// Command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own in what a
-// running update depends on. The engine has a process group of its own, so that a terminal's Ctrl-C does not reach it.
-// A context that ends interrupts the engine but never kills it, because a killed engine leaves the stack locked and its
-// state unfinished. The engine writes into files rather than pipes, so that it outlives PulumiScale: a pipe whose
-// reader has died would kill it at its next word.
+// Command runs the Pulumi CLI. It is an [auto.PulumiCommand] that differs from the Automation API's own command in
+// three ways, on which a running update depends. The engine has a process group of its own, so that a terminal's Ctrl-C
+// does not reach it. A context that ends interrupts the engine but never kills it, because a killed engine leaves the
+// stack locked and its state unfinished. The engine writes into files rather than pipes, so that it outlives
+// PulumiScale: a pipe whose reader has died would kill the engine at its next write.
 type Command struct {
 	// Path is the CLI's file.
 	Path    string
@@ -83,9 +83,9 @@ type Call struct {
 	Files []*os.File
 	// Tie is a file that is locked for as long as the process, or one that it started, runs; empty if there is none.
 	Tie string
-	// Started is told of the process once it runs. If it is nil, nobody is told.
+	// Started is called with the process's number once the process runs. If it is nil, nobody is told.
 	Started func(pid int)
-	// Private says that what the CLI prints is secret and must be on no disk: it comes through a pipe. Such a process
+	// Private says that the CLI's output is secret and must be on no disk: it is read through a pipe. Such a process
 	// changes nothing, so it may die with PulumiScale.
 	Private bool
 }
@@ -106,12 +106,12 @@ func (c *Command) Do(ctx context.Context, how Call, args ...string) (stdout, std
 	return stdout, stderr, code, err
 }
 
-// Invocation is a CLI that runs. Its Wait must be called once.
+// Invocation is a running CLI. Its Wait must be called once.
 type Invocation struct {
 	cmd       *exec.Cmd
 	out, errs capture
 	untie     func()
-	// name is what a trace calls it, and began is when it was started.
+	// name is what a trace calls the run, and began is when it was started.
 	name  string
 	began time.Time
 }
@@ -144,7 +144,7 @@ func (c *Command) Start(how Call, args ...string) (_ *Invocation, err error) {
 	if child.errs, err = newCapture(how.Private); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(c.Path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // its context would kill it
+	cmd := exec.Command(c.Path, append([]string{"--non-interactive", "--color", "never"}, args...)...) //nolint:noctx // a context would kill it
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = how.Dir, how.Stdin, child.out.writer(), child.errs.writer()
 	if how.Private {
 		cmd.WaitDelay = pipeDelay
@@ -170,7 +170,7 @@ func (c *Command) Start(how Call, args ...string) (_ *Invocation, err error) {
 	return child, nil
 }
 
-// nameOfCall is a call of the CLI without its flags and what follows them.
+// nameOfCall is the command line of a call up to its first flag.
 func nameOfCall(args []string) string {
 	if flag := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") }); flag >= 0 {
 		args = args[:flag]
@@ -178,8 +178,9 @@ func nameOfCall(args []string) string {
 	return strings.Join(append([]string{"pulumi"}, args...), " ")
 }
 
-// Wait waits for the end of the process, and interrupts it when ctx ends; the error then also names that cause. What
-// the process prints to stderr is masked: see [Mask]. If the process fails, what it prints to stdout is masked too.
+// Wait waits for the end of the process, and interrupts it when ctx ends; the error then also holds the error of ctx.
+// What the process prints to stderr is masked: see [Mask]. If the process fails, what it prints to stdout is masked
+// too.
 func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int, err error) {
 	defer c.close()
 	stop := context.AfterFunc(ctx, func() {
@@ -187,7 +188,7 @@ func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int,
 	})
 	defer stop()
 	err = c.cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) { // it has ended well, but a process that it started still runs
+	if errors.Is(err, exec.ErrWaitDelay) { // the CLI has ended well, but a process that it started still runs
 		err = nil
 	}
 	if err != nil && ctx.Err() != nil {
@@ -198,7 +199,7 @@ func (c *Invocation) Wait(ctx context.Context) (stdout, stderr string, code int,
 		code = c.cmd.ProcessState.ExitCode()
 	}
 	stdout, stderr = c.out.text(), Mask(c.errs.text())
-	if err != nil { // then stdout may say why, in place of what was asked for
+	if err != nil { // then stdout may say why, in place of the answer
 		stdout = Mask(stdout)
 	}
 	return stdout, stderr, code, err
@@ -214,7 +215,7 @@ func (c *Invocation) close() {
 // ever.
 const pipeDelay = 5 * time.Second
 
-// capture takes what a process prints: in a file or, if that must be on no disk, in memory through a pipe.
+// capture keeps the output of a process: in a file or, if the output must be on no disk, in memory through a pipe.
 type capture struct {
 	file *os.File
 	pipe *bytes.Buffer
@@ -226,14 +227,14 @@ func newCapture(private bool) (capture, error) {
 	}
 	file, err := os.CreateTemp("", "pulumiscale-output-")
 	if err == nil {
-		// Its name is not needed, and nothing is left behind if we are killed. Windows does not remove a file that is
-		// open; there close removes it.
+		// The file's name is not needed any more, and this way no file is left behind if we are killed. Windows does
+		// not remove a file that is open; there [capture.close] removes it.
 		_ = os.Remove(file.Name())
 	}
 	return capture{file: file}, err
 }
 
-// writer is what the process gets. It inherits a file; for anything else the system makes a pipe.
+// writer returns what the process writes to. The process inherits a file; for any other writer, os/exec makes a pipe.
 func (c capture) writer() io.Writer {
 	if c.pipe != nil {
 		return c.pipe
@@ -269,7 +270,7 @@ type checkedCLI struct {
 	Version string    `json:"version"`
 }
 
-// Check makes sure that the CLI is new enough, unless this file has been found to be so before. The error is a
+// Check makes sure that the CLI is new enough, unless the same file was found new enough before. The error is a
 // [*scale.SetupError].
 func (c *Command) Check(ctx context.Context) error {
 	kept, info := checkedCLI{Path: c.Path}, os.FileInfo(nil)
@@ -300,7 +301,7 @@ func (c *Command) Check(ctx context.Context) error {
 	return nil
 }
 
-// AskVersion asks the CLI for its version. The Automation API does so too, but lets flags in the environment take
+// AskVersion asks the CLI for its version. The Automation API could ask too, but it lets flags in the environment take
 // effect.
 func (c *Command) AskVersion(ctx context.Context) (semver.Version, error) {
 	stdout, stderr, _, err := c.Run(ctx, "", nil, nil, nil, nil, "version")
@@ -322,7 +323,7 @@ func (c *Command) AskVersion(ctx context.Context) (semver.Version, error) {
 	return version, nil
 }
 
-// memoryFile is the file that keeps the last checked CLI; empty if the user has no folder for such things.
+// memoryFile is the file that keeps the last checked CLI; empty if the user has no cache folder.
 func memoryFile() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -346,7 +347,7 @@ func (c checkedCLI) remember(file string) {
 	_ = atomic.WriteFile(file, strings.NewReader(string(text)))
 }
 
-// notFound turns the failure to find or run the CLI into ours.
+// notFound turns the failure to find or run the CLI into a [*scale.SetupError].
 func notFound(err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return &scale.SetupError{Problem: "there is no `pulumi` on PATH", Hint: "install the Pulumi CLI: https://www.pulumi.com/docs/install/"}
@@ -354,8 +355,8 @@ func notFound(err error) error {
 	return &scale.SetupError{Problem: "run `pulumi version`", Err: err}
 }
 
-// exhausted turns a lack of something on this machine into an error that passes: whoever holds descriptors, processes
-// or memory gives them back. The error of a CLI that is missing, or that may not be run, stays as it is.
+// exhausted turns an error about a lack of descriptors, processes or memory into a [*scale.UnavailableError]: whoever
+// holds them gives them back. Any other error, such as that the CLI is missing or may not be run, stays as it is.
 func exhausted(err error) error {
 	if gone, is := process.Exhaustion(err); is {
 		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}

@@ -17,7 +17,7 @@ type variable struct {
 	family bool
 	// does is what the variable makes the CLI do.
 	does string
-	// harmless says that nobody misses it: PulumiScale itself does what it asks for.
+	// harmless says that nobody misses the variable: PulumiScale itself does what the variable asks for.
 	harmless bool
 }
 
@@ -31,12 +31,12 @@ const (
 // withheldVariables are the variables that make an update, a preview or a refresh do something other than its flags
 // tell it to: a scaling changes the count of its pool, and nothing else. The list was made from the source of the CLI,
 // from v3.200.0 to v3.276.0. Variables that say where things are and who one is (credentials, the backend, the
-// passphrase, PULUMI_HOME, plugins, tracing) are not withheld, and neither are those with which all of the user's own
-// deploys run.
+// passphrase, PULUMI_HOME, plugins, tracing) are not withheld, and neither are variables with which all of the user's
+// own deploys run.
 func withheldVariables() []variable {
 	return []variable{
-		// From v3.208.0 on, each flag of each command has a variable. That of a flag with a list adds to what the flag
-		// says.
+		// From v3.208.0 on, each flag of each command has a variable. The variable of a flag that takes a list adds to
+		// the flag's own list.
 		{name: optionPrefix, family: true, does: "stands for a flag"},
 		{name: parallelVariable, does: "stands for --parallel, and PulumiScale takes it for its own", harmless: true},
 		{name: "PULUMI_SKIP_CONFIRMATIONS", does: "stands for --yes, which PulumiScale always gives", harmless: true},
@@ -45,13 +45,13 @@ func withheldVariables() []variable {
 		{name: "PULUMI_NEO", does: "stands for --neo"},
 		{name: "PULUMI_COPILOT", does: "stands for --copilot"},
 		{name: "PULUMI_ENABLE_STREAMING_JSON_PREVIEW", does: "changes what a preview prints", harmless: true},
-		// Without checkpoints, no state would have what a killed engine has made.
+		// Without checkpoints, the state would lack the resources that a killed engine has made.
 		{name: "PULUMI_SKIP_CHECKPOINTS", does: "keeps what an update does out of the state until it ends"},
 	}
 }
 
-// withheldAs is the variable, or the family, because of which a variable of that name is kept from the CLI. On Windows
-// names have no case.
+// withheldAs returns the entry of [withheldVariables] that keeps a variable of that name from the CLI; false if there
+// is none. On Windows the case of a name does not count.
 func withheldAs(name string) (variable, bool) {
 	if runtime.GOOS == "windows" {
 		name = strings.ToUpper(name)
@@ -64,9 +64,9 @@ func withheldAs(name string) (variable, bool) {
 	return all[at], true
 }
 
-// Environment is the environment of the CLI: the inherited variables without those that are withheld, and the added
-// ones. PWD is dir, because the CLI takes PWD for its directory as long as PWD leads there, as it does after a shell's
-// `cd`.
+// Environment returns the environment of the CLI: the inherited variables without those that are withheld, and the
+// added ones. PWD is set to dir, because the CLI takes PWD for the path of its directory if PWD leads there, as it does
+// after a shell's `cd`.
 func Environment(inherited []string, dir string, added ...string) []string {
 	out := make([]string, 0, len(inherited)+len(added)+1)
 	for _, entry := range inherited {
@@ -122,8 +122,8 @@ func Withheld() []Variable {
 	return out
 }
 
-// ShortLived is the environment of a CLI command that ends before it pays to collect garbage, which takes a third of
-// its time. It does not change what the user has set.
+// ShortLived returns the variables that keep a CLI command from collecting garbage, which would take a third of its
+// time: the command ends before that pays. It returns none if the user has set one of them.
 func ShortLived() []string {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if _, set := os.LookupEnv(name); set {

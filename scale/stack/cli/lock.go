@@ -10,7 +10,8 @@ import (
 )
 
 // ReadLock reads a lock of a stack as the CLI writes it into the folder of a file backend. The error is
-// [fs.ErrNotExist] if the lock has been taken away, or says why it cannot be read. What the lock does not tell is zero.
+// [fs.ErrNotExist] if the lock has been taken away, or says why it cannot be read. A field that the lock does not tell
+// is zero.
 func ReadLock(path string) (scale.LockHolder, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -21,8 +21,8 @@ var (
 	accessKey = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
 )
 
-// credentialVariables are the variables that hold what opens a backend. The CLI, and the clients of clouds in it, read
-// them.
+// credentialVariables are the variables that hold credentials of backends. The CLI, and the clients of clouds in it,
+// read them.
 func credentialVariables() []string {
 	return []string{
 		"PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY",
@@ -34,8 +34,8 @@ func credentialVariables() []string {
 // stand everywhere.
 const shortestCredential = 6
 
-// Mask masks whatever opens a backend in a text that the CLI has printed. The CLI's errors hold the backend's URL as it
-// is, with its password.
+// Mask masks the credentials of backends in a text that the CLI has printed. The CLI's errors hold the backend's URL as
+// it is, with its password.
 func Mask(text string) string {
 	if text == "" {
 		return ""
@@ -55,7 +55,7 @@ func Mask(text string) string {
 	return accessKey.ReplaceAllString(text, masked)
 }
 
-// without is the text without a credential.
+// without returns the text with a credential masked.
 func without(text, credential string) string {
 	if len(credential) < shortestCredential {
 		return text

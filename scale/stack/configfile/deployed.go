@@ -16,14 +16,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// An update runs with the configuration of the last successful one: whatever else stands in the file is somebody's edit
-// for their own `pulumi up`. Secrets are as in the file, since the history does not tell them, and so is its
-// `environment`.
+// An update runs with the configuration of the last successful update. Where the file differs, somebody has edited it
+// for their own `pulumi up`. Secrets and the `environment` are taken from the file, since the history does not tell
+// them.
 
 // SecretValue stands in [scale.Snapshot.Config] for a value that the history does not tell.
 const SecretValue = ""
 
-// DeployedAfter is the deployed configuration after an update with the settings.
+// DeployedAfter returns the deployed configuration as it is after an update with the settings; nil if it is not known
+// before.
 func (f File) DeployedAfter(before map[string]string, settings []scale.Setting) map[string]string {
 	if before == nil {
 		return nil
@@ -60,8 +61,9 @@ func (f File) ForChange(change scale.Change) ([]byte, error) {
 	return f.editCopy(doc, change.Settings)
 }
 
-// AsDeployed is the document with the deployed values in the place of the file's own. It also returns the keys that it
-// changes, sorted and without the rules' keys. A document that has these values already is returned as it is.
+// AsDeployed returns the document with the deployed values in the place of its own. It also returns the keys that it
+// changes, sorted, but not those at which only the counts of rules differ. A document that has these values already is
+// returned as it is.
 func (f File) AsDeployed(doc []byte, deployed map[string]string, rules scale.Rules) (_ []byte, differing []string, err error) {
 	if deployed == nil {
 		return doc, nil, nil
@@ -202,7 +204,7 @@ func addConfig(root *yaml.Node) *yaml.Node {
 	return config
 }
 
-// fullName is a key of the file as the history has it.
+// fullName returns a key of the file in the form in which the history has it.
 func (f File) fullName(key string) string {
 	parsed, err := ParseKey(string(f.Project.Name), key, false)
 	if err != nil {
@@ -230,7 +232,7 @@ func value(text string) any {
 	return plainNumbers(out)
 }
 
-// plainNumbers replaces the numbers of JSON, which are decoded as texts, by numbers: they would be written as texts.
+// plainNumbers replaces each [json.Number] by a number: a json.Number is a text, and would be written as one.
 func plainNumbers(value any) any {
 	switch v := value.(type) {
 	case json.Number:
@@ -275,12 +277,12 @@ func sameValue(node *yaml.Node, want string) bool {
 	return bytes.Equal([]byte(JSON(got)), []byte(JSON(wanted)))
 }
 
-// asRead is a value of a YAML document as Pulumi has it, whose values are those of JSON.
+// asRead returns a value of a YAML document as Pulumi reads it: Pulumi knows only the kinds of values that JSON has.
 func asRead(value any) any {
 	switch v := value.(type) {
 	case time.Time:
 		return v.String()
-	case uint64: // a number that is read from JSON is no more exact than this
+	case uint64: // a number that Pulumi reads from JSON is no more exact than this
 		return float64(v)
 	case map[any]any:
 		out := make(map[string]any, len(v))
@@ -313,8 +315,8 @@ func (f File) isDefault(name, want string) bool {
 	return JSON(given) == JSON(wanted)
 }
 
-// counts says whether the file's value of a key differs from the deployed one in nothing but the counts of rules. Drift
-// tells of such differences.
+// counts says whether the file's value of a key differs from the deployed one in nothing but the counts of rules. Such
+// differences are told as drift.
 func (f File) counts(rules scale.Rules, name string, node *yaml.Node, want string) bool {
 	var paths []resource.PropertyPath
 	for _, rule := range rules {

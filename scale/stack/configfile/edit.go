@@ -70,7 +70,8 @@ type place struct {
 	missing int
 }
 
-// find follows the steps. A step is a string, an int, or a list of strings of which the first that is there is taken.
+// find follows the steps. A step is a string, an int, or a list of strings. Of a list, the first string that is there
+// is taken.
 func find(root *yaml.Node, steps []any) place {
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return place{missing: len(steps)}

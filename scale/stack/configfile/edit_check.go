@@ -108,8 +108,8 @@ func with(value any, steps []any, leaf any) any {
 	return value
 }
 
-// nameIn is the name that a step stands for in a mapping. If the step has several names, it is the first that is there,
-// else the first.
+// nameIn is the name that a step stands for in a mapping. If the step has several names, it is the first one that is in
+// the mapping, or else the first of all.
 func nameIn(entries map[string]any, step any) string {
 	switch s := step.(type) {
 	case string:

@@ -51,7 +51,7 @@ func (f File) Counts(rules scale.Rules) (map[string]*string, error) {
 	return f.CountsIn(doc, rules)
 }
 
-// CountsIn is Counts for another edition of the file.
+// CountsIn is Counts for doc, a different version of the file.
 func (f File) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error) {
 	var content struct {
 		Config map[string]any `yaml:"config"`
@@ -101,8 +101,8 @@ func (f File) CopyTo(dir string, change scale.Change) error {
 // CopyIn is the path of a private copy in a folder.
 func (f File) CopyIn(dir string) string { return filepath.Join(dir, filepath.Base(f.Path)) }
 
-// Edit is the document with the settings in it and every other byte as it is, for another edition of the file. It fails
-// as [File.Write] does.
+// Edit returns doc, a different version of the file, with the settings in it and every other byte as it is. It fails as
+// [File.Write] does.
 func (f File) Edit(doc []byte, settings []scale.Setting) ([]byte, error) {
 	return f.edit(doc, settings)
 }

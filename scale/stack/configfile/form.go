@@ -67,7 +67,7 @@ func isStrange(node *yaml.Node) bool {
 	return node.Kind == yaml.AliasNode || node.Anchor != "" || node.Tag == "!!merge" || slices.ContainsFunc(node.Content, isStrange)
 }
 
-// documents is how many documents there are, up to two; Pulumi reads the first.
+// documents counts the documents in a file, up to two; Pulumi reads the first.
 func documents(doc []byte) int {
 	decoder := yaml.NewDecoder(bytes.NewReader(doc))
 	for n := range 2 {

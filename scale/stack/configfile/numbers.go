@@ -14,8 +14,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
-// WholeNumbers are the config keys that hold a whole number: those of the file, and the project's own if the file has
-// none.
+// WholeNumbers are the config keys that hold a whole number: the keys of the file, and those that only the project file
+// has.
 func (f File) WholeNumbers() ([]snippet.Key, error) {
 	doc, err := f.Read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +48,7 @@ func (f File) WholeNumbers() ([]snippet.Key, error) {
 	return out, nil
 }
 
-// numbersIn are the whole numbers in a value, at the end of each path into it.
+// numbersIn returns the whole numbers in a value, each with the path that leads to it.
 func numbersIn(name string, path resource.PropertyPath, value any) []snippet.Key {
 	var out []snippet.Key
 	switch v := value.(type) {
@@ -78,7 +78,7 @@ func numbersIn(name string, path resource.PropertyPath, value any) []snippet.Key
 	return out
 }
 
-// dotted is a path as it stands after a name.
+// dotted returns a path in the form in which it follows a name.
 func dotted(path resource.PropertyPath) string {
 	text := path.String()
 	if strings.HasPrefix(text, "[") {

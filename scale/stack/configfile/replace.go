@@ -37,7 +37,7 @@ func (f File) Write(settings []scale.Setting) error {
 func (f File) replace(old, with []byte) (written bool, err error) {
 	path := f.Target()
 	fresh, err := files.Create(filepath.Dir(path), with)
-	defer func() { _ = os.Remove(fresh) }() // if all went well, it is not there any more
+	defer func() { _ = os.Remove(fresh) }() // if all went well, the fresh file is not there any more
 	if err != nil {
 		return false, err
 	}
@@ -107,7 +107,7 @@ func (f File) FinishWriting() {
 		_ = os.Remove(f.writingFile())
 	}
 	if former := f.formerWriting(); former != "" {
-		if wasTorn, done := f.finish(former); wasTorn && done { // else it may be another program's
+		if wasTorn, done := f.finish(former); wasTorn && done { // else the note may be of a different program's file
 			_ = os.Remove(former)
 		}
 	}
@@ -128,8 +128,8 @@ func (f File) finish(note string) (wasTorn, done bool) {
 	return true, files.Overwrite(f.Target(), now, w.New) == nil
 }
 
-// torn says whether a text is what a write leaves that was cut off: the beginning of the new text, and the rest of the
-// old text if that is longer.
+// torn says whether a text is what a write that was cut off leaves: the beginning of the new text, and the rest of the
+// old text if the old text is longer.
 func torn(now, old, text []byte) bool {
 	same := 0
 	for same < min(len(now), len(text)) && now[same] == text[same] {

@@ -17,6 +17,6 @@ func MayWrite(path string) error {
 	return nil
 }
 
-// IsReplaceable says whether it is only the file's own mode that keeps it from being written, and not its file system
-// or an attribute: then another file can take its place.
+// IsReplaceable says whether an error of [MayWrite] comes from the file's own mode alone, and not from its file system
+// or an attribute. A new file can then take the file's place.
 func IsReplaceable(err error) bool { return errors.Is(err, unix.EACCES) }

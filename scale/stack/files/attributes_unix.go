@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyAttributes gives a file the extended attributes of another one, its access list among them. It takes away other
-// attributes, which the file got from its folder. It leaves to the system the attributes that the system itself sets.
+// copyAttributes copies the extended attributes of a file, its access list among them, to a second file. It removes the
+// second file's other attributes, which that file got from its folder. It leaves to the system the attributes that the
+// system itself sets.
 func copyAttributes(from, to string) error {
 	want, err := attributesOf(from)
 	if err != nil {
@@ -82,7 +83,7 @@ func growing(get func([]byte) (int, error)) ([]byte, error) {
 		}
 		buffer := make([]byte, size)
 		n, err := get(buffer)
-		if errors.Is(err, unix.ERANGE) { // it has grown
+		if errors.Is(err, unix.ERANGE) { // the list or value has grown
 			continue
 		}
 		if err != nil {

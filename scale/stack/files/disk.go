@@ -1,6 +1,6 @@
-// Package files does with files what differs from one operating system to another, or what a crash must not spoil: it
-// brings a text to disk, tells who owns a file and who may write it, and makes a new file like the one whose place it
-// takes. It must not know Pulumi, a stack, or what stands in a file.
+// Package files handles files where operating systems differ, or where a crash must not spoil a file: it brings a text
+// to disk, tells who owns a file and who may write it, and makes a new file like the one whose place it takes. It must
+// not know Pulumi, a stack, or what stands in a file.
 package files
 
 import (
@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// IsForeign says whether the nearest existing folder above a path is somebody else's, who could not use what this
-// process makes in it.
+// IsForeign says whether the nearest existing folder above a path belongs to somebody else. That user could not use
+// what this process makes in the folder.
 func IsForeign(path string) bool {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if owner, ok := OwnerOf(dir); ok || filepath.Dir(dir) == dir {

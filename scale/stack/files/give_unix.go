@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// GiveToOwnerOf gives a file to the owner of another one if this process runs as root. Otherwise it does nothing.
+// GiveToOwnerOf gives a file to the owner of the other file if this process runs as root. Otherwise it does nothing.
 func GiveToOwnerOf(file, other string) {
 	info, err := os.Stat(other)
 	if err != nil || os.Geteuid() != 0 {

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// Inode tells a file from the one that it has replaced, even at the same moment; zero if the system does not tell.
+// Inode returns a number that differs between a file and the file that it has replaced, even if both have the same
+// time. It is zero if the system does not tell.
 func Inode(file fs.FileInfo) uint64 {
 	if status, ok := file.Sys().(*syscall.Stat_t); ok {
 		return status.Ino

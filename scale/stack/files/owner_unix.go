@@ -33,7 +33,7 @@ func IDsOf(info fs.FileInfo) (uid, gid int, names uint64) {
 	if !ok {
 		return os.Geteuid(), os.Getegid(), 1
 	}
-	return int(stat.Uid), int(stat.Gid), uint64(stat.Nlink) //nolint:unconvert // it has another type elsewhere
+	return int(stat.Uid), int(stat.Gid), uint64(stat.Nlink) //nolint:unconvert // the type differs elsewhere
 }
 
 // Differs says whether anything is to be done for the owner: the files that this process makes are to belong to
@@ -45,8 +45,8 @@ func (o Owner) Differs() bool {
 // foreign says whether the owner is somebody other than this process's user, and this process can give files away.
 func (o Owner) foreign() bool { return os.Geteuid() == 0 && o.uid != 0 }
 
-// Adopt makes a file or folder of this process's the owner's and, if the owner shares the folder with a group, that
-// group's. What cannot be done is left undone: whoever could use the file before can still use it.
+// Adopt gives a file or folder that belongs to this process's user to the owner and, if the owner shares the folder
+// with a group, to that group. What cannot be done is left undone: whoever could use the file before can still use it.
 func (o Owner) Adopt(path string) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -67,8 +67,8 @@ func (o Owner) Adopt(path string) {
 	}
 }
 
-// MakeLike makes a new file like the one at the path, before it takes its place: with the same owner, group, mode and
-// attributes. If there is no file there yet, the new one gets the owner of its folder.
+// MakeLike makes a new file like the file at the path, before the new one takes its place: with the same owner, group,
+// mode and attributes. If there is no file there yet, the new one gets the owner of its folder.
 func MakeLike(fresh, path string) error {
 	like, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

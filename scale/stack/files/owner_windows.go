@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// Owner is the owner of a folder. On Windows a new file inherits from its folder who may do what.
+// Owner is the owner of a folder. On Windows a new file inherits its access rights from its folder.
 type Owner struct{}
 
 // OwnerOf says that the owner is not known.
@@ -20,7 +20,7 @@ func (Owner) foreign() bool { return false }
 // Adopt does nothing.
 func (Owner) Adopt(string) {}
 
-// MakeLike gives a new file the attributes of the one at the path.
+// MakeLike gives a new file the attributes of the file at the path.
 func MakeLike(fresh, path string) error {
 	mode := fs.FileMode(0o600)
 	info, err := os.Stat(path)
@@ -32,5 +32,5 @@ func MakeLike(fresh, path string) error {
 	return os.Chmod(fresh, mode)
 }
 
-// MayKeep is nil: a file can always be replaced by one that is like it, as far as MakeLike looks after that.
+// MayKeep is nil: a file can always be replaced by one that MakeLike has made like it.
 func MayKeep(string) error { return nil }

@@ -49,8 +49,8 @@ func (p *Probe) StateDir(ctx context.Context) doctor.StateDir {
 // Working looks whether another process changes the stack from this directory.
 func (p *Probe) Working() (bool, error) { return p.dir.IsLocked() }
 
-// BackendTime asks the backend's server by how much its clock is ahead of ours: the Date of any answer tells. The
-// second result is false if the backend has no server, or one without a known address.
+// BackendTime asks the backend's server by how much its clock is ahead of ours: the Date header of any answer tells.
+// The second result is false if the backend has no server, or one without a known address.
 func (p *Probe) BackendTime(ctx context.Context) (time.Duration, bool, error) {
 	if !p.hasServer() || p.backend.URL == "" {
 		return 0, false, nil
@@ -72,7 +72,8 @@ func (p *Probe) BackendTime(ctx context.Context) (time.Duration, bool, error) {
 	return date.Sub(asked.Add(answered.Sub(asked) / 2)), true, err
 }
 
-// hasServer says whether the backend is a service: Pulumi Cloud, or one's own. Not all services tell their address.
+// hasServer says whether the backend is a service: Pulumi Cloud, or one of the user's own. A backend without a known
+// address counts as one, because not all services tell their address.
 func (p *Probe) hasServer() bool {
 	return p.backend.URL == "" || strings.HasPrefix(p.backend.URL, "https://") || strings.HasPrefix(p.backend.URL, "http://")
 }

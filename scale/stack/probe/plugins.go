@@ -33,10 +33,11 @@ func (p *Probe) LanguageHost(ctx context.Context) doctor.Plugin {
 	return out
 }
 
-// MissingPackages is the folder of the program's packages, if it is not there, and the command that makes it.
+// MissingPackages returns the folder of the program's packages and the command that makes it. Both are empty if the
+// folder is there, or if none can be expected.
 func (p *Probe) MissingPackages() (folder, command string) { return p.program.MissingPackages() }
 
-// find is the path of a plugin; empty if it is not there.
+// find returns the path of a plugin; empty if the plugin is not there.
 func (p *Probe) find(ctx context.Context, spec workspace.PluginDescriptor) string {
 	silent := diag.DefaultSink(io.Discard, io.Discard, diag.FormatOptions{Color: colors.Never})
 	info, err := workspace.GetPluginInfo(ctx, silent, spec, p.ownPlugins())

@@ -21,8 +21,8 @@ import (
 )
 
 // Probe looks at a stack piece by piece, while [stack.Open] ends at the first thing that is wrong. It has the methods
-// of a [doctor.Probe] for which no scaler is needed, and they are called in the same order. No method changes anything.
-// It is not safe for concurrent use.
+// of a [doctor.Probe] for which no scaler is needed. They must be called in the order of that interface. No method
+// changes anything. It is not safe for concurrent use.
 type Probe struct {
 	options stack.Options
 	// What has been found so far; zero before that.
@@ -39,7 +39,7 @@ type Probe struct {
 // New prepares to look at a stack. Nothing is looked at yet.
 func New(options stack.Options) *Probe { return &Probe{options: options} }
 
-// Stack is the stack; nil before its name was looked for, and without a name if it has none.
+// Stack returns the stack. It is nil before [Probe.StackName] was called, and has no name if none was found.
 func (p *Probe) Stack() *stack.Stack { return p.stack }
 
 // CLI finds the Pulumi CLI and asks it for its version.
@@ -78,11 +78,11 @@ func (p *Probe) Program(context.Context) (doctor.Program, error) {
 	return doctor.Program{File: program.Path, Name: string(program.Name), Runtime: program.Runtime.Name()}, nil
 }
 
-// StackName finds the stack's name. Without a CLI only the name asked for and the selected one are known.
+// StackName finds the stack's name. Without a CLI it finds only a name that the options or files tell.
 func (p *Probe) StackName(ctx context.Context) (string, error) {
 	var err error
 	if p.stack, err = stack.Assemble(ctx, p.options, p.command, p.dir); err != nil {
-		return "", err // the stack can still be asked for its backend
+		return "", err // without a name, the stack can still be asked for its backend
 	}
 	p.dir.Stack = p.stack.Name()
 	return p.dir.Stack, nil
@@ -100,7 +100,7 @@ func (p *Probe) Survey(ctx context.Context) (_ *doctor.Survey, err error) {
 	return p.survey, err
 }
 
-// Secrets lets Pulumi encrypt a value and decrypt it again, together with the values of keys, which it returns.
+// Secrets has Pulumi encrypt a value and decrypt it again. It also reads the values of the keys, and returns them.
 func (p *Probe) Secrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
 	values, err := p.stack.TrySecrets(ctx, keys...)
 	p.remote = p.remote || stack.IsKeptRemotely(err)

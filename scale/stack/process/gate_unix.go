@@ -11,13 +11,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Gate stands in the place of the configuration file of an engine that is started before its configuration is known. It
-// is a link to a pipe that the engine inherits, and the engine reads from it and waits. What it reads first is the
-// beginning of a YAML document that is not valid without the rest. So an engine whose gate is never opened, because
+// Gate stands in the place of the configuration file of an engine that is started before its configuration is known.
+// The gate is a link to a pipe that the engine inherits. The engine reads from the pipe and waits. It first gets the
+// beginning of a YAML document, which is not valid without the rest. So an engine whose gate is never opened, because
 // PulumiScale has died, ends by itself with an error before it has done anything.
 type Gate struct {
 	path string
-	// in is the end that the engine inherits, as its first extra file; out is ours.
+	// in is the end that the engine inherits, as its first extra file; out is the end that we write to.
 	in, out *os.File
 }
 
@@ -58,7 +58,7 @@ func IsGate(path string) bool {
 	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
-// Open lets the engine have its configuration.
+// Open gives the engine its configuration.
 func (g *Gate) Open(config []byte) error {
 	text := append([]byte(unfinished+finish), config...)
 	if len(text) > mostGated || !sameYAML(text, config) {
@@ -78,7 +78,7 @@ func (g *Gate) Open(config []byte) error {
 }
 
 // sameYAML says whether two texts are one and the same YAML document. A configuration that begins with a marker or a
-// directive of its own becomes another document when it follows our beginning.
+// directive of its own becomes a different document when it follows the beginning that the gate has written.
 func sameYAML(a, b []byte) bool {
 	var first, second any
 	return yaml.Unmarshal(a, &first) == nil && yaml.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)

@@ -13,9 +13,9 @@ import (
 // what becomes of a running update.
 func Detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// Tie locks a file in the name of the process that the command is going to be. The process inherits the open file, as
-// do the plugins that it starts. The lock lasts as long as one of them lives, whatever becomes of PulumiScale, which
-// lets go of the file by untie.
+// Tie locks a file for the process that cmd is about to start. The process inherits the open file, as do the plugins
+// that it starts. The lock lasts as long as one of them lives, even if PulumiScale dies. untie closes the file in
+// PulumiScale alone.
 func Tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -30,7 +30,7 @@ func Tie(cmd *exec.Cmd, path string) (untie func(), err error) {
 }
 
 // IsTied says whether a process that the file was locked for, or one that it started, still runs. It does not look at
-// the number of the process, which may be another process's by now.
+// the number of the process, which may be a different process's by now.
 func IsTied(path string, _ int) bool {
 	file, err := os.Open(path)
 	if err != nil {
@@ -43,8 +43,9 @@ func IsTied(path string, _ int) bool {
 // Interrupt asks the process to end gently, as Ctrl-C in a terminal would.
 func Interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 
-// Pause makes the process wait, but not those that it has started, and Resume lets it go on. If PulumiScale dies
-// meanwhile, the system ends the wait: it hangs up on a process group without anybody above it.
+// Pause makes the process wait, but not the processes that it has started, and Resume lets it go on. If PulumiScale
+// dies meanwhile, the system ends the wait: it sends a hangup to a stopped process group that has lost its parent, and
+// lets it go on.
 func Pause(p *os.Process) { _ = p.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.

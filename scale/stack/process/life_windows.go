@@ -16,7 +16,7 @@ func Detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 
-// Tie does nothing: a process inherits no file here, and its number must do.
+// Tie does nothing: a process inherits no file here, so [IsTied] looks at the process's number.
 func Tie(*exec.Cmd, string) (untie func(), err error) { return func() {}, nil }
 
 // IsTied says whether the process runs.
@@ -38,8 +38,8 @@ func IsAlive(pid int) bool {
 	return true
 }
 
-// Pause does nothing: Windows cannot stop a process for a while. An engine that has begun on something other than what
-// was decided on is then interrupted a little later.
+// Pause does nothing: Windows cannot stop a process for a while. If an engine works on something other than what was
+// decided on, the interrupt then comes a little later.
 func Pause(*os.Process) {}
 
 // Resume does nothing.

@@ -14,8 +14,8 @@ import (
 // endTimeout is how long plugins may take to end.
 const endTimeout = 2 * time.Second
 
-// EndPlugins ends the plugins that have inherited a file from their engine, and waits for them. It leaves alone
-// whatever else has inherited it, such as a program that a resource's command started.
+// EndPlugins ends the plugins that have inherited a file from their engine, and waits for them. It leaves alone other
+// processes that have inherited the file, such as a program that a resource's command started.
 func EndPlugins(path string) {
 	deadline := time.Now().Add(endTimeout)
 	for _, pid := range plugins(path) {
@@ -26,7 +26,7 @@ func EndPlugins(path string) {
 	}
 }
 
-// plugins are the processes of Pulumi plugins that have the file open, as far as they may be looked at.
+// plugins returns the processes of Pulumi plugins that have the file open, as far as they may be looked at.
 func plugins(path string) []int {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

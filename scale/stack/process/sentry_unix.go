@@ -9,16 +9,17 @@ import (
 	"sync"
 )
 
-// Sentry interrupts an engine if PulumiScale dies before it has looked, under the engine's lock, whether the update is
-// still what was decided on: nobody else would look, and somebody may just have deployed. It is a process of its own,
-// which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. A paused engine is
-// then resumed, so that it can end.
+// Sentry interrupts an engine if PulumiScale dies before it has checked, under the engine's lock, whether the update is
+// still what was decided on. Nobody else would check, and somebody may just have deployed. The sentry is a process of
+// its own, which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. A paused
+// engine is then resumed, so that it can end.
 type Sentry struct {
 	word     *os.File
 	relieved sync.Once
 }
 
-// WatchOver sets a sentry over an engine. It is nil on a system without sh; a nil sentry may be relieved too.
+// WatchOver sets a sentry over an engine. It returns nil if it cannot, such as on a system without sh; a nil sentry may
+// be relieved too.
 func WatchOver(engine *os.Process) *Sentry {
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -26,7 +27,7 @@ func WatchOver(engine *os.Process) *Sentry {
 	}
 	defer func() { _ = in.Close() }()
 	const watch = `read -r word <&3 || { kill -INT "$0"; kill -CONT "$0"; }`
-	cmd := exec.Command("/bin/sh", "-c", watch, strconv.Itoa(engine.Pid)) //nolint:noctx // it ends by a word
+	cmd := exec.Command("/bin/sh", "-c", watch, strconv.Itoa(engine.Pid)) //nolint:noctx // a word ends the sentry
 	cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", []string{}, []*os.File{in}
 	Detach(cmd)
 	if err := cmd.Start(); err != nil {

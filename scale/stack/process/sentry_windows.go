@@ -2,7 +2,7 @@ package process
 
 import "os"
 
-// Sentry does nothing on Windows, where no process can interrupt another one.
+// Sentry does nothing on Windows, where the sentry's process could not interrupt the engine's.
 type Sentry struct{}
 
 // WatchOver sets no sentry: it returns nil, which may be relieved too.

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Space names the container or the machine, since its last start, in which a process number means the same process. It
-// is empty if that cannot be told.
+// Space names the container that this process runs in, or the machine, since its last start. A process number means the
+// same process only within one space. It is empty if that cannot be told.
 func Space() string { return space() }
 
 var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
@@ -25,9 +25,9 @@ var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never
 	return strings.TrimSpace(string(boot)) + " " + space
 })
 
-// MayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that took the place
-// of another one the numbers begin anew, and the number of the process that held a lock is another process's now. For
-// another user's process this cannot be told, and MayBeCLI says that it may be one.
+// MayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that has replaced
+// an earlier one the numbers begin anew, so the number of the process that held a lock may be a different process's
+// now. For another user's process this cannot be told, and MayBeCLI says that it may be one.
 func MayBeCLI(pid int) bool {
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	program, err := os.Readlink(filepath.Join(folder, "exe"))

@@ -14,8 +14,8 @@ import (
 )
 
 // BackendURL is the backend's address, if the environment or the project file names it. It is empty if neither does;
-// then the CLI is logged in to the backend. The CLI itself tells only the address of a web page, which not every
-// service has.
+// the backend is then the one that the CLI is logged in to. The CLI would not tell that address, but only the address
+// of a web page, which not every service has.
 func (p *Project) BackendURL() string {
 	if address := os.Getenv("PULUMI_BACKEND_URL"); address != "" {
 		return address

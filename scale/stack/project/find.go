@@ -67,8 +67,8 @@ func Parse(text []byte, path string) (*Project, error) {
 	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
 }
 
-// load reads a project file. The project file of a YAML program has the program in it. Nobody needs that here, and
-// Pulumi's reader takes a fifth of a millisecond to check each resource in it.
+// load reads a project file. The project file of a YAML program has the program in it. load leaves the program out:
+// nobody needs it here, and Pulumi's reader takes a fifth of a millisecond to check each resource.
 func load(path string) (*workspace.Project, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -96,12 +96,12 @@ func parse(text []byte, path string) (*workspace.Project, error) {
 	return workspace.LoadProjectBytes(text, path, encoding.YAML) // what is left may refer to what was left out
 }
 
-// program are the parts of a project file that are a program in YAML.
+// program lists the parts of a project file that make up a YAML program.
 func program() []string { return []string{"resources", "variables", "outputs", "components"} }
 
-// goingTo is where `pulumi --cwd DIR` believes itself to be: $PWD if that leads to the directory, as after a shell's
-// `cd`, else the path without links. The CLI looks for the project from there upwards, and uses that path to keep which
-// stack is selected.
+// goingTo returns the directory in which `pulumi --cwd DIR` believes itself to be: $PWD if that leads to the directory,
+// as after a shell's `cd`, else the path without links. The CLI looks for the project from there upwards, and uses that
+// path to keep which stack is selected.
 func goingTo(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil || dir == "." || runtime.GOOS == "windows" {
@@ -132,7 +132,7 @@ func (p *Project) ConfigFile(stack string) string {
 	return workspace.ProjectStackPath(p.Path, p.Project, tokens.QName(name))
 }
 
-// IsConfigFile says whether a file's name is that of the configuration of any stack.
+// IsConfigFile says whether a file has the name of a stack's configuration file, for any stack.
 func IsConfigFile(name string) bool {
 	stack, isConfig := strings.CutPrefix(name, "Pulumi.")
 	return isConfig && strings.Contains(stack, ".")

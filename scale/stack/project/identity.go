@@ -15,11 +15,11 @@ import (
 type Identity struct {
 	Project string `json:"project"`
 	Stack   string `json:"stack"`
-	// Backend is where the stack's state is, as far as that tells one backend from another. It has no credentials,
-	// which change and are secret.
+	// Backend is the part of the backend's address that tells it from other backends. It has no credentials, which
+	// change and are secret.
 	Backend string `json:"backend"`
-	// Organization is the stack's organisation; empty if its name has none. Such a short name also stands for the stack
-	// of some organisation.
+	// Organization is the stack's organisation; empty if its name has none. A name without one stands for the stack of
+	// some organisation, which is then not known.
 	Organization string `json:"organization,omitempty"`
 }
 
@@ -37,7 +37,7 @@ func (id Identity) Folder() string {
 	return plainName(id.Project) + "." + plainName(id.Stack) + "." + hex.EncodeToString(sum[:6])
 }
 
-// plainName is a text that every file system takes as a name.
+// plainName turns a text into one that every file system takes as a name.
 func plainName(text string) string {
 	const longest = 80
 	plain := strings.Map(func(c rune) rune {
@@ -49,10 +49,10 @@ func plainName(text string) string {
 	return plain[:min(len(plain), longest)]
 }
 
-// BackendIdentity is the backend of an [Identity].
+// BackendIdentity returns the [Identity.Backend] of the current backend.
 func (p *Project) BackendIdentity() string { return p.IdentityOf(p.CurrentBackend()) }
 
-// IdentityOf is the identity of the backend at an address.
+// IdentityOf returns the [Identity.Backend] of the backend at an address.
 func (p *Project) IdentityOf(address string) string {
 	if dir, ok := p.BackendFolder(address); ok {
 		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
@@ -76,8 +76,8 @@ func (p *Project) IdentityOf(address string) string {
 	return out.String()
 }
 
-// tellingParameters are the parameters of a backend's URL that say which storage it is. Others say how one gets there,
-// or who one is.
+// tellingParameters are the parameters of a backend's URL that say which storage it is. Other parameters say how the
+// storage is reached, or who the user is.
 func tellingParameters() []string {
 	return []string{"endpoint", "domain", "storage_account", "prefix", "table"}
 }

@@ -41,7 +41,7 @@ func (p *Project) ProgramDir() string {
 func (p *Project) nodeLanguage() snippet.Language {
 	dir := p.ProgramDir()
 	typescript := slices.ContainsFunc(files.Names(dir), func(name string) bool { return filepath.Ext(name) == ".ts" })
-	for _, of := range []string{dir, p.Dir} { // what is run may be what a compiler has made of the program
+	for _, of := range []string{dir, p.Dir} { // the files that are run may be a compiler's output
 		typescript = typescript || files.IsFile(filepath.Join(of, "tsconfig.json"))
 	}
 	if typescript || strings.HasSuffix(p.Main, ".ts") {
@@ -63,10 +63,10 @@ type yamlResource struct{ typ, name string }
 
 func shortType(typ string) string { return typ[strings.LastIndexAny(typ, ":/")+1:] }
 
-// Variables are the names that a program has for resources.
+// Variables are a program's names for its resources, by type and name.
 type Variables map[yamlResource]string
 
-// Of is the program's name for the resource of a type and a name; empty if it has none.
+// Of returns the program's name for the resource of a type and a name; empty if the program has none.
 func (v Variables) Of(typ, name string) string { return v[yamlResource{shortType(typ), name}] }
 
 // YAMLVariables are the names that a YAML program has for its resources. A file that cannot be read has none.

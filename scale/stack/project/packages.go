@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// MissingPackages is the folder of the packages without which the program does not run, if it is not there, and the
-// command that makes it. The folder is empty if it is there, or if none can be expected.
+// MissingPackages returns the folder of the packages without which the program does not run, and the command that makes
+// the folder, if the folder is missing. Both are empty if the folder is there, or if none can be expected.
 func (p *Project) MissingPackages() (folder, command string) {
 	switch p.Runtime.Name() {
 	case "nodejs", "bun":
@@ -70,7 +70,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// option is an option of the runtime, as the project file has it; empty if it has none of that name.
+// option returns an option of the runtime from the project file; empty if the file has none of that name.
 func (p *Project) option(name string) string {
 	text, _ := p.Runtime.Options()[name].(string)
 	return text

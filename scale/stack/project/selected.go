@@ -33,9 +33,9 @@ var (
 // StackOption is the variable that stands for --stack.
 const StackOption = "PULUMI_OPTION_STACK"
 
-// SelectedStack is the stack that the CLI of a version takes if no --stack names one, as that CLI finds it; the zero
-// version stands for one that is not known. It is empty if the stack cannot be told with certainty. Then the CLI must
-// be asked, because a scaling must never change another stack.
+// SelectedStack returns the stack that a CLI of the version works on if no --stack names one; the zero version stands
+// for a version that is not known. It is empty if the stack cannot be told with certainty. Then the CLI must be asked,
+// because a scaling must never change another stack.
 func (p *Project) SelectedStack(cli semver.Version) string {
 	if name := os.Getenv(StackOption); name != "" {
 		switch {
@@ -51,7 +51,8 @@ func (p *Project) SelectedStack(cli semver.Version) string {
 	return p.qualified(p.keptStack(cli))
 }
 
-// qualified is a selected stack's name as --stack takes it for the same stack; empty if it cannot be told.
+// qualified returns the name by which --stack names the same stack as a selected stack's name does; empty if that
+// cannot be told.
 func (p *Project) qualified(name string) string {
 	address := p.CurrentBackend()
 	organization, _, isQualified := strings.Cut(name, "/")
@@ -72,8 +73,8 @@ func (p *Project) qualified(name string) string {
 	return strings.TrimPrefix(name, OnlyOrganization+"/"+string(p.Name)+"/")
 }
 
-// keptStack is the name that `pulumi stack select` keeps for the project, for the current backend if the CLI keeps one
-// for each; empty if there is none, or if it cannot be told.
+// keptStack returns the name that `pulumi stack select` keeps for the project. If the CLI keeps a name for each
+// backend, it is the current backend's. It is empty if there is none, or if it cannot be told.
 func (p *Project) keptStack(cli semver.Version) string {
 	if cli.GT(newestKnown) {
 		return ""
@@ -112,13 +113,13 @@ func (p *Project) keptStack(cli semver.Version) string {
 		}
 		return kept.Stack
 	}
-	return kept.Stacks[strings.TrimSuffix(address, "/")] // it may also stand under another spelling of the address
+	return kept.Stacks[strings.TrimSuffix(address, "/")] // it may also be under a different spelling of the address
 }
 
 // isUnknown says that the CLI's version is not known.
 func isUnknown(cli semver.Version) bool { return cli.EQ(semver.Version{}) }
 
-// readWorkspace reads the first of the workspace files for the project's paths that is there.
+// readWorkspace reads the workspace file of the first path that has one.
 func (p *Project) readWorkspace(paths []string) ([]byte, error) {
 	for _, path := range paths {
 		file, err := workspace.GetPulumiPath("workspaces", p.workspaceFile(path))
@@ -139,14 +140,14 @@ func (p *Project) workspaceFile(path string) string {
 	return string(p.Name) + "-" + hex.EncodeToString(sum[:]) + "-workspace.json"
 }
 
-// isSelfManaged says whether an address is that of a backend without a service, by the schemes that the CLI has drivers
+// isSelfManaged says whether an address leads to a backend without a service, by the schemes that the CLI has drivers
 // for.
 func isSelfManaged(address string) bool {
 	scheme, _, found := strings.Cut(address, "://")
 	return found && slices.Contains([]string{"file", "s3", "gs", "azblob", "postgres"}, scheme)
 }
 
-// hasCredentialHelper says whether a program may tell the CLI where it is logged in.
+// hasCredentialHelper says whether a helper program may tell the CLI which backend it is logged in to.
 func hasCredentialHelper() bool {
 	if os.Getenv("PULUMI_CREDENTIAL_HELPER") != "" {
 		return true

@@ -58,8 +58,8 @@ func removeFolder(dir string) {
 	_ = os.Remove(dir)
 }
 
-// removeLeftovers removes the folders of updates that have no record: their PulumiScale was killed before it had made
-// it. The lock must be held, as it is by whoever makes such a folder.
+// removeLeftovers removes the folders of updates that have no record: the PulumiScale that made the folder was killed
+// before it had made the record. The lock must be held, because whoever makes such a folder holds it too.
 func (d Dir) removeLeftovers() {
 	updates := filepath.Join(d.Home(), updatesFolder)
 	for _, name := range files.Names(updates) {

@@ -14,11 +14,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-// Versions before this one kept everything in the state directory itself, under the stack's short name alone. What they
-// have left there is found where it is, if it is certain that it is theirs and this stack's. Everything else there is
-// somebody's, and stays as it is.
+// Versions before this one kept everything in the state directory itself, under the stack's short name alone. Their
+// files are used where they are, if it is certain that such a version has made them, and for this stack. Everything
+// else there is somebody's, and stays as it is.
 
-// formerRecords are the records of updates of this stack that an earlier version has left.
+// formerRecords reads the records of updates of this stack that an earlier version has left.
 func (d Dir) formerRecords() []*Record {
 	var out []*Record
 	for _, name := range files.Names(d.Path) {
@@ -47,7 +47,7 @@ func (d Dir) formerRecords() []*Record {
 	return out
 }
 
-// Unclaimed are the folders in the state directory that may be records of an earlier version, and that are not taken
+// Unclaimed lists the folders in the state directory that may be records of an earlier version, and that are not taken
 // for this stack's.
 func (d Dir) Unclaimed() []string {
 	ours := d.formerRecords()
@@ -64,8 +64,8 @@ func (d Dir) Unclaimed() []string {
 	return out
 }
 
-// isFormer says whether a folder is that of a record of an earlier version: it has nothing in it but what such a folder
-// has.
+// isFormer says whether a folder may be the folder of a record of an earlier version: it has nothing in it that such a
+// folder cannot have.
 func isFormer(dir string) bool {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {
@@ -89,7 +89,8 @@ func isFormerFile(name string) bool {
 }
 
 // mayBeOurs says whether the record of an earlier version, which names no project, is of this program's stack. The
-// events of its engine tell that or, if they do not, what that version has kept beside the record.
+// events of the record's engine tell that or, if they do not, the files that the earlier version has kept beside the
+// record.
 func (d Dir) mayBeOurs(r *Record) bool {
 	if name := projectIn(filepath.Join(r.Dir, EventFile)); name != "" {
 		return name == d.Identity().Project
@@ -97,7 +98,7 @@ func (d Dir) mayBeOurs(r *Record) bool {
 	return d.formerIsOurs()
 }
 
-// projectIn is the project of the first URN in an engine's events; empty if there is none.
+// projectIn returns the project of the first URN in an engine's events; empty if there is none.
 func projectIn(events string) string {
 	file, err := os.Open(events)
 	if err != nil {
@@ -117,9 +118,9 @@ func projectIn(events string) string {
 	}
 }
 
-// formerIsOurs says whether what an earlier version has left in the state directory is this stack's. What that version
-// has kept of the stacks that it has read names them and their backends. If it has kept nothing, all is taken to be
-// this stack's: a state directory was for one stack then.
+// formerIsOurs says whether what an earlier version has left in the state directory is this stack's. That version's
+// memories and proofs, last-*.json and proof-*.json, name the stacks that it has read and their backends. If there are
+// none, all is taken to be this stack's: a state directory was for one stack then.
 func (d Dir) formerIsOurs() bool {
 	others := false
 	for _, name := range files.Names(d.Path) {
@@ -150,8 +151,8 @@ func removeFormer(dir string) {
 	_ = os.Remove(dir)
 }
 
-// Former is where an earlier version kept the journal of this stack, if it kept one; empty if what that version left
-// there is another stack's.
+// Former returns the directory where an earlier version kept this stack's journal, if it kept one. It is empty if the
+// files that the earlier version left there belong to a different stack.
 func (d Dir) Former() string {
 	if d.formerIsOurs() {
 		return d.Path
@@ -159,8 +160,8 @@ func (d Dir) Former() string {
 	return ""
 }
 
-// formerHolds is the file in which an earlier version has kept what is held. It may be about a stack of the same name
-// of another program: it does no harm to hold too much.
+// formerHolds is the file in which an earlier version has kept what is held. The file may be about a stack of the same
+// name in a different program: it does no harm to hold too much.
 func (d Dir) formerHolds() string {
 	return filepath.Join(d.Path, "hold-"+path.Base(d.Stack)+".json")
 }

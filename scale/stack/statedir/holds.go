@@ -37,7 +37,7 @@ type keptHold struct {
 
 func (d Dir) holdsFile() string { return filepath.Join(d.Home(), "hold.json") }
 
-// readHolds reads the file of holds; one that is not there holds nothing.
+// readHolds reads the file of holds; if the file is not there, nothing is held.
 func readHolds(file string) (scale.Holds, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,7 +71,7 @@ func (d Dir) Holds() (scale.Holds, error) {
 	return readHolds(file)
 }
 
-// ChangeHolds replaces the holds by what change makes of them, atomically. Other processes that do so wait for one
+// ChangeHolds replaces the holds by what change makes of them, atomically. Processes that change the holds wait for one
 // another.
 func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	failed := func(err error) error {
@@ -107,8 +107,9 @@ func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	return nil
 }
 
-// replaceShared puts a document in the place of a file, brought to disk. Everybody may read it. If possible, it belongs
-// to the owner of its directory: root may have placed a hold for a server that runs as another user.
+// replaceShared puts a document in the place of a file, and brings it to disk. Everybody may read the file. If
+// possible, it belongs to the owner of its directory: root may have placed a hold for a server that runs as another
+// user.
 func replaceShared(file string, doc any) error {
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -118,7 +119,7 @@ func replaceShared(file string, doc any) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // if all went well, it is not there any more
+	defer func() { _ = os.Remove(temporary.Name()) }() // if all went well, the temporary file is not there any more
 	_, err = temporary.Write(append(text, '\n'))
 	if err == nil {
 		err = temporary.Chmod(0o644)

@@ -13,14 +13,15 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// lockFile is the directory's lock. All stacks that share a state directory, and so a program, share it.
+// lockFile is the directory's lock. All stacks that share a state directory, such as the stacks of one program, share
+// the lock.
 const lockFile = "lock"
 
 // lockInterval is how often a held lock is tried again.
 const lockInterval = 100 * time.Millisecond
 
 // Lock takes the directory's lock, waiting for it until ctx ends. It calls wait with the lock's path before it waits.
-// If ctx ends, the error is that of ctx. unlock must be called once.
+// If ctx ends, Lock returns the error of ctx. unlock must be called once.
 func (d Dir) Lock(ctx context.Context, wait func(lock string)) (unlock func(), err error) {
 	unlock, ok, err := d.TryLock()
 	if err != nil || ok {
@@ -34,7 +35,8 @@ func (d Dir) Lock(ctx context.Context, wait func(lock string)) (unlock func(), e
 	return d.unlocking(lock), nil
 }
 
-// unlocking returns what gives the lock back and, before that, gives the files that were made under it to their owner.
+// unlocking returns a function that gives the files that were made under the lock to their owner, and then gives the
+// lock back.
 func (d Dir) unlocking(lock *flock.Flock) func() {
 	return func() {
 		d.HandOver()
@@ -61,7 +63,7 @@ func (d Dir) TryLock() (unlock func(), ok bool, err error) {
 }
 
 // IsLocked says whether somebody has the lock. It makes no file. It shares the lock for a moment, and whoever wants the
-// lock waits for that.
+// lock has to wait until then.
 func (d Dir) IsLocked() (bool, error) {
 	lock := flock.New(d.newLock().Path(), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
 	free, err := lock.TryRLock()

@@ -21,17 +21,18 @@ import (
 
 func (d Dir) memoryFile() string { return filepath.Join(d.Home(), "last.json") }
 
-// Forget removes the memory, because this process is about to change what it tells.
+// Forget removes the memory, because this process is about to change the stack that the memory tells of.
 func (d Dir) Forget() { _ = os.Remove(d.memoryFile()) }
 
-// Remember keeps what an update of ours has left for the next process. If that fails, the next process reads the stack.
+// Remember keeps, for the next process, what an update of ours has left. If that fails, the next process reads the
+// stack.
 func (d Dir) Remember(snap *scale.Snapshot) {
 	memory := storeMemory(snap)
 	memory.Stack, memory.Backend = d.Stack, d.Program.BackendIdentity()
 	d.keep("last-*.tmp", d.memoryFile(), memory)
 }
 
-// Recall is the memory that an earlier process has left; nil if there is none that this process can use.
+// Recall returns the memory that an earlier process has left; nil if there is none that this process can use.
 func (d Dir) Recall() *scale.Snapshot {
 	text, err := os.ReadFile(d.memoryFile())
 	if err != nil {
@@ -51,7 +52,7 @@ func (d Dir) Recall() *scale.Snapshot {
 }
 
 // keep puts a document in the place of a file, in one piece, if it can. The pattern names the temporary file that is
-// written first. The document is not brought to disk: whoever misses it makes it anew.
+// written first. keep does not wait until the document is on disk: if it is lost, it is made anew.
 func (d Dir) keep(pattern, path string, document any) {
 	text, err := json.Marshal(document)
 	if err != nil {
@@ -61,19 +62,19 @@ func (d Dir) keep(pattern, path string, document any) {
 	if err != nil {
 		return
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // if all went well, it is not there any more
+	defer func() { _ = os.Remove(file.Name()) }() // if all went well, the temporary file is not there any more
 	_, err = file.Write(text)
 	if closed := file.Close(); err == nil && closed == nil {
 		_ = atomic.ReplaceFile(file.Name(), path)
 	}
 }
 
-// memoryFormat is the form of the file. It changes whenever the meaning of anything in the file does. A file of another
-// form, older or newer, is taken for one that is missing.
+// memoryFormat is the form of the file. It changes whenever the meaning of anything in the file does. A file in a
+// different form, older or newer, is treated as if it were missing.
 const memoryFormat = 5
 
-// storedMemory is the form in which a memory is kept. Its structs are its own: what the domain calls a thing, or adds
-// to it, does not change the file.
+// storedMemory is the form in which a memory is kept. It has structs of its own, so that new or renamed fields of the
+// domain's structs do not change the file.
 type storedMemory struct {
 	// Format is memoryFormat. Stack and Backend say whose memory it is.
 	Format  int    `json:"format"`
@@ -120,7 +121,7 @@ type storedDeploy struct {
 	Dirty  bool      `json:"dirty,omitempty"`
 }
 
-// storeMemory is a snapshot in the form in which it is stored. Stack and Backend stay empty.
+// storeMemory turns a snapshot into the form in which it is stored. Stack and Backend stay empty.
 func storeMemory(snap *scale.Snapshot) storedMemory {
 	m := storedMemory{
 		Format: memoryFormat, Output: string(snap.Output), Resources: snap.Resources, Protected: snap.Protected,
@@ -139,7 +140,7 @@ func storeMemory(snap *scale.Snapshot) storedMemory {
 	return m
 }
 
-// snapshot is what the memory tells, without the rules, which are in its output.
+// snapshot returns the snapshot that the memory tells of, without its Rules, which the caller reads from its Output.
 func (m *storedMemory) snapshot() *scale.Snapshot {
 	snap := &scale.Snapshot{
 		Output: []byte(m.Output), Resources: m.Resources, Protected: m.Protected,

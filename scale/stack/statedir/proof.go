@@ -9,7 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// KeptProof is a proof as it is kept, with what it rests on. The zero value is nobody's: [Dir.NewProof] makes one.
+// KeptProof is a proof as it is kept, with what it rests on. The zero value belongs to no stack; [Dir.NewProof] makes
+// one that does.
 type KeptProof struct {
 	// Format is proofFormat. Stack and Backend say whose proof it is.
 	Format  int    `json:"format"`
@@ -17,15 +18,16 @@ type KeptProof struct {
 	Backend string `json:"backend"`
 
 	Proof scale.Proof `json:"proof"`
-	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If that is
-	// not known, it is the State of the first reading after it; empty before that reading.
+	// State is the [scale.Stamp.State] of the stack as it was proved, or as an update of ours has left it. If neither
+	// is known, it is the State of the first reading after the proof; empty before that reading.
 	State string `json:"state,omitempty"`
 	// Files are the program's files, by their paths, each with a mark that shows whether it has changed. Rest is a
 	// digest of all else that the proof rests on.
 	Files map[string]string `json:"files"`
 	Rest  string            `json:"rest"`
-	// Written are files that updates have been found to write, and Filled the folders in which they make and remove
-	// some. Suspected are files that have changed while an update ran; the next proof tells what they are.
+	// Written are files that updates have been found to write, and Filled are the folders in which updates make and
+	// remove files. Suspected are files that have changed while an update ran; the next proof tells whether updates
+	// write them.
 	Written   []string `json:"written,omitempty"`
 	Filled    []string `json:"filled,omitempty"`
 	Suspected []string `json:"suspected,omitempty"`
@@ -36,12 +38,12 @@ const proofFormat = 1
 
 func (d Dir) proofFile() string { return filepath.Join(d.Home(), "proof.json") }
 
-// NewProof is a kept proof of the stack, which says nothing yet.
+// NewProof returns a kept proof of the stack that says nothing yet.
 func (d Dir) NewProof() *KeptProof {
 	return &KeptProof{Format: proofFormat, Stack: d.Stack, Backend: d.Program.BackendIdentity()}
 }
 
-// Proof is the proof that an earlier process has kept; nil if there is none that this one can use.
+// Proof returns the proof that an earlier process has kept; nil if there is none that this process can use.
 func (d Dir) Proof() *KeptProof {
 	text, err := os.ReadFile(d.proofFile())
 	var kept KeptProof

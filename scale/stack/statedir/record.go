@@ -19,8 +19,8 @@ import (
 
 // Record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
 // are as they were before it or as they should be after it. Beside it lie the private copy of the configuration and the
-// engine's event log. It survives the death of PulumiScale, of the engine, and of both. It tells the next process which
-// lock was ours, and which pools may be half scaled.
+// engine's event log. The record survives the death of PulumiScale, of the engine, and of both. It tells the next
+// process which lock was ours, and which pools may be half scaled.
 type Record struct {
 	// Dir is the record's folder.
 	Dir string `json:"-"`
@@ -39,8 +39,8 @@ type Record struct {
 	Host    string    `json:"host"`
 	Space   string    `json:"space,omitempty"`
 	Started time.Time `json:"started"`
-	// Doubted are those of the pools that were in doubt before the update. They stay so until it is proved that an
-	// update has settled them.
+	// Doubted are the pools, among Pools, that were in doubt before the update. They stay in doubt until it is proved
+	// that an update has settled them.
 	Doubted []string `json:"doubted,omitempty"`
 	// Unverified are pools whose update succeeded without being proved.
 	Unverified map[string]scale.Doubt `json:"unverified,omitempty"`
@@ -49,7 +49,7 @@ type Record struct {
 	// Damaged says that the engine failed while it wrote its lock. The lock may have been left empty, and then nobody
 	// can lock the stack.
 	Damaged bool `json:"damaged,omitempty"`
-	// PID is the engine's; 0 if it is not known, perhaps because the engine was never started.
+	// PID is the number of the engine's process; 0 if it is not known, perhaps because the engine was never started.
 	PID int `json:"-"`
 }
 
@@ -82,7 +82,7 @@ func (d Dir) NewRecord(id string, pools []string, doubted ...string) (*Record, e
 	return r, nil
 }
 
-// Save brings the record to disk, in one piece. The error is that of the file.
+// Save brings the record to disk, in one piece. The error is the file's own, and no [*scale.SetupError].
 func (r *Record) Save() error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *Record) Save() error {
 	return err
 }
 
-// Remove removes the record with its folder, and nothing that is not ours.
+// Remove removes the record with its folder, and nothing that PulumiScale has not made.
 func (r *Record) Remove() {
 	if r.former {
 		removeFormer(r.Dir)
@@ -121,8 +121,8 @@ func (r *Record) Begin(pid int) {
 // Tie is the path of the file that is locked for as long as the engine, or a plugin that it started, runs.
 func (r *Record) Tie() string { return filepath.Join(r.Dir, tieFile) }
 
-// Records reads the records of earlier updates of the stack, and of one that runs. It passes over what cannot be read:
-// [Dir.Check] tells of that.
+// Records reads the records of earlier updates of the stack, and of one that runs. It leaves out records that cannot be
+// read, which [Dir.Check] reports.
 func (d Dir) Records() []*Record {
 	var out []*Record
 	updates := filepath.Join(d.Home(), updatesFolder)
@@ -155,8 +155,8 @@ func readRecord(dir string) (*Record, error) {
 }
 
 // isHere says whether the number of the engine's process means the same process here and now. After a restart of the
-// machine, or in another container than the one in which the engine ran, it is another process's. There only the file
-// that the engine holds still counts.
+// machine, or in a different container than the engine's, the number is a different process's. Then only the file that
+// the engine keeps locked tells whether the engine runs.
 func (r *Record) isHere() bool {
 	if r.Space != "" {
 		return r.Space == process.Space()
@@ -186,8 +186,8 @@ func (r *Record) LastSign() time.Time {
 	return r.Started
 }
 
-// lockSlack is the longest time from the start of an engine to its taking the lock. A lock that was taken later is
-// another process's, to which the system gave the same number.
+// lockSlack is the longest time from the start of an engine to its taking the lock. A lock that was taken later belongs
+// to a different process, to which the system gave the same number.
 const lockSlack = 10 * time.Minute
 
 // Owns says whether a dead engine of ours is the holder of a lock.
@@ -196,8 +196,8 @@ func (r *Record) Owns(h scale.LockHolder) bool {
 	return r.PID != 0 && r.PID == h.PID && r.Host == h.Host && r.HasEnded() && since >= 0 && since <= lockSlack
 }
 
-// Inherit takes over the doubts of an older record about the pools that this record's update moves. They stay in doubt
-// until it is proved that the update has settled them, whatever becomes of the older record.
+// Inherit takes over the doubts of an older record about the pools that this record's update moves. These pools stay in
+// doubt until it is proved that the update has settled them, whatever becomes of the older record.
 func (r *Record) Inherit(older *Record) {
 	for _, pool := range r.Pools {
 		if slices.Contains(older.Doubted, pool) && !slices.Contains(r.Doubted, pool) {
@@ -215,7 +215,7 @@ func (r *Record) Inherit(older *Record) {
 // HasDoubts says whether the record has doubts that do not end with its update.
 func (r *Record) HasDoubts() bool { return len(r.Doubted)+len(r.Unverified) > 0 }
 
-// Clear takes out pools that are proved, and says whether there was anything to take out.
+// Clear takes the proved pools out of the record, and says whether any of them was in it.
 func (r *Record) Clear(proved []string) (cleared bool) {
 	isProved := func(pool string) bool { return slices.Contains(proved, pool) }
 	before := len(r.Pools) + len(r.Doubted) + len(r.Unverified)

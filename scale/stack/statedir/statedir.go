@@ -1,6 +1,6 @@
 // Package statedir is what PulumiScale keeps on disk about a stack: the state directory and its lock, the stack's own
 // folder in it, and what is in that folder. That is the records of updates, what the last update left, the proof, and
-// what people hold. It also finds what an earlier version has left there.
+// what people hold. It also finds what an earlier version of PulumiScale has left there.
 //
 // It knows the forms of these files and whose they are. It neither runs Pulumi nor decides what a file means for a
 // pool.
@@ -22,8 +22,8 @@ import (
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
-// So everything but the lock is in a folder of the stack's own below it. Except for records of earlier versions,
-// PulumiScale removes no folder there without a mark, which it writes when it makes the folder. This is what it keeps:
+// So everything but the lock is in a folder of the stack's own below it. PulumiScale removes no folder there without
+// the mark that it wrote when it made the folder, except for records of earlier versions. This is what it keeps:
 //
 //	lock                                    held by whoever changes something
 //	stacks/PROJECT.STACK.DIGEST/stack.json  whose folder it is: project, stack and backend
@@ -49,18 +49,18 @@ const (
 type Dir struct {
 	// Path is the path of the directory, absolute. The directory need not be there yet.
 	Path string
-	// Named says that somebody has named it, so that its files belong to its owner. Otherwise they belong to the owner
-	// of the program's folder.
+	// Named says that somebody has named the directory, so that its files belong to its owner. Otherwise they belong to
+	// the owner of the program's folder.
 	Named bool
 	// Stack is the stack's name, with or without organisation and project. While it is empty, only the directory itself
 	// and its lock can be used.
 	Stack string
-	// Program is the stack's; nil if it is not known.
+	// Program is the stack's program; nil if it is not known.
 	Program *project.Project
 }
 
-// Find is the state directory that somebody has named or, if the name is empty, the one of the program. Nothing is
-// looked at yet, and no stack is known.
+// Find returns the state directory that somebody has named or, if the name is empty, the program's own. It does not
+// look at the disk, and leaves Stack empty.
 func Find(named string, program *project.Project) (Dir, error) {
 	path := named
 	if path == "" {
@@ -118,7 +118,7 @@ func (d Dir) makeFolders() error {
 	if err := os.MkdirAll(d.Path, 0o755); err != nil {
 		return err
 	}
-	if fresh || filepath.Base(d.Path) == defaultName { // else it is a folder for other things too
+	if fresh || filepath.Base(d.Path) == defaultName { // else the folder also holds other things
 		if err := ignore(d.Path); err != nil {
 			return err
 		}
@@ -153,7 +153,8 @@ func ignore(dir string) error {
 	return os.WriteFile(file, []byte(ignoreText), 0o644)
 }
 
-// OwnPaths are what PulumiScale makes in the state directory, without what is below the stack's own folder.
+// OwnPaths lists the paths of what PulumiScale makes in the state directory, without what is below the stack's own
+// folder.
 func (d Dir) OwnPaths() []string {
 	out := []string{filepath.Join(d.Path, lockFile), filepath.Join(d.Path, stacksFolder)}
 	if filepath.Base(d.Path) == defaultName {
@@ -162,7 +163,7 @@ func (d Dir) OwnPaths() []string {
 	return out
 }
 
-// Identity is the identity of the stack, to which the files belong.
+// Identity returns the identity of the stack to which the files belong.
 func (d Dir) Identity() project.Identity {
 	parts := strings.Split(d.Stack, "/")
 	id := project.Identity{Stack: parts[len(parts)-1]}

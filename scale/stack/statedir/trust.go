@@ -45,7 +45,8 @@ func (d Dir) check() error {
 	return d.checkRecords()
 }
 
-// distrusted says why a folder in the state directory is not to be believed, and what to do; empty if it is to be.
+// distrusted says why a folder in the state directory is not to be believed, and what to do; empty if it is to be
+// believed.
 func (d Dir) distrusted(info fs.FileInfo) (why, hint string) {
 	program := ""
 	if d.Program != nil {
@@ -54,7 +55,7 @@ func (d Dir) distrusted(info fs.FileInfo) (why, hint string) {
 	return files.Distrusted(info, program, d.Path)
 }
 
-// refused is the error for a state directory that is not used.
+// refused returns the error for a state directory that is not used.
 func refused(path, why, hint string) error {
 	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
 }
@@ -119,14 +120,14 @@ func (d Dir) household() string {
 	return d.Path
 }
 
-// Closed are the stack's files in the state directory that this user may not write, by their paths in it.
+// Closed lists the stack's files in the state directory that this user may not write, by their paths in it.
 func (d Dir) Closed() []string {
 	var out []string
 	for _, own := range []string{filepath.Join(d.Path, lockFile), d.Home()} {
 		_ = filepath.WalkDir(own, func(path string, entry fs.DirEntry, err error) error {
 			inside, relErr := filepath.Rel(d.Path, path)
 			if relErr != nil || entry == nil || entry.Name() == ignoreFile || errors.Is(err, fs.ErrNotExist) {
-				return nil //nolint:nilerr // it is not among those that are looked at
+				return nil //nolint:nilerr // this file is not looked at
 			}
 			if err != nil || files.MayWrite(path) != nil {
 				out = append(out, inside)

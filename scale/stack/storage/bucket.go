@@ -26,12 +26,12 @@ type bucket struct{ *blob.Bucket }
 
 func openBucket(ctx context.Context, address *url.URL) (store, error) {
 	opened := *address
-	opened.Path = "" // the CLI takes it for a folder
+	opened.Path = "" // the CLI takes the path for a folder
 	if address.Scheme == s3blob.Scheme {
 		opened.RawQuery = withScheme(address.Query()).Encode()
 	}
 	mux := blob.DefaultURLMux()
-	if address.Scheme == azureblob.Scheme { // the default one refuses a signature together with an address of one's own
+	if address.Scheme == azureblob.Scheme { // the default mux refuses a signature with a custom address
 		mux = &blob.URLMux{}
 		mux.RegisterBucket(azureblob.Scheme, &azureblob.URLOpener{MakeClient: azureblob.NewDefaultClient, ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions()})
 	}
@@ -93,8 +93,8 @@ func tag(o *blob.ListObject) string {
 	return hex.EncodeToString(o.MD5)
 }
 
-// last lists more and more of the past until there are enough: a listing goes forward only, and may have thousands of
-// updates that nobody asked for.
+// last lists more and more of the past until it has found n updates. A listing only goes forward in time, so a listing
+// from the beginning may have thousands of updates that nobody asked for.
 func (b bucket) last(ctx context.Context, prefix string, n int) ([]object, bool, error) {
 	for _, back := range []time.Duration{10 * time.Minute, 6 * time.Hour, 7 * 24 * time.Hour} {
 		if n == 0 {
@@ -115,7 +115,7 @@ func (b bucket) last(ctx context.Context, prefix string, n int) ([]object, bool,
 	return found, true, err
 }
 
-// updates are the updates after a key, in the order of their keys.
+// updates lists the updates after a key, in the order of their keys.
 func (b bucket) updates(ctx context.Context, prefix, after string) ([]object, error) {
 	found, err := b.list(ctx, prefix, after)
 	return slices.DeleteFunc(found, func(o object) bool { return !IsUpdate(o.key) }), err

@@ -15,15 +15,16 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// database is a table of PostgreSQL, as the CLI has it: a row for each object, whose data is JSON with the text in
-// base64.
+// database is a PostgreSQL table in the CLI's format. It has one row for each object. The row's data is JSON that holds
+// the object's content in base64.
 type database struct {
 	*sql.DB
 	table string
 }
 
-// openDatabase takes another driver than the CLI, because the CLI's driver waits without end for a server that does not
-// answer. An address means the same to both drivers, but for two parameters of the CLI's.
+// openDatabase uses a different driver than the CLI does, because the CLI's driver waits forever for a server that does
+// not answer. Both drivers read an address alike, except for the parameters table and binary_parameters, which this
+// driver does not know.
 func openDatabase(address *url.URL) (store, error) {
 	opened, query := *address, address.Query()
 	table := cmp.Or(query.Get("table"), "pulumi_state")
@@ -41,17 +42,18 @@ func openDatabase(address *url.URL) (store, error) {
 	return database{db, quoted(table)}, nil
 }
 
-// connections is how many there are at most: the state and the history are looked at together.
+// connections is how many connections there are at most: the state and the history are read at the same time.
 const connections = 2
 
-// idleTime is how long a connection stays open that nobody uses: long enough for two scalings of one alarm.
+// idleTime is how long an unused connection stays open: long enough that two scalings for one alarm can use it.
 const idleTime = time.Minute
 
-// quoted is a table's name, which may have a schema before it, as the CLI puts it into its queries.
+// quoted returns a table's name, which may begin with a schema, in a form that means the same table as in the CLI's
+// queries.
 func quoted(table string) string {
 	parts := strings.Split(table, ".")
 	for i, part := range parts {
-		parts[i] = pgx.Identifier{strings.ToLower(part)}.Sanitize() // the CLI does not quote it, so that its case does not count
+		parts[i] = pgx.Identifier{strings.ToLower(part)}.Sanitize() // the CLI does not quote the name, so its case does not count
 	}
 	return strings.Join(parts, ".")
 }
@@ -61,7 +63,7 @@ func (d database) list(ctx context.Context, prefix, after string) ([]object, err
 }
 
 func (d database) last(ctx context.Context, prefix string, n int) ([]object, bool, error) {
-	limit := sql.NullInt64{Int64: int64(n) + 1, Valid: n > 0} // one more shows whether there is more
+	limit := sql.NullInt64{Int64: int64(n) + 1, Valid: n > 0} // one more shows whether there are older ones
 	found, err := d.objects(ctx, `AND strpos(key, '`+historySuffix+`') > 0 ORDER BY key COLLATE "C" DESC LIMIT $2`, prefix, limit)
 	if err != nil {
 		return nil, false, err
@@ -74,8 +76,8 @@ func (d database) last(ctx context.Context, prefix string, n int) ([]object, boo
 	return found, complete, nil
 }
 
-// objects lists those whose keys begin with a prefix; rest limits and sorts them. The database may have an order of its
-// own, so rest asks for that of the bytes.
+// objects lists the objects whose keys begin with a prefix; rest is SQL that limits and sorts them, and more is its
+// parameter. rest asks for the order of the keys' bytes, because the database may sort differently by default.
 func (d database) objects(ctx context.Context, rest, prefix string, more any) ([]object, error) {
 	rows, err := d.QueryContext(ctx, `SELECT key, updated_at FROM `+d.table+` WHERE starts_with(key, $1) `+rest, prefix, more) //nolint:gosec // the name is quoted
 	if err != nil {

@@ -27,7 +27,7 @@ import (
 // Storage is where a self-managed backend keeps one stack. It is safe for concurrent use.
 type Storage struct {
 	store store
-	// state begins the names of the state's file and its backups, and history begins those of the updates.
+	// state begins the names of the state's file and its backups, and history begins the names of the updates.
 	state, history string
 }
 
@@ -52,8 +52,8 @@ type object struct {
 // ErrUnknown says that the storage at an address is of a kind that is not looked at.
 var ErrUnknown = errors.New("not a storage that is looked at")
 
-// Open opens the storage of a stack, and asks nothing of the backend yet. The error is [ErrUnknown], or that of the
-// storage's library.
+// Open opens the storage of a stack, and asks nothing of the backend yet. The error is [ErrUnknown], or the error of
+// the storage's library.
 func Open(ctx context.Context, address, project, stack string) (*Storage, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {
@@ -71,7 +71,7 @@ func Open(ctx context.Context, address, project, stack string) (*Storage, error)
 	if err != nil {
 		return nil, err
 	}
-	// The CLI takes the path for a folder, even if it names a database.
+	// The CLI takes the path of the address for a folder, even if it names a database.
 	base := path.Join(strings.Trim(parsed.Path, "/"), ".pulumi")
 	return &Storage{
 		store: store,
@@ -82,23 +82,23 @@ func Open(ctx context.Context, address, project, stack string) (*Storage, error)
 // Close ends the connections to the storage.
 func (s *Storage) Close() error { return s.store.close() }
 
-// Look is what the storage has of the stack at one moment. All times are those of the storage's clock.
+// Look is what the storage has of the stack at one moment. All times are by the storage's clock.
 type Look struct {
-	// State is a mark that changes whenever the state is written, which was last at WrittenAt.
+	// State is a mark that changes whenever the state is written. WrittenAt is when the state was last written.
 	State     string
 	WrittenAt time.Time
-	// Newest is the newest update, which was added at AddedAt, and Since is how many there are after the one that was
-	// known.
+	// Newest names the newest update, and AddedAt is when it was added. Since is how many updates there are after the
+	// known one.
 	Newest  string
 	AddedAt time.Time
 	Since   int
 }
 
-// historySuffix ends the names of updates, before what says how they are compressed.
+// historySuffix ends the names of updates, but for a suffix such as .gz if they are compressed.
 const historySuffix = ".history.json"
 
-// Look looks at the state and at the updates after a known one; if none is known, or the known one has gone, at the
-// newest.
+// Look looks at the state and at the updates after a known one; if none is known, or the known one has gone, it looks
+// at the newest alone.
 func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 	look := Look{}
 	var stateErr, historyErr error
@@ -117,13 +117,13 @@ func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 }
 
 // lookAtHistory looks at the updates after a known one. The known one may have gone: whoever renames a stack takes its
-// history away, one update after another, and perhaps brings it back. The newest update that is left then counts as the
-// newest.
+// history away, one update after another, and perhaps brings it back. The newest of the updates that are left then
+// counts as the newest.
 func (s *Storage) lookAtHistory(ctx context.Context, known string, look *Look) error {
 	var found []object
 	var err error
 	if known != "" {
-		found, err = s.store.list(ctx, s.history, known[:len(known)-1]) // with the known one
+		found, err = s.store.list(ctx, s.history, known[:len(known)-1]) // the known one included
 		found = slices.DeleteFunc(found, func(o object) bool { return !IsUpdate(o.key) })
 		if len(found) > 0 && found[0].key == known {
 			look.Newest, found = known, found[1:]
@@ -141,10 +141,10 @@ func (s *Storage) lookAtHistory(ctx context.Context, known string, look *Look) e
 	return err
 }
 
-// IsUpdate tells the name of an update from that of the checkpoint beside it.
+// IsUpdate says whether a key is the name of an update, and not of the checkpoint beside the update.
 func IsUpdate(key string) bool { return strings.Contains(key, historySuffix) }
 
-// stateFile is the file of the state, among its backups.
+// stateFile finds the state's file among the files whose names begin as its own, such as backups.
 func (s *Storage) stateFile(ctx context.Context) (object, error) {
 	found, err := s.store.list(ctx, s.state, "")
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Storage) Newest(ctx context.Context, n int) (updates [][]byte, complete
 	return updates, complete, nil
 }
 
-// decompressed is a text that may be compressed.
+// decompressed returns the plain form of a text that may be compressed.
 func decompressed(text []byte) ([]byte, error) {
 	switch {
 	case bytes.HasPrefix(text, []byte{0x1f, 0x8b}):
@@ -201,8 +201,8 @@ func decompressed(text []byte) ([]byte, error) {
 	return text, nil
 }
 
-// AddedAt is when an update was added to the history by the clock of its engine, by the name of its file; ok is false
-// if the name does not tell.
+// AddedAt reads from the name of an update's file when the update was added to the history, by the clock of its engine;
+// ok is false if the name does not tell.
 func AddedAt(update string) (at time.Time, ok bool) {
 	name, _, _ := strings.Cut(path.Base(update), historySuffix)
 	n, err := strconv.ParseInt(name[strings.LastIndexByte(name, '-')+1:], 10, 64)

@@ -34,16 +34,16 @@ const (
 // Fake signs as Amazon SNS does. It serves its certificate, one for all regions.
 type Fake struct {
 	key crypto.Signer
-	// Certificate is the fake's, as PEM.
+	// Certificate is the fake's certificate, as PEM.
 	Certificate []byte
 	// Fetched counts the fetches. If Answer is set, it answers them in place of the certificate.
 	Fetched atomic.Int32
 	Answer  func(ctx context.Context, url string) ([]byte, error)
 }
 
-// Key is the key with which the fake SNS signs. It is the same in every process, because the seeds of a fuzz target
-// are signed in one process and verified in others. It is made of the first primes after two numbers, and of use to
-// nobody.
+// Key is the key with which the fake SNS signs. It is the same in every process, because the seeds of a fuzz target are
+// signed in one process and verified in others. It is made of the first primes after two fixed numbers, and protects
+// nothing.
 func Key() *rsa.PrivateKey {
 	random := mathrand.NewChaCha8([32]byte([]byte("the key of a fake Amazon SNS....")))
 	prime := func(after int64) *big.Int {
@@ -82,7 +82,7 @@ func New(t testing.TB, key crypto.Signer, edit func(*x509.Certificate)) *Fake {
 	return &Fake{key: key, Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
-// Get is the fake's Fetch.
+// Get answers a fetch from the fake. It is used as the Fetch of package sns.
 func (f *Fake) Get(ctx context.Context, url string) ([]byte, error) {
 	f.Fetched.Add(1)
 	if f.Answer != nil {
@@ -92,7 +92,7 @@ func (f *Fake) Get(ctx context.Context, url string) ([]byte, error) {
 }
 
 // Sign gives the envelope a signature over the fields of its type. The fields are written out here a second time, and
-// not taken from the code under test. It panics for what cannot be signed.
+// not taken from the code under test. It panics if the text cannot be signed.
 func (f *Fake) Sign(envelope map[string]any) map[string]any {
 	names := []string{"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"}
 	if envelope["Type"] != "Notification" {
@@ -118,7 +118,8 @@ func (f *Fake) Sign(envelope map[string]any) map[string]any {
 	return envelope
 }
 
-// Notification is an unsigned notification, with the fields given besides. A field that is nil is left out.
+// Notification returns an unsigned notification, in which the given fields are changed. A field that is nil is left
+// out.
 func Notification(version string, fields map[string]any) map[string]any {
 	return With(map[string]any{
 		"Type": "Notification", "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324", "TopicArn": Topic,
@@ -128,7 +129,8 @@ func Notification(version string, fields map[string]any) map[string]any {
 	}, fields)
 }
 
-// Confirmation is an unsigned confirmation, of a subscription or of its end.
+// Confirmation returns an unsigned confirmation of a subscription or of its end, as kind says. Fields are as for
+// [Notification].
 func Confirmation(version, kind string, fields map[string]any) map[string]any {
 	return With(map[string]any{
 		"Type": kind, "MessageId": "165545c9-2a5c-472c-8df2-7ff2be2b3b1b", "Token": "2336412f37fb687f", "TopicArn": Topic,
@@ -149,7 +151,7 @@ func With(envelope, fields map[string]any) map[string]any {
 	return envelope
 }
 
-// Encode is the envelope as it is sent.
+// Encode returns the envelope as it is sent.
 func Encode(envelope map[string]any) []byte {
 	body, err := json.Marshal(envelope)
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build !windows
 
-// Package clitest has a CLI that is a shell script, for tests.
+// Package clitest provides a CLI that is a shell script, for tests.
 package clitest
 
 import (
@@ -15,13 +15,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 )
 
-// Script is a CLI that is a shell script. There are two pipes in its folder: it writes to told, and reads from tell.
+// Script is a CLI that is a shell script. There are two pipes in its folder: the script writes to told, and reads from
+// tell.
 type Script struct {
 	*cli.Command
 	Dir string
 }
 
-// New makes the script, with a body.
+// New makes a script with the given body.
 func New(t *testing.T, body string) Script {
 	t.Helper()
 	dir := t.TempDir()
@@ -73,7 +74,8 @@ func (s Script) Begin(ctx context.Context) <-chan Ran {
 	return out
 }
 
-// Running is the number of a process that has the name of the Pulumi CLI, and runs until the test ends.
+// Running starts a process that has the name of the Pulumi CLI and runs until the test ends. It returns the process's
+// number.
 func Running(t *testing.T) int {
 	t.Helper()
 	s := New(t, "echo $$ >told; read line <tell")

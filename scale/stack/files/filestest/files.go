@@ -1,4 +1,4 @@
-// Package filestest makes files for tests, and looks at whose they are.
+// Package filestest makes files for tests, and checks who owns them.
 package filestest
 
 import (
@@ -52,7 +52,7 @@ func WantMode(t *testing.T, path string, want fs.FileMode) {
 	}
 }
 
-// Content is what stands in a file.
+// Content returns the text of a file.
 func Content(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -62,7 +62,7 @@ func Content(t *testing.T, path string) string {
 	return string(text)
 }
 
-// WriteAll writes the files that have a text, with the folders that they are in.
+// WriteAll writes each file whose text is not empty, and makes the folders around it.
 func WriteAll(t *testing.T, files map[string]string) {
 	t.Helper()
 	for path, text := range files {

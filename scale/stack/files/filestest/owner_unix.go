@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// NamesOf says who owns a file, and how many names it has.
+// NamesOf returns a file's owner and group, and how many names it has.
 func NamesOf(t *testing.T, path string) (uid, gid int, names uint64) {
 	t.Helper()
 	info, err := os.Lstat(path)
