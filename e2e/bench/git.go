@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -71,21 +69,11 @@ func (b *bench) synced(ctx context.Context) (rows []row, err error) {
 
 // deployed is a stack that is deployed from a commit of a repository with a remote.
 func (b *bench) deployed(ctx context.Context, id string, flags []string) (*stack, error) {
-	st, err := b.deploy(ctx, id, shape{pools: 1, rule: "cooldown: 0s"})
+	st, err := b.deploy(ctx, id, shape{pools: 1, rule: "cooldown: 0s", copied: true})
 	if err != nil {
 		return nil, err
 	}
 	st.flags = flags
-	// The cloud is named by its path from the program's directory, which a worktree is not.
-	path := filepath.Join(st.dir, "Pulumi.dev.yaml")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	absolute := strings.Replace(string(text), "folder: ../", "folder: "+filepath.Dir(st.dir)+"/", 1)
-	if err := os.WriteFile(path, []byte(absolute), 0o644); err != nil {
-		return nil, err
-	}
 	remote := b.Path(id + ".git")
 	identity := []string{"-c", "user.name=bench", "-c", "user.email=bench@example.com"}
 	for _, args := range [][]string{

@@ -25,6 +25,8 @@ type shape struct {
 	resources int
 	// rule is what each pool's rule says besides target, key and guardrails.
 	rule string
+	// copied says that copies of the program elsewhere work on the same cloud.
+	copied bool
 }
 
 // initial is the size of each pool at first, and largest is its rule's max.
@@ -42,7 +44,7 @@ func counts(round int) int { return initial + 2 + round%6 }
 // deploy deploys a program of its own for a way of doing something.
 func (b *bench) deploy(ctx context.Context, id string, s shape) (*stack, error) {
 	st := &stack{lab: b.Lab, id: id, pools: s.pools}
-	program := lab.Program{Name: id, Others: max(s.resources-s.pools, 1)}
+	program := lab.Program{Name: id, Others: max(s.resources-s.pools, 1), Copied: s.copied}
 	for i := range s.pools {
 		st.expected = append(st.expected, initial)
 		program.Pools = append(program.Pools, lab.Pool{Name: poolName(i), Size: initial, Max: largest, Rule: s.rule})
