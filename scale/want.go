@@ -68,8 +68,8 @@ func wantSignal(rule Rule, count *int, signal Signal) (wish, *stopped) {
 		case trigger.OnClear == nil:
 			return wish{}, &stopped{Cleared, "the alert has cleared"}
 		}
-		// What the alert asks for is meant for its firing. For its end only onClear counts, by default in the other
-		// direction.
+		// What the alert itself asks for applies only while it fires. Once it has cleared, onClear alone decides. Its
+		// direction is the opposite one, unless it gives its own.
 		trigger, asked = *trigger.OnClear, Trigger{}
 		named, direction = firstDirection(trigger.ownDirection(), -named), firstDirection(trigger.ownDirection(), -direction)
 	}

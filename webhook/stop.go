@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// stopGrace is how long requests that wait for something may still be answered as usual after the server was told to
-// stop.
+// stopGrace is how long after [Server.Stop] a request may still wait for anything but an operation, and be answered as
+// usual. Waits for operations end at once.
 const stopGrace = 5 * time.Second
 
 // stoppingError says that the server was stopped before it could answer a request, and that nothing was accepted.

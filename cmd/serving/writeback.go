@@ -30,8 +30,8 @@ func (s *stackServer) commitCounts(ctx context.Context) {
 	}
 }
 
-// addToBacklog adds the pools that a batch has scaled to the backlog, which commits their counts. Operations that
-// failed, or whose effect is not verified, are left out.
+// addToBacklog takes from a batch the pools that were scaled, and adds them to the backlog, which commits their counts.
+// Operations that failed, or whose effect is not verified, are left out.
 func (s *stackServer) addToBacklog(event scale.Event) {
 	done, ok := event.(queue.BatchDone)
 	if !ok || s.backlog == nil || done.Postponed {

@@ -76,9 +76,9 @@ type Status struct {
 // Name is the name of a stack and of its project.
 type Name struct{ Project, Stack string }
 
-// New makes the status of a stack at a time, fit to be shown (see [Tidy]). work is what is being done; nil if nothing
-// is. done are operations that are done, newest first; failures are looked for among them. The caller must read work
-// before o and done. Otherwise an operation that ends between these readings would be shown as one that waits.
+// New makes the status of a stack as of now, fit to be shown (see [Tidy]). work is what is in progress, or nil. The
+// ended operations are in done, newest first; the failures are taken from them. The caller must read work before o and
+// done. Otherwise an operation that ends between these readings would be shown as one that waits.
 func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, now time.Time) *Status {
 	s := &Status{
 		Stack: of.Stack, Project: of.Project, Now: now.UTC(), ReadAt: instant(o.ReadAt), Ready: o.Unready == nil, RuleErrors: scale.ProblemsOf(o.RulesErr),

@@ -30,8 +30,8 @@ const (
 	// it checks whether a busy pool still is.
 	rulesEvery = time.Second
 	busyEvery  = time.Second
-	// jitterShare is the share of its interval by which a look may be earlier or later, so that the looks of many
-	// pools, and of many servers, do not come together. latestStart is the longest wait before the first look.
+	// jitterShare is how much earlier or later a look may be, as a share of its interval, so that the looks of many
+	// pools and servers do not coincide. latestStart is the longest wait before the first look.
 	jitterShare = 0.1
 	latestStart = 5 * time.Second
 	// lostAfter and lostLooks are for how long, and for how many looks, a metric must have no value before [Lost] is

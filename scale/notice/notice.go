@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// Notice is one thing that is told. Its JSON is the document for programs, which docs/notification.schema.json
-// describes. Fields are added, never renamed.
+// Notice is one message to people or programs. Its JSON form is described by docs/notification.schema.json. Fields are
+// added, never renamed.
 type Notice struct {
 	// ID is the same whenever the same thing is told, also after a restart.
 	ID       string    `json:"id"`

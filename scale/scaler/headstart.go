@@ -2,8 +2,8 @@ package scaler
 
 import "github.com/pulumiscale/pulumiscale/scale"
 
-// Expected returns the snapshot that a reading is likely to give: see [scale.HeadStart]. Without a head start nothing
-// is expected.
+// Expected returns the snapshot that a reading is likely to give, and whether that is certain: see [scale.HeadStart].
+// Without a head start it returns nil.
 func (s *Scaler) Expected() (snap *scale.Snapshot, certain bool) {
 	if s.HeadStart == nil {
 		return nil, false

@@ -44,8 +44,8 @@ func (s *Scaler) Pools(ctx context.Context) ([]scale.Standing, scale.Program, er
 	return standings, snap.Program, nil
 }
 
-// FollowCounts puts drift in the configuration file right, as far as a snapshot shows any, unless somebody else is at
-// work in the directory.
+// FollowCounts deals with drift in the configuration file as OnDrift says, if the snapshot shows any. It does nothing
+// while another process holds the lock.
 func (s *Scaler) FollowCounts(ctx context.Context, snap *scale.Snapshot) error {
 	_, _, err := s.fixDriftIfFree(ctx, snap)
 	return err

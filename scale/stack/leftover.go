@@ -42,8 +42,8 @@ const (
 	lingerInterval = 50 * time.Millisecond
 )
 
-// outlast waits for the plugins of dead engines and then ends them. Nobody listens to them any more, but they run on
-// for ever, and a plugin that still changed resources would get in the way of the next update.
+// outlast gives the plugins of dead engines up to lingerTime to finish their work, and then ends those that still run.
+// Left alone they may run for ever, and one that still changed resources would get in the way of the next update.
 func (s *Stack) outlast(ctx context.Context) error {
 	for _, r := range s.dir.Records() {
 		for deadline := r.LastSign().Add(lingerTime); r.Lingers() && time.Until(deadline) > 0; {

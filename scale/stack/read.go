@@ -283,8 +283,8 @@ type state struct {
 }
 
 // isOlderThan says whether the newest completed update began after the state was written: that update has written a
-// newer state. If clocks differ, the state may be read once too often, or not be read again although it is old. In the
-// latter case the next update itself finds that it began with a different state.
+// newer state. If clocks differ, the state may be read once too often, or an old state may be kept. In the latter case
+// the next update notices if the rules' output that the engine finds is not the one that was read.
 func (s state) isOlderThan(entries []entry) bool {
 	return len(entries) > 0 && s.written.Before(entries[0].StartTime)
 }

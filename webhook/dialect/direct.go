@@ -32,10 +32,10 @@ func direct() Dialect {
 }
 
 // decodeDirect reads a request to scale the route's pool. Count, delta and reason come from the JSON body or from the
-// query, each once; dryRun and force come from the query alone. The body may be empty. It may also be an EventBridge
-// event that is not an alarm's, such as a schedule's: then the query says what the event asks for, and the event's id
-// is the key if the request has no Idempotency-Key. Unknown names are refused: if a misspelt dryRun were ignored, the
-// request would scale the pool. The error is a [*BadRequestError].
+// query, none of them from both; dryRun and force come from the query alone. The body may be empty. It may also be an
+// EventBridge event, such as a schedule's, but not an alarm's. Then the query says what to do, and the event's id is
+// the idempotency key, unless the request has the header Idempotency-Key. Unknown names are refused: if a misspelt
+// dryRun were ignored, the request would scale the pool. The error is a [*BadRequestError].
 func decodeDirect(body Body, route Route) (Delivery, error) {
 	intent := scale.Intent{Pool: route.Pool, Source: SourceDirect}
 	query, err := ParseQuery(route.Query, nameCount, nameDelta, nameReason, nameDryRun, nameForce)

@@ -19,8 +19,8 @@ const (
 	fetchTimeout = 10 * time.Second
 	// maxDocument is the longest document of an issuer that is read, in bytes.
 	maxDocument = 1 << 20
-	// fetchEvery and fetchBurst bound how often an issuer is asked: else whoever sends tokens with unknown keys could
-	// have the issuer asked for each token.
+	// fetchEvery and fetchBurst bound how often an issuer is asked. Otherwise each token that names an unknown key
+	// would have it asked.
 	fetchEvery = 10 * time.Second
 	fetchBurst = 6
 )

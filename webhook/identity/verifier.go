@@ -230,8 +230,8 @@ func unavailable(err error) error {
 	return &dialect.UnavailableError{Reason: "the keys of the token's issuer cannot be had now; nothing was accepted", Err: err}
 }
 
-// watchedKeys notes in failed if the keys could not be fetched: the error that go-oidc returns does not tell this from
-// a wrong signature.
+// watchedKeys keeps in failed why the keys could not be fetched. The error that go-oidc returns does not distinguish
+// that from a wrong signature.
 type watchedKeys struct {
 	oidc.KeySet
 	failed error

@@ -22,8 +22,8 @@ import (
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
-// So everything but the lock is in a folder of the stack's own below it. PulumiScale removes no folder there without
-// the mark that it wrote when it made the folder, except for records of earlier versions. This is what it keeps:
+// So all but the lock and a .gitignore is in the stack's own folder below it. PulumiScale removes a folder only if the
+// folder has the mark that was put there when it was made, or is a record of an earlier version. This is what it keeps:
 //
 //	lock                                    held by whoever changes something
 //	stacks/PROJECT.STACK.DIGEST/stack.json  whose folder it is: project, stack and backend
