@@ -62,7 +62,7 @@ type app struct {
 	// sections are what the settings file has besides flags.
 	sections sections
 
-	// The seams: tests put something else here.
+	// Tests replace these functions.
 	open  func(context.Context, stack.Options) (openedStack, error)
 	probe func(stack.Options) doctor.Probe
 	// notify passes on the signals that want a command to end. notifyHangup passes on that the terminal is gone.
@@ -78,7 +78,8 @@ type app struct {
 	untrace func() error
 	// remark takes remarks that are made while a command runs. If remark is nil, they are written to stderr.
 	remark func(text string)
-	// begun says that a command has taken over from cobra. written says that the JSON document is out.
+	// begun says that an error is the command's own, and not cobra's. written says that the JSON document has been
+	// written.
 	begun, written bool
 }
 
@@ -90,7 +91,7 @@ type openedStack interface {
 	CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error)
 	// SetSecret puts a secret into the stack's configuration file.
 	SetSecret(ctx context.Context, key, value string) error
-	// Inventory reads what the stack has that a pool can be made of.
+	// Inventory lists what the stack has from which a pool can be made.
 	Inventory(ctx context.Context) (*snippet.Inventory, error)
 }
 
@@ -164,7 +165,7 @@ func (a *app) conclude(doc output.Document, text string, err error) error {
 	return err
 }
 
-// root is the command that holds all others.
+// root returns the command that holds all others.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pulumiscale",

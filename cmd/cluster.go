@@ -14,7 +14,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook"
 )
 
-// clusterCommand is `pulumiscale cluster`.
+// clusterCommand makes the command `pulumiscale cluster`.
 func clusterCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cluster",
@@ -27,7 +27,7 @@ func clusterCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// forgetCommand is `pulumiscale cluster forget`.
+// forgetCommand makes the command `pulumiscale cluster forget`.
 func forgetCommand(a *app) *cobra.Command {
 	o := &watchOptions{app: a}
 	cmd := &cobra.Command{

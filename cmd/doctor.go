@@ -27,7 +27,8 @@ type doctorOptions struct {
 	verify bool
 }
 
-// doctorCommand is `pulumiscale doctor`. If run is not nil, it replaces the command's work, for tests of the flags.
+// doctorCommand makes the command `pulumiscale doctor`. If run is not nil, it replaces the command's work, for tests of
+// the flags.
 func doctorCommand(a *app, run func(*doctorOptions) error) *cobra.Command {
 	o := &doctorOptions{app: a}
 	cmd := &cobra.Command{
@@ -84,8 +85,8 @@ func ill(report doctor.Report) error {
 	return nil
 }
 
-// doctorProbe adds the looks that need a scaler, the settings or git. None of them changes anything, with one
-// exception: before a proof, the program of --git-sync is brought to the deployed commit.
+// doctorProbe adds the looks that need a scaler, the settings or git. A look changes nothing, with one exception:
+// before a proof, the program of --git-sync is brought to the deployed commit.
 type doctorProbe struct {
 	*probe.Probe
 	// listeners are the listeners that the settings name.
@@ -252,7 +253,7 @@ type hinted interface {
 	Hint() string
 }
 
-// failedLook is a look that met an error, with the error's hint if it has one.
+// failedLook returns a look that failed, with the error and, if the error has one, its hint.
 func failedLook(name string, err error) doctor.GitLook {
 	look := doctor.GitLook{Name: name, Problem: err.Error(), Hint: "docs/git.md says what is needed"}
 	if setup, ok := errors.AsType[*scale.SetupError](err); ok {

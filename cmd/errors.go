@@ -177,7 +177,7 @@ func hintFor(err error, stack string) string {
 	return fixedHint(scale.KindOf(err), option)
 }
 
-// fixedHint is what to do about all errors of a kind.
+// fixedHint says what to do about all errors of a kind.
 func fixedHint(kind scale.Kind, option string) string {
 	return map[scale.Kind]string{
 		scale.KindRules:       "mend the output \"pulumiscale\" in the program, then run `pulumi up" + option + "`",

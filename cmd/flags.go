@@ -145,8 +145,8 @@ func (w wait) String() string  { return w.d.String() }
 func (w wait) Type() string    { return "duration" }
 func (w wait) expects() string { return "a duration of 0 or more, such as 1s or 500ms" }
 
-// malformed is the usage error for a value that a flag does not take. field names the flag, or where else the value
-// came from.
+// malformed returns the usage error for a value that a flag does not take. field names the flag or, if the value came
+// from elsewhere, its source.
 func malformed(field, text string, flag *pflag.Flag, hint string) error {
 	expected := "a " + flag.Value.Type()
 	if e, ok := flag.Value.(interface{ expects() string }); ok {
@@ -222,7 +222,7 @@ func onePool(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// atMost is the check of a command that takes at most n arguments.
+// atMost returns the check of a command that takes at most n arguments.
 func atMost(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {

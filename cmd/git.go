@@ -33,8 +33,8 @@ type gitSettings struct {
 	url, path string
 	sync      bool
 	prepare   string
-	// push is the branch on which counts are committed; empty if they are not. If perStack is set, they are committed
-	// on a branch of the stack's own, whose base is push.
+	// push is the branch on which counts are committed; empty if they are not committed. If perStack is set, counts are
+	// committed on a branch of the stack's own, whose base is push.
 	push, message, author string
 	perStack, skipCI      bool
 	pushOptions           []string
@@ -59,7 +59,7 @@ func (g *gitSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&g.path, "path", "", "with --git: the program's folder in the repository; default: its root")
 }
 
-// checkGit says which flags about git do not go together.
+// checkGit returns an error if flags about git do not go together.
 func (s *settings) checkGit() error {
 	g := s.git
 	switch {
@@ -225,7 +225,7 @@ func findCheckout(dir string) string {
 	}
 }
 
-// digest is a short name for a text, for use in a path.
+// digest returns a short name for a text, for use in a path.
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:6])
@@ -279,7 +279,8 @@ func (s *session) commit(ctx context.Context, report *scale.Report) {
 	snap, err := s.opened.Read(ctx)
 	var done *scale.Committed
 	if err == nil {
-		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...)))) // earlier commits may fail
+		// The commits of earlier scalings may have failed, so their counts are committed too.
+		pools = slices.Compact(slices.Sorted(slices.Values(append(pools, snap.StillScaled()...))))
 		done, err = commits.Commit(ctx, snap, pools, operations)
 	}
 	if err != nil {

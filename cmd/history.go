@@ -31,7 +31,8 @@ const (
 	spanWeek  = "168h"
 )
 
-// historyCommand is `pulumiscale history`. If run is not nil, it replaces the command's work, for tests of the flags.
+// historyCommand makes the command `pulumiscale history`. If run is not nil, it replaces the command's work, for tests
+// of the flags.
 func historyCommand(a *app, run func(*historyOptions) error) *cobra.Command {
 	o := &historyOptions{app: a, limit: 20, span: spanHours}
 	cmd := &cobra.Command{

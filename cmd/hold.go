@@ -23,7 +23,8 @@ type holdOptions struct {
 	end    bool
 }
 
-// holdCommand is `pulumiscale hold`. If run is not nil, it replaces the command's work, for tests of the flags.
+// holdCommand makes the command `pulumiscale hold`. If run is not nil, it replaces the command's work, for tests of the
+// flags.
 func holdCommand(a *app, run func(*holdOptions) error) *cobra.Command {
 	o := &holdOptions{app: a}
 	cmd := &cobra.Command{
@@ -108,8 +109,8 @@ func (o *holdOptions) run(ctx context.Context) error {
 	})
 }
 
-// findPool returns an error if the stack has no such pool. If the stack cannot be read, it returns nil: that the stack
-// cannot be read may be just why somebody holds the pool.
+// findPool returns an error if the stack has no such pool. If the stack cannot be read, it returns nil: somebody may
+// hold the pool just because the stack cannot be read.
 func (s *session) findPool(ctx context.Context, pool string) error {
 	if pool == "" {
 		return nil

@@ -17,8 +17,8 @@ import (
 // initOptions are the options of `pulumiscale init`.
 type initOptions struct {
 	app *app
-	// These make the rule. told says how each flag was set. What is empty here, or unset in told, is asked for or
-	// proposed.
+	// These fields make the rule. told says how each flag was set. Fields that are empty here, or unset in told, are
+	// asked for or proposed.
 	pool, target, configKey, current string
 	configPath                       bool
 	min, max                         int
@@ -33,7 +33,8 @@ type initOptions struct {
 // noCurrent is the value of --current for a rule that has no `current`.
 const noCurrent = "none"
 
-// initCommand is `pulumiscale init`. If run is not nil, it replaces the command's work, for tests of the flags.
+// initCommand makes the command `pulumiscale init`. If run is not nil, it replaces the command's work, for tests of the
+// flags.
 func initCommand(a *app, run func(*initOptions) error) *cobra.Command {
 	o := &initOptions{app: a, min: 1}
 	cmd := &cobra.Command{
@@ -254,7 +255,7 @@ func (o *initOptions) token(ctx context.Context, s *session, doc *output.Init) e
 	return nil
 }
 
-// randomToken is a random token of letters, digits, - and _, none of which needs escaping anywhere.
+// randomToken returns a random token of letters, digits, - and _. None of these characters needs escaping anywhere.
 func randomToken() string {
 	secret := make([]byte, tokenBytes)
 	_, _ = rand.Read(secret) // it never fails, as crypto/rand says

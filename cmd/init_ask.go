@@ -195,7 +195,7 @@ func (o *initOptions) chooseBounds(ctx context.Context, s *session, d *draft) (e
 	return nil
 }
 
-// missingChoice is the usage error for a flag that must be given. It tells what there is to choose from.
+// missingChoice returns the usage error for a flag that must be given. It tells what there is to choose from.
 func missingChoice(flag, problem string, list []string, hint string) error {
 	for i, line := range list {
 		if i == mostChoices {

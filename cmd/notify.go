@@ -24,7 +24,8 @@ type notifyOptions struct {
 	listener string
 }
 
-// notifyCommand is `pulumiscale notify`. If run is not nil, it replaces the command's work, for tests of the flags.
+// notifyCommand makes the command `pulumiscale notify`. If run is not nil, it replaces the command's work, for tests of
+// the flags.
 func notifyCommand(a *app, run func(*notifyOptions) error) *cobra.Command {
 	o := &notifyOptions{app: a}
 	cmd := &cobra.Command{
@@ -53,7 +54,7 @@ func notifyCommand(a *app, run func(*notifyOptions) error) *cobra.Command {
 	return cmd
 }
 
-// chosen are the listeners to send to.
+// chosen returns the listeners to send to.
 func (o *notifyOptions) chosen() ([]notify.Setting, error) {
 	all := o.app.sections.Listeners
 	if o.listener == "" && len(all) > 0 {
@@ -107,7 +108,7 @@ func (e *untoldError) Error() string {
 	return fmt.Sprintf("%d of %d listeners could not be told", e.failed, e.of)
 }
 
-// origin is where the notices of a command come from.
+// origin says where the notices of a command come from.
 func (s *session) origin() notice.Origin {
 	places := serving.PlacesOf(s.opened, s.settings.cwd)
 	return notice.Origin{Project: s.opened.ProjectName(), Stack: s.opened.Name(), Veil: webhook.NewVeil(places)}
@@ -138,8 +139,8 @@ func (s *session) tell(ctx context.Context, intents []scale.Intent, report *scal
 	}
 }
 
-// isNobodys says whether nobody but the user of the command needs to know of an error: it is a mistake in the command,
-// or the user has interrupted it.
+// isNobodys says whether only the user of the command needs to know of an error: the command was used wrongly, or the
+// user has interrupted the command.
 func isNobodys(err error) bool {
 	return errors.Is(err, context.Canceled) || scale.IsA[*scale.UnknownPoolError](err) || scale.IsA[*scale.UsageError](err)
 }

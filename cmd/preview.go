@@ -25,7 +25,8 @@ type previewOptions struct {
 	metrics map[string]float64
 }
 
-// previewCommand is `pulumiscale preview`. If run is not nil, it replaces the command's work, for tests of the flags.
+// previewCommand makes the command `pulumiscale preview`. If run is not nil, it replaces the command's work, for tests
+// of the flags.
 func previewCommand(a *app, run func(*previewOptions) error) *cobra.Command {
 	o := &previewOptions{app: a}
 	w := &wish{}
@@ -125,8 +126,8 @@ func (s *session) preview(ctx context.Context, intents []scale.Intent) error {
 	return s.previewed(plan, result, true)
 }
 
-// previewed writes a preview. If the command is about one pool and the decision ends it with an error, the error is for
-// stderr, and the text for stdout is only the diff.
+// previewed writes a preview. If the command is about one pool and the decision ends the command with an error, the
+// error goes to stderr, and stdout gets only the diff.
 func (s *session) previewed(plan *scale.Plan, result *scale.Result, dryRun bool) error {
 	err := verdictOf(plan.Decisions)
 	if refusal(err) {

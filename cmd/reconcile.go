@@ -21,8 +21,8 @@ type reconcileOptions struct {
 	notify bool
 }
 
-// reconcileCommand is `pulumiscale reconcile`. If run is not nil, it replaces the command's work, for tests of the
-// flags.
+// reconcileCommand makes the command `pulumiscale reconcile`. If run is not nil, it replaces the command's work, for
+// tests of the flags.
 func reconcileCommand(a *app, run func(*reconcileOptions) error) *cobra.Command {
 	o := &reconcileOptions{app: a}
 	cmd := &cobra.Command{

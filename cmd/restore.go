@@ -15,7 +15,8 @@ import (
 // restoreOptions are the options of `pulumiscale restore`.
 type restoreOptions struct{ app *app }
 
-// restoreCommand is `pulumiscale restore`. If run is not nil, it replaces the command's work, for tests of the flags.
+// restoreCommand makes the command `pulumiscale restore`. If run is not nil, it replaces the command's work, for tests
+// of the flags.
 func restoreCommand(a *app, run func(*restoreOptions) error) *cobra.Command {
 	o := &restoreOptions{app: a}
 	return &cobra.Command{

@@ -16,7 +16,8 @@ type rulesOptions struct {
 	verify bool
 }
 
-// rulesCommand is `pulumiscale rules`. If run is not nil, it replaces the command's work, for tests of the flags.
+// rulesCommand makes the command `pulumiscale rules`. If run is not nil, it replaces the command's work, for tests of
+// the flags.
 func rulesCommand(a *app, run func(*rulesOptions) error) *cobra.Command {
 	o := &rulesOptions{app: a}
 	cmd := &cobra.Command{

@@ -20,7 +20,8 @@ type scaleOptions struct {
 	notify bool
 }
 
-// scaleCommand is `pulumiscale scale`. If run is not nil, it replaces the command's work, for tests of the flags.
+// scaleCommand makes the command `pulumiscale scale`. If run is not nil, it replaces the command's work, for tests of
+// the flags.
 func scaleCommand(a *app, run func(*scaleOptions) error) *cobra.Command {
 	o := &scaleOptions{app: a}
 	w := &wish{}
@@ -62,7 +63,7 @@ func (o *scaleOptions) run(ctx context.Context) error {
 	})
 }
 
-// notifyFlag is the flag by which a command tells the listeners of the settings what it did.
+// notifyFlag defines the flag that makes a command tell the listeners of the settings what it did.
 func notifyFlag(cmd *cobra.Command, to *bool) {
 	cmd.Flags().BoolVar(to, "notify", false, "tell the listeners of the settings what was done")
 }
@@ -98,7 +99,8 @@ func (s *session) ask(ctx context.Context, intents []scale.Intent) error {
 		case result != nil || isRefused(plan):
 			return s.previewed(plan, result, false)
 		}
-		// If there are no moves, there is nothing to approve, but the configuration file may have to be put right.
+		// Even if there are no moves to approve, Scale must be called: it may have to restore counts in the
+		// configuration file.
 		s.progress.Work("reading stack " + s.stack)
 		report, err := s.scaler.Scale(ctx, intents, plan)
 		if !scale.IsA[*scale.ChangedError](err) {
@@ -134,5 +136,5 @@ func (s *session) scaled(ctx context.Context, intents []scale.Intent, report *sc
 	return s.conclude(output.NewScaling(s.stack, report), "", err)
 }
 
-// refusal says whether an error leaves no decision to tell of, because there is no such pool.
+// refusal says whether err is about an unknown pool. In that case there is no decision to write.
 func refusal(err error) bool { return scale.IsA[*scale.UnknownPoolError](err) }

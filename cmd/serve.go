@@ -45,7 +45,8 @@ func newServeOptions(a *app) *serveOptions {
 	return &serveOptions{app: a, poll: 30 * time.Second, giveUpAfter: time.Hour, logFormat: logAuto, level: "info"}
 }
 
-// serveCommand is `pulumiscale serve`. If run is not nil, it replaces the command's work, for tests of the flags.
+// serveCommand makes the command `pulumiscale serve`. If run is not nil, it replaces the command's work, for tests of
+// the flags.
 func serveCommand(a *app, run func(*serveOptions) error) *cobra.Command {
 	o := newServeOptions(a)
 	cmd := &cobra.Command{
@@ -163,7 +164,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 }
 
 // logger returns a logger that writes to stderr in the format of --log-format. By default it writes text if stderr is a
-// terminal, and else JSON.
+// terminal, and JSON otherwise.
 func (o *serveOptions) logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(o.level)) // the flag takes no other words
@@ -174,7 +175,7 @@ func (o *serveOptions) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(o.app.errs, options))
 }
 
-// process is what all stacks that are served here have in common.
+// process returns what all stacks that are served here have in common.
 func (o *serveOptions) process(log *slog.Logger, ends *signals.Serving, node *cluster.Node) *serving.Process {
 	return &serving.Process{
 		Listen: o.listen, TLSCert: o.tlsCert, TLSKey: o.tlsKey, Log: log, Interrupt: ends.Engine, Reload: ends.Reload, Node: node, Now: o.app.now,

@@ -78,8 +78,8 @@ func (o *serveOptions) checkCluster() error {
 	return nil
 }
 
-// clusterFlags are the flags that are about several replicas, except --cluster-peers and --nats, which turn the cluster
-// on.
+// clusterFlags returns the flags that are about several replicas, except --cluster-peers and --nats, which turn the
+// cluster on.
 func clusterFlags() []string {
 	return []string{
 		"cluster-listen", "cluster-advertise", "cluster-secret-file", "cluster-cert", "cluster-key", "cluster-ca", "cluster-dir", "cluster-name", "cluster-replica", "nats-credentials",

@@ -49,8 +49,8 @@ func (o *serveOptions) checkFleet() error {
 	return nil
 }
 
-// ofServer are the flags that are not passed on to the stacks of a fleet: those about the server or the command, and
-// those that name a stack.
+// ofServer returns the flags that are not passed on to the stacks of a fleet: those about the server or the command,
+// and those that name a stack.
 func ofServer() []string {
 	return append(clusterFlags(),
 		"listen", "tls-cert", "tls-key", "log-format", "log-level", "fleet", "max-updates", "poll-budget", "cluster-peers", "nats",
@@ -58,7 +58,7 @@ func ofServer() []string {
 	)
 }
 
-// givenForStacks are the flags of a command line that hold for each stack of a fleet, as arguments.
+// givenForStacks returns the flags of a command line that hold for each stack of a fleet, as arguments.
 func givenForStacks(cmd *cobra.Command) []string {
 	var out []string
 	cmd.Flags().Visit(func(flag *pflag.Flag) {

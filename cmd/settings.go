@@ -67,7 +67,7 @@ func (s *settings) flags(root *cobra.Command) {
 	drifts.complete(root, "on-drift")
 }
 
-// stackOptions say which stack is opened, and how, as far as the flags of all commands tell.
+// stackOptions returns the options with which the stack is opened, as far as flags that every command has set them.
 func (s *settings) stackOptions() stack.Options {
 	return stack.Options{
 		Source: s.git.source, Managed: s.git.url != "",
@@ -75,7 +75,7 @@ func (s *settings) stackOptions() stack.Options {
 	}
 }
 
-// headStartOf is the stack's head start, or nil if it is switched off.
+// headStartOf returns the stack's head start, or nil if the head start is switched off.
 func (s *settings) headStartOf(from scale.HeadStart) scale.HeadStart {
 	if !s.headStart {
 		return nil
@@ -83,7 +83,7 @@ func (s *settings) headStartOf(from scale.HeadStart) scale.HeadStart {
 	return from
 }
 
-// programsOf is what keeps the deployed program, or nil if no flag asks to keep it.
+// programsOf returns what keeps the deployed program, or nil if no flag asks to keep the program.
 func (s *settings) programsOf(from scale.ProgramKeeper) scale.ProgramKeeper {
 	if s.git.source == nil {
 		return nil
@@ -101,8 +101,8 @@ const (
 	fromFlag
 )
 
-// begin fills the flags of a command that the command line leaves open: from the environment and, if withFile is true,
-// from the settings file. It takes over from cobra: later errors are the command's own.
+// begin fills the flags that the command line leaves unset from the environment and, if withFile is true, from the
+// settings file. It takes over from cobra: later errors are the command's own.
 func (a *app) begin(cmd *cobra.Command, withFile bool) error {
 	a.begun = true
 	if err := a.configure(cmd, withFile); err != nil {
@@ -180,13 +180,13 @@ func (a *app) fill(v *viper.Viper, flag *pflag.Flag, path string) error {
 	return nil
 }
 
-// placeFlags are the flags that say where the settings file is.
+// placeFlags returns the flags that say where the settings file is.
 func placeFlags() []string { return []string{"cwd", "git", "path", "fleet"} }
 
-// settable says whether a flag can be set otherwise than on the command line.
+// settable says whether a flag can also be set by the environment or the settings file.
 func settable(flag *pflag.Flag) bool { return flag.Name != "help" && flag.Name != "version" }
 
-// scalar is a value of the settings file as text; ok is false for a list, a map and nothing.
+// scalar returns a value of the settings file as text; ok is false for a list, a map or a missing value.
 func scalar(value any) (text string, ok bool) {
 	switch value.(type) {
 	case string, bool, int, int64, uint64, float64:
@@ -195,8 +195,8 @@ func scalar(value any) (text string, ok bool) {
 	return fmt.Sprint(value), false
 }
 
-// findSettings is the path of the settings file in the program directory: the nearest directory with a Pulumi.yaml,
-// upwards from dir. The path is empty if there is none.
+// findSettings returns the path of the settings file in the program directory, which is the nearest directory with a
+// Pulumi.yaml, upwards from dir. The path is empty if there is no such directory.
 func findSettings(dir string) string {
 	if program := findProgram(dir); program != "" {
 		return filepath.Join(program, settingsFile)
@@ -204,7 +204,7 @@ func findSettings(dir string) string {
 	return ""
 }
 
-// findProgram is the program directory, upwards from dir; empty if there is none.
+// findProgram returns the program directory, upwards from dir; empty if there is none.
 func findProgram(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -258,7 +258,7 @@ func readSettings(v *viper.Viper, path string, root *cobra.Command) (sections, e
 	return readSections(path)
 }
 
-// names are the flags of all commands that can be set in the settings file, sorted.
+// names returns the flags of all commands that can be set in the settings file, sorted.
 func names(root *cobra.Command) []string {
 	var out []string
 	add := func(flag *pflag.Flag) {
@@ -282,7 +282,7 @@ type sections struct {
 	Listeners  []notify.Setting   `yaml:"listeners"`
 }
 
-// sectionNames are the names of the sections in the settings file.
+// sectionNames returns the names of the sections in the settings file.
 func sectionNames() []string {
 	var out []string
 	for field := range reflect.TypeFor[sections]().Fields() {

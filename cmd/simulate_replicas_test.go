@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -102,14 +103,24 @@ func (s *sharedStandIn) Update(ctx context.Context, change scale.Change, observe
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(lastUpdate{*result.Rules["worker-pool"].Current, change.ID})
-	if err == nil {
-		err = os.WriteFile(s.file+".new", text, 0o600)
+	return result, s.keep(lastUpdate{*result.Rules["worker-pool"].Current, change.ID})
+}
+
+// keep writes the file whole. There is no lock of the stack here: a replica that leaves it may still be at its update.
+func (s *sharedStandIn) keep(last lastUpdate) error {
+	text, err := json.Marshal(last)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Rename(s.file+".new", s.file)
+	file, err := os.CreateTemp(filepath.Dir(s.file), "update-*")
+	if err != nil {
+		return err
 	}
-	return result, err
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), s.file)
 }
 
 // simulatedReplica is the process of a replica.

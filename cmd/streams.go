@@ -19,12 +19,12 @@ type streams struct {
 	out, errs io.Writer
 	// screen is stdout itself, for what draws on the whole terminal.
 	screen io.Writer
-	// inTTY, outTTY and errTTY say which of them is a terminal.
+	// inTTY, outTTY and errTTY say which of the standard streams is a terminal.
 	inTTY, outTTY, errTTY bool
 	outWidth, errWidth    func() int
-	// terminalGone says whether one of the streams was a terminal and is one no more. A server then ends.
+	// terminalGone says whether one of the streams was a terminal and no longer is. A server ends in that case.
 	terminalGone func() bool
-	// noColor is the user's wish for no colour anywhere. dumb says that the terminal knows no escape sequences.
+	// noColor says that the user wants no colour anywhere. dumb says that the terminal knows no escape sequences.
 	noColor, dumb bool
 }
 
@@ -38,7 +38,7 @@ func standard(in, out, errs *os.File) streams {
 	}
 }
 
-// terminalGone returns a function that says, at each call, whether one of the files was a terminal and is one no more.
+// terminalGone returns a function that says, at each call, whether one of the files was a terminal and no longer is.
 func terminalGone(files ...*os.File) func() bool {
 	terminals := slices.DeleteFunc(files, func(f *os.File) bool { return !isTerminal(f) })
 	if signals.IgnoresHangup() {

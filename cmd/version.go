@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/output"
 )
 
-// versionCommand is `pulumiscale version`. It works also if the settings file is broken.
+// versionCommand makes the command `pulumiscale version`. It works also if the settings file is broken.
 func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -25,7 +25,7 @@ func versionCommand(a *app) *cobra.Command {
 	}
 }
 
-// versionOf is the version that the linker set, or that the build recorded.
+// versionOf returns the version that the linker set, or that the build recorded.
 func versionOf(linked string) output.Version {
 	v := output.Version{Version: linked, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

@@ -19,11 +19,12 @@ type watchOptions struct {
 	server string
 	// fleet says that the server has many stacks, and that all of them are watched.
 	fleet bool
-	// interval is how long after an answer the next one is asked for. 0 leaves that to the teller.
+	// interval is how long after an answer the next one is asked for. If it is 0, the teller decides.
 	interval time.Duration
 }
 
-// watchCommand is `pulumiscale watch`. If run is not nil, it replaces the command's work, for tests of the flags.
+// watchCommand makes the command `pulumiscale watch`. If run is not nil, it replaces the command's work, for tests of
+// the flags.
 func watchCommand(a *app, run func(*watchOptions) error) *cobra.Command {
 	o := &watchOptions{app: a}
 	cmd := &cobra.Command{
@@ -66,7 +67,7 @@ func (o *watchOptions) check() error {
 	return o.checkServer()
 }
 
-// run watches until it is told to end, which is no error.
+// run watches until it is told to end, and returns nil then.
 func (o *watchOptions) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -156,7 +157,7 @@ func (s *sight) take(told board.Told, err error) {
 	}
 }
 
-// at is the present time by the clock of whoever gave the last answer, in the zone of this machine.
+// at returns the present time by the clock of whoever gave the last answer, in the zone of this machine.
 func (s *sight) at() time.Time {
 	now := s.now()
 	if s.told == nil {

@@ -25,8 +25,8 @@ type watchPicture struct {
 	again chan<- struct{}
 
 	width, height int
-	// top is the first line that is shown of all there are. furthest is the largest top that is of use: from there the
-	// last line is in sight.
+	// top is the first line of the body that is shown. furthest is the largest useful top: with it, the last line is
+	// shown.
 	top, furthest int
 	help          bool
 	picture       string
@@ -45,7 +45,7 @@ type answered struct {
 // ticked says that time has passed.
 type ticked struct{}
 
-// run shows the picture until ctx ends or the user has seen enough, and leaves the terminal as it was.
+// run shows the picture until ctx ends or the user quits, and leaves the terminal as it was.
 func (l *watchPicture) run(ctx context.Context, follow func(context.Context, func(board.Told, error))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -235,7 +235,7 @@ func (l *watchLines) show(before, told board.Told) error {
 	return nil
 }
 
-// document is an answer as JSON in a line. It is empty if only the answer's times are new.
+// document returns an answer as JSON in a line. It returns "" if only the answer's times are new.
 func (l *watchLines) document(told board.Told) (string, error) {
 	l.app.written = true
 	is, err := json.Marshal(told.Timeless())

@@ -23,8 +23,8 @@ type teller interface {
 	// name tells people where the status is read.
 	name() string
 	ask(ctx context.Context) (board.Told, error)
-	// lasting returns the error with which the watch ends if its first ask returned err. It is nil if asking again may
-	// help.
+	// lasting returns the error with which the watch ends if its first ask returned err. It returns nil if asking again
+	// may help.
 	lasting(err error) error
 	// interval is how long after an answer the next one should be asked for. last is nil if there was no answer.
 	interval(last board.Told) time.Duration

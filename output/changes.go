@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// Changes tells what is new in status since the status before: a line for each thing, with the time in a zone. It is
-// empty if nothing is new. If before is nil, it tells how things stand.
+// Changes returns a line for each thing in status that is new compared with before, with the time in zone. It returns
+// "" if nothing is new. If before is nil, it tells how things stand.
 func (s *Style) Changes(before, status *board.Status, zone *time.Location) string {
 	before, status = tidy(before), tidy(status)
 	c := &changes{style: s, now: status.View(status.Now.In(zone))}
@@ -160,7 +160,7 @@ func (c *changes) counts() {
 	}
 }
 
-// begun tells of operations that have begun, and of those that were accepted and have to wait.
+// begun tells of operations that have begun, and of operations that were accepted and have to wait.
 func (c *changes) begun() {
 	known := func(ops []board.Operation, id string) bool {
 		return slices.ContainsFunc(ops, func(op board.Operation) bool { return op.ID == id })

@@ -86,7 +86,7 @@ func (s *Style) Report(report scale.Report) string {
 	return out.String()
 }
 
-// clampOf is what the guardrails did to the decision behind a result. It is empty if they did nothing.
+// clampOf says what the guardrails did to the decision behind a result. It returns "" if they did nothing.
 func clampOf(report scale.Report, r scale.MoveResult) string {
 	for _, d := range report.Decisions {
 		if d.Intent.Pool == r.Pool && d.Clamped && d.To == r.To {

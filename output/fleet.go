@@ -51,8 +51,8 @@ func (s *Style) fleetBody(v board.FleetView, width int) []string {
 	return out
 }
 
-// FleetChanges tells what is new in a fleet since an earlier answer: a line for each stack that has changed, with the
-// time in a zone. It is empty if nothing is new. If before is nil, it tells of every stack.
+// FleetChanges returns a line for each stack that has changed since the answer before, with the time in zone. It
+// returns "" if nothing is new. If before is nil, it tells of every stack.
 func (s *Style) FleetChanges(before, now *board.Fleet, zone *time.Location) string {
 	before, now = tidy(before), tidy(now)
 	v := now.View(now.Now.In(zone))

@@ -63,9 +63,9 @@ func pieces(text string) []piece {
 // sequence is one of the escape sequences that this package writes: colours, and what [Progress] draws with.
 var sequence = regexp.MustCompile(`^(\x1b\[[0-9;]{0,20}m|\x1b\[[0-9]{1,4}A|\x1b\[\?25[lh]|\r\x1b\[J)`)
 
-// Gate is a stream on its way to a terminal or a file. Characters that are not shown do not pass, except the ends of
-// lines, tabs, and the escape sequences of this package. The gate is the last safeguard, for texts that [tidy] has
-// missed. It is safe for concurrent use.
+// Gate writes to a terminal or a file. It drops all characters that are not shown, except the ends of lines, tabs, and
+// the escape sequences of this package. The gate is the last safeguard, for texts that [tidy] has missed. It is safe
+// for concurrent use.
 type Gate struct {
 	to io.Writer
 

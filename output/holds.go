@@ -19,7 +19,7 @@ func NewHolds(stack string, holds scale.Holds) *Holds {
 	return &Holds{Holds: board.HoldsOf(stack, holds)}
 }
 
-// Holds is a table of the holds in force, in the local time of now.
+// Holds renders a table of the holds in force, in the local time of now.
 func (s *Style) Holds(holds scale.Holds, now time.Time) string {
 	if len(holds) == 0 {
 		return "nothing is held\n"

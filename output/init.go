@@ -21,7 +21,8 @@ type Init struct {
 	Language string `json:"language"`
 	Pool     string `json:"pool"`
 	Target   string `json:"target"`
-	// ConfigKey holds the count. Reads is how the program reads it; it is absent for a path.
+	// ConfigKey is the key that holds the count. Reads is how the program reads the key; it is absent if the key is a
+	// path.
 	ConfigKey  string `json:"configKey"`
 	ConfigPath bool   `json:"configPath"`
 	Min        int    `json:"min"`

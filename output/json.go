@@ -13,7 +13,7 @@ type Document interface {
 	Fail(*Error)
 }
 
-// Marshal is the document as text: see [board.JSON].
+// Marshal returns a document as text: see [board.JSON].
 func Marshal(d Document) (string, error) {
 	text, err := board.JSON(d, "  ")
 	return string(text), err
@@ -51,7 +51,7 @@ type LockHolder struct {
 	Dead  bool       `json:"dead"`
 }
 
-// LockHolders are the holders of a lock, as a document has them.
+// LockHolders makes the documents of the holders of a lock.
 func LockHolders(of []scale.LockHolder) []LockHolder {
 	var out []LockHolder
 	for _, h := range of {

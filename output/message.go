@@ -37,7 +37,7 @@ func (s *Style) Trouble(t Trouble) string {
 	return out.String()
 }
 
-// saidOf is a message of the engine. If it is about several resources, they stand below it, each on a line.
+// saidOf renders a message of the engine. If it is about several resources, they stand below it, each on a line.
 func (s *Style) saidOf(d scale.SaidOf) string {
 	if len(d.URNs) < 2 {
 		return s.diagnostic(d.Diagnostic)
@@ -52,7 +52,8 @@ func (s *Style) saidOf(d scale.SaidOf) string {
 	return out.String()
 }
 
-// diagnostic is a message of the engine, after the resource that it is about. A message that only informs has no label.
+// diagnostic renders a message of the engine, after the resource that the message is about. A message that only informs
+// has no label.
 func (s *Style) diagnostic(d scale.Diagnostic) string {
 	label := ""
 	switch d.Severity {
@@ -71,7 +72,7 @@ func (s *Style) diagnostic(d scale.Diagnostic) string {
 	return label + message
 }
 
-// Note is a remark in passing.
+// Note renders a remark.
 func (s *Style) Note(text string) string {
 	return s.bold.Render("note:") + " " + board.Lines(board.Plain(text), board.LongestLines) + "\n"
 }
@@ -92,7 +93,7 @@ func PendingNote(pool string, pending []scale.PendingChange) string {
 	return fmt.Sprintf("pool %s: not scaled while changes are pending: %s", pool, scale.DescribePending(pending))
 }
 
-// eventText is what there is to say about an event. It is empty if there is nothing to say.
+// eventText says what people are told about an event. It returns "" if there is nothing to say.
 func (s *Style) eventText(event scale.Event) string {
 	switch e := tidy(event).(type) {
 	case scale.Waiting:
@@ -136,8 +137,8 @@ func (s *Style) committed(c scale.Committed) string {
 	return out.String()
 }
 
-// programText is what there is to say about the program in the clone and about commits of counts. It is empty if there
-// is nothing to say.
+// programText says what people are told about the program in the clone and about commits of counts. It returns "" if
+// there is nothing to say.
 func (s *Style) programText(event scale.Event) string {
 	switch e := tidy(event).(type) {
 	case scale.CountsCommitted:

@@ -36,7 +36,7 @@ type signs struct {
 	side, tick, corner, ground, notch string
 }
 
-// signs returns the signs of a charset, and those of [Blocks] if the charset is not known.
+// signs returns the signs of a charset, or the signs of [Blocks] if the charset is not known.
 func (c Charset) signs() signs {
 	if c == ASCII {
 		return signs{
@@ -56,8 +56,8 @@ const (
 	plotHeight, plotWidth, leastPlot = 10, 80, 20
 )
 
-// Plot is a picture of how a pool stood over a time: the count as filled columns, its bounds as lines, and the scalings
-// below. It is as wide as the terminal. Words below the picture tell the same.
+// Plot draws how a pool stood over a time: the count as filled columns, its bounds as lines, and the scalings below.
+// The picture is as wide as the terminal. Words below the picture tell the same.
 func (s *Style) Plot(t board.Timeline, set Charset) string {
 	width := s.width()
 	if width <= 0 {
@@ -97,7 +97,7 @@ func (s *Style) paint(p canvas, row int) string {
 	return out.String()
 }
 
-// cell is what stands in one place of the picture.
+// cell returns the sign in one place of the picture.
 func (s *Style) cell(p canvas, row, column int) string {
 	from, to := p.from(column), p.to(column)
 	filled := 0
@@ -123,7 +123,8 @@ func (s *Style) cell(p canvas, row, column int) string {
 	return " "
 }
 
-// marks draws the line of the scalings. Where several are in one column, one that failed is shown, or else the last.
+// marks draws the line of the scalings. If a column has several scalings, a failed one is shown or, if none failed, the
+// last.
 func (s *Style) marks(p canvas) string {
 	cells := make([]string, p.columns)
 	failed := make([]bool, p.columns)
@@ -176,7 +177,7 @@ func (p canvas) to(column int) time.Time {
 	return p.from(column + 1)
 }
 
-// column is the column in which a moment lies.
+// column returns the column in which a moment lies.
 func (p canvas) column(at time.Time) int {
 	part := float64(at.Sub(p.From)) / max(float64(p.To.Sub(p.From)), 1)
 	return min(max(int(part*float64(p.columns)), 0), p.columns-1)
@@ -193,7 +194,7 @@ func (p canvas) filled(n, row int) int {
 	return min(max(total-below, 0), parts)
 }
 
-// rowOf is the row of a count; ok is false if it is above the picture, or 0.
+// rowOf returns the row of a count; ok is false if the count is above the picture, or 0.
 func (p canvas) rowOf(n int) (row int, ok bool) {
 	if n > p.top || n <= 0 {
 		return 0, false
@@ -201,7 +202,7 @@ func (p canvas) rowOf(n int) (row int, ok bool) {
 	return plotHeight - int(math.Ceil(p.height(n))), true
 }
 
-// height is how many rows a count takes.
+// height says how many rows a count takes.
 func (p canvas) height(n int) float64 {
 	return float64(min(n, p.top)) / float64(p.top) * plotHeight
 }
@@ -217,7 +218,7 @@ func (p canvas) margin(row int) string {
 	return fmt.Sprintf("%*s%s", p.left, name+" ", side)
 }
 
-// ground is the line below the columns, with a notch for each tick.
+// ground draws the line below the columns, with a notch for each tick.
 func (p canvas) ground() string {
 	line := []string{fmt.Sprintf("%*s%s", p.left, "0 ", p.set.corner)}
 	for range p.columns {

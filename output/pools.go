@@ -11,11 +11,10 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// driftMark stands behind the count of a pool if the configuration file and the last successful update have different
-// counts.
+// driftMark follows a pool's count if the configuration file and the last successful update have different counts.
 const driftMark = " *"
 
-// Pools is a table of how the pools stand.
+// Pools renders a table of how the pools stand.
 func (s *Style) Pools(pools []scale.Standing, now time.Time) string {
 	if len(pools) == 0 {
 		return fmt.Sprintf("the stack output %q has no pools\n", scale.OutputName)
@@ -58,7 +57,7 @@ func metrics(pools []scale.Standing) string {
 	return out.String()
 }
 
-// present is the pool's count, with what is not as it should be. It has the configured count if the two differ.
+// present returns the pool's count, the configured count if it differs, and marks for what is not as it should be.
 func (s *Style) present(pool scale.Standing) string {
 	text := board.Count(pool.Count)
 	if pool.Err != nil {
@@ -79,7 +78,7 @@ func (s *Style) present(pool scale.Standing) string {
 	return text
 }
 
-// cooldown is what is left of the pool's cooldown.
+// cooldown says what is left of the pool's cooldown.
 func cooldown(pool scale.Standing, now time.Time) string {
 	return cmp.Or(board.CooldownLeft(pool.UpUntil.Sub(now), pool.DownUntil.Sub(now)), none)
 }
@@ -134,7 +133,7 @@ func (s *Style) RuleChecks(checks []scale.RuleCheck) string {
 // longestAuthor is how many characters of an author are shown. What comes after the author stands in columns.
 const longestAuthor = 60
 
-// History is a table of past scalings, newest first, in the local time of now.
+// History renders a table of past scalings, newest first, in the local time of now.
 func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
 	if len(scalings) == 0 {
 		return "no scaling yet\n"
@@ -156,7 +155,7 @@ func (s *Style) History(scalings []scale.Scaling, now time.Time) string {
 	return s.table([]string{"TIME", "POOL", "COUNT", "RESULT", "TOOK", "COMMIT BY", "MESSAGE"}, rows)
 }
 
-// Restored says what was put right in the configuration file.
+// Restored says which counts were restored in the configuration file.
 func (s *Style) Restored(restored []scale.Drift, file string, committed Committed) string {
 	if len(restored) == 0 {
 		return "nothing to restore\n"

@@ -27,8 +27,8 @@ type Progress struct {
 	mu     sync.Mutex
 	out    io.Writer
 	closed bool
-	// work says what is being done since the time begun; it is shown while no step runs. It is empty if nothing is
-	// being done.
+	// work says what is being done, and begun since when; both are shown while no step runs. work is empty if nothing
+	// is being done.
 	work      string
 	begun     time.Time
 	previewed bool
@@ -219,7 +219,7 @@ func (p *Progress) done(e scale.StepDone) {
 	p.print(p.line(e.Step, op.done, took+summary(e.Step.Diffs)))
 }
 
-// line is one line about a step.
+// line returns one line about a step.
 func (p *Progress) line(step scale.ResourceStep, word, rest string) string {
 	step = tidy(step)
 	op := operationOf(step.Op)

@@ -31,8 +31,8 @@ type Screen struct {
 	Help bool
 }
 
-// Screen draws the whole terminal: a head, as much of the body as fits, and a foot. furthest is the largest Top that is
-// of use: from there the body's last line is in sight.
+// Screen draws the whole terminal: a head, as much of the body as fits, and a foot. furthest is the largest useful Top:
+// with it, the body's last line is shown.
 func (s *Style) Screen(sc Screen, width, height int) (picture string, furthest int) {
 	sc, width = tidy(sc), max(width, 1)
 	head, body := s.head(sc, width), s.keys(width)
@@ -92,7 +92,7 @@ func spread(left, right string, width int) string {
 	return left + strings.Repeat(" ", room) + right
 }
 
-// mood is how a mood's class looks.
+// mood returns the look of a mood's class.
 func (s *Style) mood(class string) lipgloss.Style {
 	switch class {
 	case board.Good:

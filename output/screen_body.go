@@ -119,7 +119,7 @@ func (s *Style) running(v board.View, width int) []string {
 	return out
 }
 
-// run is one run of the engine: its steps, and what it says.
+// run renders one run of the engine: its steps, and what the engine says.
 func (s *Style) run(v board.View, run board.Run, width int) []string {
 	var out []string
 	if about := clean(v.About(run)); about != "" {

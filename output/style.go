@@ -42,8 +42,8 @@ type Style struct {
 }
 
 // NewStyle makes a style. ColorAuto counts as ColorNever, because only the caller knows whether there is a terminal.
-// width is asked whenever lines must be cut; it returns 0 if lines may be as long as they are. A nil width counts as
-// one that always returns 0.
+// width is called whenever lines must be cut, and returns 0 if lines need not be cut. If width is nil, no lines are
+// cut.
 func NewStyle(color Color, width func() int) *Style {
 	if width == nil {
 		width = func() int { return 0 }
@@ -70,8 +70,8 @@ func (s *Style) cut(line string) string {
 	return line
 }
 
-// engine is a text of the engine that [tidy] made fit, with its colour commands turned into what the stream
-// understands.
+// engine returns the engine's text, with Pulumi's colour commands turned into what the stream understands. [tidy] must
+// have made the text fit.
 func (s *Style) engine(text string) string {
 	if s.raw {
 		return text
@@ -92,8 +92,8 @@ func (s *Style) engine(text string) string {
 
 var colorNumber = regexp.MustCompile(`^[0-9]{1,3}$`)
 
-// escape is the terminal's escape sequence for one of Pulumi's colour commands. It is empty for a command that is not
-// known.
+// escape returns the terminal's escape sequence for one of Pulumi's colour commands. It returns "" for an unknown
+// command.
 func escape(command string) string {
 	switch command {
 	case "reset":

@@ -46,7 +46,7 @@ func (t *Told) Failed() (n int) {
 	return n
 }
 
-// Told is a table of the listeners, and whether each was told.
+// Told renders a table of the listeners, and whether each was told.
 func (s *Style) Told(t *Told) string {
 	rows := make([][]string, len(t.Listeners))
 	for i, l := range board.Tidy(t.Listeners) {

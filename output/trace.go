@@ -73,7 +73,7 @@ func (f *traceFile) UploadTraces(_ context.Context, of []*spans.ResourceSpans) e
 	return err
 }
 
-// encodeSpans is a line of OTLP in JSON.
+// encodeSpans returns spans as a line of OTLP in JSON.
 func encodeSpans(of []*spans.ResourceSpans) ([]byte, error) {
 	text, err := protojson.Marshal(&collector.ExportTraceServiceRequest{ResourceSpans: of})
 	if err != nil {

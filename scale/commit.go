@@ -9,9 +9,10 @@ import (
 
 // CommittedFile is a stack's configuration file as a commit has it.
 type CommittedFile interface {
-	// Path is the file's path, with slashes, relative to the program's folder.
+	// Path returns the file's path, with slashes, relative to the program's folder.
 	Path() string
-	// Counts are the texts that the file has for the rules' keys, by pool; nil for a key that it does not have.
+	// Counts returns, by pool, the text that the file has for each rule's key; nil for a key that the file does not
+	// have.
 	Counts(rules Rules) (map[string]*string, error)
 	// Set returns the file's text with the settings in it and every other byte as it is. It fails if that is not
 	// possible, such as for a value that other keys share.
@@ -109,7 +110,7 @@ func (e BranchEdit) String() string {
 type BranchStatus struct {
 	// Branch is the branch that the counts are committed on.
 	Branch string
-	// Unpushed are the pools whose counts are not on the branch yet, and since when.
+	// Unpushed holds the pools whose counts are not on the branch yet, and since when each has waited.
 	Unpushed map[string]time.Time
 	// Edits are the values on the branch that are somebody's edits.
 	Edits []BranchEdit

@@ -58,7 +58,7 @@ type Decision struct {
 	// Wanted is the count that the intent asks for, before the guardrails; To is the count inside them. Both are zero
 	// if Outcome is Held, Paused by a rule paused in both directions, Cleared or Refused.
 	Wanted, To int
-	// Clamped says that the guardrails moved Wanted.
+	// Clamped says that the guardrails changed the count.
 	Clamped bool
 	// Until is when a cooldown or a hold ends; zero for other outcomes, and for a pool that is busy.
 	Until time.Time
@@ -117,7 +117,8 @@ func Decide(rule Rule, pool Pool, intent Intent, now time.Time) Decision {
 	return d
 }
 
-// fit puts the wanted count inside of what one step and the guardrails in force allow.
+// fit limits the wanted count to what one step and the guardrails in force allow, and notes in the decision what it
+// did.
 func (d *Decision) fit(rule Rule, bounds Bounds, wanted int) {
 	d.Wanted = wanted
 	step := wanted
@@ -166,8 +167,8 @@ func (d Decision) WithOutcome(outcome Outcome, reason string) Decision {
 }
 
 // turned says why a decision must not move the pool: it would move the pool against the direction of its intent, or a
-// signal wants no change. It is empty if the pool may be moved. The guardrails, an exact size or a metric's value may
-// lead to such a decision.
+// signal wants no change. The result is empty if the pool may be moved. The guardrails, an exact size or a metric's
+// value may lead to a decision that must not move the pool.
 func (d Decision) turned(way Direction) string {
 	if d.From == nil || d.To == *d.From {
 		return ""
@@ -200,8 +201,8 @@ func (b Bounds) staysReason(d Decision) string {
 }
 
 // direction returns the way the decision moves the pool's present count or, if that count stays, the configured count:
-// to take back what a scaling under way has configured is also a scaling. It is zero if neither count is known or
-// moves.
+// a decision that takes back the count of a scaling under way is also a scaling. The result is zero if neither count is
+// known or moves.
 func (d Decision) direction(configured *int) Direction {
 	if way := wayTo(d.From, d.To); way != 0 {
 		return way
@@ -259,7 +260,7 @@ func cooldownEnd(c Cooldown, pool Pool, direction Direction, now time.Time) time
 	return last.Add(lasts)
 }
 
-// believable is t, or zero if t is after the limit.
+// believable returns t, or zero if t is after the limit.
 func believable(t, limit time.Time) time.Time {
 	if t.After(limit) {
 		return time.Time{}
@@ -284,7 +285,7 @@ func (p Pool) seenBy(intent Intent) Pool {
 	return p
 }
 
-// Later is the later one of two times.
+// Later returns the later of two times.
 func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -9,7 +9,7 @@ import (
 
 // Deploy is the newest successful update that is no scaling of ours: somebody's own `pulumi up`.
 type Deploy struct {
-	// Head is the [Update.Head] of the update, and At when it ended.
+	// Head is the [Update.Head] of the update, and At is when the update ended.
 	Head string    `json:"head"`
 	At   time.Time `json:"at"`
 	// Commit is the commit from which the update was run, as the backend tells it; empty if it was run outside of a
@@ -31,7 +31,7 @@ func (d Deploy) String() string {
 	return "commit " + Abbreviate(d.Commit)
 }
 
-// Abbreviate is the beginning of a commit's hash, for people.
+// Abbreviate returns the beginning of a commit's hash, for people.
 func Abbreviate(commit string) string { return commit[:min(len(commit), shortCommit)] }
 
 // Program tells how the program of this checkout, with its configuration, compares with what was deployed.
@@ -49,8 +49,8 @@ type Program struct {
 	FileMissing bool
 }
 
-// Remarks say, in sentences for people, how the program differs from what was deployed; none if it does not. file is
-// the path of the configuration file.
+// Remarks returns sentences for people that say how the program differs from what was deployed; none if it does not.
+// file is the path of the configuration file.
 func (p Program) Remarks(file string) []string {
 	var out []string
 	if p.isOfOtherCommit() && !p.Synced {
@@ -102,7 +102,7 @@ func (e *ProgramError) Error() string {
 }
 func (e *ProgramError) Unwrap() error { return e.Err }
 
-// Refuse returns the proof for a program that cannot be had: it keeps all of the pools from being scaled.
+// Refuse returns a proof that keeps all of the pools from being scaled, because the program cannot be had.
 func (e *ProgramError) Refuse(snap *Snapshot, pools []string) *Proof {
 	out := &Proof{Head: snap.Head, Pools: make(map[string]PoolProof, len(pools))}
 	for _, pool := range pools {
@@ -112,7 +112,7 @@ func (e *ProgramError) Refuse(snap *Snapshot, pools []string) *Proof {
 }
 
 type (
-	// ProgramMoving says that the program that the engine runs is being brought to another commit.
+	// ProgramMoving says that the program that the engine runs is being brought to the commit To.
 	ProgramMoving struct{ From, To string }
 	// ProgramPreparing says that the program is being prepared by a command, such as one that installs its packages.
 	ProgramPreparing struct{ Command string }

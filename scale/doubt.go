@@ -10,12 +10,13 @@ type Doubt struct {
 	// From is the count before that update, nil if it was not known. To is the count that the update configured.
 	From *int `json:"from,omitempty"`
 	To   int  `json:"to"`
-	// Reason says why it is not proved.
+	// Reason says why the pool is not proved to have the count To.
 	Reason string `json:"reason"`
 	// Stays says that the pool is still at From or near it, as far as is known: the next change starts from there.
 	Stays bool `json:"stays,omitempty"`
-	// Since says that a later update of the pool or of the whole stack has succeeded. What it did is not known here,
-	// and it may have put right what was wrong, so the configured count holds until a preview shows otherwise.
+	// Since says that a later update of the pool or of the whole stack has succeeded. What that update did to the pool
+	// is not known here. It may have given the pool its count, and therefore the configured count holds until a preview
+	// shows otherwise.
 	Since bool `json:"-"`
 }
 
@@ -29,13 +30,14 @@ func (s *Snapshot) doubted(rule Rule) *int {
 	return d.From
 }
 
-// IsDoubtful says whether the last update of a pool is not proved.
+// IsDoubtful says whether a pool is not proved to have the count that its last update configured.
 func (s *Snapshot) IsDoubtful(pool string) bool {
 	_, doubtful := s.Unverified[pool]
 	return doubtful
 }
 
-// UnprovableError says that a preview of a scaling changes none of the pool's targets, so that nothing could prove it.
+// UnprovableError says that a preview of a scaling changes none of the pool's targets, so that nothing could prove the
+// scaling afterwards.
 type UnprovableError struct {
 	Move Move
 	Key  string
@@ -57,7 +59,7 @@ func (s *Snapshot) unprovable(rule Rule, m Move, preview *Result) error {
 	return &UnprovableError{Move: m, Key: rule.ConfigKey}
 }
 
-// Touches says whether any of the steps is on one of a rule's targets.
+// Touches says whether any of the steps changes one of a rule's targets.
 func Touches(rule Rule, steps []ResourceStep) bool {
 	targeted := MatchTargets(rule.Targets...)
 	return slices.ContainsFunc(steps, func(step ResourceStep) bool { return targeted(step.URN) })

@@ -25,8 +25,8 @@ type Drift struct {
 	// File is the text in the file, and Configured is the text in the last successful update; each is nil if there is
 	// none.
 	File, Configured *string
-	// Edit says that no update ever had the file's value: somebody is preparing their own `pulumi up`. It is left
-	// alone.
+	// Edit says that no update ever had the file's value: somebody is preparing their own `pulumi up`. The value is
+	// left alone.
 	Edit bool
 }
 
@@ -42,9 +42,9 @@ func textOr(text *string, or string) string {
 	return *text
 }
 
-// Drifts compares the configuration file with the last successful update, for the pools that have a count in that
-// update, by name. If the snapshot does not have the whole history, a value that only a missing update had passes for
-// an edit.
+// Drifts returns the differences between the configuration file and the last successful update, for the pools that have
+// a count in that update, sorted by pool. If the snapshot does not have the whole history, a value that only a missing
+// update had is taken for an edit.
 func (s *Snapshot) Drifts() []Drift {
 	var out []Drift
 	for _, name := range s.Rules.Names() {
@@ -58,7 +58,7 @@ func (s *Snapshot) Drifts() []Drift {
 	return out
 }
 
-// EverHad says whether any of the updates had a text for a pool's key.
+// EverHad says whether any of the updates had the given text for a pool's key.
 func EverHad(updates []Update, pool, text string) bool {
 	return slices.ContainsFunc(updates, func(u Update) bool { return sameText(u.Values[pool], &text) })
 }

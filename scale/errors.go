@@ -10,11 +10,11 @@ import (
 	edlib "github.com/hbollon/go-edlib"
 )
 
-// UsageError is a request that makes no sense whatever the state of the stack: it is the caller's mistake.
+// UsageError says that a request makes no sense, whatever the state of the stack: the mistake is the caller's.
 type UsageError struct {
 	// Field is the name of the flag or field at fault.
 	Field string
-	// Problem says what is wrong with it and what is expected.
+	// Problem says what is wrong with the field and what is expected.
 	Problem string
 	// Hint says what to do; it may be empty.
 	Hint string
@@ -27,8 +27,8 @@ type RulesError struct {
 	Problems []Problem
 	// Keys are the rules of the pools whose config key can still be read. Only the keys in these rules may be used.
 	Keys Rules
-	// Gone says that the newest update succeeded and left the stack without such an output: its program says that
-	// nothing is to be scaled.
+	// Gone says that the newest update succeeded and left the stack without the output of the rules: the program says
+	// that nothing is to be scaled.
 	Gone bool
 }
 
@@ -48,9 +48,9 @@ type Problem struct {
 	Pool string `json:"pool,omitempty"`
 	// Field is the path of the field inside the rule, such as "cooldown.up" or "strategy.steps[1].above".
 	Field string `json:"field,omitempty"`
-	// Found is what stands there, as JSON, shortened; empty if nothing does.
+	// Found is the field's value, as JSON, shortened; empty if there is none.
 	Found string `json:"found,omitempty"`
-	// Expected says what should stand there.
+	// Expected says what the field should hold.
 	Expected string `json:"expected"`
 	// Suggestion is the nearest name that exists, for a misspelt one; it may be empty.
 	Suggestion string `json:"suggestion,omitempty"`
@@ -85,7 +85,7 @@ func (e *RulesError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// ProblemsOf are the mistakes that an error lists; nil for errors other than a [*RulesError], and for no error.
+// ProblemsOf returns the mistakes that a [*RulesError] lists; nil for any other error, and for no error.
 func ProblemsOf(err error) []Problem {
 	if rules, ok := errors.AsType[*RulesError](err); ok {
 		return rules.Problems
@@ -138,7 +138,7 @@ func (h LockHolder) String() string {
 	return s
 }
 
-// StaleLock says what to do about a lock whose process is gone. The command takes it away.
+// StaleLock says what to do about a lock whose process is gone: run the command, which removes the lock.
 func StaleLock(command string) string { return "the lock is stale: " + command + " takes it away" }
 
 func (e *LockedError) Error() string {
@@ -210,7 +210,7 @@ type EngineError struct {
 	CutOff bool
 	// Back are the pools that the failed update had begun to scale and that have been brought back to the count of the
 	// last successful update. Unsettled are the pools that have not been brought back, and may be left between two
-	// counts. UnsettledErr says why not; it is nil if nobody has tried yet.
+	// counts. UnsettledErr says why they have not been brought back; it is nil if nobody has tried yet.
 	Back, Unsettled []string
 	UnsettledErr    error
 }
@@ -260,15 +260,15 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("pool %s: target %s matches no resource of the stack, and would match none after the scaling", e.Pool, e.Target)
 }
 
-// ValueError says that a pool's key holds something that is not a count, or that its value stands in the file in a form
-// in which it cannot be changed alone.
+// ValueError says that a pool's key holds something that is not a count, or that the configuration file holds the value
+// in a form in which it cannot be changed alone.
 type ValueError struct {
 	Pool, Key string
 	// Path is the rule's ConfigPath.
 	Path bool
-	// Found is what stands there.
+	// Found is what the key holds.
 	Found string
-	// Form says in which form the value stands in the configuration file, if that is what is wrong. Found is then
+	// Form says in which form the configuration file holds the value, if the form is what is wrong. Found is then
 	// empty.
 	Form string
 }
@@ -312,9 +312,9 @@ type UnsettledError struct{ Pool, Reason string }
 
 func (e *UnsettledError) Error() string { return fmt.Sprintf("pool %s: %s", e.Pool, e.Reason) }
 
-// OvertakenError says that an update of ours was overtaken and could not be corrected: the pools have counts that fit
-// the stack as it was before the other update. The error does not unwrap to its cause, because no caller may try again
-// on account of the cause.
+// OvertakenError says that an update of ours was overtaken and could not be corrected: the pools have counts that were
+// decided on the stack as it was before the update that overtook ours. The error does not unwrap to its cause, because
+// no caller may try again on account of the cause.
 type OvertakenError struct {
 	Pools []string
 	Err   error
@@ -346,7 +346,7 @@ func IsTransient(err error) bool {
 }
 
 // DestroyedError says that a stack has been destroyed, in whole or in part, and that nobody's `pulumi up` has built it
-// up since. Nothing of it is scaled until then, because a scaling would begin to build it up again.
+// up since. Until somebody does, nothing of the stack is scaled, because a scaling would begin to build it up again.
 type DestroyedError struct {
 	Stack string
 	// At is when the stack was destroyed. It is zero if the history does not tell, and only the state shows it, by
@@ -381,9 +381,9 @@ type (
 func (SwitchedOff) IsEvent() {}
 func (SwitchedOn) IsEvent()  {}
 
-// Nearest is the known name that a misspelt one most likely means, or "" if none is similar. A swap of two neighbouring
-// letters counts as one edit, and letter case as none. One edit is allowed for every three letters. If several names
-// are equally near, the first of them is returned.
+// Nearest returns the known name that a misspelt one most likely means, or "" if none is similar. A swap of two
+// neighbouring letters counts as one edit, and letter case as none. One edit is allowed for every three letters. If
+// several names are equally near, the first of them is returned.
 func Nearest(name string, known []string) string {
 	best, least := "", max(1, len([]rune(name))/3)+1
 	for _, candidate := range known {

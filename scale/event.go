@@ -13,8 +13,8 @@ type Observe func(Event)
 func Unobserved(Event) {}
 
 // Event is something that happened while a stack was scaled. IsEvent marks the types of events and does nothing. The
-// events of the deployed program, of commits, and of scaling that is switched off are declared beside what they are
-// about.
+// events about the deployed program are declared in deployed.go, the events about commits in commit.go, and the events
+// about scaling that is switched off in errors.go.
 type Event interface{ IsEvent() }
 
 type (
@@ -60,7 +60,7 @@ type (
 	}
 	// Proving says that a preview is to prove that nothing but the counts of the pools would change.
 	Proving struct{ Pools []string }
-	// Proved says what a proof that was made in idle time has found, by pool, or why the proof could not be made.
+	// Proved says, by pool, what was found by a proof that was made in idle time, or why the proof could not be made.
 	Proved struct {
 		Pending map[string][]PendingChange
 		Err     error

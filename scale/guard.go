@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Judge takes out of the plan the pools that, as the preview in result shows, must not be scaled.
+// Judge returns the plan without the pools that must not be scaled, as the preview in result shows.
 func Judge(snap *Snapshot, p Plan, result *Result) Plan {
 	return p.without(snap, func(d Decision) (Decision, bool) {
 		rule := snap.Rules[d.Intent.Pool]
@@ -50,8 +50,8 @@ func (p Plan) broughtAlong(rule Rule, steps []ResourceStep) []PendingChange {
 	return out
 }
 
-// violations are the steps of a preview that the rule's guard forbids, in words. A step on another pool's target is
-// left to that pool's guard.
+// violations returns, in words, the steps of a preview that the rule's guard forbids. A step on another pool's target
+// is left to that pool's guard.
 func (r Rule) violations(p Plan, steps []ResourceStep) []string {
 	targeted, own := MatchTargets(p.Change.Targets...), MatchTargets(r.Targets...)
 	var out []string
@@ -124,8 +124,9 @@ func (s *Snapshot) MayMeetProtected(rule Rule, m Move) bool {
 	return !out || len(rule.Targets) > 1 || slices.ContainsFunc(rule.Targets, IsPattern)
 }
 
-// RefuseProtected takes out of a plan the pools whose preview failed at a protected resource among their targets, or
-// all pools if it is no pool's target. ok is false if the preview failed for another reason.
+// RefuseProtected handles a preview that failed at a protected resource. It returns the plan without the pools that
+// have the resource among their targets. If the resource is no pool's target, no pool is left in the plan. ok is false
+// if the preview did not fail at a protected resource.
 func (p Plan) RefuseProtected(snap *Snapshot, failed error) (_ Plan, ok bool) {
 	found, ok := errors.AsType[*ProtectedError](failed)
 	if !ok {
@@ -201,7 +202,7 @@ func includes(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(urn string) bool { return !slices.Contains(all, urn) })
 }
 
-// typeOf is the type in a URN, without the types of its parents.
+// typeOf returns the type in a URN, without the types of its parents.
 func typeOf(urn string) string {
 	parts := strings.Split(urn, "::")
 	if len(parts) < 4 { //nolint:mnd // a stack, a project, types and a name

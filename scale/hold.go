@@ -8,7 +8,7 @@ import (
 )
 
 // Hold keeps a pool, or all pools, as it is until a time: nothing is scaled and nothing is settled, whoever asks for
-// it. What runs when the hold is placed is finished. A hold ends by itself.
+// it. An update that runs when the hold is placed is finished. A hold ends by itself.
 type Hold struct {
 	// Pool is empty if the hold is on the whole stack.
 	Pool string
@@ -58,8 +58,8 @@ func (h Holds) InForce(now time.Time) Holds {
 	return out
 }
 
-// On is the hold in force, on the pool or on the stack, that keeps a pool as it is: the one that ends last. It is nil
-// if there is none.
+// On returns the hold in force, on the pool or on the stack, that keeps a pool as it is; nil if there is none. If both
+// are held, On returns the hold that ends last.
 func (h Holds) On(pool string, now time.Time) *Hold {
 	var out *Hold
 	for _, hold := range h.InForce(now) {
@@ -70,7 +70,7 @@ func (h Holds) On(pool string, now time.Time) *Hold {
 	return out
 }
 
-// Of is the hold on a pool alone, or the one on the stack if pool is empty; nil if there is none.
+// Of returns the hold on a pool alone, or the hold on the stack if pool is empty; nil if there is none.
 func (h Holds) Of(pool string) *Hold {
 	if i := slices.IndexFunc(h, func(hold Hold) bool { return hold.Pool == pool }); i >= 0 {
 		return &h[i]
@@ -78,10 +78,10 @@ func (h Holds) Of(pool string) *Hold {
 	return nil
 }
 
-// With returns the holds with one more, which replaces an earlier hold on the same pool, or on the stack.
+// With returns the holds with the given one in place of an earlier hold on the same pool, or on the stack.
 func (h Holds) With(hold Hold) Holds { return append(h.Without(hold.Pool), hold) }
 
-// Without are the holds except the one on a pool, or the one on the stack if pool is empty.
+// Without returns the holds except the hold on a pool, or except the hold on the stack if pool is empty.
 func (h Holds) Without(pool string) Holds {
 	return slices.DeleteFunc(slices.Clone(h), func(hold Hold) bool { return hold.Pool == pool })
 }
@@ -94,10 +94,10 @@ func (h Holds) Unheld(pools []string, now time.Time) []string {
 // HoldKeeper keeps the holds on a stack in a place in which every process that works on the stack from the same
 // directory finds them. It is safe for concurrent use, also by several processes.
 type HoldKeeper interface {
-	// Holds are all holds that are kept, even those that have ended. The error is a [*SetupError]; it is then not known
-	// what is held.
+	// Holds returns all holds that are kept, even those that have ended. If it returns an error, a [*SetupError], it is
+	// not known what is held.
 	Holds() (Holds, error)
-	// ChangeHolds replaces the holds by those that change returns for them. The error is a [*SetupError].
+	// ChangeHolds replaces the holds by what change returns for them. The error is a [*SetupError].
 	ChangeHolds(change func(Holds) Holds) error
 }
 

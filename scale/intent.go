@@ -48,9 +48,10 @@ type Signal struct {
 	// onClear is not carried out.
 	Cleared bool
 	Lapsed  string
-	// Identity tells the alert from all others of its sender. Since tells its firings apart: it is when this firing
-	// began, on the sender's clock. If the sender reports changes of the alert's state, Since is when this change was.
-	// Ended is when the firing ended, if the signal tells of its end. All are empty or zero if the sender does not say.
+	// Identity distinguishes the alert from all others of its sender. Since distinguishes the alert's firings: it is
+	// when this firing began, on the sender's clock. If the sender reports changes of the alert's state, Since is the
+	// time of the change. Ended is when the firing ended, if the signal tells of its end. Each is empty or zero if the
+	// sender does not tell it.
 	Identity     string
 	Since, Ended time.Time
 	// Repeats says that the sender tells of the alert again and again while it fires. If nothing was scaled for one
@@ -88,7 +89,8 @@ func (i Intent) Validate() error {
 }
 
 // isSignal says whether the intent tells how the pool is doing: it comes from an alert or from the metrics, and nobody
-// waits for its answer. Of such intents the largest wins, and a running update holds them off.
+// waits for its answer. If a pool has several such intents, the one that needs the most capacity wins. A running update
+// of the pool holds them off.
 func (i Intent) isSignal() bool { return i.Signal != nil || i.ToMetrics }
 
 // Ask describes what the intent asks for, as a person would type it.
@@ -144,8 +146,8 @@ func HeardOf(i Intent, at time.Time) (h Heard, ok bool) {
 }
 
 // After returns what is known of the alert once h was heard, and whether h is news. If h tells of an end, the latest
-// known firing has ended, even if h has an earlier beginning: [Signal.OvertakenBy] keeps the ends of earlier firings
-// from After.
+// known firing counts as ended, even if h has an earlier beginning: the end of an earlier firing never gets here,
+// because [Signal.OvertakenBy] has rejected it.
 func (h Heard) After(known Heard) (now Heard, isNew bool) {
 	switch {
 	case h.Cleared && h.Since.Before(known.Since):
@@ -172,7 +174,8 @@ func (s Signal) OvertakenBy(known Heard) string {
 	return fmt.Sprintf("this firing of the alert began at %s, and it has cleared since", clock(s.Since))
 }
 
-// IsOfAlert says whether a signal is of the same alert as another, as far as their senders say.
+// IsOfAlert says whether two signals are of the same alert: their Identity is the same or, if one of them has none,
+// their Alert.
 func (s Signal) IsOfAlert(other Signal) bool {
 	if s.Identity != "" && other.Identity != "" {
 		return s.Identity == other.Identity
@@ -201,7 +204,7 @@ func AlertName(name string) string {
 	return strings.ToValidUTF8(head, "�") + "… (" + hex.EncodeToString(digest[:]) + ")"
 }
 
-// trigger is the rule's override for an alert; zero if there is none. Names are matched in full.
+// trigger returns the rule's override for an alert; zero if there is none. Names are matched in full.
 func (r Rule) trigger(alert string) Trigger {
 	if found, ok := r.Triggers[alert]; ok {
 		return found

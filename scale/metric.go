@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Metric is a number that a server looks at by itself, from which the rule's strategy, or the trigger of the metric's
-// name, makes a count.
+// Metric is a number that a server looks at by itself. The rule's strategy, or the trigger of the metric's name, makes
+// a count from the number.
 type Metric struct {
 	// Name is what messages and triggers call it.
 	Name string
@@ -24,7 +24,7 @@ type Metric struct {
 	Access Access
 	// MaxAge is how old a sample may be.
 	MaxAge time.Duration
-	// EmptyIsZero takes an empty result for 0.
+	// EmptyIsZero makes an empty result count as 0.
 	EmptyIsZero bool
 }
 
@@ -45,7 +45,7 @@ func (m Metric) URL() string {
 // Access is how a metric's server is asked. A field that ends in Key is the key of a value in the stack's
 // configuration, and empty if there is none; no rule holds a secret itself.
 type Access struct {
-	// BearerKey is the key of a token. BasicKey is the key of a name and a password, with a colon in between.
+	// BearerKey is the key of a token. BasicKey is the key of a name and a password, divided by a colon.
 	BearerKey, BasicKey string
 	// Headers are further headers, by their names.
 	Headers map[string]Header
@@ -57,7 +57,7 @@ type Access struct {
 // Header is a header's value, or the key of the value in the stack's configuration.
 type Header struct{ Value, Key string }
 
-// Keys are the keys of the stack's configuration that hold what the access needs.
+// Keys returns the keys of the stack's configuration that hold what the access needs.
 func (a Access) Keys() []string {
 	var out []string
 	for _, key := range []string{a.BearerKey, a.BasicKey, a.CAKey, a.CertificateKey} {
@@ -76,7 +76,7 @@ func (a Access) Keys() []string {
 // Sample is what a look at a metric found.
 type Sample struct {
 	Metric string
-	// Value is the metric's value, which is finite, unless Problem says why there is none.
+	// Value is the metric's value, a finite number. If there is none, Problem says why.
 	Value   float64
 	Problem string
 	// At is when the look began.
@@ -89,14 +89,14 @@ func (s Sample) String() string { return s.Metric + " is " + strconv.FormatFloat
 type PoolMetrics struct {
 	// Samples are the latest sample of each metric that was looked at.
 	Samples []Sample
-	// Least and Most are the smallest and the largest count that the metrics wanted within the rule's Stabilize.Up and
-	// Stabilize.Down; nil if they wanted none.
+	// Least is the smallest count that the metrics wanted within the rule's Stabilize.Up. Most is the largest count
+	// that they wanted within its Stabilize.Down. Each is nil if they wanted none.
 	Least, Most *int
 }
 
 // MetricReader knows the metrics of a stack's pools.
 type MetricReader interface {
-	// PoolMetrics are what is known of the metrics of a pool. It may be called concurrently.
+	// PoolMetrics returns what is known of the metrics of a pool. It may be called concurrently.
 	PoolMetrics(pool string) PoolMetrics
 }
 
@@ -116,7 +116,8 @@ func (s *Snapshot) WithMetrics(reader MetricReader) *Snapshot {
 	return &measured
 }
 
-// sample is the latest sample of a metric. If there is none, or it is too old, its Problem says so.
+// sample returns the latest sample of a metric. If there is none, or if it is too old, the Problem of the returned
+// sample says so.
 func (p PoolMetrics) sample(m Metric, now time.Time) Sample {
 	for _, s := range p.Samples {
 		if s.Metric != m.Name {
@@ -217,8 +218,8 @@ func (m Metric) want(rule Rule, count int, value float64) (wish, *stopped) {
 	return w, nil
 }
 
-// Recommend is the count that the metrics of a pool want by the latest samples alone, before anything limits it; ok is
-// false if they want none.
+// Recommend returns the count that the metrics of a pool want by the latest samples alone, before anything limits it;
+// ok is false if they want none.
 func Recommend(rule Rule, pool Pool, now time.Time) (count int, ok bool) {
 	w, stop := wantNow(rule, pool, now)
 	return w.count, stop == nil
@@ -267,7 +268,7 @@ func (r Recommendations) With(rule Rule, next Recommendation, present *int) Reco
 	oldest := next.At.Add(-max(rule.Stabilize.Up, rule.Stabilize.Down))
 	out := make(Recommendations, 0, len(r)+1)
 	for _, old := range r {
-		if old.At.After(oldest) && !old.At.After(next.At) { // those from the future are of a clock that was set back
+		if old.At.After(oldest) && !old.At.After(next.At) { // one from the future: the clock was set back since
 			out = append(out, old)
 		}
 	}

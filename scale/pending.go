@@ -61,7 +61,7 @@ func DescribePending(changes []PendingChange) string {
 	return strings.Join(words, "; ")
 }
 
-// PendingReason says why a pool is not scaled.
+// PendingReason says, for people, that a pool is not scaled because of the pending changes.
 func (s *Snapshot) PendingReason(changes []PendingChange) string {
 	const most = 5
 	words := make([]string, 0, most+1)
@@ -100,8 +100,8 @@ func PendingProtection(changes []PendingChange) *PendingChange {
 const optionProtect = "protect"
 
 // UnchangedCounts returns the change that a proof previews: an update of the pools' targets that leaves every count as
-// it is, except that a pool in sizes gets its size there as the count. ok is false if there is nothing to preview: no
-// target is a pattern, and the stack has none of the targets.
+// it is, except that each pool in sizes gets the size there as its count. ok is false if there is nothing to preview:
+// no target is a pattern, and the stack has none of the targets.
 func UnchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Change, ok bool) {
 	c := ChangeFor(snap, nil)
 	for i, set := range c.Settings {
@@ -124,16 +124,17 @@ func UnchangedCounts(snap *Snapshot, pools []string, sizes map[string]int) (_ Ch
 		}
 	}
 	c.Message = MessagePrefix + "what is pending"
-	return c, len(c.Targets) > 0 // without one the engine would look at the whole stack
+	return c, len(c.Targets) > 0 // without a target the engine would look at the whole stack
 }
 
-// JudgePending tells what a preview with the present counts shows to be pending. own holds, by pool, what concerns the
-// pool's own targets. shared holds what concerns all pools, such as a provider or an output of the stack.
+// JudgePending returns the changes that a preview with the present counts shows to be pending. own holds, by pool, the
+// changes of the pool's own targets. shared holds the changes that concern all pools, such as a provider or an output
+// of the stack.
 func JudgePending(snap *Snapshot, pools []string, result *Result) (own map[string][]PendingChange, shared []PendingChange) {
 	own = map[string][]PendingChange{}
 	for _, step := range result.Steps {
 		if step.Op == opUpdate && step.Perpetual || slices.Contains([]string{"create-replacement", "delete-replaced"}, step.Op) {
-			continue // the parts of a replacement come along with a step for the whole
+			continue // the steps for the parts of a replacement come along with a step for the whole
 		}
 		found := PendingChange{Op: step.Op, URN: step.URN, Type: step.Type, Name: step.Name}
 		for _, d := range step.Diffs {
@@ -210,7 +211,7 @@ func stateSize(snap *Snapshot, rule Rule, configured int, steps []ResourceStep) 
 	return before / (after / configured), true
 }
 
-// numbers are the two values of a property, if both are whole numbers, 0 or more, or texts of such numbers.
+// numbers returns the two values of a property, if both are whole numbers, 0 or more, or texts of such numbers.
 func numbers(d PropertyDiff) (from, to int, ok bool) {
 	from, first := wholeNumber(d.Old)
 	to, second := wholeNumber(d.New)
@@ -244,7 +245,7 @@ func (p Plan) Pools() []string {
 	return out
 }
 
-// WithoutPending is the plan without the pools for which changes are pending.
+// WithoutPending returns the plan without the pools for which changes are pending.
 func (p Plan) WithoutPending(snap *Snapshot, proof *Proof) Plan {
 	kept := slices.DeleteFunc(slices.Clone(p.Moves), func(m Move) bool { return len(p.heldBack(snap, proof, m.Pool)) > 0 })
 	if len(kept) == len(p.Moves) {
@@ -282,5 +283,5 @@ func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChang
 	return slices.DeleteFunc(slices.Clone(changes), func(c PendingChange) bool { return !strings.HasPrefix(c.Type, providerTypes) })
 }
 
-// providerTypes begins the types of providers.
+// providerTypes is the prefix of the types of providers.
 const providerTypes = "pulumi:providers:"

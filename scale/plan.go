@@ -19,7 +19,7 @@ type Move struct {
 	Why string
 }
 
-// KeepsCount says whether the pool is known to be at the count already.
+// KeepsCount says whether the pool is known to be at the count To already.
 func (m Move) KeepsCount() bool { return equal(m.From, m.To) }
 
 func (m Move) String() string {
@@ -37,8 +37,8 @@ type Plan struct {
 	// Moves are the pools to scale, by name. If it is empty, there is nothing to do.
 	Moves  []Move
 	Change Change
-	// Found are, by pool, the sizes that something other than an update has given to the state, as far as a preview has
-	// shown them.
+	// Found holds, by pool, the size in the state that something other than an update has changed, as far as a preview
+	// has shown it.
 	Found map[string]int
 }
 
@@ -77,7 +77,7 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 		return refuseAll(intents, err), nil
 	}
 	decisions, after := decidePool(rule, pool, intents, now)
-	if pool.Holds.On(name, now) != nil { // it is not settled either
+	if pool.Holds.On(name, now) != nil { // a held pool is not settled either
 		return decisions, nil
 	}
 	if !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Scale }) {
@@ -89,8 +89,9 @@ func planPool(snap *Snapshot, name string, intents []Intent, now time.Time) ([]D
 	return decisions, &Move{Pool: name, From: pool.Count, To: *after.Count, Why: why(decisions)}
 }
 
-// CheckFile refuses to write over something in the configuration file that is not a count: it is not ours to throw
-// away. It also refuses a count that cannot be changed without changing something else.
+// CheckFile returns a [*ValueError] if the configuration file has something other than a count for the rule's key,
+// because that is not ours to overwrite. It also does so if the count cannot be changed without changing something
+// else.
 func (s *Snapshot) CheckFile(rule Rule) error {
 	if form := s.Forms[rule.Pool]; form != "" {
 		return &ValueError{Pool: rule.Pool, Key: rule.ConfigKey, Path: rule.ConfigPath, Form: form}
@@ -131,9 +132,9 @@ func why(decisions []Decision) string {
 // MessagePrefix begins the message of every update.
 const MessagePrefix = "pulumiscale: "
 
-// ChangeFor is the change that carries out the moves. It fixes the key of every rule, moved or not, to what it must be
-// after the update. A stale or unfinished value in the file must not slip into the stack's configuration on the back of
-// another pool's scaling.
+// ChangeFor returns the change that carries out the moves. The change sets the keys of all rules, even of pools that
+// are not moved, to the values that they must have after the update. Otherwise a scaling of one pool could carry a
+// stale or unfinished value of a different pool's key from the file into the stack's configuration.
 func ChangeFor(snap *Snapshot, moves []Move) Change {
 	c := Change{Head: snap.Head, Output: snap.Output, History: snap.Stamp.History, Config: snap.Config}
 	values := map[string]*string{}
@@ -173,8 +174,8 @@ func ChangeFor(snap *Snapshot, moves []Move) Change {
 // Unchanged returns a change of nothing: every rule's key stays as it is configured.
 func (s *Snapshot) Unchanged() Change { return ChangeFor(s, nil) }
 
-// without asks end about each decision to scale, and takes out of the plan the pools whose decision end replaces. If
-// end returns false, the decision stays as it is.
+// without calls end for each decision to scale. If end returns true, the decision that it returns replaces the first,
+// and the pool is not moved any more. If end returns false, the decision stays as it is.
 func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan {
 	dropped := map[string]bool{}
 	out := Plan{Decisions: slices.Clone(p.Decisions)}
@@ -196,7 +197,7 @@ func (p Plan) without(snap *Snapshot, end func(Decision) (Decision, bool)) Plan 
 	return out
 }
 
-// move is the plan's move of a pool; zero if it has none.
+// move returns the plan's move of a pool; zero if the plan has none.
 func (p Plan) move(pool string) Move {
 	if i := slices.IndexFunc(p.Moves, func(m Move) bool { return m.Pool == pool }); i >= 0 {
 		return p.Moves[i]
@@ -217,7 +218,7 @@ func pick(intents []Intent, at []int) []Intent {
 	return out
 }
 
-// SettlingMove is the move that brings an unsettled pool to the count of the last successful update; nil for other
+// SettlingMove returns the move that brings an unsettled pool to the count of the last successful update; nil for other
 // pools, and if there is no such count.
 func (s *Snapshot) SettlingMove(rule Rule) *Move {
 	count := s.ConfiguredCount(rule.Pool)
@@ -227,7 +228,7 @@ func (s *Snapshot) SettlingMove(rule Rule) *Move {
 	return &Move{Pool: rule.Pool, From: count, To: *count, Why: "after an update that failed or was cut off"}
 }
 
-// MakeSettlement is the plan that settles the pools, as far as they are unsettled.
+// MakeSettlement returns the plan that settles the pools, as far as they are unsettled.
 func MakeSettlement(snap *Snapshot, pools []string) Plan {
 	var p Plan
 	for _, pool := range pools {
@@ -255,8 +256,8 @@ func (p Plan) OtherPools(pools []string) []string {
 	return slices.DeleteFunc(slices.Clone(pools), func(pool string) bool { return p.move(pool).Pool != "" })
 }
 
-// lostCreations are the URNs of a pool's resources whose creation an update began and never ended, and which the state
-// does not have. Only the cloud knows whether they exist.
+// lostCreations returns the URNs of a pool's resources whose creation an update began and never ended, and which the
+// state does not have. Only the cloud knows whether they exist.
 func (s *Snapshot) lostCreations(rule Rule) []string {
 	match := MatchTargets(rule.Targets...)
 	return slices.DeleteFunc(slices.Clone(s.Pending), func(urn string) bool { return !match(urn) || slices.Contains(s.Resources, urn) })

@@ -15,8 +15,8 @@ type Projection struct {
 	err   error
 	// snap is the stack as it is known.
 	snap *Snapshot
-	// present is the pool as signals find it. then is the pool as counts and deltas find it, once everything that is
-	// accepted already is done.
+	// present is the pool on which signals are decided. then is the pool on which counts and deltas are decided: as it
+	// will be once everything that is accepted is done.
 	present, then Pool
 	// began is when the update of the pool that is being carried out began; zero if there is none. before is the pool's
 	// count before that update.
@@ -25,7 +25,8 @@ type Projection struct {
 	// waiting says that something is accepted for the pool and not done.
 	waiting bool
 	// signalled is the largest count that waiting signals ask for; nil if there are none. rivalled says that a signal
-	// decided since asks for more, so that the counts and deltas, which follow the signals, must be decided again.
+	// that was decided after the projection was made asks for more, so that the counts and deltas, which follow the
+	// signals, must be decided again.
 	signalled *int
 	rivalled  bool
 }
@@ -68,8 +69,8 @@ func Project(snap *Snapshot, proof *Proof, pool string, work Commitments, now ti
 // outbids says whether a signal asks for more than all waiting signals.
 func (p *Projection) outbids(d Decision) bool { return p.signalled == nil || d.To > *p.signalled }
 
-// Decide decides one more intent for the pool. If the pool is to be scaled for it, later intents are decided on top of
-// that. If an update of the pool runs, the intent is decided as if it had been accepted when that update began.
+// Decide decides one more intent for the pool. If the decision is to scale the pool, later intents are decided on top
+// of it. If an update of the pool runs, the intent is decided as if it had been accepted when that update began.
 func (p *Projection) Decide(intent Intent, now time.Time) Decision {
 	intent.At = p.began
 	if p.err != nil {
@@ -103,8 +104,8 @@ func (p *Projection) withholdPending(d Decision) Decision {
 	return d.WithOutcome(HasPending, p.snap.PendingReason(p.Pending))
 }
 
-// decideBusy decides a signal while an update of its pool runs: the signal is held off, unless no cooldown will be in
-// its way when the update ends.
+// decideBusy decides a signal while an update of its pool runs. The decision is to scale if the signal can be carried
+// out when the update ends, with no cooldown in its way. Otherwise the signal is held off.
 func (p *Projection) decideBusy(held Decision, now time.Time) Decision {
 	const running = "an update of the pool is running"
 	ended := p.present.scaledFrom(p.before, now)
@@ -127,13 +128,13 @@ func (p *Projection) Accepts(d Decision) bool {
 	case Scale:
 		return !isSignal || !p.present.Busy
 	case NoChange:
-		return !isSignal && p.waiting // what makes it no change may yet fail
+		return !isSignal && p.waiting // the accepted work, after which there would be no change to make, may yet fail
 	}
 	return false
 }
 
 // Defers says whether a decided intent is to be decided again later: when the running update of the pool ends, or when
-// the cooldown does.
+// the cooldown ends.
 func (p *Projection) Defers(d Decision) bool {
 	if d.Intent.Signal == nil { // the metrics are looked at again in any case
 		return false
@@ -144,7 +145,7 @@ func (p *Projection) Defers(d Decision) bool {
 // Accepted notes that an intent was accepted, or deferred.
 func (p *Projection) Accepted() { p.waiting = true }
 
-// Lasts says whether [Project] would make the same projection now. It may not if the pool is not known or cannot be
+// Lasts says whether [Project] would make the same projection now. It is false if the pool is not known or cannot be
 // scaled, or if counts and deltas must be decided again because a new signal asks for more.
 func (p *Projection) Lasts() bool { return p.err == nil && !p.rivalled }
 

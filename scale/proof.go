@@ -45,7 +45,7 @@ func (s *Snapshot) Follows(head string) bool {
 	return s.Head == head // a stack without updates
 }
 
-// Covers says whether the proof speaks of all these pools.
+// Covers says whether the proof is about all of the pools.
 func (p *Proof) Covers(pools []string) bool {
 	return p != nil && !slices.ContainsFunc(pools, func(pool string) bool { _, ok := p.Pools[pool]; return !ok })
 }
@@ -106,11 +106,11 @@ func Extent(changes []PendingChange) (n int) {
 	return n
 }
 
-// OtherCounts returns the counts for a second preview, which is compared with the preview at the present counts: what
-// differs between the two depends on the count, and is nobody's pending change. A pool gets its size in the state. An
-// unsettled pool whose size is not known gets a count at an end of its guardrails or beyond: at the upper end if the
-// first preview deletes resources of the pool, else at the lower. An update that failed half way may have made any part
-// of a unit.
+// OtherCounts returns the counts for a second preview, which is compared with the preview at the present counts. What
+// differs between the two depends on the count, and is nobody's pending change. A pool whose size in the state is known
+// gets that size. An unsettled pool whose size is not known gets a count at an end of its guardrails or beyond: at the
+// upper end if the first preview deletes resources of the pool, else at the lower. An update that failed half way may
+// have made any part of a unit.
 func (s *Snapshot) OtherCounts(own map[string][]PendingChange, sizes map[string]int) map[string]int {
 	out := maps.Clone(sizes)
 	for pool, changes := range own {
@@ -143,8 +143,8 @@ func (s *Snapshot) StateSizes(own map[string][]PendingChange, steps []ResourceSt
 	return out
 }
 
-// TakeSizes adds the sizes that a proof has found to the snapshot, unless there was an update since the proof. It says
-// whether any of them were not known before.
+// TakeSizes adds to the snapshot the sizes that a proof has found, unless there was an update since the proof. news
+// says whether any of the sizes was not known before.
 func (s *Snapshot) TakeSizes(proof *Proof) (news bool) {
 	if proof.Head != s.Head {
 		return false
@@ -161,8 +161,8 @@ func (s *Snapshot) TakeSizes(proof *Proof) (news bool) {
 	return news
 }
 
-// DoubtsSizes says whether something other than an update has changed the state since the last successful one, such as
-// somebody's `pulumi refresh`. The stack's outputs, "current" among them, are then still as they were before that
+// DoubtsSizes says whether something other than an update has changed the state since the last successful update, such
+// as somebody's `pulumi refresh`. The stack's outputs, "current" among them, are then still as they were before that
 // change.
 func (s *Snapshot) DoubtsSizes() bool {
 	for _, u := range s.Updates {

@@ -22,7 +22,7 @@ type Report struct {
 	// Head and Output are the [Result.Head] and the [Result.Output] of the update; empty if there was none.
 	Head   string
 	Output []byte
-	// Unsettled are other pools that an earlier update left between two counts: see [Snapshot.Unsettled].
+	// Unsettled are pools outside the plan that an earlier update left between two counts: see [Snapshot.Unsettled].
 	Unsettled []string
 }
 
@@ -51,11 +51,11 @@ type MoveResult struct {
 	Stays      bool
 	// Pending says that the only doubt is about operations in the state that never ended: see [Snapshot.Pending].
 	Pending bool
-	// Found is the size that the state had before, if something other than an update had changed it; else nil.
+	// Found is the size that the state had before the move, if something other than an update had changed it; else nil.
 	Found *int
 }
 
-// VerifyMoves compares what the update did with what was decided.
+// VerifyMoves compares what the update did with what was decided, and returns a result for each move.
 func VerifyMoves(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	out := make([]MoveResult, len(moves))
 	for i, m := range moves {
@@ -75,10 +75,11 @@ func VerifyMoves(snap *Snapshot, moves []Move, result *Result) []MoveResult {
 	return out
 }
 
-// doubt says why a move is not proved, and whether the pool has stayed as it was, or nearly so; empty if it is proved.
+// doubt says why a move is not proved; empty if it is proved. stays says whether the pool has stayed at its count, or
+// near it.
 func doubt(snap *Snapshot, rule Rule, m Move, current *int, result *Result) (why string, stays bool) {
 	left, want := snap.leftOver(rule, m, result.Steps)
-	unsettled := slices.Contains(snap.Unsettled, m.Pool) // it may have been at the new count already
+	unsettled := slices.Contains(snap.Unsettled, m.Pool) // the pool may have been at the new count already
 	switch {
 	case rule.Current != nil && current == nil:
 		return `the update took "current" out of the rule`, false

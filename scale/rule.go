@@ -195,7 +195,7 @@ type Trigger struct {
 	OnClear *Trigger
 }
 
-// Names are the names of the pools, sorted.
+// Names returns the names of the pools, sorted.
 func (r Rules) Names() []string { return slices.Sorted(maps.Keys(r)) }
 
 // Find returns the rule of a pool; the error is an [*UnknownPoolError].
@@ -239,7 +239,7 @@ func MatchTargets(targets ...string) func(urn string) bool {
 	}
 }
 
-// UnmatchedTargets are the targets of a rule that stand for none of the resources.
+// UnmatchedTargets returns the targets of a rule that stand for none of the resources.
 func UnmatchedTargets(rule Rule, resources ...[]string) []string {
 	var out []string
 	for _, target := range rule.Targets {
@@ -251,5 +251,5 @@ func UnmatchedTargets(rule Rule, resources ...[]string) []string {
 	return out
 }
 
-// Unmatched are the targets of the rule that stand for none of the resources.
+// Unmatched returns the targets of the rule that stand for none of the resources.
 func (r Rule) Unmatched(resources []string) []string { return UnmatchedTargets(r, resources) }

@@ -59,16 +59,16 @@ type Date struct {
 
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day) }
 
-// DateOf is the day on which a moment is, in its own zone.
+// DateOf returns the day of a moment, in the moment's own zone.
 func DateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year, month, day}
 }
 
-// plus is the day so many days later.
+// plus returns the day that is the given number of days later.
 func (d Date) plus(days int) Date { return DateOf(d.noon().AddDate(0, 0, days)) }
 
-// noon is a moment of the day in UTC, far from both its ends.
+// noon returns a moment of the day in UTC, far from both its ends.
 func (d Date) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC) }
 
 // TimeOfDay is a local time, in minutes since midnight.
@@ -86,7 +86,8 @@ type Bounds struct {
 	Window string
 }
 
-// Bounds are the guardrails in force at a moment: those of the first window that holds, else the rule's own.
+// Bounds returns the guardrails in force at a moment: the guardrails of the first window that holds, or else the rule's
+// own.
 func (r Rule) Bounds(now time.Time) Bounds {
 	for _, w := range r.Schedules {
 		if w.holds(now) {
@@ -96,10 +97,10 @@ func (r Rule) Bounds(now time.Time) Bounds {
 	return Bounds{Min: r.Min, Max: r.Max}
 }
 
-// Clamp is the nearest count inside the bounds.
+// Clamp returns the nearest count inside the bounds.
 func (b Bounds) Clamp(n int) int { return min(max(n, b.Min), b.Max) }
 
-// within says by which window the bounds are given, as the end of a sentence; empty if the rule gives them.
+// within names the window that gives the bounds, as the end of a sentence; empty if the rule itself gives them.
 func (b Bounds) within() string {
 	if b.Window == "" {
 		return ""
@@ -113,7 +114,7 @@ type span struct{ begin, end time.Time }
 
 func (s span) holds(now time.Time) bool { return !now.Before(s.begin) && now.Before(s.end) }
 
-// on is when the window holds if it begins on a day.
+// on returns the time in which the window holds if it begins on the given day.
 func (w Window) on(day Date) span {
 	end := day
 	if w.To <= w.From {
@@ -146,8 +147,8 @@ func (w Window) holds(now time.Time) bool {
 	return false
 }
 
-// instants are the first and the last moment at which clocks in a zone show a local time on a day. They differ if the
-// clocks are set back over that time. If the clocks are set forward over it, both are the moment of that change.
+// instants returns the first and the last moment at which clocks in a zone show a local time on a day. They differ if
+// the clocks are set back over that time. If the clocks are set forward over it, both are the moment of that change.
 func instants(day Date, at TimeOfDay, zone *time.Location) (first, last time.Time) {
 	local := time.Date(day.Year, day.Month, day.Day, 0, int(at), 0, 0, time.UTC)
 	// No zone is further from UTC than this, and none changes its clocks twice in so short a time.
@@ -166,13 +167,13 @@ func instants(day Date, at TimeOfDay, zone *time.Location) (first, last time.Tim
 	case lateIs:
 		return late, late
 	}
-	// The clocks skip the local time. Taken with the offset before the change, it is past the change, in the time for
-	// which the new offset holds. That time begins with the change.
+	// The clocks skip the local time. If the offset before the change is used, the local time is a moment after the
+	// change, when the new offset holds. ZoneBounds returns when that offset began to hold.
 	change, _ := local.Add(-before).In(zone).ZoneBounds()
 	return change.UTC(), change.UTC()
 }
 
-// offset is by how much clocks in a zone are ahead of UTC.
+// offset returns how far clocks in a zone are ahead of UTC.
 func offset(t time.Time, zone *time.Location) time.Duration {
 	_, seconds := t.In(zone).Zone()
 	return time.Duration(seconds) * time.Second
@@ -205,11 +206,11 @@ type BoundsSince struct {
 	Since time.Time
 }
 
-// BoundsOver are the bounds from one moment to another: those in force at first, and each change of them.
+// BoundsOver returns the bounds from one moment to another: the bounds in force at first, and then each change of them.
 func (r Rule) BoundsOver(from, to time.Time) []BoundsSince {
 	out := []BoundsSince{{r.Bounds(from), from}}
 	const day = 24 * time.Hour
-	for _, at := range r.edges(from, int(to.Sub(from)/day)+2) { // what begins within the span, and the day before it
+	for _, at := range r.edges(from, int(to.Sub(from)/day)+2) { // from the day before on
 		if !at.After(from) || at.After(to) {
 			continue
 		}
@@ -232,8 +233,9 @@ func (r Rule) edges(now time.Time, days int) []time.Time {
 	return out
 }
 
-// spans returns the times in which a window holds, without those that are over at a moment. They begin on the window's
-// dates or, if it has none, on the day before the moment and so many days after that.
+// spans returns the times in which a window holds, without times that are over at the moment now. They begin on the
+// window's dates. If it has no dates, they begin on the day before now or on one of the given number of days after that
+// day.
 func (w Window) spans(now time.Time, days int) []span {
 	begin := w.Dates
 	if len(begin) == 0 {
@@ -251,15 +253,15 @@ func (w Window) spans(now time.Time, days int) []span {
 	return out
 }
 
-// Useless is a window that never gives a pool's bounds any more, and why.
+// Useless names a window that never gives a pool's bounds any more, and says why.
 type Useless struct{ Window, Reason string }
 
 // yearAhead is how many days are looked at to say that a window never holds: a leap year, so that both changes of the
 // clock and every date are among them.
 const yearAhead = 366
 
-// UselessWindows are the windows of a rule that never give its bounds from a moment on: their dates are over, or the
-// windows before them hold whenever they do.
+// UselessWindows returns the windows of a rule that never give its bounds from a moment on: their dates are over,
+// changes of the clock skip them, or the windows before them in the list hold whenever they hold.
 func (r Rule) UselessWindows(now time.Time) []Useless {
 	var out []Useless
 	for i, w := range r.Schedules {
@@ -283,8 +285,8 @@ func (r Rule) UselessWindows(now time.Time) []Useless {
 	return out
 }
 
-// hiding are the names of the windows that, together, hold throughout all of the spans; none if there is a moment at
-// which none of them holds.
+// hiding returns the names of the windows that, together, hold throughout all of the spans. It returns nil if none of
+// the windows holds at some moment of the spans.
 func hiding(windows []Window, spans []span) []string {
 	var by []string
 	for _, s := range spans {
@@ -303,7 +305,7 @@ func hiding(windows []Window, spans []span) []string {
 	return by
 }
 
-// endsAfter is when a window that holds at a moment ends.
+// endsAfter returns when a window that holds at a moment ends.
 func (w Window) endsAfter(now time.Time) time.Time {
 	today := DateOf(now.In(w.Zone.of()))
 	end := now

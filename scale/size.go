@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// sizeBefore is the size that a pool had in the state before a move, as the steps of the move's update or preview show
-// it. It is the old value of each property of the pool's targets whose new value is the new count. If one of these old
-// values is the move's From, From is the size. Otherwise the size is known only if they all agree.
+// sizeBefore returns the size that a pool had in the state before a move, as the steps of the move's update or preview
+// show it. It looks at the properties of the pool's targets whose new value is the new count. If one of their old
+// values is the move's From, From is the size. Otherwise the size is known only if all of their old values agree.
 func sizeBefore(rule Rule, m Move, steps []ResourceStep) (size int, known bool) {
 	targeted := MatchTargets(rule.Targets...)
 	var sizes []int
@@ -56,7 +56,7 @@ func oldCounts(old, now any, count int) (out []int) {
 	return out
 }
 
-// wholeCount is a count that stands in a property as a number, or as the text of one.
+// wholeCount returns the count that a property holds as a number or as the text of a number, and whether there is one.
 func wholeCount(value any) (int, bool) {
 	var text string
 	switch v := value.(type) {
@@ -75,8 +75,8 @@ func wholeCount(value any) (int, bool) {
 	return n, err == nil && n >= 0
 }
 
-// foundSize is the size that the state had before a move, if something other than an update has changed it; nil if
-// nothing has, or if that is not known.
+// foundSize returns the size that the state had before a move, if something other than an update has changed that size;
+// nil if nothing has, or if it is not known whether anything has.
 func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
 	size, known := sizeBefore(snap.Rules[m.Pool], m, steps)
 	if !known || m.From == nil || slices.Contains(snap.Unsettled, m.Pool) {
@@ -88,7 +88,7 @@ func foundSize(snap *Snapshot, m Move, steps []ResourceStep) *int {
 	return &size
 }
 
-// FindSizes notes in Found the sizes of the state that a preview shows.
+// FindSizes notes in the plan's Found the sizes that, as a preview shows, something other than an update has changed.
 func (p *Plan) FindSizes(snap *Snapshot, preview *Result) {
 	for _, m := range p.Moves {
 		if size := foundSize(snap, m, preview.Steps); size != nil {
@@ -121,7 +121,7 @@ func (s *Snapshot) MayKeep(rule Rule, m Move) bool {
 	return len(s.keepers(rule)) > 0
 }
 
-// keepers are the resources that depend on any of the rule's targets and are not targets themselves, in order.
+// keepers returns the resources that depend on any of the rule's targets and are not targets themselves, sorted.
 func (s *Snapshot) keepers(rule Rule) []string {
 	targeted := MatchTargets(rule.Targets...)
 	var out []string
@@ -136,7 +136,8 @@ func (s *Snapshot) keepers(rule Rule) []string {
 
 // leftOver counts the pool's resources after the steps, and says how many there should be: as many for each unit as
 // before. Both are zero if there is nothing to compare: the engine cannot keep a resource, the count is a property of
-// the targets, the number before is no multiple of the count before, or one resource is left for each unit.
+// the targets, the number of resources before is no multiple of the count before, or one resource is left for each
+// unit.
 func (s *Snapshot) leftOver(rule Rule, m Move, steps []ResourceStep) (left, want int) {
 	if !s.MayKeep(rule, m) {
 		return 0, 0

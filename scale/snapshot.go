@@ -127,7 +127,8 @@ func (u Update) movedFrom(pool string, to int) *int {
 	if !ours || !slices.Contains(u.Pools, pool) {
 		return nil
 	}
-	for _, name := range u.Pools { // in the order of the message, so that the reason of one does not pass for the move of another before it
+	// The names are in the order of the message, so that a later pool's move is not sought in an earlier pool's reason.
+	for _, name := range u.Pools {
 		at := strings.Index("; "+rest, "; "+name+" ")
 		if at < 0 {
 			return nil
@@ -191,7 +192,7 @@ func (s *Snapshot) PastScalings(pool string, limit int) (scalings []Scaling, eno
 	return scalings[:min(cmp.Or(limit, len(scalings)), len(scalings))], s.Complete || limit > 0 && len(scalings) >= limit, nil
 }
 
-// ScalingsOf are the scalings of some pools, newest first.
+// ScalingsOf returns the scalings of some pools, newest first.
 func ScalingsOf(updates []Update, pools []string) []Scaling {
 	var out []Scaling
 	for _, pool := range pools {
@@ -217,8 +218,8 @@ func sureOf(scalings []Scaling, updates []Update, pools []string) []Scaling {
 }
 
 // KnownSince returns the time since which the count of a pool is known without a gap: the end of the oldest update
-// that, like all newer ones, tells the count. The updates are newest first. It is zero if the newest one does not tell
-// the count.
+// that, like all newer ones, tells the count. The updates are newest first. The time is zero if the newest update does
+// not tell the count.
 func KnownSince(updates []Update, pool string) (since time.Time) {
 	for _, u := range updates {
 		if u.Kind != UpdateUpdate || !u.Succeeded || !u.means(pool) {

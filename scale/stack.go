@@ -32,8 +32,8 @@ type Stack interface {
 	History(ctx context.Context, rules Rules, newest int) (updates []Update, complete bool, err error)
 	// Preview runs the change in the engine without doing it. It changes nothing, anywhere.
 	Preview(ctx context.Context, change Change, observe Observe) (*Result, error)
-	// Proof returns what is already proved of the stack as it was read, with the Basis of this moment. The proof has no
-	// pools if nothing is proved, or if what it rested on has changed since.
+	// Proof returns what is already proved of the stack as it was read, with the present Basis. The proof has no pools
+	// if nothing is proved, or if what it rested on has changed since.
 	Proof(snap *Snapshot) (*Proof, error)
 	// KeepProof keeps a proof for this process and, if lasting is set, for the next process. If what the proof rests on
 	// has changed since Proof returned the Basis, KeepProof returns false and keeps nothing.
@@ -53,17 +53,17 @@ type Stack interface {
 type HeadStart interface {
 	// ReadSince reads the stack afresh, except for the history. It takes the history from an earlier reading, if
 	// nothing shows that an update has ended since. Such a reading is good enough for an update, because the update
-	// itself finds out whether another update has ended ([Result.Overtaken]). It is not good enough to say that there
-	// is nothing to do.
+	// itself finds out whether a different update has ended ([Result.Overtaken]). It is not good enough to say that
+	// there is nothing to do.
 	ReadSince(ctx context.Context, known *Snapshot) (*Snapshot, error)
 	// Expected returns the snapshot that a reading is likely to give, judging by the last reading and the last update
 	// of ours; nil if neither tells. certain says that, as the backend shows, nothing has been written since. Expected
 	// starts no process, and returns at once.
 	Expected() (snap *Snapshot, certain bool)
 	// Prepare starts the engine for a change that is likely to be the next update, so that nobody has to wait for the
-	// engine then. It does nothing to the stack before Update is called for the very same change. If Update is not
-	// called, end ends the engine; end may be called more than once. There is one such engine at a time. For a change
-	// without an ID, or one that cannot be prepared, Prepare does nothing.
+	// engine then. The engine does nothing to the stack before Update is called for the very same change. If Update is
+	// not called, end ends the engine; end may be called more than once. There is one such engine at a time. For a
+	// change without an ID, or one that cannot be prepared, Prepare does nothing.
 	Prepare(change Change) (end func())
 }
 
@@ -138,7 +138,7 @@ type Stamp struct {
 
 // Update is one completed update in the backend's history.
 type Update struct {
-	// Kind is Pulumi's: "update", "refresh", "destroy", ...
+	// Kind is Pulumi's word for the kind of update: "update", "refresh", "destroy", ...
 	Kind string
 	// Succeeded says whether the update as a whole succeeded.
 	Succeeded bool
@@ -166,7 +166,7 @@ type Update struct {
 // IsOurs says whether PulumiScale made the update.
 func (u Update) IsOurs() bool { return strings.HasPrefix(u.ID, updateIDPrefix) }
 
-// Count is the pool's count in the update's configuration; nil if it has none.
+// Count returns the pool's count in the update's configuration; nil if it has none.
 func (u Update) Count(pool string) *int { return countOf(u.Values[pool]) }
 
 // means says whether the update's value for a pool's key is what somebody wanted it to be.
@@ -272,7 +272,7 @@ type PropertyDiff struct {
 	Replaces bool `json:"replaces"`
 }
 
-// NewUpdateID makes a mark by which an update can be found in the backend's history: see [Change.ID].
+// NewUpdateID returns a new mark by which an update can be found in the backend's history: see [Change.ID].
 func NewUpdateID() string { return updateIDPrefix + rand.Text() }
 
 const updateIDPrefix = "pulumiscale/"

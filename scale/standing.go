@@ -19,8 +19,8 @@ type Standing struct {
 	// updates that were looked at, or 0 if these were all updates, so that there was no scaling.
 	Last      *Scaling
 	LastAmong int
-	// Drift is the difference to the configuration file; nil if there is none. Restored says that the file has just
-	// been put right.
+	// Drift is the difference to the configuration file; nil if there is none. Restored says that the value in the file
+	// has just been restored.
 	Drift    *Drift
 	Restored bool
 	// Unsettled says that an update began to scale the pool and then failed or was cut off, so that the pool may be
@@ -31,7 +31,7 @@ type Standing struct {
 	Pending []PendingChange
 	// Hold keeps the pool as it is; nil if nobody holds it.
 	Hold *Hold
-	// Unverified says why the configured count is not proved to have come about; nil if that is not in doubt.
+	// Unverified says why the pool is not proved to have the configured count; nil if there is no doubt.
 	Unverified *Doubt
 	// Metrics are what is known of the rule's metrics, in the rule's order, and MetricsWant is the decision on what
 	// they want now. Both are nil if the rule has none, or if nobody looks at them here.
@@ -70,7 +70,7 @@ func (s *Snapshot) Standing(rule Rule, now time.Time) Standing {
 	return standing
 }
 
-// Standings tell how every pool stands, by name. They tell of drift as far as the snapshot knows: see
+// Standings tells how every pool stands, sorted by name. It tells of drift as far as the snapshot knows: see
 // [Snapshot.Drifts]. A proof, which may be nil, says what is pending.
 func (s *Snapshot) Standings(now time.Time, proof *Proof) []Standing {
 	drifts := s.Drifts()

@@ -51,8 +51,8 @@ func unknownCount(rule Rule) *stopped {
 }
 
 // wantSignal finds a signal's direction and size. Each comes from the first of these that gives it: the request or the
-// alert itself, the rule's trigger of the alert's name, the alarm's comparison operator (a direction only), and at last
-// up and the rule's strategy.
+// alert itself, the rule's trigger of the alert's name, the alarm's comparison operator (a direction only). If nothing
+// else gives them, the direction is up and the size comes from the rule's strategy.
 //
 // A count and a metric's value say by themselves which way they move the pool. If somebody has also named a direction,
 // they move it that way or not at all.
@@ -174,8 +174,8 @@ func (r Rule) FollowsValue(alert string) bool {
 	return ok && (strategy.FollowsValue() || strategy.Type == Step && len(strategy.Steps) > 0)
 }
 
-// StrategyFor is the strategy by which an alert or a metric scales the pool; ok is false if a trigger gives the count
-// or the delta instead.
+// StrategyFor returns the strategy by which an alert or a metric scales the pool; ok is false if a trigger gives the
+// count or the delta instead.
 func (r Rule) StrategyFor(alert string) (s Strategy, ok bool) {
 	trigger := r.trigger(alert)
 	if trigger.Strategy != nil {
@@ -236,7 +236,7 @@ func magnitude(n int) int {
 	return n
 }
 
-// add is a + b; a sum that overflows stays at the end of int.
+// add returns a + b; a sum that overflows stays at the largest or smallest int.
 func add(a, b int) int {
 	switch sum := a + b; {
 	case b > 0 && sum < a:

@@ -15,13 +15,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// A list of the API has at most defaultLimit entries, or as many as the query's limit says, from 1 to largestLimit.
+// A list in an answer of the API has at most as many entries as the query's limit says, from 1 to largestLimit. If the
+// query has no limit, the list has at most defaultLimit.
 const (
 	defaultLimit = 50
 	largestLimit = 1000
 )
 
-// pools lists the pools as they stand.
+// pools answers with the standings of all pools, whether the server is ready, and the mistakes in the stack's rules.
 func (s *Server) pools(r *http.Request) (any, error) {
 	statuses, err := s.Queue.Pools(r.Context())
 	if err != nil {
@@ -76,7 +77,8 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// operations lists first the operations that are not done, oldest first, and then those that are done, newest first.
+// operations answers with two lists: the operations that are not done, oldest first, and the operations that are done,
+// newest first.
 func (s *Server) operations(r *http.Request) (any, error) {
 	limit, err := limitOf(r)
 	if err != nil {
@@ -195,8 +197,8 @@ func (s *Server) healthy(_ *http.Request) (any, error) {
 	return map[string]string{"status": "ok"}, nil
 }
 
-// ready says whether anything could be accepted now. If not, the answer leaves out the details, because the request
-// needs no token: they are in the log.
+// ready answers whether the server could accept an operation now. If not, the answer leaves out the details, because
+// the request needs no token. The log has the details.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 	if !s.Tokens.Any() {
 		unavailable("every request is refused: the stack's configuration holds no token").write(w)

@@ -36,8 +36,8 @@ const (
 type Tokens struct {
 	// Also are further tokens that are accepted, such as the tokens of the whole fleet; nil if there are none.
 	Also *Tokens
-	// Read sets the tokens. It is not called before a request bears a token that Also does not accept. If Read is nil,
-	// whoever made the Tokens sets them.
+	// Read reads the tokens and sets them. It is called when a request bears a token that Also does not accept, unless
+	// the tokens were read already. If Read is nil, whoever made the Tokens sets them.
 	Read func(context.Context) error
 
 	reading readOnce
@@ -169,7 +169,7 @@ func (r *readOnce) do(ctx context.Context, read func(context.Context) error) err
 	})
 }
 
-// isDone says whether a reading has succeeded that began after the last call for one.
+// isDone says whether a reading has succeeded that began after wanted was last raised.
 func (r *readOnce) isDone() bool { return r.read.Load() == r.wanted.Load()+1 }
 
 // checkToken refuses a token that is missing, too short or too long, or that no header can carry.
@@ -227,7 +227,8 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimLeft(token, " "), strings.EqualFold(scheme, "Bearer")
 }
 
-// challenge writes the headers of a 401 answer. SNS sends its credentials only after an answer that asks for Basic.
+// challenge writes the headers of a 401 answer. SNS sends its credentials only after an answer that asks for Basic
+// credentials.
 func challenge(header http.Header) {
 	header["Www-Authenticate"] = []string{`Basic realm="pulumiscale", charset="UTF-8"`, `Bearer realm="pulumiscale"`}
 }

@@ -37,14 +37,15 @@ type NoAnswerError struct {
 
 func (e *NoAnswerError) Error() string { return e.Reason }
 
-// clientTimeout is how long the client waits for an answer. largestStatus is how much of an answer it reads at most, in
-// bytes.
+// clientTimeout is how long the client waits for an answer. largestStatus is how much of an answer the client reads at
+// most, in bytes.
 const (
 	clientTimeout = 15 * time.Second
 	largestStatus = 16 << 20
 )
 
-// NewClient makes a client of the server at an address. The address may have a path, as behind a proxy.
+// NewClient makes a client of the server at an address. The address may have a path, as behind a proxy. The error says
+// why the address cannot be parsed.
 func NewClient(address, token string) (*Client, error) {
 	base, err := url.Parse(address)
 	if err != nil {
@@ -76,7 +77,8 @@ func (c *Client) Forget(ctx context.Context, host string) (*Forgotten, error) {
 	})
 }
 
-// ask sends a request, and decodes the document in the answer.
+// ask sends a request, and returns the decoded document of the answer. The error is a [*NoAnswerError], or the error of
+// ctx.
 func ask[T any](ctx context.Context, c *Client, method, path string, decode func(io.Reader) (*T, error)) (*T, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), http.NoBody)
 	if err != nil {

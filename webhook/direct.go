@@ -76,7 +76,8 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error 
 // because the engine runs the whole program.
 const longestWait = 10 * time.Minute
 
-// preferredWait returns what RFC 7240 calls the wait preference of a request. It is zero if the request has none.
+// preferredWait returns how long a request prefers to wait, by the wait preference of RFC 7240, and at most
+// longestWait. It returns zero if the request has no such preference. The error is a [*dialect.BadRequestError].
 func preferredWait(r *http.Request) (time.Duration, error) {
 	for _, header := range r.Header.Values("Prefer") {
 		for preference := range strings.SplitSeq(header, ",") {
@@ -104,7 +105,7 @@ func (s *Server) waitFor(r *http.Request, id string, wait time.Duration) (op que
 	return op, err == nil
 }
 
-// dryRun answers with what `pulumiscale preview` tells.
+// dryRun answers with what the intents would do, as `pulumiscale preview` shows it.
 func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, intents []scale.Intent) error {
 	type foreseen struct {
 		plan    *scale.Plan

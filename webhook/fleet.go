@@ -23,19 +23,19 @@ const openPatience = 8 * time.Second
 // Fleet answers the HTTP requests for many stacks: requests for one stack, under /stacks/NAME, and requests about all
 // stacks. All fields but Directories are required.
 type Fleet struct {
-	// Tokens are the fleet's tokens. A request with one of them may be about all stacks. A request with a stack's own
-	// token may be about that stack alone.
+	// Tokens are the fleet's tokens. A request that bears one of them may be about all stacks, or about any stack. A
+	// stack's own token is valid only for requests about that stack.
 	Tokens *Tokens
-	// Find finds a stack's server by the stack's name, and opens the stack if need be. The error is one that IsUnknown
-	// recognizes, or it says why there is no server for the stack now.
+	// Find returns a stack's server by the stack's name, and opens the stack if need be. If the fleet has no such
+	// stack, IsUnknown recognizes the error. Any other error says why there is no server for the stack now.
 	Find func(ctx context.Context, name string) (*FleetServer, error)
 	// IsUnknown says whether an error of Find means that the fleet has no such stack.
 	IsUnknown func(error) bool
-	// Members are all stacks, by name.
+	// Members returns all stacks, sorted by name.
 	Members func() []FleetMember
-	// Engines tells how many engines run.
+	// Engines returns how many engines may run, how many run, and how many stacks wait for one.
 	Engines func() board.Engines
-	// Reload reads the list of the stacks again, and the fleet's token.
+	// Reload reads the list of stacks and the fleet's token again. It returns what has changed in the list.
 	Reload  func(context.Context) (FleetChange, error)
 	Metrics *FleetMetrics
 	Log     *slog.Logger
@@ -118,7 +118,8 @@ func (f *Fleet) endpoints() []endpoint {
 	}
 }
 
-// cutStack takes the name of a stack out of a path: ok is false for a path that names none.
+// cutStack splits the path of a request for one stack into the stack's name and the rest behind the name. If the path
+// names no stack, ok is false, and rest is the whole path.
 func cutStack(path string) (name, rest string, ok bool) {
 	after, ok := strings.CutPrefix(path, stacksPrefix)
 	if !ok || after == "" {
@@ -130,7 +131,7 @@ func cutStack(path string) (name, rest string, ok bool) {
 	return after, "", true
 }
 
-// toFolder redirects to the same address with a slash at its end. It does so for every name, whoever asks, so that
+// toFolder redirects to the same address with a slash at its end. It redirects every name and needs no token, so that
 // nobody learns from the redirect which stacks there are.
 func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Location", "./"+r.URL.EscapedPath()[strings.LastIndexByte(r.URL.EscapedPath(), '/')+1:]+"/")
@@ -138,9 +139,9 @@ func toFolder(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// refuse answers a request for a stack that is unknown or cannot be opened. Only a request with a token of the fleet
-// learns that a stack is unknown. If a stack cannot be opened, the request may bear that stack's own token, which is
-// not known now. So the sender is told to try again, because many senders never try again after a 401.
+// refuse answers a request for a stack that is unknown or cannot be opened. Only a request with a token of the fleet is
+// told that a stack is unknown. If a stack cannot be opened, its own token is not known now, and the request may bear
+// that token. So a request with any token is told to try again: after a 401, many senders would never try again.
 func (f *Fleet) refuse(r *http.Request, name string, err error) http.Handler {
 	unknown := f.IsUnknown(err)
 	_, bears := bearer(r)

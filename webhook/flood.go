@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Strangers can cause events of certain kinds. Of each kind the log has only the first floodFirst events in a
+// Strangers can cause events of certain kinds. The log has only the first floodFirst events of each kind in a
 // floodMinute, and then the number of the others.
 const (
 	floodMinute = time.Minute
 	floodFirst  = 5
 )
 
-// flood keeps strangers from filling the log. The zero value is ready. The set of kinds is fixed: nobody outside can
-// make one up. mu guards kinds and all that changes in it; the timers that the methods start lock mu too.
+// flood keeps strangers from filling the log. The zero value is ready. The set of kinds is fixed: no stranger can add a
+// kind. mu guards kinds and all that changes in it. The timers that the methods start lock mu too.
 type flood struct {
 	mu    sync.Mutex
 	kinds map[string]*kindOfFlood

@@ -5,9 +5,10 @@ import (
 	"net/http"
 )
 
-// Forgotten is the answer of a server that has forgotten a machine.
+// Forgotten is a server's answer to a request to forget a machine.
 type Forgotten struct {
-	// Host is the machine's name. Stacks are the stacks whose locks are removed if the machine has left them behind.
+	// Host is the machine's name. Stacks are the stacks from which the machine's lock is removed, if it has left one
+	// behind.
 	Host   string   `json:"host"`
 	Stacks []string `json:"stacks"`
 }
@@ -21,7 +22,7 @@ func (s *Server) forget(r *http.Request) (any, error) {
 	return Forgotten{Host: host, Stacks: []string{s.StackName}}, nil
 }
 
-// forget is [Server.forget] for all stacks that are open.
+// forget is [Server.forget] for all stacks that are open. It returns an error only if it failed for every one of them.
 func (f *Fleet) forget(_ *Server, r *http.Request) (any, error) {
 	out := Forgotten{Host: r.PathValue("host"), Stacks: []string{}}
 	var failed error

@@ -42,7 +42,7 @@ func (s *Server) hold(r *http.Request) (any, error) {
 	return s.holds(r)
 }
 
-// release ends a hold, also on a pool that is gone.
+// release ends a hold. The pool need not exist any more.
 func (s *Server) release(r *http.Request) (any, error) {
 	if _, err := dialect.ParseQuery(r.URL.RawQuery); err != nil {
 		return nil, err

@@ -18,9 +18,9 @@ const (
 	maxHeader     = 16 << 10
 )
 
-// NewHTTPServer makes a server for the handler, with every limit set. The lines that the server itself logs, such as
-// about broken TLS handshakes, go to the log: a few lines of each kind in a minute, and then the number of the others,
-// because anybody can cause such lines.
+// NewHTTPServer makes a server for the handler, with every limit set. Anybody can cause the lines that the server
+// itself logs, such as about broken TLS handshakes. So the log has only a few lines of each kind in a minute, and then
+// the number of the others.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -29,7 +29,7 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		// "OPTIONS *" is answered like everything else: not without the token.
+		// "OPTIONS *" needs the token, as every other request does.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(complaints{Handler: logger.Handler(), flood: new(flood)}, slog.LevelWarn),
 	}
@@ -44,11 +44,12 @@ type Certificate struct {
 
 	mu      sync.Mutex
 	loaded  *tls.Certificate
-	changed [2]time.Time // when the files had been changed, as of the last try to load them
+	changed [2]time.Time // the files' times of change at the last try to load them
 	flood   flood        // any client can cause a further try to load the files
 }
 
-// LoadCertificate reads a certificate and its key.
+// LoadCertificate makes a [Certificate], and reads its files for the first time. The error says why they cannot be
+// read.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.load(); err != nil {
@@ -79,7 +80,7 @@ func (c *Certificate) load() error {
 	if err != nil {
 		return err
 	}
-	c.changed = changed // set even if the load fails: it is tried again when the files change again
+	c.changed = changed // set even if the load fails: the next try is due when the files change again
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return err

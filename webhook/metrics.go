@@ -29,7 +29,7 @@ type Metrics struct {
 	listeners func() []board.Listener
 	// branch returns the status of the write-back; nil if there is no write-back.
 	branch func() scale.BranchStatus
-	// cluster tells of the stack's replicas; nil if there is one server.
+	// cluster returns the status of the stack's replicas; nil if there is one server.
 	cluster func() board.Cluster
 
 	requests    *prometheus.CounterVec
@@ -160,7 +160,7 @@ func (m *Metrics) Looked(pool string, sample scale.Sample) {
 	m.looks.WithLabelValues(pool, sample.Metric, found).Inc()
 }
 
-// Observe counts what goes on in a queue and its scaler.
+// Observe counts an event of a queue or of its scaler.
 func (m *Metrics) Observe(event scale.Event) {
 	switch e := event.(type) {
 	case queue.Submitted:
@@ -180,7 +180,7 @@ func (m *Metrics) Observe(event scale.Event) {
 	}
 }
 
-// retry counts that something is tried again.
+// retry counts a further try, and also a conflict if err says that the stack was locked.
 func (m *Metrics) retry(err error) {
 	m.retries.Inc()
 	if scale.IsA[*scale.LockedError](err) {
@@ -188,7 +188,7 @@ func (m *Metrics) retry(err error) {
 	}
 }
 
-// refused counts a request that was turned away because of the server itself.
+// refused counts a failure of the journal, if a request was turned away because of one.
 func (m *Metrics) refused(err error) {
 	if scale.IsA[*queue.JournalError](err) {
 		m.journal.Inc()
@@ -229,7 +229,7 @@ func known(d scale.Decision) string {
 
 const unknownLabel = "unknown"
 
-// unknown counts an alert of a pool that no rule has.
+// unknown counts an alert that names a pool that no rule has.
 func (m *Metrics) unknown() { m.decisions.WithLabelValues(unknownLabel, string(scale.Refused)).Inc() }
 
 func outcomeOf(s queue.Submission) string {
@@ -375,7 +375,7 @@ func (c *poolCollector) collectMetrics(s scale.Standing, gauge func(*prometheus.
 	}
 }
 
-// collectListeners tells how many notices each listener was told of, has lost, and waits for.
+// collectListeners tells how many notices have reached each listener, how many were given up, and how many still wait.
 func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 	if c.metrics.listeners == nil {
 		return
@@ -387,7 +387,7 @@ func (c *poolCollector) collectListeners(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectBranch tells what the write-back has still to push, and how many edits it leaves alone.
+// collectBranch tells how many counts the write-back has still to push, since when, and how many edits it leaves alone.
 func (c *poolCollector) collectBranch(out chan<- prometheus.Metric) {
 	if c.metrics.branch == nil {
 		return
@@ -420,7 +420,7 @@ func (c *poolCollector) collectCluster(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectQueue tells how many operations wait, and since when.
+// collectQueue tells, for each state, how many operations are not done, and when the oldest of them was accepted.
 func (c *poolCollector) collectQueue(gauge func(*prometheus.Desc, float64, ...string)) {
 	length, oldest := map[queue.State]int{}, map[queue.State]time.Time{}
 	for _, op := range c.metrics.queue.Open() { // oldest first

@@ -19,8 +19,8 @@ var pageTemplate = sync.OnceValue(func() *template.Template { //nolint:gocheckno
 	return template.Must(template.ParseFS(pageFiles, "page/page.html", "page/plot.html"))
 })
 
-// pagePolicy lets the page load what comes from this server, and nothing else. No script and no style stands in the
-// page itself, it sends no form, and no other page can show it in a frame.
+// pagePolicy lets the page load what comes from this server, and nothing else. The page itself holds no script and no
+// style, and sends no form. No other page can show it in a frame.
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

@@ -31,8 +31,8 @@ type spanLink struct {
 // mostPlots is how many pools the page has pictures of at most.
 const mostPlots = 30
 
-// drawOver draws how the pools stood during the span that the query names. What cannot be drawn is left out, and
-// logged: the rest of the page stays as it is.
+// drawOver draws how the pools stood during the span that the query names. If a picture cannot be drawn in full, the
+// missing part is left out and the reason is logged. The rest of the page stays as it is.
 func (s *Server) drawOver(r *http.Request, o queue.Overview) (out over) {
 	span, now := board.SpanNamed(r.URL.Query().Get("span")), s.Now()
 	for _, other := range board.Spans() {
@@ -56,7 +56,8 @@ func (s *Server) drawOver(r *http.Request, o queue.Overview) (out over) {
 	return out
 }
 
-// drawPool draws one pool. If there is an error, it returns what could still be drawn, which may be nothing.
+// drawPool returns the picture of one pool. Even with an error, it returns what could be drawn, which may be nothing. A
+// panic is returned as an error.
 func (s *Server) drawPool(id string, pool scale.Standing, span board.Span, updates []scale.Update, rules scale.Rules, now time.Time) (_ template.HTML, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // plot is the picture of a pool during a span of time. The template draws it as SVG that is as wide as the page. The
-// width is not known here, so a horizontal place is a share of the width; a vertical place is in pixels. Lines are in
+// width is not known here, so a horizontal place is a share of the width. A vertical place is in pixels. Lines are in
 // SVG elements of their own, which stretch with the page.
 type plot struct {
 	board.Timeline
@@ -48,7 +48,7 @@ const (
 // panel is a part of the picture that has a vertical scale of its own. Y is the height at which the part begins.
 type panel struct{ Y, Height, Width int }
 
-// countPanel is the upper part: the bounds, the count and the scalings.
+// countPanel is the upper part of the picture: the bounds, the count and the scalings.
 type countPanel struct {
 	panel
 	// Band is the area within the bounds, Upper and Lower are the lines of the bounds, and Line is the line of the
@@ -59,7 +59,7 @@ type countPanel struct {
 	Marks      []mark
 }
 
-// metricPanel is the part of one metric.
+// metricPanel is the part of the picture for one metric.
 type metricPanel struct {
 	panel
 	Caption  string
@@ -109,7 +109,8 @@ func share(t board.Timeline, at time.Time) float64 {
 	return min(max(float64(at.Sub(t.From))/float64(t.To.Sub(t.From)), 0), 1)
 }
 
-// pathData writes the commands of an SVG path, with places to a tenth: see https://www.w3.org/TR/SVG2/paths.html.
+// pathData writes the commands of an SVG path, with places rounded to a tenth: see
+// https://www.w3.org/TR/SVG2/paths.html.
 type pathData struct{ strings.Builder }
 
 func (p *pathData) to(command string, places ...float64) {
@@ -184,7 +185,7 @@ func drawCounts(t board.Timeline) countPanel {
 	return out
 }
 
-// axisStep is how many units lie between two labels of an axis: 1, 2 or 5 times a power of ten.
+// axisStep returns how many units lie between two labels of an axis: 1, 2 or 5 times a power of ten.
 func axisStep(top int) int {
 	for power := 1; ; power *= 10 {
 		for _, n := range []int{1, 2, 5} {
@@ -236,7 +237,7 @@ func drawMetric(t board.Timeline, s board.Series, y int) metricPanel {
 			line.to(command, lineWidth*share(t, p.At), height(p.Value))
 		}
 		if len(run) == 1 {
-			line.to("h", 0) // a dot, by the round ends of the line
+			line.to("h", 0) // a line of no length, whose round ends make a dot
 		}
 	}
 	out.Line = line.String()
@@ -249,9 +250,9 @@ func drawMetric(t board.Timeline, s board.Series, y int) metricPanel {
 	return out
 }
 
-// briefly returns a function that writes values between least and most, briefly enough to stand beside a line. It
-// writes in a unit that leaves at most four digits before the point, and with enough digits behind the point to tell
-// least and most apart.
+// briefly returns a function that writes values between least and most, briefly enough to stand beside a line. The
+// function writes a value in a unit that leaves at most four digits before the point. It writes enough digits behind
+// the point to distinguish least from most.
 func briefly(least, most float64) func(float64) string {
 	size, unit := max(math.Abs(least), math.Abs(most)), 0
 	units := []string{"", "k", "M", "G", "T"}
@@ -274,7 +275,7 @@ func briefly(least, most float64) func(float64) string {
 	}
 }
 
-// units writes a count or a bound: by [strconv.Itoa], or by briefly if it has five digits or more.
+// units writes a count or a bound: in full, or as briefly does if it has five digits or more.
 func units(n int) string {
 	if n < 10_000 {
 		return strconv.Itoa(n)

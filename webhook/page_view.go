@@ -6,8 +6,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// view is what the template of the page shows: the status as all views of it show it, and Over, which only the page
-// has.
+// view is what the page's template shows: the status in the form in which every view shows it, and Over, which only the
+// page has.
 type view struct {
 	board.View
 	Over over
@@ -15,7 +15,7 @@ type view struct {
 
 func viewOf(doc *board.Status, now time.Time) view { return view{View: doc.View(now)} }
 
-// Full writes a time in full.
+// Full writes a time in full, with its date and time zone.
 func (v view) Full(t *time.Time) string {
 	return t.In(v.At().Location()).Format("2006-01-02 15:04:05 MST")
 }
@@ -23,10 +23,10 @@ func (v view) Full(t *time.Time) string {
 // Stamp writes a time for machines, in the form of RFC 3339.
 func (view) Stamp(t *time.Time) string { return t.Format(time.RFC3339) }
 
-// Zone is the time zone in which times are shown.
+// Zone returns the time zone in which times are shown.
 func (v view) Zone() string { return v.At().Format("MST") }
 
-// Clocked is the time of day at which the page was made.
+// Clocked returns the time of day at which the page was made.
 func (v view) Clocked() string { return v.At().Format(time.TimeOnly) }
 
 // stamped is a time with the view that knows how to show it.

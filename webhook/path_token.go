@@ -20,14 +20,15 @@ const pathTokenPrefix = "/token/"
 // hiddenPathToken is shown in place of a token in a path.
 const hiddenPathToken = "[token]"
 
-// bearsPathToken is the key in the context of a request whose path had a valid token. unreadPathToken is the key of the
-// error if the tokens cannot be read, so that it is not known whether the token in the path is valid.
+// bearsPathToken is a key in a request's context: its value is true if the path had a valid token. unreadPathToken is
+// the key of an error: the tokens could not be read, so nobody knows whether the token in the path is valid.
 type (
 	bearsPathToken  struct{}
 	unreadPathToken struct{}
 )
 
-// cutPathToken takes the token out of a path; ok is false if the path has none.
+// cutPathToken splits a path into its token and the rest behind the token. If the path has no token, ok is false, and
+// rest is the whole path.
 func cutPathToken(path string) (token, rest string, ok bool) {
 	after, ok := strings.CutPrefix(path, pathTokenPrefix)
 	if !ok {
@@ -39,7 +40,8 @@ func cutPathToken(path string) (token, rest string, ok bool) {
 
 // openPath takes the token out of the path of a request. If the token is valid, it returns a request with the path
 // behind the token, and with bearsPathToken in its context. Otherwise the request keeps its path, for which there is no
-// endpoint.
+// endpoint. Its context then has unreadPathToken if the tokens cannot be read. A request without a token in its path is
+// returned unchanged.
 func (s *Server) openPath(r *http.Request) *http.Request {
 	token, rest, ok := cutPathToken(r.URL.Path)
 	if !ok {

@@ -39,10 +39,11 @@ type problem struct {
 	retryAfter time.Duration
 }
 
-// cannotDecide is the title of a problem if something that a decision needs is missing, or is wrong in the stack.
+// cannotDecide is the title of the problem for a request on which nothing can be decided: something that the decision
+// needs is missing, or is wrong in the stack.
 const cannotDecide = "Cannot be decided"
 
-// switchedOff is what is said of a stack whose scaling is switched off: see [scale.IsOff].
+// switchedOff is the detail for a stack whose scaling is switched off: see [scale.IsOff].
 const switchedOff = "scaling is switched off until the stack's next `pulumi up`: it has been destroyed, or its last update took the rules away"
 
 // busyRetry is how long a sender should wait before it tries again, if something was out of reach.
@@ -88,7 +89,7 @@ func answerTo(kind scale.Kind) problem {
 	return p
 }
 
-// problemOf returns the problem by which a sender is told of an error.
+// problemOf returns the problem that tells a sender of an error.
 func problemOf(err error) problem {
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
@@ -120,7 +121,7 @@ func problemOf(err error) problem {
 	return p
 }
 
-// unavailable is the problem for a request that the server may be able to carry out later.
+// unavailable returns the problem for a request that the server may be able to carry out later.
 func unavailable(detail string) problem {
 	return problem{Status: http.StatusServiceUnavailable, Detail: detail, retryAfter: busyRetry}
 }
@@ -150,7 +151,8 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	writeDocument(w, status, "application/json", document)
 }
 
-// writeDocument is writeJSON with a given media type. A client that has gone away hears nothing.
+// writeDocument is writeJSON with a given media type. It ignores that the document cannot be sent if the client has
+// gone away.
 func writeDocument(w http.ResponseWriter, status int, mediaType string, document any) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-store")

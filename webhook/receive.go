@@ -12,7 +12,7 @@ import (
 )
 
 // receive handles what a sender posts to an inbox: it opens the envelopes around the body, and passes the
-// [dialect.Letter] on to take.
+// [dialect.Letter] on to [Server.take].
 func (s *Server) receive(in dialect.Inbox, w http.ResponseWriter, r *http.Request) error {
 	text, err := readBody(r)
 	if err != nil {
@@ -66,8 +66,8 @@ func (s *Server) take(in dialect.Inbox, letter dialect.Letter, w http.ResponseWr
 	return submit(w, r, delivery)
 }
 
-// proved is a payload that is known to be the sender's, and the key by which the sender tells the payload from others.
-// If note is not empty, there is nothing to decode: the note says what was done.
+// proved is a payload that is known to be the sender's, and the key by which the sender distinguishes the payload from
+// others. If note is not empty, there is nothing to decode: the note says what was done.
 type proved struct {
 	body dialect.Body
 	key  string
@@ -135,8 +135,8 @@ func (s *Server) submitAlerts(w http.ResponseWriter, r *http.Request, delivery d
 	}
 	for i, skipped := range delivery.Skipped {
 		level := slog.LevelInfo
-		// A sender that names an unknown pool is set up wrong. The answer's status does not tell the sender of the
-		// mistake.
+		// A sender that names an unknown pool is set up wrong. The answer's status does not say so, and so the log
+		// warns.
 		if skipped.NoPool(s.Queue.Rules()) {
 			level = slog.LevelWarn
 			s.Metrics.unknown()

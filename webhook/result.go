@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// answer is the document with which a webhook is answered.
+// answer is the document that answers a webhook.
 type answer struct {
 	Results []result      `json:"results"`
 	Skipped []skippedJSON `json:"skipped,omitempty"`
@@ -58,8 +58,8 @@ func resultOf(s queue.Submission) result {
 	return r
 }
 
-// statusOf is 202 if anything was accepted, or was accepted before and is not done yet. It is 200 if there is nothing
-// to wait for.
+// statusOf returns 202 if an intent was accepted, or was accepted before and is not done yet. It returns 200 if there
+// is nothing to wait for.
 func statusOf(subs []queue.Submission) int {
 	for _, s := range subs {
 		if s.Accepted || s.Duplicate && s.Operation.State != queue.Done {

@@ -46,12 +46,12 @@ func (s *Server) reloadRules(ctx context.Context) error {
 	return nil
 }
 
-// renewEvery is the least time between two readings of the stack that requests for unknown pools cause.
+// renewEvery is how long requests for unknown pools cause no further reading of the stack after one that succeeded.
 const renewEvery = 5 * time.Second
 
-// renew has the rules read again, unless it did so less than renewEvery ago. Somebody may have added the pool after the
-// last reading, and a sender that is told that its pool is unknown does not try again. The error says that the stack
-// cannot be read; rules that have become malformed are no error.
+// renew has the rules read again, unless its last reading that succeeded began less than renewEvery ago. Somebody may
+// have added the pool after the last reading, and a sender that is told that its pool is unknown does not try again.
+// The error says that the stack cannot be read; rules that have become malformed are no error.
 //
 // Requests that come at the same time share one reading, which goes on even if one of the requests ends.
 func (s *Server) renew(ctx context.Context) error {

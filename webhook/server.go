@@ -63,10 +63,10 @@ type Server struct {
 	Prefix string
 
 	// renewing lets requests that do not find their pool share one reading of the rules. renewed is when the last such
-	// reading was done; only the reading itself writes and reads renewed.
+	// reading that succeeded began. Only the reading itself writes and reads renewed.
 	renewing singleflight.Group
 	renewed  time.Time
-	// reloading lets requests to reload that come at the same time share one reload.
+	// reloading lets simultaneous requests to reload share one reload.
 	reloading shared
 	stopping
 	// strangers keeps requests without a token from filling the log.
@@ -97,8 +97,8 @@ type endpoint struct {
 }
 
 // answerTimeout is how long an answer may take. Senders do not wait longer: SNS gives up after 15 seconds, and sends a
-// message again even if it is accepted later. apiTimeout is how long an answer about the stack may take, because the
-// stack may have to be read for it.
+// message again even if the message is accepted later. apiTimeout is how long an answer about the stack may take,
+// because the stack may have to be read for it.
 const (
 	answerTimeout = 12 * time.Second
 	apiTimeout    = time.Minute
@@ -133,7 +133,7 @@ func tell(get func(*Server, *http.Request) (any, error)) func(*Server, http.Resp
 	}
 }
 
-// endpoints is the table of all routes.
+// endpoints returns the table of all routes.
 func endpoints() []endpoint {
 	plain := []string{"application/json", "text/plain"}
 	return append(inboxes(), []endpoint{
@@ -159,13 +159,13 @@ func endpoints() []endpoint {
 	}...)
 }
 
-// Handler serves all endpoints. A request for a path without an endpoint is answered as if it needed a token, so that a
-// client without a token does not learn which paths there are.
+// Handler returns a handler that serves all endpoints. A request for a path without an endpoint is answered as if it
+// needed a token, so that a client without a token does not learn which paths there are.
 func (s *Server) Handler() http.Handler {
 	return s.handlerOf(endpoints())
 }
 
-// handlerOf serves a table of endpoints.
+// handlerOf returns a handler that serves a table of endpoints.
 func (s *Server) handlerOf(table []endpoint) http.Handler {
 	s.prepare()
 	mux := http.NewServeMux()
@@ -190,8 +190,8 @@ func served(mux *http.ServeMux, r *http.Request) bool {
 	return pattern != "" && path.Clean("/"+r.URL.Path) == r.URL.Path
 }
 
-// serve does for every endpoint what must not be forgotten: the token, the body's type and size, the time that the
-// answer may take, the answer to an error, the metrics and the log.
+// serve returns the handler of an endpoint. It does what every endpoint needs: it checks the token and the body's type
+// and size, limits the time that the answer may take, answers an error, and keeps the metrics and the log.
 func (s *Server) serve(e endpoint) http.Handler {
 	patience, veil := cmp.Or(e.patience, answerTimeout), newVeil(s.Directories)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -200,8 +200,8 @@ func (s *Server) serve(e endpoint) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if len(r.TransferEncoding) > 0 {
 			// The request may also have had a Content-Length, which the library has dropped. By RFC 9112, section 6.1,
-			// the bytes that follow the request on the connection must not be read as a further request: else a client
-			// behind a proxy could put a request line of its own before the token of a different client.
+			// the bytes that follow the request on the connection must not be read as a further request. Otherwise a
+			// client behind a proxy could put a request line of its own before the token of a different client.
 			w.Header().Set("Connection", "close")
 		}
 		err := s.authenticate(e, r)
@@ -259,7 +259,7 @@ func (e unauthenticatedError) Error() string {
 	return "a token is needed: as Authorization: Bearer, or as the password of Basic credentials"
 }
 
-// mediaError says that a body has, by its headers, a media type or an encoding that the endpoint does not read. The
+// mediaError says that the headers name a media type or an encoding of the body that the endpoint does not read. The
 // hint may be empty.
 type mediaError struct{ field, problem, hint string }
 
@@ -268,7 +268,8 @@ func (e *mediaError) Error() string { return e.field + ": " + e.problem }
 func (*mediaError) Kind() scale.Kind { return kindMedia }
 
 // authenticate makes sure that a request bears a valid token: a token of the server, or a token of an identity that may
-// call the path.
+// call the path. The error says that the token is not valid, that the identity may not call the path, or why the token
+// cannot be checked now.
 func (s *Server) authenticate(e endpoint, r *http.Request) error {
 	if e.open || e.alarms && r.Context().Value(bearsPathToken{}) != nil {
 		return nil
@@ -382,7 +383,8 @@ func (s *Server) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	return nil
 }
 
-// readBody reads a body whole. The error may be an [*http.MaxBytesError].
+// readBody reads a whole body. The error is an [*http.MaxBytesError] if the body is too large, else a
+// [*dialect.BadRequestError].
 func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil && !scale.IsA[*http.MaxBytesError](err) {

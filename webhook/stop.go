@@ -92,8 +92,8 @@ func (s *Server) stopped(err error) error {
 	return err
 }
 
-// attend does work for a request. It stops waiting for the work when ctx ends: an engine or a backend may take long to
-// give up.
+// attend does work for a request, and returns its result. If ctx ends first, attend returns the reason, and the work
+// ends later: an engine or a backend may take long to give up. If the work panics before that, attend panics too.
 func attend[T any](ctx context.Context, s *Server, work func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value    T

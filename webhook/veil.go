@@ -57,8 +57,8 @@ func (v veil) over(text string) string {
 	return text
 }
 
-// cutFrom takes the directory out of a text wherever it is a whole path, or a parent in a path. It leaves a different
-// path alone whose text only contains the directory's, such as /srv/app-old for the directory /srv/app.
+// cutFrom takes the directory out of a text wherever it is a whole path, or a parent in a path. It does not change a
+// different path that merely contains the directory's text, such as /srv/app-old for the directory /srv/app.
 func (h hidden) cutFrom(text string) string {
 	var out strings.Builder
 	for {

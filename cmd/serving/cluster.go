@@ -34,8 +34,8 @@ func (c *inCluster) status() board.Cluster {
 }
 
 // handOver brings the operations that this machine accepted before it was in a cluster into the log that all replicas
-// share: the open ones, and the done ones that handOverDone copies. Operations that are in the log already stay as they
-// are, so that handOver may be called again. moved counts the open ones.
+// share: the open operations, and the done operations that handOverDone copies. It leaves operations that are in the
+// log already as they are, so that it may be called again. moved counts the open operations.
 func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved int, err error) {
 	if err := handOverDone(kept, shared, now); err != nil {
 		return 0, err
@@ -53,8 +53,8 @@ func handOver(kept *journal.Journal, shared queue.Journal, now time.Time) (moved
 	return len(open), kept.Update(open)
 }
 
-// handOverDone copies the operations that were done lately and have a key into the log that all replicas share, with
-// what these operations tell of alerts. So a sender's retry is still recognized.
+// handOverDone copies the operations that were done lately and have a key into the log that all replicas share, so that
+// a sender's retry is still recognized. It also copies what these operations tell of alerts.
 func handOverDone(kept *journal.Journal, shared queue.Journal, now time.Time) error {
 	done, err := kept.Recent("", queue.KeepMost)
 	if err != nil {

@@ -126,7 +126,7 @@ func (s *fleetServer) readToken(file string) error {
 	if more != "" {
 		return &scale.UsageError{Field: file, Problem: "has more than two lines: the token and, during a rotation, the one before", Hint: hint}
 	}
-	if current == "" { // somebody may be writing the file just now, which takes no token away
+	if current == "" { // somebody may be writing the file just now: the tokens in force stay
 		return &scale.UsageError{Field: file, Problem: "has no token in its first line", Hint: hint}
 	}
 	if err := s.shared.tokens.Set(current, previous); err != nil {

@@ -17,8 +17,8 @@ import (
 // drainTimeout is how long a server that ends waits for the requests that it still answers.
 const drainTimeout = 10 * time.Second
 
-// finishTimeout is how long the server then waits for what the requests began, such as the engine of a dry run, which
-// has been interrupted.
+// finishTimeout is how long, after the last answer, the server waits for what the requests began, such as the engine of
+// a dry run, which has been interrupted.
 const finishTimeout = 3 * time.Second
 
 // listening is the server's socket, with the HTTP server that answers there.
@@ -65,8 +65,8 @@ type stoppable interface {
 	Finish(ctx context.Context)
 }
 
-// serve answers requests and does work until ctx ends. Then it accepts no more requests, and answers those that have
-// come. The work ends after the last answer, so that what these requests ask for is still accepted.
+// serve answers requests and does work until ctx ends. After that it accepts no more requests, and answers the requests
+// that have come. The work ends after the last answer, so that what these requests ask for is still accepted.
 func (l *listening) serve(ctx context.Context, handler stoppable, work func(context.Context)) (err error) {
 	working, finish := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup

@@ -41,7 +41,7 @@ type stackServer struct {
 	scaler   *scaler.Scaler
 	watcher  *metric.Watcher
 	teller   *notify.Teller
-	// backlog has counts committed; nil if counts are not to be committed.
+	// backlog commits the counts of scalings; nil if counts are not to be committed.
 	backlog *writeback.Backlog
 	queue   *queue.Queue
 	handler *webhook.Server
@@ -52,7 +52,7 @@ type stackServer struct {
 	cluster *inCluster
 	// fleetOf is what the stack shares with the other stacks of its fleet; nil if the stack is not in a fleet.
 	fleetOf *sharedInFleet
-	// reading is held while the tokens are read. Readings follow one another, so that the tokens of the latest reading
+	// reading is held while the tokens are read. So two readings never overlap, and the tokens of the latest reading
 	// count.
 	reading sync.Mutex
 }
@@ -110,8 +110,8 @@ func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, f
 // mostRetryDelay is the longest wait before accepted operations are tried again, unless --retry-delay is longer.
 const mostRetryDelay = time.Minute
 
-// If SNS sends a message again, the key of the message must still be known. So the journal keeps keys for longer than
-// messages are accepted: otherwise this line does not compile.
+// If SNS sends a message again, the key of the message must still be known. This line compiles only if the journal
+// keeps keys for longer than messages are accepted.
 const _ = uint64(journal.KeepKeyed - sns.Lifetime)
 
 // build puts the scaler, the queue and the HTTP server together.
@@ -176,7 +176,7 @@ func (s *stackServer) build() (err error) {
 	return nil
 }
 
-// observeMetrics passes on what the watcher found: to the listeners, the server's own metrics, the queue and the log.
+// observeMetrics passes what the watcher found to the listeners, the server's own metrics, the queue and the log.
 func (s *stackServer) observeMetrics(event scale.Event) {
 	switch e := event.(type) { // package notice has events of its own for these, since it does not know package metric
 	case metric.Lost:
@@ -196,9 +196,9 @@ func (s *stackServer) observeMetrics(event scale.Event) {
 	}
 }
 
-// readFirst reads the stack for the first time. This also puts the config file right, as at every start. If the rules
-// are not valid, there is nothing to serve, and readFirst returns an error. If the stack has been destroyed, it returns
-// nil: the server waits for the stack, as it does if the stack is destroyed later.
+// readFirst reads the stack for the first time. It also deals with drift as OnDrift says, as at every start. If the
+// rules are not valid, there is nothing to serve, and readFirst returns an error. If the stack has been destroyed, it
+// returns nil: the server waits for the stack, as it does if the stack is destroyed later.
 func (s *stackServer) readFirst(ctx context.Context) error {
 	if _, _, err := s.scaler.Pools(ctx); err != nil && !scale.IsA[*scale.DestroyedError](err) {
 		return err
@@ -237,7 +237,7 @@ func (s *stackServer) close() {
 
 func (s *stackServer) closeJournal() {
 	if s.cluster != nil {
-		_ = s.cluster.journal.Close() // an error about values of metrics is no reason not to end
+		_ = s.cluster.journal.Close() // the process ends all the same: only values of metrics can be lost
 	}
 	if err := s.journal.Close(); err != nil {
 		s.log.Error("the journal could not be closed", "reason", err.Error())

@@ -92,7 +92,7 @@ func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 				return
 			}
 			if err != nil {
-				if s.tokens.Any() { // else readTokens has logged it
+				if s.tokens.Any() { // otherwise readTokens has logged the error
 					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
 				}
 				continue
@@ -123,8 +123,8 @@ func (s *stackServer) reload(ctx context.Context) error {
 	return err
 }
 
-// forget has the tokens and the credentials read again when they are needed next, and listeners that had said that they
-// are gone tried again.
+// forget makes the server read the tokens and the credentials again when they are needed next. Listeners that had said
+// that they are gone are tried again.
 func (s *stackServer) forget() {
 	s.tokens.Forget()
 	s.watcher.Credentials.Forget()

@@ -8,9 +8,9 @@ import (
 )
 
 // Interrupts answers the signals that want a command to end. The first one lets a running update finish and stops
-// everything else. The second one interrupts the update; the engine still ends the operations that run. Further ones
-// change nothing. A terminal that is gone is like a first signal, and never like a second one: whoever closes a
-// terminal does not mean to interrupt the update.
+// everything else. The second one interrupts the update; the engine still finishes the resource operations that run.
+// Further signals change nothing. A terminal that is gone is like a first signal, and never like a second one: whoever
+// closes a terminal does not mean to interrupt the update.
 //
 // mu guards signals, updating, hungUp and asking. The goroutine of the signal loop, the scaler's events and the command
 // itself read and write them.

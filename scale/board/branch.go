@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Branch tells of the commits of counts on a branch of the program's repository, since the server began.
+// Branch says how the commits of counts to a branch of the program's repository have gone since the server began.
 type Branch struct {
 	Branch string `json:"branch"`
 	// Unpushed are the pools whose counts are not on the branch yet, by name.
@@ -61,7 +61,7 @@ func BranchEditsOf(edits []scale.BranchEdit) []BranchEdit {
 	return out
 }
 
-// BranchNotes are what there is to say about the commits of counts, in sentences.
+// BranchNotes returns sentences about the commits of counts. The list is empty if there is nothing to say.
 func (v View) BranchNotes(b *Branch) []string {
 	var out []string
 	if len(b.Unpushed) > 0 {

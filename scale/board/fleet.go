@@ -84,8 +84,8 @@ func FleetStackOf(name string, s *Status, now time.Time) FleetStack {
 	return out
 }
 
-// UnopenedStack is a stack that is not open. err says why it could not be opened; nil before the first try, or while a
-// try is under way.
+// UnopenedStack makes the document of a stack that is not open. err says why the stack could not be opened; nil before
+// the first try, or while a try is under way.
 func UnopenedStack(name string, err error, retryAt time.Time) FleetStack {
 	if err == nil {
 		return FleetStack{Name: name, State: "Opening", Severity: Busy, Pools: []FleetPool{}}
@@ -120,10 +120,10 @@ type FleetView struct {
 	at time.Time
 }
 
-// View is the fleet as it is seen at a time.
+// View returns the fleet as people see it at a time.
 func (f *Fleet) View(at time.Time) FleetView { return FleetView{Fleet: f, at: at} }
 
-// Count counts the stacks of a severity.
+// Count counts the stacks that have a severity.
 func (v FleetView) Count(severity string) int {
 	n := 0
 	for _, s := range v.Stacks {
@@ -134,7 +134,7 @@ func (v FleetView) Count(severity string) int {
 	return n
 }
 
-// State is how the fleet stands on the whole.
+// State says how the fleet stands on the whole.
 func (v FleetView) State() Mood {
 	for _, of := range []Mood{{Bad, "in trouble"}, {Warn, "to look at"}, {Busy, "at work"}} {
 		if n := v.Count(of.Class); n > 0 {
@@ -144,7 +144,7 @@ func (v FleetView) State() Mood {
 	return Mood{Good, fmt.Sprintf("All %d are ready", len(v.Stacks))}
 }
 
-// Counts are a stack's pools with their counts, in a line.
+// Counts names a stack's pools with their counts, in one line.
 func (FleetView) Counts(s FleetStack) string {
 	var out []string
 	for _, p := range s.Pools {
@@ -175,7 +175,7 @@ func (v FleetView) Running() string {
 	return out
 }
 
-// Ago says how long ago something was; empty if there is no such time.
+// Ago says how long ago t was; empty if t is nil.
 func (v FleetView) Ago(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -183,7 +183,7 @@ func (v FleetView) Ago(t *time.Time) string {
 	return Ago(v.at.Sub(*t))
 }
 
-// Left says how long it is until t; empty if t is nil or not to come.
+// Left says how long it is until t; empty if t is nil or has passed.
 func (v FleetView) Left(t *time.Time) string {
 	if t == nil || !t.After(v.at) {
 		return ""
@@ -191,8 +191,8 @@ func (v FleetView) Left(t *time.Time) string {
 	return Left(t.Sub(v.at))
 }
 
-// Clocked is the time of day at which the fleet is seen.
+// Clocked returns the time of day at which the fleet is seen.
 func (v FleetView) Clocked() string { return v.at.Format(time.TimeOnly) }
 
-// Zone is the time zone in which times are shown.
+// Zone returns the time zone in which times are shown.
 func (v FleetView) Zone() string { return v.at.Format("MST") }

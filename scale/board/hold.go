@@ -90,7 +90,7 @@ func (v View) heldFor(pool string) *Hold {
 	return nil
 }
 
-// heldStack is the hold on the whole stack; nil if there is none.
+// heldStack returns the hold on the whole stack; nil if there is none.
 func (v View) heldStack() *Hold {
 	for _, h := range v.Holds {
 		if h.Pool == "" && h.Until.After(v.at) {

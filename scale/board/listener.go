@@ -22,7 +22,7 @@ type Listener struct {
 	Stopped bool `json:"stopped"`
 }
 
-// Where is a listener's kind and host, in words.
+// Where returns a listener's kind and host, in words.
 func (l Listener) Where() string {
 	if l.Host == "" {
 		return l.Kind

@@ -13,8 +13,8 @@ import (
 type Pools struct {
 	Stack string `json:"stack"`
 	Pools []Pool `json:"pools"`
-	// Deployed is the newest update that is not a scaling of PulumiScale's. Commit is the commit that the checkout is
-	// at. ConfigDiffers has the keys whose values differ between the config file and the last successful update.
+	// Deployed is the newest update that is not a scaling by PulumiScale. Commit is the commit that the checkout is at.
+	// ConfigDiffers has the keys whose values differ between the config file and the last successful update.
 	Deployed      *scale.Deploy `json:"deployed,omitempty"`
 	Commit        string        `json:"commit,omitempty"`
 	ConfigDiffers []string      `json:"configDiffers,omitempty"`
@@ -63,13 +63,13 @@ type Pool struct {
 	// updates were looked at, or if there is a last scaling.
 	LastAmong int    `json:"notScaledAmong,omitempty"`
 	Drift     *Drift `json:"drift,omitempty"`
-	// Restored says that the drift has just been put right.
+	// Restored says that the file has just been given the value of the last successful update.
 	Restored bool `json:"restored"`
 	// Unsettled says that an update which failed or was cut off left the pool between two counts. The next scaling
 	// settles the pool.
 	Unsettled bool `json:"unsettled"`
-	// Pending are changes that would come along with a scaling, which is therefore refused. They are absent if there
-	// are none, or if nothing is known of them.
+	// Pending are the changes that a scaling would bring along. While there are any, scalings are refused. They are
+	// absent if there are none, or if it is not known whether there are any.
 	Pending []scale.PendingChange `json:"pending,omitempty"`
 	// Hold is the hold in force, on the pool or on the whole stack.
 	Hold *Hold `json:"hold,omitempty"`
@@ -141,8 +141,8 @@ type Metric struct {
 	// Source is "prometheus" or "http", and Every how often it is looked at, in seconds.
 	Source string  `json:"source"`
 	Every  float64 `json:"every"`
-	// At is when the metric was last looked at; absent if it was not. Value is its value then, and Wanted the count
-	// that it wants; each is absent if there is none. Problem says why there is no value.
+	// At is when the metric was last looked at; absent if it was not. Value is the value that was found, and Wanted the
+	// count that the metric wants; each is absent if there is none. Problem says why there is no value.
 	At      *time.Time `json:"at,omitempty"`
 	Value   *float64   `json:"value,omitempty"`
 	Wanted  *int       `json:"wanted,omitempty"`
@@ -168,7 +168,7 @@ func metricsOf(s scale.Standing) []Metric {
 	return out
 }
 
-// Words says what a metric is, and what it wants.
+// Words says which value a metric has, and which count it wants.
 func (m Metric) Words() string {
 	switch {
 	case m.Problem != "":
@@ -181,7 +181,7 @@ func (m Metric) Words() string {
 	return fmt.Sprintf("%s is %s, which wants %d", m.Metric, Number(*m.Value), *m.Wanted)
 }
 
-// Number is a metric's value for people.
+// Number returns a metric's value as text for people.
 func Number(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
 
 // RuleCheck is what the engine says about a rule.

@@ -37,8 +37,8 @@ func DecisionOf(d scale.Decision) Decision {
 	return out
 }
 
-// Effect is a decision, and what came or would come of it: the document of scale and preview, and the answer to a dry
-// run.
+// Effect is a decision, and what was or would be done because of it: the document of scale and preview, and the answer
+// to a dry run.
 type Effect struct {
 	Stack string `json:"stack"`
 	// DryRun says that nothing was done. Steps are what would be done.
@@ -50,7 +50,7 @@ type Effect struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Effects are decisions on several pools, and what came or would come of them: the document of reconcile.
+// Effects are decisions on several pools, and what was or would be done because of them: the document of reconcile.
 type Effects struct {
 	Stack string `json:"stack"`
 	// DryRun says that nothing was done. Steps are what would be done.
@@ -62,7 +62,7 @@ type Effects struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// PoolEffect is a decision on a pool, and what came or would come of it.
+// PoolEffect is a decision on a pool, and what was or would be done because of it.
 type PoolEffect struct {
 	Decision
 	// Scaled says that an update was made.
@@ -70,8 +70,8 @@ type PoolEffect struct {
 	// Current is the real size after the update. Unverified says why the update is not proved to have had its effect.
 	Current    *int   `json:"current"`
 	Unverified string `json:"unverified,omitempty"`
-	// StateSize is the size that the pool had in the state before, if something other than an update had changed the
-	// size; else null.
+	// StateSize is the pool's size in the state before the update, if something other than an update had changed the
+	// size. Otherwise it is null.
 	StateSize *int `json:"stateSize"`
 }
 
@@ -98,13 +98,13 @@ func AllForeseen(stack string, plan *scale.Plan, result *scale.Result) Effects {
 	return e
 }
 
-// Done makes the document of what came of the first decision of a report. The report must have a decision.
+// Done makes the document of what was done because of the first decision of a report. The report must have a decision.
 func Done(stack string, report *scale.Report) Effect {
 	all := AllDone(stack, report)
 	return Effect{Stack: stack, PoolEffect: all.Pools[0], Steps: all.Steps, Restored: all.Restored, Seconds: all.Seconds}
 }
 
-// AllDone makes the document of what came of all decisions of a report.
+// AllDone makes the document of what was done because of all decisions of a report.
 func AllDone(stack string, report *scale.Report) Effects {
 	e := Effects{
 		Stack: stack, Pools: []PoolEffect{}, Steps: stepsOf(report.Steps), Restored: DriftsOf(report.Restored), Seconds: report.Duration.Seconds(),
@@ -175,7 +175,7 @@ func instant(t time.Time) *time.Time {
 	return new(t.UTC())
 }
 
-// ahead is the time t if it is still to come, and zero otherwise.
+// ahead returns t if t is later than now, and the zero time otherwise.
 func ahead(t, now time.Time) time.Time {
 	if !t.After(now) {
 		return time.Time{}

@@ -1,9 +1,9 @@
-// Package board tells how a stack and its scalings stand at one moment. It has a [Status], which is the document of GET
-// /status, and a [View] of it, with its words for people.
+// Package board tells how a stack and its scalings stand at one moment. A [Status] is the document of GET /status. A
+// [View] of a status has the words that people read.
 //
 // The form of a [Pool], a [Scaling], a [Decision], a [Drift] and a [Hold] is defined here, once for the documents of
 // all commands and of the server. In these documents a count is null if it is not known or there is none. A flag is
-// always present, and so is a list that the document is made for. All other fields are absent if they have no value.
+// always present, and so is the list that a document is about. All other fields are absent if they have no value.
 //
 // The package is pure. Of this module it imports only scale and scale/queue. The status page and the terminal show the
 // same board: each has a layout of its own, and the words of both are here.
@@ -46,15 +46,15 @@ type Status struct {
 	RuleErrors []scale.Problem `json:"ruleErrors,omitempty"`
 	// Remarks say how the program and its configuration differ from what was deployed, in sentences.
 	Remarks []string `json:"remarks,omitempty"`
-	// Deployed is the newest update that is no scaling of PulumiScale's, and Commit is the commit that the checkout is
+	// Deployed is the newest update that is not a scaling by PulumiScale, and Commit is the commit that the checkout is
 	// at; each is absent if it is not known.
 	Deployed *scale.Deploy `json:"deployed,omitempty"`
 	Commit   string        `json:"commit,omitempty"`
 	Pools    []Pool        `json:"pools"`
 	Running  *Work         `json:"running,omitempty"`
-	// Open are the operations that are not done, oldest first: at most a fixed number of operations under way, and of
-	// operations that wait. OpenOmitted counts the others. RetryAt is when operations are tried again, if something was
-	// in their way.
+	// Open are the operations that are not done, oldest first. The list has at most a fixed number of operations under
+	// way, and a fixed number of operations that wait. OpenOmitted counts the operations that are left out. RetryAt is
+	// when operations are tried again, if something was in their way.
 	Open        []Operation `json:"open"`
 	OpenOmitted int         `json:"openOmitted,omitempty"`
 	RetryAt     *time.Time  `json:"retryAt,omitempty"`
@@ -112,7 +112,7 @@ func New(of Name, o queue.Overview, work *queue.Work, done []queue.Operation, no
 	return Tidy(s)
 }
 
-// addOpen adds the operations that are not done, up to the limits of a status, and counts the others.
+// addOpen adds the operations that are not done, up to the limits of a status, and counts the operations left out.
 func (s *Status) addOpen(open []queue.Operation, work *queue.Work) {
 	under := map[string]bool{}
 	if work != nil {
@@ -131,7 +131,7 @@ func (s *Status) addOpen(open []queue.Operation, work *queue.Work) {
 	}
 }
 
-// failed says whether a done operation is one that somebody should look at.
+// failed says whether somebody should look at a done operation.
 func failed(op queue.Operation) bool {
 	return op.Result == queue.FinalFailed || op.Result == queue.FinalUnverified || op.Error != ""
 }

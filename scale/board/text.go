@@ -79,7 +79,7 @@ func cut(text string, limit int) string {
 // ColorTag is one of Pulumi's colour commands in a text, such as <{%fg 1%}>.
 var ColorTag = regexp.MustCompile(`<\{%([^%]*)%\}>`)
 
-// Plain is a text without Pulumi's colour commands and without a terminal's escape sequences.
+// Plain returns a text without Pulumi's colour commands and without a terminal's escape sequences.
 func Plain(text string) string {
 	if strings.Contains(text, "<{%") {
 		text = ColorTag.ReplaceAllString(text, "")
@@ -88,11 +88,12 @@ func Plain(text string) string {
 	if isPlain(text) || !strings.ContainsFunc(text, escapes) {
 		return text
 	}
-	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError))) // Strip would take a byte that is not UTF-8 for one that controls a terminal
+	// Strip would take a byte that is not UTF-8 for one that controls a terminal.
+	return ansi.Strip(strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
-// Tidy is a copy of a document that is fit to be shown: each of its texts is plain, and has at most [LongestLine] or
-// [LongestLines] characters. Everything that is shown of a [Status] or answered over HTTP passes through Tidy.
+// Tidy returns a copy of a document that is fit to be shown: each of its texts is plain, and has at most [LongestLine]
+// or [LongestLines] characters. Everything that is shown of a [Status] or answered over HTTP passes through Tidy.
 //
 // A text is made one line, unless the tag of its field says that it has several: see [Shape].
 func Tidy[T any](doc T) T {
@@ -118,7 +119,7 @@ const (
 // their keys, and what is behind pointers and interfaces. An error is wrapped in an error that has the changed text.
 // change also gets the shape that the tag of the text's field names.
 func Texts[T any](value T, change func(text string, shape Shape) string) T {
-	holder := reflect.ValueOf(&value).Elem() // so that an interface is seen as one
+	holder := reflect.ValueOf(&value).Elem() // reflect.ValueOf(value) would not see an interface
 	out, ok := reflect.TypeAssert[T](texts(holder, "", change))
 	if !ok { // a nil interface
 		return value
@@ -186,8 +187,8 @@ func texts(v reflect.Value, shape Shape, change func(string, Shape) string) refl
 	return out
 }
 
-// JSON is a document as JSON, ended by a newline. Characters that are not [Shown] are escaped: a parser still reads the
-// same text, and a terminal has nothing to obey.
+// JSON returns a document as JSON, ended by a newline. It escapes characters that are not [Shown], so that none of them
+// controls a terminal. A parser still reads the same text.
 func JSON(doc any, indent string) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -199,7 +200,8 @@ func JSON(doc any, indent string) ([]byte, error) {
 	return Escaped(text.Bytes()), nil
 }
 
-// ShownJSON is a document as JSON, fit to be shown (see [Tidy]). The documents of this package can always be encoded.
+// ShownJSON returns a document as JSON, fit to be shown (see [Tidy]). The documents of this package can always be
+// encoded.
 func ShownJSON(doc any) []byte {
 	text, _ := JSON(doc, "") // it cannot fail: see above
 	if isTidy(text) {

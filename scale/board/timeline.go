@@ -17,7 +17,7 @@ type Span struct {
 	Length             time.Duration
 }
 
-// Spans are all spans, the shortest first.
+// Spans returns all spans, the shortest first.
 func Spans() []Span {
 	const day = 24 * time.Hour
 	return []Span{
@@ -25,7 +25,7 @@ func Spans() []Span {
 	}
 }
 
-// SpanNamed is the span of a name, and the shortest if there is none of that name.
+// SpanNamed returns the span that has the name, or the shortest span if none has.
 func SpanNamed(name string) Span {
 	for _, s := range Spans() {
 		if s.Name == name {
@@ -35,7 +35,7 @@ func SpanNamed(name string) Span {
 	return Spans()[0]
 }
 
-// SpanLasting is the shortest span that is at least as long as length, and the longest span if none is.
+// SpanLasting returns the shortest span that is at least as long as length, or the longest span if none is.
 func SpanLasting(length time.Duration) Span {
 	spans := Spans()
 	for _, s := range spans {
@@ -51,8 +51,8 @@ type Past struct {
 	Rule scale.Rule
 	// Count is the present count; nil if it is not known.
 	Count *int
-	// Scalings are the pool's scalings, newest first; scalings of other pools are ignored. From the time Since on, none
-	// is missing. Since is zero if that cannot be said of any time.
+	// Scalings are the pool's scalings, newest first; scalings of other pools are ignored. No scaling since the time
+	// Since is missing. Since is zero if scalings may be missing at any time.
 	Scalings []scale.Scaling
 	Since    time.Time
 	// Samples are values of the rule's metrics, oldest first.
@@ -90,13 +90,13 @@ type Series struct {
 	Least, Most, Last float64
 }
 
-// Point is what a metric was at a moment.
+// Point is a metric's value at a moment.
 type Point struct {
 	At    time.Time
 	Value float64
 }
 
-// TimelineOf is how a pool stood in a span that ends now.
+// TimelineOf makes the timeline of a pool in a span that ends now.
 func TimelineOf(past Past, span Span, now time.Time) Timeline {
 	t := Timeline{Pool: past.Rule.Pool, Span: span, From: now.Add(-span.Length), To: now}
 	t.Counts, t.Bounds = countsOf(past, t.From, now), past.Rule.BoundsOver(t.From, now)
@@ -112,7 +112,7 @@ func TimelineOf(past Past, span Span, now time.Time) Timeline {
 	return t
 }
 
-// countsOf are the counts of a pool from one moment to another. A failed scaling changes no count.
+// countsOf returns the counts of a pool from one moment to another. A failed scaling changes no count.
 func countsOf(past Past, from, to time.Time) []CountSince {
 	var known []scale.Scaling // oldest first
 	for _, s := range slices.Backward(past.Scalings) {
@@ -146,9 +146,9 @@ func countsOf(past Past, from, to time.Time) []CountSince {
 // keptEvery is the time between two values of a metric that are kept: the journal keeps the last value of each minute.
 const keptEvery = time.Minute
 
-// seriesOf returns the values of a metric from one moment to another. A new run begins if more than two intervals, and
-// a minute, have passed since the value before. So one look that found nothing, or was left out because the pool was
-// being scaled, makes no gap.
+// seriesOf returns the values of a metric from one moment to another. A new run begins if more time than two intervals
+// and a minute has passed since the value before; an interval counts as a minute at least. So a single look that found
+// nothing, or that was left out while the pool was being scaled, makes no gap.
 func seriesOf(m scale.Metric, samples []scale.Sample, from, to time.Time) Series {
 	out := Series{Metric: OneLine(m.Name, longestValue)}
 	mostApart := 2*max(m.Every, keptEvery) + keptEvery
@@ -191,7 +191,8 @@ func (s Series) Thinned(from, to time.Time, columns int) [][]Point {
 	return out
 }
 
-// extremes are the first, the smallest, the largest and the last of some values, in their order, each once.
+// extremes returns the first, the smallest, the largest and the last of some values, oldest first and without
+// repetitions.
 func extremes(values []Point) []Point {
 	byValue := func(a, b Point) int { return cmp.Compare(a.Value, b.Value) }
 	ends := []Point{values[0], slices.MinFunc(values, byValue), slices.MaxFunc(values, byValue), values[len(values)-1]}
@@ -199,7 +200,7 @@ func extremes(values []Point) []Point {
 	return slices.CompactFunc(ends, func(a, b Point) bool { return a.At.Equal(b.At) })
 }
 
-// CountsIn are the smallest and the largest count between two moments; ok is false if none is known.
+// CountsIn returns the smallest and the largest count between two moments; ok is false if no count is known.
 func (t Timeline) CountsIn(from, to time.Time) (least, most int, ok bool) {
 	for i, c := range t.Counts {
 		ended := i+1 < len(t.Counts) && !t.Counts[i+1].Since.After(from)
@@ -215,7 +216,7 @@ func (t Timeline) CountsIn(from, to time.Time) (least, most int, ok bool) {
 	return least, most, ok
 }
 
-// BoundsIn are the bounds between two moments, in their order.
+// BoundsIn returns the bounds between two moments, oldest first.
 func (t Timeline) BoundsIn(from, to time.Time) []scale.BoundsSince {
 	var out []scale.BoundsSince
 	for i, b := range t.Bounds {
@@ -227,15 +228,15 @@ func (t Timeline) BoundsIn(from, to time.Time) []scale.BoundsSince {
 }
 
 const (
-	// leastTop is the least count up to which a picture reaches.
+	// leastTop is the smallest count that [Timeline.Top] returns.
 	leastTop = 4
 	// farAbove limits the bounds in a picture: an upper bound of more than farAbove times the largest count is left
 	// out, since the counts would be too low to read. The picture then has room for roomAbove times the largest count.
 	farAbove, roomAbove = 8, 2
 )
 
-// Top is the count up to which a picture reaches, from 0 on. Bounds that are far above all counts are not in the
-// picture.
+// Top returns the largest count that a picture shows; the smallest is 0. Bounds that are far above all counts are not
+// in the picture.
 func (t Timeline) Top() int {
 	top, bound := leastTop, 0
 	for _, b := range t.Bounds {
@@ -251,7 +252,7 @@ func (t Timeline) Top() int {
 	return max(top, roomAbove*most)
 }
 
-// Ticks are the moments that a picture names: hours, each fourth hour, or days.
+// Ticks returns the moments that a picture names: hours, each fourth hour, or days.
 func (t Timeline) Ticks() []time.Time {
 	year, month, day := t.From.In(t.To.Location()).Date()
 	hours := 24
@@ -273,7 +274,7 @@ func (t Timeline) Ticks() []time.Time {
 	}
 }
 
-// Label is what a picture calls a tick.
+// Label returns the name of a tick in a picture.
 func (t Timeline) Label(tick time.Time) string {
 	if t.Span.Length > 24*time.Hour {
 		return tick.In(t.To.Location()).Format("Mon")
@@ -281,7 +282,7 @@ func (t Timeline) Label(tick time.Time) string {
 	return tick.In(t.To.Location()).Format("15:04")
 }
 
-// Clock is a time of day, with the day of the week if the span has several.
+// Clock returns a time of day, with the day of the week if the span has several days.
 func (t Timeline) Clock(at time.Time) string {
 	if t.Span.Length > 24*time.Hour {
 		return at.In(t.To.Location()).Format("Mon 15:04")
@@ -370,7 +371,7 @@ func (t Timeline) Move(s Scaling) string {
 	return text
 }
 
-// Words say between which values the metric was, and which value is the latest.
+// Words says between which values the metric was, and which value is the latest.
 func (s Series) Words() string {
 	switch {
 	case len(s.Runs) == 0:
@@ -384,7 +385,7 @@ func (s Series) Words() string {
 // mostInRow is how many scalings a row tells of one by one.
 const mostInRow = 6
 
-// Row is a part of a timeline, between two ticks, as a table has it.
+// Row is the part of a timeline between two ticks, as a row of a table.
 type Row struct {
 	From, To time.Time
 	// Count, Bounds and Scalings say in words which counts, bounds and scalings there were; each is empty if there were
@@ -393,7 +394,8 @@ type Row struct {
 	Metrics                 []string
 }
 
-// Rows are the parts of the timeline, oldest first: the numbers of a picture, for those who do not see it.
+// Rows returns the parts of the timeline, oldest first: the numbers of a picture, for people who cannot see the
+// picture.
 func (t Timeline) Rows() []Row {
 	ends := append(t.Ticks(), t.To)
 	out, from := make([]Row, 0, len(ends)), t.From

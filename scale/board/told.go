@@ -6,29 +6,29 @@ import "time"
 type Told interface {
 	// ToldAt is the time that the document describes, by the clock of whoever made it.
 	ToldAt() time.Time
-	// AskAgain is how long after this document the next one should be asked for.
+	// AskAgain returns how long after this document the next one should be asked for.
 	AskAgain() time.Duration
-	// Timeless is a copy without the times that change even if nothing else does.
+	// Timeless returns a copy without the times that change even if nothing else does.
 	Timeless() Told
 }
 
-// ToldAt is the status's time.
+// ToldAt returns the status's time.
 func (s *Status) ToldAt() time.Time { return s.Now }
 
-// AskAgain is a second while something is being done or an operation waits, and three seconds otherwise.
+// AskAgain returns a second while something is being done or an operation waits, and three seconds otherwise.
 func (s *Status) AskAgain() time.Duration { return s.View(s.Now).Refresh() }
 
-// Timeless is the status without Now and ReadAt.
+// Timeless returns the status without Now and ReadAt.
 func (s *Status) Timeless() Told {
 	out := *s
 	out.Now, out.ReadAt = time.Time{}, nil
 	return &out
 }
 
-// ToldAt is the fleet's time.
+// ToldAt returns the fleet's time.
 func (f *Fleet) ToldAt() time.Time { return f.Now }
 
-// AskAgain is a second while an engine runs or is waited for, and three seconds otherwise.
+// AskAgain returns a second while an engine runs or is waited for, and three seconds otherwise.
 func (f *Fleet) AskAgain() time.Duration {
 	if f.Engines.Running+f.Engines.Waiting > 0 {
 		return time.Second
@@ -36,7 +36,7 @@ func (f *Fleet) AskAgain() time.Duration {
 	return 3 * time.Second
 }
 
-// Timeless is the fleet without Now and without the stacks' ReadAt.
+// Timeless returns the fleet without Now and without the stacks' ReadAt.
 func (f *Fleet) Timeless() Told {
 	out := Fleet{Engines: f.Engines, Stacks: make([]FleetStack, len(f.Stacks))}
 	for i, s := range f.Stacks {

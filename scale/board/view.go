@@ -17,11 +17,11 @@ type View struct {
 	at time.Time
 }
 
-// View is the status as it is seen at a time, in that time's zone. How long something will last, and how long ago
-// something was, is counted from that time.
+// View returns the status as people see it at a time, in that time's zone. How long something will last, and how long
+// ago something was, is counted from that time.
 func (s *Status) View(at time.Time) View { return View{Status: s, at: at} }
 
-// FullName is the stack's name with the name of its project, as Pulumi writes it: organization, project, stack.
+// FullName returns the stack's name with the name of its project, as Pulumi writes it: organization, project, stack.
 func (v View) FullName() string {
 	parts := strings.Split(v.Stack, "/")
 	if v.Project == "" || len(parts) > 2 {
@@ -30,7 +30,7 @@ func (v View) FullName() string {
 	return strings.Join(slices.Insert(parts, len(parts)-1, v.Project), "/")
 }
 
-// At is the time at which the view is seen.
+// At returns the time at which the view is seen.
 func (v View) At() time.Time { return v.at }
 
 // Mood is how something stands, in words. Its class is "good", "busy", "warn" or "bad".
@@ -73,7 +73,7 @@ func (v View) State() Mood {
 	return Mood{Good, "Ready"}
 }
 
-// Trouble is a title for what keeps operations from being accepted.
+// Trouble returns a title that says why no operations are accepted.
 func (v View) Trouble() string {
 	if v.Unwritable {
 		return "What is accepted cannot be written down"
@@ -81,7 +81,7 @@ func (v View) Trouble() string {
 	return "The stack cannot be read"
 }
 
-// Refresh is how long to wait before a server is asked again.
+// Refresh returns how long to wait before asking a server again.
 func (v View) Refresh() time.Duration {
 	if v.Running != nil || len(v.Waiting())+v.MoreWaiting() > 0 {
 		return time.Second
@@ -89,8 +89,8 @@ func (v View) Refresh() time.Duration {
 	return 3 * time.Second
 }
 
-// Headline is the sentence that a screen reader reads out when it changes: what is being scaled, or how the last
-// scaling ended.
+// Headline returns the sentence that a screen reader reads out whenever the sentence changes: what is being scaled, or
+// how the last scaling ended.
 func (v View) Headline() string {
 	if v.Running != nil {
 		var pools []string
@@ -127,7 +127,7 @@ func (s Scaling) ended() time.Time {
 	return *s.End
 }
 
-// Outcome is what the result of a failed operation is called.
+// Outcome says in words how an operation failed, given its result.
 func (View) Outcome(result string) string {
 	switch queue.Final(result) {
 	case queue.FinalFailed:
@@ -139,7 +139,7 @@ func (View) Outcome(result string) string {
 }
 
 // Mended says whether nobody needs to look at a failed operation any more: a later scaling of the same pool has
-// succeeded, and nothing is in doubt about the pool. The times of scalings are exact to the second.
+// succeeded, and nothing is in doubt about the pool. The backend's times of scalings are exact to the second.
 func (v View) Mended(op Operation) bool { return v.scaledSince(op.Pool, op.ended()) }
 
 // Outdone is like [View.Mended], for a past scaling that failed.
@@ -159,12 +159,12 @@ func (v View) AllMended() bool {
 	return !slices.ContainsFunc(v.Failures, func(op Operation) bool { return !v.Mended(op) })
 }
 
-// Under are the operations under way.
+// Under returns the operations under way.
 func (v View) Under() []Operation {
 	return slices.DeleteFunc(slices.Clone(v.Open), func(op Operation) bool { return !v.isUnder(op.ID) })
 }
 
-// Waiting are the open operations that are not under way.
+// Waiting returns the open operations that are not under way.
 func (v View) Waiting() []Operation {
 	return slices.DeleteFunc(slices.Clone(v.Open), func(op Operation) bool { return v.isUnder(op.ID) })
 }
@@ -179,7 +179,7 @@ const (
 	mostWaiting = 50
 )
 
-// FirstWaiting are the waiting operations that are shown.
+// FirstWaiting returns the waiting operations that are shown.
 func (v View) FirstWaiting() []Operation { return v.Waiting()[:min(mostWaiting, len(v.Waiting()))] }
 
 // MoreWaiting counts the waiting operations that are not shown.
@@ -213,7 +213,7 @@ func (v View) WaitsFor(op Operation) string {
 	return "its turn"
 }
 
-// Asked is who asked for an operation, and why.
+// Asked says who asked for an operation, and why.
 func (View) Asked(op Operation) string {
 	if op.Reason == "" {
 		return op.Source
@@ -221,11 +221,11 @@ func (View) Asked(op Operation) string {
 	return op.Source + ": " + op.Reason
 }
 
-// Way is [Operation.Way] with an arrow.
+// Way returns [Operation.Way] with the arrow →.
 func (View) Way(op Operation) string { return op.Way(" → ") }
 
-// Way is the count before the operation, the arrow, and the count after it. If the count after is not known, the
-// decided count stands in its place; if none was decided, there is only the count before.
+// Way returns the count before the operation, the arrow, and the count after it. If the count after is not known, it
+// returns the decided count in its place; if none was decided, it returns only the count before.
 func (o Operation) Way(arrow string) string {
 	to := o.To
 	if to == nil && o.Decision.Outcome == string(scale.Scale) {
@@ -237,7 +237,7 @@ func (o Operation) Way(arrow string) string {
 	return Count(o.From) + arrow + Count(to)
 }
 
-// Mistake is a mistake in the rules, in words.
+// Mistake says in words what a mistake in the rules is.
 func (View) Mistake(p scale.Problem) string { return p.String() }
 
 // How many remarks are shown, and how much of each.
@@ -255,7 +255,7 @@ func (v View) Differences() []string {
 	return out
 }
 
-// Ago says how long ago something was; empty if there is no such time.
+// Ago says how long ago t was; empty if t is nil.
 func (v View) Ago(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -266,10 +266,10 @@ func (v View) Ago(t *time.Time) string {
 // Left says how long it is until t, which must not be nil.
 func (v View) Left(t *time.Time) string { return Left(t.Sub(v.at)) }
 
-// Since is how long ago something that still goes on began.
+// Since says how long ago something began that still goes on.
 func (v View) Since(t time.Time) string { return Elapsed(v.at.Sub(t)) }
 
-// Clock is a time of day, with the date if it is not today's.
+// Clock returns a time of day, with the date if the date is not today's.
 func (v View) Clock(t *time.Time) string {
 	local := t.In(v.at.Location())
 	if local.Format(time.DateOnly) == v.at.Format(time.DateOnly) {

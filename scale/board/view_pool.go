@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Target is the count to which a pool is being scaled; nil if it is not being scaled.
+// Target returns the count to which a pool is being scaled; nil if it is not being scaled.
 func (v View) Target(pool string) *int {
 	for _, op := range v.Under() {
 		if op.Pool == pool && op.To != nil && op.Decision.Outcome == string(scale.Scale) {
@@ -18,7 +18,7 @@ func (v View) Target(pool string) *int {
 	return nil
 }
 
-// Meter is a pool's count between its guardrails, in words.
+// Meter says in words which count and which guardrails a pool has.
 func (View) Meter(p Pool) string {
 	return fmt.Sprintf("%s: %s, from %d to %d", p.Pool, Count(p.Count), p.Min, p.Max)
 }
@@ -51,7 +51,7 @@ func (v View) NoPools() string {
 	return "The stack output " + scale.OutputName + " has no pools."
 }
 
-// NeverScaled is the function [NeverScaled], for templates.
+// NeverScaled calls the function [NeverScaled], for templates.
 func (View) NeverScaled(among int) string { return NeverScaled(among) }
 
 // Held says what holds scaling off: a hold, a pause, or the rest of the cooldown. It is empty if nothing holds it off.
@@ -73,7 +73,7 @@ func (v View) Held(p Pool) string {
 	return strings.Join(out, ", ")
 }
 
-// until is how long it is until a time; 0 if there is none.
+// until says how long it is until a time; 0 if t is nil.
 func (v View) until(t *time.Time) time.Duration {
 	if t == nil {
 		return 0

@@ -36,8 +36,8 @@ func (v View) Deciding() string {
 // mostSteps is how many steps of a run are shown. The API tells of more.
 const mostSteps = 25
 
-// Steps are the steps of a run that are shown. If there are too many, completed steps are left out first, beginning
-// with the oldest.
+// Steps returns the steps of a run that are shown. If there are too many, it leaves out completed steps first,
+// beginning with the oldest.
 func (View) Steps(run Run) []Step {
 	steps := slices.Clone(run.Steps)
 	for i := 0; i < len(steps) && len(steps) > mostSteps; {
@@ -66,7 +66,7 @@ func (View) Progress(run Run) string {
 }
 
 // About says how far a run of the engine has come. If several runs go on, or pools are settled, it also says what the
-// run is about. It is empty if there is one run with one step, which says it all.
+// run is about. It returns "" if there is one run with one step, because the step itself says how far it has come.
 func (v View) About(run Run) string {
 	progress := cmp.Or(v.Progress(run), "The program runs")
 	alone := len(v.Running.Runs) == 1 && len(v.Running.Operations) > 0
@@ -82,7 +82,7 @@ func (v View) About(run Run) string {
 // mostDiffs is how many changed properties of a step are shown.
 const mostDiffs = 3
 
-// Diffs are the changed properties of a step, in one line.
+// Diffs returns the changed properties of a step, in one line.
 func (View) Diffs(step Step) string {
 	var out []string
 	for _, d := range step.Diffs[:min(mostDiffs, len(step.Diffs))] {
@@ -110,7 +110,7 @@ func property(value any) string {
 // Saying is a message of the engine. Of names the resources that it is about; it is empty if there are none.
 type Saying struct{ Severity, Of, Message string }
 
-// Said are the messages of a run, each once.
+// Said returns the messages of a run, without repetitions.
 func (View) Said(run Run) []Saying {
 	var out []Saying
 	for _, d := range scale.SayOnce(run.Said) {
@@ -123,7 +123,7 @@ func (View) Said(run Run) []Saying {
 	return out
 }
 
-// Took is how long something took, or has taken so far if it has not ended.
+// Took says how long something took, or has taken so far if it has not ended.
 func (v View) Took(from, to *time.Time) string {
 	if from == nil {
 		return ""
@@ -131,7 +131,7 @@ func (v View) Took(from, to *time.Time) string {
 	return Elapsed(cmp.Or(to, &v.at).Sub(*from))
 }
 
-// StepTook is how long a step took, or has taken so far.
+// StepTook says how long a step took, or has taken so far.
 func (v View) StepTook(step Step) string { return v.Took(&step.StartedAt, step.EndedAt) }
 
 // Committer names the author of the last commit in the checkout from which somebody's own update ran, because the
@@ -143,7 +143,7 @@ func (View) Committer(past Scaling) string {
 	return "last commit by " + past.By
 }
 
-// Lasted is how long a past scaling took. The backend's times are exact to the second.
+// Lasted says how long a past scaling took. The backend's times are exact to the second.
 func (View) Lasted(past Scaling) string {
 	took := past.ended().Sub(*cmp.Or(past.Start, past.End, &time.Time{})).Round(time.Second)
 	if took < time.Second {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Count is a count as text, which is "?" if the count is not known.
+// Count returns a count as text, which is "?" if the count is not known.
 func Count(n *int) string {
 	if n == nil {
 		return "?"
@@ -15,7 +15,7 @@ func Count(n *int) string {
 	return strconv.Itoa(*n)
 }
 
-// Elapsed is a duration as a person wants it: with tenths if it is short, in whole seconds if it is long.
+// Elapsed returns a duration as text: with tenths of seconds if it is short, in whole seconds if it is long.
 func Elapsed(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
@@ -23,7 +23,7 @@ func Elapsed(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// Left is the rest of a wait, as "4m" or "1m30s", never rounded down to nothing.
+// Left returns the rest of a wait as text, such as "4m" or "1m30s". It never rounds down to nothing.
 func Left(d time.Duration) string {
 	text := max(d.Round(time.Second), time.Second).String()
 	for _, nothing := range []string{"0s", "0m"} {
@@ -49,7 +49,7 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
 }
 
-// Soon is a time that is to come, with the day or the date only if the time of day alone would not be clear.
+// Soon returns a time that is to come, with the day or the date only if the time of day alone would not be clear.
 func Soon(t, now time.Time) string {
 	switch until := t.Sub(now); {
 	case until < 24*time.Hour:
@@ -60,8 +60,8 @@ func Soon(t, now time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
-// CooldownLeft is what is left of a cooldown upwards and downwards. If both end together, it is one time for both. It
-// is empty if neither holds.
+// CooldownLeft says what is left of a cooldown upwards and downwards. If both end together, it names one time for both.
+// It returns "" if neither holds.
 func CooldownLeft(up, down time.Duration) string {
 	switch {
 	case up <= 0 && down <= 0:
@@ -76,7 +76,7 @@ func CooldownLeft(up, down time.Duration) string {
 	return "up " + Left(up) + ", down " + Left(down)
 }
 
-// ResourceOf is a resource's type and name, from its URN: urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME.
+// ResourceOf returns a resource's type and name, from its URN: urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME.
 func ResourceOf(urn string) (typ, name string) {
 	parts := strings.SplitN(urn, "::", 4)
 	if len(parts) < 4 {

@@ -49,8 +49,8 @@ const (
 	StepFailed  = "failed"
 )
 
-// workOf makes the document of the work. It names those of the work's operations that are in told, and counts those
-// that are only in open.
+// workOf makes the document of the work. The document lists the work's operations that are in told, and only counts the
+// work's operations that are in open but not in told.
 func workOf(w queue.Work, told []Operation, open []queue.Operation) *Work {
 	out := &Work{
 		Settling: w.Settling, StartedAt: w.StartedAt.UTC(), WaitsFor: w.WaitsFor, RetryAt: instant(w.RetryAt), Runs: RunsOf(w.Runs),

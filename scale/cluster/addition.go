@@ -22,8 +22,8 @@ type addition struct {
 	doubtful bool
 }
 
-// run adds the operations. If an operation was not added, kept has in its place the id of the operation that has its
-// pool and key already. The other places are empty.
+// run adds the operations. kept has an element for each operation: the id of the operation that already has its pool
+// and key, or an empty text if the operation was added.
 func (a *addition) run(ctx context.Context) (kept []string, err error) {
 	n := a.journal.node
 	for {
@@ -58,8 +58,8 @@ func (a *addition) run(ctx context.Context) (kept []string, err error) {
 	}
 }
 
-// plan finds out which operations are to be added, and sets in their messages what the stream must be like to take
-// them. fresh are the indexes of these operations; kept is what run returns.
+// plan finds out which operations are to be added, and sets in their messages the condition under which the stream
+// takes them. fresh are the indexes of these operations; kept is what run returns.
 func (a *addition) plan() (kept []string, fresh []int) {
 	v := a.journal.node.view
 	v.mu.RLock()
@@ -122,8 +122,8 @@ func (a *addition) learn(ctx context.Context, fresh []int) error {
 	return nil
 }
 
-// note brings receipts of the operations to this replica's disk before they are added: no operation is in the log
-// alone.
+// note brings receipts of the operations to this replica's disk before they are added, so that no operation is in the
+// log without a receipt.
 func (a *addition) note(fresh []int) error {
 	var lines []receipt
 	wanted := map[string]bool{}

@@ -19,8 +19,7 @@ const (
 	auditAtOnce = 200
 	// missedFor is how many looks in a row have to miss an operation before it counts as lost.
 	missedFor = 3
-	// doubtFor is how long this replica looks, while the cluster answers, whether an operation in doubt still comes
-	// into the log.
+	// doubtFor is the age from which a doubt ends if the cluster answers that the log does not have the operation.
 	doubtFor = time.Minute
 	// goneFor is how long the stream keeps a message that says that an earlier message is to be forgotten: long enough
 	// for every replica to see it.
@@ -28,7 +27,7 @@ const (
 )
 
 // audit compares this replica's receipts with the log, again and again. Operations that the log has lost are added
-// again. Operations that the log has although nobody was told that they are accepted are taken out.
+// again. If the log has operations of which nobody was told that they are accepted, they are taken out.
 func (n *Node) audit(ctx context.Context) {
 	next, missing := 0, map[string]int{}
 	for pause(ctx, auditEvery) {
@@ -141,7 +140,7 @@ func (n *Node) isDoubtful(id string) bool {
 	return ok
 }
 
-// settleDoubts takes operations out of the log that are there although nobody was told that they are accepted.
+// settleDoubts takes out of the log the operations of which nobody was told that they are accepted.
 func (n *Node) settleDoubts(ctx context.Context) {
 	n.mu.Lock()
 	doubts := maps.Clone(n.doubts)

@@ -34,7 +34,7 @@ type feed struct {
 	reset func()
 
 	mu sync.Mutex
-	// identity tells this stream from a later stream of the same name.
+	// identity distinguishes this stream from a later stream of the same name.
 	identity string
 	// seq is the sequence of the last message taken. fresh says that everything that was in the stream when the feed
 	// began has been taken. moved is closed when either changes.
@@ -120,7 +120,8 @@ func (f *feed) takeAll(messages jetstream.MessagesContext) error {
 	}
 }
 
-// check ends the feed if the stream has been lost and made anew, or has lost its end: a consumer does not tell of that.
+// check ends the feed if the stream has been lost and made anew, or has lost its last messages, because a consumer does
+// not tell of that.
 func (f *feed) check(ctx context.Context, stream jetstream.Stream, messages jetstream.MessagesContext) {
 	for pause(ctx, feedCheck) {
 		asking, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -212,7 +213,8 @@ func (f *feed) isFresh() bool {
 	return f.fresh
 }
 
-// wait waits until a message, or one after it, has been taken.
+// wait waits until the feed is fresh and the message with a sequence, or a later message, has been taken. If ctx ends
+// before, it returns the error of ctx.
 func (f *feed) wait(ctx context.Context, seq uint64) error {
 	for {
 		f.mu.Lock()

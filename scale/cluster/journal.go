@@ -63,12 +63,12 @@ func (j *Journal) stored(op queue.Operation) (message, error) {
 	return m, nil
 }
 
-// Add adds each operation whose pool and key are new, and each that tries again the operation which has its pool and
-// key. What Add has added is on the disks of most replicas, and on this replica's disk.
+// Add adds the operations whose pool and key are new, and the operations that try again the one that already has their
+// pool and key. What Add has added is on the disks of most replicas, and on this replica's disk.
 //
 // If the cluster does not answer in time, it is not known whether the operations are in the log. Then Add returns the
 // error, the operations are not seen on this replica, and they are taken out of the log as soon as that can be done.
-// Until then another replica may see them; an operation that it has begun by then stays.
+// Until then another replica may see them; an operation that the other replica has begun by then stays.
 func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	if err := j.unready(); err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (j *Journal) Update(operations []queue.Operation) error {
 	return nil
 }
 
-// write publishes messages, whatever the log has.
+// write publishes messages without any condition on what the log has.
 func (j *Journal) write(messages []message) error {
 	ctx, cancel := context.WithTimeout(j.node.lifetime, writeTimeout)
 	defer cancel()

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Lease says that this replica is the one that works on a stack. It has a time to live: the replica renews it by itself
-// for as long as it lives and the cluster hears it.
+// Lease says that this replica is the one that works on a stack. A lease has a time to live. The replica renews its
+// leases by itself, for as long as it lives and the cluster hears it.
 //
-// A lease does not keep two updates apart. Pulumi's own lock does, and the update's id in the history. If a replica was
-// stopped for a minute, it believes in its lease for a moment longer than the others do. If it is cut off, it learns
-// late that the lease is lost. A replica that loses the lease in the middle of an update finishes that update, and
-// begins nothing new.
+// A lease does not keep two updates apart. Pulumi's own lock does, together with the update's id in the history. If a
+// replica was stopped for a minute, it believes in its lease for a moment longer than the others do. If it is cut off,
+// it learns late that the lease is lost. A replica that loses the lease in the middle of an update finishes that
+// update, and begins nothing new.
 type Lease struct {
 	leases      *leases
 	stack, part string
@@ -24,8 +24,8 @@ type Lease struct {
 	seq uint64
 }
 
-// Lost is closed once this replica is not the stack's worker any more: it was not heard for too long, or somebody else has
-// the lease, or it was released.
+// Lost is closed once this replica is not the stack's worker any more: it was not heard for too long, or somebody else
+// has the lease, or it was released.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
 // Yield is closed when another replica, which has less to do, should work on the stack instead. There is no hurry: the
@@ -35,8 +35,8 @@ func (l *Lease) Yield() <-chan struct{} { return l.yield }
 // Stack returns the name of the stack.
 func (l *Lease) Stack() string { return l.stack }
 
-// Release gives the lease back, so that another replica takes over at once. It may be called again, and after the lease was
-// lost.
+// Release gives the lease back, so that another replica takes over at once. It may be called again, and after the lease
+// was lost.
 func (l *Lease) Release() {
 	s := l.leases
 	s.mu.Lock()

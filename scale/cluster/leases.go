@@ -34,11 +34,11 @@ const (
 	currentFor = 3 * time.Second
 	// lookEvery is how often a replica looks which stacks have no worker.
 	lookEvery = 500 * time.Millisecond
-	// patience is how long a stack may have no worker before any replica that wants it takes it, even if it was meant
-	// for a different replica. gatherFor is how long a replica that starts waits for others.
+	// patience is how long a stack may have no worker before any replica that wants it takes it, even if the stack was
+	// meant for a different replica. gatherFor is how long a replica that starts waits for others.
 	patience  = 2 * time.Second
 	gatherFor = 3 * time.Second
-	// settledFor is how long a replica has to live before others give something up for it.
+	// settledFor is how long a replica has to live before others give up stacks for it.
 	settledFor = 10 * time.Second
 )
 
@@ -104,7 +104,7 @@ func (s *leases) wakeUp() {
 	}
 }
 
-// run says that this replica lives and looks after the leases, until ctx ends.
+// run announces that this replica lives, and looks after the leases, until ctx ends.
 func (s *leases) run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { s.feed.run(ctx) })
@@ -381,8 +381,8 @@ func leastLoaded(loads map[string]int, part string) (who string) {
 	return who
 }
 
-// yield asks the holders of this replica's leases to give up the leases that another replica should have, because that
-// one has less to do. s.mu must be held.
+// yield asks the holders of this replica's leases to give up the leases that another replica should have, because the
+// other replica has less to do. s.mu must be held.
 func (s *leases) yield(living []member, now time.Time) {
 	living = slices.DeleteFunc(living, func(m member) bool { return m.From != s.node.from && now.Sub(m.first) < settledFor })
 	loads := loadsOf(living, s.claims)
@@ -439,7 +439,7 @@ func (s *leases) checkExpired(ctx context.Context, part, subject string) {
 // grant gives a lease to the candidate that waits for it. s.mu must be held.
 func (s *leases) grant(part string, c *candidate, seq uint64) {
 	if s.wanted[part] != c {
-		return // nobody waits any more: the next look gives it back
+		return // nobody waits any more: the next look gives the lease back
 	}
 	l := &Lease{leases: s, stack: c.stack, part: part, seq: seq, lost: make(chan struct{}), yield: make(chan struct{})}
 	delete(s.wanted, part)

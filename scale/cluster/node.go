@@ -44,14 +44,15 @@ type Node struct {
 	background sync.WaitGroup
 	close      func() error
 
-	// mu guards doubts. They hold, by id, what was published for operations although nobody was told that these are
+	// mu guards doubts. They hold, by id, what was published for operations of which nobody was told that they are
 	// accepted.
 	mu     sync.Mutex
 	doubts map[string]doubt
 }
 
 // Start starts a replica. It does not wait for the others: until most of them are there, nothing can be accepted, and
-// [Node.Ready] says why. The error is a [*scale.SetupError], or a [*scale.UnavailableError] if a NATS cannot be reached.
+// [Node.Ready] says why. The error is a [*scale.SetupError], or a [*scale.UnavailableError] if a NATS cannot be
+// reached.
 func Start(ctx context.Context, o Options) (*Node, error) {
 	if err := o.check(); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ type Options struct {
 	// replicas tell each other these addresses.
 	Advertise string
 	// Secret is how the replicas prove to each other that they belong together. It is sent as it is, so that only TLS
-	// keeps it from those who can listen.
+	// hides it from somebody who listens on the network.
 	Secret string
 	// TLS is for the connections between replicas, in both directions. If URL is given, it is for the connections to
 	// that NATS. It is nil if there is no TLS.

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// attemptTimeout is how long the stream may take to acknowledge a write before it is asked again, and writeTimeout how
-	// long all attempts together may take. An election of a new leader can take longer: then the sender tries again.
+	// attemptTimeout is how long the stream may take to acknowledge a write before the write is tried again.
+	// writeTimeout is how long all attempts together may take. An election of a new leader can take longer: then the
+	// sender tries again.
 	attemptTimeout = 2 * time.Second
 	writeTimeout   = 5 * time.Second
 	// readTimeout is how long a question may take before it is asked again.
@@ -85,12 +86,12 @@ func (n *Node) publishAgain(ctx context.Context, messages []message) (first uint
 	}
 }
 
-// isFinal says whether trying again does not help.
+// isFinal says whether it is useless to try again.
 func isFinal(err error) bool {
 	return errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrMaxPayload) || isCode(err, codeTooLarge)
 }
 
-// pause waits, and says whether ctx goes on.
+// pause waits for d. It returns false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -102,8 +103,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lastOf asks the leader of a stream for the last message under a subject, which may have wildcards; ok is false if there
-// is none.
+// lastOf asks the leader of a stream for the last message under a subject, which may have wildcards; ok is false if
+// there is none.
 func (n *Node) lastOf(ctx context.Context, stream, subject string) (r received, ok bool, err error) {
 	return n.ask(ctx, stream, map[string]any{"last_by_subj": subject})
 }

@@ -57,8 +57,8 @@ type receipt struct {
 	Stack     string          `json:"stack,omitempty"`
 	ID        string          `json:"id"`
 	Operation json.RawMessage `json:"operation,omitempty"`
-	// End says that the operation's end is known, and Doubt that nobody was told that it is accepted, though the log may
-	// have it.
+	// End says that the operation's end is known. Doubt says that nobody was told that the operation is accepted,
+	// although the log may have it.
 	End   bool `json:"end,omitempty"`
 	Doubt bool `json:"doubt,omitempty"`
 }
@@ -185,7 +185,7 @@ func (r *receipts) change(id string, operation []byte) {
 }
 
 // end forgets an operation whose end is known, if it has a receipt. It does not wait for the disk: if the process dies
-// before, the operation is forgotten again after the restart.
+// before that, the operation is forgotten again after the restart.
 func (r *receipts) end(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -247,7 +247,7 @@ func (r *receipts) append(buffer []byte, wait bool) error {
 		err = r.file.Sync()
 	}
 	if err != nil {
-		// What was not acknowledged is taken back, so that the next line begins where one should.
+		// Remove what was not acknowledged, so that the next line begins after a whole line.
 		_ = r.file.Truncate(r.size)
 		_, _ = r.file.Seek(r.size, io.SeekStart)
 		return withoutPath(err)

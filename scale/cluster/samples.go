@@ -20,8 +20,8 @@ import (
 
 const (
 	keepSamplesFor = queue.KeepSamples
-	// samplesEvery is how many minutes of values are written together: a message for each stack and minute would cost the
-	// disks more than all operations. Until then they are in memory.
+	// samplesEvery is how many minutes of values are written together: a message for each stack and minute would cost
+	// the disks more than all operations. Until then they are in memory.
 	samplesEvery = 5
 	// mostSamples is how many values of a stack may wait, and longestName how many bytes the names of a pool and a
 	// metric may have together.

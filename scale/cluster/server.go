@@ -101,7 +101,7 @@ type serverLog struct {
 	mu      sync.Mutex
 	problem string
 	at      time.Time
-	// told is, by kind of failure, when such a failure was last told of.
+	// told is, by kind of failure, when such a failure was last logged as a warning.
 	told map[string]time.Time
 }
 
@@ -133,7 +133,8 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	l.log.Warn("nats has failed", "reason", text)
 }
 
-// repeatedAfter is how long a kind of failure is not told of again: while a replica is away, NATS tells so each second.
+// repeatedAfter is the shortest time after which a kind of failure is logged as a warning again: while a replica is
+// away, NATS reports that each second.
 const repeatedAfter = 5 * time.Minute
 
 func (l *serverLog) isRepeated(kind string) bool {
@@ -163,7 +164,7 @@ func (l *serverLog) Debugf(string, ...any) {}
 // Tracef is not called.
 func (l *serverLog) Tracef(string, ...any) {}
 
-// note recognizes, in the words of the server, why replicas do not come together.
+// note recognizes, by the words of the server's messages, why replicas cannot connect to each other.
 func (l *serverLog) note(text string) {
 	lower := strings.ToLower(text)
 	switch {

@@ -1,8 +1,8 @@
 // Package doctor finds out why PulumiScale would not work on a stack: what is missing, wrong or in the way, from the
 // Pulumi CLI to the clock, and what to do about each.
 //
-// It decides what is healthy and in which order things are looked at. A [Probe], which scale/stack/probe implements,
-// does the looking. The package changes nothing, prints nothing and has no clock.
+// It decides in which order things are looked at, and which findings are healthy. A [Probe], which scale/stack/probe
+// implements, does the looking. The package changes nothing, prints nothing and has no clock.
 package doctor
 
 import (
@@ -58,23 +58,24 @@ func (r Report) Titles(result Result) []string {
 
 // Options say how to examine. They also hold what this package cannot know by itself.
 type Options struct {
-	// Verify asks for previews of the engine, which prove the targets and take a while.
+	// Verify asks for previews by the engine. They prove the targets, and take a while.
 	Verify bool
 	// Now returns the time.
 	Now func() time.Time
 	// Begin is called before each check, with the check's title. It may be nil.
 	Begin func(title string)
-	// Serving says whether a server has its journal in a folder.
+	// Serving says whether a running server has its journal in a folder.
 	Serving func(folder string) (bool, error)
 	// TokenKey and PreviousTokenKey are the keys of the configuration that hold the server's tokens.
 	TokenKey, PreviousTokenKey string
-	// CheckTokens says what is wrong with the current token and, during a rotation, with the previous token. The error
-	// contains neither of the tokens.
+	// CheckTokens returns an error that says what is wrong with the current token or, during a rotation, with the
+	// previous token. The error contains neither of the tokens.
 	CheckTokens func(current, previous string) error
 }
 
-// Examine makes all checks, in their order. If a check depends on a check that failed, it is not made, and its result
-// says so. The only error is ctx's error.
+// Examine makes all checks, in their order. It leaves out a check that depends on a check with a problem, or on a check
+// that was left out: the result is then [NotChecked]. The only error is ctx's error. The report then has the checks
+// that were made before ctx ended.
 func Examine(ctx context.Context, p Probe, o Options) (Report, error) {
 	v := &visit{Probe: p, Options: o}
 	var out []Check
@@ -107,7 +108,7 @@ func failed(checks []Check, ids []string) []string {
 	return out
 }
 
-// finding is what a look found. The zero finding is not valid; use the functions below.
+// finding is what a look found. The zero finding is not valid: fine, warn, problem and unchecked make valid findings.
 type finding struct {
 	result  Result
 	found   string

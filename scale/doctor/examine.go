@@ -72,7 +72,7 @@ func (v *visit) option() string {
 	return " --stack " + v.stack
 }
 
-// broken is the finding for an error.
+// broken returns the finding for an error: a problem, with a hint if the error has a known remedy.
 func broken(err error) finding {
 	hint := ""
 	if e, ok := errors.AsType[*scale.SetupError](err); ok {

@@ -2,7 +2,7 @@ package doctor
 
 import "context"
 
-// lookAtGit looks whether git does what the flags about git ask for.
+// lookAtGit checks whether git can do what the flags about git ask for.
 func (v *visit) lookAtGit(ctx context.Context) finding {
 	looks := v.Git(ctx)
 	if len(looks) == 0 {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// lookAtListeners looks whether the listeners can be told.
+// lookAtListeners checks whether each listener can be told, and whether the pools that it names have rules.
 func (v *visit) lookAtListeners(ctx context.Context) finding {
 	listeners := v.Listeners(ctx)
 	if len(listeners) == 0 {
@@ -33,7 +33,7 @@ func (v *visit) lookAtListeners(ctx context.Context) finding {
 	return f
 }
 
-// unknownPools returns the pools for which the stack has no rule.
+// unknownPools returns the pools for which the stack has no rule; nil if the rules cannot be read.
 func (v *visit) unknownPools(pools []string) (unknown []string) {
 	if v.survey.RulesErr != nil { // then no rules are known
 		return nil

@@ -84,13 +84,13 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 
 const (
 	mebibyte = 1 << 20
-	// If fewer than little bytes are free, the check warns. Fewer than tooLittle are a problem: the journal may not be
-	// written.
+	// If fewer than little bytes are free, the check warns. If fewer than tooLittle bytes are free, the check finds a
+	// problem: there may be no space to write the journal.
 	little, tooLittle = 100 * mebibyte, 10 * mebibyte
 )
 
-// remote says whether a kind of file system may be a network's: a lock on it may not hold, or may belong to a different
-// machine.
+// remote says whether a kind of file system may be a network's. A lock on a network's file system may not hold, or may
+// belong to a different machine.
 func remote(disk string) bool {
 	return slices.Contains([]string{
 		"nfs", "nfsd", "nfs4", "cifs", "smb", "smb2", "smbfs", "afs", "k-afs", "afpfs", "webdav", "ceph", "lustre", "gpfs", "panfs", "9p", "v9fs", "fuseblk",
@@ -116,7 +116,7 @@ func (v *visit) lookAtDisk(context.Context) finding {
 	return fine("%s", free)
 }
 
-// stale is the age at which a lock that a different machine has taken no longer counts as a running update.
+// stale is the age above which a lock that a different machine has taken is a problem: its update may no longer run.
 const stale = time.Hour
 
 func (v *visit) lookAtLocks(ctx context.Context) finding {
@@ -154,9 +154,9 @@ func (v *visit) lookAtLocks(ctx context.Context) finding {
 	return f
 }
 
-// If this machine's clock is more than slack off, the check warns. If the clock is off by muchOff, that is a problem. A
-// smaller difference than slack says nothing: the history is exact to the second, and a backend's answer takes some
-// time.
+// If this machine's clock is off by more than slack, the check warns. If the clock is off by muchOff or more, the check
+// finds a problem. A difference below slack proves nothing: the history is exact only to the second, and a backend's
+// answer takes some time.
 const (
 	slack   = 5 * time.Second
 	muchOff = time.Minute
@@ -194,7 +194,7 @@ func (v *visit) lookAtClock(ctx context.Context) finding {
 
 func (v *visit) lookAtOthers(context.Context) finding {
 	serving, err := v.Serving(v.stateDir.Home)
-	if err == nil && !serving { // a server of an earlier version
+	if err == nil && !serving { // a server of an earlier version has its journal in Path
 		serving, err = v.Serving(v.stateDir.Path)
 	}
 	if err != nil {

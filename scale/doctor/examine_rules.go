@@ -28,7 +28,7 @@ func (v *visit) lookAtRules(context.Context) finding {
 	return fine("%s: %s", plural(len(v.survey.Rules), "pool"), strings.Join(v.survey.Rules.Names(), ", "))
 }
 
-// lookAtSchedules names the windows that will never be in force again.
+// lookAtSchedules warns of the windows that will never be in force again.
 func (v *visit) lookAtSchedules(context.Context) finding {
 	f := fine("no rule has any")
 	for _, name := range v.survey.Rules.Names() {
@@ -44,7 +44,7 @@ func (v *visit) lookAtSchedules(context.Context) finding {
 	return f
 }
 
-// lookAtMetrics looks once at each metric that a rule names.
+// lookAtMetrics looks once at each metric that a rule names, and warns if a metric has no value.
 func (v *visit) lookAtMetrics(ctx context.Context) finding {
 	f := fine("no rule has any")
 	for _, name := range v.survey.Rules.Names() {
@@ -77,7 +77,7 @@ func (v *visit) lookAtTargets(ctx context.Context) finding {
 		rule := v.survey.Rules[name]
 		pool, err := v.survey.Pool(rule)
 		for _, target := range rule.Unmatched(v.survey.Resources) {
-			// A pattern may stand for resources that the pool does not have at the moment.
+			// A pattern that matches nothing may be right: the pool may have no resources at the moment.
 			empty := scale.IsPattern(target) && err == nil && (pool.Count == nil || *pool.Count == 0)
 			if !empty {
 				f.result = Problem
@@ -95,7 +95,7 @@ func (v *visit) lookAtTargets(ctx context.Context) finding {
 	return f
 }
 
-// proveTargets has the engine prove the rules by previews.
+// proveTargets lets the engine prove the rules by previews, and finds a problem if a rule is not proved.
 func (v *visit) proveTargets(ctx context.Context) finding {
 	checks, err := v.CheckRules(ctx)
 	if err != nil {

@@ -13,29 +13,29 @@ import (
 type Probe interface {
 	// CLI finds the Pulumi CLI.
 	CLI(ctx context.Context) (CLI, error)
-	// Withheld returns Pulumi's variables in the environment that are kept from the CLI, sorted by name.
+	// Withheld returns the variables of Pulumi in the environment that PulumiScale keeps from the CLI, sorted by name.
 	Withheld() []Variable
 	// Program finds the program.
 	Program(ctx context.Context) (Program, error)
-	// StackName finds the stack's name: the one asked for, else the selected one.
+	// StackName returns the name of the stack that was asked for, or else of the selected stack.
 	StackName(ctx context.Context) (string, error)
-	// Backend finds the backend and who is logged in.
+	// Backend returns the backend, and the user who is logged in to it.
 	Backend(ctx context.Context) (Backend, error)
 	// Survey reads the stack's state and history.
 	Survey(ctx context.Context) (*Survey, error)
-	// Secrets encrypts a value with the stack's secrets provider and decrypts it again, together with the values of
-	// keys, which it returns.
+	// Secrets has the stack's secrets provider encrypt a value and decrypt it again. It also reads the keys from the
+	// stack's configuration, and returns their values.
 	Secrets(ctx context.Context, keys ...string) (map[string]Value, error)
-	// LanguageHost finds the plugin that runs the program; Path is empty if it is not there.
+	// LanguageHost returns the plugin that runs the program. Its Path is empty if the plugin is not there.
 	LanguageHost(ctx context.Context) Plugin
 	// MissingPackages returns the folder of the program's packages, such as node_modules, if the folder is missing, and
-	// the command that makes it. The result folder is empty if the folder is there.
+	// the command that makes it. Both results are empty if the folder is there, or if no such folder can be expected.
 	MissingPackages() (folder, command string)
-	// Providers finds the plugins of the providers in the state.
+	// Providers returns the plugins of the providers in the state.
 	Providers(ctx context.Context) []Plugin
 	// Metrics looks once at each metric that a rule names, and returns the samples in the order of the metrics.
 	Metrics(ctx context.Context, rule scale.Rule) []scale.Sample
-	// Listeners looks once at each listener that the settings name. Nothing is sent to them.
+	// Listeners looks once at each listener that the settings name. It sends nothing to them.
 	Listeners(ctx context.Context) []Listener
 	// CheckRules has the engine prove the rules by previews, as `pulumiscale rules --verify` does.
 	CheckRules(ctx context.Context) ([]scale.RuleCheck, error)
@@ -43,11 +43,11 @@ type Probe interface {
 	ConfigFile() ConfigFile
 	// Drifts compares the configuration file with the last successful update.
 	Drifts(ctx context.Context) ([]scale.Drift, error)
-	// Pending returns the changes that keep pools from being scaled, by pool. known is false if nothing is proved. If
-	// prove is set, a preview proves what is not known: see scaler.Scaler.Pending.
+	// Pending returns, for each pool, the changes that keep the pool from being scaled. known is false if there is no
+	// proof of what is pending. If prove is set and there is no proof, a preview makes one: see scaler.Scaler.Pending.
 	Pending(ctx context.Context, prove bool) (changes map[string][]scale.PendingChange, known bool, err error)
-	// Git looks once at each thing that the flags about git ask for; it returns none if no flag is set. Nothing is
-	// pushed, and what is fetched is not kept.
+	// Git looks once at each thing that the flags about git ask for. It returns nothing if no such flag is set. It
+	// pushes nothing, and keeps nothing that it fetches.
 	Git(ctx context.Context) []GitLook
 	// StateDir looks at the folder of PulumiScale's own files.
 	StateDir(ctx context.Context) StateDir
@@ -57,7 +57,7 @@ type Probe interface {
 	// Holds returns the holds in the state directory.
 	Holds() (scale.Holds, error)
 	// BackendTime asks the backend's server for its time, and returns how far the server's clock is ahead of this
-	// machine's clock. ok is false if there is no server.
+	// machine's clock. ok is false if there is no server, or if the server's address is not known.
 	BackendTime(ctx context.Context) (ahead time.Duration, ok bool, err error)
 	// Working says whether another process of PulumiScale changes the stack from this directory right now.
 	Working() (bool, error)
@@ -83,8 +83,8 @@ type Variable struct {
 // Program is a Pulumi program.
 type Program struct{ File, Name, Runtime string }
 
-// Backend is where the stack's state is. URL holds no credentials, and is empty if a service does not tell it. User is
-// empty if the backend knows none.
+// Backend is where the stack's state is. URL holds no credentials, and is empty if a service does not tell its address.
+// User is empty if the backend knows no user.
 type Backend struct{ URL, User string }
 
 // Survey is what was read of the stack. RulesErr says what is wrong with the rules, such as a [*scale.RulesError]; the
@@ -92,9 +92,10 @@ type Backend struct{ URL, User string }
 type Survey struct {
 	*scale.Snapshot
 	RulesErr error
-	// Providers are the plugins of the providers in the state, each once. Only their names and versions are known.
+	// Providers are the plugins of the providers in the state, without duplicates. Only their names and versions are
+	// known.
 	Providers []Plugin
-	// FileErr says why the configuration file could not be read; the snapshot then has no values of it.
+	// FileErr says why the configuration file could not be read; the snapshot then has no values of the file.
 	FileErr error
 }
 
@@ -119,20 +120,20 @@ type ConfigFile struct {
 	Remote bool
 	// ReadOnly says that the file may not be written, but can be replaced, which is what PulumiScale does.
 	ReadOnly bool
-	// DirErr says why the file's folder takes no new files, which every write needs. FileErr says why the file cannot
-	// be replaced.
+	// DirErr says why no new file can be made in the file's folder; every write makes one there. FileErr says why the
+	// file cannot be replaced.
 	DirErr, FileErr error
 }
 
 // StateDir is the folder of PulumiScale's own files.
 type StateDir struct {
 	Path string
-	// Home is the stack's own folder in it.
+	// Home is the stack's own folder in the folder Path.
 	Home string
 	// Refused says why PulumiScale does not use the folder: a [*scale.SetupError].
 	Refused error
-	// Unclaimed are folders in the state directory that may be records of an earlier version. They are left alone,
-	// since it is not certain that they are the stack's.
+	// Unclaimed are folders in the state directory that may be records of an earlier version. PulumiScale leaves them
+	// alone, since they may belong to a different stack.
 	Unclaimed []string
 	// Missing says that the folder is not there yet. The other fields are then about the nearest folder above it that
 	// is there.
@@ -149,8 +150,7 @@ type StateDir struct {
 
 // Lock is a lock on the stack in the backend.
 type Lock struct {
-	// LockHolder is who took the lock. If the lock does not name its holder, LockHolder is zero, except perhaps for
-	// Since.
+	// LockHolder is who took the lock. If the lock does not name its holder, LockHolder is zero; only Since may be set.
 	scale.LockHolder
 	// Here says that the holder is a process of this machine. Ours says that the holder was an engine of PulumiScale,
 	// and that this engine has died.
@@ -159,8 +159,8 @@ type Lock struct {
 	Damaged bool
 }
 
-// Listener is who is told of what happens. Its address is a secret, so only the address's host is given. Host is empty
-// if the address could not be read.
+// Listener is who is told of what happens. Host is the host of the listener's address, since the address itself is a
+// secret. Host is empty if the address could not be read.
 type Listener struct {
 	Name, Kind, Host string
 	// Pools are the pools of which the listener is told; empty for all.
@@ -171,10 +171,10 @@ type Listener struct {
 
 // GitLook is the result of one look at what the flags about git ask for.
 type GitLook struct {
-	// Name says what was looked at, such as "remote", and Found what there is.
+	// Name says what was looked at, such as "remote". Found says what there is.
 	Name, Found string
-	// Problem says what is wrong, without credentials, and Hint what to do; empty if nothing is wrong. Minor says that
-	// scalings go on nevertheless.
+	// Problem says what is wrong, without credentials; empty if nothing is wrong. Hint then says what to do. Minor says
+	// that scalings go on despite the problem.
 	Problem, Hint string
 	Minor         bool
 }

@@ -1,5 +1,5 @@
-// Package fleet keeps many stacks open in one process. It reads the list of the stacks from a file, and opens each of
-// them by itself, again and again if that fails.
+// Package fleet keeps many stacks open in one process. It reads the list of the stacks from a file, and opens each
+// stack by itself. If that fails, it tries again.
 package fleet
 
 import (
@@ -32,7 +32,7 @@ type Entry struct {
 	Stack string
 }
 
-// place is where a stack is, as far as the entry tells.
+// place returns where a stack is, as far as the entry tells.
 func (e Entry) place() string {
 	if e.Dir != "" {
 		return filepath.Clean(e.Dir) + " " + e.Stack
@@ -74,7 +74,7 @@ func Read(file string) (*File, error) {
 	return out, nil
 }
 
-// parse reads a fleet's file, and finds all mistakes in it.
+// parse reads a fleet's file, and returns all mistakes in it.
 func parse(text []byte) (*File, []string) {
 	var out File
 	mistakes := yamlfile.Decode(text, &out)
@@ -96,7 +96,7 @@ func parse(text []byte) (*File, []string) {
 		for _, mistake := range e.mistakes() {
 			mistakes = append(mistakes, at+": "+mistake)
 		}
-		// Some programs that read the names take two that differ only in case for the same one.
+		// Some programs that read the names treat two names that differ only in case as the same name.
 		if key := strings.ToLower(e.Name); key != "" {
 			if first, ok := names[key]; ok {
 				mistakes = append(mistakes, fmt.Sprintf("%s: name: is that of stacks[%d] already", at, first))

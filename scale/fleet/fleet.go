@@ -17,8 +17,8 @@ import (
 // stack. It is called once.
 type Stack interface{ Run(ctx context.Context) }
 
-// Fleet keeps stacks open: all that its list names, each by itself. One that cannot be opened is tried again, and holds
-// up no other. It is safe for concurrent use.
+// Fleet keeps all stacks of its list open, each by itself. A stack that cannot be opened is tried again, and holds up
+// no other. It is safe for concurrent use.
 type Fleet[S Stack] struct {
 	options Options[S]
 	// openings is the room in which stacks are opened. An opening that hangs, such as a clone, soon no longer counts.
@@ -72,7 +72,8 @@ const (
 	openings    = 4
 	slowOpening = 5 * time.Second
 	// firstRetry is the first wait before a stack that could not be opened is tried again. Each further wait is twice
-	// as long, up to lastRetry. Somebody's request tries the stack sooner, and not more often than every firstRetry.
+	// as long, up to lastRetry. A request for the stack tries it sooner, but not more often than once in every
+	// firstRetry.
 	firstRetry = 5 * time.Second
 	lastRetry  = 5 * time.Minute
 )
@@ -180,8 +181,8 @@ func (f *Fleet[S]) shut() {
 	f.end()
 }
 
-// next is the member to be opened next. If there is none, next is nil, and wait is how long to wait before the next
-// look.
+// next returns the member to be opened next. If there is none, next is nil, and wait is how long to wait before the
+// next look.
 func (f *Fleet[S]) next(now time.Time) (next *member[S], wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -199,7 +200,8 @@ func (f *Fleet[S]) next(now time.Time) (next *member[S], wait time.Duration) {
 	return nil, wait
 }
 
-// try begins to open a stack, unless that is under way or done or the fleet ends. done is called at the end of the try.
+// try begins to open a stack, unless the stack is being opened or open already, or the member's life has ended. done is
+// called at the end of the try.
 func (f *Fleet[S]) try(m *member[S], done func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -309,7 +311,7 @@ func (f *Fleet[S]) Get(ctx context.Context, name string) (S, error) {
 			opening = m.opening
 			f.mu.Unlock()
 		}
-		if opening == nil { // it has just ended
+		if opening == nil { // the try has just ended
 			continue
 		}
 		select {
@@ -331,7 +333,7 @@ type Member[S Stack] struct {
 	RetryAt time.Time
 }
 
-// Members are the stacks of the list, by name.
+// Members returns the stacks of the list, by name.
 func (f *Fleet[S]) Members() []Member[S] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -347,7 +349,7 @@ func (f *Fleet[S]) Members() []Member[S] {
 	return out
 }
 
-// Size is how many stacks the list has.
+// Size returns how many stacks the list has.
 func (f *Fleet[S]) Size() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// ancestors returns the commits before a commit, as far as the clone has them, and the first commits that the clone
-// lacks. The parents are read from the commits themselves, since git hides parents that it did not fetch.
+// ancestors returns the ancestors of a commit as far as the clone has them, and the parents that the clone lacks. It
+// reads at most 1000 commits. It reads the parents from the commits themselves, since git hides parents that it did not
+// fetch.
 func (r *Repository) ancestors(ctx context.Context, commit string) (map[string]bool, error) {
 	list, err := r.local(ctx, "rev-list", "--max-count=1000", commit)
 	if err != nil {

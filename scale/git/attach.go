@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// attach makes the folder a worktree of the clone, at a commit and without the commit's files. The folder may have
-// files if it was a worktree before and the clone has forgotten it: what is installed in the folder stays. Git adds no
-// worktree in a folder with files. So git adds the worktree in a temporary folder, and attach then makes git's records
-// name this folder. A folder with files that never was a worktree of this clone is refused.
+// attach makes the folder a worktree of the clone at a commit, without the commit's files. It returns the folder in
+// which git keeps its records about the worktree. Files are allowed in the worktree's folder only if the folder was a
+// worktree of this clone before: what is installed in it stays. Git itself adds no worktree in a folder with files. So
+// git adds the worktree in a temporary folder, and attach then makes git's records name the worktree's folder.
 func (w *Worktree) attach(ctx context.Context, commit string) (about string, err error) {
 	if err := w.refuseForeign(); err != nil {
 		return "", err
@@ -42,8 +42,8 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 		return "", err
 	}
 	about = filepath.FromSlash(strings.TrimPrefix(firstLine(pointer), "gitdir: "))
-	// From here on the clone's records name the folder. If this process is killed before the folder names the clone,
-	// the next attach forgets these records.
+	// From here on git's records name the folder. If this process is killed before the folder names the clone, the next
+	// attach forgets these records.
 	ours := filepath.ToSlash(filepath.Join(w.dir, ".git"))
 	if err := writeWhole(filepath.Join(about, "gitdir"), []byte(ours+"\n")); err != nil {
 		return "", err
@@ -58,7 +58,7 @@ func (w *Worktree) attach(ctx context.Context, commit string) (about string, err
 	return about, w.writeMark(mark{Edited: []string{}})
 }
 
-// refuseForeign refuses a folder that has files and is no worktree of this clone.
+// refuseForeign returns an error if the worktree's folder has files and is no worktree of this clone.
 func (w *Worktree) refuseForeign() error {
 	if _, is := w.pointer(); is {
 		return nil
@@ -76,7 +76,7 @@ func (w *Worktree) refuseForeign() error {
 	return err
 }
 
-// forget removes what the clone knows about a worktree in a folder, and about worktrees that were only half made. The
+// forget removes git's records about a worktree in the folder dir, and about worktrees that were only half made. The
 // caller has the clone's lock.
 func (r *Repository) forget(dir string) error {
 	folder := filepath.Join(r.git, "worktrees")

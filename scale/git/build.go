@@ -15,9 +15,9 @@ type file struct {
 	content []byte
 }
 
-// buildCommit makes a commit with the files of the commit t.edit, and replaces one of them by f. The contents are
-// written byte for byte, and the file keeps its mode; a missing file is made. buildCommit returns "" if the branch has
-// the same files already. It uses no worktree.
+// buildCommit makes a commit with the files of the commit t.edit, and with f in place of the file at f's path. The
+// contents are written byte for byte, and the file keeps its mode; a missing file is made. buildCommit returns "" if
+// the edit changes nothing, or if the branch has the same files already. It uses no worktree.
 func (r *Repository) buildCommit(ctx context.Context, c Commit, t tips, f file, message string) (string, error) {
 	old, err := r.entry(ctx, t.edit, f.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -115,8 +115,9 @@ func (r *Repository) commitTree(
 	return firstLine(out), nil
 }
 
-// commitError turns the error of a commit into a [*PushError] if git did not make the commit for want of an identity or
-// a signature.
+// commitError turns an error of commit-tree into a [*PushError] if git has no identity for the commit or cannot sign
+// it. signs says that git was to sign the commit: any failure that is not about the identity then counts as a failure
+// to sign. Any other error is returned unchanged.
 func commitError(err error, signs bool) error {
 	failed, is := errors.AsType[*CommandError](err)
 	switch {

@@ -19,8 +19,8 @@ func Root(ctx context.Context, dir string) (root, prefix string, err error) {
 	return filepath.FromSlash(root), strings.TrimSuffix(prefix, "/"), nil
 }
 
-// Remote returns the URL of a checkout's remote: of the current branch's upstream, or else of origin, or else of the
-// only remote. The URL may hold credentials. A relative path is made absolute.
+// Remote returns the URL of a checkout's remote: the remote of the current branch's upstream, or else origin, or else
+// the only remote. The URL may hold credentials. A relative path is made absolute.
 func Remote(ctx context.Context, checkout string) (url string, err error) {
 	root, _, err := Root(ctx, checkout)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// afterEnd is how long a command may take to end after it was told to.
+// afterEnd is how long a command may take to end after it was told to end.
 const afterEnd = 2 * time.Second
 
 // errSilent is the cause with which a command's context ends if the command prints nothing for too long.
@@ -21,7 +21,7 @@ var errSilent = errors.New("it was silent for too long")
 
 // call is one run of git.
 type call struct {
-	// args are what follows "git", the subcommand first.
+	// args are git's arguments; the first is the subcommand.
 	args []string
 	// dir is where git runs; "" is the clone.
 	dir   string
@@ -63,7 +63,8 @@ func firstLine(out []byte) string {
 	return strings.TrimSuffix(line, "\r")
 }
 
-// run runs git. The error is a [*CommandError], or says that there is no git, or is ctx's error if ctx has ended.
+// run runs git, and returns what it prints to its standard output. The error is a [*CommandError], or says that there
+// is no git, or is ctx's error if ctx has ended.
 func (r *Repository) run(ctx context.Context, c call) ([]byte, error) {
 	if c.dir == "" {
 		c.dir = r.git
@@ -74,7 +75,8 @@ func (r *Repository) run(ctx context.Context, c call) ([]byte, error) {
 	return execute(ctx, c, r.environment(), r.removeCredentials)
 }
 
-// execute runs git with an environment. The function clean removes credentials from the texts in the error.
+// execute runs git with an environment, and returns what it prints to its standard output. The function clean removes
+// credentials from the texts in the error.
 func execute(ctx context.Context, c call, env []string, clean func(string) string) ([]byte, error) {
 	within, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -107,7 +109,7 @@ func execute(ctx context.Context, c call, env []string, clean func(string) strin
 	}
 }
 
-// withoutProgress returns the last 8 KB of what git says, without the lines that git writes over and over.
+// withoutProgress returns the last 8 KB of what git printed, without the lines that report progress.
 func withoutProgress(text string) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -124,7 +126,7 @@ func withoutProgress(text string) string {
 	return text[max(0, len(text)-most):]
 }
 
-// isProgress says whether a line only tells of git's progress.
+// isProgress says whether a line only reports git's progress.
 func isProgress(line string) bool {
 	line = strings.TrimPrefix(line, "remote: ")
 	for _, start := range []string{
@@ -139,8 +141,8 @@ func isProgress(line string) bool {
 	return false
 }
 
-// watch ends a command that prints nothing for too long. Each write to one of the command's streams restarts the timer,
-// under mu. The method stop needs no mu: the timer has a lock of its own.
+// watch ends a command that prints nothing for too long. Each write to one of the command's streams holds mu and
+// restarts the timer. The method stop needs no mu, since a timer is safe for concurrent use.
 type watch struct {
 	mu    sync.Mutex
 	timer *time.Timer

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// WithoutCredentials is a remote's URL without its user and password: the user may be a token. The user of ssh, such as
-// git@, stays: it is no secret, and without it the URL means something else. A remote that is no URL stays as it is.
+// WithoutCredentials returns a remote's URL without its user and password: even the user may be a token. The user of
+// ssh, such as git@, stays: it is no secret, and without it the URL means something else. A remote that is no URL stays
+// as it is.
 func WithoutCredentials(remote string) string {
 	scheme, rest, is := strings.Cut(remote, "://")
 	if !is {
@@ -37,8 +38,8 @@ var (
 		`\b(gh[pousr]_\w{16,}|github_pat_\w{16,}|gl(?:pat|cbt|dt|rt|ft)-[\w-]{16,}|ATB{2}\w{16,}|ATCTT3\w{16,})`)
 )
 
-// removeCredentials takes out of a text whatever is or looks like a credential: the remote's own credentials, users and
-// passwords of URLs, headers, and the tokens of forges.
+// removeCredentials returns a text without whatever is or looks like a credential: the remote's own credentials, users
+// and passwords of URLs, headers, and the tokens of forges.
 func (r *Repository) removeCredentials(text string) string {
 	if r != nil {
 		for _, secret := range secretsOf(r.options.URL) {
@@ -80,9 +81,10 @@ func unescape(text string) string {
 	return text
 }
 
-// rewriteRule returns a prefix of the remote's URL, with and without the credentials. The clone's own configuration has
-// no credentials: git adds them when it replaces the second prefix by the first. The prefixes end with the remote's
-// host, so that submodules on the same host get the credentials too. Both are empty if the URL has no credentials.
+// rewriteRule returns the beginning of the remote's URL, up to the end of the host, with and without the credentials.
+// The clone's own configuration has no credentials: git replaces the prefix without credentials by the prefix with
+// them. Both prefixes end with the host, so that submodules on the same host get the credentials too. Both are empty if
+// the URL has no credentials.
 func rewriteRule(remote string) (with, without string) {
 	plain := WithoutCredentials(remote)
 	if plain == remote {

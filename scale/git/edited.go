@@ -78,7 +78,8 @@ func (w *Worktree) changes(ctx context.Context, untracked string) ([]change, err
 	return changes, nil
 }
 
-// parseChange reads one entry of `git status --porcelain=v2 -z --no-renames`.
+// parseChange reads one entry of `git status --porcelain=v2 -z --no-renames`. is is false if the entry is not a change
+// to the worktree's files.
 func parseChange(line string) (c change, is bool) {
 	kind, rest, _ := strings.Cut(line, " ")
 	fields := map[string]int{"1": 8, "u": 10}[kind]
@@ -96,13 +97,13 @@ func parseChange(line string) (c change, is bool) {
 	c = change{path: words[fields-1], module: module[0] == 'S'}
 	c.inside = c.module && len(module) == 4 && module[2] == 'M'
 	if c.module && words[0] == ".M" && module[1] == '.' && !c.inside {
-		return change{}, false // only files that git does not know, which a move leaves alone
+		return change{}, false // only untracked files in the submodule, which a move leaves alone
 	}
 	return c, true
 }
 
-// withoutMoved leaves out the submodules, and the files that are the same as in the commit target: a move to target has
-// written them, and was cut short.
+// withoutMoved returns the changes without the submodules, and without the files that are the same as in the commit
+// target. A move to target that was cut short has written these submodules and files.
 func (w *Worktree) withoutMoved(ctx context.Context, changes []change, target string) ([]change, error) {
 	out, err := w.git(ctx, 1, "ls-tree", "-r", "-z", "--full-tree", target)
 	if err != nil {

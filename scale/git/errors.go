@@ -40,13 +40,13 @@ const (
 	KindUnreachable Kind = "unreachable"
 	// KindTimeout says that the remote was silent for too long.
 	KindTimeout Kind = "timeout"
-	// KindRace says that others moved the branch before each try to push to it.
+	// KindRace says that somebody else pushed to the branch first, at each try.
 	KindRace Kind = "race"
 	// KindStorage says that the remote cannot store what it is sent: its disk is full, or may not be written to.
 	KindStorage Kind = "storage"
 	// KindIdentity says that the machine's git does not know who commits.
 	KindIdentity Kind = "identity"
-	// KindSigning says that the commit is to be signed and cannot be.
+	// KindSigning says that the commit should be signed, and that git cannot sign it.
 	KindSigning Kind = "signing"
 	// KindFailed stands for any other reason.
 	KindFailed Kind = "failed"
@@ -109,12 +109,12 @@ func (e *BranchError) Error() string {
 	return fmt.Sprintf("%s has no branch %s", e.URL, e.Branch)
 }
 
-// PathError says that a commit has a path, and that the path is no ordinary file in the commit.
+// PathError says that a path is no ordinary file in a commit, or lies below something that is no folder.
 type PathError struct {
 	Commit, Path string
-	// At is the part of the path that is of the wrong kind: the path itself, or a folder above it.
+	// At is the part of the path that is of the wrong kind: the path itself, or a link or submodule above it.
 	At string
-	// Is says what the commit has at this part: "a symbolic link", "a submodule", "a folder".
+	// Is says what the commit has at the path At: "a symbolic link", "a submodule", "a folder".
 	Is string
 }
 
@@ -127,7 +127,7 @@ func (e *PathError) Error() string {
 
 // PushError says that a commit could not be made, or did not get onto its branch.
 type PushError struct {
-	// Branch is the branch; "" if the commit was not even made.
+	// Branch is the branch's name; "" if the commit was not even made.
 	Branch string
 	Kind   Kind
 	// Reason is what git and the remote said, without credentials. Lines that begin with "remote:" come from the

@@ -10,7 +10,7 @@ import (
 )
 
 // have begins the names of references to commits that the clone has completely. A commit without such a reference may
-// lack objects: git stores objects as they come.
+// lack objects: git stores each object as it arrives.
 const have = "refs/pulumiscale/commits/"
 
 var (
@@ -58,7 +58,7 @@ func (r *Repository) Fetch(ctx context.Context, commit string) error {
 	return missing
 }
 
-// errNotThere says that all branches and tags of the remote were fetched, and that none has the commit.
+// errNotThere says that all branches and tags of the remote were fetched, and that none of them has the commit.
 var errNotThere = errors.New("no branch or tag has it")
 
 // has says whether the clone has a commit completely.
@@ -67,7 +67,7 @@ func (r *Repository) has(ctx context.Context, commit string) bool {
 	return err == nil
 }
 
-// fetchFromCheckout fetches a commit from the checkout. If that fails, the caller asks the remote next.
+// fetchFromCheckout fetches a commit from the checkout on this machine. If it fails, the caller asks the remote next.
 func (r *Repository) fetchFromCheckout(ctx context.Context, commit string) error {
 	const give = "git -c uploadpack.allowAnySHA1InWant=true upload-pack" // this process may read the whole checkout
 	_, err := r.remote(ctx, append(fetchArgs("--depth=1", "--upload-pack="+give), r.options.Checkout, keep(commit))...)
@@ -142,7 +142,8 @@ func (r *Repository) fetchTip(ctx context.Context, branch, depth string) (commit
 		return "", err
 	}
 	defer unlock()
-	// Git cannot have references "a" and "a/b" at once. A hash as the name allows for a branch "a" that replaces "a/b".
+	// Git cannot have references "a" and "a/b" at once, and a branch "a" may replace a branch "a/b". A hash in place of
+	// the branch's name avoids the conflict.
 	sum := sha256.Sum256([]byte(source))
 	target := "refs/pulumiscale/tips/" + hex.EncodeToString(sum[:8])
 	if err := r.fetch(ctx, depth, "+"+source+":"+target); err != nil {

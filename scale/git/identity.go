@@ -19,8 +19,9 @@ func (r *Repository) Identity(ctx context.Context) (string, error) {
 	return who, nil
 }
 
-// identity returns the environment variables that name a commit's author. If git has no committer configured, the
-// variables name the author as the committer too.
+// identity returns the environment variables that name a commit's author; none if author is "". If git has no committer
+// configured, the variables name the author as the committer too. If author is not "Name <mail>", the error is a
+// [*PushError] of the kind identity.
 func (r *Repository) identity(ctx context.Context, author string) ([]string, error) {
 	if author == "" {
 		return nil, nil
@@ -52,8 +53,8 @@ func (r *Repository) signs(ctx context.Context) (bool, error) {
 	return value == "true", nil // git fails if the key is not set
 }
 
-// Signing says whether the machine's git is configured to sign commits. If it is, Signing tries to sign one. The error
-// is a [*PushError] of the kind signing, or identity, if git cannot make a signed commit.
+// Signing says whether the machine's git is configured to sign commits. If it is, Signing tries to sign a commit. If
+// git cannot make a signed commit, the error is a [*PushError] of the kind signing or identity.
 func (r *Repository) Signing(ctx context.Context) (configured bool, err error) {
 	configured, err = r.signs(ctx)
 	if err != nil || !configured {

@@ -19,8 +19,9 @@ import (
 const lockInterval = 50 * time.Millisecond
 
 // lock takes the clone's lock, and removes the lock files that a killed git has left in the clone. Whoever fetches
-// commits, or changes the clone's references, its configuration or its list of worktrees, must have this lock. lock waits until ctx
-// ends. What runs under the lock must be given the returned context. unlock must be called once.
+// commits, or changes the clone's references, its configuration or its list of worktrees, must have this lock. While
+// somebody else has the lock, lock waits until ctx ends. What runs under the lock must be given the returned context.
+// unlock must be called once.
 func (r *Repository) lock(ctx context.Context) (locked context.Context, unlock func(), err error) {
 	locked, unlock, err = r.takeLock(ctx, filepath.Join(r.dir, "lock"))
 	if err != nil {
@@ -31,7 +32,7 @@ func (r *Repository) lock(ctx context.Context) (locked context.Context, unlock f
 }
 
 // removeLocks removes git's own lock files that a killed git has left in the clone. The caller has the clone's lock, so
-// no git of ours is at work on these files.
+// no running git of ours uses these files.
 func (r *Repository) removeLocks() {
 	for _, name := range []string{"config.lock", "HEAD.lock", "packed-refs.lock", "shallow.lock"} {
 		_ = os.Remove(filepath.Join(r.git, name))
@@ -59,9 +60,9 @@ func (w *Worktree) lock(ctx context.Context) (locked context.Context, unlock fun
 	return locked, unlock, nil
 }
 
-// takeLock takes a lock, and then waits for the children of a killed process that had the lock: the system releases the
-// lock at once, but a git that the process had started works on for a while. The wait for children ends with the
-// timeout, since a daemon among them would never end.
+// takeLock takes a lock, and then waits for the processes that a previous, killed owner of the lock has started. The
+// system releases the lock of a killed process at once, but a git that the process has started may work on for a while.
+// This second wait ends with the timeout, since a daemon among these processes would never end.
 func (r *Repository) takeLock(ctx context.Context, path string) (context.Context, func(), error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockInterval); err != nil {

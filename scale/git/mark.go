@@ -18,7 +18,8 @@ import (
 type mark struct {
 	// Done says that the command has succeeded.
 	Done bool
-	// Commit, Command and Dir are what the preparation was run with. Locks is the hash of the lock files afterwards.
+	// Commit, Command and Dir are what the preparation was run with. Locks is the hash of the files in lockFiles after
+	// the preparation.
 	Commit, Command, Dir, Locks string
 	// Made holds the paths that the preparation has made or changed, without the paths that git ignores. The values are
 	// the hashes of tracked files, and "" for other files. A folder's path ends with a slash, and stands for all that
@@ -29,7 +30,7 @@ type mark struct {
 	Edited []string
 }
 
-// readMark reads the mark. It returns the zero mark if there is none.
+// readMark reads the mark. It returns the zero mark if there is none, or if it cannot be read.
 func (w *Worktree) readMark() mark {
 	var m mark
 	if about, is := w.about(); is {
@@ -94,8 +95,9 @@ func (w *Worktree) endMark(ctx context.Context, edited []string, m mark) error {
 	return w.writeMark(m)
 }
 
-// withoutMade leaves out what a preparation has made and nobody has changed since. Until the preparation has succeeded,
-// untracked files count as made by it, unless somebody had edited them before it began.
+// withoutMade returns the changes without those that a preparation has made, unless somebody has changed the file
+// since. Until the preparation has succeeded, untracked files count as made by it, unless somebody had edited them
+// before it began.
 func (w *Worktree) withoutMade(ctx context.Context, changes []change) ([]change, error) {
 	m := w.readMark()
 	under := func(path string) bool {

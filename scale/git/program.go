@@ -25,7 +25,7 @@ type Program struct {
 	// Output gets what the command in Prepare prints. It may be nil.
 	Output io.Writer
 
-	// opening guards opened. opened is the clone, and nil until the clone is open. Opening runs several processes, so
+	// opening guards opened, the open clone. opened is nil until the clone is open. Opening runs several processes, so
 	// the clone is opened only when it is needed.
 	opening sync.Mutex
 	opened  *Repository

@@ -12,13 +12,13 @@ import (
 type Commit struct {
 	// Branch is the branch that is written to.
 	Branch string
-	// Base is given if Branch is the stack's own branch. The commit then has the files of Base's tip, with the edit.
-	// Its parents are the tip of Branch, if Branch exists, and the tip of Base, unless Branch has that tip already. So
-	// Branch follows Base, also after a merge, and needs no forced push. If Base is "", the edit is made on the tip of
-	// Branch.
+	// Base is the branch that Branch follows, if Branch is the stack's own branch. The commit then has the files of
+	// Base's tip, with the edit. Its parents are the tip of Branch, if Branch exists, and the tip of Base, unless
+	// Branch contains Base's tip already. Such a commit needs no forced push, even after Branch was merged into Base.
+	// If Base is "", the edit is made on the tip of Branch.
 	Base string
-	// Edit returns the file's path and contents, and the message, for the commit that is made on tip. read returns a
-	// file of tip, as [Repository.Read] does. If the path is "", nothing is committed. Edit is called again for each
+	// Edit returns the path, the contents and the message of the commit that is made on tip. The function read returns
+	// a file of tip, as [Repository.Read] does. If the path is "", nothing is committed. Edit is called again for each
 	// new tip. Edit must return the contents even if Base has them already: if Branch has different contents, a merge
 	// would bring the different contents into Base.
 	Edit func(ctx context.Context, tip string, read func(path string) ([]byte, error)) (
@@ -39,8 +39,8 @@ const (
 
 // Push makes the commit on the newest tip that the remote has, and pushes it, never by force. If somebody else pushed
 // to the branch first, Push makes the commit again on the new tip. commit is "" if there was nothing to do. The error
-// is a [*PushError], also if the remote cannot be read; a [*BranchError] if Base does not exist or, without a Base, if
-// Branch does not; Edit's error; or ctx's error.
+// is a [*PushError] if the remote cannot be read, or if the commit cannot be made or pushed. It is a [*BranchError] if
+// Base does not exist or, without a Base, if Branch does not. Otherwise it is Edit's error or ctx's error.
 func (r *Repository) Push(ctx context.Context, c Commit) (commit string, err error) {
 	wait := firstWait
 	for try := 1; ; try++ {
@@ -102,8 +102,8 @@ type tips struct {
 	merged bool
 }
 
-// boundary is how much of a stack's own branch is fetched to see whether the branch contains the base's tip. If that
-// tip is further back, the new commit gets the tip as a second parent, which does no harm.
+// boundary is how much of a stack's own branch is fetched to see whether the branch contains the base's tip. If the
+// base's tip is further back, the new commit gets it as a second parent, which does no harm.
 const boundary = "--depth=50"
 
 func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {
@@ -144,7 +144,7 @@ func (r *Repository) isAncestor(ctx context.Context, earlier, later string) (boo
 
 // CheckPush asks the remote whether it would accept a push to a branch, without pushing anything. It tries with the
 // branch's tip, or with the default branch's tip if there is no such branch. The remote does not run its hooks and
-// rules for this. The error is a [*PushError], or a [*BranchError].
+// rules for such a try, so a real push may still be refused. The error is a [*PushError] or a [*BranchError].
 func (r *Repository) CheckPush(ctx context.Context, branch string) error {
 	tip, err := r.Tip(ctx, branch)
 	if missing, is := errors.AsType[*BranchError](err); is && !missing.Invalid && branch != "" {

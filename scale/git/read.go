@@ -19,7 +19,7 @@ const (
 // Read returns the contents of a file in a commit, byte for byte: no filter of the machine's git has changed the line
 // ends. The path is relative to the repository's root, with slashes. The error is [fs.ErrNotExist] if the commit has no
 // such path, and a [*PathError] if the path is no file, lies beyond a link or lies in a submodule. The clone must have
-// the commit; the remote may be asked for the file.
+// the commit. If the clone lacks the file, git asks the remote.
 func (r *Repository) Read(ctx context.Context, commit, path string) (content []byte, err error) {
 	e, err := r.entry(ctx, commit, path)
 	if err != nil {
@@ -41,7 +41,8 @@ func (r *Repository) blob(ctx context.Context, hash string) ([]byte, error) {
 // entry is what a commit has at a path.
 type entry struct{ mode, hash string }
 
-// entry finds the file at a path of a commit, with the errors of [Repository.Read].
+// entry returns the mode and the hash of the file at a path of a commit. Its errors are the errors of
+// [Repository.Read].
 func (r *Repository) entry(ctx context.Context, commit, path string) (entry, error) {
 	if !isHash.MatchString(commit) {
 		return entry{}, fmt.Errorf("read %s: %q is not the whole hash of a commit", path, commit)

@@ -32,7 +32,7 @@ var (
 		`useConfigOnly|auto-detect email|invalid ident`)
 )
 
-// kindOf says why a git that asked the remote failed.
+// kindOf says why a git that asked the remote failed. It returns KindFailed if the reason is not known.
 func kindOf(err error) Kind {
 	failed, is := errors.AsType[*CommandError](err)
 	switch {
@@ -109,7 +109,7 @@ func verdictOf(porcelain string) string {
 	return ""
 }
 
-// joinReason returns the remote's own words, and the verdict as the last line.
+// joinReason returns the lines of git's output that come from the remote, and the verdict as the last line.
 func joinReason(verdict, output string) string {
 	var lines []string
 	for line := range strings.SplitSeq(output, "\n") {
@@ -120,7 +120,7 @@ func joinReason(verdict, output string) string {
 	return strings.Join(append(lines, verdict), "\n")
 }
 
-// isAbout says whether an error is a failure of git, and the pattern matches what git said.
+// isAbout says whether an error is a failure of git whose output matches the pattern.
 func isAbout(err error, words *regexp.Regexp) bool {
 	failed, is := errors.AsType[*CommandError](err)
 	return is && words.MatchString(failed.Output)

@@ -12,7 +12,7 @@ import (
 // DefaultTimeout is how long a remote may be silent, unless [Options] say otherwise.
 const DefaultTimeout = 2 * time.Minute
 
-// Options say which clone is meant.
+// Options say where a clone is, and what its remote is.
 type Options struct {
 	// Dir is the folder of the clone. It is made if it is missing, and only its owner may use it. One folder has one
 	// remote: whoever opens the folder with a different URL changes the remote for everybody.
@@ -26,13 +26,14 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Repository is a clone. It holds no open file. Its methods may be called at the same time, by several goroutines and
-// by several processes: calls that may not overlap wait for each other, until their context ends.
+// Repository is a clone. It holds no open file. Several goroutines and several processes may call its methods at the
+// same time: calls that may not overlap wait for each other, until their context ends.
 type Repository struct {
 	options Options
 	// dir is Options.Dir as an absolute path. git is the path of the bare repository in dir.
 	dir, git string
-	// batch says that we tell ssh not to ask anything. We do so only if nobody has configured which ssh is run.
+	// batch says that we tell ssh to ask nobody for anything. It is false if somebody has configured which ssh git
+	// runs.
 	batch bool
 }
 
@@ -77,9 +78,9 @@ func (o Options) repository() (*Repository, error) {
 	return &Repository{options: o, dir: dir, git: filepath.Join(dir, "repository.git")}, nil
 }
 
-// makeIfMissing makes the bare repository if it is missing. It first gets a temporary name, so that whatever
-// has the final name is complete. A repository that a power failure has left without its HEAD is renamed, not removed:
-// it may hold what somebody has edited.
+// makeIfMissing makes the bare repository if it is missing. The repository first gets a temporary name, so that
+// whatever has the final name is complete. A repository that a power failure has left without its HEAD is renamed, not
+// removed: it may hold what somebody has edited.
 func (r *Repository) makeIfMissing(ctx context.Context) error {
 	if head, err := os.ReadFile(filepath.Join(r.git, "HEAD")); err == nil && len(head) > 0 {
 		return nil
@@ -118,12 +119,12 @@ func (r *Repository) configure(ctx context.Context) error {
 	return nil
 }
 
-// setting returns the value that a key of git's configuration has in the clone; "", with git's error, if the key is not
-// set.
+// setting returns the value that a key of git's configuration has in the clone. If the key is not set, setting returns
+// "" and git's error. how are further options of `git config`.
 func (r *Repository) setting(ctx context.Context, key string, how ...string) (string, error) {
 	args := append([]string{"config"}, how...)
 	return r.line(ctx, append(args, "--get", key)...)
 }
 
-// plainURL is the remote without credentials.
+// plainURL returns the remote's URL without credentials.
 func (r *Repository) plainURL() string { return WithoutCredentials(r.options.URL) }

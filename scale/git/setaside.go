@@ -13,10 +13,10 @@ import (
 // edited begins the names of the references that keep what somebody has edited in a worktree.
 const edited = "refs/pulumiscale/edited/"
 
-// SetAside keeps the files that [Worktree.Edited] returns in a commit of the clone, under the reference ref. It then
-// puts these files back to what the worktree's commit has. ref is "" if nothing is edited. If somebody has changed
-// files in a submodule, or has put a repository into the worktree, the error is an [*EditedError], and nothing is put
-// back.
+// SetAside keeps the files that [Worktree.Edited] returns in a commit of the clone, and makes the reference ref to this
+// commit. It then puts these files back to what the worktree's commit has. ref is "" if nothing is edited. If somebody
+// has changed files in a submodule, or has put a repository into the worktree, the error is an [*EditedError], and
+// nothing is put back.
 func (w *Worktree) SetAside(ctx context.Context, except []string) (ref string, files []string, err error) {
 	ctx, unlock, err := w.lock(ctx)
 	if err != nil {
@@ -58,8 +58,8 @@ func (w *Worktree) setAside(ctx context.Context, except []string) (ref string, f
 	return ref, files, w.putBack(ctx, changes)
 }
 
-// keepEdits makes a commit with the files as they are, on top of the worktree's commit, and a reference to the new
-// commit.
+// keepEdits makes a commit with the files as they are, on top of the worktree's commit. It makes a reference to the new
+// commit, and returns the reference's name.
 func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, err error) {
 	temp, err := os.MkdirTemp(w.repository.dir, temporary)
 	if err != nil {
@@ -92,7 +92,7 @@ func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, e
 		return "", err
 	}
 	ref = edited + now.Format("20060102T150405.000000000Z")
-	// Whoever has the clone's lock removes the lock files of references.
+	// Without the clone's lock, somebody who has it could remove the lock file that update-ref needs.
 	locked, unlock, err := w.repository.lock(ctx)
 	if err != nil {
 		return "", err
@@ -102,7 +102,7 @@ func (w *Worktree) keepEdits(ctx context.Context, files []string) (ref string, e
 	return ref, err
 }
 
-// putBack makes the files what they are in the worktree's commit, and removes files that the commit does not have.
+// putBack restores the changed files from the worktree's commit, and removes files that the commit does not have.
 func (w *Worktree) putBack(ctx context.Context, changes []change) error {
 	if _, err := w.git(ctx, 1, "reset", "--quiet", "HEAD"); err != nil {
 		return err

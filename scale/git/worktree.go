@@ -68,8 +68,8 @@ func (w *Worktree) about() (dir string, is bool) {
 	return dir, true
 }
 
-// pointer returns the folder that the worktree's file .git names. The folder may be missing. is says whether its path
-// is in the clone.
+// pointer returns the folder that the worktree's file .git names. The folder may be missing. is says whether the
+// folder's path is in the clone.
 func (w *Worktree) pointer() (dir string, is bool) {
 	dir, is = strings.CutPrefix(readLine(filepath.Join(w.dir, ".git")), "gitdir: ")
 	if !is {

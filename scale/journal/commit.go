@@ -24,8 +24,8 @@ type write struct {
 
 var errClosed = errors.New("it is closed")
 
-// commit calls apply in a transaction that other calls may share, and returns when that is on disk. It may call apply
-// more than once.
+// commit calls apply in a transaction that other calls may share, and returns once that transaction is on disk. It may
+// call apply more than once.
 func (j *Journal) commit(apply func(*bolt.Tx) error, adds ...string) error {
 	w := &write{apply: apply, adds: adds, err: make(chan error, 1)}
 	select {

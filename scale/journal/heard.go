@@ -35,7 +35,7 @@ const (
 
 // hearing is what the transaction under way hears of alerts. It counts once that transaction is on disk.
 type hearing struct {
-	// news is what it hears, by heardKey.
+	// news is what the transaction hears, by heardKey.
 	news map[string]scale.Heard
 	// written are the keys of the unwritten alerts that the transaction writes down.
 	written []string
@@ -109,7 +109,8 @@ func (j *Journal) recall(tx *bolt.Tx, key []byte) (scale.Heard, error) {
 	return readHeard(tx, key)
 }
 
-// writeDown brings what is unwritten under some keys into the transaction under way. The writer alone calls it.
+// writeDown writes into the transaction under way what is unwritten of the alerts with the given keys. The writer alone
+// calls it.
 func (j *Journal) writeDown(tx *bolt.Tx, keys []string) error {
 	for _, key := range keys {
 		h, ok := j.unwritten[key] // nobody else changes it
@@ -149,7 +150,7 @@ func (j *Journal) writeDownAll() error {
 	return nil
 }
 
-// heardDurably notes that the transaction under way is on disk, and so what it has heard and written down. The writer
+// heardDurably notes that the transaction under way is on disk, with what it has heard and written down. The writer
 // alone calls it; j.mu must be held.
 func (j *Journal) heardDurably() {
 	j.toWrite = j.toWrite[min(writtenAtOnce, len(j.toWrite)):]
@@ -182,7 +183,7 @@ func (c content) told() map[string]scale.Heard {
 	return news
 }
 
-// Recall returns the latest that was heard of an alert.
+// Recall returns the latest that was heard of an alert; ok is false if nothing was.
 func (j *Journal) Recall(pool, alert string) (h scale.Heard, ok bool, err error) {
 	err = j.view(func(tx *bolt.Tx) (err error) {
 		h, err = j.recall(tx, heardKey(pool, alert))
@@ -195,7 +196,7 @@ func (j *Journal) Recall(pool, alert string) (h scale.Heard, ok bool, err error)
 	return h, true, nil
 }
 
-// readHeard reads what was heard; it is zero if nothing was.
+// readHeard returns what the bucket has of an alert, or zero if it has nothing.
 func readHeard(tx *bolt.Tx, key []byte) (h scale.Heard, err error) {
 	bucket := tx.Bucket([]byte(bucketHeard))
 	if bucket == nil {
@@ -257,7 +258,7 @@ func unseal(record []byte) ([]byte, error) {
 	return record[headSize:], nil
 }
 
-// allHeard reads what was heard of every alert. What could be read comes with the error.
+// allHeard reads what was heard of every alert. If it returns an error, it also returns what could be read.
 func allHeard(tx *bolt.Tx) (read []scale.Heard, damaged error) {
 	bucket := tx.Bucket([]byte(bucketHeard))
 	if bucket == nil {

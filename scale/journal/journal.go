@@ -61,8 +61,8 @@ func newJournal(db *bolt.DB, lock *flock.Flock, read content) *Journal {
 	return j
 }
 
-// Add adds each operation whose pool and key are new, and each that tries again the operation which has its pool and
-// key.
+// Add adds the operations whose pool and key are new, and the operations that try again the one that already has their
+// pool and key.
 func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	records := make([][]byte, len(operations))
 	ids := make([]string, len(operations))
@@ -103,8 +103,8 @@ func (j *Journal) Add(operations []queue.Operation) ([]queue.Operation, error) {
 	return stored, nil
 }
 
-// updateLimit is how many operations one transaction replaces at most for one call. Operations that are accepted
-// meanwhile wait for no more than that many.
+// updateLimit is the largest number of operations that one transaction replaces for one call. Operations that are
+// accepted meanwhile wait for no more than that many.
 const updateLimit = 64
 
 // Update replaces operations, or adds them.

@@ -125,7 +125,7 @@ func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
 }
 
 // InUse says whether a process has the journal in a state directory open. It changes nothing. It shares the lock for a
-// moment, and whoever wants to open the journal waits for the lock.
+// moment; a process that wants to open the journal meanwhile waits for the lock.
 func InUse(dir string) (bool, error) {
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
 	free, err := lock.TryRLock()
@@ -166,8 +166,8 @@ func openFile(path string) (*bolt.DB, content, *DamageError, error) {
 	return db, read, damage, nil
 }
 
-// openSound opens the file and reads all of it. If the file is damaged, it returns no database but what could be read,
-// and what is wrong.
+// openSound opens the file and reads all of it. If the file is damaged, db is nil, read has what could be read, and
+// damaged says what is wrong.
 func openSound(path string) (db *bolt.DB, read content, damaged, err error) {
 	// A page that is not what it should be makes bbolt panic, or read beyond the end of the mapped file.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -84,8 +84,8 @@ func put(tx *bolt.Tx, op queue.Operation, record []byte) error {
 		return err
 	}
 	keys := tx.Bucket([]byte(bucketKeys))
-	// A key leads to the operation that was accepted first. If others have tried the same again, the key leads to the
-	// last of them.
+	// A key leads to the operation that was accepted first. If later operations have tried the first one again, the key
+	// leads to the last of them.
 	if key := keyOf(op.Intent.Pool, op.Intent.Key); key != nil && (keys.Get(key) == nil || string(keys.Get(key)) == op.Previous) {
 		if err := keys.Put(key, id); err != nil {
 			return err
@@ -106,7 +106,7 @@ func isOpen(tx *bolt.Tx, id []byte) bool {
 	return bytes.Equal(found, id)
 }
 
-// unindex takes an operation out of the indexes of states, if it is there.
+// unindex takes an operation out of the index of its state, open or done, if it is there.
 func unindex(tx *bolt.Tx, id []byte) error {
 	if isOpen(tx, id) {
 		return tx.Bucket([]byte(bucketOpen)).Delete(id)

@@ -22,7 +22,8 @@ type content struct {
 }
 
 // readAll reads every record and every index, and says what is wrong with the file. bbolt's own check comes last,
-// because it cannot be stopped once it meets a page that is broken. What could be read comes with the error.
+// because it cannot be stopped once it meets a page that is broken. If it returns an error, it also returns what could
+// be read.
 func readAll(db *bolt.DB, path string) (read content, damaged error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -51,7 +51,7 @@ type waitingSamples struct {
 	values map[sampleKey]scale.Sample
 	// writing are the values that are being written.
 	writing map[sampleKey]scale.Sample
-	// minute is the minute of the value that was the last to make the writer write.
+	// minute is the minute of the last value for which the writer was told to write.
 	minute int64
 }
 

@@ -146,9 +146,9 @@ func (a *asking) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// checkAnswer returns an error for a response that cannot be used. JSON can be used, even if it tells of an error. So
-// can a redirect, and a refusal of POST after which the client asks by GET. Any other refusal of the credentials is an
-// [*AccessError].
+// checkAnswer returns an error for a response that cannot be used. These responses can be used: JSON, even if it tells
+// of an error; a redirect; and a refusal of POST after which the client asks by GET. Any other refusal of the
+// credentials is an [*AccessError].
 func checkAnswer(method string, resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	isJSON := kind == "application/json" || strings.HasSuffix(kind, "+json")

@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Look looks at metrics once, all at the same time, and returns what was found, in their order.
+// Look looks at metrics once, all at the same time, and returns what was found, in the order of the metrics.
 func Look(ctx context.Context, metrics []scale.Metric, credentials *Credentials, now func() time.Time) []scale.Sample {
 	out := make([]scale.Sample, len(metrics))
 	var looks sync.WaitGroup
@@ -25,12 +25,12 @@ func Look(ctx context.Context, metrics []scale.Metric, credentials *Credentials,
 	return out
 }
 
-// looker looks at one metric, with the credentials of the moment. It is not safe for concurrent use.
+// looker looks at one metric, with the latest credentials. It is not safe for concurrent use.
 type looker struct {
 	metric      scale.Metric
 	credentials *Credentials
 	now         func() time.Time
-	// source was made with the credentials of edition; it is nil before the first look.
+	// source was made with the credentials that had this edition; it is nil before the first look.
 	source  Source
 	edition int
 }
@@ -77,8 +77,8 @@ func (l *looker) try(ctx context.Context) (float64, error) {
 // renewAfter is how old credentials must be before they are read again after a server has refused them.
 const renewAfter = time.Minute
 
-// Credentials are the values of the stack's configuration that metrics are asked with, read once. It is safe for
-// concurrent use.
+// Credentials are the values of the stack's configuration with which the metrics' servers are asked. Each value is read
+// when it is first needed, and kept until it is forgotten. It is safe for concurrent use.
 type Credentials struct {
 	// Read reads values of the configuration by their keys. It starts a process of the CLI for each of them.
 	Read func(ctx context.Context, keys ...string) (map[string]string, error)
@@ -124,14 +124,16 @@ func (c *Credentials) of(ctx context.Context, keys []string) (values map[string]
 	return values, c.edition, nil
 }
 
-// Forget has all credentials be read again when they are needed next: the configuration may have new ones by now.
+// Forget forgets all credentials, so that they are read again when they are next needed: the configuration may have new
+// ones by now.
 func (c *Credentials) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.values, c.edition = nil, c.edition+1
 }
 
-// renew forgets credentials that a server has refused, unless they were read a moment ago. It says whether it did.
+// renew forgets credentials that a server has refused, unless they were read less than renewAfter ago. It says whether
+// it forgot any.
 func (c *Credentials) renew(keys []string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

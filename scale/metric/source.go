@@ -29,8 +29,8 @@ type AccessError struct{ Status string }
 
 func (e *AccessError) Error() string { return "the server refused the credentials: " + e.Status }
 
-// NewSource makes the source of a metric. secrets are the values of its access's keys. The error says what is wrong with
-// them.
+// NewSource makes the source of a metric. secrets are the values of the keys that the metric's access names. The error
+// says what is wrong with these values.
 func NewSource(m scale.Metric, secrets map[string]string, now func() time.Time) (Source, error) {
 	client, err := newClient(m.Access, secrets)
 	if err != nil {

@@ -34,8 +34,8 @@ const (
 	// pools and servers do not coincide. latestStart is the longest wait before the first look.
 	jitterShare = 0.1
 	latestStart = 5 * time.Second
-	// lostAfter and lostLooks are for how long, and for how many looks, a metric must have no value before [Lost] is
-	// told.
+	// lostAfter and lostLooks say when [Lost] is told: once a metric has had no value for that long, and for that many
+	// looks.
 	lostAfter, lostLooks = time.Minute, 3
 )
 
@@ -46,7 +46,7 @@ type (
 		Pool   string
 		Sample scale.Sample
 	}
-	// Lost says that a metric has had no value since a time.
+	// Lost says that a metric has had no value for a while, and since when.
 	Lost struct {
 		Pool   string
 		Sample scale.Sample

@@ -25,7 +25,7 @@ const (
 	Refused Kind = "refused"
 	// WindowRefused says that the count of a pool is outside of the bounds of a window and could not be brought inside.
 	WindowRefused Kind = "window-refused"
-	// Locked says that somebody else has held the stack for long.
+	// Locked says that somebody else has had the lock of the stack for a long time.
 	Locked Kind = "locked"
 	// NoValue says that a metric has had no value for a while.
 	NoValue Kind = "no-value"
@@ -61,7 +61,7 @@ type sort struct {
 	untilScaled bool
 }
 
-// sorts are all kinds that listeners can ask for, in the order in which the documentation has them.
+// sorts returns all kinds that listeners can ask for, in the order of the documentation.
 func sorts() []sort {
 	return []sort{
 		{kind: Scaled, severity: Info},
@@ -91,19 +91,19 @@ func sortOf(k Kind) sort {
 	return sort{kind: k, severity: Info}
 }
 
-// Kinds are the kinds that a listener can ask for.
+// Kinds returns the kinds that a listener can ask for.
 func Kinds() []Kind { return kinds(func(sort) bool { return true }) }
 
-// Troubles are the kinds that last until something ends them. A notice of the kind [Recovered] tells their end.
+// Troubles returns the kinds that last until something ends them. A notice of the kind [Recovered] tells their end.
 func Troubles() []Kind { return kinds(func(s sort) bool { return s.trouble }) }
 
 // IsTrouble says whether a kind is one of [Troubles].
 func (k Kind) IsTrouble() bool { return sortOf(k).trouble }
 
-// Severity is how much somebody should care.
+// Severity says how much somebody should care.
 func (k Kind) Severity() Severity { return sortOf(k).severity }
 
-// endedByScaling are the troubles of a pool that a successful scaling ends.
+// endedByScaling returns the troubles of a pool that a successful scaling ends.
 func endedByScaling() []Kind { return kinds(func(s sort) bool { return s.untilScaled }) }
 
 func kinds(which func(sort) bool) (out []Kind) {

@@ -65,12 +65,12 @@ func (o Origin) complete(n Notice) Notice {
 	return board.Tidy(n)
 }
 
-// NewTest is a notice that is only sent to see whether it arrives.
+// NewTest returns a notice that is only sent to see whether it arrives.
 func NewTest(from Origin, now time.Time) Notice {
 	return from.complete(Notice{ID: idOf("test", now.Format(time.RFC3339Nano)), Kind: Test, Time: now, Reason: "somebody ran `pulumiscale notify --test`"})
 }
 
-// idOf is the id of a notice, made from parts: it is the same for the same parts.
+// idOf makes the id of a notice from parts. The same parts make the same id.
 func idOf(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return "n" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15]))

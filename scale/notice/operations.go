@@ -9,8 +9,8 @@ import (
 )
 
 // ofOperations returns the notices about operations that are done, and about the troubles that these operations end.
-// One notice tells of all operations of a pool in a batch. So if one operation of a batch is given, all of its
-// operations must be; several batches may be given.
+// One notice tells of all operations of a pool in a batch. So operations must contain every operation of each batch in
+// it.
 func ofOperations(operations []queue.Operation) []Notice {
 	type group struct{ pool, update string }
 	var order []group
@@ -93,10 +93,10 @@ func ofDone(kind Kind, operations []queue.Operation) Notice {
 	return n
 }
 
-// ofDecision returns a notice about a decision that does not bring all that was wanted; ok is false if there is nothing
+// ofDecision returns a notice about a decision that does not give all that was wanted; ok is false if there is nothing
 // to tell. op is the operation that was decided; zero if there is none.
 func ofDecision(d scale.Decision, op queue.Operation) (n Notice, ok bool) {
-	if scale.IsA[*scale.UnknownPoolError](d.Err) { // a sender made up the name, and could have any text told by it
+	if scale.IsA[*scale.UnknownPoolError](d.Err) { // a sender made up the name, which could hold any text
 		return n, false
 	}
 	n = Notice{
@@ -138,7 +138,7 @@ func recovery(of Notice, ends []Kind) Notice {
 	return Notice{ID: idOf("recovered", of.ID), Kind: Recovered, Time: of.Time, Pool: of.Pool, Metric: of.Metric, Ends: ends, Operation: of.Operation, Update: of.Update}
 }
 
-// without returns kinds. If holds is true, the kind that one names is left out.
+// without returns kinds. If holds is true, it leaves out the kind one.
 func without(kinds []Kind, holds bool, one Kind) []Kind {
 	if !holds {
 		return kinds

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// way is a pool with its counts before and after.
+// way names a pool with its counts before and after.
 func (n Notice) way() string {
 	if n.From == nil && n.To == nil {
 		return n.Pool
@@ -16,7 +16,7 @@ func (n Notice) way() string {
 	return fmt.Sprintf("%s %s → %s", n.Pool, board.Count(n.From), board.Count(n.To))
 }
 
-// title is what a notice says, in one line.
+// title says in one line what a notice tells.
 func (n Notice) title() string {
 	switch n.Kind {
 	case Scaled:
@@ -49,7 +49,7 @@ func (n Notice) title() string {
 	return n.turn()
 }
 
-// turn is the title of a notice about a hold or a pause.
+// turn returns the title of a notice about a hold or a pause.
 func (n Notice) turn() string {
 	switch n.Kind {
 	case Held:
@@ -64,7 +64,7 @@ func (n Notice) turn() string {
 	return n.subject() + ": " + string(n.Kind)
 }
 
-// subject is what a notice is about.
+// subject says what a notice is about.
 func (n Notice) subject() string {
 	if n.Pool == "" {
 		return "The stack"
@@ -72,7 +72,7 @@ func (n Notice) subject() string {
 	return n.Pool
 }
 
-// endings are the troubles that are over, in words.
+// endings names the troubles that are over, in words.
 func (n Notice) endings() string {
 	words := make([]string, len(n.Ends))
 	for i, k := range n.Ends {
@@ -81,7 +81,7 @@ func (n Notice) endings() string {
 	return strings.Join(words, ", ")
 }
 
-// words are what a trouble is called after "no longer".
+// words returns what a trouble is called after "no longer".
 func (k Kind) words() string {
 	switch k {
 	case Clamped:
@@ -100,7 +100,7 @@ func (k Kind) words() string {
 	return string(k)
 }
 
-// lasted is how long a trouble has lasted.
+// lasted says how long a trouble has lasted.
 func (n Notice) lasted() time.Duration {
 	if n.Since == nil {
 		return 0
@@ -115,7 +115,7 @@ func stamp(t *time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-// details are the lines below the title.
+// details returns the lines below the title.
 func (n Notice) details() (out []string) {
 	add := func(label, text string) {
 		if text != "" {
@@ -138,7 +138,7 @@ func (n Notice) details() (out []string) {
 	return out
 }
 
-// Text is all that a notice says to people, in lines of at most limit characters together.
+// Text returns all that a notice says to people, in lines that together have at most limit characters.
 func (n Notice) Text(limit int) string {
 	lines := append([]string{n.Title}, n.Details...)
 	if n.Error != "" {

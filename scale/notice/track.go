@@ -14,7 +14,7 @@ import (
 const (
 	// repeatAfter is how long a trouble lasts before it is told again.
 	repeatAfter = 4 * time.Hour
-	// longLock is how long a stack is locked before that is told.
+	// longLock is how long a stack must have been locked before a notice tells of the lock.
 	longLock = 5 * time.Minute
 	// lapseAfter is for troubles that come again and again while they last. If such a trouble has not come for
 	// lapseAfter, it counts as over.
@@ -23,7 +23,8 @@ const (
 	keptError = 1_000
 )
 
-// The events that tell a [Tracker] what was found of metrics. Whoever looks at metrics passes them on.
+// The events that tell a [Tracker] what was found of metrics. The code that looks at metrics passes them to the
+// tracker.
 type (
 	// Lost says that a metric has had no value since a time.
 	Lost struct {
@@ -41,9 +42,9 @@ func (Lost) IsEvent() {}
 // IsEvent marks an event.
 func (Found) IsEvent() {}
 
-// Tracker makes notices of what goes on in a queue. It knows which troubles last. So a trouble is not told each time it
-// comes, and its end can be told. A tracker is kept for the next process as JSON; the zero value knows of no trouble.
-// It is not safe for concurrent use.
+// Tracker makes notices of the events of a queue. It remembers which troubles last. So it does not tell a trouble each
+// time the trouble comes, and it can tell the end of a trouble. A tracker is kept for the next process as JSON; the
+// zero value knows of no trouble. It is not safe for concurrent use.
 type Tracker struct {
 	Origin Origin `json:"-"`
 	// Troubles are the troubles that last, by pool, kind and metric.
@@ -65,7 +66,7 @@ type Trouble struct {
 	Repeats int       `json:"repeats,omitempty"`
 }
 
-// Open are the troubles that last, in the order in which they began.
+// Open returns the troubles that last, in the order in which they began.
 func (t *Tracker) Open() []Notice {
 	var out []Notice
 	for _, one := range t.Troubles {
@@ -111,8 +112,8 @@ func (t *Tracker) Hear(event scale.Event, now time.Time) []Notice {
 	return nil
 }
 
-// IsHeard says whether an event may lead to notices. They come from [Tracker.Hear] or, because the rules may be new
-// after the event, from [Tracker.Rules]. IsHeard needs no tracker, and is quick.
+// IsHeard says whether an event may lead to notices. The notices come from [Tracker.Hear] or, if the event may have
+// changed the rules, from [Tracker.Rules]. IsHeard needs no tracker, and is quick.
 func IsHeard(event scale.Event) bool {
 	switch e := event.(type) {
 	case queue.BatchDone, queue.Postponed, queue.HoldsChanged, queue.Unmet, queue.Met, scale.Proved, scale.Settled, Lost, Found, queue.Refreshed:
@@ -128,11 +129,11 @@ func (t *Tracker) Recall(operations []queue.Operation) []Notice {
 	return t.take(ofOperations(operations)...)
 }
 
-// IDOf is the id of the notice about an operation that is done, if there is one.
+// IDOf returns the id that the notice about a done operation has. Not every done operation has a notice.
 func IDOf(op queue.Operation) string { return idOf("operation", op.Intent.Pool, op.Update) }
 
-// Rules notes the rules in force, and returns the notices about pauses that begin and end, and about troubles of pools
-// and metrics that are gone. The first rules lead to no notice about a pause.
+// Rules notes the rules in force. It returns the notices about pauses that begin and end, and the notices that end the
+// troubles of pools and metrics which no rule has any more. The first rules lead to no notice about a pause.
 func (t *Tracker) Rules(rules scale.Rules, now time.Time) []Notice {
 	if rules == nil {
 		return nil
@@ -156,7 +157,7 @@ func (t *Tracker) Rules(rules scale.Rules, now time.Time) []Notice {
 	return t.take(append(out, t.orphans(rules, now)...)...)
 }
 
-// orphans are the notices that end the troubles of pools and metrics that no rule has any more.
+// orphans returns the notices that end the troubles of pools and metrics which no rule has any more.
 func (t *Tracker) orphans(rules scale.Rules, now time.Time) (out []Notice) {
 	for _, n := range t.Open() {
 		rule, isKnown := rules[n.Pool]
@@ -190,7 +191,7 @@ func pauseReason(p scale.Pause) string {
 	return "only scaling " + string(p)
 }
 
-// stamped is a notice with its time, and with an id that depends on the time.
+// stamped returns a notice with its time, and with an id that depends on the time.
 func stamped(n Notice, now time.Time) Notice {
 	n.Time = now
 	n.ID = idOf(string(n.Kind), n.Pool, n.Metric, n.Reason, now.UTC().Format(time.RFC3339Nano))
@@ -199,7 +200,7 @@ func stamped(n Notice, now time.Time) Notice {
 
 func (t *Tracker) submitted(e queue.Submitted, now time.Time) []Notice {
 	direct := e.Decision.Intent.Count != nil || e.Decision.Intent.Delta != nil
-	if e.Accepted || e.Duplicate || direct { // whoever asks directly is answered
+	if e.Accepted || e.Duplicate || direct { // the answer to a direct request tells its sender
 		return nil
 	}
 	if n, ok := ofDecision(e.Decision, e.Operation); ok {
@@ -264,7 +265,7 @@ func (t *Tracker) proved(e scale.Proved, now time.Time) (out []Notice) {
 	return t.take(out...)
 }
 
-// ofHolds are the notices about holds that begin and end.
+// ofHolds returns the notices about holds that begin and end.
 func ofHolds(e queue.HoldsChanged, now time.Time) (out []Notice) {
 	for _, h := range e.Now {
 		if !slices.Contains(e.Before, h) {
@@ -344,7 +345,7 @@ func (t *Tracker) end(n Notice) (Notice, bool) {
 	return t.Origin.complete(n), len(ends) > 0
 }
 
-// keyOf is the key of a trouble in Troubles.
+// keyOf returns the key of a trouble in Troubles.
 func keyOf(pool string, kind Kind, metric string) string {
 	return strings.Join([]string{pool, string(kind), metric}, "\x00")
 }

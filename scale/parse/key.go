@@ -102,13 +102,14 @@ func (p keyPlace) inside(other keyPlace) bool {
 }
 
 // ownKeys checks, over the rules of all pools, that every pool has a place of its own for its count. Otherwise scaling
-// one pool would change what another is configured to be. If two pools share a place, it is the second one's mistake.
+// one pool would change the configured count of a different pool. If two pools share a place, the mistake is reported
+// for the second pool.
 func (r *reader) ownKeys(project string, rules scale.Rules) {
 	places := map[string]keyPlace{}
 	for _, name := range rules.Names() {
 		rule := rules[name]
 		place, ok := placeOf(project, rule.ConfigKey, rule.ConfigPath)
-		if !ok { // that is a mistake already
+		if !ok { // this mistake has been reported already
 			continue
 		}
 		if wrong := r.notOwn(project, place, rule, rules, places); wrong != "" {
@@ -121,13 +122,13 @@ func (r *reader) ownKeys(project string, rules scale.Rules) {
 }
 
 // notOwn says what is wrong with the place of a rule's count, compared with the places of other pools; empty if nothing
-// is.
+// is wrong.
 func (r *reader) notOwn(project string, place keyPlace, rule scale.Rule, others scale.Rules, places map[string]keyPlace) string {
 	if place.name == "pulumiscale:token" || place.name == "pulumiscale:previousToken" {
 		if project == "pulumiscale" && reserved(rule.ConfigKey) == "" {
 			return "must be another name: in this project it is the key of PulumiScale's token"
 		}
-		return "" // that is a mistake already
+		return "" // this mistake has been reported already
 	}
 	for _, name := range others.Names() {
 		other, ok := places[name]

@@ -59,8 +59,8 @@ func readMetrics(v node, rule scale.Rule) []scale.Metric {
 	return metrics
 }
 
-// isMeasuredBy says whether the rule makes a count of a metric's value alone. A strategy whose type is a mistake counts
-// as one that does.
+// isMeasuredBy says whether the rule's strategy makes a count from the value of a metric alone. A strategy whose type
+// is a mistake counts as one that does.
 func isMeasuredBy(rule scale.Rule, metric string) bool {
 	strategy, ok := rule.StrategyFor(metric)
 	return ok && (strategy.FollowsValue() || strategy.Type == "")
@@ -123,7 +123,7 @@ func readHTTP(v node) *scale.HTTPQuery {
 	return &h
 }
 
-// urlForm is the address of a metric's server. Secrets do not belong in it: they have fields of their own.
+// urlForm is the form of the address of a metric's server. Secrets do not belong in it: they have fields of their own.
 func urlForm(such string) form[string] {
 	return form[string]{
 		expected: fmt.Sprintf("an http or https URL without a user and a fragment, such as %s", such),
@@ -135,7 +135,7 @@ func urlForm(such string) form[string] {
 	}
 }
 
-// pointerForm is a JSON pointer.
+// pointerForm is the form of a JSON pointer.
 func pointerForm() form[string] {
 	return form[string]{
 		expected: "a JSON pointer (RFC 6901), such as /queues/0/length",
@@ -146,7 +146,7 @@ func pointerForm() form[string] {
 	}
 }
 
-// atLeast is a duration that is not shorter than the given one.
+// atLeast is the form of a duration that is not shorter than the given one.
 func atLeast(shortest time.Duration) form[time.Duration] {
 	f := durationForm()
 	read := f.read
@@ -212,7 +212,7 @@ func readHeader(v node) scale.Header {
 	return scale.Header{Key: key}
 }
 
-// secretKeyForm is the key of a secret in the stack's configuration.
+// secretKeyForm is the form of the key of a secret in the stack's configuration.
 func secretKeyForm() form[string] {
 	return form[string]{
 		expected: "the key of a stack config value, such as metricsToken or namespace:metricsToken, and none of pulumiscale's own",

@@ -54,7 +54,7 @@ func (v node) child(name string, json any) node {
 	return node{v.reader, fieldPath(v.path, name), json}
 }
 
-// list is the items of a list. It is a mistake if the node is no list or has fewer items than least.
+// list returns the items of a list. It reports a mistake if the node is no list or has fewer items than least.
 func (v node) list(least int, kind string) []node {
 	items, ok := v.json.([]any)
 	if !ok || len(items) < least {
@@ -68,7 +68,7 @@ func (v node) list(least int, kind string) []node {
 	return nodes
 }
 
-// object is the value as an object. It is a mistake if the value is none.
+// object returns the value as an object. It reports a mistake if the value is no object.
 func (v node) object(kind string) (*object, bool) {
 	fields, ok := v.json.(map[string]any)
 	if !ok {
@@ -91,7 +91,7 @@ func (o *object) has(name string) bool {
 	return ok
 }
 
-// field is the field of that name, which the object has.
+// field returns the field of that name, which the object must have.
 func (o *object) field(name string) node { return o.child(name, o.fields[name]) }
 
 // take makes the name a known one, and returns the field if the object has it.
@@ -126,7 +126,7 @@ func (o *object) count(names []string) int {
 	return n
 }
 
-// end reports the fields that nobody has asked for.
+// end reports the fields that are not known: no call of take has named them.
 func (o *object) end(kind string) {
 	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
 		if !slices.Contains(o.known, name) {
@@ -151,7 +151,7 @@ type form[T any] struct {
 	read     func(json any) (T, bool)
 }
 
-// as reads the value. It is a mistake if the value is not of the form.
+// as reads the value. It reports a mistake and returns false if the value is not of the form.
 func as[T any](v node, f form[T]) (T, bool) {
 	got, ok := f.read(v.json)
 	if ok {
@@ -170,7 +170,7 @@ func as[T any](v node, f form[T]) (T, bool) {
 	return none, false
 }
 
-// optional is the field, or nil if it is left out or a mistake.
+// optional returns the field, or nil if it is left out or a mistake.
 func optional[T any](o *object, name string, f form[T]) *T {
 	v, ok := o.take(name)
 	if !ok {
@@ -183,7 +183,7 @@ func optional[T any](o *object, name string, f form[T]) *T {
 	return &got
 }
 
-// withDefault is the field, or the fallback if it is left out or a mistake.
+// withDefault returns the field, or the fallback if it is left out or a mistake.
 func withDefault[T any](o *object, name string, f form[T], fallback T) T {
 	if got := optional(o, name, f); got != nil {
 		return *got
@@ -191,7 +191,7 @@ func withDefault[T any](o *object, name string, f form[T], fallback T) T {
 	return fallback
 }
 
-// required is the field, and whether the field is there and right. If it is not, that is a mistake.
+// required returns the field, and whether it is there and right. If it is not, required reports a mistake.
 func required[T any](o *object, name string, f form[T]) (T, bool) {
 	v, ok := o.take(name)
 	if !ok {
@@ -237,7 +237,7 @@ func floatForm(expected string, valid func(float64) bool) form[float64] {
 	}}
 }
 
-// textForm is a string that matches the pattern, or any string if the pattern is nil.
+// textForm is the form of a string that matches the pattern, or any string if the pattern is nil.
 func textForm(pattern *regexp.Regexp, expected string) form[string] {
 	return form[string]{expected: expected, read: func(json any) (string, bool) {
 		got, ok := json.(string)
@@ -261,7 +261,7 @@ func isOf[T any](f form[T], json any) bool {
 	return ok
 }
 
-// unquoted is the number or bool that a string holds.
+// unquoted returns the number or bool that a string holds, and whether it holds one.
 func unquoted(s string) (any, bool) {
 	var inner any
 	if err := json.Unmarshal([]byte(s), &inner); err != nil {
@@ -281,7 +281,7 @@ func jsonType(json any) string {
 	return "number"
 }
 
-// fieldPath is the path of a field of the object at parent; a name that is no plain word is quoted.
+// fieldPath returns the path of a field of the object at parent; a name that is no plain word is quoted.
 func fieldPath(parent, name string) string {
 	switch {
 	case !plainName.MatchString(name):
@@ -294,7 +294,7 @@ func fieldPath(parent, name string) string {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// compact is the value as JSON, cut to what fits a message.
+// compact returns the value as JSON, cut to what fits a message.
 func compact(v any) string {
 	const longest = 40
 	var b bytes.Buffer
@@ -310,7 +310,7 @@ func compact(v any) string {
 	return string(runes)
 }
 
-// enumerate is "a, b and c".
+// enumerate returns the names as "a, b and c".
 func enumerate(names []string, conjunction string) string {
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " " + conjunction + " " + names[last]

@@ -38,7 +38,7 @@ var (
 func Rules(output []byte) (scale.Rules, error) { return ProjectRules("", output) }
 
 // ProjectRules is [Rules] for the output of a stack of the given project. The project's name is the namespace of a key
-// that has none. Without it, nobody knows that `count` and `project:count` are one key.
+// that has none. Without the project's name, `count` and `project:count` are not known to be one key.
 func ProjectRules(project string, output []byte) (scale.Rules, error) {
 	r := &reader{}
 	rules := r.rules(output)
@@ -74,8 +74,8 @@ func isPoolName(name string) bool {
 	return poolPattern.MatchString(name) && name != "." && name != ".."
 }
 
-// CheckPool says what is wrong with the name of a pool in a field of a request, by a [*scale.UsageError]; nil if the
-// name is a good one.
+// CheckPool returns a [*scale.UsageError] that says what is wrong with the name of a pool in a field of a request; nil
+// if the name is a good one.
 func CheckPool(field, name string) error {
 	if !isPoolName(name) {
 		return &scale.UsageError{Field: field, Problem: poolForm}
@@ -248,7 +248,7 @@ func pauseForm() form[scale.Pause] {
 	}
 }
 
-// durationForm is a string such as "5m" or "1h30m", or a number of seconds.
+// durationForm is the form of a duration: a string such as "5m" or "1h30m", or a number of seconds.
 func durationForm() form[time.Duration] {
 	return form[time.Duration]{
 		expected: fmt.Sprintf("a duration such as 5m or 90s, or a number of seconds, from 0 to %d s", scale.MaxNumber),

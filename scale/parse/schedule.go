@@ -109,7 +109,7 @@ func readDates(v node) []scale.Date {
 	return dates
 }
 
-// dateForm is a day of the calendar, as RFC 3339 writes it.
+// dateForm is the form of a day of the calendar, as RFC 3339 writes it.
 func dateForm() form[scale.Date] {
 	return form[scale.Date]{
 		expected: "a date such as 2026-12-24",
@@ -124,7 +124,7 @@ func dateForm() form[scale.Date] {
 	}
 }
 
-// timeForm is a local time, to the minute. An end of 00:00 is the midnight at which the day ends.
+// timeForm is the form of a local time, to the minute. An end of 00:00 is the midnight at which the day ends.
 func timeForm() form[scale.TimeOfDay] {
 	return form[scale.TimeOfDay]{
 		expected: `a local time from "00:00" to "23:59", as a string`,
@@ -141,7 +141,7 @@ func timeForm() form[scale.TimeOfDay] {
 	}
 }
 
-// zoneForm is the name of a zone in the IANA database.
+// zoneForm is the form of the name of a zone in the IANA database.
 func zoneForm() form[scale.Zone] {
 	return form[scale.Zone]{
 		expected: "the name of a time zone in the IANA database, such as UTC or Europe/Berlin",
@@ -153,7 +153,7 @@ func zoneForm() form[scale.Zone] {
 	}
 }
 
-// describe is what messages call a window that has no name.
+// describe returns what messages call a window that has no name.
 func describe(w scale.Window) string {
 	when := "every day"
 	switch {

@@ -38,7 +38,7 @@ func readStrategy(v node) scale.Strategy {
 	return strategy
 }
 
-// strategyTypes are all types, as messages list them.
+// strategyTypes returns all types, as messages list them.
 func strategyTypes() []scale.StrategyType {
 	return []scale.StrategyType{scale.Step, scale.Percent, scale.Exact, scale.TargetTracking, scale.PerUnit}
 }
@@ -175,7 +175,8 @@ func readTriggers(v node) map[string]scale.Trigger {
 	return triggers
 }
 
-// readTrigger reads a trigger, which may have an onClear, or the onClear of one, which may not.
+// readTrigger reads a trigger, or the onClear of a trigger. mayClear says that it is a trigger, which may have an
+// onClear.
 func readTrigger(v node, mayClear bool) scale.Trigger {
 	kind := "a trigger"
 	if !mayClear {

@@ -21,7 +21,8 @@ type Activity struct {
 	past []*Work
 }
 
-// How much is remembered: how many pieces of work, and for each run of the engine how many steps and messages.
+// maxPast is how many pieces of work that have ended are remembered. maxSteps and maxSaid are how many steps and
+// messages are remembered of each run of the engine.
 const (
 	maxPast  = 50
 	maxSteps = 200
@@ -30,7 +31,7 @@ const (
 
 // Work is a set of operations that are carried out together, or the settling of pools, with the engine's runs for it.
 type Work struct {
-	// Operations are the ids of the operations; nil if the work only settles pools, which nobody asks for.
+	// Operations are the ids of the operations; nil if the work only settles pools, because no operation asks for that.
 	Operations []string
 	// Settling are the pools that are being brought back to the count of the last successful update; nil if there are
 	// none.
@@ -150,7 +151,7 @@ func (w *Work) observe(event scale.Event, now time.Time) {
 	case scale.Waiting:
 		w.WaitsFor, w.RetryAt = "another pulumiscale is at work in the directory ("+e.Lock+")", time.Time{}
 		return
-	case scale.Retrying: // even if a reading of the stack has met the obstacle, the work meets it too
+	case scale.Retrying: // a reading may have met the obstacle, but the work meets it too
 		w.WaitsFor, w.RetryAt = e.Err.Error(), now.Add(e.Delay)
 		return
 	case scale.EngineStarted:

@@ -24,7 +24,7 @@ type admission struct {
 	deferred             map[string]*entry
 }
 
-// toTheSecond is how far off a time may be if the backend keeps it in whole seconds.
+// toTheSecond is the largest error of a time that the backend keeps in whole seconds.
 const toTheSecond = 2 * time.Second
 
 // admit decides the intents that are no duplicates. q.mu must be held.
@@ -53,11 +53,11 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 		switch {
 		case state == Deferred, pool.Accepts(decision):
 			if decision.Intent.At.IsZero() {
-				decision.Intent.At = now // set after Decide, for which a cooldown of this very second had to count
+				decision.Intent.At = now // set only after Decide: with this At, Decide would overlook a cooldown that began in this second
 			}
 			d.add(i, q.ledger.nextID(now), decision, state, now)
 			pool.Accepted()
-		case intent.ToBounds || intent.ToMetrics: // the queue's own intent: nobody is turned away, and it comes again
+		case intent.ToBounds || intent.ToMetrics: // the queue's own intent: no sender is turned away, and the queue asks again
 		default:
 			d.turnsAway = d.turnsAway || intent.Signal == nil && decision.Outcome != scale.Held
 			// If no reading has found our last update yet, the end of that update's cooldown is not known to the
@@ -71,8 +71,8 @@ func (q *Queue) admit(intents []scale.Intent, subs []Submission) *admission {
 }
 
 // projection returns the projection of a pool. A projection that was made before is used again while it is younger than
-// Freshness. For that long it may miss what time alone changes, such as the end of a cooldown. It may miss other
-// people's updates just as long. q.mu must be held.
+// Freshness. Until then it may miss other people's updates, and what changes with time alone, such as the end of a
+// cooldown. q.mu must be held.
 func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	if p, ok := q.projections[pool]; ok && !now.Before(p.At) && now.Sub(p.At) < q.options.Freshness {
 		p.Pending = q.known.snap.PendingBy(q.proofs.proof)[pool]
@@ -92,7 +92,7 @@ func (q *Queue) projection(pool string, now time.Time) *scale.Projection {
 	return &p
 }
 
-// add makes an operation from a decided intent. If several signals for a pool are deferred at once, the one that needs
+// add makes an operation from a decided intent. If several signals for a pool are deferred together, the one that needs
 // the most capacity is kept, and the others are closed as superseded.
 func (d *admission) add(i int, id string, decision scale.Decision, state State, now time.Time) {
 	e := newEntry(Operation{
@@ -115,8 +115,8 @@ func (d *admission) add(i int, id string, decision scale.Decision, state State, 
 	d.accepted, d.of = append(d.accepted, e), append(d.of, i)
 }
 
-// close makes the operation done, without anything having been scaled. Nobody outside the queue may hear that it is
-// done before [Queue.retireDone].
+// close makes the operation done, with a result and a reason. It removes the To, because no count is known to have been
+// set. Nobody outside the queue may hear that the operation is done before [Queue.retireDone].
 func (e *entry) close(now time.Time, result Final, reason string) {
 	e.op.State, e.op.Result, e.op.EndedAt, e.op.To = Done, result, now, nil
 	e.op.Decision.Reason, e.op.Error, e.op.Updates = reason, "", nil

@@ -8,20 +8,20 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// How long the queue waits before it tries something again: an alert whose operations keep failing (repeatAt) and what
-// could not be carried out (retryDelay). settle.go has the wait before pools are settled again, and levels.go has the
-// wait before the queue asks again for what schedules and metrics want. withRetries in scale/scaler has the waits of a
-// command, and of the server when it only reads or previews. The longest waits are [Options].MaxRetryDelay and
-// MaxRepeatDelay.
+// This file says how long the queue waits before it tries something again: repeatAt for an alert whose operations keep
+// failing, retryDelay for operations that could not be carried out. settle.go has the wait before pools are settled
+// again, and levels.go has the wait before the queue asks again for what schedules and metrics want. withRetries in
+// scale/scaler has the waits of a command, and of the server when it only reads or previews. The longest waits are
+// [Options].MaxRetryDelay and MaxRepeatDelay.
 
 // triesAgain says whether an intent is to be decided afresh although an operation has the intent's pool and key
-// already. [Queue.repeatAt] says from when on.
+// already. [Queue.repeatAt] returns the earliest time for that.
 //
-// If a sender reports an event only once, or if the request has a key of its own, the event has been dealt with,
-// whatever came of it: a second message with the key is the first one, sent again. If a sender repeats an alert, the
-// alert still fires. The alert is tried again if its operation came to nothing: see [Operation.cameToNothing]. The same
-// holds if the alert's value has changed and the strategy computes the count from the value: a different count may be
-// wanted now.
+// If a sender reports an event only once, or if the request has a key of its own, the event is not tried again,
+// whatever came of it: a second message with the key is the first message, sent again. If a sender repeats an alert,
+// the alert still fires. The alert is tried again if its operation came to nothing: see [Operation.cameToNothing]. The
+// same holds if the alert's value has changed and the strategy computes the count from the value: a different count may
+// be wanted now.
 func (q *Queue) triesAgain(i scale.Intent, first Operation) bool {
 	if i.Signal == nil || !i.Signal.Repeats {
 		return false

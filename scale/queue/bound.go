@@ -16,8 +16,8 @@ const MostWork = 2
 // workWait is how long a request waits for its turn.
 const workWait = 10 * time.Second
 
-// BusyError says that requests have as much work under way as there may be at once, and that nothing was done. Trying
-// again later helps.
+// BusyError says that nothing was done, because requests already have [MostWork] pieces of work under way. Trying again
+// later helps.
 type BusyError struct{}
 
 func (*BusyError) Error() string {
@@ -25,7 +25,7 @@ func (*BusyError) Error() string {
 }
 
 // Occupy waits for a turn to do work that a request causes. leave ends the turn and must be called. The error is a
-// [*BusyError], or the error of ctx.
+// [*BusyError] if the turn does not come in time, or the error of ctx.
 func (q *Queue) Occupy(ctx context.Context) (leave func(), err error) {
 	timer := time.NewTimer(workWait)
 	defer timer.Stop()

@@ -96,7 +96,7 @@ func (e *entry) cancellable() error {
 	return nil
 }
 
-// cancelled says why a done operation was not cancelled; nil if it was.
+// cancelled returns nil if a done operation was cancelled; otherwise it returns a [*NotCancelledError].
 func cancelled(op Operation) error {
 	if op.State == Done && op.Result == FinalCancelled {
 		return nil

@@ -39,8 +39,9 @@ func (e *carriedOutError) Error() string {
 }
 
 // check looks in the history for an update that has carried out the batch already: the process that began that update
-// may have died before it could note its end. If there is such an update, the error is a [*carriedOutError]. The scaler
-// calls check after each reading, because the update may still have been running at an earlier reading.
+// may have died before it could note the update's end. If there is such an update, the error is a [*carriedOutError].
+// If somebody else has begun the batch meanwhile, the error is a [*TakenError]. The scaler calls check after each
+// reading, because the update may still have been running at an earlier reading.
 func (b *batch) check(ctx context.Context, snap *scale.Snapshot) error {
 	b.base = snap
 	if err := b.stillOurs(); err != nil {
@@ -131,8 +132,8 @@ func begun(err error) bool {
 	return ok && engine.Operation == "update" || scale.IsA[*scale.TargetError](err) || scale.IsA[*scale.OvertakenError](err)
 }
 
-// carriedOut makes the report of a batch that an update has carried out already. The decisions in it are made again, on
-// the stack as it was before that update.
+// carriedOut makes the report of a batch that an update has carried out already. For the report, the intents are
+// decided again, on the stack as it was before that update.
 func (b *batch) carriedOut(already *carriedOutError) *scale.Report {
 	by, updates := already.by, already.updates
 	then := &scale.Snapshot{Rules: maps.Clone(b.base.Rules)}
@@ -289,7 +290,8 @@ func joined(first, second string) string {
 	return first + "; " + second
 }
 
-// failAll closes operations whose update, or anything before it, has failed.
+// failAll closes operations after their update, or a step before it, has failed. Their result is FinalFailed, or
+// FinalUnverified if their update was overtaken.
 func (q *Queue) failAll(entries []*entry, err error) {
 	result := FinalFailed
 	if scale.IsA[*scale.OvertakenError](err) {

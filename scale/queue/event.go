@@ -32,14 +32,14 @@ type (
 		// Postponed says that Err, such as a locked stack, is not the end: all of the operations are tried again.
 		Postponed bool
 	}
-	// Postponed says that the stack could not be changed now, and when it is tried again.
+	// Postponed says that the stack could not be changed now, and until when the queue waits before it tries again.
 	Postponed struct {
 		Until time.Time
 		// Attempt counts the failures in a row, from 1.
 		Attempt int
 		Err     error
 	}
-	// Announced says what is about to be done although nobody has asked for it now.
+	// Announced lists what the queue is about to do by itself.
 	Announced struct{ Upcoming []Upcoming }
 	// HoldsChanged says what is held now, and what was before.
 	HoldsChanged struct{ Before, Now scale.Holds }
@@ -52,7 +52,7 @@ type (
 	Heard struct{ Operation Operation }
 	// DutyChanged says that this queue begins to work on the stack, or leaves that to others of its team.
 	DutyChanged struct{ OnDuty bool }
-	// JournalFailed says that the journal could not be read or written; it is tried again.
+	// JournalFailed says that the journal could not be read or written; the queue tries again.
 	JournalFailed struct{ Err error }
 	// JournalMended says that the journal can be written again.
 	JournalMended struct{}

@@ -19,12 +19,12 @@ import (
 // headStart is what has been begun for operations that are about to be carried out, before it is decided what to do for
 // them.
 type headStart struct {
-	// span covers the carrying out of the operations, and began is when that began. span is nil if nothing has been
-	// begun.
+	// span is the trace span in which the operations are carried out; nil if nothing has been begun. began is when the
+	// head start began.
 	span  trace.Span
 	began time.Time
-	// reading is the reading of the stack; nil if somebody else is at work in the directory, or once the scaler has
-	// taken the reading.
+	// reading is the reading of the stack; nil if the directory's lock could not be taken, or once the scaler has taken
+	// the reading.
 	reading *scaler.Reading
 	// change is the change for which an engine was started, at the time started. end ends that engine if the change is
 	// not made after all; end is nil if there is no engine.
@@ -80,7 +80,7 @@ func (h *headStart) another(first time.Duration) time.Time {
 	return h.started.Add(first + h.started.Sub(h.began))
 }
 
-// dropHeadStart ends what has been begun and is not needed.
+// dropHeadStart ends the head start: its engine, its reading and its span.
 func (q *Queue) dropHeadStart() {
 	if q.headStart.end != nil {
 		q.headStart.end()

@@ -11,9 +11,9 @@ const (
 	// holdCheck is how often the queue looks, while something waits for the end of a hold, whether another process has
 	// ended the hold early.
 	holdCheck = 2 * time.Second
-	// holdFreshness is how long a look that found no holds is good for: many alerts may come at once. Before anything
-	// is carried out, the holds are looked at in any case. If there were holds, they are looked at again for each
-	// request, so that nobody is turned away because of a hold that has ended.
+	// holdFreshness is how long a look that found no holds need not be repeated, because many alerts may come at once.
+	// Before anything is carried out, the holds are looked at in any case. If there were holds, they are looked at
+	// again for each request, so that nobody is turned away because of a hold that has ended.
 	holdFreshness = 100 * time.Millisecond
 )
 
@@ -70,7 +70,7 @@ func (q *Queue) lookAtHolds() error {
 	return nil
 }
 
-// ensureHolds looks at the holds unless there were none a moment ago.
+// ensureHolds looks at the holds, unless a look less than holdFreshness ago found none.
 func (q *Queue) ensureHolds() error {
 	q.mu.Lock()
 	age := q.now().Sub(q.holds.at)

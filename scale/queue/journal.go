@@ -13,9 +13,9 @@ import (
 // of the process and of the machine. After an error the journal can still be used.
 type Journal interface {
 	// Add adds the operations, all or none: after an error, none counts as added. If the journal already keeps an
-	// operation with the pool and the key of a new one's intent, the new one is not added, unless its Previous is the
-	// kept one. Add returns the operations that it was given, with the kept operation in the place of each that was not
-	// added. It also remembers what the operations tell of alerts: see Remember.
+	// operation with the pool and key of a new operation, the new one is not added, unless its Previous is the id of
+	// the kept one. Add returns the given operations, with the kept operation in the place of each that was not added.
+	// It also remembers, as Remember does, what the operations tell of alerts.
 	Add(operations []Operation) ([]Operation, error)
 	// Update replaces the kept operations that have the same ids. An operation that is not kept yet is added. The
 	// operations are replaced in the given order: after an error, or while Update runs, perhaps only the first ones are
@@ -25,14 +25,14 @@ type Journal interface {
 	Open() ([]Operation, error)
 	// Get finds an operation; the error may be an [*UnknownOperationError].
 	Get(id string) (Operation, error)
-	// Find finds the operation with a pool and an idempotency key. If several operations tried the same again, Find
-	// returns the one that was accepted last.
+	// Find finds the operation with a pool and an idempotency key. If later operations try the first one again, Find
+	// returns the one that was accepted last. ok is false if there is none.
 	Find(pool, key string) (operation Operation, ok bool, err error)
 	// Recent lists at most limit done operations of a pool, or of all pools if pool is empty. It begins with the one
 	// that ended last.
 	Recent(pool string, limit int) ([]Operation, error)
 	// Remember keeps what was heard of alerts, all or nothing; see [scale.Heard.After]. Recall returns the latest that
-	// was heard of an alert of a pool.
+	// was heard of an alert of a pool; ok is false if nothing was.
 	Remember(heard []scale.Heard) error
 	Recall(pool, alert string) (heard scale.Heard, ok bool, err error)
 	// KeepSample keeps the value that a look at a metric of a pool found, if it found one. The last value of each
@@ -46,19 +46,19 @@ type Journal interface {
 	// Prune forgets done operations that are too old or too many, what was heard of alerts longer ago than [KeepDone],
 	// and old values of metrics.
 	Prune(now time.Time) error
-	// Close ends the use of the journal. It waits for what is being written.
+	// Close ends the use of the journal. It returns once all writes under way have ended.
 	Close() error
 }
 
 // How long a journal keeps what is done or past.
 const (
-	// KeepDone is how long a done operation is kept, and what was heard of an alert.
+	// KeepDone is how long done operations are kept, and how long what was heard of alerts is kept.
 	KeepDone = 24 * time.Hour
 	// KeepMost is how many done operations of a stack are kept: the ones that ended last.
 	KeepMost = 10_000
 	// KeepKeyed is how long an operation with an idempotency key is kept even if there are more than KeepMost, so that
-	// no sender's retry is taken for a new event: SNS, the most patient sender, retries for an hour, and cmd/serving
-	// does not compile if KeepKeyed is shorter than that. Even so, at most ten times KeepMost operations are kept.
+	// no sender's retry is taken for a new event. SNS, the most patient sender, retries for an hour; cmd/serving does
+	// not compile if KeepKeyed is shorter than that. Even so, at most ten times KeepMost operations are kept.
 	KeepKeyed = 2 * time.Hour
 	// KeepSamples is how long values of metrics are kept: a week, and one more day in which somebody can look at that
 	// week.
@@ -75,7 +75,7 @@ func (e *JournalError) Unwrap() error { return e.Err }
 // watchedJournal is a journal that reports of each write whether it succeeded.
 type watchedJournal struct {
 	Journal
-	// wrote is told how each write went.
+	// wrote is called with the error of each write; nil if the write succeeded.
 	wrote func(error)
 }
 
@@ -117,7 +117,7 @@ const (
 )
 
 // noteWrite notes whether a write to the journal succeeded. After a failure, only a probe says that all is well again,
-// because something small may still find room on a full disk.
+// because a small write may still succeed on a full disk.
 func (q *Queue) noteWrite(err error) {
 	q.mu.Lock()
 	doubtful := err != nil || q.writable.err != nil
@@ -158,7 +158,7 @@ func (q *Queue) keepProbing(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-q.writable.doubt:
-			if failing { // a sender that tries again and again does not have it probed more often
+			if failing { // further failed writes do not make the probes more frequent
 				continue
 			}
 		case <-timer.C:

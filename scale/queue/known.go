@@ -13,13 +13,13 @@ import (
 // known is what a queue knows of its stack. The queue's mu guards it.
 type known struct {
 	// snap is the last reading of the stack, nil before the first, and began is when that reading began. news is closed
-	// when there is a newer one.
+	// when there is a newer reading.
 	snap  *scale.Snapshot
 	began time.Time
 	news  chan struct{}
-	// outdated says that an update of ours has ended since. foreseen says that snap is nevertheless what a reading
-	// should find, because that update did what it was to do. A foreseen snap is good enough to accept intents, which
-	// are decided again, but not to turn them away.
+	// outdated says that an update of ours has ended since snap was read. foreseen says that snap is nevertheless what
+	// a reading should find, because that update did what it was to do. A foreseen snap is good enough to accept
+	// intents, which are decided again, but not to turn them away.
 	outdated, foreseen bool
 	// updates counts the updates of ours that have ended.
 	updates int
@@ -45,10 +45,11 @@ func (k *known) isUsable() bool {
 	return k.snap != nil && (!k.outdated || k.foreseen) && k.readErr == nil
 }
 
-// ensureFresh makes sure that what is known of the stack is at least as new as since, and returns the snapshot. Callers
-// at the same time share one reading. The end of an update may make that reading unnecessary. If somebody destroys the
-// stack, the queue may know nothing any more a moment later. The error is an [*scale.UnavailableError], a
-// [*scale.RulesError] if no rules were ever valid, or the error of ctx.
+// ensureFresh makes sure that what is known of the stack is at least as new as since, and returns the snapshot.
+// Concurrent callers share one reading. If an update of ours ends meanwhile, its result may make that reading
+// unnecessary. Callers use the returned snapshot: if somebody destroys the stack, the queue may have none a moment
+// later. The error is an [*scale.UnavailableError], a [*scale.RulesError] if no rules were ever valid, or the error of
+// ctx.
 func (q *Queue) ensureFresh(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
 	var failed error
 	for {
@@ -178,7 +179,7 @@ func (q *Queue) noteReading(r *reading, snap *scale.Snapshot, err error) (news [
 	}
 	clear(q.projections)
 	if r.err == nil && hasNewDeploy(before, q.known.snap) {
-		clear(q.asks) // what kept a pool where it is may be gone
+		clear(q.asks) // the deploy may have removed what kept a pool from its level
 	}
 	q.chores.pollAt = q.now().Add(q.pollAgain(r.err))
 	if deployed || q.proofs.unproved == 0 { // the next try of a proof that could not be made has its own time
@@ -252,7 +253,8 @@ func (q *Queue) noteSwitchedOff(err error) {
 	}
 }
 
-// unavailable turns what kept the stack from being read into an error that callers know.
+// unavailable returns err if callers know its kind; otherwise it returns a [*scale.UnavailableError] with the text of
+// err.
 func unavailable(err error) error {
 	switch scale.KindOf(err) {
 	case scale.KindUnavailable, scale.KindRules, scale.KindDestroyed:
@@ -285,8 +287,8 @@ func (a aftermath) ifCertain() aftermath {
 	return a
 }
 
-// noteUpdate notes that an update of ours has ended, so that nothing that was read before is good enough any more. q.mu
-// must be held. If a has a snap, the update's operations must no longer be [Running] when q.mu is released.
+// noteUpdate notes that an update of ours has ended. From then on, earlier readings are outdated. q.mu must be held. If
+// a has a snap, the update's operations must no longer be [Running] when q.mu is released.
 func (q *Queue) noteUpdate(a aftermath) {
 	q.known.updates++
 	clear(q.projections)

@@ -32,9 +32,9 @@ type ending struct {
 	entry *entry
 }
 
-// waitingAgain returns an operation that is not done as one that waits, even if it was running. If the clock was set
-// back after the operation was accepted, its times are moved back too: no operation waits for longer than it was meant
-// to.
+// waitingAgain returns an operation that is not done. If its state was Running, it becomes Deferred or Accepted. If the
+// clock was set back after the operation was accepted, its times are moved back by as much, so that it does not wait
+// for longer than intended.
 func waitingAgain(op Operation, now time.Time) Operation {
 	if ahead := op.AcceptedAt.Sub(now); ahead > 0 {
 		op.AcceptedAt = op.AcceptedAt.Add(-ahead)
@@ -196,8 +196,8 @@ func (l *ledger) saved(operations []Operation) {
 	}
 }
 
-// doneUnsaved lists the done operations of a pool, or of all pools if pool is empty, that the journal may still have as
-// open.
+// doneUnsaved lists the done operations that the journal may still have as open: those of a pool, or of all pools if
+// pool is empty.
 func (l *ledger) doneUnsaved(pool string) []Operation {
 	out := l.endings()
 	for _, e := range l.open {
@@ -208,7 +208,7 @@ func (l *ledger) doneUnsaved(pool string) []Operation {
 	return slices.DeleteFunc(out, func(op Operation) bool { return pool != "" && op.Intent.Pool != pool })
 }
 
-// retireDone takes operations that are done out of the queue, brings them to the journal, and tells those who wait.
+// retireDone takes done operations out of the queue, writes them to the journal, and tells those who wait for them.
 func (q *Queue) retireDone(entries ...*entry) {
 	if len(entries) == 0 {
 		return
@@ -220,8 +220,8 @@ func (q *Queue) retireDone(entries ...*entry) {
 	q.announceDone(entries)
 }
 
-// retireDoneSoon is retireDone without the wait for the journal. It is for operations that were superseded by others,
-// which are in the journal: after a crash they are superseded again.
+// retireDoneSoon is retireDone without the wait for the journal. It is for superseded operations. The operations that
+// superseded them are in the journal, and supersede them again after a crash.
 func (q *Queue) retireDoneSoon(entries ...*entry) {
 	if len(entries) == 0 {
 		return
@@ -236,7 +236,7 @@ func (q *Queue) retireDoneSoon(entries ...*entry) {
 	q.announceDone(entries)
 }
 
-// announceDone tells those who wait that operations are done.
+// announceDone tells those who wait for the operations, and the observer, that the operations are done.
 func (q *Queue) announceDone(entries []*entry) {
 	for _, e := range entries {
 		q.mu.Lock()
@@ -252,15 +252,15 @@ func (q *Queue) announceDone(entries []*entry) {
 	}
 }
 
-// saveChanges writes to the journal how the given operations stand now, unless they are done, and all done operations
-// that the journal has not taken yet. If it cannot write an operation that is not done, the journal still has that
-// operation as open, and that is enough.
+// saveChanges writes to the journal those of the given operations that are not done, as they stand now, and all done
+// operations that the journal has not taken yet. If it cannot write an operation that is not done, nothing is lost: the
+// journal still has that operation as open.
 func (q *Queue) saveChanges(entries ...*entry) {
 	defer q.saving.take()() // so that what is written last is the latest
 	q.mu.Lock()
 	var changed []Operation
 	for _, e := range entries {
-		if e.op.State != Done { // it may have given way to another since
+		if e.op.State != Done { // it may have been superseded since
 			changed = append(changed, e.op)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What schedules and metrics want is a level and no event: the count that a pool should have now. While a pool has a
-// different count, the queue itself asks for that level, again and again, through [Queue.Submit] like any sender.
+// Schedules and metrics want a level, which is no event: the count that a pool should have now. While a pool has a
+// different count, the queue itself asks for the level again and again, through [Queue.Submit] like any sender.
 
 // asks keeps, by pool and source, what the queue itself has asked for last. The queue's mu guards them.
 type asks map[askKey]ask
@@ -50,7 +50,7 @@ func (q *Queue) askForLevels(now time.Time) {
 	})
 }
 
-// mayAsk says whether the queue may ask for something now. If so, it notes that the queue asks. q.mu must be held.
+// mayAsk says whether the queue may submit the intent now. If so, it notes that the queue does. q.mu must be held.
 func (q *Queue) mayAsk(intent scale.Intent, about any, now time.Time) bool {
 	key := askKey{intent.Pool, intent.Source}
 	a := q.asks[key]
@@ -68,8 +68,8 @@ func (q *Queue) mayAsk(intent scale.Intent, about any, now time.Time) bool {
 	return true
 }
 
-// isAsked says whether an open operation asks for the same, or an operation of the pool is being carried out, which may
-// do the same. q.mu must be held.
+// isAsked says whether an open operation asks for the same, or whether any operation of the pool is being carried out,
+// because that may have the same effect. q.mu must be held.
 func (q *Queue) isAsked(intent scale.Intent) bool {
 	return slices.ContainsFunc(q.ledger.open, func(e *entry) bool {
 		i := e.op.Intent
@@ -131,10 +131,10 @@ func boundsReason(b scale.Bounds) string {
 // SourceMetrics is the source of the intents by which a queue brings pools to the counts that their metrics want.
 const SourceMetrics = "metrics"
 
-// Unmet says that the metrics of a pool want a different count, and why they do not get it.
+// Unmet says that the metrics of a pool want a different count, and why the pool does not get it.
 type Unmet struct{ Decision scale.Decision }
 
-// Met says that a pool's metrics no longer want more than the pool may have, after an [Unmet] has told of that.
+// Met says that a pool's metrics no longer want more than the pool may have, after an [Unmet] said that they did.
 type Met struct{ Pool string }
 
 func (Unmet) IsEvent() {}
@@ -147,9 +147,9 @@ type wish struct {
 	outOfReach bool
 }
 
-// listWanted lists the intents that bring pools to the counts that their metrics want, and the events that tell of
-// pools which do not get there. If the queue has asked in vain, it asks again after a wait, or at once if the pool's
-// count has changed. q.mu must be held.
+// listWanted lists the intents that bring pools to the counts that their metrics want, and the events to tell: [Unmet]
+// and [Met]. If the queue has asked in vain, it asks again after a wait, or at once if the pool's count has changed.
+// q.mu must be held.
 func (q *Queue) listWanted(now time.Time) (out []scale.Intent, news []scale.Event) {
 	if q.scaler.Metrics == nil {
 		return nil, nil
@@ -190,7 +190,8 @@ func isOutOfReach(d scale.Decision) bool {
 	return d.Outcome == scale.NoChange && d.Clamped && d.Wanted > d.To
 }
 
-// isUnmet says whether a wish came to nothing because of something that people may want to do something about.
+// isUnmet says whether the metrics did not get their count for a reason that people may want to remove: a pending
+// change, a pause or a hold.
 func isUnmet(o scale.Outcome) bool {
 	return o == scale.HasPending || o == scale.Paused || o == scale.Held
 }
@@ -206,8 +207,8 @@ func metricsReason(m scale.PoolMetrics) string {
 	return strings.Join(words, ", ")
 }
 
-// Known returns what is known of a pool, with Busy if an update of it is running. ok is false if there is no such pool,
-// or if what is known is not good enough to decide on.
+// Known returns what is known of a pool, with Busy set if an update of the pool is running. ok is false if there is no
+// such pool, or if what is known is not good enough to decide on.
 func (q *Queue) Known(pool string) (p scale.Pool, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

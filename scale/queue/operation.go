@@ -19,11 +19,11 @@ type Operation struct {
 	State  State
 	// Result is what became of the operation; empty until State is Done.
 	Result Final
-	// Decision is what was decided when the operation was accepted. Once the operation was carried out, it is what was
-	// decided then. Its Err is not kept in the journal.
+	// Decision is the decision made when the operation was accepted or, once the operation was carried out, the
+	// decision made then. Its Err is not kept in the journal.
 	Decision scale.Decision
-	// From and To are the count before and after. Until State is Done they are expected counts, then real ones. Each is
-	// nil if there is no such count.
+	// From and To are the counts before and after the operation: expected counts until State is Done, real counts from
+	// then on. Each is nil if there is no such count.
 	From, To *int
 	// Error says why the operation failed, or what it waits for; empty if it has not failed and waits for nothing.
 	Error string
@@ -43,7 +43,8 @@ type Operation struct {
 	// Update is the id of the last batch that the operation was carried out with; empty if it was never begun. All
 	// operations of a batch have the same id here, also when they are done.
 	Update string
-	// GivenUp says that the operation failed because something was in its way for too long: no try came to its end.
+	// GivenUp says that the operation failed because something kept it from being carried out for too long: see
+	// [Options.GiveUpAfter].
 	GivenUp bool
 }
 
@@ -84,7 +85,8 @@ type UnknownOperationError struct{ ID string }
 
 func (e *UnknownOperationError) Error() string { return fmt.Sprintf("no operation %q", e.ID) }
 
-// newOperationID makes an id from the time, to the microsecond, and 72 random bits. The ids sort as these bits do.
+// newOperationID makes an id from the time, to the microsecond, and 72 random bits. Sorted as texts, ids are in the
+// order of their times.
 func newOperationID(at time.Time) string {
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(at.UnixMicro())<<8)

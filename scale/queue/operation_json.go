@@ -82,7 +82,7 @@ type storedDecision struct {
 	Reason  string        `json:"reason,omitempty"`
 }
 
-// storedFloat is a number for which JSON may have no word: a metric can be infinite.
+// storedFloat is a number that JSON may be unable to express: a metric can be infinite.
 type storedFloat float64
 
 // MarshalText writes the shortest text that reads back as the same number.

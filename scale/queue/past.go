@@ -30,9 +30,9 @@ type past struct {
 	reading bool
 }
 
-// Past returns the updates since a moment, newest first and maybe with older ones, and the rules by which they were
-// read. It does not wait: updates that are too old to be in a reading of the stack are read in the background, so that
-// a later call returns them.
+// Past returns the updates since a moment, newest first, and the rules by which the updates were read. Older updates
+// may follow. Both are nil before the stack has been read. It does not wait: updates that are too old to be in a
+// reading of the stack are read in the background, so that a later call returns them.
 func (q *Queue) Past(since time.Time) ([]scale.Update, scale.Rules) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -58,7 +58,7 @@ func (q *Queue) readPast(rules scale.Rules, since time.Time) {
 	case q.reaching <- struct{}{}:
 		if leave, err := q.Occupy(ctx); err == nil {
 			updates, complete, err := q.scaler.UpdatesSince(ctx, rules, since)
-			if err == nil { // else those who ask again have it tried again
+			if err == nil { // otherwise a later call of Past tries again
 				found = past{updates: updates, complete: complete, rules: rules}
 			}
 			leave()

@@ -70,7 +70,7 @@ type Queue struct {
 	writable writable
 }
 
-// Options say how a queue works. Scaler and Journal are required; a zero elsewhere stands for the default.
+// Options say how a queue works. Scaler and Journal are required. If another field is zero, its default applies.
 type Options struct {
 	Scaler  *scaler.Scaler
 	Journal Journal
@@ -84,7 +84,7 @@ type Options struct {
 	Poll time.Duration
 	// Gather is how long an accepted operation waits for others that arrive at the same moment. While more arrive, each
 	// within a quarter of Gather after the previous one, it waits up to twice as long. Default: 100 ms, about as long
-	// as the engine needs to start, which it does meanwhile.
+	// as the engine takes to start in the meantime.
 	Gather time.Duration
 	// RetryDelay is the wait after a batch that could not be carried out because the stack was locked or out of reach.
 	// It doubles with each failure in a row, up to MaxRetryDelay, or up to an eighth of MaxRetryDelay if the lock was
@@ -148,7 +148,7 @@ type chores struct {
 // entry is an open operation.
 type entry struct {
 	op Operation
-	// durable says that the journal has it.
+	// durable says that the journal has the operation.
 	durable bool
 	// begun is the [Operation.Update] that the journal has, as far as is known. taken says that the end of the
 	// operation could not be saved, because another member of the team had begun or ended it.
@@ -163,11 +163,12 @@ type entry struct {
 	prior State
 	// origin is the span of the call that submitted the operation; zero if there is no trace, or after a restart.
 	origin trace.SpanContext
-	// done is closed once the operation is done and the journal has been told.
+	// done is closed once the operation is done. Usually the queue has tried by then to write that to the journal.
 	done chan struct{}
 }
 
-// New makes a queue, which goes on with the operations that its journal has as not done.
+// New makes a queue, which goes on with the operations that its journal has as not done. The error says why the journal
+// could not be read, or why the team could not be joined.
 func New(options Options) (*Queue, error) {
 	if options.Observe == nil {
 		options.Observe = scale.Unobserved

@@ -157,8 +157,8 @@ func (q *Queue) takeDue() []*entry {
 // inDoubtFirst returns the operations that are to be carried out first. If an update whose end is not known may have
 // carried out some of them, it returns the whole group of that update and nothing else; otherwise it returns all. That
 // update may still be running, and the group must wait for its end. By itself, the group needs an update again, as it
-// did then, and the new update waits for the running one. Together with other operations, it could seem that no update
-// is needed, and nothing would wait.
+// did the first time, and the new update waits for the running one. Together with other operations, it could seem that
+// no update is needed, and nothing would wait.
 func inDoubtFirst(entries []*entry) []*entry {
 	first := slices.IndexFunc(entries, func(e *entry) bool { return len(e.op.Updates) > 0 })
 	if first < 0 {
@@ -319,8 +319,8 @@ func (q *Queue) isPostponed() bool {
 	return q.worker.failures > 0
 }
 
-// carryOutTogether carries out operations together. It says whether each pool should be tried by itself, if the group
-// may be split.
+// carryOutTogether carries out operations together. If splittable is set and the update failed, split says whether each
+// pool should be tried by itself.
 func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable bool) (split bool) {
 	defer q.dropHeadStart()
 	b := q.beginBatch(ctx, group)
@@ -348,8 +348,8 @@ func (q *Queue) carryOutTogether(ctx context.Context, group []*entry, splittable
 }
 
 // beginBatch gives the operations the id that their update is to have, and brings the id to disk before anything is
-// done. Otherwise nobody could tell after a crash whether they were carried out. It returns nil if the journal fails,
-// or if another member of the team has begun any of them.
+// done. Otherwise nobody could tell after a crash whether the operations were carried out. It returns nil if the
+// journal fails, or if another member of the team has begun any of them.
 func (q *Queue) beginBatch(ctx context.Context, group []*entry) *batch {
 	q.makeHeadStart(ctx, group)
 	b := &batch{entries: group, id: cmp.Or(q.headStart.change.ID, scale.NewUpdateID()), earlier: group[0].op.Updates, stack: q.scaler.Stack}

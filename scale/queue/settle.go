@@ -9,8 +9,8 @@ import (
 )
 
 // settling is what a queue knows of its tries to settle pools. A pool that an earlier update left unsettled does not
-// wait for the next event. But each try holds the stack's lock, which a person may need, so there are waits between
-// them. The queue's mu guards it.
+// wait for the next event. But each try holds the stack's lock, which a person may need, so the queue waits between two
+// tries. The queue's mu guards it.
 type settling struct {
 	// at is when pools may be settled again, and tried is when the last try ended.
 	at, tried time.Time
@@ -48,8 +48,8 @@ func (q *Queue) hasUnsettled() bool {
 	return q.knowsUnsettled() && !q.settling.at.After(q.now())
 }
 
-// knowsUnsettled says whether there are pools to settle, as far as is known. It says no while operations wait to be
-// carried out, because their update may settle the pools. q.mu must be held.
+// knowsUnsettled says whether there are pools to settle, as far as is known. It returns false while operations wait to
+// be carried out, because their update may settle the pools. q.mu must be held.
 func (q *Queue) knowsUnsettled() bool {
 	waits := func(e *entry) bool {
 		return e.op.State == Accepted && q.holds.inForce.On(e.op.Intent.Pool, q.now()) == nil
@@ -79,8 +79,9 @@ func (q *Queue) settlePools(ctx context.Context) {
 	}
 }
 
-// settleSooner shortens the wait that has grown by failures in a row, because something has happened since. About half
-// a minute after the last try remains (newsShare), because alerts repeat. q.mu must be held.
+// settleSooner shortens the wait that has grown by failures in a row, because something has happened that may help. The
+// new wait, counted from the last try, is newsShare times RetryDelay: half a minute by default, and not less, because
+// alerts repeat. q.mu must be held.
 func (q *Queue) settleSooner() {
 	s := &q.settling
 	if s.failures == 0 {
@@ -91,8 +92,8 @@ func (q *Queue) settleSooner() {
 	}
 }
 
-// noteNews has pools settled sooner if a reading finds a new update, which somebody else has made or which succeeded.
-// q.mu must be held.
+// noteNews has pools settled sooner if a reading finds a new update that succeeded or that somebody else made. q.mu
+// must be held.
 func (q *Queue) noteNews(before *scale.Snapshot) {
 	if before == nil || before.Head == q.known.snap.Head || len(q.known.snap.Updates) == 0 {
 		return

@@ -37,8 +37,8 @@ func (k *known) unready() error {
 	return nil
 }
 
-// RulesErr returns a [*scale.RulesError] that says what is wrong with the rules in the stack's output, while older
-// rules are in force; else nil.
+// RulesErr returns a [*scale.RulesError] that says what is wrong with the rules in the stack's output; nil if nothing
+// is. Older rules may be in force meanwhile.
 func (q *Queue) RulesErr() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -90,9 +90,9 @@ func (q *Queue) Pools(ctx context.Context) ([]scale.Standing, error) {
 	return snap.Standings(q.now(), proof), nil
 }
 
-// History lists past scalings as [scaler.Scaler.History] does, from a reading that is at most Freshness old. Callers at
-// the same time share a reading, which the end of an update may make unnecessary. If the reading does not reach back
-// far enough, they read older updates one after the other. The error is an error of a reading, see [Queue.Submit], or a
+// History lists past scalings as [scaler.Scaler.History] does, from a reading that is at most Freshness old. Concurrent
+// callers share a reading, which the end of an update may make unnecessary. If the reading does not reach back far
+// enough, one caller at a time reads older updates. The error is an error of a reading, see [Queue.Submit], or a
 // [*BusyError].
 func (q *Queue) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
 	snap, err := q.ensureFresh(ctx, q.now().Add(-q.options.Freshness))
@@ -173,7 +173,7 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 			return op, err
 		}
 		select {
-		case <-done: // or so it seemed, and another member of the team is at work on it
+		case <-done: // or it only seemed done, and another member of the team works on it
 		case <-again:
 		case <-ctx.Done():
 			if op, err = q.Operation(id); err != nil {
@@ -184,8 +184,8 @@ func (q *Queue) Wait(ctx context.Context, id string) (Operation, error) {
 	}
 }
 
-// lookUp finds an operation, and the channel that is closed when the operation is done. The channel is nil if it is
-// done already.
+// lookUp finds an operation, and the channel that is closed when the operation is done. The channel is nil if the
+// operation is done already.
 func (q *Queue) lookUp(id string) (Operation, <-chan struct{}, error) {
 	q.mu.Lock()
 	if e := q.ledger.find(id); e != nil && e.durable {
@@ -213,7 +213,7 @@ func poolsOf(entries []*entry) []string {
 
 // Overview is what is known of a stack at one moment.
 type Overview struct {
-	// Pools tell how every pool stands, by name; nil before the stack has been read.
+	// Pools tell how every pool stands, sorted by name; nil before the stack has been read.
 	Pools []scale.Standing
 	// Program says how the program here compares with what was deployed, and Remarks say in sentences what differs.
 	scale.Program
@@ -221,7 +221,7 @@ type Overview struct {
 	// Scalings are the newest scalings, newest first, whoever made them. They come from the last reading of the stack,
 	// which does not have the whole history.
 	Scalings []scale.Scaling
-	// ReadAt is when the stack was read as the queue knows it; zero before that.
+	// ReadAt is when the last reading of the stack began; zero if there was none yet.
 	ReadAt time.Time
 	// Unready says why nothing can be accepted: see [Queue.Ready]. RulesErr is what [Queue.RulesErr] returns.
 	Unready, RulesErr error
@@ -234,7 +234,7 @@ type Overview struct {
 	RetryAt time.Time
 	// Holds are the holds in force.
 	Holds scale.Holds
-	// Upcoming is what is about to be done without anybody asking for it now.
+	// Upcoming lists what the queue is about to do by itself.
 	Upcoming []Upcoming
 }
 

@@ -13,10 +13,11 @@ import (
 
 // Submission is the answer to an intent.
 type Submission struct {
-	// Decision is what was decided on what is known now. It is made again when the operation is carried out.
+	// Decision is the decision on the intent, made with what is known now. It is made again when the operation is
+	// carried out.
 	Decision scale.Decision
 	// Accepted says that the intent has become an operation, which is on disk and will be carried out. If it is false
-	// and there is an Operation that is no duplicate, that operation is done: another signal of the same call is
+	// although Operation is set and no duplicate, that operation is done: a different signal of the same call is
 	// deferred in its place.
 	Accepted bool
 	// Duplicate says that the intent's pool and key have been seen before: Operation is the earlier operation, as it
@@ -24,24 +25,24 @@ type Submission struct {
 	Duplicate bool
 	// Operation is the accepted intent; zero if the intent was not accepted and is no duplicate.
 	Operation Operation
-	// Previous is the earlier operation of the same event, if the intent was decided afresh all the same; else nil.
+	// Previous is the earlier operation of the same event, if the intent was decided afresh in spite of that operation;
+	// otherwise nil.
 	Previous *Operation
 	// answered says that there is nothing more to decide.
 	answered bool
 }
 
-// Submit answers each intent, in their order, and accepts those for which there is something to do. When it returns,
-// what it accepted is on disk. After an error nothing was accepted.
+// Submit returns an answer for each intent, in the same order, and accepts the intents for which there is something to
+// do. When it returns, what it accepted is on disk. After an error, nothing was accepted.
 //
-// It does not accept duplicates, nor these: a signal of an alert that has cleared meanwhile; an intent that the rule
-// pauses or refuses, or for which there is nothing to do; a signal in the cooldown, unless the rule defers it; a count
-// or a delta in the cooldown. While an update of the pool runs, a count or a delta is accepted and waits. A signal then
-// counts as in the cooldown, with no Until. If the rule has no cooldown that the update could start, the signal is
-// deferred until the update ends.
+// It accepts no duplicates, and no signal of an alert that has cleared meanwhile. It accepts no intent that the rule
+// pauses or refuses. In the cooldown it accepts no count and no delta, and accepts a signal only if the rule defers it.
+// While an update of the pool runs, a count or a delta is accepted and waits. A signal then counts as in the cooldown,
+// with no Until. If the rule has no cooldown that the update could start, the signal is deferred until the update ends.
 //
 // An intent for an unknown pool is refused with an [*scale.UnknownPoolError] in its decision; if no intent has a known
-// pool, that is the error. Other errors are a [*scale.UsageError], an [*scale.UnavailableError] or [*scale.RulesError]
-// if the stack cannot be read, a [*JournalError], a [*FullError], or the error of ctx.
+// pool, Submit returns that error. Other errors are a [*scale.UsageError], an [*scale.UnavailableError] or
+// [*scale.RulesError] if the stack cannot be read, a [*JournalError], a [*FullError], or the error of ctx.
 func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submission, err error) {
 	defer span.In(&ctx, "accept")(&err)
 	if len(intents) == 0 {
@@ -70,7 +71,8 @@ func (q *Queue) Submit(ctx context.Context, intents []scale.Intent) (_ []Submiss
 	return subs, nil
 }
 
-// answerKnown answers the intents that have been accepted before, and the signals that something later has overtaken.
+// answerKnown answers the intents that have been accepted before, and the signals of alerts of which something later is
+// known.
 func (q *Queue) answerKnown(intents []scale.Intent) ([]Submission, error) {
 	subs := make([]Submission, len(intents))
 	for i, intent := range intents {

@@ -10,14 +10,14 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// What the members of a team say to each other outside the journal. All members are told who holds the stack's lock,
-// and the one that works on the stack is asked to do something.
+// The members of a team also talk to each other outside the journal. All members are told who holds the stack's lock,
+// and which machine is gone. The member that works on the stack is asked to cancel or close operations.
 
 // told is what the members of a team tell each other. Fields are added, never renamed.
 type told struct {
 	// Locked are the holders of the stack's lock.
 	Locked []scale.LockHolder `json:"locked,omitempty"`
-	// Forget is a machine that is gone for good, as a person said at the time At.
+	// Forget is a machine that is gone for good. A person said so at the time At.
 	Forget string    `json:"forget,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 }
@@ -34,8 +34,8 @@ type unlocker interface {
 const forgetFor = time.Hour
 
 // Forget tells all members of the team that a machine is gone for good. If an engine on that machine took the stack's
-// lock before now, the lock is removed, now or within the next hour. The machine must really be gone: on one that lives
-// on, the engine would go on too. The error is a [*scale.UsageError] if there is no team, or a [*JournalError].
+// lock before now, the lock is removed, now or within the next hour. The machine must really be gone: otherwise the
+// engine goes on there without the lock. The error is a [*scale.UsageError] if there is no team, or a [*JournalError].
 func (q *Queue) Forget(host string) error {
 	if q.options.Team == nil {
 		return &scale.UsageError{Field: "host", Problem: "cannot be forgotten: there is one server, and no cluster"}
@@ -85,7 +85,7 @@ func (q *Queue) tryAtOnce() {
 	q.wakeUp()
 }
 
-// hearTold acts on what a member of the team tells all.
+// hearTold acts on a message that a member of the team has sent to all members.
 func (q *Queue) hearTold(text []byte) {
 	var t told
 	stack, ok := q.scaler.Stack.(unlocker)
@@ -129,7 +129,7 @@ type reply struct {
 	Failed  string `json:"failed,omitempty"`
 }
 
-// answerOthers answers what another member of the team asks.
+// answerOthers answers a question of another member of the team.
 func (q *Queue) answerOthers(text []byte) []byte {
 	var asked question
 	var r reply

@@ -14,8 +14,8 @@ import (
 // operations. One at a time works on the stack: it carries out what is accepted, and closes what has become pointless.
 // scale/cluster implements Team. It is safe for concurrent use.
 type Team interface {
-	// Acquire waits until this queue is to work on the stack. The error is the error of ctx, or says that the team is
-	// at its end.
+	// Acquire waits until this queue is to work on the stack. The error is the error of ctx, or says that the team has
+	// ended.
 	Acquire(ctx context.Context) (Lease, error)
 	// Follow calls each with every operation that others have added or changed, in their order, one at a time. It
 	// begins with what others do after it has returned, and may tell an operation twice. After stop, no further call of
@@ -62,19 +62,20 @@ func (e *TakenError) Error() string {
 type shift struct {
 	// lease is nil while others work on the stack.
 	lease Lease
-	// acquired brings the next lease.
+	// acquired delivers the next lease; nil while none is waited for.
 	acquired chan Lease
 	// stopServing ends the answering of what others ask.
 	stopServing func()
 	// retryAt is when the next try to take over is made, if the last one failed.
 	retryAt time.Time
-	// onDuty says that this queue works on the stack: it is in no team, or has the lease and knows all that is open. The
-	// queue's mu guards it.
+	// onDuty says that this queue works on the stack: it is in no team, or has the lease and knows all that is open.
+	// The queue's mu guards it.
 	onDuty bool
-	// behind says that others have scaled, so that the configuration file here may have old counts. The queue's mu guards
-	// it.
+	// behind says that others have scaled, so that the configuration file here may have old counts. The queue's mu
+	// guards it.
 	behind bool
-	// forgotten are the machines that are gone for good, and when a person has said so. The queue's mu guards it.
+	// forgotten holds, by the name of each machine that is gone for good, when a person said so. The queue's mu guards
+	// it.
 	forgotten map[string]time.Time
 }
 
@@ -85,7 +86,8 @@ func (q *Queue) isOnDuty() bool {
 	return q.shift.onDuty
 }
 
-// joinTeam begins to learn what other members of the team do. The caller reads the open operations afterwards.
+// joinTeam begins to follow what other members of the team do, until leave is called. The caller must read the open
+// operations afterwards.
 func (q *Queue) joinTeam() (leave func(), err error) {
 	if q.options.Team == nil {
 		q.shift.onDuty = true
@@ -274,12 +276,12 @@ func (q *Queue) takeIn(op Operation) (isNew bool) {
 	default:
 		isNew = e == nil
 		if e = q.ledger.put(op, q.now()); !q.shift.onDuty {
-			e.op.State = op.State // whoever works on the stack knows it
+			e.op.State = op.State // the member that works on the stack knows the state
 		}
 	}
 	clear(q.projections)
 	if op.State == Done && op.Update != "" && !q.shift.onDuty {
-		q.known.updates++ // a reading that is under way may not have it
+		q.known.updates++ // a reading that is under way may not show the update
 		q.known.outdated, q.known.foreseen = true, false
 		q.chores.pollAt, q.shift.behind = time.Time{}, true
 	}
@@ -397,8 +399,8 @@ func (q *Queue) giveAway(b *batch) {
 	}
 }
 
-// followCounts writes the counts to which others have scaled into the configuration file here, once a reading has found
-// them. It does not wait. q.mu must be held.
+// followCounts writes into the configuration file here the counts to which others have scaled, once a reading has found
+// these counts. It does not wait. q.mu must be held.
 func (q *Queue) followCounts(snap *scale.Snapshot) {
 	if !q.shift.behind || q.lifetime.Err() != nil {
 		return

@@ -42,7 +42,7 @@ func New(places int, patience time.Duration) *Room {
 // unhurriedKey is the key under which a context says that its work can wait.
 type unhurriedKey struct{}
 
-// Unhurried is the context for work that nobody waits for.
+// Unhurried returns a context for work that nobody waits for.
 func Unhurried(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unhurriedKey{}, true)
 }

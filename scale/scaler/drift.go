@@ -8,8 +8,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Drifts compares the configuration file with the last successful update, for the pools that have a count in that
-// update, by name. It reads the whole history only if the part in the snapshot cannot tell an edit from an old value.
+// Drifts returns the differences between the configuration file and the last successful update, for the pools that have
+// a count in that update, sorted by pool. It reads the whole history only if the part in the snapshot cannot tell an
+// edit from an old value.
 func Drifts(ctx context.Context, stack scale.Stack, snap *scale.Snapshot) ([]scale.Drift, error) {
 	out := snap.Drifts()
 	if snap.Complete || !slices.ContainsFunc(out, func(d scale.Drift) bool { return d.Edit }) {
@@ -25,7 +26,7 @@ func Drifts(ctx context.Context, stack scale.Stack, snap *scale.Snapshot) ([]sca
 	return out, nil
 }
 
-// EveryUpdate is the whole history of a stack.
+// EveryUpdate returns the whole history of a stack.
 func EveryUpdate(ctx context.Context, stack scale.Stack, rules scale.Rules) ([]scale.Update, error) {
 	updates, _, err := stack.History(ctx, rules, 0)
 	return updates, err

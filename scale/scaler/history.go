@@ -7,8 +7,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// History lists past scalings, newest first: the scalings of one pool, or of all pools if pool is empty. Failed ones
-// are among them. There are at most limit, or all if limit is 0.
+// History lists past scalings, newest first: the scalings of one pool, or of all pools if pool is empty. Failed
+// scalings are among them. There are at most limit, or all if limit is 0.
 func (s *Scaler) History(ctx context.Context, pool string, limit int) ([]scale.Scaling, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil && (!scale.IsA[*scale.DestroyedError](err) || !tellsKeys(snap, err)) {
@@ -46,7 +46,7 @@ func (s *Scaler) OlderScalings(ctx context.Context, known *scale.Snapshot, pool 
 	})
 }
 
-// Past reads how the stack stands, with its updates back to a moment at least: see [scale.ReachBack].
+// Past reads the stack, with its updates back to a moment at least: see [scale.ReachBack].
 func (s *Scaler) Past(ctx context.Context, since time.Time) (*scale.Snapshot, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil || snap.Complete || scale.ReachBack(snap.Updates, since) {

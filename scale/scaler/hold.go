@@ -12,7 +12,8 @@ func (s *Scaler) CurrentHolds() (scale.Holds, error) {
 	return s.Holds.Holds()
 }
 
-// AsOfNow returns the snapshot with what is not read together with the stack: the holds, and what is known of metrics.
+// AsOfNow returns the snapshot with the present holds and what is now known of metrics. Neither is read together with
+// the stack.
 func (s *Scaler) AsOfNow(snap *scale.Snapshot) (*scale.Snapshot, error) {
 	holds, err := s.CurrentHolds()
 	if err != nil {

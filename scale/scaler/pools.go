@@ -10,8 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Pools tells how every pool stands, by name. It puts drift in the configuration file right, as a scaling would, unless
-// somebody else is at work in the directory.
+// Pools tells how every pool stands, sorted by name. It deals with drift in the configuration file as OnDrift says,
+// unless another process holds the lock.
 func (s *Scaler) Pools(ctx context.Context) ([]scale.Standing, scale.Program, error) {
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Scaler) FollowCounts(ctx context.Context, snap *scale.Snapshot) error {
 // file itself.
 func (s *Scaler) fixDriftIfFree(ctx context.Context, snap *scale.Snapshot) (found, restored []scale.Drift, err error) {
 	found, err = Drifts(ctx, s.Stack, snap)
-	if err != nil || len(found) == 0 || snap.FileMissing { // whoever goes on without the file is told so
+	if err != nil || len(found) == 0 || snap.FileMissing { // a missing file is reported by Remarks
 		return nil, nil, err
 	}
 	unlock, ok, err := s.Stack.TryLock()

@@ -49,8 +49,8 @@ func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []stri
 	return nil, &scale.StaleError{What: "the program or its configuration is being edited"}
 }
 
-// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. It is safe
-// to call at any time.
+// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. The proof is
+// nil if there is nothing to prove, or if it cannot be proved now. ProveAll is safe to call at any time.
 func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Proof, error) {
 	pools := s.needProof(snap, snap.Rules.Names())
 	if len(pools) == 0 || snap.FileMissing || len(snap.Busy) > 0 {
@@ -64,14 +64,14 @@ func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Pro
 	}
 	free, synced := s.syncIfFree(ctx, snap)
 	if !free {
-		return nil, nil // whoever is at work there syncs, too
+		return nil, nil // the process that holds the lock syncs the program too
 	}
 	return s.proofOf(ctx, snap, pools, true, func() error { return synced })
 }
 
-// Pending returns, by pool, the changes that keep pools from being scaled on a stack as it was read; known is false if
-// nothing is proved. If prove is set, a preview proves what is not known, and that proof is kept for this process
-// alone.
+// Pending returns, by pool, the changes that keep the pools of a stack, as it was read, from being scaled. known is
+// false if nothing is proved. If prove is set, a preview proves what is not known, and that proof is kept for this
+// process alone.
 func (s *Scaler) Pending(ctx context.Context, snap *scale.Snapshot, prove bool) (changes map[string][]scale.PendingChange, known bool, err error) {
 	pools := s.needProof(snap, snap.Rules.Names())
 	if len(pools) == 0 {
@@ -92,7 +92,7 @@ func (s *Scaler) Pending(ctx context.Context, snap *scale.Snapshot, prove bool) 
 }
 
 // provePools makes the proof for all pools that need one and for those that are asked for. If that fails, it makes the
-// proof for the pools that are asked for, one by one, since another pool may be the reason.
+// proof for the pools that are asked for, one by one, since a different pool may be the reason for the failure.
 func (s *Scaler) provePools(ctx context.Context, snap *scale.Snapshot, asked []string) (map[string]scale.PoolProof, error) {
 	all := slices.Concat(snap.NeedProof(snap.Rules.Names()), asked)
 	slices.Sort(all)
@@ -112,9 +112,9 @@ func (s *Scaler) provePools(ctx context.Context, snap *scale.Snapshot, asked []s
 	return out, nil
 }
 
-// previewPending previews what an update of the pools would change with the present counts. If that changes a resource
-// that is no target of theirs, such as a provider, it previews each pool by itself: the resource need not concern all
-// of them.
+// previewPending previews what an update of the pools would change with the present counts. If that update would change
+// a resource that is no target of the pools, such as a provider, previewPending previews each pool by itself: the
+// resource need not concern all of them.
 func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools []string) (map[string]scale.PoolProof, error) {
 	out := make(map[string]scale.PoolProof, len(pools))
 	for _, pool := range pools {
@@ -142,7 +142,7 @@ func (s *Scaler) previewPending(ctx context.Context, snap *scale.Snapshot, pools
 			return nil, err
 		}
 		ownAgain, sharedAgain := scale.JudgePending(snap, pools, result)
-		shared = scale.CommonChanges(shared, sharedAgain) // such as an output that tells of the count
+		shared = scale.CommonChanges(shared, sharedAgain) // without what depends on the count
 		for pool := range others {
 			size, known := sizes[pool]
 			switch {

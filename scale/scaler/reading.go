@@ -6,9 +6,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Reading is a reading of the stack, under the lock of its directory, that is begun before it is known what is to be
-// decided on it. It is good enough for an update, which finds out whether somebody else was faster. It is not good
-// enough to say that there is nothing to do.
+// Reading is a reading of the stack that begins before it is known what is to be decided on it. It holds the
+// directory's lock. A Reading is good enough for an update, which itself finds out whether a different update came
+// first. It is not good enough to say that there is nothing to do.
 type Reading struct {
 	unlock func()
 	cancel context.CancelFunc
@@ -19,8 +19,8 @@ type Reading struct {
 }
 
 // ReadAhead takes the lock and begins to read. known is an earlier reading, which makes this one faster: see
-// [scale.HeadStart]; it may be nil. ReadAhead returns nil if somebody else is at work in the directory. The reading
-// must be given to [Scaler.CarryOut], or released.
+// [scale.HeadStart]; it may be nil. ReadAhead returns nil if another process holds the lock, or if the lock cannot be
+// taken. The reading must be given to [Scaler.CarryOut], or released.
 func (s *Scaler) ReadAhead(ctx context.Context, known *scale.Snapshot) *Reading {
 	unlock, ok, err := s.Stack.TryLock()
 	if err != nil || !ok {
@@ -39,7 +39,7 @@ func (s *Scaler) ReadAhead(ctx context.Context, known *scale.Snapshot) *Reading 
 	return r
 }
 
-// UnderWay is a channel that is closed when the reading ends; nil if the reading has ended, or if there is none.
+// UnderWay returns a channel that is closed when the reading ends; nil if the reading has ended, or if there is none.
 func (r *Reading) UnderWay() <-chan struct{} {
 	if r == nil {
 		return nil
@@ -52,7 +52,7 @@ func (r *Reading) UnderWay() <-chan struct{} {
 	}
 }
 
-// Release gives the lock back, once the reading has ended.
+// Release cancels the reading, waits until it has ended, and gives the lock back.
 func (r *Reading) Release() {
 	r.cancel()
 	<-r.done

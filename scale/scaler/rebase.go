@@ -24,7 +24,7 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 		return p, nil, nil, &scale.OvertakenError{Pools: pools, Err: err}
 	}
 	// last is the update that was overtaken. adds holds, by pool, what that update was to add; nil for the first
-	// update, for which the intents tell it.
+	// update, whose intents are decided again instead.
 	last, adds := p, map[string]int(nil)
 	for result.Overtaken {
 		s.Observe(scale.Overtaken{Pools: pools})
@@ -145,8 +145,8 @@ func movesAdding(s *scale.Snapshot, moves []scale.Move, adds map[string]int, now
 	return out
 }
 
-// correctionsOf are the moves that bring the pools from what was done to what was wanted, on top of what has been done
-// since. It also returns how much each move is to add.
+// correctionsOf returns the moves that bring the pools from what was done to what was wanted, on top of what has been
+// done since. It also returns, by pool, how much each move is to add.
 func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move, now time.Time) ([]scale.Move, map[string]int) {
 	var out []scale.Move
 	adds := map[string]int{}
@@ -170,8 +170,8 @@ func correctionsOf(s, base *scale.Snapshot, done, wanted []scale.Move, now time.
 	return out, adds
 }
 
-// replaceMoves puts the wanted moves in the place of the moves of the same pools. A pool that was corrected gets the
-// count of its correction.
+// replaceMoves returns the moves, with the wanted moves in place of the moves of the same pools. A pool that was
+// corrected gets the count of its correction.
 func replaceMoves(moves, wanted, corrections []scale.Move) []scale.Move {
 	out := slices.Clone(moves)
 	for _, m := range wanted {

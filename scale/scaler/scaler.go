@@ -18,13 +18,13 @@ import (
 // stack's lock lets one update through at a time.
 type Scaler struct {
 	Stack scale.Stack
-	// HeadStart saves time. If it is nil, everything is the same, and takes longer.
+	// HeadStart saves time. If it is nil, the results are the same, and take longer.
 	HeadStart scale.HeadStart
-	// Programs keeps the program that is deployed. If it is nil, the engine runs the one in the stack's directory.
+	// Programs keeps the program that is deployed. If it is nil, the engine runs the program in the stack's directory.
 	Programs scale.ProgramKeeper
 	// Observe is told what goes on.
 	Observe scale.Observe
-	// OnDrift says what is done about a configuration file that is not what the last successful update had.
+	// OnDrift says what is done if the configuration file's counts differ from the last successful update.
 	OnDrift scale.OnDrift
 	// Retries is how often a locked stack or an unreachable backend is tried again.
 	Retries uint
@@ -73,15 +73,15 @@ func (s *Scaler) Preview(ctx context.Context, intents []scale.Intent) (*scale.Pl
 	return &p, result, err
 }
 
-// Scale carries out the intents: every pool with work in one update. If approved is not nil and what would be done has
-// changed since, nothing is done and the error is a [*scale.ChangedError]. A [*scale.WriteError] comes with a report:
-// the scaling itself is done. An [*scale.OvertakenError] comes without one, although an update was done. After any
-// other error nothing was scaled: what a failed update had begun has been put back, or the [*scale.EngineError] says
-// that it could not be. If other pools are found half scaled, they are settled too.
+// Scale carries out the intents: every pool with work in one update. If approved is not nil and what would be done
+// differs from approved, nothing is done and the error is a [*scale.ChangedError]. A [*scale.WriteError] comes with a
+// report: the scaling itself is done. An [*scale.OvertakenError] comes without a report, although an update was done.
+// After any other error nothing was scaled: what a failed update had begun has been put back, or the
+// [*scale.EngineError] says why not. Other pools that are found unsettled are settled too.
 func (s *Scaler) Scale(ctx context.Context, intents []scale.Intent, approved *scale.Plan) (*scale.Report, error) {
 	report, err := s.CarryOut(ctx, Order{Intents: intents, approved: approved, expects: true})
 	if report != nil && len(report.Unsettled) > 0 {
-		_ = s.Settle(ctx) // the observer is told; it is not what was asked for
+		_ = s.Settle(ctx) // the observer is told of an error; nobody asked for the settling
 	}
 	return report, err
 }
@@ -92,7 +92,7 @@ type Order struct {
 	approved *scale.Plan
 	// ID marks the update in the history; if it is empty, any mark will do.
 	ID string
-	// Check is asked after every reading of the stack, before anything is decided, unless it is nil. Its error ends the
+	// Check, if not nil, is called after every reading of the stack, before anything is decided. Its error ends the
 	// attempt.
 	Check func(context.Context, *scale.Snapshot) error
 	// settle are unsettled pools to bring to the count of the last successful update, in place of any intents.
@@ -104,7 +104,8 @@ type Order struct {
 	Ahead *Reading
 	// Once leaves it to the caller to try again if the stack is locked or out of reach.
 	Once bool
-	// expects starts an engine while the stack is still read, for the state in which the stack is expected to be.
+	// expects says that an engine is started while the stack is still being read, for the update that is likely to be
+	// needed.
 	expects bool
 }
 
@@ -134,7 +135,7 @@ func (s *Scaler) CarryOut(ctx context.Context, o Order) (_ *scale.Report, err er
 	report, err := withRetries(ctx, s.trying(o.Once), func() (*scale.Report, error) {
 		return retryAtOnce(func() (*scale.Report, error) {
 			early := ahead
-			ahead = nil // whoever tries again reads again
+			ahead = nil // every retry reads again
 			return s.attempt(ctx, o, early, &last)
 		})
 	})
@@ -164,8 +165,8 @@ func (s *Scaler) startEarly(intents []scale.Intent) (id string, end func()) {
 	return p.Change.ID, s.Prepare(p.Change)
 }
 
-// retryAtOnce calls do, and once more at once if it met the lock of a dead engine of ours, which is gone now, or if the
-// stack had changed since the decision.
+// retryAtOnce calls do. It calls do once more, without a wait, if do met the lock of a dead engine of ours and the lock
+// has been removed, or if the stack had changed since the decision.
 func retryAtOnce[T any](do func() (T, error)) (T, error) {
 	out, err := do()
 	locked, ok := errors.AsType[*scale.LockedError](err)
@@ -175,8 +176,8 @@ func retryAtOnce[T any](do func() (T, error)) (T, error) {
 	return out, err
 }
 
-// withRetries calls do until it succeeds, fails for a reason that waiting does not mend, or has used up the retries.
-// What the last call returned comes with its error.
+// withRetries calls do until it succeeds, fails for a reason that waiting does not mend, or has used up the retries. It
+// returns what the last call returned.
 func withRetries[T any](ctx context.Context, s *Scaler, do func() (T, error)) (T, error) {
 	backoff := retry.CombineDelay(retry.BackOffDelay, retry.RandomDelay)
 	var out T
@@ -207,8 +208,8 @@ func (s *Scaler) trying(once bool) *Scaler {
 	return &Scaler{Stack: s.Stack, HeadStart: s.HeadStart, Programs: s.Programs, Observe: s.Observe, OnDrift: s.OnDrift, RetryDelay: s.RetryDelay, Now: s.Now, Holds: s.Holds, Metrics: s.Metrics}
 }
 
-// Retry calls do. While the stack is locked or the backend is out of reach, it calls do again, as often as an update is
-// tried again. The scaler needs no stack for Retry.
+// Retry calls do. While the stack is locked or the backend is out of reach, it calls do again, up to Retries times. The
+// scaler needs no stack for Retry.
 func (s *Scaler) Retry(ctx context.Context, do func() error) error {
 	_, err := withRetries(ctx, s, func() (struct{}, error) { return struct{}{}, do() })
 	return err
@@ -277,7 +278,8 @@ func (s *Scaler) readAndDecide(ctx context.Context, o Order, early *Reading) (sn
 	return snap, p, append(restored, again...), err
 }
 
-// decide checks what was read, puts drift right, and says what is to be done.
+// decide checks what was read, deals with drift as OnDrift says, and makes the plan. restored is the drift that it
+// restored.
 func (s *Scaler) decide(ctx context.Context, snap *scale.Snapshot, o Order) (p scale.Plan, restored []scale.Drift, err error) {
 	if len(snap.Busy) > 0 {
 		return p, nil, &scale.LockedError{Stack: s.Stack.Name(), Holders: snap.Busy}
@@ -312,7 +314,7 @@ func (s *Scaler) decide(ctx context.Context, snap *scale.Snapshot, o Order) (p s
 	return p, restored, nil
 }
 
-// plan says what is to be done, with a proof if one is needed.
+// plan makes the plan for the order, with a proof if one is needed.
 func (s *Scaler) plan(ctx context.Context, snap *scale.Snapshot, o Order) (_ scale.Plan, err error) {
 	defer span.In(&ctx, "decide")(&err)
 	if o.settle != nil {
@@ -338,8 +340,8 @@ func (s *Scaler) checkConfigFile(snap *scale.Snapshot) error {
 }
 
 // writeBack puts the new counts into the configuration file. It leaves out a pool that goes back to its configured
-// count. The file has that count already, or the project's file for all stacks has it, or somebody is editing the file;
-// a stale value has been restored before.
+// count, because the file needs no write: the file or the project's file for all stacks has that count already, or
+// somebody is editing the file. A stale value has been restored before.
 func (s *Scaler) writeBack(snap *scale.Snapshot, moves []scale.Move) error {
 	var settings []scale.Setting
 	for _, m := range moves {

@@ -104,9 +104,9 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 }
 
 // putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
-// say that the update succeeded nevertheless. Then the report says so. Otherwise the pools that the update left between
-// two counts go back to the count of the last successful update. putBack does not end with ctx: the stack must not stay
-// as it is.
+// say that the update succeeded nevertheless. putBack then returns a report of the update. Otherwise it returns failed,
+// and the pools that the update left between two counts go back to the count of the last successful update. putBack
+// does not end with ctx: the stack must not stay as it is.
 func (s *Scaler) putBack(ctx context.Context, o Order, p scale.Plan, failed *scale.EngineError) (*scale.Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := withRetries(ctx, s, func() (*scale.Snapshot, error) { return s.Stack.Read(ctx) })

@@ -35,8 +35,8 @@ func (s *Scaler) syncNow(ctx context.Context, snap *scale.Snapshot) error {
 	return s.Programs.SyncProgram(ctx, snap, s.Observe)
 }
 
-// syncIfFree brings the program to what is deployed, unless somebody else is at work in the directory: then free is
-// false.
+// syncIfFree brings the program to the deployed commit. While another process holds the lock, it does nothing and
+// returns false.
 func (s *Scaler) syncIfFree(ctx context.Context, snap *scale.Snapshot) (free bool, err error) {
 	unlock, free, err := s.Stack.TryLock()
 	if err != nil || !free {

@@ -12,17 +12,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Inventory holds what a stack has that a pool can be made of.
+// Inventory lists what a stack has from which a pool can be made.
 type Inventory struct {
-	// Language is the language of the program; empty if no rule can be written in it. Runtime is what Pulumi calls the
+	// Language is the language of the program; empty if no rule can be written in it. Runtime is Pulumi's name for the
 	// language.
 	Language Language
 	Runtime  string
 	// Resources are the resources in the state that a provider manages.
 	Resources []Resource
-	// Keys are the whole numbers in the configuration.
+	// Keys are the config keys that hold a whole number.
 	Keys []Key
-	// Pools are the pools that the stack exports already, and Taken are their config keys.
+	// Pools are the names of the pools that the stack exports already. Taken are the config keys of these pools.
 	Pools, Taken []string
 }
 
@@ -31,7 +31,8 @@ type Resource struct {
 	URN, Type, Name string
 	// Variable is what the program calls the resource; empty if that is not known.
 	Variable string
-	// Numbers are the resource's properties that are whole numbers, and [Replicas] of a workload of Kubernetes.
+	// Numbers holds, by name, the resource's properties that are whole numbers. A workload of Kubernetes also has the
+	// property [Replicas].
 	Numbers map[string]int
 }
 
@@ -51,13 +52,13 @@ type Target struct {
 	URN string
 	// Resource is nil for a pattern.
 	Resource *Resource
-	// Count is how many resources the pattern matches, as the engine matches it; 0 if URN is no pattern.
+	// Count is how many resources the engine would match with the pattern; 0 if URN is no pattern.
 	Count int
 	// likely orders the targets: the larger it is, the more likely the target is a pool.
 	likely int
 }
 
-// String describes the target in a list.
+// String describes the target in one line of a list.
 func (t Target) String() string {
 	if t.Resource == nil {
 		return fmt.Sprintf("%s (%d resources)", t.URN, t.Count)
@@ -69,7 +70,7 @@ func (t Target) String() string {
 	return text
 }
 
-// numbered matches the name of a resource that a loop made: a part that the names of the loop's resources share, and a
+// numbered matches the name of a resource that a loop made: a beginning that all names from the loop share, and a
 // number.
 var numbered = regexp.MustCompile(`^(.*?)[0-9]+$`)
 
@@ -117,7 +118,7 @@ func (r Resource) qualifiedType() string {
 	return r.Type
 }
 
-// matches counts the resources that a pattern stands for.
+// matches returns how many resources a pattern stands for.
 func (i Inventory) matches(pattern string) int {
 	match, n := scale.MatchTargets(pattern), 0
 	for _, r := range i.Resources {
@@ -157,7 +158,7 @@ func (r Resource) sizes() []string {
 }
 
 // Find returns the target that a text names: by the target's URN, by a pattern that matches something, or by a
-// resource's name if only one resource has this name.
+// resource's name if only one resource has this name. The second result is false if the text names no target.
 func (i Inventory) Find(text string) (Target, bool) {
 	targets := i.Targets()
 	if at := slices.IndexFunc(targets, func(t Target) bool { return t.URN == text }); at >= 0 {
@@ -179,8 +180,8 @@ func (i Inventory) Find(text string) (Target, bool) {
 	return found[0], true
 }
 
-// Near returns the targets that somebody may mean by a text that matches no target: the targets with the same name as
-// the end of the text or, if there are none, all targets.
+// Near returns the targets that somebody may mean by a text that matches no target. These are the targets whose name
+// matches the end of the text, patterns first. If there are none, Near returns all targets.
 func (i Inventory) Near(text string) []Target {
 	targets := i.Targets()
 	name := lastName(text)
@@ -203,8 +204,8 @@ func lastName(urn string) string {
 
 // KeysFor returns the config keys that may hold a target's count. pool is the name of the target's pool, or empty. The
 // likely keys come first: keys whose value is the target's size, then keys that share a word with the target's or the
-// pool's name, then keys that sound like a size. Keys of the stack's pools are left out. likely says whether any of
-// these signs holds for the first key.
+// pool's name, then keys that sound like a size. Config keys that the stack's pools already use are left out. likely
+// says whether the first key is of one of these three sorts.
 func (i Inventory) KeysFor(t Target, pool string) (out []Key, likely bool) {
 	for _, k := range i.Keys {
 		if !slices.Contains(i.Taken, k.Key) {
@@ -263,7 +264,7 @@ func words(name string) map[string]bool {
 // keyName matches what may be the name of a new config key. Pulumi itself accepts nearly any text.
 var keyName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]*:)?[A-Za-z_][A-Za-z0-9_.-]*$`)
 
-// CheckKey says what is wrong with a config key for a rule; empty if nothing is wrong.
+// CheckKey returns what is wrong with a config key for a rule; empty if nothing is wrong.
 func (i Inventory) CheckKey(key string, path bool) string {
 	switch {
 	case slices.Contains(i.Taken, key):
@@ -276,8 +277,8 @@ func (i Inventory) CheckKey(key string, path bool) string {
 	return ""
 }
 
-// CurrentFor returns the property of the target that holds its real size: the replicas of a workload of Kubernetes, or
-// else a property with the same value as the config key; empty if there is none.
+// CurrentFor returns the property of the target that holds its real size; empty if none is found. The property is the
+// replicas of a workload of Kubernetes, or else a property with the same value as the config key.
 func (i Inventory) CurrentFor(t Target, key string) string {
 	if t.Resource == nil {
 		return ""

@@ -28,13 +28,13 @@ const (
 	HTTP         Sender = "http"
 )
 
-// Senders are all known senders.
+// Senders returns all known senders.
 func Senders() []Sender {
 	return []Sender{Alertmanager, Grafana, CloudWatch, EventBridge, Azure, Google, Datadog, NewRelic, Dynatrace, Zabbix, HTTP}
 }
 
-// File is a piece of a sender's configuration. If it is a part of a Pulumi program, Name is a language, and not the
-// name of a file.
+// File is a piece of a sender's configuration. If Text is a part of a Pulumi program, Name is the language of Text, and
+// not the name of a file.
 type File struct{ Name, Text string }
 
 // Configure returns the configuration that makes the sender scale the pool through a server at an address.
@@ -74,7 +74,7 @@ func (s Sender) Configure(l Language, pool, address string) ([]File, error) {
 	return out, nil
 }
 
-// isElsewhere says whether the sender is a service that its vendor runs, and that is never on this machine.
+// isElsewhere says whether the sender is a service that its vendor runs, and that never runs on this machine.
 func (s Sender) isElsewhere() bool {
 	return slices.Contains([]Sender{CloudWatch, EventBridge, Azure, Google, Datadog, NewRelic, Dynatrace}, s)
 }
@@ -82,9 +82,8 @@ func (s Sender) isElsewhere() bool {
 // ordinary matches addresses that mean the same in a shell, in YAML and in a program.
 var ordinary = regexp.MustCompile(`^[A-Za-z0-9.:/_~\[\]-]+$`)
 
-// CheckAddress says what is wrong with the address at which the sender is to reach a server. The token travels to that
-// address, so it must be an https address, or an address of this machine if the sender may run here. The error is a
-// [*scale.UsageError].
+// CheckAddress returns a [*scale.UsageError] if the sender must not use the address to reach a server. The token
+// travels to the address. So only https is allowed, or http to this machine itself if the sender may run here.
 func (s Sender) CheckAddress(field, address string) error {
 	parsed, err := url.Parse(address)
 	valid := err == nil && parsed.Hostname() != "" && ordinary.MatchString(address)

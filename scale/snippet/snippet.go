@@ -32,12 +32,12 @@ const (
 	Java       Language = "java"
 )
 
-// Languages are all known languages.
+// Languages returns all known languages.
 func Languages() []Language {
 	return []Language{TypeScript, JavaScript, ESModule, Python, Go, YAML, CSharp, Java}
 }
 
-// Rule is a rule to be written. Its fields mean the same as the fields of a rule in docs/rules.md.
+// Rule is a rule to write. Its fields mean the same as the fields of a rule in docs/rules.md.
 type Rule struct {
 	Pool string
 	// Resource is what the program calls the pool's resource; empty if Pattern says which resources the pool has.
@@ -69,8 +69,9 @@ func (l Language) Export(r Rule) (string, error) {
 	return text, err
 }
 
-// Reads returns the expression with which a program reads the rule's count from the configuration. A user needs it if
-// the program does not read the count from there yet. It is empty if one expression is not enough.
+// Reads returns the expression with which a program reads the rule's count from the configuration; empty if one
+// expression is not enough. A user needs the expression if the program does not read the count from the configuration
+// yet.
 func (l Language) Reads(r Rule) string {
 	if r.ConfigPath {
 		return ""
@@ -119,14 +120,14 @@ func (l Language) functions() template.FuncMap {
 	return template.FuncMap{"quote": quote, "plain": plain, "variable": l.variable, "size": l.size}
 }
 
-// quote writes a string in quotes, in the same way for all these languages. The names that occur contain no characters
-// that the languages read differently.
+// quote returns a string in double quotes, which is right in all these languages: the names that occur contain no
+// characters that the languages read differently.
 func quote(text string) string { return strconv.Quote(text) }
 
 // bare matches what YAML reads as a string without quotes.
 var bare = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*(:[A-Za-z][A-Za-z0-9_.-]*)*$`)
 
-// plain writes a string for YAML, with quotes only if YAML needs them.
+// plain returns a string as YAML writes it, with quotes only if YAML needs them.
 func plain(text string) string {
 	switch strings.ToLower(text) {
 	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
@@ -139,7 +140,7 @@ func plain(text string) string {
 }
 
 // variable guesses from a resource's name what the program calls the resource: an identifier of the language. In YAML
-// it is the name itself, quoted in brackets if the name is not a plain word.
+// variable returns the name itself, in quotes and brackets if the name is not a plain word.
 func (l Language) variable(name string) string {
 	if l == YAML {
 		if bare.MatchString(name) && !strings.ContainsAny(name, ".:") {
@@ -176,8 +177,8 @@ func isReserved(word string) bool {
 		"while with yield"), word)
 }
 
-// Counts says whether a rule in the language can count the resources of a list. In YAML there are no lists of
-// resources.
+// Counts says whether a rule in the language can count the resources of a list. YAML has no lists of resources, and a
+// rule in Java exports no such count.
 func (l Language) Counts() bool { return l != YAML && l != Java }
 
 // size returns the expression for the real size; empty if the rule has none.
@@ -206,8 +207,9 @@ func (l Language) size(r Rule) string {
 	return of + "." + strings.Join(path, ".")
 }
 
-// length returns the expression that counts the existing resources in a list. docs/rules.md has the same expression. If
-// a targeted update does not make a resource of the list, the resource has no id.
+// length returns the expression that counts the existing resources in a list; empty if there is no list, or if the
+// language cannot count. docs/rules.md has the same expression. A resource that a targeted update did not make has no
+// id, and does not count.
 func (l Language) length(list string) string {
 	if list == "" || !l.Counts() {
 		return ""
@@ -232,7 +234,7 @@ func (l Language) length(list string) string {
 	return fmt.Sprintf("pulumi.all(%s.map((w) => w.id)).apply((ids) => ids.filter(Boolean).length)", name)
 }
 
-// property returns a resource's property as the language spells it.
+// property returns the name of a resource's property as the language spells it.
 func (l Language) property(name string) string {
 	switch l {
 	case Python:

@@ -18,7 +18,7 @@ const Scope = "github.com/pulumiscale/pulumiscale"
 //	defer span.In(&ctx, "read the stack")(&err)
 func In(ctx *context.Context, name string, options ...trace.SpanStartOption) (end func(*error)) { //nolint:gocritic // the caller goes on with it
 	within, s := Begin(*ctx, name, options...)
-	*ctx = within //nolint:fatcontext // once a call
+	*ctx = within //nolint:fatcontext // a context is extended only once in each call
 	return func(err *error) { End(s, *err) }
 }
 

@@ -12,17 +12,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/storage"
 )
 
-// departure is what an update of ours found when it began, and what it has left.
+// departure is what was found when an update of ours began, and what the update has left.
 type departure struct {
 	// base is the reading that the update's change was decided on; nil if that reading is not known any more.
 	base *scale.Snapshot
-	// traces are the stack's traces at the time `at`, when the engine had just got its lock. known says whether they
-	// were found.
+	// traces are what the backend showed of the stack at the time `at`, just after the engine had got its lock. known
+	// says whether the traces could be read.
 	traces traces
 	known  bool
 	at     time.Time
-	// left are the traces once the engine had ended. isNext says whether this update is all that was written since base
-	// was read. addedAt is when the update was added to the history.
+	// left are the traces after the engine has ended. isNext says whether nothing but this update was written since
+	// base was read. addedAt is when the update was added to the history.
 	left    traces
 	isNext  bool
 	addedAt time.Time
@@ -41,7 +41,7 @@ func (s *Stack) departure(change scale.Change) *departure {
 }
 
 // depart notes what the engine found when it began. The engine has the lock now, so its update follows the newest
-// completed one. The engine is made to wait until it is known which update that is.
+// completed one. Reading which update that is may take a while, and depart pauses the engine meanwhile.
 func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, engine *os.Process) {
 	d.at = time.Now()
 	if !s.isInFolder() { // in a folder a look takes next to no time
@@ -58,8 +58,8 @@ func (s *Stack) depart(ctx context.Context, d *departure, change scale.Change, e
 	d.previous, d.err = s.previous(ctx, change)
 }
 
-// elsewhere says whether the update followed a different update than the one that its change was decided on. If that
-// cannot be told, it says yes: the change is then decided again, with the same result if nobody was faster.
+// elsewhere says whether the update followed a different update than the one that its change was decided on. It returns
+// true if that cannot be told: the change is then decided again, with the same result if nobody was faster.
 func (d *departure) elsewhere(change scale.Change) bool {
 	return d.err != nil || d.previous != change.Head
 }
@@ -129,8 +129,8 @@ func (s *Stack) arrive(ctx context.Context, d *departure) {
 		now.since == 1 && now.newest > d.traces.newest && !now.written.After(now.addedAt)
 }
 
-// leftState returns the [scale.Stamp.State] of the stack as an update that has just succeeded has left it. It is empty
-// if the backend does not show that, or shows that somebody else has written since the update was decided.
+// leftState returns the [scale.Stamp.State] that the update has left, which has just succeeded. It is empty if the
+// backend does not show that State, or shows that somebody else has written since the update was decided.
 func (d *departure) leftState() string {
 	if !d.isNext {
 		return ""

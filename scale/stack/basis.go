@@ -24,8 +24,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-// basis is all that decides what an update would do, besides the stack's state and its history: the files of the
-// program and the commit that it is at, the configuration that an update gets, the CLI and its plugins, and the
+// basis is everything that determines what an update would do, besides the stack's state and its history: the files of
+// the program and the commit that it is at, the configuration that an update gets, the CLI and its plugins, and the
 // environment.
 type basis struct {
 	// files are the files below the program's directory, by their paths in it. Each has a mark that changes when the
@@ -35,7 +35,7 @@ type basis struct {
 	rest string
 }
 
-// digest stands for the basis in a [scale.Proof].
+// digest returns a text that stands for the basis in a [scale.Proof].
 func (b basis) digest() string {
 	var all []byte
 	for _, path := range slices.Sorted(maps.Keys(b.files)) {
@@ -48,7 +48,8 @@ func (b basis) digest() string {
 // errManyFiles says that a program has too many files to look at them for every scaling.
 var errManyFiles = errors.New("the program's directory has too many files")
 
-// mostFiles is how many files a program may have for a proof to be kept. It takes 4 microseconds to look at one.
+// mostFiles is how many files a program may have. If it has more, no proof is kept: looking at one file takes 4
+// microseconds, and each scaling looks at all of them.
 const mostFiles = 20_000
 
 // basis finds the present basis of an update that makes the change.
@@ -130,8 +131,8 @@ func programFiles(dir string, output []os.FileInfo) (map[string]string, error) {
 	return out, err
 }
 
-// output are the files to which this process writes without end, such as the log of a server whose stderr is a file in
-// the program's folder.
+// output returns the files to which this process writes all the time, such as the log of a server whose stderr is a
+// file in the program's folder.
 func (s *Stack) output() []os.FileInfo {
 	var out []os.FileInfo
 	add := func(info os.FileInfo, err error) {
@@ -208,8 +209,8 @@ func follow(path string) os.FileInfo {
 	return info
 }
 
-// markOf is the mark of a file. Saving the file changes its time, and moving a different file to its place changes the
-// inode.
+// markOf returns the mark of a file; "-" if info is nil. Saving the file changes its time, and moving a different file
+// to its place changes the inode.
 func markOf(info os.FileInfo) string {
 	if info == nil {
 		return "-"
@@ -232,7 +233,7 @@ type pluginFolder struct {
 	names   []string
 }
 
-// in are the names of the plugins in a folder, sorted.
+// in returns the names of the plugins in a folder, sorted; none if the folder cannot be read.
 func (f *pluginFolders) in(dir string) []string {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -261,7 +262,8 @@ func (f *pluginFolders) in(dir string) []string {
 	return names
 }
 
-// digest shows whether a plugin was installed, replaced or removed, among those that Pulumi manages and those on PATH.
+// digest returns a text that changes if a plugin is installed, replaced or removed, among the plugins that Pulumi
+// manages and those on PATH.
 func (f *pluginFolders) digest() string {
 	sum := sha256.New()
 	if dir, err := workspace.GetPluginDir(); err == nil {
@@ -275,8 +277,8 @@ func (f *pluginFolders) digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// lastingEnvironment are the variables that the engine and the program get, sorted. Variables that say where and when
-// somebody has started us are left out: a program that depends on them has a different result every time anyway.
+// lastingEnvironment returns the variables that the engine and the program get, sorted. Variables that say where and
+// when somebody has started us are left out: a program that depends on them has a different result every time anyway.
 func lastingEnvironment() []string {
 	passing := []string{
 		"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "COLORTERM", "TMUX", "TMUX_PANE", "STY", "WINDOW", "WINDOWID", "NO_COLOR",
@@ -294,7 +296,7 @@ func lastingEnvironment() []string {
 	return out
 }
 
-// changedFiles are the paths at which two looks at the files differ, sorted.
+// changedFiles returns the paths of the files that came, went or changed between two looks, sorted.
 func changedFiles(before, after map[string]string) []string {
 	var out []string
 	for path, mark := range before {

@@ -124,7 +124,7 @@ func losesCurrent(was, is any, steps []scale.ResourceStep) bool {
 	return false
 }
 
-// withoutCurrent are the rules of an output without their current counts.
+// withoutCurrent returns the rules' output without the current counts.
 func withoutCurrent(output any) any {
 	pools, ok := output.(map[string]any)
 	if !ok {
@@ -144,16 +144,16 @@ func withoutCurrent(output any) any {
 	return out
 }
 
-// resourceOptions are options of a resource that the state keeps, and that an update changes without a step that says
-// so.
+// resourceOptions are options of a resource that the state keeps. An update may change them although its step for the
+// resource says that nothing changes.
 type resourceOptions struct {
 	Protect        bool   `json:"protect"`
 	RetainOnDelete bool   `json:"retainOnDelete"`
 	Parent         string `json:"parent"`
 }
 
-// changedOptions are the changes of a resource's options in a step that changes nothing else; ok is false if there are
-// none.
+// changedOptions returns how a step changes the options of a resource that it otherwise leaves as it is. ok is false if
+// it changes none of [resourceOptions].
 func changedOptions(step loggedStep) (_ scale.PendingChange, ok bool) {
 	before, first := decodeOptions(step.Metadata.Old)
 	after, second := decodeOptions(step.Metadata.New)
@@ -187,7 +187,8 @@ func decodeOptions(text jsontext.Value) (options resourceOptions, ok bool) {
 // does.
 const planFile = "plan.json"
 
-// readDependencies reads from the plan of a preview, by URN, which resources each resource of the program depends on.
+// readDependencies reads the plan of a preview. It returns, for the URN of each resource of the program, the URNs of
+// the resources that it depends on.
 func readDependencies(dir string) (map[string][]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, planFile))
 	if err != nil {
@@ -220,8 +221,8 @@ func readDependencies(dir string) (map[string][]string, error) {
 	return out, nil
 }
 
-// withProvider are a resource's dependencies and its provider. A reference to a provider has its URN and, after that,
-// its ID.
+// withProvider returns a resource's dependencies and, if reference is not empty, the URN of its provider. A reference
+// to a provider is its URN followed by its ID.
 func withProvider(dependencies []string, reference string) []string {
 	out := slices.Clone(dependencies)
 	if at := strings.LastIndex(reference, "::"); at > 0 {
@@ -237,7 +238,7 @@ var (
 	notRegistered   = regexp.MustCompile(`provider (\S+)::\S+ for resource \S+ has not been registered yet`)
 )
 
-// misplaced are the URNs that registeredTwice and notRegistered find in the engine's errors.
+// misplaced returns the URNs that registeredTwice and notRegistered find in the engine's errors.
 func misplaced(diagnostics []scale.Diagnostic) []string {
 	var out []string
 	for _, d := range diagnostics {

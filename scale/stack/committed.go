@@ -21,7 +21,8 @@ type committedFile struct {
 }
 
 // CommittedFile finds the stack's configuration file among the files of a commit. The commit's own project file says
-// where it is.
+// where the configuration file is. read reads a file of the commit by its path; its error is [fs.ErrNotExist] if there
+// is no such file.
 func (s *Stack) CommittedFile(read func(path string) ([]byte, error)) (scale.CommittedFile, error) {
 	here := s.project.Dir // the commit's files are not on disk; their paths are relative to this folder
 	for _, name := range project.FileNames() {

@@ -5,7 +5,7 @@
 // `pulumi up`, and what it did is read from the engine's events rather than asked for afterwards. The package must not
 // decide anything about scaling.
 //
-// The way in is stack.go, which says what a [Stack] is made of. From there:
+// Begin with stack.go, which says what a [Stack] is made of. Then read about:
 //
 //   - A reading: read.go, with history.go. stamp.go and stored.go look at a backend without the CLI, to see whether
 //     anything has been written; after.go tells what an update has left, so that nothing need be read.
@@ -16,5 +16,5 @@
 //     looks again at the last moment.
 //   - What is left behind: leftover.go for updates that were cut off or are not proved, lock.go for locks, life.go for
 //     stacks that were destroyed and rules that were taken away.
-//   - What commands ask besides: survey.go for doctor, inventory.go for init, secret.go for tokens.
+//   - What only commands ask for: survey.go for doctor, inventory.go for init, secret.go for tokens.
 package stack

@@ -30,24 +30,23 @@ import (
 
 const (
 	stackType = "pulumi:pulumi:Stack"
-	// pollInterval is how often a running engine's event log is read. startInterval is the shorter interval that counts
-	// while there is no log yet, or while somebody waits for the program to register the stack. The end of the engine
+	// pollInterval is how often a running engine's event log is read. While there is no log yet, or while the
+	// registered function of a [follower] has still to be called, startInterval counts instead. The end of the engine
 	// ends the wait at once.
 	pollInterval  = 50 * time.Millisecond
 	startInterval = 5 * time.Millisecond
 )
 
-// follower turns the engine's events into ours, and gathers what a result needs of them.
+// follower turns the engine's events into events of PulumiScale, and gathers what a [scale.Result] needs of them.
 type follower struct {
 	operation string
 	message   string
 	observe   scale.Observe
 	// locked is called once there is an event log. For an update without a preview, the CLI makes the log only when the
-	// engine has the stack's lock and its configuration: on self-managed backends after Lock, on Pulumi Cloud after the
-	// service has started the update. If locked is nil, nobody is told.
+	// engine has its configuration and the stack's lock. On Pulumi Cloud the service has started the update by then.
+	// locked may be nil.
 	locked func()
-	// opened is called once there is an event log, which shows that the backend has answered. If it is nil, nobody is
-	// told.
+	// opened is called once there is an event log, which shows that the backend has answered. It may be nil.
 	opened func()
 	// muted says that the engine's errors are ignored: we interrupted the engine before it had changed anything, and
 	// its errors only say so.
@@ -57,7 +56,7 @@ type follower struct {
 	heeds  func()
 	engine *os.Process
 	// registered is called once the program has registered the stack with the engine, which shows that the program has
-	// been read. If it is nil, nobody is told.
+	// been read. It may be nil.
 	registered func()
 
 	// known are URNs by which a masked URN can be recognised.
@@ -80,7 +79,7 @@ type follower struct {
 	complaints strings.Builder
 	// before is the rules' output that the engine found in the state; nil if the engine has not told it.
 	before []byte
-	// summary is the engine's word for how it ended; empty if it did not get so far.
+	// summary is the engine's word for its result; empty if the engine ended before it told one.
 	summary string
 	// unclean says that the engine may have left its lock behind.
 	unclean bool
@@ -89,7 +88,7 @@ type follower struct {
 	damaged, meetsDamaged bool
 }
 
-// How a step that does not succeed ends in a trace.
+// The errors that end the span of a step that does not succeed.
 var (
 	errStepFailed = errors.New("the step failed")
 	errStepCutOff = errors.New("the engine ended before the step did")
@@ -102,7 +101,7 @@ func newFollower(operation, message string, observe scale.Observe) *follower {
 	}
 }
 
-// scarcePatience is how long to wait for the event log after the engine's end, if it cannot be opened because the
+// scarcePatience is how long [follower.follow] goes on trying to open the event log after the engine's end, if the
 // machine has no descriptors left.
 const scarcePatience = time.Minute
 
@@ -230,10 +229,10 @@ func decodedState(text jsontext.Value) *apitype.StepEventStateMetadata {
 	return state
 }
 
-// onceItHeeds calls do once the engine heeds an interrupt. The engine heeds one from its first event on: just before
-// that, the CLI begins to listen for signals. An interrupt that comes before the first event, but after the event log
-// was made, ends the engine at once. The engine then leaves its update running on Pulumi Cloud, until the service's
-// lease ends after five minutes, and elsewhere it leaves its lock behind.
+// onceItHeeds calls do once the engine heeds an interrupt. The engine heeds an interrupt from its first event on,
+// because the CLI begins to listen for signals just before that event. An interrupt that comes after the event log was
+// made, but before the first event, ends the engine at once. On Pulumi Cloud, the update then stays running until the
+// service's lease ends after five minutes. On other backends, the engine leaves its lock behind.
 func (f *follower) onceItHeeds(do func()) {
 	if f.hasBegun {
 		do()
@@ -242,9 +241,9 @@ func (f *follower) onceItHeeds(do func()) {
 	f.heeds = do
 }
 
-// hold pauses an engine that is to be interrupted but does not heed an interrupt yet, while its event log is read.
-// release lets it go on. On a busy machine the engine could otherwise be past its first change before anybody has read
-// its first event.
+// hold pauses the engine while its event log is read, if the engine is to be interrupted but does not heed an interrupt
+// yet. release lets the engine go on. Without the pause, an engine on a busy machine could make its first change before
+// anybody has read its first event.
 func (f *follower) hold() (release func()) {
 	if f.heeds == nil || f.hasBegun || f.engine == nil {
 		return func() {}
@@ -371,16 +370,16 @@ func (f *follower) diagnosed(d apitype.DiagnosticEvent) {
 	f.observe(scale.Diagnosed{Diagnostic: diagnostic, Preview: f.preview()})
 }
 
-// ambientPlugin is the CLI's remark about where it has found a plugin. It is about no resource and nothing is wrong, so
-// it is no warning about the update.
+// ambientPlugin matches the CLI's remark about where it has found a plugin. The remark is about no resource and nothing
+// is wrong, so it is shown as information and not as a warning.
 var ambientPlugin = regexp.MustCompile(`^using pulumi-\S+ from \$PATH at `)
 
-// mostComplaints is about how much of what a program writes to its stderr is kept, in bytes.
+// mostComplaints is about how many bytes are kept of what a program writes to its stderr.
 const mostComplaints = 4096
 
 // repeats says whether a message of the engine that is about no resource only repeats a different message. The closing
-// "update failed" does, because the error says it already. So do warnings of the CLI, which the engine sends once more
-// as information.
+// "update failed" repeats the error before it. The CLI's warnings are repeated too: the engine sends them once more as
+// information.
 func repeats(d scale.Diagnostic) bool {
 	if d.URN != "" {
 		return false

@@ -21,8 +21,8 @@ type failure struct {
 	interrupted    bool
 }
 
-// engineError turns a failed update or preview into an error. Once the engine has begun its work, no failure counts as
-// one that passes, because a half-done update must not be repeated blindly.
+// engineError turns a failed update or preview into an error. Once the engine has begun its work, the error is never a
+// [*scale.UnavailableError], because a caller would try again, and a half-done update must not be repeated blindly.
 func (s *Stack) engineError(f *follower, fail failure) error {
 	// The engine notices a missing target last: by then it has updated the others.
 	if target := missingTarget.FindStringSubmatch(fail.stderr + fail.stdout); target != nil && len(f.result.Steps) == 0 {
@@ -47,7 +47,7 @@ func (s *Stack) engineError(f *follower, fail failure) error {
 	}
 }
 
-// words are the messages of all errors that the engine has told, one a line.
+// words returns the messages of the engine's errors, one on each line.
 func (f *follower) words() string {
 	var out strings.Builder
 	for _, d := range f.diagnostics {
@@ -97,7 +97,7 @@ var (
 	// crashed is what the CLI says when it panics, above many lines for its developers. It panics, for example, when a
 	// backend's folder is moved away.
 	crashed = regexp.MustCompile(`(?s)The Pulumi CLI encountered a fatal error\..*?\nPanic: +([^\n]+)`)
-	// azureAnswer is the code and the message in what Azure's client says on many lines.
+	// azureAnswer finds the code and the message in an error of Azure's client, which has many lines.
 	azureAnswer = regexp.MustCompile(`(?s)<Code>(\w+)</Code>\s*<Message>([^\n<]*)`)
 	// lockWrite is what an engine says if it could not write its lock; it may have left an empty one. damagedLock is
 	// what every command that takes the lock says from then on.
@@ -109,11 +109,13 @@ var (
 	protectedResource = regexp.MustCompile(`resource "([^"]+)"\s+(?:cannot be deleted\s+because it is protected|` +
 		`(?:as part of replacing "[^"]+"\s+)?as it is currently marked for protection)`)
 	missingTarget = regexp.MustCompile(`Target '([^']+)' could not be found in the stack`)
-	// keptRemotely is what a command that writes the stack's configuration says if a service keeps it, and no file.
+	// keptRemotely is what a command that writes the stack's configuration says if a service keeps the configuration,
+	// and not a file.
 	keptRemotely = regexp.MustCompile(`remote (stack )?config`)
 )
 
-// trouble is what keeps a command from working, in the words of the CLI, of the libraries in it, or of the backend.
+// trouble is a cause that keeps a command from working. pattern finds it in the words of the CLI, of the libraries in
+// the CLI, or of the backend.
 type trouble struct {
 	pattern *regexp.Regexp
 	// passes says that the trouble may end by itself. Otherwise the user must put something right: problem says what is
@@ -159,7 +161,7 @@ func troubles() []trouble {
 		{pattern: regexp.MustCompile(`\((28P01|28000|42501)\)`), problem: storage,
 			hint: "the user and the password in PULUMI_BACKEND_URL must be those of a role that may write to the table"},
 		{pattern: regexp.MustCompile(`\((3D000)\)`), problem: "the backend's database does not exist", hint: "make the database, or name another in PULUMI_BACKEND_URL"},
-		// What passes: trouble on the way to the backend, in the words of Go's net package and of HTTP.
+		// Trouble that passes: on the way to the backend, in the words of Go's net package and of HTTP.
 		{passes: true, pattern: regexp.MustCompile(`(?i)connection refused|connection reset|connection timed out|broken pipe|no such host|server misbehaving|` +
 			`network is unreachable|no route to host|i/o timeout|TLS handshake timeout|deadline exceeded|unexpected EOF|": EOF|driver: bad connection`)},
 		// Pulumi Cloud's client shows a status as [503], except for 429.
@@ -176,7 +178,7 @@ func troubles() []trouble {
 	}
 }
 
-// locked tells who holds the stack's lock; nil if the failure says nothing of a lock.
+// locked returns the error that names the holders of the stack's lock; nil if the failure says nothing of a lock.
 func (s *Stack) locked(fail failure) error {
 	if !lockedStack.MatchString(fail.stderr) && !conflict.MatchString(fail.stderr) {
 		return nil
@@ -190,7 +192,8 @@ func (s *Stack) locked(fail failure) error {
 	return err
 }
 
-// errorLines are the CLI's own error messages, without its usual prefix. A message of several lines is put on one.
+// errorLines returns the CLI's own error messages, without the prefix that the CLI gives them. A message of several
+// lines becomes one line. If there is no such message, it returns all of stderr as one.
 func errorLines(fail failure) []string {
 	if why := crashed.FindStringSubmatch(fail.stderr); why != nil {
 		return []string{"the pulumi CLI has crashed: " + why[1]}

@@ -15,7 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
-// History reads the newest completed updates, or every one if newest is 0.
+// History reads the newest completed updates, newest first, or all of them if newest is 0. complete says whether there
+// are no older ones.
 func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (updates []scale.Update, complete bool, err error) {
 	entries, complete, err := s.readHistory(ctx, newest)
 	if err != nil {
@@ -26,8 +27,8 @@ func (s *Stack) History(ctx context.Context, rules scale.Rules, newest int) (upd
 }
 
 // pageSize is how many updates are read at first: enough for the last successful one and the cooldowns of most stacks.
-// If it is not enough, twice to pageGrowth times as many are read: each reading costs a process, whose start takes
-// longer than reading hundreds of updates.
+// If they are not enough, the next reading asks for two to pageGrowth times as many. Each reading costs a process,
+// whose start takes longer than reading hundreds of updates.
 const (
 	pageSize   = 20
 	pageGrowth = 8
@@ -52,8 +53,8 @@ func longestCooldown(rules scale.Rules) (longest time.Duration) {
 	return longest
 }
 
-// from returns the entries from the newest known one on. It leaves out newer entries, because they have been added
-// since the state was read. If the newest known one is not among the entries, it returns all of them.
+// from returns the newest known entry and all entries that are older. It leaves out newer entries, because they have
+// been added since the state was read. If the newest known entry is not among the entries, it returns all of them.
 func from(known, entries []entry) []entry {
 	at := slices.IndexFunc(entries, func(e entry) bool { return head([]entry{e}) == head(known) })
 	return entries[max(at, 0):]
@@ -74,20 +75,21 @@ type entry struct {
 	EndTime   time.Time `json:"endTime"`
 	Message   string    `json:"message"`
 	Result    string    `json:"result"`
-	// Changes counts what the update did to resources, by Pulumi's word for it.
+	// Changes counts resources by what the update did to them, in Pulumi's words, such as create.
 	Changes     map[string]int `json:"resourceChanges"`
 	Environment struct {
 		// Agent is the `--exec-agent` of the update, by which we recognise our own.
 		Agent  string `json:"exec.agent"`
 		Author string `json:"git.author"`
-		// Commit and Dirty tell what the update was run from; the CLI writes "true" or "false".
+		// Commit is the commit from which the update was run. Dirty is "true" if there were changes that were not
+		// committed, else "false".
 		Commit string `json:"git.head"`
 		Dirty  string `json:"git.dirty"`
 	} `json:"environment"`
 	Config map[string]configValue `json:"config"`
 }
 
-// configValue is a value of the configuration that an update had; the value of a secret is not told.
+// configValue is a value of the configuration that an update had. The history does not tell the value of a secret.
 type configValue struct {
 	Value  *string `json:"value"`
 	Object any     `json:"objectValue"`
@@ -98,8 +100,8 @@ type configValue struct {
 // wait.
 func (e entry) isOver() bool { return e.Result != "in-progress" && e.Result != "not-started" }
 
-// readHistory reads the newest updates, newest first, or all of them if newest is 0. It says whether there is nothing
-// older. Updates that still run, or wait to run, are left out.
+// readHistory reads the newest updates, newest first, or all of them if newest is 0. complete says whether there are no
+// older ones. Updates that still run, or wait to run, are left out.
 func (s *Stack) readHistory(ctx context.Context, newest int) (entries []entry, complete bool, err error) {
 	if entries, complete, ok := s.readStored(ctx, newest); ok {
 		return entries, complete, nil
@@ -141,10 +143,10 @@ func reachesBack(updates []scale.Update, rules scale.Rules) bool {
 	return true
 }
 
-// head returns a text that identifies the newest completed update; empty if there is none. For an update of ours, that
-// is its mark and its result. For other updates on Pulumi Cloud, it is the update's number, because the service may
-// still add to their entries. Self-managed backends number no updates, so there it is a digest of what every reader of
-// the history sees alike.
+// head returns a text that identifies the newest completed update; empty if there is none. For an update of ours, the
+// text is the update's mark and result. For other updates on Pulumi Cloud, the text is the update's number, because the
+// service may still add to their entries. Self-managed backends do not number updates. There the text is a digest of
+// those fields that every reader of the history sees alike.
 func head(entries []entry) string {
 	if len(entries) == 0 {
 		return ""
@@ -164,15 +166,15 @@ func head(entries []entry) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ownHead is the head after an update of ours. An update that is tried again has the same mark, so the result is a part
-// of the head.
+// ownHead returns the head after an update of ours: its mark and its result. The mark alone is not enough, because an
+// update that is tried again has the same mark.
 func ownHead(id, result string) string { return id + "." + result }
 
 // broughtAlong ends the `--exec-agent` of an update that a rule allowed to bring along what was pending.
 const broughtAlong = "pending=allow"
 
-// agent is the `--exec-agent` of an update: its mark, the head that it was decided on, its pools, and whether it may
-// have brought something along.
+// agent returns the `--exec-agent` of an update: its mark, the head that it was decided on, its pools, and whether it
+// may bring along what is pending.
 func agent(id string, change scale.Change) string {
 	fields := []string{id, "after=" + change.Head, "pools=" + strings.Join(change.Pools, ",")}
 	if change.BringsAlong {
@@ -187,7 +189,8 @@ func (e entry) id() string {
 	return id
 }
 
-// decidedOn is the head that an update of ours was decided on, and its pools; ok is false for other updates.
+// decidedOn returns the head that an update of ours was decided on, and the pools of that update. ok is false for other
+// updates.
 func (e entry) decidedOn() (head string, pools []string, ok bool) {
 	fields := strings.Fields(e.Environment.Agent)
 	if len(fields) < 3 || len(fields) > 4 {
@@ -250,8 +253,8 @@ func (e entry) value(key configfile.Key) *string {
 	return nil
 }
 
-// deployedConfig is the configuration of the last successful update among the entries, which are newest first. Its
-// values are in JSON, by full key. It is nil if there is no such update, or if the history does not tell its
+// deployedConfig returns the configuration of the last successful update among the entries, which are newest first. It
+// has each value in JSON, by its full key. It is nil if there is no such update, or if the history does not tell its
 // configuration. An overtaken update does not count.
 func deployedConfig(entries []entry) map[string]string {
 	for i, e := range entries {

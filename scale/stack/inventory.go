@@ -15,8 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/snippet"
 )
 
-// Inventory reads what a pool of the stack can be made of: from the state, the working configuration and the project
-// file.
+// Inventory reads from the state, the working configuration and the project file what a pool of the stack can be made
+// of.
 func (s *Stack) Inventory(ctx context.Context) (*snippet.Inventory, error) {
 	state, err := s.readState(ctx)
 	if err != nil {

@@ -35,8 +35,8 @@ func userName() string {
 	return who.Username
 }
 
-// lingerTime is how long after the last sign of life of an engine its plugins may go on with what they were doing.
-// lingerInterval is how often they are looked at.
+// lingerTime is how long an engine's plugins may go on with their work after the engine's last sign of life.
+// lingerInterval is how often [Stack.outlast] looks whether they still run.
 const (
 	lingerTime     = 5 * time.Second
 	lingerInterval = 50 * time.Millisecond
@@ -60,8 +60,8 @@ func (s *Stack) outlast(ctx context.Context) error {
 	return nil
 }
 
-// Conclude adjusts the records to the results: what was found of the pools after a successful update of ours. Nothing
-// else ends a doubt about a pool.
+// Conclude brings the records up to date after a successful update of ours. id is the mark of the update, and results
+// say what was found of each pool after it. Nothing else ends a doubt about a pool.
 func (s *Stack) Conclude(id string, results []scale.MoveResult) {
 	var proved []string
 	unverified := map[string]scale.Doubt{}
@@ -147,14 +147,14 @@ func eventsOf(r *statedir.Record) (*follower, error) {
 	return f, err
 }
 
-// hasBegun says whether the engine may have begun its work.
+// hasBegun says whether the record's engine may have begun its work.
 func hasBegun(r *statedir.Record) bool {
 	f, err := eventsOf(r)
 	return err != nil || f.hasBegun
 }
 
-// isInDoubt says whether an ended update may have left its pools neither as they were nor as they should be: it began,
-// it did not succeed, and it is not proved that it changed nothing. The entries are the history, or its newest part.
+// isInDoubt says whether an ended update may have left its pools between two counts: it began, it did not succeed, and
+// it is not proved that it changed nothing. The entries are the history, or its newest part.
 func isInDoubt(r *statedir.Record, entries []entry) bool {
 	f, err := eventsOf(r)
 	if err != nil {
@@ -189,7 +189,8 @@ func (s *Stack) unsettled(ended []*statedir.Record, entries []entry, rules scale
 }
 
 // settle takes the record's pools out of older records. The record's update has had the stack to itself, so from now on
-// this record alone says whether its pools are in doubt. It inherits the doubts of the older records.
+// this record alone says whether its pools are in doubt. It therefore inherits the doubts of the older records about
+// them.
 func (s *Stack) settle(r *statedir.Record) {
 	for _, other := range s.dir.Records() {
 		if other.Dir == r.Dir || !other.HasEnded() {

@@ -29,7 +29,7 @@ func (s *Stack) destroyed(state state, entries []entry) error {
 	return nil
 }
 
-// left is how many resources the update left, the stack itself among them; 0 if the history does not tell.
+// left returns how many resources the update left, the stack itself among them; 0 if the history does not tell.
 func (e entry) left() int {
 	return e.Changes["same"] + e.Changes["create"] + e.Changes["update"] + e.Changes["replace"]
 }
@@ -61,7 +61,7 @@ func (s state) empty() bool {
 const providerTypes = "pulumi:providers:"
 
 // takenAway says whether the newest update has left the stack without the output of the rules. An update that failed
-// may have lost the output on its way, so it does not count.
+// does not count, because it may have ended before it wrote the output.
 func takenAway(output []byte, entries []entry) bool {
 	text := bytes.TrimSpace(output)
 	if len(text) > 0 && !bytes.Equal(text, []byte("null")) {
@@ -71,16 +71,16 @@ func takenAway(output []byte, entries []entry) bool {
 	return at >= 0 && entries[at].Result == succeeded
 }
 
-// inForce keeps the last valid rules.
+// inForce keeps the last valid rules; none if rules is nil.
 type inForce struct {
 	mu    sync.Mutex
 	rules scale.Rules
 }
 
 // rules parses the stack's output. If the output is malformed and [Options.KeepRules] is set, the rules are the last
-// valid ones, without their current counts, and malformed says what is wrong with the output. But if the newest update
-// has taken the output away, which the newest entries of the history tell, no rules are in force any more, and err says
-// so.
+// valid ones, without their current counts, and malformed says what is wrong with the output. But if the entries, the
+// newest of the history, show that the newest update has taken the output away, no rules are in force any more, and err
+// says so.
 func (s *Stack) rules(output []byte, entries []entry) (rules scale.Rules, malformed, err error) {
 	rules, err = parse.ProjectRules(string(s.project.Name), output)
 	if none, ok := errors.AsType[*scale.RulesError](err); ok && takenAway(output, entries) {

@@ -10,7 +10,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// Lock takes the directory's lock, waiting for it until ctx ends.
+// Lock takes the directory's lock, waiting for it until ctx ends, and finishes a write of the configuration file that a
+// crash has cut off. The function that it returns gives the lock back.
 func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err error) {
 	defer span.In(&ctx, "lock the directory")(&err)
 	unlock, err := s.dir.Lock(ctx, func(lock string) { observe(scale.Waiting{Lock: lock}) })
@@ -21,7 +22,7 @@ func (s *Stack) Lock(ctx context.Context, observe scale.Observe) (_ func(), err 
 	return unlock, nil
 }
 
-// TryLock takes the directory's lock if it is free.
+// TryLock is [Stack.Lock] without the wait. ok says whether the lock was free, and unlock gives it back.
 func (s *Stack) TryLock() (unlock func(), ok bool, err error) {
 	unlock, ok, err = s.dir.TryLock()
 	if ok {
@@ -30,9 +31,9 @@ func (s *Stack) TryLock() (unlock func(), ok bool, err error) {
 	return unlock, ok, err
 }
 
-// seenLocked looks at the locks in the folder of a file backend, for which it needs no engine. It returns nil if there
-// are no locks, or if only an engine can tell. A lock that cannot be read is left to the engine too, which says what is
-// wrong with it.
+// seenLocked reads the stack's locks in the folder of a file backend, without an engine, and returns an error that
+// names their holders. It returns nil if there are no locks, or if the backend is no folder. It also returns nil if a
+// lock cannot be read: the engine then says what is wrong with that lock.
 func (s *Stack) seenLocked() *scale.LockedError {
 	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {
@@ -52,9 +53,9 @@ func (s *Stack) seenLocked() *scale.LockedError {
 	return out
 }
 
-// unlock removes the stack's locks if engines of ours that have died left all of them behind, and says so in the error.
-// It must be called with the directory's lock held, so that nobody else who knows of these engines does the same a
-// moment later.
+// unlock removes the stack's locks if all of them were left behind by engines of ours that have died, and sets
+// locked.Removed. The directory's lock must be held. Otherwise somebody else who knows of these engines could do the
+// same a moment later.
 func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe scale.Observe) {
 	records := s.dir.Records()
 	for _, holder := range locked.Holders {
@@ -72,8 +73,8 @@ func (s *Stack) unlock(ctx context.Context, locked *scale.LockedError, observe s
 	observe(scale.LockRemoved{Holders: locked.Holders})
 }
 
-// RemoveDeadLock removes the stack's locks if engines of ours that have died, on this machine, have left all of them
-// behind. It does nothing while somebody is at work in the directory.
+// RemoveDeadLock removes the stack's locks if all of them were left behind by engines of ours that have died on this
+// machine. It does nothing while somebody holds the directory's lock.
 func (s *Stack) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe) {
 	if unlock, ok, err := s.TryLock(); err == nil && ok {
 		defer unlock()
@@ -81,8 +82,8 @@ func (s *Stack) RemoveDeadLock(ctx context.Context, holders []scale.LockHolder, 
 	}
 }
 
-// RemoveLock removes the stack's locks, since a person has said that those who hold them are gone for good. It does
-// nothing while somebody is at work in the directory.
+// RemoveLock removes the stack's locks, since a person has said that their holders are gone for good. It does nothing
+// while somebody holds the directory's lock.
 func (s *Stack) RemoveLock(ctx context.Context, holders []scale.LockHolder, observe scale.Observe) {
 	unlock, ok, err := s.TryLock()
 	if err != nil || !ok {
@@ -95,8 +96,8 @@ func (s *Stack) RemoveLock(ctx context.Context, holders []scale.LockHolder, obse
 }
 
 // unlockDamaged removes the empty lock that an engine of ours has left on a full disk, and returns an error that says
-// so; nil if there is no such lock. Nobody else can hold a lock meanwhile: an engine takes none as long as there is a
-// lock that it cannot read.
+// so. It returns nil if there is no such lock, or if the lock cannot be removed. Nobody else can hold a lock meanwhile:
+// an engine takes none as long as there is a lock that it cannot read.
 func (s *Stack) unlockDamaged(ctx context.Context, observe scale.Observe) error {
 	records := slices.DeleteFunc(s.dir.Records(), func(r *statedir.Record) bool { return !r.Damaged })
 	if len(records) == 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/configfile"
 )
 
-// The engine puts [secret] in the place of every secret of the configuration, wherever its text occurs in a string that
-// its events or its messages hold, even inside a URN or a rule. What is masked in this way proves nothing and disproves
-// nothing: the state has the text as it is.
+// The engine masks secrets: it writes [secret] in the place of every secret of the configuration, wherever the secret's
+// text occurs in a string of its events or messages, even inside a URN or a rule. A masked text therefore proves
+// nothing and disproves nothing. The state has the text unmasked.
 
 // isMasked says whether a part of a text is masked.
 func isMasked(text []byte) bool { return bytes.Contains(text, []byte(configfile.SecretText)) }

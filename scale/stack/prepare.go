@@ -43,7 +43,7 @@ type prepared struct {
 
 // Prepare starts the engine for a change that is likely to be made next. The start takes a good part of a short
 // update's time, so it is done while the stack is read. The engine waits for its configuration before it locks
-// anything.
+// anything. end ends the engine, unless an update has taken it.
 func (s *Stack) Prepare(change scale.Change) (end func()) {
 	s.prepared.take(nil).end()
 	at := s.program()
@@ -89,8 +89,8 @@ func (s *Stack) engineFor(change scale.Change) (*engineProcess, error) {
 // runs says whether the engine runs the program at a place.
 func (e *engineProcess) runs(at *place) bool { return at != nil && at.project == e.program.project }
 
-// isFor says whether the engine was started for the change. The change is still the same if it has since been decided
-// on a different reading, or been proved.
+// isFor says whether the engine was started for the change. The change may have been decided on a different reading
+// since, or been proved.
 func (e *engineProcess) isFor(change scale.Change) bool {
 	same := e.change
 	same.History, same.Basis = change.History, change.Basis
@@ -191,7 +191,7 @@ func (s *Stack) start(op operation, at *place, change scale.Change) (*cli.Invoca
 	return s.command.Start(op.call, args...)
 }
 
-// attend follows a running engine's events to its end.
+// attend follows a running engine's events until the engine ends. The error says how the engine failed.
 func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.Invocation) (err error) {
 	traced, shown := child.Span(ctx)
 	defer func() { span.End(shown, err) }()
@@ -224,7 +224,7 @@ func (s *Stack) attend(ctx context.Context, f *follower, dir string, child *cli.
 	return nil
 }
 
-// errSilent is why an engine is interrupted if its backend does not answer.
+// errSilent is the cause of an interrupt if the backend does not answer.
 var errSilent = errors.New("the backend does not answer")
 
 // silentGrace is how long an engine whose backend does not answer may take to end by itself. The CLI hears the first
@@ -232,8 +232,8 @@ var errSilent = errors.New("the backend does not answer")
 const silentGrace = 10 * time.Second
 
 // afterSilence interrupts an engine once the backend has taken too long to answer, and kills the engine if it does not
-// end. The engine has not begun anything by then. If it got its lock after all, the lock is known to be ours. answered
-// must be called once the backend has answered.
+// end. The engine has not begun anything by then. If the engine got its lock after all, its record shows that the lock
+// is ours. answered must be called once the backend has answered.
 func (s *Stack) afterSilence(interrupt, kill func()) (answered func()) {
 	if s.options.BackendTimeout == 0 {
 		return func() {}

@@ -23,13 +23,14 @@ import (
 type Source interface {
 	// Dir is the program's directory. It need not exist yet.
 	Dir() string
-	// Commit is the commit that the directory is at, found without a process; empty if there is none.
+	// Commit returns the commit that the directory is at; empty if there is none. It starts no process.
 	Commit() string
-	// Sync brings the directory to a commit and prepares the program. If it must change anything there, it calls moving
-	// first. The error says why that cannot be done, in words for people and without credentials, or is the error of
-	// ctx.
+	// Sync brings the directory to a commit and prepares the program. It calls moving before it changes anything in the
+	// directory. The error says why the program cannot be brought there, in words for people and without credentials,
+	// or is the error of ctx.
 	Sync(ctx context.Context, commit string, moving func(), observe scale.Observe) error
-	// Read reads a file of a commit, by its path in the directory. The error is [fs.ErrNotExist] if there is none.
+	// Read reads a file of a commit, by its path in the directory. The error is [fs.ErrNotExist] if the commit has no
+	// such file.
 	Read(ctx context.Context, commit, path string) ([]byte, error)
 }
 
@@ -58,7 +59,8 @@ func (s *Stack) copyIn(dir string) string {
 	return s.file.CopyIn(dir)
 }
 
-// openSource makes the source, if there is to be one, and finds the program that an earlier process has kept in it.
+// openSource makes the source if the options ask for one. It then finds the program that an earlier process has kept in
+// the source.
 func (s *Stack) openSource() {
 	if s.options.Source == nil {
 		return
@@ -79,7 +81,7 @@ func (s *Stack) findProgram() error {
 	if err != nil {
 		return err
 	}
-	// [project.Find] also looks above the directory. A program that it finds there is a different one: the state
+	// [project.Find] also looks above the directory. A program that it finds above is not the kept one: the state
 	// directory may be in a checkout.
 	isThere := isFolder(found.Dir, s.source.Dir()) || s.options.Managed && isFolder(found.Dir, s.project.Dir)
 	if !isThere {
@@ -107,7 +109,8 @@ func isFolder(a, b string) bool {
 }
 
 // elsewhere returns the variables that an engine needs if its program is not in the stack's directory. The address of a
-// backend in a folder may be relative to the stack's directory, so the engine is given the absolute path.
+// backend in a folder may be relative to the stack's directory, so the engine is given the absolute path. The result is
+// nil if no variable is needed.
 func (s *Stack) elsewhere(at *place) []string {
 	address := s.project.BackendURL()
 	dir, isFolder := s.project.BackendFolder(address)
@@ -201,10 +204,10 @@ func (s *Stack) lastDeploy(ctx context.Context, snap *scale.Snapshot) (*scale.De
 	return deployOf(entries), updates, err
 }
 
-// explainDirt refuses a deploy from a checkout with changes that were not committed, unless the deploy's counts differ
-// from the counts in its commit. `pulumiscale restore` writes the counts that were scaled to into the configuration
-// file before a deploy, so such counts explain the uncommitted changes. If anything else was changed too, the proof
-// shows that.
+// explainDirt returns an error if the deploy's checkout had uncommitted changes, unless the deploy's counts differ from
+// the counts in its commit. `pulumiscale restore` writes the counts that were scaled to into the configuration file
+// before a deploy, so such counts explain the uncommitted changes. If anything else was changed too, the proof shows
+// that.
 func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scale.Deploy, updates []scale.Update) error {
 	if !deploy.Dirty {
 		return nil
@@ -231,7 +234,7 @@ func (s *Stack) explainDirt(ctx context.Context, rules scale.Rules, deploy *scal
 	return &scale.ProgramError{Reason: "the stack was deployed from " + deploy.String() + ": deploy from a clean checkout"}
 }
 
-// committedFile reads, from a commit, the configuration file of the program at a place.
+// committedFile reads the configuration file of the program at the place, as a commit has it.
 func (s *Stack) committedFile(ctx context.Context, at *place, commit string) ([]byte, error) {
 	path, err := filepath.Rel(at.project.Dir, at.project.ConfigFile(s.name))
 	if err != nil {
@@ -266,8 +269,8 @@ func (s *Stack) takeConfigFile(ctx context.Context, snap *scale.Snapshot, commit
 }
 
 // writeCounts puts the counts of the last successful update into the stack's configuration file, which has been taken
-// from a commit. The commit may have different counts: the update's counts may have been restored before the deploy, or
-// scaled to after it.
+// from a commit. The commit may have different counts: `pulumiscale restore` may have written the update's counts
+// before the deploy, or a scaling may have changed the counts after it.
 func (s *Stack) writeCounts(snap *scale.Snapshot) error {
 	now := *snap
 	if err := s.fillFile(&now); err != nil {
@@ -285,14 +288,14 @@ func (s *Stack) writeCounts(snap *scale.Snapshot) error {
 	return s.file.Write(settings)
 }
 
-// hasTakenFile says whether the stack's own configuration file was taken from the commit, and is there.
+// hasTakenFile says whether the stack's own configuration file exists and was taken from the commit.
 func (s *Stack) hasTakenFile(commit string) bool {
 	taken, err := os.ReadFile(s.takenFrom())
 	return err == nil && string(taken) == commit && files.IsFile(s.file.Path)
 }
 
-// takeFirstFile copies the kept program's configuration file to the place of the stack's own file, if that is not there
-// yet: the stack's own file is read before it is known what is deployed.
+// takeFirstFile copies the kept program's configuration file to the path of the stack's own file, if there is no file
+// at that path yet. It cannot wait for the last deploy to be known, because the stack's own file is read before that.
 func (s *Stack) takeFirstFile() error {
 	at := s.program()
 	if !s.options.Managed || at == nil || files.IsFile(s.file.Path) || at.file.Path == s.file.Path {

@@ -12,8 +12,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// proofs keeps what is proved of the stack, and what the proof rests on, for as long as neither changes: a proof costs
-// a preview.
+// proofs keeps what is proved of the stack, and what the proof rests on, for as long as neither changes, because making
+// a proof costs a preview.
 //
 // Programs and providers write files too, some of them into the program's directory. A file that changes while an
 // update or a preview of ours runs may have been written by a program or provider, or edited by somebody. Therefore the
@@ -33,7 +33,8 @@ type proofs struct {
 // keptProof is the proof that is kept, with what it rests on.
 type keptProof statedir.KeptProof
 
-// Proof returns what is proved of the stack as it was read.
+// Proof returns what is proved of the stack as it was read. If nothing is proved, the result has only a Basis. It has
+// no Basis either if no proof can be kept: the program has too many files, or has not been brought here yet.
 func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) || errors.Is(err, errNoProgram) {
@@ -81,8 +82,8 @@ func (k *keptProof) restsOn(now basis) bool {
 	return k.Rest == now.rest && maps.Equal(k.Files, now.files)
 }
 
-// edited returns the files that have changed between two looks at them, while an engine of ours worked, and that
-// updates are not known to write. k may be nil.
+// edited returns the files that have changed between two looks, while an engine of ours worked. It leaves out the files
+// that updates are known to write. k may be nil.
 func (k *keptProof) edited(before, after basis) []string {
 	return slices.DeleteFunc(changedFiles(before.files, after.files), func(path string) bool {
 		return k != nil && !isSource(path) && (slices.Contains(k.Written, path) || cameOrWent(path, before, after) && slices.Contains(k.Filled, filepath.Dir(path)))
@@ -102,15 +103,16 @@ func isSource(path string) bool {
 	return false
 }
 
-// cameOrWent says whether only one of two looks at the files has found the file at the path.
+// cameOrWent says whether there was a file at the path in only one of two looks.
 func cameOrWent(path string, before, after basis) bool {
 	_, was := before.files[path]
 	_, is := after.files[path]
 	return was != is
 }
 
-// KeepProof keeps a proof that was made on the basis that Proof returned last. It returns false if the basis has
-// changed since. If lasting is set, the proof is also kept for the next process.
+// KeepProof keeps a proof that was made on the basis that Proof returned last. It returns false, and keeps nothing, if
+// the basis has changed since. If lasting is set, the proof is also kept for the next process. If the program has too
+// many files, KeepProof keeps nothing and returns true.
 func (s *Stack) KeepProof(snap *scale.Snapshot, proof *scale.Proof, lasting bool) bool {
 	now, err := s.basis(snap.Unchanged())
 	if errors.Is(err, errManyFiles) {
@@ -157,8 +159,8 @@ func (s *Stack) suspect(before, after basis, paths []string) {
 	}
 }
 
-// acquit adds the suspected files to those that updates are known to write, if the proof that was made since has found
-// nothing pending.
+// acquit adds the suspected files to the files that updates are known to write, if the new proof has found nothing
+// pending.
 func (k *keptProof) acquit() {
 	for _, pool := range k.Proof.Pools {
 		if len(pool.Pending) > 0 {
@@ -177,9 +179,9 @@ func (k *keptProof) acquit() {
 }
 
 // carryProof brings the kept proof up to date at the end of an update of ours. The proof still holds, unless files have
-// changed meanwhile that are not known to be written by updates. head is the stack's head after an update that has
-// succeeded, and empty after one that has not. state is the [scale.Stamp.State] that the update has left; empty if it
-// is not known.
+// changed meanwhile that updates are not known to write. head is the stack's head after an update that has succeeded,
+// and empty after an update that has failed. state is the [scale.Stamp.State] that the update has left; empty if it is
+// not known.
 func (s *Stack) carryProof(head, state string, before, after basis) {
 	s.proofs.mu.Lock()
 	defer s.proofs.mu.Unlock()

@@ -26,9 +26,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/statedir"
 )
 
-// findName finds the stack's name: the name that was asked for, else the name of the selected stack. How the selected
-// stack is found depends on the CLI's version. On Pulumi Cloud the selected stack gets its full name, because the short
-// name means the stack of the default organisation, which may be a different stack.
+// findName finds the stack's name: the name in the options, else the name of the selected stack. How the selected stack
+// is found depends on the CLI's version. On Pulumi Cloud the selected stack gets its full name, because the short name
+// means the stack of the default organisation, which may be a different stack.
 func (s *Stack) findName(ctx context.Context) error {
 	var version semver.Version
 	if s.command != nil {
@@ -53,13 +53,12 @@ func (s *Stack) findName(ctx context.Context) error {
 	return nil
 }
 
-// setName says which stack it is.
+// setName sets the stack's name.
 func (s *Stack) setName(name string) { s.name, s.dir.Stack = name, name }
 
-// ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke: a
-// command that reads the file while an engine writes may find it empty, and ask then asks again. The CLI itself would
-// wait without end for a service that takes a request and never answers, so ask gives up after
-// [Options.BackendTimeout].
+// ask runs a CLI command that changes nothing. A file backend does not replace the state's file at one stroke, so a
+// command that reads the file while an engine writes may find it empty. ask then asks again. The CLI itself would wait
+// without end for a service that takes a request and never answers, so ask gives up after [Options.BackendTimeout].
 func (s *Stack) ask(ctx context.Context, attempted string, args ...string) (string, error) {
 	return s.askAs(ctx, cli.Call{Dir: s.project.Dir, Env: cli.ShortLived()}, attempted, args...)
 }
@@ -110,7 +109,7 @@ func (s *Stack) silent(attempted string) error {
 	return &scale.UnavailableError{Detail: attempted + ": no answer within " + s.options.BackendTimeout.String()}
 }
 
-// How often, and at what interval, a state is read that seems to be half written.
+// How often a state that seems to be half written is read, and how long to wait between two readings.
 const (
 	mostReads    = 10
 	readInterval = 100 * time.Millisecond
@@ -183,9 +182,9 @@ func (s *Stack) ReadSince(ctx context.Context, known *scale.Snapshot) (_ *scale.
 	return &snap, s.fill(&snap, state)
 }
 
-// Expected returns the snapshot that was read last, or that the last update of ours has left. It returns nil if there
-// is none, or if the backend or a record shows that an update may have come after it. certain says that the backend
-// shows that nothing has been written since.
+// Expected returns the snapshot that was read last, or the one that the last update of ours has left. It returns nil if
+// there is none, or if the backend or a record shows that an update may have come after it. certain says whether the
+// backend shows that nothing has been written since.
 func (s *Stack) Expected() (snap *scale.Snapshot, certain bool) {
 	ended, busy := s.left()
 	snap, certain, err := s.expected(ended, busy, s.stamp(context.Background()))
@@ -211,7 +210,7 @@ func (s *Stack) expected(ended []*statedir.Record, busy []scale.LockHolder, stam
 	return &snap, certain, s.fillFile(&snap)
 }
 
-// fill puts what the state and the configuration file say into a snapshot that has the rules.
+// fill adds to a snapshot that has the rules what the state and the configuration file say.
 func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 	snap.Resources, snap.DependsOn, snap.Dependencies = state.resources, state.dependsOn, state.dependencies
 	snap.Pending, snap.Protected = state.pending, state.protected
@@ -219,8 +218,8 @@ func (s *Stack) fill(snap *scale.Snapshot, state state) (err error) {
 	return s.fillFile(snap)
 }
 
-// fillFile puts what the program's directory says of the stack into a snapshot that has the rules and the deployed
-// configuration.
+// fillFile adds to a snapshot that has the rules and the deployed configuration what the program's directory says of
+// the stack.
 func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	if snap.File, err = s.file.Counts(snap.Rules); err != nil {
 		return err
@@ -244,7 +243,8 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	return nil
 }
 
-// remember keeps what an update of ours has left, for this process and the next; nil means that it is not known.
+// remember keeps the snapshot that an update of ours has left, for this process and the next. snap is nil if that
+// snapshot is not known.
 func (s *Stack) remember(snap *scale.Snapshot) {
 	s.last.Store(snap)
 	if snap != nil {
@@ -268,8 +268,8 @@ func (s *Stack) readBoth(ctx context.Context) (state state, entries []entry, com
 	return state, entries, complete, historyErr
 }
 
-// state holds what is needed of an exported stack. Reading a state takes no passphrase, because its secrets stay
-// encrypted.
+// state holds those parts of an exported stack that are needed. Reading a state takes no passphrase, because its
+// secrets stay encrypted.
 type state struct {
 	resources, pending []string
 	protected          []string
@@ -283,8 +283,8 @@ type state struct {
 }
 
 // isOlderThan says whether the newest completed update began after the state was written: that update has written a
-// newer state. If clocks differ, the state may be read once too often, or an old state may be kept. In the latter case
-// the next update notices if the rules' output that the engine finds is not the one that was read.
+// newer state. If clocks differ, the state may be read once too often, or an old state may be kept. If an old state is
+// kept, the next update compares the rules' output in it with the output that the engine finds.
 func (s state) isOlderThan(entries []entry) bool {
 	return len(entries) > 0 && s.written.Before(entries[0].StartTime)
 }

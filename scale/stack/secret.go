@@ -31,8 +31,8 @@ func (s *Stack) Secrets(ctx context.Context, keys ...string) (map[string]string,
 	return values, nil
 }
 
-// configValues asks the CLI for the values of keys, at the same time: it starts a process for each key that may be set
-// in the file. more are further arguments of each process.
+// configValues asks the CLI for the values of the keys, and returns those that are set. It starts one process for each
+// key that may be set in the file, all at the same time. more are further arguments of each process.
 func (s *Stack) configValues(ctx context.Context, file configfile.File, keys []string, more ...string) (map[string]doctor.Value, error) {
 	var (
 		wait     sync.WaitGroup
@@ -107,9 +107,9 @@ func (s *Stack) setSecret(ctx context.Context, key, value string, more ...string
 // probeKey is a key that nobody uses, in a private copy of the configuration file.
 const probeKey = "pulumiscale:doctor"
 
-// TrySecrets has Pulumi encrypt a value into a private copy of the configuration file and decrypt it again: any
-// passphrase would do to read a configuration without a secret. It also reads the values of the keys, which it returns,
-// and no others.
+// TrySecrets has Pulumi encrypt a value into a private copy of the configuration file and decrypt it again. Reading
+// alone would prove nothing, because any passphrase would do for a configuration without a secret. TrySecrets also
+// reads the values of the keys, and no others, and returns them.
 func (s *Stack) TrySecrets(ctx context.Context, keys ...string) (map[string]doctor.Value, error) {
 	dir, err := newTemporaryFolder()
 	if err != nil {

@@ -25,14 +25,14 @@ type Options struct {
 	StateDir string
 	// BackendTimeout is how long the backend may take to answer any one question; 0 stands for no limit.
 	BackendTimeout time.Duration
-	// Parallel is how many resource operations may run at once; 0 stands for what PULUMI_PARALLEL says, else the
-	// engine's default.
+	// Parallel is how many resource operations may run at once; 0 stands for the value of PULUMI_PARALLEL or, if that
+	// is not set, for the engine's default.
 	Parallel int
-	// Readings is the room in which each process of the CLI that only reads needs a place. If it is nil, there is a
-	// place for every process.
+	// Readings limits how many processes of the CLI that only read may run at once: each needs a place in this room. If
+	// it is nil, there is no limit.
 	Readings *room.Room
-	// Interrupt, once closed, interrupts a running update gently: the engine lets running operations end. If it is nil,
-	// nothing interrupts an update.
+	// Interrupt interrupts a running update gently when it is closed: the engine lets running operations end. If it is
+	// nil, nothing interrupts an update.
 	Interrupt <-chan struct{}
 	// Output are the files to which this process writes its output. Trace is the file for a trace of its work; empty if
 	// there is none. These files are no part of the program, even if they are in the program's directory.
@@ -41,7 +41,8 @@ type Options struct {
 	// KeepRules keeps the last valid rules in force if the stack's output no longer holds valid ones: see
 	// [scale.Snapshot.RulesErr].
 	KeepRules bool
-	// Afresh makes every reading whole, even if the backend shows that nothing has been written since the last reading.
+	// Afresh makes every reading read the state and the history, even if the backend shows that nothing has been
+	// written since the last reading.
 	Afresh bool
 	// Source returns the [Source] that keeps the deployed program of the stack with the given name. If it is nil, the
 	// engine runs the program in Dir.
@@ -81,8 +82,8 @@ type Stack struct {
 	// the engine runs the program in the stack's directory.
 	source Source
 	kept   atomic.Pointer[place]
-	// explained is the head of the last deploy whose checkout is known to have had no uncommitted changes but counts;
-	// nil if there is none.
+	// explained is the head of the last deploy that [Stack.explainDirt] has accepted: its checkout had no uncommitted
+	// changes, or its counts explain them. It is nil if there is none.
 	explained atomic.Pointer[string]
 	// last is the snapshot that was read last, or the one that a reading would find after the last update of ours. An
 	// earlier process may have made that update. last is nil if neither is known.
@@ -132,8 +133,8 @@ func Open(ctx context.Context, options Options) (*Stack, error) {
 // the stack's name and checks nothing else, so that one can look at a stack that Open would refuse. Nothing must be
 // changed through a stack that Open has not checked. command is nil if there is no CLI. Then the stack's name is found
 // only if the options or files tell it, and the methods that need the CLI must not be called. The error is a
-// [*scale.SetupError], or the error of ctx. The stack that comes with an error has no name, and can tell nothing but
-// its backend.
+// [*scale.SetupError], or the error of ctx. A stack that is returned with an error has no name, and only
+// [Stack.Backend] may be called on it.
 func Assemble(ctx context.Context, options Options, command *cli.Command, dir statedir.Dir) (*Stack, error) {
 	s := &Stack{options: options, project: dir.Program, command: command, dir: dir}
 	if err := s.findName(ctx); err != nil {
@@ -153,7 +154,8 @@ func (s *Stack) ProjectName() string { return string(s.project.Name) }
 // ConfigFile is the path of the stack's configuration file.
 func (s *Stack) ConfigFile() string { return s.file.Path }
 
-// CountsIn returns, by pool, the counts of the rules in doc, a different version of the stack's configuration file.
+// CountsIn reads the counts of the rules' keys from doc, a different version of the stack's configuration file. It
+// returns them by pool.
 func (s *Stack) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error) {
 	return s.file.CountsIn(doc, rules)
 }
@@ -161,18 +163,18 @@ func (s *Stack) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, err
 // Write puts the settings into the stack's configuration file, atomically.
 func (s *Stack) Write(settings []scale.Setting) error { return s.file.Write(settings) }
 
-// StateDir is the stack's own folder in the state directory. It is made if it is missing, and kept out of version
-// control.
+// StateDir returns the stack's own folder in the state directory. It makes the folder if it is missing, and keeps it
+// out of version control.
 func (s *Stack) StateDir() (string, error) { return s.dir.Make() }
 
 // FormerStateDir returns the directory where an earlier version of PulumiScale kept this stack's journal, if it kept
 // one. It is empty if the files that the earlier version left there belong to a different stack.
 func (s *Stack) FormerStateDir() string { return s.dir.Former() }
 
-// Holds are the holds in the state directory, which all processes that use it share.
+// Holds returns the holds in the state directory. All processes that use the directory share them.
 func (s *Stack) Holds() (scale.Holds, error) { return s.dir.Holds() }
 
-// ChangeHolds replaces the holds by what change makes of them, atomically.
+// ChangeHolds calls change with the holds and replaces them by the result, atomically.
 func (s *Stack) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	return s.dir.ChangeHolds(change)
 }

@@ -13,8 +13,8 @@ import (
 
 // What an update is decided on may change up to the last moment: somebody deploys, or saves a file of the program. Once
 // the engine has its lock, nobody else can deploy any more. Once the program has registered the stack with the engine,
-// the program has been read. At both moments we look again, and interrupt an engine that works on something other than
-// what was decided on. The engine has not changed anything yet, because it starts its plugins first.
+// the program has been read. At both moments we look again. If something has changed since the decision, we interrupt
+// the engine. The engine has not changed anything yet, because it starts its plugins first.
 
 // decidedOn returns the basis that a change was decided on; it is the zero basis if there is no proof behind the
 // change. The error is a [*scale.StaleError] if [Stack.Proof] has found a different basis since.
@@ -30,8 +30,7 @@ func (s *Stack) decidedOn(change scale.Change) (basis, error) {
 	return s.proofs.looked, nil
 }
 
-// editedSince says what has changed in the basis of a change; empty if nothing has, or there is no proof behind the
-// change.
+// editedSince says what has changed in the basis of a change; empty if nothing has, or if the change rests on no proof.
 func (s *Stack) editedSince(decided basis, change scale.Change) string {
 	if change.Basis == "" {
 		return ""
@@ -57,7 +56,7 @@ func (s *Stack) editedSince(decided basis, change scale.Change) string {
 const mostNamed = 3
 
 // staleAtLock says why a change is stale once the engine has the lock; empty if it is not. A correction is never stale.
-// From here on the engine may outlive PulumiScale.
+// staleAtLock relieves the engine's sentry at its end, and from then on the engine may outlive PulumiScale.
 func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis, change scale.Change, engine *engineProcess) string {
 	defer engine.sentry.Relieve()
 	s.depart(ctx, from, change, engine.child.Process())
@@ -81,14 +80,14 @@ func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) st
 	return s.editedSince(decided, change)
 }
 
-// lastMoment notes why an engine is interrupted before it changes anything.
+// lastMoment keeps the reason why an engine is interrupted before it changes anything.
 type lastMoment struct {
 	stop context.CancelFunc
 	// stale says why the change is stale; empty if it is not.
 	stale string
 }
 
-// end interrupts the engine if the change is stale, unless it has done so already.
+// end interrupts the engine if the change is stale. If end has already interrupted the engine, it does nothing.
 func (l *lastMoment) end(f *follower, stale string) {
 	if stale == "" || l.stale != "" {
 		return

@@ -15,16 +15,17 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/storage"
 )
 
-// traces are what a self-managed backend has of the stack: its state, which is written anew whenever something changes,
-// and the newest update of its history. An engine adds its update after all that it writes of the state, and before it
-// gives its lock back. Both times are by the backend's clock; in a folder, addedAt is by the engine's.
+// traces are what a self-managed backend shows of the stack: a mark of its state, and the newest update of its history.
+// The state is written anew whenever something changes. An engine adds its update to the history after it has last
+// written the state, and before it gives its lock back. The times are by the backend's clock, except for addedAt in a
+// folder, which is by the clock of the engine's machine.
 type traces struct {
 	// history is where the history is. updates is how many updates the history has; 0 if the backend is no folder,
 	// because only a folder shows that at once.
 	history string
 	updates int
 	newest  string
-	// since is how many updates there are after the known one that was asked about.
+	// since is how many updates came after the known one: see [Stack.traces].
 	since int
 	// state is a mark that changes whenever the state is written. written is when the state was last written, and
 	// addedAt is when the newest update was added.
@@ -32,8 +33,8 @@ type traces struct {
 	written, addedAt time.Time
 }
 
-// traces finds the stack's traces, and how many updates there are after a known one. ok is false if they cannot be
-// found without the CLI, and for a moment while something is replaced.
+// traces reads the stack's traces without the CLI, and counts the updates after the known one. ok is false if only the
+// CLI can tell, or for a moment while a file is replaced.
 func (s *Stack) traces(ctx context.Context, known string) (_ traces, ok bool) {
 	dir, isFolder := s.project.BackendFolder(s.project.CurrentBackend())
 	if !isFolder {
@@ -62,7 +63,8 @@ func (s *Stack) isInFolder() bool {
 	return ok
 }
 
-// tracesElsewhere are the traces in a bucket, a container or a database.
+// tracesElsewhere is traces for a bucket, a container or a database. If known is empty, it takes the newest update that
+// was seen before.
 func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok bool) {
 	kept := s.storage.open(ctx, s)
 	if kept == nil {
@@ -84,7 +86,7 @@ func (s *Stack) tracesElsewhere(ctx context.Context, known string) (_ traces, ok
 	}, true
 }
 
-// stamp is the stack's stamp; zero if there are no traces.
+// stamp returns the stack's stamp; zero if the traces cannot be read.
 func (s *Stack) stamp(ctx context.Context) scale.Stamp {
 	t, ok := s.traces(ctx, "")
 	if !ok {
@@ -121,8 +123,9 @@ func (s *Stack) stateFile(dir string) (place string, state fs.FileInfo, ok bool)
 // attributes ends the names of the files that Go Cloud's storage in a folder writes beside the stored files.
 const attributes = ".attrs"
 
-// historyFiles counts the updates in a folder of the history, and those after a known one, and names the newest. The
-// names sort by time: they begin with the stack's name and end with the time.
+// historyFiles lists a folder of the history. It returns how many updates are in the folder, the name of the newest,
+// and how many updates are newer than known. Updates sort by their names, which begin with the stack's name and end
+// with the time. A folder that is not there has no updates.
 func historyFiles(dir, known string) (updates int, newest string, since int, err error) {
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,8 +147,8 @@ func historyFiles(dir, known string) (updates int, newest string, since int, err
 	return updates, newest, since, err
 }
 
-// Glance returns when the folder of the stack's history was last changed. Every update changes the folder at its end.
-// It is empty for backends that are no folder.
+// Glance returns when the folder of the stack's history was last changed: every update changes the folder at its end.
+// The result is empty if the backend is no folder, or if the time cannot be read.
 func (s *Stack) Glance() string {
 	dir, ok := s.project.BackendFolder(s.project.CurrentBackend())
 	if !ok {

@@ -28,8 +28,8 @@ type keptElsewhere struct {
 	silentUntil time.Time
 }
 
-// open returns the storage, which it opens once. It returns nil if the storage is of a kind that is not looked at,
-// cannot be opened, or has just failed to answer. The CLI is asked instead.
+// open opens the storage at its first call, and returns it. It returns nil if the storage is of a kind that is not
+// looked at, cannot be opened, or has just failed to answer. The caller then asks the CLI.
 func (k *keptElsewhere) open(ctx context.Context, s *Stack) *storage.Storage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -98,8 +98,8 @@ func (s *Stack) look(ctx context.Context) (_ context.Context, end func()) {
 	}
 }
 
-// lookTime is how long a look at a backend's storage may take before the CLI is asked, which tries again and says what
-// is wrong. silentTime is how long the storage is not looked at after that.
+// lookTime is how long a look at a backend's storage may take. After that the CLI is asked, which tries again and says
+// what is wrong. silentTime is how long the storage is then not looked at.
 const (
 	lookTime   = 3 * time.Second
 	silentTime = 10 * time.Second
@@ -129,8 +129,8 @@ type keptUpdate struct {
 	Changes     map[string]int    `json:"resourceChanges"`
 }
 
-// readStored reads from the storage what [Stack.readHistory] otherwise asks the CLI for, and finds no less; ok is false
-// if only the CLI can tell.
+// readStored reads from the storage what [Stack.readHistory] would otherwise ask the CLI for, with the same results. ok
+// is false if only the CLI can tell.
 func (s *Stack) readStored(ctx context.Context, newest int) (entries []entry, complete, ok bool) {
 	if s.isInFolder() {
 		return nil, false, false

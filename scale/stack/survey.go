@@ -47,7 +47,7 @@ func (s *Stack) Survey(ctx context.Context) (*doctor.Survey, error) {
 	return out, nil
 }
 
-// providersOf returns the plugins of the providers in a state, each once, without their paths.
+// providersOf returns the plugins of the providers in a state, without duplicates and without their paths.
 func providersOf(resources []resourceState) []doctor.Plugin {
 	var out []doctor.Plugin
 	for _, r := range resources {

@@ -110,7 +110,8 @@ func (s *Stack) parse(r *scale.Result) {
 	r.Rules, r.RulesErr = parse.ProjectRules(string(s.project.Name), r.Output)
 }
 
-// mayBegin says why no update can be made now; nil if one can.
+// mayBegin returns an error if no update can begin now. It also ends the plugins of dead engines, and removes locks
+// that only dead engines of ours hold.
 func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -128,7 +129,8 @@ func (s *Stack) mayBegin(ctx context.Context, observe scale.Observe) error {
 	return nil
 }
 
-// interruptible returns a context that ends once [Options.Interrupt] is closed, and not with ctx.
+// interruptible returns a context that ends once [Options.Interrupt] is closed or stop is called. It does not end with
+// ctx.
 func (s *Stack) interruptible(ctx context.Context) (running context.Context, stop context.CancelFunc) {
 	running, stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {

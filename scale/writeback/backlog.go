@@ -20,8 +20,8 @@ type Outbox interface {
 }
 
 // Backlog commits the counts of pools that were scaled, in the background. It keeps the pools whose counts are not
-// pushed yet in the outbox of the journal, and tries again. Several scalings while the remote is away become one
-// commit. It is safe for concurrent use; Run may be called once.
+// pushed yet in the outbox of the journal, and tries again. Several scalings while the remote cannot be reached become
+// one commit. It is safe for concurrent use; Run may be called once.
 type Backlog struct {
 	// Committer makes the commits. Branch is the name of the branch that gets them.
 	Committer scale.Committer
@@ -60,9 +60,9 @@ type waiting struct {
 }
 
 const (
-	// keyBacklog is where the backlog is in the outbox.
+	// keyBacklog is the key of the backlog in the outbox.
 	keyBacklog = "git/backlog"
-	// mostOperations is how many operations a commit names.
+	// mostOperations is how many operations a commit names at most.
 	mostOperations = 50
 	// firstRetry is the wait after a push that failed; each further one is twice as long, up to lastRetry.
 	firstRetry, lastRetry = 5 * time.Second, 5 * time.Minute
@@ -88,7 +88,7 @@ func (b *Backlog) Open() {
 	}
 }
 
-// Add puts pools that operations have scaled into the backlog: Run then commits their counts.
+// Add puts pools into the backlog, with the operations that scaled them. Run then commits the pools' counts.
 func (b *Backlog) Add(pools, operations []string) {
 	if len(pools) == 0 {
 		return
@@ -115,7 +115,7 @@ func (b *Backlog) Add(pools, operations []string) {
 	}
 }
 
-// Pushed are the values that were pushed last, by pool.
+// Pushed returns the values that were pushed last, by pool.
 func (b *Backlog) Pushed() map[string]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -190,8 +190,8 @@ func (b *Backlog) Run(ctx context.Context) {
 	}
 }
 
-// push commits the counts of all waiting pools, and looks whether known edits are still on the branch. If whole is set, it
-// also looks at all pools that still have a count of ours.
+// push commits the counts of all waiting pools, and looks whether the known edits are still on the branch. If whole is
+// set, it also looks at all pools that still have a count of ours.
 func (b *Backlog) push(ctx context.Context, whole bool) error {
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
@@ -199,7 +199,7 @@ func (b *Backlog) push(ctx context.Context, whole bool) error {
 	taken := backlog{Pools: maps.Clone(b.kept.Pools), Operations: slices.Clone(b.kept.Operations)}
 	b.mu.Unlock()
 	pools := slices.Collect(maps.Keys(taken.Pools))
-	for _, e := range b.Status().Edits { // an edit is told of until it is gone
+	for _, e := range b.Status().Edits { // an edit is looked at again until it is gone
 		pools = append(pools, e.Pool)
 	}
 	if len(pools) == 0 && !whole {
@@ -247,7 +247,7 @@ func (b *Backlog) note(pools []string, taken backlog, done *scale.Committed, err
 		b.status.Problem, b.status.ProblemAt = err.Error(), now
 	default:
 		for _, pool := range pools {
-			if b.kept.Pools[pool].Times == taken.Pools[pool].Times { // else it was scaled again meanwhile
+			if b.kept.Pools[pool].Times == taken.Pools[pool].Times { // otherwise the pool was scaled again meanwhile
 				delete(b.kept.Pools, pool)
 			}
 		}

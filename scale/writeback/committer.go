@@ -16,9 +16,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/git"
 )
 
-// Committer commits the counts that a stack was scaled to on a branch of its program's repository: one key for each
-// pool, in the stack's configuration file, on top of the branch's tip at that moment. It is a [scale.Committer], and
-// safe for concurrent use.
+// Committer commits, on a branch of the program's repository, the counts that a stack was scaled to. It changes one key
+// for each pool in the stack's configuration file, on top of the branch's tip at that moment. It is a
+// [scale.Committer], and safe for concurrent use.
 type Committer struct {
 	// Program is the clone, and the program's folder in it.
 	Program *git.Program
@@ -31,12 +31,12 @@ type Committer struct {
 	OfStack bool
 	// Subject makes the first line of the message; see [ParseSubject].
 	Subject *template.Template
-	// SkipCI ends that line with words by which CI knows that it has nothing to do.
+	// SkipCI ends that line with words that tell CI to start nothing.
 	SkipCI bool
 	// Author and PushOptions are passed on in the [git.Commit].
 	Author      string
 	PushOptions []string
-	// Memory keeps what was pushed last. If it is nil, that is not known.
+	// Memory keeps what was pushed last. If Memory is nil, the values are not known.
 	Memory PushMemory
 }
 
@@ -75,7 +75,7 @@ func subject(t *template.Template, data subjectData) (string, error) {
 	return strings.Join(strings.Fields(out.String()), " "), nil
 }
 
-// BranchName is the branch that commits go to.
+// BranchName returns the branch that commits go to.
 func (c *Committer) BranchName() string {
 	if c.OfStack {
 		return "pulumiscale/" + shortName(c.Stack)
@@ -83,7 +83,7 @@ func (c *Committer) BranchName() string {
 	return c.Branch
 }
 
-// shortName is a stack's name without organisation and project.
+// shortName returns a stack's name without organisation and project.
 func shortName(stack string) string { return stack[strings.LastIndex(stack, "/")+1:] }
 
 // Commit commits the pools' counts that the branch does not have, and pushes the commit. The error comes from
@@ -145,7 +145,7 @@ func (c *Committer) inProgram(read func(path string) ([]byte, error)) func(strin
 	}
 }
 
-// deployed are the values in the commit from which the stack was deployed last; nil if they cannot be had.
+// deployed returns the values in the commit from which the stack was deployed last; nil if they cannot be had.
 func (c *Committer) deployed(ctx context.Context, r *git.Repository, snap *scale.Snapshot) map[string]*string {
 	if snap.Deploy == nil || snap.Deploy.Commit == "" || r.Fetch(ctx, snap.Deploy.Commit) != nil {
 		return nil

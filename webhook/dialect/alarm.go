@@ -48,8 +48,8 @@ func alarmOf(o Object, arn string) alarm {
 	return a
 }
 
-// comparisonBy finds out the direction of an alarm's comparison from the metric's value, the threshold and the alarm's
-// new state. It is zero if they do not tell the direction.
+// comparisonBy works out the direction of an alarm's comparison from the metric's value, the threshold and the alarm's
+// new state. It returns zero if these do not tell the direction.
 func comparisonBy(state string, value, threshold *float64) scale.Direction {
 	switch {
 	case value == nil || threshold == nil || *value == *threshold:
@@ -95,8 +95,8 @@ func (a alarm) delivery(route Route) (Delivery, error) {
 	return delivery, nil
 }
 
-// changeTime reads a time as CloudWatch writes it, such as "2015-06-03T17:43:27.123+0000". It is zero if the text is
-// not a time.
+// changeTime reads a time as CloudWatch writes it, such as "2015-06-03T17:43:27.123+0000". It returns the zero time if
+// the text is not a time.
 func changeTime(text string) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
 		if t, err := time.Parse(layout, text); err == nil {

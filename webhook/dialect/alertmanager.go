@@ -99,12 +99,12 @@ type alert struct {
 	source              string
 	labels, annotations map[string]string
 	cleared             bool
-	// identity tells the alert from all others. The alert has fired since the time since, and it ended at the time
-	// ended; a time is zero if the sender did not say.
+	// identity distinguishes the alert from all others. The alert has fired since the time since, and it ended at the
+	// time ended; a time is zero if the sender did not say.
 	identity     string
 	since, ended time.Time
 	own          overrides
-	// value is what Grafana sends as the metric's value.
+	// value is the metric's value, which only Grafana sends; nil if it is not known.
 	value *float64
 }
 
@@ -145,7 +145,7 @@ func parseAlert(path string, item any) (alert, error) {
 	return a, err
 }
 
-// ask adds to the delivery what the alert asks for.
+// ask adds to the delivery an intent for the alert, or a [Skipped] with the reason why there is none.
 func (a alert) ask(route Route, query overrides, delivery *Delivery) {
 	pool, labelled := a.labels[poolLabel], a.labels[poolLabel] != ""
 	switch {
@@ -177,7 +177,7 @@ func (a alert) ask(route Route, query overrides, delivery *Delivery) {
 	delivery.Intents = append(delivery.Intents, intent)
 }
 
-// unknownPool says why there is no such pool. It is empty if there is one.
+// unknownPool returns the text of the error that there is no such pool. It returns "" if there is one.
 func unknownPool(rules scale.Rules, pool string) string {
 	_, err := rules.Find(pool)
 	if err == nil {
@@ -189,7 +189,7 @@ func unknownPool(rules scale.Rules, pool string) string {
 	return err.Error()
 }
 
-// summary is what the alert says of itself, in the first of the customary annotations that it has.
+// summary returns the first of the customary annotations that the alert has, or "" if it has none.
 func (a alert) summary() string {
 	for _, name := range []string{"summary", "message", "description"} {
 		if text := a.annotations[name]; text != "" {

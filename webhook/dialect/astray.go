@@ -1,7 +1,7 @@
 package dialect
 
-// strays are payloads that senders post here although they have no dialect. like says what such a payload is and what
-// to do about it; the function in the field is recognizes such a payload.
+// strays lists payloads that senders post here although no dialect reads them. like says what such a payload is and
+// what to do about it. The function is recognizes such a payload.
 func strays() []struct {
 	like string
 	is   func(Object) bool
@@ -19,8 +19,8 @@ func strays() []struct {
 	}
 }
 
-// looksLike says what a payload that came to the wrong route seems to be, and where it belongs. It is empty if nothing
-// recognizes the payload.
+// looksLike says what a payload that came to the wrong route seems to be, and where it belongs. It returns "" if
+// nothing recognizes the payload.
 func looksLike(o Object) string {
 	for _, stray := range strays() {
 		if stray.is(o) {

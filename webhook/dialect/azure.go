@@ -75,8 +75,9 @@ func decodeAzure(body Body, route Route) (Delivery, error) {
 	return Delivery{Intents: []scale.Intent{f.intent(route, asked.over(own))}}, nil
 }
 
-// azureCriteria reads the criteria of an alert: the direction that their operators suggest, if it is the same for all,
-// and the value and threshold, if there is only one criterion. The threshold may be a text.
+// azureCriteria reads the criteria of an alert. comparison is the direction that all operators suggest, or zero if they
+// differ. value and threshold are those of the only criterion, or nil if there are several criteria. The threshold may
+// be a text.
 func azureCriteria(context Object) (comparison scale.Direction, value, threshold *float64) {
 	criteria := context.child("condition").list("allOf")
 	directions := map[scale.Direction]bool{}
@@ -97,8 +98,8 @@ func azureCriteria(context Object) (comparison scale.Direction, value, threshold
 	return comparison, value, threshold
 }
 
-// azureOperator is the direction that a criterion's operator suggests. It is zero if the operator looks both ways, or
-// at equality.
+// azureOperator returns the direction that a criterion's operator suggests. It returns zero if the operator compares in
+// both directions, or for equality.
 func azureOperator(operator string) scale.Direction {
 	if strings.Contains(operator, "OrLess") {
 		return 0

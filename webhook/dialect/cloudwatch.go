@@ -69,7 +69,8 @@ func decodeCloudWatch(message Body, route Route) (Delivery, error) {
 	return a.delivery(route)
 }
 
-// inMessage names the envelope's Message as the field at fault in an error that names the "body".
+// inMessage replaces the field "body" in an error by "Message", the field of the envelope that holds this body. It
+// returns any other error unchanged.
 func inMessage(err error) error {
 	if bad, ok := errors.AsType[*BadRequestError](err); ok && bad.Field == "body" {
 		return &BadRequestError{Field: "Message", Problem: bad.Problem}
@@ -77,8 +78,8 @@ func inMessage(err error) error {
 	return err
 }
 
-// comparison is the direction that an alarm's operator suggests. It is zero if the operator looks both ways, or if
-// there is none.
+// comparison returns the direction that an alarm's operator suggests. It returns zero if the operator compares in both
+// directions, or if there is no operator.
 func comparison(operator string) scale.Direction {
 	switch {
 	case operator == "LessThanLowerOrGreaterThanUpperThreshold":
@@ -131,7 +132,7 @@ func recentDatapoint(reason string) *float64 {
 var crossed = regexp.MustCompile(`\b(?:was|were|or) (?:not )?(greater|less) than\b`)
 
 // comparisonIn reads the direction of the comparison from the text of a state's reason, such as "was not greater than
-// the threshold". It is zero if the text does not tell.
+// the threshold". It returns zero if the text does not tell the direction.
 func comparisonIn(reason string) scale.Direction {
 	var ways []string
 	for _, found := range crossed.FindAllStringSubmatch(reason, -1) {

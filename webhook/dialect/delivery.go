@@ -16,7 +16,7 @@ type Route struct {
 	Rules scale.Rules
 	// Query is the URL's query, as it was sent. What it says wins over the payload.
 	Query string
-	// Key is the id by which the sender tells the delivery from others: the MessageId of an SNS message, or the
+	// Key is the id by which the sender distinguishes the delivery from others: the MessageId of an SNS message, or the
 	// Idempotency-Key of a direct request. It is empty if there is none. Dialects whose payloads have ids of their own
 	// do not read it.
 	Key string
@@ -32,9 +32,9 @@ type Delivery struct {
 	DryRun bool
 }
 
-// Identify gives each intent that has no key from the payload a key made of the envelope's key. It does nothing if the
-// envelope's key is empty, which means that there was no envelope. A key from the payload stays: a sender that tells of
-// a firing again puts the same payload into a new envelope, which has a different key.
+// Identify sets the key of each intent that got no key from the payload. It makes this key from the envelope's key. It
+// does nothing if the envelope's key is empty, which means that there was no envelope. A key from the payload stays: a
+// sender that tells of a firing again puts the same payload into a new envelope, which has a different key.
 func (d *Delivery) Identify(envelope string) {
 	if envelope == "" {
 		return

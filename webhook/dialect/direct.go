@@ -9,7 +9,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// SourceDirect is the source of what a direct request asks for.
+// SourceDirect is the source of the intents of direct requests.
 const SourceDirect = "http"
 
 // These are the names of what a direct request may hold besides a count or a delta.
@@ -73,7 +73,8 @@ func decodeDirect(body Body, route Route) (Delivery, error) {
 	return Delivery{Intents: []scale.Intent{intent}, DryRun: dryRun}, nil
 }
 
-// directEvent is what a direct request uses of an EventBridge event. The id is empty if the body is no such event.
+// directEvent holds the parts of an EventBridge event that a direct request uses. The id is empty if the body is no
+// such event.
 type directEvent struct{ id, reason string }
 
 // eventIn reads the EventBridge event that a direct request may have as its body. The event of an alarm is not read:

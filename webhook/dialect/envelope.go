@@ -13,7 +13,7 @@ import (
 // Letter is a body that was taken out of its envelopes.
 type Letter struct {
 	Body Body
-	// Key tells the message from all others. It is made of what the outermost envelope says, and is empty if there was
+	// Key distinguishes the message from all others. It is made from the outermost envelope, and is empty if there was
 	// no envelope.
 	Key string
 	// Acknowledge says that the sender sends a message again after every answer but a success, for as long as it keeps
@@ -25,7 +25,8 @@ type Letter struct {
 type envelope struct {
 	// is says whether a body, or a request by its header, has the envelope.
 	is func(http.Header, Object) bool
-	// open takes the body out, and returns a key that tells the message from others. The error is a [*BadRequestError].
+	// open returns the body inside the envelope, and a key that distinguishes the message from others. The error is a
+	// [*BadRequestError].
 	open func(http.Header, Body) (content Body, key string, err error)
 	// acknowledge is the value for [Letter.Acknowledge].
 	acknowledge bool
@@ -38,8 +39,8 @@ func envelopes() []envelope { return []envelope{cloudEvent(), pubSub(), pubSubUn
 // CloudEventMedia is the media type of a CloudEvent in structured mode.
 const CloudEventMedia = "application/cloudevents+json"
 
-// Open takes a body out of its envelopes, each at most once. The error is a [*BadRequestError]; the letter then still
-// says whether refusals are to be acknowledged.
+// Open takes a body out of its envelopes. It opens each kind of envelope at most once. The error is a
+// [*BadRequestError]. Even with an error, the letter says in Acknowledge how a refusal is answered.
 func Open(header http.Header, body Body) (Letter, error) {
 	letter := Letter{Body: body}
 	for left := envelopes(); ; {
@@ -68,7 +69,7 @@ func Open(header http.Header, body Body) (Letter, error) {
 	}
 }
 
-// digest makes a key of texts that may be long and may hold anything.
+// digest makes a short key from texts that may be long and may hold any characters.
 func digest(kind string, parts ...string) string {
 	hash := sha256.New()
 	for _, part := range parts {

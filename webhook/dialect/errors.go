@@ -14,8 +14,8 @@ const (
 	KindUnavailable scale.Kind = "outside-unavailable"
 )
 
-// BadRequestError is a request that cannot be understood: HTTP 400. Its text repeats no more of the body than names and
-// the starts of wrong values.
+// BadRequestError is a request that cannot be understood: HTTP 400. Of the body, its text repeats only names and the
+// beginnings of wrong values.
 type BadRequestError struct {
 	// Field is the path of the field at fault, such as "alerts[2].labels", or the name of a query parameter or a
 	// header, or "body".
@@ -32,7 +32,7 @@ func BadRequest(field, format string, args ...any) *BadRequestError {
 }
 
 // ForbiddenError is a request that is understood and not allowed: HTTP 403. Examples are a forged or stale message, and
-// a topic that is not one of those allowed.
+// a topic that is not allowed.
 type ForbiddenError struct {
 	Reason string
 }
@@ -44,8 +44,8 @@ func Forbidden(format string, args ...any) *ForbiddenError {
 	return &ForbiddenError{Reason: board.OneLine(fmt.Sprintf(format, args...), MaxReason)}
 }
 
-// UnavailableError says that something outside was needed and did not answer: HTTP 503. Sending the same again may
-// help.
+// UnavailableError says that something outside was needed and did not answer: HTTP 503. Sending the same request again
+// may help.
 type UnavailableError struct {
 	// Reason is for the sender; Err, the cause, is for the log.
 	Reason string

@@ -12,7 +12,7 @@ const (
 	sourceAlarms = "aws.cloudwatch"
 )
 
-// maxEventID is the longest id of an event that is accepted, in bytes. EventBridge's ids are UUIDs.
+// maxEventID is how long the id of an event may be, in bytes. EventBridge's ids are UUIDs.
 const maxEventID = 128
 
 func eventBridge() Dialect {
@@ -60,7 +60,7 @@ func eventBridgeDelivery(o Object, route Route) (Delivery, error) {
 	return a.delivery(route)
 }
 
-// resource returns the ARN of the only resource that an event is about. It is empty if the event is not about exactly
+// resource returns the ARN of the only resource that an event is about. It returns "" if the event is not about exactly
 // one resource.
 func resource(o Object) string {
 	resources := o.list("resources")
@@ -72,8 +72,8 @@ func resource(o Object) string {
 }
 
 // reasonData reads the JSON in the text of a state's reasonData: the threshold, and the most recent datapoint, which is
-// the last. What is not understood is nil, because the form is not fixed: the reasonData of a composite alarm, or of a
-// state set by set-alarm-state, holds something else.
+// the last. A number that cannot be read is nil, because the form is not fixed: the reasonData of a composite alarm, or
+// of a state set by set-alarm-state, holds something else.
 func reasonData(text string) (value, threshold *float64) {
 	o, err := parseObject([]byte(text))
 	if err != nil {

@@ -13,7 +13,7 @@ type firing struct {
 	// id is the firing's id, which is the same at its beginning and its end. It may be empty.
 	id      string
 	cleared bool
-	// since is when the firing began, and ended when it ended; a time is zero if the sender did not say.
+	// since is when the firing began, and ended is when it ended. A time is zero if the sender did not say.
 	since, ended time.Time
 	comparison   scale.Direction
 	// value is the metric's value, and threshold is the alert's threshold; each is nil if the sender did not say.
@@ -21,8 +21,8 @@ type firing struct {
 	why              string
 }
 
-// intent returns what the firing asks of the route's pool. The beginning of a firing has one key, and its end has a
-// different one, because the sender may tell of each several times.
+// intent returns the intent for the route's pool. The beginning of a firing has one key, and its end has a different
+// one. If the sender tells of either of them again, the key is the same, and so the repetition is recognized.
 func (f firing) intent(route Route, asked overrides) scale.Intent {
 	signal := scale.Signal{
 		Alert: scale.AlertName(f.name), Cleared: f.cleared, Comparison: f.comparison, Value: f.value, Threshold: f.threshold, Repeats: f.id != "",

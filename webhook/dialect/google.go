@@ -90,7 +90,8 @@ func (f *firing) condition(incident Object) {
 	}
 }
 
-// epoch reads a member that is a time in seconds since 1970. It is zero if the member is absent, null or no such time.
+// epoch reads a member that is a time in seconds since 1970. It returns the zero time if the member is absent, null or
+// no such time.
 func (o Object) epoch(key string) time.Time {
 	number, _ := o.members[key].(json.Number)
 	if seconds, err := number.Int64(); err == nil && seconds > 0 {

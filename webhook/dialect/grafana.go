@@ -27,13 +27,14 @@ func noData(name string) bool {
 
 var valueString = regexp.MustCompile(`\bvalue=(\S+) \]`)
 
-// grafanaValue is the metric's value of a Grafana alert. It is nil if the value cannot be told. Grafana sends one
-// number for each query and expression of the rule, by name, and does not say which of them is the metric:
+// grafanaValue returns the metric's value of a Grafana alert, or nil if it is not clear which number is the value.
+// Grafana sends one number for each query and expression of the rule, by name, and does not say which of them is the
+// metric:
 //
 //   - the only number is the value;
 //   - the editor's own layout is a query A, its reduction B and the condition C, which is 0 or 1. Such a C is left out,
 //     and B is the value, or A if there is no B;
-//   - of any other layout the value must be named by the annotation pulumiscale_value.
+//   - in any other layout, the annotation pulumiscale_value must hold the value.
 //
 // Older versions send a text, "valueString", in place of the numbers. The value is then the only number in that text.
 func grafanaValue(o Object) *float64 {

@@ -9,8 +9,8 @@ import (
 // nameFor is the name by which the body or the query says how long a hold lasts.
 const nameFor = "for"
 
-// DecodeHold reads a request to hold the route's pool, or the stack if the route has none. How long the hold lasts, and
-// why, stand in the JSON body or in the query, each once. The error is a [*BadRequestError].
+// DecodeHold reads a request to hold the route's pool, or the stack if the route has none. The duration and the reason
+// come from the JSON body or from the query, neither of them from both. The error is a [*BadRequestError].
 func DecodeHold(body Body, route Route) (lasts time.Duration, reason string, err error) {
 	query, err := ParseQuery(route.Query, nameFor, nameReason)
 	if err != nil {

@@ -39,7 +39,7 @@ func lambdaDelivery(o Object, route Route) (Delivery, error) {
 	a := alarmOf(o.child("alarmData"), o.Required("alarmArn"))
 	a.source = sourceLambda
 	if a.at != "" {
-		// The event needs an id, because Lambda may deliver it again, and has none of its own.
+		// Lambda may deliver the event again, so it needs an id. The event has no id of its own.
 		hash := sha256.Sum256([]byte(a.identity + "\n" + a.at + "\n" + a.state))
 		a.event = hex.EncodeToString(hash[:16])
 	}

@@ -57,7 +57,8 @@ func parseObject(body []byte) (Object, error) {
 	return newObject("", value)
 }
 
-// newObject makes an object of a value. The object notes problems of its own.
+// newObject makes an object of a value, which must be a JSON object. The path stands in errors before the keys. The
+// object notes problems of its own.
 func newObject(path string, value any) (Object, error) {
 	members, ok := value.(map[string]any)
 	if !ok {
@@ -70,7 +71,7 @@ func newObject(path string, value any) (Object, error) {
 	return Object{path: path, members: members, problem: new(error)}, nil
 }
 
-// Err is the first problem that was noted.
+// Err returns the first problem that was noted, or nil.
 func (o Object) Err() error { return *o.problem }
 
 func (o Object) at(key string) string {
@@ -93,8 +94,8 @@ func (o Object) Has(key string) bool {
 	return ok
 }
 
-// take returns a member of type T. If the member is there and has a different type, take notes a problem. what is the
-// type's name for people.
+// take returns a member of type T. It returns false if the member is absent or null, or has a different type. A
+// different type is noted as a problem. what is the type's name for people.
 func take[T any](o Object, key, what string) (T, bool) {
 	var zero T
 	value := o.members[key]
@@ -108,14 +109,14 @@ func take[T any](o Object, key, what string) (T, bool) {
 	return taken, ok
 }
 
-// Text is a member that is a string. It is empty if the member is absent or null; a member of a different type is noted
-// as a problem.
+// Text returns a member that should be a string. It returns "" if the member is absent or null. A member of a different
+// type is noted as a problem.
 func (o Object) Text(key string) string {
 	text, _ := take[string](o, key, "a string")
 	return text
 }
 
-// Optional is a text that may be absent: then it is nil, which is not the same as empty.
+// Optional returns a text that may be absent. It returns nil if the member is absent, which is not the same as empty.
 func (o Object) Optional(key string) *string {
 	if text, ok := take[string](o, key, "a string"); ok {
 		return &text
@@ -123,13 +124,14 @@ func (o Object) Optional(key string) *string {
 	return nil
 }
 
-// mention is a text that is not required. It is empty if the member is absent or is not a text, which is no problem.
+// mention returns a text that is not required. It returns "" if the member is absent or is not a text, and notes no
+// problem.
 func (o Object) mention(key string) string {
 	text, _ := o.members[key].(string)
 	return text
 }
 
-// Required is a text that must be there and must not be empty.
+// Required returns a text that must be there and must not be empty. Otherwise a problem is noted.
 func (o Object) Required(key string) string {
 	text := o.Text(key)
 	if text == "" {
@@ -151,7 +153,8 @@ func (o Object) number(key string) *float64 {
 	return &value
 }
 
-// loose is a number that may be written as a text. It is nil if the member is absent, or is no such number.
+// loose returns a number that may be written as a text. It returns nil if the member is absent or is no such number,
+// and notes no problem.
 func (o Object) loose(key string) *float64 {
 	text := o.mention(key)
 	if number, ok := o.members[key].(json.Number); ok {
@@ -161,8 +164,8 @@ func (o Object) loose(key string) *float64 {
 	return value
 }
 
-// aside is a member that should be an object, but is not required. It is empty if the member is absent or is not an
-// object, which is no problem.
+// aside returns a member that should be an object, but is not required. The object is empty if the member is absent or
+// is not an object, which is no problem.
 func (o Object) aside(key string) Object {
 	members, _ := o.members[key].(map[string]any)
 	return Object{path: o.at(key), members: members, problem: new(error)}
@@ -173,13 +176,15 @@ func (o Object) list(key string) []any {
 	return list
 }
 
-// child is a member that is an object. It is empty if the member is absent.
+// child returns a member that should be an object. The object is empty if the member is absent or null. A member of a
+// different type is noted as a problem.
 func (o Object) child(key string) Object {
 	members, _ := take[map[string]any](o, key, "an object")
 	return Object{path: o.at(key), members: members, problem: o.problem}
 }
 
-// texts is an object whose members are all texts.
+// texts returns the members of an object whose members should all be texts. A member of a different type is noted as a
+// problem.
 func (o Object) texts(key string) map[string]string {
 	child := o.child(key)
 	texts := make(map[string]string, len(child.members))

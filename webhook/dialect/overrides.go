@@ -49,7 +49,8 @@ func alertOverrides(labels, annotations map[string]string) (overrides, error) {
 	})
 }
 
-// readOverrides reads each override by a lookup, which returns the name for errors, the text, and whether it is given.
+// readOverrides reads each override by the function lookup, which returns the name for errors, the text, and whether
+// the override is given. The error is a [*BadRequestError].
 func readOverrides(lookup func(name string) (field, text string, ok bool)) (overrides, error) {
 	var o overrides
 	var problem error
@@ -102,7 +103,7 @@ func (o overrides) over(weaker overrides) overrides {
 	return o
 }
 
-// apply writes the overrides into a signal, over the value and threshold that the payload gave.
+// apply writes the overrides into a signal. Their value and threshold, if given, replace those of the payload.
 func (o overrides) apply(signal *scale.Signal) {
 	signal.Direction, signal.Delta, signal.Count = o.direction, o.delta, o.count
 	if o.value != nil {

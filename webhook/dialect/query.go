@@ -10,7 +10,8 @@ import (
 
 var plus = regexp.MustCompile(`^ (\d)`)
 
-// ParseQuery reads a query whose parameters are all known and stand once each. The error is a [*BadRequestError].
+// ParseQuery reads a query. Each parameter must be known, and may be given only once. The error is a
+// [*BadRequestError].
 func ParseQuery(query string, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {

@@ -30,10 +30,10 @@ func plainSignal() Dialect {
 	}
 }
 
-// firingWords, endedWords and idleWords are what senders call the states of an alert, in lower case. An idle state says
-// nothing of the metric, so nothing is scaled by it. The words come from Datadog ($ALERT_TRANSITION), New Relic (state,
-// triggerEvent), Dynatrace ({State}) and Zabbix ({EVENT.VALUE}, {TRIGGER.STATUS}), and from other senders that use the
-// same words.
+// firingWords, endedWords and idleWords return the words by which senders name the states of an alert, in lower case.
+// An idle state says nothing of the metric, so nothing is scaled by it. The words come from Datadog
+// ($ALERT_TRANSITION), New Relic (state, triggerEvent), Dynatrace ({State}) and Zabbix ({EVENT.VALUE},
+// {TRIGGER.STATUS}), and from other senders that use the same words.
 func firingWords() []string {
 	return []string{
 		statusFiring, "fired", "alert", "alarm", "alerting", "active", "activated", "triggered", "re-triggered", "renotify", "open", "opened",
@@ -106,7 +106,7 @@ func readTemplated(_ string, value any) (text, wrong string) {
 }
 
 // momentOf reads a time as senders write it: as in RFC 3339, or in seconds or milliseconds since 1970. The time is zero
-// for an empty text.
+// for an empty text. ok is false if the text is not empty and no such time.
 func momentOf(text string) (at time.Time, ok bool) {
 	if text == "" {
 		return time.Time{}, true

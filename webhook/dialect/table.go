@@ -15,7 +15,7 @@ type Dialect struct {
 	Sender string
 	// Counted is the dialect's name in the metrics.
 	Counted string
-	// Paths are the paths to which payloads of the dialect are posted, as [http.ServeMux] writes them. The first path
+	// Paths are the paths to which payloads of the dialect are posted, in the form of [http.ServeMux]. The first path
 	// is told to a sender that used the path of a different dialect.
 	Paths []string
 	// Media are the media types that the dialect's bodies have. MediaHint tells the sender what to do about a body of a
@@ -28,11 +28,11 @@ type Dialect struct {
 	Header string
 	// Is says whether a body seems to be of this dialect. It does not say that the body is valid.
 	Is func(Object) bool
-	// Like names a body of this dialect in the error if it comes to a path of a different dialect.
+	// Like is what the error calls a body of this dialect that was posted to a path of a different dialect.
 	Like string
-	// A Direct dialect asks for a count or a delta itself. The rules are always read again before its request is
-	// refused because no rule names the pool. The request may be answered when the scaling is done, or with what the
-	// scaling would do.
+	// A Direct dialect asks for a count or a delta itself. If no rule names the pool of its request, the rules are
+	// always read again before the request is refused. The request may be answered when the scaling is done, or with
+	// what the scaling would do.
 	Direct bool
 	// Decode reads a body, whose signature has been checked. The error is a [*BadRequestError].
 	Decode func(Body, Route) (Delivery, error)
@@ -48,13 +48,13 @@ const (
 	SignedBySNS
 )
 
-// Table is the table of all dialects. The last dialect of a path gets every body that no other dialect of the path
+// Table returns the table of all dialects. The last dialect of a path gets every body that no other dialect of the path
 // recognizes. The error for a body that came to the wrong path names the first dialect here that recognizes the body.
 func Table() []Dialect {
 	return []Dialect{eventBridge(), lambda(), cloudWatch(), grafana(), alertmanager(), azure(), google(), plainSignal(), direct()}
 }
 
-// inJSON are the media types of a dialect whose payloads are sent as JSON.
+// inJSON returns the media types of a dialect whose payloads are sent as JSON.
 func inJSON() []string { return []string{"application/json"} }
 
 // Inbox is a path, and the dialects that are posted to it.
@@ -68,7 +68,7 @@ type Inbox struct {
 	others []Dialect
 }
 
-// Inboxes are the paths of all dialects.
+// Inboxes returns an [Inbox] for each path of the dialects.
 func Inboxes() []Inbox {
 	var out []Inbox
 	for _, d := range Table() {
@@ -89,7 +89,8 @@ func Inboxes() []Inbox {
 // dialects returns all dialects that are posted to the path.
 func (in Inbox) dialects() []Dialect { return append(slices.Clip(in.others), in.Rest) }
 
-// Recognize tells the dialect of a request: by a header, or else by the body.
+// Recognize returns the dialect of a request. It recognizes the dialect by a header or, without one, by the body. If it
+// recognizes none, it returns Rest.
 func (in Inbox) Recognize(header http.Header, body Body) Dialect {
 	for _, d := range in.dialects() {
 		if d.Header != "" && header.Get(d.Header) != "" {

@@ -10,7 +10,7 @@ const (
 	maxShown  = 40 // of a wrong value
 )
 
-// Shown is the beginning of a wrong value, fit to be shown.
+// Shown returns the beginning of a wrong value, fit to be shown.
 func Shown(value string) string { return board.OneLine(value, maxShown) }
 
 // describe returns an alert's name, and what the sender says of the alert.

@@ -9,14 +9,14 @@ import (
 // A sender's own trouble is no reason to scale: the sender has no data, has lost a series, or somebody has edited or
 // paused its rule. Such a trouble says neither that there is less to do nor that there is more.
 
-// stateReason is the annotation by which Grafana says that the state of an alert comes from something else than its
-// query's values: "MissingSeries", "NoData", "Error", "Updated", "Paused", "RuleDeleted", "KeepLast", or several of
-// them. See "grafana_state_reason" in Grafana's documentation of the states of alerts. Alerts that Grafana sends
+// stateReason is the annotation by which Grafana says that the state of an alert has a different cause than the values
+// of the alert's query: "MissingSeries", "NoData", "Error", "Updated", "Paused", "RuleDeleted", "KeepLast", or several
+// of them. See "grafana_state_reason" in Grafana's documentation of the states of alerts. Alerts that Grafana sends
 // through an Alertmanager have the annotation too.
 const stateReason = "grafana_state_reason"
 
-// trouble says which trouble of its sender an alert tells of, if it tells of nothing else. It is empty if the alert
-// tells of the metric.
+// trouble returns why nothing is scaled by an alert that tells only of a trouble of its sender. It returns "" if the
+// alert tells of the metric.
 func (a alert) trouble() string {
 	switch reason := strings.TrimSpace(a.annotations[stateReason]); {
 	case noData(a.name()):
@@ -43,9 +43,9 @@ const (
 	ownInsufficentData = "the alarm has insufficient data, by which nothing is scaled"
 )
 
-// trouble says which trouble of CloudWatch a change of state tells of. It is empty if the change tells of the metric.
-// If only some datapoints are missing, this is a trouble in two cases: the state is OK and they were counted as good,
-// or the alarm scales down and they were counted as bad.
+// trouble returns why nothing is scaled by a change of state that tells only of a trouble of CloudWatch. It returns ""
+// if the change tells of the metric. If only some datapoints are missing, this is a trouble in two cases: the state is
+// OK and they were counted as good, or an alarm that scales down fires and they were counted as bad.
 func (a alarm) trouble(asked overrides) string {
 	down := a.comparison == scale.Down || asked.direction == scale.Down
 	switch {
@@ -61,8 +61,9 @@ func (a alarm) trouble(asked overrides) string {
 	return ""
 }
 
-// lapsed says why an alarm's OK does not mean that a firing has ended. It is empty if the OK means that. An OK after
-// insufficient data means nothing, because every new alarm goes from insufficient data to OK.
+// lapsed returns why an alarm's OK does not mean that a firing has ended. It returns "" if the OK means that, and for
+// every other state. An OK after insufficient data means nothing, because every new alarm goes from insufficient data
+// to OK.
 func (a alarm) lapsed() string {
 	if a.state == stateOK && a.previous == insufficientData {
 		return dataWereMissing

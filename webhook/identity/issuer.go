@@ -20,7 +20,7 @@ const (
 	// maxDocument is the longest document of an issuer that is read, in bytes.
 	maxDocument = 1 << 20
 	// fetchEvery and fetchBurst bound how often an issuer is asked. Otherwise each token that names an unknown key
-	// would have it asked.
+	// would cause a request to the issuer.
 	fetchEvery = 10 * time.Second
 	fetchBurst = 6
 )
@@ -58,7 +58,7 @@ func (i *issuer) keySet(ctx context.Context) (oidc.KeySet, error) {
 		return keys, nil
 	}
 	found := i.finding.DoChan("", func() (any, error) {
-		// The search serves all who wait, so it does not end with the first request.
+		// The fetch serves all requests that wait, so it does not end with the request that began it.
 		ctx := oidc.ClientContext(context.WithoutCancel(ctx), i.client)
 		var keys oidc.KeySet
 		if i.keysURL != "" {

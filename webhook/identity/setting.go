@@ -28,10 +28,10 @@ type Setting struct {
 	Routes []string `yaml:"routes"`
 }
 
-// DefaultRoutes are the paths of alarms: a sender needs no others.
+// DefaultRoutes returns the beginnings of the paths of alarms: a sender needs no others.
 func DefaultRoutes() []string { return []string{"/webhook/", "/signal/"} }
 
-// OneOf is a list of values. In YAML a single value may stand without the list.
+// OneOf is a list of values. In YAML, one value may stand in place of a list.
 type OneOf []string
 
 // UnmarshalYAML reads a value or a list of them. Numbers and booleans are taken as they are written.
@@ -66,7 +66,8 @@ func Check(list string, settings []Setting) error {
 	return nil
 }
 
-// wrong finds the first mistake.
+// wrong returns the field of the first mistake, what is wrong with it, and a hint. If there is no mistake, problem is
+// empty.
 func (s Setting) wrong() (field, problem, hint string) {
 	const missing = "is missing"
 	switch {
@@ -101,7 +102,8 @@ func (s Setting) wrong() (field, problem, hint string) {
 
 const insecure = "must be an https URL: who can change what it answers could sign anything (http is for this machine alone)"
 
-// secure says whether nobody on the way can change what the address answers.
+// secure says whether nobody on the way can change what the address answers: it must be https, or be an address of this
+// machine.
 func secure(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {

@@ -19,7 +19,7 @@ import (
 // Skew is how far the clocks of an issuer and of this machine may be apart.
 const Skew = time.Minute
 
-// maxToken is the longest token that is looked at, in bytes. The server accepts headers of about that size.
+// maxToken is how long a token may be, in bytes. The server accepts headers of about that size.
 const maxToken = 16 << 10
 
 // Identity is who a request comes from.
@@ -47,7 +47,8 @@ func refuse(format string, args ...any) error {
 	return &RefusedError{Reason: dialect.Forbidden(format, args...).Reason}
 }
 
-// Verifier tells whose tokens are good. It may be used concurrently. The zero value knows no identity.
+// Verifier checks tokens, and finds out to which identity a token belongs. It may be used concurrently. The zero value
+// knows no identity.
 type Verifier struct {
 	settings []Setting
 	// issuers has the issuer of each setting, in the same order; several settings may share an issuer.
@@ -90,8 +91,8 @@ func (v *Verifier) Identify(ctx context.Context, token string) (Identity, error)
 		if claimed.text("iss") != s.Issuer {
 			continue
 		}
-		// If a token does not even claim what the setting wants, its signature is not checked. So strangers cannot have
-		// keys fetched at will.
+		// If a token does not even claim what the setting wants, its signature is not checked. So strangers cannot
+		// cause a fetch of the keys at will.
 		if err = s.meets(claimed, v.now()); err != nil {
 			continue
 		}
@@ -204,7 +205,8 @@ func algorithms() []string {
 	}
 }
 
-// verify checks a token's signature, and returns its claims. Of the claims it checks only the issuer.
+// verify checks a token's signature, and returns its claims. Of the claims it checks only the issuer. The error is a
+// [*RefusedError], or a [*dialect.UnavailableError] if the issuer's keys cannot be had now.
 func (i *issuer) verify(ctx context.Context, token string) (claims, error) {
 	keys, err := i.keySet(ctx)
 	if err != nil {

@@ -85,8 +85,8 @@ func newSecret(text string) (*standardwebhooks.Webhook, error) {
 // Secrets reads values of the stack's configuration by their keys. It starts a process of the CLI for each of them.
 type Secrets func(ctx context.Context, keys ...string) (map[string]string, error)
 
-// renewAfter is how old values must be at least to be read again after a listener has refused them. unreadable is how
-// long no try to read the values is made after a try has failed.
+// renewAfter is the least age of values that are read again after a listener has refused them. unreadable is how long
+// nobody tries to read the values after a try has failed.
 const (
 	renewAfter = time.Minute
 	unreadable = 30 * time.Second
@@ -105,7 +105,8 @@ type vault struct {
 	err    error
 }
 
-// open returns a listener's access. It reads the values if they are not known.
+// open returns a listener's access. It reads the values if they are not known. The error says why they cannot be read,
+// or what is wrong with the listener's values.
 func (v *vault) open(ctx context.Context, s Setting) (access, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

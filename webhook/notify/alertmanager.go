@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// alertmanagerKind is the kind for Prometheus's Alertmanager, by its API v2, and so for every receiver that
-// Alertmanager knows. The alert of a trouble fires until something ends the trouble.
+// alertmanagerKind returns the kind for Prometheus's Alertmanager, which passes alerts on to every receiver that it
+// knows. It uses Alertmanager's API v2. The alert of a trouble fires until something ends the trouble.
 func alertmanagerKind() kind {
 	return kind{
 		name: "alertmanager", troublesOnly: true, resends: true, path: "/api/v2/alerts",
@@ -57,9 +57,10 @@ func writeAlerts(m mail) (message, error) {
 	return jsonMessage(out)
 }
 
-// alertOf is the alert for a trouble of a kind that a notice begins or ends. Alertmanager identifies the alert by its
-// labels, so they are the same at the beginning and the end. The pool's label is not "pool": if alerts with a label
-// "pool" are routed to PulumiScale, this alert would scale the pool.
+// alertOf returns the alert for a trouble of the given kind, which a notice begins or ends. ends is when the alert
+// ends, if Alertmanager is not told of it again. Alertmanager identifies the alert by its labels, so they are the same
+// at the beginning and the end. The pool's label is not "pool": if alerts with a label "pool" are routed to
+// PulumiScale, this alert would scale the pool.
 func alertOf(n notice.Notice, kind notice.Kind, ends time.Time) alert {
 	labels := map[string]string{
 		"alertname": alertName(kind), "severity": string(kind.Severity()), "project": n.Project, "stack": n.Stack, "scaled_pool": n.Pool, "metric": n.Metric,
@@ -79,7 +80,7 @@ func alertOf(n notice.Notice, kind notice.Kind, ends time.Time) alert {
 	}
 }
 
-// alertName is the name of a kind's alert, such as PulumiScaleGivenUp.
+// alertName returns the name of a kind's alert, such as PulumiScaleGivenUp.
 func alertName(kind notice.Kind) string {
 	words := strings.Split(string(kind), "-")
 	for i, word := range words {

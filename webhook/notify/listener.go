@@ -241,7 +241,8 @@ func (l *listener) deliver(ctx context.Context, one *letter) {
 	}
 }
 
-// try sends notices once.
+// try sends notices once. The error is a [*sendError] if a message was made and did not arrive. Any other error says
+// why no message could be made.
 func (l *listener) try(ctx context.Context, notices []notice.Notice, id string) error {
 	open, err := l.vault.open(ctx, l.Setting)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// tryTimeout is how long one try may take, from the first byte to the last: a listener that hangs, in TLS or later,
-	// holds up nobody but itself.
+	// tryTimeout is how long one try may take, from connecting to the last byte of the answer. So a listener that
+	// hangs, in TLS or later, delays only its own notices.
 	tryTimeout = 10 * time.Second
 	// dialTimeout is how long it may take to connect.
 	dialTimeout = 5 * time.Second
@@ -26,7 +26,7 @@ func (e *privateError) Error() string {
 	return fmt.Sprintf("its address %s is on a private network, which `privateNetwork: true` would allow", e.addr)
 }
 
-// notPublic are networks that are not public and for which [netip.Addr] has no method: see RFC 6890 and the IANA's
+// notPublic returns networks that are not public and for which [netip.Addr] has no method: see RFC 6890 and the IANA's
 // registries of special-purpose addresses.
 func notPublic() []netip.Prefix {
 	return []netip.Prefix{
@@ -41,7 +41,7 @@ func notPublic() []netip.Prefix {
 	}
 }
 
-// carriesIPv4 are networks whose addresses contain an IPv4 address, each with the byte at which the IPv4 address
+// carriesIPv4 returns networks whose addresses contain an IPv4 address, each with the byte at which the IPv4 address
 // begins.
 func carriesIPv4() map[netip.Prefix]int {
 	return map[netip.Prefix]int{

@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// Sent is what came of telling one listener.
+// Sent is the result of telling, or of looking at, one listener.
 type Sent struct {
 	Name, Kind string
 	// Host is the host of the address; empty if the address could not be read.
@@ -22,7 +22,7 @@ type Sent struct {
 }
 
 // SendOnce tells each listener of the notices that it wants, and does not try again. It tells all listeners at the same
-// time. It writes nothing down, and ends with ctx.
+// time. It writes nothing to disk, and stops when ctx ends. The results are in the order of the listeners.
 func SendOnce(ctx context.Context, listeners []Setting, secrets Secrets, notices []notice.Notice, now func() time.Time) []Sent {
 	return forEach(ctx, listeners, secrets, now, func(s Setting, open access, out *Sent) {
 		k, _ := kindOf(s.Kind)
@@ -45,7 +45,8 @@ func SendOnce(ctx context.Context, listeners []Setting, secrets Secrets, notices
 	})
 }
 
-// LookAt finds out, for each listener, whether its secrets are there and its address answers. It sends nothing.
+// LookAt finds out, for each listener, whether its secrets are there and its address answers. It sends nothing. The
+// results are in the order of the listeners.
 func LookAt(ctx context.Context, listeners []Setting, secrets Secrets, now func() time.Time) []Sent {
 	return forEach(ctx, listeners, secrets, now, func(s Setting, open access, out *Sent) {
 		out.Err = connect(ctx, s, open)
@@ -74,7 +75,8 @@ func connect(ctx context.Context, s Setting, open access) error {
 	return conn.Close()
 }
 
-// forEach does something with each listener whose secrets are there, all at the same time.
+// forEach calls do for each listener whose secrets are there, for all listeners at the same time. It returns one result
+// for each listener, in their order.
 func forEach(ctx context.Context, listeners []Setting, secrets Secrets, now func() time.Time, do func(Setting, access, *Sent)) []Sent {
 	var keys []string
 	for _, s := range listeners {

@@ -9,8 +9,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// Outbox keeps the records of what is still to be told, so that they outlive the process. scale/journal implements it
-// on disk. It is safe for concurrent use.
+// Outbox keeps the records of the notices that are still to be told, so that the records outlive the process.
+// scale/journal implements it on disk. It is safe for concurrent use.
 type Outbox interface {
 	// PutOutbox writes records by their keys, all or none. It removes the keys whose record is nil.
 	PutOutbox(records map[string][]byte) error
@@ -36,12 +36,14 @@ type letter struct {
 	tries int
 }
 
-// letterKey is the key of a letter. The keys of a listener's letters sort in the order in which the letters were put.
+// letterKey returns the key of a letter. The keys of a listener's letters sort in the order in which the letters were
+// put.
 func letterKey(listener string, number uint64) string {
 	return fmt.Sprintf("%s%s/%020d", prefixLetter, listener, number)
 }
 
-// parseLetter reads a letter from a record, and the name of its listener; ok is false if the record is no letter.
+// parseLetter reads a letter from a record, and the name of the letter's listener from the key. ok is false if the
+// record is no letter.
 func parseLetter(key string, record []byte) (l *letter, listener string, ok bool) {
 	listener, digits, found := strings.Cut(strings.TrimPrefix(key, prefixLetter), "/")
 	l = &letter{key: key}
@@ -54,10 +56,10 @@ func parseLetter(key string, record []byte) (l *letter, listener string, ok bool
 	return l, listener, true
 }
 
-// state is what the next process must know.
+// state is what the teller of the next process must know.
 type state struct {
 	Tracker notice.Tracker `json:"tracker"`
-	// Mark is when the last operation ended whose notices, if it had any, were put into the outbox. Listeners may not
-	// have been told of operations that ended later.
+	// Mark is the latest end of an operation whose notices, if any, were put into the outbox. Listeners may not have
+	// been told of operations that ended later.
 	Mark time.Time `json:"mark"`
 }

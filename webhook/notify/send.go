@@ -44,7 +44,7 @@ func (e *sendError) hopeless() bool {
 }
 
 const (
-	// longestPause is the longest time for which a listener is left alone because it asks for that.
+	// longestPause is the longest time for which a listener is left alone if it asks for a pause.
 	longestPause = time.Hour
 	// drained is how much of an answer is read, so that the connection can be used again.
 	drained = 4 << 10
@@ -73,7 +73,8 @@ func send(ctx context.Context, client *http.Client, open access, m message, now 
 	return judge(resp, now())
 }
 
-// judge says what an answer means. It does not tell the answer's body, which may repeat what was sent.
+// judge returns nil if an answer says that the message was accepted, else a [*sendError]. The error leaves out the
+// answer's body, which may repeat what was sent.
 func judge(resp *http.Response, now time.Time) error {
 	status := resp.StatusCode
 	switch {
@@ -86,7 +87,7 @@ func judge(resp *http.Response, now time.Time) error {
 }
 
 // retryAfter reads a wait from the header Retry-After: in seconds, or until a date (RFC 9110, section 10.2.3). The wait
-// is at most longestPause.
+// is at most longestPause, and 0 if the header gives none.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(value); err == nil {
 		return min(max(time.Duration(min(seconds, int(longestPause/time.Second)))*time.Second, 0), longestPause)

@@ -16,7 +16,7 @@ type Setting struct {
 	Name string `yaml:"name"`
 	// Kind is how the listener is told: the name of a kind in the table.
 	Kind string `yaml:"kind"`
-	// URLKey is the key of the stack's configuration that holds its address.
+	// URLKey is the key of the stack's configuration that holds the listener's address.
 	URLKey string `yaml:"urlKey"`
 	// SecretKey is the key that holds the secret by which messages are signed. PreviousSecretKey is the key that holds
 	// the previous secret during a rotation.
@@ -30,11 +30,11 @@ type Setting struct {
 	// Pools are the pools that the listener is told of, besides the stack. If it is empty, the listener is told of all
 	// pools.
 	Pools []string `yaml:"pools"`
-	// PrivateNetwork lets the address be one of a private network, or of this machine, and be without TLS.
+	// PrivateNetwork allows an address on a private network or of this machine, and an address without TLS.
 	PrivateNetwork bool `yaml:"privateNetwork"`
 }
 
-// nameForm is what names of listeners look like: they are labels of metrics and keys of the outbox.
+// nameForm matches the names of listeners, which are labels of metrics and parts of the outbox's keys.
 var nameForm = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$`)
 
 // Check says what is wrong with the settings. The error is a [*scale.UsageError], whose field begins with the name of
@@ -54,7 +54,8 @@ func Check(list string, settings []Setting) error {
 	return nil
 }
 
-// wrong finds the first mistake.
+// wrong returns the field of the first mistake, what is wrong with it, and a hint. If there is no mistake, problem is
+// empty.
 func (s Setting) wrong() (field, problem, hint string) {
 	const missing = "is missing"
 	k, isKnown := kindOf(s.Kind)
@@ -125,7 +126,7 @@ func join(kinds []notice.Kind) string {
 	return strings.Join(words, ", ")
 }
 
-// keys are the keys of the stack's configuration that a listener needs.
+// keys returns the keys of the stack's configuration that a listener needs.
 func (s Setting) keys() []string {
 	return slices.DeleteFunc([]string{s.URLKey, s.SecretKey, s.PreviousSecretKey, s.AuthorizationKey}, func(key string) bool { return key == "" })
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// slackKind is the kind for people in Slack, and in other chats that take incoming webhooks as Slack does, such as
+// slackKind returns the kind for people in Slack, and in other chats that take incoming webhooks as Slack does, such as
 // Mattermost and Rocket.Chat.
 func slackKind() kind { return kind{name: "slack", events: allButScaled, write: writeSlack} }
 
@@ -48,7 +48,7 @@ func writeSlack(m mail) (message, error) {
 	}}})
 }
 
-// colorOf is the colour of the bar beside a notice.
+// colorOf returns the colour of the bar beside a notice.
 func colorOf(n notice.Notice) string {
 	switch n.Severity {
 	case notice.Critical:

@@ -12,13 +12,13 @@ import (
 // kind is one kind of listener: how a notice becomes a request.
 type kind struct {
 	name string
-	// signs says that messages are signed, and so that there must be a secret.
+	// signs says that messages are signed, so that the setting must name a secret.
 	signs bool
 	// troublesOnly says that the kind knows nothing but troubles that begin and end.
 	troublesOnly bool
 	// resends says that listeners of the kind must be told again of troubles that last.
 	resends bool
-	// path is added to the address unless it is there already.
+	// path is added to the address, unless the address ends with it already.
 	path string
 	// events returns the kinds of notices that a listener of this kind is told of by default.
 	events func() []notice.Kind
@@ -45,7 +45,7 @@ type message struct {
 	header http.Header
 }
 
-// table has every kind of listener.
+// table returns every kind of listener.
 func table() []kind {
 	return []kind{webhookKind(), slackKind(), teamsKind(), alertmanagerKind()}
 }
@@ -66,7 +66,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// allButScaled are the kinds of notices that people are told of by default: all but successful scalings, which the
+// allButScaled returns the kinds of notices that people are told of by default: all but successful scalings, which the
 // status page shows.
 func allButScaled() []notice.Kind {
 	return slices.DeleteFunc(notice.Kinds(), func(k notice.Kind) bool { return k == notice.Scaled })

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// teamsKind is the kind for people in Microsoft Teams: a message with an Adaptive Card, as a workflow of Power Automate
-// takes it ("When a Teams webhook request is received").
+// teamsKind returns the kind for people in Microsoft Teams: a message with an Adaptive Card, as a workflow of Power
+// Automate takes it ("When a Teams webhook request is received").
 func teamsKind() kind { return kind{name: "teams", events: allButScaled, write: writeTeams} }
 
 // longestTeamsTitle and longestTeamsText are how many characters are sent at most. A message may have 28 KB, and a
@@ -94,7 +94,7 @@ func defuse(text string) string {
 	return strings.NewReplacer("<at>", "<"+harmless+"at>", "@{", "@"+harmless+"{", "${", "$"+harmless+"{").Replace(text)
 }
 
-// jsonMessage is a message whose body is a document as JSON.
+// jsonMessage returns a message whose body is a document as JSON.
 func jsonMessage(doc any) (message, error) {
 	body, err := json.Marshal(doc)
 	return message{body: body, media: "application/json"}, err

@@ -18,7 +18,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-// Options say who is told, and what the teller needs for that. All fields are required, but for Listeners.
+// Options say who is told, and what the teller needs for that. All fields but Listeners are required.
 type Options struct {
 	Listeners []Setting
 	Origin    notice.Origin
@@ -30,9 +30,10 @@ type Options struct {
 
 // Pools is what a teller asks about the pools. scale/queue implements it.
 type Pools interface {
-	// Rules are the rules in force; nil if there are none yet.
+	// Rules returns the rules in force; nil if there are none yet.
 	Rules() scale.Rules
-	// Recent lists done operations, those that ended last first.
+	// Recent lists at most limit done operations of a pool, or of all pools if pool is empty. It begins with the
+	// operation that ended last.
 	Recent(pool string, limit int) ([]queue.Operation, error)
 }
 
@@ -59,7 +60,7 @@ type Teller struct {
 	lasting []notice.Notice
 }
 
-// heard is an event, and when it was.
+// heard is an event, and when it was observed.
 type heard struct {
 	event scale.Event
 	at    time.Time
@@ -71,11 +72,11 @@ const (
 	mostEvents = 50_000
 	// lookEvery is how often Run looks for troubles that have ended without an event that says so.
 	lookEvery = time.Minute
-	// recalled is how many done operations are looked at after a start. overlap is how long before the Mark of the
-	// state such an operation may have ended: events of about the same time come in any order.
+	// recalled is how many done operations are looked at after a start. Such an operation may have ended up to overlap
+	// before the Mark of the state, because events of about the same time come in any order.
 	recalled = 10_000
 	overlap  = 2 * time.Minute
-	// keepTold is for how long the ids of told notices are kept, and mostTold is how many of them are kept at most.
+	// keepTold is how long the ids of told notices are kept, and mostTold is how many of them are kept at most.
 	keepTold = time.Hour
 	mostTold = 5_000
 )
@@ -102,7 +103,7 @@ func (t *Teller) newListener(s Setting) *listener {
 	}
 }
 
-// Observe keeps an event of the queue, the scaler or the watcher of metrics for Run. It does not wait.
+// Observe takes an event of the queue, the scaler or the watcher of metrics, and keeps it for Run. It does not wait.
 func (t *Teller) Observe(event scale.Event) {
 	if t == nil || len(t.listeners) == 0 || !notice.IsHeard(event) {
 		return
@@ -118,7 +119,7 @@ func (t *Teller) Observe(event scale.Event) {
 	}
 }
 
-// Status tells how it goes with each listener, in the order of the settings.
+// Status returns the status of each listener, in the order of the settings.
 func (t *Teller) Status() []board.Listener {
 	var out []board.Listener
 	for _, l := range t.listeners {
@@ -138,7 +139,8 @@ func (t *Teller) Reload() {
 	}
 }
 
-// Run tells what happens until ctx ends. What is not told by then is told after the next start.
+// Run tells listeners what happens, and returns after ctx has ended. What is not told by then is told after the next
+// start.
 func (t *Teller) Run(ctx context.Context, pools Pools) {
 	if len(t.listeners) == 0 {
 		return
@@ -292,7 +294,8 @@ func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	}
 }
 
-// markDone notes which operations notices were made of, and forgets operations that ended long ago.
+// markDone notes, in memory and in the records for the outbox, the operations of which notices were made. It forgets
+// operations that ended long ago.
 func (t *Teller) markDone(done []queue.Operation, records map[string][]byte) {
 	for _, op := range done {
 		if op.State != queue.Done || op.Update == "" {
@@ -334,7 +337,7 @@ func (t *Teller) whatLasts() []notice.Notice {
 	return slices.Clone(t.lasting)
 }
 
-// unique are the keys, each once, sorted.
+// unique returns the keys, sorted and without repetitions.
 func unique(keys []string) []string {
 	keys = slices.Clone(keys)
 	slices.Sort(keys)

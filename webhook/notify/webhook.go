@@ -13,8 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/notice"
 )
 
-// webhookKind is the kind for programs: a CloudEvent, version 1.0, in structured mode, signed by the rules of Standard
-// Webhooks.
+// webhookKind returns the kind for programs: a CloudEvent, version 1.0, in structured mode, signed by the rules of
+// Standard Webhooks.
 func webhookKind() kind {
 	return kind{name: "webhook", signs: true, events: notice.Kinds, write: writeWebhook}
 }

@@ -1,5 +1,5 @@
-// Package npmtest has packages of npm check whether a format is right, because code that others have written does not
-// share our mistakes.
+// Package npmtest runs packages of npm that check whether a format is right: code that others have written does not
+// share the mistakes of the code under test.
 package npmtest
 
 import (
@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Ask installs the pinned packages of a folder, which has a package.json, its lock file and a script, in a folder of
-// the test's own. It runs the script with Node.js with the input on stdin, as JSON, and returns the lines of its
-// output. Without Node.js, npm or the packages the test is skipped; in CI it fails.
+// Ask copies a folder with a package.json, its lock file and a script into a temporary folder, and installs the pinned
+// packages there. It runs the script with Node.js, passes the input as JSON on stdin, and returns the lines of the
+// script's output. If Node.js, npm or the packages are missing, the test is skipped, or fails in CI.
 func Ask(t *testing.T, folder, script string, input any) []string {
 	t.Helper()
 	lacks := func(format string, args ...any) {

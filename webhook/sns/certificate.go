@@ -23,7 +23,7 @@ const (
 	failureTTL = 15 * time.Second
 	// maxCertificates bounds the cache. A region has one certificate at a time.
 	maxCertificates = 64
-	// minKeyBits is the least size of an RSA key that is believed.
+	// minKeyBits is the least size of an RSA key that is accepted, in bits.
 	minKeyBits = 2048
 )
 
@@ -48,7 +48,8 @@ func newCertificates(fetch Fetch) *certificates {
 	return &certificates{fetch: fetch, known: map[string]fetched{}}
 }
 
-// get returns the certificate at a URL, which the caller has checked to be one of SNS.
+// get returns the certificate at a URL. The caller must have checked that the URL is one of SNS. The error is a
+// [*dialect.ForbiddenError], or a [*dialect.UnavailableError] if the certificate cannot be fetched now.
 func (c *certificates) get(ctx context.Context, url string, now time.Time) (*x509.Certificate, error) {
 	if f, ok := c.recall(url, now); ok {
 		return f.certificate, f.err

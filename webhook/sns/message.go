@@ -21,7 +21,7 @@ const (
 type Message struct {
 	Type, MessageID, TopicARN string
 	// Subject is nil if the message has none: an empty subject is signed, and a missing one is not. Only a notification
-	// has one.
+	// can have a subject.
 	Subject *string
 	Message string
 	// Timestamp is when the message was published, as a text, and Time is what that text says.
@@ -100,8 +100,8 @@ func (m *Message) checkForm(o dialect.Object) {
 	}
 }
 
-// signed is the text that SNS signs: the names and values of certain fields, each on a line, in the order of the names'
-// bytes. See the SNS developer guide, "Verifying the signatures of Amazon SNS messages".
+// signed returns the text that SNS signs: the names and values of certain fields, each on a line, in the order of the
+// names' bytes. See the SNS developer guide, "Verifying the signatures of Amazon SNS messages".
 func (m *Message) signed() string {
 	var text strings.Builder
 	add := func(name, value string) { text.WriteString(name + "\n" + value + "\n") }

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// topic is what the ARN of an SNS topic says of where SNS runs.
+// topic says in which region and partition of AWS an SNS topic is, as its ARN tells.
 type topic struct {
 	region string
 	// suffix is the DNS suffix of the AWS partition.
 	suffix string
 }
 
-// Lengths are checked beside the patterns. A pattern with a count such as {1,256} takes milliseconds to compile, in
+// Lengths are checked apart from the patterns. A pattern with a count such as {1,256} takes milliseconds to compile, in
 // every process, whatever the process does.
 const (
 	longestTopic           = 256
@@ -27,8 +27,8 @@ var (
 )
 
 // parseTopic reads the ARN of a topic. It returns false if the text is no such ARN, or if the region does not belong to
-// the partition. The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is
-// the bucket "sns" of whoever was the first to make a bucket of that name.
+// the partition. The form of the region matters, because the host is made from it: sns.s3-us-west-2.amazonaws.com is no
+// host of SNS, but a bucket of S3 named "sns", which belongs to whoever made it first.
 //
 // The partitions are listed in the AWS SDKs' partitions.json.
 func parseTopic(arn string) (topic, bool) {
@@ -70,7 +70,8 @@ func partitionOf(partition string) (suffix, prefix string) {
 	return "", ""
 }
 
-// host is the one host from which SNS serves the certificates, and confirms the subscriptions, of the topic's region.
+// host returns the only host from which SNS serves the certificates, and confirms the subscriptions, of the topic's
+// region.
 func (t topic) host() string { return "sns." + t.region + "." + t.suffix }
 
 var certificateFile = regexp.MustCompile(`^[0-9a-fA-F]+\.pem$`)
@@ -84,15 +85,15 @@ func (t topic) signsAt(url string) bool {
 
 var confirmQuery = regexp.MustCompile(`^[A-Za-z0-9_.~=&%:*+/-]+$`)
 
-// confirmsAt says whether a subscription's URL is the action ConfirmSubscription of SNS in the topic's region.
+// confirmsAt says whether a subscription's URL calls the action ConfirmSubscription of SNS in the topic's region.
 func (t topic) confirmsAt(url string) bool {
 	query, ok := strings.CutPrefix(url, "https://"+t.host()+"/?")
 	return ok && confirmQuery.MatchString(query) && slices.Contains(strings.Split(query, "&"), "Action=ConfirmSubscription")
 }
 
-// signers are the names that the certificate of SNS in the topic's region may bear. Which of them it bears differs from
-// region to region: "sns.amazonaws.com" in the oldest regions, "sns-signing.REGION.SUFFIX" in regions that are opted
-// into, "sns-REGION.SUFFIX" in China and the isolated regions, and the name of us-gov-west-1 in both regions of
+// signers returns the names that the certificate of SNS in the topic's region may bear. Which of them it bears differs
+// from region to region: "sns.amazonaws.com" in the oldest regions, "sns-signing.REGION.SUFFIX" in regions that are
+// opted into, "sns-REGION.SUFFIX" in China and the isolated regions, and the name of us-gov-west-1 in both regions of
 // GovCloud (SnsHostProvider in the AWS SDK for Java, version 2).
 func (t topic) signers() []string {
 	names := []string{

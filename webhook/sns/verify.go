@@ -13,7 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/webhook/dialect"
 )
 
-// How far a message's time may be from this machine's time: SNS retries for an hour, and clocks differ.
+// A message may have been published up to retries and skew ago, because SNS retries for an hour and clocks differ. Its
+// time may be up to skew in the future.
 const (
 	retries = time.Hour
 	skew    = 15 * time.Minute

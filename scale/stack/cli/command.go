@@ -54,11 +54,11 @@ func Find() (*Command, error) {
 	return &Command{Path: path}, nil
 }
 
-// Version is the version of the CLI; zero until it has been asked for.
+// Version returns the version of the CLI; zero until the CLI has been asked for it.
 func (c *Command) Version() semver.Version { return c.version }
 
 // Run runs the CLI with the arguments. It returns what the CLI printed and its exit code, -1 if it did not run to its
-// end. The extra writers get the output when it has ended.
+// end. The extra writers get the output once the CLI has ended.
 func (c *Command) Run(ctx context.Context, dir string, stdin io.Reader, stdout, stderr []io.Writer, env []string, args ...string,
 ) (string, string, int, error) {
 	out, errs, code, err := c.Do(ctx, Call{Dir: dir, Stdin: stdin, Env: env}, args...)
@@ -83,7 +83,7 @@ type Call struct {
 	Files []*os.File
 	// Tie is a file that is locked for as long as the process, or one that it started, runs; empty if there is none.
 	Tie string
-	// Started is called with the process's number once the process runs. If it is nil, nobody is told.
+	// Started is called with the process's number once the process runs. It may be nil.
 	Started func(pid int)
 	// Private says that the CLI's output is secret and must be on no disk: it is read through a pipe. Such a process
 	// changes nothing, so it may die with PulumiScale.
@@ -116,7 +116,7 @@ type Invocation struct {
 	began time.Time
 }
 
-// Process is the process; nil before it is started.
+// Process returns the process; nil before it is started.
 func (c *Invocation) Process() *os.Process {
 	if c.cmd == nil {
 		return nil
@@ -170,7 +170,7 @@ func (c *Command) Start(how Call, args ...string) (_ *Invocation, err error) {
 	return child, nil
 }
 
-// nameOfCall is the command line of a call up to its first flag.
+// nameOfCall returns the command line of a call up to its first flag.
 func nameOfCall(args []string) string {
 	if flag := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") }); flag >= 0 {
 		args = args[:flag]
@@ -211,8 +211,8 @@ func (c *Invocation) close() {
 	c.errs.close()
 }
 
-// pipeDelay is how long a process's pipes are read after its end: a process that it has started may keep them open for
-// ever.
+// pipeDelay is how long a process's pipes are read after its end. Without a limit that could take forever, because a
+// process that it has started may keep the pipes open.
 const pipeDelay = 5 * time.Second
 
 // capture keeps the output of a process: in a file or, if the output must be on no disk, in memory through a pipe.
@@ -250,7 +250,7 @@ func (c capture) close() {
 	_ = os.Remove(c.file.Name())
 }
 
-// text is what was printed.
+// text returns what was printed.
 func (c capture) text() string {
 	if c.pipe != nil {
 		return c.pipe.String()
@@ -262,7 +262,8 @@ func (c capture) text() string {
 	return string(text)
 }
 
-// checkedCLI is a CLI that was asked for its version, which takes a fifth of a second, and found new enough.
+// checkedCLI is a CLI that was asked for its version and found new enough. It is kept, because asking takes a fifth of
+// a second.
 type checkedCLI struct {
 	Path    string    `json:"path"`
 	Size    int64     `json:"size"`
@@ -323,7 +324,7 @@ func (c *Command) AskVersion(ctx context.Context) (semver.Version, error) {
 	return version, nil
 }
 
-// memoryFile is the file that keeps the last checked CLI; empty if the user has no cache folder.
+// memoryFile returns the path of the file that keeps the last checked CLI; empty if the user has no cache folder.
 func memoryFile() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -337,8 +338,8 @@ func recall(file string) (cli checkedCLI, ok bool) {
 	return cli, err == nil && json.Unmarshal(text, &cli) == nil
 }
 
-// remember keeps the CLI. If that fails, the CLI is asked again the next time. It makes nothing in somebody else's
-// home, which `sudo` may leave in the environment.
+// remember keeps the CLI. If that fails, the CLI is asked again the next time. remember makes nothing in somebody
+// else's home, to which the environment may lead under `sudo`.
 func (c checkedCLI) remember(file string) {
 	text, err := json.Marshal(c)
 	if err != nil || file == "" || files.IsForeign(file) || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
@@ -355,8 +356,8 @@ func notFound(err error) error {
 	return &scale.SetupError{Problem: "run `pulumi version`", Err: err}
 }
 
-// exhausted turns an error about a lack of descriptors, processes or memory into a [*scale.UnavailableError]: whoever
-// holds them gives them back. Any other error, such as that the CLI is missing or may not be run, stays as it is.
+// exhausted turns an error about a lack of descriptors, processes or memory into a [*scale.UnavailableError], because
+// the lack may end by itself. Any other error, such as that the CLI is missing or may not be run, stays as it is.
 func exhausted(err error) error {
 	if gone, is := process.Exhaustion(err); is {
 		return &scale.UnavailableError{Problem: "this machine cannot start the pulumi CLI now", Detail: gone.Error()}

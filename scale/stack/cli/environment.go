@@ -10,7 +10,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-// variable is a variable of Pulumi's that is kept from the CLI, or a family of them.
+// variable is a variable of Pulumi's, or a family of them, that is kept from the CLI.
 type variable struct {
 	// name is the variable's name; if family is set, it is how the names begin.
 	name   string
@@ -50,8 +50,8 @@ func withheldVariables() []variable {
 	}
 }
 
-// withheldAs returns the entry of [withheldVariables] that keeps a variable of that name from the CLI; false if there
-// is none. On Windows the case of a name does not count.
+// withheldAs returns the entry of [withheldVariables] that keeps a variable of this name from the CLI; false if there
+// is no such entry. On Windows the case of a name does not count.
 func withheldAs(name string) (variable, bool) {
 	if runtime.GOOS == "windows" {
 		name = strings.ToUpper(name)
@@ -81,7 +81,8 @@ func Environment(inherited []string, dir string, added ...string) []string {
 	return append(out, added...)
 }
 
-// Parallel is how many resource operations the environment says may run at once; 0 is the engine's default.
+// Parallel returns how many resource operations the environment says may run at once; 0 stands for the engine's
+// default.
 func Parallel() int {
 	n, err := strconv.Atoi(os.Getenv(parallelVariable))
 	if err != nil {
@@ -93,13 +94,13 @@ func Parallel() int {
 // Variable is a variable that is set and kept from the CLI.
 type Variable struct {
 	Name string
-	// Does is what it would make the CLI do, as the rest of a sentence that begins with its name.
+	// Does is what the variable would make the CLI do, as the rest of a sentence that begins with its name.
 	Does string
-	// Harmless says that nobody misses it.
+	// Harmless says that nobody misses the variable, because PulumiScale itself does what it asks for.
 	Harmless bool
 }
 
-// Withheld are the variables that are set and kept from the CLI, in the order of their names.
+// Withheld returns the variables that are set and kept from the CLI, sorted by name.
 func Withheld() []Variable {
 	var out []Variable
 	for _, entry := range os.Environ() {
@@ -123,7 +124,7 @@ func Withheld() []Variable {
 }
 
 // ShortLived returns the variables that keep a CLI command from collecting garbage, which would take a third of its
-// time: the command ends before that pays. It returns none if the user has set one of them.
+// time: the command ends before collecting pays. It returns none if the user has set one of them.
 func ShortLived() []string {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if _, set := os.LookupEnv(name); set {

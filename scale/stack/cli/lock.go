@@ -9,9 +9,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/process"
 )
 
-// ReadLock reads a lock of a stack as the CLI writes it into the folder of a file backend. The error is
-// [fs.ErrNotExist] if the lock has been taken away, or says why it cannot be read. A field that the lock does not tell
-// is zero.
+// ReadLock reads a lock of a stack that the CLI has written into the folder of a file backend. The error is
+// [fs.ErrNotExist] if the lock has been taken away. Otherwise it says why the lock cannot be read. A field that the
+// lock does not tell is zero.
 func ReadLock(path string) (scale.LockHolder, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -30,8 +30,7 @@ func ReadLock(path string) (scale.LockHolder, error) {
 	}, nil
 }
 
-// IsGone says whether the process that a lock names was one of this machine and does not run any more, as far as that
-// can be told.
+// IsGone says whether the process that a lock names ran on this machine and has ended, as far as that can be told.
 func IsGone(host string, pid int) bool {
 	here, _ := os.Hostname()
 	return host == here && (!process.IsAlive(pid) || !process.MayBeCLI(pid))

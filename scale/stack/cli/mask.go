@@ -21,8 +21,8 @@ var (
 	accessKey = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
 )
 
-// credentialVariables are the variables that hold credentials of backends. The CLI, and the clients of clouds in it,
-// read them.
+// credentialVariables returns the names of the variables that hold credentials of backends. The CLI, and the clients of
+// clouds in it, read them.
 func credentialVariables() []string {
 	return []string{
 		"PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY",
@@ -30,8 +30,8 @@ func credentialVariables() []string {
 	}
 }
 
-// shortestCredential is how long a credential must be for a text to be searched for it: shorter ones are words that
-// stand everywhere.
+// shortestCredential is the length from which on a credential is searched for in a text. Shorter credentials are words
+// that stand everywhere.
 const shortestCredential = 6
 
 // Mask masks the credentials of backends in a text that the CLI has printed. The CLI's errors hold the backend's URL as

@@ -23,8 +23,7 @@ import (
 // SecretValue stands in [scale.Snapshot.Config] for a value that the history does not tell.
 const SecretValue = ""
 
-// DeployedAfter returns the deployed configuration as it is after an update with the settings; nil if it is not known
-// before.
+// DeployedAfter returns the deployed configuration as it is after an update with the settings; nil if before is nil.
 func (f File) DeployedAfter(before map[string]string, settings []scale.Setting) map[string]string {
 	if before == nil {
 		return nil
@@ -49,7 +48,7 @@ func (f File) DeployedAfter(before map[string]string, settings []scale.Setting) 
 	return out
 }
 
-// ForChange is the file as an update gets it: the document with the deployed configuration and the settings.
+// ForChange returns the file as an update gets it: the document with the deployed configuration and the settings.
 func (f File) ForChange(change scale.Change) ([]byte, error) {
 	doc, err := f.Read()
 	if err != nil {
@@ -135,8 +134,8 @@ func addValues(root, config *yaml.Node, values map[string]string) error {
 	return nil
 }
 
-// plainNode is a copy of a node in which each alias is replaced by what it stands for, and each merge by the entries
-// that it brings. So one entry can be changed, or taken away, without changing others.
+// plainNode returns a copy of a node in which each alias is replaced by what it stands for, and each merge by the
+// entries that it brings. In the copy, one entry can be changed, or taken away, without changing others.
 func plainNode(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return plainNode(node.Alias)
@@ -165,7 +164,7 @@ func plainNode(node *yaml.Node) *yaml.Node {
 	return &out
 }
 
-// encode is a document in the language of the file.
+// encode returns a document in the language of the file, YAML or JSON.
 func (f File) encode(root *yaml.Node) ([]byte, error) {
 	if filepath.Ext(f.Path) != ".json" {
 		return encode(root)
@@ -177,7 +176,7 @@ func (f File) encode(root *yaml.Node) ([]byte, error) {
 	return json.Marshal(content)
 }
 
-// configNode is the mapping of the configuration in a document; nil if there is none.
+// configNode returns the mapping of the configuration in a document; nil if there is none.
 func configNode(root *yaml.Node) *yaml.Node {
 	if len(root.Content) == 0 {
 		return nil
@@ -189,7 +188,7 @@ func configNode(root *yaml.Node) *yaml.Node {
 	return config
 }
 
-// addConfig puts a mapping for the configuration into a document that has none.
+// addConfig puts a mapping for the configuration into a document that has none, and returns the mapping.
 func addConfig(root *yaml.Node) *yaml.Node {
 	config := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
@@ -302,7 +301,7 @@ func asRead(value any) any {
 	return value
 }
 
-// isDefault says whether a deployed value is the one that the project gives its key.
+// isDefault says whether a deployed value is the value that the project file gives its key.
 func (f File) isDefault(name, want string) bool {
 	given := defaultValue(f.Project, Key{Name: name})
 	if given == nil {
@@ -316,7 +315,7 @@ func (f File) isDefault(name, want string) bool {
 }
 
 // counts says whether the file's value of a key differs from the deployed one in nothing but the counts of rules. Such
-// differences are told as drift.
+// differences are reported as drift.
 func (f File) counts(rules scale.Rules, name string, node *yaml.Node, want string) bool {
 	var paths []resource.PropertyPath
 	for _, rule := range rules {
@@ -342,7 +341,7 @@ func (f File) counts(rules scale.Rules, name string, node *yaml.Node, want strin
 	return mine.DeepEquals(theirs)
 }
 
-// WithoutCounts is the file as an update gets it, without the counts of the rules.
+// WithoutCounts returns what the file says as an update gets it, in JSON, with 0 in the place of the rules' counts.
 func (f File) WithoutCounts(change scale.Change) ([]byte, error) {
 	doc, err := f.ForChange(scale.Change{Config: change.Config})
 	if err != nil {

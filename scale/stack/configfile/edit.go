@@ -70,8 +70,8 @@ type place struct {
 	missing int
 }
 
-// find follows the steps. A step is a string, an int, or a list of strings. Of a list, the first string that is there
-// is taken.
+// find follows the steps. A step is a string, an int, or a list of strings. If it is a list, find takes the first
+// string of the list that is there.
 func find(root *yaml.Node, steps []any) place {
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return place{missing: len(steps)}
@@ -129,7 +129,8 @@ func names(steps []any) []any {
 	return out
 }
 
-// replaceScalar puts the text in place of a scalar that stands on one line, in the same style.
+// replaceScalar puts the text in the place of a scalar that stands on one line, in the same style. It returns false if
+// it cannot.
 func replaceScalar(doc []byte, node *yaml.Node, text string) ([]byte, bool) {
 	at, ok := offset(doc, node)
 	if !ok {
@@ -151,7 +152,8 @@ func replaceScalar(doc []byte, node *yaml.Node, text string) ([]byte, bool) {
 	return slices.Concat(doc[:at], []byte(text), doc[at+len(token):]), true
 }
 
-// offset is where a node begins in the document. The parser counts lines and columns from 1, and columns in characters.
+// offset returns where a node begins in the document; false if the document has no such place. The parser counts lines
+// and columns from 1, and columns in characters.
 func offset(doc []byte, node *yaml.Node) (int, bool) {
 	at := 0
 	for range node.Line - 1 {
@@ -174,7 +176,8 @@ func offset(doc []byte, node *yaml.Node) (int, bool) {
 }
 
 // insertLines adds a key, and the mappings around it that are missing, as the first entry of the block mapping to which
-// the path leads. If there is no such mapping at all, it adds them at the end of the file.
+// the path leads. If there is no such mapping at all, it adds them at the end of the file. It returns false if it
+// cannot.
 func insertLines(doc []byte, found place, missing []any, text string) ([]byte, bool) {
 	at, indent := len(doc), 0
 	if found.key != nil {
@@ -230,7 +233,7 @@ func inStyle(text string, path resource.PropertyPath) string {
 	return strconv.Quote(text)
 }
 
-// yamlKey is a key as it must be written in a mapping.
+// yamlKey returns a key in the form in which a mapping must have it.
 func yamlKey(key string) string {
 	out, err := yaml.Marshal(key)
 	if err != nil {

@@ -32,7 +32,8 @@ func sameText(a, b *string) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
-// plain is a YAML value in which all maps have strings as keys, and which equals itself.
+// plain returns a YAML value in a form that can be compared: all maps have strings as keys, and a NaN, which does not
+// equal itself, is a text.
 func plain(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -57,7 +58,7 @@ func plain(value any) any {
 	return value
 }
 
-// get is what stands at the steps, which [find] describes; nil if nothing does.
+// get returns the value at the steps, which [find] describes; nil if there is none.
 func get(value any, steps []any) any {
 	for _, step := range steps {
 		switch v := value.(type) {
@@ -76,7 +77,7 @@ func get(value any, steps []any) any {
 	return value
 }
 
-// with is the value with the leaf at the steps, or with nothing there if the leaf is nil.
+// with returns the value with the leaf put at the steps. If the leaf is nil, what is there is taken away.
 func with(value any, steps []any, leaf any) any {
 	if len(steps) == 0 {
 		return leaf
@@ -108,8 +109,8 @@ func with(value any, steps []any, leaf any) any {
 	return value
 }
 
-// nameIn is the name that a step stands for in a mapping. If the step has several names, it is the first one that is in
-// the mapping, or else the first of all.
+// nameIn returns the name that a step stands for in a mapping. If the step has several names, that is the first one
+// that is in the mapping, or else the first of all.
 func nameIn(entries map[string]any, step any) string {
 	switch s := step.(type) {
 	case string:

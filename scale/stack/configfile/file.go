@@ -1,6 +1,6 @@
-// Package configfile is a stack's configuration file, Pulumi.<stack>.yaml, as a document: what stands in it, how one
-// key is set so that every other byte stays, how the file is replaced so that it keeps its owner, and what an update
-// gets of it. It asks neither the CLI nor the backend, decrypts nothing, and decides nothing about a count.
+// Package configfile handles a stack's configuration file, Pulumi.<stack>.yaml, as a document. It reads what the file
+// holds, sets one key so that every other byte stays, replaces the file so that it keeps its owner, and makes the copy
+// that an update gets. It asks neither the CLI nor the backend, decrypts nothing, and decides nothing about a count.
 package configfile
 
 import (
@@ -42,7 +42,8 @@ func (f File) Read() ([]byte, error) {
 	return doc, err
 }
 
-// Counts returns, by pool, what the working files say of each rule's key: the stack's file, else the project's default.
+// Counts returns, by pool, the value of each rule's key in the working files: the value in the stack's file, else the
+// project's default. A value is nil if neither has one.
 func (f File) Counts(rules scale.Rules) (map[string]*string, error) {
 	doc, err := f.Read()
 	if err != nil {
@@ -77,8 +78,8 @@ func (f File) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error
 	return out, nil
 }
 
-// spellings are the names under which a key may stand in the file: in full, bare in the project's own namespace, and in
-// the old form.
+// spellings returns the names under which a key may stand in the file: in full, bare in the project's own namespace,
+// and in the old form.
 func (f File) spellings(key Key) []string {
 	out := []string{key.Name}
 	namespace, name, _ := strings.Cut(key.Name, ":")
@@ -88,8 +89,8 @@ func (f File) spellings(key Key) []string {
 	return append(out, namespace+":config:"+name)
 }
 
-// CopyTo writes a private copy of the file for a change into a folder, readable by this user alone, for
-// `--config-file`.
+// CopyTo writes into a folder a private copy of the file, as the change needs it, for `--config-file`. Only this user
+// can read the copy.
 func (f File) CopyTo(dir string, change scale.Change) error {
 	edited, err := f.ForChange(change)
 	if err != nil {
@@ -124,7 +125,7 @@ func (f File) edit(doc []byte, settings []scale.Setting) ([]byte, error) {
 	return doc, nil
 }
 
-// Target is the file to which a link at the path leads: a link stays a link.
+// Target returns the file to which Path leads if it is a link, else Path. Writing to the target leaves the link a link.
 func (f File) Target() string {
 	if target, err := filepath.EvalSymlinks(f.Path); err == nil {
 		return target
@@ -141,8 +142,9 @@ func (f File) formerWriting() string {
 	return filepath.Join(f.FormerDir, "writing-"+filepath.Base(f.Path)+".json")
 }
 
-// MaySet says whether a key may have a value, as far as the files tell without the CLI, whose start takes most of a
-// second. If the files neither name the key nor import an environment, the key has none.
+// MaySet says whether a key may have a value, as far as the files tell. It does not ask the CLI, whose start takes most
+// of a second. It returns false if the stack's file is there and imports no environment, and no file gives the key a
+// value.
 func (f File) MaySet(name string) bool {
 	key, err := ParseKey(string(f.Project.Name), name, false)
 	if err != nil || defaultValue(f.Project, key) != nil {
@@ -167,7 +169,8 @@ func (f File) MaySet(name string) bool {
 	return false
 }
 
-// defaultValue is the value that the project file itself gives a key, for every stack that sets none.
+// defaultValue returns the value that the project file itself gives a key, for every stack that sets none; nil if it
+// gives none.
 func defaultValue(p *workspace.Project, key Key) any {
 	for name, declared := range p.Config {
 		if !strings.Contains(name, ":") {

@@ -13,8 +13,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Forms are, by pool, why a rule's key cannot be changed in the file without changing something else. A pool whose key
-// can be changed alone has no entry.
+// Forms returns, by pool, why the rule's key cannot be changed in the file without changing something else. A pool
+// whose key can be changed alone has no entry.
 func (f File) Forms(rules scale.Rules) (map[string]string, error) {
 	doc, err := f.Read()
 	if err != nil {
@@ -61,8 +61,8 @@ type formError struct{ how string }
 
 func (e *formError) Error() string { return e.how }
 
-// isStrange says whether a document has an anchor, an alias or a merge in it: then one place in it can have several
-// meanings.
+// isStrange says whether a document has an anchor, an alias or a merge in it. One place in such a document can have
+// several meanings.
 func isStrange(node *yaml.Node) bool {
 	return node.Kind == yaml.AliasNode || node.Anchor != "" || node.Tag == "!!merge" || slices.ContainsFunc(node.Content, isStrange)
 }
@@ -80,7 +80,8 @@ func documents(doc []byte) int {
 	return 2 //nolint:mnd // or more
 }
 
-// severalSpellings says how a key stands in a document under several names; empty if it does not.
+// severalSpellings describes where a document has a key under several names; empty if it has the key under one name or
+// none.
 func severalSpellings(root *yaml.Node, spellings []string) string {
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return ""
@@ -123,7 +124,7 @@ func entangled(root *yaml.Node, steps []any) error {
 	return &formError{"it cannot be changed without changing something else in the file"}
 }
 
-// aliasOf is the first alias that stands for a node; nil if there is none.
+// aliasOf returns the first alias that stands for a node; nil if there is none.
 func aliasOf(in, node *yaml.Node) *yaml.Node {
 	if in.Kind == yaml.AliasNode && in.Alias == node {
 		return in
@@ -156,7 +157,7 @@ func (f File) editCopy(doc []byte, settings []scale.Setting) ([]byte, error) {
 	return f.edit(plain, settings)
 }
 
-// writtenOut is a copy of a node without anchors, and with aliases replaced by what they stand for.
+// writtenOut returns a copy of a node without anchors, in which each alias is replaced by what it stands for.
 func writtenOut(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return writtenOut(node.Alias)

@@ -11,8 +11,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale"
 )
 
-// Key is a rule's key, taken apart: the full name of a value in the configuration, and the way to the count
-// inside it.
+// Key is a rule's key, taken apart: the full name of a value in the configuration, and the path to the count inside
+// that value.
 type Key struct {
 	// Name is "namespace:name".
 	Name string
@@ -70,7 +70,7 @@ func (k Key) Lookup(value any) *string {
 	return Text(value)
 }
 
-// Text is a configuration value as the text that Pulumi hands to a program; nil for none.
+// Text returns a configuration value as the text that Pulumi hands to a program; nil if there is no value.
 func Text(value any) *string {
 	var text string
 	switch v := value.(type) {
@@ -94,7 +94,7 @@ func Text(value any) *string {
 	return &text
 }
 
-// JSON is a value as JSON text.
+// JSON returns a value as JSON text.
 func JSON(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -103,7 +103,7 @@ func JSON(value any) string {
 	return string(text)
 }
 
-// BadKey is the error for a key that the check of the rules let through, and that Pulumi does not accept.
+// BadKey returns the error for a key that the check of the rules accepted and Pulumi does not accept.
 func BadKey(rule scale.Rule, err error) error {
 	return &scale.RulesError{Problems: []scale.Problem{{Pool: rule.Pool, Field: "configKey", Found: fmt.Sprintf("%q", rule.ConfigKey), Expected: err.Error()}}}
 }

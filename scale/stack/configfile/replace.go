@@ -14,8 +14,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// Write puts the settings into the file as it is now, atomically. All else in it stays, byte for byte if possible, and
-// so does what somebody else writes meanwhile.
+// Write puts the settings into the present file, atomically. Everything else in the file stays, byte for byte if
+// possible. What somebody else writes to the file meanwhile stays too.
 func (f File) Write(settings []scale.Setting) error {
 	for {
 		doc, err := f.Read()
@@ -32,8 +32,8 @@ func (f File) Write(settings []scale.Setting) error {
 	}
 }
 
-// replace replaces the file's bytes, unless they have changed meanwhile: it takes a while to bring the new bytes to
-// disk.
+// replace replaces the file's old bytes by the new ones. If the file has changed while the new bytes were brought to
+// disk, it does nothing, and written is false.
 func (f File) replace(old, with []byte) (written bool, err error) {
 	path := f.Target()
 	fresh, err := files.Create(filepath.Dir(path), with)
@@ -44,9 +44,9 @@ func (f File) replace(old, with []byte) (written bool, err error) {
 	return f.take(fresh, path, old, with)
 }
 
-// take puts the fresh file, which has the text, in the place of the file at the path, unless that file has changed. The
-// file keeps its owner, its mode, its attributes and its other names: if the fresh file cannot have all that, the old
-// file is overwritten instead.
+// take puts the fresh file, which has the text, in the place of the file at the path. If that file has changed, it does
+// nothing, and taken is false. The file keeps its owner, its mode, its attributes and its other names. If the fresh
+// file cannot have all of them, take overwrites the old file instead.
 func (f File) take(fresh, path string, old, text []byte) (taken bool, err error) {
 	unlike := files.MakeLike(fresh, path)
 	if f.replacing != nil {
@@ -128,8 +128,8 @@ func (f File) finish(note string) (wasTorn, done bool) {
 	return true, files.Overwrite(f.Target(), now, w.New) == nil
 }
 
-// torn says whether a text is what a write that was cut off leaves: the beginning of the new text, and the rest of the
-// old text if the old text is longer.
+// torn says whether a write that was cut off has left this text: the beginning of the new text, and the rest of the old
+// text if the old text is longer.
 func torn(now, old, text []byte) bool {
 	same := 0
 	for same < min(len(now), len(text)) && now[same] == text[same] {
@@ -144,8 +144,8 @@ func torn(now, old, text []byte) bool {
 	return len(now) > len(old) && same == len(now)
 }
 
-// Writable says early whether Write will be able to change the file. Its folder must take new files. Either a new file
-// must be able to become like the file, or it must be possible to write the file itself.
+// Writable returns an error if Write would not be able to change the file. Its folder must take new files. Either a new
+// file must be able to become like the file, or it must be possible to write the file itself.
 func (f File) Writable() error {
 	path := f.Target()
 	hint := "nothing was changed; give pulumiscale write access to the program's directory"

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MayWrite says why a file or folder cannot be written, without trying it; nil if it can be.
+// MayWrite returns an error if a file or folder cannot be written, else nil. It does not try to write.
 func MayWrite(path string) error {
 	if err := unix.Access(path, unix.W_OK); err != nil {
 		return &fs.PathError{Op: "write", Path: path, Err: err}

@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// MayWrite says why a file cannot be written, without trying it, as far as its read-only attribute tells; nil if it can
-// be.
+// MayWrite returns an error if a file cannot be written, as far as its read-only attribute tells, else nil. It does not
+// try to write.
 func MayWrite(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -18,5 +18,5 @@ func MayWrite(path string) error {
 	return nil
 }
 
-// IsReplaceable is false: Windows replaces no read-only file.
+// IsReplaceable returns false: Windows replaces no read-only file.
 func IsReplaceable(error) bool { return false }

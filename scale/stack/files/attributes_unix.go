@@ -48,7 +48,7 @@ func ofTheSystem(name string) bool {
 	return strings.HasPrefix(name, "security.") || strings.HasPrefix(name, "trusted.") || strings.HasPrefix(name, "com.apple.")
 }
 
-// attributesOf are the extended attributes of a file, by name; none if the file system has none.
+// attributesOf returns the extended attributes of a file, by name; none if the file system has none.
 func attributesOf(path string) (map[string][]byte, error) {
 	list, err := growing(func(buffer []byte) (int, error) { return unix.Listxattr(path, buffer) })
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
@@ -74,7 +74,7 @@ func attributesOf(path string) (map[string][]byte, error) {
 	return out, nil
 }
 
-// growing calls get with a buffer that is large enough.
+// growing calls get with a buffer that is large enough, and returns what get has put into it.
 func growing(get func([]byte) (int, error)) ([]byte, error) {
 	for {
 		size, err := get(nil)

@@ -20,8 +20,8 @@ func IsForeign(path string) bool {
 	}
 }
 
-// Overwrite writes the text over a file's old one, in its place, from the first byte that differs, and brings it to
-// disk. A crash may leave the file half old and half new.
+// Overwrite replaces the old text of a file by the new text in the file itself, and brings it to disk. It writes from
+// the first byte that differs. A crash may leave the file half old and half new.
 func Overwrite(path string, old, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -53,7 +53,7 @@ func (e *unlikeError) Error() string {
 
 func (e *unlikeError) Unwrap() error { return e.err }
 
-// Create makes a file in a folder with the text, for this user alone, and brings it to disk.
+// Create makes a new file in a folder with the text, and brings it to disk. Only this user can read or write the file.
 func Create(dir string, text []byte) (path string, err error) {
 	file, err := os.CreateTemp(dir, ".pulumiscale-*")
 	if err != nil {
@@ -68,7 +68,7 @@ func Finish(file *os.File, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// MayOverwrite says why a file cannot be written in its place; nil if it can be.
+// MayOverwrite returns an error if a file cannot be opened for writing, else nil.
 func MayOverwrite(path string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -77,7 +77,7 @@ func MayOverwrite(path string) error {
 	return file.Close()
 }
 
-// Names are the names in a folder, sorted; none if it cannot be read.
+// Names returns the names in a folder, sorted; none if the folder cannot be read.
 func Names(dir string) []string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

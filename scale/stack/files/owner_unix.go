@@ -17,7 +17,7 @@ type Owner struct {
 	shared   bool
 }
 
-// OwnerOf is the owner of a folder.
+// OwnerOf returns the owner of a folder; false if the folder cannot be looked at.
 func OwnerOf(dir string) (Owner, bool) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -27,7 +27,7 @@ func OwnerOf(dir string) (Owner, bool) {
 	return Owner{uid: uid, gid: gid, shared: info.Mode().Perm()&0o020 != 0}, true
 }
 
-// IDsOf are the owner, the group and the number of names of a file.
+// IDsOf returns the owner, the group and the number of names of a file.
 func IDsOf(info fs.FileInfo) (uid, gid int, names uint64) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -36,8 +36,7 @@ func IDsOf(info fs.FileInfo) (uid, gid int, names uint64) {
 	return int(stat.Uid), int(stat.Gid), uint64(stat.Nlink) //nolint:unconvert // the type differs elsewhere
 }
 
-// Differs says whether anything is to be done for the owner: the files that this process makes are to belong to
-// somebody else, or are to be shared.
+// Differs says whether the files that this process makes must be given to somebody else, or shared with a group.
 func (o Owner) Differs() bool {
 	return o.shared || o.foreign()
 }
@@ -67,8 +66,9 @@ func (o Owner) Adopt(path string) {
 	}
 }
 
-// MakeLike makes a new file like the file at the path, before the new one takes its place: with the same owner, group,
-// mode and attributes. If there is no file there yet, the new one gets the owner of its folder.
+// MakeLike gives a fresh file the owner, group, mode and attributes of the file at the path, whose place it is to take.
+// If there is no file at the path yet, the fresh file gets the owner of its folder. The error says why the fresh file
+// cannot be made like the other.
 func MakeLike(fresh, path string) error {
 	like, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,8 +99,8 @@ func MakeLike(fresh, path string) error {
 	return os.Chmod(fresh, like.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
 }
 
-// MayKeep says, without trying it, why a file can neither be replaced by one that is like it nor be written in its
-// place; nil if one of the two is possible.
+// MayKeep returns an error if a file can neither be replaced by a new file that is like it, nor be overwritten. It
+// returns nil if one of the two is possible. It tries neither.
 func MayKeep(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || os.Geteuid() == 0 {

@@ -12,7 +12,7 @@ type Owner struct{}
 // OwnerOf says that the owner is not known.
 func OwnerOf(string) (Owner, bool) { return Owner{}, false }
 
-// Differs is false.
+// Differs returns false.
 func (Owner) Differs() bool { return false }
 
 func (Owner) foreign() bool { return false }
@@ -32,5 +32,5 @@ func MakeLike(fresh, path string) error {
 	return os.Chmod(fresh, mode)
 }
 
-// MayKeep is nil: a file can always be replaced by one that MakeLike has made like it.
+// MayKeep returns nil: a file can always be replaced by one that MakeLike has made like it.
 func MayKeep(string) error { return nil }

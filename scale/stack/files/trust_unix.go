@@ -12,10 +12,10 @@ import (
 )
 
 // Distrusted says why a folder is not to be believed, and what to do; empty if it is to be believed. A folder is to be
-// believed if nobody can write in it but this user, root, the owner of the program, whose code this user runs, and a
-// group that this user is in. Such a group may share a checkout, and a volume of Kubernetes belongs to the group of the
-// pod. If such a group shares the program, or the state directory that the folder is in, the folder may belong to any
-// member of the group. programDir is empty if the program's directory is not known.
+// believed if only these can write in it: this user, root, the owner of the program, whose code this user runs, and
+// groups that this user is in. Such a group may share a checkout, and a volume of Kubernetes belongs to the group of
+// the pod. If such a group shares the program, or the state directory that the folder is in, the folder may belong to
+// any member of the group. programDir is empty if the program's directory is not known.
 func Distrusted(info fs.FileInfo, programDir, stateDir string) (why, hint string) {
 	uid, gid, _ := IDsOf(info)
 	trusted := []int{os.Geteuid(), 0}

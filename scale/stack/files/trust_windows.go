@@ -2,6 +2,6 @@ package files
 
 import "io/fs"
 
-// Distrusted is empty: on Windows a folder's access list says who may write in it, and a folder of a user's own lets in
-// nobody else.
+// Distrusted returns empty texts: on Windows a folder's access list says who may write in it, and a folder of a user's
+// own lets in nobody else.
 func Distrusted(fs.FileInfo, string, string) (why, hint string) { return "", "" }

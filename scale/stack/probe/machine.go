@@ -46,11 +46,11 @@ func (p *Probe) StateDir(ctx context.Context) doctor.StateDir {
 	return out
 }
 
-// Working looks whether another process changes the stack from this directory.
+// Working says whether another process holds the directory's lock, because it changes a stack from this directory.
 func (p *Probe) Working() (bool, error) { return p.dir.IsLocked() }
 
-// BackendTime asks the backend's server by how much its clock is ahead of ours: the Date header of any answer tells.
-// The second result is false if the backend has no server, or one without a known address.
+// BackendTime returns by how much the clock of the backend's server is ahead of ours, from the Date header of the
+// server's answer. The second result is false if the backend has no server, or one without a known address.
 func (p *Probe) BackendTime(ctx context.Context) (time.Duration, bool, error) {
 	if !p.hasServer() || p.backend.URL == "" {
 		return 0, false, nil
@@ -78,8 +78,8 @@ func (p *Probe) hasServer() bool {
 	return p.backend.URL == "" || strings.HasPrefix(p.backend.URL, "https://") || strings.HasPrefix(p.backend.URL, "http://")
 }
 
-// Locks finds those who hold the stack: in the folder of a file backend, or by the updates that Pulumi Cloud says are
-// running.
+// Locks returns the stack's locks: those in the folder of a file backend, or one for each update that a service says is
+// running. known is false for other backends.
 func (p *Probe) Locks(ctx context.Context) (locks []doctor.Lock, known bool, err error) {
 	if p.hasServer() {
 		locks, err = p.stack.Running(ctx)
@@ -97,7 +97,7 @@ func (p *Probe) Locks(ctx context.Context) (locks []doctor.Lock, known bool, err
 	return locks, true, nil
 }
 
-// readLock reads a lock; there is false if the lock has just been taken away.
+// readLock reads a lock. The second result is false if the lock has just been taken away.
 func (p *Probe) readLock(file string) (lock doctor.Lock, there bool) {
 	holder, err := cli.ReadLock(file)
 	if errors.Is(err, fs.ErrNotExist) {

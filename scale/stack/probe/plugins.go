@@ -47,7 +47,7 @@ func (p *Probe) find(ctx context.Context, spec workspace.PluginDescriptor) strin
 	return filepath.Join(info.Path, spec.File())
 }
 
-// ownPlugins are the plugins for which the project file itself says where they are.
+// ownPlugins returns the plugins for which the project file itself says where they are.
 func (p *Probe) ownPlugins() []workspace.ProjectPlugin {
 	if p.program.Plugins == nil {
 		return nil
@@ -70,7 +70,7 @@ func (p *Probe) ownPlugins() []workspace.ProjectPlugin {
 	return out
 }
 
-// Providers finds the plugins of the providers in the state, each once.
+// Providers returns the plugins of the providers in the state, without duplicates, and finds the path of each.
 func (p *Probe) Providers(ctx context.Context) []doctor.Plugin {
 	out := slices.Clone(p.survey.Providers)
 	for i := range out {

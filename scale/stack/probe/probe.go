@@ -56,7 +56,7 @@ func (p *Probe) CLI(ctx context.Context) (doctor.CLI, error) {
 	return doctor.CLI{Path: command.Path, Version: version.String(), Minimum: cli.Minimum.String(), TooOld: version.LT(cli.Minimum)}, nil
 }
 
-// Withheld are the variables that are set and kept from the CLI.
+// Withheld returns the variables that are set and kept from the CLI.
 func (*Probe) Withheld() []doctor.Variable {
 	var out []doctor.Variable
 	for _, v := range cli.Withheld() {
@@ -107,10 +107,10 @@ func (p *Probe) Secrets(ctx context.Context, keys ...string) (map[string]doctor.
 	return values, err
 }
 
-// Holds are the holds in the state directory.
+// Holds returns the holds in the state directory.
 func (p *Probe) Holds() (scale.Holds, error) { return p.dir.Holds() }
 
-// Snapshot is the stack as the survey found it; nil before that.
+// Snapshot returns the stack as [Probe.Survey] found it; nil before that.
 func (p *Probe) Snapshot() *scale.Snapshot {
 	if p.survey == nil {
 		return nil

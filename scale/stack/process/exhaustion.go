@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// Exhaustion finds out from an error what this machine has run out of. The second result is false if the error does not
-// say that.
+// Exhaustion returns the error number in err that says that this machine has run out of descriptors, processes or
+// memory. The second result is false if err has no such number.
 func Exhaustion(err error) (_ syscall.Errno, is bool) {
 	for _, gone := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
 		if errors.Is(err, gone) {

@@ -26,7 +26,8 @@ const (
 	finish     = "---\n"
 	// inherited is the engine's own name for its first extra file.
 	inherited = "/dev/fd/3"
-	// mostGated is more than any configuration has, in bytes, and less than a pipe takes at once.
+	// mostGated is the longest text, in bytes, that goes through a gate. That is more than any configuration has, and
+	// less than a pipe takes at once.
 	mostGated = 32 << 10
 )
 
@@ -58,7 +59,7 @@ func IsGate(path string) bool {
 	return err == nil && info.Mode()&os.ModeSymlink != 0
 }
 
-// Open gives the engine its configuration.
+// Open gives the engine its configuration. It returns an error if the configuration cannot go through the pipe.
 func (g *Gate) Open(config []byte) error {
 	text := append([]byte(unfinished+finish), config...)
 	if len(text) > mostGated || !sameYAML(text, config) {
@@ -84,7 +85,7 @@ func sameYAML(a, b []byte) bool {
 	return yaml.Unmarshal(a, &first) == nil && yaml.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)
 }
 
-// Files are the files that the engine inherits.
+// Files returns the files that the engine inherits.
 func (g *Gate) Files() []*os.File { return []*os.File{g.in} }
 
 // Close ends an engine that still waits for its configuration.

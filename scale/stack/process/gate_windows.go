@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// Gate cannot be had here: a process inherits no files, so every engine is started only when its configuration is
-// known.
+// Gate does not exist on Windows: a process inherits no files, so every engine is started only when its configuration
+// is known.
 type Gate struct{}
 
 // NewGate makes no gate.
@@ -15,11 +15,11 @@ func NewGate(string) (*Gate, error) { return nil, errors.ErrUnsupported }
 // Open always fails, because there is no gate.
 func (*Gate) Open([]byte) error { return errors.ErrUnsupported }
 
-// Files are none.
+// Files returns no files.
 func (*Gate) Files() []*os.File { return nil }
 
 // Close does nothing.
 func (*Gate) Close() {}
 
-// IsGate is false.
+// IsGate returns false.
 func IsGate(string) bool { return false }

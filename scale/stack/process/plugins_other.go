@@ -6,5 +6,5 @@ package process
 // plugins.
 func EndPlugins(string) {}
 
-// isZombie is false: it is not known here.
+// isZombie returns false: this system is not asked about zombies.
 func isZombie(int) bool { return false }

@@ -9,10 +9,10 @@ import (
 	"sync"
 )
 
-// Sentry interrupts an engine if PulumiScale dies before it has checked, under the engine's lock, whether the update is
-// still what was decided on. Nobody else would check, and somebody may just have deployed. The sentry is a process of
-// its own, which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. A paused
-// engine is then resumed, so that it can end.
+// Sentry interrupts an engine if PulumiScale dies before PulumiScale has checked, under the engine's lock, whether the
+// update is still what was decided on. Nobody else would check, and somebody may just have deployed. The sentry is a
+// process of its own, which waits for a word through a pipe. The pipe closes when PulumiScale dies, however it does. A
+// paused engine is then resumed, so that it can end.
 type Sentry struct {
 	word     *os.File
 	relieved sync.Once
@@ -38,7 +38,7 @@ func WatchOver(engine *os.Process) *Sentry {
 	return &Sentry{word: out}
 }
 
-// Relieve ends the watch: from now on the engine may outlive PulumiScale. Doing so again does nothing.
+// Relieve ends the watch: from now on the engine may outlive PulumiScale. A second call does nothing.
 func (s *Sentry) Relieve() {
 	if s == nil {
 		return

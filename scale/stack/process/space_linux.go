@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// Space names the container that this process runs in, or the machine, since its last start. A process number means the
-// same process only within one space. It is empty if that cannot be told.
+// Space returns a name for the container, or the machine, that this process runs in. After a restart the name is a
+// different one. A process number means the same process only within one space. The name is empty if it cannot be found
+// out.
 func Space() string { return space() }
 
 var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never changes
@@ -27,7 +28,7 @@ var space = sync.OnceValue(func() string { //nolint:gochecknoglobals // it never
 
 // MayBeCLI says whether the process with a number may be a Pulumi CLI, by its names. In a container that has replaced
 // an earlier one the numbers begin anew, so the number of the process that held a lock may be a different process's
-// now. For another user's process this cannot be told, and MayBeCLI says that it may be one.
+// now. If the names cannot be read, as for another user's process, MayBeCLI returns true.
 func MayBeCLI(pid int) bool {
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	program, err := os.Readlink(filepath.Join(folder, "exe"))
@@ -43,8 +44,8 @@ func MayBeCLI(pid int) bool {
 	})
 }
 
-// otherPrograms begin the names of programs, Pulumi's and ours, that lock no stack. The system keeps 15 letters of a
-// name.
+// otherPrograms returns the beginnings of the names of programs, Pulumi's and ours, that lock no stack. The system
+// keeps 15 letters of a name.
 func otherPrograms() []string {
 	return []string{"pulumiscale", "pulumi-resource", "pulumi-language", "pulumi-analyzer", "pulumi-tool"}
 }

@@ -2,8 +2,8 @@
 
 package process
 
-// Space is empty: it is not known here, and the machine's name must do.
+// Space returns an empty text: on this system the space is not known, and the machine's name must do.
 func Space() string { return "" }
 
-// MayBeCLI is true: it is not known here.
+// MayBeCLI returns true: on this system the name of a process is not known.
 func MayBeCLI(int) bool { return true }

@@ -13,9 +13,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// BackendURL is the backend's address, if the environment or the project file names it. It is empty if neither does;
-// the backend is then the one that the CLI is logged in to. The CLI would not tell that address, but only the address
-// of a web page, which not every service has.
+// BackendURL returns the backend's address, if the environment or the project file names it. It is empty if neither
+// does; the backend is then the one that the CLI is logged in to. The CLI would not tell that backend's address, but
+// only the address of a web page, which not every service has.
 func (p *Project) BackendURL() string {
 	if address := os.Getenv("PULUMI_BACKEND_URL"); address != "" {
 		return address
@@ -26,7 +26,7 @@ func (p *Project) BackendURL() string {
 	return ""
 }
 
-// CurrentBackend is the address of the backend that the CLI uses; empty if that cannot be told.
+// CurrentBackend returns the address of the backend that the CLI uses; empty if that cannot be told.
 func (p *Project) CurrentBackend() string {
 	if address := p.BackendURL(); address != "" {
 		return address
@@ -38,7 +38,8 @@ func (p *Project) CurrentBackend() string {
 	return stored.Current
 }
 
-// BackendFolder is the folder of a file backend, as the CLI reads its URL; ok is false for other backends.
+// BackendFolder returns the folder of a file backend, as the CLI reads it from the address; ok is false for other
+// backends.
 func (p *Project) BackendFolder(address string) (dir string, ok bool) {
 	dir, ok = strings.CutPrefix(address, "file://")
 	if !ok {
@@ -63,8 +64,8 @@ func (p *Project) BackendFolder(address string) (dir string, ok bool) {
 	return filepath.FromSlash(dir), true
 }
 
-// LockFiles are the stack's locks in the folder of a file backend, as the CLI lays them out: with the project in the
-// path or, in old backends, without.
+// LockFiles returns the paths of the stack's locks in the folder of a file backend, as the CLI lays them out: with the
+// project in the path or, in old backends, without.
 func (p *Project) LockFiles(dir, stack string) []string {
 	var out []string
 	for _, place := range []string{filepath.Join(OnlyOrganization, string(p.Name), path.Base(stack)), path.Base(stack)} {

@@ -1,6 +1,6 @@
-// Package project is a Pulumi program's directory as its files and the environment tell of it, without the CLI: the
-// project file, the language, the commit, the backend, the selected stack. It starts no process, changes nothing, and
-// where only the CLI can tell, it says that nothing is known.
+// Package project reads what the files and the environment tell of a Pulumi program's directory, without the CLI: the
+// project file, the language, the commit, the backend, the selected stack. It starts no process and changes nothing.
+// Where only the CLI can tell, it says that nothing is known.
 package project
 
 import (
@@ -57,8 +57,8 @@ func Find(dir string) (*Project, error) {
 // FileNames are the names that a project file may have.
 func FileNames() []string { return []string{"Pulumi.yaml", "Pulumi.yml", "Pulumi.json"} }
 
-// Parse reads a project from the text of its project file. The path says in which language the text is, and where its
-// folder is; nothing is read there.
+// Parse reads a project from the text of its project file. The path says in which language the text is, and in which
+// folder the project is. Parse reads nothing from disk.
 func Parse(text []byte, path string) (*Project, error) {
 	loaded, err := parse(text, path)
 	if err != nil {
@@ -100,8 +100,8 @@ func parse(text []byte, path string) (*workspace.Project, error) {
 func program() []string { return []string{"resources", "variables", "outputs", "components"} }
 
 // goingTo returns the directory in which `pulumi --cwd DIR` believes itself to be: $PWD if that leads to the directory,
-// as after a shell's `cd`, else the path without links. The CLI looks for the project from there upwards, and uses that
-// path to keep which stack is selected.
+// as after a shell's `cd`, else the path without links. The CLI looks for the project from that directory upwards, and
+// keeps the selected stack under the path that it finds.
 func goingTo(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil || dir == "." || runtime.GOOS == "windows" {
@@ -125,8 +125,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// ConfigFile is the path of a stack's configuration file. It bears the stack's own name, without organisation and
-// project.
+// ConfigFile returns the path of a stack's configuration file. Its name has the stack's own name, without organisation
+// and project.
 func (p *Project) ConfigFile(stack string) string {
 	name := stack[strings.LastIndex(stack, "/")+1:]
 	return workspace.ProjectStackPath(p.Path, p.Project, tokens.QName(name))
@@ -138,7 +138,8 @@ func IsConfigFile(name string) bool {
 	return isConfig && strings.Contains(stack, ".")
 }
 
-// Commit is the commit that the program's directory is at; empty outside of a repository, and if it cannot be told.
+// Commit returns the commit that the program's directory is at; empty outside of a repository, and if the commit cannot
+// be told.
 func (p *Project) Commit() string {
 	repository, err := gitutil.GetGitRepository(p.Dir)
 	if err != nil || repository == nil {

@@ -15,15 +15,15 @@ import (
 type Identity struct {
 	Project string `json:"project"`
 	Stack   string `json:"stack"`
-	// Backend is the part of the backend's address that tells it from other backends. It has no credentials, which
-	// change and are secret.
+	// Backend has those parts of the backend's address that distinguish it from other backends. It has no credentials,
+	// which change and are secret.
 	Backend string `json:"backend"`
 	// Organization is the stack's organisation; empty if its name has none. A name without one stands for the stack of
 	// some organisation, which is then not known.
 	Organization string `json:"organization,omitempty"`
 }
 
-// Is says whether two identities may be of one stack.
+// Is says whether two identities may belong to the same stack. An organisation that is not known may be any.
 func (id Identity) Is(other Identity) bool {
 	if id.Organization == "" || other.Organization == "" {
 		id.Organization, other.Organization = "", ""
@@ -31,7 +31,7 @@ func (id Identity) Is(other Identity) bool {
 	return id == other
 }
 
-// Folder is a name for the stack's folder: one that people recognise, and that no other stack has.
+// Folder returns a name for the stack's folder: a name that people recognise, and that no other stack has.
 func (id Identity) Folder() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{id.Project, id.Stack, id.Backend, id.Organization}, "\x00")))
 	return plainName(id.Project) + "." + plainName(id.Stack) + "." + hex.EncodeToString(sum[:6])
@@ -76,8 +76,8 @@ func (p *Project) IdentityOf(address string) string {
 	return out.String()
 }
 
-// tellingParameters are the parameters of a backend's URL that say which storage it is. Other parameters say how the
-// storage is reached, or who the user is.
+// tellingParameters returns the parameters of a backend's URL that say which storage it is. Other parameters say how
+// the storage is reached, or who the user is.
 func tellingParameters() []string {
 	return []string{"endpoint", "domain", "storage_account", "prefix", "table"}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// Language is the language that the program is written in; empty if no rule can be written in it.
+// Language returns the language that the program is written in; empty if no rule can be written in it.
 func (p *Project) Language() snippet.Language {
 	switch runtime := p.Runtime.Name(); runtime {
 	case "nodejs", "bun":
@@ -26,7 +26,7 @@ func (p *Project) Language() snippet.Language {
 	return ""
 }
 
-// ProgramDir is where the program itself is.
+// ProgramDir returns the folder of the program itself, which the project file may name.
 func (p *Project) ProgramDir() string {
 	dir := p.Main
 	if !filepath.IsAbs(dir) {
@@ -69,7 +69,7 @@ type Variables map[yamlResource]string
 // Of returns the program's name for the resource of a type and a name; empty if the program has none.
 func (v Variables) Of(typ, name string) string { return v[yamlResource{shortType(typ), name}] }
 
-// YAMLVariables are the names that a YAML program has for its resources. A file that cannot be read has none.
+// YAMLVariables returns the names that a YAML program has for its resources. A file that cannot be read has none.
 func (p *Project) YAMLVariables() Variables {
 	out := Variables{}
 	if p.Language() != snippet.YAML {

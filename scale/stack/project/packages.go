@@ -8,8 +8,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// MissingPackages returns the folder of the packages without which the program does not run, and the command that makes
-// the folder, if the folder is missing. Both are empty if the folder is there, or if none can be expected.
+// MissingPackages returns the folder of the packages that the program needs to run, and the command that makes the
+// folder, if the folder is missing. Both are empty if the folder is there, or if none can be expected.
 func (p *Project) MissingPackages() (folder, command string) {
 	switch p.Runtime.Name() {
 	case "nodejs", "bun":
@@ -20,8 +20,8 @@ func (p *Project) MissingPackages() (folder, command string) {
 	return "", ""
 }
 
-// missingModules looks for Node's packages as Node does: in the program's folder, and in those above it. With Yarn's
-// Plug'n'Play, or with NODE_PATH, they are elsewhere.
+// missingModules looks for Node's packages as Node does: in the program's folder, and in the folders above it. With
+// Yarn's Plug'n'Play, or with NODE_PATH, the packages are elsewhere.
 func (p *Project) missingModules() (folder, command string) {
 	dir := p.ProgramDir()
 	if !files.IsFile(filepath.Join(dir, "package.json")) && files.IsFile(filepath.Join(p.Dir, "package.json")) {
@@ -50,7 +50,7 @@ func (p *Project) missingModules() (folder, command string) {
 	return filepath.Join(dir, "node_modules"), cmp.Or(manager, "npm") + " install"
 }
 
-// missingVirtualenv looks for the folder that the project file names. Poetry and uv make theirs by themselves.
+// missingVirtualenv looks for the folder that the project file names. Poetry and uv make their folders by themselves.
 func (p *Project) missingVirtualenv() (folder, command string) {
 	folder = p.option("virtualenv")
 	if toolchain := p.option("toolchain"); folder == "" || toolchain != "" && toolchain != "pip" {

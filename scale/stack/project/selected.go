@@ -34,8 +34,8 @@ var (
 const StackOption = "PULUMI_OPTION_STACK"
 
 // SelectedStack returns the stack that a CLI of the version works on if no --stack names one; the zero version stands
-// for a version that is not known. It is empty if the stack cannot be told with certainty. Then the CLI must be asked,
-// because a scaling must never change another stack.
+// for a version that is not known. The result is empty if the stack cannot be told with certainty. The caller must then
+// ask the CLI, because a scaling must never change a different stack.
 func (p *Project) SelectedStack(cli semver.Version) string {
 	if name := os.Getenv(StackOption); name != "" {
 		switch {
@@ -51,7 +51,7 @@ func (p *Project) SelectedStack(cli semver.Version) string {
 	return p.qualified(p.keptStack(cli))
 }
 
-// qualified returns the name by which --stack names the same stack as a selected stack's name does; empty if that
+// qualified turns the name of a selected stack into the name that --stack takes for the same stack; empty if that name
 // cannot be told.
 func (p *Project) qualified(name string) string {
 	address := p.CurrentBackend()
@@ -73,8 +73,8 @@ func (p *Project) qualified(name string) string {
 	return strings.TrimPrefix(name, OnlyOrganization+"/"+string(p.Name)+"/")
 }
 
-// keptStack returns the name that `pulumi stack select` keeps for the project. If the CLI keeps a name for each
-// backend, it is the current backend's. It is empty if there is none, or if it cannot be told.
+// keptStack returns the name that `pulumi stack select` keeps for the project: the name for the current backend, if the
+// CLI keeps one for each backend. The result is empty if there is no such name, or if it cannot be told.
 func (p *Project) keptStack(cli semver.Version) string {
 	if cli.GT(newestKnown) {
 		return ""
@@ -134,14 +134,14 @@ func (p *Project) readWorkspace(paths []string) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
-// workspaceFile is the name of the file in which Pulumi keeps what is selected for the project at the path.
+// workspaceFile returns the name of the file in which Pulumi keeps what is selected for the project at the path.
 func (p *Project) workspaceFile(path string) string {
 	sum := sha1.Sum([]byte(path)) //nolint:gosec // as above
 	return string(p.Name) + "-" + hex.EncodeToString(sum[:]) + "-workspace.json"
 }
 
-// isSelfManaged says whether an address leads to a backend without a service, by the schemes that the CLI has drivers
-// for.
+// isSelfManaged says whether the address is one of a backend without a service: whether its scheme is one for which the
+// CLI has a driver.
 func isSelfManaged(address string) bool {
 	scheme, _, found := strings.Cut(address, "://")
 	return found && slices.Contains([]string{"file", "s3", "gs", "azblob", "postgres"}, scheme)

@@ -40,8 +40,8 @@ func isMarked(dir string) bool {
 	return err == nil && string(text) == markText
 }
 
-// removeFolder removes a folder that newFolder has made, and nothing else. Its mark goes last, so that after a crash
-// the rest can still be removed.
+// removeFolder removes a folder that newFolder has made, and nothing else. It removes the mark last, so that a folder
+// that is half removed after a crash can still be removed.
 func removeFolder(dir string) {
 	if !isMarked(dir) {
 		return

@@ -14,9 +14,9 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/project"
 )
 
-// Versions before this one kept everything in the state directory itself, under the stack's short name alone. Their
-// files are used where they are, if it is certain that such a version has made them, and for this stack. Everything
-// else there is somebody's, and stays as it is.
+// Versions before this one kept everything in the state directory itself, under the stack's short name alone. A file
+// there is used if it is certain that such a version has made it for this stack. Everything else there belongs to
+// somebody, and stays as it is.
 
 // formerRecords reads the records of updates of this stack that an earlier version has left.
 func (d Dir) formerRecords() []*Record {
@@ -47,8 +47,8 @@ func (d Dir) formerRecords() []*Record {
 	return out
 }
 
-// Unclaimed lists the folders in the state directory that may be records of an earlier version, and that are not taken
-// for this stack's.
+// Unclaimed lists the folders in the state directory that may be records of an earlier version, but are not taken for
+// records of this stack.
 func (d Dir) Unclaimed() []string {
 	ours := d.formerRecords()
 	var out []string
@@ -88,9 +88,9 @@ func isFormerFile(name string) bool {
 	return slices.Contains([]string{recordFile, pidFile, tieFile, EventFile, "config"}, name) || project.IsConfigFile(name) || strings.HasPrefix(name, "new-")
 }
 
-// mayBeOurs says whether the record of an earlier version, which names no project, is of this program's stack. The
-// events of the record's engine tell that or, if they do not, the files that the earlier version has kept beside the
-// record.
+// mayBeOurs says whether a record of an earlier version that names no project may belong to this program's stack. The
+// events of the record's engine tell the project. If they do not, the files that the earlier version has kept beside
+// the record decide.
 func (d Dir) mayBeOurs(r *Record) bool {
 	if name := projectIn(filepath.Join(r.Dir, EventFile)); name != "" {
 		return name == d.Identity().Project
@@ -118,9 +118,9 @@ func projectIn(events string) string {
 	}
 }
 
-// formerIsOurs says whether what an earlier version has left in the state directory is this stack's. That version's
-// memories and proofs, last-*.json and proof-*.json, name the stacks that it has read and their backends. If there are
-// none, all is taken to be this stack's: a state directory was for one stack then.
+// formerIsOurs says whether the files that an earlier version has left in the state directory belong to this stack.
+// That version's memories and proofs, last-*.json and proof-*.json, name the stacks that it has read and their
+// backends. If there are none, all is taken to be this stack's: a state directory was for one stack then.
 func (d Dir) formerIsOurs() bool {
 	others := false
 	for _, name := range files.Names(d.Path) {
@@ -160,8 +160,8 @@ func (d Dir) Former() string {
 	return ""
 }
 
-// formerHolds is the file in which an earlier version has kept what is held. The file may be about a stack of the same
-// name in a different program: it does no harm to hold too much.
+// formerHolds returns the path of the file in which an earlier version has kept what is held. The file may be about a
+// stack of the same name in a different program: it does no harm to hold too much.
 func (d Dir) formerHolds() string {
 	return filepath.Join(d.Path, "hold-"+path.Base(d.Stack)+".json")
 }

@@ -61,8 +61,8 @@ func readHolds(file string) (scale.Holds, error) {
 	return out, nil
 }
 
-// Holds are the holds in the state directory, which all processes that use it share. Until this version has changed the
-// holds, they are read from where an earlier version has kept them.
+// Holds returns the holds in the state directory. All processes that use the directory share them. Until this version
+// has changed the holds, it reads them from where an earlier version has kept them.
 func (d Dir) Holds() (scale.Holds, error) {
 	file := d.holdsFile()
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
@@ -71,8 +71,8 @@ func (d Dir) Holds() (scale.Holds, error) {
 	return readHolds(file)
 }
 
-// ChangeHolds replaces the holds by what change makes of them, atomically. Processes that change the holds wait for one
-// another.
+// ChangeHolds calls change with the holds and replaces them by the result, atomically. Processes that change the holds
+// wait for one another.
 func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	failed := func(err error) error {
 		return &scale.SetupError{Problem: "write down what is held", Err: err,

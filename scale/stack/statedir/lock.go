@@ -45,7 +45,7 @@ func (d Dir) unlocking(lock *flock.Flock) func() {
 }
 
 // TryLock makes the state directory and takes its lock if it is free. Under the lock it removes what a killed process
-// has left of updates that it had not begun. If ok, unlock must be called once.
+// has left of updates that it had not begun. If ok is true, unlock must be called once.
 func (d Dir) TryLock() (unlock func(), ok bool, err error) {
 	if err := d.makeFolders(); err != nil {
 		return nil, false, setupError(err)
@@ -62,8 +62,8 @@ func (d Dir) TryLock() (unlock func(), ok bool, err error) {
 	return d.unlocking(lock), ok, nil
 }
 
-// IsLocked says whether somebody has the lock. It makes no file. It shares the lock for a moment, and whoever wants the
-// lock has to wait until then.
+// IsLocked says whether somebody has the lock. It makes no file. It shares the lock for a moment, in which nobody else
+// can take the lock.
 func (d Dir) IsLocked() (bool, error) {
 	lock := flock.New(d.newLock().Path(), flock.SetFlag(os.O_RDONLY)) // this flag makes no file
 	free, err := lock.TryRLock()
@@ -78,8 +78,8 @@ func (d Dir) IsLocked() (bool, error) {
 
 func (d Dir) newLock() *flock.Flock { return flock.New(filepath.Join(d.Path, lockFile)) }
 
-// setupError turns an error of the state directory into a [*scale.SetupError], unless there is one in it already; nil
-// stays nil. The error of a context that has ended stays as it is.
+// setupError turns an error of the state directory into a [*scale.SetupError]. If the error holds one already, it
+// returns that one. It returns nil for nil, and the error of a context that has ended as it is.
 func setupError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -15,9 +15,9 @@ import (
 
 // The memory is a file of the state directory in which a process leaves for the next one what a reading would find
 // after an update of ours. If the backend shows that nothing was written since, the next process need not read the
-// stack; otherwise the memory is good for a guess. If the file is missing, or not whole, the stack is read. The memory
-// leaves out the parents of resources: which resources depend on which matters only to targets that are patterns, and
-// for those the memory is only a guess.
+// stack; otherwise the memory only serves as a guess. If the file is missing, or not whole, the stack is read. The
+// memory leaves out the parents of resources: which resources depend on which matters only to targets that are
+// patterns, and for those the memory is only a guess.
 
 func (d Dir) memoryFile() string { return filepath.Join(d.Home(), "last.json") }
 

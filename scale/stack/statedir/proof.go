@@ -33,12 +33,12 @@ type KeptProof struct {
 	Suspected []string `json:"suspected,omitempty"`
 }
 
-// proofFormat changes with the meaning of anything in the file.
+// proofFormat is the form of the file. It changes whenever the meaning of anything in the file does.
 const proofFormat = 1
 
 func (d Dir) proofFile() string { return filepath.Join(d.Home(), "proof.json") }
 
-// NewProof returns a kept proof of the stack that says nothing yet.
+// NewProof returns a kept proof that belongs to the stack and proves nothing yet.
 func (d Dir) NewProof() *KeptProof {
 	return &KeptProof{Format: proofFormat, Stack: d.Stack, Backend: d.Program.BackendIdentity()}
 }
@@ -53,6 +53,6 @@ func (d Dir) Proof() *KeptProof {
 	return &kept
 }
 
-// KeepProof keeps the proof for the next process; nil keeps that there is none. If that fails, the next process makes
-// the proof again.
+// KeepProof keeps the proof for the next process. If proof is nil, the next process finds none. If KeepProof fails, the
+// next process makes the proof again.
 func (d Dir) KeepProof(proof *KeptProof) { d.keep("proof-*.tmp", d.proofFile(), proof) }

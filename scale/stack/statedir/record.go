@@ -18,9 +18,9 @@ import (
 )
 
 // Record is what is kept of an update, in a folder of its own in the state directory, until it is known that its pools
-// are as they were before it or as they should be after it. Beside it lie the private copy of the configuration and the
-// engine's event log. The record survives the death of PulumiScale, of the engine, and of both. It tells the next
-// process which lock was ours, and which pools may be half scaled.
+// are as they were before it or as they should be after it. The folder also has the private copy of the configuration
+// and the engine's event log. The record survives the death of PulumiScale, of the engine, and of both. It tells the
+// next process which lock was ours, and which pools may be half scaled.
 type Record struct {
 	// Dir is the record's folder.
 	Dir string `json:"-"`
@@ -82,7 +82,7 @@ func (d Dir) NewRecord(id string, pools []string, doubted ...string) (*Record, e
 	return r, nil
 }
 
-// Save brings the record to disk, in one piece. The error is the file's own, and no [*scale.SetupError].
+// Save brings the record to disk, in one piece. The error is the file system's, and no [*scale.SetupError].
 func (r *Record) Save() error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *Record) Begin(pid int) {
 	_ = os.WriteFile(filepath.Join(r.Dir, pidFile), []byte(strconv.Itoa(pid)), 0o600)
 }
 
-// Tie is the path of the file that is locked for as long as the engine, or a plugin that it started, runs.
+// Tie returns the path of the file that is locked for as long as the engine, or a plugin that it started, runs.
 func (r *Record) Tie() string { return filepath.Join(r.Dir, tieFile) }
 
 // Records reads the records of earlier updates of the stack, and of one that runs. It leaves out records that cannot be
@@ -155,8 +155,8 @@ func readRecord(dir string) (*Record, error) {
 }
 
 // isHere says whether the number of the engine's process means the same process here and now. After a restart of the
-// machine, or in a different container than the engine's, the number is a different process's. Then only the file that
-// the engine keeps locked tells whether the engine runs.
+// machine, or in a container that is not the engine's, the number may belong to a different process. Then only the file
+// that the engine keeps locked tells whether the engine runs.
 func (r *Record) isHere() bool {
 	if r.Space != "" {
 		return r.Space == process.Space()
@@ -178,7 +178,7 @@ func (r *Record) Lingers() bool {
 	return r.PID != 0 && r.isHere() && !process.IsAlive(r.PID) && process.IsTied(r.Tie(), 0)
 }
 
-// LastSign is when the engine was last known to live.
+// LastSign returns when the engine was last known to live.
 func (r *Record) LastSign() time.Time {
 	if info, err := os.Stat(filepath.Join(r.Dir, EventFile)); err == nil {
 		return info.ModTime()
@@ -190,7 +190,7 @@ func (r *Record) LastSign() time.Time {
 // to a different process, to which the system gave the same number.
 const lockSlack = 10 * time.Minute
 
-// Owns says whether a dead engine of ours is the holder of a lock.
+// Owns says whether the holder of a lock is the engine of this record, and that engine has ended.
 func (r *Record) Owns(h scale.LockHolder) bool {
 	since := h.Since.Sub(r.Started.Truncate(time.Second))
 	return r.PID != 0 && r.PID == h.PID && r.Host == h.Host && r.HasEnded() && since >= 0 && since <= lockSlack

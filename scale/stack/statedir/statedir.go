@@ -1,6 +1,6 @@
-// Package statedir is what PulumiScale keeps on disk about a stack: the state directory and its lock, the stack's own
-// folder in it, and what is in that folder. That is the records of updates, what the last update left, the proof, and
-// what people hold. It also finds what an earlier version of PulumiScale has left there.
+// Package statedir handles what PulumiScale keeps on disk about a stack: the state directory and its lock, the stack's
+// own folder in it, and the files in that folder. The files are the records of updates, what the last update left, the
+// proof, and what people hold. The package also finds what an earlier version of PulumiScale has left there.
 //
 // It knows the forms of these files and whose they are. It neither runs Pulumi nor decides what a file means for a
 // pool.
@@ -22,8 +22,9 @@ import (
 )
 
 // A state directory may be any folder: one that several programs share, or one in which its owner keeps other things.
-// So all but the lock and a .gitignore is in the stack's own folder below it. PulumiScale removes a folder only if the
-// folder has the mark that was put there when it was made, or is a record of an earlier version. This is what it keeps:
+// So everything but the lock and a .gitignore is in a folder of the stack's own below it. PulumiScale removes a folder
+// only if it finds there the mark that it wrote when it made the folder, or if the folder is a record of an earlier
+// version. This is what it keeps:
 //
 //	lock                                    held by whoever changes something
 //	stacks/PROJECT.STACK.DIGEST/stack.json  whose folder it is: project, stack and backend
@@ -73,8 +74,8 @@ func Find(named string, program *project.Project) (Dir, error) {
 	return Dir{Path: path, Named: named != "", Program: program}, nil
 }
 
-// Home is the stack's own folder in the state directory, which need not be there yet. A folder that was made for a
-// stack without its organisation counts for any organisation, until the organisation is known.
+// Home returns the path of the stack's own folder in the state directory, which need not be there yet. If a folder was
+// made for the stack while its organisation was not known, that folder counts for any organisation until one is known.
 func (d Dir) Home() string {
 	id := d.Identity()
 	organization := id.Organization

@@ -12,11 +12,11 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/files"
 )
 
-// Check says why the state directory must not be used; nil if it may be, or is not there yet.
+// Check returns an error if the state directory must not be used; nil if it may be, or is not there yet.
 func (d Dir) Check() error { return setupError(d.check()) }
 
-// check says why the state directory must not be used. Whatever others can write there would be believed, so they could
-// make PulumiScale do all that this user may do.
+// check returns an error if the state directory must not be used. PulumiScale believes what it finds there. If others
+// could write there, they could make PulumiScale do all that this user may do.
 func (d Dir) check() error {
 	for _, dir := range []string{d.Path, filepath.Join(d.Path, stacksFolder), d.Home(), filepath.Join(d.Home(), updatesFolder)} {
 		linked, err := os.Lstat(dir)
@@ -55,13 +55,13 @@ func (d Dir) distrusted(info fs.FileInfo) (why, hint string) {
 	return files.Distrusted(info, program, d.Path)
 }
 
-// refused returns the error for a state directory that is not used.
+// refused returns the error for a state directory that must not be used.
 func refused(path, why, hint string) error {
 	return &scale.SetupError{Problem: fmt.Sprintf("the state directory is not used: %s: %s", path, why), Hint: hint}
 }
 
-// checkRecords refuses a record that is not this stack's, because it would be believed, and a record that cannot be
-// read, because its doubts would be lost.
+// checkRecords returns an error for a record that is not this stack's, because it would be believed. It also returns
+// one for a record that cannot be read, because the record's doubts would be lost.
 func (d Dir) checkRecords() error {
 	updates := filepath.Join(d.Home(), updatesFolder)
 	for _, name := range files.Names(updates) {
@@ -92,9 +92,10 @@ func (d Dir) checkRecords() error {
 	return nil
 }
 
-// HandOver gives the files of the state directory that this process has made to their owner, if that is somebody else.
-// An administrator who scales once, as root, must not leave behind what the program's owner cannot use. It is called
-// whenever something that outlives a process has been made, and costs nothing if the files are this user's own.
+// HandOver gives the files that this process has made in the state directory to their owner, if the owner is somebody
+// else. An administrator who scales once, as root, must not leave behind what the program's owner cannot use. HandOver
+// is called whenever something that outlives a process has been made, and costs nothing if the files are this user's
+// own.
 func (d Dir) HandOver() {
 	owner, ok := files.OwnerOf(d.household())
 	if !ok || !owner.Differs() {
@@ -111,8 +112,8 @@ func (d Dir) HandOver() {
 	})
 }
 
-// household is the folder whose owner also owns the files of the state directory: the program's folder or, if the user
-// has named a state directory, that directory itself.
+// household returns the folder whose owner also owns the files of the state directory: the program's folder or, if the
+// user has named a state directory, that directory itself.
 func (d Dir) household() string {
 	if !d.Named && d.Program != nil {
 		return d.Program.Dir

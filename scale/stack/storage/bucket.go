@@ -80,7 +80,8 @@ func (b bucket) list(ctx context.Context, prefix, after string) ([]object, error
 	}
 }
 
-// tag is the server's mark of an object's content. The time of an object is not enough, because it is in whole seconds.
+// tag returns the server's mark of an object's content. The time of an object is not enough, because it is in whole
+// seconds.
 func tag(o *blob.ListObject) string {
 	var s3Object types.Object
 	var azureBlob container.BlobItem
@@ -93,8 +94,8 @@ func tag(o *blob.ListObject) string {
 	return hex.EncodeToString(o.MD5)
 }
 
-// last lists more and more of the past until it has found n updates. A listing only goes forward in time, so a listing
-// from the beginning may have thousands of updates that nobody asked for.
+// last lists the updates of the last minutes, and then of longer and longer times, until it has found n. A listing only
+// goes forward in time, so a listing from the beginning may have thousands of updates that nobody asked for.
 func (b bucket) last(ctx context.Context, prefix string, n int) ([]object, bool, error) {
 	for _, back := range []time.Duration{10 * time.Minute, 6 * time.Hour, 7 * 24 * time.Hour} {
 		if n == 0 {

@@ -42,7 +42,8 @@ func openDatabase(address *url.URL) (store, error) {
 	return database{db, quoted(table)}, nil
 }
 
-// connections is how many connections there are at most: the state and the history are read at the same time.
+// connections is the largest number of connections. Two are needed, because the state and the history are read at the
+// same time.
 const connections = 2
 
 // idleTime is how long an unused connection stays open: long enough that two scalings for one alarm can use it.
@@ -76,8 +77,8 @@ func (d database) last(ctx context.Context, prefix string, n int) ([]object, boo
 	return found, complete, nil
 }
 
-// objects lists the objects whose keys begin with a prefix; rest is SQL that limits and sorts them, and more is its
-// parameter. rest asks for the order of the keys' bytes, because the database may sort differently by default.
+// objects lists the objects whose keys begin with a prefix. rest is SQL that limits and sorts them, and more is the
+// parameter of rest. The SQL sorts by the bytes of the keys, because the database may sort differently by default.
 func (d database) objects(ctx context.Context, rest, prefix string, more any) ([]object, error) {
 	rows, err := d.QueryContext(ctx, `SELECT key, updated_at FROM `+d.table+` WHERE starts_with(key, $1) `+rest, prefix, more) //nolint:gosec // the name is quoted
 	if err != nil {

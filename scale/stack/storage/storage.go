@@ -35,8 +35,8 @@ type Storage struct {
 type store interface {
 	// list lists the objects whose keys begin with prefix and come after a key, in the order of their keys.
 	list(ctx context.Context, prefix, after string) ([]object, error)
-	// last lists the last n updates, or all of them if n is 0, in the order of their keys, which begin with prefix and
-	// go on with a time. It says whether there is nothing before them.
+	// last lists the last n updates, or all of them if n is 0, in the order of their keys, which are prefix followed by
+	// a time. complete says whether there are no earlier updates.
 	last(ctx context.Context, prefix string, n int) (updates []object, complete bool, err error)
 	// read reads objects. If one of them has gone meanwhile, that is an error.
 	read(ctx context.Context, keys []string) ([][]byte, error)
@@ -49,7 +49,7 @@ type object struct {
 	modified  time.Time
 }
 
-// ErrUnknown says that the storage at an address is of a kind that is not looked at.
+// ErrUnknown says that this package does not look at storages of the kind that an address names.
 var ErrUnknown = errors.New("not a storage that is looked at")
 
 // Open opens the storage of a stack, and asks nothing of the backend yet. The error is [ErrUnknown], or the error of
@@ -94,11 +94,11 @@ type Look struct {
 	Since   int
 }
 
-// historySuffix ends the names of updates, but for a suffix such as .gz if they are compressed.
+// historySuffix ends the names of updates. Only a suffix such as .gz may follow it, if they are compressed.
 const historySuffix = ".history.json"
 
-// Look looks at the state and at the updates after a known one; if none is known, or the known one has gone, it looks
-// at the newest alone.
+// Look looks at the state, and at the updates after a known one. If known is empty, or if no update from the known one
+// on is left, it looks at the newest update alone.
 func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 	look := Look{}
 	var stateErr, historyErr error
@@ -116,9 +116,9 @@ func (s *Storage) Look(ctx context.Context, known string) (Look, error) {
 	return look, cmp.Or(stateErr, historyErr)
 }
 
-// lookAtHistory looks at the updates after a known one. The known one may have gone: whoever renames a stack takes its
-// history away, one update after another, and perhaps brings it back. The newest of the updates that are left then
-// counts as the newest.
+// lookAtHistory looks at the updates after a known one. The known one may have gone: renaming a stack takes its history
+// away, one update after another, and renaming it again may bring the history back. The newest of the updates that are
+// left then counts as the newest.
 func (s *Storage) lookAtHistory(ctx context.Context, known string, look *Look) error {
 	var found []object
 	var err error
@@ -144,7 +144,7 @@ func (s *Storage) lookAtHistory(ctx context.Context, known string, look *Look) e
 // IsUpdate says whether a key is the name of an update, and not of the checkpoint beside the update.
 func IsUpdate(key string) bool { return strings.Contains(key, historySuffix) }
 
-// stateFile finds the state's file among the files whose names begin as its own, such as backups.
+// stateFile finds the state's file among the files whose names begin like its name, such as backups.
 func (s *Storage) stateFile(ctx context.Context) (object, error) {
 	found, err := s.store.list(ctx, s.state, "")
 	if err != nil {
@@ -159,8 +159,8 @@ func (s *Storage) stateFile(ctx context.Context) (object, error) {
 	return found[0], nil
 }
 
-// Newest reads the newest updates, newest first, or all of them if n is 0, as they are stored. It says whether there is
-// nothing older.
+// Newest reads the n newest updates, or all of them if n is 0, newest first. The texts are as they are stored, but not
+// compressed. complete says whether there are no older updates.
 func (s *Storage) Newest(ctx context.Context, n int) (updates [][]byte, complete bool, err error) {
 	found, complete, err := s.store.last(ctx, s.history, n)
 	if err != nil || len(found) == 0 {

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// Published is the time at which the fake SNS publishes and the tests verify.
+// Published returns the time at which the fake SNS publishes messages and the tests verify them.
 func Published() time.Time { return time.Date(2026, 3, 4, 11, 58, 30, 123e6, time.UTC) }
 
 // The topic of the fake's messages, the host of its region, and where its certificate is.
@@ -31,19 +31,19 @@ const (
 	CertURL = Host + "/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem"
 )
 
-// Fake signs as Amazon SNS does. It serves its certificate, one for all regions.
+// Fake signs as Amazon SNS does. It serves one certificate for all regions.
 type Fake struct {
 	key crypto.Signer
 	// Certificate is the fake's certificate, as PEM.
 	Certificate []byte
-	// Fetched counts the fetches. If Answer is set, it answers them in place of the certificate.
+	// Fetched counts the fetches. If Answer is set, it answers the fetches in place of the certificate.
 	Fetched atomic.Int32
 	Answer  func(ctx context.Context, url string) ([]byte, error)
 }
 
-// Key is the key with which the fake SNS signs. It is the same in every process, because the seeds of a fuzz target are
-// signed in one process and verified in others. It is made of the first primes after two fixed numbers, and protects
-// nothing.
+// Key returns the key with which the fake SNS signs. The key is the same in every process, because the seeds of a fuzz
+// target are signed in one process and verified in others. It is made of the first primes after two fixed numbers, and
+// protects nothing.
 func Key() *rsa.PrivateKey {
 	random := mathrand.NewChaCha8([32]byte([]byte("the key of a fake Amazon SNS....")))
 	prime := func(after int64) *big.Int {

@@ -15,8 +15,8 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/stack/cli"
 )
 
-// Script is a CLI that is a shell script. There are two pipes in its folder: the script writes to told, and reads from
-// tell.
+// Script is a CLI that is a shell script. Its folder has two pipes: the script writes to the pipe told, and reads from
+// the pipe tell.
 type Script struct {
 	*cli.Command
 	Dir string
@@ -63,7 +63,7 @@ type Ran struct {
 	Err            error
 }
 
-// Begin runs the script in the background. The channel gets how the run ended.
+// Begin runs the script in the background. The channel receives how the run ended.
 func (s Script) Begin(ctx context.Context) <-chan Ran {
 	out := make(chan Ran, 1)
 	go func() {
