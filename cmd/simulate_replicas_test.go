@@ -136,6 +136,8 @@ type trio struct {
 	stacks   int
 	client   *http.Client
 	replicas [3]*simulatedReplica
+	// refused counts the requests that were answered with 503 and sent again.
+	refused atomic.Int32
 }
 
 // startTrio starts three replicas. They need not be ready.
@@ -243,6 +245,17 @@ func (c *trio) ask(i int, method, path, prefer string) (int, []byte) {
 	return response.StatusCode, body
 }
 
+// send sends a request to scale, and sends it again after a 503 for a while, as senders do.
+func (c *trio) send(i int, path, prefer string) (int, []byte) {
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		status, body := c.ask(i, http.MethodPost, path, prefer)
+		if status != http.StatusServiceUnavailable || time.Since(began) > 30*time.Second {
+			return status, body
+		}
+		c.refused.Add(1)
+	}
+}
+
 // attended is how many stacks have a worker among replicas.
 func (c *trio) attended(replicas ...int) (n int) {
 	for _, i := range replicas {
@@ -277,7 +290,7 @@ func (c *trio) accepts(rate int, lasts time.Duration) (took []time.Duration) {
 		<-every.C
 		wait.Go(func() {
 			began := time.Now()
-			status, body := c.ask(rand.IntN(3), http.MethodPost, "/stacks/s"+strconv.Itoa(rand.IntN(c.stacks))+"/scale/worker-pool?delta=1", "")
+			status, body := c.send(rand.IntN(3), "/stacks/s"+strconv.Itoa(rand.IntN(c.stacks))+"/scale/worker-pool?delta=1", "")
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, time.Since(began))
@@ -307,7 +320,7 @@ func (c *trio) calm(stack int, storm bool) time.Duration {
 	var took []time.Duration
 	for i := range 9 {
 		began := time.Now()
-		if status, body := c.ask(i%3, http.MethodPost, fmt.Sprintf("/stacks/s%d/scale/worker-pool?delta=1", stack), "wait=60"); status != http.StatusOK {
+		if status, body := c.send(i%3, fmt.Sprintf("/stacks/s%d/scale/worker-pool?delta=1", stack), "wait=60"); status != http.StatusOK {
 			c.t.Errorf("%d %.300s", status, body)
 		}
 		took = append(took, time.Since(began))
@@ -328,7 +341,7 @@ func memory(pid int) (kib float64) {
 }
 
 func TestSimulateReplicas(t *testing.T) {
-	fmt.Printf("%7s  %9s  %9s  %12s  %10s  %10s  %9s  %s\n", "stacks", "listen", "attended", "resident", "accept p50", "accept p99", "failover", "calm stack beside a storm, and alone")
+	fmt.Printf("%7s  %9s  %9s  %12s  %10s  %10s  %7s  %9s  %s\n", "stacks", "listen", "attended", "resident", "accept p50", "accept p99", "refused", "failover", "calm stack beside a storm, and alone")
 	for text := range strings.SplitSeq(*simulatedReplicas, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -362,10 +375,10 @@ func simulateReplicas(t *testing.T, n int) {
 	}
 	c.patient("the others have the dead one's stacks", func() bool { return c.attended(1, 2) == n })
 	failover := time.Since(died)
-	fmt.Printf("%7d  %9s  %9s  %8.1f MiB  %10s  %10s  %9s  %s / %s = %.2f\n", n, listen.Round(time.Millisecond), attended.Round(time.Millisecond), resident/1024,
-		percentile(took, 50).Round(10*time.Microsecond), percentile(took, 99).Round(10*time.Microsecond), failover.Round(100*time.Millisecond),
+	fmt.Printf("%7d  %9s  %9s  %8.1f MiB  %10s  %10s  %7d  %9s  %s / %s = %.2f\n", n, listen.Round(time.Millisecond), attended.Round(time.Millisecond), resident/1024,
+		percentile(took, 50).Round(10*time.Microsecond), percentile(took, 99).Round(10*time.Microsecond), c.refused.Load(), failover.Round(100*time.Millisecond),
 		beside.Round(time.Millisecond), alone.Round(time.Millisecond), beside.Seconds()/alone.Seconds())
-	if status, body := c.ask(1, http.MethodPost, "/stacks/s1/scale/worker-pool?delta=1", "wait=60"); status != http.StatusOK {
+	if status, body := c.send(1, "/stacks/s1/scale/worker-pool?delta=1", "wait=60"); status != http.StatusOK {
 		t.Errorf("after a death: %d %.300s", status, body)
 	}
 }
