@@ -116,8 +116,8 @@ func (s *sharedStandIn) keep(last lastUpdate) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Close()); err != nil {
+	_, failed := file.Write(text)
+	if err := errors.Join(failed, file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), s.file)

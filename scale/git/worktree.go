@@ -54,7 +54,7 @@ func (w *Worktree) Commit() string {
 	return arrived
 }
 
-// about returns the folder in which git keeps its files about the worktree. is is false if there is no worktree of this
+// about returns the folder in which git keeps its files about the worktree. The second result is false if there is no worktree of this
 // clone here.
 func (w *Worktree) about() (dir string, is bool) {
 	dir, is = w.pointer()
