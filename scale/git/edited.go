@@ -78,8 +78,8 @@ func (w *Worktree) changes(ctx context.Context, untracked string) ([]change, err
 	return changes, nil
 }
 
-// parseChange reads one entry of `git status --porcelain=v2 -z --no-renames`. The result is false if the entry is not a change
-// to the worktree's files.
+// parseChange reads one entry of `git status --porcelain=v2 -z --no-renames`. The result is false if the entry is not
+// a change to the worktree's files.
 func parseChange(line string) (c change, is bool) {
 	kind, rest, _ := strings.Cut(line, " ")
 	fields := map[string]int{"1": 8, "u": 10}[kind]

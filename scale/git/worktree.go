@@ -54,8 +54,8 @@ func (w *Worktree) Commit() string {
 	return arrived
 }
 
-// about returns the folder in which git keeps its files about the worktree. The second result is false if there is no worktree of this
-// clone here.
+// about returns the folder in which git keeps its files about the worktree. The second result is false if
+// there is no worktree of this clone here.
 func (w *Worktree) about() (dir string, is bool) {
 	dir, is = w.pointer()
 	if !is {
