@@ -3,7 +3,6 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,10 +17,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -85,7 +82,7 @@ func (s *sharedStandIn) Read(ctx context.Context) (*scale.Snapshot, error) {
 		if err := json.Unmarshal(text, &last); err != nil {
 			return nil, err
 		}
-		s.set(func() { s.count = last.Count })
+		s.set(func() { s.count, s.fake.file = last.Count, str(strconv.Itoa(last.Count)) })
 	}
 	snap, err := s.standIn.Read(ctx)
 	if err == nil && last.ID != "" {
@@ -180,7 +177,7 @@ func startTrio(t *testing.T, stacks int) *trio {
 		c.replicas[i] = c.launch(filepath.Join(own, "log"), backend, flags)
 	}
 	for _, r := range c.replicas {
-		c.patient("a replica listens", func() bool {
+		patiently(t, "a replica listens", func() bool {
 			text, err := os.ReadFile(r.log)
 			found := regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`).FindSubmatch(text)
 			if err == nil && found != nil {
@@ -213,42 +210,15 @@ func (c *trio) launch(log, backend string, flags []string) *simulatedReplica {
 	return r
 }
 
-// patient waits for something for a long time.
-func (c *trio) patient(what string, is func() bool) {
-	c.t.Helper()
-	for began := time.Now(); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > 10*time.Minute {
-			c.t.Fatalf("%s: not within 10 minutes", what)
-		}
-	}
+// ask asks a replica.
+func (c *trio) ask(i int, method, path string, wait bool) (status int, body string) {
+	return ask(c.t.Context(), c.client, method, "http://"+c.replicas[i].address+path, wait)
 }
 
-// ask asks a replica. The status is 0 if there is no answer.
-func (c *trio) ask(i int, method, path, prefer string) (int, []byte) {
-	request, err := http.NewRequestWithContext(c.t.Context(), method, "http://"+c.replicas[i].address+path, http.NoBody)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	request.Header.Set("Authorization", "Bearer "+fleetToken)
-	if prefer != "" {
-		request.Header.Set("Prefer", prefer)
-	}
-	response, err := c.client.Do(request)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	return response.StatusCode, body
-}
-
-// send sends a request to scale, and sends it again after a 503 for a while, as senders do.
-func (c *trio) send(i int, path, prefer string) (int, []byte) {
+// send asks a replica for one more unit, and asks again after a 503 for a while, as senders do.
+func (c *trio) send(i, stack int, wait bool) (status int, body string) {
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		status, body := c.ask(i, http.MethodPost, path, prefer)
+		status, body = c.ask(i, http.MethodPost, oneMore(stack), wait)
 		if status != http.StatusServiceUnavailable || time.Since(began) > 30*time.Second {
 			return status, body
 		}
@@ -259,8 +229,8 @@ func (c *trio) send(i int, path, prefer string) (int, []byte) {
 // attended is how many stacks have a worker among replicas.
 func (c *trio) attended(replicas ...int) (n int) {
 	for _, i := range replicas {
-		if _, body := c.ask(i, http.MethodGet, "/metrics", ""); len(body) > 0 {
-			n += len(regexp.MustCompile(`(?m)^pulumiscale_cluster_worker\{stack="[^"]+"\} 1$`).FindAll(body, -1))
+		if _, body := c.ask(i, http.MethodGet, "/metrics", false); len(body) > 0 {
+			n += len(regexp.MustCompile(`(?m)^pulumiscale_cluster_worker\{stack="[^"]+"\} 1$`).FindAllString(body, -1))
 		}
 	}
 	return n
@@ -268,67 +238,30 @@ func (c *trio) attended(replicas ...int) (n int) {
 
 // isIdle says whether nothing waits on a replica.
 func (c *trio) isIdle(i int) bool {
-	_, body := c.ask(i, http.MethodGet, "/metrics", "")
-	for _, m := range regexp.MustCompile(`(?m)^pulumiscale_queue_length\{[^}]*\} (\d+)$`).FindAllSubmatch(body, -1) {
-		if !bytes.Equal(m[1], []byte("0")) {
+	_, body := c.ask(i, http.MethodGet, "/metrics", false)
+	for _, m := range regexp.MustCompile(`(?m)^pulumiscale_queue_length\{[^}]*\} (\d+)$`).FindAllStringSubmatch(body, -1) {
+		if m[1] != "0" {
 			return false
 		}
 	}
 	return len(body) > 0
 }
 
-// accepts sends so many requests a second to random stacks on random replicas, and returns how long each took to be
-// accepted, sorted.
-func (c *trio) accepts(rate int, lasts time.Duration) (took []time.Duration) {
-	var (
-		mu    sync.Mutex
-		wait  sync.WaitGroup
-		every = time.NewTicker(time.Second / time.Duration(rate))
-	)
-	defer every.Stop()
-	for range int(lasts.Seconds() * float64(rate)) {
-		<-every.C
-		wait.Go(func() {
-			began := time.Now()
-			status, body := c.send(rand.IntN(3), "/stacks/s"+strconv.Itoa(rand.IntN(c.stacks))+"/scale/worker-pool?delta=1", "")
-			mu.Lock()
-			defer mu.Unlock()
-			took = append(took, time.Since(began))
-			if status != http.StatusAccepted {
-				c.t.Errorf("%d %.300s", status, body)
-			}
-		})
-	}
-	wait.Wait()
-	slices.Sort(took)
-	return took
-}
-
-// calm is the median time that scaling one stack takes, beside a storm on another one if that is asked for.
-func (c *trio) calm(stack int, storm bool) time.Duration {
-	ctx, cancel := context.WithCancel(c.t.Context())
-	var wait sync.WaitGroup
-	for i := range 8 {
-		wait.Go(func() {
-			for storm && ctx.Err() == nil {
-				c.ask(i%3, http.MethodPost, "/stacks/s0/scale/worker-pool?delta=1", "")
-				time.Sleep(20 * time.Millisecond)
-			}
-		})
-	}
-	time.Sleep(time.Second)
-	var took []time.Duration
-	for i := range 9 {
-		began := time.Now()
-		if status, body := c.send(i%3, fmt.Sprintf("/stacks/s%d/scale/worker-pool?delta=1", stack), "wait=60"); status != http.StatusOK {
-			c.t.Errorf("%d %.300s", status, body)
+// errors are the errors that the replicas have logged.
+func (c *trio) errors() string {
+	var out strings.Builder
+	for _, r := range c.replicas {
+		text, err := os.ReadFile(r.log)
+		if err != nil {
+			return err.Error()
 		}
-		took = append(took, time.Since(began))
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, `"level":"ERROR"`) {
+				out.WriteString(line)
+			}
+		}
 	}
-	cancel()
-	wait.Wait()
-	slices.Sort(took)
-	return took[len(took)/2]
+	return out.String()
 }
 
 // memory is what a process has resident, in KiB.
@@ -355,30 +288,34 @@ func simulateReplicas(t *testing.T, n int) {
 	began := time.Now()
 	c := startTrio(t, n)
 	listen := time.Since(began)
-	c.patient("all stacks have a worker", func() bool { return c.attended(0, 1, 2) == n })
+	patiently(t, "all stacks have a worker", func() bool { return c.attended(0, 1, 2) == n })
 	attended := time.Since(began)
 	var resident float64
 	for _, r := range c.replicas {
 		resident = max(resident, memory(r.cmd.Process.Pid))
 	}
-	took := c.accepts(50, time.Second) // which also makes the connections
+	l := load{t, func(stack int, wait bool) (int, string) { return c.send(rand.IntN(3), stack, wait) }}
+	took := l.accepts(n, 50, time.Second) // which also makes the connections
 	if *simulateTime > time.Second {
-		took = c.accepts(500, *simulateTime)
+		took = l.accepts(n, 500, *simulateTime)
 	}
-	c.patient("all is done", func() bool { return c.isIdle(0) && c.isIdle(1) && c.isIdle(2) })
-	alone, beside := c.calm(1, false), c.calm(2, true)
-	c.patient("all is done", func() bool { return c.isIdle(0) && c.isIdle(1) && c.isIdle(2) })
+	patiently(t, "all is done", func() bool { return c.isIdle(0) && c.isIdle(1) && c.isIdle(2) })
+	alone, beside := l.calm(1, false), l.calm(2, true)
+	patiently(t, "all is done", func() bool { return c.isIdle(0) && c.isIdle(1) && c.isIdle(2) })
 
 	died := time.Now()
 	if err := c.replicas[0].cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	c.patient("the others have the dead one's stacks", func() bool { return c.attended(1, 2) == n })
+	patiently(t, "the others have the dead one's stacks", func() bool { return c.attended(1, 2) == n })
 	failover := time.Since(died)
 	fmt.Printf("%7d  %9s  %9s  %8.1f MiB  %10s  %10s  %7d  %9s  %s / %s = %.2f\n", n, listen.Round(time.Millisecond), attended.Round(time.Millisecond), resident/1024,
 		percentile(took, 50).Round(10*time.Microsecond), percentile(took, 99).Round(10*time.Microsecond), c.refused.Load(), failover.Round(100*time.Millisecond),
 		beside.Round(time.Millisecond), alone.Round(time.Millisecond), beside.Seconds()/alone.Seconds())
-	if status, body := c.send(1, "/stacks/s1/scale/worker-pool?delta=1", "wait=60"); status != http.StatusOK {
+	if status, body := c.send(1, 1, true); status != http.StatusOK {
 		t.Errorf("after a death: %d %.300s", status, body)
+	}
+	if c.refused.Load() > 0 {
+		t.Logf("requests were refused for a while:\n%s", c.errors())
 	}
 }

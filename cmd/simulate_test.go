@@ -4,16 +4,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -82,37 +78,6 @@ func fleetOf(t *testing.T, n int) (*convoy, *standIn) {
 	return c, shared
 }
 
-// patient waits for something for a long time.
-func (c *convoy) patient(what string, is func() bool) {
-	c.t.Helper()
-	for began := time.Now(); !is(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(began) > 5*time.Minute {
-			c.t.Fatalf("%s: not within 5 minutes", what)
-		}
-	}
-}
-
-func (c *convoy) post(client *http.Client, path string, headers ...string) (int, string) {
-	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, "http://"+c.address+path, http.NoBody)
-	if err != nil {
-		return 0, err.Error()
-	}
-	request.Header.Set("Authorization", "Bearer "+fleetToken)
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return response.StatusCode, string(body)
-}
-
 // used is what the process has used of the processor, and what of its memory is in use.
 func used() (cpu time.Duration, memory uint64) {
 	var u syscall.Rusage
@@ -126,35 +91,6 @@ func used() (cpu time.Duration, memory uint64) {
 
 func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
-}
-
-// accepts sends so many requests a second to random stacks, and returns how long each took to be accepted, sorted.
-func (c *convoy) accepts(client *http.Client, stacks, rate int, lasts time.Duration) []time.Duration {
-	var (
-		mu    sync.Mutex
-		took  []time.Duration
-		wait  sync.WaitGroup
-		every = time.NewTicker(time.Second / time.Duration(rate))
-	)
-	defer every.Stop()
-	for range int(lasts.Seconds() * float64(rate)) {
-		<-every.C
-		wait.Go(func() {
-			path := "/stacks/s" + strconv.Itoa(rand.IntN(stacks)) + "/scale/worker-pool?delta=1"
-			began := time.Now()
-			status, body := c.post(client, path)
-			took1 := time.Since(began)
-			if status != http.StatusAccepted {
-				c.t.Errorf("%s: %d %s", path, status, body)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			took = append(took, took1)
-		})
-	}
-	wait.Wait()
-	slices.Sort(took)
-	return took
 }
 
 func TestSimulate(t *testing.T) {
@@ -178,7 +114,7 @@ func simulate(t *testing.T, n int) {
 	open := func() bool {
 		return strings.Contains(c.wants(http.StatusOK, "GET", "/metrics", fleetToken), fmt.Sprintf("pulumiscale_fleet_stacks{state=\"open\"} %d\n", n))
 	}
-	c.patient("all stacks are open", open)
+	patiently(t, "all stacks are open", open)
 	opened := time.Since(began)
 	cpu, after := used()
 	readings := engine.readings.Load()
@@ -190,12 +126,15 @@ func simulate(t *testing.T, n int) {
 		t.Errorf("%d readings while idle", read)
 	}
 
-	c.accepts(client, n, 50, time.Second) // connections
-	took := c.accepts(client, n, 500, *simulateTime)
-	c.patient("all is done", func() bool { return engine.engines.Load() == 0 && c.idle() })
+	l := load{t, func(stack int, wait bool) (int, string) {
+		return ask(t.Context(), client, http.MethodPost, "http://"+c.address+oneMore(stack), wait)
+	}}
+	l.accepts(n, 50, time.Second) // connections
+	took := l.accepts(n, 500, *simulateTime)
+	patiently(t, "all is done", func() bool { return engine.engines.Load() == 0 && c.idle() })
 
 	// A calm stack alone, and beside a storm on another one.
-	alone, beside := c.calm(client, 1, false), c.calm(client, 2, true)
+	alone, beside := l.calm(1, false), l.calm(2, true)
 	fmt.Printf("%7d  %9s  %9s  %6.1f KiB  %10.1f  %10.2f s  %10s  %10s  %4d of 4  %s / %s = %.2f\n", n, listens.Round(time.Millisecond), opened.Round(time.Millisecond),
 		each, alive, (cpuAfter-cpu).Seconds()/idle.Hours()/float64(n), percentile(took, 50).Round(10*time.Microsecond), percentile(took, 99).Round(10*time.Microsecond),
 		engine.mostEngines.Load(), beside.Round(time.Millisecond), alone.Round(time.Millisecond), beside.Seconds()/alone.Seconds())
@@ -212,33 +151,4 @@ func (c *convoy) idle() bool {
 		}
 	}
 	return true
-}
-
-// calm is the median time that scaling one stack takes, beside a storm on another one if that is asked for.
-func (c *convoy) calm(client *http.Client, stack int, storm bool) time.Duration {
-	ctx, cancel := context.WithCancel(c.t.Context())
-	var wait sync.WaitGroup
-	if storm {
-		for range 8 {
-			wait.Go(func() {
-				for ctx.Err() == nil {
-					c.post(client, "/stacks/s0/scale/worker-pool?delta=1")
-					time.Sleep(20 * time.Millisecond)
-				}
-			})
-		}
-		time.Sleep(time.Second)
-	}
-	var took []time.Duration
-	for range 9 {
-		began := time.Now()
-		if status, body := c.post(client, fmt.Sprintf("/stacks/s%d/scale/worker-pool?delta=1", stack), "Prefer", "wait=60"); status != http.StatusOK {
-			c.t.Errorf("%d %s", status, body)
-		}
-		took = append(took, time.Since(began))
-	}
-	cancel()
-	wait.Wait()
-	slices.Sort(took)
-	return took[len(took)/2]
 }
