@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -9,14 +8,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 )
 
-// How leases live. If a replica dies, another one takes over within 15 seconds. The stream may have to elect a leader
-// first, for which NATS takes up to 9 s, or as long again if nobody gets a majority. Meanwhile nobody can renew
-// anything in the stream, and replicas that live must not be taken for dead. So replicas also tell each other, outside
-// of all streams, that they live.
+// How leases live. If a replica dies, another one takes over within 15 seconds, unless an election has to be repeated:
+// the stream may have to elect a leader first, for which NATS takes up to 9 s, and as long again if nobody gets a
+// majority. Meanwhile nobody can renew anything in the stream, and replicas that live must not be taken for dead. So
+// replicas also tell each other, outside of all streams, that they live.
 const (
 	// renewEvery is how often a replica says that it lives: in the stream, and outside of it.
 	renewEvery = time.Second
@@ -41,24 +39,6 @@ const (
 	// settledFor is how long a replica has to live before others give up stacks for it.
 	settledFor = 10 * time.Second
 )
-
-// member is a replica that says that it lives. Fields are added, never renamed.
-type member struct {
-	From    string `json:"from"`
-	Replica string `json:"replica"`
-	// seen is when the member was last heard in the stream, first when it was first heard there, and heard when it was
-	// last heard outside of the stream, all on this replica's clock.
-	seen, first, heard time.Time
-	seq                uint64
-}
-
-// lives says whether a replica lives, as far as this one knows.
-func (m member) lives(now time.Time) bool {
-	if m.heard.IsZero() {
-		return now.Sub(m.seen) < deadAfter
-	}
-	return now.Sub(m.seen) < silentFor || now.Sub(m.heard) < silentFor
-}
 
 // claim says who works on a stack. It holds while that replica lives. Fields are added, never renamed.
 type claim struct {
@@ -132,69 +112,6 @@ func (s *leases) run(ctx context.Context) {
 	s.loseAll()
 }
 
-// renew says in the stream that this replica lives.
-func (s *leases) renew(ctx context.Context) {
-	s.renewing.Lock()
-	defer s.renewing.Unlock()
-	if s.gone {
-		return
-	}
-	sent := time.Now()
-	body, err := json.Marshal(member{From: s.node.from, Replica: s.node.options.Replica})
-	if err != nil {
-		return
-	}
-	if _, _, err := s.node.publish(ctx, []message{{subject: s.node.names.replica(s.node.options.Replica), body: body, ttl: deadAfter}}); err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.acknowledged = sent
-	if s.began.IsZero() {
-		s.began = sent
-	}
-}
-
-// greet says outside of the stream, to whoever hears it, that this replica lives. That needs no leader.
-func (s *leases) greet(context.Context) {
-	body, err := json.Marshal(member{From: s.node.from, Replica: s.node.options.Replica})
-	if err != nil {
-		return
-	}
-	_ = s.node.conn.Publish(s.node.names.alive(), body)
-}
-
-// hear notes that a replica lives, as it says outside of the stream. Only replicas that the stream has told of count.
-func (s *leases) hear(greeting *nats.Msg) {
-	var m member
-	if json.Unmarshal(greeting.Data, &m) != nil {
-		return
-	}
-	part := digest(m.Replica)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, ok := s.members[part]; ok && known.From == m.From {
-		known.heard = time.Now()
-		s.members[part] = known
-	}
-}
-
-// isAlone says whether this replica has heard others outside of the stream, and hears none of them any more. s.mu must
-// be held.
-func (s *leases) isAlone(now time.Time) bool {
-	alone := false
-	for _, m := range s.members {
-		if m.From == s.node.from || m.heard.IsZero() {
-			continue
-		}
-		if now.Sub(m.heard) < aloneFor {
-			return false
-		}
-		alone = true
-	}
-	return alone
-}
-
 // take handles a message of the stream of leases. The feed calls it.
 func (s *leases) take(r received) {
 	kind, rest := s.node.names.parts(r.subject)
@@ -209,22 +126,6 @@ func (s *leases) take(r received) {
 	case "worker":
 		s.takeClaim(rest[0], r)
 	}
-}
-
-func (s *leases) takeMember(part string, r received) {
-	old := s.members[part]
-	m := member{seen: time.Now(), first: time.Now(), seq: r.seq}
-	if r.gone || json.Unmarshal(r.body, &m) != nil {
-		delete(s.members, part)
-		s.wakeUp()
-		return
-	}
-	if old.From == m.From {
-		m.first, m.heard = old.first, old.heard
-	} else {
-		s.wakeUp()
-	}
-	s.members[part] = m
 }
 
 // takeClaim notes who works on a stack. If this replica has the stack's lease and the claim is not its own, the lease
@@ -274,20 +175,6 @@ func (s *leases) loseHeld(reason string) {
 		delete(s.held, part)
 		l.lose()
 	}
-}
-
-// living returns the replicas that live, sorted by name. s.mu must be held.
-func (s *leases) living(now time.Time) []member {
-	var out []member
-	for part, m := range s.members {
-		if m.lives(now) {
-			out = append(out, m)
-		} else if now.Sub(m.seen) > time.Hour {
-			delete(s.members, part)
-		}
-	}
-	slices.SortFunc(out, func(a, b member) int { return cmp.Compare(a.Replica, b.Replica) })
-	return out
 }
 
 // look gives up leases if the cluster does not hear this replica, and otherwise takes the leases that are to be this
@@ -452,15 +339,4 @@ func (s *leases) giveBack(part string, seq uint64) {
 	ctx, cancel := context.WithTimeout(s.node.lifetime, attemptTimeout)
 	defer cancel()
 	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.worker(part), ttl: time.Minute, gone: true, expects: &seq}}) // or else the next look does
-}
-
-// releaseAll says in the stream that this replica is gone, and with it all its leases.
-func (s *leases) releaseAll() {
-	s.renewing.Lock()
-	defer s.renewing.Unlock()
-	s.gone = true
-	s.loseAll()
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
-	defer cancel()
-	_, _, _ = s.node.publish(ctx, []message{{subject: s.node.names.replica(s.node.options.Replica), ttl: time.Minute, gone: true}}) // or else the others wait longer
 }
