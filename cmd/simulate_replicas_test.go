@@ -229,7 +229,7 @@ func (c *trio) send(i, stack int, wait bool) (status int, body string) {
 // attended is how many stacks have a worker among replicas.
 func (c *trio) attended(replicas ...int) (n int) {
 	for _, i := range replicas {
-		if _, body := c.ask(i, http.MethodGet, "/metrics", false); len(body) > 0 {
+		if _, body := c.ask(i, http.MethodGet, "/metrics", false); body != "" {
 			n += len(regexp.MustCompile(`(?m)^pulumiscale_cluster_worker\{stack="[^"]+"\} 1$`).FindAllString(body, -1))
 		}
 	}
@@ -244,7 +244,7 @@ func (c *trio) isIdle(i int) bool {
 			return false
 		}
 	}
-	return len(body) > 0
+	return body != ""
 }
 
 // errors are the errors that the replicas have logged.
