@@ -31,8 +31,12 @@ func (s *stackServer) commitCounts(ctx context.Context) {
 }
 
 // addToBacklog takes from a batch the pools that were scaled, and adds them to the backlog, which commits their counts.
-// Operations that failed, or whose effect is not verified, are left out.
+// Operations that failed, or whose effect is not verified, are left out. When this replica takes over the stack, it has
+// all counts looked at: whoever worked on the stack before may be gone, with commits that it had still to make.
 func (s *stackServer) addToBacklog(event scale.Event) {
+	if duty, ok := event.(queue.DutyChanged); ok && duty.OnDuty && s.backlog != nil {
+		s.backlog.LookAtAll()
+	}
 	done, ok := event.(queue.BatchDone)
 	if !ok || s.backlog == nil || done.Postponed {
 		return

@@ -40,6 +40,8 @@ type Backlog struct {
 	mu     sync.Mutex
 	kept   backlog
 	status scale.BranchStatus
+	// whole says that the next push looks at all pools that still have a count of ours.
+	whole bool
 }
 
 // backlog is what a [Backlog] keeps in the outbox.
@@ -77,7 +79,7 @@ const (
 // Open reads the backlog that the previous process left. It must be called before anything else.
 func (b *Backlog) Open() {
 	b.news = make(chan struct{}, 1)
-	b.status.Branch = b.Branch
+	b.status.Branch, b.whole = b.Branch, true
 	err := b.Outbox.Outbox(keyBacklog, func(key string, record []byte) {
 		if key == keyBacklog && json.Unmarshal(record, &b.kept) != nil {
 			b.kept = backlog{}
@@ -109,6 +111,19 @@ func (b *Backlog) Add(pools, operations []string) {
 	b.kept.Operations = b.kept.Operations[max(0, len(b.kept.Operations)-mostOperations):]
 	b.keep()
 	b.mu.Unlock()
+	b.wake()
+}
+
+// LookAtAll has Run commit the counts of all pools that still have a count of ours: see [scale.Snapshot.StillScaled].
+// It is for counts whose commits somebody else still had to make, such as a replica that is gone.
+func (b *Backlog) LookAtAll() {
+	b.mu.Lock()
+	b.whole = true
+	b.mu.Unlock()
+	b.wake()
+}
+
+func (b *Backlog) wake() {
 	select {
 	case b.news <- struct{}{}:
 	default: // Run has been told
@@ -157,13 +172,12 @@ func (b *Backlog) keep() {
 	}
 }
 
-// Run commits what is to be committed, until ctx ends. It begins with all pools that still have a count of ours,
-// because a process that died may not have written such a pool to the outbox: see [scale.Snapshot.StillScaled].
+// Run commits what is to be committed, until ctx ends. It begins as after [Backlog.LookAtAll], because a process that
+// died may not have written a pool to the outbox.
 func (b *Backlog) Run(ctx context.Context) {
 	wait := firstRetry
 	due := time.NewTimer(0)
 	defer due.Stop()
-	first := true
 	for {
 		select {
 		case <-ctx.Done():
@@ -171,7 +185,7 @@ func (b *Backlog) Run(ctx context.Context) {
 		case <-b.news:
 		case <-due.C:
 		}
-		err := b.push(ctx, first)
+		err := b.push(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -180,7 +194,7 @@ func (b *Backlog) Run(ctx context.Context) {
 			wait = min(2*wait, lastRetry)
 			continue
 		}
-		first, wait = false, firstRetry
+		wait = firstRetry
 		switch status := b.Status(); {
 		case len(status.Unpushed) > 0: // a pool in doubt, or one that was scaled again meanwhile
 			due.Reset(lookAgain)
@@ -190,14 +204,23 @@ func (b *Backlog) Run(ctx context.Context) {
 	}
 }
 
-// push commits the counts of all waiting pools, and looks whether the known edits are still on the branch. If whole is
-// set, it also looks at all pools that still have a count of ours.
-func (b *Backlog) push(ctx context.Context, whole bool) error {
+// push commits the counts of all waiting pools, and looks whether the known edits are still on the branch. If b.whole
+// is set, it also looks at all pools that still have a count of ours, and takes b.whole back once it has.
+func (b *Backlog) push(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
 	b.mu.Lock()
 	taken := backlog{Pools: maps.Clone(b.kept.Pools), Operations: slices.Clone(b.kept.Operations)}
+	whole := b.whole
+	b.whole = false
 	b.mu.Unlock()
+	defer func() {
+		if err != nil && whole {
+			b.mu.Lock()
+			b.whole = true
+			b.mu.Unlock()
+		}
+	}()
 	pools := slices.Collect(maps.Keys(taken.Pools))
 	for _, e := range b.Status().Edits { // an edit is looked at again until it is gone
 		pools = append(pools, e.Pool)

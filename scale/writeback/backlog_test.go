@@ -209,15 +209,39 @@ func TestBacklogOutlivesItsProcess(t *testing.T) {
 	})
 }
 
+// scaledTo is the snapshot of a stack whose pool worker was scaled.
+func scaledTo(count string) *scale.Snapshot {
+	return &scale.Snapshot{Updates: []scale.Update{{
+		Kind: scale.UpdateUpdate, Succeeded: true, ID: scale.NewUpdateID(), Pools: []string{"worker"}, Values: map[string]*string{"worker": &count},
+	}}}
+}
+
 func TestBacklogFindsWhatADeadProcessDidNotWriteDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hand{}
-		nine := "9"
-		snap := &scale.Snapshot{Updates: []scale.Update{{
-			Kind: scale.UpdateUpdate, Succeeded: true, ID: scale.NewUpdateID(), Pools: []string{"worker"}, Values: map[string]*string{"worker": &nine},
-		}}}
+		snap := scaledTo("9")
 		startBacklog(t, &shelf{records: map[string][]byte{}, err: errors.New("the disk is full")}, h, func() *scale.Snapshot { return snap })
 		if diff := cmp.Diff([]string{"worker for "}, h.takeAsked()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Whoever takes over a stack finds the counts that a replica which is gone had still to commit, once the remote is there.
+func TestBacklogFindsWhatAReplicaThatIsGoneDidNotCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hand{}
+		var snap atomic.Pointer[scale.Snapshot]
+		snap.Store(emptyStack())
+		b, _, _ := startBacklog(t, &shelf{records: map[string][]byte{}}, h, snap.Load)
+		snap.Store(scaledTo("9"))
+		h.fail(errors.New("the remote is away"))
+		b.LookAtAll()
+		synctest.Wait()
+		h.fail(nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"worker for ", "worker for "}, h.takeAsked()); diff != "" {
 			t.Error(diff)
 		}
 	})
