@@ -11,7 +11,7 @@ import (
 	"github.com/pulumiscale/pulumiscale/scale/board"
 )
 
-// driftMark follows a pool's count if the configuration file and the last successful update have different counts.
+// driftMark is printed after a pool's count if the configuration file and the last successful update have different counts.
 const driftMark = " *"
 
 // Pools renders a table of how the pools stand.

@@ -23,10 +23,12 @@ type follower struct {
 // order of the log, one at a time, and without loss if the connection breaks and comes again. It begins with what comes
 // after Follow returns, so call it before [Journal.Open]. What comes between these two calls may be told twice.
 //
-// Follow also tells of an operation that this replica has accepted if the cluster had lost it and has it again. If an
-// operation is taken out of the log because nobody was told that it is accepted, Follow tells of it as done and
-// cancelled. each may take long: other followers do not wait for it. stop does not wait; after it, no further call of
-// each begins.
+// Operations that this replica has accepted itself are left out, with one exception: an operation that the cluster has
+// lost, and has got back, is told too. An operation that nobody was told is accepted may be taken out of the log. Follow
+// then tells it as done, with the result that it was cancelled.
+//
+// The function each may take long: other followers do not wait for it. The function stop does not wait for a running
+// call of each; after stop, no new call begins.
 func (j *Journal) Follow(each func(queue.Operation)) (stop func()) {
 	f := &follower{each: each}
 	v := j.node.view

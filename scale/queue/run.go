@@ -190,9 +190,9 @@ func (q *Queue) nextBatch() (at time.Time, ok bool) {
 	return scale.Later(at, q.worker.retryAt), ok
 }
 
-// gatherUntil returns when operations are carried out together, if their first and their last were accepted at the
-// given times. While operations arrive in quick succession, it pays to wait a little for the rest, which would
-// otherwise need an update of their own.
+// gatherUntil returns the time at which to carry out a batch whose first and last operations were accepted at first and
+// last. While operations arrive in quick succession, it pays to wait a little for the rest, which would otherwise need
+// an update of their own.
 func (q *Queue) gatherUntil(first, last time.Time) time.Time {
 	gather := q.options.Gather
 	at, calm, end := first.Add(gather), last.Add(gather/calmAfter), first.Add(mostGathers*gather)

@@ -249,7 +249,8 @@ func TestKeysAreRotated(t *testing.T) {
 	wantRefused(t, r, old, "")
 }
 
-// While the issuer is down, tokens of known keys are good. About others nobody knows, so the sender shall try again.
+// While the issuer is down, a token that is signed with a known key is accepted. A token with an unknown key can be
+// neither accepted nor refused, so its sender is told to try again.
 func TestAnIssuerThatIsDown(t *testing.T) {
 	r := newRig(t, nil)
 	r.down.Store(true)

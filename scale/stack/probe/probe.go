@@ -56,7 +56,7 @@ func (p *Probe) CLI(ctx context.Context) (doctor.CLI, error) {
 	return doctor.CLI{Path: command.Path, Version: version.String(), Minimum: cli.Minimum.String(), TooOld: version.LT(cli.Minimum)}, nil
 }
 
-// Withheld returns the variables that are set and kept from the CLI.
+// Withheld returns the environment variables that are set here but not passed on to the CLI.
 func (*Probe) Withheld() []doctor.Variable {
 	var out []doctor.Variable
 	for _, v := range cli.Withheld() {
