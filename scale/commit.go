@@ -31,7 +31,7 @@ type BranchCounts struct {
 	// Tip are the values at the branch's tip, and Deployed are the values in the commit from which the stack was
 	// deployed last. Deployed is nil if that commit is not known.
 	Tip, Deployed map[string]*string
-	// Pushed are the values that PulumiScale pushed last.
+	// Pushed are the values that PulumiScale pushed last, from this or from a different machine.
 	Pushed map[string]string
 }
 

@@ -3,6 +3,8 @@ package git
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -38,6 +40,46 @@ func (r *Repository) ancestors(ctx context.Context, commit string) (map[string]b
 		out = rest[min(size+1, len(rest)):]
 	}
 	return found, nil
+}
+
+// Logged is a commit in a branch's log.
+type Logged struct {
+	// Hash is the commit's hash.
+	Hash string
+	// Trailers are the trailers of the commit's message: their values, in their order, by their keys.
+	Trailers map[string][]string
+}
+
+// longestLog is how many commits [Repository.Log] returns at most.
+const longestLog = 50
+
+// Log returns the newest commits of a branch, the newest first. It leaves out the commit after and all ancestors of
+// it that the clone knows. The clone must have that commit. The error is a [*BranchError] if there is no such branch,
+// and a [*RemoteError] if the remote could not be asked.
+func (r *Repository) Log(ctx context.Context, branch, after string) ([]Logged, error) {
+	tip, err := r.fetchTip(ctx, branch, boundary)
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.local(ctx, "log", "--max-count="+strconv.Itoa(longestLog), "--format=%H%n%(trailers:only,unfold)%x00", tip, "^"+after)
+	if err != nil {
+		return nil, fmt.Errorf("read the log of branch %q: %w", branch, err)
+	}
+	var log []Logged
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		hash, trailers, _ := strings.Cut(strings.TrimSpace(entry), "\n")
+		if hash == "" { // after the last commit
+			continue
+		}
+		commit := Logged{Hash: hash, Trailers: map[string][]string{}}
+		for line := range strings.SplitSeq(trailers, "\n") {
+			if key, value, ok := strings.Cut(line, ": "); ok {
+				commit.Trailers[key] = append(commit.Trailers[key], value)
+			}
+		}
+		log = append(log, commit)
+	}
+	return log, nil
 }
 
 func number(text string) int {

@@ -102,8 +102,9 @@ type tips struct {
 	merged bool
 }
 
-// boundary is how much of a stack's own branch is fetched to see whether the branch contains the base's tip. If the
-// base's tip is further back, the new commit gets it as a second parent, which does no harm.
+// boundary is how much of a branch is fetched where its log is of interest: to see which commits [Repository.Log] has,
+// and whether a stack's own branch contains the base's tip. If the base's tip is further back, the new commit gets it
+// as a second parent, which does no harm.
 const boundary = "--depth=50"
 
 func (r *Repository) fetchTips(ctx context.Context, c Commit) (tips, error) {

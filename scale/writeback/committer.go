@@ -102,7 +102,7 @@ func (c *Committer) Commit(ctx context.Context, snap *scale.Snapshot, pools, ope
 	if c.OfStack {
 		change.Base = c.Branch
 	}
-	change.Edit = func(_ context.Context, _ string, read func(path string) ([]byte, error)) (string, []byte, string, error) {
+	change.Edit = func(ctx context.Context, _ string, read func(path string) ([]byte, error)) (string, []byte, string, error) {
 		file, err := c.Files.CommittedFile(c.inProgram(read))
 		if err != nil {
 			return "", nil, "", err
@@ -111,6 +111,12 @@ func (c *Committer) Commit(ctx context.Context, snap *scale.Snapshot, pools, ope
 			return "", nil, "", err
 		}
 		out.Counts, out.Edits = snap.ToCommit(pools, known)
+		if len(out.Edits) > 0 && known.Deployed != nil { // unless a different machine has pushed these values
+			if known.Pushed, err = c.pushedSince(ctx, r, snap, out.Edits, known.Pushed); err != nil {
+				return "", nil, "", err
+			}
+			out.Counts, out.Edits = snap.ToCommit(pools, known)
+		}
 		if len(out.Counts) == 0 {
 			return "", nil, "", nil
 		}
@@ -150,15 +156,56 @@ func (c *Committer) deployed(ctx context.Context, r *git.Repository, snap *scale
 	if snap.Deploy == nil || snap.Deploy.Commit == "" || r.Fetch(ctx, snap.Deploy.Commit) != nil {
 		return nil
 	}
-	file, err := c.Files.CommittedFile(c.inProgram(func(name string) ([]byte, error) { return r.Read(ctx, snap.Deploy.Commit, name) }))
-	if err != nil {
-		return nil
-	}
-	counts, err := file.Counts(snap.Rules)
+	counts, err := c.countsIn(ctx, r, snap, snap.Deploy.Commit)
 	if err != nil {
 		return nil
 	}
 	return counts
+}
+
+// countsIn returns the values that a commit has for the keys of the rules.
+func (c *Committer) countsIn(ctx context.Context, r *git.Repository, snap *scale.Snapshot, commit string) (map[string]*string, error) {
+	file, err := c.Files.CommittedFile(c.inProgram(func(name string) ([]byte, error) { return r.Read(ctx, commit, name) }))
+	if err != nil {
+		return nil, err
+	}
+	return file.Counts(snap.Rules)
+}
+
+// pushedSince returns the values that PulumiScale pushed last, from whichever machine: the known ones and, for the pools
+// of edits, the values that the branch's log has. That log begins after the commit from which the stack was deployed
+// last, because what was before that commit is no push that still waits for a deploy.
+func (c *Committer) pushedSince(
+	ctx context.Context, r *git.Repository, snap *scale.Snapshot, edits []scale.BranchEdit, known map[string]string,
+) (map[string]string, error) {
+	log, err := r.Log(ctx, c.Branch, snap.Deploy.Commit)
+	if err != nil {
+		return nil, err
+	}
+	out := maps.Clone(known)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, edit := range edits {
+		at := slices.IndexFunc(log, func(l git.Logged) bool { return c.isOurs(l) && slices.Contains(l.Trailers[trailerPool], edit.Pool) })
+		if at < 0 {
+			continue
+		}
+		counts, err := c.countsIn(ctx, r, snap, log[at].Hash)
+		if err != nil {
+			return nil, err
+		}
+		if value := counts[edit.Pool]; value != nil {
+			out[edit.Pool] = *value
+		}
+	}
+	return out, nil
+}
+
+// isOurs says whether PulumiScale made a commit for the stack.
+func (c *Committer) isOurs(l git.Logged) bool {
+	return slices.Equal(l.Trailers[trailerProject], []string{c.Project}) &&
+		slices.ContainsFunc(l.Trailers[trailerStack], func(name string) bool { return shortName(name) == shortName(c.Stack) })
 }
 
 func settingsOf(snap *scale.Snapshot, counts []scale.CountCommit) []scale.Setting {
@@ -169,6 +216,14 @@ func settingsOf(snap *scale.Snapshot, counts []scale.CountCommit) []scale.Settin
 	}
 	return out
 }
+
+// The keys of the trailers in a commit's message.
+const (
+	trailerProject   = "Pulumi-Project"
+	trailerStack     = "Pulumi-Stack"
+	trailerPool      = "PulumiScale-Pool"
+	trailerOperation = "PulumiScale-Operation"
+)
 
 // message makes a commit's message: the subject, and trailers that tell programs what the commit is.
 func (c *Committer) message(counts []scale.CountCommit, operations []string) (string, error) {
@@ -192,12 +247,12 @@ func (c *Committer) message(counts []scale.CountCommit, operations []string) (st
 	if c.SkipCI {
 		first += skipCI
 	}
-	trailers := []string{"Pulumi-Project: " + c.Project, "Pulumi-Stack: " + c.Stack}
+	trailers := []string{trailerProject + ": " + c.Project, trailerStack + ": " + c.Stack}
 	for _, name := range names {
-		trailers = append(trailers, "PulumiScale-Pool: "+name)
+		trailers = append(trailers, trailerPool+": "+name)
 	}
 	for _, id := range operations {
-		trailers = append(trailers, "PulumiScale-Operation: "+id)
+		trailers = append(trailers, trailerOperation+": "+id)
 	}
 	return cmp.Or(first, "pulumiscale") + "\n\n" + strings.Join(trailers, "\n") + "\n", nil
 }
