@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pulumiscale/pulumiscale/scale"
 	"github.com/pulumiscale/pulumiscale/scale/git"
 )
 
@@ -316,5 +317,31 @@ func TestFetchPassesLocksOfKilledGitsBy(t *testing.T) {
 	}
 	if tip, err := repository.Tip(t.Context(), "main"); err != nil || tip != r.at("main") {
 		t.Errorf("tip %s, %v", tip, err)
+	}
+}
+
+func TestLogOfABranchSinceACommit(t *testing.T) {
+	r := newRig(t)
+	repository := r.open()
+	deployed := r.commit("deployed\n\nPulumiScale-Pool: before")
+	first := r.commit("scaled\n\nIn words of its own: not a trailer\n\nPulumi-Stack: dev\nPulumiScale-Pool: worker\nPulumiScale-Pool: api")
+	second := r.commit("an edit")
+	r.push()
+	if err := repository.Fetch(t.Context(), deployed); err != nil {
+		t.Fatal(err)
+	}
+	got, err := repository.Log(t.Context(), "main", deployed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []git.Logged{
+		{Hash: second, Trailers: map[string][]string{}},
+		{Hash: first, Trailers: map[string][]string{"Pulumi-Stack": {"dev"}, "PulumiScale-Pool": {"worker", "api"}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := repository.Log(t.Context(), "nowhere", deployed); !scale.IsA[*git.BranchError](err) {
+		t.Errorf("of a branch that there is not: %v", err)
 	}
 }
