@@ -198,7 +198,7 @@ func (a *app) trace(cmd *cobra.Command) error {
 	}
 	provider, closeTrace, err := output.OpenTrace(a.settings.trace, versionOf(a.version).Version)
 	if err != nil {
-		return &scale.SetupError{Problem: "open the file of --trace", Err: err, Hint: "name a file, which is made, in a folder that exists and can be written"}
+		return &scale.SetupError{Problem: "cannot open the file of --trace", Err: err, Hint: "name a file, which is made, in a folder that exists and can be written"}
 	}
 	ctx, whole := provider.Tracer(span.Scope).Start(cmd.Context(), cmd.CommandPath())
 	cmd.SetContext(ctx)

@@ -18,8 +18,8 @@ import (
 func clusterCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cluster",
-		Short: "Tend to the replicas that are one server together",
-		Long:  "Tend to the replicas that are one server together. `pulumiscale serve --cluster-peers` starts one: see docs/cluster.md.",
+		Short: "Manage a cluster of replicas",
+		Long:  "Manage a cluster of replicas. `pulumiscale serve --cluster-peers` starts one: see docs/cluster.md.",
 		Args:  atMost(0),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -80,7 +80,7 @@ func forget(ctx context.Context, o *watchOptions, host string) error {
 	progress.Close()
 	if unanswered, ok := errors.AsType[*webhook.NoAnswerError](err); ok {
 		if unanswered.Status == http.StatusBadRequest {
-			return &scale.UsageError{Field: "--server", Problem: server.name() + " is one server, and no cluster"}
+			return &scale.UsageError{Field: "--server", Problem: server.name() + " is a single server, not a cluster"}
 		}
 		if lasting := server.lasting(err); lasting != nil {
 			return lasting

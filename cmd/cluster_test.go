@@ -30,9 +30,9 @@ func TestForget(t *testing.T) {
 		code int
 		out  string
 	}{
-		"pulumiscale-2":  {0, "pulumiscale-2 is gone for good"},
-		"alone":          {exitUsage, "is one server, and no cluster"},
-		"nobody":         {exitUsage, "is no token that"},
+		"pulumiscale-2":  {0, "pulumiscale-2 is marked as gone: locks that it left on shop, web are removed"},
+		"alone":          {exitUsage, "is a single server, not a cluster"},
+		"nobody":         {exitUsage, "refuses this token"},
 		"busy":           {exitFailed, "nothing was forgotten: the server answers 503"},
 		"a/b":            {exitUsage, "HOST: must be the name of a host"},
 		"":               {exitUsage, "HOST: is missing"},

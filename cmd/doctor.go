@@ -197,7 +197,7 @@ func (p doctorProbe) lookAtCommit(ctx context.Context, clone *git.Repository) do
 	case deploy == nil:
 		return doctor.GitLook{Name: name, Found: "the history, as far as it was read, does not tell it"}
 	case deploy.Commit == "":
-		return doctor.GitLook{Name: name, Problem: "the history tells none of the last deploy: nothing can be scaled", Hint: hint}
+		return doctor.GitLook{Name: name, Problem: "the stack's history has no commit for the last deploy: nothing can be scaled", Hint: hint}
 	}
 	short := scale.Abbreviate(deploy.Commit)
 	if err := clone.Fetch(ctx, deploy.Commit); err != nil {
@@ -212,11 +212,11 @@ func (p doctorProbe) lookAtCommit(ctx context.Context, clone *git.Repository) do
 	}
 	if deploy.Dirty {
 		return doctor.GitLook{
-			Name: name, Problem: short + ", with changes that were not committed: nothing can be scaled unless these are restored counts",
-			Hint: "--verify says whether they are; " + hint, Minor: true,
+			Name: name, Problem: short + ", deployed with uncommitted changes: nothing can be scaled unless the only changes are counts that PulumiScale wrote into the config file",
+			Hint: "--verify says whether that is so; " + hint, Minor: true,
 		}
 	}
-	return doctor.GitLook{Name: name, Found: short + " can be had"}
+	return doctor.GitLook{Name: name, Found: short + " can be fetched"}
 }
 
 // lookAtPush looks whether counts can be committed and pushed. Nothing is pushed.

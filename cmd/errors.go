@@ -58,7 +58,7 @@ const kindUnproved scale.Kind = "unproved"
 type unprovedError struct{ pools, owners []string }
 
 func (e *unprovedError) Error() string {
-	return "the engine does not prove the rules of " + strings.Join(e.pools, ", ")
+	return "a preview does not confirm the rules of " + strings.Join(e.pools, ", ")
 }
 
 // unhealthyError says that `doctor` found problems. with has the titles of the checks that found them.
@@ -172,7 +172,7 @@ func hintFor(err error, stack string) string {
 	case *scale.ValueError:
 		return valueHint(e, option)
 	case *scale.ProtectedError:
-		return "`pulumi state unprotect '" + e.URN + "'" + option + "`, and no `protect` in the program, lets it be deleted; or scale in by less"
+		return "to have it deleted, remove `protect` from the program and run `pulumi state unprotect '" + e.URN + "'" + option + "`; or scale in by less"
 	}
 	return fixedHint(scale.KindOf(err), option)
 }
@@ -180,11 +180,11 @@ func hintFor(err error, stack string) string {
 // fixedHint says what to do about all errors of a kind.
 func fixedHint(kind scale.Kind, option string) string {
 	return map[scale.Kind]string{
-		scale.KindRules:       "mend the output \"pulumiscale\" in the program, then run `pulumi up" + option + "`",
+		scale.KindRules:       "fix the output \"pulumiscale\" in the program, then run `pulumi up" + option + "`",
 		scale.KindDestroyed:   "`pulumi up" + option + "` builds it up again, and scaling goes on by itself",
 		scale.KindUnavailable: "check the network and `pulumi whoami --verbose`; --retries tries more often",
 		scale.KindTarget:      "compare the rule's urn or targets with `pulumi stack --show-urns" + option + "`",
-		scale.KindUnprovable:  "the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): mend it and run `pulumi up" + option + "`",
+		scale.KindUnprovable:  "the rule's targets or its configKey are wrong, or the program ignores the size (`ignoreChanges`): fix it and run `pulumi up" + option + "`",
 		scale.KindDrift:       "`pulumiscale restore" + option + "` puts the file right; --on-drift=keep leaves it as it is",
 		scale.KindWrite:       "once the file can be written, `pulumiscale restore" + option + "` puts the count into it",
 		scale.KindStale:       "try again once nobody edits the program or deploys; a file that is written all the time belongs elsewhere than in the program's directory",
@@ -192,7 +192,7 @@ func fixedHint(kind scale.Kind, option string) string {
 		scale.KindOvertaken:   "`pulumiscale rules" + option + "` shows how the pools stand now; scale again to the count that is wanted",
 		scale.KindChanged:     "look at it again with `pulumiscale preview`",
 		scale.KindUnverified:  "the configuration has the new count; `pulumiscale rules --verify" + option + "` shows whether the rule is right",
-		kindUnproved:          "mend the rules in the program, then run `pulumi up" + option + "`",
+		kindUnproved:          "fix the rules in the program, then run `pulumi up" + option + "`",
 	}[kind]
 }
 
@@ -232,7 +232,7 @@ func lockHint(e *scale.LockedError) string {
 	case len(e.Holders) > 0:
 		return "wait for the update to end, or give --retries and --retry-delay more time"
 	}
-	return "wait for the update to end; only if it was killed, " + cancel + " takes its lock away"
+	return "wait for the update to end; only if it was killed, remove its lock with " + cancel
 }
 
 func engineHint(e *scale.EngineError, option string) string {
@@ -240,11 +240,11 @@ func engineHint(e *scale.EngineError, option string) string {
 	case len(e.Owners) > 0:
 		return ownersHint(e.Owners, option)
 	case e.Operation != "update":
-		return "nothing was changed; mend the program and try again"
+		return "nothing was changed; fix the program and try again"
 	case e.Interrupted:
 		return "what ran may be half done; the stack's config file is as it was: try again, or go back with `pulumi up" + option + "`"
 	case len(e.Done) == 0:
-		return "the stack's config file is as it was; mend the cause and try again"
+		return "the stack's config file is as it was; fix the cause and try again"
 	}
 	done := make([]string, len(e.Done))
 	for i, step := range e.Done {
@@ -289,7 +289,7 @@ func decisionHint(d scale.Decision) string {
 		if change := scale.PendingProtection(d.Pending); change != nil {
 			return fmt.Sprintf("have the program and the state agree: `protect` in the program keeps it protected, and `pulumi state unprotect '%s'` ends that", change.URN)
 		}
-		return "bring them out with `pulumi up`, or bring this checkout to what was deployed; `pending: allow` in the rule lets them come along"
+		return "deploy them with `pulumi up`, or check out the commit that is deployed; `pending: allow` in the rule scales anyway and makes these changes too"
 	case scale.Refused:
 		if d.From == nil && d.Intent.Delta != nil {
 			return fmt.Sprintf("`pulumiscale scale %s --count N` gives it a start value", d.Intent.Pool)

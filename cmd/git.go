@@ -103,7 +103,7 @@ func (a *app) checkOut(ctx context.Context) error {
 	}
 	if err != nil {
 		return &scale.SetupError{
-			Problem: "the repository of --git cannot be had", Err: err, Hint: "PulumiScale runs this machine's git: `git ls-remote URL` meets the same",
+			Problem: "the repository of --git cannot be cloned", Err: err, Hint: "PulumiScale runs this machine's git: `git ls-remote URL` meets the same",
 		}
 	}
 	s.cwd, s.git.sync = program.Dir(), true
@@ -242,7 +242,7 @@ func userStateDir() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", &scale.SetupError{Problem: "find a folder for PulumiScale's files", Err: err, Hint: "name one with --state-dir"}
+		return "", &scale.SetupError{Problem: "cannot find a folder for PulumiScale's files", Err: err, Hint: "name one with --state-dir"}
 	}
 	return filepath.Join(home, ".local", "state", "pulumiscale"), nil
 }

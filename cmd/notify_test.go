@@ -175,7 +175,7 @@ func TestServeTellsListeners(t *testing.T) {
 	if got := strings.Join(h.kinds(), " "); got != "scaled failed scaled recovered" {
 		t.Errorf("told %q\n%s", got, r.log)
 	}
-	r.log.wait(t, "a listener cannot be told; it is tried again")
+	r.log.wait(t, "a listener cannot be notified; it is tried again")
 	page := r.wants(200, "GET", "/", token)
 	for _, want := range []string{"Who is told", "127.0.0.1:1", "Cannot be told: "} {
 		wantPart(t, page, want)

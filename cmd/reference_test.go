@@ -47,9 +47,10 @@ func reference(root *cobra.Command) string {
 	page.WriteString("<!-- Made from the commands by `make docs`. Do not edit: a test compares them. -->\n\n# Command reference\n\n" +
 		"Every command and every flag, as `--help` has them. What they do beyond that is in [commands](commands.md).\n\n" +
 		"| command | does |\n|---|---|\n")
-	commands := commandsOf(root)
+	commands := sectionsOf(root)
 	for _, cmd := range commands {
-		fmt.Fprintf(page, "| [`%s`](#%s) | %s |\n", cmd.Name(), strings.ReplaceAll(cmd.CommandPath(), " ", "-"), cell(cmd.Short))
+		name := strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
+		fmt.Fprintf(page, "| [`%s`](#%s) | %s |\n", name, strings.ReplaceAll(cmd.CommandPath(), " ", "-"), cell(cmd.Short))
 	}
 	page.WriteString("\nThe flags [of every command](#flags-of-every-command) are at the end.\n")
 	for _, cmd := range commands {
@@ -60,22 +61,39 @@ func reference(root *cobra.Command) string {
 	return page.String()
 }
 
-// commandsOf are the commands, in the order of their names.
-func commandsOf(root *cobra.Command) []*cobra.Command {
-	out := slices.DeleteFunc(slices.Clone(root.Commands()), func(cmd *cobra.Command) bool { return !cmd.IsAvailableCommand() })
+// sectionsOf are the commands that have a section, each followed by its subcommands. The commands of `completion` are
+// the shells, and have none.
+func sectionsOf(root *cobra.Command) (out []*cobra.Command) {
+	for _, cmd := range commandsOf(root) {
+		out = append(out, cmd)
+		if !isCompletion(cmd) {
+			out = append(out, sectionsOf(cmd)...)
+		}
+	}
+	return out
+}
+
+// isCompletion says whether a command is `completion`, which cobra makes.
+func isCompletion(cmd *cobra.Command) bool { return cmd.Name() == "completion" }
+
+// commandsOf are the commands of a command, in the order of their names.
+func commandsOf(parent *cobra.Command) []*cobra.Command {
+	out := slices.DeleteFunc(slices.Clone(parent.Commands()), func(cmd *cobra.Command) bool { return !cmd.IsAvailableCommand() })
 	slices.SortFunc(out, func(a, b *cobra.Command) int { return strings.Compare(a.Name(), b.Name()) })
 	return out
 }
 
 func section(page *strings.Builder, cmd *cobra.Command) {
 	usage, long := cmd.UseLine(), strings.TrimSpace(cmd.Long)
-	if cmd.HasAvailableSubCommands() { // cobra's `completion`, whose commands are the shells
+	if subs := commandsOf(cmd); len(subs) > 0 {
 		var names []string
-		for _, sub := range cmd.Commands() {
+		for _, sub := range subs {
 			names = append(names, sub.Name())
 		}
 		usage += " (" + strings.Join(names, " | ") + ")"
-		long = "Write the completion script of a shell. `" + cmd.CommandPath() + " " + names[0] + " --help` says how to load it."
+		if isCompletion(cmd) {
+			long = "Write the completion script of a shell. `" + cmd.CommandPath() + " " + names[0] + " --help` says how to load it."
+		}
 	}
 	if long == "" {
 		long = cmd.Short + "."

@@ -43,7 +43,7 @@ func (o *restoreOptions) run(ctx context.Context) error {
 		s.mute = isRestored // the result tells of these events
 		restored, err := s.scaler.Restore(ctx)
 		if malformed, ok := errors.AsType[*scale.RulesError](err); ok && malformed.KeysWhole() {
-			s.note("the rules have mistakes, which the next `pulumi up` may mend; their config keys can be read, and that is enough here")
+			s.note("the rules have mistakes, which the next `pulumi up` may fix; their config keys can be read, and that is enough here")
 			s.note(err.Error())
 		} else if destroyed, ok := errors.AsType[*scale.DestroyedError](err); ok {
 			s.note(destroyed.Error())

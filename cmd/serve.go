@@ -89,11 +89,11 @@ func (o *serveOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 takes a free one")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "the file of the TLS certificate; it is read again when it changes")
-	f.StringVar(&o.tlsKey, "tls-key", "", "the file of its key")
+	f.StringVar(&o.tlsKey, "tls-key", "", "the file of the private key that belongs to --tls-cert")
 	f.StringSliceVar(&o.snsTopics, "sns-topic", nil, "the ARN of an SNS topic that may send; may be repeated; default: any topic")
-	f.BoolVar(&o.pathToken, "path-token", false, "take the secret pulumiscale:pathToken of the stack's config in the path of alarms, for senders that have nothing but an address: see docs/security.md")
+	f.BoolVar(&o.pathToken, "path-token", false, "accept alarms also with the secret pulumiscale:pathToken of the stack's config as a part of the URL, for senders that cannot send a header or a password: see docs/security.md")
 	f.Var(wait{&o.poll}, "poll", "how often the stack is read for other people's updates while nothing happens")
-	f.Var(wait{&o.giveUpAfter}, "give-up-after", "the age at which an operation fails that a locked stack or an unreachable backend holds up")
+	f.Var(wait{&o.giveUpAfter}, "give-up-after", "how long an operation waits for a locked stack or an unreachable backend before it fails")
 	formats := choice[string]{&o.logFormat, []string{logAuto, logText, logJSON}}
 	f.Var(formats, "log-format", "auto (text on a terminal, else JSON), text or json")
 	levels := choice[string]{&o.level, []string{"debug", "info", "warn", "error"}}

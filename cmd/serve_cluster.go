@@ -31,11 +31,11 @@ type clusterOptions struct {
 func (c *clusterOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&c.peers, "cluster-peers", nil, "the replicas that are one server together, this one too, as HOST:PORT,HOST:PORT,HOST:PORT: see docs/cluster.md")
 	f.StringVar(&c.listen, "cluster-listen", "0.0.0.0:6222", "with --cluster-peers: the address to listen on for the other replicas")
-	f.StringVar(&c.advertise, "cluster-advertise", "", "with --cluster-peers: the HOST:PORT at which the others reach this replica, if they learn a wrong one")
+	f.StringVar(&c.advertise, "cluster-advertise", "", "with --cluster-peers: the HOST:PORT at which other replicas reach this one, if the address that it announces by default is wrong, for example behind NAT")
 	f.StringVar(&c.secretFile, "cluster-secret-file", "", "with --cluster-peers: the file of the secret that all replicas share")
 	f.StringVar(&c.cert, "cluster-cert", "", "the file of the TLS certificate for connections between replicas, or to --nats")
-	f.StringVar(&c.key, "cluster-key", "", "the file of its key")
-	f.StringVar(&c.ca, "cluster-ca", "", "the file of the certificates that the others' ones are signed by")
+	f.StringVar(&c.key, "cluster-key", "", "the file of the private key that belongs to --cluster-cert")
+	f.StringVar(&c.ca, "cluster-ca", "", "the file of the CA certificates by which replicas check each other's certificates, or that of --nats")
 	f.StringVar(&c.dir, "cluster-dir", "", "with --cluster-peers or --nats: the directory of this replica's part of the log; it must outlive restarts")
 	f.StringVar(&c.name, "cluster-name", "pulumiscale", "the cluster's name, the same on all replicas")
 	f.StringVar(&c.replica, "cluster-replica", "", "this replica's name, which stays the same over restarts; default: the host's")
@@ -61,8 +61,8 @@ func (o *serveOptions) checkCluster() error {
 		return &scale.UsageError{Field: "--cluster-peers, --nats", Problem: "only one of them can be given"}
 	case len(c.peers) > 0 && len(c.peers)%2 == 0:
 		return &scale.UsageError{
-			Field: "--cluster-peers", Problem: fmt.Sprintf("names %d replicas", len(c.peers)),
-			Hint: "name all of them, this one too: three, since of two none can go on without the other",
+			Field: "--cluster-peers", Problem: fmt.Sprintf("must name an odd number of replicas, this one included, not %d", len(c.peers)),
+			Hint: "three is usual: an even number tolerates no more failures than the odd number below it",
 		}
 	case c.dir == "":
 		return &scale.UsageError{Field: "--cluster-dir", Problem: "is required with several replicas", Hint: "name a directory of this replica's own that outlives restarts"}
@@ -134,14 +134,14 @@ func (c *clusterOptions) options(log *slog.Logger) (cluster.Options, error) {
 	if out.Replica == "" {
 		host, err := os.Hostname()
 		if err != nil {
-			return out, &scale.SetupError{Problem: "find out the name of this host", Err: err, Hint: "name the replica with --cluster-replica"}
+			return out, &scale.SetupError{Problem: "cannot find out the name of this host", Err: err, Hint: "name the replica with --cluster-replica"}
 		}
 		out.Replica = host
 	}
 	if c.secretFile != "" {
 		text, err := os.ReadFile(c.secretFile)
 		if err != nil {
-			return out, &scale.SetupError{Problem: "read the cluster's secret", Err: err, Hint: "--cluster-secret-file names the file that holds it"}
+			return out, &scale.SetupError{Problem: "cannot read the cluster's secret", Err: err, Hint: "--cluster-secret-file names the file that holds it"}
 		}
 		if out.Secret = strings.TrimSpace(string(text)); out.Secret == "" {
 			return out, &scale.UsageError{Field: c.secretFile, Problem: "is empty", Hint: "it holds the secret that all replicas share"}
@@ -170,14 +170,14 @@ func (c *clusterOptions) tls() (*tls.Config, error) {
 	if c.cert != "" {
 		certificate, err := tls.LoadX509KeyPair(c.cert, c.key)
 		if err != nil {
-			return nil, &scale.SetupError{Problem: "read the cluster's TLS certificate", Err: err, Hint: "--cluster-cert and --cluster-key name PEM files that belong together"}
+			return nil, &scale.SetupError{Problem: "cannot read the cluster's TLS certificate", Err: err, Hint: "--cluster-cert and --cluster-key name PEM files that belong together"}
 		}
 		config.Certificates = []tls.Certificate{certificate}
 	}
 	if c.ca != "" {
 		text, err := os.ReadFile(c.ca)
 		if err != nil {
-			return nil, &scale.SetupError{Problem: "read the cluster's certificate authority", Err: err, Hint: "--cluster-ca names a PEM file"}
+			return nil, &scale.SetupError{Problem: "cannot read the cluster's certificate authority", Err: err, Hint: "--cluster-ca names a PEM file"}
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {

@@ -82,7 +82,7 @@ func TestWrongUsageOfServe(t *testing.T) {
 		"--poll-budget 2":                         "--poll-budget: is about the stacks of --fleet",
 		"--fleet f --max-updates 0":               "--max-updates: must be",
 		"--cluster-dir d":                         "--cluster-dir: is about several replicas",
-		"--cluster-peers a:1,b:1 --cluster-dir d": "--cluster-peers: names 2 replicas",
+		"--cluster-peers a:1,b:1 --cluster-dir d": "--cluster-peers: must name an odd number of replicas, this one included, not 2",
 		"--cluster-peers a:1":                     "--cluster-dir: is required",
 		"--cluster-peers a:1,b:1,c:1 --cluster-dir d":                                              "--cluster-secret-file: is required",
 		"--cluster-peers a:1,b:1,c:1 --nats nats://n --cluster-dir d":                              "--cluster-peers, --nats: only one of them",

@@ -313,7 +313,7 @@ func TestServeKeepsATokenWhoseFileIsMissingOrEmpty(t *testing.T) {
 			if body := r.wants(409, http.MethodPost, "/-/reload", token); !strings.Contains(body, "is missing or empty") {
 				t.Error(body)
 			}
-			r.log.wait(t, "the tokens cannot be read again; those in force stay so")
+			r.log.wait(t, "the tokens cannot be reloaded; those from before stay in force")
 			r.wants(200, http.MethodGet, "/pools", token)
 		})
 	}

@@ -16,7 +16,7 @@ func TestServeReloadsOnSIGHUP(t *testing.T) {
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	r.log.wait(t, "read again")
+	r.log.wait(t, "reloaded the tokens and rules")
 	r.wants(200, http.MethodGet, "/pools", newToken)
 	r.wants(401, http.MethodGet, "/pools", token)
 }
@@ -31,7 +31,7 @@ func TestServeEndsWithItsTerminal(t *testing.T) {
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	r.log.wait(t, "read again")
+	r.log.wait(t, "reloaded the tokens and rules")
 	r.gone.Store(true)
 	r.log.wait(t, "the terminal is gone; a running update will be finished")
 	r.log.wait(t, "shutting down: no more requests are accepted")

@@ -61,7 +61,7 @@ func (s *settings) flags(root *cobra.Command) {
 	f.Var(whole{&s.retries, 0, 1000}, "retries", "how often a locked stack or an unreachable backend is tried again")
 	f.Var(wait{&s.retryDelay}, "retry-delay", "the wait before the first retry; each further one waits twice as long")
 	f.Var(wait{&s.backendTimeout}, "backend-timeout", "how long the backend may take to answer any one question before it counts as out of reach; 0: without end")
-	f.BoolVar(&s.headStart, "head-start", true, "start the engine while the stack is read, and read only what may have changed; false: nothing is done before it is needed, which takes longer")
+	f.BoolVar(&s.headStart, "head-start", true, "start Pulumi's engine early, while the stack is still being read, and read only what may have changed; false: slower, but no engine is started in vain")
 	s.git.flags(f)
 	colors.complete(root, "color")
 	drifts.complete(root, "on-drift")

@@ -135,7 +135,7 @@ func (w *watched) lasting(err error) error {
 	case !ok:
 		return err
 	case unanswered.Token:
-		return &scale.UsageError{Field: w.tokenFrom, Problem: "is no token that " + w.address + " takes", Hint: tokenHint}
+		return &scale.UsageError{Field: w.tokenFrom, Problem: w.address + " refuses this token", Hint: tokenHint}
 	case unanswered.Lasting:
 		return &scale.UsageError{Field: "--server", Problem: "there is no server at " + w.address + ": " + unanswered.Reason,
 			Hint: "it is where `pulumiscale serve` listens, or a proxy before it, with the path that the proxy gives it"}

@@ -123,7 +123,7 @@ func TestWatchEndsWhereAskingAgainDoesNotHelp(t *testing.T) {
 		status int
 		want   string
 	}{
-		"the token":   {401, "error: PULUMISCALE_TOKEN: is no token that http://127.0.0.1"},
+		"the token":   {401, "error: PULUMISCALE_TOKEN: http://127.0.0.1"},
 		"the address": {404, "error: --server: there is no server at http://127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,5 +18,5 @@ type Forgotten struct {
 // Forgotten says what is forgotten, for people.
 func (s *Style) Forgotten(f *Forgotten) string {
 	f = board.Tidy(f)
-	return fmt.Sprintf("%s is gone for good: what it has locked of %s is free within moments, and for an hour to come", f.Host, strings.Join(f.Stacks, ", ")) + "\n"
+	return fmt.Sprintf("%s is marked as gone: locks that it left on %s are removed within moments, and so are locks of it that turn up within the next hour", f.Host, strings.Join(f.Stacks, ", ")) + "\n"
 }

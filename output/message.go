@@ -105,11 +105,11 @@ func (s *Style) eventText(event scale.Event) string {
 	case scale.Diagnosed:
 		return s.diagnostic(e.Diagnostic) + "\n"
 	case scale.Proving:
-		return s.Note("looking for pending changes that would come along with a scaling")
+		return s.Note("checking whether the update would also make changes that are not deployed")
 	case scale.Stale:
-		return s.Note(e.Err.What + "; deciding again")
+		return s.Note(e.Err.What + "; computing the count again")
 	case scale.Overtaken:
-		return s.Note("another update was faster; deciding again for " + strings.Join(e.Pools, ", "))
+		return s.Note("another update of the stack finished first; computing the count again from its result: " + strings.Join(e.Pools, ", "))
 	case scale.PendingOperations:
 		return s.pending(e)
 	case scale.LockRemoved:
@@ -152,7 +152,7 @@ func (s *Style) programText(event scale.Event) string {
 	case scale.ProgramMoved:
 		return s.Note(fmt.Sprintf("the program is at commit %s and prepared, after %s", scale.Abbreviate(e.To), board.Elapsed(e.Took)))
 	case scale.ProgramEdited:
-		return s.yellow.Render("warning:") + fmt.Sprintf(" somebody had edited the program that is kept (%s); the edits are set aside in its clone as %s\n",
+		return s.yellow.Render("warning:") + fmt.Sprintf(" files in PulumiScale's own checkout of the program were edited (%s): the edits are saved as git ref %s and removed from it\n",
 			strings.Join(e.Files, ", "), e.Ref)
 	}
 	return ""

@@ -52,7 +52,7 @@ updating worker-pool 3 -> 6 (cli)
  ~  localcloud:index:Pool worker-pool updated (1.2s) [diff: ~size]
  +  t:x:Y new creating failed (2.0s)
 warning: 1 pending operation, of an update that still runs or was interrupted: worker-pool
-note: another update was faster; deciding again for worker-pool
+note: another update of the stack finished first; computing the count again from its result: worker-pool
 note: another pulumiscale is at work here (lock); waiting for it to end
 `)
 	if !p.Said(warning.Diagnostic) {

@@ -82,13 +82,13 @@ func (Remarked) IsEvent() {}
 // whatever is checked out elsewhere.
 type ProgramKeeper interface {
 	// SyncProgram brings the program to the commit of the last deploy, and prepares it. The caller holds the stack's
-	// Lock. The error is a [*ProgramError] if the program that is deployed cannot be had, or the error of ctx.
+	// Lock. The error is a [*ProgramError] if the deployed program is not available, or the error of ctx.
 	SyncProgram(ctx context.Context, snap *Snapshot, observe Observe) error
 	// IsSynced says, without asking anybody, that the program is at the commit of the last deploy.
 	IsSynced(snap *Snapshot) bool
 }
 
-// ProgramError says that the program that is deployed cannot be had. No other program may run in its place: it would
+// ProgramError says that the deployed program is not available. No other program may run in its place: it would
 // bring along what nobody has deployed.
 type ProgramError struct {
 	// Reason says why, for people. It holds no credentials.
@@ -98,11 +98,11 @@ type ProgramError struct {
 }
 
 func (e *ProgramError) Error() string {
-	return "the program that is deployed cannot be had: " + e.Reason
+	return "the deployed program is not available: " + e.Reason
 }
 func (e *ProgramError) Unwrap() error { return e.Err }
 
-// Refuse returns a proof that keeps all of the pools from being scaled, because the program cannot be had.
+// Refuse returns a proof that keeps all of the pools from being scaled, because the program is not available.
 func (e *ProgramError) Refuse(snap *Snapshot, pools []string) *Proof {
 	out := &Proof{Head: snap.Head, Pools: make(map[string]PoolProof, len(pools))}
 	for _, pool := range pools {

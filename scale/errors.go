@@ -139,7 +139,7 @@ func (h LockHolder) String() string {
 }
 
 // StaleLock says what to do about a lock whose process is gone: run the command, which removes the lock.
-func StaleLock(command string) string { return "the lock is stale: " + command + " takes it away" }
+func StaleLock(command string) string { return "the lock is stale: remove it with " + command }
 
 func (e *LockedError) Error() string {
 	if len(e.Holders) == 0 {
@@ -321,7 +321,7 @@ type OvertakenError struct {
 }
 
 func (e *OvertakenError) Error() string {
-	return fmt.Sprintf("another update came in between while %s was scaled, and it could not be decided again: %v",
+	return fmt.Sprintf("%s was scaled, but another update finished first and the count could not be corrected for it, so it may be wrong: %v",
 		strings.Join(e.Pools, ", "), e.Err)
 }
 

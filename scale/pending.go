@@ -21,10 +21,10 @@ const (
 // PendingChange is a change that belongs to somebody's next `pulumi up`.
 type PendingChange struct {
 	// Op is Pulumi's word for what becomes of the resource: see [ResourceStep.Op]. It is "output" for an output of the
-	// stack, and "program" if the program that is deployed cannot be had: the whole program is then pending.
+	// stack, and "program" if the deployed program is not available: the whole program is then pending.
 	Op string `json:"op"`
-	// URN, Type and Name are the resource's. For an output only Name is set. For the program, Name says why it cannot
-	// be had.
+	// URN, Type and Name are the resource's. For an output only Name is set. For the program, Name says why it is
+	// not available.
 	URN  string `json:"urn,omitempty"`
 	Type string `json:"type,omitempty"`
 	Name string `json:"name"`
@@ -32,7 +32,7 @@ type PendingChange struct {
 	Properties []string `json:"properties,omitempty"`
 }
 
-// OpOutput is the [PendingChange.Op] of an output, and OpProgram is the Op of a program that cannot be had.
+// OpOutput is the [PendingChange.Op] of an output, and OpProgram is the Op of a program that is not available.
 const (
 	OpOutput  = "output"
 	OpProgram = "program"
@@ -71,9 +71,9 @@ func (s *Snapshot) PendingReason(changes []PendingChange) string {
 	if more := len(changes) - most; more > 0 {
 		words = append(words, fmt.Sprintf("%d more", more))
 	}
-	reason := "changes are pending that would come along: " + strings.Join(words, "; ")
+	reason := "the update would also make changes that are not deployed: " + strings.Join(words, "; ")
 	if len(changes) > 0 && changes[0].Op == OpProgram {
-		return "the program that is deployed cannot be had: " + changes[0].Name
+		return "the deployed program is not available: " + changes[0].Name
 	}
 	if s.Deploy != nil {
 		reason += "; the stack was deployed from " + s.Deploy.String()
@@ -270,7 +270,7 @@ func (p Plan) WithoutPending(snap *Snapshot, proof *Proof) Plan {
 }
 
 // heldBack returns the changes because of which a pool is not scaled. A rule that allows pending changes lets all of
-// them through, with two exceptions. If the program cannot be had, nothing can run. And if an update refreshes, the
+// them through, with two exceptions. If the program is not available, nothing can run. And if an update refreshes, the
 // change of a provider can leave a state that the CLI cannot read any more.
 func (p Plan) heldBack(snap *Snapshot, proof *Proof, pool string) []PendingChange {
 	changes := proof.Pending(pool)

@@ -103,9 +103,9 @@ func (p *Plan) FindSizes(snap *Snapshot, preview *Result) {
 // OtherSize says in words that something other than an update has changed a pool's size in the state.
 func OtherSize(m Move, found int) string {
 	if found == *m.From {
-		return fmt.Sprintf("%s: something else than an update has given it its size of %d", m.Pool, found)
+		return fmt.Sprintf("%s: its size of %d was set outside of Pulumi (such as in a console, or by an autoscaler or `kubectl scale`) and read by a refresh", m.Pool, found)
 	}
-	return fmt.Sprintf("%s: the state had a size of %d before, and not of %d: something else than an update has changed it", m.Pool, found, *m.From)
+	return fmt.Sprintf("%s: the size was %d before the scaling, not %d: it was changed outside of Pulumi", m.Pool, found, *m.From)
 }
 
 // A pool of one resource for each unit, made in a loop, is scaled in by deleting resources. The engine keeps a targeted

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"syscall"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -156,14 +155,14 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	if problems := scale.ProblemsOf(err); problems != nil {
 		problem{
 			Title: notReloaded, Status: http.StatusConflict, RuleErrors: problems,
-			Detail: "the rules that were in force stay so: the stack's new ones have mistakes",
+			Detail: "the stack's new rules have mistakes; the rules from before, if there are any, stay in force",
 		}.write(w)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, reloaded{Note: "the tokens and the rules have been read again", Pools: append([]string{}, s.Queue.Rules().Names()...)})
+	writeJSON(w, http.StatusOK, reloaded{Note: "reloaded the tokens and rules", Pools: append([]string{}, s.Queue.Rules().Names()...)})
 	return nil
 }
 
@@ -215,10 +214,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
 	}
 	detail := "the stack cannot be read now"
 	if scale.IsA[*queue.JournalError](err) {
-		detail = "what is accepted cannot be written down now"
-		if errors.Is(err, syscall.ENOSPC) {
-			detail += ": the disk is full"
-		}
+		detail = journalDetail(err)
 	}
 	unavailable(detail).write(w)
 	return nil

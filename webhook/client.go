@@ -104,7 +104,7 @@ func ask[T any](ctx context.Context, c *Client, method, path string, decode func
 	case errors.Is(err, io.ErrUnexpectedEOF), isTimeout(err):
 		return nil, &NoAnswerError{Reason: "the answer was cut off"}
 	case err != nil:
-		return nil, &NoAnswerError{Reason: "what answers is no server of pulumiscale", Lasting: true}
+		return nil, &NoAnswerError{Reason: "the answer is not from a pulumiscale server", Lasting: true}
 	}
 	return doc, nil
 }

@@ -53,8 +53,8 @@ func TestClientTellsWhatLastsFromWhatPasses(t *testing.T) {
 		"a redirect is not followed":           {answer(307, ""), NoAnswerError{Reason: "the server answers 307 Temporary Redirect, with the address " + elsewhere.URL, Lasting: true, Status: 307}},
 		"a proxy without its server":           {answer(502, "<html>"), NoAnswerError{Reason: "the server answers 502 Bad Gateway", Status: 502}},
 		"too many requests":                    {answer(429, ""), NoAnswerError{Reason: "the server answers 429 Too Many Requests", Status: 429}},
-		"another server":                       {answer(200, "<html>"), NoAnswerError{Reason: "what answers is no server of pulumiscale", Lasting: true}},
-		"another server with JSON":             {answer(200, `{"status":"ok"}`), NoAnswerError{Reason: "what answers is no server of pulumiscale", Lasting: true}},
+		"another server":                       {answer(200, "<html>"), NoAnswerError{Reason: "the answer is not from a pulumiscale server", Lasting: true}},
+		"another server with JSON":             {answer(200, `{"status":"ok"}`), NoAnswerError{Reason: "the answer is not from a pulumiscale server", Lasting: true}},
 		"an answer that is cut off":            {answer(200, `{"stack":"dev","no`), NoAnswerError{Reason: "the answer was cut off"}},
 	} {
 		t.Run(name, func(t *testing.T) {

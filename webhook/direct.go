@@ -57,7 +57,7 @@ func (s *Server) notAccepted(w http.ResponseWriter, sub queue.Submission) error 
 		problem{Title: "Cooling down", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: "force=true passes the cooldown", retryAfter: wait}.write(w)
 	case scale.HasPending:
 		problem{Title: "Changes are pending", Status: http.StatusConflict, Detail: r.Reason, Result: &r,
-			Hint: "bring them out with `pulumi up`, or bring the server's checkout to what was deployed"}.write(w)
+			Hint: "deploy them with `pulumi up`, or bring the server's checkout to the commit that is deployed"}.write(w)
 	case scale.Held:
 		hint := fmt.Sprintf("force does not pass a hold; DELETE /hold, or DELETE /hold/%s, ends it", sub.Decision.Intent.Pool)
 		problem{Title: "Held", Status: http.StatusConflict, Detail: r.Reason, Result: &r, Hint: hint, retryAfter: wait}.write(w)

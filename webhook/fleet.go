@@ -222,6 +222,6 @@ func (f *Fleet) reload(_ *Server, w http.ResponseWriter, r *http.Request) error 
 	writeJSON(w, http.StatusOK, struct {
 		Note string `json:"note"`
 		FleetChange
-	}{"the list of stacks has been read again", change})
+	}{"reloaded the list of stacks", change})
 	return nil
 }

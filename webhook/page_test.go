@@ -139,10 +139,10 @@ func TestPageWhileTheStackCannotBeRead(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.shows("Stack cannot be read the stack was read 1m ago", "the backend cannot be reached: dial tcp 10.0.0.1: connection refused", "worker 3 1 10")
 		r.stack.set(func() {
-			r.stack.readErr = &scale.SetupError{Problem: "read Pulumi.prod.yaml", Err: io.ErrUnexpectedEOF}
+			r.stack.readErr = &scale.SetupError{Problem: "cannot read Pulumi.prod.yaml", Err: io.ErrUnexpectedEOF}
 		})
 		time.Sleep(time.Minute)
-		r.shows("Stack cannot be read the stack was read 2m ago", "the stack cannot be read: read Pulumi.prod.yaml: unexpected EOF")
+		r.shows("Stack cannot be read the stack was read 2m ago", "the stack cannot be read: cannot read Pulumi.prod.yaml: unexpected EOF")
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/pulumiscale/pulumiscale/scale"
@@ -74,10 +75,10 @@ func answerTo(kind scale.Kind) problem {
 		scale.KindProtected:        {Status: http.StatusConflict, Title: cannotDecide},
 		scale.KindEngine:           {Status: http.StatusBadGateway, Title: "The preview failed", Detail: "the engine or the program failed; the log of pulumiscale says why"},
 		scale.KindUnavailable:      unavailable("the stack cannot be read now; nothing was accepted"),
-		scale.KindRules:            unavailable("the stack cannot be read now; nothing was accepted"),
+		scale.KindRules:            unavailable(fmt.Sprintf("the stack output %q has mistakes, and no older rules are in force; nothing was accepted", scale.OutputName)),
 		scale.KindDestroyed:        unavailable(switchedOff + "; nothing was accepted"),
 		scale.KindLocked:           unavailable("the stack is locked by another update; nothing was accepted"),
-		queue.KindJournal:          unavailable("nothing can be written down now; nothing was accepted"),
+		queue.KindJournal:          unavailable("the journal cannot be written now; nothing was accepted"),
 		kindStopping:               unavailable("the server is being stopped; nothing was accepted"),
 		queue.KindBusy:             unavailable(""),
 		queue.KindFull:             unavailable(""),
@@ -109,16 +110,29 @@ func problemOf(err error) problem {
 	case *scale.UnknownPoolError:
 		p.Detail, p.Hint, p.Pools = fmt.Sprintf("there is no pool %q", board.OneLine(e.Pool, dialect.MaxName)), didYouMean(e.Nearest), e.Known
 	case *scale.RulesError:
+		p.Hint = "`pulumiscale doctor` lists the mistakes"
 		if e.Gone {
 			p = answerTo(scale.KindDestroyed)
 		}
+	case *queue.JournalError:
+		p.Detail = journalDetail(e) + "; nothing was accepted"
 	case *queue.BusyError:
-		p.Detail = e.Error() + "; nothing was done"
+		p.Detail = "nothing was done: " + e.Error()
 	case *dialect.UnavailableError:
 		p.Detail = e.Reason
 	}
 	p.Detail = cmp.Or(p.Detail, err.Error())
 	return p
+}
+
+// journalDetail says that the journal cannot be written. It says why only if the disk is full, because senders must not
+// be told the error's own text.
+func journalDetail(err error) string {
+	detail := "the journal cannot be written now"
+	if errors.Is(err, syscall.ENOSPC) {
+		detail += ": the disk is full"
+	}
+	return detail
 }
 
 // unavailable returns the problem for a request that the server may be able to carry out later.

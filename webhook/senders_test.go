@@ -176,11 +176,11 @@ func TestIdentities(t *testing.T) {
 		good, other := token("a@example.com"), token("b@example.com")
 		alarm := pushed("1", payload(t, "google/threshold-open"))
 		down = true
-		r.post(pathGoogle, alarm, "Authorization", good).is(503, "the keys of the token's issuer cannot be had now")
+		r.post(pathGoogle, alarm, "Authorization", good).is(503, "the signing keys of the token's issuer cannot be fetched now")
 		down = false
 		r.post(pathGoogle, alarm, "Authorization", other).is(401)
 		r.post(pathGoogle, alarm, "Authorization", good+"x").is(401)
-		if log := r.logged.String(); !strings.Contains(log, "its claim email is not one that pubsub must have") || strings.Contains(log, other) {
+		if log := r.logged.String(); !strings.Contains(log, "does not have a value that the claims of identity pubsub allow") || strings.Contains(log, other) {
 			t.Errorf("the log does not say what is wrong, or has the token:\n%s", log)
 		}
 		for _, e := range endpoints() {

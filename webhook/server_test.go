@@ -302,7 +302,7 @@ func TestTheJournalFails(t *testing.T) {
 	})
 }
 
-// While nothing can be written down, the server is not ready and says why. It finds out by itself when it can write
+// While the journal cannot be written, the server is not ready and says why. It finds out by itself when it can write
 // again. The status and the page say so, too.
 func TestAFullDiskIsNotReady(t *testing.T) {
 	serving(t, func(t *testing.T, r *rig) {
@@ -312,14 +312,14 @@ func TestAFullDiskIsNotReady(t *testing.T) {
 		}
 		probe(200, "ready")
 		r.journal.fail(&queue.JournalError{Err: fmt.Errorf("write: %w", syscall.ENOSPC)})
-		r.post(pathScale+"?count=5", nil).is(503, "nothing was accepted")
-		probe(503, "what is accepted cannot be written down now: the disk is full")
+		r.post(pathScale+"?count=5", nil).is(503, "the journal cannot be written now: the disk is full; nothing was accepted")
+		probe(503, "the journal cannot be written now: the disk is full")
 		time.Sleep(10 * time.Minute)
 		probe(503, "the disk is full")
 		r.get("/status").is(200, `"ready":false`, `"unwritable":true`, "no space left on device")
 		r.get("/pools").is(200, `"ready":false`)
 		r.get("/metrics").is(200, "pulumiscale_ready 0")
-		r.get("/").is(200, "What is accepted cannot be written down", "Nothing can be written down", "no space left on device")
+		r.get("/").is(200, "Requests are refused: the journal cannot be written", "Cannot save to disk", "no space left on device")
 		r.journal.fail(nil)
 		time.Sleep(5 * time.Second)
 		probe(200, "ready") // and no event has come

@@ -92,7 +92,7 @@ func (s *stackServer) joinCluster(options *queue.Options) error {
 		return err
 	}
 	if moved > 0 {
-		s.log.Info("what was accepted before is the cluster's now", "operations", moved)
+		s.log.Info("operations of the time before the cluster were moved into it", "operations", moved)
 	}
 	options.Journal, options.Team = s.cluster.journal, s.cluster.team
 	s.scaler.Holds = s.cluster.journal.Holds(s.stack)

@@ -119,7 +119,7 @@ func (s *fleetServer) readToken(file string) error {
 	changed := modified(file)
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return &scale.SetupError{Problem: "read the fleet's token", Err: err, Hint: hint}
+		return &scale.SetupError{Problem: "cannot read the fleet's token", Err: err, Hint: hint}
 	}
 	current, rest, _ := strings.Cut(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"), "\n")
 	previous, more, _ := strings.Cut(rest, "\n")
@@ -147,7 +147,7 @@ func (s *fleetServer) readToken(file string) error {
 func (s *fleetServer) reload() (webhook.FleetChange, error) {
 	change, err := s.read()
 	if err != nil {
-		s.Log.Error("the list of stacks could not be read again; what was in force stays so", "reason", err.Error())
+		s.Log.Error("the reload failed: the list of stacks and the fleet's token from before stay in force", reason(err)...)
 		return change, err
 	}
 	for _, m := range s.stacks.Members() {
@@ -155,7 +155,7 @@ func (s *fleetServer) reload() (webhook.FleetChange, error) {
 			m.Stack.forget()
 		}
 	}
-	s.Log.Info("read again", "stacks", s.stacks.Size(), "added", change.Added, "gone", change.Gone)
+	s.Log.Info("reloaded the list of stacks", "stacks", s.stacks.Size(), "added", change.Added, "gone", change.Gone)
 	return change, nil
 }
 
@@ -187,10 +187,10 @@ func (s *fleetServer) followToken() {
 		return
 	}
 	if err := s.readToken(s.tokenFile); err != nil {
-		s.Log.Error("the fleet's token cannot be read again; the one in force stays so", "reason", err.Error())
+		s.Log.Error("the fleet's token cannot be reloaded; the one from before stays in force", reason(err)...)
 		return
 	}
-	s.Log.Info("the fleet's token was read again")
+	s.Log.Info("the fleet's token was reloaded")
 }
 
 // fleetStack is an open stack of a fleet.

@@ -40,13 +40,13 @@ func (p *Process) newListening(ctx context.Context, handler http.Handler, log *s
 			if errors.Is(err, fs.ErrNotExist) {
 				hint = "give --tls-cert and --tls-key the paths of files that exist; for a service best from the root on"
 			}
-			return nil, &scale.SetupError{Problem: "read the TLS certificate", Err: err, Hint: hint}
+			return nil, &scale.SetupError{Problem: "cannot read the TLS certificate", Err: err, Hint: hint}
 		}
 		l.http.TLSConfig = certificate.TLS()
 	}
 	var err error
 	if l.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.Listen); err != nil {
-		return nil, &scale.SetupError{Problem: "listen on " + p.Listen, Err: err, Hint: "name another address with --listen"}
+		return nil, &scale.SetupError{Problem: "cannot listen on " + p.Listen, Err: err, Hint: "name another address with --listen"}
 	}
 	return l, nil
 }

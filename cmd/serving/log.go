@@ -2,6 +2,7 @@ package serving
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -28,23 +29,23 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	case queue.BatchDone:
 		logBatch(log, e)
 	case queue.Postponed:
-		log.Warn("the stack cannot be changed now; it is tried again", "until", e.Until, "attempt", e.Attempt, "reason", e.Err.Error())
+		log.Warn("the stack cannot be changed now; it is tried again", reason(e.Err, "until", e.Until, "attempt", e.Attempt)...)
 	case queue.Refreshed:
 		if e.Err != nil && !scale.IsOff(e.Err) { // that scaling is off is logged once, by scale.SwitchedOff
-			log.Error("the stack's rules cannot be read; what was in force stays so", "reason", e.Err.Error())
+			logUnread(log, e)
 		}
 	case queue.JournalFailed:
-		log.Error("the journal cannot be written; it is tried again", "reason", e.Err.Error())
+		log.Error("the journal cannot be written; it is tried again", reason(e.Err)...)
 	case queue.DutyChanged:
 		if e.OnDuty {
-			log.Info("this replica works on the stack")
+			log.Info("this replica now scales this stack")
 		} else {
-			log.Info("this replica leaves the stack to the others")
+			log.Info("this replica no longer scales this stack; another replica can take over")
 		}
 	case queue.JournalMended:
 		log.Info("the journal can be written again")
 	case scale.Retrying:
-		log.Warn("trying again", "attempt", e.Attempt, "of", e.Of, "delay", e.Delay.String(), "reason", e.Err.Error())
+		log.Warn("trying again", reason(e.Err, "attempt", e.Attempt, "of", e.Of, "delay", e.Delay.String())...)
 	case scale.Drifted:
 		log.Warn("the config file differs from the last successful update", "pool", e.Pool, "key", e.Key, "restored", e.Restored, "edit", e.Edit)
 	case scale.EngineStarted:
@@ -63,12 +64,24 @@ func logEvent(log *slog.Logger, event scale.Event) {
 	}
 }
 
+// logUnread logs that the stack could not be read, or that its rules have mistakes.
+func logUnread(log *slog.Logger, e queue.Refreshed) {
+	switch rules := scale.IsA[*scale.RulesError](e.Err); {
+	case rules && e.NoRules:
+		log.Error("the deployed rules have mistakes, and no older rules are in force; requests to scale are answered with 503", reason(e.Err)...)
+	case rules:
+		log.Error("the deployed rules have mistakes; the rules from before stay in force", reason(e.Err)...)
+	default:
+		log.Error("the stack cannot be read; requests to scale are answered with 503 until it can", reason(e.Err)...)
+	}
+}
+
 // logOthers logs what other people's updates and edits change for PulumiScale. It also logs a count that the metrics
 // want and the pool does not get.
 func logOthers(log *slog.Logger, event scale.Event) {
 	switch e := event.(type) {
 	case scale.SwitchedOff:
-		log.Error("scaling is switched off until somebody's next `pulumi up`", "reason", e.Err.Error())
+		log.Error("scaling is switched off until somebody's next `pulumi up`", reason(e.Err)...)
 	case scale.SwitchedOn:
 		log.Info("scaling is switched on again")
 	case scale.Remarked:
@@ -79,14 +92,14 @@ func logOthers(log *slog.Logger, event scale.Event) {
 			log.Info("the program here is what was deployed")
 		}
 	case scale.Overtaken:
-		log.Warn("another update was faster; deciding again on top of it", "pools", e.Pools)
+		log.Warn("another update of the stack finished first; computing the count again from its result", "pools", e.Pools)
 	case scale.Stale:
-		log.Info("what was decided on is no longer so; deciding again", "reason", e.Err.What)
+		log.Info("the stack or the program changed meanwhile; computing the count again", "reason", e.Err.What)
 	case scale.Proved:
 		logProof(log, e)
 	case queue.Unmet:
 		d := e.Decision
-		log.Warn("the metrics want another count", "pool", d.Intent.Pool, "from", count(d.From), "to", d.To, "outcome", string(d.Outcome), "reason", d.Reason)
+		log.Warn("the pool is not scaled although its metrics ask for another count", "pool", d.Intent.Pool, "from", count(d.From), "to", d.To, "outcome", string(d.Outcome), "reason", d.Reason)
 	case scale.PendingOperations:
 		log.Warn("an earlier update left resources in the middle of an operation", "urns", e.URNs)
 	}
@@ -103,7 +116,7 @@ func logProgram(log *slog.Logger, event scale.Event) {
 			log.Warn("the branch has somebody's edit, which is left alone", "branch", e.Branch, "pool", edit.Pool, "reason", edit.String())
 		}
 	case scale.CountsNotCommitted:
-		log.Warn("the counts are not committed yet; it is tried again", "branch", e.Branch, "pools", e.Pools, "reason", e.Err.Error())
+		log.Warn("the counts are not committed yet; it is tried again", reason(e.Err, "branch", e.Branch, "pools", e.Pools)...)
 	case scale.ProgramMoving:
 		log.Info("the program is brought to the commit of the last deploy", "from", e.From, "to", e.To)
 	case scale.ProgramPreparing:
@@ -111,14 +124,14 @@ func logProgram(log *slog.Logger, event scale.Event) {
 	case scale.ProgramMoved:
 		log.Info("the program is there and prepared", "from", e.From, "to", e.To, "seconds", e.Took.Seconds())
 	case scale.ProgramEdited:
-		log.Warn("somebody had edited the program that is kept; the edits are set aside in its clone", "files", e.Files, "ref", e.Ref)
+		log.Warn("files in PulumiScale's own checkout of the program were edited: the edits are saved as a git ref and removed from it", "files", e.Files, "ref", e.Ref)
 	}
 }
 
 // logProof logs what a proof that was made in idle time has found.
 func logProof(log *slog.Logger, e scale.Proved) {
 	if e.Err != nil {
-		log.Warn("it cannot be told whether changes are pending; it is tried again", "reason", e.Err.Error())
+		log.Warn("it cannot be told whether changes are pending; it is tried again", reason(e.Err)...)
 	} else if len(e.Pending) == 0 {
 		log.Info("no changes are pending any more")
 	}
@@ -158,7 +171,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 		}
 	case scale.Settled:
 		if e.Err != nil {
-			log.Error("not yet back at the previous count; it is tried again", "pools", e.Pools, "reason", e.Err.Error())
+			log.Error("not yet back at the previous count; it is tried again", reason(e.Err, "pools", e.Pools)...)
 			return
 		}
 		log.Info("back at the previous count", "pools", e.Pools)
@@ -167,7 +180,7 @@ func logRecovery(log *slog.Logger, event scale.Event) {
 
 func logBatch(log *slog.Logger, e queue.BatchDone) {
 	if e.Err != nil && !e.Postponed { // queue.Postponed has told of a postponed batch
-		log.Error("scaling failed", "operations", len(e.Operations), "duration", e.Duration.String(), "reason", e.Err.Error())
+		log.Error("scaling failed", reason(e.Err, "operations", len(e.Operations), "duration", e.Duration.String())...)
 	}
 	if e.Report == nil {
 		return
@@ -190,6 +203,27 @@ func logDiagnostic(log *slog.Logger, d scale.Diagnostic) {
 	default:
 		log.Debug("the engine says", "urn", d.URN, "message", d.Message)
 	}
+}
+
+// reason returns the attributes of a log line about an error: those given, the text of the error and, if the error has
+// one, the hint that says what to do.
+func reason(err error, attributes ...any) []any {
+	attributes = append(attributes, "reason", err.Error())
+	if hint := hintOf(err); hint != "" {
+		attributes = append(attributes, "hint", hint)
+	}
+	return attributes
+}
+
+// hintOf returns the hint of an error; empty if it has none.
+func hintOf(err error) string {
+	if e, ok := errors.AsType[*scale.SetupError](err); ok && e.Hint != "" {
+		return e.Hint
+	}
+	if e, ok := errors.AsType[*scale.UsageError](err); ok {
+		return e.Hint
+	}
+	return ""
 }
 
 // count returns a count for the log; nil if the count is not known.

@@ -23,8 +23,12 @@ func TestWhatAProofFoundIsLogged(t *testing.T) {
 		"that it cannot be told": {
 			scale.Proved{Err: errors.New("x")}, "level=WARN msg=\"it cannot be told whether changes are pending; it is tried again\" reason=x\n",
 		},
+		"what to do about an error": {
+			scale.Proved{Err: &scale.SetupError{Problem: "x", Hint: "do y"}},
+			"level=WARN msg=\"it cannot be told whether changes are pending; it is tried again\" reason=x hint=\"do y\"\n",
+		},
 		"that what was decided on has changed": {
-			scale.Stale{Err: &scale.StaleError{What: "x"}}, "level=INFO msg=\"what was decided on is no longer so; deciding again\" reason=x\n",
+			scale.Stale{Err: &scale.StaleError{What: "x"}}, "level=INFO msg=\"the stack or the program changed meanwhile; computing the count again\" reason=x\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

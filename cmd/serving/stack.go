@@ -97,7 +97,7 @@ func (p *Process) open(ctx context.Context, options Options, log *slog.Logger, f
 		return nil, err
 	}
 	if damage := s.journal.Damage(); damage != nil {
-		s.log.Error("the journal was damaged", "reason", damage.Error())
+		s.log.Error("the journal was damaged", reason(damage)...)
 	}
 	s.cluster = join(opened.ProjectName() + "/" + opened.Name())
 	if err := s.build(); err != nil {
@@ -240,7 +240,7 @@ func (s *stackServer) closeJournal() {
 		_ = s.cluster.journal.Close() // the process ends all the same: only values of metrics can be lost
 	}
 	if err := s.journal.Close(); err != nil {
-		s.log.Error("the journal could not be closed", "reason", err.Error())
+		s.log.Error("the journal could not be closed", reason(err)...)
 	}
 }
 

@@ -85,19 +85,18 @@ func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 			return
 		case <-reload:
 			err := s.reload(ctx)
-			if err == nil {
+			hasTokens := err == nil
+			if hasTokens {
 				err = s.queue.Reload(ctx)
 			}
 			if ctx.Err() != nil { // the end of the server has cut the reading off
 				return
 			}
 			if err != nil {
-				if s.tokens.Any() { // otherwise readTokens has logged the error
-					s.log.Error("not all could be read again; what was in force stays so", "reason", err.Error())
-				}
+				s.logFailedReload(err, hasTokens)
 				continue
 			}
-			s.log.Info("read again", "pools", s.queue.Rules().Names())
+			s.log.Info("reloaded the tokens and rules", "pools", s.queue.Rules().Names())
 		case <-ticker.C:
 			now := modified(s.stack.ConfigFile())
 			if now.Equal(s.configured) || !s.tokens.WereRead() {
@@ -108,11 +107,26 @@ func (s *stackServer) follow(ctx context.Context, reload <-chan struct{}) {
 				return
 			}
 			if s.tokens.Any() && err != nil {
-				s.log.Error("the tokens cannot be read again; those in force stay so", "reason", err.Error())
+				s.log.Error("the tokens cannot be reloaded; those from before stay in force", reason(err)...)
 				continue
 			}
 			s.configured = now
 		}
+	}
+}
+
+// logFailedReload logs why a reload failed, and what is in force now. hasTokens says that the tokens were reloaded, and
+// that only the rules were not.
+func (s *stackServer) logFailedReload(err error, hasTokens bool) {
+	usage, ok := errors.AsType[*scale.UsageError](err)
+	switch {
+	case hasTokens:
+		s.log.Error("the tokens were reloaded, but not the rules", reason(err)...)
+	case !s.tokens.Any(): // readTokens has logged the error
+	case ok && usage.Field == webhook.PathTokenKey:
+		s.log.Error("the reload failed: no token is accepted in paths; the rules from before stay in force", reason(err)...)
+	default:
+		s.log.Error("the reload failed: the tokens and rules from before stay in force", reason(err)...)
 	}
 }
 

@@ -12,17 +12,11 @@ type Cluster struct {
 	Replicas []string `json:"replicas"`
 }
 
-// ClusterNote tells in a sentence which replica works on the stack, and which replicas live.
+// ClusterNote tells on a page, in a sentence, which replica works on the stack, and which replicas live.
 func (v View) ClusterNote(c *Cluster) string {
-	of := "; the replicas " + strings.Join(c.Replicas, ", ") + " live"
-	if len(c.Replicas) == 1 {
-		of = "; no other replica lives"
+	among := " (running: " + strings.Join(c.Replicas, ", ") + "; this page is from " + c.Replica + ")."
+	if c.Worker == "" {
+		return "No replica scales this stack at the moment" + among
 	}
-	switch c.Worker {
-	case "":
-		return "Replica " + c.Replica + " tells this. None works on the stack at the moment" + of + "."
-	case c.Replica:
-		return "Replica " + c.Replica + " works on the stack" + of + "."
-	}
-	return "Replica " + c.Worker + " works on the stack, and " + c.Replica + " tells this" + of + "."
+	return c.Worker + " scales this stack" + among
 }

@@ -49,8 +49,10 @@ func (v View) State() Mood {
 	switch {
 	case v.Off:
 		return Mood{Bad, "Scaling is switched off"}
+	case v.Unwritable && v.Cluster != nil:
+		return Mood{Bad, "Cannot save to the cluster's log"}
 	case v.Unwritable:
-		return Mood{Bad, "Nothing can be written down"}
+		return Mood{Bad, "Cannot save to disk"}
 	case v.Unread:
 		return Mood{Good, "Not read yet"}
 	case !v.Ready:
@@ -66,7 +68,7 @@ func (v View) State() Mood {
 	case v.Running != nil:
 		return Mood{Busy, "Scaling"}
 	case slices.ContainsFunc(v.Pools, func(p Pool) bool { return p.Unsettled }):
-		return Mood{Warn, "A pool is in between"}
+		return Mood{Warn, "A pool is half scaled"}
 	case v.RetryAt != nil:
 		return Mood{Warn, "Waiting for the stack"}
 	}
@@ -75,8 +77,11 @@ func (v View) State() Mood {
 
 // Trouble returns a title that says why no operations are accepted.
 func (v View) Trouble() string {
-	if v.Unwritable {
-		return "What is accepted cannot be written down"
+	switch {
+	case v.Unwritable && v.Cluster != nil:
+		return "Requests are refused: the cluster's log cannot be written"
+	case v.Unwritable:
+		return "Requests are refused: the journal cannot be written"
 	}
 	return "The stack cannot be read"
 }

@@ -24,7 +24,7 @@ func TestAFailureIsMendedByALaterScalingOfItsPool(t *testing.T) {
 		"its own update, which did not do it": {Pool{Pool: "api", Last: scaled(0)}, false},
 		"it was never scaled":                 {Pool{Pool: "api"}, false},
 		"another pool was scaled":             {Pool{Pool: "worker", Last: scaled(time.Second)}, false},
-		"it is in between again":              {Pool{Pool: "api", Last: scaled(time.Second), Unsettled: true}, false},
+		"it is half scaled again":             {Pool{Pool: "api", Last: scaled(time.Second), Unsettled: true}, false},
 		"the later scaling is in doubt too":   {Pool{Pool: "api", Last: scaled(time.Second), Unverified: "x"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

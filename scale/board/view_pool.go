@@ -88,7 +88,8 @@ func (v View) Notes(p Pool) []Mood {
 		out = append(out, Mood{Bad, p.Problem})
 	}
 	if p.Unsettled {
-		out = append(out, Mood{Bad, "Unsettled: an update failed or was cut off while it scaled the pool, whose resources may be in between."})
+		out = append(out, Mood{Bad, "Half scaled: an update failed or was cut off, so the pool may have resources of the old and of the new count. " +
+			"A running server brings it back to the old count automatically; otherwise the next scaling settles it. docs/recovery.md says what to do if that fails."})
 	}
 	if p.Unverified != "" {
 		out = append(out, Mood{Bad, "Not verified: " + p.Unverified + "."})

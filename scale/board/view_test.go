@@ -46,10 +46,11 @@ func TestStateIsTheWorst(t *testing.T) {
 		"pools are brought back":         {Status{Ready: true, Running: &Work{Settling: []string{"api"}}}, Mood{Busy, "Recovering"}},
 		"the stack is locked":            {Status{Ready: true, Running: &Work{Operations: []string{"a"}, WaitsFor: "ana"}}, Mood{Warn, "Waiting for the stack"}},
 		"what failed is tried again":     {Status{Ready: true, RetryAt: &noon}, Mood{Warn, "Waiting for the stack"}},
-		"a pool is unsettled":            {Status{Ready: true, RetryAt: &noon, Pools: []Pool{{Pool: "a"}, {Unsettled: true}}}, Mood{Warn, "A pool is in between"}},
+		"a pool is unsettled":            {Status{Ready: true, RetryAt: &noon, Pools: []Pool{{Pool: "a"}, {Unsettled: true}}}, Mood{Warn, "A pool is half scaled"}},
 		"it is being brought back":       {Status{Ready: true, Running: &Work{Settling: []string{"b"}}, Pools: []Pool{{Pool: "b", Unsettled: true}}}, Mood{Busy, "Recovering"}},
 		"rules with mistakes":            {Status{Ready: true, Running: work, RuleErrors: []scale.Problem{{}}}, Mood{Warn, "Rules have mistakes"}},
-		"the disk is full":               {Status{Unwritable: true}, Mood{Bad, "Nothing can be written down"}},
+		"the disk is full":               {Status{Unwritable: true}, Mood{Bad, "Cannot save to disk"}},
+		"most replicas are down":         {Status{Unwritable: true, Cluster: &Cluster{}}, Mood{Bad, "Cannot save to the cluster's log"}},
 		"the stack is not to be reached": {Status{Running: work, RuleErrors: []scale.Problem{{}}}, Mood{Bad, "Stack cannot be read"}},
 	} {
 		if got := c.status.View(noon).State(); got != c.want {

@@ -43,7 +43,7 @@ func TestThreeReplicasKeepWhatAJournalPromises(t *testing.T) {
 			},
 			Break: func(t *testing.T) func() {
 				c.cut(opened % 3)
-				until(t, "it has no quorum", func() bool { return c.nodes[opened%3].Ready() != nil })
+				until(t, "no majority answers it", func() bool { return c.nodes[opened%3].Ready() != nil })
 				return func() {
 					c.mend(opened % 3)
 					for i := range c.nodes { // or what comes next meets an election

@@ -12,11 +12,14 @@ import (
 
 var (
 	errClosed   = errors.New("it is closed")
-	errNoQuorum = errors.New("the cluster has no quorum: fewer than half of its replicas can be reached")
+	errNoQuorum = errors.New("no majority of the replicas answers, so nothing can be accepted")
 	errTooMany  = errors.New("the cluster takes no more than 1000 operations at once")
 	// errLate says that a write was refused, because somebody else has written what the write depended on.
 	errLate = errors.New("somebody else was faster")
 )
+
+// checkPeers says what to do if replicas do not reach each other.
+const checkPeers = "check that the hosts in --cluster-peers run and reach each other on the port of --cluster-listen"
 
 // What JetStream answers, by the numbers of its errors.
 const (
@@ -64,11 +67,13 @@ func (n *Node) explain(err error) error {
 		return err
 	case n.server == nil && n.conn != nil && !n.conn.IsConnected():
 		return errors.New("the NATS server cannot be reached")
+	case n.server == nil && errors.Is(err, errNoQuorum): // the replicas do not answer each other there
+		return errors.New("the log of operations in NATS has not been read to its end yet")
 	case n.server != nil && n.options.copies() > 1:
 		if why := n.serverLog.why(""); why != "" {
 			return errors.New(errNoQuorum.Error() + "; " + why)
 		}
-		return errNoQuorum
+		return errors.New(errNoQuorum.Error() + ": " + checkPeers)
 	}
 	return err
 }
@@ -81,5 +86,5 @@ func connectError(err error) error {
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
 		return &scale.UnavailableError{Problem: "the NATS server cannot be reached", Detail: err.Error()}
 	}
-	return &scale.SetupError{Problem: "connect to the NATS server", Err: err, Hint: "look at the URL, the credentials file and the certificates"}
+	return &scale.SetupError{Problem: "cannot connect to the NATS server", Err: err, Hint: "look at the URL, the credentials file and the certificates"}
 }

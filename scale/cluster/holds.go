@@ -74,7 +74,7 @@ func (h *Holds) Holds() (scale.Holds, error) {
 	}
 	shared := h.journal.node.view.holdsOn(h.journal.stack)
 	if shared.err != nil {
-		return nil, failedHold("read what is held", shared.err)
+		return nil, failedHold("cannot read the holds", shared.err)
 	}
 	if len(local.InForce(time.Now())) > 0 && h.sharing.CompareAndSwap(false, true) {
 		go func() { // if it fails, the next look tries again
@@ -100,7 +100,7 @@ func merged(shared, local scale.Holds) scale.Holds {
 func (h *Holds) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	n := h.journal.node
 	if err := h.journal.unready(); err != nil {
-		return failedHold("write down what is held", err)
+		return failedHold("cannot save the holds", err)
 	}
 	ctx, cancel := context.WithTimeout(n.lifetime, writeTimeout)
 	defer cancel()
@@ -112,7 +112,7 @@ func (h *Holds) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 		return nil
 	})
 	if failed != nil {
-		return failedHold("write down what is held", n.explain(failed))
+		return failedHold("cannot save the holds", n.explain(failed))
 	}
 	return err
 }

@@ -146,7 +146,7 @@ func (s *leases) takeClaim(part string, r received) {
 		} else {
 			delete(s.held, part)
 			l.lose()
-			s.node.log.Info("another replica works on the stack", "stack", l.stack)
+			s.node.log.Info("another replica now scales this stack", "stack", l.stack)
 		}
 	}
 }
@@ -157,19 +157,19 @@ func (s *leases) reset() {
 	defer s.mu.Unlock()
 	clear(s.members)
 	clear(s.claims)
-	s.loseHeld("the cluster has lost them")
+	s.loseHeld("the cluster lost its record of which replica scales which stack")
 }
 
 func (s *leases) loseAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loseHeld("this replica ends")
+	s.loseHeld("it shuts down")
 }
 
 // loseHeld marks all leases of this replica as lost. s.mu must be held.
 func (s *leases) loseHeld(reason string) {
 	if len(s.held) > 0 {
-		s.node.log.Warn("this replica works on no stack any more", "stacks", len(s.held), "reason", reason)
+		s.node.log.Warn("this replica stops scaling its stacks, so that another replica can take over", "stacks", len(s.held), "reason", reason)
 	}
 	for part, l := range s.held {
 		delete(s.held, part)
@@ -182,7 +182,7 @@ func (s *leases) loseHeld(reason string) {
 func (s *leases) look(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	if unheard := now.Sub(s.acknowledged); unheard > giveUpAfter || unheard > aloneFor && s.isAlone(now) {
-		s.loseHeld("the cluster does not hear it")
+		s.loseHeld("the cluster does not answer its heartbeats")
 	}
 	living := s.living(now)
 	own := s.members[digest(s.node.options.Replica)]

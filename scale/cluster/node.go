@@ -61,7 +61,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, &scale.SetupError{Problem: "make the cluster's directory", Err: err, Hint: "each replica needs a directory that it can write"}
+		return nil, &scale.SetupError{Problem: "cannot make the cluster's directory", Err: err, Hint: "each replica needs a directory that it can write"}
 	}
 	n := &Node{
 		options: o, names: names{o.Name}, log: o.Log, serverLog: &serverLog{log: o.Log}, copies: o.copies(), from: digest(o.Replica) + "/" + nuid.Next(),
@@ -162,7 +162,7 @@ func (n *Node) Ready() error {
 		return &scale.UnavailableError{Problem: "the cluster cannot be used", Detail: n.explain(errNoQuorum).Error()}
 	}
 	if !n.isComplete() {
-		return &scale.UnavailableError{Problem: "this replica is not ready", Detail: "it is still copying what the others have; until it has, none of them can be spared"}
+		return &scale.UnavailableError{Problem: "this replica is not ready", Detail: "it still copies the log from the others; do not stop another replica until it is ready"}
 	}
 	ctx, cancel := context.WithTimeout(n.lifetime, writeTimeout)
 	defer cancel()

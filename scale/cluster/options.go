@@ -55,7 +55,7 @@ func (o Options) check() error {
 	}
 	switch {
 	case !portable.MatchString(o.Name):
-		return mistake("name", fmt.Sprintf("is %q", o.Name), "it consists of up to 64 letters, digits, `-` and `_`")
+		return mistake("name", fmt.Sprintf("must be 1 to 64 letters, digits, - and _, not %q", o.Name), "all replicas have the same name of the cluster")
 	case o.Replica == "":
 		return mistake("replica", "has no name", "each replica needs a name of its own that stays the same, such as its host's")
 	case o.Dir == "":
@@ -65,13 +65,14 @@ func (o Options) check() error {
 	case len(o.Peers) == 0:
 		return nil
 	case len(o.Peers)%2 == 0:
-		return mistake("peers", fmt.Sprintf("are %d", len(o.Peers)), "name all replicas, this one too: three, since with two none can go on without the other")
+		return mistake("peers", fmt.Sprintf("must be an odd number of replicas, this one included, not %d", len(o.Peers)),
+			"three is usual: an even number tolerates no more failures than the odd number below it")
 	case o.Secret == "":
 		return mistake("secret", "is empty", "all replicas need the same one")
 	}
 	for _, address := range append(slices.Clone(o.Peers), o.Listen, o.Advertise) {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || o.Listen == "") {
-			return mistake("address", fmt.Sprintf("%q is none", address), "an address is HOST:PORT")
+			return mistake("address", fmt.Sprintf("must be HOST:PORT, not %q", address), "such as a.example.com:6222")
 		}
 	}
 	return nil

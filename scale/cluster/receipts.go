@@ -84,7 +84,7 @@ func decodeLine(line string) (l receipt, ok bool) {
 func openReceipts(dir string) (*receipts, error) {
 	fail := func(err error) error {
 		return &scale.SetupError{
-			Problem: "open the receipts for accepted operations in " + dir, Err: err, Hint: "the replica needs write access and free space for it",
+			Problem: "cannot open the receipts for accepted operations in " + dir, Err: err, Hint: "the replica needs write access and free space for it",
 		}
 	}
 	lock := flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o600))

@@ -42,7 +42,7 @@ func startServer(o Options, password string, log *serverLog) (*server.Server, er
 	}
 	s, err := server.NewServer(options)
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "start the cluster's server", Err: err, Hint: "look at the cluster's settings and at its directory"}
+		return nil, &scale.SetupError{Problem: "cannot start the cluster's server", Err: err, Hint: "look at the cluster's settings and at its directory"}
 	}
 	s.SetLoggerV2(log, false, false, false)
 	s.Start()
@@ -51,7 +51,7 @@ func startServer(o Options, password string, log *serverLog) (*server.Server, er
 		if !s.Running() || time.Now().After(deadline) {
 			s.Shutdown()
 			return nil, &scale.SetupError{
-				Problem: "start the cluster's server: " + log.why("it did not start in time"),
+				Problem: "cannot start the cluster's server: " + log.why("it did not start in time"),
 				Hint:    "it needs write access to its directory, and its address to be free",
 			}
 		}
@@ -175,7 +175,7 @@ func (l *serverLog) note(text string) {
 	case strings.Contains(lower, "tls") && strings.Contains(lower, "error"):
 		l.remember("a replica was refused: " + text)
 	case strings.Contains(lower, "error trying to connect to route"):
-		l.remember("another replica cannot be reached")
+		l.remember("another replica cannot be reached: " + checkPeers)
 	}
 }
 

@@ -30,17 +30,17 @@ func TestWhatIsWrongWithTheSettingsIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Options){
-		`name is "a.b"`:        func(o *Options) { o.Name = "a.b" },
-		`name is ""`:           func(o *Options) { o.Name = "" },
-		"replica has no name":  func(o *Options) { o.Replica = "" },
-		"directory":            func(o *Options) { o.Dir = "" },
-		"peers and NATS URL":   func(o *Options) { o.URL = "nats://somewhere" },
-		"peers are 2":          func(o *Options) { o.Peers = o.Peers[:2] },
-		"secret is empty":      func(o *Options) { o.Secret = "" },
-		`address "b" is none`:  func(o *Options) { o.Peers = []string{"a:1", "b", "c:1"} },
-		`address "" is none`:   func(o *Options) { o.Listen = "" },
-		`address "x" is none`:  func(o *Options) { o.Advertise = "x" },
-		`address "a:b:c" is n`: func(o *Options) { o.Listen = "a:b:c" },
+		`not "a.b"`:             func(o *Options) { o.Name = "a.b" },
+		`and _, not ""`:         func(o *Options) { o.Name = "" },
+		"replica has no name":   func(o *Options) { o.Replica = "" },
+		"directory":             func(o *Options) { o.Dir = "" },
+		"peers and NATS URL":    func(o *Options) { o.URL = "nats://somewhere" },
+		"included, not 2":       func(o *Options) { o.Peers = o.Peers[:2] },
+		"secret is empty":       func(o *Options) { o.Secret = "" },
+		`HOST:PORT, not "b"`:    func(o *Options) { o.Peers = []string{"a:1", "b", "c:1"} },
+		`HOST:PORT, not ""`:     func(o *Options) { o.Listen = "" },
+		`HOST:PORT, not "x"`:    func(o *Options) { o.Advertise = "x" },
+		`HOST:PORT, not "a:b:c`: func(o *Options) { o.Listen = "a:b:c" },
 	} {
 		o := fine
 		change(&o)

@@ -188,10 +188,10 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"an old CLI": {"cli", func(p *ill) { p.cli.TooOld = true }, doctor.Problem, "v3.200.0 or newer"},
 		"a flag by a variable": {"environment", func(p *ill) {
 			p.withheld = []doctor.Variable{{Name: "PULUMI_OPTION_TARGET", Does: "stands for --target"}, {Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
-		}, doctor.Warning, "PULUMI_OPTION_TARGET stands for --target\nPULUMI_PARALLEL is ours\nkept from the engine, for a scaling changes the count and nothing else: 2 variables\nunset PULUMI_OPTION_TARGET; "},
+		}, doctor.Warning, "PULUMI_OPTION_TARGET stands for --target\nPULUMI_PARALLEL is ours\nnot passed on to Pulumi: 2 environment variables that would change what an update does\nunset PULUMI_OPTION_TARGET: your own `pulumi` commands use it, PulumiScale does not"},
 		"a variable that nobody misses": {"environment", func(p *ill) {
 			p.withheld = []doctor.Variable{{Name: "PULUMI_PARALLEL", Does: "is ours", Harmless: true}}
-		}, doctor.OK, "PULUMI_PARALLEL is ours\nkept from the engine: 1 variable"},
+		}, doctor.OK, "PULUMI_PARALLEL is ours\nnot passed on to Pulumi: 1 environment variable"},
 		"an unreachable backend":         {"backend", func(p *ill) { p.backendErr = &scale.UnavailableError{Detail: "EOF"} }, doctor.Problem, "pulumi whoami"},
 		"a setup error's hint":           {"secrets", func(p *ill) { p.secretsErr = &scale.SetupError{Problem: "wrong", Hint: "do this"} }, doctor.Problem, "do this"},
 		"an empty stack":                 {"state", func(p *ill) { p.survey.Resources = nil }, doctor.Warning, "pulumi up --stack dev"},
@@ -251,35 +251,35 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		},
 		"a read-only config file":         {"config-file", func(p *ill) { p.file.ReadOnly = true }, doctor.Warning, "can replace it"},
 		"a count that cannot be changed":  {"config-file", func(p *ill) { p.survey.Forms = map[string]string{"pool": "behind an alias"} }, doctor.Problem, "pool: behind an alias\nthe counts of 1 pool cannot"},
-		"a configuration of the service":  {"config-file", func(p *ill) { p.file.Remote = true }, doctor.Problem, "the service keeps"},
+		"a configuration of the service":  {"config-file", func(p *ill) { p.file.Remote = true }, doctor.Problem, "Pulumi Cloud stores"},
 		"no config file":                  {"config-file", func(p *ill) { p.file.Missing = true }, doctor.Problem, "`pulumi config refresh --stack dev`"},
 		"a config file that is no YAML":   {"config-file", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.Problem, "line 3"},
 		"drift is not checked without it": {"drift", func(p *ill) { p.survey.FileErr = errors.New("line 3") }, doctor.NotChecked, "cannot be read"},
 		"another commit, and nothing is known of what is pending": {"deployed", func(p *ill) {
 			p.unknown, p.survey.Program = true, scale.Program{Deploy: &scale.Deploy{Commit: "aaaa"}, Commit: "bbbb"}
-		}, doctor.Warning, "deployed from commit aaaa, and this checkout is at commit bbbb\nnot what is here\n--verify proves"},
+		}, doctor.Warning, "deployed from commit aaaa, and this checkout is at commit bbbb\nthe deployed commit or configuration differs from this checkout\nrun with --verify"},
 		"another commit that concerns no pool": {"deployed", func(p *ill) {
 			p.survey.Program = scale.Program{Deploy: &scale.Deploy{Commit: "aaaa"}, Commit: "bbbb"}
-		}, doctor.Warning, "not what is here, though no pool is concerned\nbring this checkout to what was deployed"},
+		}, doctor.Warning, "the deployed commit or configuration differs from this checkout, but no pool is affected\n`pulumi up --stack dev` deploys this checkout"},
 		"keys that are not as deployed": {"deployed", func(p *ill) { p.survey.ConfigDiffers = []string{"demo:size"} }, doctor.Warning, "Pulumi.dev.yaml differs from the last successful update in demo:size"},
 		"a pool that waits for pending changes": {"deployed", func(p *ill) {
 			p.pending = map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
-		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: changes are pending that would come along\nbring this checkout to what was deployed, or bring its changes out with `pulumi up --stack dev`"},
-		"a program that cannot be had": {"deployed", func(p *ill) {
+		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: an update would also make changes that are not deployed\ndeploy them with `pulumi up --stack dev`, or check out the commit that is deployed"},
+		"a program that is not available": {"deployed", func(p *ill) {
 			p.pending = map[string][]scale.PendingChange{"pool": {{Op: scale.OpProgram, Name: "it is pushed nowhere"}}}
-		}, doctor.Warning, "pool: not scaled while changes are pending: it is pushed nowhere\n1 pool cannot be scaled: the program that is deployed cannot be had\ndeploy from a clean checkout"},
+		}, doctor.Warning, "pool: not scaled while changes are pending: it is pushed nowhere\n1 pool cannot be scaled: the deployed program is not available\ndeploy from a clean checkout"},
 		"nothing is known of what is pending": {"deployed", func(p *ill) { p.unknown = true }, doctor.OK, "--verify proves whether changes are pending"},
 		"no config file to compare":           {"deployed", func(p *ill) { p.survey.FileMissing = true }, doctor.NotChecked, "cannot be read"},
 		"git that is not used":                {"git", func(*ill) {}, doctor.OK, "not used"},
 		"git that works": {"git", func(p *ill) {
 			p.git = []doctor.GitLook{{Name: "remote", Found: "file:///r answers"}}
-		}, doctor.OK, "remote: file:///r answers\nwhat is asked of it works"},
+		}, doctor.OK, "remote: file:///r answers\nwhat --git-sync or --git-push needs works"},
 		"git without which scalings go on": {"git", func(p *ill) {
 			p.git = []doctor.GitLook{{Name: "remote", Problem: "away", Hint: "look at it", Minor: true}, {Name: "signing", Found: "none"}}
-		}, doctor.Warning, "remote: away\nsigning: none\nnot all that is asked of it works\nlook at it"},
+		}, doctor.Warning, "remote: away\nsigning: none\nwhat --git-sync or --git-push needs works only in part\nlook at it"},
 		"a remote that takes no push": {"git", func(p *ill) {
 			p.git = []doctor.GitLook{{Name: "remote", Problem: "away", Hint: "look at it", Minor: true}, {Name: "push", Problem: "refused", Hint: "let it"}, {Name: "signing", Problem: "no", Hint: "never", Minor: true}}
-		}, doctor.Problem, "remote: away\npush: refused\nsigning: no\nwhat is asked of it does not work\nlet it"},
+		}, doctor.Problem, "remote: away\npush: refused\nsigning: no\nwhat --git-sync or --git-push needs does not work\nlet it"},
 		"a stale count":                  {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count"}} }, doctor.Warning, "pulumiscale restore --stack dev"},
 		"somebody's edit":                {"drift", func(p *ill) { p.drifts = []scale.Drift{{Pool: "pool", Key: "count", Edit: true}} }, doctor.Warning, "edit on its way"},
 		"no write access to the state":   {"state-dir", func(p *ill) { p.dir.WriteErr = errors.New("denied") }, doctor.Problem, "cannot be written: denied"},
@@ -292,9 +292,9 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a nearly full disk":             {"disk", func(p *ill) { p.dir.Free = 10 << 20 }, doctor.Warning, "nearly full: 10 MiB free"},
 		"a disk of the network":          {"disk", func(p *ill) { p.dir.Disk = "nfs" }, doctor.Warning, "--state-dir"},
 		"a disk that cannot be asked":    {"disk", func(p *ill) { p.dir.DiskErr = errors.New("no statfs") }, doctor.NotChecked, "no statfs"},
-		"a backend that hides its locks": {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to lock"},
+		"a backend that hides its locks": {"locks", func(p *ill) { p.noLocks = true }, doctor.NotChecked, "tries to take it"},
 		"a lock of ours": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon, true), Here: true, Ours: true}} },
-			doctor.Warning, "takes it away by itself"},
+			doctor.Warning, "removes it by itself"},
 		"a stale lock": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: holder(noon, true), Here: true}} }, doctor.Problem, "pulumi cancel --stack dev"},
 		"a lock of this machine": {"locks", func(p *ill) {
 			p.locks = []doctor.Lock{{LockHolder: holder(noon.Add(-24*time.Hour), false), Here: true}}
@@ -309,11 +309,11 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"a damaged lock":              {"locks", func(p *ill) { p.locks = []doctor.Lock{{Damaged: true}} }, doctor.Problem, "cannot be read"},
 		"an update of Pulumi Cloud's": {"locks", func(p *ill) { p.locks = []doctor.Lock{{LockHolder: scale.LockHolder{Since: noon}}} }, doctor.Warning, "running, since 2026-03-04T12:00:00Z"},
 		"pending operations":          {"pending", func(p *ill) { p.survey.Pending = []string{"urn:x"} }, doctor.Warning, "urn:x"},
-		"an unsettled pool":           {"unsettled", func(p *ill) { p.survey.Unsettled = []string{"pool"} }, doctor.Warning, "in between: pool"},
+		"an unsettled pool":           {"unsettled", func(p *ill) { p.survey.Unsettled = []string{"pool"} }, doctor.Warning, "half scaled, by an update that failed or was cut off: pool"},
 		"a hold":                      {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon.Add(time.Hour), By: "ana@ws"}} }, doctor.Warning, "nothing is scaled that is held"},
 		"a hold that has ended":       {"holds", func(p *ill) { p.held = scale.Holds{{Pool: "pool", Until: noon}} }, doctor.OK, "none"},
 		"holds that cannot be read":   {"holds", func(p *ill) { p.heldErr = &scale.SetupError{Problem: "broken", Hint: "mend it"} }, doctor.Problem, "mend it"},
-		"a creation that was lost":    {"unsettled", func(p *ill) { p.survey.Pending, p.survey.Resources = []string{urn}, nil }, doctor.Warning, "in between: pool"},
+		"a creation that was lost":    {"unsettled", func(p *ill) { p.survey.Pending, p.survey.Resources = []string{urn}, nil }, doctor.Warning, "half scaled, by an update that failed or was cut off: pool"},
 		"an update from the future":   {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(6 * time.Second) }, doctor.Warning, "6s in the future"},
 		"one from far in the future":  {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(time.Minute) }, doctor.Problem, "1m0s in the future"},
 		"the resolution of a history": {"clock", func(p *ill) { p.survey.Updates[0].End = noon.Add(5 * time.Second) }, doctor.OK, "no update"},
@@ -363,7 +363,7 @@ func TestVerifyAsksTheEngine(t *testing.T) {
 		t.Errorf("the hint after a refused apply is %q", hint)
 	}
 	p.checks = append(p.checks, scale.RuleCheck{Pool: "api", Problem: "changes nothing"})
-	if hint := hintOf(); !strings.Contains(hint, "mend the rules") {
+	if hint := hintOf(); !strings.Contains(hint, "fix the rules") {
 		t.Errorf("the hint to a wrong rule beside it is %q", hint)
 	}
 	if diff := cmp.Diff([]string{"targets"}, examine(t, p, true).Titles(doctor.Problem)); diff != "" {

@@ -24,18 +24,20 @@ func (v *visit) lookAtDeployed(ctx context.Context) finding {
 	for _, changes := range pending {
 		if changes[0].Op == scale.OpProgram {
 			return warn("deploy from a clean checkout of a commit that is pushed; docs/git.md says more",
-				"%s cannot be scaled: the program that is deployed cannot be had", plural(len(pending), "pool")).with(details...)
+				"%s cannot be scaled: the deployed program is not available", plural(len(pending), "pool")).with(details...)
 		}
 	}
 	update := "`pulumi up" + v.option() + "`"
 	switch {
 	case len(pending) > 0:
-		return warn("bring this checkout to what was deployed, or bring its changes out with "+update+"; docs/recovery.md says more",
-			"%s cannot be scaled from here: changes are pending that would come along", plural(len(pending), "pool")).with(details...)
+		return warn("deploy them with "+update+", or check out the commit that is deployed; docs/recovery.md says more",
+			"%s cannot be scaled from here: an update would also make changes that are not deployed", plural(len(pending), "pool")).with(details...)
 	case len(details) > 0 && !known:
-		return warn("--verify proves whether it keeps pools from being scaled; "+update+" brings out what is here", "not what is here").with(details...)
+		return warn("run with --verify to see whether pools can be scaled; "+update+" deploys this checkout",
+			"the deployed commit or configuration differs from this checkout").with(details...)
 	case len(details) > 0:
-		return warn("bring this checkout to what was deployed, or bring its changes out with "+update, "not what is here, though no pool is concerned").with(details...)
+		return warn(update+" deploys this checkout; or check out the commit that is deployed",
+			"the deployed commit or configuration differs from this checkout, but no pool is affected").with(details...)
 	}
 	from := "deployed by an update that the history, as far as it was read, does not tell"
 	if v.survey.Deploy != nil {

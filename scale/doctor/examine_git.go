@@ -8,7 +8,7 @@ func (v *visit) lookAtGit(ctx context.Context) finding {
 	if len(looks) == 0 {
 		return fine("not used: no flag asks for it")
 	}
-	f := fine("what is asked of it works")
+	f := fine("what --git-sync or --git-push needs works")
 	for _, l := range looks {
 		if l.Problem == "" {
 			f.details = append(f.details, l.Name+": "+l.Found)
@@ -17,9 +17,9 @@ func (v *visit) lookAtGit(ctx context.Context) finding {
 		f.details = append(f.details, l.Name+": "+l.Problem)
 		switch {
 		case !l.Minor && f.result != Problem:
-			f.result, f.found, f.hint = Problem, "what is asked of it does not work", l.Hint
+			f.result, f.found, f.hint = Problem, "what --git-sync or --git-push needs does not work", l.Hint
 		case f.result == OK:
-			f.result, f.found, f.hint = Warning, "not all that is asked of it works", l.Hint
+			f.result, f.found, f.hint = Warning, "what --git-sync or --git-push needs works only in part", l.Hint
 		}
 	}
 	return f

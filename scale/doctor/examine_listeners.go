@@ -19,13 +19,13 @@ func (v *visit) lookAtListeners(ctx context.Context) finding {
 			line += ", " + l.Host
 		}
 		if l.Problem != "" {
-			f.result, f.found, f.hint = Problem, "some cannot be told", "docs/notifications.md says what each kind needs"
+			f.result, f.found, f.hint = Problem, "some cannot be notified", "docs/notifications.md says what each kind needs"
 			line += ": " + l.Problem
 		}
 		if unknown := v.unknownPools(l.Pools); len(unknown) > 0 {
 			line += ": no rule has " + strings.Join(unknown, ", ")
 			if f.result == OK {
-				f.result, f.found, f.hint = Warning, "some are told of pools that there are not", "mend the names in pulumiscale.yaml, or deploy the pools"
+				f.result, f.found, f.hint = Warning, "some name pools that no rule has", `correct "pools" under "listeners" in pulumiscale.yaml, or deploy the pools`
 			}
 		}
 		f.details = append(f.details, line)

@@ -24,10 +24,14 @@ func (v *visit) lookAtEnvironment(context.Context) finding {
 		}
 	}
 	if len(missed) == 0 {
-		return fine("kept from the engine: %s", plural(len(withheld), "variable")).with(details...)
+		return fine("not passed on to Pulumi: %s", plural(len(withheld), "environment variable")).with(details...)
 	}
-	return warn("unset "+strings.Join(missed, " ")+"; your own `pulumi` commands heed what a scaling does not",
-		"kept from the engine, for a scaling changes the count and nothing else: %s", plural(len(withheld), "variable")).with(details...)
+	them := "them"
+	if len(missed) == 1 {
+		them = "it"
+	}
+	return warn("unset "+strings.Join(missed, " ")+": your own `pulumi` commands use "+them+", PulumiScale does not",
+		"not passed on to Pulumi: %s that would change what an update does", plural(len(withheld), "environment variable")).with(details...)
 }
 
 func (v *visit) lookAtConfigFile(context.Context) finding {
@@ -37,8 +41,8 @@ func (v *visit) lookAtConfigFile(context.Context) finding {
 	case v.survey != nil && v.survey.FileErr != nil:
 		return broken(v.survey.FileErr)
 	case file.Remote:
-		return problem("pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file",
-			"the service keeps the stack's configuration, and not %s", file.Path)
+		return problem("unlink the stack's configuration from its ESC environment in Pulumi Cloud, and list that environment in the file under `environment:`",
+			"Pulumi Cloud stores this stack's configuration, and PulumiScale needs it in %s", file.Path)
 	case file.DirErr != nil:
 		return problem(hint, "the folder of %s takes no new files: %v", file.Path, file.DirErr)
 	case file.Missing:
@@ -73,8 +77,8 @@ func (v *visit) lookAtStateDir(ctx context.Context) finding {
 		return problem("run pulumiscale as their owner, or give them to this user with chown", "%s in %s cannot be used by this user", plural(len(dir.Closed), "file"), dir.Path).
 			with(dir.Closed...)
 	case len(dir.Unclaimed) > 0:
-		return warn("they are left alone: see whether they are yours, and whether a pool is unsettled, before you move them away",
-			"%s in %s may be what an earlier version has noted of updates, and of which stack it is cannot be told", plural(len(dir.Unclaimed), "folder"), dir.Path).
+		return warn("an update may be unfinished: check the counts with `pulumiscale rules"+v.option()+"` (docs/recovery.md), then move each such folder elsewhere, unless it is your own",
+			"%s in %s may be from an unfinished update of an older version; the stack is unknown", plural(len(dir.Unclaimed), "folder"), dir.Path).
 			with(dir.Unclaimed...)
 	case dir.Missing:
 		return fine("%s is not there yet; the first scaling makes it", dir.Path)
@@ -111,7 +115,8 @@ func (v *visit) lookAtDisk(context.Context) finding {
 	case dir.Free < little:
 		return warn("free some space, or name another directory with --state-dir", "the disk is nearly full: %s", free)
 	case remote(dir.Disk):
-		return warn("keep it on a local disk, which --state-dir can name: locks may not hold on a network's", "it may be a network's: %s", free)
+		return warn("put it on a local disk with --state-dir: file locks may not work on a network file system",
+			"the state directory seems to be on a network file system: %s", free)
 	}
 	return fine("%s", free)
 }
@@ -125,7 +130,7 @@ func (v *visit) lookAtLocks(ctx context.Context) finding {
 		return broken(err)
 	}
 	if !known {
-		return unchecked("this backend tells only who tries to lock the stack")
+		return unchecked("this backend shows a lock only to an update that tries to take it, so it was not checked")
 	}
 	f := fine("none")
 	cancel := "`pulumi cancel" + v.option() + "`"
@@ -133,17 +138,17 @@ func (v *visit) lookAtLocks(ctx context.Context) finding {
 		result, line, hint := Warning, lock.String(), "wait for the update to end"
 		switch {
 		case lock.Ours:
-			line += ", an engine of ours"
-			hint = "the next scaling takes it away by itself"
+			line += ", left by an earlier pulumiscale"
+			hint = "the next scaling removes it by itself"
 		case lock.Damaged:
-			result, line, hint = Problem, "a lock that cannot be read", cancel+" takes it away, once no update runs"
+			result, line, hint = Problem, "a lock that cannot be read", "once no update runs, remove it with "+cancel
 		case lock.User == "":
 			line = "an update is running, since " + moment(lock.Since)
 		case lock.Dead:
 			result, hint = Problem, scale.StaleLock(cancel)
 		case !lock.Here && v.Now().Sub(lock.Since) > stale:
 			result = Problem
-			hint = "see on " + lock.Host + " whether process " + fmt.Sprint(lock.PID) + " still runs; if not, " + cancel + " takes the lock away"
+			hint = "see on " + lock.Host + " whether process " + fmt.Sprint(lock.PID) + " still runs; if not, remove the lock with " + cancel
 		}
 		if f.result == OK || result == Problem {
 			f.result, f.hint = result, hint
@@ -209,7 +214,7 @@ func (v *visit) lookAtOthers(context.Context) finding {
 		server = "a `pulumiscale serve`"
 	}
 	if working {
-		return warn("commands wait for it to end; what is said above may be of the middle of its work",
+		return warn("wait for it to end and run doctor again: it may have been in the middle of an update",
 			"another pulumiscale is changing the stack from here, and %s runs here", server)
 	}
 	return fine("none is changing the stack from here, and %s runs here", server)

@@ -18,7 +18,7 @@ func (v *visit) lookAtRules(context.Context) finding {
 		for i, p := range rules.Problems {
 			details[i] = p.String()
 		}
-		return problem("mend the output \""+scale.OutputName+"\" in the program, then run `pulumi up"+v.option()+"`; `pulumiscale init` prints one",
+		return problem("fix the output \""+scale.OutputName+"\" in the program, then run `pulumi up"+v.option()+"`; `pulumiscale init` prints one",
 			"%s in the stack output %q", plural(len(details), "mistake"), scale.OutputName).with(details...)
 	case v.survey.RulesErr != nil:
 		return broken(v.survey.RulesErr)
@@ -105,7 +105,7 @@ func (v *visit) proveTargets(ctx context.Context) finding {
 	refused := true
 	for _, p := range checks {
 		if p.Problem != "" {
-			f.result, f.found, f.hint = Problem, "the engine does not prove every rule", "mend the rules in the program, then run `pulumi up"+v.option()+"`"
+			f.result, f.found, f.hint = Problem, "a preview does not confirm every rule", "fix the rules in the program, then run `pulumi up"+v.option()+"`"
 			f.details = append(f.details, p.Pool+": "+p.Problem)
 			refused = refused && len(p.Owners) > 0
 		}
@@ -132,7 +132,7 @@ func (v *visit) lookAtCurrent(context.Context) finding {
 			f.hint = "put a count there with `pulumi config set`, then run `pulumi up" + v.option() + "`"
 		case configured == nil && v.survey.File[name] == nil:
 			f.details = append(f.details, fmt.Sprintf("%s: neither the config file nor the last successful update has config %q", name, rule.ConfigKey))
-			f.hint = "if the key is misspelt, mend the rule; `pulumiscale rules --verify` proves whether it changes the targets"
+			f.hint = "if the key is misspelt, fix the rule; `pulumiscale rules --verify` proves whether it changes the targets"
 		case count == nil:
 			without++
 		case configured != nil && *count != *configured:
@@ -195,7 +195,7 @@ func (v *visit) lookAtUnsettled(context.Context) finding {
 		return fine("none")
 	}
 	return warn("the next scaling, or a running `pulumiscale serve`, brings them back to their count; docs/recovery.md says what else can be done",
-		"an update that failed or was cut off left them in between: %s", strings.Join(pools, ", "))
+		"half scaled, by an update that failed or was cut off: %s", strings.Join(pools, ", "))
 }
 
 func (v *visit) lookAtHolds(context.Context) finding {

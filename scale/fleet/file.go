@@ -51,11 +51,11 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 func Read(file string) (*File, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "read the fleet's file", Err: err, Hint: "docs/fleet.md has an example of one"}
+		return nil, &scale.SetupError{Problem: "cannot read the fleet's file", Err: err, Hint: "docs/fleet.md has an example of one"}
 	}
 	dir, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "find the folder of the fleet's file", Err: err}
+		return nil, &scale.SetupError{Problem: "cannot find the folder of the fleet's file", Err: err}
 	}
 	out, mistakes := parse(text)
 	if len(mistakes) > 0 {

@@ -294,7 +294,7 @@ func (f *Fleet[S]) Get(ctx context.Context, name string) (S, error) {
 			return none, &scale.UnavailableError{Problem: "stack " + name + " cannot be opened now", Detail: err.Error()}
 		case !m.mayOpen():
 			f.mu.Unlock()
-			return none, &scale.UnavailableError{Problem: "stack " + name + " cannot be opened now", Detail: "what had its name or place before finishes its update"}
+			return none, &scale.UnavailableError{Problem: "stack " + name + " cannot be opened now", Detail: "an entry of the previous list with the same name or place still finishes its update; the stack is opened when that ends"}
 		case f.life.Err() != nil:
 			f.mu.Unlock()
 			return none, &scale.UnavailableError{Problem: "no more stacks are opened", Detail: "the server is being stopped"}

@@ -179,7 +179,7 @@ func (e *EditedError) Error() string {
 
 // Hint says what to do.
 func (*EditedError) Hint() string {
-	return "commit and push what is in the submodules, or take it away; other files would be set aside"
+	return "commit and push what is in the submodules, or remove it; other files would be set aside"
 }
 
 func flat(text string) string { return strings.Join(strings.FieldsFunc(text, isNewline), "; ") }

@@ -98,7 +98,7 @@ func isThere(path string) bool {
 
 func setupError(path string, err error) error {
 	return &scale.SetupError{
-		Problem: "open the journal " + path, Err: err,
+		Problem: "cannot open the journal " + path, Err: err,
 		Hint: "pulumiscale needs write access and free space for it; --state-dir names another directory",
 	}
 }

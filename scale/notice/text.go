@@ -22,7 +22,7 @@ func (n Notice) title() string {
 	case Scaled:
 		return n.way() + ": scaled"
 	case Clamped:
-		return fmt.Sprintf("%s cannot be scaled beyond %s: %s are wanted", n.Pool, board.Count(n.To), board.Count(n.Wanted))
+		return fmt.Sprintf("%s is limited to %s, but %s are wanted", n.Pool, board.Count(n.To), board.Count(n.Wanted))
 	case Failed:
 		return n.way() + ": scaling failed"
 	case GivenUp:
@@ -30,13 +30,13 @@ func (n Notice) title() string {
 	case Unverified:
 		return n.way() + ": done, and not verified"
 	case Unsettled:
-		return n.Pool + " is between two counts"
+		return n.Pool + " is half scaled: bringing it back to the previous count has failed"
 	case Pending:
 		return n.Pool + " is not scaled while changes are pending"
 	case Refused:
 		return n.Pool + " is not scaled: " + n.Reason
 	case WindowRefused:
-		return n.Pool + " is outside of the bounds in force, and is not brought inside"
+		return n.Pool + " is outside of its min and max, and cannot be scaled back inside"
 	case Locked:
 		return fmt.Sprintf("The stack has been locked for %s", board.Left(n.lasted()))
 	case NoValue:
@@ -85,17 +85,19 @@ func (n Notice) endings() string {
 func (k Kind) words() string {
 	switch k {
 	case Clamped:
-		return "limited by its upper bound"
+		return "limited by its max"
 	case GivenUp:
 		return "given up"
 	case Pending:
-		return "kept by pending changes"
+		return "blocked by changes that are not deployed"
 	case WindowRefused:
-		return "outside of its bounds"
+		return "outside of its min and max"
 	case NoValue:
 		return "without a metric's value"
 	case Failed:
 		return "failing"
+	case Unsettled:
+		return "half scaled"
 	}
 	return string(k)
 }

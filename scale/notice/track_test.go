@@ -84,17 +84,17 @@ func TestWhatIsTold(t *testing.T) {
 			{time.Minute, batch(op("2", "v", queue.FinalScaled, nil)), []string{"web 3 → 5: scaled", "web has recovered: no longer unverified"}},
 		},
 		"clamped while it is scaled": {
-			{0, batch(op("1", "u", queue.FinalScaled, func(o *queue.Operation) { o.Decision.Clamped, o.Decision.Wanted = true, 9 })), []string{"web 3 → 5: scaled", "web cannot be scaled beyond 5: 9 are wanted"}},
-			{time.Minute, batch(op("2", "v", queue.FinalScaled, nil)), []string{"web 3 → 5: scaled", "web has recovered: no longer limited by its upper bound"}},
+			{0, batch(op("1", "u", queue.FinalScaled, func(o *queue.Operation) { o.Decision.Clamped, o.Decision.Wanted = true, 9 })), []string{"web 3 → 5: scaled", "web is limited to 5, but 9 are wanted"}},
+			{time.Minute, batch(op("2", "v", queue.FinalScaled, nil)), []string{"web 3 → 5: scaled", "web has recovered: no longer limited by its max"}},
 		},
 		"clamped at max already": {
-			{0, submitted(scale.Decision{Intent: signal, Outcome: scale.NoChange, Clamped: true, Wanted: 9, To: 5, From: num(5)}), []string{"web cannot be scaled beyond 5: 9 are wanted"}},
+			{0, submitted(scale.Decision{Intent: signal, Outcome: scale.NoChange, Clamped: true, Wanted: 9, To: 5, From: num(5)}), []string{"web is limited to 5, but 9 are wanted"}},
 			{time.Minute, submitted(scale.Decision{Intent: signal, Outcome: scale.NoChange, Clamped: true, Wanted: 9, To: 5, From: num(5)}), nil},
 		},
 		"clamped at min is nothing": {{0, submitted(scale.Decision{Intent: signal, Outcome: scale.NoChange, Clamped: true, Wanted: 0, To: 1, From: num(1)}), nil}},
 		"metrics want more than max, and then not": {
-			{0, queue.Unmet{Decision: scale.Decision{Intent: metrics, Outcome: scale.NoChange, Clamped: true, Wanted: 9, To: 5}}, []string{"web cannot be scaled beyond 5: 9 are wanted"}},
-			{time.Minute, queue.Met{Pool: "web"}, []string{"web has recovered: no longer limited by its upper bound"}},
+			{0, queue.Unmet{Decision: scale.Decision{Intent: metrics, Outcome: scale.NoChange, Clamped: true, Wanted: 9, To: 5}}, []string{"web is limited to 5, but 9 are wanted"}},
+			{time.Minute, queue.Met{Pool: "web"}, []string{"web has recovered: no longer limited by its max"}},
 			{time.Hour, queue.Met{Pool: "web"}, nil},
 		},
 		"pending, for an alert":         {{0, submitted(scale.Decision{Intent: signal, Outcome: scale.HasPending}), []string{"web is not scaled while changes are pending"}}},
@@ -106,12 +106,12 @@ func TestWhatIsTold(t *testing.T) {
 			})), []string{"web is not scaled: it would replace web"}},
 		},
 		"a window is refused": {
-			{0, submitted(scale.Decision{Intent: window, Outcome: scale.Paused, Reason: "the rule is paused"}), []string{"web is outside of the bounds in force, and is not brought inside"}},
+			{0, submitted(scale.Decision{Intent: window, Outcome: scale.Paused, Reason: "the rule is paused"}), []string{"web is outside of its min and max, and cannot be scaled back inside"}},
 		},
 		"pending, found in idle time, and gone": {
 			{0, scale.Proved{Pending: map[string][]scale.PendingChange{"web": {{}}}}, []string{"web is not scaled while changes are pending"}},
 			{time.Minute, scale.Proved{Err: errors.New("no")}, nil},
-			{time.Hour, scale.Proved{Pending: map[string][]scale.PendingChange{}}, []string{"web has recovered: no longer kept by pending changes"}},
+			{time.Hour, scale.Proved{Pending: map[string][]scale.PendingChange{}}, []string{"web has recovered: no longer blocked by changes that are not deployed"}},
 		},
 		"locked for a moment": {
 			{0, queue.Postponed{Err: locked}, nil},
@@ -130,8 +130,8 @@ func TestWhatIsTold(t *testing.T) {
 			{0, queue.Postponed{Err: &scale.UnavailableError{}}, nil}, {time.Hour, queue.Postponed{Err: &scale.UnavailableError{}}, nil},
 		},
 		"no way back yet, and then one": {
-			{0, scale.Settled{Pools: []string{"web"}, Err: errors.New("quota")}, []string{"web is between two counts"}},
-			{time.Minute, scale.Settled{Pools: []string{"web"}}, []string{"web has recovered: no longer unsettled"}},
+			{0, scale.Settled{Pools: []string{"web"}, Err: errors.New("quota")}, []string{"web is half scaled: bringing it back to the previous count has failed"}},
+			{time.Minute, scale.Settled{Pools: []string{"web"}}, []string{"web has recovered: no longer half scaled"}},
 		},
 		"a way back that succeeds at once is not told": {{0, scale.Settled{Pools: []string{"web"}}, nil}},
 		"no value, of one metric of two": {
@@ -213,7 +213,7 @@ func TestWhatWouldComeAgainLapses(t *testing.T) {
 	if got := tracker.Lapse(noon.Add(100 * time.Minute)); len(got) > 0 {
 		t.Errorf("it came 50 minutes ago, and got %v", titles(got))
 	}
-	if diff := cmp.Diff([]string{"web has recovered: no longer limited by its upper bound"}, titles(tracker.Lapse(noon.Add(110*time.Minute)))); diff != "" {
+	if diff := cmp.Diff([]string{"web has recovered: no longer limited by its max"}, titles(tracker.Lapse(noon.Add(110*time.Minute)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if len(tracker.Open()) != 1 {
@@ -260,7 +260,7 @@ func TestDirect(t *testing.T) {
 		err    error
 		want   []string
 	}{
-		"done":                       {report, nil, []string{"web 3 → 5: scaled", "web cannot be scaled beyond 5: 9 are wanted"}},
+		"done":                       {report, nil, []string{"web 3 → 5: scaled", "web is limited to 5, but 9 are wanted"}},
 		"failed":                     {nil, errors.New("quota"), []string{"web ? → 9: scaling failed"}},
 		"nothing was asked for":      {nil, nil, nil},
 		"no change is not told":      {&scale.Report{Plan: scale.Plan{Decisions: []scale.Decision{{Intent: intent, Outcome: scale.NoChange}}}}, nil, nil},

@@ -21,7 +21,7 @@ const workWait = 10 * time.Second
 type BusyError struct{}
 
 func (*BusyError) Error() string {
-	return "as much is under way as requests may cause at once"
+	return "the server is busy with other previews and readings; try again in a few seconds"
 }
 
 // Occupy waits for a turn to do work that a request causes. leave ends the turn and must be called. The error is a

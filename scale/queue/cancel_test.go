@@ -98,7 +98,7 @@ func TestQueueDoesNotCancel(t *testing.T) {
 	})
 }
 
-// If a cancellation cannot be written down, the operation is not called cancelled, and goes on.
+// If a cancellation cannot be saved, the operation is not called cancelled, and goes on.
 func TestQueueCancelsOnDiskOrNotAtAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

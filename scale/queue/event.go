@@ -44,9 +44,13 @@ type (
 	// HoldsChanged says what is held now, and what was before.
 	HoldsChanged struct{ Before, Now scale.Holds }
 	// Refreshed says that a reading of the stack has ended: the queue answers with the rules and counts that readings
-	// find. Err is nil if the reading succeeded, and a [*scale.RulesError] if the rules that were read before stay in
-	// force. Any other Err says why the stack could not be read.
-	Refreshed struct{ Err error }
+	// find. Err is nil if the reading succeeded, and a [*scale.RulesError] if the stack's rules have mistakes. Then the
+	// rules that were read before stay in force, unless NoRules says that there are none. Any other Err says why the
+	// stack could not be read.
+	Refreshed struct {
+		Err     error
+		NoRules bool
+	}
 	// Heard says that another member of the team has added or changed an operation. The details, such as [Changed], are
 	// told to that member's own observer.
 	Heard struct{ Operation Operation }

@@ -147,7 +147,7 @@ func TestQueueDoesNotKnowWhatIsHeld(t *testing.T) {
 		w := newWorld(t)
 		k := &scaletest.Holds{}
 		r := begin(t, w, holding(k))
-		k.Fail(&scale.SetupError{Problem: "read what is held", Err: errors.New("permission denied")})
+		k.Fail(&scale.SetupError{Problem: "cannot read the holds", Err: errors.New("permission denied")})
 		if _, err := r.Submit(context.Background(), []scale.Intent{scaletest.ByDelta(1)}); !errors.As(err, new(*scale.UnavailableError)) {
 			t.Errorf("the error is %v", err)
 		}
@@ -156,7 +156,7 @@ func TestQueueDoesNotKnowWhatIsHeld(t *testing.T) {
 		}
 		k.Fail(nil)
 		id := r.accepted(scaletest.ByDelta(1))
-		k.Fail(&scale.SetupError{Problem: "read what is held"})
+		k.Fail(&scale.SetupError{Problem: "cannot read the holds"})
 		time.Sleep(5 * time.Minute)
 		r.wantCounts(3, 2, 0)
 		k.Fail(nil)

@@ -148,10 +148,11 @@ func (q *Queue) finishRead(r *reading, snap *scale.Snapshot, err error) {
 	if outcome == nil {
 		outcome = q.known.rulesErr
 	}
+	noRules := q.known.snap == nil
 	cutOff := err != nil && q.lifetime.Err() != nil // by the queue's own end, which says nothing of the stack
 	q.mu.Unlock()
 	if !cutOff {
-		q.tell(Refreshed{Err: outcome})
+		q.tell(Refreshed{Err: outcome, NoRules: noRules})
 	}
 	for _, event := range news {
 		q.tell(event)

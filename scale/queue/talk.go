@@ -38,7 +38,7 @@ const forgetFor = time.Hour
 // engine goes on there without the lock. The error is a [*scale.UsageError] if there is no team, or a [*JournalError].
 func (q *Queue) Forget(host string) error {
 	if q.options.Team == nil {
-		return &scale.UsageError{Field: "host", Problem: "cannot be forgotten: there is one server, and no cluster"}
+		return &scale.UsageError{Field: "host", Problem: "cannot be forgotten: this is a single server, not a cluster"}
 	}
 	text, err := json.Marshal(told{Forget: host, At: q.now()})
 	if err != nil {

@@ -56,7 +56,7 @@ func (s *Scaler) rebase(ctx context.Context, o Order, p scale.Plan, result *scal
 			// Without a target the engine would update everything. With a pool's target it would scale that pool,
 			// perhaps to a count that is out of date by then.
 			next.Targets = stackTarget(snap)
-			next.Message = scale.MessagePrefix + "config that an outdated update had set back"
+			next.Message = scale.MessagePrefix + "restores config values that an overlapping scaling had overwritten"
 		}
 		if len(next.Targets) == 0 {
 			next.Targets = last.Change.Targets

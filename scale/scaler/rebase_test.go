@@ -42,7 +42,7 @@ func TestWhatOthersBuiltOnAnOvertakenUpdateIsKept(t *testing.T) {
 		},
 		{
 			"a key that is still out of date is mended alone", scaletest.ByDelta(2),
-			[]scale.Update{first, others("3", "7")}, []string{"api=7 worker=5 pulumiscale: config that an outdated update had set back"},
+			[]scale.Update{first, others("3", "7")}, []string{"api=7 worker=5 pulumiscale: restores config values that an overlapping scaling had overwritten"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

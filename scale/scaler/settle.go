@@ -103,7 +103,7 @@ func (s *Scaler) settleTogether(ctx context.Context, pools []string) error {
 	return nil
 }
 
-// putBack deals with an update that failed after it had begun. The engine can fail at the very last, so the history may
+// putBack deals with an update that failed after it had begun. The engine can fail after its last step, so the history may
 // say that the update succeeded nevertheless. putBack then returns a report of the update. Otherwise it returns failed,
 // and the pools that the update left between two counts go back to the count of the last successful update. putBack
 // does not end with ctx: the stack must not stay as it is.
@@ -144,9 +144,9 @@ func (s *Scaler) succeeded(snap *scale.Snapshot, p scale.Plan, failed *scale.Eng
 		case result.Current != nil && *result.Current != m.To:
 			result.Unverified = fmt.Sprintf(`"current" is %d after the update and not %d`, *result.Current, m.To)
 		case result.Current == nil && slices.Contains(p.Change.Unsettled, m.Pool):
-			result.Unverified = "the engine failed at the very last, and an earlier update had left the pool in between"
+			result.Unverified = "the engine failed after the last step, and an earlier update had left the pool half scaled: check its real size"
 		case result.Current == nil && !scale.Touches(snap.Rules[m.Pool], failed.Done) && !m.KeepsCount():
-			result.Unverified = "the engine failed at the very last, and is not known to have changed any of the pool's targets"
+			result.Unverified = "the engine failed after the last step, and no change of the pool's targets was seen: check its real size"
 		}
 		report.Results = append(report.Results, result)
 	}

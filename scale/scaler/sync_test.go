@@ -16,7 +16,7 @@ import (
 type keeper struct {
 	t     *testing.T
 	stack *scaletest.Stack
-	// synced says that the program is there; err is why it cannot be had, and arrives is called when it comes.
+	// synced says that the program is there; err is why it is not available, and arrives is called when it comes.
 	synced  bool
 	err     error
 	arrives func()
@@ -95,7 +95,7 @@ func TestAProgramThatCannotBeHadRefusesEveryPoolUnderEveryRule(t *testing.T) {
 			if diff := cmp.Diff([]scale.PendingChange{{Op: scale.OpProgram, Name: "it is pushed nowhere"}}, d.Pending); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if d.Reason != "the program that is deployed cannot be had: it is pushed nowhere" {
+			if d.Reason != "the deployed program is not available: it is pushed nowhere" {
 				t.Error(d.Reason)
 			}
 		}

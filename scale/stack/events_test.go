@@ -221,7 +221,7 @@ func TestAnEngineIsInterruptedOnceItHeeds(t *testing.T) {
 			if !early {
 				f.consume(prelude)
 			}
-			last.end(f, "another update was faster")
+			last.end(f, "another update of the stack finished first")
 			if interrupted := len(stopped) > 0; interrupted == early {
 				t.Errorf("interrupted at once: %v", interrupted)
 			}

@@ -83,7 +83,7 @@ func (s *Stack) commandError(attempted string, fail failure) error {
 	if text == "" {
 		text = fail.err.Error()
 	}
-	return &scale.SetupError{Problem: attempted, Err: errors.New(text)}
+	return &scale.SetupError{Problem: "cannot " + attempted, Err: errors.New(text)}
 }
 
 // Messages of the engine, in the words of v3.250.0. The end-to-end tests check each of them against the real engine.
@@ -128,8 +128,8 @@ type trouble struct {
 func troubles() []trouble {
 	const storage = "the backend refuses these credentials"
 	return []trouble{
-		{pattern: keptRemotely, problem: "the service keeps the stack's configuration, and not a file",
-			hint: "pulumiscale changes counts in a file: have the service let go of the configuration, and import its environment in the file, under `environment:`"},
+		{pattern: keptRemotely, problem: "Pulumi Cloud stores this stack's configuration, and PulumiScale needs it in a file",
+			hint: "unlink the stack's configuration from its ESC environment in Pulumi Cloud, and list that environment in the file under `environment:`"},
 		{pattern: regexp.MustCompile(`incorrect passphrase`), problem: "the passphrase is wrong",
 			hint: "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the stack's passphrase"},
 		{pattern: regexp.MustCompile(`passphrase must be set`), problem: "no passphrase is set",

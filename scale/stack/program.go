@@ -149,7 +149,7 @@ func (s *Stack) SyncProgram(ctx context.Context, snap *scale.Snapshot, observe s
 		return err
 	}
 	if deploy == nil || deploy.Commit == "" {
-		return &scale.ProgramError{Reason: "the stack's history tells no commit of its last deploy: deploy from a git checkout"}
+		return &scale.ProgramError{Reason: "the stack's history has no commit for the last deploy: deploy from a git checkout"}
 	}
 	from, started := s.source.Commit(), time.Now()
 	moved := s.program() == nil
@@ -309,7 +309,7 @@ func (s *Stack) takeFirstFile() error {
 		err = atomic.WriteFile(s.file.Path, bytes.NewReader(text))
 	}
 	if err != nil {
-		return &scale.SetupError{Problem: "take the program's configuration file", Err: err}
+		return &scale.SetupError{Problem: "cannot copy the stack's config file from the deployed program", Err: err}
 	}
 	return nil
 }

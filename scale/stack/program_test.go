@@ -167,11 +167,11 @@ func TestAProgramThatCannotBeHad(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*source)
 		entries []string
-		// want is why; empty if it can be had.
+		// want is why; empty if it is available.
 		want string
 	}{
-		"no commit is known":    {nil, []string{deployed(counted)}, "tells no commit"},
-		"nothing was deployed":  {nil, []string{ours}, "tells no commit"},
+		"no commit is known":    {nil, []string{deployed(counted)}, "has no commit"},
+		"nothing was deployed":  {nil, []string{ours}, "has no commit"},
 		"the commit is nowhere": {func(s *source) { s.err = broken }, []string{atCommit(deployed(counted), commitA, false)}, "pushed nowhere"},
 		"another project is in its place": {
 			func(s *source) { s.commits[commitA]["Pulumi.yaml"] = "name: other\nruntime: yaml\n" }, []string{atCommit(deployed(counted), commitA, false)}, "of project other",

@@ -41,7 +41,7 @@ func (s *Stack) Proof(snap *scale.Snapshot) (*scale.Proof, error) {
 		return &scale.Proof{}, nil // this costs a preview each time
 	}
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "look at the program's files", Err: err}
+		return nil, &scale.SetupError{Problem: "cannot read the program's files", Err: err}
 	}
 	s.proofs.mu.Lock()
 	defer s.proofs.mu.Unlock()

@@ -229,7 +229,7 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	}
 	doc, err := s.file.Read()
 	if err != nil {
-		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
+		return &scale.SetupError{Problem: "cannot read " + s.file.Path, Err: err}
 	}
 	snap.FileMissing, snap.Synced = doc == nil, s.source != nil
 	if s.source != nil {
@@ -238,7 +238,7 @@ func (s *Stack) fillFile(snap *scale.Snapshot) (err error) {
 	}
 	snap.Commit = s.project.Commit()
 	if _, snap.ConfigDiffers, err = s.file.AsDeployed(doc, snap.Config, snap.Rules); err != nil {
-		return &scale.SetupError{Problem: "read " + s.file.Path, Err: err}
+		return &scale.SetupError{Problem: "cannot read " + s.file.Path, Err: err}
 	}
 	return nil
 }

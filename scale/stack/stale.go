@@ -64,7 +64,7 @@ func (s *Stack) staleAtLock(ctx context.Context, from *departure, decided basis,
 	case change.Correction:
 		return ""
 	case from.elsewhere(change):
-		return "another update was faster"
+		return "another update of the stack finished first"
 	}
 	return s.editedSince(decided, change)
 }
@@ -75,7 +75,7 @@ func (s *Stack) staleAtStart(f *follower, decided basis, change scale.Change) st
 	case change.Correction:
 		return ""
 	case f.foundOther(change.Output):
-		return "the stack has other rules than those that were read"
+		return "the rules were changed by an update meanwhile"
 	}
 	return s.editedSince(decided, change)
 }

@@ -86,7 +86,7 @@ func (b *Backlog) Open() {
 		}
 	})
 	if err != nil {
-		b.Log.Error("which counts are to be committed cannot be read", "reason", err.Error())
+		b.Log.Error("the list of counts still to be pushed cannot be read", "reason", err.Error())
 	}
 }
 
@@ -168,7 +168,7 @@ func (b *Backlog) keep() {
 		err = b.Outbox.PutOutbox(map[string][]byte{keyBacklog: record})
 	}
 	if err != nil {
-		b.Log.Error("which counts are to be committed cannot be written down; it is found again after the next start", "reason", err.Error())
+		b.Log.Error("the list of counts still to be pushed cannot be saved; it is rebuilt at the next start", "reason", err.Error())
 	}
 }
 

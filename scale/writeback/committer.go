@@ -151,7 +151,7 @@ func (c *Committer) inProgram(read func(path string) ([]byte, error)) func(strin
 	}
 }
 
-// deployed returns the values in the commit from which the stack was deployed last; nil if they cannot be had.
+// deployed returns the values in the commit from which the stack was deployed last; nil if they cannot be fetched.
 func (c *Committer) deployed(ctx context.Context, r *git.Repository, snap *scale.Snapshot) map[string]*string {
 	if snap.Deploy == nil || snap.Deploy.Commit == "" || r.Fetch(ctx, snap.Deploy.Commit) != nil {
 		return nil

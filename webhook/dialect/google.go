@@ -55,7 +55,7 @@ func decodeGoogle(body Body, route Route) (Delivery, error) {
 	}
 	var delivery Delivery
 	if o.mention("version") == "test" {
-		delivery.skip(f.name, route.Pool, "it is a test of the notification channel, by which nothing is scaled")
+		delivery.skip(f.name, route.Pool, "not scaled: this is a test of the notification channel")
 		return delivery, nil
 	}
 	f.condition(incident)

@@ -138,7 +138,7 @@ func (s templated) delivery(route Route, stateField string, asked overrides) (De
 	case slices.Contains(endedWords(), s.state):
 		f.cleared, f.since, f.ended = true, s.at, s.at
 	case slices.Contains(idleWords(), s.state):
-		delivery.skip(s.alert, route.Pool, "its state is %q, by which nothing is scaled", Shown(s.state))
+		delivery.skip(s.alert, route.Pool, "not scaled: its state is %q, which is neither firing nor resolved", Shown(s.state))
 		return delivery, nil
 	default:
 		return delivery, BadRequest(stateField, "is %q; it must be firing or resolved, or one of the words that docs/senders.md has for them", Shown(s.state))

@@ -20,11 +20,11 @@ const stateReason = "grafana_state_reason"
 func (a alert) trouble() string {
 	switch reason := strings.TrimSpace(a.annotations[stateReason]); {
 	case noData(a.name()):
-		return "Grafana could not evaluate the rule (" + a.name() + "), by which nothing is scaled"
+		return "not scaled: Grafana could not evaluate the rule (" + a.name() + ")"
 	case reason != "" && a.cleared:
-		return "Grafana has ended the alert for another reason than the metric (" + reason + "), by which nothing is scaled"
+		return "not scaled: Grafana ended the alert for another reason than the metric (" + reason + ")"
 	case reason != "":
-		return "Grafana lets the alert fire for another reason than the metric (" + reason + "), by which nothing is scaled"
+		return "not scaled: the alert fires for another reason than the metric (" + reason + ")"
 	}
 	return ""
 }
@@ -37,10 +37,10 @@ const (
 	missingIsBad       = "treated as [Breaching]"
 	childLostItsData   = "transitioned to " + insufficientData
 	insufficientData   = "INSUFFICIENT_DATA"
-	dataMissing        = "the alarm has gone to %s because data are missing, by which nothing is scaled"
-	childHasNoData     = "the alarm has gone to %s because another one has insufficient data, by which nothing is scaled"
-	dataWereMissing    = "the alarm had insufficient data before: that it is OK now tells of no change, by which nothing is scaled"
-	ownInsufficentData = "the alarm has insufficient data, by which nothing is scaled"
+	dataMissing        = "not scaled: the alarm went to %s because data is missing"
+	childHasNoData     = "not scaled: the alarm went to %s because another alarm has insufficient data"
+	dataWereMissing    = "not scaled: the alarm is OK after INSUFFICIENT_DATA, which does not mean that the metric changed"
+	ownInsufficentData = "not scaled: the alarm has insufficient data"
 )
 
 // trouble returns why nothing is scaled by a change of state that tells only of a trouble of CloudWatch. It returns ""

@@ -77,7 +77,7 @@ func (v *Verifier) Looks(token string) bool {
 }
 
 // Identify returns the identity to which a token belongs. The error is a [*RefusedError], or a
-// [*dialect.UnavailableError] if the issuer's keys cannot be had now.
+// [*dialect.UnavailableError] if the issuer's keys cannot be fetched now.
 func (v *Verifier) Identify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxToken {
 		return Identity{}, refuse("it is longer than %d bytes", maxToken)
@@ -123,7 +123,7 @@ func unproved(token string) (claims, error) {
 	payload, _, _ := strings.Cut(rest, ".")
 	text, err := base64.RawURLEncoding.DecodeString(payload)
 	if err != nil {
-		return nil, refuse("it cannot be read")
+		return nil, refuse("it is not a well-formed JSON Web Token")
 	}
 	return readClaims(text)
 }
@@ -133,7 +133,7 @@ func readClaims(text []byte) (claims, error) {
 	decoder.UseNumber()
 	var c claims
 	if err := decoder.Decode(&c); err != nil || c == nil {
-		return nil, refuse("it cannot be read")
+		return nil, refuse("it is not a well-formed JSON Web Token")
 	}
 	return c, nil
 }
@@ -177,7 +177,7 @@ func (s Setting) meets(c claims, now time.Time) error {
 	end, ends := c.time("exp")
 	switch begin, begins := c.time("nbf"); {
 	case !ends:
-		return refuse("it has no end")
+		return refuse(`it has no expiry: the claim "exp" is missing or not a number`)
 	case !now.Before(end.Add(Skew)):
 		return refuse("it expired at %s", end.UTC().Format(time.RFC3339))
 	case begins && now.Add(Skew).Before(begin), c["nbf"] != nil && !begins:
@@ -188,7 +188,7 @@ func (s Setting) meets(c claims, now time.Time) error {
 	}
 	for name, values := range s.Claims {
 		if !c.holds(name, values) {
-			return refuse("its claim %s is not one that %s must have", name, s.Name)
+			return refuse("its claim %q does not have a value that the claims of identity %s allow", name, s.Name)
 		}
 		if verified, ok := c["email_verified"]; name == "email" && ok && fmt.Sprint(verified) != "true" {
 			return refuse("its email is not verified")
@@ -206,7 +206,7 @@ func algorithms() []string {
 }
 
 // verify checks a token's signature, and returns its claims. Of the claims it checks only the issuer. The error is a
-// [*RefusedError], or a [*dialect.UnavailableError] if the issuer's keys cannot be had now.
+// [*RefusedError], or a [*dialect.UnavailableError] if the issuer's keys cannot be fetched now.
 func (i *issuer) verify(ctx context.Context, token string) (claims, error) {
 	keys, err := i.keySet(ctx)
 	if err != nil {
@@ -229,7 +229,7 @@ func (i *issuer) verify(ctx context.Context, token string) (claims, error) {
 }
 
 func unavailable(err error) error {
-	return &dialect.UnavailableError{Reason: "the keys of the token's issuer cannot be had now; nothing was accepted", Err: err}
+	return &dialect.UnavailableError{Reason: "the signing keys of the token's issuer cannot be fetched now; nothing was accepted", Err: err}
 }
 
 // watchedKeys keeps in failed why the keys could not be fetched. The error that go-oidc returns does not distinguish

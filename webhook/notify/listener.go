@@ -88,7 +88,7 @@ func (l *listener) add(letters ...*letter) {
 	}
 	l.mu.Unlock()
 	if dropped > 0 {
-		l.log.Error("a listener was not told: too much waits for it", "listener", l.Name, "notices", dropped)
+		l.log.Error("notifications were dropped: too many wait for this listener", "listener", l.Name, "notices", dropped)
 	}
 	l.wakeUp()
 }
@@ -237,7 +237,7 @@ func (l *listener) deliver(ctx context.Context, one *letter) {
 	}
 	l.mu.Unlock()
 	if lost {
-		l.log.Error("a listener was not told: it does not take the notice", "listener", l.Name, "notice", one.Notice.ID, "pool", pool, "reason", err.Error())
+		l.log.Error("a notification was dropped: the listener does not accept it", "listener", l.Name, "notice", one.Notice.ID, "pool", pool, "reason", err.Error())
 	}
 }
 
@@ -268,7 +268,7 @@ func (l *listener) note(err error) bool {
 		l.pausedUntil = time.Time{}
 		l.mu.Unlock()
 		if before != "" {
-			l.log.Info("a listener can be told again", "listener", l.Name)
+			l.log.Info("a listener can be notified again", "listener", l.Name)
 		}
 		return true
 	}
@@ -286,9 +286,9 @@ func (l *listener) note(err error) bool {
 	l.mu.Unlock()
 	switch {
 	case gone:
-		l.log.Error("a listener is gone, and is told nothing more until a reload", "listener", l.Name, "reason", err.Error())
+		l.log.Error("the listener's address no longer exists (410): nothing more is sent until it is corrected and the server is reloaded", "listener", l.Name, "reason", err.Error())
 	case before != err.Error():
-		l.log.Warn("a listener cannot be told; it is tried again", "listener", l.Name, "reason", err.Error())
+		l.log.Warn("a listener cannot be notified; it is tried again", "listener", l.Name, "reason", err.Error())
 	}
 	if answered && failed.refused() {
 		l.vault.renew()

@@ -197,7 +197,7 @@ func (t *Teller) resume(pools Pools) {
 		err = errors.Join(err, t.Outbox.PutOutbox(orphans))
 	}
 	if err != nil {
-		t.Log.Error("what was still to be told cannot be read", "reason", err.Error())
+		t.Log.Error("notifications that still waited cannot be read", "reason", err.Error())
 	}
 	for _, l := range t.listeners {
 		if waiting := letters[l.Name]; len(waiting) > 0 {
@@ -220,7 +220,7 @@ func (t *Teller) recall(pools Pools) {
 	}
 	done, err := pools.Recent("", recalled)
 	if err != nil {
-		t.Log.Error("what became of operations cannot be read, and may not be told", "reason", err.Error())
+		t.Log.Error("finished operations cannot be read: some may not be notified", "reason", err.Error())
 		return
 	}
 	var missed []queue.Operation
@@ -284,7 +284,7 @@ func (t *Teller) put(notices []notice.Notice, done []queue.Operation) {
 	if err == nil {
 		t.written = record
 	} else {
-		t.Log.Error("what is to be told cannot be written down; a restart would lose it", "notices", len(notices), "reason", err.Error())
+		t.Log.Error("notifications cannot be saved; a restart would lose them", "notices", len(notices), "reason", err.Error())
 	}
 	t.show()
 	for _, l := range t.listeners {

@@ -85,7 +85,7 @@ func TestADeadListenerHoldsUpNobody(t *testing.T) {
 		if s := r.status("dead"); s.Waiting != 20 || s.Told != 0 || s.Problem != "connection refused" {
 			t.Errorf("%+v", s)
 		}
-		if n := strings.Count(r.log.String(), "cannot be told"); n != 1 {
+		if n := strings.Count(r.log.String(), "cannot be notified"); n != 1 {
 			t.Errorf("it is said %d times:\n%s", n, r.log)
 		}
 		down.Store(false)
@@ -108,7 +108,7 @@ func TestADeadListenerHoldsUpNobody(t *testing.T) {
 				break
 			}
 		}
-		if !strings.Contains(r.log.String(), "can be told again") {
+		if !strings.Contains(r.log.String(), "can be notified again") {
 			t.Errorf("its return is not said:\n%s", r.log)
 		}
 		r.stop()
@@ -221,7 +221,7 @@ func TestAListenerThatIsGoneComesBackByAReload(t *testing.T) {
 		r.Observe(r.done("db", 2, queue.FinalScaled))
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if s := r.status("hook"); !s.Stopped || s.Waiting != 2 || strings.Count(r.log.String(), "is gone") != 1 {
+		if s := r.status("hook"); !s.Stopped || s.Waiting != 2 || strings.Count(r.log.String(), "no longer exists") != 1 {
 			t.Errorf("%+v\n%s", s, r.log)
 		}
 		back.Store(true)
@@ -429,7 +429,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		s := r.status("hook")
-		if s.Waiting != mostWaiting || s.Lost != 200 || r.outbox.letters() != mostWaiting || !strings.Contains(r.log.String(), "too much waits") {
+		if s.Waiting != mostWaiting || s.Lost != 200 || r.outbox.letters() != mostWaiting || !strings.Contains(r.log.String(), "too many wait") {
 			t.Errorf("%+v, %d on disk", s, r.outbox.letters())
 		}
 		r.stop()
@@ -447,7 +447,7 @@ func TestAFullDiskKeepsNothingFromBeingTold(t *testing.T) {
 		r.outbox.mu.Unlock()
 		r.Observe(r.done("web", 1, queue.FinalScaled))
 		synctest.Wait()
-		if s := r.status("hook"); s.Told != 1 || !strings.Contains(r.log.String(), "cannot be written down") {
+		if s := r.status("hook"); s.Told != 1 || !strings.Contains(r.log.String(), "cannot be saved") {
 			t.Errorf("%+v\n%s", s, r.log)
 		}
 		r.stop()

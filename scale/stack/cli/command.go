@@ -353,7 +353,7 @@ func notFound(err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return &scale.SetupError{Problem: "there is no `pulumi` on PATH", Hint: "install the Pulumi CLI: https://www.pulumi.com/docs/install/"}
 	}
-	return &scale.SetupError{Problem: "run `pulumi version`", Err: err}
+	return &scale.SetupError{Problem: "cannot run `pulumi version`", Err: err}
 }
 
 // exhausted turns an error about a lack of descriptors, processes or memory into a [*scale.UnavailableError], because

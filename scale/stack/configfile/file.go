@@ -47,7 +47,7 @@ func (f File) Read() ([]byte, error) {
 func (f File) Counts(rules scale.Rules) (map[string]*string, error) {
 	doc, err := f.Read()
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err}
+		return nil, &scale.SetupError{Problem: "cannot read " + f.Path, Err: err}
 	}
 	return f.CountsIn(doc, rules)
 }
@@ -58,7 +58,7 @@ func (f File) CountsIn(doc []byte, rules scale.Rules) (map[string]*string, error
 		Config map[string]any `yaml:"config"`
 	}
 	if err := yaml.Unmarshal(doc, &content); err != nil {
-		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err, Hint: "mend the file, or check it out again"}
+		return nil, &scale.SetupError{Problem: "cannot read " + f.Path, Err: err, Hint: "fix the file, or check it out again"}
 	}
 	out := make(map[string]*string, len(rules))
 	for name, rule := range rules {

@@ -18,7 +18,7 @@ import (
 func (f File) Forms(rules scale.Rules) (map[string]string, error) {
 	doc, err := f.Read()
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err}
+		return nil, &scale.SetupError{Problem: "cannot read " + f.Path, Err: err}
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(doc, &root); err != nil || len(root.Content) == 0 {

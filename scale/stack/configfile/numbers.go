@@ -19,13 +19,13 @@ import (
 func (f File) WholeNumbers() ([]snippet.Key, error) {
 	doc, err := f.Read()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err}
+		return nil, &scale.SetupError{Problem: "cannot read " + f.Path, Err: err}
 	}
 	var content struct {
 		Config map[string]any `yaml:"config"`
 	}
 	if err := yaml.Unmarshal(doc, &content); err != nil {
-		return nil, &scale.SetupError{Problem: "read " + f.Path, Err: err, Hint: "mend the file, or check it out again"}
+		return nil, &scale.SetupError{Problem: "cannot read " + f.Path, Err: err, Hint: "fix the file, or check it out again"}
 	}
 	values := map[string]any{}
 	for name := range f.Project.Config {

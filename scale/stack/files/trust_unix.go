@@ -40,10 +40,10 @@ func Distrusted(info fs.FileInfo, programDir, stateDir string) (why, hint string
 			"give it to this user with chown, or name another directory with --state-dir"
 	case mode&0o002 != 0:
 		return "everybody can write in it",
-			"take that right away with `chmod o-w`, or name a directory of this user's own with --state-dir: in a folder such as /tmp, one below it"
+			"remove that permission with `chmod o-w`, or name a directory of this user's own with --state-dir: in a folder such as /tmp, one below it"
 	case mode&0o020 != 0 && os.Geteuid() != 0 && !slices.Contains(groups, gid):
 		return fmt.Sprintf("the group %s can write in it, and this user is not in it", nameOfGroup(gid)),
-			"take that right away with `chmod g-w`, or name another directory with --state-dir"
+			"remove that permission with `chmod g-w`, or name another directory with --state-dir"
 	}
 	return "", ""
 }

@@ -45,11 +45,11 @@ func Find(dir string) (*Project, error) {
 			Hint: "run pulumiscale in a Pulumi program's directory, or name it with --cwd"}
 	}
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "find the Pulumi project", Err: err}
+		return nil, &scale.SetupError{Problem: "cannot find the Pulumi project", Err: err}
 	}
 	loaded, err := load(path)
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
+		return nil, &scale.SetupError{Problem: "cannot read " + path, Err: err, Hint: "`pulumi preview` tells more about the project file"}
 	}
 	return &Project{Dir: filepath.Dir(path), Path: path, Project: loaded}, nil
 }

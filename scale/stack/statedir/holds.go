@@ -51,7 +51,7 @@ func readHolds(file string) (scale.Holds, error) {
 		err = fmt.Errorf("it has form %d, and this program knows form %d", kept.Format, holdsFormat)
 	}
 	if err != nil {
-		return nil, &scale.SetupError{Problem: "read what is held from " + file, Err: err,
+		return nil, &scale.SetupError{Problem: "cannot read the holds in " + file, Err: err,
 			Hint: "nothing is scaled until that is known; if nothing is to be held, remove the file"}
 	}
 	var out scale.Holds
@@ -75,7 +75,7 @@ func (d Dir) Holds() (scale.Holds, error) {
 // wait for one another.
 func (d Dir) ChangeHolds(change func(scale.Holds) scale.Holds) error {
 	failed := func(err error) error {
-		return &scale.SetupError{Problem: "write down what is held", Err: err,
+		return &scale.SetupError{Problem: "cannot save the holds", Err: err,
 			Hint: "that takes write access to the state directory, " + d.Path + "; a running server is also held by POST /hold"}
 	}
 	if err := d.makeFolders(); err != nil {

@@ -87,6 +87,6 @@ func setupError(err error) error {
 	if setup, ok := errors.AsType[*scale.SetupError](err); ok {
 		return setup
 	}
-	return &scale.SetupError{Problem: "use the folder for pulumiscale's own files", Err: err,
+	return &scale.SetupError{Problem: "cannot use the state directory", Err: err,
 		Hint: "pulumiscale needs write access to the program's directory, or to another one named with --state-dir"}
 }

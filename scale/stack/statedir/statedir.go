@@ -69,7 +69,7 @@ func Find(named string, program *project.Project) (Dir, error) {
 	}
 	path, err := filepath.Abs(path) // the CLI works in the program's directory, and is told of files in it
 	if err != nil {
-		return Dir{}, &scale.SetupError{Problem: "find the state directory", Err: err}
+		return Dir{}, &scale.SetupError{Problem: "cannot find the state directory", Err: err}
 	}
 	return Dir{Path: path, Named: named != "", Program: program}, nil
 }

@@ -237,11 +237,11 @@ func TestARecordThatCannotBeBelievedIsRefused(t *testing.T) {
 		want   string
 	}{
 		"one of ours":                 {func(*Record) error { return nil }, ""},
-		"of another program":          {func(r *Record) error { r.Project = "other"; return r.Save() }, "its record is of stack dev of project other"},
+		"of another program":          {func(r *Record) error { r.Project = "other"; return r.Save() }, "it is about an update of stack dev of project other"},
 		"of another backend":          {func(r *Record) error { r.Backend = "file:///other"; return r.Save() }, "in file:///other"},
 		"one that is cut off":         {func(r *Record) error { return os.Truncate(filepath.Join(r.Dir, recordFile), 5) }, "its record cannot be read"},
 		"a folder without one":        {func(r *Record) error { return os.Remove(filepath.Join(r.Dir, recordFile)) }, ""},
-		"a link in a record's place":  {func(r *Record) error { return relink(r.Dir) }, "it is no folder"},
+		"a link in a record's place":  {func(r *Record) error { return relink(r.Dir) }, "it is a file or a link"},
 		"a link in its folder's":      {func(r *Record) error { return relink(filepath.Dir(r.Dir)) }, "it is a link"},
 		"a link in all the stacks'":   {func(r *Record) error { return relink(filepath.Dir(filepath.Dir(filepath.Dir(r.Dir)))) }, "it is a link"},
 		"a link to another directory": {func(r *Record) error { return relink(stateDirOf(r)) }, ""},

@@ -73,9 +73,9 @@ func (d Dir) checkRecords() error {
 		if err != nil {
 			return err
 		}
-		hint := "look at what it says and at how the pools stand (docs/recovery.md), and then move it away"
+		hint := "an update may be unfinished: move this folder elsewhere, then check the counts with `pulumiscale rules` (docs/recovery.md)"
 		if !info.IsDir() {
-			return refused(dir, "it is no folder, as a record is", hint)
+			return refused(dir, "it is a file or a link where PulumiScale keeps a folder about an unfinished update", hint)
 		}
 		if why, _ := d.distrusted(info); why != "" {
 			return refused(dir, why, hint)
@@ -86,7 +86,7 @@ func (d Dir) checkRecords() error {
 		case err != nil:
 			return refused(dir, fmt.Sprintf("its record cannot be read: %v", err), hint)
 		case !r.identity().Is(d.Identity()):
-			return refused(dir, fmt.Sprintf("its record is of stack %s of project %s in %s", r.Stack, r.Project, r.Backend), hint)
+			return refused(dir, fmt.Sprintf("it is about an update of stack %s of project %s in %s, not of this stack", r.Stack, r.Project, r.Backend), hint)
 		}
 	}
 	return nil
