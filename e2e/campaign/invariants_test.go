@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 // entry makes a successful update with the counts of batch, cool, edge, plain and web, and 30 zones.
@@ -419,7 +421,7 @@ func TestPictureReadsTheBackendsFiles(t *testing.T) {
 	write("cloud/web/worker-0001", "")
 	write("cloud/operations.log", "create web/worker-0001\n")
 
-	p, err := take(places{config: filepath.Join(dir, "dev.yaml"), store: folder(filepath.Join(dir, "backend")), cloud: filepath.Join(dir, "cloud")})
+	p, err := take(places{config: filepath.Join(dir, "dev.yaml"), store: backend.Folder(filepath.Join(dir, "backend")), cloud: filepath.Join(dir, "cloud")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +432,7 @@ func TestPictureReadsTheBackendsFiles(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("have %v\nwant %v", got, want)
 	}
-	if _, err := take(places{config: filepath.Join(dir, "dev.yaml"), store: folder(dir + "/none"), cloud: dir + "/none"}); err != nil {
+	if _, err := take(places{config: filepath.Join(dir, "dev.yaml"), store: backend.Folder(dir + "/none"), cloud: dir + "/none"}); err != nil {
 		t.Errorf("what is missing is no error: %v", err)
 	}
 }

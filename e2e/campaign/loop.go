@@ -254,7 +254,7 @@ func (r *round) lookAtLoop(since int) (loopEvidence, error) {
 	if err != nil {
 		return loopEvidence{}, err
 	}
-	text, err := r.store.read(stateKey(loopProject))
+	text, err := r.store.Read(stateKey(loopProject))
 	if err != nil {
 		return loopEvidence{}, err
 	}

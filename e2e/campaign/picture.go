@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 // The names of what every world has one of.
@@ -157,7 +159,7 @@ type lock struct {
 // places are where a stack's files are.
 type places struct {
 	config, cloud string
-	store         store
+	store         backend.Objects
 }
 
 // take reads the picture. It leaves out what is missing; what cannot be read is an error.
@@ -251,25 +253,25 @@ const (
 	checkpointSuffix = ".checkpoint.json"
 )
 
-func readHistory(s store, project string) ([]update, error) {
-	entries, err := s.objects(historyPrefix(project), historySuffix)
+func readHistory(s backend.Objects, project string) ([]update, error) {
+	entries, err := s.List(historyPrefix(project), historySuffix)
 	if err != nil {
 		return nil, err
 	}
-	when := func(o object) string {
-		if found := stamp.FindStringSubmatch(o.key); found != nil {
+	when := func(o backend.Object) string {
+		if found := stamp.FindStringSubmatch(o.Key); found != nil {
 			return found[1]
 		}
 		return ""
 	}
-	slices.SortFunc(entries, func(a, b object) int { return cmp.Compare(when(a), when(b)) })
+	slices.SortFunc(entries, func(a, b backend.Object) int { return cmp.Compare(when(a), when(b)) })
 	var out []update
 	for _, entry := range entries {
 		var u update
-		if err := json.Unmarshal(entry.text, &u); err != nil {
-			return nil, fmt.Errorf("read %s: %w", entry.key, err)
+		if err := json.Unmarshal(entry.Text, &u); err != nil {
+			return nil, fmt.Errorf("read %s: %w", entry.Key, err)
 		}
-		u.at = strings.TrimSuffix(entry.key, historySuffix)
+		u.at = strings.TrimSuffix(entry.Key, historySuffix)
 		out = append(out, u)
 	}
 	return out, nil
@@ -302,12 +304,12 @@ type checkpoint struct {
 	} `json:"checkpoint"`
 }
 
-func (p *picture) readState(s store) error {
+func (p *picture) readState(s backend.Objects) error {
 	p.state = map[string]poolState{}
 	for _, pool := range pools() {
 		p.state[pool.name] = poolState{wanted: -1, size: -1, most: pool.most}
 	}
-	text, err := s.read(stateKey(projectName))
+	text, err := s.Read(stateKey(projectName))
 	if err != nil {
 		return missing(err)
 	}
@@ -344,15 +346,15 @@ func (p *picture) readState(s store) error {
 	return nil
 }
 
-func readLocks(s store) ([]lock, error) {
-	held, err := s.objects(lockPrefix(), ".json")
+func readLocks(s backend.Objects) ([]lock, error) {
+	held, err := s.List(lockPrefix(), ".json")
 	if err != nil {
 		return nil, err
 	}
 	var out []lock
 	for _, o := range held {
-		l := lock{key: o.key}
-		if json.Unmarshal(o.text, &l) == nil || len(o.text) > 0 {
+		l := lock{key: o.Key}
+		if json.Unmarshal(o.Text, &l) == nil || len(o.Text) > 0 {
 			out = append(out, l)
 		}
 	}

@@ -34,7 +34,7 @@ func (c *campaign) startStates(ctx context.Context, root string) error {
 func (w *world) openPlace(ctx context.Context, name, from string) error {
 	if w.backend == backend.File { // the folder is copied with the world
 		dir := w.backendFolder()
-		w.place, w.store = &backend.Place{URL: "file://" + dir, Dir: dir}, folder(dir)
+		w.place, w.store = &backend.Place{URL: "file://" + dir, Dir: dir}, backend.Folder(dir)
 		return os.MkdirAll(dir, 0o755)
 	}
 	name = regexp.MustCompile(`[^a-z0-9]`).ReplaceAllString(name, "")
@@ -50,11 +50,7 @@ func (w *world) openPlace(ctx context.Context, name, from string) error {
 	if err != nil {
 		return err
 	}
-	if w.backend == backend.S3 {
-		w.store = folder(w.place.Dir)
-		return nil
-	}
-	w.store, err = openDatabase(w.states.DatabaseURL(name), name)
+	w.store, err = w.states.Objects(w.place, ourName)
 	return err
 }
 
@@ -67,8 +63,8 @@ func (w *world) closePlace(remove bool) error {
 	if w.backend == backend.File {
 		return err // it goes with the world's folder
 	}
-	if db, ok := w.store.(database); ok {
-		err = errors.Join(err, db.Close())
+	if w.store != nil {
+		err = errors.Join(err, w.store.Close())
 	}
 	if remove {
 		err = errors.Join(err, w.children.spare(func() error { return w.states.RemovePlace(context.Background(), w.place) }))
@@ -81,9 +77,9 @@ func (w *world) savePlace(to string) error {
 	if w.backend == backend.File {
 		return nil // it is saved with the world
 	}
-	held, err := w.store.objects("", "")
+	held, err := w.store.List("", "")
 	for _, o := range held {
-		err = errors.Join(err, folder(to).write(o.key, o.text))
+		err = errors.Join(err, backend.Folder(to).Write(o.Key, o.Text))
 	}
 	return err
 }

@@ -271,7 +271,7 @@ func (r *round) killUp(dir string, after time.Duration) bool {
 	locks, err := readLocks(r.store)
 	for _, l := range locks {
 		if l.PID == cmd.Process.Pid {
-			err = r.store.remove(l.key)
+			err = r.store.Remove(l.key)
 		}
 	}
 	if err != nil {

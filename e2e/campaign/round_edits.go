@@ -215,13 +215,13 @@ func (r *round) removeStack() func() {
 	state, held := stateKey(projectName), lockPrefix()+"ad000000-0000-4000-8000-000000000000.json"
 	text := fmt.Sprintf(`{"pid":4242,"username":"admin","hostname":"elsewhere","timestamp":%q}`, time.Now().UTC().Format(time.RFC3339Nano))
 	alone := r.until(20*time.Second, func() bool {
-		if r.store.write(held, []byte(text)) != nil {
+		if r.store.Write(held, []byte(text)) != nil {
 			return false
 		}
 		if locks, err := readLocks(r.store); err == nil && len(locks) == 1 {
 			return true
 		}
-		_ = r.store.remove(held)
+		_ = r.store.Remove(held)
 		r.pause(50 * time.Millisecond)
 		return false
 	})
@@ -231,15 +231,15 @@ func (r *round) removeStack() func() {
 	}
 	extensions := []string{"", ".attrs", ".bak", ".bak.attrs"}
 	for _, ext := range extensions {
-		_ = r.store.rename(state+ext, state+ext+".away")
+		_ = r.store.Rename(state+ext, state+ext+".away")
 	}
-	_ = r.store.remove(held)
+	_ = r.store.Remove(held)
 	return func() {
 		if holds(r.store, state) {
 			r.complain("somebody made the removed stack again")
 		}
 		for _, ext := range extensions {
-			_ = r.store.rename(state+ext+".away", state+ext)
+			_ = r.store.Rename(state+ext+".away", state+ext)
 		}
 	}
 }

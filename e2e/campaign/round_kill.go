@@ -206,7 +206,7 @@ func (r *round) foreignLock() {
 		key = lockPrefix() + "c0ffee00-0000-4000-8000-000000000000.json"
 		holder = "somebody@elsewhere"
 		text := fmt.Sprintf(`{"pid":4242,"username":"somebody","hostname":"elsewhere","timestamp":%q}`, time.Now().UTC().Format(time.RFC3339Nano))
-		if err := r.store.write(key, []byte(text)); err != nil {
+		if err := r.store.Write(key, []byte(text)); err != nil {
 			r.complain("%v", err)
 			return
 		}

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/pulumiscale/pulumiscale/e2e/backend"
 )
 
 // snapshot has the resources of a checkpoint, in its order, as they stand there. The backend keeps the checkpoint of
@@ -31,10 +33,10 @@ type step struct {
 }
 
 // readSteps reads the checkpoints of the updates.
-func readSteps(s store, updates []update) ([]step, error) {
+func readSteps(s backend.Objects, updates []update) ([]step, error) {
 	out := make([]step, len(updates))
 	for i, u := range updates {
-		text, err := s.read(u.at + checkpointSuffix)
+		text, err := s.Read(u.at + checkpointSuffix)
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ type world struct {
 	dir, name string
 	// place is where the backend is, and store is what it holds. The campaign's own server, if there is one, is states.
 	place  *backend.Place
-	store  store
+	store  backend.Objects
 	server *server
 	story  *story
 	// undo ends what was done to the backend's server. It is nil if nothing was.

@@ -256,21 +256,23 @@ func descendants(of int) []int {
 }
 
 // forgetLocks does what a person does who knows that a machine is gone for good: it removes the locks of engines that
-// have died. If the state is in a database, forgetLocks cannot read the locks, and leaves them.
-func (st *site) forgetLocks(ctx context.Context, dead []int) error {
-	dir := st.Path("backend")
+// have died.
+func (st *site) forgetLocks(ctx context.Context, dead []int) (err error) {
+	var held backend.Objects = backend.Folder(st.Path("backend"))
 	if st.place != nil {
-		dir = st.place.Dir
+		if held, err = st.backend.Objects(st.place, "replicas"); err != nil {
+			return err
+		}
 	}
+	defer func() { err = errors.Join(err, held.Close()) }()
 	for _, name := range st.stacks {
-		locks, err := filepath.Glob(filepath.Join(dir, ".pulumi", "locks", "organization", name, "dev", "*.json"))
+		locks, err := held.List(backend.LockPrefix(name, "dev"), ".json")
 		if err != nil {
 			return err
 		}
-		for _, file := range locks {
+		for _, object := range locks {
 			var lock struct{ PID int }
-			text, err := os.ReadFile(file)
-			if err != nil || json.Unmarshal(text, &lock) != nil || !slices.Contains(dead, lock.PID) {
+			if json.Unmarshal(object.Text, &lock) != nil || !slices.Contains(dead, lock.PID) {
 				continue
 			}
 			if _, err := st.Exec(ctx, st.programs[name], nil, "pulumi", "cancel", "--yes", "--stack", "dev"); err != nil {

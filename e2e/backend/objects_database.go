@@ -1,4 +1,4 @@
-package main
+package backend
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 )
 
-// database is the store of a backend in PostgreSQL: the table of the CLI, a row for each object. The connection is
-// kept, since nobody can make a new one in some of the outages.
+// database is a backend in PostgreSQL: the table of the CLI, a row for each object. There is one connection, which is
+// kept: in some outages nobody can make a new one.
 type database struct {
 	*sql.DB
 	// base begins the keys in the table: the CLI takes the database's name, which is the path of the address, for a
@@ -21,11 +21,8 @@ type database struct {
 	base string
 }
 
-// ourName is what the server calls the connections of the campaign's own.
-const ourName = "campaign"
-
-func openDatabase(url, name string) (database, error) {
-	db, err := sql.Open("pgx", url+"&application_name="+ourName)
+func openDatabase(url, name, application string) (database, error) {
+	db, err := sql.Open("pgx", url+"&application_name="+application)
 	if err != nil {
 		return database{}, err
 	}
@@ -38,7 +35,7 @@ type row struct {
 	Text []byte `json:"data"` // in base64
 }
 
-func (d database) objects(prefix, suffix string) ([]object, error) {
+func (d database) List(prefix, suffix string) ([]Object, error) {
 	const query = `SELECT key, data FROM pulumi_state
 		WHERE starts_with(key, $1) AND right(key, length($2)) = $2 ORDER BY key COLLATE "C"`
 	rows, err := d.QueryContext(context.Background(), query, d.base+prefix, suffix)
@@ -46,7 +43,7 @@ func (d database) objects(prefix, suffix string) ([]object, error) {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	var out []object
+	var out []Object
 	for rows.Next() {
 		var key string
 		var text []byte
@@ -57,12 +54,12 @@ func (d database) objects(prefix, suffix string) ([]object, error) {
 		if err := json.Unmarshal(text, &data); err != nil {
 			return nil, fmt.Errorf("read %s: %w", key, err)
 		}
-		out = append(out, object{strings.TrimPrefix(key, d.base), data.Text})
+		out = append(out, Object{strings.TrimPrefix(key, d.base), data.Text})
 	}
 	return out, rows.Err()
 }
 
-func (d database) read(key string) ([]byte, error) {
+func (d database) Read(key string) ([]byte, error) {
 	var text []byte
 	err := d.QueryRowContext(context.Background(), "SELECT data FROM pulumi_state WHERE key = $1", d.base+key).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -76,7 +73,7 @@ func (d database) read(key string) ([]byte, error) {
 	return data.Text, err
 }
 
-func (d database) write(key string, text []byte) error {
+func (d database) Write(key string, text []byte) error {
 	data, err := json.Marshal(row{text})
 	if err != nil {
 		return err
@@ -87,12 +84,12 @@ func (d database) write(key string, text []byte) error {
 	return err
 }
 
-func (d database) remove(key string) error {
+func (d database) Remove(key string) error {
 	_, err := d.ExecContext(context.Background(), "DELETE FROM pulumi_state WHERE key = $1", d.base+key)
 	return err
 }
 
-func (d database) rename(from, to string) error {
+func (d database) Rename(from, to string) error {
 	const statement = "UPDATE pulumi_state SET key = $2 WHERE key = $1"
 	_, err := d.ExecContext(context.Background(), statement, d.base+from, d.base+to)
 	return err
