@@ -49,22 +49,28 @@ func (s *Scaler) proofOf(ctx context.Context, snap *scale.Snapshot, pools []stri
 	return nil, &scale.StaleError{What: "the program or its configuration is being edited"}
 }
 
-// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. The proof is
-// nil if there is nothing to prove, or if it cannot be proved now. ProveAll is safe to call at any time.
+// ProveAll proves what is pending for every pool of a stack as it was read, unless that is proved already. If the
+// deployed program is kept, ProveAll brings it to the deployed commit first. The proof is nil if there is nothing to
+// prove, or if it cannot be proved now. ProveAll is safe to call at any time.
 func (s *Scaler) ProveAll(ctx context.Context, snap *scale.Snapshot) (*scale.Proof, error) {
 	pools := s.needProof(snap, snap.Rules.Names())
-	if len(pools) == 0 || snap.FileMissing || len(snap.Busy) > 0 {
+	if len(pools) == 0 || len(snap.Busy) > 0 || snap.FileMissing && (s.Programs == nil || s.Programs.IsSynced(snap)) {
 		return nil, nil
 	}
 	if s.Programs == nil {
 		return s.proofOf(ctx, snap, pools, true, nil)
 	}
-	if proof, err := s.Stack.Proof(snap); err != nil || proof.Covers(pools) {
-		return proof, err
+	if !snap.FileMissing {
+		if proof, err := s.Stack.Proof(snap); err != nil || proof.Covers(pools) {
+			return proof, err
+		}
 	}
 	free, synced := s.syncIfFree(ctx, snap)
 	if !free {
 		return nil, nil // the process that holds the lock syncs the program too
+	}
+	if snap.FileMissing && synced == nil {
+		return nil, nil // the file may have come with the program: the next reading tells
 	}
 	return s.proofOf(ctx, snap, pools, true, func() error { return synced })
 }

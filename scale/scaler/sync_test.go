@@ -207,3 +207,20 @@ func TestAConfigurationFileThatComesWithTheProgram(t *testing.T) {
 		})
 	}
 }
+
+func TestIdleTimeBringsTheConfigurationFileWithTheProgram(t *testing.T) {
+	missing := scaletest.Snapshot(func(s *scale.Snapshot) { s.FileMissing, s.File = true, nil })
+	s, fake, k := keeping(t, missing)
+	for range 2 { // the second time, the program is there, and has no such file
+		if proof, err := s.ProveAll(t.Context(), missing); proof != nil || err != nil || !k.synced {
+			t.Errorf("%+v, %v", proof, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"sync"}, only(fake.Calls)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	k.synced, k.err = false, errPushedNowhere
+	if proof, err := s.ProveAll(t.Context(), missing); err != nil || len(proof.Pending("worker")) == 0 {
+		t.Errorf("without the program: %+v, %v", proof, err)
+	}
+}
