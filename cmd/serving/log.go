@@ -118,9 +118,9 @@ func logProgram(log *slog.Logger, event scale.Event) {
 	case scale.CountsNotCommitted:
 		log.Warn("the counts are not committed yet; it is tried again", reason(e.Err, "branch", e.Branch, "pools", e.Pools)...)
 	case scale.ProgramMoving:
-		log.Info("the program is brought to the commit of the last deploy", "from", e.From, "to", e.To)
+		log.Info("bringing the program to the commit of the last deploy", "from", e.From, "to", e.To)
 	case scale.ProgramPreparing:
-		log.Info("the program is prepared", "command", e.Command)
+		log.Info("preparing the program", "command", e.Command)
 	case scale.ProgramMoved:
 		log.Info("the program is there and prepared", "from", e.From, "to", e.To, "seconds", e.Took.Seconds())
 	case scale.ProgramEdited:
