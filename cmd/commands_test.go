@@ -90,7 +90,7 @@ func TestOutcomesOfScale(t *testing.T) {
 		},
 		"pending changes hold off": {
 			"--count 5", func(f *fake) { f.pending = []scale.PendingChange{{Op: "output", Name: "url"}} }, 3, "",
-			"held off: worker-pool 3 -> 5: the update would also make changes that are not deployed: stack output url\nhint: deploy them with `pulumi up`",
+			"held off: worker-pool 3 -> 5: the update would also make pending changes: stack output url\nhint: deploy them with `pulumi up`",
 		},
 		"no force passes them": {
 			"--count 5 --force", func(f *fake) { f.pending = []scale.PendingChange{{Op: "output", Name: "url"}} }, 3, "", "held off: ",
@@ -357,7 +357,7 @@ func TestPendingChangesAreTold(t *testing.T) {
 			"pool worker-pool: not scaled while changes are pending: update of localcloud:index:Pool worker-pool (dir)",
 		}},
 		{"rules --json", 0, []string{`"configDiffers": [`, `"commit": "fedcba9876543"`, `"deployed": {`, `"pending": [`, `"op": "update"`, `"dir"`}, nil},
-		{"preview worker-pool --delta 1", 3, nil, []string{"held off: worker-pool 3 -> 4: the update would also make changes that are not deployed"}},
+		{"preview worker-pool --delta 1", 3, nil, []string{"held off: worker-pool 3 -> 4: the update would also make pending changes"}},
 		{"scale worker-pool --delta 1 --json", 3, []string{`"outcome": "pending"`, `"kind": "pending"`, `"exitCode": 3`, `"pending": [`, `"hint": "deploy them with`}, nil},
 	} {
 		t.Run(c.line, func(t *testing.T) {

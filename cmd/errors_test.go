@@ -34,7 +34,7 @@ func TestEveryErrorHasAnExitCodeAKindAndAHint(t *testing.T) {
 		"no pools":           {&scale.UnknownPoolError{Pool: "x"}, 2, "unknown-pool", "no pools"},
 		"locked by somebody": {&scale.LockedError{Stack: "dev", Holders: []scale.LockHolder{dead, alive}}, 4, "locked", "wait for the update to end, or"},
 		"locked by the dead": {&scale.LockedError{Stack: "dev", Holders: []scale.LockHolder{dead}}, 4, "locked", "the lock is stale: remove it with `pulumi cancel --stack dev`"},
-		"locked by unknown":  {&scale.LockedError{Stack: "dev"}, 4, "locked", "only if it was killed, `pulumi cancel --stack dev`"},
+		"locked by unknown":  {&scale.LockedError{Stack: "dev"}, 4, "locked", "only if it was killed, remove its lock with `pulumi cancel --stack dev`"},
 		"cooldown":           {decided(scale.CoolingDown), 3, "cooldown", "--force"},
 		"paused":             {decided(scale.Paused), 3, "paused", "--force"},
 		"guarded":            {decided(scale.Guarded), 3, "guarded", "pulumiscale preview"},

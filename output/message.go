@@ -105,7 +105,7 @@ func (s *Style) eventText(event scale.Event) string {
 	case scale.Diagnosed:
 		return s.diagnostic(e.Diagnostic) + "\n"
 	case scale.Proving:
-		return s.Note("checking whether the update would also make changes that are not deployed")
+		return s.Note("checking whether the update would also make pending changes")
 	case scale.Stale:
 		return s.Note(e.Err.What + "; computing the count again")
 	case scale.Overtaken:

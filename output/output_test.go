@@ -55,8 +55,8 @@ func TestDecision(t *testing.T) {
 			"worker-pool 3 -> 5 is held off: cooling down for another 1m0s\n",
 		},
 		"pending changes are in the reason": {
-			scale.Decision{Outcome: scale.HasPending, From: num(3), To: 5, Reason: "the update would also make changes that are not deployed: stack output url"},
-			"worker-pool is held off: the update would also make changes that are not deployed: stack output url\n",
+			scale.Decision{Outcome: scale.HasPending, From: num(3), To: 5, Reason: "the update would also make pending changes: stack output url"},
+			"worker-pool is held off: the update would also make pending changes: stack output url\n",
 		},
 		"a pause has no counts": {
 			scale.Decision{Outcome: scale.Paused, Reason: "the rule is paused"}, "worker-pool is held off: the rule is paused\n",
@@ -260,7 +260,7 @@ func TestPendingNote(t *testing.T) {
 
 func TestWhatIsSaidOfAProof(t *testing.T) {
 	for want, event := range map[string]scale.Event{
-		"note: checking whether the update would also make changes that are not deployed\n":                                                      scale.Proving{Pools: []string{"worker-pool"}},
+		"note: checking whether the update would also make pending changes\n":                                                      scale.Proving{Pools: []string{"worker-pool"}},
 		"note: bringing the program to commit 0123456789, from which the stack was deployed\n":                                                   scale.ProgramMoving{To: "0123456789abcdef"},
 		"note: preparing the program: npm ci\n":                                                                                                  scale.ProgramPreparing{Command: "npm ci"},
 		"note: the program is at commit 0123456789 and prepared, after 2.0s\n":                                                                   scale.ProgramMoved{To: "0123456789abcdef", Took: 2 * time.Second},

@@ -71,7 +71,7 @@ func (s *Snapshot) PendingReason(changes []PendingChange) string {
 	if more := len(changes) - most; more > 0 {
 		words = append(words, fmt.Sprintf("%d more", more))
 	}
-	reason := "the update would also make changes that are not deployed: " + strings.Join(words, "; ")
+	reason := "the update would also make pending changes: " + strings.Join(words, "; ")
 	if len(changes) > 0 && changes[0].Op == OpProgram {
 		return "the deployed program is not available: " + changes[0].Name
 	}

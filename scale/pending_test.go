@@ -126,23 +126,23 @@ func TestReasonOfWhatIsPending(t *testing.T) {
 		changes []scale.PendingChange
 		want    string
 	}{
-		{"says what", scale.Program{}, outputs(1), "the update would also make changes that are not deployed: stack output a"},
+		{"says what", scale.Program{}, outputs(1), "the update would also make pending changes: stack output a"},
 		{
 			"says five, and how many more there are", scale.Program{}, outputs(7),
-			"the update would also make changes that are not deployed: stack output a; stack output b; stack output c; stack output d; stack output e; 2 more",
+			"the update would also make pending changes: stack output a; stack output b; stack output c; stack output d; stack output e; 2 more",
 		},
 		{
 			"says both commits", scale.Program{Deploy: &scale.Deploy{Commit: commit}, Commit: other}, outputs(1),
-			"the update would also make changes that are not deployed: stack output a; the stack was deployed from commit 0123456789, and this checkout is at commit fedcba9876",
+			"the update would also make pending changes: stack output a; the stack was deployed from commit 0123456789, and this checkout is at commit fedcba9876",
 		},
 		{
 			"says that the deploy was not committed", scale.Program{Deploy: &scale.Deploy{Commit: commit, Dirty: true}, Commit: commit}, outputs(1),
-			"the update would also make changes that are not deployed: stack output a; the stack was deployed from commit 0123456789 with changes that were not committed, " +
+			"the update would also make pending changes: stack output a; the stack was deployed from commit 0123456789 with changes that were not committed, " +
 				"and this checkout is at commit 0123456789",
 		},
 		{
 			"says that the deploy's commit is not known", scale.Program{Deploy: &scale.Deploy{}}, outputs(1),
-			"the update would also make changes that are not deployed: stack output a; the stack was deployed from no known commit",
+			"the update would also make pending changes: stack output a; the stack was deployed from no known commit",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

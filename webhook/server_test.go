@@ -319,7 +319,7 @@ func TestAFullDiskIsNotReady(t *testing.T) {
 		r.get("/status").is(200, `"ready":false`, `"unwritable":true`, "no space left on device")
 		r.get("/pools").is(200, `"ready":false`)
 		r.get("/metrics").is(200, "pulumiscale_ready 0")
-		r.get("/").is(200, "Requests are refused: the journal cannot be written", "Cannot save to disk", "no space left on device")
+		r.get("/").is(200, "Requests are refused: the cluster&#39;s log cannot be written", "Cannot save to the cluster&#39;s log", "no space left on device")
 		r.journal.fail(nil)
 		time.Sleep(5 * time.Second)
 		probe(200, "ready") // and no event has come

@@ -264,7 +264,7 @@ func TestEachThingThatCanBeWrong(t *testing.T) {
 		"keys that are not as deployed": {"deployed", func(p *ill) { p.survey.ConfigDiffers = []string{"demo:size"} }, doctor.Warning, "Pulumi.dev.yaml differs from the last successful update in demo:size"},
 		"a pool that waits for pending changes": {"deployed", func(p *ill) {
 			p.pending = map[string][]scale.PendingChange{"pool": {{Op: "output", Name: "url"}}}
-		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: an update would also make changes that are not deployed\ndeploy them with `pulumi up --stack dev`, or check out the commit that is deployed"},
+		}, doctor.Warning, "pool: not scaled while changes are pending: stack output url\n1 pool cannot be scaled from here: an update would also make pending changes\ndeploy them with `pulumi up --stack dev`, or check out the commit that is deployed"},
 		"a program that is not available": {"deployed", func(p *ill) {
 			p.pending = map[string][]scale.PendingChange{"pool": {{Op: scale.OpProgram, Name: "it is pushed nowhere"}}}
 		}, doctor.Warning, "pool: not scaled while changes are pending: it is pushed nowhere\n1 pool cannot be scaled: the deployed program is not available\ndeploy from a clean checkout"},

@@ -31,7 +31,7 @@ func (v *visit) lookAtDeployed(ctx context.Context) finding {
 	switch {
 	case len(pending) > 0:
 		return warn("deploy them with "+update+", or check out the commit that is deployed; docs/recovery.md says more",
-			"%s cannot be scaled from here: an update would also make changes that are not deployed", plural(len(pending), "pool")).with(details...)
+			"%s cannot be scaled from here: an update would also make pending changes", plural(len(pending), "pool")).with(details...)
 	case len(details) > 0 && !known:
 		return warn("run with --verify to see whether pools can be scaled; "+update+" deploys this checkout",
 			"the deployed commit or configuration differs from this checkout").with(details...)

@@ -44,7 +44,7 @@ func targetsOf(changes []scale.Change) (out [][]string) {
 }
 
 func TestScaleProvesFirst(t *testing.T) {
-	pendingDir := "the update would also make changes that are not deployed: update of pkg:index:T worker (dir)"
+	pendingDir := "the update would also make pending changes: update of pkg:index:T worker (dir)"
 	both := []scale.Intent{scaletest.ToCount(5), {Pool: "api", Count: new(4)}}
 	type outcomes []scale.Outcome
 	for _, c := range []struct {
@@ -109,12 +109,12 @@ func TestScaleProvesFirst(t *testing.T) {
 				return &scale.Result{}, nil
 			},
 			previews: [][]string{{scaletest.APIURN, scaletest.WorkerURN}, {scaletest.APIURN}, {scaletest.WorkerURN}}, updated: []string{scaletest.APIURN}, want: outcomes{scale.HasPending, scale.Scale},
-			reason: "the update would also make changes that are not deployed: update of pkg:index:T default (dir)",
+			reason: "the update would also make pending changes: update of pkg:index:T default (dir)",
 		},
 		{
 			name: "an output keeps all of them, by one preview", intents: both,
 			preview:  func(scale.Change) (*scale.Result, error) { return &scale.Result{ChangedOutputs: []string{"url"}}, nil },
-			previews: [][]string{{scaletest.APIURN, scaletest.WorkerURN}}, want: outcomes{scale.HasPending, scale.HasPending}, reason: "the update would also make changes that are not deployed: stack output url",
+			previews: [][]string{{scaletest.APIURN, scaletest.WorkerURN}}, want: outcomes{scale.HasPending, scale.HasPending}, reason: "the update would also make pending changes: stack output url",
 		},
 		{
 			name: "the state's size counts, and not what is configured", intents: []scale.Intent{scaletest.ByDelta(1)}, preview: sized(7),
@@ -214,7 +214,7 @@ func TestASizeThatExplainsNothingIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "the update would also make changes that are not deployed: update of pkg:index:T worker (disk)"
+	want := "the update would also make pending changes: update of pkg:index:T worker (disk)"
 	if d := report.Decisions[0]; d.Outcome != scale.HasPending || *d.From != 3 || d.Reason != want {
 		t.Errorf("%s from %d: %s", d.Outcome, *d.From, d.Reason)
 	}

@@ -174,7 +174,7 @@ func TestCommandError(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			var setup *scale.SetupError
-			if errors.As(got, &setup) && setup.Problem != "try" && setup.Hint == "" {
+			if errors.As(got, &setup) && setup.Problem != "cannot try" && setup.Hint == "" {
 				t.Error("no hint")
 			}
 		})
