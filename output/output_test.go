@@ -260,7 +260,7 @@ func TestPendingNote(t *testing.T) {
 
 func TestWhatIsSaidOfAProof(t *testing.T) {
 	for want, event := range map[string]scale.Event{
-		"note: checking whether the update would also make pending changes\n":                                                      scale.Proving{Pools: []string{"worker-pool"}},
+		"note: checking whether the update would also make pending changes\n":                                                                    scale.Proving{Pools: []string{"worker-pool"}},
 		"note: bringing the program to commit 0123456789, from which the stack was deployed\n":                                                   scale.ProgramMoving{To: "0123456789abcdef"},
 		"note: preparing the program: npm ci\n":                                                                                                  scale.ProgramPreparing{Command: "npm ci"},
 		"note: the program is at commit 0123456789 and prepared, after 2.0s\n":                                                                   scale.ProgramMoved{To: "0123456789abcdef", Took: 2 * time.Second},
