@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/pulumiscale/pulumiscale/scale"
+	"github.com/pulumiscale/pulumiscale/scale/queue"
 )
 
-func TestWhatAProofFoundIsLogged(t *testing.T) {
+func TestEventsAsTheyAreLogged(t *testing.T) {
 	for name, c := range map[string]struct {
 		event scale.Event
 		want  string
@@ -26,6 +28,18 @@ func TestWhatAProofFoundIsLogged(t *testing.T) {
 		"what to do about an error": {
 			scale.Proved{Err: &scale.SetupError{Problem: "x", Hint: "do y"}},
 			"level=WARN msg=\"it cannot be told whether changes are pending; it is tried again\" reason=x hint=\"do y\"\n",
+		},
+		"rules with mistakes, beside those from before": {
+			queue.Refreshed{Err: &scale.RulesError{}},
+			"level=ERROR msg=\"the deployed rules have mistakes; the rules from before stay in force\" reason=" + strconv.Quote(new(scale.RulesError).Error()) + "\n",
+		},
+		"rules with mistakes, and none from before": {
+			queue.Refreshed{Err: &scale.RulesError{}, NoRules: true},
+			"level=ERROR msg=\"the deployed rules have mistakes, and no older rules are in force; requests to scale are answered with 503\" reason=" + strconv.Quote(new(scale.RulesError).Error()) + "\n",
+		},
+		"a stack that cannot be read": {
+			queue.Refreshed{Err: errors.New("x"), NoRules: true},
+			"level=ERROR msg=\"the stack cannot be read; requests to scale are answered with 503 until it can\" reason=x\n",
 		},
 		"that what was decided on has changed": {
 			scale.Stale{Err: &scale.StaleError{What: "x"}}, "level=INFO msg=\"the stack or the program changed meanwhile; computing the count again\" reason=x\n",

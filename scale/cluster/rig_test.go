@@ -128,6 +128,29 @@ func (c *three) mend(i int) {
 	}
 }
 
+// rejoin mends what cut has taken away, and waits until the three are one server again. A replica that was cut off may
+// bring an election with it, as soon as it hears the leaders' heartbeats: they come each second, like the greetings.
+func (c *three) rejoin(i int) {
+	c.t.Helper()
+	c.mend(i)
+	mended := time.Now()
+	until(c.t, "it hears the others for longer than two heartbeats are apart", func() bool {
+		l := c.nodes[i].leases
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		heard := 0
+		for _, m := range l.members {
+			if m.From != c.nodes[i].from && m.heard.Sub(mended) > 2*time.Second {
+				heard++
+			}
+		}
+		return heard == len(c.nodes)-1
+	})
+	for other := range c.nodes {
+		c.ready(other)
+	}
+}
+
 // startOne starts the only replica of a cluster.
 func startOne(t testing.TB, dir string) *Node {
 	t.Helper()
